@@ -1,0 +1,160 @@
+"""From a photo to a network's input, and the transform between both frames.
+
+The steps are the weights' own (torchvision's presets resize the short side with antialiasing, crop the
+centre, scale to [0, 1] and normalise), written out here so that the very same numbers come with the
+affine map that carries boxes, points and receptive fields back to the photo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as tvf
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The map ``x' = x * sx + tx``, ``y' = y * sy + ty`` between two pixel frames.
+
+    Pixel edges are integers in both frames (pixel j covers [j, j + 1)), so a resize is a pure scale.
+    """
+
+    sx: float = 1.0
+    sy: float = 1.0
+    tx: float = 0.0
+    ty: float = 0.0
+
+    def then(self, after: Frame) -> Frame:
+        """This map followed by `after`."""
+        return Frame(
+            self.sx * after.sx,
+            self.sy * after.sy,
+            self.tx * after.sx + after.tx,
+            self.ty * after.sy + after.ty,
+        )
+
+    def inverse(self) -> Frame:
+        return Frame(1.0 / self.sx, 1.0 / self.sy, -self.tx / self.sx, -self.ty / self.sy)
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        return x * self.sx + self.tx, y * self.sy + self.ty
+
+    def boxes(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 4) xyxy in this map's first frame -> the same in its second frame."""
+        scale = np.array([self.sx, self.sy, self.sx, self.sy], np.float32)
+        shift = np.array([self.tx, self.ty, self.tx, self.ty], np.float32)
+        return (xyxy * scale + shift).astype(np.float32)
+
+    def extent(self, width: float, height: float) -> tuple[float, float, float, float]:
+        """Where the rectangle [0, width] x [0, height] of the first frame lies in the second one."""
+        x0, y0 = self.point(0.0, 0.0)
+        x1, y1 = self.point(width, height)
+        return x0, y0, x1, y1
+
+
+def grid_frame(source: tuple[int, int], grid: tuple[int, int]) -> Frame:
+    """From a frame of (H, W) `source` pixels to a feature map of (H, W) `grid` cells laid over all of it."""
+    return Frame(grid[1] / source[1], grid[0] / source[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """What is done to a photo before the network sees it.
+
+    Attributes:
+        resize: Short side in pixels, or (H, W), or None = the photo's own size.
+        crop: Side of the centre crop in pixels (padded with black when the photo is smaller), or None.
+        mean: Per channel, for values in [0, 1]; None = no normalisation here.
+        std: Per channel.
+        channels: 3 (RGB) or 1 (ITU-R 601 luma).
+        longest: The long side may not become longer than this many pixels (0 = no limit): a huge photo
+            must not take all memory.
+        interpolation: "bilinear" or "bicubic"; both antialiased.
+        batched: True = the module takes (1, C, H, W); False = it takes a list of (C, H, W), as
+            torchvision's detectors do, which resize and normalise by themselves.
+    """
+
+    resize: int | tuple[int, int] | None = None
+    crop: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channels: int = 3
+    longest: int = 0
+    interpolation: str = "bilinear"
+    batched: bool = True
+
+    def frame(self, height: int, width: int) -> Frame:
+        """The map from the photo's pixels to the input's, for a photo of this size."""
+        new_height, new_width = self._resized(height, width)
+        frame = Frame(new_width / width, new_height / height)
+        if self.crop is not None:
+            top, left = (_crop_start(side, self.crop) for side in (new_height, new_width))
+            frame = frame.then(Frame(tx=-left, ty=-top))
+        return frame
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """(H, W, 3) uint8 RGB -> (1, C, H', W') float32 on the CPU."""
+        batch = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None]
+        height, width = batch.shape[-2:]
+        size = self._resized(height, width)
+        if size != (height, width):
+            mode = (
+                InterpolationMode.BICUBIC
+                if self.interpolation == "bicubic"
+                else InterpolationMode.BILINEAR
+            )
+            batch = tvf.resize(batch, list(size), interpolation=mode, antialias=True)
+        if self.crop is not None:
+            batch = tvf.center_crop(batch, [self.crop, self.crop])
+        values = tvf.convert_image_dtype(batch, torch.float32)
+        if self.channels == 1:
+            values = tvf.rgb_to_grayscale(values)
+        if self.mean is not None and self.std is not None:
+            values = tvf.normalize(values, list(self.mean), list(self.std))
+        return values
+
+    def picture(self, values: Tensor) -> NDArray[np.uint8]:
+        """(1, C, H, W) network input -> (H, W, 3) uint8: what the network really saw."""
+        shown = values.detach().float().cpu()[0]
+        if self.mean is not None and self.std is not None:
+            mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (self.mean, self.std))
+            shown = shown * std + mean
+        rgb = (shown.clamp(0, 1) * 255).round().to(torch.uint8)
+        return rgb.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
+
+    def title(self) -> str:
+        """The steps in words, for people."""
+        words = ["RGB" if self.channels == 3 else "grey"]
+        if isinstance(self.resize, tuple):
+            words.append(f"{self.resize[1]} x {self.resize[0]}")
+        elif self.resize is not None:
+            words.append(f"short side {self.resize}")
+        if self.crop is not None:
+            words.append(f"centre {self.crop} x {self.crop}")
+        if self.mean is not None:
+            words.append("normalised" if self.batched else "normalised inside the network")
+        elif not self.batched:
+            words.append("resized and normalised inside the network")
+        return ", ".join(words)
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        if isinstance(self.resize, tuple):
+            return self.resize
+        short, long = min(height, width), max(height, width)
+        if self.resize is None:
+            new_short, new_long = short, long
+        else:  # torchvision truncates the long side, so do we
+            new_short, new_long = self.resize, int(self.resize * long / short)
+        if self.longest and new_long > self.longest:
+            new_short, new_long = max(1, int(new_short * self.longest / new_long)), self.longest
+        return (new_short, new_long) if height <= width else (new_long, new_short)
+
+
+def _crop_start(side: int, crop: int) -> int:
+    # torchvision pads a smaller picture by (crop - side) // 2 in front and rounds a larger one's start.
+    return -((crop - side) // 2) if side < crop else round((side - crop) / 2.0)

@@ -1,0 +1,93 @@
+"""A scene: one network looking at one image, remembering what it already worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+from explorer.errors import ExplorerError
+from explorer.vision.hooks import tensors_in
+
+if TYPE_CHECKING:
+    from explorer.image import Image
+    from explorer.networks.network import Network
+    from explorer.networks.preprocess import Frame
+
+T = TypeVar("T")
+
+
+class Scene:
+    """Touched by the runner's thread only.
+
+    Attributes:
+        network: Who looks.
+        image: At what.
+        seed: For views that draw random numbers: `generator()` starts from it.
+    """
+
+    def __init__(self, network: Network, image: Image, seed: int = 0) -> None:
+        self.network = network
+        self.image = image
+        self.seed = seed
+        self._memo: dict[Hashable, Any] = {}
+
+    def memo(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make()` gave the first time it was asked under `key`."""
+        if key not in self._memo:
+            self._memo[key] = make()
+        return cast("T", self._memo[key])
+
+    def forget(self) -> None:
+        """Frees everything that was remembered."""
+        self._memo.clear()
+
+    def generator(self) -> torch.Generator:
+        """A fresh CPU generator at the scene's seed: equal parameters give equal pictures."""
+        return torch.Generator().manual_seed(self.seed)
+
+    @property
+    def frame(self) -> Frame:
+        """From the photo's pixels to the pixels of `input()`."""
+        height, width = self.image.pixels.shape[:2]
+        return self.network.preprocess.frame(height, width)
+
+    def input(self) -> Tensor:
+        """(1, C, H, W) on the network's device, in its dtype: what the network is shown."""
+        return self.memo("input", self._input)
+
+    def call(self, values: Tensor) -> Any:
+        """The module's own answer to (1, C, H, W) `values`; a detector gets its list of images."""
+        return self.network.module(values if self.network.preprocess.batched else [values[0]])
+
+    @torch.no_grad()
+    def output(self) -> Any:
+        """The module's own answer to the photo, computed once.
+
+        Raises:
+            ExplorerError: When the answer is not finite (a detector would silently find nothing).
+        """
+        return self.memo("output", lambda: checked(self.call(self.input())))
+
+    def _input(self) -> Tensor:
+        values = self.network.preprocess(self.image.pixels)
+        return values.to(self.network.device, self.network.dtype)
+
+
+def checked(output: Any) -> Any:
+    """`output` itself when every number in it is finite.
+
+    Raises:
+        ExplorerError: When a NaN or an infinity is in it.
+    """
+    if any(
+        tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
+        for tensor in tensors_in(output)
+    ):
+        raise ExplorerError(
+            "The network's answer is not finite (NaN or infinity).",
+            "Its weights are damaged or its half precision overflows: use float32 or another file.",
+        )
+    return output

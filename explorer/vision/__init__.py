@@ -1,0 +1,1 @@
+"""The methods themselves: torch and numpy only, no views, no window."""
