@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import Enum
+from math import isfinite
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -33,6 +34,10 @@ class Point:
     x: float
     y: float
 
+    def __post_init__(self) -> None:
+        if not (isfinite(self.x) and isfinite(self.y)):
+            raise ValueError(f"a point needs finite coordinates, got {self}")
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -44,8 +49,9 @@ class Box:
     y1: float
 
     def __post_init__(self) -> None:
-        if not (self.x0 <= self.x1 and self.y0 <= self.y1):
-            raise ValueError(f"a box needs x0 <= x1 and y0 <= y1, got {self}")
+        finite = all(isfinite(side) for side in (self.x0, self.y0, self.x1, self.y1))
+        if not (finite and self.x0 <= self.x1 and self.y0 <= self.y1):
+            raise ValueError(f"a box needs finite x0 <= x1 and y0 <= y1, got {self}")
 
 
 class Effect(Enum):

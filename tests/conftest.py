@@ -1,0 +1,63 @@
+"""What every test gets: no display, a home of its own, and a check that nothing is left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before Qt is imported anywhere. A second pass may set the variable to "xcb" under Xvfb.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # `tests.toys`, `tests.data` from any folder
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings, logs and caches of a test live in a folder of its own."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("EXPLORER_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that leaves a running thread or a top-level widget behind."""
+    threads = set(threading.enumerate())
+    widgets = _widgets()
+    yield
+    left = [thread for thread in threading.enumerate() if thread not in threads and not _pooled(thread)]
+    for thread in left:
+        thread.join(2.0)
+    left = [thread for thread in left if thread.is_alive()]
+    assert not left, f"threads left running: {[thread.name for thread in left]}"
+    new = [widget for widget in _widgets(flush=True) if widget not in widgets]
+    assert not new, f"top-level widgets left: {new}"
+
+
+def _pooled(thread: threading.Thread) -> bool:
+    # Libraries keep a pool per process (tqdm's monitor, torch's autograd); it is not a test's leak.
+    return thread.name.startswith(("ThreadPoolExecutor", "Dummy-")) or type(thread).__name__ == "TMonitor"
+
+
+def _widgets(*, flush: bool = False) -> list[object]:
+    qt = sys.modules.get("PySide6.QtWidgets")
+    if qt is None or qt.QApplication.instance() is None:
+        return []
+    if flush:
+        core = sys.modules["PySide6.QtCore"]
+        gc.collect()
+        core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
+        core.QCoreApplication.processEvents()
+    # A widget that nobody parented may be collected any moment; only what Python or Qt still holds counts.
+    return [widget for widget in qt.QApplication.topLevelWidgets() if widget.parent() is None and not _desktop(widget)]
+
+
+def _desktop(widget: object) -> bool:
+    # Qt keeps one tooltip label and the container of a combo box's last popup for the whole process.
+    return type(widget).__name__ in {"QTipLabel", "QComboBoxPrivateContainer"} or not getattr(widget, "isVisible", bool)()
