@@ -409,9 +409,9 @@ def heat_index(heat: Heat) -> UInt8:
     Not-finite values become 0; painters leave them out by `np.isfinite`.
     """
     span = heat.high - heat.low
-    scale = 255.0 / span if span > 0 else 0.0
-    scaled = (heat.values - np.float32(heat.low)) * np.float32(scale)
-    return np.nan_to_num(np.clip(scaled, 0.0, 255.0), nan=0.0).astype(np.uint8)
+    scale = np.float32(255.0 / span if span > 0 else 0.0)
+    above = np.clip(heat.values - np.float32(heat.low), 0.0, max(span, 0.0)) * scale
+    return np.nan_to_num(above, nan=0.0).astype(np.uint8)
 
 
 _STOPS: dict[Colormap, tuple[Colour, ...]] = {

@@ -18,15 +18,15 @@ class Twice(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.double = nn.Linear(1, 1, bias=False)
-        nn.init.constant_(self.double.weight, -2.0)
+        self.scale = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(self.scale.weight, -2.0)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        first = self.double(x)
+        first = self.scale(x)
         kept = first.clone()
         self.relu(first)
-        return {"out": self.double(kept) + first}
+        return {"out": self.scale(kept) + first}
 
 
 def hooks_on(module: nn.Module) -> int:
@@ -36,34 +36,34 @@ def hooks_on(module: nn.Module) -> int:
 def test_records_every_call_before_in_place_changes() -> None:
     net, x = Twice(), torch.tensor([[3.0]])
     plain = net(x)["out"]
-    with captured(net, ["double", "relu", ""]) as records:
+    with captured(net, ["scale", "relu", ""]) as records:
         seen = net(x)["out"]
     assert torch.equal(seen, plain)
-    assert [float(r) for r in records["double"]] == [-6.0, 12.0]
+    assert [float(r) for r in records["scale"]] == [-6.0, 12.0]
     assert float(records["relu"][0]) == 0.0
     assert torch.equal(records[""][0]["out"], plain)
-    assert not records["double"][0].requires_grad
+    assert not records["scale"][0].requires_grad
     assert hooks_on(net) == 0
 
 
 def test_keep_graph_differentiates_through_the_record() -> None:
     net, x = Twice(), torch.tensor([[3.0]], requires_grad=True)
-    with captured(net, ["double"], keep_graph=True) as records:
+    with captured(net, ["scale"], keep_graph=True) as records:
         net(x)
-    (gradient,) = torch.autograd.grad(records["double"][1].sum(), x)
+    (gradient,) = torch.autograd.grad(records["scale"][1].sum(), x)
     assert float(gradient) == 4.0
 
 
 def test_unknown_layer_names_itself_and_leaves_nothing() -> None:
     net = Twice()
-    with pytest.raises(ExplorerError, match="no layer 'nope'"), captured(net, ["double", "nope"]):
+    with pytest.raises(ExplorerError, match="no layer 'nope'"), captured(net, ["scale", "nope"]):
         pass
     assert hooks_on(net) == 0
 
 
 def test_an_exception_inside_removes_the_hooks() -> None:
     net = Twice()
-    with pytest.raises(RuntimeError), captured(net, ["double"]):
+    with pytest.raises(RuntimeError), captured(net, ["scale"]):
         net(torch.zeros(1, 5))
     with pytest.raises(KeyError), interruptible(net, lambda: False):
         raise KeyError
