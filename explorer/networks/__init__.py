@@ -1,0 +1,1 @@
+"""Networks: where they come from and what is needed to use them."""

@@ -1,0 +1,18 @@
+"""`python -m explorer.training NAME --data DIR`, on machines that have only torch."""
+
+import argparse
+import logging
+import sys
+
+from explorer.training.cli import add_arguments, run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m explorer.training")
+    add_arguments(parser)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    return run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

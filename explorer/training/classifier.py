@@ -1,0 +1,174 @@
+"""Training of `mini-resnet`: 200 classes from 76 000 photos of 64x64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from explorer.networks.embedded import MEAN, STD, mini_resnet
+from explorer.training.loop import Recipe, step_seed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from explorer.training.data import Photos
+
+RECIPE = Recipe(epochs=14, batch=128, peak=0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Until `end` (of all steps, in [0, 1]) the batches have these sides, one drawn for each batch."""
+
+    end: float
+    sides: tuple[int, ...]
+
+
+PHASES = (
+    Phase(0.30, (40,)),
+    Phase(0.55, (48,)),
+    Phase(0.85, (56, 64)),
+    Phase(1.00, (64, 64, 64, 80)),
+)
+"""Small pictures first, which is fast (Howard 2018); mixed sizes last, so that real photos work."""
+
+
+@dataclass(slots=True, eq=False)
+class ClassifierTask:
+    """What the loop needs to know; see `loop.Task`."""
+
+    data: Photos
+    recipe: Recipe = RECIPE
+    num_classes: int = 200
+    phases: tuple[Phase, ...] = PHASES
+    smoothing: float = 0.1
+    name: str = "mini-resnet"
+    photos: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.photos = len(self.data)
+
+    def build(self) -> nn.Module:
+        return mini_resnet(self.num_classes)
+
+    def prepare(self, model: nn.Module) -> None:
+        model.train()
+
+    def losses(
+        self, model: nn.Module, step: int, progress: float, device: torch.device
+    ) -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(step_seed(self.recipe.seed, step))
+        rows = batch_rows(step, len(self.data), self.recipe.batch, self.recipe.seed)
+        sides = next(phase.sides for phase in self.phases if progress < phase.end)
+        side = sides[int(torch.randint(len(sides), (), generator=generator))]
+        pixels = torch.from_numpy(self.data.pixels[rows]).to(device)
+        labels = torch.from_numpy(self.data.labels[rows]).to(device)
+        logits = model(random_view(pixels, side, generator))
+        loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.smoothing)
+        return {"loss": loss}
+
+
+def batch_rows(step: int, count: int, batch: int, seed: int) -> NDArray[np.int64]:
+    """The photos of a step: consecutive parts of one random order per epoch, without gaps between epochs.
+
+    Sorted, which is kinder to a memory map.
+    """
+    first = step * batch
+    places = np.arange(first, first + batch)
+    epochs, within = np.divmod(places, count)
+    rows = [_order(int(e), count, seed)[within[epochs == e]] for e in np.unique(epochs)]
+    return np.sort(np.concatenate(rows))
+
+
+@lru_cache(maxsize=2)
+def _order(epoch: int, count: int, seed: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in channels_last, as the networks want it."""
+    mean, std = (torch.tensor(v, device=pixels.device) * 255 for v in (MEAN, STD))
+    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
+
+
+def random_view(
+    pixels: Tensor,
+    side: int,
+    generator: torch.Generator,
+    *,
+    area: tuple[float, float] = (0.2, 1.0),
+    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+) -> Tensor:
+    """A random part of every photo, resized, perhaps mirrored, with its colours shifted.
+
+    As the random resized crop of Szegedy et al. 2015, for the whole batch at once: one affine grid.
+
+    Args:
+        pixels: (N, H, W, 3) uint8 RGB.
+        side: Of the result.
+        generator: On the CPU.
+        area: The part of the photo that is kept.
+        ratio: Its aspect ratio relative to the photo's.
+
+    Returns:
+        (N, 3, side, side) float32, normalised.
+    """
+    count = len(pixels)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.rand(count, generator=generator) * (high - low) + low
+
+    part = uniform(*area)
+    stretch = uniform(float(np.log(ratio[0])), float(np.log(ratio[1]))).exp().sqrt()
+    width = (part.sqrt() * stretch).clamp(max=1)
+    height = (part.sqrt() / stretch).clamp(max=1)
+    mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    theta = torch.zeros(count, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = width * mirror, height
+    theta[:, 0, 2] = (1 - width) * uniform(-1, 1)
+    theta[:, 1, 2] = (1 - height) * uniform(-1, 1)
+    contrast, brightness = uniform(0.7, 1.3), uniform(-0.4, 0.4)
+    grey = torch.where(torch.rand(count, generator=generator) < 0.05, 1.0, 0.0)
+
+    device = pixels.device
+    grid = functional.affine_grid(theta.to(device), [count, 3, side, side], align_corners=False)
+    view = functional.grid_sample(
+        normalise(pixels), grid, padding_mode="reflection", align_corners=False
+    )
+    luma = view.mean(1, keepdim=True)
+    view = torch.lerp(view, luma, grey.to(device).view(-1, 1, 1, 1))
+    scale, shift = (v.to(device).view(-1, 1, 1, 1) for v in (contrast, brightness))
+    return (view * scale + shift).contiguous(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def accuracy(
+    model: nn.Module, data: Photos, *, side: int | None = None, batch: int = 250
+) -> dict[str, float]:
+    """Top-1 and top-5 of a network in eval mode.
+
+    Args:
+        model: (N, 3, H, W) -> (N, classes).
+        data: Photos it has not seen.
+        side: Resize the photos to this side first; None = as they are.
+        batch: How many at once.
+    """
+    device = next(model.parameters()).device
+    hits = {1: 0, 5: 0}
+    for start in range(0, len(data), batch):
+        rows = slice(start, start + batch)
+        images = normalise(torch.from_numpy(np.array(data.pixels[rows])).to(device))
+        if side is not None and side != images.shape[-1]:
+            images = functional.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+        images = images.contiguous(memory_format=torch.channels_last)
+        best = model(images).topk(5).indices.cpu()
+        right = best == torch.from_numpy(data.labels[rows])[:, None]
+        for k in hits:
+            hits[k] += int(right[:, :k].any(1).sum())
+    return {f"top{k}": count / len(data) for k, count in hits.items()}

@@ -1,0 +1,338 @@
+"""The training loop that all embedded networks share.
+
+Every batch is a pure function of (seed, step): a training that was interrupted at any moment and goes
+on from its last checkpoint ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import signal
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import ExplorerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = "checkpoint.pt"
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """The numbers of a training.
+
+    Attributes:
+        epochs: Passes over the training photos.
+        batch: Photos (or scenes) of one step.
+        peak: The highest learning rate of the cycle.
+        warmup: The part of all steps during which the rate climbs from `peak` / 20 to `peak`; then it
+            falls along half a cosine to zero (Smith & Topin 2018, "Super-Convergence").
+        momentum: Of SGD, with Nesterov's correction.
+        decay: Weight decay; not for biases and normalisation layers.
+        average: Decay per step of the moving average of the weights, which is what gets shipped.
+        clip: Largest norm of the gradient (0 = no limit).
+        seed: Of the weights, the order of the photos and every random crop.
+    """
+
+    epochs: float
+    batch: int
+    peak: float
+    warmup: float = 0.2
+    momentum: float = 0.9
+    decay: float = 5e-4
+    average: float = 0.999
+    clip: float = 0.0
+    seed: int = 0
+
+    def rate(self, progress: float) -> float:
+        """The learning rate at `progress` in [0, 1]."""
+        if progress < self.warmup:
+            return self.peak * (0.05 + 0.95 * progress / self.warmup)
+        rest = (progress - self.warmup) / (1 - self.warmup)
+        return self.peak * (1 + math.cos(math.pi * min(1.0, rest))) / 2
+
+
+class Task(Protocol):
+    """What a particular network adds to the loop."""
+
+    name: str
+    photos: int
+    """Photos (or scenes) of one epoch."""
+
+    def build(self) -> nn.Module:
+        """The network with its first weights (the global generator is seeded)."""
+        ...
+
+    def losses(
+        self, model: nn.Module, step: int, progress: float, device: torch.device
+    ) -> dict[str, Tensor]:
+        """The named losses of one batch; they are summed. A pure function of model, seed and step."""
+        ...
+
+    def prepare(self, model: nn.Module) -> None:
+        """Put the network into its training mode (called once before the first step)."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """All that a checkpoint holds."""
+
+    model: nn.Module
+    average: dict[str, Tensor]
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+
+class Interrupted(Exception):  # noqa: N818 - it was asked for
+    """The training was asked to stop; its checkpoint is written."""
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes a graphics processor when there is one."""
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where it is measurably faster than float32, as not every processor that has it gains."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    times = {}
+    layer = nn.Conv2d(80, 80, 3, padding=1).to(memory_format=torch.channels_last)
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.randn(32, 80, 16, 16).to(memory_format=torch.channels_last)
+        best = math.inf
+        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+            for _ in range(6):
+                start = time.perf_counter()
+                layer(x).sum().backward()
+                best = min(best, time.perf_counter() - start)
+        times[dtype] = best
+    faster = times[torch.bfloat16] < 0.9 * times[torch.float32]
+    return torch.bfloat16 if faster else torch.float32
+
+
+def train(
+    task: Task,
+    recipe: Recipe,
+    out: Path,
+    *,
+    device: torch.device,
+    resume: bool = True,
+    save_every: float = 45.0,
+    stop_after: int | None = None,
+) -> State:
+    """Train until the recipe's last step and return the final state.
+
+    Args:
+        task: The network, its data and its losses.
+        recipe: The numbers.
+        out: Folder for `config.json`, `checkpoint.pt` and `losses.jsonl`.
+        device: Where to compute.
+        resume: Go on from the checkpoint in `out`, if there is one; else begin afresh.
+        save_every: Seconds between two checkpoints.
+        stop_after: Leave after this step, as if interrupted (for tests).
+
+    Raises:
+        Interrupted: On Ctrl-C, SIGTERM or `stop_after`; the checkpoint is up to date.
+        ExplorerError: The checkpoint in `out` belongs to another network.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    model = task.build().to(device=device, memory_format=torch.channels_last)
+    task.prepare(model)
+    state = State(model, average_of(model), _optimiser(model, recipe))
+    if resume and (out / CHECKPOINT).exists():
+        load_checkpoint(state, out / CHECKPOINT)
+        log.info("%s goes on from step %d", task.name, state.step)
+    write_json(out / CONFIG, {"network": task.name, **asdict(recipe)})
+    dtype = choose_dtype(device)
+    total = max(1, round(recipe.epochs * task.photos / recipe.batch))
+    log.info("%s: %d steps on %s in %s", task.name, total, device, str(dtype).split(".")[-1])
+    meter = Meter(task.name, total, recipe.batch, out / "losses.jsonl")
+    saved = time.monotonic()
+    with _stop_requests() as stop:
+        while state.step < total:
+            meter.add(_step(task, recipe, state, total, device, dtype), state.step)
+            if stop or state.step == stop_after:
+                save_checkpoint(state, out / CHECKPOINT)
+                raise Interrupted(f"{task.name} stopped after step {state.step} of {total}.")
+            if time.monotonic() - saved > save_every:
+                save_checkpoint(state, out / CHECKPOINT)
+                saved = time.monotonic()
+    save_checkpoint(state, out / CHECKPOINT)
+    return state
+
+
+def _step(
+    task: Task,
+    recipe: Recipe,
+    state: State,
+    total: int,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> dict[str, Tensor]:
+    progress = state.step / total
+    for group in state.optimiser.param_groups:
+        group["lr"] = recipe.rate(progress)
+    # torchvision's samplers draw from the global generator: seeded per step, so that resuming is exact.
+    torch.manual_seed(step_seed(recipe.seed, state.step))
+    with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+        losses = task.losses(state.model, state.step, progress, device)
+        loss = torch.stack(list(losses.values())).sum()
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if recipe.clip:
+        nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip)
+    state.optimiser.step()
+    state.step += 1
+    _update_average(state, recipe.average)
+    return {name: value.detach() for name, value in losses.items()}
+
+
+def step_seed(seed: int, step: int) -> int:
+    """A seed of its own for every step."""
+    return (seed * 1_000_003 + step * 7_919 + 12_345) % (2**31)
+
+
+def average_of(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of everything in the state dict: the start of the moving average."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+@torch.no_grad()
+def _update_average(state: State, decay: float) -> None:
+    # Early on the average forgets faster, else it would remember the random start for long.
+    decay = min(decay, (1 + state.step) / (10 + state.step))
+    averages, values = [], []
+    for name, value in state.model.state_dict().items():
+        if value.is_floating_point():
+            averages.append(state.average[name])
+            values.append(value)
+        else:
+            state.average[name].copy_(value)
+    torch._foreach_lerp_(averages, values, 1 - decay)
+
+
+def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, lr=recipe.peak, momentum=recipe.momentum, nesterov=True)
+
+
+def save_checkpoint(state: State, path: Path) -> None:
+    """Write to a file beside it, then rename: whatever happens, `path` is a whole checkpoint."""
+    content = {
+        "model": state.model.state_dict(),
+        "average": state.average,
+        "optimiser": state.optimiser.state_dict(),
+        "step": state.step,
+    }
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load_checkpoint(state: State, path: Path) -> None:
+    """Fill `state` from a file that `save_checkpoint` wrote."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state.model.load_state_dict(content["model"])
+    except RuntimeError as error:
+        raise ExplorerError(
+            f"The checkpoint {path} belongs to another network.",
+            "Begin afresh with --fresh or choose another --out.",
+        ) from error
+    for name, value in content["average"].items():
+        state.average[name].copy_(value)
+    state.optimiser.load_state_dict(content["optimiser"])
+    state.step = int(content["step"])
+
+
+def load_average(path: Path) -> tuple[dict[str, Tensor], int]:
+    """The averaged weights in a checkpoint and the step they are from."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    return content["average"], int(content["step"])
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Atomically, readable for people."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+class Meter:
+    """Says how far the training is: smoothed losses, speed and the time that is left."""
+
+    def __init__(self, name: str, total: int, batch: int, path: Path, every: float = 10.0) -> None:
+        self._name, self._total, self._batch, self._path = name, total, batch, path
+        self._every = every
+        self._smooth: dict[str, float] = {}
+        self._since = time.monotonic()
+        self._steps = 0
+
+    def add(self, losses: dict[str, Tensor], step: int) -> None:
+        self._steps += 1
+        for key, value in losses.items():
+            number = float(value)
+            self._smooth[key] = 0.95 * self._smooth.get(key, number) + 0.05 * number
+        spent = time.monotonic() - self._since
+        if spent < self._every and step != self._total:
+            return
+        speed = self._steps / max(spent, 1e-9)
+        left = (self._total - step) / speed
+        parts = " ".join(f"{key} {value:.3f}" for key, value in self._smooth.items())
+        log.info(
+            "%s %d/%d (%.1f %%)  %s  %.0f photos/s  %d:%02d left",
+            *(self._name, step, self._total, 100 * step / self._total, parts),
+            *(speed * self._batch, left // 60, left % 60),
+        )
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **self._smooth, "photos/s": speed * self._batch}))
+            file.write("\n")
+        self._since, self._steps = time.monotonic(), 0
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """Collects Ctrl-C and SIGTERM; the step that is running still ends. A second Ctrl-C ends at once."""
+    received: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: whoever called has their own way to stop
+        yield received
+        return
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
