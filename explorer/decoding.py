@@ -1,0 +1,499 @@
+"""From the bytes of an image file to upright RGB: the inner room of `explorer.image`.
+
+Pillow reads the files, by content and from an allow-list of formats. It raises nearly every
+exception there is when a file is broken, some of its decoders are written in Python and slow, and
+its limits are process-wide switches. All of that is dealt with here, so that a caller sees pixels
+or an ExplorerError.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import PIL.Image
+from PIL import ImageCms, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
+
+from explorer.errors import ExplorerError
+from explorer.frames import MAX_FRAMES, count_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+    from PIL.ImageFile import ImageFile
+
+BACKGROUND = (255, 255, 255)
+"""What shows through transparent areas, on the canvas and in every network's input: white."""
+
+ON_BACKGROUND = "Transparent areas are shown on white."
+"""The note that says so; it names `BACKGROUND`."""
+
+# fmt: off
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff",
+    ".bmp", ".avif", ".avifs", ".heic", ".heif", ".hif", ".jp2", ".j2k", ".jpx", ".j2c", ".ico",
+    ".cur", ".icns", ".psd", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pcx", ".qoi", ".sgi", ".rgb",
+    ".tga",
+})
+"""Listed as pictures in folders; a file given by name is tried whatever it is called."""
+
+_FORMATS = (
+    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000", "ICO", "CUR", "ICNS",
+    "PSD", "PPM", "PCX", "QOI", "SGI",
+)
+"""Tried in this order. Not EPS (runs a program), no game textures, no scientific containers."""
+# fmt: on
+
+_NO_MAGIC = {".tga": "TGA", ".icb": "TGA", ".vda": "TGA", ".vst": "TGA"}
+"""Formats without a signature: any bytes may look like one, so only their own suffix opens them."""
+
+_FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
+    (0, b"%!PS", "a PostScript file", "Export it as PNG or JPEG."),
+    (0, b"%PDF", "a PDF document", "Export the page as PNG or JPEG."),
+    (0, b"<svg", "an SVG drawing", "Export it as PNG."),
+    (0, b"<?xml", "an XML or SVG file", "Export it as PNG."),
+    (0, b"<!DOCTYPE", "a web page", "Save the picture itself, not the page around it."),
+    (0, b"<html", "a web page", "Save the picture itself, not the page around it."),
+    (0, b"#?RADIANCE", "a Radiance HDR picture", "Convert it to PNG or TIFF."),
+    (0, b"\x76\x2f\x31\x01", "an OpenEXR picture", "Convert it to PNG or TIFF."),
+    (0, b"DDS ", "a DDS texture", "Convert it to PNG."),
+    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video", "Open it as a video."),
+    (4, b"ftypheic", "a HEIC photo", "Install the package pillow-heif to read these."),
+    (4, b"ftypmif1", "a HEIF photo", "Install the package pillow-heif to read these."),
+    (4, b"ftypavif", "an AVIF photo", "Install a Pillow with AVIF support to read these."),
+    (4, b"ftyp", "an MP4 or QuickTime video", "Open it as a video."),
+    (0, b"PK\x03\x04", "a ZIP archive", "Unpack it first."),
+)
+
+# Fuzzing Pillow's decoders brings out nearly every kind of exception, so they are listed by their
+# bases and translated in one place. Not listed: MemoryError (said in its own words), ExplorerError,
+# Cancelled, and whatever asks the process to end.
+DECODER_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    AssertionError,
+    NameError,
+    BufferError,
+    RuntimeError,
+    SystemError,
+    struct.error,
+    zlib.error,
+)
+
+_SLOW_PIXELS = 2_500_000
+"""Formats that Pillow decodes in Python take up to 1.4 s a megapixel and hold the interpreter."""
+
+_SCAN_PIXELS = 4_000_000_000
+"""Pixels times scans of a progressive JPEG: a tiny file can ask for thousands (0.4 ns a pixel)."""
+
+_SEEK_PIXELS = 2_000_000_000
+"""Pixels to decode on the way to a frame: most animations can only be played from their start."""
+
+_PARTLY = "Damaged: parts of the picture may be missing or wrong."
+_PROFILE_BYTES = 4 * 1024 * 1024
+_STRIP_PIXELS = 1 << 20
+_ORIENTATION = 0x0112
+_FROM_16 = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+_PILLOW = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """`pixels` is (H, W, 3) uint8 sRGB, upright, C-contiguous; `frames` is at least 1."""
+
+    pixels: NDArray[np.uint8]
+    notes: tuple[str, ...]
+    frames: int
+
+
+def decode(data: bytes, *, label: str, frame: int, max_pixels: int, draft: int = 0) -> Decoded:
+    """Decodes one frame of an image file.
+
+    Args:
+        data: The whole file.
+        label: What the file is called in sentences; its suffix admits formats without a signature.
+        frame: Counted from 0.
+        max_pixels: More declared pixels are refused before decoding.
+        draft: When positive, JPEGs may come out smaller, but not smaller than this on both sides.
+
+    Raises:
+        ExplorerError: For every file that cannot be shown.
+    """
+    if not data:
+        raise ExplorerError(f"{label} is empty (0 bytes).", "Download or copy it again.")
+    if frame < 0:
+        raise ExplorerError(f"{label} has no frame number {frame}.", "Frames are counted from 0.")
+    with _pillow(max_pixels), _translated(label, max_pixels):
+        picture = _open(data, label)
+        _refuse_size(picture, data, label, max_pixels)
+        frames = count_frames(picture, data)
+        _seek(picture, frame, frames, label)
+        if draft:
+            picture.draft(None, (draft, draft))
+        turned = _turned_by_pillow(picture)
+        # Raw modes such as "RGB;16B"; not "BGR;16", whose 16 bits are all three channels together.
+        deep = any(
+            code in str(tile[3]) for tile in picture.tile for code in (";16B", ";16L", ";16N")
+        )
+        picture, damage = _load(picture, data, label)
+        if picture.width * picture.height > max_pixels:  # an icon may hold more than it declares
+            raise _too_large(label, max_pixels, picture.size)
+        pixels, notes = _to_rgb(picture, label)
+        if deep and not _holds_numbers(picture):
+            notes.insert(0, "16-bit values were scaled to 8 bits.")
+        orientation = _orientation(picture)
+        picture.close()
+    if damage:
+        notes.insert(0, damage)
+    if orientation != 1:
+        pixels = np.ascontiguousarray(_upright(pixels, orientation))
+    if max(orientation, turned) != 1:
+        notes.append(f"Turned upright (EXIF orientation {max(orientation, turned)}).")
+    if frames > 1:
+        more = " or more" if frames == MAX_FRAMES else ""
+        notes.append(f"Frame {frame + 1} of {frames}{more}.")
+    return Decoded(pixels, tuple(notes), frames)
+
+
+def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], str]:
+    """Brings numbers to 0..255 by the rules of `explorer.image`.
+
+    Args:
+        values: Any shape, not empty; bool, integers or floats.
+        label: What the picture is called in the error.
+
+    Returns:
+        The same shape in uint8, and a sentence about what was done, or "".
+
+    Raises:
+        ExplorerError: No value is finite.
+    """
+    if values.dtype == np.uint8:
+        return values, ""
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8) * np.uint8(255), ""
+    if values.dtype == np.uint16:
+        return _FROM_16[values], "16-bit values were scaled to 8 bits."
+    low, high, finite = _range(values)
+    if not finite:
+        raise ExplorerError(f"{label} holds no finite value.", "Check how it was made.")
+    if values.dtype.kind in "ui" and low >= 0 and high <= 255:
+        return values.astype(np.uint8), ""
+    unit = values.dtype.kind == "f" and low >= 0 and high <= 1
+    start, end = (0.0, 1.0) if unit else (low, high)
+    # Halves, because the difference of two huge floats overflows.
+    span = end * 0.5 - start * 0.5
+    out = np.zeros(values.shape, np.uint8)
+    for row, strip in enumerate(
+        values
+    ):  # by rows: the doubles of a whole picture take 8 times as much
+        wide = np.asarray(strip, np.float64)
+        good = np.isfinite(wide)
+        share = (np.where(good, wide, start) * 0.5 - start * 0.5) / (span or 1.0)
+        out[row] = np.where(good, np.rint(share * 255), 0)
+    note = (
+        "Floating-point values 0 to 1 were scaled to 0 to 255."
+        if unit
+        else f"Values {low:.6g} to {high:.6g} were stretched to 0 to 255."
+    )
+    if finite < values.size:
+        note += f" {values.size - finite} values that are not finite are shown black."
+    return out, note
+
+
+def composite(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lays `color` (H, W, 3) over `BACKGROUND` by `alpha` (H, W), rounding to the nearest."""
+    weight = alpha[:, :, np.newaxis].astype(np.uint16)
+    back = np.asarray(BACKGROUND, np.uint16)
+    mixed = color * weight + back * (255 - weight) + 127
+    return (mixed // 255).astype(np.uint8)
+
+
+@contextmanager
+def _pillow(max_pixels: int) -> Iterator[None]:
+    """Pillow's process-wide switches, set for one decode and put back.
+
+    Its own size check then guards what is inside a file (frames, icons in an icon) with our limit,
+    and its warnings about odd files stay silent. The filters name Pillow alone, so that a mix-up
+    with another thread that changes the filters at the same moment silences nothing else.
+    """
+    with _PILLOW, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\b|explorer\.(decoding|frames)")
+        warnings.filterwarnings("error", category=PIL.Image.DecompressionBombWarning)
+        before = PIL.Image.MAX_IMAGE_PIXELS
+        PIL.Image.MAX_IMAGE_PIXELS = max_pixels
+        try:
+            yield
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = before
+
+
+@contextmanager
+def _translated(label: str, max_pixels: int) -> Iterator[None]:
+    """The one place where a decoder's exception becomes a sentence."""
+    try:
+        yield
+    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
+        raise _too_large(label, max_pixels) from error
+    except MemoryError as error:
+        raise ExplorerError(
+            f"There is not enough memory to decode {label}.",
+            "Close other programs, or scale it down.",
+        ) from error
+    except DECODER_ERRORS as error:
+        raise ExplorerError(
+            f"{label} is damaged and cannot be decoded.",
+            "Download or copy it again, or save it anew with another program.",
+        ) from error
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    PIL.Image.init()  # all plug-ins at once: which ones are there never depends on earlier files
+    try:
+        import pillow_heif
+    except ImportError:
+        pass
+    else:
+        pillow_heif.register_heif_opener()
+    return tuple(name for name in _FORMATS if name in PIL.Image.OPEN)
+
+
+def _open(data: bytes, label: str) -> ImageFile:
+    dot = label.rfind(".")
+    special = _NO_MAGIC.get(label[dot:].lower()) if dot >= 0 else None
+    # First, because an uncompressed TGA begins like a cursor file.
+    formats = (special, *_formats()) if special else _formats()
+    try:
+        return PIL.Image.open(io.BytesIO(data), formats=formats)
+    except UnidentifiedImageError:
+        pass
+    for offset, magic, what, hint in _FOREIGN:
+        if data.startswith(magic, offset):
+            raise ExplorerError(f"{label} is {what}, which cannot be opened here.", hint)
+    if any(accepts(data[:16]) for accepts in _signatures()):
+        raise ExplorerError(
+            f"{label} is damaged and cannot be decoded.",
+            "Download or copy it again, or save it anew with another program.",
+        )
+    raise ExplorerError(
+        f"{label} is not a picture in a known format.",
+        "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, JPEG 2000, PSD, ICO, PNM, QOI, TGA can be opened.",
+    )
+
+
+@cache
+def _signatures() -> tuple[Callable[[bytes], bool | str], ...]:
+    found = (PIL.Image.OPEN[name][1] for name in _formats())
+    return tuple(accepts for accepts in found if accepts is not None)
+
+
+def _refuse_size(picture: ImageFile, data: bytes, label: str, max_pixels: int) -> None:
+    pixels = picture.width * picture.height
+    if pixels < 1:
+        raise ExplorerError(f"{label} has no pixels.", "Choose another picture.")
+    if pixels > max_pixels:
+        raise _too_large(label, max_pixels, picture.size)
+    slow = any(tile[0] in PIL.Image.DECODERS for tile in picture.tile)
+    if slow and pixels > _SLOW_PIXELS:
+        raise ExplorerError(
+            f"{label} would take too long to decode: {pixels / 1e6:.1f} megapixels of this format.",
+            "Convert it to PNG.",
+        )
+    # The marker cannot occur inside coded data, where FF is always followed by 00.
+    scans = data.count(b"\xff\xda") if picture.format in ("JPEG", "MPO") else 0
+    if scans * pixels > _SCAN_PIXELS:
+        raise ExplorerError(
+            f"{label} would take too long to decode: it has {scans} scans.",
+            "Save it anew with another program.",
+        )
+
+
+def _too_large(label: str, limit: int, size: tuple[int, int] | None = None) -> ExplorerError:
+    what = f"{size[0]} × {size[1]} pixels" if size else "too many pixels"
+    return ExplorerError(
+        f"{label} declares {what}; the limit is {limit / 1e6:g} megapixels.",
+        "Scale it down, or raise the limit if you trust it.",
+    )
+
+
+def _seek(picture: ImageFile, frame: int, frames: int, label: str) -> None:
+    if frame >= frames:
+        raise ExplorerError(f"{label} has no frame {frame + 1}.", f"It has {frames}.")
+    if frame == 0:
+        return
+    if picture.format != "TIFF" and frame * picture.width * picture.height > _SEEK_PIXELS:
+        raise ExplorerError(
+            f"Frame {frame + 1} of {label} lies too far into the animation.",
+            "Cut the animation, or open it as a video.",
+        )
+    picture.seek(frame)
+
+
+def _load(picture: ImageFile, data: bytes, label: str) -> tuple[ImageFile, str]:
+    """Decodes; a broken file keeps what was decoded before the break.
+
+    Pillow's own switch for that is process-wide and also accepts files without a single pixel. Here
+    the picture is asked, after the failure, for what its decoder has already written.
+    """
+    try:
+        picture.load()
+    except DECODER_ERRORS as error:
+        if picture.tile:
+            picture.tile = []
+            if isinstance(picture, TiffImageFile):
+                picture.load_end()  # turns the picture, as its size already says
+        picture.load()
+        box = _drawn(picture)
+        if box is None and picture.format in ("JPEG", "MPO") and not data.endswith(b"\xff\xd9"):
+            # A progressive JPEG paints only at its end: give it one.
+            return _load(_open(data + b"\xff\xd9", label), data + b"\xff\xd9", label)[0], _PARTLY
+        if box is None:
+            raise ExplorerError(
+                f"{label} is damaged: nothing of it could be decoded.", "Download or copy it again."
+            ) from error
+        share = box[3] * 100 // picture.height
+        return (
+            picture,
+            f"Damaged: only the upper {share} % could be decoded." if share < 100 else _PARTLY,
+        )
+    return picture, ""
+
+
+def _drawn(picture: PIL.Image.Image) -> tuple[int, int, int, int] | None:
+    return picture.getbbox(alpha_only=False)
+
+
+def _holds_numbers(picture: PIL.Image.Image) -> bool:
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+
+
+def _to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], list[str]]:
+    """(H, W, 3) uint8 of any mode, converted strip by strip: the whole would need three copies."""
+    if _holds_numbers(picture):
+        return _numbers_to_rgb(picture, label)
+    width, height = picture.size
+    alpha = picture.has_transparency_data
+    to_srgb, notes = _profile(picture, alpha)
+    out = np.empty((height, width, 3), np.uint8)
+    see_through = False
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = to_srgb(picture.crop((0, top, width, min(top + rows, height))))
+        part = np.asarray(strip)
+        if part.shape[2] == 4:
+            opacity = part[:, :, 3]
+            clear = int(opacity.min()) < 255
+            see_through |= clear
+            part = composite(part[:, :, :3], opacity) if clear else part[:, :, :3]
+        out[top : top + rows] = part
+    if see_through:
+        notes.append(ON_BACKGROUND)
+    return out, notes
+
+
+def _numbers_to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], list[str]]:
+    values = np.asarray(picture)
+    if values.dtype.kind == "u":  # big-endian files included
+        values = values.astype(np.uint16, copy=False)
+    elif values.dtype.kind == "i" and int(values.min()) >= 0 and int(values.max()) <= 65535:
+        values = values.astype(np.uint16)
+    grey, note = scale_to_8(values, label=label)
+    notes = [note]
+    clear = picture.info.get("transparency")
+    if isinstance(clear, int) and bool((values == clear).any()):
+        grey = np.where(values == clear, np.uint8(BACKGROUND[0]), grey)
+        notes.append(ON_BACKGROUND)
+    return np.repeat(grey[:, :, np.newaxis], 3, axis=2), notes
+
+
+def _profile(
+    picture: PIL.Image.Image, alpha: bool
+) -> tuple[Callable[[PIL.Image.Image], PIL.Image.Image], list[str]]:
+    """How to bring a strip to sRGB (RGB or RGBA): through its colour profile, or by Pillow's rule.
+
+    A profile that is broken, too large or of another kind than the pixels is ignored, with a note.
+    """
+    target = "RGBA" if alpha else "RGB"
+
+    def plain(strip: PIL.Image.Image) -> PIL.Image.Image:
+        return strip if strip.mode == target else strip.convert(target)
+
+    raw = picture.info.get("icc_profile")
+    if picture.mode != "LAB" and not (isinstance(raw, bytes) and raw):
+        return plain, []
+    between = picture.mode if picture.mode in ("L", "CMYK", "LAB") and not alpha else target
+    try:
+        if picture.mode == "LAB":
+            source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        elif isinstance(raw, bytes) and len(raw) <= _PROFILE_BYTES:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(raw))
+        else:
+            return plain, ["Its colour profile is too large and was ignored."]
+        title = (ImageCms.getProfileDescription(source) or "").strip()
+        if "srgb" in title.lower():
+            return plain, []
+        convert = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), between, target)
+    except (ImageCms.PyCMSError, *DECODER_ERRORS):
+        return plain, ["Its colour profile does not fit and was ignored."]
+
+    def through(strip: PIL.Image.Image) -> PIL.Image.Image:
+        same = strip if strip.mode == between else strip.convert(between)
+        return convert.apply(same)
+
+    return through, [f"Colours were converted from {title or 'its profile'} to sRGB."]
+
+
+def _turned_by_pillow(picture: ImageFile) -> int:
+    """The orientation that loading undoes by itself and then forgets: that of TIFF files."""
+    if isinstance(picture, TiffImageFile):
+        value = picture.tag_v2.get(_ORIENTATION, 1)
+        return value if isinstance(value, int) and 1 <= value <= 8 else 1
+    return 1
+
+
+def _orientation(picture: PIL.Image.Image) -> int:
+    # Only after loading: asking a PNG for its metadata decodes it.
+    try:
+        value = picture.getexif().get(_ORIENTATION, 1)
+    except DECODER_ERRORS:
+        return 1  # broken metadata never costs the picture
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undoes an EXIF orientation 1..8; `pixels` is (H, W, 3), the answer a view of it."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def _range(values: NDArray[Any]) -> tuple[float, float, int]:
+    """Smallest and largest finite value, and how many are finite."""
+    low, high, count = float("inf"), float("-inf"), 0
+    for row in values:
+        good = row[np.isfinite(row)]
+        if good.size:
+            low, high = min(low, float(good.min())), max(high, float(good.max()))
+            count += int(good.size)
+    return low, high, count
