@@ -1,8 +1,8 @@
 """The architectures of the networks that ship with the program.
 
-Small enough to train on a laptop and to run live on its processor, and ordinary enough (torchvision's
-own blocks, layer names and detection classes) that everything the program shows about them holds for
-their big relatives too.
+Small enough to train on a laptop and to run live on its processor, and ordinary enough (blocks,
+layer names and detection classes are torchvision's own) that everything the program shows about
+them holds for their big relatives too.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class MiniResNet(nn.Module):
     """A residual network (He et al. 2015, "Deep Residual Learning") with torchvision's layer names.
 
     The stem is one 5x5 convolution of stride 2 without the usual max pooling, and the stages have
-    strides 1, 2, 2, 2: 1/16 of the input at the end instead of 1/32, because it learns from photos of
-    64x64. It is fully convolutional up to `avgpool`, so inputs of any size from 16x16 work.
+    strides 1, 2, 2, 2: 1/16 of the input at the end instead of 1/32, because it learns from photos
+    of 64x64. It is fully convolutional up to `avgpool`, so inputs of any size from 16x16 work.
 
     Args:
         num_classes: Size of the answer.
@@ -77,7 +77,7 @@ class MiniResNetFPN(nn.Module):
         super().__init__()
         stages = ("conv1", "bn1", "relu", "layer1", "layer2", "layer3", "layer4")
         self.body = nn.Sequential(OrderedDict((name, getattr(body, name)) for name in stages))
-        channels = [body.layer3[-1].conv2.out_channels, body.layer4[-1].conv2.out_channels]
+        channels = [_outputs(body.layer3), _outputs(body.layer4)]
         self.fpn = FeaturePyramidNetwork(channels, width, extra_blocks=LastLevelMaxPool())
         self.out_channels = width
 
@@ -150,8 +150,13 @@ def _stage(inputs: int, outputs: int, blocks: int, *, stride: int) -> nn.Sequent
     return nn.Sequential(first, *(BasicBlock(outputs, outputs) for _ in range(1, blocks)))
 
 
+def _outputs(stage: nn.Sequential) -> int:
+    last = [m for m in stage.modules() if isinstance(m, nn.Conv2d)][-1]
+    return last.out_channels
+
+
 def _initialise(model: nn.Module) -> None:
-    # He et al. 2015, "Delving Deep into Rectifiers"; every residual branch starts at zero (Goyal et al. 2017).
+    # He et al. 2015, "Delving Deep into Rectifiers"; branches start at zero (Goyal et al. 2017).
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

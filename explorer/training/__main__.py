@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 
+from explorer.errors import ExplorerError
 from explorer.training.cli import add_arguments, run
 
 
@@ -11,7 +12,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m explorer.training")
     add_arguments(parser)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    return run(parser.parse_args())
+    try:
+        return run(parser.parse_args())
+    except ExplorerError as error:
+        logging.getLogger(__name__).error("%s", error)
+        return 1
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ RECIPE = Recipe(epochs=14, batch=128, peak=0.2)
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Until `end` (of all steps, in [0, 1]) the batches have these sides, one drawn for each batch."""
+    """Until `end` (of all steps, in [0, 1]) every batch has one of these sides, drawn at random."""
 
     end: float
     sides: tuple[int, ...]
@@ -33,8 +33,8 @@ class Phase:
 PHASES = (
     Phase(0.30, (40,)),
     Phase(0.55, (48,)),
-    Phase(0.85, (56, 64)),
-    Phase(1.00, (64, 64, 64, 80)),
+    Phase(0.90, (56, 64)),
+    Phase(1.00, (64, 80, 96)),
 )
 """Small pictures first, which is fast (Howard 2018); mixed sizes last, so that real photos work."""
 
@@ -53,6 +53,9 @@ class ClassifierTask:
 
     def __post_init__(self) -> None:
         self.photos = len(self.data)
+
+    def settings(self) -> dict[str, object]:
+        return {"phases": [asdict(phase) for phase in self.phases], "smoothing": self.smoothing}
 
     def build(self) -> nn.Module:
         return mini_resnet(self.num_classes)
@@ -75,7 +78,7 @@ class ClassifierTask:
 
 
 def batch_rows(step: int, count: int, batch: int, seed: int) -> NDArray[np.int64]:
-    """The photos of a step: consecutive parts of one random order per epoch, without gaps between epochs.
+    """The photos of a step: consecutive parts of one random order per epoch, without gaps.
 
     Sorted, which is kinder to a memory map.
     """
@@ -165,7 +168,9 @@ def accuracy(
         rows = slice(start, start + batch)
         images = normalise(torch.from_numpy(np.array(data.pixels[rows])).to(device))
         if side is not None and side != images.shape[-1]:
-            images = functional.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+            images = functional.interpolate(
+                images, size=(side, side), mode="bilinear", antialias=True
+            )
         images = images.contiguous(memory_format=torch.channels_last)
         best = model(images).topk(5).indices.cpu()
         right = best == torch.from_numpy(data.labels[rows])[:, None]

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from explorer.errors import ExplorerError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from explorer.training.classifier import ClassifierTask
+    from explorer.training.detector import DetectorTask
+    from explorer.training.loop import Recipe
+
+log = logging.getLogger(__name__)
 
 NAMES = ("mini-resnet", "mini-fasterrcnn")
 
@@ -26,14 +36,29 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=NAMES, help="which network")
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder with train.npz, val.npz and the class tables"
+        "--data",
+        type=Path,
+        required=True,
+        help="folder with train.npz, val.npz and the class tables",
     )
     parser.add_argument("--out", type=Path, help="folder for checkpoints and weights")
     parser.add_argument("--epochs", type=float, help="passes over the photos")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
-    parser.add_argument("--threads", type=int, help="processor threads")
-    parser.add_argument("--backbone", type=Path, help="classifier checkpoint the detector starts from")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        help="processor threads; without it as many as are fastest at the moment",
+    )
+    parser.add_argument(
+        "--backbone", type=Path, help="classifier checkpoint the detector starts from"
+    )
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="do not train: write the weights of the last checkpoint and their model card into DIR",
+    )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--resume", action="store_true", default=True, help="go on from the checkpoint (default)"
@@ -49,23 +74,68 @@ def default_folder(name: str) -> Path:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; 0 = finished, 130 = interrupted (give the same command again to go on)."""
+    """Train or export; 0 = finished, 130 = interrupted (give the same command again to go on)."""
     import torch
 
-    from explorer.training import classifier
-    from explorer.training.data import read_photos
     from explorer.training.loop import Interrupted, choose_device, train
+    from explorer.training.threads import ThreadPilot
 
-    log = logging.getLogger(__name__)
+    most = torch.get_num_threads()
     if args.threads:
         torch.set_num_threads(args.threads)
-    out = args.out or default_folder(args.name)
-    data = read_photos(args.data, "train", out.parent / "cache")
-    recipe = replace(classifier.RECIPE, seed=args.seed, epochs=args.epochs or classifier.RECIPE.epochs)
-    task = classifier.ClassifierTask(data, recipe)
-    try:
-        train(task, recipe, out, device=choose_device(args.device), resume=not args.fresh)
-    except Interrupted as stopped:
-        log.warning("%s Give the same command again to go on.", stopped)
-        return 130
+    out: Path = args.out or default_folder(args.name)
+    if not args.export:
+        task = _task(args, out)
+        try:
+            device = choose_device(args.device)
+            pilot = None if args.threads or device.type != "cpu" else ThreadPilot(most)
+            train(task, task.recipe, out, device=device, resume=not args.fresh, pilot=pilot)
+        except Interrupted as stopped:
+            log.warning("%s Give the same command again to go on.", stopped)
+            return 130
+    _export(args, out)
     return 0
+
+
+def _task(args: argparse.Namespace, out: Path) -> ClassifierTask | DetectorTask:
+    from explorer.training import classifier, detector
+    from explorer.training.data import read_categories, read_photos
+    from explorer.training.loop import CHECKPOINT, load_average
+    from explorer.training.superclasses import group_labels
+
+    data = read_photos(args.data, "train", out.parent / "cache")
+    if args.name == "mini-resnet":
+        recipe = _adjusted(classifier.RECIPE, args)
+        return classifier.ClassifierTask(data, recipe)
+    backbone = args.backbone or out.parent / "mini-resnet" / CHECKPOINT
+    if not backbone.exists():
+        raise ExplorerError(
+            f"There is no trained classifier at {backbone}.",
+            "Train mini-resnet first, or give its checkpoint with --backbone.",
+        )
+    return detector.DetectorTask(
+        data,
+        group_labels(read_categories(args.data)),
+        load_average(backbone)[0],
+        _adjusted(detector.RECIPE, args),
+    )
+
+
+def _adjusted(recipe: Recipe, args: argparse.Namespace) -> Recipe:
+    return replace(recipe, seed=args.seed, epochs=args.epochs or recipe.epochs)
+
+
+def _export(args: argparse.Namespace, out: Path) -> None:
+    from explorer.training import cards
+    from explorer.training.data import read_categories, read_photos
+
+    categories = read_categories(args.data)
+    val = read_photos(args.data, "val", out.parent / "cache")
+    target: Path = args.export or out / "weights"
+    is_classifier = args.name == "mini-resnet"
+    facts = cards.classifier_facts(categories) if is_classifier else cards.detector_facts()
+    card = cards.export(args.name, facts, out, target, val, categories)
+    if is_classifier:
+        cards.write_class_tree(categories, target.parent / "classes" / "tiny-imagenet.json")
+    figures = {k: v for k, v in card["metrics"].items() if not isinstance(v, dict)}
+    log.info("%s: %s, %.1f MB", target / card["weights"], figures, card["bytes"] / 1e6)

@@ -1,4 +1,4 @@
-"""The photos the embedded networks learn from: Tiny ImageNet with its boxes and its WordNet tree."""
+"""What the embedded networks learn from: Tiny ImageNet with its boxes and its WordNet tree."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import logging
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache as cached
 from typing import TYPE_CHECKING
 
 import cv2
@@ -91,7 +91,7 @@ def read_categories(folder: Path) -> list[Category]:
     text = _find(folder, "classes.tsv").read_text(encoding="utf-8")
     wnids = [line.split("\t")[0] for line in text.splitlines() if line]
 
-    @lru_cache(maxsize=None)
+    @cached
     def ids(wnid: str) -> tuple[str, ...]:
         parent = nodes[wnid]["parent"]
         return (*(ids(parent) if parent else ()), wnid)
@@ -112,9 +112,7 @@ def _find(folder: Path, name: str) -> Path:
     )
 
 
-def _cached_pixels(
-    source: Path, archive: np.lib.npyio.NpzFile, cache: Path
-) -> NDArray[np.uint8]:
+def _cached_pixels(source: Path, archive: np.lib.npyio.NpzFile, cache: Path) -> NDArray[np.uint8]:
     if not (cache.exists() and cache.stat().st_mtime >= source.stat().st_mtime):
         log.info("decoding %s", source)
         stream, offset = archive["jpeg"], archive["offset"]

@@ -1,7 +1,7 @@
 """The training loop that all embedded networks share.
 
-Every batch is a pure function of (seed, step): a training that was interrupted at any moment and goes
-on from its last checkpoint ends with the same weights as one that was not.
+Every batch is a pure function of (seed, step): a training that was interrupted at any moment and
+goes on from its last checkpoint ends with the same weights as one that was not.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from explorer.training.threads import ThreadPilot
+
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.pt"
@@ -39,8 +41,8 @@ class Recipe:
         epochs: Passes over the training photos.
         batch: Photos (or scenes) of one step.
         peak: The highest learning rate of the cycle.
-        warmup: The part of all steps during which the rate climbs from `peak` / 20 to `peak`; then it
-            falls along half a cosine to zero (Smith & Topin 2018, "Super-Convergence").
+        warmup: The part of all steps during which the rate climbs from `peak` / 20 to `peak`; then
+            it falls along half a cosine to zero (Smith & Topin 2018, "Super-Convergence").
         momentum: Of SGD, with Nesterov's correction.
         decay: Weight decay; not for biases and normalisation layers.
         average: Decay per step of the moving average of the weights, which is what gets shipped.
@@ -73,6 +75,10 @@ class Task(Protocol):
     photos: int
     """Photos (or scenes) of one epoch."""
 
+    def settings(self) -> dict[str, object]:
+        """What else decides the result, for the configuration beside the weights."""
+        ...
+
     def build(self) -> nn.Module:
         """The network with its first weights (the global generator is seeded)."""
         ...
@@ -80,7 +86,7 @@ class Task(Protocol):
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
-        """The named losses of one batch; they are summed. A pure function of model, seed and step."""
+        """The named losses of one batch, to be summed. Pure in the model, the seed and the step."""
         ...
 
     def prepare(self, model: nn.Module) -> None:
@@ -98,7 +104,7 @@ class State:
     step: int = 0
 
 
-class Interrupted(Exception):  # noqa: N818 - it was asked for
+class Interrupted(Exception):
     """The training was asked to stop; its checkpoint is written."""
 
 
@@ -110,7 +116,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where it is measurably faster than float32, as not every processor that has it gains."""
+    """bfloat16 where it is measurably faster: not every processor that has it gains."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     times = {}
@@ -136,6 +142,7 @@ def train(
     device: torch.device,
     resume: bool = True,
     save_every: float = 45.0,
+    pilot: ThreadPilot | None = None,
     stop_after: int | None = None,
 ) -> State:
     """Train until the recipe's last step and return the final state.
@@ -147,6 +154,7 @@ def train(
         device: Where to compute.
         resume: Go on from the checkpoint in `out`, if there is one; else begin afresh.
         save_every: Seconds between two checkpoints.
+        pilot: Chooses the number of threads while the training runs; None = leave it as it is.
         stop_after: Leave after this step, as if interrupted (for tests).
 
     Raises:
@@ -155,13 +163,13 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    model = task.build().to(device=device, memory_format=torch.channels_last)
+    model = task.build().to(device).to(memory_format=torch.channels_last)
     task.prepare(model)
     state = State(model, average_of(model), _optimiser(model, recipe))
     if resume and (out / CHECKPOINT).exists():
         load_checkpoint(state, out / CHECKPOINT)
         log.info("%s goes on from step %d", task.name, state.step)
-    write_json(out / CONFIG, {"network": task.name, **asdict(recipe)})
+    _write_config(out / CONFIG, {"network": task.name, **asdict(recipe), **task.settings()}, state)
     dtype = choose_dtype(device)
     total = max(1, round(recipe.epochs * task.photos / recipe.batch))
     log.info("%s: %d steps on %s in %s", task.name, total, device, str(dtype).split(".")[-1])
@@ -169,7 +177,11 @@ def train(
     saved = time.monotonic()
     with _stop_requests() as stop:
         while state.step < total:
-            meter.add(_step(task, recipe, state, total, device, dtype), state.step)
+            began = time.perf_counter()
+            losses = _step(task, recipe, state, total, device, dtype)
+            meter.add(losses, state.step)
+            if pilot is not None:
+                pilot.add(time.perf_counter() - began)
             if stop or state.step == stop_after:
                 save_checkpoint(state, out / CHECKPOINT)
                 raise Interrupted(f"{task.name} stopped after step {state.step} of {total}.")
@@ -191,7 +203,7 @@ def _step(
     progress = state.step / total
     for group in state.optimiser.param_groups:
         group["lr"] = recipe.rate(progress)
-    # torchvision's samplers draw from the global generator: seeded per step, so that resuming is exact.
+    # torchvision's samplers draw from the global generator: seeded per step for exact resuming.
     torch.manual_seed(step_seed(recipe.seed, state.step))
     with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
         losses = task.losses(state.model, state.step, progress, device)
@@ -284,6 +296,22 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     partial.replace(path)
 
 
+def _write_config(path: Path, config: dict[str, Any], state: State) -> None:
+    # A training may go on with other numbers (more epochs, say): the file says what changed when.
+    config = json.loads(json.dumps(config))  # tuples become lists, as in the file
+    if state.step and path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changes = before.pop("changes", [])
+        changed = {
+            key: before.get(key) for key, value in config.items() if before.get(key) != value
+        }
+        if changed:
+            log.warning("other settings than before: %s", ", ".join(changed))
+            changes.append({"step": state.step, "before": changed})
+        config["changes"] = changes
+    write_json(path, config)
+
+
 class Meter:
     """Says how far the training is: smoothed losses, speed and the time that is left."""
 
@@ -318,7 +346,7 @@ class Meter:
 
 @contextmanager
 def _stop_requests() -> Iterator[list[int]]:
-    """Collects Ctrl-C and SIGTERM; the step that is running still ends. A second Ctrl-C ends at once."""
+    """Collects Ctrl-C and SIGTERM: the step that runs still ends. A second one ends at once."""
     received: list[int] = []
 
     def note(number: int, _frame: object) -> None:

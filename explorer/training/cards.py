@@ -1,0 +1,188 @@
+"""What gets shipped: the averaged weights in half precision and a model card beside them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.utils.flop_counter import FlopCounterMode
+
+from explorer.networks.embedded import ARCHITECTURES, MEAN, STD
+from explorer.training import classifier, evaluate
+from explorer.training.loop import CHECKPOINT, CONFIG, load_average, write_json
+from explorer.training.scenes import SceneMaker
+from explorer.training.superclasses import group_labels, group_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from explorer.training.data import Category, Photos
+
+DATA = (
+    "Tiny ImageNet (Stanford CS231n): 76 000 photos of 64x64 for training, 5 000 others for the"
+    " figures; 200 classes, one box each"
+)
+LICENCE = (
+    "The weights come with the program's licence. They were learned from photos that ImageNet"
+    " offers for non-commercial research and education; the program contains none of them."
+)
+CLASSIFIER_SIDE = 80
+"""Short side and centre crop for a photo of any size: the best of those tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Facts:
+    """What the cards of the networks differ in."""
+
+    title: str
+    task: str
+    function: str
+    kwargs: dict[str, Any]
+    classes: list[str]
+    preprocessing: dict[str, Any]
+    example: tuple[int, ...]
+    default_layer: str
+    extra: dict[str, Any]
+
+
+def classifier_facts(categories: Sequence[Category]) -> Facts:
+    side = CLASSIFIER_SIDE
+    return Facts(
+        title="Mini ResNet",
+        task="classification",
+        function="mini_resnet",
+        kwargs={"num_classes": len(categories)},
+        classes=[c.name for c in categories],
+        preprocessing={
+            "resize": side,
+            "crop": side,
+            "mean": list(MEAN),
+            "std": list(STD),
+            "interpolation": "bilinear",
+            "batched": True,
+        },
+        example=(1, 3, side, side),
+        default_layer="layer3",
+        extra={
+            "wnids": [c.wnid for c in categories],
+            "class_tree": "classes/tiny-imagenet.json",
+        },
+    )
+
+
+def detector_facts() -> Facts:
+    names = ["background", *group_names()]
+    return Facts(
+        title="Mini Faster R-CNN",
+        task="detection",
+        function="mini_fasterrcnn",
+        kwargs={"num_classes": len(names)},
+        classes=names,
+        preprocessing={"resize": None, "crop": None, "mean": None, "std": None, "batched": False},
+        example=(1, 3, 320, 320),
+        default_layer="backbone.body.layer3",
+        extra={"input": "short side 320 inside the network, at most 640 for the long one"},
+    )
+
+
+def export(
+    name: str,
+    facts: Facts,
+    source: Path,
+    target: Path,
+    val: Photos,
+    categories: Sequence[Category],
+) -> dict[str, Any]:
+    """Write NAME.safetensors and NAME.json into `target` from the checkpoint in `source`.
+
+    The figures on the card are those of the rounded weights that are shipped, on photos that were
+    not used for training.
+    """
+    weights, step = load_average(source / CHECKPOINT)
+    target.mkdir(parents=True, exist_ok=True)
+    path = target / f"{name}.safetensors"
+    partial = path.with_suffix(".partial")
+    save_file(to_half(weights), partial)
+    partial.replace(path)
+
+    model = ARCHITECTURES[facts.function](**facts.kwargs)
+    model.load_state_dict({key: _single(value) for key, value in load_file(path).items()})
+    model.eval()
+    config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
+    card = {
+        "name": name,
+        "title": facts.title,
+        "task": facts.task,
+        "architecture": {"function": facts.function, "kwargs": facts.kwargs},
+        "weights": path.name,
+        "bytes": path.stat().st_size,
+        "dtype": "float16 in the file, float32 in use",
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "flops": {"input": list(facts.example), "value": flops(model, facts.example)},
+        "preprocessing": facts.preprocessing,
+        "default_layer": facts.default_layer,
+        "metrics": measure(model, facts, val, categories),
+        "data": DATA,
+        "licence": LICENCE,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "seed": config["seed"],
+        "recipe": {**config, "steps": step},
+        **facts.extra,
+        "classes": facts.classes,
+    }
+    write_json(target / f"{name}.json", card)
+    return card
+
+
+def measure(
+    model: nn.Module, facts: Facts, val: Photos, categories: Sequence[Category]
+) -> dict[str, Any]:
+    """The figures of a card."""
+    if facts.task == "classification":
+        side = facts.preprocessing["crop"]
+        figures = classifier.accuracy(model, val, side=side)
+        return {"photos": len(val), **{key: round(value, 4) for key, value in figures.items()}}
+    scenes = evaluate.held_out_scenes(SceneMaker(val, group_labels(categories)))
+    figures = evaluate.average_precision(scenes, evaluate.detect(model, scenes), facts.classes)
+    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
+    return {"scenes": len(scenes), **rounded}
+
+
+def flops(model: nn.Module, shape: tuple[int, ...]) -> int:
+    """Floating-point operations of one input (a multiplication and an addition are two)."""
+    images = torch.rand(shape)
+    # torchvision's detectors take a list of photos, everything else a batch
+    value = list(images) if hasattr(model, "roi_heads") else images
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(value)
+    return int(counter.get_total_flops())
+
+
+def to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """float16 where the value is a float; raises ValueError where one would overflow."""
+    result = {}
+    for name, value in weights.items():
+        half = value.half() if value.is_floating_point() else value
+        if value.is_floating_point() and not torch.isfinite(half).all():
+            raise ValueError(f"{name} does not fit into float16")
+        result[name] = half.contiguous()
+    return result
+
+
+def write_class_tree(categories: Sequence[Category], path: Path) -> None:
+    """WordNet id, name and the words from the root of WordNet to every class, in label order."""
+    rows = [{"wnid": c.wnid, "name": c.name, "path": list(c.path)} for c in categories]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    path.write_text(f"[\n{text}\n]\n", encoding="utf-8")
+
+
+def _single(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
