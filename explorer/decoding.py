@@ -16,13 +16,14 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import PIL.Image
-from PIL import ImageCms, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from explorer.colour import holds_numbers, to_rgb, upright
 from explorer.errors import ExplorerError
 from explorer.frames import MAX_FRAMES, count_frames
 
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from PIL.ImageFile import ImageFile
-
-BACKGROUND = (255, 255, 255)
-"""What shows through transparent areas, on the canvas and in every network's input: white."""
-
-ON_BACKGROUND = "Transparent areas are shown on white."
-"""The note that says so; it names `BACKGROUND`."""
 
 # fmt: off
 SUFFIXES = frozenset({
@@ -106,10 +101,7 @@ _SEEK_PIXELS = 2_000_000_000
 """Pixels to decode on the way to a frame: most animations can only be played from their start."""
 
 _PARTLY = "Damaged: parts of the picture may be missing or wrong."
-_PROFILE_BYTES = 4 * 1024 * 1024
-_STRIP_PIXELS = 1 << 20
 _ORIENTATION = 0x0112
-_FROM_16 = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 _PILLOW = threading.Lock()
 
 
@@ -154,75 +146,21 @@ def decode(data: bytes, *, label: str, frame: int, max_pixels: int, draft: int =
         picture, damage = _load(picture, data, label)
         if picture.width * picture.height > max_pixels:  # an icon may hold more than it declares
             raise _too_large(label, max_pixels, picture.size)
-        pixels, notes = _to_rgb(picture, label)
-        if deep and not _holds_numbers(picture):
+        pixels, notes = to_rgb(picture, label)
+        if deep and not holds_numbers(picture):
             notes.insert(0, "16-bit values were scaled to 8 bits.")
         orientation = _orientation(picture)
         picture.close()
     if damage:
         notes.insert(0, damage)
     if orientation != 1:
-        pixels = np.ascontiguousarray(_upright(pixels, orientation))
+        pixels = np.ascontiguousarray(upright(pixels, orientation))
     if max(orientation, turned) != 1:
         notes.append(f"Turned upright (EXIF orientation {max(orientation, turned)}).")
     if frames > 1:
         more = " or more" if frames == MAX_FRAMES else ""
         notes.append(f"Frame {frame + 1} of {frames}{more}.")
     return Decoded(pixels, tuple(notes), frames)
-
-
-def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], str]:
-    """Brings numbers to 0..255 by the rules of `explorer.image`.
-
-    Args:
-        values: Any shape, not empty; bool, integers or floats.
-        label: What the picture is called in the error.
-
-    Returns:
-        The same shape in uint8, and a sentence about what was done, or "".
-
-    Raises:
-        ExplorerError: No value is finite.
-    """
-    if values.dtype == np.uint8:
-        return values, ""
-    if values.dtype.kind == "b":
-        return values.astype(np.uint8) * np.uint8(255), ""
-    if values.dtype == np.uint16:
-        return _FROM_16[values], "16-bit values were scaled to 8 bits."
-    low, high, finite = _range(values)
-    if not finite:
-        raise ExplorerError(f"{label} holds no finite value.", "Check how it was made.")
-    if values.dtype.kind in "ui" and low >= 0 and high <= 255:
-        return values.astype(np.uint8), ""
-    unit = values.dtype.kind == "f" and low >= 0 and high <= 1
-    start, end = (0.0, 1.0) if unit else (low, high)
-    # Halves, because the difference of two huge floats overflows.
-    span = end * 0.5 - start * 0.5
-    out = np.zeros(values.shape, np.uint8)
-    for row, strip in enumerate(
-        values
-    ):  # by rows: the doubles of a whole picture take 8 times as much
-        wide = np.asarray(strip, np.float64)
-        good = np.isfinite(wide)
-        share = (np.where(good, wide, start) * 0.5 - start * 0.5) / (span or 1.0)
-        out[row] = np.where(good, np.rint(share * 255), 0)
-    note = (
-        "Floating-point values 0 to 1 were scaled to 0 to 255."
-        if unit
-        else f"Values {low:.6g} to {high:.6g} were stretched to 0 to 255."
-    )
-    if finite < values.size:
-        note += f" {values.size - finite} values that are not finite are shown black."
-    return out, note
-
-
-def composite(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lays `color` (H, W, 3) over `BACKGROUND` by `alpha` (H, W), rounding to the nearest."""
-    weight = alpha[:, :, np.newaxis].astype(np.uint16)
-    back = np.asarray(BACKGROUND, np.uint16)
-    mixed = color * weight + back * (255 - weight) + 127
-    return (mixed // 255).astype(np.uint8)
 
 
 @contextmanager
@@ -380,86 +318,6 @@ def _drawn(picture: PIL.Image.Image) -> tuple[int, int, int, int] | None:
     return picture.getbbox(alpha_only=False)
 
 
-def _holds_numbers(picture: PIL.Image.Image) -> bool:
-    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
-
-
-def _to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], list[str]]:
-    """(H, W, 3) uint8 of any mode, converted strip by strip: the whole would need three copies."""
-    if _holds_numbers(picture):
-        return _numbers_to_rgb(picture, label)
-    width, height = picture.size
-    alpha = picture.has_transparency_data
-    to_srgb, notes = _profile(picture, alpha)
-    out = np.empty((height, width, 3), np.uint8)
-    see_through = False
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        strip = to_srgb(picture.crop((0, top, width, min(top + rows, height))))
-        part = np.asarray(strip)
-        if part.shape[2] == 4:
-            opacity = part[:, :, 3]
-            clear = int(opacity.min()) < 255
-            see_through |= clear
-            part = composite(part[:, :, :3], opacity) if clear else part[:, :, :3]
-        out[top : top + rows] = part
-    if see_through:
-        notes.append(ON_BACKGROUND)
-    return out, notes
-
-
-def _numbers_to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], list[str]]:
-    values = np.asarray(picture)
-    if values.dtype.kind == "u":  # big-endian files included
-        values = values.astype(np.uint16, copy=False)
-    elif values.dtype.kind == "i" and int(values.min()) >= 0 and int(values.max()) <= 65535:
-        values = values.astype(np.uint16)
-    grey, note = scale_to_8(values, label=label)
-    notes = [note]
-    clear = picture.info.get("transparency")
-    if isinstance(clear, int) and bool((values == clear).any()):
-        grey = np.where(values == clear, np.uint8(BACKGROUND[0]), grey)
-        notes.append(ON_BACKGROUND)
-    return np.repeat(grey[:, :, np.newaxis], 3, axis=2), notes
-
-
-def _profile(
-    picture: PIL.Image.Image, alpha: bool
-) -> tuple[Callable[[PIL.Image.Image], PIL.Image.Image], list[str]]:
-    """How to bring a strip to sRGB (RGB or RGBA): through its colour profile, or by Pillow's rule.
-
-    A profile that is broken, too large or of another kind than the pixels is ignored, with a note.
-    """
-    target = "RGBA" if alpha else "RGB"
-
-    def plain(strip: PIL.Image.Image) -> PIL.Image.Image:
-        return strip if strip.mode == target else strip.convert(target)
-
-    raw = picture.info.get("icc_profile")
-    if picture.mode != "LAB" and not (isinstance(raw, bytes) and raw):
-        return plain, []
-    between = picture.mode if picture.mode in ("L", "CMYK", "LAB") and not alpha else target
-    try:
-        if picture.mode == "LAB":
-            source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        elif isinstance(raw, bytes) and len(raw) <= _PROFILE_BYTES:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(raw))
-        else:
-            return plain, ["Its colour profile is too large and was ignored."]
-        title = (ImageCms.getProfileDescription(source) or "").strip()
-        if "srgb" in title.lower():
-            return plain, []
-        convert = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), between, target)
-    except (ImageCms.PyCMSError, *DECODER_ERRORS):
-        return plain, ["Its colour profile does not fit and was ignored."]
-
-    def through(strip: PIL.Image.Image) -> PIL.Image.Image:
-        same = strip if strip.mode == between else strip.convert(between)
-        return convert.apply(same)
-
-    return through, [f"Colours were converted from {title or 'its profile'} to sRGB."]
-
-
 def _turned_by_pillow(picture: ImageFile) -> int:
     """The orientation that loading undoes by itself and then forgets: that of TIFF files."""
     if isinstance(picture, TiffImageFile):
@@ -475,25 +333,3 @@ def _orientation(picture: PIL.Image.Image) -> int:
     except DECODER_ERRORS:
         return 1  # broken metadata never costs the picture
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undoes an EXIF orientation 1..8; `pixels` is (H, W, 3), the answer a view of it."""
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
-
-
-def _range(values: NDArray[Any]) -> tuple[float, float, int]:
-    """Smallest and largest finite value, and how many are finite."""
-    low, high, count = float("inf"), float("-inf"), 0
-    for row in values:
-        good = row[np.isfinite(row)]
-        if good.size:
-            low, high = min(low, float(good.min())), max(high, float(good.max()))
-            count += int(good.size)
-    return low, high, count

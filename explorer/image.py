@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL.Image
 
-from explorer.decoding import BACKGROUND, ON_BACKGROUND, SUFFIXES, composite, decode, scale_to_8
+from explorer.colour import BACKGROUND, ON_BACKGROUND, composite, scale_to_8
+from explorer.decoding import SUFFIXES, decode
 from explorer.errors import ExplorerError
 
 if TYPE_CHECKING:
