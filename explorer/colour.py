@@ -57,9 +57,11 @@ def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], 
     span = end * 0.5 - start * 0.5
     out = np.zeros(values.shape, np.uint8)
     for top, strip in _strips(values):  # the doubles of a whole picture take 8 times its bytes
-        wide = np.asarray(strip, np.float64)
-        good = np.isfinite(wide)
-        share = (np.where(good, wide, start) * 0.5 - start * 0.5) / (span or 1.0)
+        good = np.isfinite(strip)
+        wide = np.where(good, strip, strip.dtype.type(0)).astype(
+            np.float64
+        )  # casting a NaN may warn
+        share = (wide * 0.5 - start * 0.5) / (span or 1.0)
         out[top : top + len(strip)] = np.where(good, np.rint(share * 255), 0)
     note = (
         "Floating-point values 0 to 1 were scaled to 0 to 255."
@@ -73,6 +75,12 @@ def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], 
 
 def composite(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lays `color` (H, W, 3) over `BACKGROUND` by `alpha` (H, W), rounding to the nearest."""
+    if bool(
+        ((alpha == 0) | (alpha == 255)).all()
+    ):  # palettes and GIFs: no mixing, ten times faster
+        cut = color.copy()
+        cut[alpha == 0] = BACKGROUND
+        return cut
     weight = alpha[:, :, np.newaxis].astype(np.uint16)
     back = np.asarray(BACKGROUND, np.uint16)
     mixed = color * weight + back * (255 - weight) + 127

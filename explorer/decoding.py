@@ -91,8 +91,11 @@ DECODER_ERRORS = (
     zlib.error,
 )
 
-_SLOW_PIXELS = 2_500_000
-"""Formats that Pillow decodes in Python take up to 1.4 s a megapixel and hold the interpreter."""
+_SLOW_SHARE = 0.04
+"""Of the limit, for formats decoded in Python: up to 1.4 s a megapixel, holding the interpreter."""
+
+_JPEG2000_SHARE = 0.375
+"""Of the limit: 55 ms and 20 MB a megapixel, which a file of 2 kB can ask for."""
 
 _SCAN_PIXELS = 4_000_000_000
 """Pixels times scans of a progressive JPEG: a tiny file can ask for thousands (0.4 ns a pixel)."""
@@ -249,10 +252,11 @@ def _refuse_size(picture: ImageFile, data: bytes, label: str, max_pixels: int) -
     if pixels > max_pixels:
         raise _too_large(label, max_pixels, picture.size)
     slow = any(tile[0] in PIL.Image.DECODERS for tile in picture.tile)
-    if slow and pixels > _SLOW_PIXELS:
+    share = _SLOW_SHARE if slow else _JPEG2000_SHARE if picture.format == "JPEG2000" else 1.0
+    if pixels > max_pixels * share:
         raise ExplorerError(
             f"{label} would take too long to decode: {pixels / 1e6:.1f} megapixels of this format.",
-            "Convert it to PNG.",
+            "Convert it to PNG, or raise the limit if you trust it.",
         )
     # The marker cannot occur inside coded data, where FF is always followed by 00.
     scans = data.count(b"\xff\xda") if picture.format in ("JPEG", "MPO") else 0
