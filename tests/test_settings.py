@@ -6,12 +6,15 @@ import json
 import logging
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from explorer import settings
 from explorer.settings import NetworkChoice, Preferences, Session, Settings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FULL = Settings(
     Preferences("dark", "cpu", True, 7, False, "split"),

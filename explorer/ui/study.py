@@ -1,0 +1,306 @@
+"""What is being looked at: photo, network, view and parameters, and the newest answer.
+
+The window only shows what the study says and tells it what the user did. A change of a parameter asks
+for no more than it must: `DRAW` draws the last answer again, `STEER` reaches a running computation,
+`COMPUTE` replaces it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from explorer.layers import UNTRAINED, Board, stamped
+from explorer.runner import State, Update
+from explorer.ui.bridge import LOOK, Bridge, Ready
+from explorer.view import Effect, View, effect_of, parameters, resolved
+
+if TYPE_CHECKING:
+    from explorer.image import Image
+    from explorer.networks.entry import Entry
+    from explorer.networks.network import NetworkInfo, NetworkSpec
+
+log = logging.getLogger(__name__)
+
+MOST_REMEMBERED = 500
+FIRST_VIEW = "classify"
+
+
+class Study(QObject):
+    """The state behind the window.
+
+    Signals:
+        subject_changed: The photo, the view or the network is another one.
+        params_changed: Parameters were changed by something else than the form.
+        board_changed: The new `Board`.
+        news: The `Update` of the look in progress.
+        waiting: A look was submitted.
+        said: A sentence for the user, about something the program did by itself.
+    """
+
+    subject_changed = Signal()
+    params_changed = Signal()
+    board_changed = Signal(object)
+    news = Signal(object)
+    waiting = Signal()
+    said = Signal(str)
+
+    def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._ready: Ready | None = None
+        self._remembered: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._last: dict[str, Any] = {}  # by view: the parameters that were used last, on any photo
+        self.image: Image | None = None
+        self.view: View[Any] | None = None
+        self.spec: NetworkSpec | None = None
+        self.info: NetworkInfo | None = None
+        self.params: Any = None
+        self.answer: Any = None
+        self.board: Board | None = None
+        self.running = False
+        self.seed = 0
+        self.device = "auto"
+        self.half = False
+        self.seconds = 0.0
+        self.submitted = 0
+        bridge.updated.connect(self._on_update)
+
+    # -- what there is ----------------------------------------------------------------------------
+
+    @property
+    def views(self) -> dict[str, View[Any]]:
+        return dict(self._ready.views) if self._ready else {}
+
+    def entry(self, spec: NetworkSpec | None = None) -> Entry | None:
+        """The catalogue's entry of `spec`, by default of the network in use."""
+        spec = spec or self.spec
+        if self._ready is None or spec is None:
+            return None
+        return next((entry for entry in self._ready.entries if entry.name == spec.name), None)
+
+    def set_ready(self, ready: Ready) -> None:
+        self._ready = ready
+
+    # -- what the user chooses --------------------------------------------------------------------
+
+    def set_image(self, image: Image) -> None:
+        """Looks at `image` with the view and the network in use (the first time: defaults)."""
+        self.image = image
+        self._recall()
+        self.subject_changed.emit()
+        self.look()
+
+    def clear(self) -> None:
+        """No photo: nothing to look at."""
+        self.cancel()
+        self.image = self.answer = self.board = None
+        self.subject_changed.emit()
+
+    def set_view(self, name: str, params: Any = None) -> None:
+        """Looks with the view `name`; a network that it cannot use is replaced, and that is said."""
+        view = self.views.get(name)
+        if view is None or (view is self.view and params is None):
+            return
+        self._forget_answer()
+        self.view = view
+        entry = self.entry()
+        if self.spec is None or (entry is not None and not view.suits(entry.task)):
+            self._switch_network(view, entry)
+        self._recall(params)
+        self.subject_changed.emit()
+        self.look()
+
+    def set_network(self, spec: NetworkSpec) -> None:
+        """Looks with another network; a view that cannot use it gives way, and that is said."""
+        spec = self._on_device(spec)
+        if spec == self.spec:
+            return
+        self._forget_answer()
+        self.spec = spec
+        self.info = None
+        entry = self.entry()
+        if self.view is not None and entry is not None and not self.view.suits(entry.task):
+            other = next((view for view in self.views.values() if view.suits(entry.task)), None)
+            if other is not None:
+                self.said.emit(
+                    self.tr("{view} cannot use {network}: showing {other} instead.").format(
+                        view=self.view.title, network=entry.title, other=other.title
+                    )
+                )
+                self.view = other
+                self._recall()
+        self.subject_changed.emit()
+        self.look()
+
+    def set_device(self, device: str, half: bool, seed: int) -> None:
+        """From the preferences or the picker: applies to the network in use at once."""
+        changed = (device, half, seed) != (self.device, self.half, self.seed)
+        self.device, self.half, self.seed = device, half, seed
+        if changed and self.spec is not None:
+            self.spec = self._on_device(self.spec)
+            self.info = None
+            self.subject_changed.emit()
+            self.look()
+
+    def set_params(self, params: Any) -> None:
+        """Takes new parameters and does what their change asks for."""
+        before, self.params = self.params, params
+        self._remember()
+        if before is None or type(before) is not type(params):
+            return
+        effect = effect_of(before, params)
+        if effect is Effect.DRAW:
+            self.draw()
+        elif effect is Effect.STEER and self.running and self._bridge.steer(params):
+            self.draw()
+        elif effect is not None:
+            self.look()
+
+    def set_param(self, name: str, value: Any) -> None:
+        """One parameter, written by the canvas."""
+        if self.params is None or getattr(self.params, name, value) == value:
+            return
+        self.set_params(replace(self.params, **{name: value}))
+        self.params_changed.emit()
+
+    def restore(self, params: dict[str, Any]) -> None:
+        """Parameters by view, from a session."""
+        self._last.update(params)
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Asks for an answer when everything is there; whatever runs is replaced."""
+        if self._ready is None or self.image is None:
+            return
+        if self.view is None:
+            first = self.views.get(FIRST_VIEW) or next(iter(self.views.values()), None)
+            if first is None:
+                return
+            self.set_view(first.name)
+            return
+        if self.spec is None:
+            return
+        self.running = True
+        self.submitted += 1
+        self._bridge.look(self.view, self.spec, self.image, self.params, self.seed)
+        self.waiting.emit()
+
+    def cancel(self) -> None:
+        self._bridge.cancel(LOOK)
+
+    def pause(self, paused: bool) -> None:
+        self._bridge.pause(paused)
+
+    def draw(self) -> None:
+        """The board of the newest answer with the parameters of the moment."""
+        if self.answer is None or self.answer.result is None or self.view is None:
+            return
+        board = self.view.draw(self.answer.result, self._drawn_params())
+        notes = list(board.notes)
+        info = self.answer.info
+        if info is not None:
+            notes += [note for note in info.notes if note not in notes]
+            if info.untrained:
+                board = stamped(board, UNTRAINED)
+                words = self.tr("{network} has random weights: what it says means nothing yet.")
+                notes.insert(0, words.format(network=info.title))
+        notes += [note for note in self.answer.ask.image.notes if note not in notes]
+        self.board = replace(board, notes=tuple(notes))
+        self.board_changed.emit(self.board)
+
+    def data(self) -> Any:
+        """``(view, result, params)`` of the newest answer for an export; None when there is none."""
+        if self.answer is None or self.answer.result is None or self.view is None:
+            return None
+        return self.view, self.answer.result, self._drawn_params()
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _drawn_params(self) -> Any:
+        # What was computed belongs to the answer's own parameters; the rest follows the form.
+        computed = self.answer.params
+        free = {
+            parameter.name: getattr(self.params, parameter.name)
+            for parameter in parameters(type(computed))
+            if parameter.meta.effect is Effect.DRAW
+        }
+        params = replace(computed, **free)
+        return resolved(params, self.answer.info) if self.answer.info is not None else params
+
+    def _on_update(self, update: Update) -> None:
+        if update.key != LOOK:
+            return
+        self.seconds = update.seconds
+        if update.state is not State.RUNNING:
+            self.running = False
+        answer = update.value
+        if answer is not None and answer.ask.view is self.view:
+            if answer.info is not None and answer.info is not self.info:
+                self.info = answer.info
+                self.params = resolved(self.params, answer.info)
+                self.params_changed.emit()
+            if answer.result is not None and answer is not self.answer:
+                self.answer = answer
+                self.draw()
+        self.news.emit(update)
+
+    def _switch_network(self, view: View[Any], old: Entry | None) -> None:
+        assert self._ready is not None
+        tasks = ("classification", "detection", "segmentation", "features")
+        fitting = [task for task in tasks if view.suits(task) and task in self._ready.defaults]
+        if not fitting:
+            if old is not None:
+                self.said.emit(
+                    self.tr("No network for {view} is at hand: choose one.").format(view=view.title)
+                )
+            return
+        self.spec = self._on_device(self._ready.defaults[fitting[0]])
+        self.info = None
+        entry = self.entry()
+        if old is not None and entry is not None:
+            self.said.emit(
+                self.tr("{view} needs another kind of network: using {network}.").format(
+                    view=view.title, network=entry.title
+                )
+            )
+
+    def _on_device(self, spec: NetworkSpec) -> NetworkSpec:
+        return replace(spec, device=self.device, half=self.half)
+
+    def _forget_answer(self) -> None:
+        # The picture stays on the canvas until the next one; only redraws of it make no sense any more.
+        self.answer = None
+        self.board = None
+
+    def _recall(self, params: Any = None) -> None:
+        if self.view is None:
+            return
+        key = (self.image.key if self.image else "", self.view.name)
+        if params is None:
+            params = self._remembered.get(key, self._last.get(self.view.name))
+        if not isinstance(params, self.view.Params):
+            params = self.view.Params()
+        self.params = resolved(params, self.info) if self.info is not None else params
+        self._remember()
+
+    def _remember(self) -> None:
+        if self.view is None:
+            return
+        self._last[self.view.name] = self.params
+        if self.image is not None:
+            key = (self.image.key, self.view.name)
+            self._remembered[key] = self.params
+            self._remembered.move_to_end(key)
+            if len(self._remembered) > MOST_REMEMBERED:
+                self._remembered.popitem(last=False)
+
+    @property
+    def last_params(self) -> dict[str, Any]:
+        """By view name: the parameters used last."""
+        return dict(self._last)
