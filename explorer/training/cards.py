@@ -88,7 +88,7 @@ def detector_facts() -> Facts:
         preprocessing={"resize": None, "crop": None, "mean": None, "std": None, "batched": False},
         example=(1, 3, 320, 320),
         default_layer="backbone.body.layer3",
-        extra={"input": "short side 320 inside the network, at most 640 for the long one"},
+        extra={"input": "short side 256 inside the network, at most 512 for the long one"},
     )
 
 
@@ -174,14 +174,6 @@ def to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
             raise ValueError(f"{name} does not fit into float16")
         result[name] = half.contiguous()
     return result
-
-
-def write_class_tree(categories: Sequence[Category], path: Path) -> None:
-    """WordNet id, name and the words from the root of WordNet to every class, in label order."""
-    rows = [{"wnid": c.wnid, "name": c.name, "path": list(c.path)} for c in categories]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    path.write_text(f"[\n{text}\n]\n", encoding="utf-8")
 
 
 def _single(value: Tensor) -> Tensor:

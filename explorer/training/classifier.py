@@ -172,7 +172,8 @@ def accuracy(
                 images, size=(side, side), mode="bilinear", antialias=True
             )
         images = images.contiguous(memory_format=torch.channels_last)
-        best = model(images).topk(5).indices.cpu()
+        logits = model(images)
+        best = logits.topk(min(5, logits.shape[1])).indices.cpu()
         right = best == torch.from_numpy(data.labels[rows])[:, None]
         for k in hits:
             hits[k] += int(right[:, :k].any(1).sum())

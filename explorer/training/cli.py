@@ -104,9 +104,10 @@ def _task(args: argparse.Namespace, out: Path) -> ClassifierTask | DetectorTask:
     from explorer.training.superclasses import group_labels
 
     data = read_photos(args.data, "train", out.parent / "cache")
+    categories = read_categories(args.data)
     if args.name == "mini-resnet":
         recipe = _adjusted(classifier.RECIPE, args)
-        return classifier.ClassifierTask(data, recipe)
+        return classifier.ClassifierTask(data, recipe, len(categories))
     backbone = args.backbone or out.parent / "mini-resnet" / CHECKPOINT
     if not backbone.exists():
         raise ExplorerError(
@@ -115,7 +116,7 @@ def _task(args: argparse.Namespace, out: Path) -> ClassifierTask | DetectorTask:
         )
     return detector.DetectorTask(
         data,
-        group_labels(read_categories(args.data)),
+        group_labels(categories),
         load_average(backbone)[0],
         _adjusted(detector.RECIPE, args),
     )
@@ -127,7 +128,7 @@ def _adjusted(recipe: Recipe, args: argparse.Namespace) -> Recipe:
 
 def _export(args: argparse.Namespace, out: Path) -> None:
     from explorer.training import cards
-    from explorer.training.data import read_categories, read_photos
+    from explorer.training.data import read_categories, read_photos, write_categories
 
     categories = read_categories(args.data)
     val = read_photos(args.data, "val", out.parent / "cache")
@@ -136,6 +137,6 @@ def _export(args: argparse.Namespace, out: Path) -> None:
     facts = cards.classifier_facts(categories) if is_classifier else cards.detector_facts()
     card = cards.export(args.name, facts, out, target, val, categories)
     if is_classifier:
-        cards.write_class_tree(categories, target.parent / "classes" / "tiny-imagenet.json")
+        write_categories(categories, target.parent / "classes" / "tiny-imagenet.json")
     figures = {k: v for k, v in card["metrics"].items() if not isinstance(v, dict)}
     log.info("%s: %s, %.1f MB", target / card["weights"], figures, card["bytes"] / 1e6)

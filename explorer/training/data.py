@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import logging
 import os
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 from explorer.errors import ExplorerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -100,6 +102,23 @@ def read_categories(folder: Path) -> list[Category]:
         return str(nodes[wnid]["name"]).split(",")[0].strip()
 
     return [Category(w, word(w), tuple(map(word, ids(w))), ids(w)) for w in wnids]
+
+
+def write_categories(categories: Sequence[Category], path: Path) -> None:
+    """As JSON: per class, in label order, the WordNet id, the name and the way from the root."""
+    rows = [
+        {"wnid": c.wnid, "name": c.name, "path": list(c.path), "ids": list(c.ids)}
+        for c in categories
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    path.write_text(f"[\n{text}\n]\n", encoding="utf-8")
+
+
+def read_shipped_categories(path: Path) -> list[Category]:
+    """What `write_categories` wrote."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Category(r["wnid"], r["name"], tuple(r["path"]), tuple(r["ids"])) for r in rows]
 
 
 def _find(folder: Path, name: str) -> Path:

@@ -42,7 +42,7 @@ class DetectorTask:
     group_labels: Sequence[int]
     backbone: dict[str, Tensor] | None = None
     recipe: Recipe = RECIPE
-    side: int = 320
+    side: int = 256
     frozen: tuple[str, ...] = ("conv1", "bn1", "layer1")
     name: str = "mini-fasterrcnn"
     photos: int = field(init=False)
@@ -60,7 +60,7 @@ class DetectorTask:
         }
 
     def build(self) -> nn.Module:
-        model: nn.Module = mini_fasterrcnn(max(self.group_labels) + 1)
+        model: nn.Module = mini_fasterrcnn(max(self.group_labels) + 1, side=self.side)
         if self.backbone is not None:
             body = {k: v for k, v in self.backbone.items() if not k.startswith("fc.")}
             model.get_submodule("backbone.body").load_state_dict(body)

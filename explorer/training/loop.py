@@ -101,6 +101,7 @@ class State:
     model: nn.Module
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
+    dtype: torch.dtype
     step: int = 0
 
 
@@ -143,6 +144,7 @@ def train(
     resume: bool = True,
     save_every: float = 45.0,
     pilot: ThreadPilot | None = None,
+    dtype: torch.dtype | None = None,
     stop_after: int | None = None,
 ) -> State:
     """Train until the recipe's last step and return the final state.
@@ -155,6 +157,7 @@ def train(
         resume: Go on from the checkpoint in `out`, if there is one; else begin afresh.
         save_every: Seconds between two checkpoints.
         pilot: Chooses the number of threads while the training runs; None = leave it as it is.
+        dtype: Of the convolutions; None = what is fastest here. Going on keeps that of the start.
         stop_after: Leave after this step, as if interrupted (for tests).
 
     Raises:
@@ -165,20 +168,21 @@ def train(
     torch.manual_seed(recipe.seed)
     model = task.build().to(device).to(memory_format=torch.channels_last)
     task.prepare(model)
-    state = State(model, average_of(model), _optimiser(model, recipe))
+    state = State(
+        model, average_of(model), _optimiser(model, recipe), dtype or choose_dtype(device)
+    )
     if resume and (out / CHECKPOINT).exists():
         load_checkpoint(state, out / CHECKPOINT)
         log.info("%s goes on from step %d", task.name, state.step)
     _write_config(out / CONFIG, {"network": task.name, **asdict(recipe), **task.settings()}, state)
-    dtype = choose_dtype(device)
     total = max(1, round(recipe.epochs * task.photos / recipe.batch))
-    log.info("%s: %d steps on %s in %s", task.name, total, device, str(dtype).split(".")[-1])
+    log.info("%s: %d steps on %s in %s", task.name, total, device, _word(state.dtype))
     meter = Meter(task.name, total, recipe.batch, out / "losses.jsonl")
     saved = time.monotonic()
     with _stop_requests() as stop:
         while state.step < total:
             began = time.perf_counter()
-            losses = _step(task, recipe, state, total, device, dtype)
+            losses = _step(task, recipe, state, total, device)
             meter.add(losses, state.step)
             if pilot is not None:
                 pilot.add(time.perf_counter() - began)
@@ -198,14 +202,14 @@ def _step(
     state: State,
     total: int,
     device: torch.device,
-    dtype: torch.dtype,
 ) -> dict[str, Tensor]:
     progress = state.step / total
     for group in state.optimiser.param_groups:
         group["lr"] = recipe.rate(progress)
     # torchvision's samplers draw from the global generator: seeded per step for exact resuming.
     torch.manual_seed(step_seed(recipe.seed, state.step))
-    with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+    half = state.dtype != torch.float32
+    with torch.autocast(device.type, dtype=state.dtype if half else None, enabled=half):
         losses = task.losses(state.model, state.step, progress, device)
         loss = torch.stack(list(losses.values())).sum()
     state.optimiser.zero_grad(set_to_none=True)
@@ -258,6 +262,7 @@ def save_checkpoint(state: State, path: Path) -> None:
         "average": state.average,
         "optimiser": state.optimiser.state_dict(),
         "step": state.step,
+        "dtype": _word(state.dtype),
     }
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
@@ -281,12 +286,17 @@ def load_checkpoint(state: State, path: Path) -> None:
         state.average[name].copy_(value)
     state.optimiser.load_state_dict(content["optimiser"])
     state.step = int(content["step"])
+    state.dtype = getattr(torch, content["dtype"])
 
 
 def load_average(path: Path) -> tuple[dict[str, Tensor], int]:
     """The averaged weights in a checkpoint and the step they are from."""
     content = torch.load(path, map_location="cpu", weights_only=True)
     return content["average"], int(content["step"])
+
+
+def _word(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from explorer.training.data import Photos
 
-_SMALLEST = 10.0
+_SMALLEST = 8.0
 _WAYS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_LINEAR)
 
 
@@ -52,7 +52,7 @@ class SceneMaker:
 
     photos: Photos
     group_labels: Sequence[int]
-    side: int = 320
+    side: int = 256
     _members: list[NDArray[np.int64]] = field(init=False)
     _chances: NDArray[np.float64] = field(init=False)
     _empty: NDArray[np.int64] = field(init=False)
@@ -112,7 +112,7 @@ class SceneMaker:
             index = self._draw(rng)
             part = _crop_around(self.photos.boxes[index], rng, side=self.photos.pixels.shape[1])
             longest = max(part[2] - part[0], part[3] - part[1])
-            goal = math.exp(rng.uniform(math.log(28), math.log(0.85 * self.side)))
+            goal = math.exp(rng.uniform(math.log(0.09 * self.side), math.log(0.85 * self.side)))
             stretch = math.exp(rng.uniform(-0.2, 0.2))
             width = _whole((part[2] - part[0]) / longest * goal * stretch, self.side)
             height = _whole((part[3] - part[1]) / longest * goal / stretch, self.side)
