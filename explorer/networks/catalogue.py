@@ -1,0 +1,143 @@
+"""The one list of networks: embedded ones, all of torchvision, and those of plug-ins."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.errors import ExplorerError
+from explorer.networks import checkpoints, devices, fitting, loading, plugins, shipped, weights, zoo
+from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
+from explorer.view import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from explorer.networks.definition import Definition
+    from explorer.networks.network import Network, NetworkSpec, Task
+
+__all__ = [
+    "NO_WEIGHTS",
+    "Entry",
+    "WeightsOption",
+    "default_for",
+    "entries",
+    "find",
+    "guess",
+    "load",
+]
+
+SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
+"""Usual names of files with weights; any other name will do as well."""
+
+
+def entries() -> tuple[Entry, ...]:
+    """All networks with the present states of their weights; builds none of them."""
+    return tuple(definition.entry.refreshed(weights.state_of) for definition in _definitions())
+
+
+def find(name: str) -> Entry:
+    """The entry of that name.
+
+    Raises:
+        ExplorerError: When there is none; the sentence names the nearest.
+    """
+    return _definition(name).entry.refreshed(weights.state_of)
+
+
+def default_for(task: Task) -> Entry | None:
+    """The network to begin with: one whose weights are here, the embedded ones first."""
+    return next(
+        (entry for entry in entries() if entry.task == task and entry.at_hand is not None), None
+    )
+
+
+def guess(path: Path) -> tuple[str, ...]:
+    """Names of the networks whose weights may be in a file, the best first; () when none fits.
+
+    Raises:
+        ExplorerError: When the file cannot be read as weights.
+    """
+    return fitting.guess_architecture(checkpoints.read(path), _definitions())
+
+
+def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
+    """Brings a network into memory; the generator's return value is the network.
+
+    The steps tell what is going on; closing the generator between them cancels. Nothing is downloaded
+    unless `spec.weights` names weights that have to be. With an empty `spec.name` the network is
+    guessed from the file.
+
+    Raises:
+        ExplorerError: Unknown name, weights or device; a file that cannot be used.
+    """
+    device = devices.resolve(spec.device)
+    if not spec.name:
+        definition, checkpoint = yield from _guessed(spec)
+        return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
+    definition = _definition(spec.name)
+    entry = definition.entry.refreshed(weights.state_of)
+    if spec.weights == NO_WEIGHTS:
+        return (yield from loading.untrained(definition, spec, device))
+    option = _option(entry, spec.weights)
+    if option is not None:
+        return (yield from loading.from_option(definition, spec, device, option))
+    if not spec.weights:
+        return (yield from loading.untrained(definition, spec, device))
+    yield Step(None, 0, 2, f"Reading {Path(spec.weights).name}")
+    checkpoint = checkpoints.read(Path(spec.weights).expanduser())
+    return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
+
+
+def _guessed(
+    spec: NetworkSpec,
+) -> Generator[Step[None], Any, tuple[Definition, checkpoints.Checkpoint]]:
+    path = Path(spec.weights).expanduser()
+    yield Step(None, 0, 3, f"Reading {path.name}")
+    checkpoint = checkpoints.read(path)
+    yield Step(None, 1, 3, f"Looking for the network of {path.name}")
+    names = fitting.guess_architecture(checkpoint, _definitions())
+    if not names:
+        raise ExplorerError(
+            f"{path.name} fits no network of the catalogue.",
+            "Choose the network that it was trained with to see what differs.",
+        )
+    return _definition(names[0]), checkpoint
+
+
+def _option(entry: Entry, asked: str) -> WeightsOption | None:
+    """The weights that `asked` names; None = random ones ("") or the path of a file.
+
+    Raises:
+        ExplorerError: When it is neither a name nor looks like a file.
+    """
+    if not asked:
+        return entry.at_hand
+    named = {option.name.lower(): option for option in entry.weights}
+    if asked.lower() in named:
+        return named[asked.lower()]
+    path = Path(asked).expanduser()
+    if path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or path.exists():
+        return None
+    valid = ", ".join([*(option.name for option in entry.weights), NO_WEIGHTS])
+    raise ExplorerError(
+        f"{entry.name} has no weights {asked!r}.",
+        f"Choose among: {valid}; or give the path of a checkpoint.",
+    )
+
+
+def _definition(name: str) -> Definition:
+    known = {definition.entry.name: definition for definition in _definitions()}
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    raise ExplorerError(
+        f"There is no network {name!r}.",
+        f"Did you mean {' or '.join(near)}?" if near else "`explorer list` names them all.",
+    )
+
+
+def _definitions() -> tuple[Definition, ...]:
+    ours = (*shipped.definitions(), *zoo.definitions())
+    return (*ours, *plugins.definitions({definition.entry.name for definition in ours}))

@@ -1,0 +1,76 @@
+"""How a catalogue entry becomes a module: the part that the window never holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor, nn
+
+    from explorer.networks.entry import Entry
+    from explorer.networks.preprocess import Preprocess
+
+
+class Make(Protocol):
+    """Builds the module with random weights."""
+
+    def __call__(self, *, num_classes: int, **arguments: Any) -> nn.Module: ...
+
+
+def no_arguments(_state: Mapping[str, Tensor] | None) -> dict[str, Any]:
+    """For an architecture without options."""
+    return {}
+
+
+def as_it_is(_module: nn.Module) -> None:
+    """For a module that is ready once its weights are loaded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variant:
+    """What comes with one set of weights.
+
+    Attributes:
+        classes: Names by index.
+        preprocess: The weights' own.
+        keypoints: Names of the points of a keypoint detector.
+        class_paths: See `NetworkInfo.class_paths`.
+        features_only: The file has no trained head.
+        finish: A last touch to a module that carries these weights.
+        notes: Sentences for the user.
+        default_layer: A layer worth looking at first; empty = found by rule.
+    """
+
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    keypoints: tuple[str, ...] = ()
+    class_paths: tuple[tuple[str, ...], ...] = ()
+    features_only: bool = False
+    finish: Callable[[nn.Module], None] = as_it_is
+    notes: tuple[str, ...] = ()
+    default_layer: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Definition:
+    """An entry and how to build it.
+
+    Attributes:
+        entry: What is listed.
+        make: Builds the module.
+        assumed: What holds for random weights and for a file that says nothing else.
+        variants: By the name of the weights.
+        arguments: What the tensors of a checkpoint (None = no checkpoint) say about the options of
+            the architecture, as keyword arguments of `make` with hashable values.
+        finish: A last touch to every module after its weights are in place.
+    """
+
+    entry: Entry
+    make: Make
+    assumed: Variant
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    arguments: Callable[[Mapping[str, Tensor] | None], dict[str, Any]] = no_arguments
+    finish: Callable[[nn.Module], None] = as_it_is

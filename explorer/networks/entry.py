@@ -1,0 +1,95 @@
+"""What the catalogue lists: plain data without torch, which a menu or a session may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from explorer.networks.network import Task, WeightState
+
+Family = Literal["embedded", "torchvision", "plugin"]
+OptionState = Literal["shipped", "cached", "download"]
+
+NO_WEIGHTS = "none"
+"""The name that asks for random weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsOption:
+    """One set of trained weights of a network.
+
+    Attributes:
+        name: What `NetworkSpec.weights` asks for.
+        title: For people.
+        state: Shipped with the program, on this computer, or to download.
+        megabytes: Size of the file; 0 when unknown.
+        metrics: Names and values as published, for example ("ImageNet-1K acc@1", 69.758).
+        categories: Number of classes (a detector's background counts); 0 for features without a head.
+        url: Where it is downloaded from; empty when it is a file of its own.
+        path: The file; for a URL the place it is downloaded to is asked from `weights.path_of`.
+        license: Where its terms are, when they are not those of the network.
+    """
+
+    name: str
+    title: str
+    state: OptionState
+    megabytes: float = 0.0
+    metrics: tuple[tuple[str, float], ...] = ()
+    categories: int = 0
+    url: str = ""
+    path: str = ""
+    license: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One network of the catalogue.
+
+    Attributes:
+        name: The command line's word.
+        title: For people.
+        task: What it answers.
+        family: Where it comes from.
+        summary: One sentence for the picker.
+        weights: The best ones first.
+        num_classes: Size of its answer with the first weights (a detector's background counts).
+        parameters: Number of weights; 0 when unknown.
+        min_size: Smallest (H, W) of its input.
+    """
+
+    name: str
+    title: str
+    task: Task
+    family: Family
+    summary: str
+    weights: tuple[WeightsOption, ...] = ()
+    num_classes: int = 0
+    parameters: int = 0
+    min_size: tuple[int, int] = (1, 1)
+
+    @property
+    def at_hand(self) -> WeightsOption | None:
+        """The weights that are used when none are named: shipped ones, else the best cached ones."""
+        for state in ("shipped", "cached"):
+            for option in self.weights:
+                if option.state == state:
+                    return option
+        return None
+
+    @property
+    def state(self) -> WeightState:
+        """For the picker: what choosing this entry gives, or "download" when weights can be had."""
+        if self.at_hand is not None:
+            return self.at_hand.state
+        return "download" if self.weights else "untrained"
+
+    def refreshed(self, state_of: Callable[[str], OptionState]) -> Entry:
+        """This entry with the present state of every option that has a URL."""
+        weights = tuple(
+            replace(option, state=state_of(option.url)) if option.url else option
+            for option in self.weights
+        )
+        return replace(self, weights=weights)

@@ -1,0 +1,238 @@
+"""From a definition and its weights to a network that is ready to look at photos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from explorer.errors import ExplorerError
+from explorer.networks import checkpoints, devices, fitting, weights
+from explorer.networks.network import LayerInfo, Network, NetworkInfo
+from explorer.view import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from explorer.networks.definition import Definition, Variant
+    from explorer.networks.entry import WeightsOption
+    from explorer.networks.fitting import Fit
+    from explorer.networks.network import NetworkSpec, Task, WeightState
+
+MIDDLE_LAYERS = (
+    "layer3", "inception4c", "Mixed_6b", "stage3", "features.denseblock3", "trunk_output.block3",
+    "blocks.2", "layers.11",
+)  # fmt: skip
+"""Where shapes are neither edges any more nor whole objects yet, by the names of known families."""
+
+ROOTS = ("", "backbone.", "backbone.body.", "body.", "backbone.backbone.")
+
+
+def untrained(
+    definition: Definition, spec: NetworkSpec, device: torch.device
+) -> Generator[Step[None], Any, Network]:
+    """Random weights, the same every time."""
+    entry, variant = definition.entry, definition.assumed
+    yield Step(None, 0, 2, f"Building {entry.title}")
+    count = entry.num_classes or len(variant.classes)
+    module = fitting.seeded(definition, num_classes=count)
+    notes = [f"UNTRAINED: {entry.title} has random weights, its answers mean nothing."]
+    if spec.weights == "" and entry.weights:
+        option = entry.weights[0]
+        size = f" ({option.megabytes:.0f} MB)" if option.megabytes else ""
+        notes.append(
+            f"Its weights {option.name} are not on this computer; choose them to download{size}."
+        )
+    yield Step(None, 1, 2, f"Preparing {entry.title}")
+    return _network(
+        definition,
+        spec,
+        device,
+        module,
+        variant,
+        entry.task,
+        "untrained",
+        "random weights",
+        tuple(notes),
+    )
+
+
+def from_option(
+    definition: Definition, spec: NetworkSpec, device: torch.device, option: WeightsOption
+) -> Generator[Step[None], Any, Network]:
+    """Named weights; they are downloaded first where they have to be."""
+    entry, variant = definition.entry, definition.variants[option.name]
+    if option.url:
+        path = yield from weights.download(option.url, megabytes=option.megabytes)
+    else:
+        path = Path(option.path)
+    yield Step(None, 0, 2, f"Reading {path.name}")
+    checkpoint = checkpoints.read(path)
+    yield Step(None, 1, 2, f"Building {entry.title}")
+    fit = fitting.fit(checkpoint, definition, allow_not_finite=variant.features_only)
+    variant.finish(fit.module)
+    task: Task = "features" if variant.features_only else entry.task
+    state: WeightState = "shipped" if option.state == "shipped" else "cached"
+    return _network(
+        definition, spec, device, fit.module, variant, task, state, option.title,
+        (*variant.notes, *fit.notes), fit,
+    )  # fmt: skip
+
+
+def from_checkpoint(
+    definition: Definition,
+    spec: NetworkSpec,
+    device: torch.device,
+    checkpoint: checkpoints.Checkpoint,
+) -> Generator[Step[None], Any, Network]:
+    """Weights of a local file on a chosen architecture, with the file's own class count."""
+    entry = definition.entry
+    yield Step(None, 1, 2, f"Building {entry.title}")
+    fit = fitting.fit(checkpoint, definition)
+    classes, notes = _class_names(definition, checkpoint, fit)
+    variant = replace(_closest(definition, fit), classes=classes)
+    if fit.headless:
+        variant = replace(variant, classes=())
+    if classes != definition.assumed.classes:
+        variant = replace(variant, class_paths=())
+    task: Task = "features" if fit.headless else entry.task
+    return _network(
+        definition, spec, device, fit.module, variant, task, "local", checkpoint.name,
+        (*checkpoint.notes, *fit.notes, *notes), fit,
+    )  # fmt: skip
+
+
+def _network(
+    definition: Definition,
+    spec: NetworkSpec,
+    device: torch.device,
+    module: nn.Module,
+    variant: Variant,
+    task: Task,
+    state: WeightState,
+    weights_title: str,
+    notes: tuple[str, ...],
+    fit: Fit | None = None,
+) -> Network:
+    definition.finish(module)
+    dtype, remark = devices.dtype_for(device, task, spec.half)
+    module.eval().requires_grad_(False)
+    try:
+        module.to(device, dtype)
+    except RuntimeError as error:
+        if "memory" in str(error).lower():
+            raise ExplorerError(
+                f"{definition.entry.title} does not fit into the memory of {device}.",
+                "Choose the CPU or a smaller network.",
+            ) from error
+        raise
+    preprocess = variant.preprocess
+    if fit is not None and fit.channels == 1:
+        preprocess = _grey(preprocess)
+    layers = layers_of(module)
+    info = NetworkInfo(
+        spec=spec,
+        title=definition.entry.title,
+        task=task,
+        classes=variant.classes,
+        layers=layers,
+        state=state,
+        weights_title=weights_title,
+        device=str(device),
+        dtype=str(dtype).removeprefix("torch."),
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        input_title=preprocess.title(),
+        class_paths=variant.class_paths,
+        notes=(*notes, *((remark,) if remark else ())),
+        default_layer=variant.default_layer or default_layer(layers),
+    )
+    network = Network(info, module, preprocess, device, dtype)
+    if variant.keypoints:
+        network.extras["keypoint_names"] = variant.keypoints
+    return network
+
+
+def layers_of(module: nn.Module) -> tuple[LayerInfo, ...]:
+    """All named modules in definition order, the root left out."""
+    return tuple(
+        LayerInfo(
+            name=name,
+            kind=type(child).__name__,
+            depth=name.count("."),
+            leaf=next(child.children(), None) is None,
+            parameters=sum(parameter.numel() for parameter in child.parameters()),
+        )
+        for name, child in module.named_modules()
+        if name
+    )
+
+
+def default_layer(layers: tuple[LayerInfo, ...]) -> str:
+    """A layer in the middle of the network that gives maps."""
+    names = {layer.name for layer in layers}
+    for root in ROOTS:
+        for name in MIDDLE_LAYERS:
+            if root + name in names:
+                return root + name
+    convolutions = [
+        layer.name
+        for layer in layers
+        if layer.kind.startswith("Conv2d") and layer.kind != "Conv2dNormActivation"
+    ]
+    if not convolutions:
+        return layers[0].name if layers else ""
+    trunk = [
+        name
+        for name in convolutions
+        if not name.startswith(("rpn", "roi_heads", "head", "classifier", "aux"))
+    ]
+    middle = (trunk or convolutions)[int(0.6 * len(trunk or convolutions))]
+    # In a long sequence ("features.13.conv.1") the step of the sequence is the better known name.
+    head, _, rest = middle.partition("features.")
+    if rest:
+        return f"{head}features.{rest.split('.')[0]}"
+    return middle
+
+
+def _class_names(
+    definition: Definition, checkpoint: checkpoints.Checkpoint, fit: Fit
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names for the class count that was found, and a sentence about where they come from."""
+    count = fit.num_classes
+    own = checkpoint.classes
+    background = definition.entry.task in ("detection", "segmentation")
+    if len(own) == count:
+        return own, ()
+    if background and len(own) == count - 1:
+        return ("__background__", *own), ()
+    for variant in (definition.assumed, *definition.variants.values()):
+        if len(variant.classes) == count:
+            return variant.classes, (
+                f"The file does not name its {count} classes; the names are those of {definition.entry.title}'s published weights.",
+            )
+    return (), (f"The file has {count} classes and does not name them.",)
+
+
+def _closest(definition: Definition, fit: Fit) -> Variant:
+    """The published preprocessing that suits the input size that the checkpoint was made for."""
+    size = (fit.arguments or {}).get("image_size")
+    if size is None:
+        return definition.assumed
+    for variant in (definition.assumed, *definition.variants.values()):
+        if variant.preprocess.crop == size:
+            return replace(definition.assumed, preprocess=variant.preprocess)
+    preprocess = replace(definition.assumed.preprocess, resize=size, crop=size)
+    return replace(definition.assumed, preprocess=preprocess)
+
+
+def _grey(preprocess: Any) -> Any:
+    mean, std = preprocess.mean, preprocess.std
+    return replace(
+        preprocess,
+        channels=1,
+        mean=None if mean is None else (sum(mean) / len(mean),),
+        std=None if std is None else (sum(std) / len(std),),
+    )

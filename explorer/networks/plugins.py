@@ -1,0 +1,132 @@
+"""Networks from other packages, through the entry-point group ``explorer.networks``.
+
+An entry point loads to a callable without arguments that gives an iterable of `Plugin`. In the other
+package's pyproject.toml::
+
+    [project.entry-points."explorer.networks"]
+    my-lab = "my_lab.explorer:networks"
+
+and in ``my_lab/explorer.py``::
+
+    def networks():
+        yield Plugin(name="lab_net", title="Lab net", task="classification", classes=("dog", "cat"),
+                     build=lambda num_classes: LabNet(num_classes), preprocess=Preprocess(resize=224))
+
+`build` must give a module that answers as torchvision's do: a classifier (N, classes) logits, a detector
+a list of dicts with ``boxes``, ``labels`` and ``scores`` for a list of (C, H, W), a segmentation network
+(N, classes, H, W) or ``{"out": …}``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from explorer.networks.definition import Definition, Variant
+from explorer.networks.entry import Entry, WeightsOption
+from explorer.networks.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from explorer.networks.network import Task
+
+log = logging.getLogger(__name__)
+
+GROUP = "explorer.networks"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plugin:
+    """One network of another package.
+
+    Attributes:
+        name: A word for the command line, not yet taken.
+        title: For people.
+        task: What it answers.
+        classes: Names by index (a detector's index 0 is the background).
+        build: From the class count to the module with random weights.
+        preprocess: What is done to a photo before.
+        summary: One sentence for the picker.
+        weights: A .pth or .safetensors file of the package, or a URL that ends in ``-sha256.pth``.
+        weights_title: For people.
+        metrics: Names and values as measured.
+        keypoints: Names of the points of a keypoint detector.
+    """
+
+    name: str
+    title: str
+    task: Task
+    classes: tuple[str, ...]
+    build: Callable[[int], nn.Module]
+    preprocess: Preprocess
+    summary: str = ""
+    weights: Path | str | None = None
+    weights_title: str = ""
+    metrics: tuple[tuple[str, float], ...] = ()
+    keypoints: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.task not in ("classification", "detection", "segmentation", "features"):
+            raise ValueError(f"plug-in {self.name!r} has no known task: {self.task!r}")
+        if not self.name or self.name != self.name.strip() or "/" in self.name:
+            raise ValueError(f"{self.name!r} is no name for a network")
+
+
+def definitions(taken: Collection[str]) -> tuple[Definition, ...]:
+    """The networks of all installed plug-ins; one that fails is logged and left out.
+
+    Args:
+        taken: Names that a plug-in may not use.
+    """
+    found: dict[str, Definition] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            for plugin in point.load()():
+                if plugin.name in taken or plugin.name in found:
+                    raise ValueError(f"the name {plugin.name!r} is taken")
+                found[plugin.name] = _definition(plugin)
+        # Code of others: whatever it raises must not take the other networks away.
+        except Exception:
+            log.exception("the network plug-in %s = %s was left out", point.name, point.value)
+    return tuple(found.values())
+
+
+def _definition(plugin: Plugin) -> Definition:
+    variant = Variant(plugin.classes, plugin.preprocess, plugin.keypoints)
+    options = tuple(_options(plugin))
+    entry = Entry(
+        name=plugin.name,
+        title=plugin.title,
+        task=plugin.task,
+        family="plugin",
+        summary=plugin.summary,
+        weights=options,
+        num_classes=len(plugin.classes),
+    )
+
+    def make(*, num_classes: int, **_arguments: Any) -> nn.Module:
+        return plugin.build(num_classes)
+
+    return Definition(entry, make, variant, {option.name: variant for option in options})
+
+
+def _options(plugin: Plugin) -> Iterator[WeightsOption]:
+    match plugin.weights:
+        case str(url) if url.startswith(("http://", "https://")):
+            yield WeightsOption(
+                "default", plugin.weights_title or plugin.title, "download",
+                metrics=plugin.metrics, categories=len(plugin.classes), url=url,
+            )  # fmt: skip
+        case str() | Path() as file if Path(file).is_file():
+            yield WeightsOption(
+                "default", plugin.weights_title or Path(file).name, "shipped",
+                megabytes=Path(file).stat().st_size / 1e6, metrics=plugin.metrics,
+                categories=len(plugin.classes), path=str(file),
+            )  # fmt: skip

@@ -1,0 +1,248 @@
+"""All of torchvision's image networks as catalogue definitions.
+
+Nothing here builds a network while listing, and nothing triggers torchvision's own downloads: modules
+are built with ``weights=None`` and brought to what torchvision would have built around the weights
+(frozen batch norms, auxiliary heads, input size), as their tensors tell.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from math import isqrt
+from typing import TYPE_CHECKING, Any
+
+import torchvision.models as tv
+from torch import nn
+from torchvision.ops.misc import FrozenBatchNorm2d
+
+from explorer.networks.definition import Definition, Variant, as_it_is
+from explorer.networks.entry import Entry, WeightsOption
+from explorer.networks.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from explorer.networks.network import Task
+
+LONGEST = 8192
+"""No input side grows beyond this: a thin strip of a photo would otherwise need gigabytes."""
+
+LONGEST_DETECTION = 4096
+"""Detectors shrink every photo to about 1333 pixels by themselves; a huge one is shrunk before."""
+
+_FROZEN_WHEN_TRAINED = {
+    "fasterrcnn_resnet50_fpn",
+    "fasterrcnn_mobilenet_v3_large_320_fpn",
+    "fasterrcnn_mobilenet_v3_large_fpn",
+    "fcos_resnet50_fpn",
+    "keypointrcnn_resnet50_fpn",
+    "maskrcnn_resnet50_fpn",
+    "retinanet_resnet50_fpn",
+}
+
+# torchvision sets the norms' epsilon to 0 for these, which were trained in another framework.
+_NO_EPSILON = {
+    ("fasterrcnn_resnet50_fpn", "COCO_V1"),
+    ("keypointrcnn_resnet50_fpn", "COCO_V1"),
+    ("maskrcnn_resnet50_fpn", "COCO_V1"),
+    ("retinanet_resnet50_fpn", "COCO_V1"),
+}
+
+_INCEPTIONS = {"googlenet", "inception_v3"}
+
+_WORDS = {
+    "rcnn": "R-CNN", "resnet": "ResNet", "resnext": "ResNeXt", "mobilenet": "MobileNet", "vgg": "VGG",
+    "vit": "ViT", "fpn": "FPN", "ssd": "SSD", "ssdlite": "SSDLite", "fcos": "FCOS", "fcn": "FCN",
+    "googlenet": "GoogLeNet", "alexnet": "AlexNet", "densenet": "DenseNet", "convnext": "ConvNeXt",
+    "regnet": "RegNet", "efficientnet": "EfficientNet", "squeezenet": "SqueezeNet", "mnasnet": "MNASNet",
+    "shufflenet": "ShuffleNet", "retinanet": "RetinaNet", "deeplabv": "DeepLabV", "lraspp": "LR-ASPP",
+    "maxvit": "MaxViT", "fasterrcnn": "Faster R-CNN", "maskrcnn": "Mask R-CNN",
+    "keypointrcnn": "Keypoint R-CNN", "inception": "Inception", "swin": "Swin", "wide": "Wide",
+}  # fmt: skip
+
+
+@cache
+def definitions() -> tuple[Definition, ...]:
+    """Classification first, then detection, segmentation; in torchvision's order within each."""
+    rooms: tuple[tuple[Any, Task], ...] = (
+        (tv, "classification"),
+        (tv.detection, "detection"),
+        (tv.segmentation, "segmentation"),
+    )
+    return tuple(
+        _definition(name, task) for room, task in rooms for name in tv.list_models(module=room)
+    )
+
+
+def _definition(name: str, task: Task) -> Definition:
+    kinds = tv.get_model_weights(name)
+    members = sorted(kinds, key=lambda member: member is not kinds.DEFAULT)
+    variants = {member.name: _variant(name, task, member) for member in members}
+    options = tuple(_option(member) for member in members)
+    best = members[0]
+    entry = Entry(
+        name=name,
+        title=_title(name),
+        task=task,
+        family="torchvision",
+        summary=_summary(name, task, best),
+        weights=options,
+        num_classes=options[0].categories,
+        parameters=int(best.meta.get("num_params", 0)),
+        min_size=tuple(best.meta.get("min_size", (1, 1))),
+    )
+    return Definition(
+        entry=entry,
+        make=partial(_make, name, task),
+        assumed=_variant(name, task, best, trained=False),
+        variants=variants,
+        arguments=partial(_arguments, name, task),
+        finish=_drop_auxiliary_heads if name in _INCEPTIONS else as_it_is,
+    )
+
+
+def _option(member: Any) -> WeightsOption:
+    metrics = tuple(
+        (f"{data} {metric}", float(value))
+        for data, values in member.meta.get("_metrics", {}).items()
+        for metric, value in values.items()
+        if value == value  # weights without a head have NaN here
+    )
+    return WeightsOption(
+        name=member.name,
+        title=f"{_data(member)} ({member.name})",
+        state="download",
+        megabytes=float(member.meta.get("_file_size", 0.0)),
+        metrics=metrics,
+        categories=len(member.meta.get("categories") or ()),
+        url=member.url,
+        license=member.meta.get("license", ""),
+    )
+
+
+def _variant(name: str, task: Task, member: Any, *, trained: bool = True) -> Variant:
+    classes = tuple(member.meta.get("categories") or ())
+    return Variant(
+        classes=classes,
+        preprocess=preprocess_of(member.transforms(), task),
+        keypoints=tuple(member.meta.get("keypoint_names", ())),
+        features_only=not classes,
+        finish=_no_epsilon if trained and (name, member.name) in _NO_EPSILON else as_it_is,
+        notes=("These weights have no trained head: look at its layers.",) if not classes else (),
+    )
+
+
+def preprocess_of(preset: Any, task: Task) -> Preprocess:
+    """torchvision's transform object of some weights, as our own steps with a frame."""
+    if task == "detection":
+        return Preprocess(longest=LONGEST_DETECTION, batched=False)
+    crop = getattr(preset, "crop_size", None)
+    return Preprocess(
+        resize=preset.resize_size[0],
+        crop=crop[0] if crop else None,
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        longest=LONGEST,
+        interpolation=preset.interpolation.value,
+    )
+
+
+def _arguments(name: str, task: Task, state: Mapping[str, Tensor] | None) -> dict[str, Any]:
+    if state is None:
+        return {}
+    found: dict[str, Any] = {}
+    if name in _INCEPTIONS:
+        found["aux_logits"] = any(key.startswith(("aux1.", "AuxLogits.")) for key in state)
+        found["init_weights"] = False
+    if task == "segmentation" and name != "lraspp_mobilenet_v3_large":
+        found["aux_loss"] = any(key.startswith("aux_classifier.") for key in state)
+    if name in _FROZEN_WHEN_TRAINED:
+        found["frozen"] = not any(key.endswith(".num_batches_tracked") for key in state)
+    points = state.get("roi_heads.keypoint_predictor.kps_score_lowres.weight")
+    if name.startswith("keypointrcnn") and points is not None and points.ndim == 4:
+        found["num_keypoints"] = points.shape[1]
+    places, patches = state.get("encoder.pos_embedding"), state.get("conv_proj.weight")
+    if (
+        name.startswith("vit_")
+        and places is not None
+        and patches is not None
+        and (places.ndim, patches.ndim) == (3, 4)
+    ):
+        found["image_size"] = isqrt(max(places.shape[1] - 1, 1)) * patches.shape[-1]
+    return found
+
+
+def _make(
+    name: str, task: Task, *, num_classes: int, frozen: bool = False, **arguments: Any
+) -> nn.Module:
+    if name in _INCEPTIONS:
+        # The trained weights expect inputs normalised as they were in another framework.
+        arguments = {"transform_input": True, "init_weights": True, **arguments}
+    if task != "classification":
+        arguments["weights_backbone"] = None
+    module: nn.Module = tv.get_model(name, weights=None, num_classes=num_classes, **arguments)
+    if frozen:
+        _freeze_norms(module.get_submodule("backbone"))
+    return module
+
+
+def _freeze_norms(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, FrozenBatchNorm2d(child.num_features, eps=child.eps))
+        else:
+            _freeze_norms(child)
+
+
+def _no_epsilon(module: nn.Module) -> None:
+    for child in module.modules():
+        if isinstance(child, FrozenBatchNorm2d):
+            child.eps = 0.0
+
+
+def _drop_auxiliary_heads(module: nn.Module) -> None:
+    # They take part in training only.
+    module.aux_logits = False
+    for name in ("aux1", "aux2", "AuxLogits"):
+        if hasattr(module, name):
+            setattr(module, name, None)
+
+
+def _data(member: Any) -> str:
+    data = next(iter(member.meta.get("_metrics", {})), "")
+    return {"COCO-val2017": "COCO", "COCO-val2017-VOC-labels": "COCO with VOC labels"}.get(
+        data, data or "ImageNet-1K"
+    )
+
+
+def _title(name: str) -> str:
+    words = []
+    for word in name.split("_"):
+        letters = word.rstrip("0123456789")
+        rest = word[len(letters) :]
+        known = _WORDS.get(letters)
+        words.append(
+            word if known is None else f"{known}{'-' if _numbered(known) and rest else ''}{rest}"
+        )
+    return " ".join(words)
+
+
+def _numbered(word: str) -> bool:
+    return word in {"ResNet", "ResNeXt", "VGG", "DenseNet"}
+
+
+def _summary(name: str, task: Task, best: Any) -> str:
+    what = {
+        "classification": "Names the picture as a whole",
+        "detection": "Finds objects and draws a box around each",
+        "segmentation": "Names every pixel",
+    }[task]
+    if name.startswith("maskrcnn"):
+        what = "Finds objects and draws a box and a mask for each"
+    if name.startswith("keypointrcnn"):
+        what = "Finds people and the joints of their bodies"
+    size = best.meta.get("num_params", 0) / 1e6
+    classes = len(best.meta.get("categories") or ())
+    return f"{what}: {classes} classes, {size:.1f} million weights."
