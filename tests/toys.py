@@ -1,0 +1,178 @@
+"""Tiny networks whose answers can be worked out by hand, and real ones small enough for a test."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.ops import MultiScaleRoIAlign
+
+from explorer.image import Image, from_array
+from explorer.networks.network import LayerInfo, Network, NetworkInfo, NetworkSpec, Task
+from explorer.networks.preprocess import Preprocess
+
+
+def make_network(
+    module: nn.Module,
+    task: Task,
+    *,
+    classes: tuple[str, ...] = (),
+    preprocess: Preprocess | None = None,
+    default_layer: str = "",
+    class_paths: tuple[tuple[str, ...], ...] = (),
+    name: str = "toy",
+) -> Network:
+    """Any module as a network on the CPU: in eval mode, weights frozen."""
+    module.eval().requires_grad_(requires_grad=False)
+    preprocess = preprocess or Preprocess(batched=task != "detection")
+    layers = tuple(
+        LayerInfo(
+            path, type(child).__name__, path.count("."), next(child.children(), None) is None,
+            sum(p.numel() for p in child.parameters()),
+        )
+        for path, child in module.named_modules() if path
+    )  # fmt: skip
+    info = NetworkInfo(
+        spec=NetworkSpec(name), title=name, task=task, classes=classes, layers=layers,
+        state="local", weights_title="by hand", device="cpu", dtype="float32",
+        parameters=sum(p.numel() for p in module.parameters()), input_title=preprocess.title(),
+        class_paths=class_paths, default_layer=default_layer,
+    )  # fmt: skip
+    return Network(info, module, preprocess, torch.device("cpu"), torch.float32)
+
+
+def toy_image(height: int = 48, width: int = 64, seed: int = 0) -> Image:
+    """A smooth coloured gradient with a bright square, and some noise."""
+    y, x = np.mgrid[0:height, 0:width]
+    rgb = np.stack([255 * x / width, 255 * y / height, 128 + 0 * x], axis=2)
+    rgb[height // 4 : height // 2, width // 4 : width // 2] = 250
+    rgb += np.random.default_rng(seed).normal(0, 4, rgb.shape)
+    return from_array(rgb.clip(0, 255).astype(np.uint8), "toy")
+
+
+class MeanClassifier(nn.Module):
+    """Logit k of class k is gain[k] times the mean of colour channel k."""
+
+    def __init__(self, gain: tuple[float, ...] = (1.0, 2.0, 4.0)) -> None:
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(3, len(gain), bias=False)
+        self.fc.weight.data = torch.diag(torch.tensor(gain))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.pool(x).flatten(1))
+
+
+class ToyConvNet(nn.Module):
+    """Two convolutions with in-place ReLUs; the first one's three kernels are set by hand.
+
+    `conv1` channel 0 is red, channel 1 is minus green (dead after the ReLU), channel 2 is blue -
+    0.25; stride 2 and a 1x1 kernel, so cell (i, j) is pixel (2i, 2j).
+    """
+
+    def __init__(self, classes: int = 4) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 3, 1, stride=2)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(3, 8, 3, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(8, classes)
+        self.conv1.weight.data = torch.diag(torch.tensor([1.0, -1.0, 1.0])).view(3, 3, 1, 1)
+        self.conv1.bias.data = torch.tensor([0.0, 0.0, -0.25])
+        generator = torch.Generator().manual_seed(0)
+        for layer in (self.conv2, self.fc):
+            layer.weight.data = torch.randn(layer.weight.shape, generator=generator) * 0.3
+            layer.bias.data.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.conv1(x))
+        x = self.relu(self.conv2(x))  # the same ReLU twice, as many real networks do
+        return self.fc(self.pool(x).flatten(1))
+
+
+class FixedDetector(nn.Module):
+    """Always answers with the same boxes; `score_thresh` is its floor, as in torchvision."""
+
+    def __init__(self, answer: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.answer = answer
+        self.score_thresh = 0.05
+        self.identity = nn.Identity()
+
+    def forward(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
+        self.identity(images[0])
+        return [self.answer]
+
+
+class FixedSegmenter(nn.Module):
+    """Logits of three classes per pixel: 0, 4 x red, 4 x green; torchvision's dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, 3, 1, bias=False)
+        self.head.weight.data = torch.tensor([[0.0, 0, 0], [4, 0, 0], [0, 4, 0]]).view(3, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return OrderedDict(out=self.head(x))
+
+
+class _Backbone(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, stride=4, padding=1)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(8, 16, 3, stride=4, padding=1)
+        self.out_channels = 16
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv2(self.relu(self.conv1(x)))
+
+
+def tiny_faster_rcnn(classes: int = 5, *, min_size: int = 64, max_size: int = 96) -> FasterRCNN:
+    """A real Faster R-CNN that takes milliseconds; random weights, always the same."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return FasterRCNN(
+            _Backbone(), num_classes=classes, min_size=min_size, max_size=max_size,
+            rpn_anchor_generator=AnchorGenerator(((16, 32),), ((0.5, 1.0, 2.0),)),
+            box_roi_pool=MultiScaleRoIAlign(["0"], 3, 2), box_score_thresh=0.0,
+            box_detections_per_img=20,
+        )  # fmt: skip
+
+
+def toy_network(task: str) -> Network:
+    """A network for any view of `task`, with names, a class tree where there can be one."""
+    if task == "detection":
+        names = ("__background__", "cat", "dog", "N/A", "car")
+        return make_network(
+            tiny_faster_rcnn(len(names)), "detection", classes=names, default_layer="backbone.conv2"
+        )
+    if task == "segmentation":
+        return make_network(
+            FixedSegmenter(), "segmentation", classes=("__background__", "red", "green"),
+            default_layer="head",
+        )  # fmt: skip
+    paths = (
+        ("thing", "animal", "cat"),
+        ("thing", "animal", "dog"),
+        ("thing", "car"),
+        ("thing", "cup"),
+    )
+    preprocess = Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    return make_network(
+        ToyConvNet(), "classification", classes=("cat", "dog", "car", "cup"), class_paths=paths,
+        preprocess=preprocess, default_layer="conv2",
+    )  # fmt: skip
+
+
+def hook_count(module: nn.Module) -> int:
+    """Forward, pre-forward and backward hooks on the module and everything below it."""
+    kinds: tuple[Any, ...] = (
+        "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks",
+    )  # fmt: skip
+    return sum(len(getattr(child, kind)) for child in module.modules() for kind in kinds)
