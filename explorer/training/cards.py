@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from explorer.training.data import Category, Photos
+    from explorer.training.scenes import Scene
 
 DATA = (
     "Tiny ImageNet (Stanford CS231n): 76 000 photos of 64x64 for training, 5 000 others for the"
@@ -99,6 +100,7 @@ def export(
     target: Path,
     val: Photos,
     categories: Sequence[Category],
+    coco: Path | None = None,
 ) -> dict[str, Any]:
     """Write NAME.safetensors and NAME.json into `target` from the checkpoint in `source`.
 
@@ -128,7 +130,7 @@ def export(
         "flops": {"input": list(facts.example), "value": flops(model, facts.example)},
         "preprocessing": facts.preprocessing,
         "default_layer": facts.default_layer,
-        "metrics": measure(model, facts, val, categories),
+        "metrics": measure(model, facts, val, categories, coco),
         "data": DATA,
         "licence": LICENCE,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -142,15 +144,26 @@ def export(
 
 
 def measure(
-    model: nn.Module, facts: Facts, val: Photos, categories: Sequence[Category]
+    model: nn.Module,
+    facts: Facts,
+    val: Photos,
+    categories: Sequence[Category],
+    coco: Path | None = None,
 ) -> dict[str, Any]:
-    """The figures of a card."""
+    """The figures of a card; `coco` is a folder with real photos to try detectors on."""
     if facts.task == "classification":
         side = facts.preprocessing["crop"]
         figures = classifier.accuracy(model, val, side=side)
         return {"photos": len(val), **{key: round(value, 4) for key, value in figures.items()}}
     scenes = evaluate.held_out_scenes(SceneMaker(val, group_labels(categories)))
-    figures = evaluate.average_precision(scenes, evaluate.detect(model, scenes), facts.classes)
+    figures = _precision(model, scenes, facts.classes)
+    if coco is not None:
+        figures["COCO photos"] = _precision(model, evaluate.coco_scenes(coco), facts.classes)
+    return figures
+
+
+def _precision(model: nn.Module, scenes: list[Scene], names: list[str]) -> dict[str, Any]:
+    figures = evaluate.average_precision(scenes, evaluate.detect(model, scenes), names)
     rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
     return {"scenes": len(scenes), **rounded}
 

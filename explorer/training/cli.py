@@ -59,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="do not train: write the weights of the last checkpoint and their model card into DIR",
     )
+    parser.add_argument(
+        "--coco",
+        type=Path,
+        metavar="DIR",
+        help="measure detectors on the photos of this folder too (instances.json and images/)",
+    )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--resume", action="store_true", default=True, help="go on from the checkpoint (default)"
@@ -135,7 +141,7 @@ def _export(args: argparse.Namespace, out: Path) -> None:
     target: Path = args.export or out / "weights"
     is_classifier = args.name == "mini-resnet"
     facts = cards.classifier_facts(categories) if is_classifier else cards.detector_facts()
-    card = cards.export(args.name, facts, out, target, val, categories)
+    card = cards.export(args.name, facts, out, target, val, categories, args.coco)
     if is_classifier:
         write_categories(categories, target.parent / "classes" / "tiny-imagenet.json")
     figures = {k: v for k, v in card["metrics"].items() if not isinstance(v, dict)}

@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from explorer.errors import ExplorerError
 from explorer.training.detector import to_tensor
+from explorer.training.scenes import Scene
+from explorer.training.superclasses import COCO as COCO_GROUPS
+from explorer.training.superclasses import group_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import nn
 
-    from explorer.training.scenes import Scene, SceneMaker
+    from explorer.training.scenes import SceneMaker
 
 
 def held_out_scenes(maker: SceneMaker, count: int = 300, seed: int = 2_015) -> list[Scene]:
     """The same scenes every time, made of photos that no training has seen."""
     return [maker.make(np.random.default_rng([seed, i])) for i in range(count)]
+
+
+def coco_scenes(folder: Path) -> list[Scene]:
+    """Photos with COCO annotations (`folder`/instances.json and images/), labelled with groups.
+
+    Objects of classes that have no group are left out, and so are crowds.
+    """
+    content = json.loads((folder / "instances.json").read_text(encoding="utf-8"))
+    number = {name: i for i, name in enumerate(group_names(), start=1)}
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    scenes = []
+    for image in content["images"]:
+        with Image.open(folder / "images" / image["file_name"]) as photo:
+            pixels = np.array(photo.convert("RGB"))
+        known = [
+            (note["bbox"], number[COCO_GROUPS[names[note["category_id"]]]])
+            for note in content["annotations"]
+            if note["image_id"] == image["id"]
+            and names[note["category_id"]] in COCO_GROUPS
+            and not note.get("iscrowd")
+        ]
+        boxes = np.array([box for box, _ in known], np.float32).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        scenes.append(Scene(pixels, boxes, np.array([label for _, label in known], np.int64)))
+    return scenes
 
 
 @torch.inference_mode()
@@ -99,6 +130,7 @@ def average_precision(
     evaluation.accumulate()
     evaluation.summarize()
     # precision: (IoU thresholds, recall steps, classes, areas, limits); -1 = no such object
+    # (classes that appear in no scene are left out of the means)
     precision = np.asarray(evaluation.eval["precision"])[0, :, :, 0, -1]
     by_class = {
         names[label]: round(float(precision[:, k].mean()), 4)

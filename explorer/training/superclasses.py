@@ -74,6 +74,17 @@ RULES: dict[str, str] = {
 }
 """WordNet id -> group. The rule nearest to the class on its way to the root decides."""
 
+COCO = {
+    **{name: name for name in ("dog", "cat", "bear", "elephant", "bird", "car", "truck", "bus")},
+    **{name: name for name in ("train", "boat", "bottle", "umbrella", "teddy bear")},
+    **dict.fromkeys(("horse", "sheep", "cow", "zebra", "giraffe"), "hoofed animal"),
+    **dict.fromkeys(("chair", "couch", "bed", "dining table"), "furniture"),
+    **dict.fromkeys(("banana", "apple", "orange", "broccoli", "carrot"), "fruit or vegetable"),
+    **dict.fromkeys(("sandwich", "hot dog", "pizza", "donut", "cake"), "food"),
+    "sports ball": "ball",
+}
+"""Names of COCO's classes -> group, for those that both know."""
+
 
 def group_names() -> list[str]:
     """In the order of `RULES`: label 1 is the first one, as label 0 is a detector's background."""
