@@ -1,0 +1,403 @@
+"""The board on the screen: its panes arranged, linked and compared, and the picks taken on them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QImage, QResizeEvent
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from explorer.ui.arrange import Rows, arranged
+from explorer.ui.canvas import Canvas, Mode, Selection
+from explorer.ui.compare import Compare, PaneCell
+from explorer.ui.painting import assert_gui_thread
+from explorer.ui.pan_zoom import Viewpoint
+from explorer.view import Box, Pick, Point
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from explorer.layers import Board, Pane, UInt8
+
+PickSpec = tuple[str, Pick, str, str]
+"""Parameter, how it is picked, the pane ("" = panes of the image frame), the Boxes layer."""
+
+FRAME_MS = 16
+
+
+class BoardView(QWidget):
+    """Shows a `Board` and turns what the user does on it into picks and selections.
+
+    Panes of an equal frame share zoom, position and a cross-hair. Canvases live as long as a pane
+    of their name is on the board; a pane that comes back finds its zoom again.
+
+    Signals:
+        picked: Parameter name and its new value: Point, Box, int (a key) or None.
+        selection_changed: A `Selection` or None, when the user has chosen on a canvas.
+        status: Words for the status bar.
+    """
+
+    picked = Signal(str, object)
+    selection_changed = Signal(object)
+    status = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._board: Board | None = None
+        self._reference: Board | None = None
+        self._compare: Compare = "split"
+        self._labels = ("A", "B")
+        self._cells: dict[str, PaneCell] = {}
+        self._names: tuple[str, ...] = ()
+        self._rows: Rows = ()
+        self._root: QSplitter | None = None
+        self._past: dict[str, tuple[tuple[float, float], Viewpoint]] = {}
+        self._picks: tuple[PickSpec, ...] = ()
+        self._values: dict[str, Any] = {}
+        self._mode: Mode | None = None
+        self._overlays = True
+        self._share = 0.5
+        self._selection: Selection | None = None
+        self._waiting: dict[str, object] = {}
+        self._tick = QTimer(self)
+        self._tick.setSingleShot(True)
+        self._tick.setInterval(FRAME_MS)
+        self._tick.setTimerType(Qt.TimerType.PreciseTimer)
+        self._tick.timeout.connect(self._flush)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.setAccessibleName(self.tr("Board"))
+
+    # -- boards -------------------------------------------------------------------------------
+
+    @property
+    def board(self) -> Board | None:
+        return self._board
+
+    def set_board(self, board: Board | None) -> None:
+        """Show `board`; unchanged layers are not uploaded again, zoom and position stay."""
+        assert_gui_thread()
+        self._board = board
+        panes = board.panes if board is not None else ()
+        names = tuple(pane.name for pane in panes)
+        if names != self._names:
+            self._exchange(names)
+        for pane in panes:
+            cell = self._cells[pane.name]
+            fresh = cell.canvas.pane is None
+            cell.canvas.set_pane(pane)
+            if fresh:
+                self._welcome(pane, cell)
+        self._apply_reference()
+        self._apply_picks()
+        self._rearrange()
+
+    def set_reference(
+        self, board: Board | None, mode: Compare = "split", labels: tuple[str, str] = ("A", "B")
+    ) -> None:
+        """Compare with another board (A): "split" puts it beside, "wipe" under a divider."""
+        assert_gui_thread()
+        self._reference, self._compare, self._labels = board, mode, labels
+        self._apply_reference()
+        self._rearrange()
+
+    def canvas(self, name: str) -> Canvas:
+        """The canvas that shows the pane called `name`.
+
+        Raises:
+            KeyError: When the board has no such pane.
+        """
+        return self._cells[name].canvas
+
+    def cell(self, name: str) -> PaneCell:
+        """The place of the pane called `name`, with its comparison."""
+        return self._cells[name]
+
+    def _exchange(self, names: tuple[str, ...]) -> None:
+        for name in set(self._cells) - set(names):
+            cell = self._cells.pop(name)
+            if cell.canvas.pane is not None:
+                self._past[name] = (cell.canvas.pane.size, cell.canvas.viewpoint)
+            cell.hide()
+            cell.deleteLater()
+        for name in names:
+            if name not in self._cells:
+                self._cells[name] = self._new_cell(name)
+        self._names, self._rows = names, ()
+
+    def _new_cell(self, name: str) -> PaneCell:
+        cell = PaneCell(name, self)
+        cell.moved.connect(self._moved)
+        cell.hovered.connect(self._hovered)
+        cell.clicked.connect(self._clicked)
+        cell.box_drawn.connect(self._box_drawn)
+        cell.box_dragged.connect(self._box_dragged)
+        cell.box_selected.connect(self._box_selected)
+        cell.status.connect(self.status)
+        cell.wiped.connect(self._wiped)
+        cell.set_share(self._share)
+        for canvas in (cell.canvas, cell.reference):
+            canvas.set_overlays_visible(self._overlays)
+        return cell
+
+    def _welcome(self, pane: Pane, cell: PaneCell) -> None:
+        """A new canvas takes the zoom that its name, or its frame, had before."""
+        size, view = self._past.get(pane.name, (None, None))
+        if view is not None and size == pane.size:
+            cell.set_viewpoint(view)
+            return
+        for other in self._linked(pane.name):
+            if other.canvas.pane is not None and other.canvas.pane.size == pane.size:
+                cell.set_viewpoint(other.canvas.viewpoint)
+                return
+
+    def _apply_reference(self) -> None:
+        others = {pane.name: pane for pane in self._reference.panes} if self._reference else {}
+        for name, cell in self._cells.items():
+            cell.set_reference(others.get(name), self._compare, self._labels)
+
+    # -- arrangement --------------------------------------------------------------------------
+
+    def _rearrange(self) -> None:
+        panes = self._board.panes if self._board else ()
+        sizes = []
+        for pane in panes:
+            twice = 2 if self._cells[pane.name].compare == "split" else 1
+            sizes.append((max(pane.size[0], 1.0) * twice, max(pane.size[1], 1.0)))
+        room = (max(self.width(), 1.0), max(self.height(), 1.0))
+        rows = arranged(sizes, room, self._rows or None)
+        if rows == self._rows and self._root is not None:
+            return
+        self._rows = rows
+        old, self._root = self._root, QSplitter(Qt.Orientation.Vertical)
+        self._root.setChildrenCollapsible(False)
+        self._root.setHandleWidth(3)
+        for row in rows:
+            line = QSplitter(Qt.Orientation.Horizontal)
+            line.setChildrenCollapsible(False)
+            line.setHandleWidth(3)
+            for index in row:
+                line.addWidget(self._cells[self._names[index]])
+            line.setSizes([10_000] * len(row))
+            self._root.addWidget(line)
+        self._root.setSizes([10_000] * len(rows))
+        layout = self.layout()
+        if layout is not None:
+            layout.addWidget(self._root)
+        if old is not None:
+            old.hide()
+            old.deleteLater()
+        for name in self._names:
+            self._cells[name].show()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._rearrange()
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, 620)
+
+    # -- all canvases -------------------------------------------------------------------------
+
+    def _canvases(self) -> list[Canvas]:
+        return [canvas for cell in self._cells.values() for canvas in (cell.canvas, cell.reference)]
+
+    def current(self) -> Canvas | None:
+        """The canvas with the keyboard, else the first one."""
+        for canvas in self._canvases():
+            if canvas.hasFocus():
+                return canvas
+        return self._cells[self._names[0]].canvas if self._names else None
+
+    def zoom_in(self) -> None:
+        if canvas := self.current():
+            canvas.zoom_in()
+
+    def zoom_out(self) -> None:
+        if canvas := self.current():
+            canvas.zoom_out()
+
+    def actual_size(self) -> None:
+        if canvas := self.current():
+            canvas.actual_size()
+
+    def fit(self) -> None:
+        """Fit every pane."""
+        for cell in self._cells.values():
+            cell.canvas.fit()
+
+    def set_overlays_visible(self, visible: bool) -> None:
+        self._overlays = visible
+        for canvas in self._canvases():
+            canvas.set_overlays_visible(visible)
+
+    def set_mode(self, mode: Mode | None) -> None:
+        """One mode for all canvases; None lets the possible picks decide."""
+        self._mode = mode
+        self._apply_picks()
+
+    # -- picks --------------------------------------------------------------------------------
+
+    def set_picks(
+        self, picks: Sequence[PickSpec], values: Mapping[str, object] | None = None
+    ) -> None:
+        """What can be picked, and the present values (shown as a mark or an editable box)."""
+        self._picks = tuple(picks)
+        self._values = dict(values or {})
+        self._apply_picks()
+
+    def set_pick_values(self, values: Mapping[str, object]) -> None:
+        """The parameters' values, after the form or an undo has changed them."""
+        self._values.update(values)
+        self._apply_picks()
+
+    def _fits(self, spec: PickSpec, name: str) -> bool:
+        _, _, pane, _ = spec
+        if pane:
+            return pane == name
+        shown = self._cells[name].canvas.pane
+        return shown is not None and shown.frame == "image"
+
+    def _params(self, name: str, kind: Pick) -> list[str]:
+        return [spec[0] for spec in self._picks if spec[1] is kind and self._fits(spec, name)]
+
+    def _apply_picks(self) -> None:
+        for name, cell in self._cells.items():
+            boxes, clicks = self._params(name, Pick.DRAG), self._params(name, Pick.CLICK)
+            points = clicks or self._params(name, Pick.HOVER)
+            mode = Mode.BOX if boxes else Mode.POINT if points else Mode.LOOK
+            box = next((self._values.get(param) for param in boxes), None)
+            mark = next((self._values.get(param) for param in clicks), None)
+            for canvas in (cell.canvas, cell.reference):
+                canvas.set_mode(self._mode or mode)
+                canvas.set_box(box if isinstance(box, Box) else None)
+                canvas.set_marker(mark if isinstance(mark, Point) else None)
+
+    def _clicked(self, name: str, point: object) -> None:
+        for param in self._params(name, Pick.CLICK):
+            self._pick(param, point)
+
+    def _box_drawn(self, name: str, box: object) -> None:
+        for param in self._params(name, Pick.DRAG):
+            self._waiting.pop(param, None)
+            self._pick(param, box)
+
+    def _box_dragged(self, name: str, box: object) -> None:
+        for param in self._params(name, Pick.DRAG):
+            self._pick_soon(param, box)
+
+    def _hovered(self, name: str, point: object) -> None:
+        at = point if isinstance(point, Point) else None
+        for other in self._linked(name):
+            for canvas in other.canvases:
+                canvas.set_linked_cursor(at)
+        for param in self._params(name, Pick.HOVER):
+            self._pick_soon(param, at)
+
+    def _pick(self, param: str, value: object) -> None:
+        self._values[param] = value
+        self._apply_picks()
+        self.picked.emit(param, value)
+
+    def _pick_soon(self, param: str, value: object) -> None:
+        """At most once a frame, the latest value."""
+        self._waiting[param] = value
+        if not self._tick.isActive():
+            self._tick.start()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for param, value in waiting.items():
+            self._values[param] = value
+            self.picked.emit(param, value)
+
+    # -- selection ----------------------------------------------------------------------------
+
+    @property
+    def selection(self) -> Selection | None:
+        return self._selection
+
+    def set_selection(self, selection: Selection | None) -> None:
+        """Highlight a box in all panes; parameters picked by selection hear of it."""
+        if selection == self._selection:
+            return
+        self._selection = selection
+        for cell in self._cells.values():
+            cell.canvas.set_selected(selection)
+        for param, kind, _, layer in self._picks:
+            if kind is Pick.SELECT and (selection is None or layer in ("", selection[0])):
+                self._pick(param, None if selection is None else selection[1])
+
+    def _box_selected(self, name: str, selection: object) -> None:
+        chosen: Selection | None = selection if isinstance(selection, tuple) else None
+        if chosen != self._selection:
+            self.set_selection(chosen)
+            self.selection_changed.emit(chosen)
+
+    # -- linked panes -------------------------------------------------------------------------
+
+    def _linked(self, name: str) -> list[PaneCell]:
+        pane = self._cells[name].canvas.pane
+        return [
+            cell
+            for other, cell in self._cells.items()
+            if other != name and pane and cell.canvas.pane and cell.canvas.pane.frame == pane.frame
+        ]
+
+    def _moved(self, name: str, view: object) -> None:
+        if isinstance(view, Viewpoint):
+            for cell in self._linked(name):
+                cell.set_viewpoint(view)
+
+    def _wiped(self, share: float) -> None:
+        self._share = share
+        for cell in self._cells.values():
+            if cell.share != share:
+                cell.set_share(share)
+
+    # -- state --------------------------------------------------------------------------------
+
+    def view_state(self) -> dict[str, Any]:
+        """Zoom and position per pane name, and the toggles, as plain values for a session file."""
+        views: dict[str, Any] = {}
+        for name, cell in self._cells.items():
+            pane, view = cell.canvas.pane, cell.canvas.viewpoint
+            if pane is not None:
+                views[name] = [*pane.size, view.x, view.y, view.scale, view.fit]
+        return {"views": views, "overlays": self._overlays, "wipe": self._share}
+
+    def restore_view_state(self, state: object) -> None:
+        """What `view_state` gave, before or after the board is set; anything else is ignored."""
+        if not isinstance(state, dict):
+            return
+        if isinstance(state.get("overlays"), bool):
+            self.set_overlays_visible(state["overlays"])
+        wipe = state.get("wipe")
+        if isinstance(wipe, float) and 0.0 <= wipe <= 1.0:
+            self._wiped(wipe)
+        views = state.get("views")
+        for name, entry in views.items() if isinstance(views, dict) else ():
+            if not (isinstance(entry, list) and len(entry) == 6 and isinstance(entry[5], bool)):
+                continue
+            numbers = entry[:5]
+            if (
+                all(isinstance(n, int | float) and math.isfinite(n) for n in numbers)
+                and numbers[4] > 0
+            ):
+                x, y, scale = (float(n) for n in numbers[2:])
+                view = Viewpoint(x, y, scale, entry[5])
+                self._past[str(name)] = ((float(numbers[0]), float(numbers[1])), view)
+        for name, cell in self._cells.items():
+            if cell.canvas.pane is not None and name in self._past:
+                self._welcome(cell.canvas.pane, cell)
+
+    def grab_rgb(self) -> UInt8:
+        """What is on the screen, (H, W, 3) uint8 in device pixels."""
+        image = self.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(
+            image.height(), image.bytesPerLine()
+        )
+        return rows[:, : image.width() * 3].reshape(image.height(), image.width(), 3).copy()

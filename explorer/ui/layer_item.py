@@ -1,0 +1,68 @@
+"""The base of all graphics items, and the pens they share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from explorer.ui.painting import Contained, Lens, lens_of, qcolor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from explorer.layers import Layer
+
+EVERYWHERE = QRectF(-1e6, -1e6, 2e6, 2e6)
+MANY = 500
+"""Shapes above which they are rasterised once instead of stroked at every frame."""
+
+
+class LayerItem(QGraphicsItem):
+    """Draws one layer. Subclasses write `draw`; nothing that it raises escapes into Qt."""
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__()
+        self.layer = layer
+        self.frame = (0.0, 0.0)
+        self._contained = Contained(f"layer {layer.name!r}")
+
+    def boundingRect(self) -> QRectF:
+        # Labels reach beyond their boxes by a screen size; culling whole layers gains nothing.
+        return EVERYWHERE
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        size = widget.size() if widget is not None else painter.viewport().size()
+        self._contained(self.draw, painter, lens_of(painter, size.width(), size.height()))
+
+    def draw(self, painter: QPainter, lens: Lens) -> None:
+        raise NotImplementedError
+
+    def take_over(self, old: LayerItem) -> None:
+        """Reuse what `old` (an item of the same class) has uploaded, where that is still right."""
+
+
+def colour_groups(
+    colors: NDArray[np.uint8], rows: NDArray[np.intp]
+) -> list[tuple[QColor, NDArray[np.intp]]]:
+    """`rows` by colour, so that a pen is set once per colour."""
+    code = colors[rows].astype(np.int64) @ np.array([1, 256, 65536])
+    order = np.argsort(code, kind="stable")
+    cuts = np.flatnonzero(np.diff(code[order])) + 1
+    return [
+        (qcolor(colors[rows[part[0]]]), rows[part]) for part in np.split(order, cuts) if len(part)
+    ]
+
+
+def cosmetic(colour: QColor, width: float, *, dotted: bool = False) -> QPen:
+    pen = QPen(colour, width)
+    pen.setCosmetic(True)
+    if dotted:
+        pen.setDashPattern([3.0, 2.5])
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    return pen

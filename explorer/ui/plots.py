@@ -1,0 +1,287 @@
+"""The plots of a board: curves by pyqtgraph, bars by our own hand."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QFontMetricsF,
+    QGuiApplication,
+    QHelpEvent,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidget
+
+from explorer.layers import Curve, Plot
+from explorer.ui.painting import Contained, qcolor, small_font
+from explorer.ui.readout import number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def pyqtgraph() -> Any:
+    """The library, imported when the first curve is shown: it costs a third of a second.
+
+    Its import replaces the exception hooks of the process; they are put back.
+    """
+    hooks = sys.excepthook, threading.excepthook
+    import pyqtgraph as library
+
+    sys.excepthook, threading.excepthook = hooks
+    return library
+
+
+def drawable(curve: Curve, *, log_y: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The curve's numbers as pyqtgraph survives them: floats, gaps where nothing can be drawn."""
+    x, y = np.array(curve.x, np.float64), np.array(curve.y, np.float64)
+    bad = ~(np.isfinite(x) & np.isfinite(y))
+    if log_y:
+        bad |= y <= 0
+    x[bad & ~np.isfinite(x)] = 0.0
+    y[bad] = np.nan
+    return x, y
+
+
+class CurvesPlot(QWidget):
+    """Curves over common axes, with a legend and the values under the mouse."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        library = pyqtgraph()
+        self._plot = library.PlotWidget(self)
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        self._legend = self._plot.addLegend(offset=(-12, 8), labelTextSize="9pt")
+        self._curves: list[Any] = []
+        self._shown: Plot | None = None
+        self._line = library.InfiniteLine(angle=90, movable=False)
+        self._line.setVisible(False)
+        self._words = library.TextItem(anchor=(0, 1))
+        self._words.setVisible(False)
+        for extra in (self._line, self._words):
+            self._plot.addItem(extra, ignoreBounds=True)
+        self._plot.scene().sigMouseMoved.connect(self._mouse_moved)
+        self._plot.viewport().installEventFilter(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 4)
+        layout.addWidget(self._plot)
+        copy = QAction(self.tr("Copy the numbers"), self)
+        copy.triggered.connect(self.copy)
+        whole = QAction(self.tr("Show everything"), self)
+        whole.triggered.connect(self._plot.getPlotItem().enableAutoRange)
+        self._plot.addActions([whole, copy])
+        self._plot.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self._restyle()
+
+    def set_plot(self, plot: Plot) -> None:
+        """Show `plot`; curves that are there already only take new numbers."""
+        library = pyqtgraph()
+        before, self._shown = self._shown, plot
+        if before is None or (before.x_label, before.y_label) != (plot.x_label, plot.y_label):
+            self._plot.setLabel("bottom", plot.x_label)
+            self._plot.setLabel("left", plot.y_label)
+        if before is None or before.log_y != plot.log_y:
+            self._plot.setLogMode(x=False, y=plot.log_y)
+        labels = [curve.label for curve in plot.curves]
+        if before is None or [curve.label for curve in before.curves] != labels:
+            for item in self._curves:
+                self._plot.removeItem(item)
+            self._curves = [self._plot.plot([], [], name=label or None) for label in labels]
+            self._legend.setVisible(any(labels))
+        for item, curve in zip(self._curves, plot.curves, strict=True):
+            x, y = drawable(curve, log_y=plot.log_y)
+            item.setPen(library.mkPen(qcolor(curve.color), width=1.8))
+            item.setData(x, y, connect="finite")
+        self.setAccessibleName(plot.title or plot.name)
+
+    def copy(self) -> None:
+        """All curves as tab-separated columns to the clipboard."""
+        if self._shown is None:
+            return
+        lines = [f"{self.tr('curve')}\t{self._shown.x_label or 'x'}\t{self._shown.y_label or 'y'}"]
+        for curve in self._shown.curves:
+            lines += [f"{curve.label}\t{x:g}\t{y:g}" for x, y in zip(curve.x, curve.y, strict=True)]
+        QGuiApplication.clipboard().setText("\n".join(lines) + "\n")
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self._line.setVisible(False)
+            self._words.setVisible(False)
+        return bool(super().eventFilter(watched, event))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._restyle()
+
+    def _restyle(self) -> None:
+        library, palette = pyqtgraph(), self.palette()
+        ink = palette.text().color()
+        faint = QColor(ink)
+        faint.setAlphaF(0.35)
+        self._plot.setBackground(palette.base().color())
+        for side in ("left", "bottom"):
+            axis = self._plot.getAxis(side)
+            axis.setPen(library.mkPen(faint))
+            axis.setTextPen(library.mkPen(ink))
+        self._plot.showGrid(x=True, y=True, alpha=0.12)
+        self._legend.setLabelTextColor(ink)
+        self._line.setPen(library.mkPen(faint))
+        self._words.setColor(ink)
+
+    def _mouse_moved(self, position: QPointF) -> None:
+        plot = self._shown
+        if plot is None or not self._plot.plotItem.vb.sceneBoundingRect().contains(position):
+            return
+        x = self._plot.plotItem.vb.mapSceneToView(position).x()
+        words, nearest = [], None
+        for curve in plot.curves:
+            found = nearest_sample(curve, x)
+            if found is not None:
+                nearest = (
+                    found[0] if nearest is None or abs(found[0] - x) < abs(nearest - x) else nearest
+                )
+                words.append(f"{curve.label}  {number(found[1])}".strip())
+        if nearest is None:
+            return
+        view = self._plot.plotItem.vb.viewRange()
+        self._line.setPos(nearest)
+        self._words.setText("\n".join([f"{plot.x_label or 'x'}  {number(nearest)}", *words]))
+        self._words.setAnchor((1, 0) if nearest > sum(view[0]) / 2 else (0, 0))
+        self._words.setPos(nearest, view[1][1])
+        self._line.setVisible(True)
+        self._words.setVisible(True)
+
+
+def nearest_sample(curve: Curve, x: float) -> tuple[float, float] | None:
+    """The finite sample whose x is nearest."""
+    good = np.isfinite(curve.x) & np.isfinite(curve.y)
+    if not good.any():
+        return None
+    xs, ys = curve.x[good], curve.y[good]
+    at = int(np.argmin(np.abs(xs - x)))
+    return float(xs[at]), float(ys[at])
+
+
+class BarsPlot(QScrollArea):
+    """Horizontal bars with their labels and values, the first on top."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bars = _Bars(self)
+        self.setWidget(self._bars)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        copy = QAction(self.tr("Copy the numbers"), self)
+        copy.triggered.connect(self.copy)
+        self.addAction(copy)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
+    def set_plot(self, plot: Plot) -> None:
+        self._bars.set_plot(plot)
+        self.setAccessibleName(plot.title or plot.name)
+
+    def copy(self) -> None:
+        """Labels and values as tab-separated columns to the clipboard."""
+        rows = [f"{label}\t{value:g}" for label, value, _ in self._bars.plot.bars]
+        QGuiApplication.clipboard().setText("\n".join(rows) + "\n")
+
+
+class _Bars(QWidget):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.plot = Plot("")
+        self._contained = Contained("the bars")
+        self.setMouseTracking(True)
+
+    def set_plot(self, plot: Plot) -> None:
+        self.plot = plot
+        self.setMinimumHeight(self._top() + self._pitch() * len(plot.bars) + 10)
+        self.update()
+
+    def _pitch(self) -> int:
+        return self.fontMetrics().height() + 9
+
+    def _top(self) -> int:
+        return self.fontMetrics().height() + 16 if self.plot.title else 10
+
+    def sizeHint(self) -> QSize:
+        return QSize(320, self.minimumHeight())
+
+    def limits(self) -> tuple[float, float]:
+        """The values at both ends of the axis; zero is always on it unless the plot says otherwise."""
+        given = self.plot.bar_range
+        if given is not None and all(map(math.isfinite, given)) and given[0] < given[1]:
+            return given
+        values = [value for _, value, _ in self.plot.bars if math.isfinite(value)]
+        low, high = min([0.0, *values]), max([0.0, *values])
+        return (low, high) if low < high else (0.0, 1.0)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent):
+            row = (event.pos().y() - self._top()) // self._pitch()
+            if 0 <= row < len(self.plot.bars):
+                label, value, _ = self.plot.bars[row]
+                QToolTip.showText(event.globalPos(), f"{label}: {value:.6g}", self)
+            return True
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            self._contained(self._draw, painter, event.rect())
+
+    def _draw(self, painter: QPainter, dirty: Any) -> None:
+        palette, plot = self.palette(), self.plot
+        painter.fillRect(self.rect(), palette.base())
+        ink, muted = palette.text().color(), palette.placeholderText().color()
+        metrics = QFontMetricsF(self.font())
+        if plot.title:
+            painter.setFont(small_font(self.font(), self.font().pointSizeF(), bold=True))
+            painter.setPen(ink)
+            painter.drawText(QPointF(12, 8 + metrics.ascent()), plot.title)
+        painter.setFont(self.font())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        low, high = self.limits()
+        widest = max((metrics.horizontalAdvance(label) for label, _, _ in plot.bars), default=0.0)
+        names = min(widest, self.width() * 0.4)
+        figures = max((metrics.horizontalAdvance(_figure(v)) for _, v, _ in plot.bars), default=0.0)
+        track = QRectF(12 + names + 10, 0, max(self.width() - names - figures - 44, 20.0), 0)
+        track.setHeight(self._pitch() - 7)
+        track_colour = QColor(ink)
+        track_colour.setAlphaF(0.07)
+        zero = track.left() + track.width() * (min(max(0.0, low), high) - low) / (high - low)
+        for row, (label, value, colour) in enumerate(plot.bars):
+            top = self._top() + row * self._pitch()
+            if top > dirty.bottom() or top + self._pitch() < dirty.top():
+                continue
+            track.moveTop(top + 3)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(track_colour)
+            painter.drawRoundedRect(track, 4, 4)
+            if math.isfinite(value):
+                end = track.left() + track.width() * (min(max(value, low), high) - low) / (
+                    high - low
+                )
+                bar = QRectF(min(zero, end), track.top(), max(abs(end - zero), 2.0), track.height())
+                painter.setBrush(qcolor(colour))
+                painter.drawRoundedRect(bar, 4, 4)
+            base = track.center().y() + (metrics.ascent() - metrics.descent()) / 2
+            painter.setPen(ink)
+            words = metrics.elidedText(label, Qt.TextElideMode.ElideRight, names)
+            painter.drawText(QPointF(12 + names - metrics.horizontalAdvance(words), base), words)
+            painter.setPen(ink if row == 0 else muted)
+            painter.drawText(QPointF(track.right() + 10, base), _figure(value))
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) and 1e-3 <= abs(value) < 10 else number(value)

@@ -1,0 +1,128 @@
+"""The bottom area: a tab per table and per plot of the board."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QStackedLayout, QTabWidget, QWidget
+
+from explorer.layers import Board, Plot, Table
+from explorer.ui.painting import assert_gui_thread
+from explorer.ui.plots import BarsPlot, CurvesPlot
+from explorer.ui.table import TableWidget
+
+if TYPE_CHECKING:
+    from explorer.ui.canvas import Selection
+
+Tab = TableWidget | CurvesPlot | BarsPlot
+
+
+class Results(QWidget):
+    """Shows the tables and plots of a board; a live update of a tab only changes its numbers.
+
+    Signals:
+        selection_changed: The `Selection` of the row that the user has gone to, or None.
+    """
+
+    selection_changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._tabs = QTabWidget(self)
+        self._tabs.setDocumentMode(True)
+        self._tabs.setUsesScrollButtons(True)
+        self._empty = QLabel(self.tr("This view has no tables or plots."), self)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setEnabled(False)
+        self._known: dict[tuple[str, str], Tab] = {}
+        self._wanted = ""
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self._tabs)
+        self._selection: Selection | None = None
+        self._tabs.tabBarClicked.connect(self._tab_clicked)
+
+    @property
+    def tabs(self) -> QTabWidget:
+        return self._tabs
+
+    def set_board(self, board: Board | None) -> None:
+        """Show the board's plots and tables, in their order, plots first."""
+        assert_gui_thread()
+        parts: list[Plot | Table] = [*board.plots, *board.tables] if board is not None else []
+        wanted = {self._kind(part): part for part in parts}
+        current = self._wanted
+        for key in [key for key in self._known if key not in wanted]:
+            gone = self._known.pop(key)
+            self._tabs.removeTab(self._tabs.indexOf(gone))
+            gone.deleteLater()
+        for place, (key, part) in enumerate(wanted.items()):
+            tab = self._known.get(key)
+            if tab is None:
+                tab = self._known[key] = self._new(part)
+                self._tabs.insertTab(place, tab, "")
+            words = part.title or part.name
+            if isinstance(part, Table):
+                words = f"{words} ({len(part.rows)})"
+            if self._tabs.tabText(place) != words:
+                self._tabs.setTabText(place, words)
+            if isinstance(tab, TableWidget) and isinstance(part, Table):
+                if tab.table_model().table is not part:
+                    tab.set_table(part)
+            elif isinstance(part, Plot) and not isinstance(tab, TableWidget):
+                tab.set_plot(part)
+        for key, tab in self._known.items():
+            if current and key[1] == current:
+                self._tabs.setCurrentWidget(tab)
+        self._stack.setCurrentWidget(self._tabs if wanted else self._empty)
+        self._show_selection()
+
+    def set_selection(self, selection: Selection | None) -> None:
+        """Go to the row of a box; silent."""
+        if selection != self._selection:
+            self._selection = selection
+            self._show_selection()
+
+    def tab(self, name: str) -> Tab:
+        """The widget of the table or plot called `name`.
+
+        Raises:
+            KeyError: When the board has none.
+        """
+        for (_, known), tab in self._known.items():
+            if known == name:
+                return tab
+        raise KeyError(name)
+
+    def _show_selection(self) -> None:
+        chosen = self._selection
+        for tab in self._known.values():
+            if isinstance(tab, TableWidget):
+                ours = chosen is not None and tab.layer == chosen[0]
+                tab.set_key(chosen[1] if ours and chosen is not None else None)
+
+    @staticmethod
+    def _kind(part: Plot | Table) -> tuple[str, str]:
+        if isinstance(part, Table):
+            return "table", part.name
+        return ("bars" if part.bars and not part.curves else "curves"), part.name
+
+    def _new(self, part: Plot | Table) -> Tab:
+        if isinstance(part, Table):
+            table = TableWidget(self._tabs)
+            table.key_chosen.connect(self._key_chosen)
+            return table
+        return BarsPlot(self._tabs) if self._kind(part)[0] == "bars" else CurvesPlot(self._tabs)
+
+    def _tab_clicked(self, place: int) -> None:
+        for (_, name), tab in self._known.items():
+            if tab is self._tabs.widget(place):
+                self._wanted = name
+
+    def _key_chosen(self, key: object) -> None:
+        tab = self.sender()
+        if not isinstance(tab, TableWidget) or not tab.layer:
+            return
+        self._selection = (tab.layer, key) if isinstance(key, int) else None
+        self.selection_changed.emit(self._selection)
