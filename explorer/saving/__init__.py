@@ -1,0 +1,1 @@
+"""The parts of `explorer.export`: atomic files, pictures, data, boxes and films."""

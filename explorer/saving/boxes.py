@@ -1,0 +1,246 @@
+"""Boxes in the three formats that annotation tools read: COCO, Pascal VOC and YOLO.
+
+Inside the program a box is x0, y0, x1, y1 in pixels of the photo, where pixel (row i, column j)
+covers [j, j + 1) x [i, i + 1). The formats say the same in their own ways:
+
+- COCO: x0, y0, width, height in the same frame, as real numbers; nothing is lost.
+- VOC: whole pixels counted from 1, both ends included: [x0, x1) covers the columns x0 + 1 … x1. The
+  corners are rounded to whole pixels, at least one wide, and kept inside the photo.
+- YOLO: centre and size divided by the photo's, kept inside the photo, six digits; the class is the
+  line number (from 0) of a file `classes.txt` in the same folder.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+from xml.etree import ElementTree
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+from explorer.layers import Table
+from explorer.saving.atomic import write_bytes
+from explorer.saving.plain import plain
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+BoxFormat = Literal["coco", "voc", "yolo"]
+BOX_FORMATS: tuple[BoxFormat, ...] = get_args(BoxFormat)
+BOX_SUFFIX: dict[BoxFormat, str] = {"coco": ".json", "voc": ".xml", "yolo": ".txt"}
+assert set(BOX_SUFFIX) == set(BOX_FORMATS)
+
+CLASSES_FILE = "classes.txt"
+"""Beside the label files of YOLO: one class a line."""
+
+_CORNERS = ("x0", "y0", "x1", "y1")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """The photo that boxes belong to; `name` is its file name."""
+
+    name: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledBoxes:
+    """N boxes with their classes.
+
+    Attributes:
+        xyxy: (N, 4) float32, pixels of the photo.
+        labels: N class names.
+        scores: N numbers, or None for boxes that nobody scored.
+        classes: Every class there is, in the order of its numbers; by default those of `labels`,
+            sorted.
+    """
+
+    xyxy: NDArray[np.float32]
+    labels: tuple[str, ...]
+    scores: NDArray[np.float32] | None = None
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.xyxy)
+        if self.xyxy.shape != (n, 4) or len(self.labels) != n:
+            raise ValueError(f"{self.xyxy.shape} boxes need {n} labels, got {len(self.labels)}")
+        if self.scores is not None and self.scores.shape != (n,):
+            raise ValueError(f"{n} boxes need {n} scores, got shape {self.scores.shape}")
+        if not self.classes:
+            object.__setattr__(self, "classes", tuple(sorted(set(self.labels))))
+        missing = set(self.labels) - set(self.classes)
+        if missing:
+            raise ValueError(f"no class is called {sorted(missing)[0]!r}")
+
+    @property
+    def numbers(self) -> list[int]:
+        """The index into `classes` of every box."""
+        at = {name: number for number, name in reversed(list(enumerate(self.classes)))}
+        return [at[label] for label in self.labels]
+
+
+def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabelledBoxes | None:
+    """The boxes among a view's data, None when it has none.
+
+    They are "boxes" (N, 4) x0, y0, x1, y1 with "labels" (N names) and perhaps "scores"; or a table
+    that has the columns x0, y0, x1, y1, "class" and perhaps "score".
+    """
+    xyxy = data.get("boxes")
+    if isinstance(xyxy, np.ndarray) and xyxy.ndim == 2 and xyxy.shape[1] == 4:
+        labels = tuple(str(label) for label in data.get("labels", ["object"] * len(xyxy)))
+        scores = data.get("scores")
+        return _made(xyxy, labels, scores, classes)
+    for table in data.values():
+        if isinstance(table, Table) and set(_CORNERS) <= set(table.columns):
+            columns = {name: [row[n] for row in table.rows] for n, name in enumerate(table.columns)}
+            corners = np.array([columns[name] for name in _CORNERS], np.float32).T.reshape(-1, 4)
+            labels = tuple(map(str, columns.get("class", ["object"] * len(table.rows))))
+            return _made(corners, labels, columns.get("score"), classes)
+    return None
+
+
+def _made(xyxy: Any, labels: tuple[str, ...], scores: Any, classes: Sequence[str]) -> LabelledBoxes:
+    known = tuple(classes) if set(labels) <= set(classes) else ()
+    numbers = None if scores is None else np.asarray(scores, np.float32)
+    return LabelledBoxes(np.asarray(xyxy, np.float32), labels, numbers, known)
+
+
+def save_boxes(
+    path: str | os.PathLike[str],
+    boxes: LabelledBoxes,
+    image: ImageInfo,
+    format: BoxFormat,  # noqa: A002 - the command line's word
+) -> None:
+    """Writes the boxes of one photo; for YOLO also `classes.txt` beside it.
+
+    Raises:
+        ExplorerError: When it cannot be written, or the folder's `classes.txt` lists other classes.
+    """
+    if format == "coco":
+        write_bytes(path, as_coco([(image, boxes)]))
+    elif format == "voc":
+        write_bytes(path, as_voc(boxes, image))
+    else:
+        listed = Path(path).with_name(CLASSES_FILE)
+        _keep_classes(listed, boxes.classes)
+        write_bytes(path, as_yolo(boxes, image))
+
+
+def save_coco(
+    path: str | os.PathLike[str], entries: Sequence[tuple[ImageInfo, LabelledBoxes]]
+) -> None:
+    """Writes the boxes of several photos into one COCO file.
+
+    Raises:
+        ExplorerError: When it cannot be written.
+    """
+    write_bytes(path, as_coco(entries))
+
+
+def as_coco(entries: Sequence[tuple[ImageInfo, LabelledBoxes]]) -> bytes:
+    """The JSON of COCO's "instances": ids count from 1; scores go along as "score"."""
+    names = list(dict.fromkeys(name for _, boxes in entries for name in boxes.classes))
+    ids = {name: number for number, name in enumerate(names, 1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for image_id, (image, boxes) in enumerate(entries, 1):
+        images.append(
+            {"id": image_id, "file_name": image.name, "width": image.width, "height": image.height}
+        )
+        for row, (x0, y0, x1, y1) in enumerate(boxes.xyxy.astype(float)):
+            entry = {
+                "id": len(annotations) + 1,
+                "image_id": image_id,
+                "category_id": ids[boxes.labels[row]],
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "area": (x1 - x0) * (y1 - y0),
+                "iscrowd": 0,
+            }
+            if boxes.scores is not None:
+                entry["score"] = float(boxes.scores[row])
+            annotations.append(entry)
+    content = {
+        "info": {"description": "Boxes found by a network, written by Convnet Explorer"},
+        "licenses": [],
+        "images": images,
+        "annotations": annotations,
+        "categories": [
+            {"id": ids[name], "name": name, "supercategory": "object"} for name in names
+        ],
+    }
+    text = json.dumps(plain(content).value, ensure_ascii=False, allow_nan=False, indent=1)
+    return (text + "\n").encode("utf-8", "replace")
+
+
+def as_voc(boxes: LabelledBoxes, image: ImageInfo) -> bytes:
+    """The XML of Pascal VOC; a score goes along in an element that VOC's own readers pass over."""
+    root = ElementTree.Element("annotation")
+    _add(root, "folder", "")
+    _add(root, "filename", image.name)
+    size = ElementTree.SubElement(root, "size")
+    for name, value in (("width", image.width), ("height", image.height), ("depth", 3)):
+        _add(size, name, value)
+    _add(root, "segmented", 0)
+    for row, (x0, y0, x1, y1) in enumerate(boxes.xyxy):
+        entry = ElementTree.SubElement(root, "object")
+        _add(entry, "name", boxes.labels[row])
+        _add(entry, "pose", "Unspecified")
+        _add(entry, "truncated", 0)
+        _add(entry, "difficult", 0)
+        if boxes.scores is not None:
+            _add(entry, "score", f"{float(boxes.scores[row]):.6g}")
+        corners = ElementTree.SubElement(entry, "bndbox")
+        left, right = _whole(x0, x1, image.width)
+        top, bottom = _whole(y0, y1, image.height)
+        for name, value in (("xmin", left), ("ymin", top), ("xmax", right), ("ymax", bottom)):
+            _add(corners, name, value)
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
+
+
+def as_yolo(boxes: LabelledBoxes, image: ImageInfo) -> bytes:
+    """A line "class cx cy w h" for each box; YOLO's label files have no place for a score."""
+    limits = np.array([image.width, image.height] * 2, np.float64)
+    corners = np.clip(boxes.xyxy.astype(np.float64), 0, limits) / limits
+    lines = [
+        f"{number} {(x0 + x1) / 2:.6f} {(y0 + y1) / 2:.6f} {x1 - x0:.6f} {y1 - y0:.6f}\n"
+        for number, (x0, y0, x1, y1) in zip(boxes.numbers, corners, strict=True)
+    ]
+    return "".join(lines).encode()
+
+
+def _keep_classes(path: Path, classes: tuple[str, ...]) -> None:
+    """Writes the list of classes, unless another one is there: label files rely on it."""
+    lines = [" ".join(name.split()) for name in classes]  # one line each, whatever the name holds
+    try:
+        there = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        write_bytes(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+        return
+    except (OSError, ValueError) as error:
+        raise ExplorerError(f"{path} cannot be read.", "Choose another folder.") from error
+    if there != lines:
+        raise ExplorerError(
+            f"{path} lists other classes than these boxes have.",
+            "Choose another folder: the label files there would change their meaning.",
+        )
+
+
+def _whole(low: float, high: float, size: int) -> tuple[int, int]:
+    first = min(max(round(float(low)) + 1, 1), size)
+    return first, min(max(round(float(high)), first), size)
+
+
+def _add(parent: ElementTree.Element, name: str, value: object) -> None:
+    # XML has no way to write control characters, not even escaped.
+    text = "".join(c if c.isprintable() else " " for c in str(value))
+    ElementTree.SubElement(parent, name).text = text.encode("utf-8", "replace").decode()
