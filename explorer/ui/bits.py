@@ -1,0 +1,378 @@
+"""Small widgets that docks and dialogs share: quiet, wheel-safe, readable in every palette."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QEnterEvent,
+    QFont,
+    QFontMetrics,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QStyle,
+    QStyleOptionSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from explorer.ui.theme import icon
+
+UNIT = 8
+"""Every gap is a multiple of half of this."""
+
+
+def blend(over: QColor, under: QColor, share: float) -> QColor:
+    """`share` of `over` on top of `under`."""
+    rest = 1.0 - share
+    return QColor.fromRgbF(
+        over.redF() * share + under.redF() * rest,
+        over.greenF() * share + under.greenF() * rest,
+        over.blueF() * share + under.blueF() * rest,
+    )
+
+
+def is_dark(palette: QPalette) -> bool:
+    return palette.color(QPalette.ColorRole.Window).lightnessF() < 0.5
+
+
+def muted(palette: QPalette) -> QColor:
+    """Secondary text."""
+    return palette.color(QPalette.ColorRole.PlaceholderText)
+
+
+def line_color(palette: QPalette) -> QColor:
+    """Hairlines and the outlines of cards."""
+    return palette.color(QPalette.ColorRole.Mid)
+
+
+def tone(kind: str, palette: QPalette) -> QColor:
+    """The colour of a message or a badge: "error", "warning", "good" or "info"."""
+    dark = is_dark(palette)
+    return {
+        "error": QColor("#ff7b72" if dark else "#c4262e"),
+        "warning": QColor("#f0b440" if dark else "#8f5a00"),
+        "good": QColor("#57c98a" if dark else "#18794e"),
+        "info": QColor("#6cb2ff" if dark else "#1f63b5"),
+        "quiet": muted(palette),
+    }[kind]
+
+
+def scaled_font(font: QFont, factor: float, *, bold: bool = False) -> QFont:
+    """A copy of `font`, larger or smaller, whether it is given in points or in pixels."""
+    copy = QFont(font)
+    if font.pointSizeF() > 0:
+        copy.setPointSizeF(font.pointSizeF() * factor)
+    else:
+        copy.setPixelSize(max(1, round(font.pixelSize() * factor)))
+    if bold:
+        copy.setWeight(QFont.Weight.DemiBold)
+    return copy
+
+
+class Label(QLabel):
+    """Plain words that wrap; `quiet` ones are secondary, `factor` scales the font."""
+
+    clicked = Signal()
+
+    def __init__(
+        self, text: str = "", *, quiet: bool = False, factor: float = 1.0, bold: bool = False
+    ) -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self.setMinimumWidth(1)
+        self._hugs = False
+        if quiet:
+            self.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        if factor != 1.0 or bold:
+            self.setFont(scaled_font(self.font(), factor, bold=bold))
+
+    def hug(self) -> None:
+        """Takes no more width than its words on one line need: what follows stands right behind."""
+        self._hugs = True
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Minimum)
+
+    def sizeHint(self) -> QSize:
+        if not self._hugs:
+            return super().sizeHint()
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self.text()) + 2, metrics.height())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.pos()):
+            self.clicked.emit()
+
+
+class IconButton(QToolButton):
+    """A flat button with an icon; `name` is what a screen reader and the tooltip say."""
+
+    def __init__(self, symbol: str, name: str, *, size: int = 16, checkable: bool = False) -> None:
+        super().__init__()
+        self.setIcon(icon(symbol))
+        self.setIconSize(QSize(size, size))
+        self.setAutoRaise(True)
+        self.setCheckable(checkable)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.rename(name)
+
+    def rename(self, name: str) -> None:
+        self.setToolTip(name)
+        self.setAccessibleName(name)
+
+
+class Switch(QAbstractButton):
+    """On or off, as a sliding switch; Space toggles it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setCheckable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def sizeHint(self) -> QSize:
+        return QSize(36, 20)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        accent = palette.color(QPalette.ColorRole.Highlight)
+        window = palette.color(QPalette.ColorRole.Window)
+        text = palette.color(QPalette.ColorRole.WindowText)
+        track = accent if self.isChecked() else blend(text, window, 0.34)
+        if not self.isEnabled():
+            track = blend(track, window, 0.4)
+        elif self.underMouse():
+            track = blend(text, track, 0.12)
+        pill = QRectF(2, 2, self.width() - 4, self.height() - 4)
+        radius = pill.height() / 2
+        knob_x = pill.right() - radius if self.isChecked() else pill.left() + radius
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            if self.hasFocus():
+                painter.setPen(QPen(blend(accent, window, 0.6), 1.5))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                outer = pill.adjusted(-1.25, -1.25, 1.25, 1.25)
+                painter.drawRoundedRect(outer, radius + 1.25, radius + 1.25)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(track)
+            painter.drawRoundedRect(pill, radius, radius)
+            painter.setBrush(QColor("white"))
+            painter.drawEllipse(QPointF(knob_x, pill.center().y()), radius - 2, radius - 2)
+
+
+class Slider(QSlider):
+    """A horizontal slider: a click jumps to its place, the wheel is the page's unless focused."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumWidth(48)
+
+    def sizeHint(self) -> QSize:
+        return QSize(120, 20)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            handle = self._handle()
+            if not handle.contains(event.position()):
+                room = max(1.0, self.width() - handle.width())
+                place = round(event.position().x() - handle.width() / 2)
+                self.setValue(
+                    QStyle.sliderValueFromPosition(
+                        self.minimum(), self.maximum(), place, int(room), self.invertedAppearance()
+                    )
+                )
+        super().mousePressEvent(event)
+
+    def _handle(self) -> QRectF:
+        option = QStyleOptionSlider()
+        self.initStyleOption(option)
+        return QRectF(
+            self.style().subControlRect(
+                QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, self
+            )
+        )
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        window = palette.color(QPalette.ColorRole.Window)
+        text = palette.color(QPalette.ColorRole.WindowText)
+        accent = palette.color(QPalette.ColorRole.Highlight)
+        if not self.isEnabled():
+            accent = blend(text, window, 0.3)
+        middle = QPointF(self._handle().center().x(), self.height() / 2)
+        groove = QRectF(2, self.height() / 2 - 2, self.width() - 4, 4)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(blend(text, window, 0.18))
+            painter.drawRoundedRect(groove, 2, 2)
+            painter.setBrush(accent)
+            painter.drawRoundedRect(
+                QRectF(groove.left(), groove.top(), middle.x() - groove.left(), 4), 2, 2
+            )
+            if self.hasFocus():
+                painter.setBrush(blend(accent, window, 0.35))
+                painter.drawEllipse(middle, 9.5, 9.5)
+            painter.setBrush(accent)
+            painter.drawEllipse(middle, 7, 7)
+            painter.setBrush(QColor("white"))
+            inner = 4.0 if self.isSliderDown() or self.underMouse() else 3.0
+            painter.drawEllipse(middle, inner, inner)
+
+
+class Fold(QWidget):
+    """A heading that unfolds `body`."""
+
+    toggled = Signal(bool)
+
+    def __init__(self, title: str, body: QWidget, *, opened: bool = False) -> None:
+        super().__init__()
+        self.body = body
+        self.button = QToolButton()
+        self.button.setText(title)
+        self.button.setAutoRaise(True)
+        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.button.setIconSize(QSize(16, 16))
+        self.button.setFont(scaled_font(self.button.font(), 1.0, bold=True))
+        self.button.setStyleSheet("QToolButton { padding: 4px 8px 4px 0; text-align: left; }")
+        self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.button.clicked.connect(self._toggle)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(UNIT)
+        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(body)
+        self.opened = not opened
+        self.set_opened(opened)
+
+    def set_opened(self, opened: bool) -> None:
+        if opened == self.opened:
+            return
+        self.opened = opened
+        self.button.setIcon(icon("chevron-down" if opened else "chevron-right"))
+        self.body.setVisible(opened)
+        self.toggled.emit(opened)
+
+    def _toggle(self) -> None:
+        self.set_opened(not self.opened)
+
+
+class Card(QFrame):
+    """A rounded plate, tinted by its `kind` ("" = plain)."""
+
+    def __init__(self, kind: str = "") -> None:
+        super().__init__()
+        self.kind = kind
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        window = palette.color(QPalette.ColorRole.Window)
+        if self.kind:
+            color = tone(self.kind, palette)
+            fill, edge = blend(color, window, 0.12), blend(color, window, 0.35)
+        else:
+            fill, edge = palette.color(QPalette.ColorRole.Base), line_color(palette)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(edge, 1))
+            painter.setBrush(fill)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+
+
+def badge_size(text: str, font: QFont) -> QSize:
+    metrics = QFontMetrics(scaled_font(font, 0.85, bold=True))
+    return QSize(metrics.horizontalAdvance(text) + 12, metrics.height() + 4)
+
+
+def draw_badge(
+    painter: QPainter, rect: QRectF, text: str, kind: str, font: QFont, palette: QPalette
+) -> None:
+    """A pill with a word on it; the colour only repeats what the word says."""
+    color = tone(kind, palette)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(blend(color, palette.color(QPalette.ColorRole.Window), 0.16))
+    painter.drawRoundedRect(rect, rect.height() / 2, rect.height() / 2)
+    painter.setPen(color)
+    painter.setFont(scaled_font(font, 0.85, bold=True))
+    painter.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), text)
+
+
+class Badge(QWidget):
+    """A pill with a word on it."""
+
+    def __init__(self, text: str = "", kind: str = "quiet") -> None:
+        super().__init__()
+        self._text, self._kind = text, kind
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def set(self, text: str, kind: str) -> None:
+        self._text, self._kind = text, kind
+        self.setAccessibleName(text)
+        self.updateGeometry()
+        self.update()
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def sizeHint(self) -> QSize:
+        return badge_size(self._text, self.font())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            draw_badge(
+                painter, QRectF(self.rect()), self._text, self._kind, self.font(), self.palette()
+            )
+
+
+class Flash(QTimer):
+    """Marks a field for a moment when what was typed could not be taken as it was."""
+
+    def __init__(self, field: QWidget) -> None:
+        super().__init__(field)
+        self._field = field
+        self.setSingleShot(True)
+        self.setInterval(900)
+        self.timeout.connect(self._end)
+
+    def show(self) -> None:
+        palette = self._field.palette()
+        color = tone("warning", palette)
+        base = blend(color, palette.color(QPalette.ColorRole.Base), 0.18)
+        sheet = f"background: {base.name()}; border-color: {color.name()};"
+        self._field.setStyleSheet(sheet)
+        self.start()
+
+    def _end(self) -> None:
+        self._field.setStyleSheet("")
