@@ -65,9 +65,9 @@ def guess(path: Path) -> tuple[str, ...]:
 def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
     """Brings a network into memory; the generator's return value is the network.
 
-    The steps tell what is going on; closing the generator between them cancels. Nothing is downloaded
-    unless `spec.weights` names weights that have to be. With an empty `spec.name` the network is
-    guessed from the file.
+    The steps tell what is going on; closing the generator between them cancels. Nothing is
+    downloaded unless `spec.weights` names weights that have to be. With an empty `spec.name` the
+    network is guessed from the file.
 
     Raises:
         ExplorerError: Unknown name, weights or device; a file that cannot be used.

@@ -1,8 +1,8 @@
 """Reading weights from a file that anybody may have made.
 
-Nothing in a file is executed (`weights_only`), nothing is believed before it was compared with the size
-of the file, and whatever a loader raises becomes one sentence. A file is judged by its content; its
-name does not matter. It stays open while it is read, so replacing it meanwhile does no harm, and no
+Nothing in a file is executed (`weights_only`), nothing is believed before it was compared with the
+size of the file, and whatever a loader raises becomes one sentence. A file is judged by its content
+and not by its name. It stays open while it is read, so replacing it meanwhile does no harm, and no
 tensor that is handed out looks into it (a file cut short later would kill the process).
 """
 
@@ -15,8 +15,7 @@ import stat
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.torch
@@ -25,6 +24,9 @@ from torch import Tensor
 
 from explorer.errors import ExplorerError
 from explorer.networks import pickles
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NESTS = (
     "state_dict", "model_state_dict", "model_state", "model", "net", "network", "params", "weights",
@@ -61,8 +63,8 @@ class Checkpoint:
 
     Attributes:
         name: The file's name, for people.
-        tensors: By name; every one owns or shares memory of the process, none is mapped from the file.
-            float16 and bfloat16 have become float32, all else is as it was.
+        tensors: By name, in memory of the process (none is mapped from the file). Every floating
+            type has become float32.
         versions: torch's record of the modules' versions, which some networks need.
         classes: Names of the classes where the file lists them.
         notes: Sentences for the user.
@@ -118,7 +120,7 @@ def stripped(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def modern_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`state` with names that torchvision itself has given up (DenseNet's) in their present form."""
+    """`state` with names that torchvision has given up (DenseNet's) in their present form."""
     return {_OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in state.items()}
 
 
@@ -161,9 +163,9 @@ def _content(file: IO[bytes], size: int, name: str) -> tuple[Any, tuple[str, ...
         raise
     except MemoryError as error:
         raise ExplorerError(f"There is not enough memory to read {name}.") from error
-    # A damaged file makes the readers raise almost anything (KeyError, AttributeError, UnicodeDecodeError,
+    # A damaged file makes the readers raise almost anything (KeyError, UnicodeDecodeError,
     # RuntimeError, RecursionError …), and none of it is a defect of ours.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise ExplorerError(f"{name} is damaged: {_first_line(error)}.") from error
 
 
@@ -230,7 +232,7 @@ def _load(file: IO[bytes], name: str) -> Any:
         if not found:
             raise
         raise ExplorerError(
-            f"{name} holds Python objects ({_listed(found)}), not weights alone; loading them could run any code.",
+            f"{name} holds Python objects ({_listed(found)}); loading them could run any code.",
             "Save the weights alone: torch.save(model.state_dict(), file).",
         ) from error
 

@@ -78,7 +78,7 @@ def dtype_for(device: torch.device, task: Task, half: bool) -> tuple[torch.dtype
 
 
 def half_pays(device: torch.device, task: Task) -> bool:
-    """True where half precision makes a network faster: on a GPU, or a CPU with bfloat16 arithmetic."""
+    """True where half precision is faster: on a GPU, or a CPU that multiplies in bfloat16."""
     if task == "detection":
         return False
     if device.type == "cuda":

@@ -27,7 +27,7 @@ class WeightsOption:
         state: Shipped with the program, on this computer, or to download.
         megabytes: Size of the file; 0 when unknown.
         metrics: Names and values as published, for example ("ImageNet-1K acc@1", 69.758).
-        categories: Number of classes (a detector's background counts); 0 for features without a head.
+        categories: Number of classes (a detector's background counts); 0 = no trained head.
         url: Where it is downloaded from; empty when it is a file of its own.
         path: The file; for a URL the place it is downloaded to is asked from `weights.path_of`.
         license: Where its terms are, when they are not those of the network.
@@ -72,7 +72,7 @@ class Entry:
 
     @property
     def at_hand(self) -> WeightsOption | None:
-        """The weights that are used when none are named: shipped ones, else the best cached ones."""
+        """The weights used when none are named: shipped ones, else the best cached ones."""
         for state in ("shipped", "cached"):
             for option in self.weights:
                 if option.state == state:

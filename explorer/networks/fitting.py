@@ -1,8 +1,8 @@
 """Bringing a checkpoint and an architecture together.
 
 How many classes a network has is read from the checkpoint: the architecture is built twice without
-memory (on torch's meta device) with different class counts, which shows what tensors follow the count
-and how. So nothing here knows the name of any network's head.
+memory (on torch's meta device) with different class counts, which shows what tensors follow the
+count and how. So nothing here knows the name of any network's head.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A tensor that follows the number of classes: its size in `axis` is slope * classes + offset."""
+    """A tensor that follows the class count: its size in `axis` is slope * classes + offset."""
 
     axis: int
     slope: int
@@ -150,7 +150,7 @@ def fit(checkpoint: Checkpoint, definition: Definition, *, allow_not_finite: boo
 def seeded(
     definition: Definition, *, num_classes: int, seed: int = 0, **arguments: Any
 ) -> nn.Module:
-    """The module with random weights that depend on `seed` only; torch's own generator is not moved."""
+    """The module with random weights from `seed`; torch's own generator is left as it was."""
     generator = torch.default_generator
     before = generator.get_state()
     try:
@@ -171,7 +171,7 @@ def guess_architecture(
     found = []
     for definition in definitions:
         size = definition.entry.parameters
-        # A head of another class count, auxiliary heads and counters change the size, the trunk does not.
+        # A head of another class count and auxiliary heads change the size, the trunk does not.
         if size and not 0.3 * size <= numbers <= 2.0 * size:
             continue
         if not _plausible(definition.entry.name, checkpoint.tensors):
@@ -280,10 +280,11 @@ def make_grey(module: nn.Module) -> None:
 
 
 def _one_channel(conv: nn.Conv2d) -> nn.Conv2d:
-    grey = nn.Conv2d(
-        1, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, conv.dilation,
-        bias=conv.bias is not None, padding_mode=conv.padding_mode,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        name: getattr(conv, name)
+        for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
+    }
+    grey = nn.Conv2d(1, conv.out_channels, bias=conv.bias is not None, **options)
     with torch.no_grad():
         grey.weight.copy_(conv.weight.sum(dim=1, keepdim=True))
         if conv.bias is not None and grey.bias is not None:
@@ -311,7 +312,7 @@ def _compare(state: Mapping[str, Tensor], expected: Mapping[str, Shape]) -> _Mat
 def _renamed(
     definition: Definition, state: Mapping[str, Tensor], count: int, arguments: Mapping[str, Any]
 ) -> bool:
-    """True when torchvision's own loading hooks know the file's older names (RPN, RetinaNet, FPN …)."""
+    """True when torchvision's loading hooks know the file's older names (RPN, RetinaNet …)."""
     with _Shapes():
         module = seeded(definition, num_classes=count, **arguments)
     own = module.state_dict()
@@ -337,7 +338,7 @@ def _load(
         result = module.load_state_dict(usable, strict=False)
     except (RuntimeError, ValueError) as error:
         raise ExplorerError(
-            f"{checkpoint.name} does not fit {title}: {str(error).strip().splitlines()[-1].strip()}."
+            f"{checkpoint.name} does not fit {title}: {_last_line(error)}."
         ) from error
     missing = tuple(key for key in result.missing_keys if not _is_counter(key) and key not in wrong)
     unknown = tuple(key for key in result.unexpected_keys if not _is_counter(key))
@@ -362,7 +363,8 @@ def _versions(module: nn.Module, versions: Mapping[str, Any] | None) -> dict[str
 
 def _refusal(name: str, title: str, match: _Match) -> ExplorerError:
     return ExplorerError(
-        f"{name} does not fit {title}: only {_percent(match.share)} of the tensors agree; {_mismatches(match)}.",
+        f"{name} does not fit {title}: only {_percent(match.share)} of the tensors agree; "
+        f"{_mismatches(match)}.",
         "Choose the network that it was trained with.",
     )
 
@@ -388,6 +390,10 @@ def _listed(words: Iterable[str], most: int = 3) -> str:
     return shown if len(words) <= most else f"{shown}, …"
 
 
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip().rstrip(".")
+
+
 def _size(shape: Iterable[int]) -> str:
     return "x".join(map(str, shape)) or "a single number"
 
@@ -396,7 +402,7 @@ def _is_counter(key: str) -> bool:
     return key.endswith("num_batches_tracked")
 
 
-# A part of a name that only these families have; without it building their meta modules can be skipped.
+# A part of a tensor's name that these families always have: others need not even be built.
 _MARKS = (
     (re.compile(r"^(fasterrcnn|maskrcnn|keypointrcnn)"), "roi_heads."),
     (re.compile(r"^(retinanet|fcos|ssd)"), "head."),

@@ -6,9 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
 from explorer.errors import ExplorerError
 from explorer.networks import checkpoints, devices, fitting, weights
 from explorer.networks.network import LayerInfo, Network, NetworkInfo
@@ -16,6 +13,9 @@ from explorer.view import Step
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    import torch
+    from torch import nn
 
     from explorer.networks.definition import Definition, Variant
     from explorer.networks.entry import WeightsOption
@@ -27,6 +27,9 @@ MIDDLE_LAYERS = (
     "blocks.2", "layers.11",
 )  # fmt: skip
 """Where shapes are neither edges any more nor whole objects yet, by the names of known families."""
+
+HEADS = (".rpn.", ".roi_heads.", ".head.", ".classifier.", ".aux_classifier.", ".fc.", ".anchor")
+"""What stands behind the trunk of a network."""
 
 ROOTS = ("", "backbone.", "backbone.body.", "body.", "backbone.backbone.")
 
@@ -94,8 +97,6 @@ def from_checkpoint(
     fit = fitting.fit(checkpoint, definition)
     classes, notes = _class_names(definition, checkpoint, fit)
     variant = replace(_closest(definition, fit), classes=classes)
-    if fit.headless:
-        variant = replace(variant, classes=())
     if classes != definition.assumed.classes:
         variant = replace(variant, class_paths=())
     task: Task = "features" if fit.headless else entry.task
@@ -177,30 +178,33 @@ def default_layer(layers: tuple[LayerInfo, ...]) -> str:
         for name in MIDDLE_LAYERS:
             if root + name in names:
                 return root + name
-    convolutions = [
-        layer.name
-        for layer in layers
-        if layer.kind.startswith("Conv2d") and layer.kind != "Conv2dNormActivation"
-    ]
-    if not convolutions:
-        return layers[0].name if layers else ""
-    trunk = [
-        name
-        for name in convolutions
-        if not name.startswith(("rpn", "roi_heads", "head", "classifier", "aux"))
-    ]
-    middle = (trunk or convolutions)[int(0.6 * len(trunk or convolutions))]
-    # In a long sequence ("features.13.conv.1") the step of the sequence is the better known name.
-    head, _, rest = middle.partition("features.")
-    if rest:
-        return f"{head}features.{rest.split('.')[0]}"
-    return middle
+    steps = _longest_sequence(layers)
+    if steps:
+        return steps[int(0.6 * len(steps))]
+    convolutions = [layer.name for layer in layers if layer.kind == "Conv2d"]
+    if convolutions:
+        return convolutions[int(0.6 * len(convolutions))]
+    return layers[0].name if layers else ""
+
+
+def _longest_sequence(layers: tuple[LayerInfo, ...]) -> list[str]:
+    """The numbered children of the part of the trunk that holds most of its weights."""
+    steps: dict[str, list[LayerInfo]] = {}
+    for layer in layers:
+        parent, _, last = layer.name.rpartition(".")
+        if last.isdigit() and not any(word in f".{parent}." for word in HEADS):
+            steps.setdefault(parent, []).append(layer)
+    long = [found for found in steps.values() if len(found) >= 5]
+    best = max(long, key=lambda found: sum(layer.parameters for layer in found), default=[])
+    return [layer.name for layer in best]
 
 
 def _class_names(
     definition: Definition, checkpoint: checkpoints.Checkpoint, fit: Fit
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names for the class count that was found, and a sentence about where they come from."""
+    if fit.headless:
+        return (), ()
     count = fit.num_classes
     own = checkpoint.classes
     background = definition.entry.task in ("detection", "segmentation")
@@ -211,7 +215,8 @@ def _class_names(
     for variant in (definition.assumed, *definition.variants.values()):
         if len(variant.classes) == count:
             return variant.classes, (
-                f"The file does not name its {count} classes; the names are those of {definition.entry.title}'s published weights.",
+                f"The file does not name its {count} classes; the names are those of the published "
+                f"weights of {definition.entry.title}.",
             )
     return (), (f"The file has {count} classes and does not name them.",)
 

@@ -37,7 +37,7 @@ class NetworkSpec:
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """One named module: `name` is its dotted path, `kind` its class name, `leaf` = has no children."""
+    """One named module: `name` is its dotted path, `kind` its class, `leaf` = has no children."""
 
     name: str
     kind: str
@@ -61,8 +61,8 @@ class NetworkInfo:
         device: The device it really is on.
         dtype: "float32", "bfloat16", "float16".
         parameters: Number of weights.
-        input_title: For people: "RGB, short side 256, centre 224 x 224, ImageNet mean and deviation".
-        class_paths: For every class the words from the root of a class tree to the class; else empty.
+        input_title: For people: "RGB, short side 256, centre 224 x 224, normalised".
+        class_paths: For every class the words from the root of a class tree to it; else empty.
         notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
         default_layer: A layer worth looking at first.
     """

@@ -1,7 +1,7 @@
 """What a pickle would build, found without building it: the storages that it claims.
 
-A symbolic run of the opcodes with the standard library's own table of what each takes from the stack
-and puts on it. Constants are kept, everything that would be made is forgotten.
+A symbolic run of the opcodes with the standard library's own table of what each takes from the
+stack and puts on it. Constants are kept, everything that would be made is forgotten.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ def scan(program: bytes) -> Scan:
         UnpicklingError: When its stack runs empty.
     """
     stack: list[Any] = []
-    memo: dict[int, Any] = {}
+    memo: dict[Any, Any] = {}
     storages: list[Storage] = []
     names: set[str] = set()
+    argument: Any
     for opcode, argument, _ in pickletools.genops(program):
         name = opcode.name
         if name in _PUTS:

@@ -1,7 +1,7 @@
 """Networks from other packages, through the entry-point group ``explorer.networks``.
 
-An entry point loads to a callable without arguments that gives an iterable of `Plugin`. In the other
-package's pyproject.toml::
+An entry point loads to a callable without arguments that gives an iterable of `Plugin`. In the
+other package's pyproject.toml::
 
     [project.entry-points."explorer.networks"]
     my-lab = "my_lab.explorer:networks"
@@ -9,33 +9,39 @@ package's pyproject.toml::
 and in ``my_lab/explorer.py``::
 
     def networks():
-        yield Plugin(name="lab_net", title="Lab net", task="classification", classes=("dog", "cat"),
-                     build=lambda num_classes: LabNet(num_classes), preprocess=Preprocess(resize=224))
+        yield Plugin(
+            name="lab_net",
+            title="Lab net",
+            task="classification",
+            classes=("dog", "cat"),
+            build=lambda num_classes: LabNet(num_classes),
+            preprocess=Preprocess(resize=224, crop=224),
+            weights=Path(__file__).with_name("lab_net.safetensors"),
+        )
 
-`build` must give a module that answers as torchvision's do: a classifier (N, classes) logits, a detector
-a list of dicts with ``boxes``, ``labels`` and ``scores`` for a list of (C, H, W), a segmentation network
-(N, classes, H, W) or ``{"out": …}``.
+`build` must give a module that answers as torchvision's do: a classifier (N, classes) logits, a
+detector a list of dicts with ``boxes``, ``labels`` and ``scores`` for a list of (C, H, W), a
+segmentation network (N, classes, H, W) or ``{"out": …}``.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.entry import Entry, WeightsOption
-from explorer.networks.preprocess import Preprocess
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
+
+    from torch import nn
 
     from explorer.networks.network import Task
+    from explorer.networks.preprocess import Preprocess
 
 log = logging.getLogger(__name__)
 

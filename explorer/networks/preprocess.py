@@ -1,27 +1,30 @@
 """From a photo to a network's input, and the transform between both frames.
 
-The steps are the weights' own (torchvision's presets resize the short side with antialiasing, crop the
-centre, scale to [0, 1] and normalise), written out here so that the very same numbers come with the
-affine map that carries boxes, points and receptive fields back to the photo.
+The steps are the weights' own (torchvision's presets resize the short side with antialiasing, crop
+the centre, scale to [0, 1] and normalise), written out here so that the very same numbers come with
+the affine map that carries boxes, points and receptive fields back to the photo.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as tvf
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """The map ``x' = x * sx + tx``, ``y' = y * sy + ty`` between two pixel frames.
 
-    Pixel edges are integers in both frames (pixel j covers [j, j + 1)), so a resize is a pure scale.
+    Pixel edges are integers in both frames (pixel j covers [j, j + 1)): a resize is a pure scale.
     """
 
     sx: float = 1.0
@@ -51,14 +54,14 @@ class Frame:
         return (xyxy * scale + shift).astype(np.float32)
 
     def extent(self, width: float, height: float) -> tuple[float, float, float, float]:
-        """Where the rectangle [0, width] x [0, height] of the first frame lies in the second one."""
+        """Where the rectangle [0, width] x [0, height] of the first frame lies in the second."""
         x0, y0 = self.point(0.0, 0.0)
         x1, y1 = self.point(width, height)
         return x0, y0, x1, y1
 
 
 def grid_frame(source: tuple[int, int], grid: tuple[int, int]) -> Frame:
-    """From a frame of (H, W) `source` pixels to a feature map of (H, W) `grid` cells laid over all of it."""
+    """From (H, W) `source` pixels to a feature map of (H, W) `grid` cells over all of them."""
     return Frame(grid[1] / source[1], grid[0] / source[0])
 
 
@@ -68,12 +71,12 @@ class Preprocess:
 
     Attributes:
         resize: Short side in pixels, or (H, W), or None = the photo's own size.
-        crop: Side of the centre crop in pixels (padded with black when the photo is smaller), or None.
+        crop: Side of the centre crop in pixels (black is added to a smaller photo), or None.
         mean: Per channel, for values in [0, 1]; None = no normalisation here.
         std: Per channel.
         channels: 3 (RGB) or 1 (ITU-R 601 luma).
-        longest: The long side may not become longer than this many pixels (0 = no limit): a huge photo
-            must not take all memory.
+        longest: The long side may not become longer than this many pixels (0 = no limit): a huge
+            photo must not take all memory.
         interpolation: "bilinear" or "bicubic"; both antialiased.
         batched: True = the module takes (1, C, H, W); False = it takes a list of (C, H, W), as
             torchvision's detectors do, which resize and normalise by themselves.
@@ -111,7 +114,7 @@ class Preprocess:
             batch = tvf.resize(batch, list(size), interpolation=mode, antialias=True)
         if self.crop is not None:
             batch = tvf.center_crop(batch, [self.crop, self.crop])
-        values = tvf.convert_image_dtype(batch, torch.float32)
+        values: Tensor = tvf.convert_image_dtype(batch, torch.float32)
         if self.channels == 1:
             values = tvf.rgb_to_grayscale(values)
         if self.mean is not None and self.std is not None:
@@ -156,5 +159,5 @@ class Preprocess:
 
 
 def _crop_start(side: int, crop: int) -> int:
-    # torchvision pads a smaller picture by (crop - side) // 2 in front and rounds a larger one's start.
+    # torchvision pads a smaller picture by (crop - side) // 2 in front and rounds otherwise.
     return -((crop - side) // 2) if side < crop else round((side - crop) / 2.0)

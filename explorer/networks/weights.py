@@ -198,7 +198,8 @@ def _check(part: Path, name: str) -> None:
     if not found.startswith(wanted[1]):
         part.unlink()
         raise ExplorerError(
-            f"The downloaded {name} is damaged: its SHA-256 begins with {found[:8]}, not {wanted[1][:8]}.",
+            f"The downloaded {name} is damaged: its SHA-256 begins with {found[:8]}, "
+            f"not {wanted[1][:8]}.",
             "It was removed; download it again.",
         )
 

@@ -1,12 +1,13 @@
 """All of torchvision's image networks as catalogue definitions.
 
-Nothing here builds a network while listing, and nothing triggers torchvision's own downloads: modules
-are built with ``weights=None`` and brought to what torchvision would have built around the weights
-(frozen batch norms, auxiliary heads, input size), as their tensors tell.
+Nothing here builds a network while listing, and nothing triggers torchvision's own downloads:
+modules are built with ``weights=None`` and brought to what torchvision would have built around the
+weights (frozen batch norms, auxiliary heads, input size), as their tensors tell.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache, partial
 from math import isqrt
 from typing import TYPE_CHECKING, Any
@@ -53,14 +54,19 @@ _NO_EPSILON = {
 _INCEPTIONS = {"googlenet", "inception_v3"}
 
 _WORDS = {
-    "rcnn": "R-CNN", "resnet": "ResNet", "resnext": "ResNeXt", "mobilenet": "MobileNet", "vgg": "VGG",
-    "vit": "ViT", "fpn": "FPN", "ssd": "SSD", "ssdlite": "SSDLite", "fcos": "FCOS", "fcn": "FCN",
-    "googlenet": "GoogLeNet", "alexnet": "AlexNet", "densenet": "DenseNet", "convnext": "ConvNeXt",
-    "regnet": "RegNet", "efficientnet": "EfficientNet", "squeezenet": "SqueezeNet", "mnasnet": "MNASNet",
-    "shufflenet": "ShuffleNet", "retinanet": "RetinaNet", "deeplabv": "DeepLabV", "lraspp": "LR-ASPP",
-    "maxvit": "MaxViT", "fasterrcnn": "Faster R-CNN", "maskrcnn": "Mask R-CNN",
-    "keypointrcnn": "Keypoint R-CNN", "inception": "Inception", "swin": "Swin", "wide": "Wide",
+    "alexnet": "AlexNet", "convnext": "ConvNeXt", "deeplabv": "DeepLabV", "densenet": "DenseNet-",
+    "efficientnet": "EfficientNet", "fasterrcnn": "Faster R-CNN", "fcn": "FCN", "fcos": "FCOS",
+    "fpn": "FPN", "googlenet": "GoogLeNet", "inception": "Inception",
+    "keypointrcnn": "Keypoint R-CNN", "lraspp": "LR-ASPP", "maskrcnn": "Mask R-CNN",
+    "maxvit": "MaxViT",
+    "mnasnet": "MNASNet ", "mobilenet": "MobileNet", "regnet": "RegNet", "resnet": "ResNet-", "resnext": "ResNeXt-",
+    "retinanet": "RetinaNet", "shufflenet": "ShuffleNet", "squeezenet": "SqueezeNet ", "ssd": "SSD",
+    "ssdlite": "SSDLite", "swin": "Swin", "vgg": "VGG-", "vit": "ViT", "wide": "Wide", "bn": "BN",
+    "t": "Tiny", "s": "Small", "m": "Medium", "b": "Base", "l": "Large", "h": "Huge",
+    "x": "X", "y": "Y", "large": "Large", "small": "Small",
+    "base": "Base", "tiny": "Tiny",
 }  # fmt: skip
+_DECIMALS = re.compile(r"(?<=net)(\d)_(\d)|(?<=_x)(\d)_(\d)|(?<=_)(\d)_(\d)(?=gf)")
 
 
 @cache
@@ -135,7 +141,7 @@ def _variant(name: str, task: Task, member: Any, *, trained: bool = True) -> Var
 
 
 def preprocess_of(preset: Any, task: Task) -> Preprocess:
-    """torchvision's transform object of some weights, as our own steps with a frame."""
+    """The transform object of torchvision's weights, as our own steps with a frame."""
     if task == "detection":
         return Preprocess(longest=LONGEST_DETECTION, batched=False)
     crop = getattr(preset, "crop_size", None)
@@ -204,7 +210,7 @@ def _no_epsilon(module: nn.Module) -> None:
 
 def _drop_auxiliary_heads(module: nn.Module) -> None:
     # They take part in training only.
-    module.aux_logits = False
+    module.__dict__["aux_logits"] = False
     for name in ("aux1", "aux2", "AuxLogits"):
         if hasattr(module, name):
             setattr(module, name, None)
@@ -218,19 +224,16 @@ def _data(member: Any) -> str:
 
 
 def _title(name: str) -> str:
-    words = []
-    for word in name.split("_"):
-        letters = word.rstrip("0123456789")
-        rest = word[len(letters) :]
-        known = _WORDS.get(letters)
-        words.append(
-            word if known is None else f"{known}{'-' if _numbered(known) and rest else ''}{rest}"
-        )
-    return " ".join(words)
+    name = _DECIMALS.sub(lambda found: ".".join(part for part in found.groups() if part), name)
+    return " ".join(" ".join(map(_word, name.split("_"))).split())
 
 
-def _numbered(word: str) -> bool:
-    return word in {"ResNet", "ResNeXt", "VGG", "DenseNet"}
+def _word(word: str) -> str:
+    letters = word.rstrip("0123456789.")
+    number = word[len(letters) :]
+    if number and len(letters) == 1:  # "b0", "v2", "x0.5"
+        return word if letters == "v" else word.upper()
+    return f"{_WORDS[letters]}{number}" if letters in _WORDS else word
 
 
 def _summary(name: str, task: Task, best: Any) -> str:
