@@ -1,4 +1,4 @@
-"""What lives on the runner's thread: loaded networks, scenes, and the way from a question to its steps.
+"""What lives on the runner's thread: networks, scenes, and the way from a question to its steps.
 
 The window and the command line ask in the same words: an `Ask` goes in, steps of `Answer` come out.
 """
@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import gc
 from collections import OrderedDict
-from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from explorer.errors import ExplorerError
-from explorer.image import Image
 from explorer.networks import catalogue
-from explorer.networks.network import Network, NetworkInfo, NetworkSpec
-from explorer.runner import Token
 from explorer.scene import Scene
 from explorer.view import Step, View, resolved
 from explorer.vision.hooks import interruptible
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from explorer.image import Image
+    from explorer.networks.network import Network, NetworkInfo, NetworkSpec
+    from explorer.runner import Token
 
 MOST_NETWORKS = 3
 MOST_SCENES = 6
@@ -39,7 +42,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What came out so far: `result` is None until the view's first step (the network is loading)."""
+    """What came out so far: `result` is None while the network is loading."""
 
     ask: Ask
     info: NetworkInfo | None
@@ -105,7 +108,8 @@ class Engine:
         info = network.info
         if not ask.view.suits(info.task):
             raise ExplorerError(
-                f"{ask.view.title} needs a network for {' or '.join(sorted(ask.view.tasks))}; {info.title} does {info.task}.",
+                f"{ask.view.title} needs a network for {' or '.join(sorted(ask.view.tasks))}; "
+                f"{info.title} does {info.task}.",
                 "Choose another network.",
             )
         params = resolved(ask.params, info)
@@ -141,7 +145,7 @@ class Engine:
 
 
 def is_oom(error: BaseException) -> bool:
-    """True when a device or the machine has run out of memory (the CPU allocator raises RuntimeError)."""
+    """True when a device or the machine has run out of memory (a CPU raises RuntimeError)."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     words = str(error).lower()

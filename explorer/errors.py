@@ -17,5 +17,5 @@ class ExplorerError(Exception):
         self.hint = hint
 
 
-class Cancelled(Exception):  # noqa: N818 - it is a request that was honoured, not an error
+class Cancelled(Exception):
     """The user no longer wants the answer: unwinds a computation, is never shown."""

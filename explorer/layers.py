@@ -6,18 +6,21 @@ same layer object again tells the painter that nothing has to be uploaded or bui
 keeps its heavy layers in its result and only makes the cheap ones afresh.
 
 Frames. Every coordinate is in the frame of the pane it lies in: x to the right, y down, in units of
-that pane's pixels, where pixel ``(row i, column j)`` covers ``[j, j + 1) x [i, i + 1)``. A pane that
-shows the photo uses the photo's own pixels (``Pane.frame == "image"``), whatever size the network saw.
+that pane's pixels, where pixel ``(row i, column j)`` covers ``[j, j + 1) x [i, i + 1)``. A pane
+that shows the photo uses the photo's own pixels (``Pane.frame == "image"``), whatever size the
+network saw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
@@ -84,7 +87,8 @@ class Boxes:
     """`xyxy` is (N, 4) float32; `colors` is (N, 3) uint8; `labels` is empty or has N entries.
 
     `keys` (N integers, default 0..N-1) name the boxes across redraws: a selection is a key, so it
-    survives a slider that hides other boxes. `dotted` is the project's sign for "before refinement".
+    survives a slider that hides other boxes. `dotted` is the project's sign for "before
+    refinement".
     """
 
     xyxy: Float32
@@ -127,8 +131,8 @@ class Boxes:
 class Masks:
     """An index map: `index` is (H, W) int32, -1 = nothing; `colors` is (K, 3) uint8, one per index.
 
-    Serves classes (semantic) and instances (later ones lie on top). `names` is empty or has K entries.
-    `outline` draws the border of every region in its full colour.
+    Serves classes (semantic) and instances (later ones lie on top). `names` is empty or has K
+    entries. `outline` draws the border of every region in its full colour.
     """
 
     index: NDArray[np.int32]
@@ -207,7 +211,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """Vertical lines at `xs` (float32) and horizontal lines at `ys` (float32), clipped to `extent`."""
+    """Vertical lines at `xs` and horizontal lines at `ys` (both float32), within `extent`."""
 
     xs: Float32
     ys: Float32
@@ -295,7 +299,10 @@ class Plot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Rows of plain values. `layer` names the Boxes layer that the rows select; `keys` name its boxes."""
+    """Rows of plain values.
+
+    `layer` names the Boxes layer that the rows select; `keys` name its boxes.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -309,7 +316,8 @@ class Table:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(
-                    f"a row of table {self.name} has {len(row)} entries for {len(self.columns)} columns"
+                    f"a row of table {self.name} has {len(row)} entries for "
+                    f"{len(self.columns)} columns"
                 )
         for what, entries in (("keys", self.keys), ("swatches", self.swatches)):
             if entries and len(entries) != len(self.rows):
@@ -347,7 +355,7 @@ UNTRAINED = "UNTRAINED"
 
 
 def stamped(board: Board, words: str) -> Board:
-    """The same board with `words` written in the corner of every pane: nobody can crop it away by accident."""
+    """The same board with `words` written in the corner of every pane."""
     mark = Text(words, (0.0, 0.0), color=(255, 196, 0), size=13.0, name="stamp")
     panes = tuple(replace(pane, layers=(*pane.layers, mark)) for pane in board.panes)
     return replace(board, panes=panes)
@@ -385,9 +393,9 @@ def cell_at(layer: Picture | Heat | Masks, x: float, y: float) -> tuple[int, int
 
 
 def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArray[np.intp]:
-    """Rows of the boxes that contain (x, y), the smallest first; `slack` widens them, in pane units.
+    """Rows of the boxes that contain (x, y), the smallest first.
 
-    Pure and vectorised: 20 000 boxes take some tens of microseconds.
+    `slack` widens the boxes, in pane units. Pure and vectorised: 20 000 boxes take some tens of microseconds.
     """
     if len(xyxy) == 0:
         return np.empty(0, np.intp)
@@ -417,12 +425,27 @@ def heat_index(heat: Heat) -> UInt8:
 _STOPS: dict[Colormap, tuple[Colour, ...]] = {
     # Sampled anchors of the well-known tables (viridis family: van der Walt and Smith, 2015, CC0;
     # turbo: Mikhailov, 2019; coolwarm: Moreland, 2009); between them colours are interpolated.
-    "viridis": ((68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129), (92, 200, 99), (170, 220, 50), (253, 231, 37)),
-    "magma": ((0, 0, 4), (28, 16, 68), (79, 18, 123), (129, 37, 129), (181, 54, 122), (229, 80, 100), (251, 135, 97), (254, 194, 135), (252, 253, 191)),
-    "inferno": ((0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10), (249, 201, 50), (252, 255, 164)),
+    "viridis": (
+        (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129),
+        (92, 200, 99), (170, 220, 50), (253, 231, 37),
+    ),
+    "magma": (
+        (0, 0, 4), (28, 16, 68), (79, 18, 123), (129, 37, 129), (181, 54, 122), (229, 80, 100),
+        (251, 135, 97), (254, 194, 135), (252, 253, 191),
+    ),
+    "inferno": (
+        (0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51),
+        (249, 140, 10), (249, 201, 50), (252, 255, 164),
+    ),
     "gray": ((0, 0, 0), (255, 255, 255)),
-    "turbo": ((48, 18, 59), (70, 107, 227), (40, 187, 235), (50, 242, 152), (164, 252, 60), (238, 207, 58), (251, 126, 33), (209, 47, 5), (122, 4, 3)),
-    "coolwarm": ((59, 76, 192), (111, 146, 243), (170, 199, 253), (221, 221, 221), (247, 184, 156), (231, 117, 92), (180, 4, 38)),
+    "turbo": (
+        (48, 18, 59), (70, 107, 227), (40, 187, 235), (50, 242, 152), (164, 252, 60),
+        (238, 207, 58), (251, 126, 33), (209, 47, 5), (122, 4, 3),
+    ),
+    "coolwarm": (
+        (59, 76, 192), (111, 146, 243), (170, 199, 253), (221, 221, 221), (247, 184, 156),
+        (231, 117, 92), (180, 4, 38),
+    ),
 }  # fmt: skip
 
 
@@ -462,7 +485,32 @@ def class_colors(count: int) -> UInt8:
 
 
 __all__ = [
-    "COLORMAPS", "UNTRAINED", "Board", "Boxes", "Colormap", "Colour", "Curve", "Extent", "Float32", "Grid", "Heat",
-    "Layer", "Lines", "Masks", "Pane", "Picture", "Plot", "Points", "Table", "Text", "UInt8", "boxes_at", "cell_at",
-    "class_colors", "extent_of", "heat_index", "lookup_table", "stamped",
-]  # fmt: skip
+    "COLORMAPS",
+    "UNTRAINED",
+    "Board",
+    "Boxes",
+    "Colormap",
+    "Colour",
+    "Curve",
+    "Extent",
+    "Float32",
+    "Grid",
+    "Heat",
+    "Layer",
+    "Lines",
+    "Masks",
+    "Pane",
+    "Picture",
+    "Plot",
+    "Points",
+    "Table",
+    "Text",
+    "UInt8",
+    "boxes_at",
+    "cell_at",
+    "class_colors",
+    "extent_of",
+    "heat_index",
+    "lookup_table",
+    "stamped",
+]

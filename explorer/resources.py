@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def resource_path(*parts: str) -> Path:
-    """The path of a shipped file: inside the package in a wheel, beside it in an editable install."""
+    """The path of a shipped file: in the package of a wheel, beside it in an editable install."""
     inside = _PACKAGE / "resources"
     root = inside if inside.is_dir() else _PACKAGE.parent / "resources"
     return root.joinpath(*parts)

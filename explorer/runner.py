@@ -1,8 +1,9 @@
 """The one worker thread: latest wins, cancel between steps, newest-only inbox.
 
-The runner knows nothing of torch, views or Qt: a job is a generator of steps. Each turn advances the
-job that was submitted last, so a short question is answered while a dream waits. A job marked `live`
-(a camera that never ends) takes turns with that one instead: it neither starves nor is starved.
+The runner knows nothing of torch, views or Qt: a job is a generator of steps. Each turn advances
+the job that was submitted last, so a short question is answered while a dream waits. A job marked
+`live` (a camera that never ends) takes turns with that one instead: it neither starves nor is
+starved.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
-    """Why a job ended: a sentence and a hint for the user, and the traceback for whoever helps them."""
+    """Why a job ended: a sentence and a hint for the user, a traceback for whoever helps them."""
 
     message: str
     hint: str
@@ -48,8 +49,8 @@ class Update:
 
     `ticket` is the number `submit` gave: an update with an older ticket than the last submit of its
     key is stale (the runner drops those it knows of, the receiver compares). `value` is the newest
-    step's value, also on a failure or a cancel (the last good picture stays); None before the first.
-    `seconds` is the time the job has worked, waiting left out.
+    step's value, also on a failure or a cancel (the last good picture stays); None before the
+    first. `seconds` is the time the job has worked, waiting left out.
     """
 
     key: Hashable
@@ -114,8 +115,8 @@ class Runner:
     """Runs jobs on one plain, joined thread.
 
     Args:
-        notify: Called on the runner's thread when the inbox goes from empty to non-empty, never while
-            it holds news already. It must only wake the receiver up (emit a queued signal).
+        notify: Called on the runner's thread when the inbox goes from empty to non-empty, never
+            while it holds news already. It must only wake the receiver up (emit a queued signal).
         name: The thread's name.
     """
 
@@ -188,7 +189,7 @@ class Runner:
             self.cancel(key)
 
     def take(self) -> list[Update]:
-        """The newest update of every key since the last call, oldest news first; empties the inbox."""
+        """The newest update of every key since the last call, oldest first; empties the inbox."""
         with self._condition:
             updates = list(self._inbox.values())
             self._inbox.clear()

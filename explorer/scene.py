@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
@@ -12,6 +11,8 @@ from explorer.errors import ExplorerError
 from explorer.vision.hooks import tensors_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     from explorer.image import Image
     from explorer.networks.network import Network
     from explorer.networks.preprocess import Frame

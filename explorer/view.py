@@ -1,7 +1,7 @@
 """A view: parameters, a computation and a drawing, in one file, without Qt.
 
-A view module in `explorer.views` defines one `VIEW = View(...)`. Its form, menu entry, worker thread,
-progress, cancel button, export and command line come from here.
+A view module in `explorer.views` defines one `VIEW = View(...)`. Its form, menu entry, worker
+thread, progress, cancel button, export and command line come from here.
 
 The computation is a generator of steps: every step carries a result that can already be drawn, the
 last one is the answer. It is closed (its `finally` runs) when nobody wants the answer any more. It
@@ -119,9 +119,9 @@ def param(
 ) -> Any:
     """A field of a view's frozen `Params` dataclass.
 
-    Types: bool, int, float (with `low` and `high`), str (with `choices`, fixed or from the network: an
-    empty default or one that the network lacks means its first choice), tuple[str, ...] (any subset of
-    `choices`; empty = all), Point | None, Box | None and int | None for picks.
+    Types: bool, int, float (with `low` and `high`), str (with `choices`, fixed or from the
+    network: an empty default or one that the network lacks means its first choice), tuple[str,
+    ...] (any subset of `choices`; empty = all), Point | None, Box | None and int | None for picks.
 
     Args:
         default: The value at the start.
@@ -134,8 +134,8 @@ def param(
         unit: Shown behind the number.
         log: The slider is logarithmic.
         choices: The valid words, or a function of the network that gives them.
-        pick: How the canvas writes it; `pane` names the pane it is taken in ("" = panes of the image
-            frame), `layer` the Boxes layer of a selection.
+        pick: How the canvas writes it; `pane` names the pane it is taken in ("" = panes of the
+            image frame), `layer` the Boxes layer of a selection.
         pane: See `pick`.
         layer: See `pick`.
         advanced: Folded away at first.
@@ -185,7 +185,7 @@ def parse(parameter: Parameter, text: str, info: NetworkInfo | None = None) -> A
     Raises:
         ExplorerError: When it is not valid; the sentence names what is.
     """
-    name, meta = parameter.name, parameter.meta
+    name = parameter.name
     if parameter.optional and text.lower() in ("none", ""):
         return None
     try:
@@ -313,12 +313,13 @@ class View(Generic[R]):
         explanation: Markdown beside the view: what is seen, how to read it, the formula.
         reference: The paper, as "Ren et al. 2015, Faster R-CNN, section 3.1".
         Params: A frozen dataclass whose fields are made by `param`.
-        compute: ``(scene, params) -> Generator[Step, params | None, None]``, on the runner's thread. A
-            yield gives back the newest params when a `STEER` parameter has changed, else None.
+        compute: ``(scene, params) -> Generator[Step, params | None, None]``, on the runner's
+            thread. A yield gives back the newest params when a `STEER` parameter has changed, else
+            None.
         draw: ``(result, params) -> Board``: pure, cheap, numpy only, on the window's thread.
         tasks: The network tasks it can look at; empty = any network with an image input.
-        data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by default
-            the tables of the board.
+        data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by
+            default the tables of the board.
         live: It may follow a camera.
         film: Its steps make a film worth exporting.
     """

@@ -31,7 +31,9 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     threads = set(threading.enumerate())
     widgets = _widgets()
     yield
-    left = [thread for thread in threading.enumerate() if thread not in threads and not _pooled(thread)]
+    left = [
+        thread for thread in threading.enumerate() if thread not in threads and not _pooled(thread)
+    ]
     for thread in left:
         thread.join(2.0)
     left = [thread for thread in left if thread.is_alive()]
@@ -42,7 +44,10 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def _pooled(thread: threading.Thread) -> bool:
     # Libraries keep a pool per process (tqdm's monitor, torch's autograd); it is not a test's leak.
-    return thread.name.startswith(("ThreadPoolExecutor", "Dummy-")) or type(thread).__name__ == "TMonitor"
+    return (
+        thread.name.startswith(("ThreadPoolExecutor", "Dummy-"))
+        or type(thread).__name__ == "TMonitor"
+    )
 
 
 def _widgets(*, flush: bool = False) -> list[object]:
@@ -54,10 +59,19 @@ def _widgets(*, flush: bool = False) -> list[object]:
         gc.collect()
         core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
         core.QCoreApplication.processEvents()
-    # A widget that nobody parented may be collected any moment; only what Python or Qt still holds counts.
-    return [widget for widget in qt.QApplication.topLevelWidgets() if widget.parent() is None and not _desktop(widget)]
+    # A widget that nobody parented may be collected any moment; only what Python or Qt still holds
+    # counts.
+    return [
+        widget
+        for widget in qt.QApplication.topLevelWidgets()
+        if widget.parent() is None and not _desktop(widget)
+    ]
 
 
 def _desktop(widget: object) -> bool:
-    # Qt keeps one tooltip label and the container of a combo box's last popup for the whole process.
-    return type(widget).__name__ in {"QTipLabel", "QComboBoxPrivateContainer"} or not getattr(widget, "isVisible", bool)()
+    # Qt keeps one tooltip label and the container of a combo box's last popup for the whole
+    # process.
+    return (
+        type(widget).__name__ in {"QTipLabel", "QComboBoxPrivateContainer"}
+        or not getattr(widget, "isVisible", bool)()
+    )

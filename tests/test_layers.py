@@ -6,8 +6,22 @@ import numpy as np
 import pytest
 
 from explorer.layers import (
-    COLORMAPS, UNTRAINED, Board, Boxes, Heat, Masks, Pane, Picture, Table, Text,
-    boxes_at, cell_at, class_colors, heat_index, lookup_table, stamped,
+    COLORMAPS,
+    UNTRAINED,
+    Board,
+    Boxes,
+    Heat,
+    Masks,
+    Pane,
+    Picture,
+    Table,
+    Text,
+    boxes_at,
+    cell_at,
+    class_colors,
+    heat_index,
+    lookup_table,
+    stamped,
 )  # fmt: skip
 
 RED = np.array([[255, 0, 0]], np.uint8)
@@ -26,12 +40,14 @@ RED = np.array([[255, 0, 0]], np.uint8)
     lambda: Table("t", ("a",), ((1,),), keys=(1, 2)),
 ])  # fmt: skip
 def test_wrong_shapes_are_named(bad: object) -> None:
-    with pytest.raises(ValueError, match="got|has"):
+    with pytest.raises(ValueError, match=r"got|has"):
         bad()  # type: ignore[operator]
 
 
 def test_hit_testing_gives_the_smallest_box_first() -> None:
-    boxes = np.array([[0, 0, 100, 100], [10, 10, 20, 20], [15, 15, 60, 60], [90, 90, 95, 95]], np.float32)
+    boxes = np.array(
+        [[0, 0, 100, 100], [10, 10, 20, 20], [15, 15, 60, 60], [90, 90, 95, 95]], np.float32
+    )
     assert boxes_at(boxes, 16, 16).tolist() == [1, 2, 0]
     assert boxes_at(boxes, 100, 100).tolist() == [0], "the border belongs to the box"
     assert boxes_at(boxes, 200, 200).tolist() == []

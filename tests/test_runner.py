@@ -36,7 +36,9 @@ class Inbox:
         return self.updates
 
     def ended(self, key: str) -> Update:
-        self.until(lambda updates: any(u.key == key and u.state is not State.RUNNING for u in updates))
+        self.until(
+            lambda updates: any(u.key == key and u.state is not State.RUNNING for u in updates)
+        )
         return next(u for u in self.updates if u.key == key and u.state is not State.RUNNING)
 
 
@@ -93,7 +95,9 @@ def test_another_key_is_not_replaced(inbox: Inbox) -> None:
     assert inbox.ended("b").value == 4
 
 
-def endless(closed: threading.Event, running: threading.Event) -> Callable[[Token], Generator[Step[int], Any, None]]:
+def endless(
+    closed: threading.Event, running: threading.Event
+) -> Callable[[Token], Generator[Step[int], Any, None]]:
     def start(_token: Token) -> Generator[Step[int], Any, None]:
         n = 0
         try:
@@ -225,7 +229,9 @@ def test_pause_stops_the_steps_and_goes_on(inbox: Inbox) -> None:
     assert running.wait(WAIT)
 
 
-def test_errors_come_back_and_the_thread_lives_on(inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_errors_come_back_and_the_thread_lives_on(
+    inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
     def start(_token: Token) -> Generator[Step[int], Any, None]:
         yield Step(7)
         raise RuntimeError("shapes cannot be multiplied (1x4 and 5x6)")
@@ -250,7 +256,11 @@ def test_an_error_for_the_user_keeps_its_sentence_and_hint(inbox: Inbox) -> None
     inbox.runner.submit("bad", start)
     failure = inbox.ended("bad").failure
     assert failure is not None
-    assert (failure.message, failure.hint, failure.expected) == ("The file is empty.", "Choose another one.", True)
+    assert (failure.message, failure.hint, failure.expected) == (
+        "The file is empty.",
+        "Choose another one.",
+        True,
+    )
 
 
 def test_a_generator_whose_clean_up_fails_does_not_end_the_thread(inbox: Inbox) -> None:

@@ -11,10 +11,18 @@ from explorer.networks.network import LayerInfo, NetworkInfo, NetworkSpec
 from explorer.view import Box, Effect, Pick, Point, effect_of, param, parameters, parse, resolved
 
 INFO = NetworkInfo(
-    spec=NetworkSpec("toy"), title="Toy", task="classification", classes=("cat", "dog"), state="untrained",
+    spec=NetworkSpec("toy"),
+    title="Toy",
+    task="classification",
+    classes=("cat", "dog"),
+    state="untrained",
     layers=(LayerInfo("conv1", "Conv2d", 0, True, 9), LayerInfo("fc", "Linear", 0, True, 4)),
-    weights_title="", device="cpu", dtype="float32", parameters=13, input_title="",
-)  # fmt: skip
+    weights_title="",
+    device="cpu",
+    dtype="float32",
+    parameters=13,
+    input_title="",
+)
 
 
 @dataclass(frozen=True)
@@ -35,25 +43,56 @@ BY_NAME = {p.name: p for p in parameters(Params)}
 
 def test_fields_in_order_with_type_and_optionality() -> None:
     assert [(p.name, p.type, p.optional) for p in parameters(Params)] == [
-        ("on", bool, False), ("count", int, False), ("rate", float, False), ("layer", str, False), ("kind", str, False),
-        ("classes", tuple, False), ("at", Point, True), ("box", Box, True), ("selected", int, True),
-    ]  # fmt: skip
+        ("on", bool, False),
+        ("count", int, False),
+        ("rate", float, False),
+        ("layer", str, False),
+        ("kind", str, False),
+        ("classes", tuple, False),
+        ("at", Point, True),
+        ("box", Box, True),
+        ("selected", int, True),
+    ]
 
 
-@pytest.mark.parametrize(("name", "text", "value"), [
-    ("on", "false", False), ("on", "YES", True), ("count", "10", 10), ("rate", "1e-1", 0.1), ("layer", "fc", "fc"),
-    ("kind", "b", "b"), ("classes", "cat, dog", ("cat", "dog")), ("classes", "", ()), ("at", "3,4.5", Point(3, 4.5)),
-    ("box", "0,1,2,3", Box(0, 1, 2, 3)), ("at", "none", None), ("selected", "7", 7), ("selected", "", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("on", "false", False),
+        ("on", "YES", True),
+        ("count", "10", 10),
+        ("rate", "1e-1", 0.1),
+        ("layer", "fc", "fc"),
+        ("kind", "b", "b"),
+        ("classes", "cat, dog", ("cat", "dog")),
+        ("classes", "", ()),
+        ("at", "3,4.5", Point(3, 4.5)),
+        ("box", "0,1,2,3", Box(0, 1, 2, 3)),
+        ("at", "none", None),
+        ("selected", "7", 7),
+        ("selected", "", None),
+    ],
+)
 def test_parse(name: str, text: str, value: object) -> None:
     assert parse(BY_NAME[name], text, INFO) == value
 
 
-@pytest.mark.parametrize(("name", "text", "named"), [
-    ("on", "maybe", "true or false"), ("count", "eleven", "a whole number"), ("count", "11", "1 to 10"),
-    ("rate", "nan", "0 to 1"), ("rate", "inf", "0 to 1"), ("layer", "conv9", "conv1, fc"), ("kind", "c", "a, b"),
-    ("classes", "cat,cow", "cat, dog"), ("at", "3", "x,y"), ("at", "nan,1", "x,y"), ("box", "5,5,1,1", "x0,y0,x1,y1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "text", "named"),
+    [
+        ("on", "maybe", "true or false"),
+        ("count", "eleven", "a whole number"),
+        ("count", "11", "1 to 10"),
+        ("rate", "nan", "0 to 1"),
+        ("rate", "inf", "0 to 1"),
+        ("layer", "conv9", "conv1, fc"),
+        ("kind", "c", "a, b"),
+        ("classes", "cat,cow", "cat, dog"),
+        ("at", "3", "x,y"),
+        ("at", "nan,1", "x,y"),
+        ("box", "5,5,1,1", "x0,y0,x1,y1"),
+    ],
+)
 def test_parse_names_what_is_valid(name: str, text: str, named: str) -> None:
     with pytest.raises(ExplorerError) as caught:
         parse(BY_NAME[name], text, INFO)

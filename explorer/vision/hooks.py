@@ -1,20 +1,22 @@
 """Looking into a forward pass: the only place where hooks are put on a module.
 
-Both helpers are context managers that remove what they added whatever happens inside, and both return
-None from every hook, so a network's answer is the same with and without them.
+Both helpers are context managers that remove what they added whatever happens inside, and both
+return None from every hook, so a network's answer is the same with and without them.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from explorer.errors import Cancelled, ExplorerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 
 @contextmanager
@@ -94,8 +96,46 @@ def captured(
             handle.remove()
 
 
+class _Reached(Exception):
+    def __init__(self, output: Any) -> None:
+        super().__init__()
+        self.output = output
+
+
+def output_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:
+    """What the named layer answers while `run()` runs the module, which stops right there.
+
+    Nothing behind the layer is computed, so the output needs no clone and keeps its graph.
+
+    Args:
+        module: The network, or the part of it that `run` calls.
+        layer: Dotted name of a sub-module; of several calls the first one counts.
+        run: Calls `module`.
+
+    Raises:
+        ExplorerError: When there is no such layer, or `run` does not come past it.
+    """
+    known = dict(module.named_modules())
+    if layer not in known:
+        raise ExplorerError(
+            f"This network has no layer {layer!r}.", "Choose a layer from its list."
+        )
+
+    def stop(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        raise _Reached(output)
+
+    handle = known[layer].register_forward_hook(stop)
+    try:
+        run()
+    except _Reached as reached:
+        return reached.output
+    finally:
+        handle.remove()
+    raise ExplorerError(f"The layer {layer!r} is not used for this input.", "Choose another layer.")
+
+
 def map_tensors(value: Any, change: Callable[[Tensor], Tensor], depth: int = 6) -> Any:
-    """`value` with `change` applied to every tensor in nested lists, tuples and dicts (bounded depth)."""
+    """`value` with `change` applied to every tensor in nested lists, tuples and dicts."""
     if isinstance(value, Tensor):
         return change(value)
     if depth == 0:

@@ -89,7 +89,7 @@ def test_another_threads_forward_is_not_interrupted() -> None:
 
 
 def test_walks_nested_outputs_and_stops_at_cycles() -> None:
-    Pair = namedtuple("Pair", "a b")  # noqa: PYI024 - an untyped one is what libraries return
+    Pair = namedtuple("Pair", "a b")
     one = torch.ones(1)
     nested = {"x": [one, (one, None)], "p": Pair(one, 3)}
     doubled = map_tensors(nested, lambda t: t * 2)

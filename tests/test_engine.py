@@ -1,0 +1,155 @@
+"""From a question to its steps: loading, reuse, steering, cancelling, running out of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+
+from explorer import engine as engine_module
+from explorer.engine import MOST_NETWORKS, Answer, Ask, Engine, is_oom
+from explorer.errors import Cancelled, ExplorerError
+from explorer.layers import Board
+from explorer.networks.network import Network, NetworkSpec
+from explorer.runner import Token
+from explorer.scene import Scene
+from explorer.view import Effect, Step, View, param
+from tests.toys import hook_count, toy_image, toy_network
+
+
+@dataclass(frozen=True)
+class Params:
+    rate: float = param(1.0, "Rate", "Steered.", low=0.0, high=9.0, effect=Effect.STEER)
+    layer: str = param("", "Layer", "From the network.", choices=lambda info: info.layer_names())
+
+
+def rates(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
+    for _ in range(3):
+        scene.output()
+        news = yield Step((params.rate, params.layer))
+        params = news or params
+
+
+def view(compute: Any, tasks: frozenset[str] = frozenset()) -> View[Any]:
+    return View(
+        "v", "V", "g", "s", "e", "r", Params, compute, lambda _result, _params: Board(()), tasks
+    )
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[NetworkSpec]:
+    """Names of tasks stand for networks; every load is counted."""
+    seen: list[NetworkSpec] = []
+
+    def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
+        seen.append(spec)
+        yield Step(None, 1, 2, "half-way")
+        network = toy_network(spec.name.split("-")[0])
+        return replace(network, info=replace(network.info, spec=spec))
+
+    monkeypatch.setattr(engine_module.catalogue, "load", load)
+    return seen
+
+
+def ask(compute: Any = rates, name: str = "classification", **more: Any) -> Ask:
+    return Ask(view(compute, **more), NetworkSpec(name), toy_image(), Params())
+
+
+def results(engine: Engine, question: Ask) -> list[Answer]:
+    return [step.value for step in engine.steps(question, Token())]
+
+
+def test_loading_is_a_step_and_the_answers_carry_the_network(loads: list[NetworkSpec]) -> None:
+    steps = list(Engine().steps(ask(), Token()))
+    assert steps[0].value.result is None
+    assert steps[0].note == "half-way"
+    assert [step.value.result for step in steps[1:]] == [(1.0, "conv1")] * 3
+    assert steps[1].value.info.task == "classification"
+    assert steps[1].value.params.layer == "conv1", "a choice left open is the network's first"
+
+
+def test_networks_and_scenes_are_kept(loads: list[NetworkSpec]) -> None:
+    engine, question = Engine(), ask()
+    scenes: list[Scene] = []
+
+    def remember(scene: Scene, _params: Params) -> Generator[Step[Any], Any, None]:
+        scenes.append(scene)
+        yield Step(0)
+
+    for _ in range(2):
+        results(engine, replace(question, view=view(remember)))
+    assert len(loads) == 1
+    assert scenes[0] is scenes[1]
+    for number in range(MOST_NETWORKS):
+        results(engine, ask(name=f"classification-{number}"))
+    results(engine, question)
+    assert len(loads) == MOST_NETWORKS + 2, "the oldest network was let go"
+
+
+def test_steering_reaches_the_view(loads: list[NetworkSpec]) -> None:
+    steps = Engine().steps(ask(), Token())
+    next(steps)
+    assert next(steps).value.result == (1.0, "conv1")
+    after = steps.send(Params(rate=5.0, layer="gone"))
+    assert after.value.result == (5.0, "conv1")
+    assert after.value.params.rate == 5.0
+    steps.close()
+
+
+def test_a_network_of_the_wrong_kind_is_said(loads: list[NetworkSpec]) -> None:
+    with pytest.raises(ExplorerError, match="needs a network for detection"):
+        results(Engine(), ask(tasks=frozenset({"detection"})))
+
+
+def test_cancel_inside_a_forward_leaves_no_hook(loads: list[NetworkSpec]) -> None:
+    token, networks = Token(), []
+
+    def looks(scene: Scene, _params: Params) -> Generator[Step[Any], Any, None]:
+        networks.append(scene.network.module)
+        yield Step(0)
+        token.cancel()
+        scene.call(scene.input())
+        yield Step(1)
+
+    with pytest.raises(Cancelled):
+        for _ in Engine().steps(ask(looks), token):
+            pass
+    assert hook_count(networks[0]) == 0
+
+
+@pytest.mark.parametrize("error", [
+    RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory."),
+])  # fmt: skip
+def test_out_of_memory_frees_the_scenes_and_says_what_to_reduce(
+    loads: list[NetworkSpec], error: Exception
+) -> None:
+    engine = Engine()
+    scenes: list[Scene] = []
+
+    def greedy(scene: Scene, _params: Params) -> Generator[Step[Any], Any, None]:
+        scenes.append(scene)
+        scene.memo("big", lambda: 1)
+        yield Step(0)
+        raise error
+
+    with pytest.raises(ExplorerError, match="not enough memory"):
+        results(engine, ask(greedy))
+    remade: list[int] = []
+    scenes[0].memo("big", lambda: remade.append(1))
+    assert remade, "the memo was freed"
+    assert results(engine, ask())[-1].result == (1.0, "conv1"), "the next question is answered"
+
+
+def test_other_errors_pass_through(loads: list[NetworkSpec]) -> None:
+    def broken(_scene: Scene, _params: Params) -> Generator[Step[Any], Any, None]:
+        yield Step(0)
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    assert not is_oom(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        results(Engine(), ask(broken))
