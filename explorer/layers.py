@@ -395,7 +395,8 @@ def cell_at(layer: Picture | Heat | Masks, x: float, y: float) -> tuple[int, int
 def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArray[np.intp]:
     """Rows of the boxes that contain (x, y), the smallest first.
 
-    `slack` widens the boxes, in pane units. Pure and vectorised: 20 000 boxes take some tens of microseconds.
+    `slack` widens the boxes, in pane units. Pure and vectorised: 20 000 boxes take some tens of
+    microseconds.
     """
     if len(xyxy) == 0:
         return np.empty(0, np.intp)
