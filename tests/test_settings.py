@@ -6,12 +6,12 @@ import json
 import logging
 import os
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from explorer import settings
 from explorer.settings import NetworkChoice, Preferences, Session, Settings
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

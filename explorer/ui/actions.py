@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 
 from explorer.ui import theme
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,6 +71,7 @@ COMMANDS = (
     Command("fullscreen", QT_NOOP("Full screen"), "F11", "fullscreen", "View", checkable=True),
     Command("theme", QT_NOOP("Next theme (system, light, dark)"), "", "theme", "View"),
     Command("reset_layout", QT_NOOP("Reset the layout"), "", "reset", "View"),
+    Command("next_frame", QT_NOOP("Next frame or page of the file"), "Shift+D", "film", "View"),
     Command("choose_view", QT_NOOP("Choose a view…"), "Ctrl+E", "view", "Look"),
     Command("choose_network", QT_NOOP("Choose a network…"), "Ctrl+N", "network", "Look"),
     Command("run", QT_NOOP("Look again"), "F5; Ctrl+R", "play", "Look", rule=True),

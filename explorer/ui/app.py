@@ -14,6 +14,7 @@ from explorer.ui import display
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from PySide6.QtWidgets import QApplication
 
     from explorer.ui.window import Window

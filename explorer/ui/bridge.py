@@ -1,8 +1,8 @@
 """The one crossing between the window's thread and the worker threads.
 
-Two runners: one for everything that touches torch, one for files and the network (decoding, downloads of
-pictures, exports), so that opening a photo never waits for a long forward pass. Torch, the views and the
-catalogue are imported by a job on the first one, after the window has been painted.
+Two runners: one for everything that touches torch, one for files and addresses (decoding, exports), so
+that opening a photo never waits for a long forward pass. Torch, the views and the catalogue are
+imported by a job on the first one, after the window has been painted.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal
 
 from explorer.runner import JobSteps, Runner, State, Token, Update
+from explorer.ui.recorder import Recorder
 from explorer.view import Step, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Generator, Hashable, Mapping
 
     from explorer.engine import Engine
     from explorer.image import Image
     from explorer.networks.entry import Entry
-    from explorer.networks.network import NetworkSpec
+    from explorer.networks.network import NetworkSpec, Task
 
 log = logging.getLogger(__name__)
 
 START = "start"
 LOOK = "look"
+TASKS: tuple[Task, ...] = ("classification", "detection", "segmentation", "features")
 QUIT_SECONDS = 3.0
 
 
@@ -42,7 +43,7 @@ class Ready:
 
     views: Mapping[str, View[Any]]
     entries: tuple[Entry, ...]
-    devices: tuple[str, ...]
+    devices: tuple[tuple[str, str], ...]
     defaults: Mapping[str, NetworkSpec]
 
 
@@ -67,11 +68,13 @@ class Bridge(QObject):
         super().__init__(parent)
         self._start_up = start_up or _start_up
         self._engine: Engine | None = None  # made and touched on the runner's thread only
+        self.recorder = Recorder()
         self._tickets: dict[Hashable, int] = {}
         self._closed = False
         self._news.connect(self._drain, Qt.ConnectionType.QueuedConnection)
         self._runner = Runner(self._news.emit, "runner")
         self._files = Runner(self._news.emit, "files")
+        self._web: Runner | None = None
 
     # -- what the window asks ---------------------------------------------------------------------
 
@@ -87,7 +90,8 @@ class Bridge(QObject):
 
             if self._engine is None:
                 self._engine = Engine()
-            return self._engine.steps(Ask(view, spec, image, params, seed), token)
+            steps = self._engine.steps(Ask(view, spec, image, params, seed), token)
+            return self.recorder.recorded(steps) if view.film else steps
 
         return self._submit(self._runner, LOOK, begin)
 
@@ -99,6 +103,12 @@ class Bridge(QObject):
         """A job that reads or writes files or addresses, beside whatever the networks do."""
         return self._submit(self._files, key, begin)
 
+    def download(self, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
+        """A job that may wait for another computer for long, on a runner of its own."""
+        if self._web is None and not self._closed:
+            self._web = Runner(self._news.emit, "web")
+        return self._submit(self._web, key, begin) if self._web is not None else 0
+
     def steer(self, params: Any) -> bool:
         """Hands `params` to the running look; False when none is running."""
         return self._runner.steer(LOOK, params)
@@ -107,22 +117,27 @@ class Bridge(QObject):
         return self._runner.pause(LOOK, paused)
 
     def cancel(self, key: Hashable = LOOK) -> bool:
-        return self._runner.cancel(key) or self._files.cancel(key)
+        return any(runner.cancel(key) for runner in self._runners)
 
     @property
     def busy(self) -> bool:
-        return self._runner.busy or self._files.busy
+        return any(runner.busy for runner in self._runners)
 
     def close(self, timeout: float = QUIT_SECONDS) -> bool:
-        """Cancels everything and joins both threads; False when one did not end in time."""
+        """Cancels everything and joins the threads; False when one did not end in time."""
         self._closed = True
         ends = time.monotonic() + timeout
-        files = self._files.close(0.0)  # both are asked before either is waited for
-        runner = self._runner.close(max(0.0, ends - time.monotonic()))
-        files = files or self._files.close(max(0.05, ends - time.monotonic()))
-        if not (runner and files):
+        for runner in self._runners:  # all are asked before any is waited for
+            runner.close(0.0)
+        ended = [runner.close(max(0.0, ends - time.monotonic())) for runner in self._runners]
+        if not all(ended):
             log.error("a worker did not end within %.1f s", timeout)
-        return runner and files
+        return all(ended)
+
+    @property
+    def _runners(self) -> tuple[Runner, ...]:
+        known = (self._runner, self._files, self._web)
+        return tuple(runner for runner in known if runner is not None)
 
     # -- what comes back --------------------------------------------------------------------------
 
@@ -134,7 +149,7 @@ class Bridge(QObject):
 
     def _drain(self) -> None:
         assert threading.current_thread() is threading.main_thread()
-        for update in (*self._runner.take(), *self._files.take()):
+        for update in [update for runner in self._runners for update in runner.take()]:
             if self._closed or update.ticket != self._tickets.get(update.key):
                 continue
             if update.key == START and update.state is State.DONE:
@@ -150,27 +165,26 @@ def is_over(update: Update) -> bool:
 def _start_up() -> Generator[Step[Any], Any, None]:
     _be_polite()
     yield Step(None, 0, 3, "Loading PyTorch")
-    import torch  # noqa: F401 - the long part of the two imports below, told apart for the progress
+    import torch  # noqa: F401 - the longest part of the imports below
 
     yield Step(None, 1, 3, "Loading the networks")
-    from explorer.networks import catalogue
+    from explorer.networks import catalogue, devices
+    from explorer.networks.network import NetworkSpec
     from explorer.views import discover
 
     yield Step(None, 2, 3, "Finding the views")
-    views = discover()
-    tasks = ("classification", "detection", "segmentation", "features")
-    defaults = {task: catalogue.default_for(task) for task in tasks}
-    found = Ready(
-        views,
-        tuple(catalogue.entries()),
-        tuple(catalogue.devices()),
-        {task: spec for task, spec in defaults.items() if spec is not None},
-    )
-    yield Step(found, 3, 3, "")
+    entries = catalogue.entries()
+    defaults = {}
+    for task in TASKS:
+        fitting = [entry for entry in entries if entry.task == task]
+        best = catalogue.default_for(task) or next(iter(fitting), None)
+        if best is not None:
+            defaults[task] = NetworkSpec(best.name)
+    yield Step(Ready(discover(), entries, devices.available(), defaults), 3, 3)
 
 
 def _be_polite() -> None:
-    """Lets the window's thread go first: on Linux niceness belongs to the thread and its offspring."""
+    """Lets the window's thread go first (on Linux niceness belongs to a thread and its offspring)."""
     if sys.platform == "linux":
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 import time
-
-from PySide6.QtCore import QObject, QTimer
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QObject, QTimer
+
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication, QWidget
-    from types import FrameType
     from collections.abc import Callable
+    from types import FrameType
+
+    from PySide6.QtWidgets import QApplication, QWidget
 
 BEAT_MILLISECONDS = 100
 ALIVE_SECONDS = 5.0

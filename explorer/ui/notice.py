@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPen
@@ -12,7 +13,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 
 from explorer.ui import theme
 from explorer.ui.bits import UNIT, IconButton, Label, blend, tone
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +98,7 @@ class Notices(QWidget):
         self._host = host
         self._cards: list[NoticeCard] = []
         self._last: dict[str, float] = {}
+        self._busy: NoticeCard | None = None
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(UNIT * 2, UNIT * 2, UNIT * 2, 0)
         self._layout.setSpacing(UNIT)
@@ -135,6 +136,16 @@ class Notices(QWidget):
     ) -> None:
         """A sentence that goes away by itself (0 = stays until it is closed)."""
         self.show_notice(Notice(text, kind, details, (), seconds))
+
+    def progress(self, text: str, cancel: Callable[[], None]) -> None:
+        """A sentence about something slow, with a way out; `end_progress` takes it away."""
+        if self._busy is None:
+            self.show_notice(Notice(text, "info", "", ((self.tr("Cancel"), cancel),)))
+            self._busy = self._cards[-1]
+
+    def end_progress(self) -> None:
+        busy, self._busy = self._busy, None
+        self._drop(busy)
 
     def clear(self) -> None:
         for card in self.cards:

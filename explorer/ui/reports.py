@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from typing import IO, Any, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
 
@@ -19,8 +19,8 @@ from explorer.errors import ExplorerError
 from explorer.settings import log_folder
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from pathlib import Path
+    from types import TracebackType
 
 log = logging.getLogger(__name__)
 

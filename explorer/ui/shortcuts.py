@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QPen
@@ -17,7 +18,6 @@ from PySide6.QtWidgets import (
 
 from explorer.ui.actions import FIXED_KEYS, MENUS, Actions, translated
 from explorer.ui.bits import UNIT, IconButton, Label, blend, line_color
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -73,6 +73,10 @@ class Study(QObject):
     # -- what there is ----------------------------------------------------------------------------
 
     @property
+    def ready(self) -> Ready | None:
+        return self._ready
+
+    @property
     def views(self) -> dict[str, View[Any]]:
         return dict(self._ready.views) if self._ready else {}
 
@@ -91,6 +95,7 @@ class Study(QObject):
     def set_image(self, image: Image) -> None:
         """Looks at `image` with the view and the network in use (the first time: defaults)."""
         self.image = image
+        self._forget_answer()
         self._recall()
         self.subject_changed.emit()
         self.look()
@@ -117,7 +122,7 @@ class Study(QObject):
 
     def set_network(self, spec: NetworkSpec) -> None:
         """Looks with another network; a view that cannot use it gives way, and that is said."""
-        spec = self._on_device(spec)
+        self.device, self.half = spec.device, spec.half
         if spec == self.spec:
             return
         self._forget_answer()
@@ -136,6 +141,10 @@ class Study(QObject):
                 self._recall()
         self.subject_changed.emit()
         self.look()
+
+    def start_with(self, spec: NetworkSpec) -> None:
+        """The network to begin with, before anything is looked at."""
+        self.spec = self._on_device(spec)
 
     def set_device(self, device: str, half: bool, seed: int) -> None:
         """From the preferences or the picker: applies to the network in use at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import QSize, Qt
@@ -12,11 +13,11 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QPushButton
 from explorer.resources import resource_path
 from explorer.ui import theme
 from explorer.ui.actions import COMMANDS
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytestqt.qtbot import QtBot
     from collections.abc import Iterator
+
+    from pytestqt.qtbot import QtBot
 
 NAMES = sorted(path.stem for path in resource_path("icons").glob("*.svg") if path.stem != "app")
 

@@ -1,0 +1,476 @@
+"""The window: puts the parts together and carries words between them.
+
+What is being looked at is the `Study`'s, photos come in through the `Intake`, results go out through the
+`Outlet`; the window shows what they say.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QPaintEvent,
+    QUndoStack,
+)
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget
+
+from explorer import settings as store
+from explorer.layers import Board, Pane, Picture
+from explorer.runner import Failure, State, Update
+from explorer.ui import layout, theme
+from explorer.ui.actions import Actions
+from explorer.ui.board import BoardView
+from explorer.ui.bridge import START, Bridge, Ready
+from explorer.ui.commands import Commands
+from explorer.ui.comparing import Comparison
+from explorer.ui.filmstrip import Filmstrip
+from explorer.ui.history import ParamsCommand
+from explorer.ui.inspector import Inspector
+from explorer.ui.intake import Intake
+from explorer.ui.memory import Memory
+from explorer.ui.notice import Notice, Notices
+from explorer.ui.outlet import Outlet
+from explorer.ui.pickers import NetworkPicker, ViewPicker
+from explorer.ui.results import Results
+from explorer.ui.study import Study
+from explorer.ui.welcome import Welcome
+from explorer.view import Pick, parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from explorer.image import Image
+    from explorer.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BARE_MILLISECONDS = 250
+"""A new photo is shown by itself when its answer takes longer than this."""
+
+
+class Window(QMainWindow):
+    """See the module.
+
+    Args:
+        known: The settings; the window saves changed ones.
+        paths: Photos and folders to open.
+        wishes: "view", "network", "device" and "seed" of the command line.
+        bridge: For tests; by default a new one.
+
+    Signals:
+        loaded: Views and networks are here.
+    """
+
+    loaded = Signal()
+
+    def __init__(
+        self,
+        known: Settings,
+        *,
+        paths: Sequence[str] = (),
+        wishes: dict[str, Any] | None = None,
+        bridge: Bridge | None = None,
+    ) -> None:
+        super().__init__()
+        self.setWindowTitle("Convnet Explorer")
+        self.setAcceptDrops(True)
+        self._begun = False
+        self._finished = False
+        self._item: object = None
+        self._beside = False
+        self._paths = tuple(paths)
+        self.bridge = bridge or Bridge(self)
+        self.study = Study(self.bridge, self)
+        self.board = BoardView()
+        self.results = Results()
+        self.inspector = Inspector()
+        self.strip = Filmstrip()
+        self.welcome = Welcome(self.strip.thumbnails)
+        self.views = ViewPicker()
+        self.networks = NetworkPicker()
+        self.undo = QUndoStack(self)
+        self.undo.setUndoLimit(200)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.welcome)
+        self.stack.addWidget(self.board)
+        self.setCentralWidget(self.stack)
+        self.notices = Notices(self.stack)
+        self.comparison = Comparison(self.board, known.preferences.compare, self)
+        self.intake = Intake(self, self.bridge, self.notices)
+        self.outlet = Outlet(self)
+        self.status = layout.Status()
+        self.setStatusBar(self.status)
+        self.commands = Commands(self)
+        self.actions_ = Actions(self, self.commands.handlers(), known.shortcuts)
+        self.docks = layout.make_docks(self, self.strip, self.inspector, self.results)
+        self.commands.build(self.actions_)
+        self.memory = Memory(self, known, wishes or {})
+        self._bare = QTimer(self)
+        self._bare.setSingleShot(True)
+        self._bare.setInterval(BARE_MILLISECONDS)
+        self._connect()
+        self.memory.restore_layout()
+        self._show_page()
+
+    def _connect(self) -> None:
+        study, bridge = self.study, self.bridge
+        bridge.ready.connect(self._on_ready)
+        bridge.updated.connect(self._on_update)
+        self.views.chosen.connect(study.set_view)
+        self.networks.chosen.connect(study.set_network)
+        self.networks.checkpoint_wanted.connect(self.commands.open_checkpoint)
+        study.subject_changed.connect(self._show_subject)
+        study.params_changed.connect(self._show_params)
+        study.board_changed.connect(self._show_board)
+        study.news.connect(self._show_news)
+        study.waiting.connect(self._show_waiting)
+        study.said.connect(self.notices.say)
+        self.inspector.form.changed.connect(self._form_changed)
+        self.inspector.cancel_requested.connect(study.cancel)
+        self.inspector.pause_toggled.connect(study.pause)
+        self.board.picked.connect(self._picked)
+        self.board.status.connect(self.status.readout.setText)
+        self.board.selection_changed.connect(self.results.set_selection)
+        self.results.selection_changed.connect(self.board.set_selection)
+        self.strip.current_changed.connect(self._item_chosen)
+        self.welcome.sample_chosen.connect(self.strip.select_item)
+        self.welcome.open_requested.connect(self.intake.open_dialog)
+        self.welcome.folder_requested.connect(self.intake.open_folder_dialog)
+        self.intake.found.connect(self._found)
+        self.intake.opened.connect(self._opened)
+        self.intake.failed.connect(self._not_opened)
+        self.comparison.changed.connect(self._compare_changed)
+        self._bare.timeout.connect(self._show_bare)
+
+    # -- beginning and end ------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._begun:  # the first paint comes before the long imports
+            self._begun = True
+            QTimer.singleShot(0, self.begin)
+
+    def begin(self) -> None:
+        """What follows the first paint: the imports, the gallery, the photos of the last time."""
+        from explorer.sources import gallery
+
+        self._begun = True
+        self.inspector.set_waiting(self.tr("Loading PyTorch"))
+        self.bridge.start()
+        samples = gallery()
+        self.strip.set_samples(samples)
+        self.welcome.set_samples(samples)
+        self.memory.restore_photos(bool(self._paths))
+        if self._paths:
+            self.intake.open_paths(self._paths)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.finish()
+        super().closeEvent(event)
+
+    def finish(self) -> bool:
+        """Saves, cancels and joins; False when a worker did not end in time."""
+        if not self._finished:
+            self._finished = True
+            self.memory.save()
+            self._bare.stop()
+            self._ended = self.bridge.close()
+            self.strip.close_worker()
+            self.welcome.close_worker()
+        return self._ended
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self.actions_["fullscreen"].setChecked(self.isFullScreen())
+
+    # -- what the bridge says ---------------------------------------------------------------------
+
+    def _on_ready(self, ready: object) -> None:
+        assert isinstance(ready, Ready)
+        self.study.set_ready(ready)
+        self.views.set_views(tuple(ready.views.values()))
+        self.networks.set_entries(ready.entries)
+        self.networks.set_devices(ready.devices)
+        self.inspector.strip.clear()
+        self.memory.restore_study(ready)
+        self.loaded.emit()
+        self._show_subject()
+        self.study.look()
+
+    def _on_update(self, update: Update) -> None:
+        if update.key == START:
+            if update.state is State.RUNNING and update.note:
+                self.inspector.set_update(update, False)
+            elif update.state is State.FAILED and update.failure is not None:
+                self._show_failure(update.failure)
+        self.outlet.on_update(update)
+
+    # -- what the study says ----------------------------------------------------------------------
+
+    def _show_subject(self) -> None:
+        study = self.study
+        view, entry = study.view, study.entry()
+        if view is not None:
+            self.views.set_current(view.name)
+            self.inspector.set_view(view)
+            self.inspector.form.set_view(view, study.params, study.info)
+            self._show_picks()
+            self.networks.set_tasks(view.tasks, view.title)
+        if study.spec is not None:
+            self.networks.set_spec(study.spec)
+        if entry is not None:
+            self.views.set_network(entry.task, entry.title)
+        self.board.set_selection(None)
+        self.results.set_selection(None)
+        self._show_page()
+        self._show_status()
+        self.commands.refresh()
+        if study.image is not None:
+            self._bare.start(0 if self.board.board is None else BARE_MILLISECONDS)
+
+    def _show_params(self) -> None:
+        study = self.study
+        if study.view is None:
+            return
+        self.inspector.form.set_view(study.view, study.params, study.info)
+        self._show_picks()
+        if study.info is not None:
+            self.networks.set_info(study.info)
+            self._show_status()
+
+    def _show_picks(self) -> None:
+        view, params = self.study.view, self.study.params
+        if view is None:
+            return
+        picks = [
+            (entry.name, entry.meta.pick, entry.meta.pane, entry.meta.layer)
+            for entry in parameters(view.Params)
+            if entry.meta.pick is not Pick.NONE
+        ]
+        self.board.set_picks(picks, {name: getattr(params, name) for name, *_ in picks})
+
+    def _show_board(self, board: object) -> None:
+        assert isinstance(board, Board)
+        self._bare.stop()
+        self._put(board)
+
+    def _put(self, board: Board) -> None:
+        self.board.set_board(board)
+        self.results.set_board(board)
+        self.inspector.set_notes(board.notes)
+        self.comparison.show(board, self.words())
+        self.commands.refresh()
+
+    def _show_bare(self) -> None:
+        image = self.study.image
+        if image is None or self.study.board is not None:
+            return
+        pane = Pane("image", (image.width, image.height), (Picture(image.pixels, smooth=True),))
+        self._put(Board((pane,), notes=image.notes))
+
+    def _show_news(self, update: Update) -> None:
+        view = self.study.view
+        self.inspector.set_update(update, view is not None and view.film)
+        if update.state is State.FAILED:
+            self._show_bare()
+        self._show_status(update)
+        self.commands.refresh()
+
+    def _show_waiting(self) -> None:
+        view = self.study.view
+        self.inspector.set_waiting(self.tr("Waiting"), view is not None and view.film)
+        self.commands.refresh()
+
+    def _show_status(self, update: Update | None = None) -> None:
+        study = self.study
+        info, entry = study.info, study.entry()
+        if info is not None:
+            self.status.network.setText(f"{info.title}  ·  {info.device}  ·  {info.dtype}")
+        else:
+            self.status.network.setText(entry.title if entry is not None else "")
+        if update is None or update.seconds <= 0:
+            return
+        words = (
+            f"{update.seconds * 1000:.0f} ms" if update.seconds < 1 else f"{update.seconds:.1f} s"
+        )
+        if update.steps > 2:
+            rate = update.steps / update.seconds
+            words = self.tr("{rate:.1f} steps/s  ·  {time}").format(rate=rate, time=words)
+        self.status.time.setText(words)
+
+    def _show_page(self) -> None:
+        """The welcome page stands alone; the docks come with the first photo."""
+        page = self.board if self._item is not None else self.welcome
+        if page is self.stack.currentWidget() and self.isVisible():
+            return
+        self.memory.show_docks(page is self.board)
+        self.stack.setCurrentWidget(page)
+
+    def words(self) -> str:
+        """What is shown, in a few words: for titles, comparisons and file names."""
+        study = self.study
+        parts = [study.view.title if study.view else "", study.image.name if study.image else ""]
+        return " · ".join(part for part in parts if part)
+
+    # -- what the user does -----------------------------------------------------------------------
+
+    def _form_changed(self, params: object, effect: object) -> None:
+        self._push(params)
+        self.study.set_params(params)
+        self._show_pick_values()
+
+    def _picked(self, name: str, value: object) -> None:
+        study = self.study
+        if study.params is None or not hasattr(study.params, name):
+            return
+        after = replace(study.params, **{name: value})
+        if after == study.params:
+            return
+        kind = next(p.meta.pick for p in parameters(type(after)) if p.name == name)
+        if kind not in (Pick.HOVER, Pick.SELECT):
+            self._push(after)
+        study.set_params(after)
+        self.inspector.form.set_params(after)
+
+    def _push(self, after: Any) -> None:
+        study = self.study
+        if study.view is None or type(study.params) is not type(after) or study.params == after:
+            return
+        place = (study.image.key if study.image else "", study.view.name)
+        text = study.view.title
+        self.undo.push(ParamsCommand(place, study.params, after, self._undo_to, text))
+        self.commands.refresh()
+
+    def _undo_to(self, place: tuple[str, str], params: Any) -> None:
+        study = self.study
+        if study.view is None or study.view.name != place[1]:
+            study.set_view(place[1], params)
+            return
+        study.set_params(params)
+        self._show_params()
+
+    def _show_pick_values(self) -> None:
+        params = self.study.params
+        if params is not None:
+            names = [p.name for p in parameters(type(params)) if p.meta.pick is not Pick.NONE]
+            self.board.set_pick_values({name: getattr(params, name) for name in names})
+
+    def _item_chosen(self, item: object) -> None:
+        self._item = item
+        if item is None:
+            self.study.clear()
+            self.board.set_board(None)
+            self.results.set_board(None)
+            self._show_page()
+            self.setWindowTitle("Convnet Explorer")
+        else:
+            self._show_page()
+            self.intake.show(item)
+
+    def _found(self, items: object, beside: bool) -> None:
+        assert isinstance(items, tuple)
+        if beside and self.study.board is not None:
+            self.comparison.set_mode("split")
+            self.comparison.pin(self.study.board, self.words())
+        self.strip.add([str(item) for item in items])
+        self.memory.add_recent([str(item) for item in items[:1]])
+
+    def _opened(self, item: object, image: Image) -> None:
+        if item is not self._item:
+            return
+        self.setWindowTitle(f"{image.name} — Convnet Explorer")
+        self.commands.show_frames(image)
+        self.study.set_image(image)
+
+    def _not_opened(self, item: object, failure: Failure) -> None:
+        self._show_failure(failure)
+
+    def _show_failure(self, failure: Failure) -> None:
+        details = "" if failure.expected else failure.traceback
+        self.inspector.show_error(failure.message, failure.hint, details)
+        self.docks["inspector"].show()
+
+    def _compare_changed(self, pinned: bool) -> None:
+        self.actions_["compare"].setChecked(pinned)
+        if pinned:
+            self.notices.say(
+                self.tr(
+                    "Pinned as A. Change anything - photo, view, network, settings - to compare."
+                )
+            )
+
+    # -- drops and keys ---------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if Intake.accepts(event.mimeData()):
+            event.acceptProposedAction()
+            self.welcome.set_drag_active(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.welcome.set_drag_active(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.welcome.set_drag_active(False)
+        event.acceptProposedAction()
+        beside = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        self.intake.take(event.mimeData(), beside=beside)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Only what nobody with the focus wanted arrives here: sliders and fields keep their arrows.
+        if event.key() == Qt.Key.Key_Right and not event.modifiers():
+            self.strip.next()
+        elif event.key() == Qt.Key.Key_Left and not event.modifiers():
+            self.strip.previous()
+        else:
+            super().keyPressEvent(event)
+
+    # -- trouble ----------------------------------------------------------------------------------
+
+    def show_problem(self, sentence: str, details: str) -> None:
+        """A defect that a hook caught: everything goes on, and it can be copied."""
+        self.notices.show_notice(
+            Notice(
+                self.tr("Something went wrong: {what}").format(what=sentence),
+                "error",
+                details,
+                ((self.tr("Show the log"), self.commands.show_log),),
+            )
+        )
+
+    def offer_log(self, text: str) -> None:
+        """An earlier run has crashed."""
+        self.notices.show_notice(
+            Notice(
+                self.tr("The program ended unexpectedly last time."),
+                "warning",
+                text,
+                ((self.tr("Show the log"), self.commands.show_log),),
+            )
+        )
+
+    # -- preferences ------------------------------------------------------------------------------
+
+    def apply_preferences(self, preferences: store.Preferences) -> None:
+        """Takes changed preferences at once."""
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        before = self.memory.settings.preferences
+        self.memory.set_preferences(preferences)
+        if preferences.theme != before.theme:
+            theme.apply(app, preferences.theme)
+            self.commands.refresh()
+        self.comparison.set_mode(preferences.compare)
+        self.study.set_device(preferences.device, preferences.half, preferences.seed)
+
+    def log_file(self) -> Path:
+        return store.log_folder() / "explorer.log"
