@@ -139,7 +139,7 @@ def draw(result: Result, params: Params) -> Board:
     layers.append(_boxes(result, params, rows))
     if params.keypoints and found.keypoints is not None and len(rows):
         layers += _skeletons(found, params, rows)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if params.score < result.floor:
         notes = (f"This network itself drops boxes under {result.floor:g}.",)
     return Board(
@@ -183,8 +183,10 @@ def shown(result: Result, params: Params) -> NDArray[np.intp]:
 
 
 def _detected(scene: Scene) -> Result:
-    size = scene.input().shape[-2:]
-    found = scene.memo("detections", lambda: detections_of(scene.output(), scene.frame, size))
+    height, width = scene.input().shape[-2:]
+    found = scene.memo(
+        "detections", lambda: detections_of(scene.output(), scene.frame, (height, width))
+    )
     return Result(
         photo_of(scene), found, scene.network.info.classes, score_floor(scene.network.module)
     )
@@ -251,7 +253,7 @@ def _skeletons(found: Detections, params: Params, rows: NDArray[np.intp]) -> lis
 
 def _table(result: Result, params: Params, rows: NDArray[np.intp]) -> Table:
     found = result.found
-    lines = tuple(
+    lines: tuple[tuple[str | int | float, ...], ...] = tuple(
         (
             class_name(result.classes, int(found.labels[row])),
             round(float(found.scores[row]), 3),

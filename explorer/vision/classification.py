@@ -47,7 +47,8 @@ def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np
     """
     scaled = logits.astype(np.float64) / temperature
     powers = np.exp(scaled - scaled.max())
-    return (powers / powers.sum()).astype(np.float32)
+    shares: NDArray[np.float32] = (powers / powers.sum()).astype(np.float32)
+    return shares
 
 
 def tree_masses(

@@ -1,0 +1,89 @@
+"""All maps of a layer in one array: channels side by side, one scale or each its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """`count` tiles of `height` x `width` cells in rows of `columns`, filled row by row."""
+
+    count: int
+    height: int
+    width: int
+    columns: int
+
+    @classmethod
+    def of(cls, count: int, height: int, width: int, aspect: float = 4 / 3) -> Tiling:
+        """The tiling whose proportions come closest to `aspect` (width over height)."""
+        columns = round((count * height / width * aspect) ** 0.5)
+        return cls(count, height, width, min(count, max(1, columns)))
+
+    @property
+    def rows(self) -> int:
+        return -(-self.count // self.columns)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the mosaic in cells."""
+        return self.columns * self.width, self.rows * self.height
+
+    def corner(self, tile: int) -> tuple[int, int]:
+        """The x and y of the tile's upper left corner."""
+        return tile % self.columns * self.width, tile // self.columns * self.height
+
+    def boxes(self) -> NDArray[np.float32]:
+        """(count, 4) xyxy of every tile."""
+        tile = np.arange(self.count)
+        x, y = tile % self.columns * self.width, tile // self.columns * self.height
+        return np.stack([x, y, x + self.width, y + self.height], axis=1).astype(np.float32)
+
+    def at(self, x: float, y: float) -> tuple[int, int, int] | None:
+        """Tile, row and column of the cell at (x, y) of the mosaic; None beside all tiles."""
+        if not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
+            return None
+        tile = int(y) // self.height * self.columns + int(x) // self.width
+        return (tile, int(y) % self.height, int(x) % self.width) if tile < self.count else None
+
+    def mosaic(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(count, height, width) maps in one array; places without a tile are NaN."""
+        places = self.rows * self.columns
+        tiles = np.full((places, self.height, self.width), np.nan, np.float32)
+        tiles[: self.count] = maps
+        rows = tiles.reshape(self.rows, self.columns, self.height, self.width)
+        return rows.transpose(0, 2, 1, 3).reshape(self.rows * self.height, -1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statistics:
+    """Per channel, each (C,) float32; `dead` (C,) bool: nothing over zero anywhere, or constant."""
+
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    dead: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, maps: NDArray[np.float32]) -> Statistics:
+        """Of (C, h, w) maps. A map of a single cell is not called constant."""
+        flat = maps.reshape(len(maps), -1)
+        low, high = flat.min(axis=1), flat.max(axis=1)
+        dead = high <= 0
+        if flat.shape[1] > 1:
+            dead |= low == high
+        return cls(low, high, flat.mean(axis=1), flat.std(axis=1), dead)
+
+
+def stretched(maps: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:
+    """(C, h, w) maps, each from its own minimum (0) to its own maximum (1); a constant one is 0."""
+    span = statistics.high - statistics.low
+    safe = np.where(span > 0, span, np.float32(1.0))
+    return ((maps - statistics.low[:, None, None]) / safe[:, None, None]).astype(np.float32)
