@@ -9,6 +9,7 @@ or an ExplorerError.
 from __future__ import annotations
 
 import io
+import re
 import struct
 import threading
 import warnings
@@ -148,7 +149,7 @@ def decode(data: bytes, *, label: str, frame: int, max_pixels: int, draft: int =
         )
         picture, damage = _load(picture, data, label)
         if picture.width * picture.height > max_pixels:  # an icon may hold more than it declares
-            raise _too_large(label, max_pixels, picture.size)
+            raise _too_large(label, max_pixels, picture.width * picture.height)
         pixels, notes = to_rgb(picture, label)
         if deep and not holds_numbers(picture):
             notes.insert(0, "16-bit values were scaled to 8 bits.")
@@ -191,7 +192,8 @@ def _translated(label: str, max_pixels: int) -> Iterator[None]:
     try:
         yield
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
-        raise _too_large(label, max_pixels) from error
+        size = re.search(r"\((\d+) pixels\)", str(error))  # Pillow says it nowhere else
+        raise _too_large(label, max_pixels, int(size[1]) if size else None) from error
     except MemoryError as error:
         raise ExplorerError(
             f"There is not enough memory to decode {label}.",
@@ -250,7 +252,7 @@ def _refuse_size(picture: ImageFile, data: bytes, label: str, max_pixels: int) -
     if pixels < 1:
         raise ExplorerError(f"{label} has no pixels.", "Choose another picture.")
     if pixels > max_pixels:
-        raise _too_large(label, max_pixels, picture.size)
+        raise _too_large(label, max_pixels, pixels)
     slow = any(tile[0] in PIL.Image.DECODERS for tile in picture.tile)
     share = _SLOW_SHARE if slow else _JPEG2000_SHARE if picture.format == "JPEG2000" else 1.0
     if pixels > max_pixels * share:
@@ -267,8 +269,8 @@ def _refuse_size(picture: ImageFile, data: bytes, label: str, max_pixels: int) -
         )
 
 
-def _too_large(label: str, limit: int, size: tuple[int, int] | None = None) -> ExplorerError:
-    what = f"{size[0]} × {size[1]} pixels" if size else "too many pixels"
+def _too_large(label: str, limit: int, pixels: int | None = None) -> ExplorerError:
+    what = f"{pixels / 1e6:.1f} megapixels" if pixels else "too many pixels"
     return ExplorerError(
         f"{label} declares {what}; the limit is {limit / 1e6:g} megapixels.",
         "Scale it down, or raise the limit if you trust it.",
@@ -302,7 +304,7 @@ def _load(picture: ImageFile, data: bytes, label: str) -> tuple[ImageFile, str]:
             if isinstance(picture, TiffImageFile):
                 picture.load_end()  # turns the picture, as its size already says
         picture.load()
-        box = _drawn(picture)
+        box = picture.getbbox(alpha_only=False)
         if box is None and picture.format in ("JPEG", "MPO") and not data.endswith(b"\xff\xd9"):
             # A progressive JPEG paints only at its end: give it one.
             return _load(_open(data + b"\xff\xd9", label), data + b"\xff\xd9", label)[0], _PARTLY
@@ -310,16 +312,17 @@ def _load(picture: ImageFile, data: bytes, label: str) -> tuple[ImageFile, str]:
             raise ExplorerError(
                 f"{label} is damaged: nothing of it could be decoded.", "Download or copy it again."
             ) from error
-        share = box[3] * 100 // picture.height
-        return (
-            picture,
-            f"Damaged: only the upper {share} % could be decoded." if share < 100 else _PARTLY,
-        )
+        return picture, _part(picture, box[1], box[3])
     return picture, ""
 
 
-def _drawn(picture: PIL.Image.Image) -> tuple[int, int, int, int] | None:
-    return picture.getbbox(alpha_only=False)
+def _part(picture: ImageFile, top: int, bottom: int) -> str:
+    height = picture.height
+    if bottom < height:
+        return f"Damaged: only the upper {bottom * 100 // height} % could be decoded."
+    if top > 0 and picture.format in ("BMP", "TGA"):  # stored upside down
+        return f"Damaged: only the lower {(height - top) * 100 // height} % could be decoded."
+    return _PARTLY
 
 
 def _turned_by_pillow(picture: ImageFile) -> int:
