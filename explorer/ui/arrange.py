@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Rows = tuple[tuple[int, ...], ...]
+BORDERS = (30.0, 54.0)
+"""Window pixels around a fitted pane, its caption included."""
 KEEP = 1.25
 """A present arrangement stays unless another shows this much more."""
 
@@ -24,7 +26,10 @@ def shown(rows: Rows, sizes: Sequence[tuple[float, float]], room: tuple[float, f
     """The window area that the panes fill, each as large as fits into its place."""
     total = 0.0
     for row in rows:
-        place = (room[0] / len(row), room[1] / len(rows))
+        place = (
+            max(room[0] / len(row) - BORDERS[0], 1.0),
+            max(room[1] / len(rows) - BORDERS[1], 1.0),
+        )
         for index in row:
             width, height = sizes[index]
             scale = min(place[0] / width, place[1] / height)

@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from explorer.ui.arrange import Rows, arranged
-from explorer.ui.canvas import Canvas, Mode, Selection
+from explorer.ui.canvas import Canvas, Mode
 from explorer.ui.compare import Compare, PaneCell
 from explorer.ui.painting import assert_gui_thread
 from explorer.ui.pan_zoom import Viewpoint
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from explorer.layers import Board, Pane, UInt8
+    from explorer.ui.pane_view import Selection
 
 PickSpec = tuple[str, Pick, str, str]
 """Parameter, how it is picked, the pane ("" = panes of the image frame), the Boxes layer."""
@@ -312,6 +313,8 @@ class BoardView(QWidget):
         waiting, self._waiting = self._waiting, {}
         for param, value in waiting.items():
             self._values[param] = value
+            if isinstance(value, Box):
+                self._apply_picks()
             self.picked.emit(param, value)
 
     # -- selection ----------------------------------------------------------------------------

@@ -152,6 +152,7 @@ class BoxesItem(LayerItem):
             if not self.layer.labels[row] or x1 - x0 < 14 or y1 - y0 < 8:
                 continue
             top = self._top(y0, height)
+            x0 = self._left(x0, float(self._widths[row]), scale)
             rect = (x0 - 1, top, x0 - 1 + self._widths[row], top + height)
             others = taken[: len(placed)]
             clash = (
@@ -164,6 +165,10 @@ class BoxesItem(LayerItem):
                 taken[len(placed)] = rect
                 placed.append((row, QPointF(rect[0], rect[1])))
         return placed
+
+    def _left(self, x0: float, width: float, scale: float) -> float:
+        """At the box's corner, pulled back where it would reach beyond the pane."""
+        return max(min(x0, self.frame[0] * scale - width), 0.0) if self.frame[0] else x0
 
     def _top(self, y0: float, height: float) -> float:
         """Above the box; inside it where the pane ends above it."""
@@ -196,9 +201,11 @@ class BoxesItem(LayerItem):
         painter.drawRect(rect)
         if self.layer.labels and self.layer.labels[row]:
             painter.setFont(_font())
-            height = QFontMetricsF(painter.font()).height() + 2
-            top = self._top(rect.top() - lens.dy, height) + lens.dy
-            self._plate(painter, row, QPointF(rect.left() - 1, top))
+            metrics = QFontMetricsF(painter.font())
+            width = metrics.horizontalAdvance(self.layer.labels[row]) + 8
+            top = self._top(rect.top() - lens.dy, metrics.height() + 2) + lens.dy
+            left = self._left(rect.left() - lens.dx, width, lens.scale) + lens.dx
+            self._plate(painter, row, QPointF(left - 1, top))
 
 
 def _rect(xyxy: NDArray[np.float32]) -> QRectF:

@@ -8,39 +8,22 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 
-from explorer.layers import Heat, Layer, Pane, Picture
-from explorer.ui.box_item import BoxesItem
-from explorer.ui.canvas_paint import (
-    NUMBERS_FROM,
-    draw_crosshair,
-    draw_edit_box,
-    draw_ground,
-    draw_marker,
-    draw_pixel_numbers,
-    draw_scale,
-    ground_colour,
-)
+from explorer.ui.canvas_paint import draw_crosshair, draw_edit_box, draw_marker
 from explorer.ui.handles import Handle, handle_at, moved, spanned
-from explorer.ui.items import make_item
-from explorer.ui.painting import Contained, assert_gui_thread, lens_of, small_font
-from explorer.ui.pan_zoom import PanZoomView
+from explorer.ui.pane_view import PaneView, Selection
 from explorer.ui.readout import readout
 from explorer.view import Box, Point
 
 if TYPE_CHECKING:
-    from explorer.ui.layer_item import LayerItem
+    from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter
+    from PySide6.QtWidgets import QWidget
 
-Selection = tuple[str, int]
-"""The name of a Boxes layer and the key of one of its boxes."""
+    from explorer.ui.painting import Lens
 
 CLICK_SLACK = 4.0
 HANDLE_REACH = 7.0
-BOX_SLACK = 2.0
-CAPTION_HEIGHT = 24
 
 
 class Mode(Enum):
@@ -78,7 +61,7 @@ _ARROWS = {
 }
 
 
-class Canvas(PanZoomView):
+class Canvas(PaneView):
     """Shows a pane and reports what the user does on it.
 
     Signals:
@@ -99,11 +82,7 @@ class Canvas(PanZoomView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._pane: Pane | None = None
-        self._items: list[LayerItem] = []
-        self._overlays = True
         self._mode = Mode.LOOK
-        self._selection: Selection | None = None
         self._box: Box | None = None
         self._marker: Point | None = None
         self._linked: Point | None = None
@@ -114,94 +93,17 @@ class Canvas(PanZoomView):
         self._handle: Handle = ""
         self._drawn: Box | None = None
         self._space = False
-        self._ring = False
+        self._hovering = False
         self._cycle: tuple[QPointF, list[Selection]] = (QPointF(-99, -99), [])
-        self._ground = Contained("the ground of the canvas")
-        self._front = Contained("the foreground of the canvas")
-        self._caption = QLabel(self)
-        self._caption.setTextFormat(Qt.TextFormat.PlainText)
-        self._zoom_words = QLabel(self)
-        self._zoom_words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        for label in (self._caption, self._zoom_words):
-            label.setFont(small_font(self.font()))
-            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setViewportMargins(0, CAPTION_HEIGHT, 0, 0)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(120, 100)
         self.setAccessibleName(self.tr("Canvas"))
         self.setAccessibleDescription(
             self.tr("Enter places a point or a box, arrow keys move it, Delete removes the box.")
         )
-        self._restyle()
 
-    # -- what is shown ------------------------------------------------------------------------
-
-    @property
-    def pane(self) -> Pane | None:
-        return self._pane
-
-    @property
-    def items_of_layers(self) -> tuple[LayerItem, ...]:
-        """One item per layer of the pane, in the layers' order."""
-        return tuple(self._items)
-
-    def set_pane(self, pane: Pane | None) -> None:
-        """Show `pane`; only layers that are not the identical objects are built anew."""
-        assert_gui_thread()
-        before, self._pane = self._pane, pane
-        left = list(self._items)
-        self._items = [self._item(layer, left) for layer in (pane.layers if pane else ())]
-        for item in left:
-            self.scene().removeItem(item)
-        for depth, item in enumerate(self._items):
-            item.setZValue(depth)
-            if item.scene() is None:
-                self.scene().addItem(item)
-        if pane is None:
-            self._caption.clear()
-        else:
-            keep = before is not None and (before.name, before.size) == (pane.name, pane.size)
-            for item in self._items:
-                item.frame = pane.size
-            self._caption.setText(pane.title)
-            self.setAccessibleName(pane.title or pane.name)
-            self.set_content_size(*pane.size, keep=keep)
-        self._apply_overlays()
-        self._apply_selection()
-        self._look_at_mouse()
-        self.viewport().update()
-
-    def _item(self, layer: Layer, left: list[LayerItem]) -> LayerItem:
-        """The item of the identical layer, taken out of `left`, or a new one."""
-        for place, item in enumerate(left):
-            if item.layer is layer:
-                return left.pop(place)
-        item = make_item(layer)
-        for old in left:
-            if type(old) is type(item) and old.layer.name == layer.name:
-                item.take_over(old)
-                break
-        return item
-
-    def set_overlays_visible(self, visible: bool) -> None:
-        """Hide everything but the pictures and the heat maps that stand for themselves."""
-        self._overlays = visible
-        self._apply_overlays()
-        self.viewport().update()
-
-    @property
-    def overlays_visible(self) -> bool:
-        return self._overlays
-
-    def _apply_overlays(self) -> None:
-        photo = False
-        for item in self._items:
-            layer = item.layer
-            base = isinstance(layer, Picture) or (isinstance(layer, Heat) and not photo)
-            photo = photo or isinstance(layer, Picture)
-            item.setVisible(self._overlays or base or layer.name == "stamp")
+    # -- what is picked -----------------------------------------------------------------------
 
     def set_mode(self, mode: Mode) -> None:
         self._mode = mode
@@ -210,16 +112,6 @@ class Canvas(PanZoomView):
     @property
     def mode(self) -> Mode:
         return self._mode
-
-    def set_selected(self, selection: Selection | None) -> None:
-        """Highlight one box and dim the others of its layer; silent."""
-        self._selection = selection
-        self._apply_selection()
-
-    def _apply_selection(self) -> None:
-        for item in self._boxes():
-            chosen = self._selection is not None and self._selection[0] == item.layer.name
-            item.select(self._selection[1] if chosen and self._selection else None)
 
     def set_box(self, box: Box | None) -> None:
         """The picked box, which gets handles; silent."""
@@ -238,18 +130,9 @@ class Canvas(PanZoomView):
             self._linked = point
             self.viewport().update()
 
-    def _boxes(self) -> list[BoxesItem]:
-        return [item for item in self._items if isinstance(item, BoxesItem)]
-
-    def _picks_at(self, at: QPointF) -> list[Selection]:
-        """The visible boxes under a position, upper layers first, smaller boxes first."""
-        slack = BOX_SLACK / self.viewpoint.scale
-        return [
-            (item.layer.name, key)
-            for item in reversed(self._boxes())
-            if item.isVisible()
-            for key in item.keys_at(at.x(), at.y(), slack)
-        ]
+    def pane_shown(self) -> None:
+        # Not `hovered`: a view that draws what is hovered would ask for itself for ever.
+        self._look_at_mouse(tell=False)
 
     # -- the mouse ----------------------------------------------------------------------------
 
@@ -334,7 +217,7 @@ class Canvas(PanZoomView):
             return picks[(picks.index(self._selection) + 1) % len(picks)]
         return picks[0]
 
-    def _look_at_mouse(self) -> None:
+    def _look_at_mouse(self, *, tell: bool = True) -> None:
         """Say what is under the mouse; also when the board, not the mouse, has changed."""
         at = None if self._mouse is None else self.to_pane(self._mouse)
         inside = at is not None and self._inside(at)
@@ -342,14 +225,13 @@ class Canvas(PanZoomView):
         for item in self._boxes():
             item.hover(picks[0][1] if picks and picks[0][0] == item.layer.name else None)
         if self._pane is not None and at is not None and inside:
-            self.hovered.emit(Point(at.x(), at.y()))
+            if tell:
+                self.hovered.emit(Point(at.x(), at.y()))
             self.status.emit(readout(self._pane, at.x(), at.y()))
         elif self._hovering:
             self.hovered.emit(None)
             self.status.emit("")
         self._hovering = inside
-
-    _hovering = False
 
     def _inside(self, at: QPointF) -> bool:
         return self._pane is not None and (
@@ -419,7 +301,7 @@ class Canvas(PanZoomView):
         self.viewport().update()
 
     def _nudge(self, dx: int, dy: int, modifiers: Qt.KeyboardModifier) -> bool:
-        """Move the picked box or point by a pixel (Shift: a quarter); Ctrl changes the box's size."""
+        """Move the picked box or point by a pixel (Shift: a quarter); Ctrl resizes the box."""
         if self._pane is None:
             return False
         step = 0.25 if modifiers & Qt.KeyboardModifier.ShiftModifier else 1.0
@@ -438,78 +320,20 @@ class Canvas(PanZoomView):
         self.viewport().update()
         return True
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        keys = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
-        self._ring = event.reason() in keys
-        self.viewport().update()
-
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self._ring = self._space = False
+        self._space = False
         self._update_cursor()
-        self.viewport().update()
 
     # -- painting -----------------------------------------------------------------------------
 
-    def drawBackground(self, painter: QPainter, rect: QRectF | object) -> None:
-        self._ground(self._draw_ground, painter)
-
-    def _draw_ground(self, painter: QPainter) -> None:
-        lens = lens_of(painter, self.viewport().width(), self.viewport().height())
-        painter.resetTransform()
-        painter.fillRect(self.viewport().rect(), ground_colour(self.palette()))
-        if self._pane is not None:
-            first = self._pane.layers[0] if self._pane.layers else None
-            checker = not (isinstance(first, Picture) and first.opacity >= 1.0)
-            draw_ground(painter, lens, self._pane.size, self.palette(), checker=checker)
-
-    def drawForeground(self, painter: QPainter, rect: QRectF | object) -> None:
-        self._front(self._draw_front, painter)
-
-    def _draw_front(self, painter: QPainter) -> None:
-        lens = lens_of(painter, self.viewport().width(), self.viewport().height())
-        pane, world = self._pane, painter.worldTransform()
+    def draw_marks(self, painter: QPainter, lens: Lens) -> None:
         accent = self.palette().highlight().color()
-        if pane is not None:
-            shown = [i.layer for i in self._items if i.isVisible()]
-            arrays = [layer for layer in shown if isinstance(layer, Picture | Heat)]
-            heats = [layer for layer in shown if isinstance(layer, Heat)]
-            if arrays and lens.scale >= NUMBERS_FROM:
-                draw_pixel_numbers(painter, lens, arrays[-1])
-            elif heats:
-                draw_scale(painter, lens, heats[-1])
-            painter.setWorldTransform(world)
-            if self._marker is not None:
-                draw_marker(painter, lens, self._marker, accent)
-            box = self._drawn or self._box
-            if box is not None:
-                drawing = self._drag in (_Drag.DRAW, _Drag.EDIT)
-                draw_edit_box(painter, lens, box, accent, drawing=drawing)
-            if self._linked is not None and self._mouse is None:
-                draw_crosshair(painter, lens, self._linked)
-        if self._ring:
-            painter.resetTransform()
-            painter.setPen(QPen(accent, 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(self.viewport().rect().adjusted(1, 1, -1, -1))
-
-    def viewpoint_shown(self) -> None:
-        percent = self.viewpoint.scale * self.devicePixelRatioF() * 100
-        self._zoom_words.setText(f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %")
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._caption.setGeometry(10, 0, max(self.width() - 90, 0), CAPTION_HEIGHT)
-        self._zoom_words.setGeometry(max(self.width() - 80, 0), 0, 70, CAPTION_HEIGHT)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-
-    def _restyle(self) -> None:
-        muted = self.palette().placeholderText().color()
-        palette = self._zoom_words.palette()
-        palette.setColor(self._zoom_words.foregroundRole(), muted)
-        self._zoom_words.setPalette(palette)
+        if self._marker is not None:
+            draw_marker(painter, lens, self._marker, accent)
+        box = self._drawn or self._box
+        if box is not None:
+            drawing = self._drag in (_Drag.DRAW, _Drag.EDIT)
+            draw_edit_box(painter, lens, box, accent, drawing=drawing)
+        if self._linked is not None and self._mouse is None:
+            draw_crosshair(painter, lens, self._linked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QBrush,
     QColor,
@@ -13,15 +13,16 @@ from PySide6.QtGui import (
     QImage,
     QLinearGradient,
     QPainter,
+    QPaintEvent,
     QPalette,
     QPen,
     QPixmap,
 )
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from explorer.layers import Heat, Picture, extent_of, lookup_table
 from explorer.ui.handles import handle_points
-from explorer.ui.painting import Lens, dark, draw_plate, ink_on, qcolor, small_font
+from explorer.ui.painting import Contained, Lens, dark, draw_plate, ink_on, qcolor, small_font
 from explorer.ui.readout import number
 
 if TYPE_CHECKING:
@@ -129,34 +130,55 @@ def _span(low: float, high: float, start: float, step: float, count: int) -> tup
     return first, max(first, min(count, math.ceil((high - start) / step)))
 
 
-def draw_scale(painter: QPainter, lens: Lens, heat: Heat) -> None:
-    """The colour scale of a heat map with both its ends, in the lower right corner."""
-    if lens.width < 220 or lens.height < 140:
-        return
-    painter.resetTransform()
-    painter.setFont(small_font(QApplication.font(), 8.0))
-    metrics = QFontMetricsF(painter.font())
-    low, high = number(heat.low), number(heat.high) + (f" {heat.unit}" if heat.unit else "")
-    bar = 96.0
-    left, right = metrics.horizontalAdvance(low), metrics.horizontalAdvance(high)
-    width = left + right + bar + 28
-    height = metrics.height() + 8
-    plate = QRectF(lens.width - width - 10, lens.height - height - 10, width, height)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(0, 0, 0, 165))
-    painter.drawRoundedRect(plate, 5, 5)
-    strip = QRectF(plate.left() + left + 14, plate.top() + 6, bar, height - 12)
-    gradient = QLinearGradient(strip.topLeft(), strip.topRight())
-    table = lookup_table(heat.colormap)
-    for stop in range(0, 256, 15):
-        gradient.setColorAt(stop / 255, qcolor(table[stop]))
-    painter.setBrush(gradient)
-    painter.drawRoundedRect(strip, 2, 2)
-    painter.setPen(QColor(240, 240, 240))
-    base = plate.top() + 4 + metrics.ascent()
-    painter.drawText(QPointF(plate.left() + 8, base), low)
-    painter.drawText(QPointF(strip.right() + 6, base), high)
+class ScaleBar(QWidget):
+    """The colours of a heat map between its two ends."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._heat: Heat | None = None
+        self._contained = Contained("the colour scale")
+
+    def set_heat(self, heat: Heat | None) -> None:
+        if heat is not self._heat:
+            self._heat = heat
+            self._contained.retry()
+            self.update()
+
+    def _words(self) -> tuple[str, str]:
+        if self._heat is None:
+            return "", ""
+        unit = f" {self._heat.unit}" if self._heat.unit else ""
+        return number(self._heat.low), number(self._heat.high) + unit
+
+    def sizeHint(self) -> QSize:
+        metrics = QFontMetricsF(self.font())
+        words = sum(metrics.horizontalAdvance(word) for word in self._words())
+        return QSize(round(words) + 100, self.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            self._contained(self._draw, painter)
+
+    def _draw(self, painter: QPainter) -> None:
+        if self._heat is None:
+            return
+        low, high = self._words()
+        metrics = QFontMetricsF(self.font())
+        start = metrics.horizontalAdvance(low) + 6
+        end = self.width() - metrics.horizontalAdvance(high) - 6
+        strip = QRectF(start, self.height() / 2 - 4, end - start, 8)
+        gradient = QLinearGradient(strip.topLeft(), strip.topRight())
+        table = lookup_table(self._heat.colormap)
+        for stop in range(0, 256, 15):
+            gradient.setColorAt(stop / 255, qcolor(table[stop]))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(gradient)
+        painter.drawRoundedRect(strip, 3, 3)
+        painter.setPen(self.palette().windowText().color())
+        base = (self.height() + metrics.ascent() - metrics.descent()) / 2
+        painter.drawText(QPointF(0, base), low)
+        painter.drawText(QPointF(end + 6, base), high)
 
 
 def draw_crosshair(painter: QPainter, lens: Lens, point: Point) -> None:

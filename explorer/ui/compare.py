@@ -17,9 +17,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLabel, QWidget
 
-from explorer.ui.canvas import CAPTION_HEIGHT, Canvas
+from explorer.ui.canvas import Canvas
 from explorer.ui.painting import small_font
 from explorer.ui.pan_zoom import Viewpoint
+from explorer.ui.pane_view import CAPTION_HEIGHT
 
 if TYPE_CHECKING:
     from explorer.layers import Pane

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 from PySide6.QtWidgets import QApplication
 
@@ -17,7 +17,7 @@ from explorer.layers import Boxes, Grid, Heat, Layer, Lines, Masks, Picture, Poi
 from explorer.ui.box_item import BoxesItem
 from explorer.ui.image_items import HeatItem, MasksItem, PictureItem
 from explorer.ui.layer_item import MANY, LayerItem, colour_groups, cosmetic
-from explorer.ui.painting import Lens, Raster, ViewCache, draw_plate, qcolor, small_font
+from explorer.ui.painting import Lens, Raster, ViewCache, draw_plate, plate_rect, qcolor, small_font
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,12 +67,17 @@ class PointsItem(LayerItem):
     def _labels(self, painter: QPainter, lens: Lens) -> None:
         painter.resetTransform()
         painter.setFont(small_font(QApplication.font()))
+        taken: list[QRectF] = []
         for (x, y), label, colour in zip(
             self.layer.xy.tolist(), self.layer.labels, self.layer.colors, strict=False
         ):
             if label and np.isfinite(x + y):
                 corner = lens.at(x, y) + QPointF(self.layer.radius + 4, -9)
-                draw_plate(painter, corner, label, ink=qcolor(colour), paper=QColor(0, 0, 0, 150))
+                rect = plate_rect(painter, corner, label)
+                if not any(rect.intersects(other) for other in taken):
+                    taken.append(rect)
+                    paper = QColor(0, 0, 0, 150)
+                    draw_plate(painter, corner, label, ink=qcolor(colour), paper=paper)
 
 
 class LinesItem(LayerItem):

@@ -56,6 +56,9 @@ class Contained:
         self._what = what
         self.failed = False
 
+    def retry(self) -> None:
+        self.failed = False
+
     def __call__(self, draw: Callable[..., None], painter: QPainter, *args: Any) -> None:
         if self.failed:
             return
@@ -319,6 +322,14 @@ def small_font(base: QFont, points: float = 9.0, *, bold: bool = False) -> QFont
     return font
 
 
+def plate_rect(painter: QPainter, corner: QPointF, text: str, padding: float = 4.0) -> QRectF:
+    """What `draw_plate` covers."""
+    metrics = QFontMetricsF(painter.font())
+    lines = text.split("\n")
+    width = max(metrics.horizontalAdvance(line) for line in lines)
+    return QRectF(corner, QSizeF(width + 2 * padding, metrics.height() * len(lines) + 2))
+
+
 def draw_plate(
     painter: QPainter,
     corner: QPointF,
@@ -327,19 +338,15 @@ def draw_plate(
     ink: QColor,
     paper: QColor,
     padding: float = 4.0,
-) -> QRectF:
+) -> None:
     """Words on a small rounded plate with its upper left corner at `corner` (window pixels)."""
     metrics = QFontMetricsF(painter.font())
-    lines = text.split("\n")
-    width = max(metrics.horizontalAdvance(line) for line in lines)
-    rect = QRectF(corner, QSizeF(width + 2 * padding, metrics.height() * len(lines) + 2))
+    rect = plate_rect(painter, corner, text, padding)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(paper)
     painter.drawRoundedRect(rect, 3, 3)
     painter.setPen(ink)
-    for row, line in enumerate(lines):
-        painter.drawText(
-            rect.topLeft() + QPointF(padding, 1 + row * metrics.height() + metrics.ascent()), line
-        )
-    return rect
+    for row, line in enumerate(text.split("\n")):
+        down = 1 + row * metrics.height() + metrics.ascent()
+        painter.drawText(rect.topLeft() + QPointF(padding, down), line)

@@ -21,11 +21,13 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidget
 
 from explorer.layers import Curve, Plot
-from explorer.ui.painting import Contained, qcolor, small_font
+from explorer.ui.painting import Contained, qcolor
 from explorer.ui.readout import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+TOP = 10
 
 
 def pyqtgraph() -> Any:
@@ -73,7 +75,7 @@ class CurvesPlot(QWidget):
         self._plot.scene().sigMouseMoved.connect(self._mouse_moved)
         self._plot.viewport().installEventFilter(self)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 4)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
         copy = QAction(self.tr("Copy the numbers"), self)
         copy.triggered.connect(self.copy)
@@ -206,20 +208,17 @@ class _Bars(QWidget):
 
     def set_plot(self, plot: Plot) -> None:
         self.plot = plot
-        self.setMinimumHeight(self._top() + self._pitch() * len(plot.bars) + 10)
+        self.setMinimumHeight(TOP + self._pitch() * len(plot.bars) + 10)
         self.update()
 
     def _pitch(self) -> int:
         return self.fontMetrics().height() + 9
 
-    def _top(self) -> int:
-        return self.fontMetrics().height() + 16 if self.plot.title else 10
-
     def sizeHint(self) -> QSize:
         return QSize(320, self.minimumHeight())
 
     def limits(self) -> tuple[float, float]:
-        """The values at both ends of the axis; zero is always on it unless the plot says otherwise."""
+        """The values at both ends of the axis; zero is on it unless the plot says otherwise."""
         given = self.plot.bar_range
         if given is not None and all(map(math.isfinite, given)) and given[0] < given[1]:
             return given
@@ -229,7 +228,7 @@ class _Bars(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):
-            row = (event.pos().y() - self._top()) // self._pitch()
+            row = (event.pos().y() - TOP) // self._pitch()
             if 0 <= row < len(self.plot.bars):
                 label, value, _ = self.plot.bars[row]
                 QToolTip.showText(event.globalPos(), f"{label}: {value:.6g}", self)
@@ -245,10 +244,6 @@ class _Bars(QWidget):
         painter.fillRect(self.rect(), palette.base())
         ink, muted = palette.text().color(), palette.placeholderText().color()
         metrics = QFontMetricsF(self.font())
-        if plot.title:
-            painter.setFont(small_font(self.font(), self.font().pointSizeF(), bold=True))
-            painter.setPen(ink)
-            painter.drawText(QPointF(12, 8 + metrics.ascent()), plot.title)
         painter.setFont(self.font())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         low, high = self.limits()
@@ -261,7 +256,7 @@ class _Bars(QWidget):
         track_colour.setAlphaF(0.07)
         zero = track.left() + track.width() * (min(max(0.0, low), high) - low) / (high - low)
         for row, (label, value, colour) in enumerate(plot.bars):
-            top = self._top() + row * self._pitch()
+            top = TOP + row * self._pitch()
             if top > dirty.bottom() or top + self._pitch() < dirty.top():
                 continue
             track.moveTop(top + 3)
@@ -284,4 +279,7 @@ class _Bars(QWidget):
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3f}" if math.isfinite(value) and 1e-3 <= abs(value) < 10 else number(value)
+    """A bar's value, with the digits that make a column of probabilities comparable."""
+    if not math.isfinite(value) or not 5e-5 <= abs(value) < 10:
+        return number(value)
+    return f"{value:.3f}" if abs(value) >= 1e-3 else f"{value:.4f}"

@@ -13,7 +13,7 @@ from explorer.ui.plots import BarsPlot, CurvesPlot
 from explorer.ui.table import TableWidget
 
 if TYPE_CHECKING:
-    from explorer.ui.canvas import Selection
+    from explorer.ui.pane_view import Selection
 
 Tab = TableWidget | CurvesPlot | BarsPlot
 
