@@ -24,7 +24,7 @@ ON_BACKGROUND = "Transparent areas are shown on white."
 
 _PROFILE_BYTES = 4 * 1024 * 1024
 _STRIP_PIXELS = 1 << 20
-_FROM_16 = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+_DEPTHS = (8, 10, 12, 16)  # what cameras and scanners put into 16-bit files
 
 
 def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], str]:
@@ -45,7 +45,12 @@ def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], 
     if values.dtype.kind == "b":
         return values.astype(np.uint8) * np.uint8(255), ""
     if values.dtype == np.uint16:
-        return _FROM_16[values], "16-bit values were scaled to 8 bits."
+        largest = int(values.max())
+        bits = next(bits for bits in _DEPTHS if largest < 1 << bits)
+        top = (1 << bits) - 1
+        table = ((np.arange(top + 1, dtype=np.uint32) * 255 + top // 2) // top).astype(np.uint8)
+        as_bits = f", taken as {bits} bits" if bits < 16 else ""
+        return table[values], f"16-bit values were scaled to 8 bits{as_bits}."
     low, high, finite = _range(values)
     if not finite:
         raise ExplorerError(f"{label} holds no finite value.", "Check how it was made.")

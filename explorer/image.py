@@ -10,9 +10,10 @@ The rules, each applied once and here:
 - Sizes are refused by what the file declares, before anything is decoded.
 - EXIF and TIFF orientation is applied. Colour profiles are converted to sRGB.
 - Transparency is composited on `BACKGROUND`, in sRGB values.
-- 16-bit values v become round(v * 255 / 65535); 32-bit integers of a file that lie within 0..65535
-  count as 16-bit; floats within 0..1 are multiplied by 255. Anything else is stretched from its
-  minimum to its maximum.
+- 16-bit values v become round(v * 255 / 65535). Cameras and scanners store 8, 10 or 12 bits in 16:
+  a picture without a value above 4095 (1023, 255) is divided by that instead. 32-bit integers of a
+  file that lie within 0..65535 count as 16-bit. Floats within 0..1 are multiplied by 255. Anything
+  else is stretched from its minimum to its maximum.
 """
 
 from __future__ import annotations

@@ -275,6 +275,16 @@ def test_16_bit_grey_is_scaled_not_clipped(kind: str) -> None:
     assert found.notes == ("16-bit values were scaled to 8 bits.",)
 
 
+@pytest.mark.parametrize(("largest", "bits"), [(4095, 12), (1023, 10), (255, 8), (0, 8)])
+def test_fewer_bits_in_16(largest: int, bits: int) -> None:
+    values = np.array([[0, largest // 2, largest]], np.uint16)
+    found = decoded(PIL.Image.fromarray(values), "TIFF")
+    assert found.pixels[0, :, 0].tolist() == ([0, 127, 255] if largest else [0, 0, 0])
+    assert found.notes == (f"16-bit values were scaled to 8 bits, taken as {bits} bits.",)
+    above = PIL.Image.fromarray(np.array([[0, 4096]], np.uint16))
+    assert decoded(above, "TIFF").pixels[0, 1, 0] == 16
+
+
 def test_16_bit_big_endian_tiff() -> None:
     picture = PIL.Image.frombytes("I;16B", (7, 1), WIDE.astype(">u2").tobytes())
     found = decoded(picture, "TIFF")
