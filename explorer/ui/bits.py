@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
@@ -93,8 +93,10 @@ class Label(QLabel):
         super().__init__(text)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        self.setMinimumWidth(1)
+        policy = self.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self._hugs = False
         if quiet:
             self.setForegroundRole(QPalette.ColorRole.PlaceholderText)
@@ -104,7 +106,13 @@ class Label(QLabel):
     def hug(self) -> None:
         """Takes no more width than its words on one line need: what follows stands right behind."""
         self._hugs = True
-        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Minimum)
+        policy = self.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(policy)
+
+    def minimumSizeHint(self) -> QSize:
+        # QLabel's own would be as high as one word per line; the layout asks `heightForWidth`.
+        return QSize(1, self.fontMetrics().height())
 
     def sizeHint(self) -> QSize:
         if not self._hugs:
@@ -133,6 +141,40 @@ class IconButton(QToolButton):
     def rename(self, name: str) -> None:
         self.setToolTip(name)
         self.setAccessibleName(name)
+
+
+class HelpButton(QAbstractButton):
+    """A quiet (i) behind a title; pressed, its sentence is unfolded."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setCheckable(True)
+        self.setToolTip(name)
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFixedSize(22, 22)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        accent = self.palette().color(QPalette.ColorRole.Highlight)
+        lit = self.isChecked() or self.hasFocus()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            if lit:
+                window = self.palette().color(QPalette.ColorRole.Window)
+                painter.setPen(accent if self.hasFocus() else Qt.PenStyle.NoPen)
+                painter.setBrush(blend(accent, window, 0.25))
+                painter.drawEllipse(QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5))
+            painter.setOpacity(1.0 if lit or self.underMouse() else 0.55)
+            icon("info").paint(painter, QRect(4, 4, 14, 14))
 
 
 class Switch(QAbstractButton):
@@ -250,6 +292,39 @@ class Slider(QSlider):
             painter.drawEllipse(middle, inner, inner)
 
 
+class FoldButton(QAbstractButton):
+    """A chevron and a heading, flush with the column that they stand in."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setText(title)
+        self.setAccessibleName(title)
+        self.setFont(scaled_font(self.font(), 1.0, bold=True))
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self.opened = False
+
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self.text()) + 20 + UNIT, metrics.height() + UNIT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        middle = self.height() // 2
+        with QPainter(self) as painter:
+            if self.hasFocus():
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(QPen(palette.color(QPalette.ColorRole.Highlight), 1))
+                ring = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+                painter.drawRoundedRect(ring, 6, 6)
+            symbol = icon("chevron-down" if self.opened else "chevron-right")
+            symbol.paint(painter, QRect(0, middle - 8, 16, 16))
+            painter.setPen(palette.color(QPalette.ColorRole.WindowText))
+            words = self.rect().adjusted(20, 0, 0, 0)
+            painter.drawText(words, int(Qt.AlignmentFlag.AlignVCenter), self.text())
+
+
 class Fold(QWidget):
     """A heading that unfolds `body`."""
 
@@ -258,14 +333,7 @@ class Fold(QWidget):
     def __init__(self, title: str, body: QWidget, *, opened: bool = False) -> None:
         super().__init__()
         self.body = body
-        self.button = QToolButton()
-        self.button.setText(title)
-        self.button.setAutoRaise(True)
-        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.button.setIconSize(QSize(16, 16))
-        self.button.setFont(scaled_font(self.button.font(), 1.0, bold=True))
-        self.button.setStyleSheet("QToolButton { padding: 4px 8px 4px 0; text-align: left; }")
-        self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.button = FoldButton(title)
         self.button.clicked.connect(self._toggle)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -278,8 +346,8 @@ class Fold(QWidget):
     def set_opened(self, opened: bool) -> None:
         if opened == self.opened:
             return
-        self.opened = opened
-        self.button.setIcon(icon("chevron-down" if opened else "chevron-right"))
+        self.opened = self.button.opened = opened
+        self.button.update()
         self.body.setVisible(opened)
         self.toggled.emit(opened)
 

@@ -49,7 +49,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class CardRow:
-    """One card; `reason` says why it is dimmed, `words` are further words that a search finds."""
+    """One card; `reason` says why it is `dim`, `words` are further words that a search finds."""
 
     key: str
     group: str
@@ -59,6 +59,7 @@ class CardRow:
     kind: str = "quiet"
     reason: str = ""
     words: str = ""
+    dim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ class CardDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, line: CardRow, chosen: bool
     ) -> None:
         palette = option.palette
-        base = palette.color(QPalette.ColorRole.Base)
+        base = palette.color(QPalette.ColorRole.Window)
         accent = palette.color(QPalette.ColorRole.Highlight)
         plate = QRectF(option.rect).adjusted(UNIT // 2, 1, -UNIT // 2, -1)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -213,7 +214,7 @@ class CardDelegate(QStyledItemDelegate):
         quiet = muted(palette)
         badge = badge_size(line.badge, option.font) if line.badge else QSize(0, 0)
         painter.setFont(scaled_font(option.font, 1.0, bold=True))
-        painter.setPen(blend(strong, base, 0.5) if line.reason else strong)
+        painter.setPen(blend(strong, base, 0.55) if line.dim else strong)
         room = area.width() - (badge.width() + UNIT if line.badge else 0)
         bold = QFontMetrics(painter.font())
         painter.drawText(
@@ -232,7 +233,7 @@ class CardDelegate(QStyledItemDelegate):
         top = area.top() + metrics.height() + 2
         painter.setFont(scaled_font(option.font, 0.92))
         for text, color in (
-            (line.text, blend(quiet, base, 0.7) if line.reason else quiet),
+            (line.text, blend(quiet, base, 0.75) if line.dim else quiet),
             (line.reason, quiet),
         ):
             if not text:
@@ -270,6 +271,7 @@ class CardList(QWidget):
         self.list.setModel(self.model)
         self.list.setItemDelegate(CardDelegate(self.list))
         self.list.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.viewport().setAutoFillBackground(False)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.list.setMouseTracking(True)

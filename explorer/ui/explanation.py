@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import (
+    QFont,
     QFontDatabase,
+    QFontMetricsF,
     QResizeEvent,
     QTextBlockFormat,
     QTextCharFormat,
@@ -14,7 +16,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
-from explorer.ui.bits import UNIT, line_color, scaled_font
+from explorer.ui.bits import UNIT, scaled_font
+
+CODE_INDENT = UNIT * 2
 
 
 class Explanation(QTextBrowser):
@@ -54,7 +58,6 @@ class Explanation(QTextBrowser):
         self._fit()
 
     def _set_blocks(self) -> None:
-        fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         block = self.document().begin()
         while block.isValid():
             cursor = QTextCursor(block)
@@ -62,26 +65,34 @@ class Explanation(QTextBrowser):
             code = layout.hasProperty(QTextBlockFormat.Property.BlockCodeFence) or (
                 layout.hasProperty(QTextBlockFormat.Property.BlockCodeLanguage)
             )
-            layout.setLineHeight(130, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+            layout.setLineHeight(128, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
             layout.setTopMargin(0)
             layout.setBottomMargin(UNIT)
+            style = QTextCharFormat()
             if layout.headingLevel():
                 layout.setTopMargin(UNIT if block.position() else 0)
                 layout.setBottomMargin(UNIT // 2)
-            if code:
-                layout.setBackground(line_color(self.palette()))
-                layout.setNonBreakableLines(False)
-            cursor.setBlockFormat(layout)
-            cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
-            if layout.headingLevel():
-                style = QTextCharFormat()
                 style.setFont(scaled_font(self.font(), 1.05, bold=True))
-                cursor.mergeCharFormat(style)
             elif code:
-                style = QTextCharFormat()
-                style.setFontFamilies([fixed.family()])
+                layout.setLeftMargin(CODE_INDENT)
+                layout.setNonBreakableLines(False)
+                following = block.next().blockFormat()
+                if following.hasProperty(QTextBlockFormat.Property.BlockCodeFence):
+                    layout.setBottomMargin(0)  # the lines of one formula stay together
+                style.setFont(self._code_font(block.text()))
+            cursor.setBlockFormat(layout)
+            if not style.isEmpty():
+                cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
                 cursor.mergeCharFormat(style)
             block = block.next()
+
+    def _code_font(self, line: str) -> QFont:
+        """Fixed pitch, a little smaller where that keeps a formula on one line."""
+        font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        font.setPointSizeF(self.font().pointSizeF() if self.font().pointSizeF() > 0 else 9.5)
+        room = self.viewport().width() - CODE_INDENT - 2
+        wide = QFontMetricsF(font).horizontalAdvance(line)
+        return scaled_font(font, min(1.0, room / wide)) if wide and room > 0.8 * wide else font
 
     def _fit(self) -> None:
         self.document().setTextWidth(self.viewport().width())
@@ -92,6 +103,7 @@ class Explanation(QTextBrowser):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
+            self._set_blocks()
             self._fit()
 
     def changeEvent(self, event: QEvent) -> None:

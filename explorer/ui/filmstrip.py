@@ -287,7 +287,9 @@ class Filmstrip(QWidget):
         count = model.rowCount()
         empty = number == 0 and count == 0
         self._stack.setCurrentWidget(self._empty if empty else self._views[number])
-        self._count.setText(f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if count else "")
+        words = f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if count else ""
+        self._count.setText(words)
+        self._tabs.button(number).setToolTip(words)
 
     def _go(self, steps: int) -> None:
         view = self._view
@@ -345,6 +347,7 @@ class Filmstrip(QWidget):
         across = self.width() > self.height() * 1.2
         for view in self._views:
             view.set_across(across)
+        self._count.setVisible(across)  # a narrow column has no room for it: the tab's tooltip has
 
     def sizeHint(self) -> QSize:
         return QSize(144, 400)

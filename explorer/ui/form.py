@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from explorer.errors import ExplorerError
-from explorer.ui.bits import UNIT, Fold, IconButton, Label
+from explorer.ui.bits import UNIT, Fold, HelpButton, Label
 from explorer.ui.editors import Editor, editor_for
 from explorer.view import Effect, Parameter, View, effect_of, parameters, resolved
 
@@ -57,10 +57,7 @@ class ParameterRow(QWidget):
         self._title = Label(meta.title)
         self._title.hug()
         self._title.clicked.connect(self._focus)
-        self.about = IconButton(
-            "info", self.tr("What “{title}” means").format(title=meta.title), checkable=True
-        )
-        self.about.setIconSize(QSize(14, 14))
+        self.about = HelpButton(self.tr("What “{title}” means").format(title=meta.title))
         self.dot = ResetDot()
         self.dot.clicked.connect(self._reset)
         self.help = Label(meta.help, quiet=True, factor=0.92)
@@ -148,7 +145,7 @@ class Form(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(UNIT)
         self._layout.addLayout(line)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._layout.addStretch(1)
         self.hide()
 
     @property
@@ -246,7 +243,7 @@ class Form(QWidget):
             layout.addWidget(self._advanced)
         else:
             more.deleteLater()
-        self._layout.addWidget(body)
+        self._layout.insertWidget(1, body)
         self._body = body
         self.setVisible(bool(self.rows))
 

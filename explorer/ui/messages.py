@@ -60,8 +60,7 @@ class ErrorCard(Card):
         self.dismiss = IconButton("close", self.tr("Dismiss"))
         self.dismiss.clicked.connect(self.hide)
         self.more = self._button(self.tr("Details"))
-        self.more.setCheckable(True)
-        self.more.toggled.connect(self.details.setVisible)
+        self.more.clicked.connect(self._unfold)
         self.copy = self._button(self.tr("Copy"))
         self.copy.setIcon(icon("copy"))
         self.copy.setToolTip(self.tr("Copy the message and its details"))
@@ -84,7 +83,7 @@ class ErrorCard(Card):
         foot.addWidget(self.copy)
         foot.addStretch(1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(UNIT + 4, UNIT, UNIT // 2, UNIT)
+        layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
         layout.setSpacing(UNIT // 2)
         layout.addLayout(top)
         layout.addWidget(self._foot)
@@ -96,7 +95,7 @@ class ErrorCard(Card):
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
         self.details.setPlainText(details)
-        self.more.setChecked(False)
+        self._show_details(False)
         self.more.setVisible(bool(details))
         self.copy.setText(self.tr("Copy"))
         self.setAccessibleName(f"{message} {hint}".strip())
@@ -117,6 +116,13 @@ class ErrorCard(Card):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
+
+    def _unfold(self) -> None:
+        self._show_details(self.details.isHidden())
+
+    def _show_details(self, shown: bool) -> None:
+        self.details.setVisible(shown)
+        self.more.setIcon(icon("chevron-down" if shown else "chevron-right"))
 
     def _copy(self) -> None:
         parts = (self.message, self.hint, self.details.toPlainText())

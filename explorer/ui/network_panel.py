@@ -235,32 +235,40 @@ class NetworkPanel(QWidget):
             "torchvision": "torchvision",
             "plugin": self.tr("From plug-ins"),
         }
-        cards = []
+        suiting, others = [], []
         for entry in self._entries.values():
             if self._task and entry.task != self._task:
                 continue
             first = entry.at_hand or (entry.weights[0] if entry.weights else None)
             badge, kind = state_words(self, entry.state, first.megabytes if first else 0.0)
-            cards.append(
-                CardRow(
-                    entry.name,
-                    families.get(entry.family, entry.family),
-                    entry.title,
-                    entry.summary,
-                    badge,
-                    kind,
-                    self._reason(entry),
-                    f"{entry.task} {entry.family}",
-                )
+            card = CardRow(
+                entry.name,
+                families.get(entry.family, entry.family),
+                entry.title,
+                self._line(entry, first),
+                badge,
+                kind,
+                words=f"{entry.task} {entry.family} {entry.summary}",
             )
-        self.cards.set_cards(tuple(cards))
+            if not self._tasks or entry.task in self._tasks:
+                suiting.append(card)
+            else:
+                others.append(replace(card, group=self._reason(), dim=True))
+        self.cards.set_cards((*suiting, *others))
         self._look_at(self.cards.current_key())
 
-    def _reason(self, entry: Entry) -> str:
-        if not self._tasks or entry.task in self._tasks:
-            return ""
-        return self.tr("{view} needs a network for {wanted}.").format(
-            view=self._view or self.tr("The view"),
+    def _line(self, entry: Entry, option: WeightsOption | None) -> str:
+        """As in: Classification · acc@1 72.2 · 3.5 M weights."""
+        parts = [entry.task.capitalize()]
+        if option is not None and option.metrics:
+            parts.append(_metric(*option.metrics[0], short=True))
+        if entry.parameters:
+            parts.append(self.tr("{count:.1f} M weights").format(count=entry.parameters / 1e6))
+        return " · ".join(parts)
+
+    def _reason(self) -> str:
+        return self.tr("Not for {view}, which needs {wanted}").format(
+            view=self._view or self.tr("this view"),
             wanted=self.tr(" or ").join(sorted(self._tasks)),
         )
 
@@ -326,17 +334,14 @@ class NetworkPanel(QWidget):
             return
         word, kind = state_words(self, choice.state, choice.megabytes)
         self._badge.set(word, kind)
-        entry = self._entries[self.cards.current_key()]
-        parts = [choice.detail]
-        if entry.parameters:
-            parts.append(self.tr("{count:.1f} M weights").format(count=entry.parameters / 1e6))
-        self._facts.setText(" · ".join(part for part in parts if part))
-        self._facts.setVisible(bool(self._facts.text()))
+        self._facts.setText(choice.detail)
+        self._facts.setVisible(bool(choice.detail))
         spec = self._asked(choice)
         in_use = (
             self._spec is not None and self._spec.name == spec.name and self._is_present(choice)
         )
         self.use.setEnabled(not in_use)
+        self.use.setDefault(not in_use)
         if in_use:
             self.use.setText(self.tr("In use"))
         elif choice.state == "download":
@@ -400,7 +405,15 @@ class NetworkPanel(QWidget):
 
 def _facts(option: WeightsOption) -> str:
     """As in: ImageNet-1K acc@1 69.8 · 1000 classes."""
-    parts = [f"{name} {value:g}" for name, value in option.metrics]
+    parts = [_metric(name, value) for name, value in option.metrics]
     if option.categories:
         parts.append(f"{option.categories} classes")
     return " · ".join(parts)
+
+
+def _metric(name: str, value: float, *, short: bool = False) -> str:
+    words = name.replace("box_map", "box mAP").replace("kp_map", "keypoint mAP")
+    words = words.replace("mask_map", "mask mAP").replace("_", " ")
+    if short:
+        words = words.partition(" ")[2] or words  # without the data set
+    return f"{words} {value:.1f}"

@@ -63,6 +63,7 @@ class ViewPanel(QWidget):
                     view.title,
                     view.summary,
                     reason=self._reason(view),
+                    dim=bool(self._reason(view)),
                     words=view.reference,
                 )
                 for view in self._views

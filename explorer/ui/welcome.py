@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import (
     QAbstractButton,
     QGridLayout,
@@ -100,11 +100,11 @@ class Welcome(QWidget):
         self.tiles: list[SampleTile] = []
         title = Label(self.tr("Drop a photo here"), factor=1.8, bold=True)
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        words = Label(self.tr("paste one, or start with one of these"), quiet=True, factor=1.1)
+        words = Label(self.tr("paste one, or start with one of these:"), quiet=True, factor=1.1)
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.open = QPushButton(icon("open"), self.tr("Open photos…"))
+        self.open = QPushButton(icon("open"), " " + self.tr("Open photos…"))
         self.open.setToolTip(self.tr("Ctrl+O"))
-        self.folder = QPushButton(icon("folder"), self.tr("Open a folder…"))
+        self.folder = QPushButton(icon("folder"), " " + self.tr("Open a folder…"))
         self.folder.setToolTip(self.tr("Ctrl+U"))
         self.open.clicked.connect(self._open)
         self.folder.clicked.connect(self._folder)
@@ -136,6 +136,7 @@ class Welcome(QWidget):
         layout.setContentsMargins(UNIT * 4, UNIT * 4, UNIT * 4, UNIT * 3)
         layout.setSpacing(UNIT * 2)
         layout.addStretch(1)
+        layout.addWidget(Emblem(), 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(title)
         layout.addWidget(words)
         layout.addLayout(centred)
@@ -212,6 +213,33 @@ class Welcome(QWidget):
             painter.setBrush(blend(accent, window, 0.08) if self._drag else Qt.BrushStyle.NoBrush)
             zone = QRectF(self.rect()).adjusted(14, 14, -14, -14)
             painter.drawRoundedRect(zone, 14, 14)
+
+
+class Emblem(QWidget):
+    """A photo and the maps that a network makes of it, as four plates behind each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(104, 72)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        accent = palette.color(QPalette.ColorRole.Highlight)
+        window = palette.color(QPalette.ColorRole.Window)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(window, 2))
+            for number in range(4):
+                side = 36 + 9 * number
+                left = 68 - 22 * number
+                painter.setBrush(blend(accent, window, (0.22, 0.4, 0.65, 1.0)[number]))
+                plate = QRectF(left, (72 - side) / 2, side * 0.78, side)
+                painter.drawRoundedRect(plate, 6, 6)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(255, 255, 255, 230))
+            painter.drawEllipse(QPointF(16, 24), 5, 5)
+            hills = [(7, 56), (20, 38), (29, 48), (36, 40), (45, 56)]
+            painter.drawPolygon([QPointF(x, y) for x, y in hills])
 
 
 class TourStep(QWidget):
