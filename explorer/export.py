@@ -17,7 +17,7 @@ from explorer.saving.boxes import (
     save_boxes,
     save_coco,
 )
-from explorer.saving.data import DATA_SUFFIXES, data_suffix, save_data
+from explorer.saving.data import DATA_SUFFIXES, data_suffix, save_data, view_data
 from explorer.saving.film import FILM_SUFFIXES, film_suffix, save_film
 from explorer.saving.pictures import (
     FORMATS,
@@ -27,6 +27,7 @@ from explorer.saving.pictures import (
     read_metadata,
     save_picture,
 )
+from explorer.saving.story import story, versions
 
 PICTURE_SUFFIXES = tuple(FORMATS)
 
@@ -52,5 +53,8 @@ __all__ = [
     "save_data",
     "save_film",
     "save_picture",
+    "story",
+    "versions",
+    "view_data",
     "write_bytes",
 ]

@@ -13,9 +13,11 @@ from explorer.painting.letters import elided, line_height, text_width, write
 from explorer.painting.surface import disc, fill, rounded, strokes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-MOST_ROWS = 24
+MOST_ROWS = 16
 """Rows of a table that fit on a board; the last line says how many more there are."""
 
 MOST_REGIONS = 12
@@ -33,6 +35,17 @@ def number(value: float) -> str:
         text = f"{value:.{digits}f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
     return f"{value:.3g}"
+
+
+def numbers(values: Sequence[float]) -> list[str]:
+    """A column of values: as many decimals for each as the largest one needs for four digits."""
+    finite = [abs(value) for value in values if isfinite(value)]
+    largest = max(finite, default=0.0)
+    if all(isinstance(value, int) for value in values) or not 1e-3 <= largest < 1e5:
+        return [number(value) for value in values]
+    decimals = min(4, max(0, 3 - floor(log10(largest))))
+    whole = all(value == round(value) for value in finite)
+    return [f"{value:.{0 if whole else decimals}f}" for value in values]
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
@@ -68,14 +81,15 @@ def _bars(plot: Plot, width: int, style: Style) -> Block:
     if high_end <= low:
         high_end = low + 1.0
     name_room = min(max(text_width(label, size) for label, _, _ in plot.bars), round(0.42 * width))
-    value_room = max(text_width(number(value), size) for _, value, _ in plot.bars)
+    texts = numbers([value for _, value, _ in plot.bars])
+    value_room = max(text_width(text, size) for text in texts)
     left, right = name_room + style.px(10), width - value_room - style.px(8)
     scale = max(1, right - left) / (high_end - low)
     zero = left + (min(max(0.0, low), high_end) - low) * scale
     drop = (high - line_height(size)) // 2
 
     def draw(canvas: UInt8, x: int, y: int) -> None:
-        for (label, value, color), plain in zip(plot.bars, values, strict=True):
+        for (label, _, color), plain, text in zip(plot.bars, values, texts, strict=True):
             end = left + (min(max(plain, low), high_end) - low) * scale
             write(canvas, elided(label, name_room, size), (x, y + drop), size, style.ink)
             track = (float(x + left), float(y + 2), float(x + right), float(y + high - 2))
@@ -83,7 +97,6 @@ def _bars(plot: Plot, width: int, style: Style) -> Block:
             x0, x1 = sorted((x + zero, x + end))
             if x1 - x0 >= 0.5:
                 rounded(canvas, (x0, track[1], x1, track[3]), color, radius=style.px(3))
-            text = number(value)
             at = (x + width - text_width(text, size), y + drop)
             write(canvas, text, at, size, style.muted)
             y += high + gap
@@ -211,20 +224,23 @@ def table_block(table: Table, width: int, style: Style) -> Block:
 def _rows(table: Table, width: int, style: Style) -> Block:
     size, high, gap = style.body, style.px(23), style.px(18)
     shown = table.rows[:MOST_ROWS]
-    cells = [[cell if isinstance(cell, str) else number(cell) for cell in row] for row in shown]
-    numeric = [
-        bool(shown) and all(not isinstance(row[n], str) for row in shown)
-        for n in range(len(table.columns))
-    ]
+    columns = [[row[n] for row in shown] for n in range(len(table.columns))]
+    numeric = [bool(shown) and not any(isinstance(v, str) for v in column) for column in columns]
+    cells = list(zip(*map(_cells, columns), strict=True)) if shown else []
     swatch = style.px(20) if table.swatches else style.px(6)
     wanted = [
         max(text_width(title, style.small), *(text_width(row[n], size) for row in cells), 0)
         for n, title in enumerate(table.columns)
     ]
-    room = _shared(wanted, width - swatch - gap * max(0, len(wanted) - 1) - style.px(6))
+    gaps = max(1, len(wanted) - 1)
+    room = _shared(wanted, width - swatch - gap * gaps - style.px(6))
+    spare = width - swatch - style.px(6) - sum(room) - gap * gaps
+    gap += min(max(0, spare // gaps), style.px(36))
     drop = (high - line_height(size)) // 2
 
-    def line(canvas: UInt8, texts: list[str], x: int, y: int, letters: float, ink: Colour) -> None:
+    def line(
+        canvas: UInt8, texts: Sequence[str], x: int, y: int, letters: float, ink: Colour
+    ) -> None:
         x += swatch
         for text, wide, right in zip(texts, room, numeric, strict=True):
             text = elided(text, wide, letters)
@@ -233,7 +249,7 @@ def _rows(table: Table, width: int, style: Style) -> Block:
             x += wide + gap
 
     def draw(canvas: UInt8, x: int, y: int) -> None:
-        line(canvas, list(table.columns), x, y + style.px(2), style.small, style.muted)
+        line(canvas, table.columns, x, y + style.px(2), style.small, style.muted)
         y += high
         fill(canvas, x, y - max(1, style.px(1)), x + width, y, style.rule)
         for n, row in enumerate(cells):
@@ -248,6 +264,12 @@ def _rows(table: Table, width: int, style: Style) -> Block:
             y += high
 
     return Block(width, high * (1 + len(cells)), draw)
+
+
+def _cells(column: Sequence[str | int | float]) -> list[str]:
+    found = [value for value in column if not isinstance(value, str)]
+    texts = iter(numbers(found))
+    return [value if isinstance(value, str) else next(texts) for value in column]
 
 
 def _shared(wanted: list[int], width: int) -> list[int]:

@@ -39,6 +39,7 @@ assert set(BOX_SUFFIX) == set(BOX_FORMATS)
 CLASSES_FILE = "classes.txt"
 """Beside the label files of YOLO: one class a line."""
 
+_NO_CLASS = frozenset({"__background__", "background", "N/A", ""})
 _CORNERS = ("x0", "y0", "x1", "y1")
 
 
@@ -58,9 +59,9 @@ class LabelledBoxes:
     Attributes:
         xyxy: (N, 4) float32, pixels of the photo.
         labels: N class names.
-        scores: N numbers, or None for boxes that nobody scored.
-        classes: Every class there is, in the order of its numbers; by default those of `labels`,
-            sorted.
+        scores: (N,) numbers, or None for boxes that nobody scored.
+        classes: Every class there is, in the order of its numbers, a detector's background and the
+            gaps of its list ("N/A") included; by default those of `labels`, sorted.
     """
 
     xyxy: NDArray[np.float32]
@@ -74,43 +75,59 @@ class LabelledBoxes:
             raise ValueError(f"{self.xyxy.shape} boxes need {n} labels, got {len(self.labels)}")
         if self.scores is not None and self.scores.shape != (n,):
             raise ValueError(f"{n} boxes need {n} scores, got shape {self.scores.shape}")
-        if not self.classes:
+        if not set(self.labels) <= set(self.classes):
             object.__setattr__(self, "classes", tuple(sorted(set(self.labels))))
-        missing = set(self.labels) - set(self.classes)
-        if missing:
-            raise ValueError(f"no class is called {sorted(missing)[0]!r}")
 
     @property
-    def numbers(self) -> list[int]:
-        """The index into `classes` of every box."""
-        at = {name: number for number, name in reversed(list(enumerate(self.classes)))}
-        return [at[label] for label in self.labels]
+    def names(self) -> tuple[str, ...]:
+        """The classes that a box may have, in order: what a list of classes shows."""
+        used = set(self.labels)
+        real = (name for name in self.classes if name in used or name not in _NO_CLASS)
+        return tuple(dict.fromkeys(real))
+
+    @property
+    def category_ids(self) -> dict[str, int]:
+        """COCO's numbers, from 1: a detector's own where its list begins with the background."""
+        start = 0 if self.classes and self.classes[0] in _NO_CLASS else 1
+        numbers: dict[str, int] = {}
+        for number, name in enumerate(self.classes, start):
+            if name in self.names:
+                numbers.setdefault(name, number)
+        return numbers
 
 
 def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabelledBoxes | None:
     """The boxes among a view's data, None when it has none.
 
-    They are "boxes" (N, 4) x0, y0, x1, y1 with "labels" (N names) and perhaps "scores"; or a table
-    that has the columns x0, y0, x1, y1, "class" and perhaps "score".
+    They are "boxes" (N, 4) x0, y0, x1, y1 with "labels" (N names, or N numbers of "classes") and
+    perhaps "scores"; or a table that has the columns x0, y0, x1, y1 and perhaps "class" and
+    "score".
     """
+    known = tuple(str(name) for name in data.get("classes", classes))
     xyxy = data.get("boxes")
     if isinstance(xyxy, np.ndarray) and xyxy.ndim == 2 and xyxy.shape[1] == 4:
-        labels = tuple(str(label) for label in data.get("labels", ["object"] * len(xyxy)))
-        scores = data.get("scores")
-        return _made(xyxy, labels, scores, classes)
+        labels = data.get("labels", ["object"] * len(xyxy))
+        return _made(xyxy, labels, data.get("scores"), known)
     for table in data.values():
         if isinstance(table, Table) and set(_CORNERS) <= set(table.columns):
-            columns = {name: [row[n] for row in table.rows] for n, name in enumerate(table.columns)}
+            columns = {n: [row[k] for row in table.rows] for k, n in enumerate(table.columns)}
             corners = np.array([columns[name] for name in _CORNERS], np.float32).T.reshape(-1, 4)
-            labels = tuple(map(str, columns.get("class", ["object"] * len(table.rows))))
-            return _made(corners, labels, columns.get("score"), classes)
+            labels = columns.get("class", ["object"] * len(table.rows))
+            return _made(corners, labels, columns.get("score"), known)
     return None
 
 
-def _made(xyxy: Any, labels: tuple[str, ...], scores: Any, classes: Sequence[str]) -> LabelledBoxes:
-    known = tuple(classes) if set(labels) <= set(classes) else ()
+def _made(xyxy: Any, labels: Any, scores: Any, classes: tuple[str, ...]) -> LabelledBoxes:
+    names = tuple(
+        label
+        if isinstance(label, str)
+        else classes[int(label)]
+        if 0 <= int(label) < len(classes)
+        else f"class {int(label)}"
+        for label in labels
+    )
     numbers = None if scores is None else np.asarray(scores, np.float32)
-    return LabelledBoxes(np.asarray(xyxy, np.float32), labels, numbers, known)
+    return LabelledBoxes(np.asarray(xyxy, np.float32), names, numbers, classes)
 
 
 def save_boxes(
@@ -130,7 +147,7 @@ def save_boxes(
         write_bytes(path, as_voc(boxes, image))
     else:
         listed = Path(path).with_name(CLASSES_FILE)
-        _keep_classes(listed, boxes.classes)
+        _keep_classes(listed, boxes.names)
         write_bytes(path, as_yolo(boxes, image))
 
 
@@ -147,8 +164,11 @@ def save_coco(
 
 def as_coco(entries: Sequence[tuple[ImageInfo, LabelledBoxes]]) -> bytes:
     """The JSON of COCO's "instances": ids count from 1; scores go along as "score"."""
-    names = list(dict.fromkeys(name for _, boxes in entries for name in boxes.classes))
-    ids = {name: number for number, name in enumerate(names, 1)}
+    ids: dict[str, int] = {}
+    for _, boxes in entries:
+        for name, number in boxes.category_ids.items():
+            free = number if number not in ids.values() else max(ids.values()) + 1
+            ids.setdefault(name, free)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for image_id, (image, boxes) in enumerate(entries, 1):
@@ -173,7 +193,8 @@ def as_coco(entries: Sequence[tuple[ImageInfo, LabelledBoxes]]) -> bytes:
         "images": images,
         "annotations": annotations,
         "categories": [
-            {"id": ids[name], "name": name, "supercategory": "object"} for name in names
+            {"id": number, "name": name, "supercategory": "object"}
+            for name, number in sorted(ids.items(), key=lambda entry: entry[1])
         ],
     }
     text = json.dumps(plain(content).value, ensure_ascii=False, allow_nan=False, indent=1)
@@ -211,9 +232,11 @@ def as_yolo(boxes: LabelledBoxes, image: ImageInfo) -> bytes:
     """A line "class cx cy w h" for each box; YOLO's label files have no place for a score."""
     limits = np.array([image.width, image.height] * 2, np.float64)
     corners = np.clip(boxes.xyxy.astype(np.float64), 0, limits) / limits
+    at = {name: number for number, name in enumerate(boxes.names)}
+    numbers = [at[label] for label in boxes.labels]
     lines = [
         f"{number} {(x0 + x1) / 2:.6f} {(y0 + y1) / 2:.6f} {x1 - x0:.6f} {y1 - y0:.6f}\n"
-        for number, (x0, y0, x1, y1) in zip(boxes.numbers, corners, strict=True)
+        for number, (x0, y0, x1, y1) in zip(numbers, corners, strict=True)
     ]
     return "".join(lines).encode()
 

@@ -1,0 +1,90 @@
+"""The command line. It imports what a sub-command needs only once it knows the sub-command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+from explorer import __version__
+from explorer.cli.words import complain, say
+from explorer.errors import ExplorerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "list": ("explorer.cli.listing", "views with their parameters, networks with their states"),
+    "render": ("explorer.cli.render", "run a view on photos and write pictures, data or a film"),
+    "doctor": ("explorer.cli.doctor", "what is installed, found and missing on this computer"),
+    "train": ("explorer.training.cli", "train one of the networks that ship with the program"),
+}
+"""Sub-command -> module with `add_parser(subparsers)` and `run(args)`, and a line of help."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence instead of printing the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        # argparse has no final full stop, and ours have.
+        sentence = message[:1].upper() + message[1:].rstrip(".") + "."
+        raise ExplorerError(sentence, f"See `{self.prog} --help`.")
+
+
+def run(argv: Sequence[str]) -> int:
+    """The program with these arguments; returns its exit status."""
+    try:
+        return _dispatch(list(argv))
+    except ExplorerError as error:
+        complain(error)
+        return 2
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would fail once more when it flushes at
+        # exit.
+        stdout = sys.__stdout__
+        if stdout is not None and sys.stdout is stdout:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        return 1
+    except SystemExit as end:  # argparse, after --help or --version
+        return end.code if isinstance(end.code, int) else 0
+
+
+def _dispatch(argv: list[str]) -> int:
+    if argv and argv[0] in COMMANDS:
+        module = import_module(COMMANDS[argv[0]][0])
+        parser = Parser(prog="explorer", add_help=False)
+        module.add_parser(parser.add_subparsers(parser_class=Parser, dest="command"))
+        return int(module.run(parser.parse_args(argv)))
+    args = _window_parser().parse_args(argv)
+    if args.version:
+        say(f"Convnet Explorer {__version__}")
+        return 0
+    from explorer.ui.app import main
+
+    return main(args.paths, options=args)
+
+
+def _window_parser() -> Parser:
+    commands = "\n".join(f"  explorer {name:8} {text}" for name, (_, text) in COMMANDS.items())
+    parser = Parser(
+        prog="explorer",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="See what a convolutional vision network does, on your own photo.",
+        epilog=f"without a window:\n{commands}\n\n"
+        "A file that is called like one of these needs ./ in front of its name.",
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="photos and folders to open")
+    parser.add_argument("--version", action="store_true", help="print the version and end")
+    parser.add_argument(
+        "--reset-settings", action="store_true", help="start as if for the first time"
+    )
+    parser.add_argument("--network", help="the network to begin with")
+    parser.add_argument("--view", help="the view to begin with")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps … for this run")
+    parser.add_argument("--seed", type=int, help="for views that draw random numbers, for this run")
+    return parser

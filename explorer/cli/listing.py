@@ -1,0 +1,163 @@
+"""`explorer list`: the views with their parameters, and the networks with their states."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from explorer.cli.words import say, table
+
+if TYPE_CHECKING:
+    import argparse
+
+    from explorer.networks.entry import Entry
+    from explorer.view import Parameter, View
+
+_WEIGHTS = {
+    "shipped": "ships with the program",
+    "cached": "downloaded",
+    "download": "to download",
+    "local": "a file",
+    "untrained": "UNTRAINED",
+}
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the sub-command to those of the program."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "list",
+        help="views with their parameters, networks with their states",
+        description="List the views with their parameters and choices, and the networks with the "
+        "states of their weights.",
+    )
+    parser.add_argument("what", nargs="?", choices=("views", "networks"), help="only these")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """List; always 0."""
+    views = _views() if args.what != "networks" else None
+    networks = _networks() if args.what != "views" else None
+    if args.json:
+        listed: dict[str, Any] = {}
+        if views is not None:
+            listed["views"] = [_view(view) for view in views]
+        if networks is not None:
+            listed["networks"] = [_network(entry) for entry in networks]
+        say(json.dumps(listed, ensure_ascii=False, indent=1))
+        return 0
+    parts = []
+    if views is not None:
+        parts += ["Views", *(_view_text(view) for view in views)]
+    if networks is not None:
+        rows = [("name", "task", "weights", "title"), *map(_network_row, networks)]
+        parts += ["Networks", table(rows)]
+    say("\n\n".join(parts))
+    return 0
+
+
+def _views() -> list[View[Any]]:
+    from explorer import views
+
+    found = views.discover()
+    return [found[name] for name in sorted(found)]
+
+
+def _networks() -> tuple[Entry, ...]:
+    from explorer.networks import catalogue
+
+    return catalogue.entries()
+
+
+def _view_text(view: View[Any]) -> str:
+    from explorer.view import parameters
+
+    rows = [(_takes(p), p.meta.title + _unit(p)) for p in parameters(view.Params)]
+    tasks = f" (networks for {' or '.join(sorted(view.tasks))})" if view.tasks else ""
+    return f"  {view.name}: {view.summary}{tasks}\n{table(rows, indent=6)}".rstrip()
+
+
+def _takes(parameter: Parameter) -> str:
+    """name=default, with the values it may take."""
+    meta, default = parameter.meta, parameter.default
+    if isinstance(default, tuple):
+        shown = ",".join(map(str, default)) or "all"
+    elif isinstance(default, bool):
+        shown = str(default).lower()
+    else:
+        shown = "none" if default is None else str(default)
+    if callable(meta.choices):
+        choices = " (words of the network)"
+    elif meta.choices:
+        choices = f" ({', '.join(meta.choices)})"
+    elif meta.low is not None and meta.high is not None:
+        choices = f" ({meta.low:g} to {meta.high:g})"
+    else:
+        form = {"Point": "x,y", "Box": "x0,y0,x1,y1"}.get(parameter.type.__name__, "")
+        choices = f" ({form})" if form else ""
+    return f"{parameter.name}={shown}{choices}"
+
+
+def _unit(parameter: Parameter) -> str:
+    return f" [{parameter.meta.unit}]" if parameter.meta.unit else ""
+
+
+def _network_row(entry: Entry) -> tuple[str, str, str, str]:
+    weights = _WEIGHTS[entry.state]
+    if entry.state == "download" and entry.weights[0].megabytes:
+        weights += f" ({entry.weights[0].megabytes:.0f} MB)"
+    return (entry.name, entry.task, weights, entry.title)
+
+
+def _view(view: View[Any]) -> dict[str, Any]:
+    from explorer.saving.plain import plain
+    from explorer.view import parameters
+
+    return {
+        "name": view.name,
+        "title": view.title,
+        "group": view.group,
+        "summary": view.summary,
+        "reference": view.reference,
+        "tasks": sorted(view.tasks),
+        "film": view.film,
+        "parameters": [
+            {
+                "name": p.name,
+                "title": p.meta.title,
+                "help": p.meta.help,
+                "type": p.type.__name__.lower(),
+                "default": plain(p.default).value,
+                "low": p.meta.low,
+                "high": p.meta.high,
+                "unit": p.meta.unit,
+                "choices": "of the network" if callable(p.meta.choices) else p.meta.choices,
+                "effect": p.meta.effect.value,
+            }
+            for p in parameters(view.Params)
+        ],
+    }
+
+
+def _network(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "task": entry.task,
+        "family": entry.family,
+        "summary": entry.summary,
+        "state": entry.state,
+        "parameters": entry.parameters,
+        "weights": [
+            {
+                "name": option.name,
+                "title": option.title,
+                "state": option.state,
+                "megabytes": round(option.megabytes, 1),
+                "metrics": dict(option.metrics),
+                "classes": option.categories,
+            }
+            for option in entry.weights
+        ],
+    }

@@ -1,0 +1,380 @@
+"""`explorer render VIEW IMAGE…`: a view's answer as files, without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.cli.outputs import HELP, outputs
+from explorer.cli.words import Progress, complain, say
+from explorer.errors import ExplorerError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator, Sequence
+
+    from explorer.engine import Answer, Ask, Engine
+    from explorer.image import Image
+    from explorer.layers import Board, Pane, UInt8
+    from explorer.networks.network import NetworkInfo, NetworkSpec
+    from explorer.saving.boxes import ImageInfo, LabelledBoxes
+    from explorer.view import View
+
+_FILM_SIDES = (320, 1280)  # the longer side of a film's frames, at least and at most
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the sub-command to those of the program."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "render",
+        help="run a view on photos and write pictures, data or a film",
+        description="Run a view on photos and write what it shows, without a window.",
+        epilog=f"{HELP} `explorer list` names the views with their parameters and the networks.",
+    )
+    parser.add_argument("view", metavar="VIEW", help="what to look at")
+    parser.add_argument(
+        "images", metavar="IMAGE", nargs="+", help="photos, folders, or names of the gallery"
+    )
+    out = parser.add_argument_group("what to write (at least one)")
+    out.add_argument("-o", "--out", help="the picture: .png, .jpg, .webp or .tif")
+    out.add_argument("--data", metavar="OUT", help="the numbers: .json, .csv or .npz")
+    out.add_argument("--boxes", metavar="OUT", help="the boxes that a view finds")
+    out.add_argument(
+        "--format", choices=("coco", "voc", "yolo"), default="coco",
+        help="of the boxes (COCO puts all photos into one file)",
+    )  # fmt: skip
+    out.add_argument("--film", metavar="OUT", help="every step as a film: .mp4 or .gif")
+    how = parser.add_argument_group("how")
+    how.add_argument("--network", help="the network to look at; by default one that ships")
+    how.add_argument(
+        "--weights", default="",
+        help="one of the network's weights, none (random), or the path of a checkpoint",
+    )  # fmt: skip
+    how.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
+        help="a parameter of the view; again for another",
+    )  # fmt: skip
+    how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
+    how.add_argument("--half", action="store_true", help="half precision where the network has it")
+    how.add_argument("--seed", type=int, default=0, help="for views that draw random numbers")
+    how.add_argument("--width", type=int, default=1600, help="of the picture in pixels")
+    how.add_argument("--theme", choices=("light", "dark"), default="light")
+    how.add_argument("--pane", help="only this pane, in its own size, without anything around it")
+    how.add_argument("--fps", type=float, default=12.0, help="frames of the film in a second")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render; 0 = everything written, 2 = at least one photo failed."""
+    _check_outputs(args)
+    from explorer import views  # torch comes with them: what can be said before has been said
+    from explorer.engine import Engine
+
+    view = views.find(args.view)
+    texts = _settings(args.settings, view)
+    engine, progress = Engine(), Progress()
+    photos = _photos(args.images)
+    plans = _plans(args, [photo.stem for photo in photos])
+    spec = _spec(args, view)
+    info = _loaded(engine, spec, progress)
+    if not view.suits(info.task):
+        raise ExplorerError(
+            f"{view.title} needs a network for {' or '.join(sorted(view.tasks))}; "
+            f"{info.title} does {info.task}.",
+            "`explorer list` names the networks with what they do.",
+        )
+    params = _params(view, texts, info)
+    job = _Job(args, engine, view, spec, params, progress)
+    failed = False
+    try:
+        for number, (photo, plan) in enumerate(zip(photos, plans, strict=True), 1):
+            title = f"{number}/{len(photos)} {photo.stem}" if len(photos) > 1 else photo.stem
+            try:
+                job.render(photo.load(), plan, title)
+            except ExplorerError as error:
+                progress.clear()
+                complain(error)
+                failed = True
+        job.finish()
+    finally:
+        progress.clear()
+    return 2 if failed else 0
+
+
+# -- before anything is computed
+# --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    stem: str
+    load: Callable[[], Image]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The files that one photo's results go to."""
+
+    picture: Path | None
+    data: Path | None
+    boxes: Path | None
+    film: Path | None
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    from explorer.export import data_suffix, film_suffix, picture_format
+
+    if not (args.out or args.data or args.boxes or args.film):
+        raise ExplorerError("Nothing would be written.", "Give -o, --data, --boxes or --film.")
+    checks = ((args.out, picture_format), (args.data, data_suffix), (args.film, film_suffix))
+    for out, check in checks:
+        if out and not _is_folder(out):
+            check(out)
+    if not 160 <= args.width <= 16_000:
+        raise ExplorerError(f"--width {args.width} is out of range.", "It takes 160 to 16000.")
+    if not 0.1 <= args.fps <= 120:
+        raise ExplorerError(f"--fps {args.fps:g} is out of range.", "It takes 0.1 to 120.")
+
+
+def _is_folder(out: str) -> bool:
+    return out.endswith("/") or Path(out).is_dir()
+
+
+def _settings(entries: Sequence[str], view: View[Any]) -> dict[str, str]:
+    """The words of --set by name; what needs no network to be checked is checked here."""
+    from explorer.view import parameters, parse
+
+    known = {parameter.name: parameter for parameter in parameters(view.Params)}
+    texts = {}
+    for entry in entries:
+        name, sign, text = entry.partition("=")
+        if not sign:
+            raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
+        if name not in known:
+            raise ExplorerError(
+                f"The view {view.name} has no parameter {name!r}.",
+                f"Choose among: {', '.join(known)}.",
+            )
+        parse(known[name], text)
+        texts[name] = text
+    return texts
+
+
+def _params(view: View[Any], texts: dict[str, str], info: NetworkInfo) -> Any:
+    from explorer.view import parameters, parse
+
+    known = {parameter.name: parameter for parameter in parameters(view.Params)}
+    return view.Params(**{name: parse(known[name], text, info) for name, text in texts.items()})
+
+
+def _photos(words: Sequence[str]) -> list[_Photo]:
+    """Files as they are, the pictures of folders, and the gallery's pictures by name."""
+    from explorer.image import open_image
+    from explorer.sources import expand, gallery
+
+    samples = {sample.name: sample for sample in gallery()}
+    photos: list[_Photo] = []
+    for word in words:
+        if word in samples and not Path(word).exists():
+            photos.append(_Photo(word, samples[word].load))
+            continue
+        paths = list(expand([word])) if Path(word).is_dir() else [Path(word)]
+        if not paths:
+            raise ExplorerError(f"There is no picture in the folder {word}.", "Choose another one.")
+        photos += [_Photo(path.stem, lambda path=path: open_image(path)) for path in paths]  # type: ignore[misc]
+    return photos
+
+
+def _plans(args: argparse.Namespace, stems: list[str]) -> list[_Plan]:
+    def places(out: str | None, suffix: str) -> list[Path | None]:
+        return [None] * len(stems) if not out else list(outputs(out, stems, suffix))
+
+    from explorer.export import BOX_SUFFIX
+
+    one_file = args.format == "coco" and args.boxes and not _is_folder(args.boxes)
+    together = one_file and "{" not in args.boxes
+    boxes = [Path(args.boxes)] * len(stems) if together else places(
+        args.boxes, BOX_SUFFIX[args.format]
+    )  # fmt: skip
+    return [
+        _Plan(picture, data, box, film)
+        for picture, data, box, film in zip(
+            places(args.out, ".png"), places(args.data, ".json"), boxes, places(args.film, ".mp4"),
+            strict=True,
+        )
+    ]  # fmt: skip
+
+
+def _spec(args: argparse.Namespace, view: View[Any]) -> NetworkSpec:
+    from explorer.networks import catalogue
+    from explorer.networks.network import NetworkSpec
+
+    name = args.network
+    if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
+        name = ""  # the catalogue looks into the file
+    elif name is None:
+        tasks = sorted(view.tasks) or ["classification"]
+        defaults = [catalogue.default_for(task) for task in tasks]  # type: ignore[arg-type]
+        entry = next((entry for entry in defaults if entry is not None), None)
+        if entry is None:
+            raise ExplorerError(
+                f"No network for {' or '.join(tasks)} is at hand.",
+                "Choose one with --network; `explorer list` names them all.",
+            )
+        name = entry.name
+    if name:
+        catalogue.find(name)
+    return NetworkSpec(name, args.weights, args.device, args.half)
+
+
+def _loaded(engine: Engine, spec: NetworkSpec, progress: Progress) -> NetworkInfo:
+    loading = engine.network(spec)
+    try:
+        while True:
+            step = next(loading)
+            progress.show(spec.name, step.done, step.total, step.note)
+    except StopIteration as end:
+        info: NetworkInfo = end.value.info
+        return info
+    finally:
+        progress.clear()
+
+
+# -- one photo after the other
+# ----------------------------------------------------------------------
+
+
+class _Job:
+    """Everything that stays the same from photo to photo."""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        engine: Engine,
+        view: View[Any],
+        spec: NetworkSpec,
+        params: Any,
+        progress: Progress,
+    ) -> None:
+        self._args, self._engine, self._view, self._spec = args, engine, view, spec
+        self._params, self._progress = params, progress
+        self._coco: dict[Path, list[tuple[ImageInfo, LabelledBoxes]]] = {}
+
+    def render(self, image: Image, plan: _Plan, title: str) -> None:
+        """Runs the view on one photo and writes what was asked for."""
+        from explorer.engine import Ask
+        from explorer.export import save_film
+
+        ask = Ask(self._view, self._spec, image, self._params, self._args.seed)
+        last: Answer | None = None
+
+        def frames() -> Iterator[UInt8]:
+            nonlocal last
+            for last in self._answers(ask, title):
+                yield self._frame(last)
+
+        if plan.film is not None:
+            count = save_film(plan.film, frames(), self._args.fps)
+            self._tell(title, plan.film, f"{count} frames")
+        else:
+            for answer in self._answers(ask, title):
+                last = answer
+        if last is None:
+            raise ExplorerError(f"{self._view.title} gave no answer for {image.name}.")
+        self._write(last, plan, title)
+
+    def finish(self) -> None:
+        """Writes the files that hold the results of several photos."""
+        from explorer.export import save_coco
+
+        for path, entries in self._coco.items():
+            save_coco(path, entries)
+            self._tell("", path, f"{sum(len(boxes.xyxy) for _, boxes in entries)} boxes")
+
+    def _answers(self, ask: Ask, title: str) -> Iterator[Answer]:
+        from explorer.runner import Token
+
+        steps = self._engine.steps(ask, Token())
+        try:
+            for step in steps:
+                self._progress.show(title, step.done, step.total, step.note)
+                if step.value.result is not None:
+                    yield step.value
+        finally:
+            steps.close()
+
+    def _board(self, answer: Answer) -> Board:
+        from explorer.layers import UNTRAINED, stamped
+
+        board = self._view.draw(answer.result, answer.params)
+        info = answer.info
+        if info is None:
+            return board
+        notes = (*info.notes, *answer.ask.image.notes, *board.notes)
+        board = replace(board, notes=tuple(dict.fromkeys(notes)))
+        return stamped(board, UNTRAINED) if info.untrained else board
+
+    def _pane(self, board: Board) -> Pane:
+        name = self._args.pane
+        if name is None and board.panes:
+            return board.panes[0]
+        for pane in board.panes:
+            if pane.name == name:
+                return pane
+        names = ", ".join(pane.name for pane in board.panes) or "none"
+        raise ExplorerError(f"{self._view.title} has no pane {name!r}.", f"There are: {names}.")
+
+    def _frame(self, answer: Answer) -> UInt8:
+        from explorer.paint import paint_pane
+
+        pane = self._pane(self._board(answer))
+        longest = max(pane.size)
+        scale = min(max(longest, _FILM_SIDES[0]), _FILM_SIDES[1]) / longest
+        return paint_pane(pane, scale=scale)
+
+    def _picture(self, answer: Answer, board: Board) -> UInt8:
+        from explorer.paint import paint_board, paint_pane
+
+        if self._args.pane is not None:
+            return paint_pane(self._pane(board))
+        title = f"{self._view.title} · {answer.ask.image.name}"
+        if answer.info is not None:
+            title = f"{self._view.title} · {answer.info.title} · {answer.ask.image.name}"
+        return paint_board(board, width=self._args.width, theme=self._args.theme, title=title)
+
+    def _write(self, answer: Answer, plan: _Plan, title: str) -> None:
+        from explorer.export import save_data, save_picture, story, view_data
+
+        board = self._board(answer)
+        how = story(
+            self._view, answer.info, answer.params, answer.ask.image, self._args.seed, board.notes
+        )
+        if plan.picture is not None:
+            save_picture(plan.picture, self._picture(answer, board), how)
+            self._tell(title, plan.picture, board.summary)
+        if plan.data is not None:
+            found = view_data(self._view, answer.result, answer.params, board, plan.data)
+            save_data(plan.data, found, how)
+            self._tell(title, plan.data)
+        if plan.boxes is not None:
+            self._boxes(answer, board, plan.boxes, title)
+
+    def _boxes(self, answer: Answer, board: Board, path: Path, title: str) -> None:
+        from explorer.export import ImageInfo, boxes_of, save_boxes, view_data
+
+        data = view_data(self._view, answer.result, answer.params, board)
+        boxes = boxes_of(data, answer.info.classes if answer.info else ())
+        if boxes is None:
+            raise ExplorerError(f"{self._view.title} has no boxes to write.", "Leave --boxes out.")
+        image = answer.ask.image
+        about = ImageInfo(image.path.name if image.path else image.name, image.width, image.height)
+        if self._args.format == "coco":
+            self._coco.setdefault(path, []).append((about, boxes))
+        else:
+            save_boxes(path, boxes, about, self._args.format)
+            self._tell(title, path, f"{len(boxes.xyxy)} boxes")
+
+    def _tell(self, title: str, path: Path, words: str = "") -> None:
+        self._progress.clear()
+        say(f"{path}: {words}" if words else str(path))
