@@ -120,18 +120,37 @@ def to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], lis
     out = np.empty((height, width, 3), np.uint8)
     see_through = False
     rows = max(1, _STRIP_PIXELS // width)
+    table = _flattened(to_srgb(_ramp(picture))) if picture.mode == "P" else None
     for top in range(0, height, rows):
-        strip = to_srgb(picture.crop((0, top, width, min(top + rows, height))))
-        part = np.asarray(strip)
-        if part.shape[2] == 4:
-            opacity = part[:, :, 3]
-            clear = int(opacity.min()) < 255
-            see_through |= clear
-            part = composite(part[:, :, :3], opacity) if clear else part[:, :, :3]
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        if table is None:
+            part, clear = _flattened(to_srgb(strip))
+            see_through |= bool(clear.any())
+        else:  # 256 colours are converted once, not every pixel
+            indices = np.asarray(strip)
+            part = table[0][0][indices]
+            see_through = see_through or bool(table[1][0][indices].any())
         out[top : top + rows] = part
     if see_through:
         notes.append(ON_BACKGROUND)
     return out, notes
+
+
+def _ramp(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """The 256 colours of a palette picture, side by side."""
+    ramp = picture.crop((0, 0, 256, 1))
+    ramp.frombytes(bytes(range(256)))
+    return ramp
+
+
+def _flattened(strip: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """RGB or RGBA on the background: (H, W, 3), and where it was not opaque: (H, W)."""
+    values = np.asarray(strip)
+    if values.shape[2] == 3:
+        return values, np.zeros(values.shape[:2], np.bool_)
+    clear = values[:, :, 3] < 255
+    color = composite(values[:, :, :3], values[:, :, 3]) if clear.any() else values[:, :, :3]
+    return color, clear
 
 
 def _numbers_to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], list[str]]:
