@@ -1,8 +1,8 @@
-"""What the program remembers: preferences, recent files, shortcuts and the last session, as validated JSON.
+"""What the program remembers, as validated JSON: preferences, recent files, shortcuts, the session.
 
-The file is read once at the start and written atomically. Nothing in it is trusted: an unknown entry or
-one of the wrong kind is dropped with a line in the log, and a file that does not parse is kept beside
-the new one with `.bad` added to its name.
+The file is read once at the start and written atomically. Nothing in it is trusted: an unknown
+entry or one of the wrong kind is dropped with a line in the log, and a file that does not parse is
+kept beside the new one with `.bad` added to its name.
 """
 
 from __future__ import annotations

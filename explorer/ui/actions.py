@@ -1,4 +1,4 @@
-"""Every command of the window in one table: menus, toolbar, palette, shortcut sheet and settings read it."""
+"""Every command of the window in one table, read by menus, toolbar, palette and shortcut sheet."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Actions(QObject):
     def __init__(
         self,
         parent: QObject,
-        handlers: Mapping[str, Callable[..., None]],
+        handlers: Mapping[str, Callable[..., object]],
         shortcuts: Mapping[str, str],
     ) -> None:
         super().__init__(parent)

@@ -116,7 +116,7 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
     if handler is not None:
         handler.close()
     if not ended:
-        # One huge operation cannot be interrupted; everything is saved, so nothing is lost by leaving.
+        # One huge operation cannot be interrupted; all is saved, so nothing is lost by leaving.
         logging.shutdown()
         os._exit(status)
     window.deleteLater()

@@ -1,7 +1,6 @@
 """The one crossing between the window's thread and the worker threads.
 
-Two runners: one for everything that touches torch, one for files and addresses (decoding, exports), so
-that opening a photo never waits for a long forward pass. Torch, the views and the catalogue are
+One runner for what touches torch, one for files (decoding, exports) and one for web addresses, so that opening a photo never waits for a long forward pass. Torch, the views and the catalogue are
 imported by a job on the first one, after the window has been painted.
 """
 
@@ -174,7 +173,7 @@ def _start_up() -> Generator[Step[Any], Any, None]:
 
     yield Step(None, 2, 3, "Finding the views")
     entries = catalogue.entries()
-    defaults = {}
+    defaults: dict[str, NetworkSpec] = {}
     for task in TASKS:
         fitting = [entry for entry in entries if entry.task == task]
         best = catalogue.default_for(task) or next(iter(fitting), None)
@@ -184,7 +183,7 @@ def _start_up() -> Generator[Step[Any], Any, None]:
 
 
 def _be_polite() -> None:
-    """Lets the window's thread go first (on Linux niceness belongs to a thread and its offspring)."""
+    """Lets the window's thread go first; on Linux a thread and its offspring can be nice."""
     if sys.platform == "linux":
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)

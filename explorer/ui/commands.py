@@ -1,4 +1,4 @@
-"""What the commands do: the handlers of the action table, the menus, the palette and the small pages."""
+"""What the commands do: handlers of the action table, menus, the palette and small pages."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ class Commands(QObject):
         self._window = window
         self._actions: Actions
         self._palette: Palette | None = None
+        self._sheet: ShortcutSheet | None = None
         self._frame, self._frames = 0, 1
 
-    def handlers(self) -> dict[str, Callable[..., None]]:
+    def handlers(self) -> dict[str, Callable[..., object]]:
         """By the command's name."""
         w = self._window
         return {
@@ -267,7 +268,9 @@ class Commands(QObject):
         dialog.show()
 
     def shortcuts(self) -> None:
-        ShortcutSheet(self._window, self._actions, settings.settings_path()).show()
+        if self._sheet is None:
+            self._sheet = ShortcutSheet(self._window, self._actions, settings.settings_path())
+        self._sheet.open(self._sheet.close_button)
 
     def show_log(self) -> None:
         path = log_path()

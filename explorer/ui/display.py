@@ -1,4 +1,4 @@
-"""Looks whether a window can open at all, before Qt is imported: Qt itself would end the process."""
+"""Looks whether a window can open, before Qt is imported: Qt itself would end the process."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def complaint(environment: Mapping[str, str] | None = None) -> str:
     shown = any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
     if not shown:
         return (
-            "There is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are empty): start "
-            "this from a desktop session, use `xvfb-run`, or `explorer render` for pictures without "
-            "a window."
+            "There is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are empty): "
+            "start this from a desktop session, use `xvfb-run`, or `explorer render` for pictures "
+            "without a window."
         )
     missing = missing_packages(environment)
     if missing:

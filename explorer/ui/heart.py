@@ -1,4 +1,4 @@
-"""A slow timer: lets Python see signals, collects garbage between events, says that the window lives."""
+"""A slow timer: lets Python see signals, collects garbage between events, says it lives."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Photos in: dialogs, drops, the clipboard and web addresses become items of the filmstrip.
 
-Everything slow (a folder of a hundred thousand files, a large photo, an address) happens on the files
-runner. Pictures without a file (pasted, dragged out of a browser, fetched) are kept in a folder of the
+Everything slow (a folder of a hundred thousand files, a large photo, an address) happens on a worker.
+Pictures without a file (pasted, dragged out of a browser, fetched) are kept in a folder of the
 program, so that the strip and the session treat them like any other photo.
 """
 
@@ -43,7 +43,7 @@ class Intake(QObject):
     """Takes photos in; the window lines them up and shows them.
 
     Signals:
-        found: ``(items, beside)``: photos to add to the strip; `beside` = to compare with what is there.
+        found: ``(items, beside)``: photos for the strip; `beside` = to compare with the present.
         opened: ``(item, Image)``.
         failed: ``(item, Failure)``: this photo cannot be shown.
         opening: An item is being read.
@@ -186,7 +186,7 @@ class Intake(QObject):
         def job() -> Generator[Step[Any], Any, None]:
             buffer = QBuffer()
             buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-            image.save(buffer, "PNG")
+            image.save(buffer, b"PNG")
             yield Step((str(keep(bytes(buffer.data().data()), "pasted")),))
 
         self._bridge.fetch(KEEP, lambda _: job())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QDockWidget,
+    QHBoxLayout,
     QLabel,
     QMainWindow,
     QMenu,
@@ -18,12 +19,36 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.ui.actions import MENUS, translated
-from explorer.ui.bits import UNIT
+from explorer.ui.bits import UNIT, IconButton, Label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.ui.actions import Actions
+
+
+class DockTitle(QWidget):
+    """A quiet title; the dock is dragged by it."""
+
+    def __init__(self, dock: QDockWidget) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        title = Label(dock.windowTitle(), quiet=True, factor=0.92, bold=True)
+        title.setWordWrap(False)
+        title.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        floating = IconButton("float", self.tr("Detach or attach this panel"), size=14)
+        floating.clicked.connect(self._float)
+        close = IconButton("close", self.tr("Hide this panel"), size=14)
+        close.clicked.connect(dock.close)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(UNIT * 2, UNIT // 2, UNIT // 2, 0)
+        line.setSpacing(0)
+        line.addWidget(title, 1)
+        line.addWidget(floating)
+        line.addWidget(close)
+
+    def _float(self) -> None:
+        self._dock.setFloating(not self._dock.isFloating())
 
 
 def make_docks(
@@ -42,6 +67,7 @@ def make_docks(
         dock = QDockWidget(title, window)
         dock.setObjectName(name)
         dock.setWidget(widget)
+        dock.setTitleBarWidget(DockTitle(dock))
         window.addDockWidget(area, dock)
         docks[name] = dock
     default_sizes(window, docks)

@@ -26,7 +26,7 @@ QUIET_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Notice:
-    """What to say; `actions` are (words, what to do) and close the notice; `details` can be copied."""
+    """What to say; `actions` are (words, what to do) and close it; `details` can be copied."""
 
     text: str
     kind: str = "info"

@@ -1,4 +1,4 @@
-"""Results out: pictures, data, boxes, films and the clipboard. Writing happens on the files runner."""
+"""Results out: pictures, data, boxes, films, the clipboard. The files runner does the writing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QMarginsF, QObject, QRect, QSizeF
+from PySide6.QtCore import QMarginsF, QObject, QPoint, QRect, QSizeF
 from PySide6.QtGui import (
     QGuiApplication,
     QImage,
@@ -237,7 +237,7 @@ class Outlet(QObject):
             svg.setViewBox(QRect(0, 0, size.width(), size.height()))
             svg.setTitle(self._window.words())
             with QPainter(svg) as painter:
-                widget.render(painter)
+                widget.render(painter, QPoint())
         else:
             pdf = QPdfWriter(str(path))
             pdf.setResolution(96)
@@ -245,7 +245,7 @@ class Outlet(QObject):
             pdf.setPageSize(QPageSize(points, QPageSize.Unit.Point))
             pdf.setPageMargins(QMarginsF(0, 0, 0, 0))
             with QPainter(pdf) as painter:
-                widget.render(painter)
+                widget.render(painter, QPoint())
         self._window.notices.say(self.tr("Saved {path}").format(path=path))
 
 

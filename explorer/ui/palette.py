@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPalette
 from PySide6.QtWidgets import (
     QFrame,
     QLineEdit,
@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
-from explorer.ui.bits import UNIT, line_color, muted
+from explorer.ui.bits import UNIT, muted
+from explorer.ui.overlay import Overlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,7 +136,9 @@ class _Delegate(QStyledItemDelegate):
         text = QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text
         area = option.rect.adjusted(UNIT, 0, -UNIT, 0)
         if item.icon is not None:
-            item.icon.paint(painter, QRect(area.left(), area.top(), 20, area.height()))
+            mode = QIcon.Mode.Selected if selected else QIcon.Mode.Normal
+            place = QRect(area.left(), area.top(), 20, area.height())
+            item.icon.paint(painter, place, Qt.AlignmentFlag.AlignCenter, mode)
         middle = Qt.AlignmentFlag.AlignVCenter
         detail = option.fontMetrics.elidedText(
             item.detail, Qt.TextElideMode.ElideRight, area.width() // 2
@@ -150,13 +152,11 @@ class _Delegate(QStyledItemDelegate):
         painter.restore()
 
 
-class Palette(QFrame):
-    """Opens over the upper part of `window`, closes when something is chosen or focus goes."""
+class Palette(Overlay):
+    """Opens over the upper part of `window`, closes when something is chosen."""
 
     def __init__(self, window: QWidget) -> None:
-        super().__init__(window, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
-        self._window = window
+        super().__init__(window, QSize(WIDTH, UNIT * 4 * ROWS + UNIT * 10), UNIT * 9)
         self.field = QLineEdit()
         self.field.setPlaceholderText(self.tr("Search commands, views and networks"))
         self.field.setAccessibleName(self.tr("Search commands, views and networks"))
@@ -166,39 +166,24 @@ class Palette(QFrame):
         self.list.setModel(self.model)
         self.list.setItemDelegate(_Delegate(self.list))
         self.list.setUniformItemSizes(True)
+        self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.viewport().setAutoFillBackground(False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(UNIT + 1, UNIT + 1, UNIT + 1, UNIT + 1)
-        layout.setSpacing(UNIT)
-        layout.addWidget(self.field)
-        layout.addWidget(self.list)
+        self.body.setContentsMargins(UNIT, UNIT, UNIT, UNIT)
+        self.body.addWidget(self.field)
+        self.body.addWidget(self.list)
         self.field.textChanged.connect(self._search)
         self.field.returnPressed.connect(self._choose)
         self.list.clicked.connect(self._choose)
         self.field.installEventFilter(self)
-        self.hide()
 
     def open_with(self, items: Sequence[Item], query: str = "") -> None:
         """Shows `items`, searched for `query`."""
         self.model.set_items(items)
         self.field.setText(query)
         self._search(query)
-        width = min(WIDTH, self._window.width() - UNIT * 4)
-        corner = self._window.mapToGlobal(self._window.rect().topLeft())
-        self.setFixedSize(width, UNIT * 4 * ROWS + UNIT * 8)
-        self.move(corner.x() + (self._window.width() - width) // 2, corner.y() + UNIT * 9)
-        self.show()
-        self.field.setFocus(Qt.FocusReason.PopupFocusReason)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        palette = self.palette()
-        with QPainter(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(line_color(palette), 1))
-            painter.setBrush(palette.color(QPalette.ColorRole.Base))
-            painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 10, 10)
+        self.open(self.field)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if (
@@ -207,8 +192,11 @@ class Palette(QFrame):
             and event.type() == QEvent.Type.KeyPress
         ):
             moves = {
-                Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: ROWS, Qt.Key.Key_PageUp: -ROWS,
-            }  # fmt: skip
+                Qt.Key.Key_Down: 1,
+                Qt.Key.Key_Up: -1,
+                Qt.Key.Key_PageDown: ROWS,
+                Qt.Key.Key_PageUp: -ROWS,
+            }
             move = moves.get(Qt.Key(event.key()))
             if move is not None and self.model.shown:
                 row = self.list.currentIndex().row() + move
@@ -227,5 +215,5 @@ class Palette(QFrame):
         if not index.isValid():
             return
         item = self.model.shown[index.row()]
-        self.hide()
+        self.close_sheet()
         item.act()

@@ -1,4 +1,4 @@
-"""Keeps the steps of a view that makes films, while they stream, so that a film needs no second run.
+"""Keeps the steps of a view that makes films while they stream: a film needs no second run.
 
 Lives on the runner's thread; the window only takes a finished copy.
 """

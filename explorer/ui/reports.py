@@ -1,4 +1,4 @@
-"""Where failures go: a rotating log, a file for native crashes, and a notice that does not interrupt."""
+"""Where failures go: a rotating log, a file for native crashes, a quiet notice."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Reporter(QObject):
         self._lock = threading.Lock()
 
     def install(self) -> None:
-        """May be called again: libraries that are imported later put hooks of their own in place."""
+        """May be called again: libraries that are imported later put hooks of their own there."""
         sys.excepthook = self._uncaught
         threading.excepthook = self._uncaught_in_thread
         qInstallMessageHandler(self._from_qt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QFrame,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from explorer.ui.actions import FIXED_KEYS, MENUS, Actions, translated
 from explorer.ui.bits import UNIT, IconButton, Label, blend, line_color
+from explorer.ui.overlay import Overlay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,18 +49,16 @@ class Key(QWidget):
             painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), self._text)
 
 
-class ShortcutSheet(QFrame):
+class ShortcutSheet(Overlay):
     """A page over `window`; any click outside, Esc or the cross closes it."""
 
     def __init__(self, window: QWidget, actions: Actions, settings_file: Path) -> None:
-        super().__init__(window, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
-        close = IconButton("close", self.tr("Close"))
-        close.clicked.connect(self.close)
+        super().__init__(window, QSize(1000, 640))
+        self.close_button = IconButton("close", self.tr("Close"))
+        self.close_button.clicked.connect(self.close_sheet)
         head = QHBoxLayout()
         head.addWidget(Label(self.tr("Keyboard shortcuts"), factor=1.35, bold=True), 1)
-        head.addWidget(close)
+        head.addWidget(self.close_button)
         columns = QHBoxLayout()
         columns.setSpacing(UNIT * 5)
         for menus in (("File", "Edit"), ("View",), ("Look", "Help")):
@@ -79,31 +78,17 @@ class ShortcutSheet(QFrame):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT * 2)
         layout.addLayout(columns, 1)
-        layout.addWidget(
-            Label(words.format(path=settings_file, example=example), quiet=True, selectable=True)
-        )
+        layout.addWidget(Label(words.format(path=settings_file, example=example), quiet=True))
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setWidget(body)
         scroll.viewport().setAutoFillBackground(False)
         body.setAutoFillBackground(False)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 2, UNIT * 3)
-        outer.setSpacing(UNIT * 2)
-        outer.addLayout(head)
-        outer.addWidget(scroll)
-        room = window.size() - QSize(UNIT * 8, UNIT * 8)
-        self.setFixedSize(QSize(980, 620).boundedTo(room))
-        middle = QPoint(window.width() - self.width(), window.height() - self.height()) / 2
-        self.move(window.mapToGlobal(middle))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        with QPainter(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(line_color(self.palette()), 1))
-            painter.setBrush(self.palette().window())
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 10, 10)
+        self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 2, UNIT * 3)
+        self.body.setSpacing(UNIT * 2)
+        self.body.addLayout(head)
+        self.body.addWidget(scroll)
 
     def _group(self, title: str, rows: list[tuple[str, str]]) -> QWidget:
         box = QWidget()

@@ -1,8 +1,8 @@
 """What is being looked at: photo, network, view and parameters, and the newest answer.
 
-The window only shows what the study says and tells it what the user did. A change of a parameter asks
-for no more than it must: `DRAW` draws the last answer again, `STEER` reaches a running computation,
-`COMPUTE` replaces it.
+The window only shows what the study says and tells it what the user did. A change of a parameter
+asks for no more than it must: `DRAW` draws the last answer again, `STEER` reaches a running
+computation, `COMPUTE` replaces it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Study(QObject):
         self.subject_changed.emit()
 
     def set_view(self, name: str, params: Any = None) -> None:
-        """Looks with the view `name`; a network that it cannot use is replaced, and that is said."""
+        """Looks with the view `name`; a network that it cannot use is replaced, which is said."""
         view = self.views.get(name)
         if view is None or (view is self.view and params is None):
             return
@@ -163,9 +163,8 @@ class Study(QObject):
         if before is None or type(before) is not type(params):
             return
         effect = effect_of(before, params)
-        if effect is Effect.DRAW:
-            self.draw()
-        elif effect is Effect.STEER and self.running and self._bridge.steer(params):
+        steered = effect is Effect.STEER and self.running and self._bridge.steer(params)
+        if effect is Effect.DRAW or steered:
             self.draw()
         elif effect is not None:
             self.look()
@@ -218,13 +217,14 @@ class Study(QObject):
             if info.untrained:
                 board = stamped(board, UNTRAINED)
                 words = self.tr("{network} has random weights: what it says means nothing yet.")
-                notes.insert(0, words.format(network=info.title))
+                if not any(UNTRAINED in note for note in notes):
+                    notes.insert(0, words.format(network=info.title))
         notes += [note for note in self.answer.ask.image.notes if note not in notes]
         self.board = replace(board, notes=tuple(notes))
         self.board_changed.emit(self.board)
 
     def data(self) -> Any:
-        """``(view, result, params)`` of the newest answer for an export; None when there is none."""
+        """``(view, result, params)`` of the newest answer for an export; None without one."""
         if self.answer is None or self.answer.result is None or self.view is None:
             return None
         return self.view, self.answer.result, self._drawn_params()
@@ -283,7 +283,7 @@ class Study(QObject):
         return replace(spec, device=self.device, half=self.half)
 
     def _forget_answer(self) -> None:
-        # The picture stays on the canvas until the next one; only redraws of it make no sense any more.
+        # The picture stays on the canvas until the next one; redraws of it make no sense any more.
         self.answer = None
         self.board = None
 

@@ -1,6 +1,6 @@
 """Colours, fonts and icons: two palettes of our own, the same on every desktop.
 
-`apply` works at any time; icons made by `icon` are swapped on every button and action that shows one.
+`apply` works at any time; icons made by `icon` are swapped on whatever button or action shows one.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ _SHEET = Template("""
 QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 4px 6px; }
 QMainWindow::separator { background: $line; width: 1px; height: 1px; }
 QMainWindow::separator:hover { background: $accent; }
-QToolBar { background: $window; border: 0; border-bottom: 1px solid $line; padding: 6px 8px; spacing: 4px; }
+QToolBar { background: $window; border: 0; border-bottom: 1px solid $line;
+  padding: 6px 8px; spacing: 4px; }
 QToolBar::separator { background: $line; width: 1px; margin: 6px 6px; }
 QToolButton { border: 0; border-radius: 6px; padding: 5px; }
 QToolButton:hover { background: $hover; }
@@ -86,10 +87,6 @@ QMenu::item:selected { background: $accent; color: $on_accent; }
 QMenu::item:disabled { color: $faint; background: transparent; }
 QMenu::icon { padding-left: 8px; }
 QMenu::separator { height: 1px; background: $line; margin: 5px 8px; }
-QDockWidget { font-weight: 600; }
-QDockWidget::title { background: $window; padding: 8px 12px 6px 12px; text-align: left; }
-QDockWidget::close-button, QDockWidget::float-button { border: 0; border-radius: 4px; padding: 1px; }
-QDockWidget::close-button:hover, QDockWidget::float-button:hover { background: $hover; }
 QTabBar::tab { padding: 6px 12px; border: 0; border-bottom: 2px solid transparent; color: $muted; }
 QTabBar::tab:hover { color: $text; }
 QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
@@ -102,8 +99,11 @@ QScrollBar::handle:horizontal { min-width: 28px; }
 QScrollBar::handle:hover { background: $faint; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
-QHeaderView::section { background: $window; color: $muted; border: 0; border-bottom: 1px solid $line; padding: 4px 8px; }
-QPushButton { background: $button; border: 1px solid $line; border-radius: 6px; padding: 5px 14px; }
+QHeaderView { background: $base; border: 0; }
+QHeaderView::section { background: $base; color: $muted; border: 0;
+  border-bottom: 1px solid $line; padding: 4px 8px; }
+QPushButton { background: $button; border: 1px solid $line; border-radius: 6px;
+  padding: 5px 14px; }
 QPushButton:hover { background: $hover; }
 QPushButton:pressed { background: $pressed; }
 QPushButton:focus { border-color: $accent; }
@@ -112,14 +112,15 @@ QPushButton:disabled { color: $faint; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit {
   background: $base; border: 1px solid $line; border-radius: 6px; padding: 3px 6px;
   selection-background-color: $accent; selection-color: $on_accent; }
-QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus { border-color: $accent; }
+QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus {
+  border-color: $accent; }
 QAbstractItemView { border: 0; }
-QProgressBar { background: $pressed; border: 0; border-radius: 2px; max-height: 4px; text-align: center; }
+QProgressBar { background: $pressed; border: 0; border-radius: 2px; max-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }
 """)
 
 _names: dict[int, str] = {}
-"""Icon cache key -> name: copies of an icon keep its key, so any button's icon can be named again."""
+"""Icon cache key -> name: copies of an icon keep its key, so any button's icon can be named."""
 _dark = False
 
 
@@ -206,7 +207,7 @@ def icon(name: str) -> QIcon:
     An unknown name gives an empty icon and a line in the log.
     """
     shades = colors()
-    made = _icon(name, shades["text"], shades["faint"], _ratio())
+    made = _icon(name, shades["text"], shades["faint"], shades["on_accent"], _ratio())
     if not made.isNull():
         _names[made.cacheKey()] = name
     return made
@@ -221,7 +222,7 @@ def app_icon() -> QIcon:
 
 
 @lru_cache(maxsize=512)
-def _icon(name: str, color: str, disabled: str, ratio: float) -> QIcon:
+def _icon(name: str, color: str, disabled: str, selected: str, ratio: float) -> QIcon:
     path = resource_path("icons", f"{name}.svg")
     try:
         svg = path.read_text("utf-8")
@@ -229,7 +230,12 @@ def _icon(name: str, color: str, disabled: str, ratio: float) -> QIcon:
         log.warning("there is no icon %s: %s", name, error)
         return QIcon()
     made = QIcon()
-    for mode, shade in ((QIcon.Mode.Normal, color), (QIcon.Mode.Disabled, disabled)):
+    shades = {
+        QIcon.Mode.Normal: color,
+        QIcon.Mode.Disabled: disabled,
+        QIcon.Mode.Selected: selected,
+    }
+    for mode, shade in shades.items():
         data = svg.replace("currentColor", shade).encode()
         renderer = QSvgRenderer(QByteArray(data))
         for size in SIZES:

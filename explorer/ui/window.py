@@ -1,7 +1,7 @@
 """The window: puts the parts together and carries words between them.
 
-What is being looked at is the `Study`'s, photos come in through the `Intake`, results go out through the
-`Outlet`; the window shows what they say.
+What is being looked at is the `Study`'s, photos come in through the `Intake`, results go out
+through the `Outlet`; the window shows what they say.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from explorer.layers import Board, Pane, Picture
 from explorer.runner import Failure, State, Update
 from explorer.ui import layout, theme
 from explorer.ui.actions import Actions
+from explorer.ui.bits import UNIT
 from explorer.ui.board import BoardView
 from explorer.ui.bridge import START, Bridge, Ready
 from explorer.ui.commands import Commands
@@ -100,6 +101,7 @@ class Window(QMainWindow):
         self.undo = QUndoStack(self)
         self.undo.setUndoLimit(200)
         self.stack = QStackedWidget()
+        self.welcome.setMinimumSize(UNIT * 50, UNIT * 50)  # its own hint is for its narrowest shape
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.board)
         self.setCentralWidget(self.stack)
@@ -303,7 +305,7 @@ class Window(QMainWindow):
         words = (
             f"{update.seconds * 1000:.0f} ms" if update.seconds < 1 else f"{update.seconds:.1f} s"
         )
-        if update.steps > 2:
+        if update.steps > 5:
             rate = update.steps / update.seconds
             words = self.tr("{rate:.1f} steps/s  ·  {time}").format(rate=rate, time=words)
         self.status.time.setText(words)
