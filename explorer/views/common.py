@@ -50,7 +50,8 @@ def size_of(photo: Picture) -> tuple[float, float]:
 
 def class_name(classes: Sequence[str], index: int) -> str:
     """The name of class `index`, also for a network whose classes have no names."""
-    return classes[index] if 0 <= index < len(classes) else f"class {index}"
+    known = 0 <= index < len(classes)
+    return (classes[index].strip("_") or classes[index]) if known else f"class {index}"
 
 
 def colour(rgb: UInt8) -> Colour:
