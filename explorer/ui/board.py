@@ -193,6 +193,10 @@ class BoardView(QWidget):
             old.deleteLater()
         for name in self._names:
             self._cells[name].show()
+        # Layouts show new children later; a board is on the screen when this returns.
+        self._root.show()
+        if layout is not None:
+            layout.activate()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -70,13 +70,13 @@ class Results(QWidget):
             if isinstance(tab, TableWidget) and isinstance(part, Table):
                 if tab.table_model().table is not part:
                     tab.set_table(part)
+                    self._point_at(tab)
             elif isinstance(part, Plot) and not isinstance(tab, TableWidget):
                 tab.set_plot(part)
         for key, tab in self._known.items():
             if current and key[1] == current:
                 self._tabs.setCurrentWidget(tab)
         self._stack.setCurrentWidget(self._tabs if wanted else self._empty)
-        self._show_selection()
 
     def set_selection(self, selection: Selection | None) -> None:
         """Go to the row of a box; silent."""
@@ -96,11 +96,14 @@ class Results(QWidget):
         raise KeyError(name)
 
     def _show_selection(self) -> None:
-        chosen = self._selection
         for tab in self._known.values():
             if isinstance(tab, TableWidget):
-                ours = chosen is not None and tab.layer == chosen[0]
-                tab.set_key(chosen[1] if ours and chosen is not None else None)
+                self._point_at(tab)
+
+    def _point_at(self, tab: TableWidget) -> None:
+        chosen = self._selection
+        ours = chosen is not None and tab.layer == chosen[0]
+        tab.set_key(chosen[1] if ours and chosen is not None else None)
 
     @staticmethod
     def _kind(part: Plot | Table) -> tuple[str, str]:

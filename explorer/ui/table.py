@@ -261,6 +261,8 @@ class TableWidget(QTableView):
 
     def set_key(self, key: int | None) -> None:
         """Go to the row with a key and show it; silent."""
+        if key == self._key:
+            return  # where the user may have scrolled away from
         self._key = key
         self._silent = True
         self._go(key, scroll=True)
@@ -281,9 +283,13 @@ class TableWidget(QTableView):
             chosen.clearSelection()
             chosen.clearCurrentIndex()
             return
+        if chosen.currentIndex().row() == row and chosen.isRowSelected(row):
+            return
         index = self._model.index(row, 0)
         flags = QItemSelectionModel.SelectionFlag
+        self.setAutoScroll(scroll)  # a live update must not move what the user looks at
         chosen.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+        self.setAutoScroll(True)
         if scroll:
             self.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
 
