@@ -75,6 +75,7 @@ def _box_labels(surface: Surface, layer: Boxes, taken: _Taken) -> None:
     for row, (x0, y0, x1, y1) in enumerate(ordered(surface.scaled(layer.xyxy))):
         text = layer.labels[row]
         seen = x0 < surface.width and x1 > 0 and y0 < surface.height and y1 > 0
+        seen &= bool(np.isfinite(layer.xyxy[row]).all())
         if not (text and seen) or drawn == MOST_LABELS:
             continue
         drawn += 1

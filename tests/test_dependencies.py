@@ -1,0 +1,53 @@
+"""The rule between the rooms, looked up in the modules that a fresh interpreter has loaded."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+
+import explorer
+
+QT = ("PySide6", "shiboken6", "pyqtgraph", "superqt")
+WITHOUT_TORCH = (
+    "layers", "runner", "paint", "painting", "export", "saving", "view", "errors", "settings",
+    "image", "sources", "gallery", "resources", "cli", "ui",
+)  # fmt: skip
+"""Rooms that the window needs before it is painted, with everything below them."""
+
+
+def _modules() -> list[str]:
+    found = pkgutil.walk_packages(explorer.__path__, "explorer.")
+    return sorted(module.name for module in found if not module.name.endswith("__main__"))
+
+
+def _loaded_by(modules: list[str]) -> set[str]:
+    """The top-level packages that are in memory once `modules` are imported."""
+    program = (
+        "import importlib, json, sys\n"
+        f"for name in {modules!r}:\n    importlib.import_module(name)\n"
+        "sys.stdout.write(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return set(json.loads(run.stdout))
+
+
+def test_qt_is_loaded_by_the_ui_only() -> None:
+    outside = [name for name in _modules() if not name.startswith("explorer.ui")]
+    assert len(outside) > 20
+    assert not _loaded_by(outside) & set(QT)
+
+
+def test_the_window_and_what_lies_below_it_load_no_torch() -> None:
+    chosen = [name for name in _modules() if name.split(".")[1] in WITHOUT_TORCH]
+    assert "explorer.ui.app" in chosen
+    assert not _loaded_by(chosen) & {"torch", "torchvision"}
+
+
+def test_the_command_line_knows_its_words_before_it_loads_anything_heavy() -> None:
+    loaded = _loaded_by(["explorer.__main__", "explorer.cli"])
+    assert not loaded & {"numpy", "cv2", "PIL", "torch", *QT}
