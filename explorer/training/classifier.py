@@ -34,7 +34,7 @@ PHASES = (
     Phase(0.30, (40,)),
     Phase(0.55, (48,)),
     Phase(0.90, (56, 64)),
-    Phase(1.00, (64, 80, 96)),
+    Phase(1.00, (64, 80)),
 )
 """Small pictures first, which is fast (Howard 2018); mixed sizes last, so that real photos work."""
 

@@ -54,6 +54,7 @@ class DetectorTask:
 
     def settings(self) -> dict[str, object]:
         return {
+            "backbone": "random" if self.backbone is None else "mini-resnet",
             "side": self.side,
             "frozen": list(self.frozen),
             "photos per scene": PHOTOS_PER_SCENE,

@@ -300,9 +300,10 @@ def _word(dtype: torch.dtype) -> str:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Atomically, readable for people."""
+    """Atomically, one line per key."""
+    lines = [f" {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in content.items()]
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     partial.replace(path)
 
 
@@ -344,9 +345,9 @@ class Meter:
         left = (self._total - step) / speed
         parts = " ".join(f"{key} {value:.3f}" for key, value in self._smooth.items())
         log.info(
-            "%s %d/%d (%.1f %%)  %s  %.0f photos/s  %d:%02d left",
+            "%s %d/%d (%.1f %%)  %s  %.0f photos/s with %d threads  %d:%02d left",
             *(self._name, step, self._total, 100 * step / self._total, parts),
-            *(speed * self._batch, left // 60, left % 60),
+            *(speed * self._batch, torch.get_num_threads(), left // 60, left % 60),
         )
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **self._smooth, "photos/s": speed * self._batch}))
