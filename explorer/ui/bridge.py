@@ -1,7 +1,8 @@
 """The one crossing between the window's thread and the worker threads.
 
-One runner for what touches torch, one for files (decoding, exports) and one for web addresses, so that opening a photo never waits for a long forward pass. Torch, the views and the catalogue are
-imported by a job on the first one, after the window has been painted.
+One runner for what touches torch, one for files (decoding, exports), one for addresses: opening
+a photo never waits for a long forward pass. Torch, views and catalogue are imported by a job
+on the first one, after the window has been painted.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMenu
 from explorer import __version__, settings
 from explorer.ui import layout, theme
 from explorer.ui.palette import Item, Palette
-from explorer.ui.preferences import PreferencesDialog
+from explorer.ui.preferences import PreferencesSheet
 from explorer.ui.reports import log_path
 from explorer.ui.shortcuts import ShortcutSheet
 
@@ -34,8 +34,9 @@ class Commands(QObject):
         super().__init__(window)
         self._window = window
         self._actions: Actions
-        self._palette: Palette | None = None
-        self._sheet: ShortcutSheet | None = None
+        self.open_palette: Palette | None = None
+        self.open_sheet: ShortcutSheet | None = None
+        self.open_preferences: PreferencesSheet | None = None
         self._frame, self._frames = 0, 1
 
     def handlers(self) -> dict[str, Callable[..., object]]:
@@ -263,14 +264,16 @@ class Commands(QObject):
         ready = self._window.study.ready
         devices = tuple(name for name, _ in ready.devices) if ready is not None else ()
         known = self._window.memory.settings.preferences
-        dialog = PreferencesDialog(self._window, known, devices)
-        dialog.changed.connect(self._window.apply_preferences)
-        dialog.show()
+        sheet = PreferencesSheet(self._window, known, devices)
+        sheet.changed.connect(self._window.apply_preferences)
+        sheet.closed.connect(sheet.deleteLater)
+        sheet.open(sheet.theme)
+        self.open_preferences = sheet
 
     def shortcuts(self) -> None:
-        if self._sheet is None:
-            self._sheet = ShortcutSheet(self._window, self._actions, settings.settings_path())
-        self._sheet.open(self._sheet.close_button)
+        if self.open_sheet is None:
+            self.open_sheet = ShortcutSheet(self._window, self._actions, settings.settings_path())
+        self.open_sheet.open(self.open_sheet.close_button)
 
     def show_log(self) -> None:
         path = log_path()
@@ -286,9 +289,9 @@ class Commands(QObject):
 
     def palette(self) -> None:
         """Every command, view and network in one searchable list."""
-        if self._palette is None:
-            self._palette = Palette(self._window)
-        self._palette.open_with(self.palette_items())
+        if self.open_palette is None:
+            self.open_palette = Palette(self._window)
+        self.open_palette.open_with(self.palette_items())
 
     def palette_items(self) -> list[Item]:
         items = [

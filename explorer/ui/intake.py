@@ -1,6 +1,6 @@
 """Photos in: dialogs, drops, the clipboard and web addresses become items of the filmstrip.
 
-Everything slow (a folder of a hundred thousand files, a large photo, an address) happens on a worker.
+Everything slow (a folder of 100 000 files, a large photo, an address) happens on a worker.
 Pictures without a file (pasted, dragged out of a browser, fetched) are kept in a folder of the
 program, so that the strip and the session treat them like any other photo.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from PySide6.QtCore import QBuffer, QIODevice, QMimeData, QObject, Signal
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QObject, Signal
+from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from explorer import settings, sources
@@ -186,7 +186,7 @@ class Intake(QObject):
         def job() -> Generator[Step[Any], Any, None]:
             buffer = QBuffer()
             buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-            image.save(buffer, b"PNG")
+            QImageWriter(buffer, QByteArray(b"png")).write(image)
             yield Step((str(keep(bytes(buffer.data().data()), "pasted")),))
 
         self._bridge.fetch(KEEP, lambda _: job())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
 
@@ -29,7 +29,12 @@ class Overlay(QWidget):
         window: What is covered.
         size: The card's, cut to the window.
         top: Distance of the card from the window's upper edge; None = centred.
+
+    Signals:
+        closed: The sheet is gone.
     """
+
+    closed = Signal()
 
     def __init__(self, window: QWidget, size: QSize, top: int | None = None) -> None:
         super().__init__(window)
@@ -56,6 +61,7 @@ class Overlay(QWidget):
         before, self._before = self._before, None
         if before is not None and before.isVisible():
             before.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.closed.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() == QEvent.Type.Resize:
@@ -78,7 +84,22 @@ class Overlay(QWidget):
             self.close_sheet()
 
     def focusNextPrevChild(self, forward: bool) -> bool:
-        return False  # Tab stays within what is open
+        """Tab goes round within what is open."""
+        stops = [
+            child
+            for child in self.findChildren(QWidget)
+            if child.isVisible()
+            and child.isEnabled()
+            and child.focusPolicy() & Qt.FocusPolicy.TabFocus
+            and child.focusProxy() is None
+        ]
+        if stops:
+            now = QApplication.focusWidget()
+            at = stops.index(now) if now in stops else -1
+            stops[(at + (1 if forward else -1)) % len(stops)].setFocus(
+                Qt.FocusReason.TabFocusReason
+            )
+        return True
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:

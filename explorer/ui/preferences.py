@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtCore import QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
-    QComboBox,
-    QDialog,
     QGridLayout,
     QHBoxLayout,
     QPushButton,
@@ -19,10 +17,12 @@ from PySide6.QtWidgets import (
 
 from explorer.settings import Preferences, config_folder, settings_path
 from explorer.ui.bits import UNIT, Label, Switch
+from explorer.ui.choices import Combo
+from explorer.ui.overlay import Overlay
 
 
-class PreferencesDialog(QDialog):
-    """A window beside the main one; it never blocks it.
+class PreferencesSheet(Overlay):
+    """A sheet over the window.
 
     Signals:
         changed: The new `Preferences`.
@@ -30,12 +30,10 @@ class PreferencesDialog(QDialog):
 
     changed = Signal(object)
 
-    def __init__(self, parent: QWidget, preferences: Preferences, devices: tuple[str, ...]) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(self.tr("Preferences"))
+    def __init__(self, window: QWidget, preferences: Preferences, devices: tuple[str, ...]) -> None:
+        super().__init__(window, QSize(UNIT * 66, UNIT * 62))
         self._preferences = preferences
-        self.theme = QComboBox()
+        self.theme = Combo()
         for word, title in (
             ("system", self.tr("As the system")),
             ("light", self.tr("Light")),
@@ -43,7 +41,7 @@ class PreferencesDialog(QDialog):
         ):
             self.theme.addItem(title, word)
         self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
-        self.device = QComboBox()
+        self.device = Combo()
         for word in dict.fromkeys(("auto", *devices, preferences.device)):
             self.device.addItem(self.tr("Best available") if word == "auto" else word, word)
         self.device.setCurrentIndex(self.device.findData(preferences.device))
@@ -52,7 +50,7 @@ class PreferencesDialog(QDialog):
         self.seed = QSpinBox()
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setValue(preferences.seed)
-        self.compare = QComboBox()
+        self.compare = Combo()
         self.compare.addItem(self.tr("Wipe"), "wipe")
         self.compare.addItem(self.tr("Side by side"), "split")
         self.compare.setCurrentIndex(self.compare.findData(preferences.compare))
@@ -96,19 +94,19 @@ class PreferencesDialog(QDialog):
         folder = QPushButton(self.tr("Open the settings folder"))
         folder.setToolTip(str(settings_path()))
         folder.clicked.connect(self._open_folder)
-        close = QPushButton(self.tr("Close"))
+        close = QPushButton(self.tr("Done"))
         close.setDefault(True)
-        close.clicked.connect(self.close)
+        close.clicked.connect(self.close_sheet)
         foot = QHBoxLayout()
         foot.addWidget(folder)
         foot.addStretch(1)
         foot.addWidget(close)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(UNIT * 3, UNIT * 3, UNIT * 3, UNIT * 2)
-        layout.setSpacing(UNIT * 4)
-        layout.addLayout(grid)
-        layout.addLayout(foot)
-        self.setMinimumWidth(480)
+        self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 3, UNIT * 3)
+        self.body.setSpacing(UNIT * 3)
+        self.body.addWidget(Label(self.tr("Preferences"), factor=1.35, bold=True))
+        self.body.addLayout(grid)
+        self.body.addStretch(1)
+        self.body.addLayout(foot)
 
         for combo in (self.theme, self.device, self.compare):
             combo.setMinimumWidth(UNIT * 18)
@@ -116,6 +114,8 @@ class PreferencesDialog(QDialog):
         self.half.toggled.connect(self._tell)
         self.restore.toggled.connect(self._tell)
         self.seed.setFixedWidth(UNIT * 18)
+        self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.seed.editingFinished.connect(self._tell)
 
     def _tell(self) -> None:

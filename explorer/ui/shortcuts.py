@@ -70,7 +70,7 @@ class ShortcutSheet(Overlay):
                 rows = [(translated(words), keys) for words, keys in FIXED_KEYS]
                 column.addWidget(self._group(self.tr("Canvas"), rows))
             column.addStretch(1)
-            columns.addLayout(column)
+            columns.addLayout(column, 1)
         words = self.tr("Change them under “shortcuts” in {path}: {example}")
         example = '"shortcuts": {"fit": "F; Home"}'
         body = QWidget()
@@ -105,7 +105,6 @@ class ShortcutSheet(Overlay):
             for key in keys.split("; "):
                 caps.addWidget(Key(key))
             label = Label(words)
-            label.setWordWrap(False)
             grid.addWidget(label, row, 0)
             grid.addLayout(caps, row, 1)
         return box
