@@ -7,22 +7,17 @@ from PySide6.QtGui import (
     QColor,
     QEnterEvent,
     QFont,
-    QFontMetrics,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPalette,
     QPen,
-    QWheelEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
     QLabel,
     QSizePolicy,
-    QSlider,
-    QStyle,
-    QStyleOptionSlider,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -225,73 +220,6 @@ class Switch(QAbstractButton):
             painter.drawEllipse(QPointF(knob_x, pill.center().y()), radius - 2, radius - 2)
 
 
-class Slider(QSlider):
-    """A horizontal slider: a click jumps to its place, the wheel is the page's unless focused."""
-
-    def __init__(self) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumWidth(48)
-
-    def sizeHint(self) -> QSize:
-        return QSize(120, 20)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            handle = self._handle()
-            if not handle.contains(event.position()):
-                room = max(1.0, self.width() - handle.width())
-                place = round(event.position().x() - handle.width() / 2)
-                self.setValue(
-                    QStyle.sliderValueFromPosition(
-                        self.minimum(), self.maximum(), place, int(room), self.invertedAppearance()
-                    )
-                )
-        super().mousePressEvent(event)
-
-    def _handle(self) -> QRectF:
-        option = QStyleOptionSlider()
-        self.initStyleOption(option)
-        return QRectF(
-            self.style().subControlRect(
-                QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, self
-            )
-        )
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        palette = self.palette()
-        window = palette.color(QPalette.ColorRole.Window)
-        text = palette.color(QPalette.ColorRole.WindowText)
-        accent = palette.color(QPalette.ColorRole.Highlight)
-        if not self.isEnabled():
-            accent = blend(text, window, 0.3)
-        middle = QPointF(self._handle().center().x(), self.height() / 2)
-        groove = QRectF(2, self.height() / 2 - 2, self.width() - 4, 4)
-        with QPainter(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(blend(text, window, 0.18))
-            painter.drawRoundedRect(groove, 2, 2)
-            painter.setBrush(accent)
-            painter.drawRoundedRect(
-                QRectF(groove.left(), groove.top(), middle.x() - groove.left(), 4), 2, 2
-            )
-            if self.hasFocus():
-                painter.setBrush(blend(accent, window, 0.35))
-                painter.drawEllipse(middle, 9.5, 9.5)
-            painter.setBrush(accent)
-            painter.drawEllipse(middle, 7, 7)
-            painter.setBrush(QColor("white"))
-            inner = 4.0 if self.isSliderDown() or self.underMouse() else 3.0
-            painter.drawEllipse(middle, inner, inner)
-
-
 class FoldButton(QAbstractButton):
     """A chevron and a heading, flush with the column that they stand in."""
 
@@ -377,51 +305,22 @@ class Card(QFrame):
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
 
 
-def badge_size(text: str, font: QFont) -> QSize:
-    metrics = QFontMetrics(scaled_font(font, 0.85, bold=True))
-    return QSize(metrics.horizontalAdvance(text) + 12, metrics.height() + 4)
+class PopupFrame(QWidget):
+    """A window of its own under a button; a click elsewhere or Esc closes it."""
 
-
-def draw_badge(
-    painter: QPainter, rect: QRectF, text: str, kind: str, font: QFont, palette: QPalette
-) -> None:
-    """A pill with a word on it; the colour only repeats what the word says."""
-    color = tone(kind, palette)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(blend(color, palette.color(QPalette.ColorRole.Window), 0.16))
-    painter.drawRoundedRect(rect, rect.height() / 2, rect.height() / 2)
-    painter.setPen(color)
-    painter.setFont(scaled_font(font, 0.85, bold=True))
-    painter.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), text)
-
-
-class Badge(QWidget):
-    """A pill with a word on it."""
-
-    def __init__(self, text: str = "", kind: str = "quiet") -> None:
-        super().__init__()
-        self._text, self._kind = text, kind
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-
-    def set(self, text: str, kind: str) -> None:
-        self._text, self._kind = text, kind
-        self.setAccessibleName(text)
-        self.updateGeometry()
-        self.update()
-
-    @property
-    def text(self) -> str:
-        return self._text
-
-    def sizeHint(self) -> QSize:
-        return badge_size(self._text, self.font())
+    def __init__(self, owner: QWidget) -> None:
+        super().__init__(owner, Qt.WindowType.Popup)
+        # The click that closes it must not press the button and open it again.
+        self.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        text = palette.color(QPalette.ColorRole.WindowText)
+        window = palette.color(QPalette.ColorRole.Window)
         with QPainter(self) as painter:
-            draw_badge(
-                painter, QRectF(self.rect()), self._text, self._kind, self.font(), self.palette()
-            )
+            painter.setPen(blend(text, window, 0.25))
+            painter.setBrush(window)
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
 
 class Flash(QTimer):

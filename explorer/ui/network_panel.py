@@ -6,11 +6,11 @@ weights, and only that click does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -22,50 +22,16 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.networks.network import NetworkInfo, NetworkSpec
-from explorer.ui.bits import UNIT, Badge, Card, Label, Switch
+from explorer.ui.badges import Badge
+from explorer.ui.bits import UNIT, Card, Label, Switch
 from explorer.ui.cards import CardList, CardRow
 from explorer.ui.choices import Combo
+from explorer.ui.network_words import RANDOM, Choice, facts, metric, state_words, tasks_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.networks.entry import Entry, WeightsOption
-
-RANDOM = "none"
-"""The name that a NetworkSpec gives to random weights."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One line of the weights box."""
-
-    weights: str
-    title: str
-    state: str
-    megabytes: float = 0.0
-    detail: str = ""
-
-
-def state_words(owner: QObject, state: str, megabytes: float = 0.0) -> tuple[str, str]:
-    """The badge of a state: its word and its tone."""
-    size = f"{megabytes:.0f} MB" if megabytes >= 1 else f"{megabytes:.1f} MB"
-    return {
-        "shipped": (owner.tr("shipped"), "good"),
-        "cached": (owner.tr("on disk"), "good"),
-        "local": (owner.tr("local file"), "info"),
-        "download": (f"↓ {size}" if megabytes else owner.tr("download"), "quiet"),
-        "untrained": ("UNTRAINED", "warning"),
-    }.get(state, ("", "quiet"))
-
-
-def tasks_in_words(owner: QObject) -> dict[str, str]:
-    return {
-        "": owner.tr("All"),
-        "classification": owner.tr("Classify"),
-        "detection": owner.tr("Detect"),
-        "segmentation": owner.tr("Segment"),
-        "features": owner.tr("Features"),
-    }
 
 
 class NetworkPanel(QWidget):
@@ -261,7 +227,7 @@ class NetworkPanel(QWidget):
         """As in: Classification · acc@1 72.2 · 3.5 M weights."""
         parts = [entry.task.capitalize()]
         if option is not None and option.metrics:
-            parts.append(_metric(*option.metrics[0], short=True))
+            parts.append(metric(*option.metrics[0], short=True))
         if entry.parameters:
             parts.append(self.tr("{count:.1f} M weights").format(count=entry.parameters / 1e6))
         return " · ".join(parts)
@@ -281,7 +247,7 @@ class NetworkPanel(QWidget):
         if entry is None:
             return ()
         choices = [
-            Choice(option.name, option.title, option.state, option.megabytes, _facts(option))
+            Choice(option.name, option.title, option.state, option.megabytes, facts(option))
             for option in entry.weights
         ]
         choices.append(Choice(RANDOM, self.tr("Random weights"), "untrained"))
@@ -401,19 +367,3 @@ class NetworkPanel(QWidget):
         )
         if spec != self._spec:
             self.adjusted.emit(spec)
-
-
-def _facts(option: WeightsOption) -> str:
-    """As in: ImageNet-1K acc@1 69.8 · 1000 classes."""
-    parts = [_metric(name, value) for name, value in option.metrics]
-    if option.categories:
-        parts.append(f"{option.categories} classes")
-    return " · ".join(parts)
-
-
-def _metric(name: str, value: float, *, short: bool = False) -> str:
-    words = name.replace("box_map", "box mAP").replace("kp_map", "keypoint mAP")
-    words = words.replace("mask_map", "mask mAP").replace("_", " ")
-    if short:
-        words = words.partition(" ")[2] or words  # without the data set
-    return f"{words} {value:.1f}"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtWidgets import QLineEdit, QSizePolicy
 
-from explorer.ui.bits import Flash, Slider
+from explorer.ui.bits import Flash
+from explorer.ui.slider import Slider
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QWheelEvent

@@ -9,8 +9,10 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from explorer.ui.bits import UNIT
-from explorer.ui.cards import CardList, CardRow, PickerButton, Popup
-from explorer.ui.network_panel import NetworkPanel, state_words
+from explorer.ui.cards import CardList, CardRow
+from explorer.ui.network_panel import NetworkPanel
+from explorer.ui.network_words import state_words
+from explorer.ui.picker_button import PickerButton, Popup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,64 @@
+"""How the catalogue's facts are worded: states, tasks, metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QObject
+
+    from explorer.networks.entry import WeightsOption
+
+
+RANDOM = "none"
+"""The name that a NetworkSpec gives to random weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of the weights box."""
+
+    weights: str
+    title: str
+    state: str
+    megabytes: float = 0.0
+    detail: str = ""
+
+
+def state_words(owner: QObject, state: str, megabytes: float = 0.0) -> tuple[str, str]:
+    """The badge of a state: its word and its tone."""
+    size = f"{megabytes:.0f} MB" if megabytes >= 1 else f"{megabytes:.1f} MB"
+    return {
+        "shipped": (owner.tr("shipped"), "good"),
+        "cached": (owner.tr("on disk"), "good"),
+        "local": (owner.tr("local file"), "info"),
+        "download": (f"↓ {size}" if megabytes else owner.tr("download"), "quiet"),
+        "untrained": ("UNTRAINED", "warning"),
+    }.get(state, ("", "quiet"))
+
+
+def tasks_in_words(owner: QObject) -> dict[str, str]:
+    return {
+        "": owner.tr("All"),
+        "classification": owner.tr("Classify"),
+        "detection": owner.tr("Detect"),
+        "segmentation": owner.tr("Segment"),
+        "features": owner.tr("Features"),
+    }
+
+
+def facts(option: WeightsOption) -> str:
+    """As in: ImageNet-1K acc@1 69.8 · 1000 classes."""
+    parts = [metric(name, value) for name, value in option.metrics]
+    if option.categories:
+        parts.append(f"{option.categories} classes")
+    return " · ".join(parts)
+
+
+def metric(name: str, value: float, *, short: bool = False) -> str:
+    words = name.replace("box_map", "box mAP").replace("kp_map", "keypoint mAP")
+    words = words.replace("mask_map", "mask mAP").replace("_", " ")
+    if short:
+        words = words.partition(" ")[2] or words  # without the data set
+    return f"{words} {value:.1f}"
