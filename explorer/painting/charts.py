@@ -108,7 +108,10 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
     height, size = round(min(0.55 * width, style.px(300))), style.small
     curves = [_drawable(curve, plot.log_y) for curve in plot.curves]
     line = line_height(size)
-    top = line + style.px(4) if any(curve.label for curve in curves) else style.px(6)
+    named = [curve for curve in curves if curve.label]
+    if [curve.label for curve in named] in ([plot.y_label], [plot.title]):
+        named = []  # the only curve is what the axis or the title says
+    top = line + style.px(4) if named else style.px(6)
     bottom = 2 * line + style.px(8) if plot.x_label else line + style.px(6)
     head = line + style.px(4) if plot.y_label else 0
     xs, ys = _joined([curve.x for curve in curves]), _joined([curve.y for curve in curves])
@@ -117,7 +120,7 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
     x_low, x_high = _range(xs, margin=0.0)
     y_low, y_high = _range(ys, margin=0.06)
     y_ticks = ticks(y_low, y_high, 5)
-    x_ticks = ticks(x_low, x_high, max(2, width // style.px(90)))
+    x_ticks = ticks(x_low, x_high, max(3, width // style.px(70)))
     marks = [number(10.0**tick if plot.log_y else tick) for tick in y_ticks]
     left = max((text_width(mark, size) for mark in marks), default=0) + style.px(8)
     plot_width, plot_height = (
@@ -154,7 +157,7 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
         for curve in curves:
             points = np.stack([curve.x - x_low, y_high - curve.y], axis=1) * scale + origin
             _polyline(canvas, points, curve.color, 2.0 * style.density)
-        _legend(canvas, curves, x + left, y + head, plot_width, style)
+        _legend(canvas, named, x + left, y + head, plot_width, style)
 
     return Block(width, height, draw)
 
@@ -194,8 +197,6 @@ def _polyline(canvas: UInt8, points: NDArray[np.float64], color: Colour, width: 
 def _legend(canvas: UInt8, curves: list[Curve], x: int, y: int, width: int, style: Style) -> None:
     right = x + width
     for curve in curves:
-        if not curve.label:
-            continue
         text = elided(curve.label, width / 2, style.small)
         needed = style.px(20) + text_width(text, style.small)
         if x + needed > right:

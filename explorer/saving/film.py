@@ -218,8 +218,9 @@ def _write_gif(path: Path, frames: Iterator[UInt8], fps: float) -> int:
     pictures = palettes()
     first = next(pictures)
     hundredths = max(2, round(100 / fps))  # the unit of the format; browsers slow 0.01 s down
-    first.save(
-        path, "GIF", save_all=True, append_images=pictures, duration=10 * hundredths, loop=0,
-        optimize=False,
-    )  # fmt: skip
+    with path.open("wb") as file:  # opened here: Pillow leaves its own open when it is interrupted
+        first.save(
+            file, "GIF", save_all=True, append_images=pictures, duration=10 * hundredths, loop=0,
+            optimize=False,
+        )  # fmt: skip
     return count

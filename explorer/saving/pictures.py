@@ -1,7 +1,7 @@
 """Pictures with the story of how they were made inside: PNG, JPEG, WebP and TIFF.
 
-The metadata is one JSON object. A PNG holds it as the text chunk `KEY`; JPEG, WebP and TIFF hold
-it as the EXIF tag UserComment. `read_metadata` gives it back from either place.
+The metadata is one JSON object. A PNG holds it as the text chunk `KEY`, JPEG and WebP as the
+EXIF tag UserComment, TIFF as its ImageDescription. `read_metadata` gives it back from any of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FORMATS = {
 }
 
 _LARGEST = {"JPEG": 65_500, "WEBP": 16_383}
-_EXIF_IFD, _USER_COMMENT, _SOFTWARE = 0x8769, 0x9286, 0x0131
+_EXIF_IFD, _USER_COMMENT, _SOFTWARE, _DESCRIPTION = 0x8769, 0x9286, 0x0131, 0x010E
 _ASCII = b"ASCII\0\0\0"  # the EXIF standard's mark of a comment's encoding
 _MOST_COMMENT = 60_000  # a JPEG segment holds 64 KB
 
@@ -92,13 +92,13 @@ def encoded(rgb: UInt8, kind: str, metadata: Mapping[str, Any]) -> bytes:
         info.add_itxt(KEY, text)
         picture.save(buffer, kind, pnginfo=info, compress_level=4)
         return buffer.getvalue()
-    exif = _exif(text)
     if kind == "JPEG":
-        picture.save(buffer, kind, quality=93, subsampling=0, exif=exif)
+        picture.save(buffer, kind, quality=93, subsampling=0, exif=_exif(text))
     elif kind == "WEBP":
-        picture.save(buffer, kind, quality=93, exif=exif)
+        picture.save(buffer, kind, quality=93, exif=_exif(text))
     else:
-        picture.save(buffer, kind, compression="tiff_lzw", exif=exif)
+        software = f"Convnet Explorer {__version__}"
+        picture.save(buffer, kind, compression="tiff_lzw", description=text, software=software)
     return buffer.getvalue()
 
 
@@ -130,6 +130,8 @@ def _exif(text: str) -> Image.Exif:
 
 
 def _comment(exif: Image.Exif) -> str:
+    if exif.get(_DESCRIPTION):
+        return str(exif[_DESCRIPTION])
     comment = exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT, b"")
     if isinstance(comment, bytes):
         return comment.removeprefix(_ASCII).decode("ascii", "replace")
