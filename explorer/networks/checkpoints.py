@@ -133,15 +133,14 @@ def _opened(path: Path) -> IO[bytes]:
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise ExplorerError(f"{path.name or path} cannot be opened: {words}.") from error
-    file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
+        os.close(descriptor)
         raise ExplorerError(f"{path.name or path} is not a regular file.")
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
 def _content(file: IO[bytes], size: int, name: str) -> tuple[Any, tuple[str, ...]]:
-    head = file.read(16)
+    head = file.read(64)
     file.seek(0)
     if not head:
         raise ExplorerError(f"{name} is empty.")

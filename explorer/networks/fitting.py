@@ -49,10 +49,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signature:
-    """Names and shapes of an architecture's tensors, counters left out."""
+    """Names and shapes of an architecture's tensors, counters left out.
+
+    `integers` names those that hold indices instead of weights (Swin's relative positions).
+    """
 
     shapes: Mapping[str, Shape]
     heads: Mapping[str, Head]
+    integers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,13 +123,14 @@ def fit(checkpoint: Checkpoint, definition: Definition, *, allow_not_finite: boo
         ExplorerError: When less than 95 % of the tensors fit, or the weights hold NaN or infinity.
     """
     title, name = definition.entry.title, checkpoint.name
-    state, arguments, signature, notes = _aligned(checkpoint, definition)
+    state, arguments, signature = _aligned(checkpoint, definition)
+    notes: tuple[str, ...] = ()
     classes = _class_count(state, signature)
     headless = bool(signature.heads) and not any(key in state for key in signature.heads)
     count = classes or definition.entry.num_classes or len(definition.assumed.classes)
     expected = _expected(signature, count)
     channels = _grey_stem(state, expected)
-    match = _compare(state, expected)
+    match = _compare(state, expected, signature.integers)
     if match.share < LEAST_SHARE and not _renamed(definition, state, count, arguments):
         raise _refusal(name, title, match)
     if not allow_not_finite and (bad := not_finite({key: state[key] for key in match.good})):
@@ -168,22 +173,28 @@ def guess_architecture(
     Several names mean that the tensors alone do not tell (the two Faster R-CNNs on MobileNetV3).
     """
     numbers = sum(tensor.numel() for tensor in checkpoint.tensors.values())
-    found = []
-    for definition in definitions:
+    near = sorted(definitions, key=lambda found: abs(found.entry.parameters - numbers))
+    fits: list[tuple[float, str]] = []
+    exact = 0
+    for definition in near:
         size = definition.entry.parameters
+        if exact and size != exact:
+            break  # only an architecture of the very same size can be as good
         # A head of another class count and auxiliary heads change the size, the trunk does not.
         if size and not 0.3 * size <= numbers <= 2.0 * size:
             continue
         if not _plausible(definition.entry.name, checkpoint.tensors):
             continue
-        state, _, signature, _ = _aligned(checkpoint, definition)
+        state, _, signature = _aligned(checkpoint, definition)
         count = _class_count(state, signature) or definition.entry.num_classes
         expected = _expected(signature, count)
         _grey_stem(state, expected)
-        share = _compare(state, expected).share
+        share = _compare(state, expected, signature.integers).share
         if share >= LEAST_SHARE:
-            found.append((share, definition.entry.name))
-    return tuple(name for _, name in sorted(found, key=lambda pair: -pair[0]))
+            fits.append((share, definition.entry.name))
+        if share == 1 and size:
+            exact = size
+    return tuple(name for _, name in sorted(fits, key=lambda fit: -fit[0]))
 
 
 def signature_of(definition: Definition, arguments: Mapping[str, Any]) -> Signature:
@@ -194,31 +205,37 @@ def signature_of(definition: Definition, arguments: Mapping[str, Any]) -> Signat
 @lru_cache(maxsize=512)
 def _signature(definition: Definition, arguments: tuple[tuple[str, Any], ...]) -> Signature:
     few, many = 3, 5
-    small = _shapes(definition, few, dict(arguments))
-    large = _shapes(definition, many, dict(arguments))
+    small = _tensors(definition, few, dict(arguments))
+    large = _tensors(definition, many, dict(arguments))
     heads = {}
-    for key, shape in small.items():
-        other = large.get(key, shape)
-        for axis, (a, b) in enumerate(zip(shape, other, strict=False)):
+    for key, tensor in small.items():
+        for axis, (a, b) in enumerate(zip(tensor.shape, large[key].shape, strict=True)):
             if a != b:
                 slope = (b - a) // (many - few)
                 heads[key] = Head(axis, slope, a - slope * few)
-    return Signature(small, heads)
+    return Signature(_shapes(small), heads, _integers(small))
 
 
-def _shapes(definition: Definition, count: int, arguments: dict[str, Any]) -> dict[str, Shape]:
+def _tensors(definition: Definition, count: int, arguments: dict[str, Any]) -> dict[str, Tensor]:
     with _Shapes():
-        module = seeded(definition, num_classes=count, **arguments)
-    return {
-        key: tuple(tensor.shape)
-        for key, tensor in module.state_dict().items()
-        if not _is_counter(key)
-    }
+        return _counted(seeded(definition, num_classes=count, **arguments))
+
+
+def _counted(module: nn.Module) -> dict[str, Tensor]:
+    return {key: value for key, value in module.state_dict().items() if not _is_counter(key)}
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+    return {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+
+
+def _integers(tensors: Mapping[str, Tensor]) -> frozenset[str]:
+    return frozenset(key for key, tensor in tensors.items() if not tensor.is_floating_point())
 
 
 def _aligned(
     checkpoint: Checkpoint, definition: Definition
-) -> tuple[dict[str, Tensor], dict[str, Any], Signature, tuple[str, ...]]:
+) -> tuple[dict[str, Tensor], dict[str, Any], Signature]:
     """The state under the architecture's own names, and what it says about the architecture."""
     plain = signature_of(definition, definition.arguments({}))
     states = [dict(checkpoint.tensors)]
@@ -229,8 +246,7 @@ def _aligned(
         states.append(stripped(states[-1], prefix))
     best = max(states, key=lambda state: sum(key in plain.shapes for key in state))
     arguments = definition.arguments(best)
-    notes = ()
-    return best, arguments, signature_of(definition, arguments), notes
+    return best, arguments, signature_of(definition, arguments)
 
 
 def _most_have(state: Mapping[str, Tensor], prefix: str) -> bool:
@@ -292,13 +308,15 @@ def _one_channel(conv: nn.Conv2d) -> nn.Conv2d:
     return grey
 
 
-def _compare(state: Mapping[str, Tensor], expected: Mapping[str, Shape]) -> _Match:
+def _compare(
+    state: Mapping[str, Tensor], expected: Mapping[str, Shape], integers: frozenset[str]
+) -> _Match:
     good, shapes = set(), []
     for key, wanted in expected.items():
         if key not in state:
             continue
         tensor = state[key]
-        if tuple(tensor.shape) == wanted and tensor.is_floating_point():
+        if tuple(tensor.shape) == wanted and tensor.is_floating_point() == (key not in integers):
             good.add(key)
         elif tuple(tensor.shape) == wanted:
             shapes.append(f"{key} holds {str(tensor.dtype).removeprefix('torch.')}")
@@ -329,9 +347,9 @@ def _load(
     module: nn.Module, state: dict[str, Tensor], checkpoint: Checkpoint, title: str
 ) -> _Match:
     """Copies what fits; tells what did not."""
-    own = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-    match = _compare(state, {key: shape for key, shape in own.items() if not _is_counter(key)})
-    wrong = {key for key in state if key in own and key not in match.good and not _is_counter(key)}
+    own = _counted(module)
+    match = _compare(state, _shapes(own), _integers(own))
+    wrong = {key for key in state if key in own and key not in match.good}
     usable = _Versioned({key: tensor for key, tensor in state.items() if key not in wrong})
     usable._metadata = _versions(module, checkpoint.versions)
     try:
@@ -342,7 +360,7 @@ def _load(
         ) from error
     missing = tuple(key for key in result.missing_keys if not _is_counter(key) and key not in wrong)
     unknown = tuple(key for key in result.unexpected_keys if not _is_counter(key))
-    good = frozenset(key for key in own if not _is_counter(key)) - set(missing) - wrong
+    good = frozenset(own) - set(missing) - wrong
     return _Match(good, missing, unknown, match.shapes)
 
 

@@ -96,7 +96,7 @@ def from_checkpoint(
     yield Step(None, 1, 2, f"Building {entry.title}")
     fit = fitting.fit(checkpoint, definition)
     classes, notes = _class_names(definition, checkpoint, fit)
-    variant = replace(_closest(definition, fit), classes=classes)
+    variant = replace(closest(definition, fit), classes=classes)
     if classes != definition.assumed.classes:
         variant = replace(variant, class_paths=())
     task: Task = "features" if fit.headless else entry.task
@@ -221,7 +221,7 @@ def _class_names(
     return (), (f"The file has {count} classes and does not name them.",)
 
 
-def _closest(definition: Definition, fit: Fit) -> Variant:
+def closest(definition: Definition, fit: Fit) -> Variant:
     """The published preprocessing that suits the input size that the checkpoint was made for."""
     size = (fit.arguments or {}).get("image_size")
     if size is None:

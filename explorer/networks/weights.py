@@ -12,6 +12,8 @@ import http.client
 import os
 import re
 from contextlib import closing
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
@@ -74,13 +76,16 @@ def download(
     part = target.with_name(f"{target.name}.part")
     _make_folder(target.parent)
     have = part.stat().st_size if part.is_file() else 0
-    yield Step(
-        None, 0, 0, f"Asking for {target.name}" + (f" ({megabytes:.0f} MB)" if megabytes else "")
-    )
-    with closing(_Answer(url, have, timeout)) as answer, _open(part, answer.start) as file:
+    size = f" ({megabytes:.0f} MB)" if megabytes else ""
+    yield Step(None, 0, 0, f"Asking for {target.name}{size}")
+    with closing(_ask(url, have, timeout)) as answer, _open(part, answer.start) as file:
         done, total = answer.start, answer.total
         while chunk := answer.read():
-            _write(file, chunk, part)
+            try:
+                file.write(chunk)
+                file.flush()
+            except OSError as error:
+                raise _disk(part, error) from error
             done += len(chunk)
             yield Step(None, done, total, f"Downloading {target.name}: {_so_far(done, total)}")
     if total and done < total:
@@ -94,49 +99,55 @@ def download(
     return target
 
 
+@dataclass(slots=True, eq=False)
 class _Answer:
-    """A server's answer with the part of the file that is still missing."""
+    """A server's answer: the file from byte `start` on, of `total` bytes (0 = it does not say)."""
 
-    def __init__(self, url: str, have: int, timeout: float) -> None:
-        self._name = path_of(url).name
-        if urlparse(url).scheme not in ("http", "https"):
-            raise ExplorerError(f"{url} is not a web address.", "It must begin with https://.")
-        headers = {"User-Agent": "convnet-explorer"}
-        if have:
-            headers["Range"] = f"bytes={have}-"
-        try:
-            self._file = urlopen(Request(url, headers=headers), timeout=timeout)
-        except HTTPError as error:
-            with error:
-                if error.code == 416 and _total(error.headers.get("Content-Range", "")) == have:
-                    self._file, self.start, self.total = None, have, have
-                    return
-            if error.code == 416:  # what is here is longer than the file, so it is another one
-                self.__init__(url, 0, timeout)  # type: ignore[misc]
-                return
-            raise ExplorerError(
-                f"The server refused {self._name}: {error.code} {error.reason}."
-            ) from error
-        except (URLError, OSError, http.client.HTTPException) as error:
-            raise _broken(self._name, error) from error
-        length = int(self._file.headers.get("Content-Length") or 0)
-        resumed = self._file.status == 206
-        sent = self._file.headers.get("Content-Range", "") if resumed else ""
-        self.start = have if resumed else 0
-        self.total = _total(sent) or (self.start + length if length else 0)
+    name: str
+    body: http.client.HTTPResponse | None
+    start: int
+    total: int
 
     def read(self) -> bytes:
-        if self._file is None:
+        if self.body is None:
             return b""
         try:
-            chunk: bytes = self._file.read(CHUNK)
+            return self.body.read(CHUNK)
         except (OSError, http.client.HTTPException) as error:
-            raise _broken(self._name, error) from error
-        return chunk
+            raise _broken(self.name, error) from error
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self.body is not None:
+            self.body.close()
+
+
+def _ask(url: str, have: int, timeout: float) -> _Answer:
+    """Asks for what is missing after `have` bytes; a server that cannot do that sends all again."""
+    name = path_of(url).name
+    if urlparse(url).scheme not in ("http", "https"):
+        raise ExplorerError(f"{url} is not a web address.", "It must begin with https://.")
+    headers = {"User-Agent": "convnet-explorer"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    try:
+        body = urlopen(Request(url, headers=headers), timeout=timeout)
+    except HTTPError as error:
+        with error:
+            complete = _total(error.headers.get("Content-Range", ""))
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
+            raise ExplorerError(
+                f"The server refused {name}: {error.code} {error.reason}."
+            ) from error
+        if complete == have:
+            return _Answer(name, None, have, have)
+        return _ask(url, 0, timeout)  # what is here is no beginning of that file
+    except (OSError, http.client.HTTPException) as error:
+        raise _broken(name, error) from error
+    length = int(body.headers.get("Content-Length") or 0)
+    content_range = body.headers.get("Content-Range", "")
+    if body.status == HTTPStatus.PARTIAL_CONTENT and content_range.startswith(f"bytes {have}-"):
+        return _Answer(name, body, have, _total(content_range) or have + length)
+    return _Answer(name, body, 0, length)
 
 
 def _total(content_range: str) -> int:
@@ -155,23 +166,14 @@ def _broken(name: str, error: Exception) -> ExplorerError:
 
 def _open(part: Path, start: int) -> IO[bytes]:
     try:
-        return part.open("r+b" if start else "wb") if not start else _at(part, start)
+        if not start:
+            return part.open("wb")
+        file = part.open("r+b")
+        file.seek(start)
+        file.truncate()
     except OSError as error:
         raise _disk(part, error) from error
-
-
-def _at(part: Path, start: int) -> IO[bytes]:
-    file = part.open("r+b")
-    file.seek(start)
-    file.truncate()
     return file
-
-
-def _write(file: IO[bytes], chunk: bytes, part: Path) -> None:
-    try:
-        file.write(chunk)
-    except OSError as error:
-        raise _disk(part, error) from error
 
 
 def _make_folder(path: Path) -> None:

@@ -56,15 +56,14 @@ _INCEPTIONS = {"googlenet", "inception_v3"}
 _WORDS = {
     "alexnet": "AlexNet", "convnext": "ConvNeXt", "deeplabv": "DeepLabV", "densenet": "DenseNet-",
     "efficientnet": "EfficientNet", "fasterrcnn": "Faster R-CNN", "fcn": "FCN", "fcos": "FCOS",
-    "fpn": "FPN", "googlenet": "GoogLeNet", "inception": "Inception",
-    "keypointrcnn": "Keypoint R-CNN", "lraspp": "LR-ASPP", "maskrcnn": "Mask R-CNN",
-    "maxvit": "MaxViT",
-    "mnasnet": "MNASNet ", "mobilenet": "MobileNet", "regnet": "RegNet", "resnet": "ResNet-", "resnext": "ResNeXt-",
-    "retinanet": "RetinaNet", "shufflenet": "ShuffleNet", "squeezenet": "SqueezeNet ", "ssd": "SSD",
-    "ssdlite": "SSDLite", "swin": "Swin", "vgg": "VGG-", "vit": "ViT", "wide": "Wide", "bn": "BN",
+    "fpn": "FPN", "googlenet": "GoogLeNet", "inception": "Inception", "lraspp": "LR-ASPP",
+    "keypointrcnn": "Keypoint R-CNN", "maskrcnn": "Mask R-CNN", "maxvit": "MaxViT",
+    "mnasnet": "MNASNet ", "mobilenet": "MobileNet", "regnet": "RegNet", "resnet": "ResNet-",
+    "resnext": "ResNeXt-", "retinanet": "RetinaNet", "shufflenet": "ShuffleNet", "ssd": "SSD",
+    "squeezenet": "SqueezeNet ", "ssdlite": "SSDLite", "swin": "Swin", "vgg": "VGG-", "vit": "ViT",
+    "wide": "Wide", "bn": "BN", "large": "Large", "small": "Small", "base": "Base", "tiny": "Tiny",
     "t": "Tiny", "s": "Small", "m": "Medium", "b": "Base", "l": "Large", "h": "Huge",
-    "x": "X", "y": "Y", "large": "Large", "small": "Small",
-    "base": "Base", "tiny": "Tiny",
+    "x": "X", "y": "Y",
 }  # fmt: skip
 _DECIMALS = re.compile(r"(?<=net)(\d)_(\d)|(?<=_x)(\d)_(\d)|(?<=_)(\d)_(\d)(?=gf)")
 
