@@ -230,7 +230,8 @@ class _Dream:
         picture, height = ascend(
             self._picture, self._target, params.layer, self._objective, rate, self._generator
         )
-        if np.isfinite(height) and bool(torch.isfinite(picture).all()):
+        # One NaN makes the sum one; a clipped picture holds no infinity.
+        if np.isfinite([height, float(picture.sum())]).all():
             self._picture = picture
             self._heights.append(height)
         else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from explorer.errors import ExplorerError
@@ -117,7 +118,12 @@ def detector_frame(batch: Any, size: tuple[int, int]) -> tuple[Frame, tuple[int,
 
 
 def named_tensors(value: Any, name: str = "", depth: int = 6) -> list[tuple[str, Tensor]]:
-    """All tensors in nested lists, tuples and dicts with the words that lead to them ("0.out")."""
+    """All tensors in nested lists, tuples and dicts with the words that lead to them ("0.out").
+
+    Of a detector's `ImageList` the padded batch counts.
+    """
+    if isinstance(value, ImageList):
+        value = value.tensors
     if isinstance(value, Tensor):
         return [(name, value)]
     if depth == 0:
@@ -179,4 +185,6 @@ def token_grid(count: int, source: tuple[int, int]) -> tuple[int, int] | None:
     if count < 4:
         return None
     rows = max(1, round((count * source[0] / source[1]) ** 0.5))
-    return (rows, count // rows) if count % rows == 0 else None
+    columns = count // rows
+    misfit = abs(log(rows / columns) - log(source[0] / source[1])) if columns else 1.0
+    return (rows, columns) if rows * columns == count and misfit < 0.25 else None
