@@ -24,21 +24,38 @@ class PictureItem(LayerItem):
     def __init__(self, layer: Picture) -> None:
         super().__init__(layer)
         self._pyramid = Pyramid(layer.rgb, average=True)
+        self._cache = ViewCache()
+        self._scale = 0.0
 
     def take_over(self, old: LayerItem) -> None:
         if isinstance(old, PictureItem) and old.layer.rgb is self.layer.rgb:
             self._pyramid = old._pyramid
 
+    def covers(self) -> bool:
+        return self.layer.opacity >= 1.0 and fills(self.frame, extent_of(self.layer))
+
     def draw(self, painter: QPainter, lens: Lens) -> None:
         painter.setOpacity(self.layer.opacity)
-        place_image(
-            painter,
-            lens,
-            self._pyramid,
-            self.layer.rgb.shape,
-            extent_of(self.layer),
-            smooth=self.layer.smooth,
-        )
+        # What stays (panning, hovering) is resampled once; the frame of a film comes only once.
+        again, self._scale = lens.scale == self._scale, lens.scale
+        if again:
+            self._cache.paint(painter, lens, extent_of(self.layer), None, self._render)
+        else:
+            self._place(painter, lens)
+
+    def _render(self, raster: Raster) -> None:
+        with QPainter(raster.image) as into:
+            into.setTransform(raster.transform())
+            self._place(into, raster.lens())
+
+    def _place(self, painter: QPainter, lens: Lens) -> None:
+        shape, extent = self.layer.rgb.shape, extent_of(self.layer)
+        place_image(painter, lens, self._pyramid, shape, extent, smooth=self.layer.smooth)
+
+
+def fills(frame: tuple[float, float], extent: Extent) -> bool:
+    x0, y0, x1, y1 = extent
+    return x0 <= 0 and y0 <= 0 and x1 >= frame[0] and y1 >= frame[1]
 
 
 def place_image(
@@ -88,6 +105,11 @@ class HeatItem(LayerItem):
         ):
             self._pyramid, self._holes = old._pyramid, old._holes
 
+    def covers(self) -> bool:
+        layer = self.layer
+        solid = layer.opacity >= 1.0 and not layer.alpha_by_value and not self._holes
+        return solid and self._pyramid is not None and fills(self.frame, extent_of(layer))
+
     def _upload(self) -> Pyramid:
         if self._pyramid is None:
             with np.errstate(invalid="ignore", over="ignore"):
@@ -111,9 +133,7 @@ class HeatItem(LayerItem):
         extent = extent_of(self.layer)
 
         def render(raster: Raster) -> None:
-            inner = Lens(
-                raster.scale, -raster.u, -raster.v, 1.0, raster.image.width(), raster.image.height()
-            )
+            inner = raster.lens()
             with QPainter(raster.image) as into:
                 into.setTransform(raster.transform())
                 place_image(
@@ -167,9 +187,7 @@ class MasksItem(LayerItem):
     def _render(self, raster: Raster) -> None:
         index, count = self.layer.index, len(self.layer.colors)
         known = np.where((index >= 0) & (index < count), index, -1)
-        inner = Lens(
-            raster.scale, -raster.u, -raster.v, 1.0, raster.image.width(), raster.image.height()
-        )
+        inner = raster.lens()
         extent = extent_of(self.layer)
         with QPainter(raster.image) as into:
             into.setTransform(raster.transform())

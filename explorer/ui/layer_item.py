@@ -43,6 +43,10 @@ class LayerItem(QGraphicsItem):
     def draw(self, painter: QPainter, lens: Lens) -> None:
         raise NotImplementedError
 
+    def covers(self) -> bool:
+        """Whether nothing can be seen through it anywhere in the frame."""
+        return False
+
     def take_over(self, old: LayerItem) -> None:
         """Reuse what `old` (an item of the same class) has uploaded, where that is still right."""
 

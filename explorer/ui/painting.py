@@ -185,6 +185,10 @@ class Raster:
     def transform(self) -> QTransform:
         return QTransform(self.scale, 0, 0, self.scale, -self.u, -self.v)
 
+    def lens(self) -> Lens:
+        """As if the picture were a window of plain pixels."""
+        return Lens(self.scale, -self.u, -self.v, 1.0, self.image.width(), self.image.height())
+
     def device(
         self, xy: NDArray[np.floating[Any]], axis_offsets: tuple[int, ...]
     ) -> NDArray[np.int32]:
@@ -277,34 +281,33 @@ def stroke_polylines(
     """
     import cv2  # late: the window shows before it
 
-    height, rows = raster.image.height(), raster.image.width()
-    drawn = np.zeros((height, rows, 4), np.uint8)
-    code = colours.astype(np.int64) @ np.array([1, 256, 65536])
-    order = np.argsort(code, kind="stable")
-    cuts = np.flatnonzero(np.diff(code[order])) + 1
+    rows, columns = raster.image.height(), raster.image.width()
+    code = colours.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    if len(code) > 60_000:  # more colours than pens, and than anybody can tell apart
+        code &= np.uint32(0xF0F0F0)
+    codes, which = np.unique(code, return_inverse=True)
+    # Pens are numbers into a table: an image of one byte is drawn, and grown, much faster.
+    table = np.concatenate([[0], codes | 0xFF000000]).astype(np.uint32)
+    pens = np.zeros((rows, columns), np.uint8 if len(codes) < 256 else np.uint16)
+    order = np.argsort(which, kind="stable")
+    cuts = np.flatnonzero(np.diff(which[order])) + 1
     for group in np.split(order, cuts):
-        if len(group) == 0:
-            continue
-        red, green, blue = (int(c) for c in colours[group[0]])
-        cv2.polylines(drawn, list(points[group]), closed, (blue, green, red, 255))
-    pixels = drawn.view(np.uint32)[..., 0]
+        if len(group):
+            cv2.polylines(pens, list(points[group]), closed, int(which[group[0]]) + 1)
     for step in range(1, width):
         # Alternately to the right and down, and to the left and up: the line stays centred.
-        _grow(pixels, 1 if step % 2 else -1)
+        _grow(pens, 1 if step % 2 else -1)
     if dotted:
-        down = np.arange(height)[:, None] + raster.v
-        across = np.arange(rows)[None, :] + raster.u
-        pixels[((down + across) // (2 + 2 * width)) % 2 == 1] = 0
+        down = np.arange(rows)[:, None] + raster.v
+        across = np.arange(columns)[None, :] + raster.u
+        pens[((down + across) // (2 + 2 * width)) % 2 == 1] = 0
+    drawn = np.take(table, pens)
     with QPainter(raster.image) as painter:
-        stride = drawn.strides[0]
-        painter.drawImage(
-            0,
-            0,
-            QImage(drawn.data, rows, height, stride, QImage.Format.Format_ARGB32_Premultiplied),
-        )
+        form = QImage.Format.Format_ARGB32_Premultiplied
+        painter.drawImage(0, 0, QImage(drawn.data, columns, rows, columns * 4, form))
 
 
-def _grow(pixels: NDArray[np.uint32], by: int) -> None:
+def _grow(pixels: NDArray[Any], by: int) -> None:
     for axis in (0, 1):
         here: list[slice] = [slice(None), slice(None)]
         there: list[slice] = [slice(None), slice(None)]

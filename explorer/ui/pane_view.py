@@ -168,8 +168,7 @@ class PaneView(PanZoomView):
         painter.resetTransform()
         painter.fillRect(self.viewport().rect(), ground_colour(self.palette()))
         if self._pane is not None:
-            first = self._pane.layers[0] if self._pane.layers else None
-            checker = not (isinstance(first, Picture) and first.opacity >= 1.0)
+            checker = not any(item.isVisible() and item.covers() for item in self._items)
             draw_ground(painter, lens, self._pane.size, self.palette(), checker=checker)
 
     def drawForeground(self, painter: QPainter, rect: QRectF | object) -> None:

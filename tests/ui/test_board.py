@@ -49,8 +49,8 @@ def view(qtbot: QtBot) -> Iterator[BoardView]:
     view = BoardView()
     qtbot.addWidget(view)
     view.resize(900, 500)
-    view.show()
-    qtbot.waitExposed(view)
+    with qtbot.waitExposed(view):
+        view.show()
     return view
 
 

@@ -54,8 +54,8 @@ def canvas(qtbot: QtBot) -> Iterator[Canvas]:
     canvas = Canvas()
     qtbot.addWidget(canvas)
     canvas.resize(500, 324)
-    canvas.show()
-    qtbot.waitExposed(canvas)
+    with qtbot.waitExposed(canvas):
+        canvas.show()
     canvas.set_pane(pane())
     canvas.set_viewpoint(Viewpoint(100, 50, 2.0))
     return canvas

@@ -52,8 +52,8 @@ def canvas(qtbot: QtBot) -> Iterator[Canvas]:
     canvas = Canvas()
     qtbot.addWidget(canvas)
     canvas.resize(400, 324)  # the caption takes 24
-    canvas.show()
-    qtbot.waitExposed(canvas)
+    with qtbot.waitExposed(canvas):
+        canvas.show()
     yield canvas
     canvas.set_pane(None)
 
@@ -231,6 +231,18 @@ def test_boxes_many_lie_where_few_do(canvas: Canvas, scale: float) -> None:
         line = [QColor(image.pixel(x, row)).red() > 200 for x in range(left)]
         reds.append(np.flatnonzero(line).mean())
     assert reds[0] == pytest.approx(reds[1], abs=1.0)
+
+
+@pytest.mark.parametrize("count", [254, 300, 70_000])
+def test_boxes_of_many_colours(canvas: Canvas, count: int) -> None:
+    n = max(count, 600)
+    colour = np.arange(n, dtype=np.uint32) % count
+    rgb = np.stack([colour >> 16, colour >> 8 & 255, colour & 255], 1).astype(np.uint8)
+    rgb[-1] = (240, 0, 240)  # survives the coarser colours of very many
+    xyxy = np.tile(np.array([[5, 5, 35, 25]], np.float32), (n, 1))
+    show(canvas, plain(), Boxes(xyxy, rgb))
+    image = grab(canvas)
+    assert (240, 0, 240) in [at(canvas, image, 5 + off, 15) for off in (-0.1, 0, 0.1)]
 
 
 def test_boxes_many_are_drawn_once_while_panning(canvas: Canvas) -> None:

@@ -52,8 +52,8 @@ def results(qtbot: QtBot) -> Iterator[Results]:
     results = Results()
     qtbot.addWidget(results)
     results.resize(700, 260)
-    results.show()
-    qtbot.waitExposed(results)
+    with qtbot.waitExposed(results):
+        results.show()
     return results
 
 
@@ -308,14 +308,16 @@ def test_importing_the_plot_library_leaves_the_exception_hooks(results: Results)
     assert (sys.excepthook, threading.excepthook) == hooks
 
 
-def test_plots_follow_the_palette(results: Results) -> None:
+def test_plots_follow_the_palette(qtbot: QtBot, results: Results) -> None:
     results.set_board(Board((), plots=(curves(), bars(0.3))))
     palette = QPalette(results.palette())
     palette.setColor(QPalette.ColorRole.Base, QColor(10, 20, 30))
     results.setPalette(palette)
+
+    def corner(name: str) -> QColor:
+        image = results.tab(name).grab().toImage()
+        return QColor(image.pixel(image.width() - 3, image.height() - 3))
+
     for name in ("loss", "scores"):
         results.tabs.setCurrentWidget(results.tab(name))
-        results.grab()  # lays the tab out
-        image = results.tab(name).grab().toImage()
-        corner = QColor(image.pixel(image.width() - 3, image.height() - 3))
-        assert corner == QColor(10, 20, 30)
+        qtbot.waitUntil(lambda name=name: corner(name) == QColor(10, 20, 30))
