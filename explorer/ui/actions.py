@@ -90,9 +90,9 @@ COMMANDS = (
 
 FIXED_KEYS = (
     (QT_NOOP("Previous and next photo"), "Left, Right"),
-    (QT_NOOP("Pan"), "Space + drag, middle button"),
+    (QT_NOOP("Pan while dragging"), "Space"),
     (QT_NOOP("Zoom at the pointer"), "Wheel"),
-    (QT_NOOP("Open beside, to compare"), "Shift + drop"),
+    (QT_NOOP("Open beside, to compare"), "Shift+drop"),
 )
 """What the mouse and the canvas understand; shown on the shortcut sheet."""
 

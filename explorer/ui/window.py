@@ -166,6 +166,7 @@ class Window(QMainWindow):
         from explorer.sources import gallery
 
         self._begun = True
+        log.info("the window is painted")
         self.inspector.set_waiting(self.tr("Loading PyTorch"))
         self.bridge.start()
         samples = gallery()

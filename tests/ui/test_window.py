@@ -240,9 +240,11 @@ def test_a_view_that_does_not_suit_brings_its_network_along(
 ) -> None:
     w = window(paths=[str(photo)])
     qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
+    said: list[str] = []
+    w.study.said.connect(said.append)
     w.study.set_view("semantic")
     qtbot.waitUntil(lambda: answered(w, "semantic"), timeout=ANSWER)
-    assert any("another kind of network" in text for text in w.notices.texts)
+    assert any("another kind of network" in text for text in said)
     assert w.networks.spec == w.study.spec
     if w.study.info is not None and w.study.info.untrained:
         assert w.study.board is not None
