@@ -138,6 +138,9 @@ class StripView(QListView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setMouseTracking(True)
 
+    def keyboardSearch(self, search: str) -> None:
+        """Letters are the window's shortcuts here; a search would walk through every name."""
+
     def set_across(self, across: bool) -> None:
         flow = QListView.Flow.LeftToRight if across else QListView.Flow.TopToBottom
         if flow != self.flow():

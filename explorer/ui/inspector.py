@@ -34,6 +34,7 @@ class Inspector(QWidget):
         self._view: View[Any] | None = None
         self._form = Form()
         self.strip = JobStrip()
+        self.strip.hide()  # until there is a view; from then on its place is kept
         self.strip.cancel_requested.connect(self.cancel_requested)
         self.strip.pause_toggled.connect(self.pause_toggled)
         self.error = ErrorCard()
@@ -84,6 +85,7 @@ class Inspector(QWidget):
         if view is self._view:
             return
         self._view = view
+        self.strip.show()
         self._title.setText(view.title)
         self._reference.setText(view.reference)
         self._reference.setVisible(bool(view.reference))
@@ -103,6 +105,7 @@ class Inspector(QWidget):
 
     def set_waiting(self, note: str, can_pause: bool = False) -> None:
         """A job was submitted and has not said anything yet."""
+        self.strip.show()
         self.strip.set_waiting(note, can_pause)
 
     def show_error(self, message: str, hint: str = "", details: str = "") -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QFontDatabase, QGuiApplication
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QFontDatabase, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -18,15 +16,17 @@ from explorer.ui.bits import UNIT, Card, IconButton, Label
 from explorer.ui.theme import icon
 
 
-class Symbol(QLabel):
-    """An icon among words."""
+class Symbol(QWidget):
+    """An icon among words, in the tone of its card."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.setPixmap(icon(name).pixmap(QSize(16, 16)))
-        self.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-        self.setContentsMargins(0, 1, 0, 0)
+        self._name = name
+        self.setFixedWidth(UNIT * 2)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            icon(self._name).paint(painter, QRect(0, 1, UNIT * 2, UNIT * 2))
 
 
 class NoteCard(Card):

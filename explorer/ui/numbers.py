@@ -11,14 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QSizePolicy
 
 from explorer.ui.bits import Flash
 from explorer.ui.slider import Slider
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QKeyEvent, QWheelEvent
+    from PySide6.QtGui import QWheelEvent
 
 WIDEST = 2.0**53
 """The largest whole number that a double still tells from its neighbours."""
@@ -122,10 +123,14 @@ class NumberField(QLineEdit):
     def value(self) -> float:
         return self._value
 
+    @property
+    def _shown(self) -> str:
+        return self._scale.text(self._value) + self._suffix
+
     def show_value(self, value: float) -> None:
         """Shows `value` as it is, without a signal."""
         self._value = value
-        self.setText(self._scale.text(value) + self._suffix)
+        self.setText(self._shown)
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
@@ -156,11 +161,25 @@ class NumberField(QLineEdit):
             Qt.Key.Key_PageUp: 10,
             Qt.Key.Key_PageDown: -10,
         }.get(Qt.Key(event.key()), 0)
-        if steps:
+        if event.key() == Qt.Key.Key_Escape and self.text() != self._shown:
+            self.show_value(self._value)
+        elif steps:
             self._commit()
             self.step(steps)
         else:
             super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        # Esc takes a half-typed number back; only then does it mean "cancel" to the window.
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+            and self.text() != self._shown
+        ):
+            event.accept()
+            return True
+        return super().event(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if not self.hasFocus():
@@ -173,7 +192,7 @@ class NumberField(QLineEdit):
 
     def _commit(self) -> None:
         typed = self.text().strip()
-        if typed == (self._scale.text(self._value) + self._suffix).strip():
+        if typed == self._shown:
             return  # a field that was only looked at changes nothing
         plain = typed.removesuffix(self._suffix.strip()).replace("−", "-").replace(",", ".").strip()
         if not _NUMBER.fullmatch(plain):

@@ -17,7 +17,7 @@ QUICK_MS = 150
 
 
 class JobStrip(QWidget):
-    """One line of words, two buttons and a thin bar; its height never changes.
+    """A thin bar over a line of words and two buttons; its height never changes.
 
     Signals:
         cancel_requested: Cancel was pressed.
@@ -57,8 +57,8 @@ class JobStrip(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
-        layout.addLayout(line)
         layout.addWidget(self.bar)
+        layout.addLayout(line)
         self._tick = QTimer(self)
         self._tick.setInterval(TICK_MS)
         self._tick.timeout.connect(self._show_words)

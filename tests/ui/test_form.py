@@ -184,6 +184,37 @@ def test_leaving_a_field_untouched_says_nothing(form: Form, qtbot: QtBot) -> Non
     assert form.params.score == 0.123456
 
 
+def test_escape_takes_a_half_typed_number_back(form: Form, qtbot: QtBot) -> None:
+    heard = Heard(form)
+    field = number(form, "score").pair.field
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, "0.9")
+    qtbot.keyClick(field, Qt.Key.Key_Escape)
+    assert field.text() == "0.50"
+    assert heard.news == []
+
+
+def test_tab_goes_down_the_form(form: Form, qtbot: QtBot) -> None:
+    form.activateWindow()
+    first = form.rows["layer"].editor.widgets[0]
+    first.setFocus()
+    qtbot.waitUntil(first.hasFocus)
+    order = []
+    for _ in range(60):
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        at = QApplication.focusWidget()
+        name = next((n for n, row in form.rows.items() if row.isAncestorOf(at)), "")
+        if name and name not in order:
+            order.append(name)
+        if name == "limit":
+            break
+    assert order == [
+        "score", "rate", "octaves", "masks", "colormap", "classes", "point", "box", "chosen",
+        "limit",
+    ]  # fmt: skip
+
+
 def test_arrow_keys_step(form: Form, qtbot: QtBot) -> None:
     field = number(form, "octaves").pair.field
     qtbot.keyClick(field, Qt.Key.Key_Up)
