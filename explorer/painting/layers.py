@@ -39,7 +39,7 @@ from explorer.painting.words import ink_on
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CRISP = 2000  # up to so many boxes every edge is drawn on whole pixels, above with fast lines
+_CRISP = 2000  # up to so many boxes every edge has its width and a rim, above one pixel
 
 
 def paint_layer(surface: Surface, layer: Layer) -> None:
@@ -141,9 +141,12 @@ def _boxes(surface: Surface, layer: Boxes) -> None:
             sides = outline[:, [0, 1, 2, 3, 2, 3, 4, 5, 6, 7, 4, 5, 0, 1, 6, 7]].reshape(-1, 4)
             sides, of_side = clipped(sides, *limit[:2])
             pieces, of_piece = dashes(sides, 3.0 * width, 2.5 * width)
-            strokes(surface.canvas, pieces.reshape(-1, 2, 2), colors[of_side[of_piece] // 4], width)
+            tints = colors[of_side[of_piece] // 4]
+            few = len(rows) <= _CRISP
+            pieces = pieces.reshape(-1, 2, 2)
+            strokes(surface.canvas, pieces, tints, width if few else 1, smooth=few)
         else:
-            strokes(surface.canvas, outline.reshape(-1, 5, 2), colors, width)
+            strokes(surface.canvas, outline.reshape(-1, 5, 2), colors, 1, smooth=False)
     else:
         for (x0, y0, x1, y1), color in zip(corners.round().astype(int), colors, strict=True):
             _frame(surface.canvas, x0, y0, x1, y1, width, color)
