@@ -122,8 +122,11 @@ class BoardView(QWidget):
             cell = self._cells.pop(name)
             if cell.canvas.pane is not None:
                 self._past[name] = (cell.canvas.pane.size, cell.canvas.viewpoint)
+            cell.blockSignals(True)  # the mouse leaves it when it goes
             cell.hide()
             cell.deleteLater()
+            for canvas in self._canvases():
+                canvas.set_linked_cursor(None)
         for name in names:
             if name not in self._cells:
                 self._cells[name] = self._new_cell(name)

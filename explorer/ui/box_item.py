@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
 from explorer.layers import Boxes, boxes_at
@@ -81,9 +81,13 @@ class BoxesItem(LayerItem):
         hovered = None if self.hovered is None else self.layer.row(self.hovered)
         painter.setOpacity(DIMMED if selected is not None else 1.0)
         if len(self._rows) > MANY:
-            self._cache.paint(painter, lens, None, None, self._rasterise)
+
+            def render(raster: Raster) -> None:
+                self._rasterise(raster, lens.dpr)
+
+            self._cache.paint(painter, lens, None, None, render)
         else:
-            self._stroke(painter)
+            self._stroke(painter, lens.dpr)
             if self.layer.labels:
                 self._label_all(painter, lens, {selected, hovered})
         painter.setOpacity(1.0)
@@ -91,11 +95,11 @@ class BoxesItem(LayerItem):
             if row is not None and np.isfinite(self.layer.xyxy[row]).all():
                 self._highlight(painter, lens, row)
 
-    def _stroke(self, painter: QPainter) -> None:
-        width, dotted = self.layer.width, self.layer.dotted
+    def _stroke(self, painter: QPainter, ratio: float) -> None:
+        width, dotted = self.layer.width * ratio, self.layer.dotted
         if not dotted:
             # A dark casing keeps a coloured line readable on any photo.
-            painter.setPen(cosmetic(QColor(0, 0, 0, 90), width + 2))
+            painter.setPen(cosmetic(QColor(0, 0, 0, 90), width + 2 * ratio))
             for _, rects in self._groups:
                 painter.drawRects(rects)
         for colour, rects in self._groups:
@@ -105,7 +109,7 @@ class BoxesItem(LayerItem):
             painter.setBrush(QBrush(fill) if self.layer.fill > 0 else Qt.BrushStyle.NoBrush)
             painter.drawRects(rects)
 
-    def _rasterise(self, raster: Raster) -> None:
+    def _rasterise(self, raster: Raster, ratio: float) -> None:
         corners = raster.device(self.layer.xyxy[self._rows], (0, 1, 0, 1))
         x0, y0, x1, y1 = corners.T
         width, height = raster.image.width(), raster.image.height()
@@ -114,7 +118,8 @@ class BoxesItem(LayerItem):
         seen &= ~((x0 < -8) & (y0 < -8) & (x1 > width + 8) & (y1 > height + 8))
         points = np.stack([x0, y0, x1, y0, x1, y1, x0, y1], axis=1)[seen].reshape(-1, 4, 2)
         # With thousands of boxes thin lines say more than wide ones.
-        thickness = max(1, round(min(self.layer.width, 2.0 if len(points) < 3000 else 1.0)))
+        widest = 2.0 if len(points) < 3000 else 1.0
+        thickness = max(1, round(min(self.layer.width, widest) * ratio))
         stroke_polylines(
             raster,
             points,
@@ -189,15 +194,14 @@ class BoxesItem(LayerItem):
         fill = QColor(colour)
         fill.setAlphaF(0.12)
         painter.setBrush(fill)
-        painter.setPen(cosmetic(QColor(0, 0, 0, 150), self.layer.width + 4))
+        painter.setPen(QPen(QColor(0, 0, 0, 150), self.layer.width + 4))
         painter.drawRect(rect)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if chosen:
-            painter.setPen(cosmetic(QColor(255, 255, 255), self.layer.width + 2))
+            painter.setPen(QPen(QColor(255, 255, 255), self.layer.width + 2))
             painter.drawRect(rect)
-        painter.setPen(
-            cosmetic(colour, self.layer.width + (0 if chosen else 1), dotted=self.layer.dotted)
-        )
+        width = self.layer.width + (0 if chosen else 1)
+        painter.setPen(cosmetic(colour, width * lens.dpr, dotted=self.layer.dotted))
         painter.drawRect(rect)
         if self.layer.labels and self.layer.labels[row]:
             painter.setFont(_font())

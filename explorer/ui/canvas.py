@@ -335,5 +335,5 @@ class Canvas(PaneView):
         if box is not None:
             drawing = self._drag in (_Drag.DRAW, _Drag.EDIT)
             draw_edit_box(painter, lens, box, accent, drawing=drawing)
-        if self._linked is not None and self._mouse is None:
-            draw_crosshair(painter, lens, self._linked)
+        if self._linked is not None and self._mouse is None and self._pane is not None:
+            draw_crosshair(painter, lens, self._linked, self._pane.size)

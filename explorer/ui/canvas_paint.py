@@ -111,7 +111,7 @@ def draw_pixel_numbers(painter: QPainter, lens: Lens, layer: Picture | Heat) -> 
                 words, under = f"{red}\n{green}\n{blue}", QColor(red, green, blue)
             else:
                 value = float(layer.values[row, column])
-                words = number(value)
+                words = number(value) if cell.width() > 64 else f"{value:.2g}"
                 under = qcolor(_heat_colour(layer, value, table))
             painter.setPen(ink_on(under))
             painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, words)
@@ -181,11 +181,15 @@ class ScaleBar(QWidget):
         painter.drawText(QPointF(end + 6, base), high)
 
 
-def draw_crosshair(painter: QPainter, lens: Lens, point: Point) -> None:
+def draw_crosshair(painter: QPainter, lens: Lens, point: Point, size: tuple[float, float]) -> None:
     """Two thin lines through a position of another, linked pane."""
     painter.resetTransform()
     at = lens.at(point.x, point.y)
-    lines = [QLineF(0, at.y(), lens.width, at.y()), QLineF(at.x(), 0, at.x(), lens.height)]
+    pane = lens.rect(0.0, 0.0, *size)
+    lines = [
+        QLineF(pane.left(), at.y(), pane.right(), at.y()),
+        QLineF(at.x(), pane.top(), at.x(), pane.bottom()),
+    ]
     for colour, width in ((QColor(0, 0, 0, 110), 3.0), (QColor(255, 255, 255, 190), 1.0)):
         painter.setPen(QPen(colour, width))
         painter.drawLines(lines)

@@ -15,6 +15,9 @@ from explorer.ui.painting import Lens, Pyramid, Raster, ViewCache, stroke_polyli
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MOST_BORDERS = 60_000
+"""Border segments in sight above which regions are left without their outlines."""
+
 
 class PictureItem(LayerItem):
     """A photo: averaged when small, nearest neighbour when magnified, smooth in between."""
@@ -176,47 +179,54 @@ class MasksItem(LayerItem):
             if len(old.layer.colors) == len(self.layer.colors) <= 255:
                 self._pyramid = old._pyramid
 
+    def _known(self) -> NDArray[np.int32]:
+        index = self.layer.index
+        return np.where((index >= 0) & (index < len(self.layer.colors)), index, -1)
+
     def _table(self) -> list[int]:
         count = len(self.layer.colors)
         alpha = np.full(count, 255.0 * self.layer.opacity)
         return [0, *argb_table(self.layer.colors, alpha)]
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
-        self._cache.paint(painter, lens, extent_of(self.layer), None, self._render)
+        def render(raster: Raster) -> None:
+            self._render(raster, max(2, round(2 * lens.dpr)))
 
-    def _render(self, raster: Raster) -> None:
-        index, count = self.layer.index, len(self.layer.colors)
-        known = np.where((index >= 0) & (index < count), index, -1)
+        self._cache.paint(painter, lens, extent_of(self.layer), None, render)
+
+    def _render(self, raster: Raster, width: int) -> None:
+        count = len(self.layer.colors)
         inner = raster.lens()
         extent = extent_of(self.layer)
         with QPainter(raster.image) as into:
             into.setTransform(raster.transform())
             if count <= 255:
                 if self._pyramid is None:
-                    self._pyramid = Pyramid((known + 1).astype(np.uint8), average=False)
+                    self._pyramid = Pyramid((self._known() + 1).astype(np.uint8), average=False)
                 place_image(
                     into,
                     inner,
                     self._pyramid,
-                    index.shape,
+                    self.layer.index.shape,
                     extent,
                     smooth=False,
                     colours=self._table(),
                     thin=True,
                 )
             else:
-                argb = np.array(self._table(), np.uint32)[known + 1]
-                height, width = index.shape
-                image = QImage(argb.data, width, height, width * 4, QImage.Format.Format_ARGB32)
+                argb = np.array(self._table(), np.uint32)[self._known() + 1]
+                rows, columns = argb.shape
+                form = QImage.Format.Format_ARGB32
+                image = QImage(argb.data, columns, rows, columns * 4, form)
                 x0, y0, x1, y1 = extent
                 into.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), image)
         if self.layer.outline:
             if self._borders is None:
-                self._borders = borders(known)
-            self._stroke(raster, *self._borders)
+                self._borders = borders(self._known())
+            self._stroke(raster, *self._borders, width)
 
     def _stroke(
-        self, raster: Raster, segments: NDArray[np.float64], owner: NDArray[np.intp]
+        self, raster: Raster, segments: NDArray[np.float64], owner: NDArray[np.intp], width: int
     ) -> None:
         if len(segments) == 0:
             return
@@ -224,11 +234,16 @@ class MasksItem(LayerItem):
         rows, columns = self.layer.index.shape
         to_pane = np.array([(x1 - x0) / columns, (y1 - y0) / rows] * 2)
         points = raster.device(segments * to_pane + [x0, y0, x0, y0], (0, 1, 0, 1))
+        seen = (points[:, 2] >= 0) & (points[:, 0] <= raster.image.width())
+        seen &= (points[:, 3] >= 0) & (points[:, 1] <= raster.image.height())
+        points, owner = points[seen], owner[seen]
+        if len(points) > MOST_BORDERS:
+            return  # noise has no outline that could be seen
         stroke_polylines(
             raster,
             points.reshape(-1, 2, 2),
             self.layer.colors[owner],
-            width=2,
+            width=width,
             closed=False,
             dotted=False,
         )

@@ -48,7 +48,7 @@ class PointsItem(LayerItem):
 
             self._cache.paint(painter, lens, None, None, render)
         else:
-            self._dots(painter, 1.0)
+            self._dots(painter, lens.dpr)
         if 0 < self._count <= 100 and self.layer.labels:
             self._labels(painter, lens)
 
@@ -96,7 +96,7 @@ class LinesItem(LayerItem):
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
         if len(self._rows) <= MANY:
-            self._strokes(painter, lens.scale, 1.0)
+            self._strokes(painter, lens.scale * lens.dpr, lens.dpr)
             return
 
         def render(raster: Raster) -> None:
@@ -115,7 +115,7 @@ class LinesItem(LayerItem):
             if self.layer.arrow:
                 painter.setPen(cosmetic(colour, width))
                 painter.drawLines(
-                    arrow_heads(self.layer.segments[part], (5.0 + 1.5 * width) * ratio / scale)
+                    arrow_heads(self.layer.segments[part], (5.0 * ratio + 1.5 * width) / scale)
                 )
 
 
@@ -144,7 +144,8 @@ class GridItem(LayerItem):
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
         if self._lines:
-            painter.setPen(cosmetic(qcolor(self.layer.color, self.layer.opacity), self.layer.width))
+            colour = qcolor(self.layer.color, self.layer.opacity)
+            painter.setPen(cosmetic(colour, self.layer.width * lens.dpr))
             painter.drawLines(self._lines)
 
 

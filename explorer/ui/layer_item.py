@@ -64,6 +64,7 @@ def colour_groups(
 
 
 def cosmetic(colour: QColor, width: float, *, dotted: bool = False) -> QPen:
+    """A pen of `width` device pixels at any zoom: Qt does not widen it on a fine screen."""
     pen = QPen(colour, width)
     pen.setCosmetic(True)
     if dotted:

@@ -298,11 +298,16 @@ def stroke_polylines(
         # Alternately to the right and down, and to the left and up: the line stays centred.
         _grow(pens, 1 if step % 2 else -1)
     if dotted:
-        down = np.arange(rows)[:, None] + raster.v
-        across = np.arange(columns)[None, :] + raster.u
-        pens[((down + across) // (2 + 2 * width)) % 2 == 1] = 0
+        # A checker fixed to the pane makes dashes of every level and upright line.
+        dash = 3 + width
+        down = (np.arange(rows)[:, None] + raster.v) // dash
+        across = (np.arange(columns)[None, :] + raster.u) // dash
+        pens[(down + across) % 2 == 1] = 0
     drawn = np.take(table, pens)
+    crowd = float(np.count_nonzero(pens)) / pens.size
     with QPainter(raster.image) as painter:
+        # A crowd turns into a veil, so that the photo under it can still be seen.
+        painter.setOpacity(1.0 if crowd < 0.2 else 1.1 - 0.6 * crowd)
         form = QImage.Format.Format_ARGB32_Premultiplied
         painter.drawImage(0, 0, QImage(drawn.data, columns, rows, columns * 4, form))
 

@@ -148,6 +148,15 @@ def test_cursors_are_linked(view: BoardView) -> None:
     assert view.canvas("b").viewport().grab().toImage() == before[0]
 
 
+def test_a_pane_may_go_while_the_mouse_is_on_it(view: BoardView) -> None:
+    view.set_board(Board((pane("a"), pane("b"))))
+    hover(view.canvas("b"), 100.5, 50.5)
+    gone = view.canvas("b")
+    view.set_board(board("a"))
+    QApplication.sendEvent(gone, QEvent(QEvent.Type.Leave))
+    assert view.canvas("a")._linked is None
+
+
 # -- comparing -----------------------------------------------------------------------------------
 
 

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPointingDevice,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -152,6 +159,16 @@ def test_wheel_keeps_the_point_under_the_mouse(qtbot: QtBot, canvas: Canvas, tur
     assert abs(there.y() - 70.25) <= 0.51 / goal
 
 
+def test_pinching_zooms(canvas: Canvas) -> None:
+    spot = canvas.from_pane(60.5, 70.25)
+    zoom, device = Qt.NativeGestureType.ZoomNativeGesture, QPointingDevice.primaryPointingDevice()
+    there = canvas.viewport().mapToGlobal(spot)
+    event = QNativeGestureEvent(zoom, device, 2, spot, spot, there, 0.5, QPointF())
+    QApplication.sendEvent(canvas.viewport(), event)
+    assert canvas.viewpoint.scale == pytest.approx(3.0)
+    assert canvas.to_pane(spot).x() == pytest.approx(60.5, abs=0.2)
+
+
 def test_quick_turns_add_up(qtbot: QtBot, canvas: Canvas) -> None:
     for _ in range(4):
         wheel(canvas, 100, 50, 1)
@@ -224,6 +241,21 @@ def test_twice_as_fine_a_screen_shows_the_same_place(canvas: Canvas) -> None:
         QColor(image.pixel(int(edge.x()), int(edge.y()) + dy)).green() for dy in (-2, -1, 0, 1)
     ]
     assert max(column) == 255
+
+
+def test_lines_are_as_wide_to_the_eye_on_a_fine_screen(canvas: Canvas) -> None:
+    few = Boxes(np.array([[20, 20, 180, 80]], np.float32), np.array([[0, 255, 0]], np.uint8))
+    canvas.set_pane(pane(photo(), few))
+    canvas.set_viewpoint(Viewpoint(100, 50, 2.0))
+    widths = []
+    for ratio in (1, 2):
+        image = QImage(canvas.viewport().size() * ratio, QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(ratio)
+        canvas.viewport().render(image)
+        spot = (canvas.from_pane(100, 20) * ratio).toPoint()
+        column = [QColor(image.pixel(spot.x(), spot.y() + dy)) for dy in range(-12, 12)]
+        widths.append(sum(colour == QColor(0, 255, 0) for colour in column))
+    assert widths == [2, 4]
 
 
 # -- layers --------------------------------------------------------------------------------------

@@ -182,6 +182,13 @@ def test_masks_ignore_indices_without_a_colour(canvas: Canvas) -> None:
     assert at(canvas, image, 15, 15) == (90, 90, 90)
 
 
+def test_masks_of_noise_are_drawn_in_time(canvas: Canvas) -> None:
+    noise = np.random.default_rng(0).integers(-1, 20, (1000, 1000)).astype(np.int32)
+    masks = Masks(noise, np.full((20, 3), 200, np.uint8), extent=(0, 0, 40, 30))
+    show(canvas, plain(), masks)
+    assert not item(canvas, 1)._contained.failed
+
+
 def test_masks_with_the_same_index_keep_their_borders(canvas: Canvas) -> None:
     masks = Masks(np.eye(30, 40, dtype=np.int32) - 1, colours(RED))
     show(canvas, masks)
