@@ -455,34 +455,37 @@ def lookup_table(colormap: Colormap) -> UInt8:
     stops = np.asarray(_STOPS[colormap], np.float64)
     where = np.linspace(0.0, len(stops) - 1, 256)
     channels = [np.interp(where, np.arange(len(stops)), stops[:, c]) for c in range(3)]
-    return np.stack(channels, axis=1).round().astype(np.uint8)
+    table: UInt8 = np.stack(channels, axis=1).round().astype(np.uint8)
+    return table
 
 
 COLORMAPS: tuple[Colormap, ...] = tuple(_STOPS)
 
 
+_CLASS_COLORS: tuple[Colour, ...] = (
+    (255, 140, 25), (170, 0, 255), (0, 255, 0), (0, 212, 255), (255, 0, 128), (107, 153, 61),
+    (142, 101, 184), (217, 127, 119), (0, 255, 212), (217, 217, 0), (255, 0, 43), (255, 64, 223),
+    (64, 96, 255), (255, 217, 140), (22, 217, 103), (25, 159, 255), (153, 107, 15), (38, 153, 124),
+    (255, 140, 207), (135, 217, 22), (184, 73, 18), (255, 191, 0), (191, 102, 255), (217, 54, 81),
+    (153, 153, 0), (119, 217, 144), (22, 103, 217), (38, 153, 0), (184, 73, 110), (255, 85, 0),
+    (255, 166, 102), (184, 73, 184),
+)  # fmt: skip
+
+
 def class_colors(count: int) -> UInt8:
     """(count, 3) uint8: distinct, readable on photos, the same for the same class in every view.
 
-    Hues step by the golden angle, so neighbours in the class list differ; lightness alternates.
+    The first 32 were picked one after the other, each as far as can be from those before it
+    (CIELAB, middle lightness, no greys; at least 25 units apart). Later rounds are lighter, darker,
+    and so on.
     """
     k = np.arange(count)
-    hue = (k * 0.61803398875 + 0.08) % 1.0
-    saturation = np.where(k % 2 == 0, 0.75, 0.58)
-    value = np.where(k % 3 == 0, 1.0, 0.88)
-    sector = np.floor(hue * 6).astype(int) % 6
-    f = hue * 6 - np.floor(hue * 6)
-    p, q, t = (
-        value * (1 - saturation),
-        value * (1 - f * saturation),
-        value * (1 - (1 - f) * saturation),
-    )
-    table = np.stack([
-        np.choose(sector, [value, q, p, p, t, value]),
-        np.choose(sector, [t, value, value, q, p, p]),
-        np.choose(sector, [p, p, t, value, value, q]),
-    ], axis=1)  # fmt: skip
-    return (table * 255).round().astype(np.uint8)
+    table = np.array(_CLASS_COLORS, np.float64)[k % len(_CLASS_COLORS)]
+    turn = k // len(_CLASS_COLORS)
+    towards = np.where(turn % 2 == 1, 255.0, 0.0)[:, None]
+    share = np.where(turn == 0, 0.0, 0.2 + 0.08 * (turn % 5))[:, None]
+    colors: UInt8 = (table * (1 - share) + towards * share).round().astype(np.uint8)
+    return colors
 
 
 __all__ = [

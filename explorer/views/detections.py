@@ -136,7 +136,7 @@ def draw(result: Result, params: Params) -> Board:
     layers: list[Layer] = [result.photo]
     if params.masks and found.masks is not None and len(rows):
         layers.append(_masks(result, params, rows))
-    layers.append(_boxes(result, params, rows))
+    layers += [*_halo(result, params, rows), _boxes(result, params, rows)]
     if params.keypoints and found.keypoints is not None and len(rows):
         layers += _skeletons(found, params, rows)
     notes: tuple[str, ...] = ()
@@ -215,6 +215,14 @@ def _boxes(result: Result, params: Params, rows: NDArray[np.intp]) -> Boxes:
     )
 
 
+def _halo(result: Result, params: Params, rows: NDArray[np.intp]) -> list[Layer]:
+    if params.selected is None or params.selected not in rows:
+        return []
+    box = result.found.xyxy[params.selected : params.selected + 1]
+    white = np.full((1, 3), 255, np.uint8)
+    return [Boxes(box, white, width=7.0, selectable=False, name="selected")]
+
+
 def _masks(result: Result, params: Params, rows: NDArray[np.intp]) -> Masks:
     masks = result.found.masks
     assert masks is not None
@@ -257,14 +265,13 @@ def _table(result: Result, params: Params, rows: NDArray[np.intp]) -> Table:
         (
             class_name(result.classes, int(found.labels[row])),
             round(float(found.scores[row]), 3),
-            *(round(float(side), 1) for side in found.xyxy[row]),
-            round(float(np.prod(found.xyxy[row, 2:] - found.xyxy[row, :2]))),
+            *(round(float(side)) for side in found.xyxy[row]),
         )
         for row in rows
     )
     return Table(
         "detections",
-        ("class", "score", "x0", "y0", "x1", "y1", "area"),
+        ("class", "score", "x0", "y0", "x1", "y1"),
         lines,
         title="Detections",
         layer="detections",

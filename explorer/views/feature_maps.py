@@ -109,6 +109,10 @@ class Params:
         0.65, "Opacity", "How much the channel covers the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0,
     )  # fmt: skip
+    fade: bool = param(
+        True, "Fade low values", "Lets the photo shine through where the channel is low.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
     smooth: bool = param(
         False, "Smooth", "Interpolates between cells. Off shows the cells as they are.",
         effect=Effect.DRAW,
@@ -156,9 +160,9 @@ def draw(result: Result, params: Params) -> Board:
     values, kept = result.answer.values, result.kept
     order = kept.get(("order", params.sort), lambda: _order(result, params.sort))
     tiling = Tiling.of(*values.shape)
-    channel = 0 if params.channel is None else min(params.channel, len(values) - 1)
-    if params.channel is None:
-        channel = int(order[0])
+    # Before anything is chosen, the channel that varies most says most.
+    most = int(result.statistics.deviation.argmax())
+    channel = most if params.channel is None else min(params.channel, len(values) - 1)
     cell = _cell(result, params, tiling)
     panes = (
         _image_pane(result, params, channel, cell),
@@ -283,6 +287,7 @@ def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, i
         opacity=params.opacity,
         extent=back.extent(width, height),
         smooth=params.smooth,
+        alpha_by_value=params.fade and params.scale != "around zero",
         unit="activation",
         name="channel",
     )

@@ -69,7 +69,7 @@ def test_the_slider_hides_and_keys_stay() -> None:
     board = VIEW.draw(result, Params(score=0.0))
     assert board.tables[0].keys == (0, 1, 2)
     assert board.tables[0].layer == "detections"
-    assert board.tables[0].rows[1] == ("car", 0.6, 15.0, 15.0, 25.0, 25.0, 100)
+    assert board.tables[0].rows[1] == ("car", 0.6, 15, 15, 25, 25)
 
 
 def test_sentences() -> None:
@@ -162,3 +162,12 @@ def test_nothing_found() -> None:
     board = VIEW.draw(step.value, Params())
     assert board.summary == "The network found nothing."
     assert board.tables[0].rows == ()
+
+
+def test_a_selected_box_stands_out_while_it_is_shown() -> None:
+    board = VIEW.draw(fixed(), Params(score=0.0, selected=1))
+    halo = board.boxes("selected")
+    assert halo is not None
+    assert halo.xyxy.tolist() == [[15, 15, 25, 25]]
+    assert VIEW.draw(fixed(), Params(score=0.7, selected=1)).boxes("selected") is None
+    assert VIEW.draw(fixed(), Params(selected=99)).boxes("selected") is None
