@@ -25,7 +25,13 @@ from explorer.painting.blocks import (
     style_of,
     words,
 )
-from explorer.painting.charts import plot_block, regions_block, scale_block, table_block
+from explorer.painting.charts import (
+    plot_block,
+    regions_block,
+    scale_block,
+    table_block,
+    table_width,
+)
 from explorer.painting.layers import paint_layer
 from explorer.painting.surface import Surface
 from explorer.painting.words import paint_words
@@ -114,16 +120,23 @@ def paint_board(
 
 def _body(board: Board, width: int, style: Style) -> list[Block]:
     gap = style.px(16)
-    charts = len(board.plots) + len(board.tables)
-    if len(board.panes) == 1 and charts:
-        beside = round(0.36 * width)
+    if len(board.panes) == 1 and (board.plots or board.tables):
+        needed = max((table_width(table, style) for table in board.tables), default=0)
+        beside = max(round(0.36 * width), needed + width - room_in_card(style, width))
+        if beside > 0.48 * width:
+            return _stacked(board, width, style)
         pane = _pane_block(board.panes[0], width - beside - gap, style)
         side = column(_charts(board, beside, style), gap)
         if side.height <= 1.2 * max(pane.height, style.px(360)):
             return [row([pane, side], gap)]
+    return _stacked(board, width, style)
+
+
+def _stacked(board: Board, width: int, style: Style) -> list[Block]:
+    """Rows of panes, plots and tables below them."""
     parts = _pane_rows(board.panes, width, style)
-    if charts:
-        parts.append(_masonry(board, width, style, gap))
+    if board.plots or board.tables:
+        parts.append(_masonry(board, width, style, style.px(16)))
     return parts
 
 

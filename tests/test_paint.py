@@ -29,7 +29,7 @@ from explorer.layers import (
     stamped,
 )
 from explorer.paint import LARGEST_SIDE, paint_board, paint_pane
-from explorer.painting import charts, letters
+from explorer.painting import charts, letters, words
 from explorer.painting.surface import clipped, dashes
 
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)
@@ -288,6 +288,15 @@ def test_labels_keep_clear_of_each_other() -> None:
     assert min(plates) > 200, (areas, plates)
 
 
+def test_a_heap_of_labels_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes = Boxes(np.tile(np.array([[20, 60, 120, 140]], np.float32), (200, 1)),
+                  np.tile(_colors(RED), (200, 1)), ("word",) * 200)  # fmt: skip
+    written: list[str] = []
+    monkeypatch.setattr(words, "write", lambda _c, text, *_a, **_k: written.append(text))
+    _paint(boxes, size=(200, 200))
+    assert 3 <= len(written) <= 20
+
+
 # -- points, lines, grid, text --------------------------------------------------------------------
 
 
@@ -475,6 +484,17 @@ def test_a_column_of_numbers_has_its_points_in_line() -> None:
     assert charts.numbers([3.0, 20.0]) == ["3", "20"]
     assert charts.numbers([]) == []
     assert charts.numbers([float("nan"), 1.5]) == ["nan", "1.500"]
+
+
+def test_whole_numbers_are_written_in_full() -> None:
+    assert charts.numbers([405_600, 7]) == ["405600", "7"]
+    assert charts.number(123_456_789) == "123456789"
+
+
+def test_words_give_way_before_numbers_do() -> None:
+    assert charts._shared([300, 80, 200], [False, True, False], 400) == [160, 80, 160]
+    assert charts._shared([300, 80], [False, True], 100) == [40, 60]
+    assert charts._shared([50, 50], [False, True], 400) == [50, 50]
 
 
 @pytest.mark.parametrize("span", [(0, 1), (-3, 7), (0, 1e-6), (1e5, 1e5 + 3), (-1e9, 1e9)])

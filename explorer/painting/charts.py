@@ -25,8 +25,8 @@ MOST_REGIONS = 12
 
 
 def number(value: float) -> str:
-    """A value as a person would write it: four significant digits, no trailing zeros."""
-    if not isfinite(value):
+    """A value as a person would write it: four significant digits, whole numbers in full."""
+    if isinstance(value, int) or not isfinite(value):
         return str(value)
     if value == 0:
         return "0"
@@ -95,7 +95,8 @@ def _bars(plot: Plot, width: int, style: Style) -> Block:
             track = (float(x + left), float(y + 2), float(x + right), float(y + high - 2))
             rounded(canvas, track, style.stripe, radius=style.px(3))
             x0, x1 = sorted((x + zero, x + end))
-            if x1 - x0 >= 0.5:
+            if plain and x0 < x + right and x1 > x + left:
+                x1 = max(x1, x0 + style.px(2))  # something that is not nothing can be seen
                 rounded(canvas, (x0, track[1], x1, track[3]), color, radius=style.px(3))
             at = (x + width - text_width(text, size), y + drop)
             write(canvas, text, at, size, style.muted)
@@ -222,6 +223,17 @@ def table_block(table: Table, width: int, style: Style) -> Block:
     return column(parts, style.px(8))
 
 
+def table_width(table: Table, style: Style) -> int:
+    """How wide a table has to be for every word and number of it to be read."""
+    shown = table.rows[:MOST_ROWS]
+    cells = [_cells([row[n] for row in shown]) for n in range(len(table.columns))]
+    widths = [
+        max(text_width(title, style.small), *(text_width(cell, style.body) for cell in column), 0)
+        for title, column in zip(table.columns, cells, strict=True)
+    ]
+    return sum(widths) + style.px(9) * len(widths) + style.px(30)
+
+
 def _rows(table: Table, width: int, style: Style) -> Block:
     size, high, gap = style.body, style.px(23), style.px(18)
     shown = table.rows[:MOST_ROWS]
@@ -234,7 +246,9 @@ def _rows(table: Table, width: int, style: Style) -> Block:
         for n, title in enumerate(table.columns)
     ]
     gaps = max(1, len(wanted) - 1)
-    room = _shared(wanted, width - swatch - gap * gaps - style.px(6))
+    if sum(wanted) + gap * gaps > width - swatch - style.px(6):
+        gap = style.px(9)
+    room = _shared(wanted, numeric, width - swatch - gap * gaps - style.px(6))
     spare = width - swatch - style.px(6) - sum(room) - gap * gaps
     gap += min(max(0, spare // gaps), style.px(36))
     drop = (high - line_height(size)) // 2
@@ -273,21 +287,21 @@ def _cells(column: Sequence[str | int | float]) -> list[str]:
     return [value if isinstance(value, str) else next(texts) for value in column]
 
 
-def _shared(wanted: list[int], width: int) -> list[int]:
-    """Column widths that fit into `width`: only those wider than an even share give way."""
+def _shared(wanted: list[int], numeric: list[bool], width: int) -> list[int]:
+    """Column widths that fit into `width`: the widest give way, words before numbers."""
     room = list(wanted)
-    excess = sum(room) - width
-    while excess > 0 and room:
-        widest = max(room)
-        at = [n for n, wide in enumerate(room) if wide == widest]
-        second = max((wide for wide in room if wide < widest), default=0)
-        step = min(widest - second, -(-excess // len(at)))
-        if step <= 0:
-            break
-        for n in at:
-            room[n] -= step
-        excess = sum(room) - width
-    return [max(1, wide) for wide in room]
+    for kind, least in ((False, 40), (True, 1)):
+        while sum(room) > width:
+            at = [n for n, wide in enumerate(room) if numeric[n] == kind and wide > least]
+            if not at:
+                break
+            widest = max(room[n] for n in at)
+            second = max((room[n] for n in at if room[n] < widest), default=least)
+            group = [n for n in at if room[n] == widest]
+            step = min(widest - max(second, least), -(-(sum(room) - width) // len(group)))
+            for n in group:
+                room[n] -= max(1, step)
+    return room
 
 
 # -- scales ---------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_LABELS = 300
 """Labels of one layer that are drawn; nobody reads more, and each looks for a free place."""
 
+_OVERLAPPING = 12
 _LETTERS = 12.0
 _DARK: Colour = (20, 22, 26)
 
@@ -50,15 +51,20 @@ class _Taken:
         self._plates = np.array(plates, np.float64).reshape(-1, 4)
 
     def choose(self, plates: Sequence[Extent], surface: Surface) -> Extent | None:
-        """The first plate that is on the canvas and free, else the first on it: now taken."""
+        """The first plate that is on the canvas and free: now taken.
+
+        Where all are taken the first few labels overlap, and later ones give way: their box is
+        seen, and a heap of words is not read.
+        """
         on_canvas = [
             plate
             for plate in plates
             if plate[0] >= 0 and plate[1] >= 0 and plate[3] <= surface.height
         ]
-        chosen = next(
-            (plate for plate in on_canvas if self._free(plate)), next(iter(on_canvas), None)
-        )
+        few = len(self._plates) < _OVERLAPPING
+        chosen = next((plate for plate in on_canvas if self._free(plate)), None)
+        if chosen is None and few:
+            chosen = next(iter(on_canvas), None)
         if chosen is not None:
             self._plates = np.vstack([self._plates, chosen])
         return chosen
