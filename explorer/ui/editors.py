@@ -196,6 +196,7 @@ class TextEditor(Editor):
         super().__init__(parameter, parent)
         self.field = QLineEdit()
         self.field.setMaxLength(2000)
+        self.field.setPlaceholderText(parameter.meta.help.partition(". ")[0].rstrip("."))
         self.field.editingFinished.connect(self._finish)
         self._flash = Flash(self.field)
         self._value: Any = None

@@ -38,14 +38,18 @@ class Scale:
     whole: bool = False
 
     @property
+    def endless(self) -> bool:
+        """Whether an end is missing: there is no slider, and digits follow the value alone."""
+        return self.high >= WIDEST or self.low <= -WIDEST
+
+    @property
     def positions(self) -> int:
         span = self.high - self.low
         if span <= 0:
             return 0
         if self.log:
             return 400 if not self.whole else int(min(400, span))
-        step = self.step or (1.0 if self.whole else span / 1000)
-        return max(1, int(min(10_000, round(span / step))))
+        return max(1, int(min(10_000, round(span / self._least))))
 
     def value(self, position: int) -> float:
         share = position / self.positions if self.positions else 0.0
@@ -68,6 +72,14 @@ class Scale:
         return round(math.log(value / floor) / math.log(self.high / floor) * self.positions)
 
     @property
+    def _least(self) -> float:
+        """The distance of two slider positions: the step, or a round part of the span."""
+        span = self.high - self.low
+        if self.step or self.whole or span <= 0:
+            return self.step or 1.0
+        return float(10.0 ** math.floor(math.log10(span / 100) + 1e-9))
+
+    @property
     def _floor(self) -> float:
         # A logarithm never reaches zero: the lowest position stands for `low` itself.
         return self.low if self.low > 0 else self.step or (1.0 if self.whole else self.high / 1e4)
@@ -76,7 +88,7 @@ class Scale:
         """The value that the field can show: on the step, within the ends."""
         if self.whole:
             value = float(round(value))
-        elif self.step and not self.log:
+        elif self.step and not self.log and not self.endless:
             value = self.low + round((value - self.low) / self.step) * self.step
         return min(max(float(self.text(value)), self.low), self.high)
 
@@ -86,9 +98,9 @@ class Scale:
             return str(round(value))
         if self.log:
             return f"{value:.3g}"
-        least = self.step or (self.high - self.low) / 1000
-        if not math.isfinite(least) or least <= 0:
+        if self.endless:
             return f"{value:.6g}"
+        least = self._least
         digits = min(12, max(0, -math.floor(math.log10(least) + 1e-9)))
         while digits < 12 and self.step and abs(round(self.step, digits) - self.step) > 1e-12:
             digits += 1
@@ -108,14 +120,14 @@ class NumberField(QLineEdit):
         super().__init__()
         self._scale = scale
         self._suffix = f"\N{NO-BREAK SPACE}{unit}" if unit else ""
-        self._value = scale.low if scale.low > -WIDEST else 0.0
+        self._value = 0.0 if scale.endless else scale.low
         self._flash = Flash(self)
         self.setMaxLength(400)
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.editingFinished.connect(self._commit)
-        if scale.high < WIDEST:
+        if not scale.endless:
             ends = f"{scale.text(scale.low)} – {scale.text(scale.high)}{self._suffix}"
             self.setToolTip(ends)
 
@@ -146,7 +158,7 @@ class NumberField(QLineEdit):
     def step(self, steps: int) -> None:
         """Moves by slider positions on a scale that has both ends, else by its step."""
         scale = self._scale
-        if scale.high < WIDEST and scale.positions:
+        if not scale.endless and scale.positions:
             stride = max(1, scale.positions // 100)
             position = scale.position(self._value) + steps * stride
             value = scale.value(min(max(position, 0), scale.positions))

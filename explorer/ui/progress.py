@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
@@ -10,6 +11,9 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from explorer.runner import State, Update
 from explorer.ui.bits import UNIT, IconButton, Label
 from explorer.ui.theme import icon
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TICK_MS = 200
 QUICK_MS = 150
@@ -126,15 +130,17 @@ class JobStrip(QWidget):
         seconds = self._seconds
         if not self.pause.isChecked():
             seconds += time.monotonic() - self._since
-        parts = (self._note, self._share, duration(seconds))
-        self._set_words(" · ".join(part for part in parts if part))
+        self._set_words((self._note, self._share, duration(seconds)))
 
-    def _set_words(self, text: str) -> None:
-        room = max(40, self.words.width())
-        self.words.setText(
-            self.words.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
-        )
-        self.words.setToolTip(text)
+    def _set_words(self, parts: Sequence[str]) -> None:
+        """The first part gives way where room is short: the figures behind it are what moves."""
+        first, *rest = (part for part in parts if part)
+        tail = "".join(f" · {part}" for part in rest)
+        metrics = self.words.fontMetrics()
+        room = max(40, self.words.width() - metrics.horizontalAdvance(tail))
+        plain = first.replace("\n", " ")
+        self.words.setText(metrics.elidedText(plain, Qt.TextElideMode.ElideRight, room) + tail)
+        self.words.setToolTip(first + tail)
 
     def _finish(self, update: Update) -> None:
         self._stop()
@@ -145,7 +151,7 @@ class JobStrip(QWidget):
             parts.insert(0, self.tr("Cancelled"))
         elif update.state is State.FAILED:
             parts.insert(0, self.tr("Failed"))
-        self._set_words(" · ".join(parts))
+        self._set_words(parts)
 
     def _stop(self) -> None:
         self._running = False

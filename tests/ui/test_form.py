@@ -44,6 +44,7 @@ class Params:
     limit: int | None = param(None, "Limit", "Most.", low=1, high=100)
     seed: int = param(0, "Seed", "Chance.", advanced=True)
     words: str = param("", "Words", "Free.", advanced=True)
+    free: float = param(1.5, "Free", "Any number.", low=0.0, advanced=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def type_in(qtbot: QtBot, field: Any, text: str) -> None:
 def test_every_parameter_has_a_row_with_names_and_help(form: Form) -> None:
     assert list(form.rows) == [
         "layer", "score", "rate", "octaves", "masks", "colormap", "classes", "point", "box",
-        "chosen", "limit", "seed", "words",
+        "chosen", "limit", "seed", "words", "free",
     ]  # fmt: skip
     for name, row in form.rows.items():
         assert row.toolTip() == row.parameter.meta.help
@@ -163,6 +164,17 @@ def test_nasty_numbers_are_put_right(form: Form, qtbot: QtBot, text: str) -> Non
 def test_a_typed_number_counts(form: Form, qtbot: QtBot, text: str, value: float) -> None:
     type_in(qtbot, number(form, "score").pair.field, text)
     assert form.params.score == value
+
+
+def test_a_number_without_an_end_keeps_its_digits(form: Form, qtbot: QtBot) -> None:
+    editor = number(form, "free")
+    assert editor.pair.slider is None
+    type_in(qtbot, editor.pair.field, "0.0125")
+    assert form.params.free == 0.0125
+    qtbot.keyClick(editor.pair.field, Qt.Key.Key_Up)
+    assert form.params.free == 1.0125
+    type_in(qtbot, editor.pair.field, "-3")
+    assert form.params.free == 0.0
 
 
 def test_out_of_range_gives_a_gentle_sign_that_goes_away(form: Form, qtbot: QtBot) -> None:
@@ -247,6 +259,7 @@ def test_the_wheel_scrolls_the_page_unless_focused(qtbot: QtBot) -> None:
         assert area.verticalScrollBar().value() > before
     assert heard.news == []
     area.ensureWidgetVisible(field)
+    area.activateWindow()
     field.setFocus()
     qtbot.waitUntil(field.hasFocus)
     turn_wheel(area, field, 120)
