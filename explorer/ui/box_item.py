@@ -10,7 +10,7 @@ from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
 from explorer.layers import Boxes, boxes_at
-from explorer.ui.layer_item import MANY, LayerItem, colour_groups, cosmetic
+from explorer.ui.layer_item import FEW, MANY, LayerItem, colour_groups, cosmetic
 from explorer.ui.painting import (
     Lens,
     Raster,
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LABELLED = 400
 """Boxes above which only the selected and the hovered one carry their labels."""
+CASED = 200
+"""Boxes up to which every line has a dark casing."""
 DIMMED = 0.3
 
 
@@ -80,16 +82,21 @@ class BoxesItem(LayerItem):
         selected = None if self.selected is None else self.layer.row(self.selected)
         hovered = None if self.hovered is None else self.layer.row(self.hovered)
         painter.setOpacity(DIMMED if selected is not None else 1.0)
-        if len(self._rows) > MANY:
+        if len(self._rows) > FEW:
 
             def render(raster: Raster) -> None:
-                self._rasterise(raster, lens.dpr)
+                if len(self._rows) > MANY:
+                    self._rasterise(raster, lens.dpr)
+                    return
+                with QPainter(raster.image) as into:
+                    into.setTransform(raster.transform())
+                    self._stroke(into, lens.dpr)
 
             self._cache.paint(painter, lens, None, None, render)
         else:
             self._stroke(painter, lens.dpr)
-            if self.layer.labels:
-                self._label_all(painter, lens, {selected, hovered})
+        if self.layer.labels:
+            self._label_all(painter, lens, {selected, hovered})
         painter.setOpacity(1.0)
         for row in dict.fromkeys((hovered, selected)):
             if row is not None and np.isfinite(self.layer.xyxy[row]).all():
@@ -97,7 +104,7 @@ class BoxesItem(LayerItem):
 
     def _stroke(self, painter: QPainter, ratio: float) -> None:
         width, dotted = self.layer.width * ratio, self.layer.dotted
-        if not dotted:
+        if not dotted and len(self._rows) <= CASED:
             # A dark casing keeps a coloured line readable on any photo.
             painter.setPen(cosmetic(QColor(0, 0, 0, 90), width + 2 * ratio))
             for _, rects in self._groups:

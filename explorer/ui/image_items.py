@@ -223,6 +223,8 @@ class MasksItem(LayerItem):
         if self.layer.outline:
             if self._borders is None:
                 self._borders = borders(self._known())
+                if len(self._borders[0]) > 8 * MOST_BORDERS:
+                    self._borders = self._borders[0][:0], self._borders[1][:0]
             self._stroke(raster, *self._borders, width)
 
     def _stroke(

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from explorer.layers import Boxes, Grid, Heat, Layer, Lines, Masks, Picture, Points, Text
 from explorer.ui.box_item import BoxesItem
 from explorer.ui.image_items import HeatItem, MasksItem, PictureItem
-from explorer.ui.layer_item import MANY, LayerItem, colour_groups, cosmetic
+from explorer.ui.layer_item import FEW, MANY, LayerItem, colour_groups, cosmetic
 from explorer.ui.painting import Lens, Raster, ViewCache, draw_plate, plate_rect, qcolor, small_font
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class PointsItem(LayerItem):
         self._cache = ViewCache()
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
-        if self._count > MANY:
+        if self._count > FEW:
 
             def render(raster: Raster) -> None:
                 with QPainter(raster.image) as into:
@@ -53,7 +53,8 @@ class PointsItem(LayerItem):
             self._labels(painter, lens)
 
     def _dots(self, painter: QPainter, ratio: float) -> None:
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        nice = self._count <= 4 * MANY
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, nice)
         radius = self.layer.radius * ratio
         for colour, points in self._groups:
             for pen in (
@@ -95,7 +96,7 @@ class LinesItem(LayerItem):
         self._cache = ViewCache()
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
-        if len(self._rows) <= MANY:
+        if len(self._rows) <= FEW:
             self._strokes(painter, lens.scale * lens.dpr, lens.dpr)
             return
 
@@ -107,7 +108,7 @@ class LinesItem(LayerItem):
         self._cache.paint(painter, lens, None, None, render)
 
     def _strokes(self, painter: QPainter, scale: float, ratio: float) -> None:
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(self._rows) <= MANY)
         width = self.layer.width * ratio
         for colour, lines, part in self._groups:
             painter.setPen(cosmetic(colour, width, dotted=self.layer.dotted))

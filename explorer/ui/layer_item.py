@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from explorer.layers import Layer
 
 EVERYWHERE = QRectF(-1e6, -1e6, 2e6, 2e6)
+FEW = 60
+"""Shapes up to which they are stroked at every frame; above, once per zoom."""
 MANY = 500
-"""Shapes above which they are rasterised once instead of stroked at every frame."""
+"""Shapes above which they are drawn by the fastest means, without niceties."""
 
 
 class LayerItem(QGraphicsItem):
