@@ -11,17 +11,15 @@ from explorer.layers import (
     COLORMAPS,
     Board,
     Boxes,
-    Curve,
     Heat,
     Layer,
     Pane,
     Picture,
-    Plot,
     Points,
-    Table,
 )
 from explorer.view import Effect, Pick, Point, Step, View, param
 from explorer.views.common import Kept, photo_of, size_of
+from explorer.views.feature_charts import channel_table, feature_vector, histogram
 from explorer.vision.activations import Activation, activation
 from explorer.vision.mosaics import Statistics, Tiling, stretched
 
@@ -160,23 +158,22 @@ def draw(result: Result, params: Params) -> Board:
     values, kept = result.answer.values, result.kept
     order = kept.get(("order", params.sort), lambda: _order(result, params.sort))
     tiling = Tiling.of(*values.shape)
-    # Before anything is chosen, the channel that varies most says most.
-    most = int(result.statistics.deviation.argmax())
-    channel = most if params.channel is None else min(params.channel, len(values) - 1)
+    channel = _most_telling(result.statistics)
+    if params.channel is not None:
+        channel = min(params.channel, len(values) - 1)
     cell = _cell(result, params, tiling)
     panes = (
         _image_pane(result, params, channel, cell),
         _mosaic_pane(result, params, order, channel, cell),
     )
-    plots = [kept.get(("histogram", channel), lambda: _histogram(values[channel], channel))]
+    plots = [kept.get(("histogram", channel), lambda: histogram(values, channel))]
     if cell is not None or values[0].size == 1:
-        row, column = cell or (0, 0)
-        plots.insert(0, _vector(values[:, row, column], cell))
+        plots.insert(0, feature_vector(values, cell))
     dead = int(result.statistics.dead.sum())
     return Board(
         panes=panes,
         plots=tuple(plots),
-        tables=(kept.get(("table", params.sort), lambda: _table(result.statistics, order)),),
+        tables=(kept.get(("table", params.sort), lambda: channel_table(result.statistics, order)),),
         summary=_title(result) + (f" · {dead} dead" if dead else ""),
         notes=_notes(result.answer),
     )
@@ -198,6 +195,12 @@ def data(result: Result, params: Params) -> dict[str, Any]:
         height, width = answer.values.shape[1:]
         found["extent"] = answer.frame.inverse().extent(width, height)
     return found
+
+
+def _most_telling(numbers: Statistics) -> int:
+    """Shown before anything is chosen: the channel that varies most, or the largest number."""
+    varies = bool(numbers.deviation.any())
+    return int((numbers.deviation if varies else numbers.high).argmax())
 
 
 def _order(result: Result, by: str) -> NDArray[np.intp]:
@@ -271,8 +274,10 @@ def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, i
     answer, numbers = result.answer, result.statistics
     low, high = float(numbers.low[channel]), float(numbers.high[channel])
     title = f"Channel {channel}: {low:.4g} to {high:.4g}"
+    if answer.values[channel].size == 1:
+        title = f"Channel {channel}: {high:.4g}"
     if answer.frame is None:
-        title += " (its cells are not places of the photo)"
+        title += ", no places of the photo"
         return Pane("image", size_of(result.photo), (result.photo,), title=title)
     height, width = answer.values.shape[1:]
     back = answer.frame.inverse()
@@ -355,44 +360,6 @@ def _image_readout(answer: Activation, channel: int) -> Callable[[float, float],
         return f"channel {channel}, row {cell[0]}, column {cell[1]}: {value:.5g}"
 
     return readout
-
-
-def _histogram(channel: NDArray[np.float32], index: int) -> Plot:
-    finite = channel[np.isfinite(channel)]
-    counts, edges = np.histogram(finite, bins=min(48, max(4, finite.size // 4)))
-    x = np.repeat(edges, 2)[1:-1].astype(np.float64)
-    curve = Curve(x, np.repeat(counts, 2).astype(np.float64), label=f"channel {index}")
-    return Plot(
-        "histogram",
-        f"Values of channel {index}",
-        x_label="activation",
-        y_label="cells",
-        curves=(curve,),
-    )
-
-
-def _vector(values: NDArray[np.float32], cell: tuple[int, int] | None) -> Plot:
-    where = "" if cell is None else f" at row {cell[0]}, column {cell[1]}"
-    x = np.arange(len(values), dtype=np.float64)
-    curve = Curve(x, values.astype(np.float64), label="activation", color=ORANGE)
-    return Plot(
-        "vector", f"All channels{where}", x_label="channel", y_label="activation", curves=(curve,)
-    )
-
-
-def _table(numbers: Statistics, order: NDArray[np.intp]) -> Table:
-    columns = (numbers.low, numbers.high, numbers.mean, numbers.deviation)
-    plain = [np.round(column[order].astype(np.float64), 5).tolist() for column in columns]
-    words = ["dead" if dead else "" for dead in numbers.dead[order]]
-    keys = tuple(order.tolist())
-    return Table(
-        "channels",
-        ("channel", "min", "max", "mean", "deviation", "dead"),
-        tuple(zip(keys, *plain, words, strict=True)),
-        title="Channels",
-        layer="tiles",
-        keys=keys,
-    )
 
 
 def _title(result: Result) -> str:

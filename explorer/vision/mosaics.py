@@ -73,12 +73,10 @@ class Statistics:
 
     @classmethod
     def of(cls, maps: NDArray[np.float32]) -> Statistics:
-        """Of (C, h, w) maps. A map of a single cell is not called constant."""
+        """Of (C, h, w) maps. A map of a single cell is never called dead: it is just a number."""
         flat = maps.reshape(len(maps), -1)
         low, high = flat.min(axis=1), flat.max(axis=1)
-        dead = high <= 0
-        if flat.shape[1] > 1:
-            dead |= low == high
+        dead = ((high <= 0) | (low == high)) & (flat.shape[1] > 1)
         return cls(low, high, flat.mean(axis=1), flat.std(axis=1), dead)
 
 

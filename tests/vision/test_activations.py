@@ -142,7 +142,7 @@ def test_statistics_and_stretching() -> None:
     assert numbers.mean.tolist() == [1, -2, 5]
     assert numbers.dead.tolist() == [False, True, True]
     assert stretched(maps, numbers).tolist() == [[[0, 1]], [[0, 1]], [[0, 0]]]
-    assert Statistics.of(np.ones((2, 1, 1), np.float32)).dead.tolist() == [False, False]
+    assert Statistics.of(-np.ones((2, 1, 1), np.float32)).dead.tolist() == [False, False]
 
 
 def test_many_large_maps_are_quick() -> None:
