@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 BIG_PICTURE = 16_000_000
 """Pixels above which a picture is not copied to 32 bits."""
-MARGIN = 128
+MARGIN = 96
 """Device pixels that a cached picture reaches beyond the window on every side."""
 
 

@@ -58,6 +58,18 @@ def spread(name: str, times: list[float]) -> float:
     return middle
 
 
+def at_most(limit: float, name: str, times: list[float]) -> None:
+    """Fails above `limit`, but says nothing about a machine that others are using."""
+    if spread(name, times) > limit:
+        start, own = time.perf_counter(), time.process_time()
+        while time.process_time() - own < 0.2:
+            pass
+        share = 0.2 / (time.perf_counter() - start)
+        if share < 0.9:
+            pytest.skip(f"no quiet window: only {share:.0%} of a core was ours")
+        pytest.fail(f"{name}: {statistics.median(times):.1f} ms is over {limit} ms")
+
+
 @pytest.fixture
 def canvas(qtbot: QtBot) -> Iterator[Canvas]:
     canvas = Canvas()
@@ -87,7 +99,7 @@ def test_twenty_thousand_boxes_full_redraw(canvas: Canvas) -> None:
         canvas.set_viewpoint(Viewpoint(640, 360, next(scales)))
 
     times = [frame_ms(canvas.viewport(), paints, zoom) for _ in range(FRAMES)]
-    assert spread("20 000 boxes, full redraw", times) <= 33
+    at_most(33, "20 000 boxes, full redraw", times)
 
 
 def test_twenty_thousand_boxes_cached_pan_and_selection(canvas: Canvas) -> None:
@@ -105,8 +117,8 @@ def test_twenty_thousand_boxes_cached_pan_and_selection(canvas: Canvas) -> None:
         frame_ms(canvas.viewport(), paints, lambda: canvas.set_selected(("boxes", next(keys))))
         for _ in range(FRAMES)
     ]
-    assert spread("20 000 boxes, cached pan", pan) <= 3
-    assert spread("20 000 boxes, another one selected", pick) <= 6
+    at_most(3, "20 000 boxes, cached pan", pan)
+    at_most(6, "20 000 boxes, another one selected", pick)
 
 
 def test_twenty_thousand_boxes_hover(canvas: Canvas) -> None:
@@ -128,7 +140,7 @@ def test_twenty_thousand_boxes_hover(canvas: Canvas) -> None:
         QApplication.sendEvent(canvas.viewport(), event)
         moves.append((time.process_time() - start) * 1000)
     spread("20 000 boxes, a whole mouse move", moves)
-    assert spread("20 000 boxes, who is under the mouse", looks) <= 0.2
+    at_most(0.2, "20 000 boxes, who is under the mouse", looks)
 
 
 def test_pan_of_a_big_mosaic_against_pyqtgraph(qtbot: QtBot, canvas: Canvas) -> None:
@@ -183,4 +195,4 @@ def test_another_colour_map_costs_a_view_not_an_array(canvas: Canvas) -> None:
         canvas.set_pane(Pane("mosaic", (4096, 4096), (Heat(values, 0, 1, next(names)),)))
 
     times = [frame_ms(canvas.viewport(), paints, recolour) for _ in range(FRAMES)]
-    assert spread("4096 x 4096, another colour map", times) <= 20
+    at_most(20, "4096 x 4096, another colour map", times)
