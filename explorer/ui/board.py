@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from explorer.ui.canvas import Canvas, Mode
 from explorer.ui.compare import Compare, PaneCell
 from explorer.ui.painting import assert_gui_thread
 from explorer.ui.pan_zoom import Viewpoint
+from explorer.ui.view_state import readable
 from explorer.view import Box, Pick, Point
 
 if TYPE_CHECKING:
@@ -381,27 +381,14 @@ class BoardView(QWidget):
 
     def restore_view_state(self, state: object) -> None:
         """What `view_state` gave, before or after the board is set; anything else is ignored."""
-        if not isinstance(state, dict):
-            return
-        if isinstance(state.get("overlays"), bool):
-            self.set_overlays_visible(state["overlays"])
-        wipe = state.get("wipe")
-        if isinstance(wipe, float) and 0.0 <= wipe <= 1.0:
+        overlays, wipe, views = readable(state)
+        if overlays is not None:
+            self.set_overlays_visible(overlays)
+        if wipe is not None:
             self._wiped(wipe)
-        views = state.get("views")
-        for name, entry in views.items() if isinstance(views, dict) else ():
-            if not (isinstance(entry, list) and len(entry) == 6 and isinstance(entry[5], bool)):
-                continue
-            numbers = entry[:5]
-            if (
-                all(isinstance(n, int | float) and math.isfinite(n) for n in numbers)
-                and numbers[4] > 0
-            ):
-                x, y, scale = (float(n) for n in numbers[2:])
-                view = Viewpoint(x, y, scale, entry[5])
-                self._past[str(name)] = ((float(numbers[0]), float(numbers[1])), view)
+        self._past.update(views)
         for name, cell in self._cells.items():
-            if cell.canvas.pane is not None and name in self._past:
+            if cell.canvas.pane is not None and name in views:
                 self._welcome(cell.canvas.pane, cell)
 
     def grab_rgb(self) -> UInt8:
