@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CLASS_TREE = "classes/tiny-imagenet.json"
+"""The tree of a card that names none; used when its classes are the card's, in order."""
+
 
 def definitions() -> tuple[Definition, ...]:
     """One for every card in resources/weights; a damaged card is logged and left out."""
@@ -52,7 +55,7 @@ def _definition(path: Path) -> Definition:
     variant = Variant(
         classes,
         _preprocess(card.get("preprocessing", {}), task),
-        class_paths=_class_paths(classes, card["class_tree"]) if "class_tree" in card else (),
+        class_paths=_class_paths(classes, card.get("class_tree", CLASS_TREE)),
         default_layer=str(card.get("default_layer", "")),
     )
     architecture = card["architecture"]
