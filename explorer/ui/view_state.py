@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from explorer.ui.pan_zoom import Viewpoint
 
 Views = dict[str, tuple[tuple[float, float], Viewpoint]]
@@ -19,10 +17,11 @@ def readable(state: object) -> tuple[bool | None, float | None, Views]:
     for name, entry in views.items() if isinstance(views, dict) else ():
         if not (isinstance(entry, list) and len(entry) == 6 and isinstance(entry[5], bool)):
             continue
-        if not all(isinstance(number, int | float) for number in entry[:5]):
+        # NaN is below nothing, and a whole number may be too large for a float.
+        if not all(isinstance(number, int | float) and abs(number) < 1e9 for number in entry[:5]):
             continue
         width, height, x, y, scale = (float(number) for number in entry[:5])
-        if all(map(math.isfinite, (width, height, x, y, scale))) and scale > 0:
+        if scale > 0:
             found[str(name)] = ((width, height), Viewpoint(x, y, scale, entry[5]))
     return (
         overlays if isinstance(overlays, bool) else None,

@@ -332,6 +332,7 @@ def test_view_state_is_plain_and_comes_back(qtbot: QtBot, view: BoardView) -> No
     [
         None, [], {"views": 3}, {"views": {"image": [1, 2]}}, {"wipe": "x", "overlays": 1},
         {"views": {"image": [200, 100, float("nan"), 0, 1, False]}},
+        {"views": {"image": [200, 100, 1, 10**400, 1, False]}},
         {"views": {"image": [200, 100, 1, 1, -3, False]}},
         {"views": {"image": [200, 100, "a", 1, 3, False]}},
     ],
