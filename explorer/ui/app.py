@@ -91,7 +91,6 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
     app.setApplicationDisplayName(TITLE)
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(settings.NAME)
-    app.setWindowIcon(theme.app_icon())
     gc.disable()  # a collection on a worker's thread could free widgets there
     sys.setswitchinterval(0.001)
     reporter = Reporter()

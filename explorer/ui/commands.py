@@ -12,10 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMenu
 
 from explorer import __version__, settings
 from explorer.ui import layout, theme
-from explorer.ui.palette import Item, Palette
-from explorer.ui.preferences import PreferencesSheet
 from explorer.ui.reports import log_path
-from explorer.ui.shortcuts import ShortcutSheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +21,14 @@ if TYPE_CHECKING:
     from explorer.image import Image
     from explorer.networks.network import NetworkSpec
     from explorer.ui.actions import Actions
+    from explorer.ui.palette import Item, Palette
+    from explorer.ui.preferences import PreferencesSheet
+    from explorer.ui.shortcuts import ShortcutSheet
     from explorer.ui.window import Window
 
 
 class Commands(QObject):
-    """Acts on the window's parts; knows no state of its own."""
+    """Acts on the window's parts. Pages that few starts need are imported when they are opened."""
 
     def __init__(self, window: Window) -> None:
         super().__init__(window)
@@ -47,15 +47,15 @@ class Commands(QObject):
             "open_folder": w.intake.open_folder_dialog,
             "open_address": self.open_address,
             "gallery": self.gallery,
-            "save": w.outlet.save_picture,
-            "save_as": w.outlet.export,
-            "screenshot": w.outlet.screenshot,
+            "save": self._out("save_picture"),
+            "save_as": self._out("export"),
+            "screenshot": self._out("screenshot"),
             "close_photo": self.close_photo,
             "quit": w.close,
             "undo": w.undo.undo,
             "redo": w.undo.redo,
             "paste": w.intake.paste,
-            "copy_view": w.outlet.copy,
+            "copy_view": self._out("copy"),
             "preferences": self.preferences,
             "previous": w.strip.previous,
             "next": w.strip.next,
@@ -80,6 +80,12 @@ class Commands(QObject):
             "log": self.show_log,
             "about": self.about,
         }
+
+    def _out(self, name: str) -> Callable[[], object]:
+        def act() -> object:
+            return getattr(self._window.outlet, name)()
+
+        return act
 
     def build(self, actions: Actions) -> None:
         """Menus and toolbar."""
@@ -231,7 +237,7 @@ class Commands(QObject):
     def compare(self, on: bool) -> None:
         window = self._window
         if on:
-            window.comparison.pin(window.study.board, window.words())
+            window.comparison.pin(window.study.board, window.subject())
         else:
             window.comparison.clear()
 
@@ -239,7 +245,7 @@ class Commands(QObject):
         window = self._window
         mode = window.comparison.switch_mode()
         window.memory.set_preferences(replace(window.memory.settings.preferences, compare=mode))
-        window.comparison.show(window.study.board, window.words())
+        window.comparison.show(window.study.board, window.subject())
 
     # -- themes and pages -------------------------------------------------------------------------
 
@@ -261,6 +267,8 @@ class Commands(QObject):
         layout.default_sizes(self._window, self._window.docks)
 
     def preferences(self) -> None:
+        from explorer.ui.preferences import PreferencesSheet
+
         ready = self._window.study.ready
         devices = tuple(name for name, _ in ready.devices) if ready is not None else ()
         known = self._window.memory.settings.preferences
@@ -272,6 +280,8 @@ class Commands(QObject):
 
     def shortcuts(self) -> None:
         if self.open_sheet is None:
+            from explorer.ui.shortcuts import ShortcutSheet
+
             self.open_sheet = ShortcutSheet(self._window, self._actions, settings.settings_path())
         self.open_sheet.open(self.open_sheet.close_button)
 
@@ -290,10 +300,14 @@ class Commands(QObject):
     def palette(self) -> None:
         """Every command, view and network in one searchable list."""
         if self.open_palette is None:
+            from explorer.ui.palette import Palette
+
             self.open_palette = Palette(self._window)
         self.open_palette.open_with(self.palette_items())
 
     def palette_items(self) -> list[Item]:
+        from explorer.ui.palette import Item
+
         items = [
             Item(
                 action.text().rstrip("…"),

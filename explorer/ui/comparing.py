@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from explorer.ui.board import BoardView
 
 SPLIT, WIPE = "split", "wipe"
+LONGEST = 22
+
+Subject = tuple[str, ...]
+"""What is compared, the most telling word first: photo, view, network."""
+
+
+def labels(one: Subject, other: Subject) -> tuple[str, str]:
+    """Short names of A and B: the first thing in which they differ."""
+    for first, second in zip(one, other, strict=False):
+        if first != second:
+            return f"A  {_short(first)}", f"B  {_short(second)}"
+    return "A  before", "B  now"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 class Comparison(QObject):
@@ -27,7 +43,7 @@ class Comparison(QObject):
         self._view = view
         self._mode = mode
         self._pinned: Board | None = None
-        self._words = ""
+        self._subject: Subject = ()
 
     @property
     def pinned(self) -> bool:
@@ -37,16 +53,16 @@ class Comparison(QObject):
     def mode(self) -> str:
         return self._mode
 
-    def pin(self, board: Board | None, words: str) -> None:
-        """Makes `board` the A of every comparison to come; `words` say what it is."""
-        self._pinned, self._words = board, words
+    def pin(self, board: Board | None, subject: Subject) -> None:
+        """Makes `board` the A of every comparison to come; `subject` says what it is."""
+        self._pinned, self._subject = board, subject
         if board is None:
             self._view.set_reference(None)
         self.changed.emit(board is not None)
 
     def clear(self) -> None:
         if self._pinned is not None:
-            self.pin(None, "")
+            self.pin(None, ())
 
     def set_mode(self, mode: str) -> None:
         self._mode = mode
@@ -56,7 +72,7 @@ class Comparison(QObject):
         self._mode = SPLIT if self._mode == WIPE else WIPE
         return self._mode
 
-    def show(self, board: Board | None, words: str) -> None:
+    def show(self, board: Board | None, subject: Subject) -> None:
         """Compares `board`, the B, with what is pinned; A itself is shown plain."""
         if self._pinned is None or board is None:
             return
@@ -64,7 +80,7 @@ class Comparison(QObject):
         same = board is self._pinned
         reference = None if same else self._pinned
         mode = SPLIT if self._mode == SPLIT else WIPE
-        self._view.set_reference(reference, mode, (f"A  {self._words}", f"B  {words}"))  # type: ignore[arg-type]
+        self._view.set_reference(reference, mode, labels(self._subject, subject))  # type: ignore[arg-type]
 
     def comparable(self, board: Board) -> bool:
         """True when A and `board` have a pane in common."""

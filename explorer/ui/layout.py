@@ -39,7 +39,7 @@ class DockTitle(QWidget):
         floating = IconButton("float", self.tr("Detach or attach this panel"), size=14)
         floating.clicked.connect(self._float)
         close = IconButton("close", self.tr("Hide this panel"), size=14)
-        close.clicked.connect(dock.close)
+        close.clicked.connect(dock.toggleViewAction().trigger)
         line = QHBoxLayout(self)
         line.setContentsMargins(UNIT * 2, UNIT // 2, UNIT // 2, 0)
         line.setSpacing(0)
@@ -100,6 +100,8 @@ def make_toolbar(
     bar.addAction(actions["open"])
     bar.addAction(actions["open_folder"])
     bar.addSeparator()
+    # In a narrow window the network's long name gives way first.
+    pickers[0].setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     for picker in pickers:
         bar.addWidget(picker)
     space = QWidget()

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from explorer.ui.bits import UNIT, muted
+from explorer.ui.bits import UNIT, Label, muted
 from explorer.ui.overlay import Overlay
 
 if TYPE_CHECKING:
@@ -172,7 +172,11 @@ class Palette(Overlay):
         self.list.viewport().setAutoFillBackground(False)
         self.body.setContentsMargins(UNIT, UNIT, UNIT, UNIT)
         self.body.addWidget(self.field)
-        self.body.addWidget(self.list)
+        self.nothing = Label(self.tr("Nothing matches."), quiet=True)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.nothing.setContentsMargins(0, UNIT * 2, 0, 0)
+        self.body.addWidget(self.nothing)
+        self.body.addWidget(self.list, 1)
         self.field.textChanged.connect(self._search)
         self.field.returnPressed.connect(self._choose)
         self.list.clicked.connect(self._choose)
@@ -207,6 +211,7 @@ class Palette(Overlay):
 
     def _search(self, query: str) -> None:
         self.model.search(query)
+        self.nothing.setVisible(not self.model.shown)
         if self.model.shown:
             self.list.setCurrentIndex(self.model.index(0))
 

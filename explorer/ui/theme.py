@@ -27,7 +27,7 @@ from explorer.resources import resource_path
 
 log = logging.getLogger(__name__)
 
-SIZES = (16, 20, 24)
+SIZES = (16, 20)
 """The icon sizes in use; each is rendered from the drawing, none is scaled."""
 
 LIGHT = {
@@ -235,12 +235,20 @@ def _icon(name: str, color: str, disabled: str, selected: str, ratio: float) -> 
         QIcon.Mode.Disabled: disabled,
         QIcon.Mode.Selected: selected,
     }
-    for mode, shade in shades.items():
-        data = svg.replace("currentColor", shade).encode()
-        renderer = QSvgRenderer(QByteArray(data))
-        for size in SIZES:
-            made.addPixmap(_drawn(renderer, size, ratio), mode)
+    renderer = QSvgRenderer(QByteArray(svg.encode()))  # "currentColor" is black until it is tinted
+    for size in SIZES:
+        drawn = _drawn(renderer, size, ratio)
+        for mode, shade in shades.items():
+            made.addPixmap(_tinted(drawn, shade), mode)
     return made
+
+
+def _tinted(pixmap: QPixmap, shade: str) -> QPixmap:
+    copy = QPixmap(pixmap)
+    with QPainter(copy) as painter:
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+        painter.fillRect(copy.rect(), QColor(shade))
+    return copy
 
 
 def _drawn(renderer: QSvgRenderer, size: int, ratio: float) -> QPixmap:

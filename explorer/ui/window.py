@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -38,7 +39,6 @@ from explorer.ui.inspector import Inspector
 from explorer.ui.intake import Intake
 from explorer.ui.memory import Memory
 from explorer.ui.notice import Notice, Notices
-from explorer.ui.outlet import Outlet
 from explorer.ui.pickers import NetworkPicker, ViewPicker
 from explorer.ui.results import Results
 from explorer.ui.study import Study
@@ -47,10 +47,10 @@ from explorer.view import Pick, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from explorer.image import Image
     from explorer.settings import Settings
+    from explorer.ui.outlet import Outlet
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,7 @@ class Window(QMainWindow):
         self._begun = False
         self._finished = False
         self._item: object = None
+        self._results_wanted = True
         self._beside = False
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
@@ -108,7 +109,7 @@ class Window(QMainWindow):
         self.notices = Notices(self.stack)
         self.comparison = Comparison(self.board, known.preferences.compare, self)
         self.intake = Intake(self, self.bridge, self.notices)
-        self.outlet = Outlet(self)
+        self._outlet: Outlet | None = None
         self.status = layout.Status()
         self.setStatusBar(self.status)
         self.commands = Commands(self)
@@ -152,6 +153,7 @@ class Window(QMainWindow):
         self.intake.failed.connect(self._not_opened)
         self.comparison.changed.connect(self._compare_changed)
         self._bare.timeout.connect(self._show_bare)
+        self.docks["results"].toggleViewAction().triggered.connect(self._want_results)
 
     # -- beginning and end ------------------------------------------------------------------------
 
@@ -167,6 +169,7 @@ class Window(QMainWindow):
 
         self._begun = True
         log.info("the window is painted")
+        self.setWindowIcon(theme.app_icon())
         self.inspector.set_waiting(self.tr("Loading PyTorch"))
         self.bridge.start()
         samples = gallery()
@@ -196,6 +199,15 @@ class Window(QMainWindow):
         if event.type() == QEvent.Type.WindowStateChange:
             self.actions_["fullscreen"].setChecked(self.isFullScreen())
 
+    @property
+    def outlet(self) -> Outlet:
+        """Made when something is to be written for the first time."""
+        if self._outlet is None:
+            from explorer.ui.outlet import Outlet
+
+            self._outlet = Outlet(self)
+        return self._outlet
+
     # -- what the bridge says ---------------------------------------------------------------------
 
     def _on_ready(self, ready: object) -> None:
@@ -216,7 +228,8 @@ class Window(QMainWindow):
                 self.inspector.set_update(update, False)
             elif update.state is State.FAILED and update.failure is not None:
                 self._show_failure(update.failure)
-        self.outlet.on_update(update)
+        if self._outlet is not None:
+            self._outlet.on_update(update)
 
     # -- what the study says ----------------------------------------------------------------------
 
@@ -271,7 +284,9 @@ class Window(QMainWindow):
         self.board.set_board(board)
         self.results.set_board(board)
         self.inspector.set_notes(board.notes)
-        self.comparison.show(board, self.words())
+        if self._results_wanted:  # no empty area where a view has nothing to list
+            self.docks["results"].setVisible(bool(board.plots or board.tables))
+        self.comparison.show(board, self.subject())
         self.commands.refresh()
 
     def _show_bare(self) -> None:
@@ -319,11 +334,24 @@ class Window(QMainWindow):
         self.memory.show_docks(page is self.board)
         self.stack.setCurrentWidget(page)
 
+    def _want_results(self, wanted: bool) -> None:
+        self._results_wanted = wanted
+
     def words(self) -> str:
         """What is shown, in a few words: for titles, comparisons and file names."""
         study = self.study
         parts = [study.view.title if study.view else "", study.image.name if study.image else ""]
         return " · ".join(part for part in parts if part)
+
+    def subject(self) -> tuple[str, str, str]:
+        """Photo, view and network: what tells the two sides of a comparison apart."""
+        study = self.study
+        entry = study.entry()
+        return (
+            Path(study.image.name).stem if study.image else "",
+            study.view.title if study.view else "",
+            entry.title if entry else "",
+        )
 
     # -- what the user does -----------------------------------------------------------------------
 
@@ -384,7 +412,7 @@ class Window(QMainWindow):
         assert isinstance(items, tuple)
         if beside and self.study.board is not None:
             self.comparison.set_mode("split")
-            self.comparison.pin(self.study.board, self.words())
+            self.comparison.pin(self.study.board, self.subject())
         self.strip.add([str(item) for item in items])
         self.memory.add_recent([str(item) for item in items[:1]])
 
