@@ -89,8 +89,9 @@ def half_pays(device: torch.device, task: Task) -> bool:
 
 
 def _best() -> torch.device:
-    # Without the check a CUDA build names "cuda" on a computer that has no such GPU.
-    found = torch.accelerator.current_accelerator(check_available=True)
+    # Unasked, a CUDA build names "cuda" on a computer without such a GPU; the argument that checks
+    # is not in torch 2.6.
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return torch.device("cpu") if found is None else torch.device(found.type)
 
 
