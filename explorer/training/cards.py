@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.networks.embedded import ARCHITECTURES, MEAN, STD
@@ -31,8 +31,8 @@ DATA = (
     " figures; 200 classes, one box each"
 )
 LICENCE = (
-    "The weights come with the program's licence. They were learned from photos that ImageNet"
-    " offers for non-commercial research and education; the program contains none of them."
+    "Learned from photos that ImageNet offers for non-commercial research and education: mind its"
+    " terms before any other use. The program contains none of these photos."
 )
 CLASSIFIER_SIDE = 80
 """Short side and centre crop for a photo of any size: the best of those tried."""
@@ -49,6 +49,7 @@ class Facts:
     classes: list[str]
     preprocessing: dict[str, Any]
     example: tuple[int, ...]
+    measured_on: str
     default_layer: str
     extra: dict[str, Any]
 
@@ -70,6 +71,7 @@ def classifier_facts(categories: Sequence[Category]) -> Facts:
             "batched": True,
         },
         example=(1, 3, side, side),
+        measured_on="{} photos that the training did not use",
         default_layer="layer3",
         extra={
             "wnids": [c.wnid for c in categories],
@@ -88,6 +90,7 @@ def detector_facts() -> Facts:
         classes=names,
         preprocessing={"resize": None, "crop": None, "mean": None, "std": None, "batched": False},
         example=(1, 3, 320, 320),
+        measured_on="300 scenes made of {} photos that the training did not use",
         default_layer="backbone.body.layer3",
         extra={"input": "short side 256 inside the network, at most 512 for the long one"},
     )
@@ -108,15 +111,17 @@ def export(
     not used for training.
     """
     weights, step = load_average(source / CHECKPOINT)
+    weights = to_half(weights)
+    model = ARCHITECTURES[facts.function](**facts.kwargs)
+    model.load_state_dict({key: _single(value) for key, value in weights.items()})
+    model.eval()
+    metrics = measure(model, facts, val, categories, coco)
+
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{name}.safetensors"
     partial = path.with_suffix(".partial")
-    save_file(to_half(weights), partial)
+    save_file(weights, partial)
     partial.replace(path)
-
-    model = ARCHITECTURES[facts.function](**facts.kwargs)
-    model.load_state_dict({key: _single(value) for key, value in load_file(path).items()})
-    model.eval()
     config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
     card = {
         "name": name,
@@ -130,7 +135,8 @@ def export(
         "flops": {"input": list(facts.example), "value": flops(model, facts.example)},
         "preprocessing": facts.preprocessing,
         "default_layer": facts.default_layer,
-        "metrics": measure(model, facts, val, categories, coco),
+        "metrics": metrics,
+        "measured_on": facts.measured_on.format(len(val)),
         "data": DATA,
         "licence": LICENCE,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -154,7 +160,7 @@ def measure(
     if facts.task == "classification":
         side = facts.preprocessing["crop"]
         figures = classifier.accuracy(model, val, side=side)
-        return {"photos": len(val), **{key: round(value, 4) for key, value in figures.items()}}
+        return {key: round(value, 4) for key, value in figures.items()}
     scenes = evaluate.held_out_scenes(SceneMaker(val, group_labels(categories)))
     figures = _precision(model, scenes, facts.classes)
     if coco is not None:
@@ -164,8 +170,7 @@ def measure(
 
 def _precision(model: nn.Module, scenes: list[Scene], names: list[str]) -> dict[str, Any]:
     figures = evaluate.average_precision(scenes, evaluate.detect(model, scenes), names)
-    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
-    return {"scenes": len(scenes), **rounded}
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
 
 
 def flops(model: nn.Module, shape: tuple[int, ...]) -> int:
