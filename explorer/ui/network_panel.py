@@ -227,7 +227,8 @@ class NetworkPanel(QWidget):
         """As in: Classification · acc@1 72.2 · 3.5 M weights."""
         parts = [entry.task.capitalize()]
         if option is not None and option.metrics:
-            parts.append(metric(*option.metrics[0], short=True))
+            first = next((m for m in option.metrics if m[1] <= 100), option.metrics[0])
+            parts.append(metric(*first, short=True))  # rather a score than a number of photos
         if entry.parameters:
             parts.append(self.tr("{count:.1f} M weights").format(count=entry.parameters / 1e6))
         return " · ".join(parts)

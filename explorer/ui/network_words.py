@@ -61,4 +61,5 @@ def metric(name: str, value: float, *, short: bool = False) -> str:
     words = words.replace("mask_map", "mask mAP").replace("_", " ")
     if short:
         words = words.partition(" ")[2] or words  # without the data set
-    return f"{words} {value:.1f}"
+    digits = 0 if abs(value) > 100 else 1 if abs(value) > 1 else 3
+    return f"{words} {value:.{digits}f}"

@@ -161,6 +161,17 @@ def test_networks_by_family_with_their_states(networks: NetworkPicker) -> None:
     assert headings == ["Shipped with the program", "torchvision", "From plug-ins"]
 
 
+def test_a_line_names_a_score_rather_than_a_count(networks: NetworkPicker) -> None:
+    scores = (("photos", 5000.0), ("top1", 0.2134))
+    mini = WeightsOption("mini", "ours", "shipped", 9.0, scores, 200)
+    entry = Entry("mini", "Mini", "classification", "embedded", "Ours.", (mini,), 200, 2_600_000)
+    networks.set_entries((entry,))
+    (card,) = (line for line in lines(networks) if isinstance(line, CardRow))
+    assert card.text == "Classification · top1 0.213 · 2.6 M weights"
+    networks.open()
+    assert networks.panel._facts.text() == "photos 5000 · top1 0.213 · 200 classes"
+
+
 def test_looking_around_downloads_nothing(networks: NetworkPicker, qtbot: QtBot) -> None:
     heard = Heard(networks.chosen)
     at(networks, "alexnet")
