@@ -265,7 +265,7 @@ def _table(result: Result, params: Params, rows: NDArray[np.intp]) -> Table:
         (
             class_name(result.classes, int(found.labels[row])),
             round(float(found.scores[row]), 3),
-            *(round(float(side)) for side in found.xyxy[row]),
+            *(round(float(side), 1) for side in found.xyxy[row]),
         )
         for row in rows
     )

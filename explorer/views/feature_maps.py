@@ -250,7 +250,7 @@ def _mosaic_pane(
         tint = np.array([ORANGE], np.uint8)
         layers.append(Boxes(edge, tint, selectable=False, name="chosen"))
     if cell is not None:
-        xy = tiling.boxes()[:, :2] + np.array([cell[1] + 0.5, cell[0] + 0.5], np.float32)
+        xy = tiles.xyxy[:, :2] + np.array([cell[1] + 0.5, cell[0] + 0.5], np.float32)
         layers.append(_marks(xy, radius=2.5))
     width, height = tiling.size
     return Pane(

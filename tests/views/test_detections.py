@@ -69,7 +69,7 @@ def test_the_slider_hides_and_keys_stay() -> None:
     board = VIEW.draw(result, Params(score=0.0))
     assert board.tables[0].keys == (0, 1, 2)
     assert board.tables[0].layer == "detections"
-    assert board.tables[0].rows[1] == ("car", 0.6, 15, 15, 25, 25)
+    assert board.tables[0].rows[1] == ("car", 0.6, 15.0, 15.0, 25.0, 25.0)
 
 
 def test_sentences() -> None:
