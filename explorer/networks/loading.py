@@ -28,7 +28,16 @@ MIDDLE_LAYERS = (
 )  # fmt: skip
 """Where shapes are neither edges any more nor whole objects yet, by the names of known families."""
 
-HEADS = (".rpn.", ".roi_heads.", ".head.", ".classifier.", ".aux_classifier.", ".fc.", ".anchor")
+HEADS = (
+    ".rpn.",
+    ".roi_heads.",
+    ".head.",
+    ".classifier.",
+    ".aux_classifier.",
+    ".fc.",
+    ".anchor",
+    ".extra.",
+)
 """What stands behind the trunk of a network."""
 
 ROOTS = ("", "backbone.", "backbone.body.", "body.", "backbone.backbone.")
