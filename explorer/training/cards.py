@@ -159,8 +159,8 @@ def measure(
     """The figures of a card; `coco` is a folder with real photos to try detectors on."""
     if facts.task == "classification":
         side = facts.preprocessing["crop"]
-        figures = classifier.accuracy(model, val, side=side)
-        return {key: round(value, 4) for key, value in figures.items()}
+        found = classifier.accuracy(model, val, side=side)
+        return {key: round(value, 4) for key, value in found.items()}
     scenes = evaluate.held_out_scenes(SceneMaker(val, group_labels(categories)))
     figures = _precision(model, scenes, facts.classes)
     if coco is not None:

@@ -1,7 +1,8 @@
 """The training loop that all embedded networks share.
 
 Every batch is a pure function of (seed, step): a training that was interrupted at any moment and
-goes on from its last checkpoint ends with the same weights as one that was not.
+goes on from its last checkpoint ends with the same weights as one that was not (bit for bit with
+the same number of threads, else up to the rounding of sums).
 """
 
 from __future__ import annotations
@@ -110,10 +111,19 @@ class Interrupted(Exception):
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes a graphics processor when there is one."""
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """`auto` takes a graphics processor when there is one.
+
+    Raises:
+        ExplorerError: There is no such device in this computer.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise ExplorerError(
+            f"This computer cannot compute on {name!r}.", "Try --device cpu or --device auto."
+        ) from error
 
 
 def choose_dtype(device: torch.device) -> torch.dtype:

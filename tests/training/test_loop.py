@@ -82,6 +82,13 @@ def test_the_checkpoint_of_another_network_is_refused_in_words(tmp_path):
         train(wide, RECIPE, tmp_path, device=CPU, dtype=torch.float32)
 
 
+def test_a_device_that_is_not_there_is_refused_in_words():
+    assert loop.choose_device("cpu") == CPU
+    for name in ("cuda:63", "toaster"):
+        with pytest.raises(ExplorerError, match=name):
+            loop.choose_device(name)
+
+
 def test_the_rate_climbs_then_falls_along_half_a_cosine():
     recipe = Recipe(epochs=1, batch=1, peak=0.2, warmup=0.2)
     assert recipe.rate(0.0) == pytest.approx(0.01)
