@@ -369,9 +369,14 @@ def test_wrong_words_are_one_sentence_that_names_the_right_ones(
 
 
 @pytest.mark.usefixtures("toys")
-def test_ctrl_c_ends_cleanly(
-    explorer: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("stop", "status", "says"),
+    [(signal.SIGINT, 130, "explorer: interrupted\n"), (signal.SIGTERM, 143, "")],
+)
+def test_ctrl_c_and_sigterm_end_cleanly(
+    explorer: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    stop: signal.Signals, status: int, says: str,
+) -> None:  # fmt: skip
     closed: list[str] = []
     steps = Engine.steps
 
@@ -380,15 +385,16 @@ def test_ctrl_c_ends_cleanly(
             for step in steps(self, ask, token):
                 yield step
                 if step.value.result is not None:
-                    signal.raise_signal(signal.SIGINT)
+                    signal.raise_signal(stop)
         finally:
             closed.append("closed")
 
     monkeypatch.setattr(Engine, "steps", interrupted)
     out = tmp_path / "a.mp4"
     out.write_bytes(b"old")
-    status, said, err = explorer("render", "classify", photo, "--film", out)
-    assert (status, said, err) == (130, "", "explorer: interrupted\n")
+    before = signal.getsignal(signal.SIGTERM)
+    assert explorer("render", "classify", photo, "--film", out) == (status, "", says)
+    assert signal.getsignal(signal.SIGTERM) == before
     assert closed == ["closed"]
     assert out.read_bytes() == b"old"
     assert {path.name for path in tmp_path.iterdir()} == {"a.mp4", "photo.png"}
@@ -428,7 +434,7 @@ def test_a_real_run_loads_no_qt(tmp_path: Path) -> None:
     ]
     run = subprocess.run(
         [sys.executable, "-c", program, *map(str, words)], capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=240, check=False,
     )  # fmt: skip
     assert (run.returncode, run.stderr) == (0, "")
     assert read_metadata(out)["network"]["name"] == "squeezenet1_1"

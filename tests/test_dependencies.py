@@ -30,7 +30,7 @@ def _loaded_by(modules: list[str]) -> set[str]:
         "sys.stdout.write(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
     )
     run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=240, check=False
     )
     assert run.returncode == 0, run.stderr
     return set(json.loads(run.stdout))

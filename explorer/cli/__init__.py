@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,7 +16,7 @@ from explorer.cli.words import complain, say
 from explorer.errors import ExplorerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 COMMANDS = {
     "list": ("explorer.cli.listing", "views with their parameters, networks with their states"),
@@ -59,7 +62,9 @@ def _dispatch(argv: list[str]) -> int:
         module = import_module(COMMANDS[argv[0]][0])
         parser = Parser(prog="explorer", add_help=False)
         module.add_parser(parser.add_subparsers(parser_class=Parser, dest="command"))
-        return int(module.run(parser.parse_args(argv)))
+        args = parser.parse_args(argv)
+        with _ends_on_sigterm():
+            return int(module.run(args))
     args = _window_parser().parse_args(argv)
     if args.version:
         say(f"Convnet Explorer {__version__}")
@@ -67,6 +72,23 @@ def _dispatch(argv: list[str]) -> int:
     from explorer.ui.app import main
 
     return main(args.paths, options=args)
+
+
+@contextlib.contextmanager
+def _ends_on_sigterm() -> Iterator[None]:
+    """SIGTERM unwinds like Ctrl-C, so that half-written files are removed."""
+
+    def end(_signal: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _window_parser() -> Parser:
