@@ -1,13 +1,14 @@
-"""The bottom area: a tab per table and per plot of the board."""
+"""The bottom area: the answer in one line, and a tab per table and per plot of the board."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QStackedLayout, QTabWidget, QWidget
+from PySide6.QtWidgets import QLabel, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
 from explorer.layers import Board, Plot, Table
+from explorer.ui.bits import Label
 from explorer.ui.painting import assert_gui_thread
 from explorer.ui.plots import BarsPlot, CurvesPlot
 from explorer.ui.table import TableWidget
@@ -37,9 +38,18 @@ class Results(QWidget):
         self._empty.setEnabled(False)
         self._known: dict[tuple[str, str], Tab] = {}
         self._wanted = ""
-        self._stack = QStackedLayout(self)
+        self._summary = Label(bold=True)
+        self._summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._summary.setContentsMargins(12, 8, 12, 4)
+        self._summary.hide()
+        self._stack = QStackedLayout()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._tabs)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._summary)
+        column.addLayout(self._stack, 1)
         self._selection: Selection | None = None
         self._tabs.tabBarClicked.connect(self._tab_clicked)
 
@@ -47,9 +57,16 @@ class Results(QWidget):
     def tabs(self) -> QTabWidget:
         return self._tabs
 
+    @property
+    def summary(self) -> str:
+        """The answer in one line, as it stands above the tabs."""
+        return self._summary.text()
+
     def set_board(self, board: Board | None) -> None:
-        """Show the board's plots and tables, in their order, plots first."""
+        """Show the board's summary, then its plots and tables, in their order, plots first."""
         assert_gui_thread()
+        self._summary.setText(board.summary if board is not None else "")
+        self._summary.setVisible(bool(self.summary))
         parts: list[Plot | Table] = [*board.plots, *board.tables] if board is not None else []
         wanted = {self._kind(part): part for part in parts}
         current = self._wanted

@@ -321,3 +321,10 @@ def test_plots_follow_the_palette(qtbot: QtBot, results: Results) -> None:
     for name in ("loss", "scores"):
         results.tabs.setCurrentWidget(results.tab(name))
         qtbot.waitUntil(lambda name=name: corner(name) == QColor(10, 20, 30))
+
+
+def test_the_summary_stands_above_the_tabs(results: Results) -> None:
+    results.set_board(Board((), tables=(table(),), summary="3 of 9 boxes: 3 cat"))
+    assert results.summary == "3 of 9 boxes: 3 cat"
+    results.set_board(None)
+    assert results.summary == ""
