@@ -305,6 +305,11 @@ class Commands(QObject):
             self.open_palette = Palette(self._window)
         self.open_palette.open_with(self.palette_items())
 
+    def refresh_palette(self) -> None:
+        """Views and networks have arrived while it was open."""
+        if self.open_palette is not None and self.open_palette.isVisible():
+            self.open_palette.open_with(self.palette_items(), self.open_palette.field.text())
+
     def palette_items(self) -> list[Item]:
         from explorer.ui.palette import Item
 

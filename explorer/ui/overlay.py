@@ -47,7 +47,8 @@ class Overlay(QWidget):
         self.hide()
 
     def open(self, focus: QWidget) -> None:
-        self._before = QApplication.focusWidget()
+        if not self.isVisible():
+            self._before = QApplication.focusWidget()
         self._window.installEventFilter(self)
         self._place()
         self.show()

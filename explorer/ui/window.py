@@ -24,7 +24,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget
 
 from explorer import settings as store
-from explorer.layers import Board, Pane, Picture
 from explorer.runner import Failure, State, Update
 from explorer.ui import layout, theme
 from explorer.ui.actions import Actions
@@ -40,6 +39,7 @@ from explorer.ui.intake import Intake
 from explorer.ui.memory import Memory
 from explorer.ui.notice import Notice, Notices
 from explorer.ui.pickers import NetworkPicker, ViewPicker
+from explorer.ui.presenter import Presenter
 from explorer.ui.results import Results
 from explorer.ui.study import Study
 from explorer.ui.welcome import Welcome
@@ -53,9 +53,6 @@ if TYPE_CHECKING:
     from explorer.ui.outlet import Outlet
 
 log = logging.getLogger(__name__)
-
-BARE_MILLISECONDS = 250
-"""A new photo is shown by itself when its answer takes longer than this."""
 
 
 class Window(QMainWindow):
@@ -87,7 +84,6 @@ class Window(QMainWindow):
         self._begun = False
         self._finished = False
         self._item: object = None
-        self._results_wanted = True
         self._beside = False
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
@@ -117,12 +113,10 @@ class Window(QMainWindow):
         self.docks = layout.make_docks(self, self.strip, self.inspector, self.results)
         self.commands.build(self.actions_)
         self.memory = Memory(self, known, wishes or {})
-        self._bare = QTimer(self)
-        self._bare.setSingleShot(True)
-        self._bare.setInterval(BARE_MILLISECONDS)
+        self.presenter = Presenter(self)
         self._connect()
         self.memory.restore_layout()
-        self._show_page()
+        self.show_page()
 
     def _connect(self) -> None:
         study, bridge = self.study, self.bridge
@@ -131,11 +125,6 @@ class Window(QMainWindow):
         self.views.chosen.connect(study.set_view)
         self.networks.chosen.connect(study.set_network)
         self.networks.checkpoint_wanted.connect(self.commands.open_checkpoint)
-        study.subject_changed.connect(self._show_subject)
-        study.params_changed.connect(self._show_params)
-        study.board_changed.connect(self._show_board)
-        study.news.connect(self._show_news)
-        study.waiting.connect(self._show_waiting)
         study.said.connect(self.notices.say)
         self.inspector.form.changed.connect(self._form_changed)
         self.inspector.cancel_requested.connect(study.cancel)
@@ -152,8 +141,6 @@ class Window(QMainWindow):
         self.intake.opened.connect(self._opened)
         self.intake.failed.connect(self._not_opened)
         self.comparison.changed.connect(self._compare_changed)
-        self._bare.timeout.connect(self._show_bare)
-        self.docks["results"].toggleViewAction().triggered.connect(self._want_results)
 
     # -- beginning and end ------------------------------------------------------------------------
 
@@ -188,7 +175,7 @@ class Window(QMainWindow):
         if not self._finished:
             self._finished = True
             self.memory.save()
-            self._bare.stop()
+            self.presenter.stop()
             self._ended = self.bridge.close()
             self.strip.close_worker()
             self.welcome.close_worker()
@@ -219,7 +206,8 @@ class Window(QMainWindow):
         self.inspector.strip.clear()
         self.memory.restore_study(ready)
         self.loaded.emit()
-        self._show_subject()
+        self.commands.refresh_palette()
+        self.presenter.subject()
         self.study.look()
 
     def _on_update(self, update: Update) -> None:
@@ -233,109 +221,13 @@ class Window(QMainWindow):
 
     # -- what the study says ----------------------------------------------------------------------
 
-    def _show_subject(self) -> None:
-        study = self.study
-        view, entry = study.view, study.entry()
-        if view is not None:
-            self.views.set_current(view.name)
-            self.inspector.set_view(view)
-            self.inspector.form.set_view(view, study.params, study.info)
-            self._show_picks()
-            self.networks.set_tasks(view.tasks, view.title)
-        if study.spec is not None:
-            self.networks.set_spec(study.spec)
-        if entry is not None:
-            self.views.set_network(entry.task, entry.title)
-        self.board.set_selection(None)
-        self.results.set_selection(None)
-        self._show_page()
-        self._show_status()
-        self.commands.refresh()
-        if study.image is not None:
-            self._bare.start(0 if self.board.board is None else BARE_MILLISECONDS)
-
-    def _show_params(self) -> None:
-        study = self.study
-        if study.view is None:
-            return
-        self.inspector.form.set_view(study.view, study.params, study.info)
-        self._show_picks()
-        if study.info is not None:
-            self.networks.set_info(study.info)
-            self._show_status()
-
-    def _show_picks(self) -> None:
-        view, params = self.study.view, self.study.params
-        if view is None:
-            return
-        picks = [
-            (entry.name, entry.meta.pick, entry.meta.pane, entry.meta.layer)
-            for entry in parameters(view.Params)
-            if entry.meta.pick is not Pick.NONE
-        ]
-        self.board.set_picks(picks, {name: getattr(params, name) for name, *_ in picks})
-
-    def _show_board(self, board: object) -> None:
-        assert isinstance(board, Board)
-        self._bare.stop()
-        self._put(board)
-
-    def _put(self, board: Board) -> None:
-        self.board.set_board(board)
-        self.results.set_board(board)
-        self.inspector.set_notes(board.notes)
-        if self._results_wanted:  # no empty area where a view has nothing to list
-            self.docks["results"].setVisible(bool(board.plots or board.tables))
-        self.comparison.show(board, self.subject())
-        self.commands.refresh()
-
-    def _show_bare(self) -> None:
-        image = self.study.image
-        if image is None or self.study.board is not None:
-            return
-        pane = Pane("image", (image.width, image.height), (Picture(image.pixels, smooth=True),))
-        self._put(Board((pane,), notes=image.notes))
-
-    def _show_news(self, update: Update) -> None:
-        view = self.study.view
-        self.inspector.set_update(update, view is not None and view.film)
-        if update.state is State.FAILED:
-            self._show_bare()
-        self._show_status(update)
-        self.commands.refresh()
-
-    def _show_waiting(self) -> None:
-        view = self.study.view
-        self.inspector.set_waiting(self.tr("Waiting"), view is not None and view.film)
-        self.commands.refresh()
-
-    def _show_status(self, update: Update | None = None) -> None:
-        study = self.study
-        info, entry = study.info, study.entry()
-        if info is not None:
-            self.status.network.setText(f"{info.title}  ·  {info.device}  ·  {info.dtype}")
-        else:
-            self.status.network.setText(entry.title if entry is not None else "")
-        if update is None or update.seconds <= 0:
-            return
-        words = (
-            f"{update.seconds * 1000:.0f} ms" if update.seconds < 1 else f"{update.seconds:.1f} s"
-        )
-        if update.steps > 5:
-            rate = update.steps / update.seconds
-            words = self.tr("{rate:.1f} steps/s  ·  {time}").format(rate=rate, time=words)
-        self.status.time.setText(words)
-
-    def _show_page(self) -> None:
+    def show_page(self) -> None:
         """The welcome page stands alone; the docks come with the first photo."""
         page = self.board if self._item is not None else self.welcome
         if page is self.stack.currentWidget() and self.isVisible():
             return
         self.memory.show_docks(page is self.board)
         self.stack.setCurrentWidget(page)
-
-    def _want_results(self, wanted: bool) -> None:
-        self._results_wanted = wanted
 
     def words(self) -> str:
         """What is shown, in a few words: for titles, comparisons and file names."""
@@ -358,7 +250,7 @@ class Window(QMainWindow):
     def _form_changed(self, params: object, effect: object) -> None:
         self._push(params)
         self.study.set_params(params)
-        self._show_pick_values()
+        self.presenter.pick_values()
 
     def _picked(self, name: str, value: object) -> None:
         study = self.study
@@ -388,13 +280,7 @@ class Window(QMainWindow):
             study.set_view(place[1], params)
             return
         study.set_params(params)
-        self._show_params()
-
-    def _show_pick_values(self) -> None:
-        params = self.study.params
-        if params is not None:
-            names = [p.name for p in parameters(type(params)) if p.meta.pick is not Pick.NONE]
-            self.board.set_pick_values({name: getattr(params, name) for name in names})
+        self.presenter.params()
 
     def _item_chosen(self, item: object) -> None:
         self._item = item
@@ -402,10 +288,11 @@ class Window(QMainWindow):
             self.study.clear()
             self.board.set_board(None)
             self.results.set_board(None)
-            self._show_page()
+            self.show_page()
+            self.status.time.setText("")
             self.setWindowTitle("Convnet Explorer")
         else:
-            self._show_page()
+            self.show_page()
             self.intake.show(item)
 
     def _found(self, items: object, beside: bool) -> None:

@@ -1,0 +1,142 @@
+"""Shows what the study says: on the canvas, in the panels, in the status bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer
+
+from explorer.layers import Board, Pane, Picture
+from explorer.runner import State, Update
+from explorer.view import Pick, parameters
+
+if TYPE_CHECKING:
+    from explorer.ui.window import Window
+
+BARE_MILLISECONDS = 250
+"""A new photo is shown by itself when its answer takes longer than this."""
+
+
+class Presenter(QObject):
+    """From the study's signals to the widgets of the window."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._window = window
+        self._results_wanted = True
+        self._bare = QTimer(self)
+        self._bare.setSingleShot(True)
+        self._bare.setInterval(BARE_MILLISECONDS)
+        self._bare.timeout.connect(self.bare)
+        study = window.study
+        study.subject_changed.connect(self.subject)
+        study.params_changed.connect(self.params)
+        study.board_changed.connect(self.board)
+        study.news.connect(self.news)
+        study.waiting.connect(self.waiting)
+        window.docks["results"].toggleViewAction().triggered.connect(self._want_results)
+
+    def stop(self) -> None:
+        self._bare.stop()
+
+    def _want_results(self, wanted: bool) -> None:
+        self._results_wanted = wanted
+
+    def subject(self) -> None:
+        study = self._window.study
+        view, entry = study.view, study.entry()
+        if view is not None:
+            self._window.views.set_current(view.name)
+            self._window.inspector.set_view(view)
+            self._window.inspector.form.set_view(view, study.params, study.info)
+            self.picks()
+            self._window.networks.set_tasks(view.tasks, view.title)
+        if study.spec is not None:
+            self._window.networks.set_spec(study.spec)
+        if entry is not None:
+            self._window.views.set_network(entry.task, entry.title)
+        self._window.board.set_selection(None)
+        self._window.results.set_selection(None)
+        self._window.show_page()
+        self.status()
+        self._window.commands.refresh()
+        if study.image is not None:
+            self._bare.start(0 if self._window.board.board is None else BARE_MILLISECONDS)
+
+    def params(self) -> None:
+        study = self._window.study
+        if study.view is None:
+            return
+        self._window.inspector.form.set_view(study.view, study.params, study.info)
+        self.picks()
+        if study.info is not None:
+            self._window.networks.set_info(study.info)
+            self.status()
+
+    def picks(self) -> None:
+        view, params = self._window.study.view, self._window.study.params
+        if view is None:
+            return
+        picks = [
+            (entry.name, entry.meta.pick, entry.meta.pane, entry.meta.layer)
+            for entry in parameters(view.Params)
+            if entry.meta.pick is not Pick.NONE
+        ]
+        self._window.board.set_picks(picks, {name: getattr(params, name) for name, *_ in picks})
+
+    def board(self, board: object) -> None:
+        assert isinstance(board, Board)
+        self._bare.stop()
+        self.put(board)
+
+    def put(self, board: Board) -> None:
+        self._window.board.set_board(board)
+        self._window.results.set_board(board)
+        self._window.inspector.set_notes(board.notes)
+        if self._results_wanted:  # no empty area where a view has nothing to list
+            self._window.docks["results"].setVisible(bool(board.plots or board.tables))
+        self._window.comparison.show(board, self._window.subject())
+        self._window.commands.refresh()
+
+    def bare(self) -> None:
+        image = self._window.study.image
+        if image is None or self._window.study.board is not None:
+            return
+        pane = Pane("image", (image.width, image.height), (Picture(image.pixels, smooth=True),))
+        self.put(Board((pane,), notes=image.notes))
+
+    def news(self, update: Update) -> None:
+        view = self._window.study.view
+        self._window.inspector.set_update(update, view is not None and view.film)
+        if update.state is State.FAILED:
+            self.bare()
+        self.status(update)
+        self._window.commands.refresh()
+
+    def waiting(self) -> None:
+        view = self._window.study.view
+        self._window.inspector.set_waiting(self.tr("Waiting"), view is not None and view.film)
+        self._window.commands.refresh()
+
+    def status(self, update: Update | None = None) -> None:
+        study = self._window.study
+        info, entry = study.info, study.entry()
+        if info is not None:
+            self._window.status.network.setText(f"{info.title}  ·  {info.device}  ·  {info.dtype}")
+        else:
+            self._window.status.network.setText(entry.title if entry is not None else "")
+        if update is None or update.seconds <= 0:
+            return
+        words = (
+            f"{update.seconds * 1000:.0f} ms" if update.seconds < 1 else f"{update.seconds:.1f} s"
+        )
+        if update.steps > 5:
+            rate = update.steps / update.seconds
+            words = self.tr("{rate:.1f} steps/s  ·  {time}").format(rate=rate, time=words)
+        self._window.status.time.setText(words)
+
+    def pick_values(self) -> None:
+        params = self._window.study.params
+        if params is not None:
+            names = [p.name for p in parameters(type(params)) if p.meta.pick is not Pick.NONE]
+            self._window.board.set_pick_values({name: getattr(params, name) for name in names})
