@@ -86,7 +86,7 @@ def default_sizes(window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
         docks[name].show()
     across = [docks["photos"], docks["inspector"]]
     window.resizeDocks(across, [UNIT * 19, UNIT * 40], Qt.Orientation.Horizontal)
-    window.resizeDocks([docks["results"]], [UNIT * 26], Qt.Orientation.Vertical)
+    window.resizeDocks([docks["results"]], [UNIT * 32], Qt.Orientation.Vertical)
 
 
 def make_toolbar(

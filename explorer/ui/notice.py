@@ -1,4 +1,4 @@
-"""Notices: sentences that slide in above the canvas, never in the way of work."""
+"""Notices: sentences that lie over the canvas for a while, never in the way of work."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class NoticeCard(QWidget):
 
 
 class Notices(QWidget):
-    """A column of notices at the top of `host`, over it."""
+    """A column of notices at the bottom of `host`, over it."""
 
     def __init__(self, host: QWidget) -> None:
         super().__init__(host)
@@ -100,7 +100,7 @@ class Notices(QWidget):
         self._last: dict[str, float] = {}
         self._busy: NoticeCard | None = None
         self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(UNIT * 2, UNIT * 2, UNIT * 2, 0)
+        self._layout.setContentsMargins(UNIT * 2, 0, UNIT * 2, UNIT * 2)
         self._layout.setSpacing(UNIT)
         host.installEventFilter(self)
         self.hide()
@@ -174,5 +174,7 @@ class Notices(QWidget):
             return
         width = min(self._host.width(), 760)
         height = self._layout.totalHeightForWidth(width)
-        self.setGeometry((self._host.width() - width) // 2, 0, width, height)
+        # At the bottom: captions and the UNTRAINED stamp are at the top.
+        left, top = (self._host.width() - width) // 2, self._host.height() - height
+        self.setGeometry(left, max(0, top), width, height)
         self.raise_()
