@@ -99,7 +99,12 @@ def mini_resnet(num_classes: int = 200) -> MiniResNet:
 
 
 def mini_fasterrcnn(
-    num_classes: int, *, width: int = 96, hidden: int = 256, side: int = 256
+    num_classes: int,
+    *,
+    width: int = 96,
+    hidden: int = 256,
+    side: int = 256,
+    short_side: int | None = None,
 ) -> FasterRCNN:
     """A Faster R-CNN (Ren et al. 2015) of torchvision's own parts on `MiniResNetFPN`.
 
@@ -107,8 +112,8 @@ def mini_fasterrcnn(
         num_classes: With the background, which is class 0.
         width: Channels of the feature pyramid and of the region proposal network.
         hidden: Width of the two fully connected layers of the box head.
-        side: The short side to which the network resizes its photos, in pixels; at 256 it is faster
-            than torchvision's smallest detector. The anchors follow it: 1/12 to 4/5 of it.
+        side: The side of the scenes it learns from, in pixels. Its anchors are 1/13 to 4/5 of it.
+        short_side: To which the network resizes the short side of a photo; None = `side`.
     """
     scales = [side / 12.8 * 1.6**i for i in range(6)]
     sizes = tuple((round(scales[i]), round(scales[i + 1])) for i in (0, 2, 4))
@@ -122,8 +127,8 @@ def mini_fasterrcnn(
         box_head=TwoMLPHead(width * resolution**2, hidden),
         num_classes=None,
         box_predictor=FastRCNNPredictor(hidden, num_classes),
-        min_size=side,
-        max_size=2 * side,
+        min_size=short_side or side,
+        max_size=2 * (short_side or side),
         image_mean=list(MEAN),
         image_std=list(STD),
         rpn_pre_nms_top_n_train=600,

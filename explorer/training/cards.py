@@ -37,6 +37,11 @@ LICENCE = (
 CLASSIFIER_SIDE = 80
 """Short side and centre crop for a photo of any size: the best of those tried."""
 
+DETECTOR_SIDE = 192
+"""Less than the side of the training scenes: objects fill more of a real photo than of a scene, and
+they look more like the small photos that the scenes are made of. On 128 COCO photos AP50 was 0.050 at
+256, 0.073 at 192 and 0.077 at 160; on the scenes 0.241, 0.225 and 0.198."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Facts:
@@ -86,13 +91,13 @@ def detector_facts() -> Facts:
         title="Mini Faster R-CNN",
         task="detection",
         function="mini_fasterrcnn",
-        kwargs={"num_classes": len(names)},
+        kwargs={"num_classes": len(names), "short_side": DETECTOR_SIDE},
         classes=names,
         preprocessing={"resize": None, "crop": None, "mean": None, "std": None, "batched": False},
         example=(1, 3, 320, 320),
         measured_on="300 scenes made of {} photos that the training did not use",
         default_layer="backbone.body.layer3",
-        extra={"input": "short side 256 inside the network, at most 512 for the long one"},
+        extra={"input": f"the network itself resizes the short side to {DETECTOR_SIDE}"},
     )
 
 

@@ -55,6 +55,13 @@ def test_the_anchors_span_the_frame_at_every_side():
         assert sizes[-1] == pytest.approx(0.82 * side, rel=0.02)
 
 
+def test_photos_may_be_smaller_than_the_scenes():
+    network = mini_fasterrcnn(4, side=256, short_side=192).eval()
+    batch, _ = network.transform([torch.rand(3, 300, 400)])
+    assert batch.image_sizes == [(192, 256)]
+    assert network.rpn.anchor_generator.sizes == mini_fasterrcnn(4).rpn.anchor_generator.sizes
+
+
 def test_the_detector_answers_in_the_frame_of_every_photo():
     network = mini_fasterrcnn(4).eval()
     network.roi_heads.score_thresh = 0.0
