@@ -64,6 +64,9 @@ def main(
 
 
 def _run(paths: list[str], wishes: dict[str, Any]) -> int:
+    # A collection on a worker's thread could free widgets there; the heart collects instead. Done
+    # before the imports, which would set off several full ones.
+    gc.disable()
     # A wheel of OpenCV that brings its own Qt points these at plug-ins of another version.
     for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
         if "cv2" in os.environ.get(name, ""):
@@ -91,7 +94,6 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
     app.setApplicationDisplayName(TITLE)
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(settings.NAME)
-    gc.disable()  # a collection on a worker's thread could free widgets there
     sys.setswitchinterval(0.001)
     reporter = Reporter()
     reporter.install()

@@ -87,7 +87,8 @@ class Memory(QObject):
         missing = len(last.images) - len(there)
         if missing:
             words = self.tr("%n photo(s) of the last session are no longer there.", "", missing)
-            self._window.notices.say(words.replace("(s)", "" if missing == 1 else "s"), "warning")
+            words = words.replace("(s)", "" if missing == 1 else "s")
+            self._window.notices.say(words, "warning", seconds=0)
         self._window.strip.set_items(there)
         if others or not 0 <= last.current < len(last.images):
             return

@@ -17,6 +17,10 @@ BARE_MILLISECONDS = 250
 """A new photo is shown by itself when its answer takes longer than this."""
 
 
+STREAM_MILLISECONDS = 1000
+"""Plots follow a stream of steps this often: axes are slow to paint, the picture is not."""
+
+
 class Presenter(QObject):
     """From the study's signals to the widgets of the window."""
 
@@ -28,6 +32,11 @@ class Presenter(QObject):
         self._bare.setSingleShot(True)
         self._bare.setInterval(BARE_MILLISECONDS)
         self._bare.timeout.connect(self.bare)
+        self._pending: Board | None = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(STREAM_MILLISECONDS)
+        self._soon.timeout.connect(self._show_results)
         study = window.study
         study.subject_changed.connect(self.subject)
         study.params_changed.connect(self.params)
@@ -38,6 +47,16 @@ class Presenter(QObject):
 
     def stop(self) -> None:
         self._bare.stop()
+        self._soon.stop()
+
+    def _show_results(self) -> None:
+        board, self._pending = self._pending, None
+        self._soon.stop()
+        if board is None:
+            return
+        self._window.results.set_board(board)
+        if self._results_wanted:  # no empty area where a view has nothing to list
+            self._window.docks["results"].setVisible(bool(board.plots or board.tables))
 
     def _want_results(self, wanted: bool) -> None:
         self._results_wanted = wanted
@@ -90,11 +109,15 @@ class Presenter(QObject):
         self.put(board)
 
     def put(self, board: Board) -> None:
+        study = self._window.study
         self._window.board.set_board(board)
-        self._window.results.set_board(board)
         self._window.inspector.set_notes(board.notes)
-        if self._results_wanted:  # no empty area where a view has nothing to list
-            self._window.docks["results"].setVisible(bool(board.plots or board.tables))
+        self._pending = board
+        streams = study.running and study.view is not None and study.view.film
+        if not streams or not self._window.results.tabs.count():
+            self._show_results()
+        elif not self._soon.isActive():
+            self._soon.start()
         self._window.comparison.show(board, self._window.subject())
         self._window.commands.refresh()
 
@@ -110,6 +133,8 @@ class Presenter(QObject):
         self._window.inspector.set_update(update, view is not None and view.film)
         if update.state is State.FAILED:
             self.bare()
+        if update.state is not State.RUNNING:
+            self._show_results()
         self.status(update)
         self._window.commands.refresh()
 

@@ -222,12 +222,12 @@ class Window(QMainWindow):
     # -- what the study says ----------------------------------------------------------------------
 
     def show_page(self) -> None:
-        """The welcome page stands alone; the docks come with the first photo."""
-        page = self.board if self._item is not None else self.welcome
-        if page is self.stack.currentWidget() and self.isVisible():
-            return
-        self.memory.show_docks(page is self.board)
-        self.stack.setCurrentWidget(page)
+        """The docks come with the first item; the welcome page goes with the first photo of one."""
+        looking = self.study.image is not None or self.board.board is not None
+        self.memory.show_docks(self._item is not None)
+        self.stack.setCurrentWidget(
+            self.board if self._item is not None and looking else self.welcome
+        )
 
     def words(self) -> str:
         """What is shown, in a few words: for titles, comparisons and file names."""

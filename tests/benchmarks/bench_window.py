@@ -9,9 +9,9 @@ import os
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,8 @@ window.show()
 app.exec()
 """
 OURS = """
-import os, sys
+import gc, os, sys
+gc.disable()  # as main does before it imports the window
 from explorer.ui import app
 from explorer.ui.window import Window
 def begin(self):
@@ -62,8 +63,11 @@ app.main([])
 """
 
 
-def start_seconds(code: str, cache: Path) -> float:
-    """From starting Python to the first paint; modules are compiled, as when installed."""
+def start_seconds(code: str, cache: Path) -> tuple[float, float]:
+    """Wall and processor time from starting Python to the first paint.
+
+    Modules are compiled, as when installed.
+    """
     compiled = {"PYTHONPYCACHEPREFIX": str(cache), "PYTHONDONTWRITEBYTECODE": ""}
     began = time.perf_counter()
     process = subprocess.Popen(
@@ -77,26 +81,23 @@ def start_seconds(code: str, cache: Path) -> float:
     line = process.stdout.readline()
     seconds = time.perf_counter() - began
     process.stdout.close()
-    process.wait(30)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = status
     assert line.startswith("painted")
     assert "True" not in line, "torch was imported before the window was painted"
-    return seconds
+    return seconds, used.ru_utime + used.ru_stime
 
 
 def test_the_first_paint_takes_at_most_four_bare_windows(tmp_path: Path) -> None:
     for code in (BARE, OURS, BARE, OURS):  # compiled, and in the disk's cache, before it counts
         start_seconds(code, tmp_path)
-    ratios, bare, ours = [], [], []
-    for _ in range(ROUNDS):
-        bare.append(start_seconds(BARE, tmp_path))
-        ours.append(start_seconds(OURS, tmp_path))
-        ratios.append(ours[-1] / bare[-1])
-    ratio = statistics.median(ratios)
-    print(
-        f"\nfirst paint: {statistics.median(ours):.3f} s, bare {statistics.median(bare):.3f} s, "
-        f"ratio {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
-    assert ratio <= 4.0
+    rounds = [(start_seconds(BARE, tmp_path), start_seconds(OURS, tmp_path)) for _ in range(ROUNDS)]
+    for kind, name in enumerate(("wall", "processor")):
+        bare = statistics.median(one[0][kind] for one in rounds)
+        ours = statistics.median(one[1][kind] for one in rounds)
+        ratio = statistics.median(one[1][kind] / one[0][kind] for one in rounds)
+        print(f"\nfirst paint, {name} time: {ours:.3f} s, bare {bare:.3f} s, ratio {ratio:.2f}")
+    assert ratio <= 4.0  # of processor time: a busy machine stretches the wall clock
 
 
 class Lateness(QObject):
@@ -147,6 +148,8 @@ def test_timers_are_on_time_while_a_dream_streams(qtbot: QtBot) -> None:
         window.deleteLater()
         pytest.skip(f"the machine is busy: idle timers are {quiet.percentile(99):.1f} ms late")
     window.strip.select_item(window.strip.samples.items[0])
+    qtbot.waitUntil(lambda: window.study.params is not None, timeout=120_000)
+    window.study.set_params(replace(window.study.params, steps=200))  # it must outlast the measure
     qtbot.waitUntil(lambda: window.study.answer is not None, timeout=120_000)
     qtbot.wait(1000)
     steps = len(window.bridge.recorder)
@@ -163,7 +166,6 @@ def test_timers_are_on_time_while_a_dream_streams(qtbot: QtBot) -> None:
     )
     assert running
     assert made >= 3, "the dream did not stream"
-    assert threading.active_count() >= 1
     assert busy.percentile(99) <= 8.0
 
 

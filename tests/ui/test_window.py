@@ -178,6 +178,20 @@ def test_closing_while_torch_is_imported(qtbot: QtBot, photo: Path) -> None:
     w.deleteLater()
 
 
+def test_a_broken_first_file_leaves_the_welcome_page(
+    qtbot: QtBot, window: Make, tmp_path: Path, photo: Path
+) -> None:
+    w = window()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"nothing")
+    drop_files(w, broken)
+    qtbot.waitUntil(lambda: w.inspector.error.isVisible(), timeout=ANSWER)
+    assert w.stack.currentWidget() is w.welcome
+    drop_files(w, photo)
+    qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
+    assert w.stack.currentWidget() is w.board
+
+
 def test_a_broken_file_is_a_sentence_and_the_last_picture_stays(
     qtbot: QtBot, window: Make, photo: Path, tmp_path: Path
 ) -> None:
