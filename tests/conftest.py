@@ -31,6 +31,7 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     threads = set(threading.enumerate())
     widgets = _widgets()
     yield
+    _undress()
     left = [
         thread for thread in threading.enumerate() if thread not in threads and not _pooled(thread)
     ]
@@ -40,6 +41,15 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not left, f"threads left running: {[thread.name for thread in left]}"
     new = [widget for widget in _widgets(flush=True) if widget not in widgets]
     assert not new, f"top-level widgets left: {new}"
+
+
+def _undress() -> None:
+    # A window dresses the whole application; the next test starts with Qt's own palette.
+    qt = sys.modules.get("PySide6.QtWidgets")
+    app = qt.QApplication.instance() if qt is not None else None
+    if app is not None and app.styleSheet():
+        app.setStyleSheet("")
+        app.setPalette(app.style().standardPalette())
 
 
 def _pooled(thread: threading.Thread) -> bool:

@@ -33,7 +33,7 @@ class Results(QWidget):
         self._tabs = QTabWidget(self)
         self._tabs.setDocumentMode(True)
         self._tabs.setUsesScrollButtons(True)
-        self._empty = QLabel(self.tr("This view has no tables or plots."), self)
+        self._empty = QLabel(self)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setEnabled(False)
         self._known: dict[tuple[str, str], Tab] = {}
@@ -93,6 +93,9 @@ class Results(QWidget):
         for key, tab in self._known.items():
             if current and key[1] == current:
                 self._tabs.setCurrentWidget(tab)
+        # Before the first answer there is nothing to say.
+        words = self.tr("This view has no tables or plots.") if board is not None else ""
+        self._empty.setText(words)
         self._stack.setCurrentWidget(self._tabs if wanted else self._empty)
 
     def set_selection(self, selection: Selection | None) -> None:
