@@ -77,7 +77,7 @@ class Params:
     """See the help of each."""
 
     score: float = param(
-        0.25, "Score from", "Boxes with a lower score are hidden. Nothing is computed again.",
+        0.2, "Score from", "Boxes with a lower score are hidden. Nothing is computed again.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     classes: tuple[str, ...] = param(

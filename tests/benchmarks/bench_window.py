@@ -92,12 +92,15 @@ def test_the_first_paint_takes_at_most_four_bare_windows(tmp_path: Path) -> None
     for code in (BARE, OURS, BARE, OURS):  # compiled, and in the disk's cache, before it counts
         start_seconds(code, tmp_path)
     rounds = [(start_seconds(BARE, tmp_path), start_seconds(OURS, tmp_path)) for _ in range(ROUNDS)]
+    ratios = {}
     for kind, name in enumerate(("wall", "processor")):
         bare = statistics.median(one[0][kind] for one in rounds)
         ours = statistics.median(one[1][kind] for one in rounds)
-        ratio = statistics.median(one[1][kind] / one[0][kind] for one in rounds)
+        ratios[name] = ratio = statistics.median(one[1][kind] / one[0][kind] for one in rounds)
         print(f"\nfirst paint, {name} time: {ours:.3f} s, bare {bare:.3f} s, ratio {ratio:.2f}")
-    assert ratio <= 4.0  # of processor time: a busy machine stretches the wall clock
+    # What somebody waits for is the wall clock. The samples' thumbnails are read on a thread
+    # meanwhile, which processor time counts too.
+    assert ratios["wall"] <= 4.0
 
 
 class Lateness(QObject):
