@@ -5,7 +5,6 @@ The window and the command line ask in the same words: an `Ask` goes in, steps o
 
 from __future__ import annotations
 
-import gc
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -82,11 +81,13 @@ class Engine:
         return self._scenes[key]
 
     def forget(self) -> None:
-        """Frees every scene's memory (networks stay)."""
+        """Frees every scene's memory (networks stay).
+
+        Cycles are left to the window's own collector: collecting on this thread could free widgets.
+        """
         for scene in self._scenes.values():
             scene.forget()
         self._scenes.clear()
-        gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

@@ -88,7 +88,9 @@ class Intake(QObject):
         asked = [str(path) for path in paths]
 
         def job() -> Generator[Step[Any], Any, None]:
-            yield Step(tuple(sources.expand(asked)))
+            found = tuple(sources.expand(asked))
+            # A folder of nothing but folders: what is meant is what lies below.
+            yield Step(found or tuple(sources.expand(asked, recursive=True)))
 
         self._bridge.fetch(EXPAND, lambda _: job())
 
