@@ -273,15 +273,15 @@ def _tiles(tiling: Tiling, order: NDArray[np.intp]) -> Boxes:
 def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, int] | None) -> Pane:
     answer, numbers = result.answer, result.statistics
     low, high = float(numbers.low[channel]), float(numbers.high[channel])
-    title = f"Channel {channel}: {low:.4g} to {high:.4g}"
-    if answer.values[channel].size == 1:
-        title = f"Channel {channel}: {high:.4g}"
+    title = f"Channel {channel}"
+    span = f"{high:.4g}" if answer.values[channel].size == 1 else f"{low:.4g} to {high:.4g}"
     if answer.frame is None:
-        title += ", no places of the photo"
+        title += f": {span}, no places of the photo"
         return Pane("image", size_of(result.photo), (result.photo,), title=title)
     height, width = answer.values.shape[1:]
     back = answer.frame.inverse()
-    if params.scale == "around zero":
+    if params.scale == "around zero":  # otherwise the colour scale itself says the range
+        title += f": {span}"
         high = max(abs(low), abs(high))
         low = -high
     heat = Heat(
