@@ -14,21 +14,20 @@ network saw.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from explorer.colours import COLORMAPS, Colormap, Colour, class_colors, lookup_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
-Colour = tuple[int, int, int]
 Extent = tuple[float, float, float, float]
 """x0, y0, x1, y1 in the pane's frame: the rectangle that an array is stretched over."""
-
-Colormap = Literal["viridis", "magma", "inferno", "gray", "turbo", "coolwarm"]
 
 
 def _expect(ok: bool, what: str, array: NDArray[Any]) -> None:
@@ -285,7 +284,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plot:
-    """Curves over common axes, or horizontal `bars` (label, value, colour), the first on top."""
+    """Curves over common axes, or horizontal `bars` (label, value, colour), the first on top.
+
+    `marker` is a vertical line at that x; dragging it writes the number parameter `steers`.
+    """
 
     name: str
     title: str = ""
@@ -295,6 +297,9 @@ class Plot:
     bars: tuple[tuple[str, float, Colour], ...] = ()
     bar_range: tuple[float, float] | None = None
     log_y: bool = False
+    log_x: bool = False
+    marker: float | None = None
+    steers: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -422,71 +427,6 @@ def heat_index(heat: Heat) -> UInt8:
     above = np.clip(heat.values - np.float32(heat.low), 0.0, max(span, 0.0)) * scale
     index: UInt8 = np.nan_to_num(above, nan=0.0).astype(np.uint8)
     return index
-
-
-_STOPS: dict[Colormap, tuple[Colour, ...]] = {
-    # Sampled anchors of the well-known tables (viridis family: van der Walt and Smith, 2015, CC0;
-    # turbo: Mikhailov, 2019; coolwarm: Moreland, 2009); between them colours are interpolated.
-    "viridis": (
-        (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129),
-        (92, 200, 99), (170, 220, 50), (253, 231, 37),
-    ),
-    "magma": (
-        (0, 0, 4), (28, 16, 68), (79, 18, 123), (129, 37, 129), (181, 54, 122), (229, 80, 100),
-        (251, 135, 97), (254, 194, 135), (252, 253, 191),
-    ),
-    "inferno": (
-        (0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51),
-        (249, 140, 10), (249, 201, 50), (252, 255, 164),
-    ),
-    "gray": ((0, 0, 0), (255, 255, 255)),
-    "turbo": (
-        (48, 18, 59), (70, 107, 227), (40, 187, 235), (50, 242, 152), (164, 252, 60),
-        (238, 207, 58), (251, 126, 33), (209, 47, 5), (122, 4, 3),
-    ),
-    "coolwarm": (
-        (59, 76, 192), (111, 146, 243), (170, 199, 253), (221, 221, 221), (247, 184, 156),
-        (231, 117, 92), (180, 4, 38),
-    ),
-}  # fmt: skip
-
-
-def lookup_table(colormap: Colormap) -> UInt8:
-    """(256, 3) uint8 RGB."""
-    stops = np.asarray(_STOPS[colormap], np.float64)
-    where = np.linspace(0.0, len(stops) - 1, 256)
-    channels = [np.interp(where, np.arange(len(stops)), stops[:, c]) for c in range(3)]
-    table: UInt8 = np.stack(channels, axis=1).round().astype(np.uint8)
-    return table
-
-
-COLORMAPS: tuple[Colormap, ...] = tuple(_STOPS)
-
-
-_CLASS_COLORS: tuple[Colour, ...] = (
-    (255, 140, 25), (168, 40, 255), (36, 222, 48), (0, 212, 255), (255, 0, 128), (107, 153, 61),
-    (142, 101, 184), (217, 127, 119), (0, 235, 200), (217, 217, 0), (255, 0, 43), (255, 64, 223),
-    (64, 96, 255), (255, 217, 140), (22, 217, 103), (25, 159, 255), (153, 107, 15), (38, 153, 124),
-    (255, 140, 207), (135, 217, 22), (184, 73, 18), (255, 191, 0), (191, 102, 255), (217, 54, 81),
-    (153, 153, 0), (119, 217, 144), (22, 103, 217), (38, 153, 0), (184, 73, 110), (255, 85, 0),
-    (255, 166, 102), (184, 73, 184),
-)  # fmt: skip
-
-
-def class_colors(count: int) -> UInt8:
-    """(count, 3) uint8: distinct, readable on photos, the same for the same class in every view.
-
-    The first 32 were picked one after the other, each as far as can be from those before it
-    (CIELAB, middle lightness, no greys; at least 25 units apart). Later rounds are lighter, darker,
-    and so on.
-    """
-    k = np.arange(count)
-    table = np.array(_CLASS_COLORS, np.float64)[k % len(_CLASS_COLORS)]
-    turn = k // len(_CLASS_COLORS)
-    towards = np.where(turn % 2 == 1, 255.0, 0.0)[:, None]
-    share = np.where(turn == 0, 0.0, 0.2 + 0.08 * (turn % 5))[:, None]
-    colors: UInt8 = (table * (1 - share) + towards * share).round().astype(np.uint8)
-    return colors
 
 
 __all__ = [

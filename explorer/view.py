@@ -41,12 +41,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle x0, y0, x1, y1 in image pixels with x0 <= x1 and y0 <= y1, written by a drag."""
+    """A rectangle x0, y0, x1, y1 in image pixels with x0 <= x1 and y0 <= y1, written by a drag.
+
+    `label` is the class of a ground-truth box ("" = nobody said).
+    """
 
     x0: float
     y0: float
     x1: float
     y1: float
+    label: str = ""
 
     def __post_init__(self) -> None:
         finite = all(isfinite(side) for side in (self.x0, self.y0, self.x1, self.y1))
@@ -70,6 +74,9 @@ class Pick(Enum):
     HOVER = "hover"  # Point | None, follows the mouse; use it with Effect.DRAW
     DRAG = "drag"  # Box | None
     SELECT = "select"  # int | None: the key of the selected box of the layer named in `layer`
+    TRUTH = (
+        "truth"  # tuple[Box, ...]: the photo's ground truth, shared by all views that ask for it
+    )
 
 
 Choices = tuple[str, ...] | Callable[["NetworkInfo"], tuple[str, ...]]
@@ -92,6 +99,7 @@ class Meta:
     pane: str = ""
     layer: str = ""
     advanced: bool = False
+    play: bool = False
 
     def options(self, info: NetworkInfo) -> tuple[str, ...]:
         """The valid words for this parameter with this network; empty when any word will do."""
@@ -116,12 +124,14 @@ def param(
     pane: str = "",
     layer: str = "",
     advanced: bool = False,
+    play: bool = False,
 ) -> Any:
     """A field of a view's frozen `Params` dataclass.
 
     Types: bool, int, float (with `low` and `high`), str (with `choices`, fixed or from the
     network: an empty default or one that the network lacks means its first choice), tuple[str,
-    ...] (any subset of `choices`; empty = all), Point | None, Box | None and int | None for picks.
+    ...] (any subset of `choices`; empty = all), Point | None, Box | None and int | None for picks,
+    tuple[Box, ...] for ground truth.
 
     Args:
         default: The value at the start.
@@ -139,9 +149,10 @@ def param(
         pane: See `pick`.
         layer: See `pick`.
         advanced: Folded away at first.
+        play: The form has a button beside the slider that moves it on by itself, step by step.
     """
     meta = Meta(
-        title, help, effect, low, high, step, unit, log, choices, pick, pane, layer, advanced
+        title, help, effect, low, high, step, unit, log, choices, pick, pane, layer, advanced, play
     )
     return field(default=default, metadata={"meta": meta})
 
@@ -200,10 +211,14 @@ def parse(parameter: Parameter, text: str, info: NetworkInfo | None = None) -> A
                 "no": False,
                 "off": False,
             }[text.lower()]
+        elif parameter.meta.pick is Pick.TRUTH:
+            value = tuple(_box(part) for part in text.split(";") if part.strip())
         elif parameter.type is tuple:
             value = tuple(word.strip() for word in text.split(",") if word.strip())
-        elif parameter.type in (Point, Box):
-            value = parameter.type(*(float(part) for part in text.split(",")))
+        elif parameter.type is Box:
+            value = _box(text)
+        elif parameter.type is Point:
+            value = Point(*(float(part) for part in text.split(",")))
         else:
             value = parameter.type(text)
     except (KeyError, ValueError, TypeError) as error:
@@ -214,10 +229,16 @@ def parse(parameter: Parameter, text: str, info: NetworkInfo | None = None) -> A
             Point: "x,y",
             Box: "x0,y0,x1,y1",
         }
-        raise ExplorerError(
-            f"{name}={text} is not valid.", f"It takes {wanted.get(parameter.type, 'text')}."
-        ) from error
+        hint = wanted.get(parameter.type, "text")
+        if parameter.meta.pick is Pick.TRUTH:
+            hint = "boxes as x0,y0,x1,y1 or x0,y0,x1,y1,label with ; between them"
+        raise ExplorerError(f"{name}={text} is not valid.", f"It takes {hint}.") from error
     return validated(parameter, value, info)
+
+
+def _box(text: str) -> Box:
+    x0, y0, x1, y1, *label = (part.strip() for part in text.split(",", 4))
+    return Box(float(x0), float(y0), float(x1), float(y1), *label)
 
 
 def validated(parameter: Parameter, value: Any, info: NetworkInfo | None = None) -> Any:
@@ -239,6 +260,7 @@ def validated(parameter: Parameter, value: Any, info: NetworkInfo | None = None)
         )
     if (
         parameter.type in (str, tuple)
+        and meta.pick is not Pick.TRUTH
         and meta.choices is not None
         and (info is not None or isinstance(meta.choices, tuple))
     ):

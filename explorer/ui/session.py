@@ -98,7 +98,8 @@ def _typed(parameter: Parameter, value: Any) -> Any:
     if parameter.type is Point:
         return Point(*(float(part) for part in value["point"]))
     if parameter.type is Box:
-        return Box(*(float(part) for part in value["box"]))
+        x0, y0, x1, y1 = (float(part) for part in value["box"])
+        return Box(x0, y0, x1, y1)
     if parameter.type is tuple:
         if not (isinstance(value, list) and all(isinstance(word, str) for word in value)):
             raise TypeError("a list of words is wanted")
