@@ -19,8 +19,6 @@ The rules, each applied once and here:
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +28,11 @@ import PIL.Image
 
 from explorer.colour import BACKGROUND, ON_BACKGROUND, composite, scale_to_8
 from explorer.decoding import SUFFIXES, decode
-from explorer.errors import ExplorerError
+from explorer.reading import display_name, read_file, too_many_bytes
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import NDArray
 
 __all__ = [
@@ -52,6 +52,8 @@ MAX_MEGAPIXELS = 64.0
 
 MAX_BYTES = 256 * 1024 * 1024
 """Larger files are refused: 64 megapixels of plain RGB take 192 MB."""
+
+_SMALLER = "Save a smaller or compressed version of it."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,8 +108,8 @@ def open_image(
         ExplorerError: The file cannot be read, is no picture, is too large, or has no such frame.
     """
     place = Path(path)
-    name = _display_name(place)
-    return _decoded(_read(place, name), name, place, frame, max_megapixels)
+    name = display_name(place)
+    return _decoded(_read(place), name, place, frame, max_megapixels)
 
 
 def decode_image(
@@ -119,7 +121,7 @@ def decode_image(
         ExplorerError: As `open_image`.
     """
     if len(data) > MAX_BYTES:
-        raise _too_many_bytes(name, len(data))
+        raise too_many_bytes(name, len(data), MAX_BYTES, _SMALLER)
     return _decoded(data, name, None, frame, max_megapixels)
 
 
@@ -175,8 +177,8 @@ def thumbnail(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
     if size < 1:
         raise ValueError(f"a thumbnail has at least one pixel, got {size}")
     place = Path(path)
-    name = _display_name(place)
-    data = _read(place, name)
+    name = display_name(place)
+    data = _read(place)
     found = decode(data, label=name, frame=0, max_pixels=_pixels(MAX_MEGAPIXELS), draft=size)
     height, width = found.pixels.shape[:2]
     if max(height, width) <= size:
@@ -219,57 +221,11 @@ def _alpha_to_8(alpha: NDArray[Any]) -> NDArray[np.uint8]:
     return scale_to_8(alpha, label="alpha")[0]
 
 
-def _display_name(path: Path) -> str:
-    # A name that is not valid UTF-8 arrives with lone surrogates, which no text box can draw.
-    return os.fsencode(path.name or str(path)).decode("utf-8", "replace")
-
-
-def _read(path: Path, name: str) -> bytes:
-    """Reads a whole ordinary file without ever waiting for another process.
-
-    The bytes are read, not mapped: a mapped file that shrinks meanwhile ends the process.
-    """
-    no_wait = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
-    try:
-        _refuse_special(os.stat(path), name)  # first: opening some devices already does something
-        handle = os.open(path, os.O_RDONLY | no_wait | getattr(os, "O_BINARY", 0))
-        with os.fdopen(handle, "rb") as file:
-            info = os.fstat(handle)
-            _refuse_special(info, name)  # again: it may have been replaced between the two
-            if info.st_size > MAX_BYTES:
-                raise _too_many_bytes(name, info.st_size)
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise ExplorerError(
-            f"{name} does not exist.", "It may have been moved, renamed or deleted."
-        ) from None
-    except PermissionError:
-        raise ExplorerError(
-            f"{name} may not be read: permission denied.",
-            "Change its permissions or copy it to a folder of yours.",
-        ) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-        words = getattr(error, "strerror", None) or str(error)
-        raise ExplorerError(
-            f"{name} cannot be read: {words}.", "Check the disk and the path."
-        ) from error
-    if len(data) > MAX_BYTES:
-        raise _too_many_bytes(name, len(data))
-    return data
-
-
-def _refuse_special(info: os.stat_result, name: str) -> None:
-    mode = info.st_mode
-    if stat.S_ISREG(mode):
-        return
-    if stat.S_ISDIR(mode):
-        raise ExplorerError(f"{name} is a folder.", "Open it as a folder to see its pictures.")
-    kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-    raise ExplorerError(f"{name} is {kind}, not an ordinary file.", "Choose an image file.")
-
-
-def _too_many_bytes(name: str, size: int) -> ExplorerError:
-    return ExplorerError(
-        f"{name} takes {size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read.",
-        "Save a smaller or compressed version of it.",
+def _read(path: Path) -> bytes:
+    return read_file(
+        path,
+        limit=MAX_BYTES,
+        kind="an image file",
+        smaller=_SMALLER,
+        folder="Open it as a folder to see its pictures.",
     )

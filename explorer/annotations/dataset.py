@@ -1,0 +1,184 @@
+"""What annotation files say, whatever their format: photos and their boxes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import numpy as np
+
+from explorer.view import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One box.
+
+    Attributes:
+        box: With the class as its label.
+        crowd: COCO's "iscrowd": a region with many objects, which no detection has to match.
+        difficult: VOC's "difficult" or COCO's "ignore": whether it is found does not count.
+        area: In pixels: COCO's own (of the object's outline), else that of the box.
+        segmentation: As the file has it: COCO's polygons or run lengths; None without one.
+    """
+
+    box: Box
+    crowd: bool = False
+    difficult: bool = False
+    area: float = 0.0
+    segmentation: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """One photo and its boxes.
+
+    Attributes:
+        name: The photo's name as the file says it; it may have folders in it.
+        path: Where the photo is, or should be when it does not exist.
+        size: Width and height as the file says them; None when it does not.
+        entries: The boxes, in the file's order.
+        id: COCO's number of the photo; elsewhere its name.
+    """
+
+    name: str
+    path: Path
+    size: tuple[int, int] | None
+    entries: tuple[Annotation, ...]
+    id: int | str = ""
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        return tuple(entry.box for entry in self.entries)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(entry.box.label for entry in self.entries)
+
+    @property
+    def xyxy(self) -> NDArray[np.float64]:
+        """(N, 4) float64: x0, y0, x1, y1 in pixels of the photo."""
+        corners = [(b.x0, b.y0, b.x1, b.y1) for b in self.boxes]
+        return np.array(corners, np.float64).reshape(-1, 4)
+
+    @property
+    def crowd(self) -> NDArray[np.bool_]:
+        """(N,) bool."""
+        return np.array([entry.crowd for entry in self.entries], np.bool_)
+
+    @property
+    def difficult(self) -> NDArray[np.bool_]:
+        """(N,) bool."""
+        return np.array([entry.difficult for entry in self.entries], np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The photos of an annotation file, or of a folder of them.
+
+    Attributes:
+        photos: Every photo that is named, also those without a box.
+        classes: The names of the classes, in the order of their numbers.
+        category_ids: COCO's numbers by class name; empty for the other formats.
+        notes: Sentences about what was left out.
+    """
+
+    photos: tuple[Annotated, ...]
+    classes: tuple[str, ...]
+    category_ids: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Annotated]:
+        return iter(self.photos)
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def of(self, path: str | os.PathLike[str]) -> Annotated | None:
+        """What is said about the photo at `path`; None when nothing is.
+
+        The very file goes before one of the same name, and that before one with another suffix.
+        """
+        place = Path(path)
+        same = [photo for photo in self.photos if Path(photo.name).name == place.name]
+        like = [photo for photo in self.photos if Path(photo.name).stem == place.stem]
+        there = os.path.abspath(place)
+        exact = [photo for photo in same if os.path.abspath(photo.path) == there]
+        return next(iter([*exact, *same, *like]), None)
+
+
+def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tuple[str, ...]]:
+    """The boxes of single objects inside a photo of `size`, with sentences about what was done.
+
+    A photo that was made smaller or larger since takes its boxes with it. Crowd regions are no
+    single objects and are left out, like boxes that lie outside of the photo.
+    """
+    width, height = size
+    notes: list[str] = []
+    across = down = 1.0
+    if photo.size is not None and photo.size != size:
+        across, down = width / photo.size[0], height / photo.size[1]
+        known = f"{photo.size[0]} × {photo.size[1]}"
+        if abs(across / down - 1) < 0.02:
+            notes.append(f"The annotations are for {known} pixels: the boxes were scaled.")
+        else:
+            across = down = 1.0
+            notes.append(f"The annotations are for {known} pixels: the boxes may lie wrong.")
+    boxes, outside = [], 0
+    crowds = sum(entry.crowd for entry in photo.entries)
+    for entry in photo.entries:
+        if entry.crowd:
+            continue
+        box = entry.box
+        x0, x1 = (min(max(x * across, 0.0), float(width)) for x in (box.x0, box.x1))
+        y0, y1 = (min(max(y * down, 0.0), float(height)) for y in (box.y0, box.y1))
+        if x1 > x0 and y1 > y0:
+            boxes.append(Box(x0, y0, x1, y1, box.label))
+        else:
+            outside += 1
+    if crowds:
+        notes.append(f"{crowds} crowd regions were left out.")
+    if outside:
+        notes.append(f"{outside} boxes without an area inside the photo were left out.")
+    return tuple(boxes), tuple(notes)
+
+
+def box_of(x0: float, y0: float, x1: float, y1: float, label: str) -> Box | None:
+    """A box from corners in any order; None when they are not finite."""
+    if not all(map(isfinite, (x0, y0, x1, y1))):
+        return None
+    return Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1), label)
+
+
+def area_of(box: Box) -> float:
+    return (box.x1 - box.x0) * (box.y1 - box.y0)
+
+
+def size_of(width: Any, height: Any) -> tuple[int, int] | None:
+    try:
+        size = int(float(width)), int(float(height))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return size if min(size) > 0 else None
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    # A whole number may be too large for a float.
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return plain and -1e12 < value < 1e12
+
+
+def left_out(count: int) -> tuple[str, ...]:
+    return (f"{count} boxes were left out: they are not finite numbers.",) if count else ()
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:160]
