@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 
-from explorer.networks.embedded import ARCHITECTURES, MEAN, STD
-from explorer.training import classifier, evaluate
+from explorer.networks.embedded import ARCHITECTURES
 from explorer.training.loop import CHECKPOINT, CONFIG, load_average, write_json
-from explorer.training.scenes import SceneMaker
-from explorer.training.superclasses import group_labels, group_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from explorer.training.data import Category, Photos
-    from explorer.training.scenes import Scene
+    from explorer.training.lessons import Material
 
 DATA = (
     "Tiny ImageNet (Stanford CS231n): 76 000 photos of 64x64 for training, 5 000 others for the"
@@ -34,18 +30,23 @@ LICENCE = (
     "Learned from photos that ImageNet offers for non-commercial research and education: mind its"
     " terms before any other use. The program contains none of these photos."
 )
-CLASSIFIER_SIDE = 80
-"""Short side and centre crop for a photo of any size: the best of those tried."""
 
-DETECTOR_SIDE = 192
-"""Less than the side of the training scenes: objects fill more of a real photo than of a scene, and
-they look more like the small photos that the scenes are made of. On 128 COCO photos AP50 was 0.050
-at 256, 0.073 at 192 and 0.077 at 160; on the scenes 0.241, 0.225 and 0.198."""
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Weights called `prefix`… here are those called `source`… in the file of `network`."""
+
+    network: str
+    prefix: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Facts:
-    """What the cards of the networks differ in."""
+    """What the cards of the networks differ in.
+
+    `shares` are weights that lie in another network's file and are not written a second time.
+    """
 
     title: str
     task: str
@@ -56,76 +57,43 @@ class Facts:
     example: tuple[int, ...]
     measured_on: str
     default_layer: str
-    extra: dict[str, Any]
-
-
-def classifier_facts(categories: Sequence[Category]) -> Facts:
-    side = CLASSIFIER_SIDE
-    return Facts(
-        title="Mini ResNet",
-        task="classification",
-        function="mini_resnet",
-        kwargs={"num_classes": len(categories)},
-        classes=[c.name for c in categories],
-        preprocessing={
-            "resize": side,
-            "crop": side,
-            "mean": list(MEAN),
-            "std": list(STD),
-            "interpolation": "bilinear",
-            "batched": True,
-        },
-        example=(1, 3, side, side),
-        measured_on="{} photos that the training did not use",
-        default_layer="layer3",
-        extra={
-            "wnids": [c.wnid for c in categories],
-            "class_tree": "classes/tiny-imagenet.json",
-        },
-    )
-
-
-def detector_facts() -> Facts:
-    names = ["background", *group_names()]
-    return Facts(
-        title="Mini Faster R-CNN",
-        task="detection",
-        function="mini_fasterrcnn",
-        kwargs={"num_classes": len(names), "short_side": DETECTOR_SIDE},
-        classes=names,
-        preprocessing={"resize": None, "crop": None, "mean": None, "std": None, "batched": False},
-        example=(1, 3, 320, 320),
-        measured_on="300 scenes made of {} photos that the training did not use",
-        default_layer="backbone.body.layer3",
-        extra={"input": f"the network itself resizes the short side to {DETECTOR_SIDE}"},
-    )
+    extra: dict[str, Any] = field(default_factory=dict)
+    shares: tuple[Share, ...] = ()
 
 
 def export(
-    name: str,
-    facts: Facts,
-    source: Path,
-    target: Path,
-    val: Photos,
-    categories: Sequence[Category],
-    coco: Path | None = None,
+    name: str, teaches: Any, material: Material, source: Path, target: Path
 ) -> dict[str, Any]:
     """Write NAME.safetensors and NAME.json into `target` from the checkpoint in `source`.
 
     The figures on the card are those of the rounded weights that are shipped, on photos that were
     not used for training.
+
+    Args:
+        name: Of the network.
+        teaches: Its lesson, see `lessons`.
+        material: The data to measure on.
+        source: Folder of the training.
+        target: Folder of the weights; those that are shared must be there already.
     """
-    weights, step = load_average(source / CHECKPOINT)
-    weights = to_half(weights)
+    facts: Facts = teaches.facts(name, material)
+    average, step = load_average(source / CHECKPOINT)
     model = ARCHITECTURES[facts.function](**facts.kwargs)
+    own = {
+        key: value
+        for key, value in to_half(average).items()
+        if key in model.state_dict()  # some trainings have heads that are not shipped
+        and not any(key.startswith(share.prefix) for share in facts.shares)
+    }
+    weights = {**own, **shared_weights(facts.shares, target)}
     model.load_state_dict({key: _single(value) for key, value in weights.items()})
     model.eval()
-    metrics = measure(model, facts, val, categories, coco)
+    metrics = teaches.measure(name, model, material)
 
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{name}.safetensors"
     partial = path.with_suffix(".partial")
-    save_file(weights, partial)
+    save_file(own, partial)
     partial.chmod(0o644)  # safetensors writes for the owner only
     partial.replace(path)
     config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
@@ -135,6 +103,7 @@ def export(
         "task": facts.task,
         "architecture": {"function": facts.function, "kwargs": facts.kwargs},
         "weights": path.name,
+        "shares": [asdict(share) for share in facts.shares],
         "bytes": path.stat().st_size,
         "dtype": "float16 in the file, float32 in use",
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -142,7 +111,7 @@ def export(
         "preprocessing": facts.preprocessing,
         "default_layer": facts.default_layer,
         "metrics": metrics,
-        "measured_on": facts.measured_on.format(len(val)),
+        "measured_on": facts.measured_on.format(len(material.val)),
         "data": DATA,
         "licence": LICENCE,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -152,30 +121,23 @@ def export(
         "classes": facts.classes,
     }
     write_json(target / f"{name}.json", card)
+    if hasattr(teaches, "beside"):
+        teaches.beside(material, target)
     return card
 
 
-def measure(
-    model: nn.Module,
-    facts: Facts,
-    val: Photos,
-    categories: Sequence[Category],
-    coco: Path | None = None,
-) -> dict[str, Any]:
-    """The figures of a card; `coco` is a folder with real photos to try detectors on."""
-    if facts.task == "classification":
-        side = facts.preprocessing["crop"]
-        found = classifier.accuracy(model, val, side=side)
-        return {key: round(value, 4) for key, value in found.items()}
-    scenes = evaluate.held_out_scenes(SceneMaker(val, group_labels(categories)))
-    figures = _precision(model, scenes, facts.classes)
-    if coco is not None:
-        figures["COCO photos"] = _precision(model, evaluate.coco_scenes(coco), facts.classes)
-    return figures
+def shared_weights(shares: Sequence[Share], folder: Path) -> dict[str, Tensor]:
+    """The tensors that `shares` name, out of the files in `folder`, under their names here."""
+    found = {}
+    for share in shares:
+        for key, value in load_file(folder / f"{share.network}.safetensors").items():
+            if key.startswith(share.source):
+                found[share.prefix + key.removeprefix(share.source)] = value
+    return found
 
 
-def _precision(model: nn.Module, scenes: list[Scene], names: list[str]) -> dict[str, Any]:
-    figures = evaluate.average_precision(scenes, evaluate.detect(model, scenes), names)
+def rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    """Four digits are all that a few thousand photos can tell."""
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
 
 

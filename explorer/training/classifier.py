@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,14 +12,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.networks.embedded import MEAN, STD, mini_resnet
+from explorer.training.cards import Facts, rounded
+from explorer.training.data import write_categories
 from explorer.training.loop import Recipe, step_seed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from explorer.training.data import Photos
+    from explorer.training.lessons import Material
 
-RECIPE = Recipe(epochs=14, batch=128, peak=0.2)
+RECIPE = Recipe(epochs=34, batch=128, peak=0.2)
+
+SIDE = 80
+"""Short side and centre crop for a photo of any size: the best of those tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +186,43 @@ def accuracy(
         for k in hits:
             hits[k] += int(right[:, :k].any(1).sum())
     return {f"top{k}": count / len(data) for k, count in hits.items()}
+
+
+def task(name: str, material: Material) -> ClassifierTask:
+    """See `lessons`."""
+    recipe = material.recipe(RECIPE)
+    return ClassifierTask(material.train, recipe, len(material.categories), name=name)
+
+
+def facts(_name: str, material: Material) -> Facts:
+    """See `lessons`."""
+    categories = material.categories
+    return Facts(
+        title="Mini ResNet",
+        task="classification",
+        function="mini_resnet",
+        kwargs={"num_classes": len(categories)},
+        classes=[c.name for c in categories],
+        preprocessing={
+            "resize": SIDE,
+            "crop": SIDE,
+            "mean": list(MEAN),
+            "std": list(STD),
+            "interpolation": "bilinear",
+            "batched": True,
+        },
+        example=(1, 3, SIDE, SIDE),
+        measured_on="{} photos that the training did not use",
+        default_layer="layer3",
+        extra={"wnids": [c.wnid for c in categories], "class_tree": "classes/tiny-imagenet.json"},
+    )
+
+
+def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
+    """See `lessons`."""
+    return rounded(accuracy(model, material.val, side=SIDE))
+
+
+def beside(material: Material, folder: Path) -> None:
+    """See `lessons`: the way of every class through the WordNet tree."""
+    write_categories(material.categories, folder.parent / "classes" / "tiny-imagenet.json")

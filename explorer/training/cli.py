@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from explorer.errors import ExplorerError
 
 if TYPE_CHECKING:
     import argparse
 
-    from explorer.training.classifier import ClassifierTask
-    from explorer.training.detector import DetectorTask
-    from explorer.training.loop import Recipe
-
 log = logging.getLogger(__name__)
-
-NAMES = ("mini-resnet", "mini-fasterrcnn")
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -34,7 +25,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", choices=NAMES, help="which network")
+    from explorer.training.lessons import LESSONS
+
+    parser.add_argument("name", choices=list(LESSONS), help="which network")
     parser.add_argument(
         "--data",
         type=Path,
@@ -83,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     """Train or export; 0 = finished, 130 = interrupted (give the same command again to go on)."""
     import torch
 
+    from explorer.training.lessons import Material, lesson
     from explorer.training.loop import Interrupted, choose_device, train
     from explorer.training.threads import ThreadPilot
 
@@ -90,8 +84,12 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     out: Path = args.out or default_folder(args.name)
-    if not args.export:
-        task = _task(args, out)
+    material = Material(
+        args.data, out.parent, args.epochs, args.seed, backbone=args.backbone, coco=args.coco
+    )
+    teaches = lesson(args.name)
+    if not args.export and hasattr(teaches, "task"):
+        task = teaches.task(args.name, material)
         try:
             device = choose_device(args.device)
             pilot = None if args.threads or device.type != "cpu" else ThreadPilot(most)
@@ -99,50 +97,13 @@ def run(args: argparse.Namespace) -> int:
         except Interrupted as stopped:
             log.warning("%s Give the same command again to go on.", stopped)
             return 130
-    _export(args, out)
-    return 0
-
-
-def _task(args: argparse.Namespace, out: Path) -> ClassifierTask | DetectorTask:
-    from explorer.training import classifier, detector
-    from explorer.training.data import read_categories, read_photos
-    from explorer.training.loop import CHECKPOINT, load_average
-    from explorer.training.superclasses import group_labels
-
-    data = read_photos(args.data, "train", out.parent / "cache")
-    categories = read_categories(args.data)
-    if args.name == "mini-resnet":
-        recipe = _adjusted(classifier.RECIPE, args)
-        return classifier.ClassifierTask(data, recipe, len(categories))
-    backbone = args.backbone or out.parent / "mini-resnet" / CHECKPOINT
-    if not backbone.exists():
-        raise ExplorerError(
-            f"There is no trained classifier at {backbone}.",
-            "Train mini-resnet first, or give its checkpoint with --backbone.",
-        )
-    return detector.DetectorTask(
-        data,
-        group_labels(categories),
-        load_average(backbone)[0],
-        _adjusted(detector.RECIPE, args),
-    )
-
-
-def _adjusted(recipe: Recipe, args: argparse.Namespace) -> Recipe:
-    return replace(recipe, seed=args.seed, epochs=args.epochs or recipe.epochs)
-
-
-def _export(args: argparse.Namespace, out: Path) -> None:
-    from explorer.training import cards
-    from explorer.training.data import read_categories, read_photos, write_categories
-
-    categories = read_categories(args.data)
-    val = read_photos(args.data, "val", out.parent / "cache")
     target: Path = args.export or out / "weights"
-    is_classifier = args.name == "mini-resnet"
-    facts = cards.classifier_facts(categories) if is_classifier else cards.detector_facts()
-    card = cards.export(args.name, facts, out, target, val, categories, args.coco)
-    if is_classifier:
-        write_categories(categories, target.parent / "classes" / "tiny-imagenet.json")
+    if hasattr(teaches, "fit"):
+        teaches.fit(args.name, material, target)
+        return 0
+    from explorer.training import cards
+
+    card = cards.export(args.name, teaches, material, out, target)
     figures = {k: v for k, v in card["metrics"].items() if not isinstance(v, dict)}
     log.info("%s: %s, %.1f MB", target / card["weights"], figures, card["bytes"] / 1e6)
+    return 0

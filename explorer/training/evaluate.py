@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 
 from explorer.errors import ExplorerError
-from explorer.training.detector import to_tensor
-from explorer.training.scenes import Scene
+from explorer.training.scenes import Scene, to_tensor
 from explorer.training.superclasses import COCO as COCO_GROUPS
 from explorer.training.superclasses import group_names
 
@@ -51,8 +50,14 @@ def coco_scenes(folder: Path) -> list[Scene]:
         ]
         boxes = np.array([box for box, _ in known], np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        scenes.append(Scene(pixels, boxes, np.array([label for _, label in known], np.int64)))
+        labels = np.array([label for _, label in known], np.int64)
+        scenes.append(Scene(pixels, boxes, labels, np.full_like(labels, -1)))
     return scenes
+
+
+def figures(model: nn.Module, scenes: Sequence[Scene], names: Sequence[str]) -> dict[str, Any]:
+    """`average_precision` of what the network finds in the scenes."""
+    return average_precision(scenes, detect(model, scenes), names)
 
 
 @torch.inference_mode()

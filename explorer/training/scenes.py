@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import torch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.training.data import Photos
+
+SIDE = 192
+"""Of a scene in pixels: three times that of a photo."""
+
+_SIZES = (0.15, 0.9)
+"""Long side of what is pasted, as a part of the scene's: half to three times a photo's own size."""
 
 _SMALLEST = 8.0
 _WAYS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_LINEAR)
@@ -32,12 +39,19 @@ class Scene:
     Attributes:
         pixels: (H, W, 3) uint8 RGB.
         boxes: (N, 4) float32 xyxy, pixel edges, y down, inside the picture.
-        labels: (N,) int64 >= 1.
+        labels: (N,) int64 >= 1: the groups.
+        classes: (N,) int64 >= 0: the classes of the photos within the groups; -1 = not known.
     """
 
     pixels: NDArray[np.uint8]
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
+    classes: NDArray[np.int64]
+
+
+def to_tensor(scene: Scene) -> torch.Tensor:
+    """(H, W, 3) uint8 -> (3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(scene.pixels).permute(2, 0, 1).float() / 255
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +66,7 @@ class SceneMaker:
 
     photos: Photos
     group_labels: Sequence[int]
-    side: int = 256
+    side: int = SIDE
     _members: list[NDArray[np.int64]] = field(init=False)
     _chances: NDArray[np.float64] = field(init=False)
     _empty: NDArray[np.int64] = field(init=False)
@@ -77,15 +91,13 @@ class SceneMaker:
             canvas, found = self._pasted(rng)
         canvas = _shift_colours(canvas, rng)
         boxes = np.array([box for box, _ in found], np.float32).reshape(-1, 4)
-        labels = np.array([label for _, label in found], np.int64)
-        return Scene(canvas, boxes, labels)
+        classes = self.photos.labels[np.array([index for _, index in found], np.intp)]
+        labels = np.asarray(self.group_labels, np.int64)[classes]
+        return Scene(canvas, boxes, labels, classes.astype(np.int64))
 
     def _draw(self, rng: np.random.Generator) -> int:
         group = self._members[int(rng.choice(len(self._members), p=self._chances))]
         return int(rng.choice(group))
-
-    def _label(self, index: int) -> int:
-        return int(self.group_labels[int(self.photos.labels[index])])
 
     def _tiles(
         self, rng: np.random.Generator, tiles: list[tuple[int, int, int, int]]
@@ -100,7 +112,7 @@ class SceneMaker:
             canvas[y0:y1, x0:x1] = patch
             seen = _visible(box, (0, 0, x1 - x0, y1 - y0))
             if seen is not None:
-                found.append((_moved(seen, x0, y0), self._label(index)))
+                found.append((_moved(seen, x0, y0), index))
         return canvas, found
 
     def _pasted(
@@ -112,7 +124,7 @@ class SceneMaker:
             index = self._draw(rng)
             part = _crop_around(self.photos.boxes[index], rng, side=self.photos.pixels.shape[1])
             longest = max(part[2] - part[0], part[3] - part[1])
-            goal = math.exp(rng.uniform(math.log(0.09 * self.side), math.log(0.85 * self.side)))
+            goal = self.side * math.exp(rng.uniform(*np.log(_SIZES)))
             stretch = math.exp(rng.uniform(-0.2, 0.2))
             width = _whole((part[2] - part[0]) / longest * goal * stretch, self.side)
             height = _whole((part[3] - part[1]) / longest * goal / stretch, self.side)
@@ -125,7 +137,7 @@ class SceneMaker:
                 if any(_covered(old, (x, y, x + width, y + height)) > 0.25 for old, _ in found):
                     continue
                 _blend(canvas, patch, x, y, rng)
-                found.append((_moved(seen, x, y), self._label(index)))
+                found.append((_moved(seen, x, y), index))
                 break
         return canvas, found
 

@@ -1,4 +1,4 @@
-"""About 30 groups of the 200 classes, for detectors: what "a dog" is in WordNet."""
+"""About 20 groups of the 200 classes, for detectors and masks: what "a dog" is in WordNet."""
 
 from __future__ import annotations
 
@@ -16,39 +16,34 @@ RULES: dict[str, str] = {
     # animals
     "n02084071": "dog",
     "n02120997": "cat",  # all felines, lions too
-    "n02131653": "bear",
     "n02370806": "hoofed animal",
-    "n02503127": "elephant",
-    "n02469914": "ape or monkey",
     "n01861778": "other mammal",
     "n01503061": "bird",
-    "n02512053": "fish",
-    "n01661091": "reptile or amphibian",
-    "n01627424": "reptile or amphibian",
-    "n02159955": "insect",
-    "n01905661": "other invertebrate",
+    "n02512053": "reptile, frog or fish",
+    "n01661091": "reptile, frog or fish",
+    "n01627424": "reptile, frog or fish",
+    "n01767661": "insect or spider",
+    "n01974773": "sea creature or snail",  # lobsters
+    "n01905661": "sea creature or snail",
     # vehicles
     "n02958343": "car",
-    "n04490091": "truck",
-    "n02924116": "bus",
-    "n04468005": "train",
-    "n02959942": "train",
-    "n04530566": "boat",
-    "n04524313": "other vehicle",
-    "n03649909": "other vehicle",  # lawn mower
+    "n04490091": "truck, bus or train",
+    "n02924116": "truck, bus or train",
+    "n04468005": "truck, bus or train",
+    "n02959942": "truck, bus or train",
+    "n04530566": "boat, cart or other vehicle",
+    "n04524313": "boat, cart or other vehicle",
+    "n03649909": "boat, cart or other vehicle",  # lawn mower
     # things
-    "n02876657": "bottle",
-    "n03621049": "kitchenware",
-    "n04550840": "kitchenware",
-    "n03094503": "container",
+    "n02876657": "bottle, pot or container",
+    "n03621049": "bottle, pot or container",
+    "n04550840": "bottle, pot or container",
+    "n03094503": "bottle, pot or container",
     "n03405725": "furniture",
     "n02808440": "furniture",  # bathtub
     "n03051540": "clothing",
     "n03380867": "clothing",
     "n04272054": "clothing",  # sunglasses
-    "n02778669": "ball",
-    "n04507155": "umbrella",
-    "n04399382": "teddy bear",
     "n04341686": "building or structure",
     "n04341414": "building or structure",  # posts
     "n04317420": "building or structure",  # staffs, of flags
@@ -63,9 +58,9 @@ RULES: dict[str, str] = {
     "n00021265": "food",
     "n15046900": "food",
     # whatever is left of the artefacts
-    "n03250847": "device",  # drumstick, a staff in WordNet
-    "n04023962": "device",  # punching bag, a ball in WordNet
-    "n00021939": "device",
+    "n03250847": "device or toy",  # drumstick, a staff in WordNet
+    "n04399382": "device or toy",  # teddy bear
+    "n00021939": "device or toy",
     # no things
     "n04202417": NOT_A_THING,  # shops
     "n04568557": NOT_A_THING,  # webs
@@ -75,13 +70,20 @@ RULES: dict[str, str] = {
 """WordNet id -> group. The rule nearest to the class on its way to the root decides."""
 
 COCO = {
-    **{name: name for name in ("dog", "cat", "bear", "elephant", "bird", "car", "truck", "bus")},
-    **{name: name for name in ("train", "boat", "bottle", "umbrella", "teddy bear")},
+    **{name: name for name in ("dog", "cat", "bird", "car")},
     **dict.fromkeys(("horse", "sheep", "cow", "zebra", "giraffe"), "hoofed animal"),
+    **dict.fromkeys(("bear", "elephant"), "other mammal"),
+    **dict.fromkeys(("truck", "bus", "train"), "truck, bus or train"),
+    "boat": "boat, cart or other vehicle",
+    **dict.fromkeys(("bottle", "wine glass", "cup", "bowl", "vase"), "bottle, pot or container"),
     **dict.fromkeys(("chair", "couch", "bed", "dining table"), "furniture"),
+    **dict.fromkeys(("backpack", "handbag", "suitcase"), "bottle, pot or container"),
+    "tie": "clothing",
     **dict.fromkeys(("banana", "apple", "orange", "broccoli", "carrot"), "fruit or vegetable"),
     **dict.fromkeys(("sandwich", "hot dog", "pizza", "donut", "cake"), "food"),
-    "sports ball": "ball",
+    **dict.fromkeys(("laptop", "remote", "keyboard", "cell phone", "clock"), "device or toy"),
+    **dict.fromkeys(("sports ball", "umbrella", "teddy bear", "parking meter"), "device or toy"),
+    **dict.fromkeys(("traffic light", "stop sign"), "building or structure"),
 }
 """Names of COCO's classes -> group, for those that both know."""
 

@@ -46,10 +46,13 @@ def test_a_scene_without_objects_has_losses_too():
     model = task.build()
     task.prepare(model)
     empty = Scene(
-        np.zeros((64, 64, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
+        np.zeros((64, 64, 3), np.uint8),
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int64),
     )
     losses = scene_losses(model, [empty, empty], CPU)
-    assert set(losses) == {"classifier", "box_reg", "objectness", "rpn_box_reg"}
+    assert set(losses) == {"classifier", "fine", "box_reg", "objectness", "rpn_box_reg"}
     assert all(torch.isfinite(value) for value in losses.values())
     assert losses["box_reg"].item() == 0
 
@@ -63,7 +66,7 @@ def test_held_out_scenes_are_always_the_same():
 def test_average_precision_by_hand():
     pytest.importorskip("faster_coco_eval")
     boxes = np.array([[0, 0, 40, 40], [50, 50, 60, 60]], np.float32)
-    scene = Scene(np.zeros((64, 64, 3), np.uint8), boxes, np.array([1, 2]))
+    scene = Scene(np.zeros((64, 64, 3), np.uint8), boxes, np.array([1, 2]), np.array([-1, -1]))
 
     def answer(boxes, scores, labels):
         return {

@@ -1,0 +1,35 @@
+"""The architectures of the networks that ship with the program.
+
+Small enough to train on a laptop and to run live on its processor, and ordinary enough (blocks,
+layer names and detection classes are torchvision's own) that everything the program shows about
+them holds for their big relatives too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from explorer.networks.embedded.colour import MEAN, STD
+from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
+from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+    "mini_resnet": mini_resnet,
+    "mini_fasterrcnn": mini_fasterrcnn,
+}
+"""Functions by the name that a model card gives under `architecture`."""
+
+__all__ = [
+    "ARCHITECTURES",
+    "MEAN",
+    "STD",
+    "MiniResNet",
+    "MiniResNetFPN",
+    "mini_fasterrcnn",
+    "mini_resnet",
+]
