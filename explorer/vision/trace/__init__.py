@@ -1,0 +1,130 @@
+"""Every intermediate of one forward pass of a detector, stage by stage, without changing it.
+
+The parts of the network run themselves (transform, backbone, heads, anchor generator, box coder,
+pooling); only the bookkeeping between them is done again here, and what each step would throw away
+is kept. Run to its end, a trace's `output` is `torch.equal` to the module's own answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torchvision.models.detection import FCOS, RetinaNet
+from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+from torchvision.models.detection.roi_heads import RoIHeads
+from torchvision.models.detection.rpn import RegionProposalNetwork
+from torchvision.models.detection.ssd import SSD
+
+from explorer.errors import ExplorerError
+from explorer.networks.preprocess import Frame
+from explorer.scene import checked
+from explorer.vision.trace.one_stage import Kind, OneStage, trace_one_stage
+from explorer.vision.trace.parts import (
+    Filter,
+    Killers,
+    Level,
+    Nms,
+    Place,
+    Pyramid,
+    Stage,
+    level_of,
+    make_levels,
+    place_of,
+)
+from explorer.vision.trace.two_stage import RoiStage, Rpn, TwoStage, trace_two_stage
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from explorer.scene import Scene
+
+Trace = TwoStage | OneStage
+
+NO_FRAME = Frame()
+
+ONE_STAGE: tuple[tuple[type[Any], Kind], ...] = (
+    (RetinaNet, "retinanet"),
+    (FCOS, "fcos"),
+    (SSD, "ssd"),
+)
+
+
+def trace_of(scene: Scene) -> Trace:
+    """The trace of the scene's network on its photo, worked out once.
+
+    Raises:
+        ExplorerError: When the network is not one of torchvision's detectors, or its answer is not
+            finite.
+    """
+    return scene.memo("trace", lambda: _trace(scene))
+
+
+def _trace(scene: Scene) -> Trace:
+    found = traced(scene.network.module, scene.input()[0], scene.frame)
+    # A detector drops scores that are NaN without a word: its logits say it.
+    checked(
+        [found.rpn.objectness, found.roi.logits] if isinstance(found, TwoStage) else found.logits
+    )
+    scene.memo("output", lambda: checked(found.output))
+    return found
+
+
+@torch.no_grad()
+def traced(module: nn.Module, image: Tensor, frame: Frame = NO_FRAME) -> Trace:
+    """Runs a detector in eval mode on one image and keeps every stage.
+
+    Args:
+        module: Of the R-CNN family, RetinaNet, FCOS or SSD, or a subclass of those.
+        image: (C, H, W) as the module takes it, on its device.
+        frame: From the photo's pixels to those of `image`.
+
+    Raises:
+        ExplorerError: For any other module, and for a subclass that does these steps its own way:
+            what would be shown is not what it computes.
+    """
+    if isinstance(module, GeneralizedRCNN):
+        _as_published(module, GeneralizedRCNN, "forward")
+        _as_published(module.rpn, RegionProposalNetwork, "forward", "filter_proposals")
+        _as_published(module.roi_heads, RoIHeads, "forward", "postprocess_detections")
+        return trace_two_stage(module, image, frame)
+    for family, kind in ONE_STAGE:
+        if isinstance(module, family):
+            _as_published(module, family, "forward", "postprocess_detections")
+            return trace_one_stage(kind, module, image, frame)
+    raise ExplorerError(
+        f"The stages of {type(module).__name__} cannot be followed.",
+        "Choose one of torchvision's detectors or a checkpoint of one.",
+    )
+
+
+def _as_published(part: Any, family: type[Any], *methods: str) -> None:
+    if not isinstance(part, family) or any(
+        getattr(type(part), name) is not getattr(family, name) for name in methods
+    ):
+        raise ExplorerError(
+            f"{type(part).__name__} works differently from torchvision's {family.__name__}; "
+            "its stages cannot be followed.",
+            "Choose one of torchvision's detectors or a checkpoint of one.",
+        )
+
+
+__all__ = [
+    "Filter",
+    "Killers",
+    "Level",
+    "Nms",
+    "OneStage",
+    "Place",
+    "Pyramid",
+    "RoiStage",
+    "Rpn",
+    "Stage",
+    "Trace",
+    "TwoStage",
+    "level_of",
+    "make_levels",
+    "place_of",
+    "trace_of",
+    "traced",
+]

@@ -1,0 +1,179 @@
+"""The trace of a one-shot detector: SSD, RetinaNet (Lin et al. 2017), FCOS (Tian et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.ops import batched_nms, clip_boxes_to_image
+
+from explorer.vision.trace.parts import Filter, Nms, Pyramid, Stage
+from explorer.vision.trace.two_stage import features_of, pyramid_of
+
+if TYPE_CHECKING:
+    from explorer.networks.preprocess import Frame
+
+Kind = Literal["retinanet", "fcos", "ssd"]
+
+
+@dataclass(frozen=True, eq=False)
+class OneStage:
+    """Every stage of one forward pass; its candidates are pairs: id = anchor x classes + class.
+
+    Attributes:
+        kind: Which formulas hold.
+        pyramid: What was seen. A point of FCOS is the centre of a square of the stride's width.
+        logits: (N, K).
+        deltas: (N, 4): tx, ty, tw, th, or FCOS's distances left, top, right, bottom in strides.
+        centerness: (N,) logits of FCOS, else None.
+        threshold: A pair needs a higher score to go on.
+        pre_nms: So many pairs of each level (SSD: of each class) go into the suppression.
+        coder: torchvision's box coder.
+        filter: Stages "sure", "top_k", "nms", "top_n"; groups are classes.
+        output: What the module answers, bit for bit.
+    """
+
+    kind: Kind
+    pyramid: Pyramid
+    logits: Tensor
+    deltas: Tensor
+    centerness: Tensor | None
+    threshold: float
+    pre_nms: int
+    coder: Any
+    filter: Filter
+    output: list[dict[str, Tensor]]
+
+    @property
+    def classes(self) -> int:
+        """K; class 0 is the background, which SSD scores too."""
+        return self.logits.shape[1]
+
+    @cached_property
+    def scores(self) -> Tensor:
+        """(N, K) in [0, 1], as the filter compares them."""
+        return _scores(self.kind, self.logits, self.centerness)
+
+    @cached_property
+    def decoded(self) -> Tensor:
+        """(N, 4), the anchors moved by their deltas, not clipped."""
+        decode = self.coder.decode if self.kind == "fcos" else self.coder.decode_single
+        boxes: Tensor = decode(self.deltas, self.pyramid.anchors)
+        return boxes
+
+    @cached_property
+    def boxes(self) -> Tensor:
+        """(N, 4), clipped."""
+        boxes: Tensor = clip_boxes_to_image(self.decoded, self.pyramid.size)
+        return boxes
+
+    @property
+    def detected(self) -> tuple[Tensor, Tensor]:
+        """(M,) int64 each: anchor and class of every detection, the surest first."""
+        ids = self.filter.survivors
+        return ids // self.classes, ids % self.classes
+
+
+def trace_one_stage(kind: Kind, module: Any, image: Tensor, frame: Frame) -> OneStage:
+    """Runs the module's parts one after the other; see `explorer.vision.trace.traced`."""
+    images, features = features_of(module, image)
+    maps = list(features.values())
+    answers = module.head(maps)
+    (anchors,) = module.anchor_generator(images, maps)
+    logits, deltas = answers["cls_logits"][0], answers["bbox_regression"][0]
+    centerness = answers["bbox_ctrness"][0, :, 0] if kind == "fcos" else None
+    cells = [x.shape[-2] * x.shape[-1] for x in maps]
+    per_cell = [len(logits) // sum(cells)] * len(cells)
+    if kind == "ssd":
+        per_cell = module.anchor_generator.num_anchors_per_location()
+    select = _of_each_class if kind == "ssd" else _of_each_level
+    counts = [n * k for n, k in zip(cells, per_cell, strict=True)]
+    size = images.image_sizes[0]
+    sure, top_k, boxes, scores = select(
+        kind, module, logits, deltas, centerness, anchors, counts, size
+    )
+    labels = top_k % logits.shape[-1]
+    kept = batched_nms(boxes, scores, labels, module.nms_thresh)
+    nms = Nms(top_k, boxes, scores, labels, module.nms_thresh, kept, module.detections_per_img)
+    top = nms.top
+    found = {"boxes": boxes[top], "scores": scores[top], "labels": labels[top]}
+    original = [(int(image.shape[-2]), int(image.shape[-1]))]
+    stages = (
+        Stage("sure", sure), Stage("top_k", top_k), Stage("nms", top_k[kept]),
+        Stage("top_n", top_k[top]),
+    )  # fmt: skip
+    return OneStage(
+        kind, pyramid_of(image, frame, images, features, per_cell, anchors), logits, deltas,
+        centerness, module.score_thresh, module.topk_candidates, module.box_coder,
+        Filter(logits.numel(), stages, nms),
+        module.transform.postprocess([found], images.image_sizes, original),
+    )  # fmt: skip
+
+
+def _scores(kind: Kind, logits: Tensor, centerness: Tensor | None) -> Tensor:
+    if kind == "ssd":
+        return F.softmax(logits, dim=-1)
+    if centerness is None:
+        return torch.sigmoid(logits)
+    return torch.sqrt(torch.sigmoid(logits) * torch.sigmoid(centerness[:, None]))
+
+
+Selected = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Ids above the threshold, ids of the best of them, and their boxes (clipped) and scores."""
+
+
+def _of_each_level(
+    kind: Kind,
+    module: Any,
+    logits: Tensor,
+    deltas: Tensor,
+    centerness: Tensor | None,
+    anchors: Tensor,
+    counts: list[int],
+    size: tuple[int, int],
+) -> Selected:
+    classes = logits.shape[-1]
+    decode = module.box_coder.decode if kind == "fcos" else module.box_coder.decode_single
+    parts: list[Selected] = []
+    first = 0
+    for count in counts:
+        level = slice(first, first + count)
+        scores = _scores(
+            kind, logits[level], None if centerness is None else centerness[level]
+        ).flatten()
+        passed = torch.where(scores > module.score_thresh)[0]
+        scores, order = scores[passed].topk(min(len(passed), module.topk_candidates))
+        best = passed[order]
+        rows = torch.div(best, classes, rounding_mode="floor")
+        boxes = clip_boxes_to_image(decode(deltas[level][rows], anchors[level][rows]), size)
+        parts.append((passed + first * classes, best + first * classes, boxes, scores))
+        first += count
+    sure, top_k, boxes, scores = (torch.cat(column) for column in zip(*parts, strict=True))
+    return sure, top_k, boxes, scores
+
+
+def _of_each_class(
+    kind: Kind,
+    module: Any,
+    logits: Tensor,
+    deltas: Tensor,
+    centerness: Tensor | None,
+    anchors: Tensor,
+    counts: list[int],
+    size: tuple[int, int],
+) -> Selected:
+    classes = logits.shape[-1]
+    all_scores = _scores(kind, logits, centerness)
+    all_boxes = clip_boxes_to_image(module.box_coder.decode_single(deltas, anchors), size)
+    parts: list[Selected] = []
+    for label in range(1, classes):  # 0 is the background
+        passed = torch.where(all_scores[:, label] > module.score_thresh)[0]
+        scores, order = all_scores[passed, label].topk(min(len(passed), module.topk_candidates))
+        rows = passed[order]
+        parts.append((passed * classes + label, rows * classes + label, all_boxes[rows], scores))
+    sure, top_k, boxes, scores = (torch.cat(column) for column in zip(*parts, strict=True))
+    return sure, top_k, boxes, scores
