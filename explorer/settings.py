@@ -73,6 +73,7 @@ class Session:
         canvas: Zoom and pan as the board view gave them.
         geometry: Base64 of the window's geometry.
         docks: Base64 of toolbars and docks.
+        truth: By photo: its ground truth, as `explorer.ui.truth` packs it.
     """
 
     images: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ class Session:
     canvas: dict[str, Any] = field(default_factory=dict)
     geometry: str = ""
     docks: str = ""
+    truth: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

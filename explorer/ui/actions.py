@@ -52,6 +52,8 @@ COMMANDS = (
     Command("save", QT_NOOP("Save picture…"), "Ctrl+S", "save", "File", rule=True),
     Command("save_as", QT_NOOP("Export data, boxes or film…"), "Ctrl+Shift+S", "film", "File"),
     Command("screenshot", QT_NOOP("Save a screenshot of the window…"), "", "screenshot", "File"),
+    Command("load_truth", QT_NOOP("Load ground truth…"), "", "box", "File", rule=True),
+    Command("save_truth", QT_NOOP("Save ground truth…"), "", "save", "File"),
     Command("close_photo", QT_NOOP("Close photo"), "Ctrl+W", "close", "File", rule=True),
     Command("quit", QT_NOOP("Quit"), "Ctrl+Q", "quit", "File"),
     Command("undo", QT_NOOP("Undo"), "Ctrl+Z", "undo", "Edit"),

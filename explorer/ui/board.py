@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
@@ -23,8 +23,17 @@ if TYPE_CHECKING:
     from explorer.layers import Board, Pane, UInt8
     from explorer.ui.pane_view import Selection
 
-PickSpec = tuple[str, Pick, str, str]
-"""Parameter, how it is picked, the pane ("" = panes of the image frame), the Boxes layer."""
+
+class PickSpec(NamedTuple):
+    """A parameter that the canvas writes; see `explorer.view.Meta`."""
+
+    param: str
+    kind: Pick
+    pane: str = ""
+    layer: str = ""
+    step: float = 1.0
+    """How far an arrow key moves a box."""
+
 
 FRAME_MS = 16
 
@@ -38,11 +47,13 @@ class BoardView(QWidget):
     Signals:
         picked: Parameter name and its new value: Point, Box, int (a key) or None.
         selection_changed: A `Selection` or None, when the user has chosen on a canvas.
+        truth_chosen: The index of the ground-truth box that the user has chosen, or None.
         status: Words for the status bar.
     """
 
     picked = Signal(str, object)
     selection_changed = Signal(object)
+    truth_chosen = Signal(object)
     status = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -140,6 +151,8 @@ class BoardView(QWidget):
         cell.box_drawn.connect(self._box_drawn)
         cell.box_dragged.connect(self._box_dragged)
         cell.box_selected.connect(self._box_selected)
+        cell.truth_edited.connect(self._truth_edited)
+        cell.truth_chosen.connect(self._truth_chosen)
         cell.status.connect(self.status)
         cell.wiped.connect(self._wiped)
         cell.set_share(self._share)
@@ -250,10 +263,12 @@ class BoardView(QWidget):
     # -- picks --------------------------------------------------------------------------------
 
     def set_picks(
-        self, picks: Sequence[PickSpec], values: Mapping[str, object] | None = None
+        self,
+        picks: Sequence[PickSpec | tuple[Any, ...]],
+        values: Mapping[str, object] | None = None,
     ) -> None:
         """What can be picked, and the present values (shown as a mark or an editable box)."""
-        self._picks = tuple(picks)
+        self._picks = tuple(PickSpec(*spec) for spec in picks)
         self._values = dict(values or {})
         self._apply_picks()
 
@@ -263,14 +278,13 @@ class BoardView(QWidget):
         self._apply_picks()
 
     def _fits(self, spec: PickSpec, name: str) -> bool:
-        _, _, pane, _ = spec
-        if pane:
-            return pane == name
+        if spec.pane:
+            return spec.pane == name
         shown = self._cells[name].canvas.pane
         return shown is not None and shown.frame == "image"
 
     def _params(self, name: str, kind: Pick) -> list[str]:
-        return [spec[0] for spec in self._picks if spec[1] is kind and self._fits(spec, name)]
+        return [s.param for s in self._picks if s.kind is kind and self._fits(s, name)]
 
     def _apply_picks(self) -> None:
         for name, cell in self._cells.items():
@@ -279,9 +293,13 @@ class BoardView(QWidget):
             mode = Mode.BOX if boxes else Mode.POINT if points else Mode.LOOK
             box = next((self._values.get(param) for param in boxes), None)
             mark = next((self._values.get(param) for param in clicks), None)
+            step = next((spec.step for spec in self._picks if spec.param in boxes), 1.0)
+            truths = self._params(name, Pick.TRUTH)
+            truth = self._values.get(truths[0], ()) if truths else None
             for canvas in (cell.canvas, cell.reference):
                 canvas.set_mode(self._mode or mode)
-                canvas.set_box(box if isinstance(box, Box) else None)
+                canvas.set_box(box if isinstance(box, Box) else None, step)
+                canvas.set_truth(truth, alone=not boxes)
                 canvas.set_marker(mark if isinstance(mark, Point) else None)
 
     def _clicked(self, name: str, point: object) -> None:
@@ -296,6 +314,23 @@ class BoardView(QWidget):
     def _box_dragged(self, name: str, box: object) -> None:
         for param in self._params(name, Pick.DRAG):
             self._pick_soon(param, box)
+
+    def _truth_edited(self, name: str, boxes: object, done: bool) -> None:
+        for param in self._params(name, Pick.TRUTH):
+            if done:
+                self._waiting.pop(param, None)
+                self._pick(param, boxes)
+            else:
+                self._pick_soon(param, boxes)
+
+    def _truth_chosen(self, name: str, index: object) -> None:
+        self.choose_truth(index if isinstance(index, int) else None)
+        self.truth_chosen.emit(index)
+
+    def choose_truth(self, index: int | None) -> None:
+        """Gives a ground-truth box its handles, in all panes; silent."""
+        for canvas in self._canvases():
+            canvas.choose_truth(index)
 
     def _hovered(self, name: str, point: object) -> None:
         at = point if isinstance(point, Point) else None
@@ -320,7 +355,7 @@ class BoardView(QWidget):
         waiting, self._waiting = self._waiting, {}
         for param, value in waiting.items():
             self._values[param] = value
-            if isinstance(value, Box):
+            if isinstance(value, Box | tuple):
                 self._apply_picks()
             self.picked.emit(param, value)
 
@@ -337,9 +372,10 @@ class BoardView(QWidget):
         self._selection = selection
         for cell in self._cells.values():
             cell.canvas.set_selected(selection)
-        for param, kind, _, layer in self._picks:
-            if kind is Pick.SELECT and (selection is None or layer in ("", selection[0])):
-                self._pick(param, None if selection is None else selection[1])
+        for spec in self._picks:
+            ours = selection is None or spec.layer in ("", selection[0])
+            if spec.kind is Pick.SELECT and ours:
+                self._pick(spec.param, None if selection is None else selection[1])
 
     def _box_selected(self, name: str, selection: object) -> None:
         chosen: Selection | None = selection if isinstance(selection, tuple) else None

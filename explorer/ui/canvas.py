@@ -9,18 +9,21 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 
 from explorer.ui.canvas_paint import draw_crosshair, draw_edit_box, draw_marker
 from explorer.ui.handles import Handle, handle_at, moved, spanned
 from explorer.ui.pane_view import PaneView, Selection
 from explorer.ui.readout import readout
+from explorer.ui.truth_marks import NEW, TruthMarks
 from explorer.view import Box, Point
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter
+    from PySide6.QtGui import QFocusEvent, QMouseEvent, QPainter
     from PySide6.QtWidgets import QWidget
 
     from explorer.ui.painting import Lens
+    from explorer.ui.truth import Truth
 
 CLICK_SLACK = 4.0
 HANDLE_REACH = 7.0
@@ -40,9 +43,11 @@ class _Drag(Enum):
     PAN = 2
     DRAW = 3
     EDIT = 4
+    TRUTH = 5
 
 
 _CURSORS = {
+    NEW: Qt.CursorShape.CrossCursor,
     "move": Qt.CursorShape.SizeAllCursor,
     "l": Qt.CursorShape.SizeHorCursor,
     "r": Qt.CursorShape.SizeHorCursor,
@@ -70,6 +75,8 @@ class Canvas(PaneView):
         box_drawn: The `Box` that was drawn or edited; None when it was deleted.
         box_dragged: The `Box` while its handles are dragged, for live views.
         box_selected: A `Selection`, None for a click beside all boxes.
+        truth_edited: ``(boxes, done)``: the ground truth; `done` is False while it is dragged.
+        truth_chosen: The index of the ground-truth box that the user has chosen, or None.
         status: Words for the status bar.
     """
 
@@ -78,12 +85,16 @@ class Canvas(PaneView):
     box_drawn = Signal(object)
     box_dragged = Signal(object)
     box_selected = Signal(object)
+    truth_edited = Signal(object, bool)
+    truth_chosen = Signal(object)
     status = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._mode = Mode.LOOK
         self._box: Box | None = None
+        self._step = 1.0
+        self._truth = TruthMarks()
         self._marker: Point | None = None
         self._linked: Point | None = None
         self._mouse: QPointF | None = None
@@ -91,6 +102,7 @@ class Canvas(PaneView):
         self._press = QPointF()
         self._last = QPointF()
         self._handle: Handle = ""
+        self._grip: Handle = ""  # of the ground truth
         self._drawn: Box | None = None
         self._space = False
         self._hovering = False
@@ -100,7 +112,10 @@ class Canvas(PaneView):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Canvas"))
         self.setAccessibleDescription(
-            self.tr("Enter places a point or a box, arrow keys move it, Delete removes the box.")
+            self.tr(
+                "Enter places a point or a box, arrow keys move it, with Shift ten times as far, "
+                "with Ctrl they resize a box, Delete removes it, Ctrl+D doubles a ground-truth box."
+            )
         )
 
     # -- what is picked -----------------------------------------------------------------------
@@ -113,11 +128,28 @@ class Canvas(PaneView):
     def mode(self) -> Mode:
         return self._mode
 
-    def set_box(self, box: Box | None) -> None:
-        """The picked box, which gets handles; silent."""
+    def set_box(self, box: Box | None, step: float = 1.0) -> None:
+        """The picked box, which gets handles; arrow keys move it by `step`. Silent."""
+        self._step = step
         if self._drag is not _Drag.EDIT:  # a late answer must not pull the box from the hand
             self._box = box
             self.viewport().update()
+
+    def set_truth(self, boxes: Truth | None, *, alone: bool = True) -> None:
+        """The photo's ground truth, None where it is not wanted; see `TruthMarks`. Silent."""
+        self._truth.set(boxes, alone=alone)
+        self._update_cursor()
+        self.viewport().update()
+
+    def choose_truth(self, index: int | None) -> None:
+        """The ground-truth box with the handles; silent."""
+        if index != self._truth.chosen and not self._truth.dragging:
+            self._truth.chosen = index
+            self.viewport().update()
+
+    @property
+    def truth(self) -> TruthMarks:
+        return self._truth
 
     def set_marker(self, point: Point | None) -> None:
         """The picked position; silent."""
@@ -144,23 +176,24 @@ class Canvas(PaneView):
         if event.button() == Qt.MouseButton.MiddleButton or (left and self._space):
             self._drag = _Drag.PAN
         elif left and self._pane is not None:
-            handle = self._handle_at(position)
-            self._handle = handle or ""
+            self._handle = self._handle_at(position) or ""
             self._drag = _Drag.PRESSED
+            self._grip = self._grip_at(position, event.modifiers())
         self._update_cursor()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         event.accept()
         self._mouse = position = event.position()
         if self._drag is _Drag.PRESSED and (position - self._press).manhattanLength() > CLICK_SLACK:
-            self._drag = (
-                _Drag.EDIT if self._handle else _Drag.DRAW if self._mode is Mode.BOX else _Drag.PAN
-            )
-            self._drawn = self._box if self._drag is _Drag.EDIT else None
+            self._begin_drag()
         if self._drag is _Drag.PAN:
             self.pan_by(position.x() - self._last.x(), position.y() - self._last.y())
         elif self._drag in (_Drag.DRAW, _Drag.EDIT):
             self._drag_box(position)
+        elif self._drag is _Drag.TRUTH and self._pane is not None:
+            start, here = self.to_pane(self._press), self.to_pane(position)
+            self.truth_edited.emit(self._truth.drag(start, here, self._pane.size), False)
+            self.viewport().update()
         self._last = position
         self._look_at_mouse()
         self._update_cursor()
@@ -174,17 +207,35 @@ class Canvas(PaneView):
             self._box, self._drawn = self._drawn, None
             self.box_drawn.emit(self._box)
             self.viewport().update()
+        elif drag is _Drag.TRUTH:
+            self._tell_truth(self._truth.end())
         self._update_cursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         event.accept()
-        if event.button() == Qt.MouseButton.LeftButton and not self._handle_at(event.position()):
+        on = self._handle_at(event.position()) or self._truth.at(*self._at(event.position()))
+        if event.button() == Qt.MouseButton.LeftButton and not on:
             self.fit()
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         self._mouse = None
         self._look_at_mouse()
+
+    def _begin_drag(self) -> None:
+        if self._grip:
+            self._drag = _Drag.TRUTH
+            self._truth.begin(self._grip, *self._at(self._press), self._reach)
+            self.truth_chosen.emit(self._truth.chosen)
+        elif self._handle:
+            self._drag, self._drawn = _Drag.EDIT, self._box
+        else:
+            self._drag = _Drag.DRAW if self._mode is Mode.BOX else _Drag.PAN
+
+    def _tell_truth(self, boxes: Truth) -> None:
+        self.truth_edited.emit(boxes, True)
+        self.truth_chosen.emit(self._truth.chosen)
+        self.viewport().update()
 
     def _drag_box(self, position: QPointF) -> None:
         if self._pane is None:
@@ -203,6 +254,9 @@ class Canvas(PaneView):
         picks = self._picks_at(at)
         if any(item.isVisible() and item.layer.selectable for item in self._boxes()):
             self.box_selected.emit(self._next_pick(position, picks))
+        if self._shows_truth:
+            self.truth_chosen.emit(self._truth.choose_at(at.x(), at.y()))
+            self.viewport().update()
         if self._inside(at):
             self.clicked.emit(Point(at.x(), at.y()))
 
@@ -242,16 +296,38 @@ class Canvas(PaneView):
         if self._box is None:
             return None
         at = self.to_pane(position)
-        return handle_at(self._box, at.x(), at.y(), HANDLE_REACH / self.viewpoint.scale)
+        return handle_at(self._box, at.x(), at.y(), self._reach)
+
+    def _grip_at(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> Handle:
+        """What of the ground truth a drag from here would move; the picked box goes before it."""
+        shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+        if not self._shows_truth or (self._handle_at(position) and not shift):
+            return ""
+        return self._truth.grip(*self._at(position), self._reach, shift=shift)
+
+    def _at(self, position: QPointF) -> tuple[float, float]:
+        at = self.to_pane(position)
+        return at.x(), at.y()
+
+    @property
+    def _reach(self) -> float:
+        return HANDLE_REACH / self.viewpoint.scale
+
+    @property
+    def _shows_truth(self) -> bool:
+        return self._truth.boxes is not None and self.overlays_visible
 
     def _update_cursor(self) -> None:
         if self._drag is _Drag.PAN:
             shape = Qt.CursorShape.ClosedHandCursor
         elif self._space:
             shape = Qt.CursorShape.OpenHandCursor
-        elif self._drag is _Drag.EDIT:
-            shape = _CURSORS[self._handle]
-        elif self._mouse is not None and (handle := self._handle_at(self._mouse)):
+        elif self._drag in (_Drag.EDIT, _Drag.TRUTH):
+            shape = _CURSORS[self._grip or self._handle]
+        elif self._mouse is not None and (
+            handle := self._handle_at(self._mouse)
+            or self._grip_at(self._mouse, Qt.KeyboardModifier.NoModifier)
+        ):
             shape = _CURSORS[handle]
         else:
             looking = self._mode is Mode.LOOK
@@ -269,8 +345,15 @@ class Canvas(PaneView):
         elif key == Qt.Key.Key_Escape and self._drag in (_Drag.DRAW, _Drag.EDIT):
             self._drag, self._drawn = _Drag.NONE, None
             self.viewport().update()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._mode is not Mode.LOOK:
+        elif key == Qt.Key.Key_Escape and self._drag is _Drag.TRUTH:
+            self._drag = _Drag.NONE
+            self._tell_truth(self._truth.end(cancel=True))
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (
+            self._mode is not Mode.LOOK or self._shows_truth
+        ):
             self._place()
+        elif self._shows_truth and self._truth.box is not None and self._truth_key(event):
+            pass
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and self._box is not None:
             self._box = None
             self.box_drawn.emit(None)
@@ -285,40 +368,75 @@ class Canvas(PaneView):
         else:
             event.ignore()
 
+    def _truth_key(self, event: QKeyEvent) -> bool:
+        """What the keyboard does with the chosen ground-truth box; False: nothing."""
+        key, keys = Qt.Key(event.key()), event.modifiers()
+        if self._pane is None or self._truth.box is None or self._drag is not _Drag.NONE:
+            return False
+        size = self._pane.size
+        if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._tell_truth(self._truth.remove())
+        elif key == Qt.Key.Key_D and keys & Qt.KeyboardModifier.ControlModifier:
+            reach = 4 * self._reach
+            self._truth.add(self._truth.box)
+            self._tell_truth(self._truth.shift("move", reach, reach, size))
+        elif key in _ARROWS:
+            dx, dy = (part * _strides(keys) for part in _ARROWS[key])
+            self._tell_truth(self._truth.shift(_nudged(keys), dx, dy, size))
+        else:
+            return False
+        return True
+
     def _place(self) -> None:
         """A point or a box in the middle of what is seen, for the keyboard to move on."""
         if self._pane is None:
             return
         middle = Point(self.viewpoint.x, self.viewpoint.y)
-        if self._mode is Mode.POINT:
+        reach = min(self._pane.size) / 6
+        low, high = (middle.x - reach, middle.y - reach), (middle.x + reach, middle.y + reach)
+        box = spanned(low, high, self._pane.size)
+        if self._mode is Mode.BOX:
+            if self._box is None:
+                self._box = box
+                self.box_drawn.emit(box)
+        elif self._shows_truth:
+            self._tell_truth(self._truth.add(box))
+        else:
             self._marker = middle
             self.clicked.emit(middle)
-        elif self._box is None:
-            reach = min(self._pane.size) / 6
-            low, high = (middle.x - reach, middle.y - reach), (middle.x + reach, middle.y + reach)
-            self._box = spanned(low, high, self._pane.size)
-            self.box_drawn.emit(self._box)
         self.viewport().update()
 
     def _nudge(self, dx: int, dy: int, modifiers: Qt.KeyboardModifier) -> bool:
-        """Move the picked box or point by a pixel (Shift: a quarter); Ctrl resizes the box."""
+        """Move the picked box by its step or the point by a pixel (Shift: ten); Ctrl resizes."""
         if self._pane is None:
             return False
-        step = 0.25 if modifiers & Qt.KeyboardModifier.ShiftModifier else 1.0
+        stride = _strides(modifiers)
         size = self._pane.size
         if self._box is not None:
-            handle = "rb" if modifiers & Qt.KeyboardModifier.ControlModifier else "move"
-            self._box = moved(self._box, handle, dx * step, dy * step, size)
+            stride *= self._step
+            self._box = moved(self._box, _nudged(modifiers), dx * stride, dy * stride, size)
             self.box_drawn.emit(self._box)
         elif self._marker is not None and self._mode is Mode.POINT:
-            x = min(max(self._marker.x + dx * step, 0.0), size[0] - 0.01)
-            y = min(max(self._marker.y + dy * step, 0.0), size[1] - 0.01)
+            x = min(max(self._marker.x + dx * stride, 0.0), size[0] - 0.01)
+            y = min(max(self._marker.y + dy * stride, 0.0), size[1] - 0.01)
             self._marker = Point(x, y)
             self.clicked.emit(self._marker)
         else:
             return False
         self.viewport().update()
         return True
+
+    def event(self, event: QEvent) -> bool:
+        # Esc lets go of what is dragged; only then does it mean "cancel" to the window.
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+            and self._drag in (_Drag.DRAW, _Drag.EDIT, _Drag.TRUTH)
+        ):
+            event.accept()
+            return True
+        return super().event(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
@@ -329,6 +447,8 @@ class Canvas(PaneView):
 
     def draw_marks(self, painter: QPainter, lens: Lens) -> None:
         accent = self.palette().highlight().color()
+        if self._shows_truth:
+            self._truth.draw(painter, lens, accent)
         if self._marker is not None:
             draw_marker(painter, lens, self._marker, accent)
         box = self._drawn or self._box
@@ -337,3 +457,11 @@ class Canvas(PaneView):
             draw_edit_box(painter, lens, box, accent, drawing=drawing)
         if self._linked is not None and self._mouse is None and self._pane is not None:
             draw_crosshair(painter, lens, self._linked, self._pane.size)
+
+
+def _strides(modifiers: Qt.KeyboardModifier) -> float:
+    return 10.0 if modifiers & Qt.KeyboardModifier.ShiftModifier else 1.0
+
+
+def _nudged(modifiers: Qt.KeyboardModifier) -> Handle:
+    return "rb" if modifiers & Qt.KeyboardModifier.ControlModifier else "move"

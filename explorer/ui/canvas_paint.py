@@ -240,6 +240,12 @@ def draw_edit_box(
             paper=QColor(0, 0, 0, 180),
         )
         return
+    draw_handles(painter, lens, box, accent)
+
+
+def draw_handles(painter: QPainter, lens: Lens, box: Box, accent: QColor) -> None:
+    """The squares by which a box is resized; a small one has those of its corners only."""
+    rect = lens.rect(box.x0, box.y0, box.x1, box.y1)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(accent, 1.5))
     painter.setBrush(QColor(255, 255, 255))

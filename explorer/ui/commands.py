@@ -50,6 +50,8 @@ class Commands(QObject):
             "save": self._out("save_picture"),
             "save_as": self._out("export"),
             "screenshot": self._out("screenshot"),
+            "load_truth": self.load_truth,
+            "save_truth": self._out("save_truth"),
             "close_photo": self.close_photo,
             "quit": w.close,
             "undo": w.undo.undo,
@@ -128,6 +130,9 @@ class Commands(QObject):
         board = study.board is not None
         for name in ("save", "save_as", "copy_view"):
             self._actions[name].setEnabled(board)
+        self._actions["load_truth"].setEnabled(study.image is not None)
+        truth = study.image is not None and bool(study.truths.of(study.image.key))
+        self._actions["save_truth"].setEnabled(truth)
         self._actions["compare"].setEnabled(board or window.comparison.pinned)
         self._actions["compare_mode"].setEnabled(window.comparison.pinned)
         film = study.view is not None and study.view.film
@@ -188,6 +193,9 @@ class Commands(QObject):
 
             study = self._window.study
             study.set_network(NetworkSpec(name, path, study.device, study.half))
+
+    def load_truth(self) -> None:
+        self._window.truth.load()
 
     def _fill_recent(self) -> None:
         self._recent.clear()

@@ -89,6 +89,8 @@ class PaneCell(QWidget):
     box_drawn = Signal(str, object)
     box_dragged = Signal(str, object)
     box_selected = Signal(str, object)
+    truth_edited = Signal(str, object, bool)
+    truth_chosen = Signal(str, object)
     status = Signal(str)
     wiped = Signal(float)
 
@@ -110,6 +112,8 @@ class PaneCell(QWidget):
             canvas.clicked.connect(self._clicked)
             canvas.box_drawn.connect(self._box_drawn)
             canvas.box_dragged.connect(self._box_dragged)
+            canvas.truth_edited.connect(self._truth_edited)
+            canvas.truth_chosen.connect(self._truth_chosen)
             canvas.status.connect(self.status)
         self.canvas.box_selected.connect(self._box_selected)
         self._divider.moved.connect(self._divider_moved)
@@ -230,6 +234,12 @@ class PaneCell(QWidget):
 
     def _box_dragged(self, box: object) -> None:
         self.box_dragged.emit(self.name, box)
+
+    def _truth_edited(self, boxes: object, done: bool) -> None:
+        self.truth_edited.emit(self.name, boxes, done)
+
+    def _truth_chosen(self, index: object) -> None:
+        self.truth_chosen.emit(self.name, index)
 
     def _box_selected(self, selection: object) -> None:
         self.box_selected.emit(self.name, selection)

@@ -6,65 +6,24 @@ An editor never raises on what the user does; it hands out valid values only.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
 
 from explorer.errors import ExplorerError
 from explorer.ui.bits import Flash, Switch
 from explorer.ui.choices import ChoiceBox, SubsetBox
+from explorer.ui.editor import Editor
 from explorer.ui.numbers import WIDEST, NumberPair, Scale
 from explorer.ui.theme import icon
-from explorer.view import Box, Parameter, Pick, Point, parse, validated
+from explorer.ui.truth_editor import TruthEditor
+from explorer.view import Box, Parameter, Pick, Point, parse
 
 if TYPE_CHECKING:
+    from PySide6.QtCore import QObject
+
     from explorer.networks.network import NetworkInfo
-
-
-class Editor(QObject):
-    """What edits one parameter.
-
-    Attributes:
-        beside: The widget right of the title, or None.
-        below: The widget under the title, or None.
-
-    Signals:
-        edited: The new value, valid, made by the user.
-    """
-
-    edited = Signal(object)
-
-    def __init__(self, parameter: Parameter, parent: QObject) -> None:
-        super().__init__(parent)
-        self.parameter = parameter
-        self.beside: QWidget | None = None
-        self.below: QWidget | None = None
-
-    def show_value(self, value: Any) -> None:
-        """Shows `value` without a signal."""
-        raise NotImplementedError
-
-    def set_info(self, info: NetworkInfo | None) -> None:
-        """Takes over the choices that the network gives."""
-
-    def text(self, value: Any) -> str:
-        """`value` in words, for the reset dot."""
-        return str(value)
-
-    def accepts(self, value: Any) -> Any:
-        """The valid value nearest to `value`.
-
-        Raises:
-            ExplorerError: When there is none.
-        """
-        return validated(self.parameter, value)
-
-    @property
-    def widgets(self) -> tuple[QWidget, ...]:
-        return tuple(widget for widget in (self.beside, self.below) if widget is not None)
 
 
 class SwitchEditor(Editor):
@@ -264,18 +223,15 @@ class PickEditor(TextEditor):
             case Point(x, y):
                 return f"{x:.1f}, {y:.1f}"
             case Box(x0, y0, x1, y1):
-                return f"{x0:.1f}, {y0:.1f}, {x1:.1f}, {y1:.1f}"
+                digits = 2 if self.parameter.meta.step else 1  # as fine as the arrow keys move it
+                return ", ".join(f"{side:.{digits}f}" for side in (x0, y0, x1, y1))
         return str(value)
 
     def read(self, text: str) -> Any:
         parts = text.replace(";", ",").split(",")
         if self.parameter.type is Box and len(parts) == 4:
             text = ",".join(_in_order(parts))
-        value = parse(self.parameter, text)
-        numbers = astuple(value) if isinstance(value, Point | Box) else ()
-        if not all(math.isfinite(number) for number in numbers):
-            raise ExplorerError(self.tr("A position needs finite numbers."))
-        return value
+        return parse(self.parameter, text)
 
     def _take_back(self) -> None:
         self.show_value(None)
@@ -302,6 +258,8 @@ def _choices(
 
 def editor_for(parameter: Parameter, parent: QObject) -> Editor:
     """The editor that suits the parameter's type."""
+    if parameter.meta.pick is Pick.TRUTH:
+        return TruthEditor(parameter, parent)
     if parameter.meta.pick is not Pick.NONE or parameter.type in (Point, Box):
         return PickEditor(parameter, parent)
     if parameter.type is bool:

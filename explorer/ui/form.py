@@ -11,11 +11,14 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from explorer.errors import ExplorerError
 from explorer.ui.bits import UNIT, Fold, HelpButton, Label
-from explorer.ui.editors import Editor, editor_for
+from explorer.ui.editors import editor_for
+from explorer.ui.truth import truth_name
+from explorer.ui.truth_editor import TruthEditor
 from explorer.view import Effect, Parameter, View, effect_of, parameters, resolved
 
 if TYPE_CHECKING:
     from explorer.networks.network import NetworkInfo
+    from explorer.ui.editor import Editor
 
 
 class ResetDot(QToolButton):
@@ -114,9 +117,13 @@ class Form(QWidget):
 
     Signals:
         changed: ``(new params, Effect)``, for every change that the user makes, while dragging too.
+        truth_chosen: The index of the ground-truth box that the user has chosen here, or None.
+        truth_wanted: "load" or "save": ground truth from or to a file.
     """
 
     changed = Signal(object, object)
+    truth_chosen = Signal(object)
+    truth_wanted = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,9 +180,22 @@ class Form(QWidget):
     def set_params(self, params: Any) -> None:
         """Shows `params` without a signal (undo, a session)."""
         self._params = params
+        # The boxes are the photo's, not settings: to reset the settings must not remove them.
+        if name := truth_name(type(params)):
+            self._keep(name, getattr(params, name))
         for name, row in self.rows.items():
             row.show_value(getattr(params, name))
         self._mark_reset()
+
+    def show_truth_chosen(self, index: int | None) -> None:
+        """The ground-truth box that is chosen on the canvas; silent."""
+        for row in self.rows.values():
+            if isinstance(row.editor, TruthEditor):
+                row.editor.show_chosen(index)
+
+    def _keep(self, name: str, value: object) -> None:
+        self._defaults = replace(self._defaults, **{name: value})
+        self.rows[name].default = value
 
     def set_value(self, name: str, value: Any) -> None:
         """As if the user had entered it (a pick on the canvas): `changed` follows when it differs.
@@ -201,6 +221,8 @@ class Form(QWidget):
     def _edited(self, name: str, value: object) -> None:
         before = self._params
         self._params = replace(before, **{name: value})
+        if name == truth_name(type(before)):
+            self._keep(name, value)
         self.rows[name].mark(value)
         self._mark_reset()
         self._tell(before)
@@ -229,6 +251,9 @@ class Form(QWidget):
         for parameter in parameters(view.Params):
             row = ParameterRow(parameter)
             row.edited.connect(self._edited)
+            if isinstance(row.editor, TruthEditor):
+                row.editor.chosen.connect(self.truth_chosen)
+                row.editor.wanted.connect(self.truth_wanted)
             self.rows[parameter.name] = row
             (more_rows if parameter.meta.advanced else plain_rows).addWidget(row)
         body = QWidget()

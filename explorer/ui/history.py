@@ -55,6 +55,8 @@ class ParamsCommand(QUndoCommand):
         if not isinstance(other, ParamsCommand):
             return False
         same = other._place == self._place and other._names == self._names and len(self._names) == 1
+        # A list that grows or shrinks is a step of its own; its entries are moved in one.
+        same = same and _length(other._before, self._names) == _length(other._after, self._names)
         if not same or other._when - self._when > MERGE_SECONDS:
             return False
         self._after, self._when = other._after, other._when
@@ -68,3 +70,8 @@ def changed_names(before: Any, after: Any) -> tuple[str, ...]:
         for entry in fields(after)
         if getattr(before, entry.name) != getattr(after, entry.name)
     )
+
+
+def _length(params: Any, names: tuple[str, ...]) -> int:
+    values = (getattr(params, name) for name in names)
+    return sum(len(value) for value in values if isinstance(value, tuple))

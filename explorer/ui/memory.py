@@ -109,6 +109,7 @@ class Memory(QObject):
                 if name in ready.views and isinstance(values, dict)
             }
             study.restore(known)
+            study.truths.restore(last.truth)
         names = {entry.name for entry in ready.entries}
         network = self._wishes.get("network") or (last.network.name if restore else "")
         if network and network in names:
@@ -166,6 +167,7 @@ class Memory(QObject):
             session.json_safe(window.board.view_state()),
             self._geometry(),
             self._docks(),
+            study.truths.packed(),
         )
 
     def _geometry(self) -> str:

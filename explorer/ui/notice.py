@@ -147,6 +147,12 @@ class Notices(QWidget):
         busy, self._busy = self._busy, None
         self._drop(busy)
 
+    def withdraw(self, notice: Notice) -> None:
+        """Takes a notice away, if it is still there."""
+        for card in self.cards:
+            if card.notice is notice:
+                self._drop(card)
+
     def clear(self) -> None:
         for card in self.cards:
             self._drop(card)

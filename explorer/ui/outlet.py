@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from explorer.layers import UInt8
+    from explorer.saving.boxes import BoxFormat, LabelledBoxes
     from explorer.ui.window import Window
 
 SAVE = "save"
@@ -65,12 +66,9 @@ class Outlet(QObject):
             return
         kinds: dict[str, Callable[[str], None]] = {}
         kinds[f"{self.tr('Data')} (*.json *.csv *.npz)"] = self.write_data
-        if self._boxes() is not None:
-            kinds[f"{self.tr('Boxes as COCO')} (*.json)"] = lambda p: self.write_boxes(p, "coco")
-            kinds[f"{self.tr('Boxes as Pascal VOC')} (*.xml)"] = lambda p: self.write_boxes(
-                p, "voc"
-            )
-            kinds[f"{self.tr('Boxes as YOLO')} (*.txt)"] = lambda p: self.write_boxes(p, "yolo")
+        boxes = self._boxes()
+        if boxes is not None:
+            kinds |= self._box_kinds(boxes)
         view = self._window.study.view
         if view is not None and view.film and len(self._window.bridge.recorder) > 1:
             film = f"{self.tr('Film')} (*.mp4 *.gif)"
@@ -82,6 +80,21 @@ class Outlet(QObject):
                 self.write_film(path)
             else:
                 kinds.get(kind, self.write_data)(path)
+
+    def save_truth(self) -> None:
+        """The photo's ground truth as COCO, VOC or YOLO."""
+        truth = self._window.truth.boxes
+        if not truth:
+            self._window.notices.say(self.tr("This photo has no ground truth to save."))
+            return
+        from explorer.export import LabelledBoxes
+
+        corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in truth], np.float32)
+        boxes = LabelledBoxes(corners, tuple(box.label or "object" for box in truth))
+        kinds = self._box_kinds(boxes)
+        path, kind = self._ask(self.tr("Save ground truth"), ".json", tuple(kinds))
+        if path:
+            kinds.get(kind, next(iter(kinds.values())))(path)
 
     def copy(self) -> None:
         """What is on the canvas, as it is seen."""
@@ -127,9 +140,9 @@ class Outlet(QObject):
 
         self._start(path, job)
 
-    def write_boxes(self, path: str, kind: Any) -> None:
-        boxes, image = self._boxes(), self._window.study.image
-        if boxes is None or image is None:
+    def write_boxes(self, path: str, boxes: LabelledBoxes, kind: BoxFormat) -> None:
+        image = self._window.study.image
+        if image is None:
             return
 
         def job() -> None:
@@ -221,11 +234,21 @@ class Outlet(QObject):
         view, result, params = found
         return dict(view.data(result, params))
 
-    def _boxes(self) -> Any:
+    def _boxes(self) -> LabelledBoxes | None:
         from explorer.export import boxes_of
 
         info = self._window.study.info
         return boxes_of(self._data(), info.classes if info is not None else ())
+
+    def _box_kinds(self, boxes: LabelledBoxes) -> dict[str, Callable[[str], None]]:
+        """By the words of a file dialog: what writes `boxes` in that format."""
+        return {
+            f"{self.tr('Boxes as COCO')} (*.json)": lambda p: self.write_boxes(p, boxes, "coco"),
+            f"{self.tr('Boxes as Pascal VOC')} (*.xml)": lambda p: self.write_boxes(
+                p, boxes, "voc"
+            ),
+            f"{self.tr('Boxes as YOLO')} (*.txt)": lambda p: self.write_boxes(p, boxes, "yolo"),
+        }
 
     def _draw(self, path: Path) -> None:
         widget = self._window.board

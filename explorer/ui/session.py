@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QByteArray
 
 from explorer.errors import ExplorerError
-from explorer.view import Box, Parameter, Point, View, parameters, validated
+from explorer.view import Box, Parameter, Pick, Point, View, parameters, validated
 
 if TYPE_CHECKING:
     from explorer.networks.network import NetworkSpec
@@ -22,11 +22,15 @@ log = logging.getLogger(__name__)
 
 
 def packed(params: Any) -> dict[str, Any]:
-    """The parameters that differ from their defaults, as JSON values."""
+    """The parameters that differ from their defaults, as JSON values.
+
+    Without the ground truth: it is the photo's, not the view's.
+    """
     return {
         parameter.name: _plain(getattr(params, parameter.name))
         for parameter in parameters(type(params))
         if getattr(params, parameter.name) != parameter.default
+        and parameter.meta.pick is not Pick.TRUTH
     }
 
 
@@ -34,7 +38,7 @@ def unpacked(view: View[Any], values: Mapping[str, Any]) -> Any:
     """Parameters of `view` from whatever in `values` fits; the rest keeps its default."""
     params = view.Params()
     for parameter in parameters(view.Params):
-        if parameter.name not in values:
+        if parameter.name not in values or parameter.meta.pick is Pick.TRUTH:
             continue
         try:
             value = _typed(parameter, values[parameter.name])

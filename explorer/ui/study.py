@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, Signal
 from explorer.layers import UNTRAINED, Board, stamped
 from explorer.runner import State, Update
 from explorer.ui.bridge import LOOK, Bridge, Ready
+from explorer.ui.truth import Truths
 from explorer.view import Effect, View, effect_of, parameters, resolved
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Study(QObject):
         self._ready: Ready | None = None
         self._remembered: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._last: dict[str, Any] = {}  # by view: the parameters that were used last, on any photo
+        self.truths = Truths()
         self.image: Image | None = None
         self.view: View[Any] | None = None
         self.spec: NetworkSpec | None = None
@@ -174,6 +176,20 @@ class Study(QObject):
         if self.params is None or getattr(self.params, name, value) == value:
             return
         self.set_params(replace(self.params, **{name: value}))
+        self.params_changed.emit()
+
+    def revisit(self, place: tuple[str, str], params: Any) -> None:
+        """Parameters of an earlier time (undo), of the photo and the view that `place` names.
+
+        They are shown on the photo of the moment; the ground truth stays with its own photo.
+        """
+        key, view = place
+        self.truths.take(params, key)
+        if self.view is None or self.view.name != view:
+            self.set_view(view, params)
+            return
+        here = self.image.key if self.image is not None else ""
+        self.set_params(params if here == key else self.truths.into(params, here))
         self.params_changed.emit()
 
     def restore(self, params: dict[str, Any]) -> None:
@@ -296,6 +312,8 @@ class Study(QObject):
         if not isinstance(params, self.view.Params):
             params = self.view.Params()
         self.params = resolved(params, self.info) if self.info is not None else params
+        if self.image is not None:
+            self.params = self.truths.into(self.params, self.image.key)
         self._remember()
 
     def _remember(self) -> None:
@@ -304,6 +322,7 @@ class Study(QObject):
         self._last[self.view.name] = self.params
         if self.image is not None:
             key = (self.image.key, self.view.name)
+            self.truths.take(self.params, self.image.key)
             self._remembered[key] = self.params
             self._remembered.move_to_end(key)
             if len(self._remembered) > MOST_REMEMBERED:

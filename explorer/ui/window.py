@@ -42,6 +42,7 @@ from explorer.ui.pickers import NetworkPicker, ViewPicker
 from explorer.ui.presenter import Presenter
 from explorer.ui.results import Results
 from explorer.ui.study import Study
+from explorer.ui.truth_desk import TruthDesk
 from explorer.ui.welcome import Welcome
 from explorer.view import Pick, parameters
 
@@ -115,6 +116,7 @@ class Window(QMainWindow):
         self.memory = Memory(self, known, wishes or {})
         self.presenter = Presenter(self)
         self._connect()
+        self.truth = TruthDesk(self)
         self.memory.restore_layout()
         self.show_page()
 
@@ -271,16 +273,8 @@ class Window(QMainWindow):
             return
         place = (study.image.key if study.image else "", study.view.name)
         text = study.view.title
-        self.undo.push(ParamsCommand(place, study.params, after, self._undo_to, text))
+        self.undo.push(ParamsCommand(place, study.params, after, study.revisit, text))
         self.commands.refresh()
-
-    def _undo_to(self, place: tuple[str, str], params: Any) -> None:
-        study = self.study
-        if study.view is None or study.view.name != place[1]:
-            study.set_view(place[1], params)
-            return
-        study.set_params(params)
-        self.presenter.params()
 
     def _item_chosen(self, item: object) -> None:
         self._item = item

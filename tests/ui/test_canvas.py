@@ -424,14 +424,14 @@ def test_handles_move_and_resize(canvas: Canvas) -> None:
 
 def test_arrows_nudge_the_box_and_are_the_windows_otherwise(qtbot: QtBot, canvas: Canvas) -> None:
     heard = Heard(canvas)
-    canvas.set_box(Box(40, 20, 100, 60))
+    canvas.set_box(Box(40, 20, 100, 60), 0.25)
     qtbot.keyClick(canvas, Qt.Key.Key_Right)
     qtbot.keyClick(canvas, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
     qtbot.keyClick(canvas, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
     assert heard.of("box_drawn") == [
-        Box(41, 20, 101, 60),
-        Box(41, 19.75, 101, 59.75),
-        Box(41, 19.75, 101, 60.75),
+        Box(40.25, 20, 100.25, 60),
+        Box(40.25, 17.5, 100.25, 57.5),
+        Box(40.25, 17.5, 100.25, 57.75),
     ]
     qtbot.keyClick(canvas, Qt.Key.Key_Delete)
     assert heard.of("box_drawn")[-1] is None
