@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from explorer.errors import ExplorerError
+from explorer.evaluation.metrics import Found, Objects, coco_ap
 from explorer.training.scenes import Scene, to_tensor
 from explorer.training.superclasses import COCO as COCO_GROUPS
 from explorer.training.superclasses import group_names
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 def held_out_scenes(maker: SceneMaker, count: int = 300, seed: int = 2_015) -> list[Scene]:
     """The same scenes every time, made of photos that no training has seen."""
-    return [maker.make(np.random.default_rng([seed, i])) for i in range(count)]
+    return [held_out_scene(maker, i, seed) for i in range(count)]
+
+
+def held_out_scene(maker: SceneMaker, index: int, seed: int = 2_015) -> Scene:
+    """One of `held_out_scenes`."""
+    return maker.make(np.random.default_rng([seed, index]))
 
 
 def coco_scenes(folder: Path) -> list[Scene]:
@@ -76,7 +81,7 @@ def average_precision(
     found: Sequence[dict[str, NDArray[np.float32]]],
     names: Sequence[str],
 ) -> dict[str, Any]:
-    """COCO's figures, computed by faster-coco-eval.
+    """COCO's figures as a card has them; see `explorer.evaluation.metrics.coco_ap`.
 
     Args:
         scenes: The truth.
@@ -89,68 +94,10 @@ def average_precision(
     Raises:
         ExplorerError: faster-coco-eval is not installed.
     """
-    try:
-        from faster_coco_eval import COCO, COCOeval_faster
-    except ImportError as error:
-        raise ExplorerError(
-            "Average precision needs the package faster-coco-eval.",
-            'Install it with: pip install "convnet-explorer[eval]"',
-        ) from error
-
-    annotations: list[dict[str, Any]] = []
-    for i, scene in enumerate(scenes):
-        for box, label in zip(_xywh(scene.boxes), scene.labels, strict=True):
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": i,
-                    "category_id": int(label),
-                    "bbox": box,
-                    "area": box[2] * box[3],
-                    "iscrowd": 0,
-                }
-            )
-    truth = COCO()
-    truth.dataset = {
-        "info": {},
-        "images": [
-            {"id": i, "height": s.pixels.shape[0], "width": s.pixels.shape[1]}
-            for i, s in enumerate(scenes)
-        ],
-        "annotations": annotations,
-        "categories": [{"id": i, "name": n} for i, n in enumerate(names) if i],
-    }
-    truth.createIndex()
-    detections = [
-        {"image_id": i, "category_id": int(label), "bbox": box, "score": float(score)}
-        for i, result in enumerate(found)
-        for box, label, score in zip(
-            _xywh(result["boxes"]), result["labels"], result["scores"], strict=True
-        )
+    answers = [
+        Found(result["boxes"], result["labels"].astype(np.int64), result["scores"])
+        for result in found
     ]
-    if not detections:
-        return {"AP": 0.0, "AP50": 0.0, "AR": 0.0, "AP50 by class": {}}
-    evaluation = COCOeval_faster(truth, truth.loadRes(detections), "bbox", print_function=_silent)
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
-    # precision: (IoU thresholds, recall steps, classes, areas, limits); -1 = no such object
-    # (classes that appear in no scene are left out of the means)
-    precision = np.asarray(evaluation.eval["precision"])[0, :, :, 0, -1]
-    by_class = {
-        names[label]: round(float(precision[:, k].mean()), 4)
-        for k, label in enumerate(evaluation.params.catIds)
-        if precision[:, k].max() >= 0
-    }
-    stats = [float(value) for value in evaluation.stats]
-    return {"AP": stats[0], "AP50": stats[1], "AR": stats[8], "AP50 by class": by_class}
-
-
-def _xywh(boxes: NDArray[np.float32]) -> list[list[float]]:
-    converted = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-    values: list[list[float]] = converted.astype(float).tolist()
-    return values
-
-
-def _silent(*_words: object) -> None:
-    pass
+    result = coco_ap([Objects.plain(scene.boxes, scene.labels) for scene in scenes], answers)
+    by_class = {names[label]: round(ap50, 4) for label, (_, ap50, _) in result.by_class.items()}
+    return {"AP": result.ap, "AP50": result.ap50, "AR": result.ar, "AP50 by class": by_class}

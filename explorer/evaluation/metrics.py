@@ -1,0 +1,322 @@
+"""The figures: top-k, localisation error, average precision by COCO and by VOC, mean IoU.
+
+Boxes are x0, y0, x1, y1 in pixels of the photo, pixel edges, y down. Classes are indices into the
+network's own classes. All figures lie in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+MOST_BOXES = 100
+"""COCO looks at this many boxes of a photo, the most certain ones."""
+
+_UNCOUNTED_AREA = 2e10
+"""Larger than the largest area that COCO's evaluation counts (1e10)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objects:
+    """The objects in one photo that should be found.
+
+    Attributes:
+        xyxy: (N, 4) float64.
+        labels: (N,) int64.
+        crowd: (N,) bool: a region with many objects. A detection with enough of its own area in
+            it is neither right nor wrong, and any number of them may lie there.
+        difficult: (N,) bool: whether it is found does not count.
+    """
+
+    xyxy: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    crowd: NDArray[np.bool_]
+    difficult: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        if self.xyxy.shape != (n, 4):
+            raise ValueError(f"Objects.xyxy must be ({n}, 4), got {self.xyxy.shape}")
+        for name, flags in (("crowd", self.crowd), ("difficult", self.difficult)):
+            if flags.shape != (n,):
+                raise ValueError(f"Objects.{name} must be ({n},), got {flags.shape}")
+
+    @classmethod
+    def plain(cls, xyxy: NDArray[Any], labels: NDArray[Any]) -> Objects:
+        """Objects that all count."""
+        none = np.zeros(len(labels), np.bool_)
+        boxes = np.asarray(xyxy, np.float64).reshape(-1, 4)
+        return cls(boxes, np.asarray(labels, np.int64), none, none)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a detector found in one photo: (N, 4) `xyxy`, (N,) `labels`, (N,) `scores`."""
+
+    xyxy: NDArray[np.floating[Any]]
+    labels: NDArray[np.int64]
+    scores: NDArray[np.floating[Any]]
+
+
+# -- boxes
+
+
+def overlaps(
+    boxes: NDArray[Any], truth: NDArray[np.float64], crowd: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """(N, M) intersection over union; over the area of the box alone where the truth is a crowd."""
+    first, second = np.asarray(boxes, np.float64)[:, None], np.asarray(truth, np.float64)[None]
+    low, high = np.maximum(first, second)[..., :2], np.minimum(first, second)[..., 2:]
+    shared = (high - low).clip(min=0).prod(-1)
+    own, other = ((b[..., 2:] - b[..., :2]).prod(-1) for b in (first, second))
+    union = np.where(crowd[None], own, own + other - shared)
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class VocAP:
+    """Of one class: the area under the curve, its eleven-point mean, and the objects that count."""
+
+    every_point: float
+    eleven_point: float
+    objects: int
+
+
+def voc_ap(truth: Sequence[Objects], found: Sequence[Found], iou: float = 0.5) -> dict[int, VocAP]:
+    """Average precision by the rules of Pascal VOC (Everingham et al. 2010, section 4.2).
+
+    The detections of a class, the most certain first, are right when the object that they overlap
+    most does so by at least `iou` and no earlier one has taken it. Difficult objects (and crowds)
+    are no misses, and what hits them is passed over. Since 2010 the figure is the whole area under
+    the precision that no larger recall exceeds; before, its mean at recalls 0, 0.1 … 1.
+
+    Args:
+        truth: One for every photo.
+        found: The same photos.
+        iou: Least overlap.
+
+    Returns:
+        By label, for every class with an object that counts.
+    """
+    labels = np.concatenate([np.zeros(0, np.int64), *(t.labels[~_passed(t)] for t in truth)])
+    return {int(label): _voc_class(int(label), truth, found, iou) for label in np.unique(labels)}
+
+
+def _passed(objects: Objects) -> NDArray[np.bool_]:
+    return objects.difficult | objects.crowd
+
+
+def _voc_class(label: int, truth: Sequence[Objects], found: Sequence[Found], iou: float) -> VocAP:
+    scores: list[NDArray[np.float64]] = [np.zeros(0)]
+    marks: list[NDArray[np.int8]] = [np.zeros(0, np.int8)]  # 1 right, 0 wrong, -1 passed over
+    wanted = 0
+    for objects, answer in zip(truth, found, strict=True):
+        mine, its = objects.labels == label, answer.labels == label
+        passed = _passed(objects)[mine]
+        wanted += int((~passed).sum())
+        order = np.argsort(-answer.scores[its], kind="stable")
+        cover = overlaps(answer.xyxy[its][order], objects.xyxy[mine], objects.crowd[mine])
+        scores.append(answer.scores[its][order].astype(np.float64))
+        marks.append(_claims(cover, passed, iou))
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    mark = np.concatenate(marks)[order]
+    mark = mark[mark >= 0]
+    right = np.cumsum(mark == 1)
+    recall, precision = right / wanted, right / np.arange(1, len(mark) + 1)
+    return VocAP(area_under(recall, precision), eleven_points(recall, precision), wanted)
+
+
+def _claims(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -> NDArray[np.int8]:
+    """What becomes of each detection of a photo, the most certain first."""
+    marks = np.zeros(len(cover), np.int8)
+    if cover.shape[1] == 0:
+        return marks
+    taken = np.zeros(cover.shape[1], np.bool_)
+    best = cover.argmax(axis=1)
+    for i in np.flatnonzero(cover[np.arange(len(cover)), best] >= iou):
+        if passed[best[i]]:
+            marks[i] = -1
+        elif not taken[best[i]]:
+            taken[best[i]] = True
+            marks[i] = 1
+    return marks
+
+
+def area_under(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> float:
+    """The area under the precision made monotone from the right, step by step of the recall."""
+    steps = np.diff(np.concatenate([[0.0], recall]))
+    return float((steps * np.maximum.accumulate(precision[::-1])[::-1]).sum())
+
+
+def eleven_points(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> float:
+    """The mean over r = 0, 0.1 … 1 of the largest precision at a recall of at least r."""
+    # A recall of 0.3 may be stored as 0.29999…
+    points = [precision[recall >= r - 1e-9].max(initial=0.0) for r in np.linspace(0, 1, 11)]
+    return float(np.mean(points))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CocoAP:
+    """COCO's figures.
+
+    Attributes:
+        ap: Mean over IoU 0.5, 0.55 … 0.95 and over the classes with an object.
+        ap50: At IoU 0.5.
+        ar: Recall with `MOST_BOXES` boxes, mean over the same.
+        by_class: By label ``(AP, AP50, AR)`` for every class with an object that counts.
+    """
+
+    ap: float
+    ap50: float
+    ar: float
+    by_class: dict[int, tuple[float, float, float]]
+
+
+def coco_ap(truth: Sequence[Objects], found: Sequence[Found]) -> CocoAP:
+    """Average precision by the rules of COCO (Lin et al. 2014), computed by faster-coco-eval.
+
+    A difficult object takes part as one of a size that is not counted.
+
+    Args:
+        truth: One for every photo.
+        found: The same photos.
+
+    Raises:
+        ExplorerError: faster-coco-eval is not installed.
+    """
+    try:
+        from faster_coco_eval import COCO, COCOeval_faster
+    except ImportError as error:
+        raise ExplorerError(
+            "Average precision needs the package faster-coco-eval.",
+            "Install it with: pip install faster-coco-eval",
+        ) from error
+    counted = np.concatenate([np.zeros(0, np.int64), *(t.labels[~_passed(t)] for t in truth)])
+    detections = _coco_detections(found)
+    if not detections or not len(counted):
+        return CocoAP(0.0, 0.0, 0.0, {int(k): (0.0, 0.0, 0.0) for k in np.unique(counted)})
+    known = COCO()
+    known.dataset = _coco_truth(truth, found)
+    known.createIndex()
+    evaluation = COCOeval_faster(known, known.loadRes(detections), "bbox", print_function=_silent)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    # precision: (IoU thresholds, recall steps, classes, sizes, limits), recall without the steps;
+    # -1 = no such object
+    precision = np.asarray(evaluation.eval["precision"])[..., 0, -1]
+    recall = np.asarray(evaluation.eval["recall"])[..., 0, -1]
+    by_class = {
+        int(label): (
+            float(precision[:, :, k].mean()),
+            float(precision[0, :, k].mean()),
+            float(recall[:, k].mean()),
+        )
+        for k, label in enumerate(evaluation.params.catIds)
+        if recall[:, k].max() >= 0
+    }
+    stats = [float(value) for value in evaluation.stats]
+    return CocoAP(stats[0], stats[1], stats[8], by_class)
+
+
+def _coco_truth(truth: Sequence[Objects], found: Sequence[Found]) -> dict[str, Any]:
+    rows = [
+        (number, box, int(label), bool(crowd), bool(difficult))
+        for number, objects in enumerate(truth)
+        for box, label, crowd, difficult in zip(
+            _xywh(objects.xyxy), objects.labels, objects.crowd, objects.difficult, strict=True
+        )
+    ]
+    labels = {label for _, _, label, _, _ in rows}
+    labels.update(int(label) for answer in found for label in np.unique(answer.labels))
+    return {
+        "info": {},
+        "images": [{"id": number} for number in range(len(truth))],
+        "annotations": [
+            {
+                "id": identity,
+                "image_id": number,
+                "category_id": label,
+                "bbox": box,
+                "area": _UNCOUNTED_AREA if difficult else box[2] * box[3],
+                "iscrowd": int(crowd),
+            }
+            for identity, (number, box, label, crowd, difficult) in enumerate(rows, 1)
+        ],
+        "categories": [{"id": label, "name": str(label)} for label in sorted(labels)],
+    }
+
+
+def _coco_detections(found: Sequence[Found]) -> list[dict[str, Any]]:
+    return [
+        {"image_id": number, "category_id": int(label), "bbox": box, "score": float(score)}
+        for number, answer in enumerate(found)
+        for box, label, score in zip(_xywh(answer.xyxy), answer.labels, answer.scores, strict=True)
+    ]
+
+
+def _xywh(boxes: NDArray[Any]) -> list[list[float]]:
+    corners = np.asarray(boxes, np.float64)
+    sides = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    values: list[list[float]] = sides.tolist()
+    return values
+
+
+def _silent(*_words: object) -> None:
+    """The evaluator writes its figures to stdout."""
+
+
+# -- whole photos and pixels
+
+
+def ranks(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many classes have a higher score than the right one: (N,), 0 = the first guess is right.
+
+    Among equal scores the one with the smaller index comes first.
+
+    Args:
+        logits: (N, C).
+        labels: (N,) in 0..C-1.
+    """
+    own = logits[np.arange(len(labels)), labels][:, None]
+    before = np.arange(logits.shape[1])[None] < labels[:, None]
+    found: NDArray[np.int64] = ((logits > own) | ((logits == own) & before)).sum(axis=1)
+    return found
+
+
+class Confusion:
+    """Counts pixels by right and answered class.
+
+    Attributes:
+        counts: (C, C) int64: row = right, column = answered.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self.counts = np.zeros((classes, classes), np.int64)
+
+    def add(self, truth: NDArray[np.integer[Any]], answer: NDArray[np.integer[Any]]) -> None:
+        """Two arrays of one shape; pixels where either is negative are left out."""
+        if truth.shape != answer.shape:
+            raise ValueError(f"the answer must be {truth.shape}, got {answer.shape}")
+        size = len(self.counts)
+        known = (truth >= 0) & (answer >= 0)
+        pairs = truth[known].astype(np.int64) * size + answer[known]
+        self.counts += np.bincount(pairs, minlength=size * size).reshape(size, size)
+
+    def iou(self) -> dict[int, float]:
+        """Intersection over union of every class that occurs in the truth (Long et al. 2015)."""
+        wanted, answered = self.counts.sum(1), self.counts.sum(0)
+        right = np.diag(self.counts)
+        return {
+            int(k): float(right[k] / (wanted[k] + answered[k] - right[k]))
+            for k in np.flatnonzero(wanted)
+        }
