@@ -22,6 +22,7 @@ COMMANDS = {
     "list": ("explorer.cli.listing", "views with their parameters, networks with their states"),
     "render": ("explorer.cli.render", "run a view on photos and write pictures, data or a film"),
     "doctor": ("explorer.cli.doctor", "what is installed, found and missing on this computer"),
+    "evaluate": ("explorer.cli.evaluate", "how good a network is on photos with known answers"),
     "train": ("explorer.training.cli", "train one of the networks that ship with the program"),
 }
 """Sub-command -> module with `add_parser(subparsers)` and `run(args)`, and a line of help."""
@@ -92,7 +93,7 @@ def _ends_on_sigterm() -> Iterator[None]:
 
 
 def _window_parser() -> Parser:
-    commands = "\n".join(f"  explorer {name:8} {text}" for name, (_, text) in COMMANDS.items())
+    commands = "\n".join(f"  explorer {name:9} {text}" for name, (_, text) in COMMANDS.items())
     parser = Parser(
         prog="explorer",
         formatter_class=argparse.RawDescriptionHelpFormatter,

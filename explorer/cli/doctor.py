@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 NEEDED = (
     "torch", "torchvision", "numpy", "pillow", "safetensors", "platformdirs", "PySide6-Essentials",
     "pyqtgraph", "superqt", "opencv-contrib-python-headless", "scikit-image", "scikit-learn",
-    "cv2-enumerate-cameras",
+    "cv2-enumerate-cameras", "faster-coco-eval",
 )  # fmt: skip
-OPTIONAL = ("faster-coco-eval", "pillow-heif", "av", "captum", "timm", "onnxruntime")
+OPTIONAL = ("pillow-heif", "av", "captum", "timm", "onnxruntime")
 
 _BAD_QT = {
     "6.9.1": "breaks the plots",

@@ -1,0 +1,168 @@
+"""`explorer evaluate --network N --data D`: how good a network is, in figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.cli.words import Progress, complain, say, table
+from explorer.errors import ExplorerError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Generator
+
+    from explorer.evaluation.report import Report
+    from explorer.networks.network import Network, NetworkSpec
+    from explorer.view import Step
+
+_SUFFIXES = (".json", ".csv")
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the sub-command to those of the program."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "evaluate",
+        help="how good a network is on photos whose right answers are known",
+        description="Measure a network on photos whose right answers are known: top-1 and top-5, "
+        "localisation error, average precision by COCO and by Pascal VOC, mean IoU.",
+        epilog="DATA is a folder with a folder of photos for every class (named by class or "
+        "WordNet id), a COCO JSON or its folder, a folder with Pascal VOC's XML files, a folder of "
+        "class masks, or an npz of photos as `explorer train` takes it. A class that the network "
+        "does not know is left out and counted.",
+    )
+    parser.add_argument("--network", help="the network to measure", metavar="NAME")
+    parser.add_argument("--data", type=Path, required=True, help="see below")
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="where the photos of the annotations are"
+    )
+    parser.add_argument(
+        "--weights", default="",
+        help="one of the network's weights, none (random), or the path of a checkpoint",
+    )  # fmt: skip
+    parser.add_argument(
+        "--limit", type=int, default=0, metavar="K",
+        help="at most K photos, drawn at random but always the same",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eleven-point", action="store_true", help="voc_AP_11 as well: VOC's AP before 2010"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document, for programs")
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="also write .json or .csv")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
+    parser.add_argument("--half", action="store_true", help="half precision where it is possible")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate; 0 = all photos were looked at, 130 = interrupted."""
+    _check(args)
+    from explorer.engine import Engine
+    from explorer.evaluation.datasets import open_source
+    from explorer.evaluation.run import evaluate
+
+    progress = Progress()
+    spec = _spec(args)
+    network = _loaded(Engine(), spec, progress)
+    progress.show(network.info.title, 0, 0, f"Reading {args.data}")
+    source = open_source(args.data, network.info.task, args.images)
+    steps = evaluate(network, source, limit=args.limit, eleven_point=args.eleven_point)
+    report = _followed(steps, progress, network.info.title)
+    if not report.complete:
+        complain(f"interrupted after {report.photos} of {report.wanted} photos: "
+                 f"{report.headline() or 'no figure yet'}")  # fmt: skip
+        return 130
+    if args.out is not None:
+        from explorer.evaluation.report import csv_of, json_of
+        from explorer.saving.atomic import write_bytes
+
+        content = json_of(report) if args.out.suffix.lower() == ".json" else csv_of(report)
+        write_bytes(args.out, content)
+    _tell(report, as_json=args.json)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.limit < 0:
+        raise ExplorerError(f"--limit {args.limit} is out of range.", "0 means all photos.")
+    if args.out is not None and args.out.suffix.lower() not in _SUFFIXES:
+        raise ExplorerError(f"{args.out.name} is no format for figures.", "Use .json or .csv.")
+    if not args.data.expanduser().exists():
+        raise ExplorerError(f"{args.data} does not exist.", "Choose a folder or a file.")
+    if args.images is not None and not args.images.is_dir():
+        raise ExplorerError(f"{args.images} is no folder.", "Choose the folder of the photos.")
+
+
+def _spec(args: argparse.Namespace) -> NetworkSpec:
+    from explorer.evaluation.datasets import likely_task
+    from explorer.networks import catalogue
+    from explorer.networks.network import NetworkSpec
+
+    name = args.network
+    if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
+        name = ""  # the catalogue looks into the file
+    elif name is None:
+        task = likely_task(args.data)
+        entry = catalogue.default_for(task)
+        if entry is None:
+            raise ExplorerError(
+                f"No network for {task} is at hand.",
+                "Choose one with --network; `explorer list` names them all.",
+            )
+        name = entry.name
+    if name:
+        catalogue.find(name)
+    return NetworkSpec(name, args.weights, args.device, args.half)
+
+
+def _loaded(engine: Any, spec: NetworkSpec, progress: Progress) -> Network:
+    loading = engine.network(spec)
+    try:
+        while True:
+            step = next(loading)
+            progress.show(spec.name, step.done, step.total, step.note)
+    except StopIteration as end:
+        network: Network = end.value
+        return network
+    finally:
+        progress.clear()
+
+
+def _followed(steps: Generator[Step[Report], Any, None], progress: Progress, title: str) -> Report:
+    """The last report; that of the moment when Ctrl-C is pressed."""
+    report: Report | None = None
+    try:
+        for step in steps:
+            report = step.value
+            progress.show(title, step.done, step.total, step.note)
+    except KeyboardInterrupt:
+        if report is None:
+            raise
+    finally:
+        steps.close()
+        progress.clear()
+    assert report is not None
+    return report
+
+
+def _tell(report: Report, *, as_json: bool) -> None:
+    from explorer.evaluation import report as written
+
+    if as_json:
+        say(written.json_of(report).decode("utf-8").rstrip("\n"))
+        return
+    classes = written.by_class_table(report)
+    rows = [classes.columns, *([_cell(value) for value in row] for row in classes.rows)]
+    say(table(rows))
+    say(f"\n{report.title} ({report.weights}) on {report.data}")
+    say(table([
+        (key, f"{value:.4f}", written.FIGURES[key]) for key, value in report.figures.items()
+    ]))  # fmt: skip
+    for sentence in written.sentences(report):
+        say(f"  {sentence}")
+
+
+def _cell(value: str | int | float) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if value == value else "-"
+    return str(value)

@@ -1,0 +1,353 @@
+"""Photos with their right answers, from whatever somebody points at.
+
+`open_source` looks at what is there: a folder with a folder of photos for every class, a COCO JSON,
+Pascal VOC's XML files, a folder of class masks, or photos in an npz. What it gives knows its
+classes; `cases` then makes the photos for a network whose words for them were found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.annotations import Annotated, Dataset, read_coco, read_voc
+from explorer.errors import ExplorerError
+from explorer.evaluation import masks
+from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
+from explorer.evaluation.metrics import Objects
+from explorer.image import open_image
+from explorer.reading import display_name, read_file
+from explorer.sources import expand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from explorer.networks.network import NetworkInfo, Task
+
+NOTHING = (
+    "It takes a folder with a folder of photos for every class, a COCO JSON, Pascal VOC's XML"
+    " files, class masks, or an npz of photos."
+)
+
+_TABLES = ("classes.tsv", "words.txt", "LOC_synset_mapping.txt")
+_MOST_TABLE_BYTES = 64 * 1024**2
+_COCO_NAMES = ("instances.json", "annotations.json", "_annotations.coco.json")
+_MASK_FOLDERS = ("semantic_masks", "SegmentationClass")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What is right for one photo, in the network's classes.
+
+    Attributes:
+        label: Of the photo as a whole; -1 = nobody says.
+        objects: In pixels of the photo; None = nobody says.
+        mask: (H, W) int32, the class of every pixel, -1 = not to be counted; None = nobody says.
+        left_out: Objects of classes that the network does not know.
+    """
+
+    label: int = -1
+    objects: Objects | None = None
+    mask: NDArray[np.int32] | None = None
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One photo: `load` gives its (H, W, 3) uint8 pixels and its truth.
+
+    `load` raises an ExplorerError when it cannot be read. `mixed` = the cases come in no order, so
+    that the first ones are as good a part as any.
+    """
+
+    name: str
+    load: Callable[[], tuple[NDArray[np.uint8], Truth]]
+    mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A data set.
+
+    Attributes:
+        title: Its name for people.
+        kind: "class folders", "COCO", "VOC", "masks" or "npz".
+        classes: What has to be matched.
+        offers: What it says about its photos: "label", "objects", "mask".
+        make: From the task, the label of each class (-1 = unknown) and the network to the cases.
+        notes: Sentences about what was left out.
+    """
+
+    title: str
+    kind: str
+    classes: tuple[DataClass, ...]
+    offers: frozenset[str]
+    make: Callable[[Task, NDArray[np.int64], NetworkInfo], Sequence[Case]]
+    notes: tuple[str, ...] = ()
+
+
+def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
+    """Reads what there is to know about the data at `path`, without the photos.
+
+    Args:
+        path: A folder, a .json, an .xml or an .npz.
+        task: Of the network: for a segmentation network masks are looked for first.
+        images: Where the photos are, when not in the usual places.
+
+    Raises:
+        ExplorerError: There is nothing of these kinds.
+    """
+    path = path.expanduser()
+    if not path.exists():
+        raise ExplorerError(f"{path} does not exist.", NOTHING)
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return _open_folder(path, task, images)
+    if suffix == ".npz":
+        from explorer.evaluation.photos_npz import read_npz
+
+        return read_npz(path)
+    if suffix == ".json":
+        beside = masks.folder_near(path.parent) if task == "segmentation" else None
+        if beside is not None and not masks.has_outlines(read_coco(path)):
+            return _masks(beside, images)
+        return _annotated(read_coco(path), path, "COCO", images)
+    if suffix == ".xml":
+        return _annotated(read_voc(path), path, "VOC", images)
+    raise ExplorerError(f"{display_name(path)} is no data to evaluate on.", NOTHING)
+
+
+def likely_task(path: Path) -> Task:
+    """The task whose networks the data at `path` seem to be for, from the names in it alone."""
+    path = path.expanduser()
+    if path.suffix.lower() in (".json", ".xml"):
+        return "detection"
+    if not path.is_dir():
+        return "classification"
+    if masks.is_mask_folder(path):
+        return "segmentation"
+    return "detection" if voc_folder(path) is not None or coco_files(path) else "classification"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a folder looks to be, from the names in it alone: its place and what it offers."""
+
+    place: Path
+    offers: frozenset[str]
+
+
+def annotated_near(photo: Path) -> Sight | None:
+    """The COCO or VOC data that a photo belongs to: in its folder or in the one above."""
+    for folder in (photo.parent, photo.parent.parent):
+        coco, voc = coco_files(folder), voc_folder(folder)
+        if coco or voc is not None:
+            masked = masks.folder_near(folder) is not None
+            return Sight(
+                coco[0] if coco and voc is None else folder,
+                frozenset({"objects", *(["mask"] if masked else [])}),
+            )
+    return None
+
+
+def voc_folder(folder: Path) -> Path | None:
+    """The folder of XML files in `folder`, which may be itself."""
+    for place in (folder / "Annotations", folder / "annotations", folder):
+        if place.is_dir() and next(place.glob("*.xml"), None) is not None:
+            return place
+    return None
+
+
+def coco_files(folder: Path) -> list[Path]:
+    """The COCO files of a folder by their names, the likeliest first."""
+    known = [folder / name for name in _COCO_NAMES if (folder / name).is_file()]
+    places = [folder, folder / "annotations"]
+    instances = [p for place in places for p in sorted(place.glob("instances*.json"))]
+    others = sorted(folder.glob("*.json"))
+    return list(dict.fromkeys([*known, *instances, *(others if len(others) == 1 else [])]))
+
+
+def _open_folder(path: Path, task: Task, images: Path | None) -> Source:
+    if task == "segmentation":
+        for folder in (path / name for name in _MASK_FOLDERS):
+            if folder.is_dir():
+                return _masks(folder, images)
+    if masks.is_mask_folder(path):
+        return _masks(path, images)
+    if voc_folder(path) is not None:
+        return _annotated(read_voc(path), path, "VOC", images)
+    found = coco_files(path)
+    if found:
+        if len(found) > 1 and found[0].name not in _COCO_NAMES:
+            names = ", ".join(p.name for p in found[:4])
+            raise ExplorerError(f"{display_name(path)} has several COCO files: {names}.",
+                                "Name one of them.")  # fmt: skip
+        return open_source(found[0], task, images)
+    for name in ("val.npz", "tiny-imagenet/val.npz", "test.npz"):
+        if (path / name).is_file():
+            return open_source(path / name, task, images)
+    return _class_folders(path)
+
+
+# -- folders with a name
+
+
+def _class_folders(path: Path) -> Source:
+    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    photos = {folder.name: list(expand([folder], recursive=True)) for folder in folders}
+    filled = {name: found for name, found in photos.items() if found}
+    if not filled:
+        raise ExplorerError(f"{display_name(path)} holds no data to evaluate on.", NOTHING)
+    table = _synsets(path)
+    classes = tuple(_named(name, table) for name in filled)
+
+    def make(_task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
+        return [
+            Case(f"{name}/{photo.name}", _labelled(photo, int(label)))
+            for (name, found), label in zip(filled.items(), labels, strict=True)
+            if label >= 0
+            for photo in found
+        ]
+
+    empty = len(photos) - len(filled)
+    notes = (f"{empty} folders have no photo in them.",) if empty else ()
+    return Source(display_name(path), "class folders", classes, frozenset({"label"}), make, notes)
+
+
+def _labelled(photo: Path, label: int) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
+    return lambda: (open_image(photo).pixels, Truth(label))
+
+
+def _named(name: str, table: dict[str, tuple[str, ...]]) -> DataClass:
+    wnid = name if WNID.fullmatch(name) else ""
+    return DataClass(name, wnid, table.get(wnid, ()))
+
+
+def _synsets(path: Path) -> dict[str, tuple[str, ...]]:
+    """The words of WordNet ids from a table in the folder or above it."""
+    for folder in (path, path.parent, path.parent.parent):
+        for name in _TABLES:
+            if (folder / name).is_file():
+                return read_synsets(folder / name)
+    return {}
+
+
+def read_synsets(path: Path) -> dict[str, tuple[str, ...]]:
+    """Lines "n01443537<tab or space>goldfish, Carassius auratus" as words by id.
+
+    Raises:
+        ExplorerError: The file cannot be read.
+    """
+    data = read_file(path, limit=_MOST_TABLE_BYTES, kind="a table", smaller="Is it one of words?")
+    table = {}
+    for line in data.decode("utf-8", "replace").splitlines():
+        wnid, _, words = line.replace("\t", " ", 1).partition(" ")
+        table[wnid] = tuple(word.strip() for word in words.split(",") if word.strip())
+    return table
+
+
+# -- photos with boxes
+
+
+def _annotated(dataset: Dataset, path: Path, kind: str, images: Path | None) -> Source:
+    photos = tuple(_moved(photo, images) for photo in dataset)
+    classes = tuple(DataClass(name) for name in dataset.classes if name)
+    offers = {"objects"}
+    if any(_single(photo) for photo in photos):
+        offers.add("label")
+    if masks.has_outlines(dataset):
+        offers.add("mask")
+
+    def make(task: Task, labels: NDArray[np.int64], info: NetworkInfo) -> list[Case]:
+        known = {c.name: int(label) for c, label in zip(classes, labels, strict=True)}
+        chosen: Sequence[Annotated] = photos
+        if task in ("classification", "localisation"):
+            chosen = [p for p in photos if _single(p) and known.get(p.labels[0], -1) >= 0]
+        elif task == "segmentation":
+            chosen = [p for p in photos if any(e.segmentation for e in p.entries)]
+            return [Case(p.name, _boxed(p, known, background_of(info))) for p in chosen]
+        return [Case(p.name, _boxed(p, known)) for p in chosen]
+
+    return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes)
+
+
+def _moved(photo: Annotated, images: Path | None) -> Annotated:
+    if images is None:
+        return photo
+    name = Path(photo.path.name)
+    for place in (images / photo.path.name, images / Path(photo.name).name):
+        if place.is_file():
+            return replace(photo, path=place)
+    like = next((p for p in images.glob(f"{name.stem}.*") if p.suffix.lower() != ".xml"), None)
+    return replace(photo, path=like or images / name)
+
+
+def _single(photo: Annotated) -> bool:
+    """True when the photo shows one object, which then is what it is a photo of."""
+    return len(photo.entries) == 1 and not photo.entries[0].crowd
+
+
+def _boxed(
+    photo: Annotated, known: dict[str, int], background: int | None = None
+) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
+    def load() -> tuple[NDArray[np.uint8], Truth]:
+        pixels = open_image(photo.path).pixels
+        scale = _scale(photo, pixels)
+        labels = np.array([known.get(label, -1) for label in photo.labels], np.int64)
+        keep = labels >= 0
+        objects = Objects(
+            photo.xyxy[keep] * scale, labels[keep], photo.crowd[keep], photo.difficult[keep]
+        )
+        label = int(labels[0]) if _single(photo) else -1
+        mask = None
+        if background is not None:
+            mask = masks.painted(photo, labels, background, pixels.shape[:2])
+        return pixels, Truth(label, objects, mask, int((~keep).sum()))
+
+    return load
+
+
+def _scale(photo: Annotated, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """What takes the boxes to the photo as it is, which may have been made smaller since."""
+    height, width = pixels.shape[:2]
+    if photo.size is None:
+        return np.ones(4)
+    across, down = width / photo.size[0], height / photo.size[1]
+    if abs(across / down - 1) > 0.02:
+        raise ExplorerError(
+            f"{photo.name} has {width} × {height} pixels, not {photo.size[0]} × {photo.size[1]} as "
+            "its annotations say."
+        )
+    return np.array([across, down, across, down])
+
+
+# -- photos with a class for every pixel
+
+
+def _masks(folder: Path, images: Path | None) -> Source:
+    found = masks.read_mask_folder(folder, images)
+    classes = tuple(DataClass(name) for name in found.classes.values())
+    numbers = list(found.classes)
+
+    def make(_task: Task, labels: NDArray[np.int64], info: NetworkInfo) -> list[Case]:
+        table = np.full(256, -1, np.int32)
+        table[numbers] = np.where(labels >= 0, labels, background_of(info))
+        return [Case(p.name, _painted(p, m, table)) for p, m in found.pairs]
+
+    return Source(display_name(folder), "masks", classes, frozenset({"mask"}), make)
+
+
+def _painted(
+    photo: Path, mask: Path, table: NDArray[np.int32]
+) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
+    return lambda: (open_image(photo).pixels, Truth(mask=table[masks.read_mask(mask)]))
+
+
+def background_of(info: NetworkInfo) -> int:
+    """The network's class for what it has no other class for; -1 = it has none."""
+    return next((i for i, name in enumerate(info.classes) if canonical(name) in BACKGROUND), -1)

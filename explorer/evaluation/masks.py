@@ -1,0 +1,184 @@
+"""The right class of every pixel: folders of class masks, and outlines painted as masks."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import PIL.Image
+
+from explorer.annotations.places import Places
+from explorer.errors import ExplorerError
+from explorer.image import MAX_BYTES, MAX_MEGAPIXELS
+from explorer.reading import display_name, read_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from explorer.annotations import Annotated, Dataset
+
+VOC_CLASSES = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+    "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
+    "train", "tvmonitor",
+)  # fmt: skip
+"""What the numbers of SegmentationClass mean; 255 is the edge between objects, never counted."""
+
+UNLABELLED = frozenset({"unlabeled", "unlabelled", "void", "ignore"})
+
+_LINE = re.compile(r"""^\s+["']?(\d+)["']?\s*:\s*["']?(.*?)["']?\s*$""")
+_MOST_LIST_BYTES = 1024**2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskFolder:
+    """Photos with their masks, and the names of the numbers in them (0..255)."""
+
+    pairs: tuple[tuple[Path, Path], ...]
+    classes: dict[int, str]
+
+
+def folder_near(folder: Path) -> Path | None:
+    """A folder of masks in `folder` or beside it."""
+    for base in (folder, folder.parent):
+        for name in ("semantic_masks", "SegmentationClass"):
+            if (base / name).is_dir():
+                return base / name
+    return None
+
+
+def is_mask_folder(folder: Path) -> bool:
+    return _list_of(folder) is not None or folder.name == "SegmentationClass"
+
+
+def read_mask_folder(folder: Path, images: Path | None = None) -> MaskFolder:
+    """NAME.png with a class number in every pixel, for a photo NAME in a folder beside.
+
+    The names of the numbers stand in a .yaml in the folder or beside it, under "classes:" or
+    "names:"; for SegmentationClass they are VOC's.
+
+    Raises:
+        ExplorerError: There are no masks, no names or no photos.
+    """
+    listed = _list_of(folder)
+    if listed is not None:
+        classes = _read_list(listed)
+    elif folder.name == "SegmentationClass":
+        classes = dict(enumerate(VOC_CLASSES))
+    else:
+        raise ExplorerError(
+            f"Nothing names the classes of the masks in {display_name(folder)}.",
+            'Put a .yaml with "classes:" and lines "1: person" beside it.',
+        )
+    places = Places((images or folder.parent) / "any.json")
+    pairs = [(places.find(mask.stem), mask) for mask in sorted(folder.glob("*.png"))]
+    there = tuple((photo, mask) for photo, mask in pairs if photo.is_file())
+    if not there:
+        raise ExplorerError(
+            f"The photos of the masks in {display_name(folder)} were not found.",
+            "Say where they are with --images.",
+        )
+    return MaskFolder(there, classes)
+
+
+def read_mask(path: Path) -> NDArray[np.uint8]:
+    """(H, W) uint8, the numbers as the file has them.
+
+    Raises:
+        ExplorerError: It cannot be read or is no such mask.
+    """
+    data = read_file(path, limit=MAX_BYTES, kind="a mask", smaller="Is it a mask?")
+    try:
+        with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            if picture.width * picture.height > MAX_MEGAPIXELS * 1e6:
+                raise ExplorerError(f"The mask {display_name(path)} is too large.")
+            if picture.mode not in ("L", "P"):
+                raise ExplorerError(
+                    f"The mask {display_name(path)} has colours instead of class numbers."
+                )
+            return np.array(picture)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ExplorerError(f"The mask {display_name(path)} cannot be read.") from error
+
+
+def has_outlines(dataset: Dataset) -> bool:
+    return any(entry.segmentation for photo in dataset for entry in photo.entries)
+
+
+def painted(
+    photo: Annotated, labels: NDArray[np.int64], background: int, size: tuple[int, int]
+) -> NDArray[np.int32]:
+    """COCO's outlines as one mask: small objects lie over large ones.
+
+    Args:
+        photo: With a polygon list or run lengths for every object.
+        labels: (N,) class of each object; -1 = unknown, which becomes the background.
+        background: Of all other pixels; -1 = they do not count.
+        size: Height and width of the photo.
+
+    Returns:
+        (H, W) int32; -1 inside crowds.
+    """
+    mask = np.full(size, background, np.int32)
+    entries = sorted(zip(photo.entries, labels, strict=True), key=lambda pair: -pair[0].area)
+    for entry, label in entries:
+        inside = _inside(entry.segmentation, photo, size)
+        mask[inside] = -1 if entry.crowd else label if label >= 0 else background
+    return mask
+
+
+def _inside(outline: Any, photo: Annotated, size: tuple[int, int]) -> NDArray[np.bool_]:
+    if not outline:
+        return np.zeros(size, np.bool_)
+    from faster_coco_eval import mask as runs
+
+    height, width = size if photo.size is None else (photo.size[1], photo.size[0])
+    try:
+        if isinstance(outline, list):
+            found = runs.merge(runs.frPyObjects(outline, height, width))
+        elif isinstance(outline.get("counts"), list):
+            found = runs.frPyObjects(outline, height, width)
+        else:
+            found = outline
+        inside = np.asarray(runs.decode(found), np.bool_)
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise ExplorerError(f"An outline of {photo.name} cannot be read.") from error
+    if inside.shape != size:
+        picture = PIL.Image.fromarray(inside.astype(np.uint8))
+        inside = np.array(picture.resize((size[1], size[0]), PIL.Image.Resampling.NEAREST)) > 0
+    return inside
+
+
+def _list_of(folder: Path) -> Path | None:
+    """The file with the names of the classes of a folder of masks."""
+    if next(folder.glob("*.png"), None) is None:
+        return None
+    for place in (folder, folder.parent):
+        for pattern in ("*semantic*.yaml", "*classes*.yaml", "*classes*.yml"):
+            found = next(iter(sorted(place.glob(pattern))), None)
+            if found is not None and (place == folder or "mask" in folder.name.lower()):
+                return found
+    return None
+
+
+def _read_list(path: Path) -> dict[int, str]:
+    data = read_file(path, limit=_MOST_LIST_BYTES, kind="a list", smaller="Is it one of classes?")
+    classes: dict[int, str] = {}
+    inside = False
+    for line in data.decode("utf-8", "replace").splitlines():
+        if line and not line[0].isspace() and not line.startswith("#"):
+            inside = line.split(":")[0].strip() in ("classes", "names")
+            continue
+        found = _LINE.match(line) if inside else None
+        if found and int(found[1]) < 256 and found[2].casefold() not in UNLABELLED:
+            classes[int(found[1])] = found[2]
+    if not classes:
+        raise ExplorerError(
+            f"{display_name(path)} names no classes.", 'It has "classes:" and lines "1: person".'
+        )
+    return classes

@@ -1,0 +1,166 @@
+"""The network's word for every class of the data.
+
+Names differ between data sets (COCO's airplane is VOC's aeroplane), WordNet ids do not, and the
+detectors that ship know groups of classes only. What the network does not know is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+from explorer.resources import resource_path
+from explorer.training.data import Category, read_shipped_categories
+from explorer.training.superclasses import COCO as GROUP_OF_COCO
+from explorer.training.superclasses import group_names, group_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from explorer.networks.network import NetworkInfo
+
+WNID = re.compile(r"n\d{8}")
+
+BACKGROUND = frozenset({"background", "__background__"})
+_NO_CLASS = frozenset({"", "n/a"})
+
+_COCO_WORDS = {
+    "aeroplane": "airplane",
+    "diningtable": "dining table",
+    "motorbike": "motorcycle",
+    "pottedplant": "potted plant",
+    "sofa": "couch",
+    "tvmonitor": "tv",
+    "tv/monitor": "tv",
+}
+"""Pascal VOC's words for what COCO calls otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataClass:
+    """One class of the data.
+
+    Attributes:
+        name: As the data call it.
+        wnid: Its WordNet id, when the data say it.
+        words: All words of its synset.
+        ids: WordNet ids from the root of the tree to it, when they are known.
+    """
+
+    name: str
+    wnid: str = ""
+    words: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """What the classes of the data are for the network.
+
+    Attributes:
+        labels: (D,) int64: index into the network's classes, -1 = it does not know the class.
+        matched: The data's name -> the network's.
+        left_out: The data's names of the others.
+    """
+
+    labels: NDArray[np.int64]
+    matched: dict[str, str]
+    left_out: tuple[str, ...]
+
+
+def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
+    """Finds the network's class of each class of the data.
+
+    In turn by its WordNet id (names occur twice), its name and the words of its synset; for a
+    network whose classes are the groups that ship (`superclasses`), by the group first.
+
+    Raises:
+        ExplorerError: The network knows none of them, or has no names.
+    """
+    if not info.classes:
+        raise ExplorerError(
+            f"{info.title} does not name its classes.", "Use weights that come with class names."
+        )
+    names: dict[str, int] = {}
+    for index, name in enumerate(info.classes):
+        if canonical(name) not in _NO_CLASS:
+            names.setdefault(canonical(name), index)
+    wnids = {wnid: index for index, wnid in reversed(list(enumerate(wnids_of(info))))}
+    grouped = is_grouped(info)
+    labels = [_label(known_class(c), names, wnids, grouped=grouped) for c in classes]
+    matched = {
+        c.name: info.classes[label] for c, label in zip(classes, labels, strict=True) if label >= 0
+    }
+    left_out = tuple(c.name for c, label in zip(classes, labels, strict=True) if label < 0)
+    if not any(canonical(name) not in BACKGROUND for name in matched):
+        shown = ", ".join(c.name for c in classes[:4]) + (" …" if len(classes) > 4 else "")
+        raise ExplorerError(
+            f"{info.title} knows none of the classes of this data ({shown or 'it has none'}).",
+            "Choose a network that was trained for them.",
+        )
+    return Match(np.array(labels, np.int64), matched, left_out)
+
+
+def canonical(name: str) -> str:
+    """A name without the differences that mean nothing; VOC's words become COCO's."""
+    plain = " ".join(name.replace("_", " ").replace("-", " ").split()).casefold()
+    if plain in BACKGROUND or name.strip().casefold() in BACKGROUND:
+        return "background"
+    return _COCO_WORDS.get(plain, plain)
+
+
+def is_grouped(info: NetworkInfo) -> bool:
+    """True when the network's classes are the groups of `superclasses`."""
+    return {name for name in info.classes if canonical(name) not in BACKGROUND} == set(
+        group_names()
+    )
+
+
+def wnids_of(info: NetworkInfo) -> tuple[str, ...]:
+    """The WordNet ids of the network's classes from its card; () when there are none."""
+    card = resource_path("weights", f"{info.spec.name}.json")
+    if info.spec.name and card.is_file():
+        found: Any = json.loads(card.read_text(encoding="utf-8")).get("wnids", ())
+        if len(found) == len(info.classes):
+            return tuple(str(wnid) for wnid in found)
+    return ()
+
+
+def known_class(data_class: DataClass) -> DataClass:
+    """With the words and the tree of the classes that ship, where only the id is given."""
+    wnid = data_class.wnid or (data_class.name if WNID.fullmatch(data_class.name) else "")
+    category = _shipped().get(wnid)
+    if category is None:
+        return DataClass(data_class.name, wnid, data_class.words, data_class.ids)
+    words = data_class.words or (category.name,)
+    return DataClass(data_class.name, wnid, words, data_class.ids or category.ids)
+
+
+def _label(known: DataClass, names: dict[str, int], wnids: dict[str, int], *, grouped: bool) -> int:
+    if grouped and (known.ids or canonical(known.name) in GROUP_OF_COCO):
+        if known.ids:
+            group = group_of(Category(known.wnid, known.name, (), known.ids))
+        else:
+            group = GROUP_OF_COCO[canonical(known.name)]
+        return names.get(canonical(group), -1) if group else -1
+    for index in (wnids.get(known.wnid), names.get(canonical(known.name))):
+        if index is not None:
+            return index
+    found = (names.get(canonical(word)) for word in known.words)
+    return next((index for index in found if index is not None), -1)
+
+
+@cache
+def _shipped() -> dict[str, Category]:
+    path = resource_path("classes", "tiny-imagenet.json")
+    if not path.is_file():
+        return {}
+    return {category.wnid: category for category in read_shipped_categories(path)}

@@ -1,0 +1,150 @@
+"""Photos in an npz: JPEG bytes end to end, with a class and a box for each.
+
+`jpeg` (B,) uint8, `offset` (N + 1,): photo i is ``jpeg[offset[i]:offset[i + 1]]``; `label` (N,);
+`box` (N, 4) x0, y0, x1, y1 in pixels, both ends included. classes.tsv beside it names the classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from explorer.errors import ExplorerError
+from explorer.evaluation.datasets import Case, Source, Truth
+from explorer.evaluation.matching import DataClass, known_class
+from explorer.evaluation.metrics import Objects
+from explorer.image import decode_image
+from explorer.reading import display_name, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from explorer.networks.network import NetworkInfo, Task
+
+SCENES = 300
+"""As many as the figures on the cards of the detectors come from."""
+
+
+def read_npz(path: Path) -> Source:
+    """Photos by class; detectors get scenes that are put together from several of them.
+
+    Raises:
+        ExplorerError: It is no such file, or classes.tsv is missing.
+    """
+    arrays = _arrays(path)
+    classes = _classes(path.parent, int(arrays["label"].max(initial=-1)) + 1)
+
+    def make(task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
+        if task == "detection":
+            return _scenes(arrays, labels)
+        known = np.flatnonzero(labels[arrays["label"]] >= 0)
+        return [
+            Case(f"photo {i}", _photo(arrays, i, int(labels[arrays["label"][i]])))
+            for i in known.tolist()
+        ]
+
+    return Source(display_name(path), "npz", classes, frozenset({"label", "objects"}), make)
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = {name: archive[name] for name in ("jpeg", "offset", "label", "box")}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise ExplorerError(
+            f"{display_name(path)} is no file of photos.",
+            "It has the arrays jpeg, offset, label and box.",
+        ) from error
+    jpeg, offset, label, box = found.values()
+    count = len(label)
+    shapes = offset.shape == (count + 1,) and box.shape == (count, 4) and jpeg.ndim == 1
+    whole = all(a.dtype.kind in "iu" for a in (offset, label)) and jpeg.dtype == np.uint8
+    inside = count and shapes and whole and offset.min() >= 0 and offset.max() <= len(jpeg)
+    if not inside or (np.diff(offset) < 0).any() or label.min() < 0:
+        raise ExplorerError(f"The arrays of {display_name(path)} do not fit together.")
+    return found
+
+
+def _classes(folder: Path, most: int) -> tuple[DataClass, ...]:
+    table = folder / "classes.tsv"
+    data = read_file(table, limit=2**26, kind="a table", smaller="Is it one of words?")
+    tree = _tree(folder / "wordnet_tree.tsv")
+    classes = []
+    for line in data.decode("utf-8", "replace").splitlines():
+        wnid, _, rest = line.partition("\t")
+        if wnid.strip():
+            words = tuple(word.strip() for word in rest.split(",") if word.strip()) or (wnid,)
+            classes.append(known_class(DataClass(words[0], wnid, words, _way(wnid, tree))))
+    if len(classes) < most:
+        raise ExplorerError(
+            f"{display_name(table)} has {len(classes)} lines, but there are {most} classes."
+        )
+    return tuple(classes)
+
+
+def _tree(path: Path) -> dict[str, str]:
+    """The parent of every WordNet id; empty without the file."""
+    if not path.is_file():
+        return {}
+    data = read_file(path, limit=2**26, kind="a table", smaller="Is it one of words?")
+    rows = (line.split("\t") for line in data.decode("utf-8", "replace").splitlines()[1:])
+    return {row[0]: row[1] for row in rows if len(row) > 1}
+
+
+def _way(wnid: str, tree: dict[str, str]) -> tuple[str, ...]:
+    way: list[str] = []
+    while wnid in tree and wnid not in way:
+        way.insert(0, wnid)
+        wnid = tree[wnid]
+    return tuple(way)
+
+
+def _pixels(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
+    start, end = arrays["offset"][i : i + 2]
+    return decode_image(arrays["jpeg"][start:end].tobytes(), name=f"photo {i}").pixels
+
+
+def _photo(
+    arrays: dict[str, NDArray[Any]], i: int, label: int
+) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
+    def load() -> tuple[NDArray[np.uint8], Truth]:
+        box = arrays["box"][i] + np.array([0, 0, 1, 1])  # both ends are included there
+        return _pixels(arrays, i), Truth(label, Objects.plain(box, np.array([label])))
+
+    return load
+
+
+def _quickly(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
+    # All of them are wanted at once: the door for single photos would take a quarter of a minute.
+    start, end = arrays["offset"][i : i + 2]
+    found = cv2.imdecode(arrays["jpeg"][start:end], cv2.IMREAD_COLOR) if end > start else None
+    if found is None:
+        raise ExplorerError(f"Photo {i} cannot be decoded.", "Scenes need all of the photos.")
+    return found[..., ::-1].astype(np.uint8, copy=False)
+
+
+def _scenes(arrays: dict[str, NDArray[Any]], labels: NDArray[np.int64]) -> list[Case]:
+    from explorer.training.data import Photos
+    from explorer.training.evaluate import held_out_scene
+    from explorer.training.scenes import SceneMaker
+
+    every = [_quickly(arrays, i) for i in range(len(arrays["label"]))]
+    if len({pixels.shape for pixels in every}) != 1 or every[0].shape[0] != every[0].shape[1]:
+        raise ExplorerError("Scenes can be made of square photos of one size only.")
+    boxes = arrays["box"].astype(np.float32) + np.array([0, 0, 1, 1], np.float32)
+    photos = Photos(np.stack(every), arrays["label"].astype(np.int64), boxes)
+    maker = SceneMaker(photos, np.maximum(labels, 0).tolist())  # 0 = no object, to be background
+
+    def scene(i: int) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
+        def load() -> tuple[NDArray[np.uint8], Truth]:
+            made = held_out_scene(maker, i)
+            return made.pixels, Truth(objects=Objects.plain(made.boxes, made.labels))
+
+        return load
+
+    return [Case(f"scene {i}", scene(i), mixed=True) for i in range(SCENES)]

@@ -1,0 +1,163 @@
+"""What an evaluation has found, and how it is written: JSON, CSV or words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from explorer.layers import Table
+from explorer.saving.data import as_csv, as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from explorer.networks.network import Task
+
+FIGURES = {
+    "top1": "the first guess is right",
+    "top5": "one of the first five guesses is right",
+    "localisation_error": "class wrong or box with an IoU under 0.5",
+    "AP": "COCO's average precision, mean over IoU 0.5 to 0.95",
+    "AP50": "COCO's average precision at IoU 0.5",
+    "AR": "COCO's average recall with 100 boxes",
+    "voc_AP": "Pascal VOC's average precision at IoU 0.5, every point",
+    "voc_AP_11": "Pascal VOC's average precision at IoU 0.5, eleven points",
+    "mIoU": "intersection over union of the pixels, mean over the classes",
+    "IoU": "intersection over union of the pixels",
+}
+"""Every figure with its meaning; all lie in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """The figures so far; plain values only.
+
+    Attributes:
+        network: The catalogue's name.
+        title: Of the network, for people.
+        weights: Of the network, for people.
+        task: What the network answers.
+        data: The name of the data.
+        kind: Of the data, see `datasets.Source`.
+        figures: By the keys of `FIGURES`, those that make sense for network and data.
+        by_class: By the network's class: figures, and "objects" or "photos".
+        photos: How many were looked at.
+        wanted: How many there are to look at.
+        objects: In those photos, of the classes that are known (what is passed over left out).
+        objects_left_out: Of other classes.
+        matched: The data's class -> the network's.
+        left_out: The data's classes that the network does not know.
+        skipped: Photos that could not be read, with the reason.
+        seconds: Of work.
+        notes: Sentences for the user.
+        complete: All photos were looked at.
+    """
+
+    network: str
+    title: str
+    weights: str
+    task: Task
+    data: str
+    kind: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    by_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    photos: int = 0
+    wanted: int = 0
+    objects: int = 0
+    objects_left_out: int = 0
+    matched: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    complete: bool = False
+
+    def content(self) -> dict[str, Any]:
+        """For programs: the figures stand at the top, under their own keys."""
+        return {
+            "network": self.network,
+            "weights": self.weights,
+            "task": self.task,
+            "data": self.data,
+            "kind": self.kind,
+            **self.figures,
+            "photos": self.photos,
+            "objects": self.objects,
+            "objects_left_out": self.objects_left_out,
+            "classes": {"matched": dict(self.matched), "left_out": list(self.left_out)},
+            "by_class": {name: dict(row) for name, row in self.by_class.items()},
+            "skipped": [{"photo": name, "reason": reason} for name, reason in self.skipped],
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 2),
+            "complete": self.complete,
+        }
+
+    def table(self) -> Table:
+        """One row for every class."""
+        return by_class_table(self)
+
+    def headline(self) -> str:
+        """The figures in one line: "top1 49.9 %, top5 76.7 %"."""
+        return ", ".join(f"{key} {percent(value)}" for key, value in self.figures.items())
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def by_class_table(report: Report) -> Table:
+    """The classes with their figures; what has none of a figure gets NaN."""
+    keys = list(dict.fromkeys(key for row in report.by_class.values() for key in row))
+    counts = [key for key in keys if key in ("photos", "objects", "pixels")]
+    ordered = [*(key for key in keys if key not in counts), *counts]
+    rows = tuple(
+        (name, *(row.get(key, float("nan")) for key in ordered))
+        for name, row in report.by_class.items()
+    )
+    return Table("by_class", ("class", *ordered), rows, title="By class")
+
+
+def json_of(report: Report) -> bytes:
+    return as_json(report.content())
+
+
+def csv_of(report: Report) -> bytes:
+    """Two tables: the figures, and the classes."""
+    figures = Table(
+        "figures", ("figure", "value", "meaning"),
+        tuple((key, value, FIGURES[key]) for key, value in report.figures.items()),
+    )  # fmt: skip
+    return as_csv({"figures": figures, "by_class": by_class_table(report)})
+
+
+def sentences(report: Report) -> list[str]:
+    """What was counted and what was not."""
+    words = [counted(report)]
+    if report.left_out:
+        names = ", ".join(report.left_out[:6]) + (" …" if len(report.left_out) > 6 else "")
+        count = len(report.left_out)
+        classes = "1 class" if count == 1 else f"{count} classes"
+        objects = (
+            f" with {report.objects_left_out} objects in these photos"
+            if report.objects_left_out
+            else ""
+        )
+        words.append(f"{report.title} does not know {classes} of the data{objects}: {names}.")
+    if report.skipped:
+        name, reason = report.skipped[0]
+        count = len(report.skipped)
+        photos = "1 photo was" if count == 1 else f"{count} photos were"
+        words.append(f"{photos} skipped: {name}: {reason}")
+    return [*words, *report.notes]
+
+
+def counted(report: Report) -> str:
+    """How much was looked at, as in: 1000 photos, 200 classes, 12.3 s."""
+    unit = "scene" if report.kind == "npz" and report.task == "detection" else "photo"
+    shown = f"{report.photos} {unit}{'' if report.photos == 1 else 's'}"
+    if not report.complete:
+        shown += f" of {report.wanted}"
+    objects = f", {report.objects} objects" if report.task == "detection" else ""
+    count = len(report.by_class)
+    classes = f"{count} class{'' if count == 1 else 'es'}"
+    return f"{shown}{objects}, {classes}, {report.seconds:.1f} s."

@@ -1,0 +1,209 @@
+"""One photo after the other through a network, and what it was worth.
+
+`evaluate` is a generator of steps like every other long computation: it can be cancelled between
+any two photos, and every step carries the figures so far.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from explorer.errors import ExplorerError
+from explorer.evaluation.datasets import Case, Source, Truth, background_of
+from explorer.evaluation.matching import Match, match
+from explorer.evaluation.report import Report
+from explorer.evaluation.scores import Look, Score, score_for
+from explorer.scene import checked
+from explorer.view import Step
+from explorer.vision.detections import score_floor
+from explorer.vision.hooks import interruptible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from torch import Tensor
+
+    from explorer.networks.network import Network, NetworkInfo, Task
+
+NEEDS: dict[Task, tuple[str, str, str]] = {
+    "classification": (
+        "label", "names whole photos, but {data} does not say what each photo shows",
+        "Use a folder with a folder of photos for every class, or choose a detector.",
+    ),
+    "localisation": (
+        "label", "names whole photos, but {data} does not say what each photo shows",
+        "Use photos with one object each, or choose a detector.",
+    ),
+    "detection": (
+        "objects", "answers with boxes, but {data} has none",
+        "Use COCO or Pascal VOC annotations, or choose a classifier.",
+    ),
+    "segmentation": (
+        "mask", "answers for every pixel, but {data} has no masks",
+        "Use a folder of masks or COCO's outlines, or choose a detector.",
+    ),
+}  # fmt: skip
+
+_MOST_VALUES = 16 * 3 * 224 * 224
+_MOST_AT_ONCE = 64
+_FIRST_FIGURES = 8
+
+
+def evaluate(
+    network: Network,
+    source: Source,
+    *,
+    limit: int = 0,
+    eleven_point: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Generator[Step[Report], Any, None]:
+    """Looks at the photos of `source` and compares with what is right.
+
+    Args:
+        network: Any of the catalogue with classes.
+        source: What `datasets.open_source` gave for the network's task.
+        limit: At most this many photos, drawn at random but always the same; 0 = all.
+        eleven_point: Detectors get `voc_AP_11` as well.
+        cancelled: Asked inside long forwards.
+
+    Yields:
+        The report so far; the last one is complete.
+
+    Raises:
+        ExplorerError: Data and network do not fit, or no photo can be read.
+    """
+    info = network.info
+    found = _fitting(info, source)
+    cases = _drawn(source.make(info.task, found.labels, info), limit)
+    if not cases:
+        raise ExplorerError(f"{source.title} has no photo that {info.title} can be tried on.")
+    report = _blank(network, source, found, len(cases))
+    score = score_for(info.task, len(info.classes), eleven_point=eleven_point)
+    names = _told_apart(info.classes)
+    waiting: list[tuple[Look, Tensor]] = []
+    skipped: list[tuple[str, str]] = []
+    seconds, due, left_out = 0.0, _FIRST_FIGURES, 0
+    for done, case in enumerate(cases, 1):
+        began = time.perf_counter()
+        look = _loaded(case, network, skipped)
+        if look is not None:
+            left_out += look[0].truth.left_out
+            if waiting and waiting[0][1].shape != look[1].shape:
+                _flush(network, score, waiting, cancelled)
+            waiting.append(look)
+            if len(waiting) >= _at_once(network, look[1]):
+                _flush(network, score, waiting, cancelled)
+        last = done == len(cases)
+        if last and waiting:
+            _flush(network, score, waiting, cancelled)
+        if last and score.photos == 0:
+            raise ExplorerError("None of the photos can be read.", " ".join(skipped[0]))
+        if last or (score.cheap and score.photos > report.photos) or score.photos >= due:
+            due = max(due, score.photos * 3 // 2)
+            figures, by_class = score.figures(names)
+            report = replace(report, figures=figures, by_class=by_class)
+        seconds += time.perf_counter() - began
+        report = replace(
+            report, photos=score.photos, objects=score.objects, objects_left_out=left_out,
+            skipped=tuple(skipped), seconds=seconds, complete=last,
+        )  # fmt: skip
+        yield Step(report, done, len(cases), report.headline() or case.name)
+
+
+def _fitting(info: NetworkInfo, source: Source) -> Match:
+    if info.task not in NEEDS:
+        raise ExplorerError(
+            f"{info.title} has no answer that could be right or wrong: it gives features.",
+            "Choose a network for classification, detection or segmentation.",
+        )
+    need, words, hint = NEEDS[info.task]
+    if need not in source.offers:
+        raise ExplorerError(f"{info.title} {words.format(data=source.title)}.", hint)
+    return match(source.classes, info)
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Two of ImageNet's classes are called "crane": the second gets its number."""
+    seen: set[str] = set()
+    found = []
+    for index, name in enumerate(names):
+        found.append(f"{name} ({index})" if name in seen else name)
+        seen.add(name)
+    return found
+
+
+def _drawn(cases: Sequence[Case], limit: int) -> Sequence[Case]:
+    """A part of all photos: not the first ones, which are often of one class."""
+    if not 0 < limit < len(cases):
+        return cases
+    if all(case.mixed for case in cases):
+        return cases[:limit]
+    rows = np.random.default_rng(0).permutation(len(cases))[:limit]
+    return [cases[row] for row in np.sort(rows)]
+
+
+def _blank(network: Network, source: Source, found: Match, wanted: int) -> Report:
+    info = network.info
+    notes = [*info.notes, *source.notes]
+    if source.kind == "npz" and info.task == "detection":
+        notes.append("The scenes are put together from several photos each, always the same.")
+    if found.left_out and info.task == "segmentation" and background_of(info) >= 0:
+        notes.append("Pixels of classes that the network does not know count as background.")
+    if info.task == "detection" and score_floor(network.module) > 0.05:
+        floor = score_floor(network.module)
+        notes.append(f"The network drops boxes under a score of {floor:g}, which lowers AP.")
+    return Report(
+        network=info.spec.name, title=info.title, weights=info.weights_title, task=info.task,
+        data=source.title, kind=source.kind, wanted=wanted, matched=found.matched,
+        left_out=found.left_out, notes=tuple(dict.fromkeys(notes)),
+    )  # fmt: skip
+
+
+def _loaded(
+    case: Case, network: Network, skipped: list[tuple[str, str]]
+) -> tuple[Look, Tensor] | None:
+    try:
+        pixels, truth = case.load()
+        _same_size(pixels, truth)
+    except ExplorerError as error:
+        skipped.append((case.name, error.message))
+        return None
+    values = network.preprocess(pixels)
+    height, width = pixels.shape[:2]
+    frame = network.preprocess.frame(height, width)
+    return Look(truth, frame, (height, width), tuple(values.shape[-2:])), values
+
+
+def _same_size(pixels: np.ndarray[Any, Any], truth: Truth) -> None:
+    if truth.mask is not None and truth.mask.shape != pixels.shape[:2]:
+        raise ExplorerError("Its mask has another size.")
+
+
+def _at_once(network: Network, values: Tensor) -> int:
+    """How many photos of this size go through together; a detector takes one at a time."""
+    if not network.preprocess.batched or network.info.task == "segmentation":
+        return 1
+    return min(max(_MOST_VALUES // values.numel(), 1), _MOST_AT_ONCE)
+
+
+def _flush(
+    network: Network,
+    score: Score,
+    waiting: list[tuple[Look, Tensor]],
+    cancelled: Callable[[], bool],
+) -> None:
+    values = torch.cat([values for _, values in waiting])
+    with interruptible(network.module, cancelled):
+        output = _output(network, values.to(network.device, network.dtype))
+    score.add([look for look, _ in waiting], output)
+    waiting.clear()
+
+
+@torch.no_grad()
+def _output(network: Network, values: Tensor) -> Any:
+    return checked(network.module(values if network.preprocess.batched else [values[0]]))

@@ -1,0 +1,255 @@
+"""Keeps count while photos go by: one way for every kind of answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+
+from explorer.errors import ExplorerError
+from explorer.evaluation.metrics import Confusion, Found, Objects, coco_ap, overlaps, ranks, voc_ap
+from explorer.vision.detections import detections_of
+from explorer.vision.hooks import tensors_in
+from explorer.vision.segmentation import scores_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from explorer.evaluation.datasets import Truth
+    from explorer.networks.network import Task
+    from explorer.networks.preprocess import Frame
+
+Figures = tuple[dict[str, float], dict[str, dict[str, float]]]
+"""The figures by their keys, and by class name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A photo that the network has looked at.
+
+    Attributes:
+        truth: What is right.
+        frame: From the photo to the network's input.
+        size: (H, W) of the photo.
+        input_size: (H, W) of the network's input.
+    """
+
+    truth: Truth
+    frame: Frame
+    size: tuple[int, int]
+    input_size: tuple[int, ...]
+
+
+class Score(Protocol):
+    """What all of them have: counts, and figures that may be asked for at any time."""
+
+    cheap: bool
+    """Asking for the figures costs nothing."""
+
+    @property
+    def photos(self) -> int:
+        """Looked at so far."""
+
+    @property
+    def objects(self) -> int:
+        """Of the truth, those that count."""
+
+    def add(self, looks: Sequence[Look], output: Any) -> None:
+        """Takes the network's own answer to a batch of photos."""
+
+    def figures(self, classes: Sequence[str]) -> Figures:
+        """The figures so far."""
+
+
+def score_for(task: Task, classes: int, *, eleven_point: bool = False) -> Score:
+    """The counter for a network of this task."""
+    if task == "detection":
+        return Boxes(eleven_point=eleven_point)
+    if task == "segmentation":
+        return Pixels()
+    return Names(classes)
+
+
+class Names:
+    """Top-1, top-5, and the localisation error where the network gives a box (ILSVRC 2012)."""
+
+    cheap = True
+
+    def __init__(self, classes: int) -> None:
+        # Photos, first right, one of five right, with a box, class and box right
+        self._counts = np.zeros((classes, 5), np.int64)
+        self._localises = False
+
+    @property
+    def photos(self) -> int:
+        return int(self._counts[:, 0].sum())
+
+    @property
+    def objects(self) -> int:
+        return self.photos
+
+    def add(self, looks: Sequence[Look], output: Any) -> None:
+        """See `Score`: (N, C) logits, or a dict of `logits` and (N, 4) `boxes`."""
+        logits = _logits(output, len(looks))
+        labels = np.array([look.truth.label for look in looks], np.int64)
+        if labels.max() >= logits.shape[1]:
+            raise ExplorerError(f"The network has {logits.shape[1]} classes, fewer than its names.")
+        place = ranks(logits, labels)
+        for row, found in zip((0, 1, 2), (place >= 0, place < 1, place < 5), strict=True):
+            np.add.at(self._counts[:, row], labels[found], 1)
+        if isinstance(output, dict) and "boxes" in output:
+            self._localises = True
+            boxes = output["boxes"].detach().float().cpu().numpy()
+            for look, box, right in zip(looks, boxes, place < 1, strict=True):
+                self._locate(look, box, first=bool(right))
+
+    def _locate(self, look: Look, box: NDArray[np.float32], *, first: bool) -> None:
+        objects = look.truth.objects
+        if objects is None:
+            return
+        mine = objects.labels == look.truth.label
+        height, width = look.input_size
+        inside = box * np.array([width, height, width, height], np.float32)
+        there = look.frame.inverse().boxes(inside[None])
+        cover = overlaps(there, objects.xyxy[mine], objects.crowd[mine])
+        self._counts[look.truth.label, 3] += 1
+        self._counts[look.truth.label, 4] += first and bool(cover.max(initial=0.0) >= 0.5)
+
+    def figures(self, classes: Sequence[str]) -> Figures:
+        """See `Score`."""
+        seen = np.flatnonzero(self._counts[:, 0])
+        rows = {classes[k]: self._row(self._counts[k]) for k in seen}
+        by_class = {
+            name: {**row, "photos": int(self._counts[k, 0])}
+            for (name, row), k in zip(rows.items(), seen, strict=True)
+        }
+        return self._row(self._counts.sum(0)), by_class
+
+    def _row(self, counts: NDArray[np.int64]) -> dict[str, float]:
+        photos, first, five, boxes, located = counts.tolist()
+        row = {"top1": first / max(photos, 1), "top5": five / max(photos, 1)}
+        if self._localises and boxes:
+            row["localisation_error"] = 1 - located / boxes
+        return row
+
+
+class Boxes:
+    """Average precision by COCO and by VOC."""
+
+    cheap = False
+
+    def __init__(self, *, eleven_point: bool = False) -> None:
+        self._eleven_point = eleven_point
+        self._truth: list[Objects] = []
+        self._found: list[Found] = []
+
+    @property
+    def photos(self) -> int:
+        return len(self._truth)
+
+    @property
+    def objects(self) -> int:
+        return sum(int((~(o.difficult | o.crowd)).sum()) for o in self._truth)
+
+    def add(self, looks: Sequence[Look], output: Any) -> None:
+        """See `Score`: the answer of one of torchvision's detectors to one photo."""
+        (look,) = looks
+        assert look.truth.objects is not None
+        height, width = look.input_size
+        found = detections_of(output, look.frame, (height, width))
+        self._truth.append(look.truth.objects)
+        self._found.append(Found(found.xyxy, found.labels, found.scores))
+
+    def figures(self, classes: Sequence[str]) -> Figures:
+        """See `Score`."""
+        coco, voc = coco_ap(self._truth, self._found), voc_ap(self._truth, self._found)
+        by_class: dict[str, dict[str, float]] = {}
+        for label, area in voc.items():
+            ap, ap50, ar = coco.by_class[label]
+            row = {"AP": ap, "AP50": ap50, "AR": ar, "voc_AP": area.every_point}
+            if self._eleven_point:
+                row["voc_AP_11"] = area.eleven_point
+            by_class[classes[label]] = {**row, "objects": area.objects}
+        figures = {"AP": coco.ap, "AP50": coco.ap50, "AR": coco.ar}
+        figures["voc_AP"] = _mean([area.every_point for area in voc.values()])
+        if self._eleven_point:
+            figures["voc_AP_11"] = _mean([area.eleven_point for area in voc.values()])
+        return figures, by_class
+
+
+class Pixels:
+    """Mean intersection over union, over the pixels of the photo that the network has seen."""
+
+    cheap = True
+
+    def __init__(self) -> None:
+        self.photos = 0
+        self._confusion: Confusion | None = None
+
+    @property
+    def objects(self) -> int:
+        return 0
+
+    def add(self, looks: Sequence[Look], output: Any) -> None:
+        """See `Score`: (1, C, h, w) logits or torchvision's dict."""
+        (look,) = looks
+        assert look.truth.mask is not None
+        height, width = look.input_size
+        scores = scores_of(output, (height, width))
+        if self._confusion is None:
+            self._confusion = Confusion(scores.shape[0])
+        answer = scores.argmax(dim=0).to(torch.int32).cpu().numpy()
+        self._confusion.add(look.truth.mask, in_photo(answer, look.frame, look.size))
+        self.photos += 1
+
+    def figures(self, classes: Sequence[str]) -> Figures:
+        """See `Score`."""
+        if self._confusion is None:
+            return {}, {}
+        found = self._confusion.iou()
+        pixels = self._confusion.counts.sum(1)
+        by_class: dict[str, dict[str, float]] = {
+            classes[k]: {"IoU": value, "pixels": int(pixels[k])} for k, value in found.items()
+        }
+        return {"mIoU": _mean(list(found.values()))}, by_class
+
+
+def in_photo(answer: NDArray[np.int32], frame: Frame, size: tuple[int, int]) -> NDArray[np.int32]:
+    """The classes of an input's pixels at the pixels of the photo; -1 outside of the input.
+
+    Args:
+        answer: (h, w).
+        frame: From the photo to the input.
+        size: (H, W) of the photo.
+    """
+    rows = np.floor((np.arange(size[0]) + 0.5) * frame.sy + frame.ty).astype(np.int64)
+    columns = np.floor((np.arange(size[1]) + 0.5) * frame.sx + frame.tx).astype(np.int64)
+    height, width = answer.shape
+    found = answer[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
+    seen = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
+    return np.where(seen, found, -1).astype(np.int32)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0
+
+
+def _logits(output: Any, count: int) -> NDArray[np.float32]:
+    """(N, C); (N, C, h, w) scores of a fully convolutional classifier are averaged."""
+    if isinstance(output, dict) and "logits" in output:
+        output = output["logits"]
+    found = tensors_in(output)
+    scores = found[0].detach().float() if found else torch.empty(0)
+    if scores.ndim == 4:
+        scores = scores.mean(dim=(2, 3))
+    if scores.ndim != 2 or scores.shape[0] != count or scores.shape[1] == 0:
+        raise ExplorerError(
+            f"This network's answer has shape {tuple(scores.shape)}, not one score per class.",
+            "Choose a classification network.",
+        )
+    values: NDArray[np.float32] = scores.cpu().numpy()
+    return values
