@@ -66,7 +66,10 @@ def mini_fasterrcnn(
         MiniResNetFPN(width, MiniResNet()),
         rpn_anchor_generator=anchors,
         rpn_head=RPNHead(width, anchors.num_anchors_per_location()[0]),
-        box_roi_pool=MultiScaleRoIAlign(["0", "1"], output_size=resolution, sampling_ratio=2),
+        # Larger than half a scene -> the coarser map (Lin et al. 2017, eq. 1, with 224 for a scene).
+        box_roi_pool=MultiScaleRoIAlign(
+            ["0", "1"], output_size=resolution, sampling_ratio=2, canonical_scale=side // 2
+        ),
         box_head=TwoMLPHead(width * resolution**2, hidden),
         num_classes=None,
         box_predictor=FastRCNNPredictor(hidden, num_classes),
@@ -79,7 +82,7 @@ def mini_fasterrcnn(
         rpn_post_nms_top_n_train=300,
         rpn_post_nms_top_n_test=100,
         rpn_batch_size_per_image=128,
-        box_batch_size_per_image=64,
+        box_batch_size_per_image=32,
         box_positive_fraction=0.5,
         box_score_thresh=0.05,
         box_detections_per_img=50,
