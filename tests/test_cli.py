@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer import __version__
+from explorer import __version__, views
 from explorer.__main__ import main
 from explorer.cli import COMMANDS, doctor, words
 from explorer.cli.outputs import outputs
@@ -27,8 +27,9 @@ from explorer.errors import ExplorerError
 from explorer.export import read_metadata
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry
-from explorer.view import Step
+from explorer.view import Box, Step
 from tests.toys import toy_network
+from tests.ui.truth_toys import Drawn, toy_view
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -244,6 +245,39 @@ def test_coco_boxes_of_several_photos_are_one_file(explorer: Run, tmp_path: Path
     found = json.loads((tmp_path / "all.json").read_text("utf-8"))
     assert [entry["file_name"] for entry in found["images"]] == ["a.png", "b.png", "c.png"]
     assert out == f"{tmp_path / 'all.json'}: {len(found['annotations'])} boxes\n"
+
+
+def test_ground_truth_comes_from_a_file(
+    explorer: Run, photo: Path, tmp_path: Path, toys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = Drawn()
+    monkeypatch.setattr(views, "find", lambda name: toy_view(drawn, name))
+    voc = tmp_path / f"{photo.stem}.xml"
+    voc.write_text(
+        "<annotation><object><name>cat</name><bndbox><xmin>2</xmin><ymin>3</ymin><xmax>9</xmax>"
+        "<ymax>8</ymax></bndbox></object></annotation>"
+    )
+    for given in (voc, tmp_path):
+        status, _, err = explorer(
+            "render", "toy", photo, "-o", tmp_path / "x.png", "--truth", given
+        )
+        assert (status, err) == (0, "")
+        assert drawn.params[-1].truth == (Box(1, 2, 9, 8, "cat"),)
+    plain = tmp_path / "plain.png"
+    assert explorer("render", "toy", photo, "-o", plain)[0] == 0
+    assert plain.read_bytes() != (tmp_path / "x.png").read_bytes(), "the boxes are on the picture"
+
+
+def test_ground_truth_that_does_not_fit_is_one_sentence(
+    explorer: Run, photo: Path, tmp_path: Path, toys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("render", "classify", photo, "-o", tmp_path / "x.png", "--truth")
+    assert "takes no ground truth" in explorer(*command, photo)[2]
+    monkeypatch.setattr(views, "find", lambda name: toy_view(Drawn(), name))
+    assert "does not exist" in explorer(*command, tmp_path / "none.json")[2]
+    status, _, err = explorer(*command, photo)
+    assert status == 2
+    assert "no annotation file" in err
 
 
 @pytest.mark.usefixtures("toys")

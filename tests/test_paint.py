@@ -552,3 +552,29 @@ def test_dashes_cover_on_and_leave_off() -> None:
     pieces, rows = dashes(np.array([[0, 0, 10, 0], [0, 0, 0, 1]], float), 3, 2)
     assert rows.tolist() == [0, 0, 1]
     assert pieces.tolist() == [[0, 0, 3, 0], [5, 0, 8, 0], [0, 0, 0, 1]]
+
+
+def test_a_marker_and_a_log_axis(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.array([0.1, 1.0, 10.0, 100.0])
+    plot = Plot("p", curves=(Curve(x, np.arange(4.0)),), log_x=True, marker=10.0)
+    written: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(charts, "write", lambda _c, text, *_a, **_k: written.append(text))
+        paint_board(Board((), plots=(plot,)), width=800)
+    assert {"0.1", "1", "10", "100"} <= set(written)
+    with_line = paint_board(Board((), plots=(plot,)), width=800)
+    without = paint_board(Board((), plots=(replace(plot, marker=None),)), width=800)
+    columns = np.flatnonzero((with_line != without).any(axis=(0, 2)))
+    assert np.ptp(columns) < 4, "an upright line"
+    marks = {at: paint_board(Board((), plots=(replace(plot, marker=at),)), width=800) for at in x}
+    places = [np.flatnonzero((marks[at] != without).any(axis=(0, 2))).mean() for at in x]
+    steps = np.diff(places)
+    np.testing.assert_allclose(steps, steps[0], atol=1.0)  # decades are equally far apart
+
+
+@pytest.mark.parametrize("marker", [np.nan, np.inf, 0.0, -1.0])
+def test_a_marker_that_a_log_axis_cannot_show(marker: float) -> None:
+    x = np.array([0.0, 1.0, 10.0])
+    plot = Plot("p", curves=(Curve(x, x),), log_x=True)
+    picture = paint_board(Board((), plots=(replace(plot, marker=marker),)), width=400)
+    assert np.array_equal(picture, paint_board(Board((), plots=(plot,)), width=400))

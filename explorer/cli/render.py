@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from explorer.cli import truth
 from explorer.cli.outputs import HELP, outputs
 from explorer.cli.words import Progress, complain, say
 from explorer.errors import ExplorerError
@@ -55,6 +56,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
         help="a parameter of the view; again for another",
     )  # fmt: skip
+    truth.add_option(how)
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     how.add_argument("--half", action="store_true", help="half precision where the network has it")
     how.add_argument("--seed", type=int, default=0, help="for views that draw random numbers")
@@ -73,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     view = views.find(args.view)
     texts = _settings(args.settings, view)
+    truth.check(args.truth, view)
     engine, progress = Engine(), Progress()
     photos = _photos(args.images)
     plans = _plans(args, [photo.stem for photo in photos])
@@ -266,7 +269,11 @@ class _Job:
         from explorer.engine import Ask
         from explorer.export import save_film
 
-        ask = Ask(self._view, self._spec, image, self._params, self._args.seed)
+        params, notes = truth.with_file(self._params, self._args.truth, image)
+        for note in notes:
+            self._progress.clear()
+            complain(f"{title}: {note}")
+        ask = Ask(self._view, self._spec, image, params, self._args.seed)
         last: Answer | None = None
 
         def frames() -> Iterator[UInt8]:
@@ -306,8 +313,10 @@ class _Job:
 
     def _board(self, answer: Answer) -> Board:
         from explorer.layers import UNTRAINED, stamped
+        from explorer.truth import truth_of, with_truth
 
         board = self._view.draw(answer.result, answer.params)
+        board = with_truth(board, truth_of(answer.params))
         info = answer.info
         if info is None:
             return board

@@ -107,7 +107,8 @@ def _bars(plot: Plot, width: int, style: Style) -> Block:
 
 def _curves(plot: Plot, width: int, style: Style) -> Block:
     height, size = round(min(0.55 * width, style.px(300))), style.small
-    curves = [_drawable(curve, plot.log_y) for curve in plot.curves]
+    curves = [_drawable(curve, plot.log_x, plot.log_y) for curve in plot.curves]
+    marker = _marked(plot)
     line = line_height(size)
     named = [curve for curve in curves if curve.label]
     if [curve.label for curve in named] in ([plot.y_label], [plot.title]):
@@ -118,11 +119,12 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
     xs, ys = _joined([curve.x for curve in curves]), _joined([curve.y for curve in curves])
     if len(ys) == 0:
         return words("No values yet.", width, style.body, style.muted)
-    x_low, x_high = _range(xs, margin=0.0)
+    x_low, x_high = _range(xs if marker is None else np.append(xs, marker), margin=0.0)
     y_low, y_high = _range(ys, margin=0.06)
     y_ticks = ticks(y_low, y_high, 5)
     x_ticks = ticks(x_low, x_high, max(3, width // style.px(70)))
     marks = [number(10.0**tick if plot.log_y else tick) for tick in y_ticks]
+    x_marks = [number(10.0**tick if plot.log_x else tick) for tick in x_ticks]
     left = max((text_width(mark, size) for mark in marks), default=0) + style.px(8)
     plot_width, plot_height = (
         max(1, width - left - style.px(6)),
@@ -140,8 +142,7 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
             fill(canvas, x + left, level, right, level + max(1, style.px(1)), style.rule)
             at = (x + left - style.px(6) - text_width(mark, size), level - line / 2)
             write(canvas, mark, at, size, style.muted)
-        for tick in x_ticks:
-            mark = number(tick)
+        for tick, mark in zip(x_ticks, x_marks, strict=True):
             centre = origin[0] + (tick - x_low) * scale[0] - text_width(mark, size) / 2
             centre = min(max(centre, x), x + width - text_width(mark, size))
             write(canvas, mark, (centre, origin[1] + plot_height + style.px(4)), size, style.muted)
@@ -158,18 +159,32 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
         for curve in curves:
             points = np.stack([curve.x - x_low, y_high - curve.y], axis=1) * scale + origin
             _polyline(canvas, points, curve.color, 2.0 * style.density)
+        if marker is not None:
+            at = origin[0] + (marker - x_low) * scale[0]
+            line_of = np.array([[[at, origin[1]], [at, origin[1] + plot_height]]])
+            strokes(canvas, line_of, np.array([style.ink], np.uint8), 1.5 * style.density)
         _legend(canvas, named, x + left, y + head, plot_width, style)
 
     return Block(width, height, draw)
 
 
-def _drawable(curve: Curve, log_y: bool) -> Curve:
+def _drawable(curve: Curve, log_x: bool, log_y: bool) -> Curve:
     """The curve in the axis' own numbers; gaps (not finite, not positive on a log axis) are NaN."""
-    y = curve.y.astype(np.float64)
+    x, y = curve.x.astype(np.float64), curve.y.astype(np.float64)
+    if log_x:
+        x = np.log10(np.where(x > 0, x, np.nan))
     if log_y:
         y = np.log10(np.where(y > 0, y, np.nan))
-    y = np.where(np.isfinite(y) & np.isfinite(curve.x), y, np.nan)
-    return Curve(curve.x, y, curve.label, curve.color)
+    y = np.where(np.isfinite(y) & np.isfinite(x), y, np.nan)
+    return Curve(x, y, curve.label, curve.color)
+
+
+def _marked(plot: Plot) -> float | None:
+    """Where the marker is in the axis' own numbers; None when there is none to draw."""
+    at = plot.marker
+    if at is None or not isfinite(at) or (plot.log_x and at <= 0):
+        return None
+    return log10(at) if plot.log_x else float(at)
 
 
 def _joined(arrays: list[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -52,6 +52,16 @@ class Editor(QObject):
         """
         return validated(self.parameter, value)
 
+    def snapped(self, value: Any) -> Any:
+        """Like `accepts`, as if the value had been chosen by the editor's own slider."""
+        return self.accepts(value)
+
+    def set_busy(self, busy: bool) -> None:
+        """An answer is computed, or no longer."""
+
+    def stop(self) -> None:
+        """Ends what moves by itself; the form shows another view or is closed."""
+
     @property
     def widgets(self) -> tuple[QWidget, ...]:
         return tuple(widget for widget in (self.beside, self.below) if widget is not None)

@@ -16,9 +16,10 @@ from explorer.ui.bits import Flash, Switch
 from explorer.ui.choices import ChoiceBox, SubsetBox
 from explorer.ui.editor import Editor
 from explorer.ui.numbers import WIDEST, NumberPair, Scale
+from explorer.ui.player import Player
 from explorer.ui.theme import icon
 from explorer.ui.truth_editor import TruthEditor
-from explorer.view import Box, Parameter, Pick, Point, parse
+from explorer.view import Box, Effect, Parameter, Pick, Point, parse
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QObject
@@ -61,7 +62,13 @@ class NumberEditor(Editor):
         self._scale = Scale(low, high, meta.step or 0.0, meta.log and high > 0, self._whole)
         self.pair = NumberPair(self._scale, meta.unit, slides=slides, parent=self)
         self.pair.edited.connect(self._edited)
-        self.below = self.pair.slider
+        self.below: QWidget | None = self.pair.slider
+        self.player: Player | None = None
+        if meta.play and self.pair.slider is not None:
+            self.player = Player(self.pair.slider, self)
+            self.player.moved.connect(self.pair.go)
+            self.pair.slider.setAccessibleName(meta.title)
+            self.below = self.player.widget
         self._box: QCheckBox | None = None
         if parameter.optional:
             self.beside = QWidget()
@@ -83,6 +90,7 @@ class NumberEditor(Editor):
             self._enable(value is not None)
         if value is not None:
             self.pair.show_value(float(value))
+        self._check()
 
     def text(self, value: Any) -> str:
         if value is None:
@@ -98,7 +106,25 @@ class NumberEditor(Editor):
         number = min(max(number, self._scale.low), self._scale.high)
         return round(number) if self._whole else number
 
+    def snapped(self, value: Any) -> Any:
+        value = self.accepts(value)
+        return value if value is None or self._whole else self._scale.rounded(value)
+
+    def set_busy(self, busy: bool) -> None:
+        # A steered computation goes on while it is steered, and drawing alone is no computation.
+        if self.player is not None and self.parameter.meta.effect is Effect.COMPUTE:
+            self.player.set_busy(busy)
+
+    def stop(self) -> None:
+        if self.player is not None:
+            self.player.stop()
+
+    def _check(self) -> None:
+        if self.player is not None:
+            self.player.check()
+
     def _edited(self, value: float) -> None:
+        self._check()
         self.edited.emit(round(value) if self._whole else float(value))
 
     def _switched(self, used: bool) -> None:
@@ -112,6 +138,8 @@ class NumberEditor(Editor):
         self.pair.field.setEnabled(used)
         if self.pair.slider is not None:
             self.pair.slider.setEnabled(used)
+        if self.player is not None:
+            self.player.button.setEnabled(used)
 
 
 class ChoiceEditor(Editor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
@@ -10,9 +11,9 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from explorer.errors import ExplorerError
+from explorer.truth import truth_name
 from explorer.ui.bits import UNIT, Fold, HelpButton, Label
 from explorer.ui.editors import editor_for
-from explorer.ui.truth import truth_name
 from explorer.ui.truth_editor import TruthEditor
 from explorer.view import Effect, Parameter, View, effect_of, parameters, resolved
 
@@ -212,6 +213,21 @@ class Form(QWidget):
         row.editor.show_value(value)
         self._edited(name, value)
 
+    def steer(self, name: str, value: float) -> None:
+        """The marker of a plot was dragged: `set_value` with what the slider could have said."""
+        if name in self.rows and isfinite(value):
+            self.set_value(name, self.rows[name].editor.snapped(value))
+
+    def set_busy(self, busy: bool) -> None:
+        """An answer is computed, or no longer."""
+        for row in self.rows.values():
+            row.editor.set_busy(busy)
+
+    def stop(self) -> None:
+        """Ends whatever moves by itself."""
+        for row in self.rows.values():
+            row.editor.stop()
+
     def reset(self) -> None:
         """Everything back to the defaults."""
         before, self._params = self._params, self._defaults
@@ -236,6 +252,7 @@ class Form(QWidget):
         self._reset.setVisible(self._params != self._defaults)
 
     def _build(self, view: View[Any]) -> None:
+        self.stop()
         self._remember()
         if self._body is not None:
             self._layout.removeWidget(self._body)

@@ -248,6 +248,11 @@ class NumberPair(QObject):
         self.field.show_value(value)
         self._place(value)
 
+    def go(self, position: int) -> None:
+        """To a slider position, as if the user had moved it there."""
+        if self.slider is not None:
+            self.slider.setValue(position)
+
     def _place(self, value: float) -> None:
         if self.slider is None:
             return

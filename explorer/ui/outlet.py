@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from explorer import __version__
 from explorer.runner import State, Update
+from explorer.truth import truth_of, with_truth
 from explorer.ui import theme
 from explorer.view import Step
 
@@ -117,6 +118,7 @@ class Outlet(QObject):
     def write_picture(self, path: str, *, whole: bool) -> None:
         board, words = self._window.board.board, self._window.words()
         assert board is not None
+        board = with_truth(board, truth_of(self._window.study.params))
         metadata, dark = self.metadata(), theme.is_dark()
 
         def job() -> None:

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAction,
     QColor,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidge
 
 from explorer.layers import Curve, Plot
 from explorer.ui.painting import Contained, qcolor
+from explorer.ui.plot_marker import Marker
 from explorer.ui.readout import number
 
 if TYPE_CHECKING:
@@ -42,19 +43,31 @@ def pyqtgraph() -> Any:
     return library
 
 
-def drawable(curve: Curve, *, log_y: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def drawable(
+    curve: Curve, *, log_y: bool, log_x: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The curve's numbers as pyqtgraph survives them: floats, gaps where nothing can be drawn."""
     x, y = np.array(curve.x, np.float64), np.array(curve.y, np.float64)
     bad = ~(np.isfinite(x) & np.isfinite(y))
     if log_y:
         bad |= y <= 0
+    if log_x:
+        bad |= x <= 0
     x[bad & ~np.isfinite(x)] = 0.0
+    if log_x:
+        x[x <= 0] = 1.0  # its y is a gap
     y[bad] = np.nan
     return x, y
 
 
 class CurvesPlot(QWidget):
-    """Curves over common axes, with a legend and the values under the mouse."""
+    """Curves over common axes, with a legend and the values under the mouse.
+
+    Signals:
+        steered: The x of the plot's marker, while the user drags it.
+    """
+
+    steered = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,6 +85,8 @@ class CurvesPlot(QWidget):
         self._words.setVisible(False)
         for extra in (self._line, self._words):
             self._plot.addItem(extra, ignoreBounds=True)
+        self.marker = Marker(self._plot, library, self)
+        self.marker.dragged.connect(self.steered)
         self._plot.scene().sigMouseMoved.connect(self._mouse_moved)
         self._plot.viewport().installEventFilter(self)
         layout = QVBoxLayout(self)
@@ -92,8 +107,8 @@ class CurvesPlot(QWidget):
         if before is None or (before.x_label, before.y_label) != (plot.x_label, plot.y_label):
             self._plot.setLabel("bottom", plot.x_label)
             self._plot.setLabel("left", plot.y_label)
-        if before is None or before.log_y != plot.log_y:
-            self._plot.setLogMode(x=False, y=plot.log_y)
+        if before is None or (before.log_x, before.log_y) != (plot.log_x, plot.log_y):
+            self._plot.setLogMode(x=plot.log_x, y=plot.log_y)
         labels = [curve.label for curve in plot.curves]
         if before is None or [curve.label for curve in before.curves] != labels:
             for item in self._curves:
@@ -101,10 +116,15 @@ class CurvesPlot(QWidget):
             self._curves = [self._plot.plot([], [], name=label or None) for label in labels]
             self._legend.setVisible(any(labels))
         for item, curve in zip(self._curves, plot.curves, strict=True):
-            x, y = drawable(curve, log_y=plot.log_y)
+            x, y = drawable(curve, log_y=plot.log_y, log_x=plot.log_x)
             item.setPen(library.mkPen(qcolor(curve.color), width=1.8))
             item.setData(x, y, connect="finite")
+        self.marker.show(plot)
         self.setAccessibleName(plot.title or plot.name)
+
+    @property
+    def shown(self) -> Plot | None:
+        return self._shown
 
     def copy(self) -> None:
         """All curves as tab-separated columns to the clipboard."""
@@ -139,6 +159,7 @@ class CurvesPlot(QWidget):
         self._plot.showGrid(x=True, y=True, alpha=0.12)
         self._legend.setLabelTextColor(ink)
         self._line.setPen(library.mkPen(faint))
+        self.marker.restyle(palette.highlight().color())
         self._words.setColor(ink)
 
     def _mouse_moved(self, position: QPointF) -> None:
@@ -146,6 +167,8 @@ class CurvesPlot(QWidget):
         if plot is None or not self._plot.plotItem.vb.sceneBoundingRect().contains(position):
             return
         x = self._plot.plotItem.vb.mapSceneToView(position).x()
+        if plot.log_x:
+            x = 10.0 ** min(x, 300.0)
         words, nearest = [], None
         for curve in plot.curves:
             found = nearest_sample(curve, x)
@@ -157,10 +180,13 @@ class CurvesPlot(QWidget):
         if nearest is None:
             return
         view = self._plot.plotItem.vb.viewRange()
-        self._line.setPos(nearest)
+        if plot.log_x and nearest <= 0:
+            return
+        spot = math.log10(nearest) if plot.log_x else nearest
+        self._line.setPos(spot)
         self._words.setText("\n".join([f"{plot.x_label or 'x'}  {number(nearest)}", *words]))
-        self._words.setAnchor((1, 0) if nearest > sum(view[0]) / 2 else (0, 0))
-        self._words.setPos(nearest, view[1][1])
+        self._words.setAnchor((1, 0) if spot > sum(view[0]) / 2 else (0, 0))
+        self._words.setPos(spot, view[1][1])
         self._line.setVisible(True)
         self._words.setVisible(True)
 

@@ -49,6 +49,7 @@ class Presenter(QObject):
     def stop(self) -> None:
         self._bare.stop()
         self._soon.stop()
+        self._window.inspector.form.stop()
 
     def _show_results(self) -> None:
         board, self._pending = self._pending, None
@@ -142,12 +143,14 @@ class Presenter(QObject):
             self.bare()
         if update.state is not State.RUNNING:
             self._show_results()
+            self._window.inspector.form.set_busy(False)
         self.status(update)
         self._window.commands.refresh()
 
     def waiting(self) -> None:
         view = self._window.study.view
         self._window.inspector.set_waiting(self.tr("Waiting"), view is not None and view.film)
+        self._window.inspector.form.set_busy(True)
         self._window.commands.refresh()
 
     def status(self, update: Update | None = None) -> None:

@@ -24,9 +24,11 @@ class Results(QWidget):
 
     Signals:
         selection_changed: The `Selection` of the row that the user has gone to, or None.
+        steered: The parameter that a plot's marker writes, and where the user has dragged it.
     """
 
     selection_changed = Signal(object)
+    steered = Signal(str, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -136,7 +138,16 @@ class Results(QWidget):
             table = TableWidget(self._tabs)
             table.key_chosen.connect(self._key_chosen)
             return table
-        return BarsPlot(self._tabs) if self._kind(part)[0] == "bars" else CurvesPlot(self._tabs)
+        if self._kind(part)[0] == "bars":
+            return BarsPlot(self._tabs)
+        curves = CurvesPlot(self._tabs)
+        curves.steered.connect(self._steered)
+        return curves
+
+    def _steered(self, x: float) -> None:
+        plot = self.sender()
+        if isinstance(plot, CurvesPlot) and plot.shown is not None and plot.shown.steers:
+            self.steered.emit(plot.shown.steers, x)
 
     def _tab_clicked(self, place: int) -> None:
         for (_, name), tab in self._known.items():

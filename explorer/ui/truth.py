@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from explorer.view import Box, Pick, parameters
+from explorer.truth import truth_name
+from explorer.view import Box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,14 +18,6 @@ log = logging.getLogger(__name__)
 Truth = tuple[Box, ...]
 MOST_PHOTOS = 300
 """Photos whose boxes are kept, the latest ones: the session's file stays small."""
-
-
-def truth_name(params_type: type) -> str:
-    """The parameter of a view that takes the ground truth; "" when it takes none."""
-    if not is_dataclass(params_type):  # no view has been shown yet
-        return ""
-    names = (p.name for p in parameters(params_type) if p.meta.pick is Pick.TRUTH)
-    return next(names, "")
 
 
 class Truths:

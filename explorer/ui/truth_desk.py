@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog
 
 from explorer.runner import State, Update
+from explorer.truth import truth_name
 from explorer.ui.notice import Notice
-from explorer.ui.truth import truth_name
 from explorer.view import Step
 
 if TYPE_CHECKING:

@@ -135,6 +135,7 @@ class Window(QMainWindow):
         self.board.status.connect(self.status.readout.setText)
         self.board.selection_changed.connect(self.results.set_selection)
         self.results.selection_changed.connect(self.board.set_selection)
+        self.results.steered.connect(self.inspector.form.steer)
         self.strip.current_changed.connect(self._item_chosen)
         self.welcome.sample_chosen.connect(self.strip.select_item)
         self.welcome.open_requested.connect(self.intake.open_dialog)

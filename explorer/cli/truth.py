@@ -1,0 +1,56 @@
+"""`--truth FILE`: the photos' ground truth for the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.errors import ExplorerError
+from explorer.truth import truth_name
+
+if TYPE_CHECKING:
+    import argparse
+
+    from explorer.image import Image
+    from explorer.view import View
+
+
+def add_option(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--truth", metavar="FILE",
+        help="the photos' ground truth, for views that take it: COCO .json, Pascal VOC .xml or "
+        "YOLO .txt (of several photos their folder)",
+    )  # fmt: skip
+
+
+def check(path: str | None, view: View[Any]) -> None:
+    """Says what can be said before anything is computed.
+
+    Raises:
+        ExplorerError: The view takes no ground truth, or there is no such file.
+    """
+    if path is None:
+        return
+    if not truth_name(view.Params):
+        raise ExplorerError(f"The view {view.name} takes no ground truth.", "Leave --truth out.")
+    if not Path(path).exists():
+        raise ExplorerError(f"{path} does not exist.", "Give --truth a file or a folder.")
+
+
+def with_file(params: Any, path: str | None, image: Image) -> tuple[Any, tuple[str, ...]]:
+    """`params` with the boxes that `path` has for the photo, and sentences about them.
+
+    Raises:
+        ExplorerError: The file cannot be read or does not name the photo.
+    """
+    if path is None:
+        return params, ()
+    from explorer.annotations import read_for
+
+    place, photo = Path(path), image.path or Path(image.name)
+    if place.is_dir():
+        files = [place / f"{photo.stem}{suffix}" for suffix in (".xml", ".txt", ".json")]
+        place = next((file for file in files if file.is_file()), files[0])
+    boxes, notes = read_for(place, photo, (image.width, image.height))
+    return replace(params, **{truth_name(type(params)): boxes}), notes
