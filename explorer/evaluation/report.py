@@ -110,7 +110,7 @@ def by_class_table(report: Report) -> Table:
     keys = list(dict.fromkeys(key for row in report.by_class.values() for key in row))
     counts = [key for key in keys if key in ("photos", "objects", "pixels")]
     ordered = [*(key for key in keys if key not in counts), *counts]
-    rows = tuple(
+    rows: tuple[tuple[str | float, ...], ...] = tuple(
         (name, *(row.get(key, float("nan")) for key in ordered))
         for name, row in report.by_class.items()
     )

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from explorer.networks.network import Network, NetworkInfo, Task
+    from explorer.networks.network import Network, NetworkInfo
 
-NEEDS: dict[Task, tuple[str, str, str]] = {
+NEEDS: dict[str, tuple[str, str, str]] = {
     "classification": (
         "label", "names whole photos, but {data} does not say what each photo shows",
         "Use a folder with a folder of photos for every class, or choose a detector.",

@@ -121,7 +121,7 @@ class Names:
 
     def figures(self, classes: Sequence[str]) -> Figures:
         """See `Score`."""
-        seen = np.flatnonzero(self._counts[:, 0])
+        seen = np.flatnonzero(self._counts[:, 0]).tolist()
         rows = {classes[k]: self._row(self._counts[k]) for k in seen}
         by_class = {
             name: {**row, "photos": int(self._counts[k, 0])}
