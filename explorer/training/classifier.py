@@ -1,4 +1,4 @@
-"""Training of `mini-resnet`: 200 classes from 76 000 photos of 64x64."""
+"""Training of classifiers, and the lesson of `mini-resnet`: 200 classes, 76 000 photos of 64x64."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from explorer.training.data import write_categories
 from explorer.training.loop import Recipe, step_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -28,6 +29,10 @@ RECIPE = Recipe(epochs=34, batch=128, peak=0.2)
 
 SIDE = 80
 """Short side and centre crop for a photo of any size: the best of those tried."""
+
+
+TEMPERATURE = 2.0
+"""Of the softmax of student and teacher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,12 @@ PHASES = (
 
 @dataclass(slots=True, eq=False)
 class ClassifierTask:
-    """What the loop needs to know; see `loop.Task`."""
+    """What the loop needs to know; see `loop.Task`.
+
+    With a `teacher`, a trained classifier of the same classes, half of the loss asks for the
+    teacher's shares of the very same views instead of the label (Hinton et al. 2015, "Distilling
+    the Knowledge in a Neural Network"), both softened by `TEMPERATURE`.
+    """
 
     data: Photos
     recipe: Recipe = RECIPE
@@ -57,19 +67,28 @@ class ClassifierTask:
     phases: tuple[Phase, ...] = PHASES
     smoothing: float = 0.1
     name: str = "mini-resnet"
+    make: Callable[[int], nn.Module] = mini_resnet
+    teacher: nn.Module | None = None
     photos: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.photos = len(self.data)
 
     def settings(self) -> dict[str, object]:
-        return {"phases": [asdict(phase) for phase in self.phases], "smoothing": self.smoothing}
+        phases = [asdict(phase) for phase in self.phases]
+        if self.teacher is None:
+            return {"phases": phases, "smoothing": self.smoothing}
+        return {"phases": phases, "teacher": "mini-resnet", "temperature": TEMPERATURE}
 
     def build(self) -> nn.Module:
-        return mini_resnet(self.num_classes)
+        return self.make(self.num_classes)
 
     def prepare(self, model: nn.Module) -> None:
         model.train()
+        if self.teacher is not None:
+            device = next(model.parameters()).device
+            self.teacher.to(device).to(memory_format=torch.channels_last)
+            self.teacher.eval()
 
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
@@ -80,9 +99,27 @@ class ClassifierTask:
         side = sides[int(torch.randint(len(sides), (), generator=generator))]
         pixels = torch.from_numpy(self.data.pixels[rows]).to(device)
         labels = torch.from_numpy(self.data.labels[rows]).to(device)
-        logits = model(random_view(pixels, side, generator))
-        loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.smoothing)
-        return {"loss": loss}
+        views = random_view(pixels, side, generator)
+        logits = model(views).float()
+        if self.teacher is None:
+            loss = functional.cross_entropy(logits, labels, label_smoothing=self.smoothing)
+            return {"loss": loss}
+        with torch.no_grad():
+            wanted = self.teacher(views).float()
+        return {
+            "labels": 0.5 * functional.cross_entropy(logits, labels),
+            "teacher": 0.5 * distilled(logits, wanted),
+        }
+
+
+def distilled(logits: Tensor, teacher: Tensor, temperature: float = TEMPERATURE) -> Tensor:
+    """T^2 times the divergence of two softened answers, (N, C) each; 0 where they agree."""
+    return temperature**2 * functional.kl_div(
+        (logits / temperature).log_softmax(1),
+        (teacher / temperature).log_softmax(1),
+        reduction="batchmean",
+        log_target=True,
+    )
 
 
 def batch_rows(step: int, count: int, batch: int, seed: int) -> NDArray[np.int64]:
@@ -196,26 +233,38 @@ def task(name: str, material: Material) -> ClassifierTask:
 
 def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
+    return classifier_facts("Mini ResNet", "mini_resnet", "layer3", SIDE, material)
+
+
+def classifier_facts(
+    title: str, function: str, default_layer: str, side: int, material: Material
+) -> Facts:
+    """What the cards of all classifiers of the 200 classes say."""
     categories = material.categories
     return Facts(
-        title="Mini ResNet",
+        title=title,
         task="classification",
-        function="mini_resnet",
+        function=function,
         kwargs={"num_classes": len(categories)},
         classes=[c.name for c in categories],
-        preprocessing={
-            "resize": SIDE,
-            "crop": SIDE,
-            "mean": list(MEAN),
-            "std": list(STD),
-            "interpolation": "bilinear",
-            "batched": True,
-        },
-        example=(1, 3, SIDE, SIDE),
+        preprocessing=preprocessing(side),
+        example=(1, 3, side, side),
         measured_on="{} photos that the training did not use",
-        default_layer="layer3",
+        default_layer=default_layer,
         extra={"wnids": [c.wnid for c in categories], "class_tree": "classes/tiny-imagenet.json"},
     )
+
+
+def preprocessing(side: int) -> dict[str, Any]:
+    """Of everything that sees one photo as a whole: short side and centre crop of `side` pixels."""
+    return {
+        "resize": side,
+        "crop": side,
+        "mean": list(MEAN),
+        "std": list(STD),
+        "interpolation": "bilinear",
+        "batched": True,
+    }
 
 
 def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:

@@ -7,7 +7,8 @@ A lesson is a module of this package with three functions, each given the networ
 - ``facts(name, material) -> cards.Facts``: what its model card says;
 - ``measure(name, model, material) -> dict``: the figures on the card, on photos not trained on.
 
-and, where more belongs to the weights than the card, ``beside(material, folder)``, which writes it.
+and, where more belongs to the weights than the card, ``beside(material, folder)``, which writes it;
+where another form of the network is shipped than learns, ``shipped(name, weights) -> weights``.
 
 Networks that are fitted at once and not by gradient steps have ``fit(name, material, folder)``
 instead of ``task``: it writes what is shipped into a folder.
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 LESSONS = {
     "mini-resnet": "explorer.training.classifier",
+    "mini-vgg": "explorer.training.vgg",
     "mini-fasterrcnn": "explorer.training.detector",
 }
 """Network -> module."""

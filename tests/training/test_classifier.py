@@ -3,8 +3,17 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.networks.embedded import MEAN, STD
-from explorer.training.classifier import accuracy, batch_rows, normalise, random_view
+from explorer.networks.embedded import MEAN, STD, MiniVGG, mini_resnet
+from explorer.training.classifier import (
+    ClassifierTask,
+    Phase,
+    accuracy,
+    batch_rows,
+    distilled,
+    normalise,
+    random_view,
+)
+from explorer.training.loop import Recipe
 from tests.training.toy import toy_photos
 
 
@@ -64,3 +73,28 @@ def test_accuracy_by_hand():
     photos = type(photos)(photos.pixels, labels, photos.boxes)
     figures = accuracy(Constant([4.0, 3.0, 5.0, 2.0, 1.0, 0.0]).eval(), photos, batch=5)
     assert figures == {"top1": pytest.approx(1 / 6), "top5": pytest.approx(5 / 6)}
+
+
+def test_distillation_by_hand():
+    same = torch.tensor([[1.0, 3.0], [0.0, 2.0]])
+    assert distilled(same, same).item() == pytest.approx(0, abs=1e-6)
+    # at T = 2: teacher (3/4, 1/4), student (1/2, 1/2); KL = log 2 - H(3/4, 1/4), times T^2
+    teacher, student = torch.tensor([[2 * np.log(3), 0.0]]), torch.zeros(1, 2)
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert distilled(student, teacher, 2.0).item() == pytest.approx(4 * (np.log(2) - entropy))
+
+
+def test_a_teacher_is_asked_and_left_alone():
+    torch.manual_seed(0)
+    recipe = Recipe(epochs=1, batch=4, peak=0.1)
+    teacher = mini_resnet(4).requires_grad_(requires_grad=False)
+    phases = (Phase(1.0, (32,)),)
+    task = ClassifierTask(toy_photos(8), recipe, 4, phases, make=MiniVGG, teacher=teacher)
+    model = task.build()
+    task.prepare(model)
+    before = {k: v.clone() for k, v in teacher.state_dict().items()}
+    losses = task.losses(model, 0, 0.0, torch.device("cpu"))
+    assert set(losses) == {"labels", "teacher"}
+    losses["teacher"].backward()
+    assert model.features[0].weight.grad.abs().sum() > 0
+    assert all(torch.equal(before[k], v) for k, v in teacher.state_dict().items())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from explorer.networks.embedded.colour import MEAN, STD
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
+from explorer.networks.embedded.vgg import MiniVGG, mini_vgg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_resnet": mini_resnet,
+    "mini_vgg": mini_vgg,
     "mini_fasterrcnn": mini_fasterrcnn,
 }
 """Functions by the name that a model card gives under `architecture`."""
@@ -30,6 +32,8 @@ __all__ = [
     "STD",
     "MiniResNet",
     "MiniResNetFPN",
+    "MiniVGG",
     "mini_fasterrcnn",
     "mini_resnet",
+    "mini_vgg",
 ]
