@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from explorer.evaluation.report import Report
-    from explorer.networks.network import Network, NetworkSpec
+    from explorer.networks.network import NetworkSpec
     from explorer.view import Step
 
 _SUFFIXES = (".json", ".csv")
@@ -58,19 +58,15 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate; 0 = all photos were looked at, 130 = interrupted."""
     _check(args)
     from explorer.engine import Engine
-    from explorer.evaluation.datasets import open_source
-    from explorer.evaluation.run import evaluate
+    from explorer.evaluation.run import Wish, fulfil
 
-    progress = Progress()
-    spec = _spec(args)
-    network = _loaded(Engine(), spec, progress)
-    progress.show(network.info.title, 0, 0, f"Reading {args.data}")
-    source = open_source(args.data, network.info.task, args.images)
-    steps = evaluate(network, source, limit=args.limit, eleven_point=args.eleven_point)
-    report = _followed(steps, progress, network.info.title)
+    wish = Wish(_spec(args), args.data, args.images, args.limit, args.eleven_point)
+    report = _followed(fulfil(wish, Engine()), wish.spec.name or args.data.name)
     if not report.complete:
-        complain(f"interrupted after {report.photos} of {report.wanted} photos: "
-                 f"{report.headline() or 'no figure yet'}")  # fmt: skip
+        complain(
+            f"interrupted after {report.photos} of {report.wanted} photos: "
+            f"{report.headline() or 'no figure yet'}"
+        )
         return 130
     if args.out is not None:
         from explorer.evaluation.report import csv_of, json_of
@@ -115,22 +111,10 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
     return NetworkSpec(name, args.weights, args.device, args.half)
 
 
-def _loaded(engine: Any, spec: NetworkSpec, progress: Progress) -> Network:
-    loading = engine.network(spec)
-    try:
-        while True:
-            step = next(loading)
-            progress.show(spec.name, step.done, step.total, step.note)
-    except StopIteration as end:
-        network: Network = end.value
-        return network
-    finally:
-        progress.clear()
-
-
-def _followed(steps: Generator[Step[Report], Any, None], progress: Progress, title: str) -> Report:
+def _followed(steps: Generator[Step[Report | None], Any, None], title: str) -> Report:
     """The last report; that of the moment when Ctrl-C is pressed."""
     report: Report | None = None
+    progress = Progress()
     try:
         for step in steps:
             report = step.value

@@ -7,17 +7,19 @@ any two photos, and every step carries the figures so far.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from explorer.engine import is_oom
 from explorer.errors import ExplorerError
-from explorer.evaluation.datasets import Case, Source, Truth, background_of
+from explorer.evaluation.datasets import Case, Source, Truth, background_of, open_source
 from explorer.evaluation.matching import Match, match
 from explorer.evaluation.report import Report
 from explorer.evaluation.scores import Look, Score, score_for
+from explorer.reading import display_name
 from explorer.scene import checked
 from explorer.view import Step
 from explorer.vision.detections import score_floor
@@ -25,10 +27,24 @@ from explorer.vision.hooks import interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
 
     from torch import Tensor
 
-    from explorer.networks.network import Network, NetworkInfo
+    from explorer.engine import Engine
+    from explorer.networks.network import Network, NetworkInfo, NetworkSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be evaluated on what; see `evaluate` and `datasets.open_source`."""
+
+    spec: NetworkSpec
+    data: Path
+    images: Path | None = None
+    limit: int = 0
+    eleven_point: bool = False
+
 
 NEEDS: dict[str, tuple[str, str, str]] = {
     "classification": (
@@ -52,6 +68,31 @@ NEEDS: dict[str, tuple[str, str, str]] = {
 _MOST_VALUES = 16 * 3 * 224 * 224
 _MOST_AT_ONCE = 64
 _FIRST_FIGURES = 8
+
+
+def fulfil(
+    wish: Wish, engine: Engine, cancelled: Callable[[], bool] = lambda: False
+) -> Generator[Step[Report | None], Any, None]:
+    """A job for the runner: the network, the data, the photos. The steps carry the report so far.
+
+    Raises:
+        ExplorerError: For whatever the user can mend; out of memory is one of those.
+    """
+    network = yield from engine.network(wish.spec)
+    yield Step(None, 0, 0, f"Reading {display_name(wish.data)}")
+    source = open_source(wish.data, network.info.task, wish.images)
+    try:
+        yield from evaluate(
+            network, source, limit=wish.limit, eleven_point=wish.eleven_point, cancelled=cancelled
+        )
+    except (RuntimeError, MemoryError) as error:
+        if not is_oom(error):
+            raise
+    else:
+        return
+    raise ExplorerError(  # outside the except: the traceback holds the tensors
+        "There is not enough memory for this.", "Choose a smaller network or the CPU."
+    )
 
 
 def evaluate(
