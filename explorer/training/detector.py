@@ -81,6 +81,8 @@ class DetectorTask:
         predictor: Any = heads.get_submodule("box_predictor")
         hidden = predictor.cls_score.in_features
         heads.add_module("fine", nn.Linear(hidden, len(self.group_labels)))
+        if self.backbone is not None:
+            begin_as_classifier(model, self.backbone["fc.weight"], self.backbone["fc.bias"])
         return model
 
     def prepare(self, model: nn.Module) -> None:
@@ -99,6 +101,48 @@ class DetectorTask:
         rng = np.random.default_rng(step_seed(self.recipe.seed, step))
         scenes = [self._maker.make(rng) for _ in range(self.recipe.batch)]
         return scene_losses(model, scenes, device)
+
+
+@torch.no_grad()
+def begin_as_classifier(model: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    """Set the pyramid and the box head so that `fine` begins as the classifier's last layer.
+
+    The pyramid's maps become the directions of the last stage's features by which the classifier
+    tells its classes apart (the singular vectors of its weights, as many as the pyramid is wide),
+    `fc6` averages each of them over the box, once as it is and once negated because a ReLU follows, and
+    `fc7` lets them through. What was learnt from single photos needs not be learnt again.
+
+    Args:
+        model: The network of a `DetectorTask`.
+        weight: (classes, channels of the last stage), of the classifier's `fc`.
+        bias: (classes,).
+    """
+    fpn, heads = model.get_submodule("backbone.fpn"), model.get_submodule("roi_heads")
+    fine_map, coarse_map = (fpn.get_submodule(f"inner_blocks.{i}.0") for i in (0, 1))
+    width, channels = (int(n) for n in _weight(coarse_map).shape[:2])
+    left, strength, right = torch.linalg.svd(weight - weight.mean(0), full_matrices=False)
+    rank = min(width, len(strength))
+    _weight(coarse_map)[:rank] = right[:rank].view(rank, channels, 1, 1)
+    _weight(fine_map).mul_(0.1)
+    for i in (0, 1):
+        block = _weight(fpn.get_submodule(f"layer_blocks.{i}.0"))
+        block.copy_(0.1 * block + nn.init.dirac_(torch.empty_like(block)))
+    fc6, fc7 = (_weight(heads.get_submodule(f"box_head.{name}")) for name in ("fc6", "fc7"))
+    bins = fc6.shape[1] // width
+    mean = torch.zeros(rank, width, bins, device=fc6.device)
+    mean[range(rank), range(rank)] = 1 / bins
+    fc6[: 2 * rank] = torch.cat([mean, -mean]).flatten(1)
+    fc7.copy_(0.1 * fc7 + torch.eye(len(fc7), device=fc7.device))
+    fine: Any = heads.get_submodule("fine")
+    scaled = left[:, :rank] * strength[:rank]
+    fine.weight.zero_()
+    fine.weight[:, : 2 * rank] = torch.cat([scaled, -scaled], dim=1)
+    fine.bias.copy_(bias)
+
+
+def _weight(module: nn.Module) -> Tensor:
+    weight: Tensor = module.weight  # type: ignore[assignment]
+    return weight
 
 
 def scene_losses(

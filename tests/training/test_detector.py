@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torchvision.ops import roi_align
 
 from explorer.networks.embedded import mini_resnet
 from explorer.training.detector import RECIPE, DetectorTask, scene_losses
@@ -39,6 +40,33 @@ def test_a_training_moves_all_but_the_frozen_parts(tmp_path):
     assert {body + "layer2.0.conv1.weight", "rpn.head.cls_logits.weight"} <= moved
     assert "roi_heads.box_predictor.cls_score.weight" in moved
     assert not any("running_mean" in name for name in moved)
+
+
+def test_the_box_head_begins_with_the_classifiers_answers():
+    classifier = mini_resnet(4).eval()
+    with torch.no_grad():
+        classifier.fc.weight.normal_()
+    task = toy_task(backbone=classifier.state_dict())
+    model = task.build().eval()
+    # without the small random parts, and from the coarse map alone
+    with torch.no_grad():
+        for i in (0, 1):
+            torch.nn.init.dirac_(model.backbone.fpn.layer_blocks[i][0].weight)
+            model.backbone.fpn.layer_blocks[i][0].bias.zero_()
+            model.backbone.fpn.inner_blocks[i][0].bias.zero_()
+        model.roi_heads.box_head.fc6.bias.zero_()
+        model.roi_heads.box_head.fc7.bias.zero_()
+        model.roi_heads.box_head.fc7.weight.copy_(torch.eye(256))
+        image = torch.rand(1, 3, 64, 64)
+        box = [torch.tensor([[4.0, 8.0, 60.0, 56.0]])]  # larger than half the side: the coarse map
+        heads = model.roi_heads
+        pooled = heads.box_roi_pool(model.backbone(image), box, [(64, 64)])
+        found = heads.fine(heads.box_head(pooled))
+        last = model.backbone.body(image)
+        mean = roi_align(last, box, 7, 1 / 16, 2).mean((2, 3))
+        wanted = classifier.fc(mean)
+    # the same up to a shift of all classes, which changes no probability
+    assert torch.allclose(found.softmax(1), wanted.softmax(1), atol=1e-5)
 
 
 def test_a_scene_without_objects_has_losses_too():
