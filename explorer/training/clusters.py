@@ -1,0 +1,88 @@
+"""k-means over boxes: anchors that suit the data, and proposals that need no network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Float32 = NDArray[np.float32]
+
+
+def anchors(sides: Float32, count: int, *, seed: int = 0, rounds: int = 100) -> Float32:
+    """`count` widths and heights that overlap the given ones well, the smallest area first.
+
+    k-means with the distance 1 - IoU of boxes with a common centre, so that large boxes do not
+    count for more than small ones (Redmon & Farhadi 2017, "YOLO9000", section 2, "Dimension
+    Clusters"); a centre is the mean of its members.
+
+    Args:
+        sides: (N, 2) widths and heights > 0, in any unit.
+        count: At most as many as there are different rows.
+        seed: Of the first centres: distinct rows drawn with chances as in k-means++.
+        rounds: At most; it ends when no box changes its centre.
+
+    Returns:
+        (count, 2) float32 in the unit of `sides`.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = [int(rng.integers(len(sides)))]
+    nearest = 1 - side_iou(sides, sides[chosen])[:, 0].astype(np.float64)
+    for _ in range(1, count):
+        chances = nearest.clip(0) ** 2
+        chosen.append(int(rng.choice(len(sides), p=chances / chances.sum())))
+        nearest = np.minimum(nearest, 1 - side_iou(sides, sides[chosen[-1:]])[:, 0])
+    found = sides[chosen].astype(np.float32)
+    member = np.full(len(sides), -1)
+    for _ in range(rounds):
+        best = side_iou(sides, found).argmax(axis=1)
+        if np.array_equal(best, member):
+            break
+        member = best
+        for k in range(count):
+            if (member == k).any():
+                found[k] = sides[member == k].mean(axis=0)
+    return found[np.argsort(found.prod(axis=1), kind="stable")]
+
+
+def side_iou(sides: Float32, others: Float32) -> Float32:
+    """(N, 2) and (M, 2) widths and heights -> (N, M) IoU of boxes with a common centre."""
+    shared = np.minimum(sides[:, None], others[None]).prod(axis=2)
+    union = sides.prod(axis=1)[:, None] + others.prod(axis=1)[None] - shared
+    return (shared / union).astype(np.float32)
+
+
+def mean_iou(sides: Float32, found: Float32) -> float:
+    """How well `found` covers `sides`: the mean over these of the best IoU (YOLO9000, table 1)."""
+    return float(side_iou(sides, found).max(axis=1).mean())
+
+
+def proposals(boxes: Float32, count: int, *, seed: int = 0) -> Float32:
+    """The centres of a k-means over whole boxes, the largest cluster first.
+
+    Boxes that do not look at the picture (Lenc & Vedaldi 2015, "R-CNN minus R", section 3.2); they
+    cluster centre and size, as here.
+
+    Args:
+        boxes: (N, 4) x0, y0, x1, y1 as fractions of the picture.
+        count: Of clusters; fewer come back where clusters stay empty.
+        seed: Of the first centres and the batches.
+
+    Returns:
+        (M, 4) float32 in [0, 1] with positive sides, M <= count.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    sides = boxes[:, 2:] - boxes[:, :2]
+    rows = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, sides], axis=1).astype(np.float32)
+    means = MiniBatchKMeans(count, random_state=seed, batch_size=4096, n_init=1, max_iter=20).fit(
+        rows
+    )
+    size = np.bincount(means.labels_, minlength=count)
+    order = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
+    centre, extent = np.split(means.cluster_centers_[order], 2, axis=1)
+    found: Float32 = np.concatenate([centre - extent / 2, centre + extent / 2], axis=1)
+    return found.clip(0, 1).astype(np.float32)
