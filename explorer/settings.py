@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import platformdirs
+
+from explorer.errors import ExplorerError
+from explorer.saving.atomic import write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -144,17 +146,12 @@ def save(settings: Settings, path: Path | None = None) -> None:
     """
     path = path or settings_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(settings), indent=1, ensure_ascii=False, allow_nan=False)
-    handle, name = tempfile.mkstemp(prefix=".settings-", suffix=".json", dir=path.parent)
+    # In ASCII: a file name that is no UTF-8 has letters that no other encoding can write.
+    text = json.dumps(asdict(settings), indent=1, allow_nan=False)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        write_bytes(path, text.encode("ascii"))
+    except ExplorerError as error:  # nobody asked for this file: the log hears of it, not the user
+        raise OSError(error.message) from error
 
 
 def reset(path: Path | None = None) -> None:

@@ -451,7 +451,7 @@ def test_a_real_run_loads_no_qt(tmp_path: Path) -> None:
         "import sys\n"
         "from explorer.__main__ import main\n"
         "status = main(sys.argv[1:])\n"
-        "qt = {'PySide6', 'pyqtgraph', 'superqt'} & set(sys.modules)\n"
+        "qt = {'PySide6', 'pyqtgraph'} & set(sys.modules)\n"
         "assert not qt, qt\n"
         "sys.exit(status)\n"
     )

@@ -9,7 +9,7 @@ import sys
 
 import explorer
 
-QT = ("PySide6", "shiboken6", "pyqtgraph", "superqt")
+QT = ("PySide6", "shiboken6", "pyqtgraph")
 WITHOUT_TORCH = (
     "layers", "runner", "paint", "painting", "export", "saving", "view", "errors", "settings",
     "image", "sources", "gallery", "resources", "cli", "ui",

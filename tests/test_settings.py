@@ -39,6 +39,12 @@ def test_what_was_saved_comes_back() -> None:
     assert settings.settings_path().parent == settings.config_folder()
 
 
+def test_a_file_name_that_is_no_utf_8_comes_back() -> None:
+    known = Settings(recent=("/photo\udcff.png", "/日本.png"))
+    settings.save(known)
+    assert settings.load() == known
+
+
 def test_without_a_file_there_are_the_defaults() -> None:
     assert settings.load() == Settings()
 
@@ -101,7 +107,7 @@ def test_a_failing_save_keeps_the_old_file(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(OSError, match="No space"):
         settings.save(Settings())
     assert settings.load() == FULL
-    assert not list(settings.config_folder().glob(".settings-*"))
+    assert not list(settings.config_folder().glob(".*.part*"))
 
 
 def test_reset_puts_the_file_aside() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NEEDED = (
     "torch", "torchvision", "numpy", "pillow", "safetensors", "platformdirs", "PySide6-Essentials",
-    "pyqtgraph", "superqt", "opencv-contrib-python-headless", "scikit-image", "scikit-learn",
+    "pyqtgraph", "opencv-contrib-python-headless", "scikit-image", "scikit-learn",
     "cv2-enumerate-cameras", "faster-coco-eval",
 )  # fmt: skip
 OPTIONAL = ("pillow-heif", "av", "captum", "timm", "onnxruntime")

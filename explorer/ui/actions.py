@@ -84,6 +84,9 @@ COMMANDS = (
         checkable=True, rule=True,
     ),
     Command("compare_mode", QT_NOOP("Compare by wipe or side by side"), "Shift+C", "split", "Look"),
+    Command(
+        "evaluate", QT_NOOP("Evaluate on a folder…"), "Ctrl+Shift+E", "chart", "Look", rule=True
+    ),
     Command("palette", QT_NOOP("All commands…"), "Ctrl+Shift+P", "search", "Help"),
     Command("shortcuts", QT_NOOP("Keyboard shortcuts"), "F1; ?", "keyboard", "Help"),
     Command("log", QT_NOOP("Show the log file"), "", "log", "Help", rule=True),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
-    QEnterEvent,
     QFont,
     QMouseEvent,
     QPainter,
@@ -138,7 +137,16 @@ class IconButton(QToolButton):
         self.setAccessibleName(name)
 
 
-class HelpButton(QAbstractButton):
+class HoverButton(QAbstractButton):
+    """A button painted by hand, which looks different under the mouse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)  # repaints when the mouse comes and goes
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+
+class HelpButton(HoverButton):
     """A quiet (i) behind a title; pressed, its sentence is unfolded."""
 
     def __init__(self, name: str) -> None:
@@ -147,16 +155,7 @@ class HelpButton(QAbstractButton):
         self.setToolTip(name)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFixedSize(22, 22)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        super().enterEvent(event)
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         accent = self.palette().color(QPalette.ColorRole.Highlight)
@@ -172,7 +171,7 @@ class HelpButton(QAbstractButton):
             icon("info").paint(painter, QRect(4, 4, 14, 14))
 
 
-class Switch(QAbstractButton):
+class Switch(HoverButton):
     """On or off, as a sliding switch; Space toggles it."""
 
     def __init__(self) -> None:
@@ -180,18 +179,9 @@ class Switch(QAbstractButton):
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def sizeHint(self) -> QSize:
         return QSize(36, 20)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        super().enterEvent(event)
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         palette = self.palette()

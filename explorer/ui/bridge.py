@@ -85,15 +85,25 @@ class Bridge(QObject):
     def look(self, view: View[Any], spec: NetworkSpec, image: Image, params: Any, seed: int) -> int:
         """Asks for `view` of the network of `spec` on `image`: steps of `engine.Answer` follow."""
 
-        def begin(token: Token) -> JobSteps:
-            from explorer.engine import Ask, Engine
+        def begin(engine: Engine, token: Token) -> JobSteps:
+            from explorer.engine import Ask
+
+            steps = engine.steps(Ask(view, spec, image, params, seed), token)
+            return self.recorder.recorded(steps) if view.film else steps
+
+        return self.compute(LOOK, begin)
+
+    def compute(self, key: Hashable, begin: Callable[[Engine, Token], JobSteps]) -> int:
+        """A job with the networks that are in memory, on the runner's thread."""
+
+        def with_engine(token: Token) -> JobSteps:
+            from explorer.engine import Engine
 
             if self._engine is None:
                 self._engine = Engine()
-            steps = self._engine.steps(Ask(view, spec, image, params, seed), token)
-            return self.recorder.recorded(steps) if view.film else steps
+            return begin(self._engine, token)
 
-        return self._submit(self._runner, LOOK, begin)
+        return self._submit(self._runner, key, with_engine)
 
     def work(self, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
         """A job that needs torch, on the runner's thread."""

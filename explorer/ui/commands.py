@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from explorer.image import Image
     from explorer.networks.network import NetworkSpec
     from explorer.ui.actions import Actions
+    from explorer.ui.evaluation import EvaluationSheet
     from explorer.ui.palette import Item, Palette
     from explorer.ui.preferences import PreferencesSheet
     from explorer.ui.shortcuts import ShortcutSheet
@@ -37,6 +38,7 @@ class Commands(QObject):
         self.open_palette: Palette | None = None
         self.open_sheet: ShortcutSheet | None = None
         self.open_preferences: PreferencesSheet | None = None
+        self.open_evaluation: EvaluationSheet | None = None
         self._frame, self._frames = 0, 1
 
     def handlers(self) -> dict[str, Callable[..., object]]:
@@ -77,6 +79,7 @@ class Commands(QObject):
             "cancel": self.cancel,
             "compare": self.compare,
             "compare_mode": self.compare_mode,
+            "evaluate": self.evaluate,
             "palette": self.palette,
             "shortcuts": self.shortcuts,
             "log": self.show_log,
@@ -254,6 +257,14 @@ class Commands(QObject):
         mode = window.comparison.switch_mode()
         window.memory.set_preferences(replace(window.memory.settings.preferences, compare=mode))
         window.comparison.show(window.study.board, window.subject())
+
+    def evaluate(self) -> None:
+        """One sheet for the whole session: what it shows stays, what runs goes on."""
+        if self.open_evaluation is None:
+            from explorer.ui.evaluation import EvaluationSheet
+
+            self.open_evaluation = EvaluationSheet(self._window)
+        self.open_evaluation.show_sheet()
 
     # -- themes and pages -------------------------------------------------------------------------
 

@@ -175,7 +175,8 @@ class PaneCell(QWidget):
         compared, wipe = self._compare is not None, self._compare == "wipe"
         self.reference.setVisible(compared)
         self._divider.setVisible(wipe)
-        self.canvas.clearMask()
+        for widget in (self.canvas, self.canvas.viewport()):
+            widget.clearMask()
         if not compared:
             self.canvas.setGeometry(whole)
         elif wipe:
@@ -183,7 +184,10 @@ class PaneCell(QWidget):
             self.canvas.setGeometry(whole)
             x = round(whole.width() * self._share)
             # A mask keeps both canvases of one size, so that they share every pixel of the camera.
-            self.canvas.setMask(QRegion(x, 0, max(whole.width() - x, 1), whole.height()))
+            # Its viewport needs one, too: Qt takes it for solid and would not repaint A below it.
+            for widget in (self.canvas, self.canvas.viewport()):
+                right = QRegion(x, 0, max(whole.width() - x, 1), whole.height())
+                widget.setMask(right.translated(-widget.mapTo(self, QPoint(0, 0))))
             self.canvas.raise_()
             self._divider.setGeometry(
                 x - GRIP // 2, CAPTION_HEIGHT, GRIP, whole.height() - CAPTION_HEIGHT

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
-    QEnterEvent,
     QFontMetrics,
     QKeyEvent,
     QPainter,
@@ -12,10 +11,10 @@ from PySide6.QtGui import (
     QPalette,
     QPen,
 )
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from explorer.ui.badges import badge_size, draw_badge
-from explorer.ui.bits import UNIT, PopupFrame, scaled_font
+from explorer.ui.bits import UNIT, HoverButton, PopupFrame, scaled_font
 from explorer.ui.theme import icon
 
 
@@ -41,7 +40,7 @@ class Popup(PopupFrame):
         self._panel.setFocus(Qt.FocusReason.PopupFocusReason)
 
 
-class PickerButton(QAbstractButton):
+class PickerButton(HoverButton):
     """Shows the present choice and its state; a click opens the pop-up."""
 
     def __init__(self, symbol: str) -> None:
@@ -50,7 +49,6 @@ class PickerButton(QAbstractButton):
         self._badge, self._kind = "", "quiet"
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def show_choice(self, title: str, badge: str = "", kind: str = "quiet") -> None:
         self.setText(title)
@@ -69,14 +67,6 @@ class PickerButton(QAbstractButton):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(96, self.sizeHint().height())
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        super().enterEvent(event)
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Down):

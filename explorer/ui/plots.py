@@ -26,6 +26,8 @@ from explorer.ui.plot_marker import Marker
 from explorer.ui.readout import number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 TOP = 10
@@ -60,6 +62,15 @@ def drawable(
     return x, y
 
 
+def log_words(values: Sequence[float], scale: float, spacing: float | None) -> list[str]:
+    """Words for ticks at powers of ten: between them only as many as have room side by side."""
+    lead = (1,) if spacing is None and len(values) > 27 else (1, 2, 5)
+    return [
+        number(scale * 10.0**value) if round(10.0 ** (value % 1.0)) in lead else ""
+        for value in values
+    ]
+
+
 class CurvesPlot(QWidget):
     """Curves over common axes, with a legend and the values under the mouse.
 
@@ -76,6 +87,7 @@ class CurvesPlot(QWidget):
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        self._plot.getAxis("bottom").logTickStrings = log_words
         self._legend = self._plot.addLegend(offset=(-12, 8), labelTextSize="9pt")
         self._curves: list[Any] = []
         self._shown: Plot | None = None

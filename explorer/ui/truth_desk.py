@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from explorer.ui.window import Window
 
 READ, LOOK_AROUND = "read-truth", "look-around"
-OFFER_SECONDS = 15.0
+OFFER_SECONDS = 30.0
 
 
 class TruthDesk(QObject):

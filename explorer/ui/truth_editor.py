@@ -114,7 +114,9 @@ class TruthEditor(Editor):
             quiet=True,
             factor=0.92,
         )
-        self.load = self._button("open", self.tr("Load…"), self.tr("Load annotations of the photo"))
+        self.load = self._button(
+            "folder", self.tr("Load…"), self.tr("Load annotations of the photo")
+        )
         self.load.clicked.connect(self._load)
         self.save = self._button("save", self.tr("Save…"), self.tr("Save as COCO, VOC or YOLO"))
         self.save.clicked.connect(self._save)

@@ -150,11 +150,11 @@ class TruthMarks:
         """White dashes on a dark line, unlike any box of a network; the chosen one has handles."""
         painter.resetTransform()
         painter.setFont(small_font(QApplication.font(), 8.5))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
         for number, box in enumerate(self.boxes or ()):
             chosen = number == self.chosen
             rect = lens.rect(box.x0, box.y0, box.x1, box.y1)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            painter.setBrush(Qt.BrushStyle.NoBrush)  # plates and handles are filled
             painter.setPen(QPen(QColor(0, 0, 0, 170), 5))
             painter.drawRect(rect)
             dashes = QPen(QColor(255, 255, 255), 3)

@@ -18,7 +18,7 @@ from explorer.layers import Board, Curve, Plot
 from explorer.ui.editors import NumberEditor
 from explorer.ui.form import Form
 from explorer.ui.player import Player
-from explorer.ui.plots import CurvesPlot, pyqtgraph
+from explorer.ui.plots import CurvesPlot, log_words, pyqtgraph
 from explorer.ui.results import Results
 from tests.ui.truth_toys import Drawn, Params, RegionParams, toy_view
 
@@ -252,3 +252,12 @@ def test_steering_clamps_and_rounds(form: Form) -> None:
     form.steer("nothing", 1.0)
     form.steer("share", float("nan"))
     assert form.params.share == 1.23
+
+
+def test_words_on_a_log_axis() -> None:
+    minor = [decade + np.log10(n) for decade in (-2, -1) for n in range(1, 10)]
+    words = log_words(minor, 1.0, None)
+    assert [word for word in words if word] == ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5"]
+    assert log_words([0.0, 1.0, 3.0], 1.0, 1.0) == ["1", "10", "1000"]
+    many = [decade + np.log10(n) for decade in range(4) for n in range(1, 10)]
+    assert [word for word in log_words(many, 1.0, None) if word] == ["1", "10", "100", "1000"]

@@ -435,3 +435,21 @@ def test_the_truth_is_saved_and_loaded_again(
     qtbot.waitUntil(lambda: len(toys.truth) == 1, timeout=9000)
     assert toys.rounded() == before
     assert toys.truth[0].label == "object"
+
+
+def test_both_sides_of_a_comparison_show_one_choice(toys: Toys) -> None:
+    toys.w.commands.compare(True)
+    toys.w.inspector.form.set_value("count", 5)
+    toys.w.study.look()
+    toys.settle()
+    cell = toys.w.board.cell("image")
+    assert cell.compare is not None
+    toys.drag((10, 10), (40, 30))
+    assert [canvas.truth.chosen for canvas in cell.canvases] == [0, 0]
+    assert cell.reference.truth.boxes == toys.truth
+    toys.click(80, 70)
+    assert [canvas.truth.chosen for canvas in cell.canvases] == [None, None]
+    toys.key(Qt.Key.Key_Return)
+    assert [canvas.truth.chosen for canvas in cell.canvases] == [1, 1]
+    toys.click(80, 70)
+    assert [canvas.truth.chosen for canvas in cell.canvases] == [None, None]
