@@ -111,7 +111,7 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
     return NetworkSpec(name, args.weights, args.device, args.half)
 
 
-def _followed(steps: Generator[Step[Report | None], Any, None], title: str) -> Report:
+def _followed(steps: Generator[Step[Any], Any, None], title: str) -> Report:
     """The last report; that of the moment when Ctrl-C is pressed."""
     report: Report | None = None
     progress = Progress()

@@ -134,7 +134,8 @@ def sentences(report: Report) -> list[str]:
     """What was counted and what was not."""
     words = [counted(report)]
     if report.left_out:
-        names = ", ".join(report.left_out[:6]) + (" …" if len(report.left_out) > 6 else "")
+        more = len(report.left_out) - 6
+        names = ", ".join(report.left_out[:6]) + (f" and {more} more" if more > 0 else "")
         count = len(report.left_out)
         classes = "1 class" if count == 1 else f"{count} classes"
         objects = (
@@ -159,5 +160,5 @@ def counted(report: Report) -> str:
         shown += f" of {report.wanted}"
     objects = f", {report.objects} objects" if report.task == "detection" else ""
     count = len(report.by_class)
-    classes = f"{count} class{'' if count == 1 else 'es'}"
-    return f"{shown}{objects}, {classes}, {report.seconds:.1f} s."
+    classes = f", {count} class{'' if count == 1 else 'es'}" if count else ""
+    return f"{shown}{objects}{classes}, {report.seconds:.1f} s."

@@ -72,8 +72,10 @@ _FIRST_FIGURES = 8
 
 def fulfil(
     wish: Wish, engine: Engine, cancelled: Callable[[], bool] = lambda: False
-) -> Generator[Step[Report | None], Any, None]:
-    """A job for the runner: the network, the data, the photos. The steps carry the report so far.
+) -> Generator[Step[Any], Any, None]:
+    """A job for the runner: the network, the data, the photos.
+
+    The steps carry the `Report` so far, None before the first photo.
 
     Raises:
         ExplorerError: For whatever the user can mend; out of memory is one of those.

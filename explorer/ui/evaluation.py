@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QPushButton,
-    QSplitter,
     QVBoxLayout,
     QWidget,
 )
@@ -118,18 +117,16 @@ class EvaluationSheet(Overlay):
             grid.addLayout(line, row, 1)
         self.network.setAccessibleName(self.tr("Network"))
         self.limit.setAccessibleName(self.tr("Photos"))
-        self._tables = QSplitter(Qt.Orientation.Horizontal)
-        self._tables.setChildrenCollapsible(False)
-        self._tables.addWidget(self.figures)
-        self._tables.addWidget(self.classes)
-        self._tables.setSizes([400, 560])
+        self.figures.horizontalHeader().setStretchLastSection(True)
         found = QWidget()
         column = QVBoxLayout(found)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(UNIT)
         column.addWidget(self.headline)
         column.addWidget(self.words)
-        column.addWidget(self._tables, 1)
+        column.addWidget(self.figures)
+        column.addSpacing(UNIT)
+        column.addWidget(self.classes, 1)
         self._found = found
         foot = QHBoxLayout()
         foot.addWidget(self.said, 1)
@@ -317,10 +314,17 @@ class EvaluationSheet(Overlay):
 
         self.headline.setText(f"{report.title}: {report.headline()}".rstrip(": "))
         self.words.setText("\n".join(sentences(report)))
+        for table in (self.figures, self.classes):
+            table.setVisible(bool(report.figures))
+        if not report.figures:
+            return
         rows = tuple((key, value, FIGURES[key]) for key, value in report.figures.items())
         columns = (self.tr("figure"), self.tr("value"), self.tr("meaning"))
         self.figures.set_table(Table("figures", columns, rows, title=self.tr("Figures")))
         self.classes.set_table(by_class_table(report))
+        line = self.figures.verticalHeader().defaultSectionSize()
+        head = self.figures.horizontalHeader().sizeHint().height()
+        self.figures.setFixedHeight(head + line * len(rows) + 4)
 
     # -- saving -----------------------------------------------------------------------------------
 
