@@ -53,6 +53,17 @@ class Match:
         return np.flatnonzero(self.matches == IGNORED)
 
     @property
+    def shares(self) -> NDArray[np.int64]:
+        """(G,) the number of positive anchors of every box."""
+        owned = self.matches[self.matches >= 0]
+        return np.bincount(owned, minlength=len(self.tops)).astype(np.int64)
+
+    def label_of(self, anchor: int) -> int:
+        """The entry of `labels` for one anchor."""
+        found = int(self.matches[anchor])
+        return 1 if found >= 0 else -1 if found == IGNORED else 0
+
+    @property
     def labels(self) -> NDArray[np.int8]:
         """(N,) 1 = positive, 0 = negative, -1 = ignored: what torchvision's sampler takes."""
         labels = (self.matches >= 0).astype(np.int8)

@@ -177,11 +177,13 @@ def test_a_cancel_inside_a_forward_leaves_nothing(view: View[Any], task: str, sc
     for allowed in (0, 1):
         asked = itertools.count()
         generator = view.compute(scene, defaults(view, scene.network.info))
-        with (
-            pytest.raises(Cancelled),
-            interruptible(scene.network.module, lambda: next(asked) >= allowed),  # noqa: B023
-        ):
-            next(generator)
+        cancelled = False
+        with interruptible(scene.network.module, lambda: next(asked) >= allowed):  # noqa: B023
+            try:
+                next(generator)
+            except Cancelled:
+                cancelled = True
+        assert cancelled or next(asked) == 0, "only a view that never runs the network goes on"
         generator.close()
         assert hook_count(scene.network.module) == 0
         assert torch.is_grad_enabled()
