@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from explorer.training.data import Photos
     from explorer.training.lessons import Material
 
-RECIPE = Recipe(epochs=4, batch=8, peak=0.02, warmup=0.08, decay=1e-4, average=0.998, clip=10.0)
+RECIPE = Recipe(epochs=4, batch=8, peak=0.005, warmup=0.08, decay=1e-4, average=0.998, clip=10.0)
 
 PHOTOS_PER_SCENE = 4
 """About; so that an epoch is one use of every photo."""
@@ -109,8 +109,8 @@ def begin_as_classifier(model: nn.Module, weight: Tensor, bias: Tensor) -> None:
 
     The pyramid's maps become the directions of the last stage's features by which the classifier
     tells its classes apart (the singular vectors of its weights, as many as the pyramid is wide),
-    `fc6` averages each of them over the box, once as it is and once negated because a ReLU follows, and
-    `fc7` lets them through. What was learnt from single photos needs not be learnt again.
+    `fc6` averages each of them over the box, once as it is and once negated because a ReLU
+    follows, and `fc7` lets them through. What was learnt from single photos needs not be learnt again.
 
     Args:
         model: The network of a `DetectorTask`.
