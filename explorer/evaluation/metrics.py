@@ -50,6 +50,11 @@ class Objects:
             if flags.shape != (n,):
                 raise ValueError(f"Objects.{name} must be ({n},), got {flags.shape}")
 
+    @property
+    def passed(self) -> NDArray[np.bool_]:
+        """(N,) bool: neither a find nor a miss."""
+        return self.difficult | self.crowd
+
     @classmethod
     def plain(cls, xyxy: NDArray[Any], labels: NDArray[Any]) -> Objects:
         """Objects that all count."""
@@ -109,12 +114,8 @@ def voc_ap(truth: Sequence[Objects], found: Sequence[Found], iou: float = 0.5) -
     Returns:
         By label, for every class with an object that counts.
     """
-    labels = np.concatenate([np.zeros(0, np.int64), *(t.labels[~_passed(t)] for t in truth)])
+    labels = np.concatenate([np.zeros(0, np.int64), *(t.labels[~t.passed] for t in truth)])
     return {int(label): _voc_class(int(label), truth, found, iou) for label in np.unique(labels)}
-
-
-def _passed(objects: Objects) -> NDArray[np.bool_]:
-    return objects.difficult | objects.crowd
 
 
 def _voc_class(label: int, truth: Sequence[Objects], found: Sequence[Found], iou: float) -> VocAP:
@@ -123,7 +124,7 @@ def _voc_class(label: int, truth: Sequence[Objects], found: Sequence[Found], iou
     wanted = 0
     for objects, answer in zip(truth, found, strict=True):
         mine, its = objects.labels == label, answer.labels == label
-        passed = _passed(objects)[mine]
+        passed = objects.passed[mine]
         wanted += int((~passed).sum())
         order = np.argsort(-answer.scores[its], kind="stable")
         cover = overlaps(answer.xyxy[its][order], objects.xyxy[mine], objects.crowd[mine])
@@ -205,7 +206,7 @@ def coco_ap(truth: Sequence[Objects], found: Sequence[Found]) -> CocoAP:
             "Average precision needs the package faster-coco-eval.",
             "Install it with: pip install faster-coco-eval",
         ) from error
-    counted = np.concatenate([np.zeros(0, np.int64), *(t.labels[~_passed(t)] for t in truth)])
+    counted = np.concatenate([np.zeros(0, np.int64), *(t.labels[~t.passed] for t in truth)])
     detections = _coco_detections(found)
     if not detections or not len(counted):
         return CocoAP(0.0, 0.0, 0.0, {int(k): (0.0, 0.0, 0.0) for k in np.unique(counted)})

@@ -143,6 +143,7 @@ class Boxes:
     cheap = False
 
     def __init__(self, *, eleven_point: bool = False) -> None:
+        self.objects = 0
         self._eleven_point = eleven_point
         self._truth: list[Objects] = []
         self._found: list[Found] = []
@@ -151,16 +152,13 @@ class Boxes:
     def photos(self) -> int:
         return len(self._truth)
 
-    @property
-    def objects(self) -> int:
-        return sum(int((~(o.difficult | o.crowd)).sum()) for o in self._truth)
-
     def add(self, looks: Sequence[Look], output: Any) -> None:
         """See `Score`: the answer of one of torchvision's detectors to one photo."""
         (look,) = looks
         assert look.truth.objects is not None
         height, width = look.input_size
         found = detections_of(output, look.frame, (height, width))
+        self.objects += int((~look.truth.objects.passed).sum())
         self._truth.append(look.truth.objects)
         self._found.append(Found(found.xyxy, found.labels, found.scores))
 
@@ -187,12 +185,8 @@ class Pixels:
     cheap = True
 
     def __init__(self) -> None:
-        self.photos = 0
+        self.photos = self.objects = 0
         self._confusion: Confusion | None = None
-
-    @property
-    def objects(self) -> int:
-        return 0
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
         """See `Score`: (1, C, h, w) logits or torchvision's dict."""
