@@ -21,13 +21,15 @@ LABELS = torch.tensor([1, 3, 2])
 SEED = 5
 
 
-def reference(module: nn.Module, image: Tensor, *, stored: bool = False) -> dict[str, Tensor]:
+def reference(
+    module: nn.Module, image: Tensor, *, stored: bool = False, labels: Tensor = LABELS
+) -> dict[str, Tensor]:
     """The whole module in training mode, as somebody who trains it would call it."""
     module = copy.deepcopy(module).train()
     for part in module.modules():
         if stored and isinstance(part, _BatchNorm):
             part.eval()
-    target = {"boxes": BOXES, "labels": LABELS}
+    target = {"boxes": BOXES, "labels": labels}
     target["masks"] = torch.zeros(3, *image.shape[1:], dtype=torch.uint8)
     target["keypoints"] = torch.ones(3, 17, 3)
     with torch.random.fork_rng():
