@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
@@ -14,6 +14,7 @@ from explorer.ui.canvas import Canvas, Mode
 from explorer.ui.compare import Compare, PaneCell
 from explorer.ui.painting import assert_gui_thread
 from explorer.ui.pan_zoom import Viewpoint
+from explorer.ui.picks import PickSpec
 from explorer.ui.view_state import readable
 from explorer.view import Box, Pick, Point
 
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
 
     from explorer.layers import Board, Pane, UInt8
     from explorer.ui.pane_view import Selection
-
-
-class PickSpec(NamedTuple):
-    """A parameter that the canvas writes; see `explorer.view.Meta`."""
-
-    param: str
-    kind: Pick
-    pane: str = ""
-    layer: str = ""
-    step: float = 1.0
-    """How far an arrow key moves a box."""
-
 
 FRAME_MS = 16
 

@@ -13,9 +13,9 @@ from PySide6.QtGui import QKeyEvent
 
 from explorer.ui.canvas_paint import draw_crosshair, draw_edit_box, draw_marker
 from explorer.ui.handles import Handle, handle_at, moved, spanned
-from explorer.ui.pane_view import PaneView, Selection
 from explorer.ui.readout import readout
-from explorer.ui.truth_marks import NEW, TruthMarks
+from explorer.ui.truth_canvas import ARROWS, TruthCanvas, nudged, stride
+from explorer.ui.truth_marks import NEW
 from explorer.view import Box, Point
 
 if TYPE_CHECKING:
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from explorer.ui.painting import Lens
-    from explorer.ui.truth import Truth
+    from explorer.ui.pane_view import Selection
 
 CLICK_SLACK = 4.0
-HANDLE_REACH = 7.0
 
 
 class Mode(Enum):
@@ -58,15 +57,9 @@ _CURSORS = {
     "rt": Qt.CursorShape.SizeBDiagCursor,
     "lb": Qt.CursorShape.SizeBDiagCursor,
 }
-_ARROWS = {
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, -1),
-    Qt.Key.Key_Down: (0, 1),
-}
 
 
-class Canvas(PaneView):
+class Canvas(TruthCanvas):
     """Shows a pane and reports what the user does on it.
 
     Signals:
@@ -75,8 +68,6 @@ class Canvas(PaneView):
         box_drawn: The `Box` that was drawn or edited; None when it was deleted.
         box_dragged: The `Box` while its handles are dragged, for live views.
         box_selected: A `Selection`, None for a click beside all boxes.
-        truth_edited: ``(boxes, done)``: the ground truth; `done` is False while it is dragged.
-        truth_chosen: The index of the ground-truth box that the user has chosen, or None.
         status: Words for the status bar.
     """
 
@@ -85,8 +76,6 @@ class Canvas(PaneView):
     box_drawn = Signal(object)
     box_dragged = Signal(object)
     box_selected = Signal(object)
-    truth_edited = Signal(object, bool)
-    truth_chosen = Signal(object)
     status = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -94,7 +83,6 @@ class Canvas(PaneView):
         self._mode = Mode.LOOK
         self._box: Box | None = None
         self._step = 1.0
-        self._truth = TruthMarks()
         self._marker: Point | None = None
         self._linked: Point | None = None
         self._mouse: QPointF | None = None
@@ -134,22 +122,6 @@ class Canvas(PaneView):
         if self._drag is not _Drag.EDIT:  # a late answer must not pull the box from the hand
             self._box = box
             self.viewport().update()
-
-    def set_truth(self, boxes: Truth | None, *, alone: bool = True) -> None:
-        """The photo's ground truth, None where it is not wanted; see `TruthMarks`. Silent."""
-        self._truth.set(boxes, alone=alone)
-        self._update_cursor()
-        self.viewport().update()
-
-    def choose_truth(self, index: int | None) -> None:
-        """The ground-truth box with the handles; silent."""
-        if index != self._truth.chosen and not self._truth.dragging:
-            self._truth.chosen = index
-            self.viewport().update()
-
-    @property
-    def truth(self) -> TruthMarks:
-        return self._truth
 
     def set_marker(self, point: Point | None) -> None:
         """The picked position; silent."""
@@ -208,12 +180,14 @@ class Canvas(PaneView):
             self.box_drawn.emit(self._box)
             self.viewport().update()
         elif drag is _Drag.TRUTH:
-            self._tell_truth(self._truth.end())
+            self.tell_truth(self._truth.end())
         self._update_cursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         event.accept()
-        on = self._handle_at(event.position()) or self._truth.at(*self._at(event.position()))
+        on = self._handle_at(event.position()) or (
+            self.shows_truth and self._truth.at(*self.at_pane(event.position()))
+        )
         if event.button() == Qt.MouseButton.LeftButton and not on:
             self.fit()
 
@@ -225,17 +199,12 @@ class Canvas(PaneView):
     def _begin_drag(self) -> None:
         if self._grip:
             self._drag = _Drag.TRUTH
-            self._truth.begin(self._grip, *self._at(self._press), self._reach)
+            self._truth.begin(self._grip, *self.at_pane(self._press), self.reach)
             self.truth_chosen.emit(self._truth.chosen)
         elif self._handle:
             self._drag, self._drawn = _Drag.EDIT, self._box
         else:
             self._drag = _Drag.DRAW if self._mode is Mode.BOX else _Drag.PAN
-
-    def _tell_truth(self, boxes: Truth) -> None:
-        self.truth_edited.emit(boxes, True)
-        self.truth_chosen.emit(self._truth.chosen)
-        self.viewport().update()
 
     def _drag_box(self, position: QPointF) -> None:
         if self._pane is None:
@@ -254,7 +223,7 @@ class Canvas(PaneView):
         picks = self._picks_at(at)
         if any(item.isVisible() and item.layer.selectable for item in self._boxes()):
             self.box_selected.emit(self._next_pick(position, picks))
-        if self._shows_truth:
+        if self.shows_truth:
             self.truth_chosen.emit(self._truth.choose_at(at.x(), at.y()))
             self.viewport().update()
         if self._inside(at):
@@ -296,26 +265,14 @@ class Canvas(PaneView):
         if self._box is None:
             return None
         at = self.to_pane(position)
-        return handle_at(self._box, at.x(), at.y(), self._reach)
+        return handle_at(self._box, at.x(), at.y(), self.reach)
 
     def _grip_at(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> Handle:
         """What of the ground truth a drag from here would move; the picked box goes before it."""
         shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
-        if not self._shows_truth or (self._handle_at(position) and not shift):
+        if not self.shows_truth or (self._handle_at(position) and not shift):
             return ""
-        return self._truth.grip(*self._at(position), self._reach, shift=shift)
-
-    def _at(self, position: QPointF) -> tuple[float, float]:
-        at = self.to_pane(position)
-        return at.x(), at.y()
-
-    @property
-    def _reach(self) -> float:
-        return HANDLE_REACH / self.viewpoint.scale
-
-    @property
-    def _shows_truth(self) -> bool:
-        return self._truth.boxes is not None and self.overlays_visible
+        return self._truth.grip(*self.at_pane(position), self.reach, shift=shift)
 
     def _update_cursor(self) -> None:
         if self._drag is _Drag.PAN:
@@ -347,18 +304,18 @@ class Canvas(PaneView):
             self.viewport().update()
         elif key == Qt.Key.Key_Escape and self._drag is _Drag.TRUTH:
             self._drag = _Drag.NONE
-            self._tell_truth(self._truth.end(cancel=True))
+            self.tell_truth(self._truth.end(cancel=True))
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (
-            self._mode is not Mode.LOOK or self._shows_truth
+            self._mode is not Mode.LOOK or self.shows_truth
         ):
             self._place()
-        elif self._shows_truth and self._truth.box is not None and self._truth_key(event):
+        elif self._drag is _Drag.NONE and self.truth_key(event):
             pass
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and self._box is not None:
             self._box = None
             self.box_drawn.emit(None)
             self.viewport().update()
-        elif not (key in _ARROWS and self._nudge(*_ARROWS[key], event.modifiers())):
+        elif not (key in ARROWS and self._nudge(*ARROWS[key], event.modifiers())):
             event.ignore()  # the window's: next image, and the like
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
@@ -367,25 +324,6 @@ class Canvas(PaneView):
             self._update_cursor()
         else:
             event.ignore()
-
-    def _truth_key(self, event: QKeyEvent) -> bool:
-        """What the keyboard does with the chosen ground-truth box; False: nothing."""
-        key, keys = Qt.Key(event.key()), event.modifiers()
-        if self._pane is None or self._truth.box is None or self._drag is not _Drag.NONE:
-            return False
-        size = self._pane.size
-        if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self._tell_truth(self._truth.remove())
-        elif key == Qt.Key.Key_D and keys & Qt.KeyboardModifier.ControlModifier:
-            reach = 4 * self._reach
-            self._truth.add(self._truth.box)
-            self._tell_truth(self._truth.shift("move", reach, reach, size))
-        elif key in _ARROWS:
-            dx, dy = (part * _strides(keys) for part in _ARROWS[key])
-            self._tell_truth(self._truth.shift(_nudged(keys), dx, dy, size))
-        else:
-            return False
-        return True
 
     def _place(self) -> None:
         """A point or a box in the middle of what is seen, for the keyboard to move on."""
@@ -399,8 +337,8 @@ class Canvas(PaneView):
             if self._box is None:
                 self._box = box
                 self.box_drawn.emit(box)
-        elif self._shows_truth:
-            self._tell_truth(self._truth.add(box))
+        elif self.shows_truth:
+            self.tell_truth(self._truth.add(box))
         else:
             self._marker = middle
             self.clicked.emit(middle)
@@ -410,15 +348,15 @@ class Canvas(PaneView):
         """Move the picked box by its step or the point by a pixel (Shift: ten); Ctrl resizes."""
         if self._pane is None:
             return False
-        stride = _strides(modifiers)
+        far = stride(modifiers)
         size = self._pane.size
         if self._box is not None:
-            stride *= self._step
-            self._box = moved(self._box, _nudged(modifiers), dx * stride, dy * stride, size)
+            far *= self._step
+            self._box = moved(self._box, nudged(modifiers), dx * far, dy * far, size)
             self.box_drawn.emit(self._box)
         elif self._marker is not None and self._mode is Mode.POINT:
-            x = min(max(self._marker.x + dx * stride, 0.0), size[0] - 0.01)
-            y = min(max(self._marker.y + dy * stride, 0.0), size[1] - 0.01)
+            x = min(max(self._marker.x + dx * far, 0.0), size[0] - 0.01)
+            y = min(max(self._marker.y + dy * far, 0.0), size[1] - 0.01)
             self._marker = Point(x, y)
             self.clicked.emit(self._marker)
         else:
@@ -447,8 +385,7 @@ class Canvas(PaneView):
 
     def draw_marks(self, painter: QPainter, lens: Lens) -> None:
         accent = self.palette().highlight().color()
-        if self._shows_truth:
-            self._truth.draw(painter, lens, accent)
+        super().draw_marks(painter, lens)
         if self._marker is not None:
             draw_marker(painter, lens, self._marker, accent)
         box = self._drawn or self._box
@@ -457,11 +394,3 @@ class Canvas(PaneView):
             draw_edit_box(painter, lens, box, accent, drawing=drawing)
         if self._linked is not None and self._mouse is None and self._pane is not None:
             draw_crosshair(painter, lens, self._linked, self._pane.size)
-
-
-def _strides(modifiers: Qt.KeyboardModifier) -> float:
-    return 10.0 if modifiers & Qt.KeyboardModifier.ShiftModifier else 1.0
-
-
-def _nudged(modifiers: Qt.KeyboardModifier) -> Handle:
-    return "rb" if modifiers & Qt.KeyboardModifier.ControlModifier else "move"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,9 +63,11 @@ def drawable(
     return x, y
 
 
-def log_words(values: Sequence[float], scale: float, spacing: float | None) -> list[str]:
-    """Words for ticks at powers of ten: between them only as many as have room side by side."""
-    lead = (1,) if spacing is None and len(values) > 27 else (1, 2, 5)
+def log_words(
+    values: Sequence[float], scale: float, spacing: float | None, room: int = 27
+) -> list[str]:
+    """Words for ticks of a log axis: for more ticks than `room` only those at powers of ten."""
+    lead = (1,) if len(values) > room else (1, 2, 5)
     return [
         number(scale * 10.0**value) if round(10.0 ** (value % 1.0)) in lead else ""
         for value in values
@@ -88,6 +91,7 @@ class CurvesPlot(QWidget):
         self._plot.hideButtons()
         self._plot.setFrameShape(QFrame.Shape.NoFrame)
         self._plot.getAxis("bottom").logTickStrings = log_words
+        self._plot.getAxis("left").logTickStrings = partial(log_words, room=9)
         self._legend = self._plot.addLegend(offset=(-12, 8), labelTextSize="9pt")
         self._curves: list[Any] = []
         self._shown: Plot | None = None

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from explorer.layers import Board, Pane, Picture
 from explorer.runner import State, Update
-from explorer.ui.board import PickSpec
+from explorer.ui.picks import PickSpec
 from explorer.view import Pick, parameters
 
 if TYPE_CHECKING:
@@ -99,13 +99,7 @@ class Presenter(QObject):
         if view is None:
             return
         picks = [
-            PickSpec(
-                entry.name,
-                entry.meta.pick,
-                entry.meta.pane,
-                entry.meta.layer,
-                entry.meta.step or 1.0,
-            )
+            PickSpec.of(entry)
             for entry in parameters(view.Params)
             if entry.meta.pick is not Pick.NONE
         ]

@@ -107,9 +107,8 @@ class TruthEditor(Editor):
         line.addWidget(self.remove)
         self.hint = Label(
             self.tr(
-                "Drag on the photo to draw a box; Shift+drag where a drag does something else. "
-                "Drag a box to move it, its handles to resize it. "
-                "Arrow keys move the chosen one, Delete removes it."
+                "Drag on the photo to draw a box (Shift+drag where a drag does something else). "
+                "Drag a box or its handles to change it; Delete removes it."
             ),
             quiet=True,
             factor=0.92,

@@ -349,3 +349,15 @@ def test_grab_is_what_is_on_the_screen(view: BoardView) -> None:
     rgb = view.grab_rgb()
     assert rgb.shape == (500, 900, 3)
     assert rgb[260, 450].tolist() == [10, 200, 30]
+
+
+def test_the_right_side_of_a_wipe_covers_nothing_of_the_left_one(view: BoardView) -> None:
+    view.set_board(board("image"))
+    view.set_reference(board("image"), "wipe")
+    canvas = view.canvas("image")
+    divider = view.cell("image").width() // 2
+    for widget in (canvas, canvas.viewport()):
+        seen = widget.mask().boundingRect().translated(widget.mapTo(view.cell("image"), QPoint()))
+        assert seen.left() == divider
+    view.set_reference(board("image"), "split")
+    assert canvas.viewport().mask().isEmpty()
