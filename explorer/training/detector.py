@@ -110,7 +110,7 @@ def begin_as_classifier(model: nn.Module, weight: Tensor, bias: Tensor) -> None:
     The pyramid's maps become the directions of the last stage's features by which the classifier
     tells its classes apart (the singular vectors of its weights, as many as the pyramid is wide),
     `fc6` averages each of them over the box, once as it is and once negated because a ReLU
-    follows, and `fc7` lets them through. What was learnt from single photos needs not be learnt again.
+    follows, and `fc7` lets them through. So what single photos taught needs not be learnt again.
 
     Args:
         model: The network of a `DetectorTask`.
