@@ -13,6 +13,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import MultiScaleRoIAlign
 
 from explorer.image import Image, from_array
+from explorer.networks.embedded import mini_localiser
 from explorer.networks.network import LayerInfo, Network, NetworkInfo, NetworkSpec, Task
 from explorer.networks.preprocess import Preprocess
 
@@ -152,6 +153,15 @@ def toy_network(task: str) -> Network:
         return make_network(
             tiny_faster_rcnn(len(names)), "detection", classes=names, default_layer="backbone.conv2"
         )
+    if task == "localisation":
+        with torch.random.fork_rng():
+            torch.manual_seed(2)
+            localiser = mini_localiser(4, body="mini_vgg", per_class=True, grid=2)
+        return make_network(
+            localiser, "localisation",
+            classes=("cat", "dog", "car", "cup"), default_layer="body.features.3",
+            preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        )  # fmt: skip
     if task == "segmentation":
         return make_network(
             FixedSegmenter(), "segmentation", classes=("__background__", "red", "green"),

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     from explorer.networks.preprocess import Preprocess
 
-Task = Literal["classification", "detection", "segmentation", "features"]
-"""`detection` includes instance masks and keypoints; `features` is a backbone without a head."""
+Task = Literal["classification", "localisation", "detection", "segmentation", "features"]
+"""`localisation` names the photo and gives one box (as in ILSVRC); `detection` includes instance
+masks and keypoints; `features` is a backbone without a head.
+"""
 
 WeightState = Literal["shipped", "cached", "download", "local", "untrained"]
 

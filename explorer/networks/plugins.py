@@ -30,17 +30,17 @@ import logging
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.entry import Entry, WeightsOption
+from explorer.networks.network import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from torch import nn
 
-    from explorer.networks.network import Task
     from explorer.networks.preprocess import Preprocess
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Plugin:
     keypoints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.task not in ("classification", "detection", "segmentation", "features"):
+        if self.task not in get_args(Task):
             raise ValueError(f"plug-in {self.name!r} has no known task: {self.task!r}")
         if not self.name or self.name != self.name.strip() or "/" in self.name:
             raise ValueError(f"{self.name!r} is no name for a network")

@@ -87,6 +87,7 @@ def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[Weights
 def _summary(task: Task, card: dict[str, Any], classes: int) -> str:
     what = {
         "classification": "Names the picture as a whole",
+        "localisation": "Names the picture and draws one box",
         "detection": "Finds objects and draws a box around each",
     }.get(task, "Answers")
     size = int(card.get("parameters", 0)) / 1e6

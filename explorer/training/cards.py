@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.networks.embedded import ARCHITECTURES
+from explorer.resources import resource_path
 from explorer.training.loop import CHECKPOINT, CONFIG, load_average, write_json
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def export(
         teaches: Its lesson, see `lessons`.
         material: The data to measure on.
         source: Folder of the training.
-        target: Folder of the weights; those that are shared must be there already.
+        target: Folder of the weights; those that are shared lie there or are shipped already.
     """
     facts: Facts = teaches.facts(name, material)
     average, step = load_average(source / CHECKPOINT)
@@ -129,10 +130,15 @@ def export(
 
 
 def shared_weights(shares: Sequence[Share], folder: Path) -> dict[str, Tensor]:
-    """The tensors that `shares` name, out of the files in `folder`, under their names here."""
+    """The tensors that `shares` name, under their names here.
+
+    They come out of the files in `folder`, or else out of those that are shipped already.
+    """
     found = {}
     for share in shares:
-        for key, value in load_file(folder / f"{share.network}.safetensors").items():
+        file = f"{share.network}.safetensors"
+        path = folder / file if (folder / file).exists() else resource_path("weights", file)
+        for key, value in load_file(path).items():
             if key.startswith(share.source):
                 found[share.prefix + key.removeprefix(share.source)] = value
     return found

@@ -17,7 +17,7 @@ from explorer.training.data import write_categories
 from explorer.training.loop import Recipe, step_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -167,7 +167,24 @@ def random_view(
     Returns:
         (N, 3, side, side) float32, normalised.
     """
-    count = len(pixels)
+    crop = random_crop(len(pixels), generator, area=area, ratio=ratio)
+    return seen_through(crop, pixels, side, generator)
+
+
+def random_crop(
+    count: int,
+    generator: torch.Generator,
+    *,
+    area: tuple[float, float] = (0.2, 1.0),
+    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+) -> Tensor:
+    """Which parts `random_view` shows.
+
+    Returns:
+        (count, 2, 3) float32: from a place in the view to its place in the photo, both as x, y in
+        [-1, 1] from edge to edge (`torch.nn.functional.affine_grid`). A mirrored view has a
+        negative first number.
+    """
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(count, generator=generator) * (high - low) + low
@@ -177,15 +194,21 @@ def random_view(
     width = (part.sqrt() * stretch).clamp(max=1)
     height = (part.sqrt() / stretch).clamp(max=1)
     mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
-    theta = torch.zeros(count, 2, 3)
-    theta[:, 0, 0], theta[:, 1, 1] = width * mirror, height
-    theta[:, 0, 2] = (1 - width) * uniform(-1, 1)
-    theta[:, 1, 2] = (1 - height) * uniform(-1, 1)
-    contrast, brightness = uniform(0.7, 1.3), uniform(-0.4, 0.4)
+    crop = torch.zeros(count, 2, 3)
+    crop[:, 0, 0], crop[:, 1, 1] = width * mirror, height
+    crop[:, 0, 2] = (1 - width) * uniform(-1, 1)
+    crop[:, 1, 2] = (1 - height) * uniform(-1, 1)
+    return crop
+
+
+def seen_through(crop: Tensor, pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """The parts `crop` of (N, H, W, 3) uint8 photos, resized to `side`, in other colours."""
+    count, device = len(pixels), pixels.device
+    contrast = torch.rand(count, generator=generator) * 0.6 + 0.7
+    brightness = torch.rand(count, generator=generator) * 0.8 - 0.4
     grey = torch.where(torch.rand(count, generator=generator) < 0.05, 1.0, 0.0)
 
-    device = pixels.device
-    grid = functional.affine_grid(theta.to(device), [count, 3, side, side], align_corners=False)
+    grid = functional.affine_grid(crop.to(device), [count, 3, side, side], align_corners=False)
     view = functional.grid_sample(
         normalise(pixels), grid, padding_mode="reflection", align_corners=False
     )
@@ -193,6 +216,20 @@ def random_view(
     view = torch.lerp(view, luma, grey.to(device).view(-1, 1, 1, 1))
     scale, shift = (v.to(device).view(-1, 1, 1, 1) for v in (contrast, brightness))
     return (view * scale + shift).contiguous(memory_format=torch.channels_last)
+
+
+def batches(
+    data: Photos, device: torch.device, *, side: int | None = None, batch: int = 250
+) -> Iterator[tuple[slice, Tensor]]:
+    """All photos in their order: their rows and (n, 3, side, side) normalised."""
+    for start in range(0, len(data), batch):
+        rows = slice(start, start + batch)
+        images = normalise(torch.from_numpy(np.array(data.pixels[rows])).to(device))
+        if side is not None and side != images.shape[-1]:
+            images = functional.interpolate(
+                images, size=(side, side), mode="bilinear", antialias=True
+            )
+        yield rows, images.contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
@@ -209,14 +246,7 @@ def accuracy(
     """
     device = next(model.parameters()).device
     hits = {1: 0, 5: 0}
-    for start in range(0, len(data), batch):
-        rows = slice(start, start + batch)
-        images = normalise(torch.from_numpy(np.array(data.pixels[rows])).to(device))
-        if side is not None and side != images.shape[-1]:
-            images = functional.interpolate(
-                images, size=(side, side), mode="bilinear", antialias=True
-            )
-        images = images.contiguous(memory_format=torch.channels_last)
+    for rows, images in batches(data, device, side=side, batch=batch):
         logits = model(images)
         best = logits.topk(min(5, logits.shape[1])).indices.cpu()
         right = best == torch.from_numpy(data.labels[rows])[:, None]

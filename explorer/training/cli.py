@@ -103,7 +103,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from explorer.training import cards
 
-    card = cards.export(args.name, teaches, material, out, target)
-    figures = {k: v for k, v in card["metrics"].items() if not isinstance(v, dict)}
-    log.info("%s: %s, %.1f MB", target / card["weights"], figures, card["bytes"] / 1e6)
+    names = teaches.networks(args.name) if hasattr(teaches, "networks") else (args.name,)
+    for name in names:
+        card = cards.export(name, teaches, material, out, target)
+        figures = {k: v for k, v in card["metrics"].items() if not isinstance(v, dict)}
+        log.info("%s: %s, %.2f MB", target / card["weights"], figures, card["bytes"] / 1e6)
     return 0

@@ -8,7 +8,8 @@ A lesson is a module of this package with three functions, each given the networ
 - ``measure(name, model, material) -> dict``: the figures on the card, on photos not trained on.
 
 and, where more belongs to the weights than the card, ``beside(material, folder)``, which writes it;
-where another form of the network is shipped than learns, ``shipped(name, weights) -> weights``.
+where another form of the network is shipped than learns, ``shipped(name, weights) -> weights``;
+where one training makes several networks, ``networks(name)`` gives their names.
 
 Networks that are fitted at once and not by gradient steps have ``fit(name, material, folder)``
 instead of ``task``: it writes what is shipped into a folder.
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 LESSONS = {
     "mini-resnet": "explorer.training.classifier",
     "mini-vgg": "explorer.training.vgg",
+    "mini-boxes-resnet": "explorer.training.localiser",
+    "mini-boxes-vgg": "explorer.training.localiser",
     "mini-fasterrcnn": "explorer.training.detector",
 }
 """Network -> module."""

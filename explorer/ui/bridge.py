@@ -33,7 +33,9 @@ log = logging.getLogger(__name__)
 
 START = "start"
 LOOK = "look"
-TASKS: tuple[Task, ...] = ("classification", "detection", "segmentation", "features")
+TASKS: tuple[Task, ...] = (
+    "classification", "localisation", "detection", "segmentation", "features",
+)  # fmt: skip
 QUIT_SECONDS = 3.0
 
 

@@ -42,6 +42,7 @@ def tasks_in_words(owner: QObject) -> dict[str, str]:
     return {
         "": owner.tr("All"),
         "classification": owner.tr("Classify"),
+        "localisation": owner.tr("Localise"),
         "detection": owner.tr("Detect"),
         "segmentation": owner.tr("Segment"),
         "features": owner.tr("Features"),

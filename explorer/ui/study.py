@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, Signal
 
 from explorer.layers import UNTRAINED, Board, stamped
 from explorer.runner import State, Update
-from explorer.ui.bridge import LOOK, Bridge, Ready
+from explorer.ui.bridge import LOOK, TASKS, Bridge, Ready
 from explorer.ui.truth import Truths
 from explorer.view import Effect, View, effect_of, parameters, resolved
 
@@ -277,8 +277,7 @@ class Study(QObject):
 
     def _switch_network(self, view: View[Any], old: Entry | None) -> None:
         assert self._ready is not None
-        tasks = ("classification", "detection", "segmentation", "features")
-        fitting = [task for task in tasks if view.suits(task) and task in self._ready.defaults]
+        fitting = [task for task in TASKS if view.suits(task) and task in self._ready.defaults]
         if not fitting:
             if old is not None:
                 self.said.emit(

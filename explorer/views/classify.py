@@ -217,6 +217,6 @@ VIEW = View(
     Params=Params,
     compute=compute,
     draw=draw,
-    tasks=frozenset({"classification"}),
+    tasks=frozenset({"classification", "localisation"}),
     data=data,
 )

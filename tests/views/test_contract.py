@@ -34,7 +34,7 @@ from explorer.vision.hooks import interruptible, tensors_in
 from tests.toys import hook_count, toy_image, toy_network
 
 VIEWS = discover()
-TASKS = ("classification", "detection", "segmentation")
+TASKS = ("classification", "localisation", "detection", "segmentation")
 CASES = [
     pytest.param(view, task, id=f"{name}-{task}")
     for name, view in sorted(VIEWS.items())

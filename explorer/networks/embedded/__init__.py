@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from explorer.networks.embedded.colour import MEAN, STD
+from explorer.networks.embedded.localiser import MiniLocaliser, mini_localiser
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
 from explorer.networks.embedded.vgg import MiniVGG, mini_vgg
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_resnet": mini_resnet,
     "mini_vgg": mini_vgg,
+    "mini_localiser": mini_localiser,
     "mini_fasterrcnn": mini_fasterrcnn,
 }
 """Functions by the name that a model card gives under `architecture`."""
@@ -30,10 +32,12 @@ __all__ = [
     "ARCHITECTURES",
     "MEAN",
     "STD",
+    "MiniLocaliser",
     "MiniResNet",
     "MiniResNetFPN",
     "MiniVGG",
     "mini_fasterrcnn",
+    "mini_localiser",
     "mini_resnet",
     "mini_vgg",
 ]

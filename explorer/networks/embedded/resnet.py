@@ -32,6 +32,9 @@ class MiniResNet(nn.Module):
         blocks: Sequence[int] = (1, 2, 2, 1),
     ) -> None:
         super().__init__()
+        self.num_classes = num_classes
+        self.channels = (widths[3], widths[3])
+        """Of the first two `taps`."""
         self.conv1 = nn.Conv2d(3, widths[0], 5, stride=2, padding=2, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.relu = nn.ReLU(inplace=True)
@@ -45,10 +48,14 @@ class MiniResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalised RGB -> (N, num_classes) logits."""
+        return self.taps(images)[2]
+
+    def taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The last map (N, C, H/16, W/16), the vector (N, C) before `fc`, and the logits."""
         x = self.relu(self.bn1(self.conv1(images)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        logits: Tensor = self.fc(self.avgpool(x).flatten(1))
-        return logits
+        vector = self.avgpool(x).flatten(1)
+        return x, vector, self.fc(vector)
 
 
 def mini_resnet(num_classes: int = 200) -> MiniResNet:

@@ -40,6 +40,9 @@ class MiniVGG(nn.Module):
         norm: bool = False,
     ) -> None:
         super().__init__()
+        self.num_classes = num_classes
+        self.channels = (blocks[-1][-1], hidden)
+        """Of the first two `taps`."""
         layers: list[nn.Module] = []
         inputs = 3
         for block in blocks:
@@ -62,8 +65,13 @@ class MiniVGG(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalised RGB, sides of at least 16 -> (N, num_classes) logits."""
-        logits: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
-        return logits
+        return self.taps(images)[2]
+
+    def taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The last map (N, C, H/16, W/16), the hidden vector (N, hidden), and the logits."""
+        x = self.features(images)
+        vector = self.classifier[:3](self.avgpool(x).flatten(1))
+        return x, vector, self.classifier[3](vector)
 
 
 def mini_vgg(num_classes: int = 200) -> MiniVGG:
