@@ -89,10 +89,7 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
         raise ExplorerError(
             f"{info.title} does not name its classes.", "Use weights that come with class names."
         )
-    names: dict[str, int] = {}
-    for index, name in enumerate(info.classes):
-        if canonical(name) not in _NO_CLASS:
-            names.setdefault(canonical(name), index)
+    names = _Names(info.classes)
     wnids = {wnid: index for index, wnid in reversed(list(enumerate(wnids_of(info))))}
     grouped = is_grouped(info)
     labels = [_label(known_class(c), names, wnids, grouped=grouped) for c in classes]
@@ -144,17 +141,33 @@ def known_class(data_class: DataClass) -> DataClass:
     return DataClass(data_class.name, wnid, words, data_class.ids or category.ids)
 
 
-def _label(known: DataClass, names: dict[str, int], wnids: dict[str, int], *, grouped: bool) -> int:
+class _Names:
+    """The network's classes by name: as they are before as `canonical` has them.
+
+    ImageNet's Cardigan is a dog, its cardigan is not.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._exact: dict[str, int] = {}
+        self._like: dict[str, int] = {}
+        for index, name in enumerate(classes):
+            if canonical(name) not in _NO_CLASS:
+                self._exact.setdefault(name, index)
+                self._like.setdefault(canonical(name), index)
+
+    def get(self, name: str) -> int | None:
+        return self._exact.get(name, self._like.get(canonical(name)))
+
+
+def _label(known: DataClass, names: _Names, wnids: dict[str, int], *, grouped: bool) -> int:
     if grouped and (known.ids or canonical(known.name) in GROUP_OF_COCO):
         if known.ids:
             group = group_of(Category(known.wnid, known.name, (), known.ids))
         else:
             group = GROUP_OF_COCO[canonical(known.name)]
-        return names.get(canonical(group), -1) if group else -1
-    for index in (wnids.get(known.wnid), names.get(canonical(known.name))):
-        if index is not None:
-            return index
-    found = (names.get(canonical(word)) for word in known.words)
+        found = [names.get(group)] if group else []
+    else:
+        found = [wnids.get(known.wnid), *(names.get(w) for w in (known.name, *known.words))]
     return next((index for index in found if index is not None), -1)
 
 

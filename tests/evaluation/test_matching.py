@@ -20,7 +20,7 @@ def labels(network: NetworkInfo, *classes: DataClass | str) -> list[int]:
 
 
 def test_names_are_compared_without_what_means_nothing() -> None:
-    network = info("__background__", "N/A", "Teddy Bear", "airplane", "tv", "background")
+    network = info("__background__", "N/A", "Teddy Bear", "airplane", "tv")
     assert labels(network, "teddy_bear", "aeroplane", "TVmonitor", "N/A", "zebra") == [
         2, 3, 4, -1, -1
     ]  # fmt: skip
@@ -39,6 +39,7 @@ def test_wordnet_ids_go_before_names_and_synsets_come_last() -> None:
 
 def test_two_classes_of_one_name() -> None:
     assert labels(info("crane", "crane"), "crane") == [0]
+    assert labels(info("Cardigan", "cardigan"), "cardigan", "Cardigan", "CARDIGAN") == [1, 0, 0]
 
 
 def test_classes_become_groups() -> None:
