@@ -98,6 +98,12 @@ FIXED_KEYS = (
     (QT_NOOP("Pan while dragging"), "Space"),
     (QT_NOOP("Zoom at the pointer"), "Wheel"),
     (QT_NOOP("Open beside, to compare"), "Shift+drop"),
+    (QT_NOOP("Draw a ground-truth box anywhere"), "Shift+drag"),
+    (QT_NOOP("Move the picked box or point (Shift: ten times)"), "Arrows"),
+    (QT_NOOP("Resize the picked box"), "Ctrl+arrows"),
+    (QT_NOOP("Remove the picked box"), "Delete"),
+    (QT_NOOP("Double the ground-truth box"), "Ctrl+D"),
+    (QT_NOOP("Place a point or a box in the middle"), "Enter"),
 )
 """What the mouse and the canvas understand; shown on the shortcut sheet."""
 

@@ -215,6 +215,11 @@ class BoardView(QWidget):
     def _canvases(self) -> list[Canvas]:
         return [canvas for cell in self._cells.values() for canvas in (cell.canvas, cell.reference)]
 
+    @property
+    def dragging(self) -> bool:
+        """Whether a box is in the hand of the user."""
+        return any(canvas.dragging for canvas in self._canvases())
+
     def current(self) -> Canvas | None:
         """The canvas with the keyboard, else the first one."""
         for canvas in self._canvases():

@@ -116,6 +116,11 @@ class Canvas(TruthCanvas):
     def mode(self) -> Mode:
         return self._mode
 
+    @property
+    def dragging(self) -> bool:
+        """Whether a box is in the hand of the user."""
+        return self._drag in (_Drag.DRAW, _Drag.EDIT, _Drag.TRUTH)
+
     def set_box(self, box: Box | None, step: float = 1.0) -> None:
         """The picked box, which gets handles; arrow keys move it by `step`. Silent."""
         self._step = step
@@ -370,7 +375,7 @@ class Canvas(TruthCanvas):
             event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
             and event.key() == Qt.Key.Key_Escape
-            and self._drag in (_Drag.DRAW, _Drag.EDIT, _Drag.TRUTH)
+            and self.dragging
         ):
             event.accept()
             return True

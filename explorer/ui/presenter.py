@@ -21,6 +21,9 @@ BARE_MILLISECONDS = 250
 STREAM_MILLISECONDS = 1000
 """Plots follow a stream of steps this often: axes are slow to paint, the picture is not."""
 
+DRAG_MILLISECONDS = 150
+"""So often they follow a box that is dragged; the picture follows every move."""
+
 
 class Presenter(QObject):
     """From the study's signals to the widgets of the window."""
@@ -36,7 +39,6 @@ class Presenter(QObject):
         self._pending: Board | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.setInterval(STREAM_MILLISECONDS)
         self._soon.timeout.connect(self._show_results)
         study = window.study
         study.subject_changed.connect(self.subject)
@@ -116,10 +118,11 @@ class Presenter(QObject):
         self._window.inspector.set_notes(board.notes)
         self._pending = board
         streams = study.running and study.view is not None and study.view.film
-        if not streams or not self._window.results.tabs.count():
+        slow = streams or self._window.board.dragging
+        if not slow or not self._window.results.tabs.count():
             self._show_results()
         elif not self._soon.isActive():
-            self._soon.start()
+            self._soon.start(STREAM_MILLISECONDS if streams else DRAG_MILLISECONDS)
         self._window.comparison.show(board, self._window.subject())
         self._window.commands.refresh()
 
