@@ -88,6 +88,8 @@ class MiniLocaliser(nn.Module):
         self.body = body
         self.classes = body.num_classes
         channels = body.channels[0 if attach == "conv" else 1]
+        self.attached_to = f"body.{body.tap_names[0 if attach == 'conv' else 1]}"
+        """The layer whose output the head gets."""
         self.head = BoxHead(channels, attach, self.classes if per_class else 1, grid=grid)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:

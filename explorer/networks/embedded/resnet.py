@@ -46,6 +46,9 @@ class MiniResNet(nn.Module):
         self.fc = nn.Linear(widths[3], num_classes)
         _initialise(self)
 
+    tap_names = ("layer4", "avgpool")
+    """The layers that give the first two `taps`."""
+
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalised RGB -> (N, num_classes) logits."""
         return self.taps(images)[2]

@@ -63,6 +63,9 @@ class MiniVGG(nn.Module):
         )
         _initialise(self)
 
+    tap_names = ("features", "classifier.1")
+    """The layers that give the first two `taps`."""
+
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalised RGB, sides of at least 16 -> (N, num_classes) logits."""
         return self.taps(images)[2]
