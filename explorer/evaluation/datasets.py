@@ -18,7 +18,7 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import masks
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
 from explorer.evaluation.metrics import Objects
-from explorer.image import open_image
+from explorer.image import SUFFIXES, open_image
 from explorer.reading import display_name, read_file
 from explorer.sources import expand
 
@@ -188,9 +188,10 @@ def _open_folder(path: Path, task: Task, images: Path | None) -> Source:
             raise ExplorerError(f"{display_name(path)} has several COCO files: {names}.",
                                 "Name one of them.")  # fmt: skip
         return open_source(found[0], task, images)
-    for name in ("val.npz", "tiny-imagenet/val.npz", "test.npz"):
-        if (path / name).is_file():
-            return open_source(path / name, task, images)
+    packed = [p for p in sorted(path.glob("*.npz")) if p.stem != "train"]
+    for place in (path / "val.npz", path / "tiny-imagenet" / "val.npz", *packed[:1]):
+        if place.is_file():
+            return open_source(place, task, images)
     return _class_folders(path)
 
 
@@ -279,12 +280,12 @@ def _annotated(dataset: Dataset, path: Path, kind: str, images: Path | None) -> 
 def _moved(photo: Annotated, images: Path | None) -> Annotated:
     if images is None:
         return photo
-    name = Path(photo.path.name)
-    for place in (images / photo.path.name, images / Path(photo.name).name):
+    inner = Path(*(part for part in Path(photo.name).parts if part not in ("..", "/")))
+    for place in (images / inner, images / inner.name, images / photo.path.name):
         if place.is_file():
             return replace(photo, path=place)
-    like = next((p for p in images.glob(f"{name.stem}.*") if p.suffix.lower() != ".xml"), None)
-    return replace(photo, path=like or images / name)
+    like = (images / f"{photo.path.stem}{suffix}" for suffix in sorted(SUFFIXES))
+    return replace(photo, path=next((p for p in like if p.is_file()), images / inner.name))
 
 
 def _single(photo: Annotated) -> bool:

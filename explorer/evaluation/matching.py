@@ -171,6 +171,11 @@ def _label(known: DataClass, names: _Names, wnids: dict[str, int], *, grouped: b
     return next((index for index in found if index is not None), -1)
 
 
+def shipped_classes() -> tuple[DataClass, ...]:
+    """The classes that the networks that ship were trained for, in the order of their labels."""
+    return tuple(DataClass(c.name, c.wnid, (c.name,), c.ids) for c in _shipped().values())
+
+
 @cache
 def _shipped() -> dict[str, Category]:
     path = resource_path("classes", "tiny-imagenet.json")

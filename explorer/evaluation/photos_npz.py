@@ -1,7 +1,8 @@
 """Photos in an npz: JPEG bytes end to end, with a class and a box for each.
 
 `jpeg` (B,) uint8, `offset` (N + 1,): photo i is ``jpeg[offset[i]:offset[i + 1]]``; `label` (N,);
-`box` (N, 4) x0, y0, x1, y1 in pixels, both ends included. classes.tsv beside it names the classes.
+`box` (N, 4) x0, y0, x1, y1 in pixels, both ends included. classes.tsv beside it names the classes;
+without one they are the classes that ship, in their order.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from explorer.errors import ExplorerError
 from explorer.evaluation.datasets import Case, Source, Truth
-from explorer.evaluation.matching import DataClass, known_class
+from explorer.evaluation.matching import DataClass, known_class, shipped_classes
 from explorer.evaluation.metrics import Objects
 from explorer.image import decode_image
 from explorer.reading import display_name, read_file
@@ -37,7 +38,7 @@ def read_npz(path: Path) -> Source:
         ExplorerError: It is no such file, or classes.tsv is missing.
     """
     arrays = _arrays(path)
-    classes = _classes(path.parent, int(arrays["label"].max(initial=-1)) + 1)
+    classes, notes = _classes(path.parent, int(arrays["label"].max(initial=-1)) + 1)
 
     def make(task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
         if task == "detection":
@@ -48,7 +49,7 @@ def read_npz(path: Path) -> Source:
             for i in known.tolist()
         ]
 
-    return Source(display_name(path), "npz", classes, frozenset({"label", "objects"}), make)
+    return Source(display_name(path), "npz", classes, frozenset({"label", "objects"}), make, notes)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -70,8 +71,12 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     return found
 
 
-def _classes(folder: Path, most: int) -> tuple[DataClass, ...]:
+def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str, ...]]:
+    """The names of the labels, and a sentence where they were not given."""
     table = folder / "classes.tsv"
+    if not table.is_file() and most <= len(shipped_classes()):
+        note = "There is no classes.tsv: the labels are taken for those of Tiny ImageNet."
+        return shipped_classes(), (note,)
     data = read_file(table, limit=2**26, kind="a table", smaller="Is it one of words?")
     tree = _tree(folder / "wordnet_tree.tsv")
     classes = []
@@ -84,7 +89,7 @@ def _classes(folder: Path, most: int) -> tuple[DataClass, ...]:
         raise ExplorerError(
             f"{display_name(table)} has {len(classes)} lines, but there are {most} classes."
         )
-    return tuple(classes)
+    return tuple(classes), ()
 
 
 def _tree(path: Path) -> dict[str, str]:

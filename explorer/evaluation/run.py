@@ -145,7 +145,7 @@ def evaluate(
         if last and waiting:
             _flush(network, score, waiting, cancelled)
         if last and score.photos == 0:
-            raise ExplorerError("None of the photos can be read.", " ".join(skipped[0]))
+            raise ExplorerError("None of the photos can be read.", skipped[0][1])
         if last or (score.cheap and score.photos > report.photos) or score.photos >= due:
             due = max(due, score.photos * 3 // 2)
             figures, by_class = score.figures(names)

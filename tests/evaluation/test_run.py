@@ -17,9 +17,14 @@ from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation.datasets import Source, annotated_near, likely_task, open_source
 from explorer.evaluation.report import Report, by_class_table, csv_of, json_of, sentences
 from explorer.evaluation.run import evaluate
+from explorer.networks.embedded import MEAN, STD
+from explorer.networks.embedded.localiser import mini_localiser
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
+from explorer.resources import resource_path
+from explorer.training.data import read_photos, read_shipped_categories
 from explorer.training.evaluate import figures, held_out_scenes
+from explorer.training.localiser import localisation
 from explorer.training.scenes import SceneMaker
 from explorer.training.superclasses import group_names
 from tests.evaluation.sets import (
@@ -148,6 +153,39 @@ def test_photos_of_an_npz_and_their_boxes(tmp_path: Path) -> None:
     assert worse.figures["localisation_error"] == pytest.approx(1 - (hills & ~wrong).mean())
 
 
+def test_an_npz_without_names_has_the_classes_that_ship(tmp_path: Path) -> None:
+    path = npz_set(tmp_path)
+    for name in ("classes.tsv", "wordnet_tree.tsv"):
+        (tmp_path / name).unlink()
+    path.rename(tmp_path / "held_out.npz")
+    first = read_shipped_categories(resource_path("classes", "tiny-imagenet.json"))[:3]
+    network = make_network(
+        colour_network("classification").module, "classification",
+        classes=tuple(c.name for c in first), preprocess=Preprocess(resize=64, crop=64),
+    )  # fmt: skip
+    report = whole(network, opened(tmp_path, network))
+    assert report.figures["top1"] == 1.0
+    assert len(report.matched) == 3
+    assert any("classes.tsv" in note for note in report.notes)
+
+
+def test_the_localisers_that_ship_get_the_figures_of_their_card(tmp_path: Path) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = mini_localiser(3)
+    preprocess = Preprocess(resize=64, crop=64, mean=MEAN, std=STD)
+    network = make_network(
+        model, "localisation", classes=("dog", "red", "hill"), preprocess=preprocess
+    )
+    path = npz_set(tmp_path, 40)
+    report = whole(network, opened(path, network))
+    card = localisation(model, read_photos(tmp_path, "val", tmp_path / "cache"), side=64)
+    assert 0 < card["top1"] < 1
+    assert card["localisation_error"] < 1
+    for key in ("top1", "localisation_error"):
+        assert report.figures[key] == pytest.approx(card[key])
+
+
 def test_detectors_of_groups_get_the_scenes_of_their_card(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("explorer.evaluation.photos_npz.SCENES", 4)
     path = npz_set(tmp_path, 12)
@@ -185,7 +223,10 @@ def test_coco(tmp_path: Path) -> None:
     assert (report.objects, report.objects_left_out, report.left_out) == (3, 1, ("violet",))
     # The folder, its photos elsewhere, and a network that misses one of three
     (tmp_path / "images").rename(tmp_path / "elsewhere")
-    picture(tmp_path / "elsewhere" / "two.png")
+    with pytest.raises(ExplorerError, match=r"photos can be read\. one\.png does not"):
+        whole(network, opened(tmp_path, network))
+    (tmp_path / "elsewhere" / "two.png").unlink()
+    picture(tmp_path / "elsewhere" / "two.bmp")  # they were converted since
     report = whole(network, opened(tmp_path, network, tmp_path / "elsewhere"), eleven_point=True)
     assert report.by_class["green"]["voc_AP"] == pytest.approx(0.5)
     assert report.by_class["green"]["voc_AP_11"] == pytest.approx(6 / 11)
