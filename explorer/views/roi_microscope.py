@@ -148,7 +148,7 @@ class Params:
         advanced=True,
     )  # fmt: skip
     most: int = param(
-        15, "Proposals drawn", "At most so many, the surest first.",
+        10, "Proposals drawn", "At most so many, the surest first.",
         effect=Effect.DRAW, low=0, high=1000, step=5, advanced=True,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.layers import Boxes, Grid, Heat, Layer, Pane, Points, Text
+from explorer.layers import Boxes, Grid, Heat, Layer, Pane, Picture, Points, Text
 from explorer.views.anchor_parts import ORANGE, WHITE, same
 from explorer.vision.roi import Pooled, roi_align, roi_pool, roi_warp, snapped, spp
 
@@ -29,6 +29,8 @@ PYRAMID = (1, 2, 4)
 PINK: Colour = (255, 60, 170)
 BIN: Colour = (255, 214, 160)
 GAP, HEADING = 0.1, 0.24
+"""Between the tiles and above them, in sides of a tile."""
+BACKDROP = np.full((1, 1, 3), 36, np.uint8)
 KEYS = 1000
 """The key of a bin of the pooled outputs is tile x KEYS + bin."""
 
@@ -87,22 +89,18 @@ class Cut:
 def map_pane(cut: Cut, method: str, zoom: bool, chosen: int, title: str, kept: Kept) -> Pane:
     """The channel around the box, with window, bins and places of one method."""
     left, top, side_x, side_y = _crop(cut, zoom)
-    height, width = cut.feature.shape
     origin = np.array([left, top, left, top], np.float32)
-    extent = (-left, -top, width - left, height - top)
     heat = kept.get(
-        ("map", id(cut), left, top),
-        lambda: Heat(
-            cut.feature, cut.low, cut.high, extent=extent, unit="activation", name="channel"
-        ),
+        ("map", id(cut), left, top, side_x), lambda: _channel(cut, left, top, side_x, side_y)
     )
     found = cut.pooled[method]
     window = np.array([found.window], np.float32) - origin
-    layers: list[Layer] = [heat]
+    size = (float(side_x), float(side_y))
+    layers: list[Layer] = [Picture(BACKDROP, (0.0, 0.0, *size), name="ground")]
+    layers += [heat] if heat is not None else []
     if max(side_x, side_y) <= 64:
         lines = [np.arange(0, side + 1, dtype=np.float32) for side in (side_x, side_y)]
-        inside: Extent = (0.0, 0.0, float(side_x), float(side_y))
-        layers.append(Grid(lines[0], lines[1], inside, opacity=0.16, name="cells"))
+        layers.append(Grid(lines[0], lines[1], (0.0, 0.0, *size), opacity=0.16, name="cells"))
     bins = found.bins - origin
     layers.append(Boxes(bins, same(BIN, len(bins)), width=1.0, selectable=False, name="bins"))
     if method != "SPP":
@@ -121,8 +119,21 @@ def map_pane(cut: Cut, method: str, zoom: bool, chosen: int, title: str, kept: K
         Boxes(exact, same(WHITE, 1), width=2.0, dotted=True, selectable=False, name="exact")
     )
     return Pane(
-        "map", (float(side_x), float(side_y)), tuple(layers), f"{method} on {title}", frame="cells",
+        "map", size, tuple(layers), f"{method} on {title}", frame="cells",
         readout=_cell_words(cut, left, top),
+    )  # fmt: skip
+
+
+def _channel(cut: Cut, left: int, top: int, side_x: int, side_y: int) -> Heat | None:
+    """What of the map lies in the crop, None where that is nothing."""
+    height, width = cut.feature.shape
+    x0, y0 = max(left, 0), max(top, 0)
+    x1, y1 = min(left + side_x, width), min(top + side_y, height)
+    if x0 >= x1 or y0 >= y1:
+        return None
+    return Heat(
+        np.array(cut.feature[y0:y1, x0:x1]), cut.low, cut.high, unit="activation",
+        extent=(x0 - left, y0 - top, x1 - left, y1 - top), name="channel",
     )  # fmt: skip
 
 
@@ -169,17 +180,17 @@ def pooled_pane(cut: Cut, difference: str, chosen: int, kept: Kept) -> Pane:
         "RoIWarp": "RoIWarp",
         "RoIAlign": "RoIAlign, aligned" if cut.aligned else "RoIAlign",
         "SPP": "SPP 1, 2, 4",
-        OTHER: "RoIAlign" if cut.aligned else "RoIAlign, aligned",
-        "difference": difference.replace("the other RoIAlign", "the other"),
+        OTHER: "not aligned" if cut.aligned else "aligned",
+        "difference": "difference",
     }
     for name, text in words.items():
-        x0, y0, *_ = _place(name)
-        layers.append(Text(text, (x0, y0 - 0.9 * HEADING), size=8.5, name=name))
-    width, height = 3 + 4 * GAP, 2 + 2 * HEADING + GAP
-    return Pane(
-        "pooled", (width, height), tuple(layers), f"Outputs, {cut.size} x {cut.size}",
-        frame="pooled",
-    )  # fmt: skip
+        x0, y0, *_ = _place(cut, name)
+        layers.append(Text(text, (x0, y0 - 0.9 * HEADING * cut.size), size=8.5, name=name))
+    # A bin is one unit: painters write numbers into cells by the scale of the pane.
+    size = (cut.size * (3 + 4 * GAP), cut.size * (2 + 2 * HEADING + GAP))
+    ground = Picture(BACKDROP, (0.0, 0.0, *size), name="ground")
+    title = f"Outputs, {cut.size} x {cut.size} · {difference}"
+    return Pane("pooled", size, (ground, *layers), title, frame="pooled")
 
 
 _PLACES = {
@@ -189,22 +200,24 @@ _PLACES = {
 _SQUARE = ("RoIPool", "RoIWarp", "RoIAlign", OTHER, "difference")
 
 
-def _place(name: str) -> Extent:
+def _place(cut: Cut, name: str) -> Extent:
     column, row = _PLACES[name]
-    x, y = GAP + column * (1 + GAP), HEADING + row * (1 + HEADING)
-    return (x, y, x + 1, y + 1)
+    n = cut.size
+    x, y = n * (GAP + column * (1 + GAP)), n * (HEADING + row * (1 + HEADING))
+    return (x, y, x + n, y + n)
 
 
 def _tiles(cut: Cut) -> tuple[Heat, ...]:
     tiles = []
     for name in ("RoIPool", "RoIWarp", "RoIAlign", OTHER):
-        tiles.append(_heat(cut, cut.pooled[name].values[0], _place(name), name))
+        tiles.append(_heat(cut, cut.pooled[name].values[0], _place(cut, name), name))
     flat, first = cut.pooled["SPP"].values[0, 0], 0
-    x0, y0, *_ = _place("SPP")
+    x0, y0, *_ = _place(cut, "SPP")
     # The grid of 4 x 4 above, those of 2 x 2 and 1 x 1 below it, all of one cell size.
     for n, (x, y) in zip(PYRAMID, ((0.72, 0.72), (0.0, 0.72), (0.0, 0.0)), strict=True):
-        side = 0.68 if n == 4 else 0.28
-        extent = (x0 + x, y0 + y, x0 + x + side, y0 + y + side)
+        side = cut.size * (0.68 if n == 4 else 0.28)
+        left, top = x0 + cut.size * x, y0 + cut.size * y
+        extent = (left, top, left + side, top + side)
         tiles.append(_heat(cut, flat[first : first + n * n].reshape(n, n), extent, f"SPP {n}"))
         first += n * n
     return tuple(tiles)
@@ -220,7 +233,7 @@ def _difference(cut: Cut, difference: str) -> Heat:
     values = cut.pooled[first].values[0] - cut.pooled[second].values[0]
     most = max((cut.high - cut.low) / 4, 1e-6)
     return Heat(
-        values, -most, most, "coolwarm", extent=_place("difference"), unit="difference",
+        values, -most, most, "coolwarm", extent=_place(cut, "difference"), unit="difference",
         name="difference",
     )  # fmt: skip
 
@@ -228,8 +241,8 @@ def _difference(cut: Cut, difference: str) -> Heat:
 def _bins(cut: Cut) -> Boxes:
     n = cut.size
     step = (np.arange(n * n) % n, np.arange(n * n) // n)
-    unit = np.stack([step[0], step[1], step[0] + 1, step[1] + 1], axis=1) / n
-    places = [unit + np.array(_place(name)[:2] * 2) for name in _SQUARE]
+    unit = np.stack([step[0], step[1], step[0] + 1, step[1] + 1], axis=1)
+    places = [unit + np.array(_place(cut, name)[:2] * 2) for name in _SQUARE]
     keys = [tile * KEYS + number for tile in range(len(_SQUARE)) for number in range(n * n)]
     xyxy = np.concatenate(places).astype(np.float32)
     return Boxes(xyxy, same((70, 74, 84), len(xyxy)), keys=tuple(keys), width=0.5, name="cells")

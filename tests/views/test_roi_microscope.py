@@ -148,7 +148,8 @@ def test_my_box_goes_before_a_proposal(scene: Scene) -> None:
 
 
 def test_bins_and_places_are_drawn_where_the_map_is_read(scene: Scene) -> None:
-    params = Params(box=MINE, method="RoIAlign", aligned=True, zoom=False, size=4)
+    small = Box(30.25, 20.5, 52.0, 40.0)
+    params = Params(box=small, method="RoIAlign", aligned=True, zoom=False, size=4)
     result = result_of(scene, params)
     board = VIEW.draw(result, params)
     exact, window = board.boxes("exact"), board.boxes("window")
@@ -161,9 +162,13 @@ def test_bins_and_places_are_drawn_where_the_map_is_read(scene: Scene) -> None:
     near = VIEW.draw(result, replace(params, zoom=True))
     moved = near.boxes("window")
     heat = next(layer for layer in near.pane("map").layers if isinstance(layer, Heat))
+    whole = next(layer for layer in board.pane("map").layers if isinstance(layer, Heat))
     assert moved is not None
     assert heat.extent is not None
-    np.testing.assert_allclose(moved.xyxy[0, :2] - heat.extent[:2], window.xyxy[0, :2], atol=1e-4)
+    # The same place of both windows lies on the same value of the map.
+    for (x, y), (u, v) in zip(moved.xyxy.reshape(2, 2), window.xyxy.reshape(2, 2), strict=True):
+        row, column = int(y - heat.extent[1]), int(x - heat.extent[0])
+        assert heat.values[row, column] == whole.values[int(v), int(u)]
 
 
 def test_every_tile_shows_its_method(scene: Scene) -> None:
