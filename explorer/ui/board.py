@@ -363,16 +363,21 @@ class BoardView(QWidget):
         """Highlight a box in all panes; parameters picked by selection hear of it."""
         if selection == self._selection:
             return
+        about = selection or self._selection
+        layers = ("", about[0]) if about else ("",)
         self._selection = selection
         for cell in self._cells.values():
             cell.canvas.set_selected(selection)
         for spec in self._picks:
-            ours = selection is None or spec.layer in ("", selection[0])
-            if spec.kind is Pick.SELECT and ours:
+            if spec.kind is Pick.SELECT and spec.layer in layers:
                 self._pick(spec.param, None if selection is None else selection[1])
 
     def _box_selected(self, name: str, selection: object) -> None:
         chosen: Selection | None = selection if isinstance(selection, tuple) else None
+        if chosen is None and self._selection is not None:
+            pane = self._cells[name].canvas.pane
+            if pane and all(layer.name != self._selection[0] for layer in pane.layers):
+                return  # a click beside the boxes of one pane leaves another pane's choice alone
         if chosen != self._selection:
             self.set_selection(chosen)
             self.selection_changed.emit(chosen)

@@ -303,6 +303,19 @@ def test_selection_is_told_and_taken(qtbot: QtBot, view: BoardView) -> None:
     assert told.args == [None]
 
 
+def test_a_click_beside_the_boxes_of_one_pane_leaves_another_ones_choice(
+    view: BoardView,
+) -> None:
+    view.set_board(
+        Board((pane("image", picture()), pane("maps", picture(), boxes("maps"), frame="maps")))
+    )
+    view.set_selection(("maps", 4))
+    click(view.canvas("image"), 190, 95)
+    assert view.selection == ("maps", 4)
+    click(view.canvas("maps"), 190, 95)
+    assert view.selection is None
+
+
 def test_selection_survives_a_redraw(view: BoardView) -> None:
     view.set_board(Board((pane("image", picture(), boxes()),)))
     view.set_selection(("boxes", 5))
