@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 
 Truth = tuple[Box, ...]
 MOST_PHOTOS = 300
-"""Photos whose boxes are kept, the latest ones: the session's file stays small."""
+"""Photos whose boxes are kept, the latest ones."""
+MOST_BOXES = 20_000
+"""Boxes that a session file takes: one that is too large is not read again."""
 
 
 class Truths:
@@ -33,7 +35,7 @@ class Truths:
         self._boxes.pop(key, None)
         if boxes:
             self._boxes[key] = boxes
-        if len(self._boxes) > MOST_PHOTOS:
+        while len(self._boxes) > MOST_PHOTOS:
             self._boxes.popitem(last=False)
 
     def into(self, params: Any, key: str) -> Any:
@@ -48,11 +50,15 @@ class Truths:
             self.put(key, getattr(params, name))
 
     def packed(self) -> dict[str, Any]:
-        """Plain values for a session file."""
-        return {
-            key: [[box.x0, box.y0, box.x1, box.y1, box.label] for box in boxes]
-            for key, boxes in self._boxes.items()
-        }
+        """Plain values for a session file, of the latest photos."""
+        found: dict[str, Any] = {}
+        room = MOST_BOXES
+        for key, boxes in reversed(self._boxes.items()):
+            room -= len(boxes)
+            if room < 0:
+                break
+            found[key] = [[box.x0, box.y0, box.x1, box.y1, box.label] for box in boxes]
+        return dict(reversed(found.items()))
 
     def restore(self, values: Mapping[str, Any]) -> None:
         """What `packed` gave; what is not valid is left out."""

@@ -357,6 +357,20 @@ def test_a_damaged_session_is_tolerated() -> None:
     assert json.loads(json.dumps(truths.packed())) == truths.packed()
 
 
+def test_a_session_file_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.ui.truth.MOST_BOXES", 5)
+    truths = Truths()
+    for key in "abc":
+        truths.put(key, (Box(0, 0, 1, 1),) * 2)
+    assert list(truths.packed()) == ["b", "c"]
+    monkeypatch.setattr("explorer.ui.truth.MOST_PHOTOS", 2)
+    truths.put("d", (Box(0, 0, 1, 1),))
+    assert truths.of("a") == ()
+    assert list(truths.packed()) == ["c", "d"]
+    truths.put("d", ())
+    assert "d" not in truths.packed()
+
+
 # -- files
 
 
