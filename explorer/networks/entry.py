@@ -31,6 +31,8 @@ class WeightsOption:
         url: Where it is downloaded from; empty when it is a file of its own.
         path: The file; for a URL the place it is downloaded to is asked from `weights.path_of`.
         license: Where its terms are, when they are not those of the network.
+        shares: Tensors that lie in other files: (file, what their names begin with here, and
+            there).
     """
 
     name: str
@@ -42,6 +44,7 @@ class WeightsOption:
     url: str = ""
     path: str = ""
     license: str = ""
+    shares: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

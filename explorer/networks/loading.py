@@ -82,7 +82,7 @@ def from_option(
     else:
         path = Path(option.path)
     yield Step(None, 0, 2, f"Reading {path.name}")
-    checkpoint = checkpoints.read(path)
+    checkpoint = _with_shared(checkpoints.read(path), option)
     yield Step(None, 1, 2, f"Building {entry.title}")
     fit = fitting.fit(checkpoint, definition, allow_not_finite=variant.features_only)
     variant.finish(fit.module)
@@ -92,6 +92,18 @@ def from_option(
         definition, spec, device, fit.module, variant, task, state, option.title,
         (*variant.notes, *fit.notes), fit,
     )  # fmt: skip
+
+
+def _with_shared(
+    checkpoint: checkpoints.Checkpoint, option: WeightsOption
+) -> checkpoints.Checkpoint:
+    """The tensors of the file together with those that it leaves to other files."""
+    tensors = dict(checkpoint.tensors)
+    for file, here, there in option.shares:
+        for name, tensor in checkpoints.read(Path(file)).tensors.items():
+            if name.startswith(there):
+                tensors.setdefault(here + name.removeprefix(there), tensor)
+    return replace(checkpoint, tensors=tensors)
 
 
 def from_checkpoint(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.networks.definition import Definition, Variant
@@ -16,7 +17,6 @@ from explorer.resources import resource_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from explorer.networks.network import Task
 
@@ -68,7 +68,14 @@ def _definition(path: Path) -> Definition:
 
 def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[WeightsOption]:
     file = path.with_suffix(".safetensors")
-    if file.is_file():
+    shares = tuple(
+        (str(path.with_name(f"{share['network']}.safetensors")), share["prefix"], share["source"])
+        for share in card.get("shares", ())
+    )
+    missing = [name for name, _, _ in shares if not Path(name).is_file()]
+    if missing:
+        log.warning("%s needs %s, which is not there", path.name, ", ".join(missing))
+    elif file.is_file():
         yield WeightsOption(
             name="embedded",
             title=f"made for this program, {classes} classes",
@@ -81,6 +88,7 @@ def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[Weights
             ),
             categories=classes,
             path=str(file),
+            shares=shares,
         )
 
 
@@ -89,6 +97,7 @@ def _summary(task: Task, card: dict[str, Any], classes: int) -> str:
         "classification": "Names the picture as a whole",
         "localisation": "Names the picture and draws one box",
         "detection": "Finds objects and draws a box around each",
+        "segmentation": "Says for every pixel what it belongs to",
     }.get(task, "Answers")
     size = int(card.get("parameters", 0)) / 1e6
     return f"{what}: {classes} classes, {size:.1f} million weights, ships with the program."
