@@ -113,10 +113,11 @@ def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
 
         return read_npz(path)
     if suffix == ".json":
+        dataset = read_coco(path)
         beside = masks.folder_near(path.parent) if task == "segmentation" else None
-        if beside is not None and not masks.has_outlines(read_coco(path)):
+        if beside is not None and not masks.has_outlines(dataset):
             return _masks(beside, images)
-        return _annotated(read_coco(path), path, "COCO", images)
+        return _annotated(dataset, path, "COCO", images)
     if suffix == ".xml":
         return _annotated(read_voc(path), path, "VOC", images)
     raise ExplorerError(f"{display_name(path)} is no data to evaluate on.", NOTHING)

@@ -150,6 +150,7 @@ class EvaluationSheet(Overlay):
         self.save.clicked.connect(self._ask_save)
         self.strip.cancel_requested.connect(self._cancel)
         self._main.bridge.updated.connect(self._on_update)
+        self._main.loaded.connect(self._networks_came)
 
     # -- opening ----------------------------------------------------------------------------------
 
@@ -204,6 +205,10 @@ class EvaluationSheet(Overlay):
         kept = before if before in specs else study.spec
         if kept is not None:
             self.network.setCurrentIndex(self.network.findData(kept))
+
+    def _networks_came(self) -> None:
+        self._fill_networks()
+        self._refresh()
 
     def _title_of(self, spec: NetworkSpec) -> str:
         entry = self._main.study.entry(spec)
