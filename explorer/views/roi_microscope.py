@@ -76,6 +76,8 @@ Girshick 2015, *Fast R-CNN*; He et al. 2014, *SPP-net*; Dai et al. 2016, *MNC*; 
 *Mask R-CNN*; Lin et al. 2017, *Feature Pyramid Networks*.
 """
 
+UNLIKELY = 0.05
+"""A class that is less probable is not worth a box."""
 HEAD = "maps of the box head"
 MAP_LAYERS = ("Conv2d", "ReLU", "BatchNorm2d", "FrozenBatchNorm2d", "MaxPool2d", "Sequential")
 
@@ -238,7 +240,7 @@ def draw(result: Result, params: Params) -> Board:
         tables.append(proposal_table(maps, params.most))
     return Board(
         panes=panes, plots=tuple(plots), tables=tuple(tables), summary=_summary(result, cut),
-        notes=(result.note,) if result.note else (),
+        notes=_notes(result, params),
     )  # fmt: skip
 
 
@@ -283,6 +285,13 @@ def _cut(result: Result, params: Params, channel: int) -> Cut:
     return Cut.of(feature, cells, params.size, params.sampling, params.aligned)
 
 
+def _notes(result: Result, params: Params) -> tuple[str, ...]:
+    notes = [result.note] if result.note else []
+    if params.box is not None and params.proposal is not None and len(result.maps.proposals):
+        notes.append(f"Your box goes before proposal {params.proposal + 1}: Delete removes it.")
+    return tuple(notes)
+
+
 def _image_pane(result: Result, params: Params) -> Pane:
     maps = result.maps
     back = maps.frame.inverse()
@@ -317,10 +326,11 @@ def _image_pane(result: Result, params: Params) -> Pane:
 
 
 def _best_class(answer: HeadAnswer | None) -> int | None:
-    """The most probable class but the background; None without a head."""
+    """The most probable class but the background; None without a head or where it is unlikely."""
     if answer is None or len(answer.probabilities) < 2:
         return None
-    return 1 + int(answer.probabilities[1:].argmax())
+    best = 1 + int(answer.probabilities[1:].argmax())
+    return best if answer.probabilities[best] >= UNLIKELY else None
 
 
 def _summary(result: Result, cut: Cut) -> str:
@@ -333,10 +343,11 @@ def _summary(result: Result, cut: Cut) -> str:
         f"are {across:.2f} x {down:.2f} cells of {stride:.3g} px; rounding moves a side by up to "
         f"{cut.rounding:.2f} cells = {cut.rounding * stride:.1f} px"
     )
-    if (best := _best_class(result.answer)) is not None and result.answer is not None:
+    if result.answer is not None:
         sure = result.answer.probabilities
-        words += f" · {class_name(result.classes, best)} {sure[best]:.2f}"
-        words += f", background {sure[0]:.2f}"
+        for row in np.argsort(-sure, kind="stable")[:2]:
+            name = class_name(result.classes, int(row)) if row else "background"
+            words += f" · {name} {sure[row]:.2f}" if sure[row] >= UNLIKELY else ""
     return words
 
 
