@@ -59,7 +59,8 @@ def test_photos_may_be_smaller_than_the_scenes():
     network = mini_fasterrcnn(4, side=256, short_side=192).eval()
     batch, _ = network.transform([torch.rand(3, 300, 400)])
     assert batch.image_sizes == [(192, 256)]
-    assert network.rpn.anchor_generator.sizes == mini_fasterrcnn(4, side=256).rpn.anchor_generator.sizes
+    larger = mini_fasterrcnn(4, side=256)
+    assert network.rpn.anchor_generator.sizes == larger.rpn.anchor_generator.sizes
 
 
 def test_the_detector_answers_in_the_frame_of_every_photo():

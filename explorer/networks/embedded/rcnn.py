@@ -66,7 +66,7 @@ def mini_fasterrcnn(
         MiniResNetFPN(width, MiniResNet()),
         rpn_anchor_generator=anchors,
         rpn_head=RPNHead(width, anchors.num_anchors_per_location()[0]),
-        # Larger than half a scene -> the coarser map (Lin et al. 2017, eq. 1, with 224 for a scene).
+        # Over half a scene -> the coarser map (Lin et al. 2017, eq. 1, with 224 for a scene).
         box_roi_pool=MultiScaleRoIAlign(
             ["0", "1"], output_size=resolution, sampling_ratio=2, canonical_scale=side // 2
         ),
