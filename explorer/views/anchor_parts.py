@@ -178,7 +178,7 @@ def truth_layer(truth: Sequence[Box]) -> list[Boxes]:
     """The ground truth as a layer for pictures; the window draws its handles over it."""
     if not truth:
         return []
-    labels = tuple(box.label or "truth" for box in truth)
+    labels = tuple(box.label for box in truth) if any(box.label for box in truth) else ()
     return [
         Boxes(
             truth_boxes(truth), same(WHITE, len(truth)), labels, width=2.5, selectable=False,

@@ -115,8 +115,11 @@ def lesson_of(scene: Scene, truth: Sequence[Box], *, stored: bool) -> Lesson:
     labels, unknown = class_indices(words, scene.network.info.classes)
     if unknown:
         first = class_name(scene.network.info.classes, 1)
-        listed = ", ".join(f'"{word}"' if word else "no name" for word in unknown)
-        notes.append(f"The network has no such class: {listed}. Taken as {first}.")
+        named = [f'"{word}"' for word in unknown if word]
+        if named:
+            notes.append(f"The network does not know {', '.join(named)}: counted as {first}.")
+        if "" in unknown:
+            notes.append(f"A box without a class is counted as {first}.")
     found = losses_of(
         scene.network.module,
         scene.input()[0],
@@ -176,7 +179,7 @@ def lesson_board(lesson: Lesson, photo: Picture, truth: Sequence[Box], most: int
             *((t.name, round(t.value, 5), t.boxes, t.over, t.formula) for t in lesson.terms),
             ("sum", round(total, 5), "", "", ""),
         ),
-        title="The losses of this photo",
+        title="Term by term",
     )
     words = " + ".join(f"{term.value:.3f}" for term in lesson.terms)
     count = {2: "Two", 3: "Three", 4: "Four"}.get(len(lesson.terms), str(len(lesson.terms)))
@@ -196,9 +199,10 @@ def _pane(name: str, samples: Samples, photo: Picture, truth: Sequence[Box], mos
     colors = np.where(samples.positive[rows, None], same(GREEN, 1), same(RED, 1))
     keys = tuple(int(row) for row in rows)
     boxes = Boxes(samples.boxes[rows], colors, keys=keys, width=1.5, name=samples.name)
-    title = f"{counted(len(good))} {samples.name} learn an object, {counted(len(bad))} background"
+    name_first = samples.name[:1].upper() + samples.name[1:]
+    title = f"{name_first}: {counted(len(good))} object, {counted(len(bad))} background"
     if len(few) < len(bad):
-        title += f" (the hardest {len(few)} drawn)"
+        title += f" (hardest {len(few)})"
     return Pane(name, size_of(photo), (photo, *truth_layer(truth), boxes), title=title)
 
 
