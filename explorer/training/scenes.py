@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import torch
 
+from explorer.training.pseudo_masks import unpacked
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,12 +43,23 @@ class Scene:
         boxes: (N, 4) float32 xyxy, pixel edges, y down, inside the picture.
         labels: (N,) int64 >= 1: the groups.
         classes: (N,) int64 >= 0: the classes of the photos within the groups; -1 = not known.
+        masks: (N, H, W) bool, what can be seen of each object; None = nobody asked for them.
     """
 
     pixels: NDArray[np.uint8]
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
     classes: NDArray[np.int64]
+    masks: NDArray[np.bool_] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Placed:
+    """Photo `index` on the canvas: its box, and its mask as large as the canvas."""
+
+    index: int
+    box: NDArray[np.float32]
+    mask: NDArray[np.bool_] | None
 
 
 def to_tensor(scene: Scene) -> torch.Tensor:
@@ -62,11 +75,14 @@ class SceneMaker:
         photos: What is pasted.
         group_labels: Label of each of the photos' classes, 0 = no object (used as background only).
         side: Of the scenes in pixels.
+        masks: See `pseudo_masks.packed_masks`; with them the scenes have masks, and are the same
+            otherwise.
     """
 
     photos: Photos
     group_labels: Sequence[int]
     side: int = SIDE
+    masks: NDArray[np.uint8] | None = None
     _members: list[NDArray[np.int64]] = field(init=False)
     _chances: NDArray[np.float64] = field(init=False)
     _empty: NDArray[np.int64] = field(init=False)
@@ -90,10 +106,15 @@ class SceneMaker:
         else:
             canvas, found = self._pasted(rng)
         canvas = _shift_colours(canvas, rng)
-        boxes = np.array([box for box, _ in found], np.float32).reshape(-1, 4)
-        classes = self.photos.labels[np.array([index for _, index in found], np.intp)]
+        boxes = np.array([placed.box for placed in found], np.float32).reshape(-1, 4)
+        classes = self.photos.labels[np.array([placed.index for placed in found], np.intp)]
         labels = np.asarray(self.group_labels, np.int64)[classes]
-        return Scene(canvas, boxes, labels, classes.astype(np.int64))
+        masks = None
+        if self.masks is not None:
+            masks = np.zeros((len(found), self.side, self.side), np.bool_)
+            for row, placed in zip(masks, found, strict=True):
+                row[:] = placed.mask
+        return Scene(canvas, boxes, labels, classes.astype(np.int64), masks)
 
     def _draw(self, rng: np.random.Generator) -> int:
         group = self._members[int(rng.choice(len(self._members), p=self._chances))]
@@ -101,25 +122,23 @@ class SceneMaker:
 
     def _tiles(
         self, rng: np.random.Generator, tiles: list[tuple[int, int, int, int]]
-    ) -> tuple[NDArray[np.uint8], list[tuple[NDArray[np.float32], int]]]:
+    ) -> tuple[NDArray[np.uint8], list[_Placed]]:
         canvas = np.empty((self.side, self.side, 3), np.uint8)
         found = []
         for x0, y0, x1, y1 in tiles:
             index = self._draw(rng)
             part = _crop_around(self.photos.boxes[index], rng, side=self.photos.pixels.shape[1])
             part = _match_ratio(part, (x1 - x0) / (y1 - y0), rng, self.photos.pixels.shape[1])
-            patch, box = _cut(self.photos, index, part, (x1 - x0, y1 - y0), rng)
+            patch, box, mask = self._cut(index, part, (x1 - x0, y1 - y0), rng)
             canvas[y0:y1, x0:x1] = patch
             seen = _visible(box, (0, 0, x1 - x0, y1 - y0))
             if seen is not None:
-                found.append((_moved(seen, x0, y0), index))
+                found.append(_Placed(index, _moved(seen, x0, y0), self._on_canvas(mask, x0, y0)))
         return canvas, found
 
-    def _pasted(
-        self, rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], list[tuple[NDArray[np.float32], int]]]:
+    def _pasted(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], list[_Placed]]:
         canvas = self._background(rng)
-        found: list[tuple[NDArray[np.float32], int]] = []
+        found: list[_Placed] = []
         for _ in range(int(rng.integers(1, 9))):
             index = self._draw(rng)
             part = _crop_around(self.photos.boxes[index], rng, side=self.photos.pixels.shape[1])
@@ -128,18 +147,42 @@ class SceneMaker:
             stretch = math.exp(rng.uniform(-0.2, 0.2))
             width = _whole((part[2] - part[0]) / longest * goal * stretch, self.side)
             height = _whole((part[3] - part[1]) / longest * goal / stretch, self.side)
-            patch, box = _cut(self.photos, index, part, (width, height), rng)
+            patch, box, mask = self._cut(index, part, (width, height), rng)
             seen = _visible(box, (0, 0, width, height))
             if seen is None:
                 continue
             for _ in range(8):
                 x, y = (int(rng.integers(0, self.side - s + 1)) for s in (width, height))
-                if any(_covered(old, (x, y, x + width, y + height)) > 0.25 for old, _ in found):
+                if any(_covered(p.box, (x, y, x + width, y + height)) > 0.25 for p in found):
                     continue
-                _blend(canvas, patch, x, y, rng)
-                found.append((_moved(seen, x, y), index))
+                opaque = _blend(canvas, patch, x, y, rng)
+                for placed in found:
+                    if placed.mask is not None:
+                        placed.mask[y : y + height, x : x + width] &= ~opaque
+                if mask is not None:
+                    mask &= opaque
+                found.append(_Placed(index, _moved(seen, x, y), self._on_canvas(mask, x, y)))
                 break
         return canvas, found
+
+    def _cut(
+        self,
+        index: int,
+        part: NDArray[np.float32],
+        size: tuple[int, int],
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_] | None]:
+        packed = None if self.masks is None else self.masks[index]
+        return _cut(self.photos, index, part, size, rng, packed)
+
+    def _on_canvas(
+        self, mask: NDArray[np.bool_] | None, x: int, y: int
+    ) -> NDArray[np.bool_] | None:
+        if mask is None:
+            return None
+        canvas = np.zeros((self.side, self.side), np.bool_)
+        canvas[y : y + mask.shape[0], x : x + mask.shape[1]] = mask
+        return canvas
 
     def _background(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         side, kind = self.side, rng.random()
@@ -216,17 +259,24 @@ def _cut(
     part: NDArray[np.float32],
     size: tuple[int, int],
     rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A part of a photo resized to (width, height), perhaps mirrored, and the photo's box in it."""
+    packed: NDArray[np.uint8] | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_] | None]:
+    """A part of a photo resized to (width, height), perhaps mirrored, its box and mask in it."""
     x0, y0, x1, y1 = (int(v) for v in part)
     width, height = size
     patch = _resize(photos.pixels[index, y0:y1, x0:x1], size, rng)
     scale = np.array([width / (x1 - x0), height / (y1 - y0)] * 2, np.float32)
     box = (photos.boxes[index] - np.array([x0, y0, x0, y0], np.float32)) * scale
+    mask = None
+    if packed is not None:
+        whole = unpacked(packed, photos.pixels.shape[2])[y0:y1, x0:x1].astype(np.float32)
+        way = cv2.INTER_LINEAR if scale[0] > 1 else cv2.INTER_AREA
+        mask = cv2.resize(whole, size, interpolation=way) > 0.5
     if rng.random() < 0.5:
         patch = np.ascontiguousarray(patch[:, ::-1])
         box = np.array([width - box[2], box[1], width - box[0], box[3]], np.float32)
-    return patch, box
+        mask = None if mask is None else mask[:, ::-1]
+    return patch, box, mask
 
 
 def _resize(
@@ -248,12 +298,13 @@ def _resize(
 
 def _blend(
     canvas: NDArray[np.uint8], patch: NDArray[np.uint8], x: int, y: int, rng: np.random.Generator
-) -> None:
+) -> NDArray[np.bool_]:
+    """Put `patch` at x, y; returns where it hides most of what was there."""
     height, width = patch.shape[:2]
     target = canvas[y : y + height, x : x + width]
     if rng.random() < 0.4:
         target[:] = patch
-        return
+        return np.ones((height, width), np.bool_)
     # Opaque inside, fading out towards the patch's edge; square or rounded.
     across = 1 - np.abs(np.linspace(-1, 1, width, dtype=np.float32))
     down = 1 - np.abs(np.linspace(-1, 1, height, dtype=np.float32))
@@ -264,6 +315,8 @@ def _blend(
         depth = 1.3 - np.hypot(1 - across[None], 1 - down[:, None])
     alpha = (depth / soft).clip(0, 1)[..., None]
     target[:] = (target + (patch.astype(np.float32) - target) * alpha + 0.5).astype(np.uint8)
+    opaque: NDArray[np.bool_] = alpha[..., 0] > 0.5
+    return opaque
 
 
 def _shift_colours(canvas: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -13,12 +13,22 @@ def maker():
     return SceneMaker(toy_photos(40), GROUPS, side=160)
 
 
+@pytest.fixture(scope="module")
+def masking(maker):
+    """The same with the boxes' left halves as masks."""
+    masks = np.zeros((40, 64, 64), bool)
+    for mask, (x0, y0, x1, y1) in zip(masks, maker.photos.boxes.astype(int), strict=True):
+        mask[y0:y1, x0 : (x0 + x1) // 2] = True
+    return SceneMaker(maker.photos, GROUPS, side=160, masks=np.packbits(masks, axis=-1))
+
+
 def test_a_cut_carries_the_box_to_where_its_pixels_are(maker):
     rng = np.random.default_rng(1)
     photos = maker.photos
     for index in range(12):
         part = np.array([2, 3, 62, 61], np.float32)  # the object is well inside
-        patch, box = scenes._cut(photos, index, part, (180, 116), rng)
+        patch, box, mask = scenes._cut(photos, index, part, (180, 116), rng)
+        assert mask is None
         colour = COLOURS[photos.labels[index]].astype(float)
         share = (patch.astype(float) - 20) @ (colour - 20) / ((colour - 20) @ (colour - 20))
         ys, xs = np.nonzero(share > 0.5)
@@ -80,3 +90,34 @@ def test_tiles_cover_the_picture_once():
         for x0, y0, x1, y1 in scenes._split(np.random.default_rng(seed), 90):
             hits[y0:y1, x0:x1] += 1
         assert (hits == 1).all()
+
+
+def test_masks_change_nothing_else(maker, masking):
+    for seed in range(10):
+        plain, masked = (m.make(np.random.default_rng(seed)) for m in (maker, masking))
+        assert plain.masks is None
+        assert masked.masks.shape == (len(masked.labels), 160, 160)
+        assert masked.masks.dtype == bool
+        assert np.array_equal(plain.pixels, masked.pixels)
+        assert np.array_equal(plain.boxes, masked.boxes)
+
+
+def test_masks_lie_on_their_objects(masking):
+    sides = set()
+    for seed in range(80):
+        scene = masking.make(np.random.default_rng(seed))
+        assert (scene.masks.sum(0) <= 1).all()  # what lies on top hides what is below
+        for mask, box, label in zip(scene.masks, scene.boxes, scene.labels, strict=True):
+            rows, columns = np.nonzero(mask)
+            if len(rows) < 100:  # hidden, or cut off
+                continue
+            found = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+            assert (found[:2] >= box[:2] - 1.6).all()
+            assert (found[2:] <= box[2:] + 1.6).all()
+            colour = COLOURS[label - 1].astype(float)
+            seen = scene.pixels[mask].astype(float).mean(0)
+            assert seen @ colour / np.linalg.norm(seen) / np.linalg.norm(colour) > 0.9
+            if len(scene.labels) == 1 and found[2] - found[0] < 0.6 * (box[2] - box[0]):
+                middle = (found[0] + found[2]) / 2
+                sides.add("left" if middle < (box[0] + box[2]) / 2 else "right")
+    assert sides == {"left", "right"}  # mirrored with its photo
