@@ -37,6 +37,8 @@ LESSONS = {
     "mini-vgg": "explorer.training.vgg",
     "mini-boxes-resnet": "explorer.training.localiser",
     "mini-boxes-vgg": "explorer.training.localiser",
+    "fixed-proposals": "explorer.training.proposals",
+    "mini-rcnn": "explorer.training.rcnn",
     "mini-fasterrcnn": "explorer.training.detector",
 }
 """Network -> module."""

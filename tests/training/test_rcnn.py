@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from explorer.networks.embedded import MiniResNet
+from explorer.training import rcnn as lesson
+from explorer.training.scenes import SceneMaker
+from explorer.vision.boxes import decode, iou_matrix
+from tests.training.toy import toy_photos
+
+
+class Made:
+    """Examples by hand: 60 regions, four numbers each."""
+
+    def __init__(self):
+        rng = np.random.default_rng(1)
+        self.label = np.arange(60) % 3 - 1  # -1, 0, 1
+        self.vector = rng.normal(0, 0.1, (60, 4)).astype(np.float32)
+        self.vector[np.arange(60), self.label + 1] += 1
+        self.map = rng.normal(size=(60, 6)).astype(np.float32)
+        self.boxes = np.tile(np.array([10, 10, 30, 30], np.float32), (60, 1))
+        # class 0 lies 4 pixels to the right of its region, class 1 is twice as high
+        right, high = np.array([14, 10, 34, 30]), np.array([10, 0, 30, 40])
+        self.truth = np.where(self.label[:, None] == 0, right, high).astype(np.float32)
+        self.iou = np.where(self.label < 0, 0.0, 0.65).astype(np.float32)
+        self.own = self.label >= 0
+        self.cover = np.stack([self.label == k for k in range(3)], axis=1).astype(np.float32)
+        self.scene = np.arange(60) // 6
+
+
+def test_svms_tell_the_classes_apart_and_say_no_to_a_class_without_examples():
+    made = Made()
+    weight, bias = lesson.svms(made, 3)
+    margins = made.vector @ weight.T + bias
+    assert (margins[:, 2] == -1).all()
+    for k in (0, 1):
+        assert margins[made.label == k, k].min() > margins[made.label != k, k].max()
+
+
+def test_regressors_learn_the_shift_of_their_class():
+    made = Made()
+    weight, bias = lesson.regressors(made, 3)
+    for k, expected in ((0, [14, 10, 34, 30]), (1, [10, 0, 30, 40])):
+        row = np.flatnonzero(made.label == k)[:1]
+        deltas = (weight[k] @ made.map[row[0]] + bias[k])[None].astype(np.float32)
+        assert decode(deltas, made.boxes[row])[0] == pytest.approx(expected, abs=1.0)
+    assert not weight[2].any()
+
+
+def test_examples_know_which_object_they_show():
+    maker = SceneMaker(toy_photos(24), [1, 2, 3, 0], side=96)
+    scenes = [maker.make(np.random.default_rng(i)) for i in range(4)]
+    body = MiniResNet(4, widths=(4, 8, 8, 8)).eval()
+    found = lesson.Examples(body, scenes, 3, seed=0)
+    assert found.vector.shape == (len(found.label), 8)
+    assert found.map.shape == (len(found.label), 32)
+    for number, scene in enumerate(scenes):
+        here = found.scene == number
+        assert np.array_equal(found.boxes[here & found.own], scene.boxes)
+        assert np.array_equal(found.label[here & found.own], scene.labels - 1)
+        overlap = iou_matrix(found.boxes[here], scene.boxes).max(axis=1, initial=0)
+        assert np.allclose(found.iou[here], overlap)
+        assert np.allclose(found.cover[here].max(axis=1), overlap)
+    near = (found.iou >= lesson.NEAR) & ~found.own
+    assert near.sum() >= 4
+
+
+def test_selective_search_finds_a_plain_square():
+    pixels = np.full((96, 96, 3), 30, np.uint8)
+    pixels[20:60, 30:80] = (220, 60, 40)
+    boxes = lesson.regions(pixels)
+    assert iou_matrix(np.array([[30, 20, 80, 60]], np.float32), boxes).max() > 0.85
