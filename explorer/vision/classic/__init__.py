@@ -1,0 +1,1 @@
+"""Methods from before, and beside, convolutional networks: numpy and OpenCV only."""
