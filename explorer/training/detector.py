@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,9 +30,7 @@ PHOTOS_PER_SCENE = 4
 """About; so that an epoch is one use of every photo."""
 
 FINE_WEIGHT = 0.5
-"""Of the loss of `roi_heads.fine`, a second classifier on the box head that tells the 200 classes
-apart while the network learns: the groups alone say little about what to look at. Not shipped.
-"""
+"""Of the loss over the photos' own classes: the groups alone say little about what to look at."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,19 +67,17 @@ class DetectorTask:
             "side": self.side,
             "frozen": list(self.frozen),
             "photos per scene": PHOTOS_PER_SCENE,
-            "weight of the 200 classes": FINE_WEIGHT,
+            "weight of the photos' classes": FINE_WEIGHT,
         }
 
     def build(self) -> nn.Module:
-        model: nn.Module = mini_fasterrcnn(max(self.group_labels) + 1, side=self.side)
+        fine = len(self.group_labels)
+        model: nn.Module = mini_fasterrcnn(max(self.group_labels) + 1, fine=fine, side=self.side)
+        predictor: Any = model.get_submodule("roi_heads.box_predictor")
+        predictor.assign(self.group_labels)
         if self.backbone is not None:
             body = {k: v for k, v in self.backbone.items() if not k.startswith("fc.")}
             model.get_submodule("backbone.body").load_state_dict(body)
-        heads = model.get_submodule("roi_heads")
-        predictor: Any = heads.get_submodule("box_predictor")
-        hidden = predictor.cls_score.in_features
-        heads.add_module("fine", nn.Linear(hidden, len(self.group_labels)))
-        if self.backbone is not None:
             begin_as_classifier(model, self.backbone["fc.weight"], self.backbone["fc.bias"])
         return model
 
@@ -105,7 +101,7 @@ class DetectorTask:
 
 @torch.no_grad()
 def begin_as_classifier(model: nn.Module, weight: Tensor, bias: Tensor) -> None:
-    """Set the pyramid and the box head so that `fine` begins as the classifier's last layer.
+    """Set the pyramid and the box head so that its classes begin as the classifier's last layer.
 
     The pyramid's maps become the directions of the last stage's features by which the classifier
     tells its classes apart (the singular vectors of its weights, as many as the pyramid is wide),
@@ -133,11 +129,11 @@ def begin_as_classifier(model: nn.Module, weight: Tensor, bias: Tensor) -> None:
     mean[range(rank), range(rank)] = 1 / bins
     fc6[: 2 * rank] = torch.cat([mean, -mean]).flatten(1)
     fc7.copy_(0.1 * fc7 + torch.eye(len(fc7), device=fc7.device))
-    fine: Any = heads.get_submodule("fine")
+    scores: Any = heads.get_submodule("box_predictor.cls_score")
     scaled = left[:, :rank] * strength[:rank]
-    fine.weight.zero_()
-    fine.weight[:, : 2 * rank] = torch.cat([scaled, -scaled], dim=1)
-    fine.bias.copy_(bias)
+    scores.weight[1:].zero_()
+    scores.weight[1:, : 2 * rank] = torch.cat([scaled, -scaled], dim=1)
+    scores.bias[1:] = bias
 
 
 def _weight(module: nn.Module) -> Tensor:
@@ -150,7 +146,7 @@ def scene_losses(
 ) -> dict[str, Tensor]:
     """The four losses of Faster R-CNN: the parts of torchvision's `GeneralizedRCNN` in their order.
 
-    With the network of a `DetectorTask` there is a fifth, `fine`, over the photos' own classes.
+    A fifth, `fine`, is over the photos' own classes, see `GroupPredictor`.
     Only the backbone runs in the caller's autocast; box arithmetic and the losses stay in float32.
     """
     transform, backbone, rpn = (model.get_submodule(n) for n in ("transform", "backbone", "rpn"))
@@ -175,26 +171,23 @@ def box_losses(
     sizes: list[tuple[int, int]],
     targets: list[dict[str, Tensor]],
 ) -> dict[str, Tensor]:
-    """The losses of torchvision's `RoIHeads.forward`, and that of the classes."""
+    """The losses of torchvision's `RoIHeads.forward`, and that of the photos' classes."""
     select: Any = heads.select_training_samples
-    pool, head, predictor = (
-        heads.get_submodule(n) for n in ("box_roi_pool", "box_head", "box_predictor")
-    )
+    pool, head = heads.get_submodule("box_roi_pool"), heads.get_submodule("box_head")
+    predictor: Any = heads.get_submodule("box_predictor")
     proposals, matched, labels, regression = select(proposals, targets)
     found = head(pool(features, proposals, sizes))
-    scores, deltas = predictor(found)
-    classifier, box_reg = fastrcnn_loss(scores, deltas, labels, regression)
-    losses = {"classifier": classifier, "box_reg": box_reg}
-    if hasattr(heads, "fine"):
-        classes = [
+    scores, deltas = predictor.cls_score(found), predictor.bbox_pred(found)
+    classifier, box_reg = fastrcnn_loss(predictor.summed(scores), deltas, labels, regression)
+    target = torch.cat(
+        [
             torch.where(label > 0, _taken(target["classes"], match), -1)
             for target, match, label in zip(targets, matched, labels, strict=True)
         ]
-        logits = heads.get_submodule("fine")(found)
-        target = torch.cat(classes)
-        summed = functional.cross_entropy(logits, target, ignore_index=-1, reduction="sum")
-        losses["fine"] = FINE_WEIGHT * summed / (target >= 0).sum().clamp(min=1)
-    return losses
+    )
+    summed = functional.cross_entropy(scores[:, 1:], target, ignore_index=-1, reduction="sum")
+    fine = FINE_WEIGHT * summed / (target >= 0).sum().clamp(min=1)
+    return {"classifier": classifier, "box_reg": box_reg, "fine": fine}
 
 
 def _taken(values: Tensor, rows: Tensor) -> Tensor:
@@ -224,9 +217,10 @@ def task(name: str, material: Material) -> DetectorTask:
     )
 
 
-def facts(_name: str, _material: Material) -> Facts:
+def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
-    return detector_facts("Mini Faster R-CNN", "mini_fasterrcnn", "backbone.body.layer3")
+    facts = detector_facts("Mini Faster R-CNN", "mini_fasterrcnn", "backbone.body.layer3")
+    return replace(facts, kwargs={**facts.kwargs, "fine": len(material.group_labels)})
 
 
 def detector_facts(

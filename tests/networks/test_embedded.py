@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from explorer.networks.embedded import ARCHITECTURES, MiniResNet, mini_fasterrcnn, mini_resnet
+from explorer.networks.embedded.rcnn import GroupPredictor
 
 
 @pytest.mark.parametrize("size", [(64, 64), (16, 16), (37, 53), (128, 96)])
@@ -79,3 +80,24 @@ def test_the_detector_answers_in_the_frame_of_every_photo():
 def test_every_architecture_is_a_module_made_for_a_number_of_classes():
     for build in ARCHITECTURES.values():
         assert isinstance(build(num_classes=3), nn.Module)
+
+
+def test_a_group_is_as_probable_as_its_classes_together():
+    predictor = GroupPredictor(8, 3, fine=5)
+    predictor.assign([2, 0, 1, 2, 2])
+    x = torch.randn(6, 8)
+    logits, deltas = predictor(x)
+    assert deltas.shape == (6, 12)
+    fine = predictor.cls_score(x)[:, [0, 1, 3, 4, 5]].softmax(dim=1)  # class 2 has no group
+    wanted = torch.stack([fine[:, 0], fine[:, 2], fine[:, [1, 3, 4]].sum(dim=1)], dim=1)
+    assert torch.allclose(logits.softmax(dim=1), wanted, atol=1e-6)
+
+
+def test_the_groups_come_with_the_weights():
+    trained = mini_fasterrcnn(3, fine=4, width=8, hidden=16)
+    trained.roi_heads.box_predictor.assign([2, 2, 1, 0])
+    network = mini_fasterrcnn(3, fine=4, width=8, hidden=16)
+    network.load_state_dict(trained.state_dict())
+    member = network.roi_heads.box_predictor.member
+    assert member[1].nonzero().flatten().tolist() == [3]
+    assert member[2].nonzero().flatten().tolist() == [1, 2]

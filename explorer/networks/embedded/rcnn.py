@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor, TwoMLPHead
@@ -12,7 +15,10 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from explorer.networks.embedded.colour import MEAN, STD
-from explorer.networks.embedded.resnet import MiniResNet
+from explorer.networks.embedded.resnet import MiniResNet, stages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class MiniResNetFPN(nn.Module):
@@ -23,8 +29,7 @@ class MiniResNetFPN(nn.Module):
 
     def __init__(self, width: int, body: MiniResNet) -> None:
         super().__init__()
-        stages = ("conv1", "bn1", "relu", "layer1", "layer2", "layer3", "layer4")
-        self.body = nn.Sequential(OrderedDict((name, getattr(body, name)) for name in stages))
+        self.body = stages(body)
         channels = [_outputs(body.layer3), _outputs(body.layer4)]
         self.fpn = FeaturePyramidNetwork(channels, width, extra_blocks=LastLevelMaxPool())
         self.out_channels = width
@@ -41,9 +46,48 @@ class MiniResNetFPN(nn.Module):
         return maps
 
 
+class GroupPredictor(FastRCNNPredictor):
+    """A box predictor that tells many classes apart and answers with groups of them.
+
+    The probability of a group is the sum of those of its classes, as in a word tree (Redmon &
+    Farhadi 2017, section 4): log(sum(exp)) over their logits.
+
+    Attributes:
+        cls_score: (N, hidden) -> (N, 1 + fine) logits; 0 is the background.
+        member: (groups, 1 + fine) bool buffer, which belongs to which; row and column 0 are the
+            background. At first every group takes every so-manieth class.
+    """
+
+    def __init__(self, hidden: int, num_classes: int, fine: int) -> None:
+        super().__init__(hidden, num_classes)
+        self.cls_score = nn.Linear(hidden, 1 + fine)
+        self.register_buffer("member", torch.empty(num_classes, 1 + fine, dtype=torch.bool))
+        self.assign([1 + i % (num_classes - 1) for i in range(fine)])
+
+    def assign(self, groups: Sequence[int]) -> None:
+        """Say which group, 1.., each class belongs to; 0 = to none, it is never the answer."""
+        member = self.get_buffer("member")
+        member.zero_()
+        member[0, 0] = True
+        for number, group in enumerate(groups, start=1):
+            if group:
+                member[group, number] = True
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, hidden) -> logits (N, groups) and box deltas (N, groups * 4)."""
+        x = x.flatten(start_dim=1)
+        return self.summed(self.cls_score(x)), self.bbox_pred(x)
+
+    def summed(self, fine: Tensor) -> Tensor:
+        """(N, 1 + fine) logits -> those of the groups (N, groups)."""
+        others = ~self.get_buffer("member")
+        return fine[:, None, :].masked_fill(others, -math.inf).logsumexp(dim=2)
+
+
 def mini_fasterrcnn(
     num_classes: int,
     *,
+    fine: int = 0,
     width: int = 96,
     hidden: int = 256,
     side: int = 192,
@@ -53,6 +97,7 @@ def mini_fasterrcnn(
 
     Args:
         num_classes: With the background, which is class 0.
+        fine: Classes that the box head tells apart, see `GroupPredictor`; 0 = just `num_classes`.
         width: Channels of the feature pyramid and of the region proposal network.
         hidden: Width of the two fully connected layers of the box head.
         side: The side of the scenes it learns from, in pixels. Its anchors are 1/13 to 4/5 of it.
@@ -62,6 +107,7 @@ def mini_fasterrcnn(
     sizes = tuple((round(scales[i]), round(scales[i + 1])) for i in (0, 2, 4))
     anchors = AnchorGenerator(sizes=sizes, aspect_ratios=((0.5, 1.0, 2.0),) * len(sizes))
     resolution = 7
+    predictor = GroupPredictor(hidden, num_classes, fine) if fine else None
     return FasterRCNN(
         MiniResNetFPN(width, MiniResNet()),
         rpn_anchor_generator=anchors,
@@ -72,7 +118,7 @@ def mini_fasterrcnn(
         ),
         box_head=TwoMLPHead(width * resolution**2, hidden),
         num_classes=None,
-        box_predictor=FastRCNNPredictor(hidden, num_classes),
+        box_predictor=predictor or FastRCNNPredictor(hidden, num_classes),
         min_size=short_side or side,
         max_size=2 * (short_side or side),
         image_mean=list(MEAN),
@@ -85,6 +131,7 @@ def mini_fasterrcnn(
         box_batch_size_per_image=32,
         box_positive_fraction=0.5,
         box_score_thresh=0.05,
+        box_nms_thresh=0.4,
         box_detections_per_img=50,
     )
 
