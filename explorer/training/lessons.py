@@ -40,6 +40,8 @@ LESSONS = {
     "fixed-proposals": "explorer.training.proposals",
     "mini-rcnn": "explorer.training.rcnn",
     "mini-fasterrcnn": "explorer.training.detector",
+    "mini-yolo-v1": "explorer.training.yolo",
+    "mini-yolo-v2": "explorer.training.yolo",
 }
 """Network -> module."""
 

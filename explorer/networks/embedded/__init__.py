@@ -14,6 +14,7 @@ from explorer.networks.embedded.localiser import MiniLocaliser, mini_localiser
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
 from explorer.networks.embedded.vgg import MiniVGG, mini_vgg
+from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2, mini_yolo_v1, mini_yolo_v2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_vgg": mini_vgg,
     "mini_localiser": mini_localiser,
     "mini_fasterrcnn": mini_fasterrcnn,
+    "mini_yolo_v1": mini_yolo_v1,
+    "mini_yolo_v2": mini_yolo_v2,
 }
 """Functions by the name that a model card gives under `architecture`."""
 
@@ -36,8 +39,12 @@ __all__ = [
     "MiniResNet",
     "MiniResNetFPN",
     "MiniVGG",
+    "MiniYOLOv1",
+    "MiniYOLOv2",
     "mini_fasterrcnn",
     "mini_localiser",
     "mini_resnet",
     "mini_vgg",
+    "mini_yolo_v1",
+    "mini_yolo_v2",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -64,6 +65,12 @@ class MiniResNet(nn.Module):
 def mini_resnet(num_classes: int = 200) -> MiniResNet:
     """2.6 million parameters, 0.16 GMAC for a photo of 64x64."""
     return MiniResNet(num_classes)
+
+
+def stages(model: MiniResNet) -> nn.Sequential:
+    """Its layers from `conv1` to `layer4` under their names: the body of what detects."""
+    names = ("conv1", "bn1", "relu", "layer1", "layer2", "layer3", "layer4")
+    return nn.Sequential(OrderedDict((name, getattr(model, name)) for name in names))
 
 
 def _stage(inputs: int, outputs: int, blocks: int, *, stride: int) -> nn.Sequential:

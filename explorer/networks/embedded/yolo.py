@@ -1,0 +1,325 @@
+"""One-shot detectors in the manner of YOLO v1 and v2, on the body of `mini_fasterrcnn`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.ops import Conv2dNormActivation, batched_nms, clip_boxes_to_image
+
+from explorer.networks.embedded.colour import MEAN, STD
+from explorer.networks.embedded.resnet import MiniResNet, stages
+from explorer.networks.embedded.wordtree import WordTree, flat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchvision.models.detection.image_list import ImageList
+
+    from explorer.vision.trace.answers import AnchorAnswers
+
+STRIDE = 16
+"""Pixels from one cell to the next: that of `layer4`."""
+
+MOST = 300
+"""So many of the surest boxes go into the suppression."""
+
+LARGEST_LOG = 4.0
+"""A prior grows by at most this power of e."""
+
+Answer = dict[str, Tensor]
+
+_convolution = partial(Conv2dNormActivation, activation_layer=partial(nn.LeakyReLU, 0.1))
+
+
+class SmoothTransform(GeneralizedRCNNTransform):  # type: ignore[misc]
+    """torchvision's own, but a photo that becomes much smaller is smoothed first.
+
+    These networks look at small pictures: without it they would see one pixel of many.
+    """
+
+    def resize(
+        self, image: Tensor, target: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """(3, H, W) -> (3, H', W'); photos only, a target is left as it is."""
+        height, width = image.shape[-2:]
+        if self.fixed_size is not None:
+            size = (self.fixed_size[1], self.fixed_size[0])
+        else:
+            scale = self.min_size[-1] / min(height, width)
+            scale = min(scale, self.max_size / max(height, width))
+            size = (max(1, int(height * scale)), max(1, int(width * scale)))
+        if size != (height, width):
+            image = functional.interpolate(
+                image[None], size, mode="bilinear", antialias=size[0] < height
+            )[0]
+        return image, target
+
+
+class YOLO(nn.Module):
+    """What both have in common: a body, one map of cells, and few boxes of many at the end.
+
+    Attributes:
+        score_thresh: Boxes need a higher score.
+        nms_thresh: A box that overlaps a surer one of its class by more goes.
+        detections_per_img: At most so many are left.
+    """
+
+    def __init__(self, num_classes: int, transform: GeneralizedRCNNTransform) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.transform = transform
+        self.body = stages(MiniResNet())
+        self.score_thresh = 0.05
+        self.nms_thresh = 0.5
+        self.detections_per_img = 50
+
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, H, W) normalised -> the maps of `layer3` and `layer4` of the body."""
+        found = []
+        for name, module in self.body.named_children():
+            images = module(images)
+            if name in ("layer3", "layer4"):
+                found.append(images)
+        return found[0], found[1]
+
+    def predict(self, features: tuple[Tensor, Tensor]) -> Tensor:
+        """The numbers of every cell, float32; see the networks."""
+        raise NotImplementedError
+
+    def candidates(self, numbers: Tensor, padded: tuple[int, int]) -> tuple[Tensor, Tensor, Answer]:
+        """From the numbers of one picture to boxes.
+
+        Args:
+            numbers: Of `predict`, without the batch.
+            padded: Height and width of what the body saw.
+
+        Returns:
+            Boxes (M, 4), their scores (M, num_classes), and what else is known of each.
+        """
+        raise NotImplementedError
+
+    def forward(self, images: list[Tensor] | Tensor) -> list[Answer]:
+        """A list of (3, H, W) RGB in [0, 1] -> for each its `boxes`, `labels` and `scores`.
+
+        Boxes are (N, 4) x0, y0, x1, y1 in pixels of the picture that was given; labels are int64
+        from 1 on; the surest comes first.
+        """
+        batch, numbers = self._numbers(images)
+        padded = _padded(batch)
+        found = []
+        for one, size in zip(numbers, batch.image_sizes, strict=True):
+            boxes, scores, more = self.candidates(one, padded)
+            rows, labels = torch.where(scores > self.score_thresh)
+            best = scores[rows, labels]
+            best, order = best.topk(min(MOST, len(best)))
+            rows, labels = rows[order], labels[order]
+            clipped = clip_boxes_to_image(boxes[rows], size)
+            kept = batched_nms(clipped, best, labels, self.nms_thresh)
+            kept = kept[((clipped[kept, 2:] - clipped[kept, :2]) > 1).all(1)]  # not in the padding
+            kept = kept[: self.detections_per_img]
+            answer = {"boxes": clipped[kept], "labels": labels[kept], "scores": best[kept]}
+            found.append(answer | {name: value[rows[kept]] for name, value in more.items()})
+        sizes = [(int(image.shape[-2]), int(image.shape[-1])) for image in images]
+        answers: list[Answer] = self.transform.postprocess(found, batch.image_sizes, sizes)
+        return answers
+
+    def _numbers(self, images: list[Tensor] | Tensor) -> tuple[ImageList, Tensor]:
+        batch, _ = self.transform(list(images))
+        return batch, self.predict(self.features(batch.tensors))
+
+
+class MiniYOLOv1(YOLO):
+    """S x S x (B 5 + C) numbers (Redmon et al. 2016, "You Only Look Once", section 2).
+
+    Every cell says for each of its B boxes where the middle is in the cell, the square roots of
+    width and height as parts of the picture, and how sure it is; and once for all of them what
+    class it would be. Unlike the paper's, the map is made by convolutions alone.
+
+    Args:
+        num_classes: With the background, which is class 0.
+        side: To which every picture is resized, whatever its shape; S = side / 16.
+        boxes: B.
+        width: Channels of the two convolutions on the body.
+    """
+
+    def __init__(
+        self, num_classes: int, *, side: int = 144, boxes: int = 2, width: int = 192
+    ) -> None:
+        super().__init__(
+            num_classes,
+            SmoothTransform(
+                side, side, list(MEAN), list(STD), size_divisible=STRIDE, fixed_size=(side, side)
+            ),
+        )
+        self.boxes = boxes
+        channels = self.body.get_submodule("layer4.0.conv2").out_channels
+        assert isinstance(channels, int)
+        self.head = nn.Sequential(_convolution(channels, width, 3), _convolution(width, width, 3))
+        self.predictor = nn.Conv2d(width, boxes * 5 + num_classes - 1, 1)
+        # At first a third of the picture wide and high, and hardly sure.
+        _begin(self.predictor, [0.0, 0.0, 0.3, 0.3, -3.0] * boxes + [0.0] * (num_classes - 1))
+
+    def predict(self, features: tuple[Tensor, Tensor]) -> Tensor:
+        """-> (N, S, S, B 5 + C): per box x, y, sqrt w, sqrt h, confidence in [0, 1]; classes."""
+        numbers = self.predictor(self.head(features[1])).permute(0, 2, 3, 1).float()
+        boxes = numbers[..., : 5 * self.boxes].sigmoid()
+        return torch.cat([boxes, numbers[..., 5 * self.boxes :].softmax(-1)], dim=-1)
+
+    def boxes_of(self, numbers: Tensor) -> Tensor:
+        """(…, S, S, B 5 + C) -> (…, S, S, B, 4) x0, y0, x1, y1 as parts of the picture."""
+        rows, columns = numbers.shape[-3:-1]
+        own = boxes_apart(numbers, self.boxes)
+        x = (own[..., 0] + torch.arange(columns, device=own.device)[:, None]) / columns
+        y = (own[..., 1] + torch.arange(rows, device=own.device)[:, None, None]) / rows
+        half = own[..., 2:4] ** 2 / 2
+        middle = torch.stack([x, y], dim=-1)
+        return torch.cat([middle - half, middle + half], dim=-1)
+
+    def candidates(self, numbers: Tensor, padded: tuple[int, int]) -> tuple[Tensor, Tensor, Answer]:
+        """See `YOLO`: a score is the box's confidence times its cell's class (equation 1)."""
+        height, width = padded
+        boxes = self.boxes_of(numbers) * numbers.new_tensor([width, height, width, height])
+        sure = numbers[..., 4 : 5 * self.boxes : 5, None]
+        scores = sure * numbers[..., None, 5 * self.boxes :]
+        return boxes.flatten(0, 2), functional.pad(scores.flatten(0, 2), (1, 0)), {}
+
+
+class MiniYOLOv2(YOLO):
+    """Priors in every cell and a tree of words (Redmon & Farhadi 2017, "YOLO9000").
+
+    The finer map of `layer3` goes in too, four neighbours stacked ("passthrough", section 2).
+    Answers have two more entries: `words` (N,), where the descent through `tree` stopped (-1 = at
+    once), and `word_scores` (N,).
+
+    Args:
+        num_classes: With the background, which is class 0.
+        priors: Width and height of each in cells.
+        words: See `WordTree`; all three or none of them: then every class is a word.
+        parents: See `WordTree`.
+        labels: See `WordTree`.
+        side: Short side of what the body sees, in pixels.
+        width: Channels of the convolutions on the body.
+        fine: Channels of the finer map before its neighbours are stacked.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        priors: Sequence[Sequence[float]],
+        words: Sequence[str] = (),
+        parents: Sequence[int] = (),
+        labels: Sequence[int] = (),
+        side: int = 192,
+        width: int = 192,
+        fine: int = 32,
+    ) -> None:
+        super().__init__(num_classes, SmoothTransform(side, 2 * side, list(MEAN), list(STD)))
+        self.tree = WordTree(words, parents, labels) if words else flat(num_classes)
+        if max(self.tree.labels) >= num_classes:
+            raise ValueError(f"the tree has more labels than {num_classes} classes")
+        self.least = 0.5
+        """A descent goes on as long as a word has this probability, given that it is an object."""
+        self.priors: Tensor
+        self.register_buffer("priors", torch.tensor(priors, dtype=torch.float32))
+        channels: list[Any] = [
+            self.body.get_submodule(f"{name}.0.conv2").out_channels for name in ("layer3", "layer4")
+        ]
+        self.passthrough = _convolution(channels[0], fine, 1)
+        self.stack = nn.PixelUnshuffle(2)
+        self.head = nn.Sequential(
+            _convolution(channels[1] + 4 * fine, width, 1),
+            _convolution(width, width, 3),
+            _convolution(width, width, 3),
+        )
+        self.predictor = nn.Conv2d(width, len(priors) * (5 + len(self.tree)), 1)
+        # Objects are rare.
+        _begin(self.predictor, ([0.0] * 4 + [-4.0] + [0.0] * len(self.tree)) * len(priors))
+
+    def predict(self, features: tuple[Tensor, Tensor]) -> Tensor:
+        """-> (N, rows, columns, priors, 5 + T): tx, ty, tw, th, to and the words' logits."""
+        fine, coarse = features
+        both = torch.cat([self.stack(self.passthrough(fine)), coarse], dim=1)
+        numbers: Tensor = self.predictor(self.head(both)).permute(0, 2, 3, 1).float()
+        return numbers.reshape(*numbers.shape[:3], len(self.priors), -1)
+
+    def boxes_of(self, numbers: Tensor) -> Tensor:
+        """(…, rows, columns, priors, 4 or more) -> (…, 4) x0, y0, x1, y1 in cells.
+
+        x = sigmoid(tx) + column, w = prior's w times exp(tw); section 2, "Direct location
+        prediction".
+        """
+        rows, columns = numbers.shape[-4:-2]
+        x = numbers[..., 0].sigmoid() + torch.arange(columns, device=numbers.device)[:, None]
+        y = numbers[..., 1].sigmoid() + torch.arange(rows, device=numbers.device)[:, None, None]
+        half = self.priors * numbers[..., 2:4].clamp(max=LARGEST_LOG).exp() / 2
+        middle = torch.stack([x, y], dim=-1)
+        return torch.cat([middle - half, middle + half], dim=-1)
+
+    def candidates(self, numbers: Tensor, padded: tuple[int, int]) -> tuple[Tensor, Tensor, Answer]:
+        """See `YOLO`: a score is the objectness times the sum of the class's leaves."""
+        objectness = numbers[..., 4].sigmoid().flatten()
+        boxes = STRIDE * self.boxes_of(numbers).flatten(0, 2)
+        # No score is above the objectness: the tree is asked for the others only.
+        rows = torch.where(objectness > self.score_thresh)[0]
+        probable = self.tree(numbers.flatten(0, 2)[rows, 5:])
+        sure = objectness[rows]
+        scores = sure[:, None] * self.tree.per_label(probable, self.num_classes)
+        words = self.tree.descend(probable, self.least)
+        beside = probable.gather(1, words.clamp(min=0)[:, None])[:, 0]
+        word_scores = sure * torch.where(words < 0, 1.0, beside)
+        return boxes[rows], scores, {"words": words, "word_scores": word_scores}
+
+    @torch.no_grad()
+    def anchor_answers(self, images: list[Tensor] | Tensor) -> AnchorAnswers:
+        """What every prior of every cell says; see `explorer.vision.trace.answers.HasAnchors`."""
+        from explorer.networks.preprocess import Frame
+        from explorer.vision.trace.answers import AnchorAnswers
+        from explorer.vision.trace.parts import make_levels
+
+        batch, numbers = self._numbers(images)
+        (one,), (size,) = numbers, batch.image_sizes
+        still = torch.zeros_like(one)
+        anchors = STRIDE * self.boxes_of(still).flatten(0, 2)
+        flatly = one.flatten(0, 2)
+        scores = self.tree.per_label(self.tree(flatly[:, 5:]), self.num_classes)
+        best, labels = (flatly[:, 4:5].sigmoid() * scores).max(dim=1)
+        rows, columns, priors = one.shape[:3]
+        levels = make_levels([("layer4", rows, columns)], [priors], anchors, _padded(batch))
+        height, width = images[0].shape[-2:]
+        return AnchorAnswers(
+            Frame(size[1] / width, size[0] / height), size, levels, anchors, best,
+            STRIDE * self.boxes_of(one).flatten(0, 2), labels, "best class",
+        )  # fmt: skip
+
+
+def boxes_apart(numbers: Tensor, boxes: int) -> Tensor:
+    """The first B 5 of (…, B 5 + C) numbers -> (…, B, 5)."""
+    return numbers[..., : 5 * boxes].reshape(*numbers.shape[:-1], boxes, 5)
+
+
+@torch.no_grad()
+def _begin(layer: nn.Conv2d, bias: Sequence[float]) -> None:
+    nn.init.normal_(layer.weight, std=0.01)
+    assert layer.bias is not None
+    layer.bias.copy_(torch.tensor(bias))
+
+
+def _padded(batch: ImageList) -> tuple[int, int]:
+    height, width = batch.tensors.shape[-2:]
+    return int(height), int(width)
+
+
+def mini_yolo_v1(num_classes: int, **options: Any) -> MiniYOLOv1:
+    """2.6 million parameters; see `MiniYOLOv1`."""
+    return MiniYOLOv1(num_classes, **options)
+
+
+def mini_yolo_v2(num_classes: int, **options: Any) -> MiniYOLOv2:
+    """2.5 million parameters; see `MiniYOLOv2`."""
+    return MiniYOLOv2(num_classes, **options)

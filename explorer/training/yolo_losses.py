@@ -1,0 +1,152 @@
+"""The losses of YOLO v1 and v2: what each cell should have said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.ops import box_iou
+
+from explorer.networks.embedded.yolo import boxes_apart
+
+if TYPE_CHECKING:
+    from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
+
+COORDINATES, NO_OBJECT = 5.0, 0.5
+"""Weights of the boxes, and of the confidence where nothing is (Redmon et al. 2016, section 2)."""
+
+IGNORED = 0.6
+"""A box that overlaps an object by more is not told that it found none (YOLO v2)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """The M objects of a batch of pictures.
+
+    Attributes:
+        picture: (M,) int64: in which one each is.
+        boxes: (M, 4) float32 x0, y0, x1, y1 as parts of the picture's width and height.
+        classes: (M,) int64: what it should be called, a label or a word.
+    """
+
+    picture: Tensor
+    boxes: Tensor
+    classes: Tensor
+
+    @property
+    def middle(self) -> Tensor:
+        """(M, 2)."""
+        return (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
+
+    @property
+    def sides(self) -> Tensor:
+        """(M, 2) width and height."""
+        return self.boxes[:, 2:] - self.boxes[:, :2]
+
+    def cells(self, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Row and column (M,) of the cell with the middle, and where in the cell (M, 2) it is."""
+        place = self.middle * self.middle.new_tensor([columns, rows])
+        column = place[:, 0].long().clamp(0, columns - 1)
+        row = place[:, 1].long().clamp(0, rows - 1)
+        return row, column, place - torch.stack([column, row], dim=1)
+
+
+def v1_losses(model: MiniYOLOv1, numbers: Tensor, truth: Truth) -> dict[str, Tensor]:
+    """The five sums of equation 3 of Redmon et al. 2016, per object, under three names.
+
+    Of the boxes of the cell with an object's middle, the one that overlaps it most is responsible
+    for it: it should say where the object is, and be as sure as it overlaps. All other boxes
+    should be sure of nothing. The cell should say what the object is.
+
+    Args:
+        model: For its formulas.
+        numbers: (N, S, S, B 5 + C), of `predict`.
+        truth: Its classes are labels from 1 on.
+    """
+    count, rows, columns = numbers.shape[:3]
+    row, column, inside = truth.cells(rows, columns)
+    own = boxes_apart(numbers, model.boxes)
+    many = max(1, len(truth.boxes))
+    here = truth.picture, row, column
+    overlap = _paired_iou(model.boxes_of(numbers)[here], truth.boxes[:, None]).detach()
+    best, responsible = overlap.max(dim=1)
+    mine = own[*here, responsible]
+
+    place = (mine[:, :2] - inside) ** 2
+    shape = (mine[:, 2:4] - truth.sides.sqrt()) ** 2
+    sure = (mine[:, 4] - best) ** 2
+    taken = torch.zeros(count, rows, columns, model.boxes, dtype=torch.bool, device=numbers.device)
+    taken[*here, responsible] = True
+    doubt = own[..., 4][~taken] ** 2
+    wanted = functional.one_hot(truth.classes - 1, model.num_classes - 1)
+    classes = (numbers[here][:, 5 * model.boxes :] - wanted) ** 2
+    return {
+        "boxes": COORDINATES * (place.sum() + shape.sum()) / many,
+        "confidence": (sure.sum() + NO_OBJECT * doubt.sum()) / many,
+        "classes": classes.sum() / many,
+    }
+
+
+def v2_losses(model: MiniYOLOv2, numbers: Tensor, truth: Truth) -> dict[str, Tensor]:
+    """What the region layer of YOLO v2 asks for, per object.
+
+    The prior that is most like the object, of the cell with its middle, is responsible. Squared
+    differences of sigmoid(tx), sigmoid(ty), tw, th, small objects counting up to twice; the
+    objectness should be the overlap of the moved prior with the object, and 0 everywhere else but
+    where a box happens to fit (`IGNORED`). For the objectness the loss is the cross entropy,
+    which learns faster than the squared difference of the original; for the words it is that of
+    the tree, along the way down to the object's.
+
+    Args:
+        model: For its formulas.
+        numbers: (N, rows, columns, priors, 5 + T), of `predict`.
+        truth: Its classes are words of the tree.
+    """
+    rows, columns, priors = numbers.shape[1:4]
+    row, column, inside = truth.cells(rows, columns)
+    scale = numbers.new_tensor([columns, rows])
+    sides = truth.sides * scale
+    prior = closest_prior(sides, model.priors)
+    here = truth.picture, row, column, prior
+    mine = numbers[here]
+    many = max(1, len(sides))
+
+    place = (mine[:, :2].sigmoid() - inside) ** 2
+    shape = (mine[:, 2:4] - (sides / model.priors[prior]).log()) ** 2
+    small = 2 - truth.sides.prod(dim=1)
+    boxes = model.boxes_of(numbers.detach())
+    wanted = truth.boxes * scale.repeat(2)
+    learns = torch.ones(numbers.shape[:4], dtype=torch.bool, device=numbers.device)
+    for i in range(len(numbers)):
+        objects = wanted[truth.picture == i]
+        if len(objects):
+            overlap = box_iou(boxes[i].flatten(0, 2), objects).amax(dim=1)
+            learns[i] = (overlap <= IGNORED).view(rows, columns, priors)
+    learns[here] = False
+    logits = numbers[..., 4]
+    nothing = functional.softplus(logits[learns])  # the cross entropy with 0
+    best = _paired_iou(boxes[here], wanted)
+    entropy = functional.binary_cross_entropy_with_logits
+    return {
+        "boxes": (small * (place + shape).sum(dim=1)).sum() / many,
+        "objectness": (entropy(mine[:, 4], best, reduction="sum") + nothing.sum()) / many,
+        "words": model.tree.loss(mine[:, 5:], truth.classes).sum() / many,
+    }
+
+
+def closest_prior(sides: Tensor, priors: Tensor) -> Tensor:
+    """(M, 2) and (K, 2) widths and heights -> (M,) the prior with the best overlap, if centred."""
+    shared = torch.minimum(sides[:, None], priors).prod(dim=2)
+    union = sides.prod(dim=1)[:, None] + priors.prod(dim=1) - shared
+    return (shared / union).argmax(dim=1)
+
+
+def _paired_iou(boxes: Tensor, others: Tensor) -> Tensor:
+    low = torch.maximum(boxes[..., :2], others[..., :2])
+    high = torch.minimum(boxes[..., 2:], others[..., 2:])
+    shared = (high - low).clamp(min=0).prod(dim=-1)
+    areas = [(b[..., 2:] - b[..., :2]).clamp(min=0).prod(dim=-1) for b in (boxes, others)]
+    return shared / (areas[0] + areas[1] - shared).clamp(min=1e-9)

@@ -1,0 +1,147 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
+from explorer.scene import Scene
+from explorer.vision.detections import score_floor
+from explorer.vision.trace.answers import anchor_answers
+from tests.toys import make_network, toy_image
+
+TREE = {"words": ["animal", "dog", "cat", "cup"], "parents": [-1, 0, 0, -1], "labels": [0, 1, 2, 3]}
+PRIORS = [[1.0, 2.0], [4.0, 3.0]]
+
+
+@pytest.fixture(scope="module", params=["v1", "v2"])
+def model(request):
+    torch.manual_seed(0)
+    if request.param == "v1":
+        return MiniYOLOv1(4, side=64, width=16).eval()
+    return MiniYOLOv2(4, priors=PRIORS, **TREE, side=64, width=16, fine=4).eval()
+
+
+def v2():
+    return MiniYOLOv2(4, priors=PRIORS, **TREE, side=64, width=16, fine=4).eval()
+
+
+def test_v1_boxes_and_scores_by_hand():
+    model = MiniYOLOv1(4, side=64, width=16)
+    model.score_thresh = 0.2
+    numbers = torch.zeros(4, 4, 13)
+    # row 1, column 2, second box: the middle at a quarter and a half of the cell, half as wide as
+    # the picture and a quarter as high
+    numbers[1, 2, 5:10] = torch.tensor([0.25, 0.5, math.sqrt(0.5), 0.5, 0.8])
+    numbers[1, 2, 10:] = torch.tensor([0.1, 0.2, 0.7])
+    boxes, scores, _ = model.candidates(numbers, (64, 128))
+    best = int(scores.max(1).values.argmax())
+    assert best == (1 * 4 + 2) * 2 + 1
+    x, y = (2 + 0.25) / 4 * 128, (1 + 0.5) / 4 * 64
+    assert boxes[best].tolist() == pytest.approx([x - 32, y - 8, x + 32, y + 8])
+    assert scores[best].tolist() == pytest.approx([0, 0.08, 0.16, 0.56])
+
+
+def test_v2_boxes_scores_and_words_by_hand():
+    model = v2()
+    numbers = torch.zeros(3, 5, 2, 9)
+    numbers[..., 4] = -20
+    # row 2, column 3, second prior (4 x 3): sigmoid(0) = 1/2; twice as wide, as high as it is
+    numbers[2, 3, 1, :5] = torch.tensor([0.0, 0.0, math.log(2), 0.0, math.log(4)])
+    numbers[2, 3, 1, 5:] = torch.tensor([math.log(3), math.log(4), 0.0, 0.0])
+    boxes, scores, more = model.candidates(numbers, (48, 80))
+    assert boxes.tolist() == [pytest.approx([16 * v for v in (3.5 - 4, 1.0, 3.5 + 4, 4.0)])]
+    # sure to 4/5; an animal to 3/4, then a dog to 4/5
+    assert scores[0].tolist() == pytest.approx([0, 0.8 * 0.6, 0.8 * 0.15, 0.8 * 0.25])
+    assert model.tree.way(int(more["words"])) == ("animal", "dog")
+    assert more["word_scores"].item() == pytest.approx(0.8 * 0.6)
+    model.least = 0.7
+    assert model.tree.way(int(model.candidates(numbers, (48, 80))[2]["words"])) == ("animal",)
+
+
+def test_answers_have_torchvisions_form(model):
+    model.score_thresh = 0.001
+    image = torch.rand(3, 50, 90)
+    with torch.no_grad():
+        answers = model([image, torch.rand(3, 70, 70)])
+        (alone,) = model(image[None])
+    assert len(answers) == 2
+    answer = answers[0]
+    for name in ("boxes", "scores", "labels"):
+        assert torch.allclose(answer[name].float(), alone[name].float(), atol=1e-4)
+    boxes, labels, scores = answer["boxes"], answer["labels"], answer["scores"]
+    assert boxes.shape == (len(labels), 4)
+    assert 0 < len(labels) <= model.detections_per_img
+    assert labels.dtype == torch.int64
+    assert set(labels.tolist()) <= {1, 2, 3}
+    assert (scores[:-1] >= scores[1:]).all()
+    assert (boxes[:, 2:] > boxes[:, :2]).all()
+    assert boxes.min() >= 0
+    assert boxes[:, 2].max() <= 90 + 1e-3
+    assert boxes[:, 3].max() <= 50 + 1e-3
+    assert score_floor(model) == 0.001
+
+
+def test_thresholds_are_honoured(model):
+    image = torch.rand(3, 64, 64)
+    model.score_thresh = 0.001
+    with torch.no_grad():
+        many = model([image])[0]
+        model.score_thresh = float(many["scores"].median())
+        fewer = model([image])[0]["scores"]
+        assert len(fewer) == int((many["scores"] > model.score_thresh).sum())
+        model.score_thresh = 1.0
+        none = model([image])[0]
+    assert none["boxes"].shape == (0, 4)
+    assert none["labels"].shape == (0,)
+
+
+def test_a_photo_that_becomes_smaller_is_smoothed():
+    stripes = torch.zeros(3, 256, 256)
+    stripes[:, :, ::2] = 1
+    batch, _ = MiniYOLOv1(4, side=64, width=16).transform([stripes])
+    grey = (0.5 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    inner = batch.tensors[0, :, 4:-4, 4:-4]
+    assert torch.allclose(inner, grey[:, None, None].expand_as(inner), atol=1e-3)
+    larger, _ = v2().transform([torch.rand(3, 32, 40)])
+    assert larger.image_sizes == [(64, 80)]
+    assert larger.tensors.shape == (1, 3, 64, 96)
+
+
+def test_v2_stacks_four_neighbours():
+    model = v2()
+    stacked = model.stack(torch.arange(16.0).view(1, 1, 4, 4))
+    assert stacked.shape == (1, 4, 2, 2)
+    assert stacked[0, :, 0, 1].tolist() == [2, 3, 6, 7]
+
+
+def test_the_anchors_view_gets_its_priors():
+    model = v2()
+    scene = Scene(make_network(model, "detection"), toy_image(48, 96))
+    found = anchor_answers(scene)
+    (level,) = found.levels
+    assert found.size == (64, 128)
+    assert (level.rows, level.columns, level.per_cell) == (4, 8, 2)
+    assert level.stride == (16, 16)
+    assert level.shapes == ((16, 32), (64, 48))
+    # the answers of the network's own numbers, anchor by anchor
+    with torch.no_grad():
+        batch, _ = model.transform(list(scene.input()))
+        numbers = model.predict(model.features(batch.tensors))[0, 2, 5, 1]
+    index = level.index(2, 5, 1)
+    x, y = 16 * (5 + numbers[0].sigmoid()), 16 * (2 + numbers[1].sigmoid())
+    w, h = 64 * numbers[2].exp(), 48 * numbers[3].exp()
+    wanted = torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+    assert torch.allclose(found.refined[index], wanted, atol=1e-4)
+    top = functional.softmax(numbers[[5, 8]], 0)
+    low = functional.softmax(numbers[[6, 7]], 0)
+    shares = torch.stack([top[0] * low[0], top[0] * low[1], top[1]])
+    assert found.scores[index].item() == pytest.approx(
+        float(numbers[4].sigmoid() * shares.max()), rel=1e-4
+    )
+    assert found.labels[index].item() == 1 + int(shares.argmax())
+
+
+def test_a_tree_with_other_labels_is_refused():
+    with pytest.raises(ValueError, match="more labels"):
+        MiniYOLOv2(3, priors=PRIORS, **TREE)
