@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class Regions:
     area: int
 
     def similarities(
-        self, first: NDArray[np.intp], second: NDArray[np.intp]
+        self, first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]
     ) -> NDArray[np.float64]:
         """(P, 4) float64: the four terms of P pairs of regions, each about 0 to 1 (section 3.2)."""
         found = np.empty((len(first), 4))
@@ -131,6 +131,22 @@ class Tree:
         for number in range(merges - 1, -1, -1):  # from the top: a parent already knows its own
             held[self.children[number]] = held[self.leaves + number]
         return held[: self.leaves]
+
+    def again(self, terms: Sequence[str]) -> Tree:
+        """The same superpixels merged by other terms."""
+        n, all_ = self.leaves, self.regions
+        leaves = Regions(
+            all_.sizes[:n], all_.boxes[:n], all_.colour[:n], all_.texture[:n], all_.area
+        )  # fmt: skip
+        return grow(leaves, self.labels, self.edges, terms)
+
+    def summed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(2 n - 1, C) sums over every region of (n, C) `values` of the superpixels."""
+        found = np.empty((2 * self.leaves - 1, values.shape[1]))
+        found[: self.leaves] = values
+        for number, (one, other) in enumerate(self.children.tolist()):
+            found[self.leaves + number] = found[one] + found[other]
+        return found
 
     def around(self, region: int, count: int) -> NDArray[np.intp]:
         """The neighbours of `region` when `count` regions are left, in order."""
