@@ -1,0 +1,1 @@
+"""Frames that keep coming: sources, the thread that reads them, and the slot with the newest."""

@@ -1,0 +1,298 @@
+"""The thread that reads a source into a slot, at its pace, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from explorer.errors import ExplorerError
+from explorer.live.slot import Shot, Slot
+from explorer.live.source import Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from explorer.live.source import Source
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+"""Between two tries to get a lost source back."""
+
+STALL_SECONDS = 3.0
+"""A source that is silent for longer has a hung read."""
+
+
+class Phase(Enum):
+    OPENING = "opening"
+    PLAYING = "playing"
+    PAUSED = "paused"
+    LOST = "lost"
+    ENDED = "ended"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the source is.
+
+    `message` and `hint` are sentences for the user; both may be empty. `duration` is that of a
+    film in seconds, else 0. `position` is that of its newest frame. `rate` is what was measured
+    over the last second, in frames a second.
+    """
+
+    phase: Phase
+    message: str = ""
+    hint: str = ""
+    duration: float = 0.0
+    position: float = 0.0
+    rate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """How a film is played; a camera heeds `paused` alone.
+
+    `first` and `last` are the in and out points in seconds; `last` 0 = the end.
+    """
+
+    paused: bool = False
+    speed: float = 1.0
+    loop: bool = True
+    first: float = 0.0
+    last: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.speed <= 64:
+            raise ValueError(f"a film's speed is above 0 and at most 64, got {self.speed}")
+
+
+class Capture:
+    """Reads one source; its thread owns the source from `open` to `close`.
+
+    The window's thread is never blocked: opening, reading and closing happen here, and `stop` does
+    not wait for a read that hangs: that thread gives the device back whenever the read returns.
+
+    Args:
+        make: Makes the source; called on the thread.
+        slot: Where the frames go. It is closed by `stop`.
+        notify: Called on the thread when the phase changes; it must only wake the receiver up.
+    """
+
+    def __init__(
+        self, make: Callable[[], Source], slot: Slot, notify: Callable[[], None] = lambda: None
+    ) -> None:
+        self._make, self._slot, self._notify = make, slot, notify
+        self._lock = threading.Condition()
+        self._status = Status(Phase.OPENING)
+        self._playback = Playback()
+        self._seek: float | None = None
+        self._stopping = False
+        self._number = 0
+        self._beat = time.perf_counter()
+        self._times: list[float] = []
+        # Not joined at exit: a read in a dead driver may never return. It never touches torch.
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    # -- any thread -------------------------------------------------------------------------------
+
+    @property
+    def slot(self) -> Slot:
+        return self._slot
+
+    @property
+    def status(self) -> Status:
+        """The phase of now; a read that hangs reads as LOST."""
+        with self._lock:
+            status = self._status
+            silent = time.perf_counter() - self._beat
+        if status.phase is Phase.PLAYING and silent > STALL_SECONDS:
+            return replace(
+                status,
+                phase=Phase.LOST,
+                rate=0.0,
+                message=f"No picture for {silent:.0f} seconds.",
+                hint="It goes on by itself; or choose another source.",
+            )
+        return status
+
+    @property
+    def playback(self) -> Playback:
+        with self._lock:
+            return self._playback
+
+    @playback.setter
+    def playback(self, playback: Playback) -> None:
+        with self._lock:
+            self._playback = playback
+            self._lock.notify_all()
+
+    def seek(self, position: float) -> None:
+        """Shows a film's frame at `position` seconds, playing or paused; the last call wins."""
+        with self._lock:
+            self._seek = max(0.0, position)
+            self._lock.notify_all()
+
+    def stop(self, timeout: float = 1.0) -> bool:
+        """Ends the thread; False when a hung read keeps it: it is then left to itself."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify_all()
+        self._slot.close()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+        if self._thread.is_alive():
+            log.warning("a source did not give its frame in time and was left behind")
+        return not self._thread.is_alive()
+
+    # -- the thread -------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        source: Source | None = None
+        try:
+            source = self._make()
+            self._opened(source)
+            self._play(source)
+        except ExplorerError as error:
+            self._say(Status(Phase.FAILED, error.message, error.hint))
+        except Exception as error:
+            log.exception("a source of frames failed")
+            self._say(Status(Phase.FAILED, f"The source failed: {error}", "Choose another one."))
+        finally:
+            if source is not None:
+                source.close()
+            if self._stopping:
+                self._say(Status(Phase.STOPPED))
+
+    def _opened(self, source: Source) -> None:
+        source.open()
+        self._say(Status(Phase.PLAYING, duration=source.duration))
+
+    def _play(self, source: Source) -> None:
+        due = time.perf_counter()  # when the next frame is to be shown
+        before: float | None = None  # position of the frame before, unless there was a jump
+        while True:
+            playback, target = self._orders(source)
+            if playback is None:
+                return
+            if target is not None:
+                source.seek(target)
+                before = None
+            try:
+                found = source.read()
+            except Lost as lost:
+                if not self._reopened(source, str(lost)):
+                    return
+                before = None
+                continue
+            self._alive()
+            past_end = found is not None and bool(playback.last) and found[1] > playback.last
+            if found is None or (past_end and target is None):
+                if not self._at_end(source, playback):
+                    return
+                before = None
+                continue
+            pixels, position = found
+            now = time.perf_counter()
+            if before is None or source.rate <= 0:
+                due = now
+            else:
+                step = position - before if source.duration else 1 / source.rate
+                due = max(due + max(0.0, step) / playback.speed, now - 0.1)  # no catching up
+                if not self._waited(due):
+                    continue  # an order came: this frame is not the one that is wanted
+            before = position
+            self._put(pixels, position, source)
+
+    def _orders(self, source: Source) -> tuple[Playback | None, float | None]:
+        """Waits while paused; (None, …) = stop, else how to play and where to jump."""
+        with self._lock:
+            while not self._stopping:
+                target, self._seek = self._seek, None
+                if target is not None or not self._playback.paused:
+                    self._phase(Phase.PAUSED if self._playback.paused else Phase.PLAYING)
+                    return self._playback, target
+                self._phase(Phase.PAUSED)
+                if source.duration == 0:
+                    # A camera that is not read goes on filling its buffer: read and forget.
+                    self._lock.wait(0.2)
+                else:
+                    self._lock.wait()
+                self._beat = time.perf_counter()
+            return None, None
+
+    def _waited(self, due: float) -> bool:
+        with self._lock:
+            self._lock.wait_for(
+                lambda: self._stopping or self._seek is not None,
+                max(0.0, due - time.perf_counter()),
+            )
+            return not self._stopping and self._seek is None
+
+    def _at_end(self, source: Source, playback: Playback) -> bool:
+        """Goes back to the in point, or waits there for an order; False = stop."""
+        if playback.loop:
+            source.seek(playback.first)
+            return True
+        with self._lock:
+            self._phase(Phase.ENDED)
+            self._lock.wait_for(
+                lambda: self._stopping or self._seek is not None or self._playback.loop
+            )
+            if self._stopping:
+                return False
+            if self._seek is None:
+                self._seek = self._playback.first
+        return True
+
+    def _reopened(self, source: Source, why: str) -> bool:
+        """Tries until the source is back; False = stop."""
+        hint = "It goes on when it is back."
+        self._say(replace(self.status, phase=Phase.LOST, message=why, hint=hint, rate=0.0))
+        while True:
+            source.close()
+            with self._lock:
+                if self._lock.wait_for(lambda: self._stopping, RETRY_SECONDS):
+                    return False
+            try:
+                self._opened(source)
+            except (ExplorerError, Lost) as error:
+                log.info("still lost: %s", error)
+            else:
+                return True
+
+    def _put(self, pixels: object, position: float, source: Source) -> None:
+        now = time.perf_counter()
+        self._times = [t for t in self._times if now - t < 1.0] + [now]
+        span = now - self._times[0]
+        rate = (len(self._times) - 1) / span if span > 0 else 0.0
+        with self._lock:
+            self._status = replace(
+                self._status, position=position, duration=source.duration, rate=rate
+            )
+        self._slot.put(Shot(pixels, self._number, now, position))  # type: ignore[arg-type]
+        self._number += 1
+
+    def _alive(self) -> None:
+        with self._lock:
+            self._beat = time.perf_counter()
+
+    def _phase(self, phase: Phase) -> None:
+        # With the lock held.
+        if self._status.phase is not phase:
+            self._status = replace(self._status, phase=phase, message="", hint="")
+            self._notify()
+
+    def _say(self, status: Status) -> None:
+        with self._lock:
+            changed = status.phase is not self._status.phase
+            self._status = status
+            self._beat = time.perf_counter()
+        if changed:
+            self._notify()

@@ -1,0 +1,261 @@
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from explorer.errors import ExplorerError
+from explorer.live.capture import Capture, Phase, Playback
+from explorer.live.slot import Shot, Slot
+from explorer.live.source import Lost
+
+
+class Scripted:
+    """Gives frames whose first pixel is their number; `script` decides what a read does."""
+
+    def __init__(self, frames: int = 0, rate: float = 500.0) -> None:
+        self.frames, self.rate = frames, rate
+        self.duration = frames / rate if rate else 0.0
+        self.next = 0
+        self.opened = 0
+        self.closed = 0
+        self.seeks: list[float] = []
+        self.script: Callable[[int], None] = lambda _: None
+
+    def open(self) -> None:
+        self.opened += 1
+        self.script(-1)
+
+    def read(self) -> tuple[np.ndarray, float] | None:
+        self.script(self.next)
+        if self.frames and self.next >= self.frames:
+            return None
+        number, self.next = self.next, self.next + 1
+        return np.full((2, 2, 3), number % 256, np.uint8), number / self.rate
+
+    def seek(self, position: float) -> None:
+        self.seeks.append(position)
+        self.next = round(position * self.rate)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Watched:
+    """A capture and the phases it went through."""
+
+    def __init__(self, source: Scripted) -> None:
+        self.source = source
+        self.slot = Slot(seconds=1e9)
+        self._news = threading.Condition()
+        self.capture = Capture(lambda: source, self.slot, self._heard)
+
+    def _heard(self) -> None:
+        with self._news:
+            self._news.notify_all()
+
+    def until(self, phase: Phase) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: self.capture.status.phase is phase, 10), (
+                self.capture.status
+            )
+
+    def shot(self, after: int = -1) -> Shot:
+        found = self.slot.take(after, timeout=10)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def watch():
+    made: list[Watched] = []
+
+    def begin(source: Scripted) -> Watched:
+        made.append(Watched(source))
+        return made[-1]
+
+    yield begin
+    for watched in made:
+        assert watched.capture.stop(10)
+        assert watched.source.closed
+
+
+def test_frames_come_in_order_and_the_film_begins_anew(watch) -> None:
+    watched = watch(Scripted(frames=4))
+    numbers = []
+    for after in range(6):
+        watched.shot(after - 1)
+    numbers = [int(s.pixels[0, 0, 0]) for s in watched.slot.past[:6]]
+    assert numbers == [0, 1, 2, 3, 0, 1]
+    assert [s.number for s in watched.slot.past[:6]] == list(range(6))
+
+
+def test_without_a_loop_it_ends_and_can_go_on(watch) -> None:
+    source = Scripted(frames=3)
+    gate = threading.Event()
+    source.script = lambda number: gate.wait(10) and None if number == 0 else None
+    watched = watch(source)
+    watched.capture.playback = Playback(loop=False)
+    gate.set()
+    watched.until(Phase.ENDED)
+    assert [int(s.pixels[0, 0, 0]) for s in watched.slot.past] == [0, 1, 2]
+    watched.capture.seek(1 / source.rate)
+    assert int(watched.shot(2).pixels[0, 0, 0]) in (1, 2)
+
+
+def test_in_and_out_points(watch) -> None:
+    source = Scripted(frames=100)
+    gate = threading.Event()
+    source.script = lambda number: gate.wait(10) and None if number == 0 else None
+    watched = watch(source)
+    watched.capture.playback = Playback(first=10 / source.rate, last=12.5 / source.rate)
+    watched.capture.seek(10 / source.rate)
+    gate.set()
+    for after in range(7):
+        watched.shot(after)
+    numbers = [int(s.pixels[0, 0, 0]) for s in watched.slot.past[1:7]]
+    assert numbers == [10, 11, 12, 10, 11, 12]
+
+
+def test_a_paused_film_shows_the_frame_that_is_asked_for(watch) -> None:
+    source = Scripted(frames=200)
+    watched = watch(source)
+    watched.capture.playback = Playback(paused=True)
+    watched.until(Phase.PAUSED)
+    last = watched.slot.newest
+    watched.capture.seek(150 / source.rate)
+    shot = watched.shot(last.number if last is not None else -1)
+    assert int(shot.pixels[0, 0, 0]) == 150
+    watched.until(Phase.PAUSED)
+    assert watched.slot.take(after=shot.number) is None
+    watched.capture.playback = Playback()
+    watched.until(Phase.PLAYING)
+    assert int(watched.shot(shot.number).pixels[0, 0, 0]) >= 151
+
+
+def test_a_source_that_cannot_be_opened_says_why(watch) -> None:
+    source = Scripted()
+
+    def refuse(number: int) -> None:
+        raise ExplorerError("No camera was found.", "Connect one.")
+
+    source.script = refuse
+    watched = watch(source)
+    watched.until(Phase.FAILED)
+    assert watched.capture.status.message == "No camera was found."
+    assert watched.capture.status.hint == "Connect one."
+
+
+def test_any_failure_of_a_source_is_a_sentence(watch) -> None:
+    source = Scripted()
+
+    def fail(number: int) -> None:
+        if number == 1:
+            raise RuntimeError("broken driver")
+
+    source.script = fail
+    watched = watch(source)
+    watched.until(Phase.FAILED)
+    assert "broken driver" in watched.capture.status.message
+
+
+def test_it_goes_on_when_the_camera_is_back(watch, monkeypatch) -> None:
+    monkeypatch.setattr("explorer.live.capture.RETRY_SECONDS", 0.01)
+    source = Scripted(rate=1000.0)
+    source.duration = 0.0
+    random = np.random.default_rng(0)
+    gone = sorted(int(n) for n in random.choice(np.arange(5, 400), 50, replace=False))
+    misses = {number: int(random.integers(0, 3)) for number in gone}
+    state = {"refusals": 0, "lost": 0}
+
+    def unplug(number: int) -> None:
+        if number == -1 and state["refusals"]:
+            state["refusals"] -= 1
+            raise ExplorerError("No camera was found.", "Connect a camera.")
+        if number in misses:
+            state["refusals"] = misses.pop(number)
+            state["lost"] += 1
+            raise Lost("The camera gives no pictures.")
+
+    source.script = unplug
+    watched = watch(source)
+    number = -1
+    while number < 420:
+        number = watched.shot(number).number
+    assert state["lost"] == 50
+    assert source.opened >= 51
+    assert source.closed >= 50
+    assert watched.capture.status.phase is Phase.PLAYING
+    assert not watched.capture.status.message
+
+
+def test_a_lost_camera_is_told(watch, monkeypatch) -> None:
+    monkeypatch.setattr("explorer.live.capture.RETRY_SECONDS", 0.01)
+    source = Scripted(rate=1000.0)
+    source.duration = 0.0
+
+    def unplug(number: int) -> None:
+        if source.next >= 3:
+            raise Lost("The camera gives no pictures.")
+
+    source.script = unplug
+    watched = watch(source)
+    watched.until(Phase.LOST)
+    assert watched.capture.status.message == "The camera gives no pictures."
+    assert "back" in watched.capture.status.hint
+    assert watched.slot.newest is not None
+
+
+def test_a_hung_read_is_left_behind() -> None:
+    hung, free = threading.Event(), threading.Event()
+    source = Scripted()
+
+    def hang(number: int) -> None:
+        if number == 2:
+            hung.set()
+            free.wait(60)
+
+    source.script = hang
+    slot = Slot()
+    capture = Capture(lambda: source, slot)
+    assert hung.wait(10)
+    assert not capture.stop(0.05)
+    assert slot.closed
+    assert source.closed == 0
+    free.set()
+    assert capture.stop(10)
+    assert source.closed == 1  # by the thread that was left behind
+
+
+def test_a_silent_source_reads_as_lost(monkeypatch) -> None:
+    monkeypatch.setattr("explorer.live.capture.STALL_SECONDS", 0.0)
+    hung, free = threading.Event(), threading.Event()
+    source = Scripted()
+
+    def hang(number: int) -> None:
+        if number == 1:
+            hung.set()
+            free.wait(60)
+
+    source.script = hang
+    capture = Capture(lambda: source, Slot())
+    assert hung.wait(10)
+    assert capture.status.phase is Phase.LOST
+    assert capture.status.message.startswith("No picture for")
+    free.set()
+    assert capture.stop(10)
+
+
+def test_two_hundred_switches_leave_no_thread() -> None:
+    before = threading.active_count()
+    sources = [Scripted(rate=2000.0) for _ in range(200)]
+    for source in sources:
+        capture = Capture(lambda source=source: source, Slot())
+        assert capture.stop(10)
+    assert threading.active_count() == before
+    assert all(source.closed for source in sources if source.opened)
+
+
+def test_the_speed_of_a_film_is_sane() -> None:
+    with pytest.raises(ValueError, match="speed"):
+        Playback(speed=0)

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from explorer.live.moving import MovingScene
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (300, 451, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("photo", [None, PHOTO], ids=["drawn", "photo"])
+def test_it_moves_and_is_always_the_same(photo) -> None:
+    one, two = MovingScene(photo, (160, 120)), MovingScene(photo, (160, 120))
+    for source in (one, two):
+        source.open()
+    frames = [one.read() for _ in range(5)]
+    assert [round(position * one.rate) for _, position in frames] == [0, 1, 2, 3, 4]
+    assert all(pixels.shape == (120, 160, 3) for pixels, _ in frames)
+    assert all(np.array_equal(a, two.read()[0]) for a, _ in frames)
+    assert not np.array_equal(frames[0][0], frames[4][0])
+
+
+def test_it_can_be_searched() -> None:
+    source = MovingScene(size=(64, 48), rate=10)
+    source.open()
+    source.seek(3.0)
+    assert np.array_equal(source.read()[0], source.frame(30))
+
+
+def test_only_the_photo_is_shown() -> None:
+    inside = MovingScene(np.full((300, 400, 3), 200, np.uint8), (160, 120))
+    assert all((inside.frame(n) == 200).all() for n in range(0, 600, 37))
