@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from explorer.errors import ExplorerError
+from explorer.image import Image
 from explorer.networks import catalogue
 from explorer.scene import Scene
 from explorer.view import Step, View, resolved
@@ -20,12 +21,14 @@ from explorer.vision.hooks import interruptible
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.image import Image
+    from explorer.live.slot import Shot, Slot
     from explorer.networks.network import Network, NetworkInfo, NetworkSpec
     from explorer.runner import Token
 
 MOST_NETWORKS = 3
 MOST_SCENES = 6
+WAIT_SECONDS = 0.1
+"""So long a live job waits for a frame before other jobs get a turn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +44,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What came out so far: `result` is None while the network is loading."""
+    """What came out so far: `result` is None while the network is loading.
+
+    `shot` is the frame that it is about when a film or a camera is followed.
+    """
 
     ask: Ask
     info: NetworkInfo | None
     params: Any
     result: Any
+    shot: Shot | None = None
 
 
 class Engine:
@@ -97,6 +104,72 @@ class Engine:
         Raises:
             ExplorerError: For whatever the user can mend; out of memory is one of those.
         """
+        network = yield from self._loaded(ask)
+        info = network.info
+        params = resolved(ask.params, info)
+        inner = ask.view.compute(self.scene(network, ask.image, ask.seed), params)
+        news: Any = None
+        try:
+            while (answer := self._next(inner, network, news, token)) is not None:
+                news = yield Step(
+                    Answer(ask, info, params, answer.value), answer.done, answer.total, answer.note
+                )
+                if news is not None:
+                    news = params = resolved(news, info)
+                    ask = replace(ask, params=params)
+        finally:
+            inner.close()
+
+    def follow(self, ask: Ask, slot: Slot, token: Token) -> Generator[Step[Answer], Any, None]:
+        """A live job for the runner: the view on the newest frame, again and again.
+
+        Every step is the whole answer about one frame, `Answer.shot`; frames that come meanwhile
+        are left out. Parameters that are sent apply from the next frame on, or at once to the last
+        one while none comes. It ends when the slot is closed.
+
+        Args:
+            ask: The question; its `image` is what is looked at until the first frame comes.
+            slot: Where the frames come from.
+            token: Asked inside every forward pass.
+
+        Raises:
+            ExplorerError: As `steps`; a view that cannot follow frames is one more reason.
+        """
+        if not ask.view.live:
+            raise ExplorerError(
+                f"{ask.view.title} cannot follow a film or a camera.",
+                "Freeze a frame to look at it with this view.",
+            )
+        network = yield from self._loaded(ask)
+        params = resolved(ask.params, network.info)
+        shot: Shot | None = None
+        answer = Answer(ask, network.info, params, None)
+        news: Any = None
+        while not slot.closed:
+            newer = slot.take(-1 if shot is None else shot.number, WAIT_SECONDS)
+            if newer is None and (news is None or shot is None):
+                news = yield Step(answer, 0, 0, "waiting for a frame")
+                continue
+            shot = newer or shot
+            assert shot is not None
+            if news is not None:
+                params = resolved(news, network.info)
+            image = _frame_image(shot, ask.image.name)
+            result = self._whole(ask, Scene(network, image, ask.seed), params, token)
+            answered = replace(ask, image=image, params=params)
+            answer = Answer(answered, network.info, params, result, shot)
+            news = yield Step(answer, 0, 0, "live")
+
+    def _whole(self, ask: Ask, scene: Scene, params: Any, token: Token) -> Any:
+        inner, result = ask.view.compute(scene, params), None
+        try:
+            while (step := self._next(inner, scene.network, None, token)) is not None:
+                result = step.value
+        finally:
+            inner.close()
+        return result
+
+    def _loaded(self, ask: Ask) -> Generator[Step[Answer], Any, Network]:
         loading = self.network(ask.spec)
         try:
             while True:
@@ -113,36 +186,32 @@ class Engine:
                 f"{info.title} does {info.task}.",
                 "Choose another network.",
             )
-        params = resolved(ask.params, info)
-        scene = self.scene(network, ask.image, ask.seed)
-        inner = ask.view.compute(scene, params)
-        news: Any = None
+        return network
+
+    def _next(
+        self, inner: Generator[Step[Any], Any, None], network: Network, news: Any, token: Token
+    ) -> Step[Any] | None:
+        """The next step of a view's computation; None after the last."""
         try:
-            while True:
-                out_of_memory = False
-                try:
-                    with interruptible(network.module, lambda: token.cancelled):
-                        answer = inner.send(news)
-                except StopIteration:
-                    return
-                except (RuntimeError, MemoryError) as error:
-                    if not is_oom(error):
-                        raise
-                    out_of_memory = True
-                if out_of_memory:  # outside the except: the traceback holds the tensors
-                    self.forget()
-                    raise ExplorerError(
-                        "There is not enough memory for this.",
-                        "Choose a smaller size, fewer layers, a smaller network or the CPU.",
-                    )
-                news = yield Step(
-                    Answer(ask, info, params, answer.value), answer.done, answer.total, answer.note
-                )
-                if news is not None:
-                    news = params = resolved(news, info)
-                    ask = replace(ask, params=params)
-        finally:
-            inner.close()
+            with interruptible(network.module, lambda: token.cancelled):
+                return inner.send(news)
+        except StopIteration:
+            return None
+        except (RuntimeError, MemoryError) as error:
+            if not is_oom(error):
+                raise
+        self.forget()  # outside the except: the traceback holds the tensors
+        raise ExplorerError(
+            "There is not enough memory for this.",
+            "Choose a smaller size, fewer layers, a smaller network or the CPU.",
+        )
+
+
+def _frame_image(shot: Shot, name: str) -> Image:
+    # No digest of the pixels: nothing is kept by it, and it would cost a millisecond a frame.
+    pixels = shot.pixels
+    pixels.setflags(write=False)
+    return Image(pixels, name, None, (), 1, 0, key=f"frame {shot.number} of {id(shot)}")
 
 
 def is_oom(error: BaseException) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from explorer import engine as engine_module
 from explorer.engine import MOST_NETWORKS, Answer, Ask, Engine, is_oom
 from explorer.errors import Cancelled, ExplorerError
 from explorer.layers import Board
+from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network, NetworkSpec
 from explorer.runner import Token
 from explorer.scene import Scene
@@ -153,3 +156,65 @@ def test_other_errors_pass_through(loads: list[NetworkSpec]) -> None:
     assert not is_oom(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         results(Engine(), ask(broken))
+
+
+def shot(number: int) -> Shot:
+    pixels = np.full((32, 32, 3), 10 * number, np.uint8)
+    return Shot(pixels, number, time.perf_counter(), number / 10)
+
+
+def first_value(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
+    yield Step("too early")
+    scene.output()
+    yield Step((int(scene.image.pixels[0, 0, 0]), params.rate))
+
+
+def test_a_live_job_answers_about_the_newest_frame(loads: list[NetworkSpec]) -> None:
+    slot, engine = Slot(), Engine()
+    steps = engine.follow(ask(first_value), slot, Token())
+    assert next(steps).value.result is None  # loading
+    for number in range(3):
+        slot.put(shot(number))
+    found = next(steps).value
+    assert found.result == (20, 1.0)
+    assert found.shot is slot.newest
+    assert found.ask.image.pixels is found.shot.pixels
+    slot.put(shot(3))
+    assert next(steps).value.result == (30, 1.0)
+    assert slot.dropped == 2
+    assert not engine._scenes  # frames are not kept
+    slot.close()
+    with pytest.raises(StopIteration):
+        next(steps)
+
+
+def test_new_parameters_apply_at_once_when_no_frame_comes(loads: list[NetworkSpec]) -> None:
+    slot = Slot()
+    slot.put(shot(4))
+    steps = Engine().follow(ask(first_value), slot, Token())
+    next(steps)
+    assert next(steps).value.result == (40, 1.0)
+    again = steps.send(Params(rate=3.0)).value
+    assert again.result == (40, 3.0)
+    assert again.params.rate == 3.0
+    waiting = next(steps)
+    assert waiting.value is again
+    assert waiting.note == "waiting for a frame"
+    steps.close()
+
+
+def test_a_view_that_needs_a_still_says_so(loads: list[NetworkSpec]) -> None:
+    question = ask(first_value)
+    question = replace(question, view=replace(question.view, live=False))
+    with pytest.raises(ExplorerError, match="cannot follow"):
+        next(Engine().follow(question, Slot(), Token()))
+
+
+def test_a_live_job_is_cancelled_inside_a_forward_pass(loads: list[NetworkSpec]) -> None:
+    slot, token = Slot(), Token()
+    slot.put(shot(1))
+    steps = Engine().follow(ask(first_value), slot, token)
+    next(steps)
+    token.cancel()
+    with pytest.raises(Cancelled):
+        next(steps)
