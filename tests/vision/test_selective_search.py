@@ -14,6 +14,8 @@ from explorer.vision.classic.selective_search import (
     Regions,
     Strategy,
     Tree,
+    grow,
+    prepare,
     ranked,
     regions,
     segment_tree,
@@ -211,8 +213,8 @@ def test_bounds_and_neighbours_by_plain_search() -> None:
 
 def test_the_same_superpixels_can_be_merged_by_other_terms() -> None:
     pixels, labels = scattered(6)
-    tree = segment_tree(pixels, Strategy("Lab"), labels=labels)
-    other = tree.again(("size",))
+    start = prepare(SPACES["Lab"](pixels), 100, labels=labels)
+    tree, other = grow(start, TERMS), grow(start, ("size",))
     alone = segment_tree(pixels, Strategy("Lab", terms=("size",)), labels=labels)
     np.testing.assert_array_equal(other.children, alone.children)
     np.testing.assert_array_equal(other.scores, alone.scores)

@@ -132,14 +132,6 @@ class Tree:
             held[self.children[number]] = held[self.leaves + number]
         return held[: self.leaves]
 
-    def again(self, terms: Sequence[str]) -> Tree:
-        """The same superpixels merged by other terms."""
-        n, all_ = self.leaves, self.regions
-        leaves = Regions(
-            all_.sizes[:n], all_.boxes[:n], all_.colour[:n], all_.texture[:n], all_.area
-        )  # fmt: skip
-        return grow(leaves, self.labels, self.edges, terms)
-
     def summed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(2 n - 1, C) sums over every region of (n, C) `values` of the superpixels."""
         found = np.empty((2 * self.leaves - 1, values.shape[1]))
@@ -155,6 +147,34 @@ class Tree:
         return np.unique(met[met != region]).astype(np.intp)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """A photo before any merge: `labels` (H, W) int32, what is known of each, and who touches."""
+
+    labels: Int32
+    leaves: Regions
+    edges: NDArray[np.int64]
+
+
+def prepare(
+    channels: UInt8, k: float, *, bins: Codes | None = None, labels: Int32 | None = None
+) -> Start:
+    """The superpixels of a photo, ready to be merged by any terms.
+
+    Args:
+        channels: (H, W, C) uint8 in a colour space of `SPACES`.
+        k: Scale of the superpixels.
+        bins: The `codes` of `channels`, where they are known.
+        labels: (H, W) int32 from 0 without gaps, in place of the superpixels of that scale.
+    """
+    if labels is None:
+        labels = superpixels(channels, k)
+    sizes = np.bincount(labels.ravel()).astype(np.float64)
+    known = histograms(labels, bins or codes(channels))
+    leaves = Regions(sizes, bounds(labels), *known, labels.size)
+    return Start(labels, leaves, neighbours(labels))
+
+
 def segment_tree(
     pixels: UInt8, strategy: Strategy | None = None, *, labels: Int32 | None = None
 ) -> Tree:
@@ -163,32 +183,24 @@ def segment_tree(
     Args:
         pixels: (H, W, 3) uint8 RGB.
         strategy: Colour space, scale and terms; the paper's single strategy by default.
-        labels: (H, W) int32 without gaps, in place of the superpixels of that scale.
+        labels: See `prepare`.
     """
     strategy = strategy or Strategy()
     channels = SPACES[strategy.space](pixels)
-    if labels is None:
-        labels = superpixels(channels, strategy.k)
-    return grow(_leaves(labels, codes(channels)), labels, neighbours(labels), strategy.terms)
+    return grow(prepare(channels, strategy.k, labels=labels), strategy.terms)
 
 
-def _leaves(labels: Int32, found: Codes) -> Regions:
-    sizes = np.bincount(labels.ravel()).astype(np.float64)
-    return Regions(sizes, bounds(labels), *histograms(labels, found), labels.size)
-
-
-def grow(leaves: Regions, labels: Int32, edges: NDArray[np.int64], terms: Sequence[str]) -> Tree:
+def grow(start: Start, terms: Sequence[str]) -> Tree:
     """Merges the two most similar neighbours until one region is left (algorithm 1).
 
     Of equally similar pairs the one with the lowest numbers goes first. The histograms of a merged
     region are the mean of its two, weighted by their sizes; nothing looks at pixels again.
 
     Args:
-        leaves: The n superpixels.
-        labels: Their map, only kept.
-        edges: (E, 2) int64, the pairs of them that touch.
+        start: The n superpixels.
         terms: Those of `TERMS` that count.
     """
+    leaves, edges = start.leaves, start.edges
     n, area = len(leaves.sizes), leaves.area
     weights = tuple(float(term in terms) for term in TERMS)
     wide = leaves.colour.shape[1]
@@ -243,7 +255,7 @@ def grow(leaves: Regions, labels: Int32, edges: NDArray[np.int64], terms: Sequen
     regions = Regions(
         np.array(sizes), np.array(boxes, np.float32), table[:, :wide], table[:, wide:], area
     )
-    return Tree(labels, children, regions, weights, scores, edges)
+    return Tree(start.labels, children, regions, weights, scores, edges)
 
 
 def trees(
@@ -256,10 +268,9 @@ def trees(
             channels = SPACES[strategy.space](pixels)
             bins = codes(channels)
         if (strategy.space, strategy.k) != (space, scale):
-            labels = superpixels(channels, strategy.k)
-            leaves, edges = _leaves(labels, bins), neighbours(labels)
+            start = prepare(channels, strategy.k, bins=bins)
         space, scale = strategy.space, strategy.k
-        yield strategy, grow(leaves, labels, edges, strategy.terms)
+        yield strategy, grow(start, strategy.terms)
 
 
 def ranked(
