@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -34,12 +35,13 @@ def held_out_scene(maker: SceneMaker, index: int, seed: int = 2_015) -> Scene:
     return maker.make(np.random.default_rng([seed, index]))
 
 
-def coco_scenes(folder: Path) -> list[Scene]:
-    """Photos with COCO annotations (`folder`/instances.json and images/), labelled with groups.
+def coco_scenes(folder: Path, file: str = "instances.json") -> list[Scene]:
+    """Photos with COCO annotations (`folder`/`file` and images/), labelled with groups.
 
-    Objects of classes that have no group are left out, and so are crowds.
+    Objects of classes that have no group are left out, and so are crowds. The scenes have masks
+    where the file has an outline for every object.
     """
-    content = json.loads((folder / "instances.json").read_text(encoding="utf-8"))
+    content = json.loads((folder / file).read_text(encoding="utf-8"))
     number = {name: i for i, name in enumerate(group_names(), start=1)}
     names = {category["id"]: category["name"] for category in content["categories"]}
     scenes = []
@@ -47,17 +49,31 @@ def coco_scenes(folder: Path) -> list[Scene]:
         with Image.open(folder / "images" / image["file_name"]) as photo:
             pixels = np.array(photo.convert("RGB"))
         known = [
-            (note["bbox"], number[COCO_GROUPS[names[note["category_id"]]]])
+            (note, number[COCO_GROUPS[names[note["category_id"]]]])
             for note in content["annotations"]
             if note["image_id"] == image["id"]
             and names[note["category_id"]] in COCO_GROUPS
             and not note.get("iscrowd")
         ]
-        boxes = np.array([box for box, _ in known], np.float32).reshape(-1, 4)
+        boxes = np.array([note["bbox"] for note, _ in known], np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         labels = np.array([label for _, label in known], np.int64)
-        scenes.append(Scene(pixels, boxes, labels, np.full_like(labels, -1)))
+        masks = None
+        if all(note.get("segmentation") for note, _ in known):
+            masks = np.zeros((len(known), *pixels.shape[:2]), np.bool_)
+            for mask, (note, _) in zip(masks, known, strict=True):
+                mask[:] = inside(note["segmentation"], pixels.shape[:2])
+        scenes.append(Scene(pixels, boxes, labels, np.full_like(labels, -1), masks))
     return scenes
+
+
+def inside(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """(H, W) bool: what COCO's outlines of one object, x0, y0, x1, y1 …, enclose."""
+    mask = np.zeros(size, np.uint8)
+    for polygon in polygons:  # pixel j covers [j, j + 1) here, and its middle is j for OpenCV
+        corners = np.round(np.reshape(polygon, (-1, 2)) - 0.5).astype(np.int32)
+        cv2.fillPoly(mask, [corners], 1)
+    return mask.astype(np.bool_)
 
 
 def figures(model: nn.Module, scenes: Sequence[Scene], names: Sequence[str]) -> dict[str, Any]:

@@ -40,6 +40,9 @@ LESSONS = {
     "fixed-proposals": "explorer.training.proposals",
     "mini-rcnn": "explorer.training.rcnn",
     "mini-fasterrcnn": "explorer.training.detector",
+    "mini-maskrcnn": "explorer.training.mask_rcnn",
+    "mini-fcn": "explorer.training.segmenter",
+    "mini-retinanet": "explorer.training.retinanet",
     "mini-yolo-v1": "explorer.training.yolo",
     "mini-yolo-v2": "explorer.training.yolo",
 }

@@ -17,14 +17,25 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from explorer.training.data import Photos
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from explorer.training.data import Photos
+    from explorer.training.lessons import Material
 
 log = logging.getLogger(__name__)
+
+PSEUDO = (
+    "The masks it learned from are pseudo-masks: what GrabCut takes for the object inside the one"
+    " box of each 64x64 photo. Nobody drew or checked them; expect rough borders."
+)
+"""What the cards say."""
+
+EVERY = 3
+"""Of the photos for training one in so many gets a mask."""
 
 ITERATIONS = 3
 
@@ -79,12 +90,23 @@ def _from_middle(box: NDArray[np.float32], height: int, width: int) -> NDArray[n
     return found
 
 
+def masked_photos(material: Material, split: str) -> tuple[Photos, NDArray[np.uint8]]:
+    """The photos of "train" or "val" that learn masks, and `packed_masks`, kept beside the pixels.
+
+    Of those for training every third one: what learns masks has a body that knows all of them.
+    """
+    photos = material.train if split == "train" else material.val
+    if split == "train":
+        photos = Photos(photos.pixels[::EVERY], photos.labels[::EVERY], photos.boxes[::EVERY])
+    return photos, packed_masks(photos, material.root / "cache" / f"{split}-masks.npy")
+
+
 def packed_masks(
     photos: Photos, cache: Path | None = None, *, workers: int | None = None
 ) -> NDArray[np.uint8]:
     """The pseudo-mask of every photo, from `cache` when it is there.
 
-    About 7 ms a photo: some minutes for all of Tiny ImageNet, once.
+    About 7 ms a photo, once.
 
     Args:
         photos: With their boxes.

@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from explorer.networks.embedded.colour import MEAN, STD
+from explorer.networks.embedded.fcn import MiniFCN, mini_fcn
 from explorer.networks.embedded.localiser import MiniLocaliser, mini_localiser
+from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
+from explorer.networks.embedded.retinanet import mini_retinanet
 from explorer.networks.embedded.vgg import MiniVGG, mini_vgg
 from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2, mini_yolo_v1, mini_yolo_v2
 
@@ -26,6 +29,9 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_vgg": mini_vgg,
     "mini_localiser": mini_localiser,
     "mini_fasterrcnn": mini_fasterrcnn,
+    "mini_maskrcnn": mini_maskrcnn,
+    "mini_fcn": mini_fcn,
+    "mini_retinanet": mini_retinanet,
     "mini_yolo_v1": mini_yolo_v1,
     "mini_yolo_v2": mini_yolo_v2,
 }
@@ -35,6 +41,7 @@ __all__ = [
     "ARCHITECTURES",
     "MEAN",
     "STD",
+    "MiniFCN",
     "MiniLocaliser",
     "MiniResNet",
     "MiniResNetFPN",
@@ -42,8 +49,11 @@ __all__ = [
     "MiniYOLOv1",
     "MiniYOLOv2",
     "mini_fasterrcnn",
+    "mini_fcn",
     "mini_localiser",
+    "mini_maskrcnn",
     "mini_resnet",
+    "mini_retinanet",
     "mini_vgg",
     "mini_yolo_v1",
     "mini_yolo_v2",

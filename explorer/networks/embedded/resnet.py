@@ -34,6 +34,7 @@ class MiniResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.widths = tuple(widths)
         self.channels = (widths[3], widths[3])
         """Of the first two `taps`."""
         self.conv1 = nn.Conv2d(3, widths[0], 5, stride=2, padding=2, bias=False)
