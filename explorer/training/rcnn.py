@@ -1,7 +1,7 @@
-"""R-CNN on `mini-resnet`: linear SVMs and box regressors fitted to features of warped regions.
+"""R-CNN and SPP-net on `mini-resnet`: linear SVMs and box regressors fitted to its features.
 
-Girshick et al. 2014, sections 2.3 and appendix C. The network itself is not trained any more: all
-regions go through it once, what it computes is kept, and scikit-learn does the rest.
+Girshick et al. 2014, section 2.3 and appendix C; He et al. 2014, section 4. The network itself is
+not trained any more: what it computes for many regions is kept, and scikit-learn does the rest.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from explorer.training import evaluate
 from explorer.training.cards import DATA, LICENCE, rounded
 from explorer.training.scenes import Scene, SceneMaker
 from explorer.training.superclasses import group_names
-from explorer.vision import rcnn
+from explorer.vision import rcnn, sppnet
 from explorer.vision.boxes import encode, iou_matrix
+from explorer.vision.classic.selective_search import regions
+from explorer.vision.rcnn import RCNN, Features
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from explorer.training.lessons import Material
-    from explorer.vision.rcnn import RCNN
 
     Float32 = NDArray[np.float32]
 
@@ -43,6 +44,12 @@ SCENES = 900
 HELD_OUT = 60
 PER_SCENE = 40
 """Regions of a training scene that are not drawn around an object."""
+
+MOST = 400
+"""Regions of a held-out scene."""
+
+FLOOR = -0.9
+"""The smallest margin that is measured: an average precision asks for the unsure ones too."""
 
 AROUND = 4
 """Regions drawn around every object, for the regressors."""
@@ -60,22 +67,11 @@ COST = 0.001
 NORM = 20.0
 
 
-def regions(pixels: NDArray[np.uint8], most: int = 400) -> Float32:
-    """Selective search (Uijlings et al. 2013): (N, 4) float32 xyxy in pixels, N <= most."""
-    import cv2
-
-    search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
-    search.setBaseImage(np.ascontiguousarray(pixels[..., ::-1]))
-    search.switchToSelectiveSearchFast()
-    found = np.asarray(search.process()[:most], np.float32).reshape(-1, 4)
-    return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
-
-
 class Examples:
     """Regions of scenes with what the network computed for them.
 
     Attributes:
-        vector, map: (N, D) and (N, R) float32, see `rcnn.Features`.
+        seen: For "heads" (R-CNN) and "pyramid" (SPP-net) the `rcnn.Features` of N regions.
         boxes, truth: (N, 4): the region, and the object of its scene that it overlaps most.
         label: (N,) of that object, from 0; -1 where the scene has none.
         iou: (N,) with it.
@@ -88,14 +84,14 @@ class Examples:
         rng = np.random.default_rng([seed, 14])
         rows: dict[str, list[Any]] = {}
         for number, scene in enumerate(scenes):
-            found = regions(scene.pixels)
+            found = regions(scene.pixels, seed=seed)
             found = found[rng.permutation(len(found))[:PER_SCENE]]
             near = around(scene.boxes, scene.pixels.shape[:2], rng)
             boxes = np.concatenate([scene.boxes, near, found]).astype(np.float32)
             boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= 4]
             if len(boxes) == 0:
                 continue
-            seen = rcnn.body_features(body, rcnn.warp(scene.pixels, boxes, SIDE, device_of(body)))
+            seen = both_features(body, scene.pixels, boxes)
             overlap = iou_matrix(boxes, scene.boxes)
             best = overlap.argmax(axis=1) if overlap.shape[1] else np.zeros(len(boxes), np.intp)
             cover = np.zeros((len(boxes), classes), np.float32)
@@ -103,8 +99,8 @@ class Examples:
                 cover[:, label - 1] = np.maximum(cover[:, label - 1], overlap[:, k])
             some = len(scene.boxes) > 0
             row = {
-                "vector": seen.vector,
-                "map": seen.map,
+                **{f"vector {k}": part.vector for k, part in enumerate(seen)},
+                **{f"map {k}": part.map for k, part in enumerate(seen)},
                 "boxes": boxes,
                 "truth": scene.boxes[best] if some else np.zeros_like(boxes),
                 "label": scene.labels[best] - 1 if some else np.full(len(boxes), -1),
@@ -116,7 +112,7 @@ class Examples:
             for key, value in row.items():
                 rows.setdefault(key, []).append(value)
         joined = {key: np.concatenate(values) for key, values in rows.items()}
-        self.vector, self.map = joined["vector"], joined["map"]
+        self.seen = tuple(Features(joined[f"vector {k}"], joined[f"map {k}"]) for k in (0, 1))
         self.boxes, self.truth = joined["boxes"], joined["truth"]
         self.label, self.iou, self.own = joined["label"], joined["iou"], joined["own"]
         self.cover, self.scene = joined["cover"], joined["scene"]
@@ -130,12 +126,20 @@ def around(boxes: Float32, size: tuple[int, ...], rng: np.random.Generator) -> F
     return moved.clip(0, [size[1], size[0]] * 2).astype(np.float32)
 
 
-def device_of(body: nn.Module) -> torch.device:
-    return next(body.parameters()).device
+def both_features(
+    body: nn.Module, pixels: NDArray[np.uint8], boxes: Float32
+) -> tuple[Features, Features]:
+    """What R-CNN and SPP-net see of regions."""
+    device = next(body.parameters()).device
+    found = sppnet.last_map(body, sppnet.resized(pixels, device))
+    return (
+        rcnn.features(body, rcnn.warp(pixels, boxes, SIDE, device)),
+        sppnet.pooled(found, boxes, pixels.shape[:2]),
+    )
 
 
-def svms(examples: Examples, classes: int) -> tuple[Float32, Float32]:
-    """(C, D) weights and (C,) biases.
+def svms(examples: Examples, vectors: Float32, classes: int) -> tuple[Float32, Float32]:
+    """(C, D) weights and (C,) biases for (N, D) vectors.
 
     The objects' own boxes are positive, regions under `BACKGROUND` negative. The first round knows
     the negatives of every third scene; the second adds those of the others that the first one does
@@ -144,8 +148,8 @@ def svms(examples: Examples, classes: int) -> tuple[Float32, Float32]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    scale = NORM / float(np.linalg.norm(examples.vector, axis=1).mean())
-    vector = examples.vector * np.float32(scale)
+    scale = NORM / float(np.linalg.norm(vectors, axis=1).mean())
+    vector = vectors * np.float32(scale)
     weight = np.zeros((classes, vector.shape[1]), np.float32)
     bias = np.full(classes, -1.0, np.float32)
     for k in range(classes):
@@ -169,18 +173,21 @@ def svms(examples: Examples, classes: int) -> tuple[Float32, Float32]:
     return weight, bias
 
 
-def regressors(examples: Examples, classes: int) -> tuple[Float32, Float32]:
-    """(C, 4, R) weights and (C, 4) biases, by ridge regression from regions near an object."""
+def regressors(examples: Examples, maps: Float32, classes: int) -> tuple[Float32, Float32]:
+    """(C, 4, R) weights and (C, 4) biases for (N, R) maps, by ridge regression.
+
+    Every region that is near an object teaches its class.
+    """
     from sklearn.linear_model import Ridge
 
-    weight = np.zeros((classes, 4, examples.map.shape[1]), np.float32)
+    weight = np.zeros((classes, 4, maps.shape[1]), np.float32)
     bias = np.zeros((classes, 4), np.float32)
     for k in range(classes):
         rows = (examples.label == k) & (examples.iou >= NEAR)
         if rows.sum() < 2:
             continue
         wanted = encode(examples.truth[rows], examples.boxes[rows])
-        ridge = Ridge(ALPHA).fit(examples.map[rows], wanted)
+        ridge = Ridge(ALPHA).fit(maps[rows], wanted)
         weight[k], bias[k] = ridge.coef_, ridge.intercept_
     return weight, bias
 
@@ -201,16 +208,23 @@ def fit(name: str, material: Material, folder: Path) -> None:
     examples = Examples(body, (maker.make(rng) for _ in range(SCENES)), len(names), material.seed)
     log.info("%s: %d regions of %d scenes", name, len(examples.label), SCENES)
     arrays: dict[str, NDArray[np.float16]] = {}
-    arrays["svm_weight"], arrays["svm_bias"] = map(half, svms(examples, len(names)))
-    arrays["reg_weight"], arrays["reg_bias"] = map(half, regressors(examples, len(names)))
-    single: dict[str, Any] = {key: value.astype(np.float32) for key, value in arrays.items()}
-    shipped = rcnn.RCNN(body, **single, classes=tuple(names), side=SIDE)
+    for part, seen in zip(rcnn.PARTS, examples.seen, strict=True):
+        weights = (
+            *svms(examples, seen.vector, len(names)),
+            *regressors(examples, seen.map, len(names)),
+        )
+        keys = ("svm_weight", "svm_bias", "reg_weight", "reg_bias")
+        arrays |= {f"{part}.{key}": half(w) for key, w in zip(keys, weights, strict=True)}
+        log.info("%s: the SVMs and regressors of the %s are fitted", name, part)
+    single = {key: value.astype(np.float32) for key, value in arrays.items()}
+    shipped = RCNN(body, *rcnn.heads_in(single), classes=tuple(names), side=SIDE)
     card = {
         "name": name,
-        "title": "R-CNN on Mini ResNet",
+        "title": "R-CNN and SPP-net on Mini ResNet",
         "body": "mini-resnet",
         "classes": names,
         "side": SIDE,
+        "parameters": sum(array.size for array in arrays.values()),
         "metrics": measure(shipped, material),
         "measured_on": f"{HELD_OUT} scenes of photos that the training did not use",
         "proposals": "selective search",
@@ -229,13 +243,22 @@ def fit(name: str, material: Material, folder: Path) -> None:
     path.chmod(0o644)  # safetensors writes for the owner only
 
 
-def measure(shipped: RCNN, material: Material) -> dict[str, Any]:
-    """COCO's figures on held-out scenes."""
+def measure(
+    shipped: RCNN, material: Material, count: int = HELD_OUT, most: int = MOST
+) -> dict[str, Any]:
+    """COCO's figures on the first `count` held-out scenes, with `most` regions of each."""
     maker = SceneMaker(material.val, material.group_labels)
-    scenes = evaluate.held_out_scenes(maker, HELD_OUT)
-    found: list[dict[str, NDArray[Any]]] = []
+    scenes = evaluate.held_out_scenes(maker, count)
+    found: list[list[dict[str, NDArray[Any]]]] = [[], []]
     for scene in scenes:
-        answer = rcnn.detect(shipped, scene.pixels, regions(scene.pixels), score=-0.5)
-        found.append({"boxes": answer.xyxy, "labels": answer.labels, "scores": answer.scores})
+        boxes = regions(scene.pixels, most=most)
+        both = zip((shipped.heads, shipped.pyramid),
+                   both_features(shipped.body, scene.pixels, boxes), strict=True)  # fmt: skip
+        for answers, (heads, seen) in zip(found, both, strict=True):
+            answer = rcnn.judged(heads, seen, boxes, scene.pixels.shape[:2], score=FLOOR)
+            answers.append({"boxes": answer.xyxy, "labels": answer.labels, "scores": answer.scores})
     names = ["background", *shipped.classes]
-    return rounded(evaluate.average_precision(scenes, found, names))
+    return {
+        title: rounded(evaluate.average_precision(scenes, answers, names))
+        for title, answers in zip(("R-CNN", "SPP-net"), found, strict=True)
+    }

@@ -3,12 +3,14 @@
 Girshick et al. 2014, "Rich feature hierarchies". Nothing is shared between regions: every region is
 cut out, stretched to a square and seen by the network alone. In the order of the paper:
 
-    rcnn = load(path, body)                       # body: the trained MiniResNet, in eval mode
-    crops = warp(pixels, boxes, rcnn.side)        # (N, 3, side, side), what the network sees
-    seen = features(rcnn, crops)                  # .vector (N, D) for the SVMs, .map (N, R)
-    margins = scores(rcnn, seen)                  # (N, C), above 0 = the SVM says yes
-    better = refined(rcnn, seen, boxes, labels)   # (N, 4), labels: one class per box
-    found = detect(rcnn, pixels, boxes)           # all of it, and non-maximum suppression per class
+    rcnn = load(path, body)                          # body: the trained MiniResNet, in eval mode
+    crops = warp(pixels, boxes, rcnn.side)           # (N, 3, side, side), what the network sees
+    seen = features(rcnn.body, crops)                # .vector (N, D) for the SVMs, .map (N, R)
+    margins = scores(rcnn.heads, seen)               # (N, C), above 0 = the SVM says yes
+    better = refined(rcnn.heads, seen, boxes)        # (N, C, 4), every class moves the box its way
+    found = detect(rcnn, pixels, boxes)              # all of it, and suppression per class
+
+`sppnet` is the same with one pass for all regions: its SVMs lie in the same file.
 
 Boxes are (N, 4) float32 xyxy in the photo's pixels, y down, from any proposer: selective search,
 the fixed proposals of resources/weights/fixed-proposals.npz times width and height, a hand-drawn
@@ -65,29 +67,21 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RCNN:
-    """A network, a linear SVM and a box regressor per class.
+class Heads:
+    """A linear SVM and a box regressor for each of C classes.
 
     Attributes:
-        body: A `MiniResNet` in eval mode; crops go to its device.
         svm_weight: (C, D) float32, with `svm_bias` (C,).
         reg_weight: (C, 4, R) float32, with `reg_bias` (C, 4): tx, ty, tw, th, see `boxes.decode`.
-        classes: C names.
-        side: Of the warped squares.
-        card: What was trained on what, and how good it is.
     """
 
-    body: nn.Module
     svm_weight: Float32
     svm_bias: Float32
     reg_weight: Float32
     reg_bias: Float32
-    classes: tuple[str, ...]
-    side: int = 64
-    card: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        count = len(self.classes)
+        count = len(self.svm_weight)
         for name, array, shape in (
             ("svm_weight", self.svm_weight, (count, self.svm_weight.shape[-1])),
             ("svm_bias", self.svm_bias, (count,)),
@@ -95,7 +89,35 @@ class RCNN:
             ("reg_bias", self.reg_bias, (count, 4)),
         ):
             if array.shape != shape:
-                raise ValueError(f"RCNN.{name} must be {shape}, got {array.shape}")
+                raise ValueError(f"Heads.{name} must be {shape}, got {array.shape}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RCNN:
+    """A network and what tells classes apart by its features.
+
+    Attributes:
+        body: A `MiniResNet` in eval mode; crops go to its device.
+        heads: For features of warped regions.
+        pyramid: For features of `sppnet`.
+        classes: C names.
+        side: Of the warped squares.
+        card: What was trained on what, and how good it is.
+    """
+
+    body: nn.Module
+    heads: Heads
+    pyramid: Heads
+    classes: tuple[str, ...]
+    side: int = 64
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for heads in (self.heads, self.pyramid):
+            if len(heads.svm_weight) != len(self.classes):
+                raise ValueError(
+                    f"{len(heads.svm_weight)} SVMs for {len(self.classes)} classes: not one each"
+                )
 
 
 def load(path: Path, body: nn.Module) -> RCNN:
@@ -108,12 +130,24 @@ def load(path: Path, body: nn.Module) -> RCNN:
         with safe_open(path, "np") as file:
             arrays = {key: file.get_tensor(key).astype(np.float32) for key in file.keys()}  # noqa: SIM118
             card = json.loads(file.metadata()["card"])
-        return RCNN(body, **arrays, classes=tuple(card["classes"]), side=card["side"], card=card)
+        return RCNN(body, *heads_in(arrays), tuple(card["classes"]), card["side"], card)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ExplorerError(
             f"{path.name} holds no SVMs and box regressors.",
             "Make it anew with: explorer train mini-rcnn --data DIR",
         ) from error
+
+
+PARTS = ("heads", "pyramid")
+
+
+def heads_in(arrays: dict[str, Float32]) -> tuple[Heads, Heads]:
+    """Those of R-CNN and of SPP-net, out of arrays "heads.svm_weight" … "pyramid.reg_bias"."""
+    first, second = (
+        Heads(**{key.removeprefix(f"{p}."): a for key, a in arrays.items() if key.startswith(p)})
+        for p in PARTS
+    )
+    return first, second
 
 
 def warp(
@@ -162,14 +196,8 @@ def picture_of(crop: Tensor) -> NDArray[np.uint8]:
 
 
 @torch.no_grad()
-def features(rcnn: RCNN, crops: Tensor) -> Features:
+def features(body: nn.Module, crops: Tensor) -> Features:
     """One pass through the network for every crop, in batches of AT_ONCE."""
-    return body_features(rcnn.body, crops)
-
-
-@torch.no_grad()
-def body_features(body: nn.Module, crops: Tensor) -> Features:
-    """As `features`, before there are SVMs."""
     network: Any = body
     device = next(body.parameters()).device
     vectors, maps = [], []
@@ -182,19 +210,18 @@ def body_features(body: nn.Module, crops: Tensor) -> Features:
     return Features(torch.cat(vectors).numpy(), torch.cat(maps).numpy())
 
 
-def scores(rcnn: RCNN, seen: Features) -> Float32:
+def scores(heads: Heads, seen: Features) -> Float32:
     """(N, C) margins w[c] x + b[c]: above 0 the SVM says yes, above 1 with certainty."""
-    margins: Float32 = seen.vector @ rcnn.svm_weight.T + rcnn.svm_bias
+    margins: Float32 = seen.vector @ heads.svm_weight.T + heads.svm_bias
     return margins
 
 
-def refined(
-    rcnn: RCNN, seen: Features, boxes: Float32, labels: NDArray[np.integer[Any]]
-) -> Float32:
-    """(N, 4) boxes moved by the regressors of their classes `labels` (N,), 0..C-1; not clipped."""
-    weight, bias = rcnn.reg_weight[labels], rcnn.reg_bias[labels]
-    deltas = np.einsum("nkr,nr->nk", weight, seen.map) + bias
-    return decode(deltas.astype(np.float32), np.asarray(boxes, np.float32))
+def refined(heads: Heads, seen: Features, boxes: Float32) -> Float32:
+    """(N, C, 4): each of the (N, 4) boxes as the regressor of each class moves it; not clipped."""
+    count, classes = len(boxes), len(heads.svm_weight)
+    deltas = seen.map @ heads.reg_weight.reshape(classes * 4, -1).T + heads.reg_bias.reshape(-1)
+    each = np.repeat(np.asarray(boxes, np.float32), classes, axis=0)
+    return decode(deltas.reshape(-1, 4), each).reshape(count, classes, 4)
 
 
 def detect(
@@ -213,13 +240,12 @@ def detect(
         Detections with labels from 1 on and margins as scores; boxes are clipped to the photo.
     """
     device = next(rcnn.body.parameters()).device
-    seen = features(rcnn, warp(pixels, boxes, rcnn.side, device))
-    return select(rcnn, scores(rcnn, seen), seen, boxes, pixels.shape[:2], score=score, most=most)
+    seen = features(rcnn.body, warp(pixels, boxes, rcnn.side, device))
+    return judged(rcnn.heads, seen, boxes, pixels.shape[:2], score=score, most=most)
 
 
-def select(
-    rcnn: RCNN,
-    margins: Float32,
+def judged(
+    heads: Heads,
     seen: Features,
     boxes: Float32,
     size: tuple[int, ...],
@@ -227,16 +253,16 @@ def select(
     score: float = 0.0,
     most: int = 100,
 ) -> Detections:
-    """From margins (N, C) to detections: threshold, regression, suppression per class.
+    """From features to detections: SVMs, threshold, regression, suppression per class.
 
     The paper suppresses before it regresses; the order that is usual since Fast R-CNN gives better
     boxes.
     """
+    margins = scores(heads, seen)
+    moved = clip(refined(heads, seen, boxes), (size[0], size[1]))
     rows, labels = np.nonzero(margins > score)
-    sure = margins[rows, labels]
-    part = Features(seen.vector[rows], seen.map[rows])
-    moved = clip(refined(rcnn, part, boxes[rows], labels), (size[0], size[1]))
+    sure, found = margins[rows, labels], moved[rows, labels]
     keep = batched_nms(
-        torch.from_numpy(moved), torch.from_numpy(sure), torch.from_numpy(labels), NMS_IOU
+        torch.from_numpy(found), torch.from_numpy(sure), torch.from_numpy(labels), NMS_IOU
     ).numpy()[:most]
-    return Detections(moved[keep], (labels[keep] + 1).astype(np.int64), sure[keep])
+    return Detections(found[keep], (labels[keep] + 1).astype(np.int64), sure[keep])

@@ -3,9 +3,11 @@ import pytest
 
 from explorer.networks.embedded import MiniResNet
 from explorer.training import rcnn as lesson
+from explorer.training.lessons import Material
 from explorer.training.scenes import SceneMaker
 from explorer.vision.boxes import decode, iou_matrix
-from tests.training.toy import toy_photos
+from explorer.vision.rcnn import load
+from tests.training.toy import toy_photos, write_data
 
 
 class Made:
@@ -29,7 +31,7 @@ class Made:
 
 def test_svms_tell_the_classes_apart_and_say_no_to_a_class_without_examples():
     made = Made()
-    weight, bias = lesson.svms(made, 3)
+    weight, bias = lesson.svms(made, made.vector, 3)
     margins = made.vector @ weight.T + bias
     assert (margins[:, 2] == -1).all()
     for k in (0, 1):
@@ -38,7 +40,7 @@ def test_svms_tell_the_classes_apart_and_say_no_to_a_class_without_examples():
 
 def test_regressors_learn_the_shift_of_their_class():
     made = Made()
-    weight, bias = lesson.regressors(made, 3)
+    weight, bias = lesson.regressors(made, made.map, 3)
     for k, expected in ((0, [14, 10, 34, 30]), (1, [10, 0, 30, 40])):
         row = np.flatnonzero(made.label == k)[:1]
         deltas = (weight[k] @ made.map[row[0]] + bias[k])[None].astype(np.float32)
@@ -51,8 +53,10 @@ def test_examples_know_which_object_they_show():
     scenes = [maker.make(np.random.default_rng(i)) for i in range(4)]
     body = MiniResNet(4, widths=(4, 8, 8, 8)).eval()
     found = lesson.Examples(body, scenes, 3, seed=0)
-    assert found.vector.shape == (len(found.label), 8)
-    assert found.map.shape == (len(found.label), 32)
+    warped, pyramid = found.seen
+    assert warped.vector.shape == (len(found.label), 8)
+    assert warped.map.shape == pyramid.map.shape == (len(found.label), 32)
+    assert pyramid.vector.shape == (len(found.label), 40)
     for number, scene in enumerate(scenes):
         here = found.scene == number
         assert np.array_equal(found.boxes[here & found.own], scene.boxes)
@@ -64,8 +68,17 @@ def test_examples_know_which_object_they_show():
     assert near.sum() >= 4
 
 
-def test_selective_search_finds_a_plain_square():
-    pixels = np.full((96, 96, 3), 30, np.uint8)
-    pixels[20:60, 30:80] = (220, 60, 40)
-    boxes = lesson.regions(pixels)
-    assert iou_matrix(np.array([[30, 20, 80, 60]], np.float32), boxes).max() > 0.85
+def test_the_lesson_writes_what_the_view_loads(tmp_path, monkeypatch):
+    write_data(tmp_path / "data")
+    body = MiniResNet(4, widths=(4, 8, 8, 8)).eval()
+    monkeypatch.setattr(lesson, "mini_resnet", lambda classes: MiniResNet(4, widths=(4, 8, 8, 8)))
+    monkeypatch.setattr(Material, "trained", lambda self, name: body.state_dict())
+    monkeypatch.setattr(lesson, "SCENES", 6)
+    monkeypatch.setattr(lesson, "HELD_OUT", 2)
+    material = Material(tmp_path / "data", tmp_path)
+    lesson.fit("mini-rcnn", material, tmp_path / "out")
+    own = load(tmp_path / "out" / "mini-rcnn.safetensors", body)
+    assert own.card["measured_on"].startswith("2 scenes")
+    assert set(own.card["metrics"]) == {"R-CNN", "SPP-net"}
+    again = lesson.measure(own, material, 2, lesson.MOST)
+    assert again == own.card["metrics"]
