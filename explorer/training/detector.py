@@ -152,7 +152,7 @@ def scene_losses(
     transform, backbone, rpn = (model.get_submodule(n) for n in ("transform", "backbone", "rpn"))
     with torch.autocast(device.type, enabled=False):
         batch, targets = transform(
-            [to_tensor(s).to(device) for s in scenes], _targets(scenes, device)
+            [to_tensor(s).to(device) for s in scenes], scene_targets(scenes, device)
         )
     pixels = batch.tensors.contiguous(memory_format=torch.channels_last)
     features = {name: value.float() for name, value in backbone(pixels).items()}
@@ -195,7 +195,8 @@ def _taken(values: Tensor, rows: Tensor) -> Tensor:
     return values[rows] if len(values) else torch.full_like(rows, -1)
 
 
-def _targets(scenes: Sequence[Scene], device: torch.device) -> list[dict[str, Tensor]]:
+def scene_targets(scenes: Sequence[Scene], device: torch.device) -> list[dict[str, Tensor]]:
+    """`boxes` (N, 4), `labels` (N,) and `classes` (N,) of every scene, for torchvision."""
     return [
         {
             "boxes": torch.from_numpy(scene.boxes).to(device),

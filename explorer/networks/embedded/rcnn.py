@@ -103,9 +103,7 @@ def mini_fasterrcnn(
         side: The side of the scenes it learns from, in pixels. Its anchors are 1/13 to 4/5 of it.
         short_side: To which the network resizes the short side of a photo; None = `side`.
     """
-    scales = [side / 12.8 * 1.6**i for i in range(6)]
-    sizes = tuple((round(scales[i]), round(scales[i + 1])) for i in (0, 2, 4))
-    anchors = AnchorGenerator(sizes=sizes, aspect_ratios=((0.5, 1.0, 2.0),) * len(sizes))
+    anchors = anchors_for(side)
     resolution = 7
     predictor = GroupPredictor(hidden, num_classes, fine) if fine else None
     return FasterRCNN(
@@ -130,10 +128,21 @@ def mini_fasterrcnn(
         rpn_batch_size_per_image=128,
         box_batch_size_per_image=32,
         box_positive_fraction=0.5,
-        box_score_thresh=0.05,
+        box_score_thresh=0.02,
         box_nms_thresh=0.4,
         box_detections_per_img=50,
     )
+
+
+def anchors_for(side: int) -> AnchorGenerator:
+    """Two sizes and three shapes for each of the three maps of `MiniResNetFPN`.
+
+    Args:
+        side: Of the scenes in pixels; the anchors are 1/13 to 4/5 of it.
+    """
+    scales = [side / 12.8 * 1.6**i for i in range(6)]
+    sizes = tuple((round(scales[i]), round(scales[i + 1])) for i in (0, 2, 4))
+    return AnchorGenerator(sizes=sizes, aspect_ratios=((0.5, 1.0, 2.0),) * len(sizes))
 
 
 def _outputs(stage: nn.Sequential) -> int:
