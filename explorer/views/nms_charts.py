@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from explorer.vision.nms import History, Merges
 
 MOST_BARS = 20
-BEFORE = 6
+BEFORE = 2
 """Bars over the one whose turn it is, when not all fit."""
 
 

@@ -146,7 +146,7 @@ def layers_of(
         selected: A row, whose arrows and outline are white.
         plain: The boxes are filled, for the user's own ones lie over them.
     """
-    fill = 0.25 if plain else 0.0
+    fill = 0.12 if plain else 0.0
     order = (*((FELL,) if fallen else ()), WAITS, SINKS, KEPT, FALLS, ACTS)
     rows = np.concatenate([moment.rows(state)[::-1] for state in order])
     found: list[Layer] = [
@@ -155,7 +155,7 @@ def layers_of(
             width=6.0 if plain else 1.0, fill=fill, name="boxes",
         )
     ]  # fmt: skip
-    found += _marked(moment, KEPT, 2.5, MOST_LABELS)
+    found += _marked(moment, KEPT, 2.0, MOST_LABELS)
     found += [*_marked(moment, SINKS, 1.5, 0), *_marked(moment, FALLS, 2.0, 0)]
     if arrows:
         found += _arrows(moment, fallen)
@@ -197,7 +197,7 @@ def _arrows(moment: Moment, fallen: bool) -> list[Layer]:
         _to_killer(moment, rows), same(DIM_RED if thin else RED, len(rows)),
         width=1.0 if thin else 2.0, arrow=True, name="arrows",
     )  # fmt: skip
-    return [lines] if thin else [lines, _figures(moment, rows[:MOST_FIGURES], RED)]
+    return [lines] if thin else [lines, _figures(moment, rows[:MOST_FIGURES])]
 
 
 def _chosen(moment: Moment, row: int) -> list[Layer]:
@@ -211,13 +211,13 @@ def _chosen(moment: Moment, row: int) -> list[Layer]:
     lines = Lines(
         _to_killer(moment, ends), same(WHITE, len(ends)), width=2.0, arrow=True, name="its arrows"
     )
-    return [box, lines, _figures(moment, ends[:MOST_FIGURES], WHITE)]
+    return [box, lines, _figures(moment, ends[:MOST_FIGURES])]
 
 
-def _figures(moment: Moment, rows: NDArray[np.intp], tint: Colour) -> Points:
+def _figures(moment: Moment, rows: NDArray[np.intp]) -> Points:
     words = tuple(f"{iou:.2f}" for iou in moment.ious[rows])
     tails = _to_killer(moment, rows)[:, :2]
-    return Points(tails, same(tint, len(rows)), 3.0, words, name="IoU")
+    return Points(tails, same(WHITE, len(rows)), 3.0, words, name="IoU")
 
 
 def _to_killer(moment: Moment, rows: NDArray[np.intp]) -> Float32:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.layers import Float32, Plot
+    from explorer.layers import Float32, Plot, Table
     from explorer.networks.network import NetworkInfo
     from explorer.scene import Scene
 
@@ -93,7 +93,7 @@ class Params:
     """See the help of each."""
 
     source: str = param(
-        "", "Boxes", "The network's own right before it suppresses some, or those that you draw.",
+        "", "Whose boxes", "The network's own right before it suppresses some, or those you draw.",
         effect=Effect.DRAW, choices=_sources,
     )  # fmt: skip
     method: str = param(
@@ -122,12 +122,12 @@ class Params:
         effect=Effect.DRAW,
     )  # fmt: skip
     score: float = param(
-        0.05, "Score from",
+        0.1, "Score from",
         "Surer boxes take part; with soft methods a box goes when its score sinks under it.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     most: int = param(
-        60, "Boxes", "At most so many take part, the surest.",
+        60, "At most", "So many boxes take part, the surest.",
         effect=Effect.DRAW, low=2, high=MOST_BOXES, step=1,
     )  # fmt: skip
     arrows: bool = param(
@@ -184,12 +184,14 @@ def draw(result: Result, params: Params) -> Board:
     )  # fmt: skip
     first = play.cast.scores[: play.count]
     plots: tuple[Plot, ...] = ()
+    tables: tuple[Table, ...] = ()
     if play.count:
         plots = (list_bars(moment), _steps(play), _sweep(result, play, params))
+        tables = (list_table(moment, first, merged=isinstance(play.plot, Merges)),)
     return Board(
         panes=(Pane("image", size_of(result.photo), (result.photo, *layers), _title(play)),),
         plots=plots,
-        tables=(list_table(moment, first, merged=isinstance(play.plot, Merges)),),
+        tables=tables,
         summary=_summary(play, params),
         notes=(play.cast.note,) if play.cast.note else (),
     )
@@ -304,7 +306,7 @@ def _summary(play: Play, params: Params) -> str:
     moment = play.moment
     if not play.count:
         if play.source == DRAWN and not play.cast.total:
-            return "No boxes yet. Draw some that overlap: they are the ones that play."
+            return "No boxes yet. Draw two that overlap (Shift and drag, inside a box)."
         return f"No box has a score of {params.score:g} or more: lower 'Score from'."
     if isinstance(play.plot, Merges):
         return _merge_summary(play.plot, moment, params)
@@ -313,7 +315,8 @@ def _summary(play: Play, params: Params) -> str:
 
 def _end_words(play: Play, history: History, params: Params) -> str:
     number = f"sigma {params.sigma:g}" if params.method == GAUSSIAN else f"IoU {params.threshold:g}"
-    words = f"{history.steps} of {boxes(play.count)} stay ({params.method}, {number})."
+    stay = "stays" if history.steps == 1 else "stay"
+    words = f"{history.steps} of {boxes(play.count)} {stay} ({params.method}, {number})."
     fell = history.killers[history.killers >= 0]
     if len(fell):
         most = int(np.bincount(fell).argmax())

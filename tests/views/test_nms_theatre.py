@@ -208,7 +208,7 @@ def test_without_boxes_it_says_what_to_do() -> None:
     scene = Scene(toy_network("classification"), toy_image())
     result, board = shown(scene)
     assert result.casts == {}
-    assert "Draw some" in board.summary
+    assert "Draw two" in board.summary
     assert board.plots == ()
     _, board = shown(scene_of(), score=1.0)
     assert "lower 'Score from'" in board.summary
@@ -229,7 +229,7 @@ def test_a_detector_of_another_kind_shows_its_answers() -> None:
     assert "cannot be followed" in board.notes[0]
     first, second = casts_of(Scene(net, toy_image()))[DETECTIONS].scores
     assert first > second == 0.5
-    assert "1 of 2 boxes stay" in board.summary
+    assert "1 of 2 boxes stays" in board.summary
     assert "network" not in board.summary
     assert PROPOSALS not in result.casts
 
