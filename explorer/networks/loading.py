@@ -99,8 +99,10 @@ def _with_shared(
 ) -> checkpoints.Checkpoint:
     """The tensors of the file together with those that it leaves to other files."""
     tensors = dict(checkpoint.tensors)
+    paths = {file for file, _, _ in option.shares}
+    files = {path: checkpoints.read(Path(path)).tensors for path in paths}
     for file, here, there in option.shares:
-        for name, tensor in checkpoints.read(Path(file)).tensors.items():
+        for name, tensor in files[file].items():
             if name.startswith(there):
                 tensors.setdefault(here + name.removeprefix(there), tensor)
     return replace(checkpoint, tensors=tensors)
