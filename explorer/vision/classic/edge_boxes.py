@@ -9,7 +9,6 @@ the proposals are worse than the paper's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,8 @@ import numpy as np
 from explorer.errors import ExplorerError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     Float32 = NDArray[np.float32]
@@ -28,7 +29,7 @@ SURROUND = 10
 """Pixels: a gradient counts relative to the mean of its surroundings this far around it."""
 
 SMALLEST = 0.003
-"""Of the photo's area: no smaller box is proposed. The paper's 1000 pixels are this at 640 x 480."""
+"""Of the photo's area: no box is smaller. The paper's 1000 pixels are this at 640 x 480."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +46,8 @@ class Edges:
 def gradient_edges(pixels: NDArray[np.uint8]) -> Edges:
     """The edges of (H, W, 3) uint8 RGB: Gaussian gradients in CIE Lab, thinned along their normal.
 
-    The strongest 2 % of all thin places have strength 1.
+    The strongest 2 % of all thin places have strength 1. The rest is squared: a weak gradient is
+    texture more often than outline (on photos of COCO this finds more, in less time).
     """
     import cv2
 
@@ -63,7 +65,7 @@ def gradient_edges(pixels: NDArray[np.uint8]) -> Edges:
     thin = thinned(strength, normal)
     some = thin[thin > 0]
     full = float(np.quantile(some, 0.98)) if len(some) else 1.0
-    return Edges(np.minimum(thin / max(full, 1e-6), 1).astype(np.float32), normal)
+    return Edges((np.minimum(thin / max(full, 1e-6), 1) ** 2).astype(np.float32), normal)
 
 
 def thinned(strength: Float32, normal: Float32) -> Float32:

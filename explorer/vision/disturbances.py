@@ -1,0 +1,122 @@
+"""Small changes of a photo that leave the objects where they are, and the way back for boxes.
+
+After Hosang et al. 2016, "What makes for effective detection proposals?", section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, radians, sin
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Float32 = NDArray[np.float32]
+    UInt8 = NDArray[np.uint8]
+
+UNMOVED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changed:
+    """A changed photo: `pixels` (h, w, 3) uint8 RGB.
+
+    `motion` a, b, c, d, e, f takes a point of the photo to x' = a x + b y + c, y' = d x + e y + f
+    of `pixels`; it turns and shifts, it never scales.
+    """
+
+    pixels: UInt8
+    motion: tuple[float, float, float, float, float, float] = UNMOVED
+
+    def back(self, boxes: Float32) -> Float32:
+        """(N, 4) xyxy boxes of `pixels` on the photo: their centres turned back, sides kept."""
+        a, b, c, d, e, f = self.motion
+        turn = np.linalg.inv(np.array([[a, b], [d, e]]))
+        return _carried(boxes, turn, -turn @ np.array([c, f]))
+
+    def visible(self, boxes: Float32) -> NDArray[np.bool_]:
+        """(N,): which boxes of the photo have their centre inside the changed one."""
+        a, b, c, d, e, f = self.motion
+        moved = _carried(boxes, np.array([[a, b], [d, e]]), np.array([c, f]))
+        x, y = (moved[:, 0] + moved[:, 2]) / 2, (moved[:, 1] + moved[:, 3]) / 2
+        height, width = self.pixels.shape[:2]
+        inside: NDArray[np.bool_] = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        return inside
+
+
+def _carried(boxes: Float32, turn: NDArray[np.float64], shift: NDArray[np.float64]) -> Float32:
+    wide = boxes.astype(np.float64)
+    centre, half = (wide[:, :2] + wide[:, 2:]) / 2, (wide[:, 2:] - wide[:, :2]) / 2
+    moved = centre @ turn.T + shift
+    return np.concatenate([moved - half, moved + half], axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One kind of change: `strengths` in `unit`, from weak to strong; `make` does it."""
+
+    unit: str
+    strengths: tuple[float, ...]
+    make: Callable[[UInt8, float], Changed]
+
+
+def blurred(pixels: UInt8, sigma: float) -> Changed:
+    """A Gaussian blur of `sigma` pixels."""
+    import cv2
+
+    return Changed(np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8))
+
+
+def compressed(pixels: UInt8, quality: float) -> Changed:
+    """Written as a JPEG of that quality (100 is best) and read again."""
+    import cv2
+
+    ok, data = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
+    if not ok:
+        raise ValueError(f"a photo of {pixels.shape} cannot be written as JPEG")
+    again = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return Changed(np.ascontiguousarray(again[:, :, ::-1]).astype(np.uint8))
+
+
+def brightened(pixels: UInt8, percent: float) -> Changed:
+    """All values times `percent` / 100, cut at white."""
+    return Changed(np.clip(np.round(pixels * (percent / 100)), 0, 255).astype(np.uint8))
+
+
+def rotated(pixels: UInt8, degrees: float) -> Changed:
+    """Turned about its middle, counter-clockwise.
+
+    It is cut to the largest part of its own shape that has no empty corner.
+    """
+    import cv2
+
+    height, width = pixels.shape[:2]
+    c, s = cos(radians(degrees)), sin(radians(degrees))
+    # The cut's corners, turned back, touch the photo's border.
+    share = min(
+        width / (width * abs(c) + height * abs(s)), height / (width * abs(s) + height * abs(c))
+    )
+    cut = max(1, int(width * share)), max(1, int(height * share))
+    turn = np.array([[c, s], [-s, c]])
+    shift = np.array(cut) / 2 - turn @ np.array([width, height]) / 2
+    # OpenCV counts from the centre of a pixel, we from its corner.
+    half = np.array([0.5, 0.5])
+    matrix = np.concatenate([turn, (turn @ half + shift - half)[:, None]], axis=1)
+    found = cv2.warpAffine(
+        pixels, matrix, cut, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
+    motion = (c, s, float(shift[0]), -s, c, float(shift[1]))
+    return Changed(np.asarray(found, np.uint8), motion)
+
+
+CHANGES: dict[str, Change] = {
+    "blur": Change("sigma, pixels", (0.5, 1, 2, 4, 8), blurred),
+    "rotation": Change("degrees", (2.5, 5, 10, 15, 20), rotated),
+    "JPEG": Change("quality", (90, 60, 30, 15, 5), compressed),
+    "brightness": Change("% of the photo's", (50, 75, 90, 125, 150), brightened),
+}
