@@ -38,7 +38,7 @@ DETECTOR = "mini-fasterrcnn"
 SHARED = ("backbone.", "rpn.", "roi_heads.box_head.", "roi_heads.box_predictor.")
 """What is the detector's own, and lies in its file only."""
 
-RECIPE = Recipe(epochs=3, batch=8, peak=0.05, warmup=0.1, decay=1e-4, average=0.998, clip=5.0)
+RECIPE = Recipe(epochs=2, batch=8, peak=0.1, warmup=0.1, decay=1e-4, average=0.998, clip=5.0)
 
 COPIES = 2
 """Boxes about every object."""

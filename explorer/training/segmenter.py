@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from explorer.training.data import Photos
     from explorer.training.lessons import Material
 
-RECIPE = Recipe(epochs=4, batch=16, peak=0.1, warmup=0.1, decay=1e-4, average=0.998, clip=5.0)
+RECIPE = Recipe(epochs=3, batch=16, peak=0.1, warmup=0.1, decay=1e-4, average=0.998, clip=5.0)
 
 WEIGHTS = (0.3, 0.3, 1.0)
 """Of the losses of FCN-32s, FCN-16s and FCN-8s, which learn together (Shelhamer et al. 2017)."""
