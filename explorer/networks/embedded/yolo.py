@@ -161,14 +161,17 @@ class MiniYOLOv1(YOLO):
         assert isinstance(channels, int)
         self.head = nn.Sequential(_convolution(channels, width, 3), _convolution(width, width, 3))
         self.predictor = nn.Conv2d(width, boxes * 5 + num_classes - 1, 1)
-        # At first a third of the picture wide and high, and hardly sure.
-        _begin(self.predictor, [0.0, 0.0, 0.3, 0.3, -3.0] * boxes + [0.0] * (num_classes - 1))
+        # At first in the middle of the cell, a third of the picture wide and high, hardly sure.
+        classes = [1 / (num_classes - 1)] * (num_classes - 1)
+        _begin(self.predictor, [0.5, 0.5, 0.57, 0.57, 0.05] * boxes + classes)
 
     def predict(self, features: tuple[Tensor, Tensor]) -> Tensor:
-        """-> (N, S, S, B 5 + C): per box x, y, sqrt w, sqrt h, confidence in [0, 1]; classes."""
-        numbers = self.predictor(self.head(features[1])).permute(0, 2, 3, 1).float()
-        boxes = numbers[..., : 5 * self.boxes].sigmoid()
-        return torch.cat([boxes, numbers[..., 5 * self.boxes :].softmax(-1)], dim=-1)
+        """-> (N, S, S, B 5 + C): per box x, y, sqrt w, sqrt h and confidence; then the classes.
+
+        Plain numbers as in the paper: nothing keeps them in [0, 1] but what they learnt.
+        """
+        numbers: Tensor = self.predictor(self.head(features[1])).permute(0, 2, 3, 1).float()
+        return numbers
 
     def boxes_of(self, numbers: Tensor) -> Tensor:
         """(…, S, S, B 5 + C) -> (…, S, S, B, 4) x0, y0, x1, y1 as parts of the picture."""
@@ -184,8 +187,8 @@ class MiniYOLOv1(YOLO):
         """See `YOLO`: a score is the box's confidence times its cell's class (equation 1)."""
         height, width = padded
         boxes = self.boxes_of(numbers) * numbers.new_tensor([width, height, width, height])
-        sure = numbers[..., 4 : 5 * self.boxes : 5, None]
-        scores = sure * numbers[..., None, 5 * self.boxes :]
+        sure = numbers[..., 4 : 5 * self.boxes : 5, None].clamp(0, 1)
+        scores = sure * numbers[..., None, 5 * self.boxes :].clamp(0, 1)
         return boxes.flatten(0, 2), functional.pad(scores.flatten(0, 2), (1, 0)), {}
 
 
