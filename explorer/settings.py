@@ -116,6 +116,12 @@ def log_folder() -> Path:
     return Path(home, "logs") if home else Path(platformdirs.user_log_dir(NAME, appauthor=False))
 
 
+def cache_folder() -> Path:
+    """For what can be computed again: EXPLORER_HOME/cache, else the user's cache folder."""
+    home = os.environ.get("EXPLORER_HOME")
+    return Path(home, "cache") if home else Path(platformdirs.user_cache_dir(NAME, appauthor=False))
+
+
 def settings_path() -> Path:
     return config_folder() / "settings.json"
 

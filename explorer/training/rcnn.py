@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SIDE = 64
-SCENES = 900
-HELD_OUT = 60
-PER_SCENE = 40
+SCENES = 400
+HELD_OUT = 40
+PER_SCENE = 30
 """Regions of a training scene that are not drawn around an object."""
 
 MOST = 400
@@ -163,7 +163,7 @@ def svms(examples: Examples, vectors: Float32, classes: int) -> tuple[Float32, F
             else negative
         )
         for _ in range(2):
-            svm = LinearSVC(C=COST, dual=True, max_iter=2000, random_state=0, intercept_scaling=10)
+            svm = LinearSVC(C=COST, dual=True, max_iter=300, random_state=0, intercept_scaling=10)
             rows = positive | chosen
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # close enough, by the figures

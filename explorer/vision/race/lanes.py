@@ -1,0 +1,270 @@
+"""The five lanes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+from torchvision.ops import clip_boxes_to_image
+
+from explorer.vision import rcnn, sppnet
+from explorer.vision.boxes import clip
+from explorer.vision.detections import Detections, detections_of
+from explorer.vision.race.candidates import Candidates
+from explorer.vision.race.clock import Clock
+from explorer.vision.rcnn import NMS_IOU, RCNN, Features, Heads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from explorer.networks.network import Network
+
+    Float32 = NDArray[np.float32]
+
+BATCH = 32
+"""Regions that R-CNN warps and looks at between two steps."""
+
+LEAST_MARGIN = -1.0
+"""Of the SVMs; a smaller one is a clear no."""
+
+QUICK = 0.5
+"""A forward that takes fewer seconds is repeated, so that the first one's warming up is left out.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lane:
+    """One way, really gone.
+
+    Attributes:
+        fixed: Seconds of the stages that do not depend on the number of proposals.
+        each: Seconds of those that do, per proposal.
+        done: Proposals that were looked at; 0 = the way needs none from outside.
+        candidates: What it says about them; None where it needs none.
+        found: What it found without them.
+    """
+
+    fixed: dict[str, float]
+    each: dict[str, float]
+    done: int = 0
+    candidates: Candidates | None = None
+    found: Detections | None = None
+
+    def stages(self, count: int) -> dict[str, float]:
+        """Seconds by stage for so many proposals."""
+        found = dict(self.fixed)
+        for stage, seconds in self.each.items():
+            found[stage] = found.get(stage, 0.0) + seconds * count
+        return found
+
+    def seconds(self, count: int) -> float:
+        """All stages together."""
+        return sum(self.stages(count).values())
+
+
+def _shared(seconds: dict[str, float], count: int) -> dict[str, float]:
+    return {stage: value / max(1, count) for stage, value in seconds.items()}
+
+
+def _judged(
+    heads: Heads, seen: Features, boxes: Float32, size: tuple[int, ...], clock: Clock
+) -> Candidates:
+    """The SVMs and the regressors, and a suppression for the time it takes."""
+    with clock.stage("head"):
+        margins = rcnn.scores(heads, seen)
+        moved = rcnn.refined(heads, seen, boxes)
+        moved = clip(moved.reshape(-1, 4), (size[0], size[1])).reshape(moved.shape)
+    found = Candidates(moved, margins, LEAST_MARGIN, NMS_IOU, 100)
+    with clock.stage("suppression"):
+        found.detections(len(boxes), 0.0)
+    return found
+
+
+@dataclass(slots=True, eq=False)
+class WarpedRegions:
+    """R-CNN's features of the first regions of a list, which go on growing.
+
+    Attributes:
+        boxes: (N, 4) all of them, in the photo's pixels.
+        seconds: Spent so far, by stage.
+        parts: What is known of the regions so far, batch by batch.
+    """
+
+    boxes: Float32
+    seconds: dict[str, float] = field(default_factory=dict)
+    parts: list[Features] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        return sum(len(part.vector) for part in self.parts)
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.parts) and self.done == len(self.boxes)
+
+    def features(self) -> Features:
+        """Of the first `done` regions."""
+        return Features(
+            np.concatenate([part.vector for part in self.parts]),
+            np.concatenate([part.map for part in self.parts]),
+        )
+
+    def go_on(self, own: RCNN, pixels: NDArray[np.uint8]) -> None:
+        """Warp and look at the next `BATCH` regions."""
+        device = next(own.body.parameters()).device
+        boxes = self.boxes[self.done : self.done + BATCH]
+        if not self.parts:  # the first pass of a network takes longer; it is not the method's fault
+            rcnn.features(own.body, rcnn.warp(pixels, boxes[:4], own.side, device))
+        clock = Clock(device)
+        with clock.stage("resize"):
+            crops = rcnn.warp(pixels, boxes, own.side, device)
+        with clock.stage("network"):
+            self.parts.append(rcnn.features(own.body, crops))
+        for stage, seconds in clock.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+
+def rcnn_lane(own: RCNN, regions: WarpedRegions, size: tuple[int, ...]) -> Lane:
+    """What R-CNN says about the regions that it has looked at (Girshick et al. 2014)."""
+    clock = Clock(torch.device("cpu"))
+    done = regions.done
+    found = _judged(own.heads, regions.features(), regions.boxes[:done], size, clock)
+    return Lane({}, _shared({**regions.seconds, **clock.seconds}, done), done, found)
+
+
+def spp_net(own: RCNN, pixels: NDArray[np.uint8], boxes: Float32) -> Lane:
+    """One pass, a pyramid of bins per region, linear SVMs (He et al. 2014)."""
+    device = next(own.body.parameters()).device
+
+    def once() -> tuple[Clock, Tensor]:
+        clock = Clock(device)
+        with clock.stage("resize"):
+            image = sppnet.resized(pixels, device)
+        with clock.stage("network"):
+            found = sppnet.last_map(own.body, image)
+        return clock, found
+
+    before, found = _quickest(once)
+    clock = Clock(device)
+    with clock.stage("pooling"):
+        seen = sppnet.pooled(found, boxes, pixels.shape[:2])
+    judged = _judged(own.pyramid, seen, boxes, pixels.shape[:2], clock)
+    return Lane(before.seconds, _shared(clock.seconds, len(boxes)), len(boxes), judged)
+
+
+@torch.no_grad()
+def fast_rcnn(network: Network, pixels: NDArray[np.uint8], boxes: Float32) -> Lane:
+    """A two-stage detector whose second stage gets regions from outside (Girshick 2015).
+
+    Its RPN is not run; every other part is the network's own.
+
+    Args:
+        network: Whose module is a torchvision `GeneralizedRCNN`.
+        pixels: (H, W, 3) uint8 RGB.
+        boxes: (N, 4) in the photo's pixels.
+    """
+    module: Any = network.module
+    heads = module.roi_heads
+
+    def once() -> tuple[Clock, Any]:
+        clock = Clock(network.device)
+        with clock.stage("resize"):
+            image = network.preprocess(pixels).to(network.device, network.dtype)[0]
+            images, _ = module.transform([image])
+        with clock.stage("network"):
+            features = module.backbone(images.tensors)
+            if isinstance(features, torch.Tensor):  # of a backbone without a pyramid
+                features = {"0": features}
+        return clock, (image, images.image_sizes, features)
+
+    before, (image, sizes, features) = _quickest(once)
+    (height, width), (own_height, own_width) = image.shape[-2:], sizes[0]
+    frame = network.preprocess.frame(*pixels.shape[:2])
+    inside = frame.boxes(boxes)
+    scale = np.array([own_width / width, own_height / height] * 2, np.float32)
+    regions = torch.from_numpy(inside * scale).to(network.device)
+    clock = Clock(network.device)
+    with clock.stage("pooling"):
+        crops = heads.box_roi_pool(features, [regions.to(network.dtype)], sizes)
+    with clock.stage("head"):
+        logits, deltas = heads.box_predictor(heads.box_head(crops))
+        scores = functional.softmax(logits.float(), -1)[:, 1:]
+        decoded = heads.box_coder.decode(deltas.float(), [regions])
+        moved = clip_boxes_to_image(decoded, sizes[0])[:, 1:]
+    back = frame.inverse()
+    plain = (moved.cpu().numpy() / scale).reshape(-1, 4)
+    found = Candidates(
+        back.boxes(plain).reshape(len(boxes), -1, 4), scores.cpu().numpy(),
+        heads.score_thresh, heads.nms_thresh, heads.detections_per_img,
+    )  # fmt: skip
+    with clock.stage("suppression"):
+        found.detections(len(boxes), heads.score_thresh)
+    return Lane(before.seconds, _shared(clock.seconds, len(boxes)), len(boxes), found)
+
+
+def faster_rcnn(network: Network, pixels: NDArray[np.uint8]) -> Lane:
+    """The network's own forward; the regions come from its RPN (Ren et al. 2015)."""
+    module: Any = network.module
+    heads = module.roi_heads
+    parts = {
+        "resize": (module.transform,),
+        "network": (module.backbone,),
+        "proposals": (module.rpn,),
+        "pooling": (heads.box_roi_pool,),
+        "head": (heads.box_head, heads.box_predictor),
+    }
+    return _forward(network, pixels, parts)
+
+
+def single_shot(network: Network, pixels: NDArray[np.uint8]) -> Lane:
+    """The network's own forward; there are no regions at all (Redmon et al. 2016; Liu et al. 2016).
+
+    What is neither resizing, backbone nor head counts as suppression (decoding is part of it).
+    """
+    parts: dict[str, tuple[nn.Module, ...]] = {"resize": (), "network": (), "head": ()}
+    for name, part in network.module.named_children():
+        if name == "body":  # of our YOLOs, which call its stages one by one
+            parts["network"] += tuple(part.children())
+        else:
+            parts[{"transform": "resize", "backbone": "network"}.get(name, "head")] += (part,)
+    return _forward(network, pixels, parts)
+
+
+def two_stage(network: Network) -> bool:
+    """Whether `fast_rcnn` and `faster_rcnn` can take it."""
+    return isinstance(network.module, GeneralizedRCNN)
+
+
+@torch.no_grad()
+def _forward(
+    network: Network, pixels: NDArray[np.uint8], parts: dict[str, tuple[nn.Module, ...]]
+) -> Lane:
+    image = network.preprocess(pixels).to(network.device, network.dtype)[0]
+
+    def once() -> tuple[Clock, Any]:
+        clock = Clock(network.device)
+        with clock.watching(parts, "suppression"):
+            output = network.module([image])
+        return clock, output
+
+    clock, output = _quickest(once)
+    height, width = image.shape[-2:]
+    frame = network.preprocess.frame(*pixels.shape[:2])
+    return Lane(clock.seconds, {}, found=detections_of(output, frame, (height, width)))
+
+
+def _quickest(once: Callable[[], tuple[Clock, Any]]) -> tuple[Clock, Any]:
+    """The best of three where it does not take long."""
+    best, answer = once()
+    if sum(best.seconds.values()) < QUICK:
+        for _ in range(2):
+            clock, answer = once()
+            best = min(best, clock, key=lambda c: sum(c.seconds.values()))
+    return best, answer

@@ -1,0 +1,135 @@
+"""Every lane gives what its network gives when it is called by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torchvision.models.detection import RetinaNet
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+
+from explorer.networks.embedded import mini_yolo_v1
+from explorer.networks.network import Network
+from explorer.vision import rcnn, sppnet
+from explorer.vision.race import lanes
+from explorer.vision.race.lanes import Lane, WarpedRegions
+from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image
+from tests.vision.test_rcnn import parts
+
+PIXELS = toy_image(96, 128).pixels
+BOXES = np.array(
+    [[0, 0, 128, 96], [10, 5, 60, 55], [70, 3, 90, 40], [30, 20, 100, 90], [5, 50, 40, 95]],
+    np.float32,
+)
+
+
+def pair() -> Network:
+    return make_network(tiny_faster_rcnn(), "detection")
+
+
+def single(kind: str) -> Network:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        if kind == "yolo":
+            return make_network(mini_yolo_v1(4, side=64), "detection")
+        anchors = AnchorGenerator(((16, 32),), ((0.5, 1.0, 2.0),))
+        backbone = tiny_faster_rcnn().backbone
+        module = RetinaNet(backbone, 3, min_size=64, max_size=96, anchor_generator=anchors)
+        module.score_thresh = 0.0
+        return make_network(module, "detection")
+
+
+def own_answer(network: Network) -> dict[str, torch.Tensor]:
+    with torch.no_grad():
+        (found,) = network.module([network.preprocess(PIXELS)[0]])
+    return found
+
+
+def test_seconds_are_fixed_and_per_proposal() -> None:
+    lane = Lane({"network": 2.0, "head": 1.0}, {"head": 0.5, "pooling": 0.25})
+    assert lane.stages(4) == {"network": 2.0, "head": 3.0, "pooling": 1.0}
+    assert lane.seconds(4) == 6.0
+    assert lane.seconds(0) == 3.0
+
+
+def test_faster_rcnn_is_the_networks_own_answer() -> None:
+    network = pair()
+    lane = lanes.faster_rcnn(network, PIXELS)
+    found, own = lane.found, own_answer(network)
+    assert found is not None
+    assert len(found) > 0
+    assert torch.equal(torch.from_numpy(found.scores), own["scores"])
+    assert torch.equal(torch.from_numpy(found.xyxy), own["boxes"])
+    assert set(lane.fixed) == {
+        "resize", "network", "proposals", "pooling", "head", "suppression",
+    }  # fmt: skip
+    assert all(seconds > 0 for seconds in lane.fixed.values())
+    assert hook_count(network.module) == 0
+
+
+@pytest.mark.parametrize("kind", ["retinanet", "yolo"])
+def test_a_single_shot_is_the_networks_own_answer(kind: str) -> None:
+    network = single(kind)
+    lane = lanes.single_shot(network, PIXELS)
+    found, own = lane.found, own_answer(network)
+    assert found is not None
+    assert torch.equal(torch.from_numpy(found.scores), own["scores"])
+    assert torch.equal(torch.from_numpy(found.xyxy), own["boxes"])
+    assert set(lane.fixed) == {"resize", "network", "head", "suppression"}
+    assert all(seconds > 0 for seconds in lane.fixed.values())
+    assert not lanes.two_stage(network)
+
+
+def test_fast_rcnn_is_the_second_stage_on_regions_from_outside() -> None:
+    network = pair()
+    module = network.module
+    lane = lanes.fast_rcnn(network, PIXELS, BOXES)
+    assert lane.candidates is not None
+    with torch.no_grad():
+        images, _ = module.transform([network.preprocess(PIXELS)[0]])
+        scale = images.image_sizes[0][1] / 128
+        features = {"0": module.backbone(images.tensors)}
+        for count in (1, 3, 5):
+            inside = torch.from_numpy(BOXES[:count] * np.float32(scale))
+            (own,), _ = module.roi_heads(features, [inside], images.image_sizes)
+            found = lane.candidates.detections(count, 0.0)
+            assert len(found) == len(own["scores"]) > 0
+            np.testing.assert_allclose(found.scores, own["scores"], atol=1e-6)
+            np.testing.assert_allclose(found.xyxy * scale, own["boxes"], atol=1e-3)
+            assert np.array_equal(found.labels, own["labels"])
+    assert lane.done == 5
+    assert lane.seconds(5) > lane.seconds(0) > 0
+
+
+def test_spp_net_is_its_steps_one_by_one() -> None:
+    own = parts()
+    lane = lanes.spp_net(own, PIXELS, BOXES)
+    assert lane.candidates is not None
+    for count in (2, 5):
+        expected = sppnet.detect(own, PIXELS, BOXES[:count], score=-1.0)
+        found = lane.candidates.detections(count, -1.0)
+        np.testing.assert_allclose(found.xyxy, expected.xyxy, atol=1e-3)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+    assert set(lane.fixed) == {"resize", "network"}
+    assert set(lane.each) == {"pooling", "head", "suppression"}
+
+
+def test_rcnn_batch_by_batch_is_rcnn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "BATCH", 2)
+    own = parts()
+    regions = WarpedRegions(BOXES)
+    assert not regions.complete
+    for done in (2, 4, 5):
+        regions.go_on(own, PIXELS)
+        assert regions.done == done
+        lane = lanes.rcnn_lane(own, regions, PIXELS.shape[:2])
+        assert lane.done == done
+        assert lane.candidates is not None
+        expected = rcnn.detect(own, PIXELS, BOXES[:done], score=-1.0)
+        found = lane.candidates.detections(done, -1.0)
+        assert len(found) > 0
+        np.testing.assert_allclose(found.xyxy, expected.xyxy, atol=1e-3)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+    assert regions.complete
+    assert lane.each["network"] == pytest.approx(regions.seconds["network"] / 5)
+    assert lane.fixed == {}
