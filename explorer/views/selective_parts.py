@@ -185,7 +185,7 @@ def region_board(
         kept.get(("texture", chosen.region), lambda: _texture_plot(grown, chosen.region)),
         _way_up(grown, kept, merged),
     )
-    tables = (_neighbour_table(grown, chosen), _fact_table(grown, chosen))
+    tables = (_fact_table(grown, chosen), _neighbour_table(grown, chosen))
     return Board((pane,), plots, tables, _summary(grown, chosen, left))
 
 
@@ -242,8 +242,8 @@ def _term_bars(grown: Grown, chosen: Chosen) -> Plot:
             if grown.tree.weights[number]:
                 label = f"{chosen.around[row]} {term}"
                 bars.append((label, float(chosen.terms[row, number]), TERM_COLOURS[number]))
-    title = f"Similarity to region {chosen.region}, term by term"
-    return Plot("terms", title, "similarity", bars=tuple(bars), bar_range=(0.0, 1.0))
+    words = f"similarity to region {chosen.region}"
+    return Plot("terms", "Similarity terms", words, bars=tuple(bars), bar_range=(0.0, 1.0))
 
 
 def _channels(grown: Grown) -> tuple[tuple[str, Colour], ...]:
@@ -262,7 +262,7 @@ def _colour_plot(grown: Grown, region: int) -> Plot:
         Curve(xs, part.astype(np.float64) * len(channels), name, colours)
         for part, (name, colours) in zip(parts, channels, strict=True)
     )
-    return Plot("colour", f"Colours of region {region}", "value", "share of pixels", curves)
+    return Plot("colour", "Colours", f"value in region {region}", "share of pixels", curves)
 
 
 def _texture_plot(grown: Grown, region: int) -> Plot:
@@ -280,8 +280,9 @@ def _texture_plot(grown: Grown, region: int) -> Plot:
         share[:, 0] = 0
         curves.append(Curve(xs, share.ravel(), name, colours))
     return Plot(
-        "texture", f"Edges in region {region}: strength within each direction",
-        "direction in degrees", "share of pixels", tuple(curves),
+        "texture", "Edges",
+        f"direction of the edge in region {region}, degrees; each from weak to strong",
+        "share of pixels", tuple(curves),
     )  # fmt: skip
 
 
@@ -291,7 +292,7 @@ def _way_up(grown: Grown, kept: Kept, merged: float) -> Plot:
         return Curve(grown.merged(left), grown.tree.scores, "similarity", ORANGE)
 
     return Plot(
-        "merges", "Similarity of every merge on the way up", "from superpixels to photo, %",
+        "merges", "All merges", "from superpixels to photo, %",
         "similarity", (kept.get("way up", curve),), marker=merged, steers="merged",
     )  # fmt: skip
 
@@ -301,8 +302,8 @@ def _then(grown: Grown, chosen: Chosen, region: int) -> str:
     if chosen.sibling < 0 or not chosen.inside[chosen.held == region].all():
         return ""
     left = grown.left_after(int(grown.parents[chosen.region])) + 1
-    part = "" if region == chosen.sibling else f" as part of {chosen.sibling}"
-    return f"merges with it{part} when {left} are left"
+    part = "" if region == chosen.sibling else f" in {chosen.sibling}"
+    return f"merges{part} at {left} left"
 
 
 def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
@@ -322,7 +323,7 @@ def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
     )  # fmt: skip
     return Table(
         "neighbours", ("region", "% of photo", *names, "similarity", "then"), rows,
-        f"Neighbours of region {chosen.region}",
+        "Neighbours",
         swatches=tuple(colour(rgb) for rgb in grown.means[chosen.around]),
     )  # fmt: skip
 
@@ -332,12 +333,13 @@ def _fact_table(grown: Grown, chosen: Chosen) -> Table:
     x0, y0, x1, y1 = grown.boxes[region].tolist()
     size = int(tree.regions.sizes[region])
     rows = [
+        ("number", str(region)),
         ("size", f"{size} px, {grown.share(region):.2%} of the photo"),
         ("box", f"{x0:.0f}, {y0:.0f} to {x1:.0f}, {y1:.0f}"),
         ("formed", _merge_words(grown, region, "a superpixel")),
         ("then", _merge_words(grown, int(grown.parents[region]), "it is the whole photo")),
     ]
-    return Table("region", ("what", "value"), tuple(rows), f"Region {region}")
+    return Table("region", ("what", "value"), tuple(rows), "Region")
 
 
 def _merge_words(grown: Grown, region: int, instead: str) -> str:

@@ -110,7 +110,7 @@ def _recall_plot(kept: Kept, proposals: Float32, truth: tuple[Box, ...], most: i
         )
 
     return Plot(
-        "recall", "Share of the objects that the best boxes find", "boxes of the list", "recall",
+        "recall", "Recall", "so many of the best boxes", "share of objects found",
         kept.get(("recall", truth), curves), log_x=True, marker=float(most), steers="most",
     )  # fmt: skip
 

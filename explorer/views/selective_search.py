@@ -120,7 +120,7 @@ class Params:
         effect=Effect.DRAW, choices=SHOWN,
     )  # fmt: skip
     most: int = param(
-        100, "Proposals", "So many of the list are taken, the best first.",
+        50, "Proposals", "So many of the list are taken, the best first.",
         effect=Effect.DRAW, low=1, high=10_000, step=1, log=True,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
