@@ -1,0 +1,63 @@
+"""A small part of the figures on the cards of all detectors that ship, computed again."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from explorer.networks import catalogue
+from explorer.networks.network import NetworkSpec
+from explorer.resources import resource_path
+from explorer.training.data import read_photos, read_shipped_categories
+from explorer.training.evaluate import figures, held_out_scenes
+from explorer.training.scenes import SceneMaker
+from explorer.training.superclasses import group_labels, group_names
+from tests.data import shared_data
+from tests.steps import finish
+
+CARDS = [
+    card
+    for path in sorted(resource_path("weights").glob("*.json"))
+    if (card := json.loads(path.read_text(encoding="utf-8")))["task"] == "detection"
+]
+
+SCENES = 60
+TOLERANCE = 0.1
+"""A fifth of the scenes has other objects than all of them: 0.04 is usual."""
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    pytest.importorskip("faster_coco_eval")
+    folder = shared_data("tiny-imagenet")
+    if folder is None:
+        pytest.skip("the shared test data are not here")
+    photos = read_photos(folder, "val", tmp_path_factory.mktemp("photos"))
+    categories = read_shipped_categories(resource_path("classes", "tiny-imagenet.json"))
+    return held_out_scenes(SceneMaker(photos, group_labels(categories)), SCENES)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=[card["name"] for card in CARDS])
+def test_average_precision_is_what_the_card_says(card, scenes):
+    network, _ = finish(catalogue.load(NetworkSpec(card["name"], device="cpu")))
+    names = ["background", *group_names()]
+    assert list(network.info.classes) == names
+    assert network.info.state == "shipped"
+    found = figures(network.module, scenes, names)
+    assert found["AP50"] == pytest.approx(card["metrics"]["AP50"], abs=TOLERANCE)
+    # and the boxes are what it is about: moved aside, they find little
+    aside = [replace(scene, boxes=scene.boxes * 0.5) for scene in scenes[:20]]
+    assert figures(network.module, aside, names)["AP50"] < 0.5 * found["AP50"]
+
+
+@pytest.mark.parametrize("card", CARDS, ids=[card["name"] for card in CARDS])
+def test_shared_weights_are_those_of_the_other_file(card):
+    for share in card["shares"]:
+        network, _ = finish(catalogue.load(NetworkSpec(card["name"], device="cpu")))
+        other, _ = finish(catalogue.load(NetworkSpec(share["network"], device="cpu")))
+        theirs = other.module.state_dict()
+        for name, value in network.module.state_dict().items():
+            if name.startswith(share["prefix"]):
+                source = share["source"] + name.removeprefix(share["prefix"])
+                assert torch.equal(value, theirs[source]), name
