@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from explorer.layers import Board, Heat, Layer, Masks, Pane, Picture, Plot, Table, class_colors
 from explorer.view import Effect, Pick, Point, Step, View, param
 from explorer.views.common import Kept, class_name, colour, photo_of, size_of
-from explorer.vision.segmentation import Segmentation, segmentation_of
+from explorer.vision.segmentation import Segmentation, coarser_answers, segmentation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from numpy.typing import NDArray
 
@@ -34,6 +35,11 @@ from* leaves pixels uncoloured whose best class has a lower share: borders betwe
 
 **One class.** Choose one to see its share everywhere as a heat map with a scale from 0 to 1, also
 where another class won.
+
+**Coarser answers.** A fully convolutional network (FCN) first says what is where on a grid of every
+32nd pixel, from its last and most abstract map, then adds the scores of finer maps: every 16th
+pixel, every 8th. *Coarser answers* shows these stages side by side: the names come early, the
+borders late.
 
 The scores are computed on a coarse grid (every 8th or 16th pixel) and enlarged bilinearly, as the
 network itself does: borders are smoother than the things are.
@@ -73,6 +79,10 @@ class Params:
         NOTHING, "Probability of", "Shows the probability of this class everywhere as a heat map.",
         effect=Effect.DRAW, choices=_classes,
     )  # fmt: skip
+    coarser: bool = param(
+        False, "Coarser answers",
+        "Shows beside it what an FCN said before it added its finer maps.", effect=Effect.DRAW,
+    )  # fmt: skip
     at: Point | None = param(
         None, "Position", "The pixel whose probabilities are plotted: under the mouse.",
         effect=Effect.DRAW, pick=Pick.HOVER, advanced=True,
@@ -81,13 +91,17 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`extent` is the network's input in the photo's pixels; `best` is (H, W) float16."""
+    """`extent` is the network's input in the photo's pixels; `best` is (H, W) float16.
+
+    `coarser` are the classes at larger strides, see `coarser_answers`.
+    """
 
     photo: Picture
     found: Segmentation
     best: NDArray[np.float16]
     extent: Extent
     classes: tuple[str, ...]
+    coarser: dict[str, NDArray[np.int32]] = field(default_factory=dict)
     kept: Kept = field(default_factory=Kept)
 
 
@@ -110,6 +124,8 @@ def draw(result: Result, params: Params) -> Board:
         name="classes",
     )
     panes = [Pane("image", size, (result.photo, masks), title="Classes", readout=readout)]
+    if params.coarser:
+        panes[:0] = _coarser(result, params)
     if params.heat in result.classes:
         layers: tuple[Layer, ...] = (result.photo, _heat(result, params))
         title = f"Probability of {params.heat}"
@@ -120,8 +136,33 @@ def draw(result: Result, params: Params) -> Board:
         plots=_plots(result, params, table),
         tables=(table,),
         summary=_summary(table),
-        notes=(f"Pixels under {params.sure:.0%} are left out.",) if params.sure > 0 else (),
+        notes=tuple(_notes(result, params)),
     )
+
+
+def _coarser(result: Result, params: Params) -> list[Pane]:
+    size, panes = size_of(result.photo), []
+    for stride, classes in result.coarser.items():
+        key = ("stride", stride, params.background)
+        shown = result.kept.get(key, partial(_hidden, classes, result, params))
+        masks = Masks(
+            shown,
+            class_colors(len(result.found.probabilities)),
+            names=_names(result),
+            extent=result.extent,
+            opacity=params.opacity,
+            outline=params.outline,
+            name=f"classes {stride}",
+        )
+        panes.append(Pane(f"stride {stride}", size, (result.photo, masks), title=f"FCN-{stride}s"))
+    return panes
+
+
+def _notes(result: Result, params: Params) -> Iterator[str]:
+    if params.sure > 0:
+        yield f"Pixels under {params.sure:.0%} are left out."
+    if params.coarser and not result.coarser:
+        yield "This network gives one answer only; mini-fcn gives three."
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
@@ -145,12 +186,16 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 def _segmented(scene: Scene) -> Result:
     height, width = scene.input().shape[-2:]
     found = scene.memo("segmentation", lambda: segmentation_of(scene.output(), (height, width)))
+    coarser = scene.memo(
+        "coarser segmentations", lambda: coarser_answers(scene.output(), (height, width))
+    )
     return Result(
         photo=photo_of(scene),
         found=found,
         best=found.probabilities.max(axis=0),
         extent=scene.frame.inverse().extent(float(width), float(height)),
         classes=scene.network.info.classes,
+        coarser=coarser,
     )
 
 
@@ -159,11 +204,14 @@ def _names(result: Result) -> tuple[str, ...]:
 
 
 def _index(result: Result, params: Params) -> NDArray[np.int32]:
-    index = result.found.classes
-    hidden = result.best < params.sure
+    index = _hidden(result.found.classes, result, params)
+    return np.where(result.best < params.sure, np.int32(-1), index)
+
+
+def _hidden(index: NDArray[np.int32], result: Result, params: Params) -> NDArray[np.int32]:
     if not params.background and result.classes and result.classes[0] in BACKGROUND:
-        hidden = hidden | (index == 0)
-    return np.where(hidden, np.int32(-1), index)
+        return np.where(index == 0, np.int32(-1), index)
+    return index
 
 
 def _heat(result: Result, params: Params) -> Heat:

@@ -71,3 +71,22 @@ def segmentation_of(output: Any, size: tuple[int, int]) -> Segmentation:
         classes=scores.argmax(dim=0).to(torch.int32).cpu().numpy(),
         probabilities=scores.softmax(dim=0).half().cpu().numpy(),
     )
+
+
+@torch.no_grad()
+def coarser_answers(output: Any, size: tuple[int, int]) -> dict[str, NDArray[np.int32]]:
+    """What the network says on its coarser grids, where it tells them apart.
+
+    FCN-8s adds the scores of finer maps to those of coarser ones (Long et al. 2015, section 4.2);
+    a network that answers with `out16` and `out32` beside `out` says what it was before.
+
+    Returns:
+        The classes by stride, coarsest first, ``{"32": (H, W) int32, "16": …}``; often empty.
+    """
+    found = output if isinstance(output, dict) else {}
+    strides = sorted(int(k[3:]) for k in found if k[:3] == "out" and k[3:].isdecimal())[::-1]
+    return {
+        str(stride): scores_of({"out": found[f"out{stride}"]}, size)
+        .argmax(dim=0).to(torch.int32).cpu().numpy()
+        for stride in strides
+    }  # fmt: skip

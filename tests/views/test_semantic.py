@@ -88,3 +88,34 @@ def test_extent_of_a_cropped_input() -> None:
     (step,) = VIEW.compute(scene_of(pixels, Preprocess(resize=10, crop=10)), Params())
     assert step.value.extent == (10.0, 0.0, 30.0, 20.0)
     assert VIEW.draw(step.value, Params()).panes[0].size == (40.0, 20.0)
+
+
+class Stages(torch.nn.Module):
+    """Red at stride 32, green at stride 16 on the left half, nothing at the end."""
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        scores = torch.zeros(3, 3, *x.shape[2:])
+        scores[0, 1] = scores[2, 0] = 9.0
+        scores[1, 2, :, : x.shape[3] // 2] = 9.0
+        return {"out32": scores[:1], "out16": scores[1:2], "out": scores[2:]}
+
+
+def test_coarser_answers_stand_beside_it_on_request() -> None:
+    scene = Scene(make_network(Stages(), "segmentation", classes=CLASSES), toy_image(32, 64))
+    (step,) = VIEW.compute(scene, Params())
+    assert [pane.title for pane in VIEW.draw(step.value, Params()).panes] == ["Classes"]
+    panes = VIEW.draw(step.value, Params(coarser=True)).panes
+    assert [pane.title for pane in panes] == ["FCN-32s", "FCN-16s", "Classes"]
+    first, second, last = (
+        next(layer.index for layer in pane.layers if isinstance(layer, Masks)) for pane in panes
+    )
+    assert (first == 1).all()
+    assert (second[:, :32] == 2).all()
+    assert (second[:, 32:] == -1).all()  # background is not painted
+    assert (last == -1).all()
+
+
+def test_a_network_with_one_answer_says_so() -> None:
+    board = VIEW.draw(halves(), Params(coarser=True))
+    assert len(board.panes) == 1
+    assert "one answer only" in board.notes[0]
