@@ -90,6 +90,8 @@ class CurvesPlot(QWidget):
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        for side in ("bottom", "left"):  # an IoU of 0.7 is not "700 (x0.001)"
+            self._plot.getAxis(side).enableAutoSIPrefix(False)
         self._plot.getAxis("bottom").logTickStrings = log_words
         self._plot.getAxis("left").logTickStrings = partial(log_words, room=9)
         self._legend = self._plot.addLegend(offset=(-12, 8), labelTextSize="9pt")

@@ -84,8 +84,8 @@ class Params:
         choices=(DETECTION, ANCHOR),
     )  # fmt: skip
     selected: int | None = param(
-        None, "Detection", "Its number: choose a row or a box. None: the surest.",
-        pick=Pick.SELECT, layer="detections", low=0, high=9999,
+        None, "Detection", "Its number: choose a row or a box. None: the surest, number 1.",
+        pick=Pick.SELECT, layer="detections", low=1, high=9999,
     )  # fmt: skip
     place: Point | None = param(
         None, "Place of the anchor", "Click on the photo; needs 'an anchor'.",
@@ -219,7 +219,7 @@ def _followed(scene: Scene, trace: Trace, params: Params) -> Biography | None:
         count = len(trace.filter.survivors)
         if count == 0:
             return None
-        return of_detection(trace, min(params.selected or 0, count - 1))
+        return of_detection(trace, min(params.selected or 1, count) - 1)
     table = anchor_table(scene)
     index = None
     if params.place is not None:
@@ -275,7 +275,7 @@ def _title(result: Result, life: Life) -> str:
 
 def _others(result: Result) -> Boxes:
     boxes = result.boxes[:MOST_OTHERS]
-    keys = tuple(range(len(boxes)))
+    keys = tuple(range(1, len(boxes) + 1))
     return Boxes(boxes, same((205, 205, 205), len(boxes)), keys=keys, width=1.0, name="detections")
 
 
@@ -349,7 +349,7 @@ def _detections(result: Result) -> Table:
     )
     return Table(
         "detections", ("", "class", "score"), rows, title="Detections", layer="detections",
-        keys=tuple(range(len(rows))),
+        keys=tuple(range(1, len(rows) + 1)),
     )  # fmt: skip
 
 

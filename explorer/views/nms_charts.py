@@ -59,7 +59,7 @@ def list_table(moment: Moment, first: Float32, *, merged: bool) -> Table:
         )  # fmt: skip
     return Table(
         "list", ("box", "is", "score", "now", "what became of it", "IoU"), tuple(lines),
-        title="Every box", layer="boxes", keys=tuple(rows),
+        title="Every box", layer="boxes", keys=tuple(row + 1 for row in rows),
         swatches=tuple(TINTS[int(moment.states[row])] for row in rows),
     )  # fmt: skip
 

@@ -143,7 +143,7 @@ def layers_of(
         moment: See there.
         fallen: Boxes that went in earlier steps are drawn too.
         arrows: From every box that goes to the one that takes it away.
-        selected: A row, whose arrows and outline are white.
+        selected: A number (row + 1), whose arrows and outline are white.
         plain: The boxes are filled, for the user's own ones lie over them.
     """
     fill = 0.12 if plain else 0.0
@@ -151,7 +151,7 @@ def layers_of(
     rows = np.concatenate([moment.rows(state)[::-1] for state in order])
     found: list[Layer] = [
         Boxes(
-            moment.boxes[rows], _tints(moment.states[rows]), keys=tuple(rows.tolist()),
+            moment.boxes[rows], _tints(moment.states[rows]), keys=tuple((rows + 1).tolist()),
             width=6.0 if plain else 1.0, fill=fill, name="boxes",
         )
     ]  # fmt: skip
@@ -160,8 +160,8 @@ def layers_of(
     if arrows:
         found += _arrows(moment, fallen)
     found += _marked(moment, ACTS, 4.0, 1)
-    if selected is not None and selected < len(moment.boxes):
-        found += _chosen(moment, selected)
+    if selected is not None and 1 <= selected <= len(moment.boxes):
+        found += _chosen(moment, selected - 1)
     return found
 
 

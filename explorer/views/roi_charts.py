@@ -118,5 +118,5 @@ def proposal_table(maps: RoiMaps, most: int) -> Table:
         )  # fmt: skip
     return Table(
         "proposals", ("proposal", "objectness", "size (input)", "map"), tuple(rows),
-        title="Proposals", layer="proposals", keys=tuple(range(count)),
+        title="Proposals", layer="proposals", keys=tuple(range(1, count + 1)),
     )  # fmt: skip

@@ -97,7 +97,7 @@ class Params:
         pick=Pick.DRAG, pane="image", step=0.25,
     )  # fmt: skip
     proposal: int | None = param(
-        None, "Proposal", "Which one is looked at while there is no box of your own.",
+        None, "Proposal", "Its number: which one is looked at while there is no box of your own.",
         pick=Pick.SELECT, layer="proposals",
     )  # fmt: skip
     shift: float = param(
@@ -206,7 +206,7 @@ def _subject(scene: Scene, maps: RoiMaps, params: Params) -> tuple[Float32, str,
         box = params.box
         return np.array([box.x0, box.y0, box.x1, box.y1], np.float32), "your box", None
     if len(maps.proposals):
-        chosen = min(max(params.proposal or 0, 0), len(maps.proposals) - 1)
+        chosen = min(max(params.proposal or 1, 1), len(maps.proposals)) - 1
         return maps.proposals[chosen], f"proposal {chosen + 1}", chosen
     height, width = scene.image.pixels.shape[:2]
     middle = np.array([0.3 * width, 0.3 * height, 0.7 * width, 0.7 * height], np.float32)
@@ -288,7 +288,7 @@ def _cut(result: Result, params: Params, channel: int) -> Cut:
 def _notes(result: Result, params: Params) -> tuple[str, ...]:
     notes = [result.note] if result.note else []
     if params.box is not None and params.proposal is not None and len(result.maps.proposals):
-        notes.append(f"Your box goes before proposal {params.proposal + 1}: Delete removes it.")
+        notes.append(f"Your box goes before proposal {params.proposal}: Delete removes it.")
     return tuple(notes)
 
 
@@ -303,8 +303,8 @@ def _image_pane(result: Result, params: Params) -> Pane:
     if rows:
         layers.append(
             Boxes(
-                maps.proposals[rows], same(BLUE, len(rows)), keys=tuple(rows), width=1.0,
-                name="proposals",
+                maps.proposals[rows], same(BLUE, len(rows)), keys=tuple(row + 1 for row in rows),
+                width=1.0, name="proposals",
             )
         )  # fmt: skip
     layers.append(

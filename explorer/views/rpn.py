@@ -246,7 +246,7 @@ def _plots(result: Result, number: int) -> tuple[Plot, ...]:
     marker = float(number + 1)
     plots = [
         Plot(
-            "left", "Boxes left", "stage", "boxes", (Curve(xs, left, "boxes", ORANGE),),
+            "left", "Boxes left", "stage", "boxes", (Curve(xs, left, "", ORANGE),),
             log_y=True, marker=marker, steers="stage",
         )
     ]  # fmt: skip

@@ -37,7 +37,7 @@ def shown(scene: Scene, **values: Any) -> tuple[Result, Board]:
 def test_a_detection_and_its_anchor(name: str) -> None:
     scene = scene_of(name)
     (own,) = scene.call(scene.input())
-    result, board = shown(scene, selected=1)
+    result, board = shown(scene, selected=2)
     assert result.life is not None
     assert result.life.detection == 1
     box = result.life.moved if result.life.box is None else result.life.box
@@ -124,12 +124,12 @@ def test_suppressed_boxes_are_listed_with_their_overlap() -> None:
     most = max(range(len(trace.filter.survivors)), key=lambda i: len(
         trace.filter.victims(int(trace.filter.survivors[i]))
     ))  # fmt: skip
-    result, board = shown(scene, selected=most)
+    result, board = shown(scene, selected=most + 1)
     assert result.life is not None
     assert len(result.life.victims) > 0
     assert (result.life.victim_ious > trace.filter.nms.threshold - 1e-5).all()
     assert (result.life.victim_scores <= result.life.score).all()
     assert board.boxes("suppressed") is not None
     assert any(table.name == "suppressed" for table in board.tables)
-    _, board = shown(scene, selected=most, victims=False, arrows=False)
+    _, board = shown(scene, selected=most + 1, victims=False, arrows=False)
     assert board.boxes("suppressed") is None

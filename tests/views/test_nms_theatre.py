@@ -181,11 +181,11 @@ def test_every_step_can_be_drawn(method: str, source: str) -> None:
 
 def test_a_chosen_box_shows_its_own_arrows() -> None:
     result, _ = shown(scene_of())
-    params = Params(source=DRAWN, truth=ONE_ROW, step=END, selected=1)
+    params = Params(source=DRAWN, truth=ONE_ROW, step=END, selected=2)
     board = VIEW.draw(result, params)
     assert layer(board, "chosen").labels == ("cat 0.00",)
     assert layer(board, "its arrows").segments.tolist() == [[2, 0, 0, 0]]
-    killer = VIEW.draw(result, replace(params, selected=0))
+    killer = VIEW.draw(result, replace(params, selected=1))
     assert layer(killer, "its arrows").segments.tolist() == [[2, 0, 0, 0]]
     nobody = VIEW.draw(result, replace(params, selected=99))
     assert not any(getattr(x, "name", "") == "chosen" for x in nobody.panes[0].layers)

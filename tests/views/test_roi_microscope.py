@@ -83,7 +83,7 @@ def test_the_default_is_what_the_network_pools(scene: Scene) -> None:
     levels = set()
     chosen = [torch.where(trace.roi.levels == level)[0][:3] for level in (0, 1)]
     for number in torch.cat(chosen).tolist():
-        params = Params(proposal=number, size=5, sampling=maps.sampling)
+        params = Params(proposal=number + 1, size=5, sampling=maps.sampling)
         result = result_of(scene, params)
         found = VIEW.data(result, params)
         np.testing.assert_allclose(found["roi_align"], trace.roi.pooled[number], atol=2e-4)
@@ -137,10 +137,10 @@ def test_a_shift_moves_the_box_and_the_marker(scene: Scene) -> None:
 
 
 def test_my_box_goes_before_a_proposal(scene: Scene) -> None:
-    both = result_of(scene, Params(box=MINE, proposal=2))
+    both = result_of(scene, Params(box=MINE, proposal=3))
     np.testing.assert_allclose(VIEW.data(both, Params())["box"], [9.25, 7.5, 41.75, 38], atol=1e-4)
     assert both.origin == "your box"
-    chosen = result_of(scene, Params(proposal=2))
+    chosen = result_of(scene, Params(proposal=3))
     assert chosen.chosen == 2
     np.testing.assert_allclose(
         VIEW.data(chosen, Params())["box"], chosen.maps.proposals[2], atol=1e-4
