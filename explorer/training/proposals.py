@@ -59,7 +59,8 @@ def fit(name: str, material: Material, folder: Path) -> None:
 def in_parts(scene: Scene) -> NDArray[np.float32]:
     """The boxes of a scene as fractions of its width and height."""
     height, width = scene.pixels.shape[:2]
-    return scene.boxes / np.array([width, height] * 2, np.float32)
+    sides: NDArray[np.float32] = np.array([width, height] * 2, np.float32)
+    return np.divide(scene.boxes, sides)
 
 
 def recalls(boxes: NDArray[np.float32], scenes: Sequence[Scene]) -> dict[str, float]:

@@ -341,8 +341,8 @@ def _pane(result: Result, params: Params, name: str) -> Pane:
     size = size_of(result.photo)
     lane = result.lanes.get(name)
     if lane is None:
-        words = "cannot run" if name in result.missing else "not yet"
-        return Pane(name, size, tuple(layers), title=f"{name}: {words}")
+        state = "cannot run" if name in result.missing else "not yet"
+        return Pane(name, size, tuple(layers), title=f"{name}: {state}")
     if params.regions and lane.candidates is not None:
         shown = result.proposals[: min(params.count, lane.done)]
         layers.append(

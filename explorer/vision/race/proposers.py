@@ -51,4 +51,6 @@ def proposed(pixels: NDArray[np.uint8], proposer: str) -> Float32:
         small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     back = np.array([width / small.shape[1], height / small.shape[0]] * 2, np.float32)
     boxes: Float32 = regions(np.ascontiguousarray(small), mode, most=MOST) * back
-    return boxes[(boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) >= 1]
+    shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
+    large: Float32 = boxes[shorter >= 1]
+    return large

@@ -87,10 +87,11 @@ def test_fast_rcnn_is_the_second_stage_on_regions_from_outside() -> None:
     assert lane.candidates is not None
     with torch.no_grad():
         images, _ = module.transform([network.preprocess(PIXELS)[0]])
-        scale = images.image_sizes[0][1] / 128
+        height, width = images.image_sizes[0]
+        scale = np.array([width / 128, height / 96] * 2, np.float32)
         features = {"0": module.backbone(images.tensors)}
         for count in (1, 3, 5):
-            inside = torch.from_numpy(BOXES[:count] * np.float32(scale))
+            inside = torch.from_numpy(BOXES[:count] * scale)
             (own,), _ = module.roi_heads(features, [inside], images.image_sizes)
             found = lane.candidates.detections(count, 0.0)
             assert len(found) == len(own["scores"]) > 0
