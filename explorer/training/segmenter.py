@@ -113,8 +113,9 @@ def begin_as_classifier(model: MiniFCN, weight: Tensor, group_labels: Sequence[i
         weight: (classes, channels of `layer4`), of the classifier's `fc`.
         group_labels: See `SegmenterTask`.
     """
-    labels, groups = torch.tensor(group_labels), max(group_labels)
-    means = torch.stack([weight[labels == g].mean(0) for g in range(1, groups + 1)])
+    groups = max(group_labels)
+    member = functional.one_hot(torch.tensor(group_labels), groups + 1)[:, 1:].T.to(weight)
+    means = member @ weight / member.sum(1, keepdim=True).clamp(min=1)
     means -= means.mean(0)
     one = torch.eye(groups)
     chains = (

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from explorer.networks.embedded import mini_resnet
+from explorer.training import segmenter
+from explorer.training.__main__ import main
 from explorer.training.loop import train
 from explorer.training.scenes import Scene
 from explorer.training.segmenter import (
@@ -16,7 +19,7 @@ from explorer.training.segmenter import (
     mean_iou,
     scene_losses,
 )
-from tests.training.toy import toy_photos
+from tests.training.toy import toy_photos, write_data
 
 CPU = torch.device("cpu")
 
@@ -130,3 +133,26 @@ def test_mean_iou_by_hand():
     mistaken = mean_iou(Fixed(np.minimum(label_map(scene), 1)), [scene], names)
     assert mistaken["IoU by class"] == {"background": 1.0, "dog": 0.6667, "cat": 0.0}
     assert mistaken["object IoU"] == 1
+
+
+def test_the_command_trains_it_on_a_trained_classifier(tmp_path, monkeypatch):
+    write_data(tmp_path / "data")
+    monkeypatch.setattr(segmenter, "SCENES", 3)
+    threads = torch.get_num_threads()
+    try:
+        for name, epochs in (("mini-resnet", "0.2"), ("mini-fcn", "4")):
+            words = [
+                *("explorer", name, "--data", str(tmp_path / "data"), "--device", "cpu"),
+                *("--out", str(tmp_path / name), "--epochs", epochs, "--threads", "1"),
+            ]
+            monkeypatch.setattr("sys.argv", words)
+            assert main() == 0
+    finally:
+        torch.set_num_threads(threads)
+    card = json.loads((tmp_path / "mini-fcn" / "weights" / "mini-fcn.json").read_text())
+    assert "pseudo-masks" in card["note"]
+    assert {share["network"] for share in card["shares"]} == {"mini-resnet"}
+    assert card["bytes"] < 0.6e6
+    assert 0 <= card["metrics"]["mIoU"] <= 1
+    # kept for the next time
+    assert (tmp_path / "cache" / "train-masks.npy").exists()

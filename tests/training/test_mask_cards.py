@@ -1,0 +1,79 @@
+"""A small part of the figures on the cards of what answers with masks, computed again."""
+
+import json
+
+import numpy as np
+import pytest
+
+from explorer.networks import catalogue
+from explorer.networks.network import NetworkSpec
+from explorer.resources import resource_path
+from explorer.training.data import read_photos, read_shipped_categories
+from explorer.training.evaluate import held_out_scenes
+from explorer.training.mask_rcnn import mask_figures
+from explorer.training.pseudo_masks import grab_cut
+from explorer.training.scenes import SceneMaker
+from explorer.training.segmenter import mean_iou
+from explorer.training.superclasses import group_labels, group_names
+from tests.data import shared_data
+from tests.steps import finish
+
+SCENES = 60
+TOLERANCE = 0.08
+"""A fifth of the scenes has other objects than all of them."""
+
+
+class Masks:
+    """Of the photos that are asked for only."""
+
+    def __init__(self, photos):
+        self.photos = photos
+
+    def __getitem__(self, index):
+        return np.packbits(grab_cut(self.photos.pixels[index], self.photos.boxes[index]), axis=1)
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    folder = shared_data("tiny-imagenet")
+    if folder is None:
+        pytest.skip("the shared test data are not here")
+    photos = read_photos(folder, "val", tmp_path_factory.mktemp("photos"))
+    categories = read_shipped_categories(resource_path("classes", "tiny-imagenet.json"))
+    maker = SceneMaker(photos, group_labels(categories), masks=Masks(photos))
+    return held_out_scenes(maker, SCENES)
+
+
+def shipped(name):
+    path = resource_path("weights", f"{name}.json")
+    if not path.exists():
+        pytest.skip(f"{name} is not shipped")
+    card = json.loads(path.read_text(encoding="utf-8"))
+    network, _ = finish(catalogue.load(NetworkSpec(name, device="cpu")))
+    assert network.info.state == "shipped"
+    assert network.info.classes == ("background", *group_names())
+    assert "pseudo" in card["note"]
+    return network, card["metrics"]
+
+
+def test_the_fcn_finds_what_its_card_says(scenes):
+    network, metrics = shipped("mini-fcn")
+    found = mean_iou(network.module, scenes, network.info.classes)
+    for key in ("mIoU", "mIoU of FCN-16s", "mIoU of FCN-32s", "object IoU"):
+        assert found[key] == pytest.approx(metrics[key], abs=TOLERANCE), key
+    # better than nothing but background, which is one class of nineteen
+    assert found["mIoU"] > 1 / 19
+
+
+def test_the_masks_are_as_good_as_the_card_says(scenes):
+    pytest.importorskip("faster_coco_eval")
+    network, metrics = shipped("mini-maskrcnn")
+    found = mask_figures(network.module, scenes)
+    for key in ("mask AP50", "mask IoU in true boxes", "IoU of the box itself"):
+        assert found[key] == pytest.approx(metrics[key], abs=TOLERANCE), key
+    assert found["mask IoU in true boxes"] > found["IoU of the box itself"]
+
+
+def test_segmentation_begins_with_the_network_that_ships():
+    shipped("mini-fcn")
+    assert catalogue.default_for("segmentation").name == "mini-fcn"
