@@ -94,7 +94,7 @@ class Params:
     space: str = param("HSV", "Colour space", "Of superpixels and histograms.",
                        choices=tuple(SPACES))  # fmt: skip
     k: float = param(
-        100.0, "Scale k", "Larger makes larger superpixels; it is also their least size in pixels.",
+        100.0, "Scale k", "A larger k makes larger superpixels.",
         low=20.0, high=1000.0, step=5.0, log=True,
     )  # fmt: skip
     colour: bool = param(True, "Colour counts", "Regions of equal colours merge early.")

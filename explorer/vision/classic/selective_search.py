@@ -50,14 +50,18 @@ def _strategies(
 
 MODES: dict[str, tuple[Strategy, ...]] = {
     "single": (Strategy(),),
-    "fast": _strategies(("HSV", "Lab"), (50, 100), (TERMS, TERMS[1:])),
+    "fast": _strategies(("HSV", "Lab"), (100, 300), (TERMS, TERMS[1:])),
     "quality": _strategies(
         ("HSV", "Lab", "rgI", "H", "I"),
         (50, 100, 150, 300),
         (TERMS, TERMS[1:], ("fill",), ("size",)),
     ),
 }
-"""The combinations of table 5 of the paper: 1, 8 and 80 strategies."""
+"""The combinations of table 5 of the paper: 1, 8 and 80 strategies.
+
+Where the paper's fast mode has k = 50 and 100, ours has 100 and 300: on photos of 640 x 480 those
+are about 2 500 boxes, not 6 000, and the first 2 000 of them find more.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 COLOUR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
 SIGMA = 0.8
 """The blur before the segmentation, in pixels."""
+LEAST = 100
+"""Superpixels of so many pixels are large enough, however large k is."""
 
 
 def _opencv(code: str) -> Callable[[UInt8], UInt8]:
@@ -53,7 +55,7 @@ def superpixels(channels: UInt8, k: float) -> Int32:
     """The graph-based segmentation of Felzenszwalb & Huttenlocher 2004, by OpenCV.
 
     Two regions are joined while the edge between them is no heavier than the heaviest edge inside
-    either plus `k` / size; those of fewer than `k` pixels are joined at the end.
+    either plus `k` / size; those of fewer than `k` (at most `LEAST`) pixels are joined at the end.
 
     Args:
         channels: (H, W, C) uint8 in any colour space.
@@ -64,7 +66,7 @@ def superpixels(channels: UInt8, k: float) -> Int32:
     """
     import cv2
 
-    cut = cv2.ximgproc.segmentation.createGraphSegmentation(SIGMA, float(k), round(k))
+    cut = cv2.ximgproc.segmentation.createGraphSegmentation(SIGMA, float(k), min(round(k), LEAST))
     found = np.asarray(cut.processImage(np.ascontiguousarray(channels)), np.int32)
     return found.reshape(channels.shape[:2])
 
