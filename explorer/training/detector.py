@@ -32,6 +32,11 @@ PHOTOS_PER_SCENE = 4
 FINE_WEIGHT = 0.5
 """Of the loss over the photos' own classes: the groups alone say little about what to look at."""
 
+SHORT_SIDE = 160
+"""Of the pictures it is used on, in pixels. Under that of the scenes: what fills a whole photo is
+named better, and a third of the time is saved, for 0.2 points of AP50 on scenes.
+"""
+
 
 @dataclass(slots=True, eq=False)
 class DetectorTask:
@@ -221,7 +226,8 @@ def task(name: str, material: Material) -> DetectorTask:
 def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
     facts = detector_facts("Mini Faster R-CNN", "mini_fasterrcnn", "backbone.body.layer3")
-    return replace(facts, kwargs={**facts.kwargs, "fine": len(material.group_labels)})
+    kwargs = {**facts.kwargs, "fine": len(material.group_labels), "short_side": SHORT_SIDE}
+    return replace(facts, kwargs=kwargs)
 
 
 def detector_facts(
