@@ -225,7 +225,7 @@ def fit(name: str, material: Material, folder: Path) -> None:
         "classes": names,
         "side": SIDE,
         "parameters": sum(array.size for array in arrays.values()),
-        "metrics": measure(shipped, material),
+        "metrics": measure(shipped, material, HELD_OUT),
         "measured_on": f"{HELD_OUT} scenes of photos that the training did not use",
         "proposals": "selective search",
         "recipe": {
@@ -244,7 +244,7 @@ def fit(name: str, material: Material, folder: Path) -> None:
 
 
 def measure(
-    shipped: RCNN, material: Material, count: int = HELD_OUT, most: int = MOST
+    shipped: RCNN, material: Material, count: int, most: int = MOST
 ) -> dict[str, Any]:
     """COCO's figures on the first `count` held-out scenes, with `most` regions of each."""
     maker = SceneMaker(material.val, material.group_labels)

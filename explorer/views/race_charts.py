@@ -125,7 +125,7 @@ def stage_table(
         looked = min(count, lane.done) if needs_proposals(lane) else ""
         total = round(1000 * sum(found.values()), 1)
         rows.append((name, *cells, total, state_of(lane, count), looked, boxes[name]))
-    columns = ("way", *(f"{s} ms" for s in STAGES), "all ms", "", "proposals seen", "boxes")
+    columns = ("way", *STAGES, "all", "how", "seen", "boxes")
     return Table("stages", columns, tuple(rows), title="Milliseconds of every stage")
 
 
@@ -143,8 +143,7 @@ def paper_table(lanes: Mapping[str, Lane], count: int) -> Table:
         rows.append((name, paper.seconds, f"{times:.3g}", *here, paper.voc_map, paper.source))
     return Table(
         "papers",
-        ("way", "paper s", "times as fast as R-CNN", "here s", "times as fast here",
-         "mAP in the paper", "source"),
+        ("way", "paper, s", "speed-up", "here, s", "speed-up here", "mAP", "source"),
         tuple(rows),
         title="The papers and your computer",
     )  # fmt: skip

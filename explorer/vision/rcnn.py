@@ -33,6 +33,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import batched_nms, roi_align
+from torchvision.transforms import functional as tvf
 
 from explorer.errors import ExplorerError
 from explorer.networks.embedded import MEAN, STD
@@ -51,6 +52,9 @@ CONTEXT = 16 / 227
 
 POOLED = 2
 """The map that the box regressors get is averaged to this many places each way."""
+
+LONG = 1024
+"""Regions are cut out of a photo that is at most so long: 64 pixels are 6 % of that."""
 
 AT_ONCE = 64
 
@@ -150,8 +154,36 @@ def heads_in(arrays: dict[str, Float32]) -> tuple[Heads, Heads]:
     return first, second
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A photo as regions are cut out of it.
+
+    Attributes:
+        image: (1, 3, h + 2, w + 2) float32, normalised, with one pixel of the mean colour around.
+        scale: h and w are so many times the photo's; 1 but for large photos.
+    """
+
+    image: Tensor
+    scale: float
+
+
+def prepared(pixels: NDArray[np.uint8], device: torch.device | str = "cpu") -> Prepared:
+    """(H, W, 3) uint8 RGB, resized where it is longer than `LONG`."""
+    image = torch.from_numpy(np.array(pixels)).to(device).permute(2, 0, 1)[None]
+    scale = min(1.0, LONG / max(pixels.shape[:2]))
+    if scale < 1:
+        size = [max(1, round(side * scale)) for side in pixels.shape[:2]]
+        image = tvf.resize(image, size, antialias=True)
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    image = functional.pad((image.float() / 255 - mean) / std, (1, 1, 1, 1))  # 0 is the mean
+    return Prepared(image, scale)
+
+
 def warp(
-    pixels: NDArray[np.uint8], boxes: Float32, side: int, device: torch.device | str = "cpu"
+    photo: NDArray[np.uint8] | Prepared,
+    boxes: Float32,
+    side: int,
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Every region with its context, stretched to a square as the network wants it.
 
@@ -159,19 +191,18 @@ def warp(
     mean colour. Every pixel is the mean of what it covers (RoIAlign with enough samples).
 
     Args:
-        pixels: (H, W, 3) uint8 RGB.
-        boxes: (N, 4).
+        photo: (H, W, 3) uint8 RGB; `prepared`, where regions are cut out of it again and again.
+        boxes: (N, 4) in the photo's pixels.
         side: Of the squares.
-        device: Where to compute.
+        device: Where to compute, if the photo is not prepared.
 
     Returns:
         (N, 3, side, side) float32, normalised; `picture_of` makes them visible.
     """
-    image = torch.from_numpy(np.array(pixels)).to(device).permute(2, 0, 1)[None].float() / 255
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD))
-    image = functional.pad((image - mean) / std, (1, 1, 1, 1))  # 0 is the mean; it fades into it
-    around = with_context(torch.from_numpy(np.asarray(boxes, np.float32)).to(device))
-    found: Tensor = roi_align(image, [around + 1], (side, side), aligned=True)
+    own = photo if isinstance(photo, Prepared) else prepared(photo, device)
+    there = torch.from_numpy(np.asarray(boxes, np.float32)).to(own.image.device)
+    around = with_context(there * own.scale)
+    found: Tensor = roi_align(own.image, [around + 1], (side, side), aligned=True)
     return found
 
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision.ops import roi_pool
+from torchvision.transforms import functional as tvf
 
 from explorer.networks.embedded import MEAN, STD
 from explorer.vision.rcnn import Features, judged
@@ -42,13 +42,14 @@ PYRAMID = (1, 2)
 
 def resized(pixels: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
     """(H, W, 3) uint8 RGB -> (1, 3, h, w) float32, normalised."""
-    image = torch.from_numpy(np.array(pixels)).to(device).permute(2, 0, 1)[None].float() / 255
+    image = torch.from_numpy(np.array(pixels)).to(device).permute(2, 0, 1)[None]
     height, width = pixels.shape[:2]
     scale = min(SHORT / min(height, width), LONG / max(height, width))
     size = [max(16, round(side * scale)) for side in (height, width)]
-    small = functional.interpolate(image, size, mode="bilinear", antialias=True)
+    small = tvf.resize(image, size, antialias=True).float() / 255
     mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD))
-    return (small - mean) / std
+    normalised: Tensor = (small - mean) / std
+    return normalised
 
 
 @torch.no_grad()

@@ -80,5 +80,5 @@ def test_the_lesson_writes_what_the_view_loads(tmp_path, monkeypatch):
     own = load(tmp_path / "out" / "mini-rcnn.safetensors", body)
     assert own.card["measured_on"].startswith("2 scenes")
     assert set(own.card["metrics"]) == {"R-CNN", "SPP-net"}
-    again = lesson.measure(own, material, 2, lesson.MOST)
+    again = lesson.measure(own, material, 2)
     assert again == own.card["metrics"]

@@ -65,6 +65,18 @@ def test_outside_the_photo_it_has_the_mean_colour() -> None:
     assert (crop[20:200, 20:200] == 255).all()
 
 
+def test_a_large_photo_is_made_smaller_first() -> None:
+    pixels = np.zeros((300, 2 * rcnn.LONG, 3), np.uint8)
+    pixels[100:200, 400:600] = 255
+    own = rcnn.prepared(pixels)
+    assert own.image.shape == (1, 3, 152, rcnn.LONG + 2)
+    boxes = np.array([[400, 100, 600, 200]], np.float32)
+    crop = rcnn.warp(own, boxes, 227)
+    assert torch.equal(crop, rcnn.warp(pixels, boxes, 227))
+    rows, columns = np.nonzero(rcnn.picture_of(crop[0])[..., 0] > 127)
+    assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (16, 211, 16, 211)
+
+
 def test_features_are_the_networks_own() -> None:
     own = parts()
     pixels = RNG.integers(0, 256, (40, 50, 3), np.uint8)

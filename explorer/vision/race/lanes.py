@@ -16,7 +16,7 @@ from explorer.vision.boxes import clip
 from explorer.vision.detections import Detections, detections_of
 from explorer.vision.race.candidates import Candidates
 from explorer.vision.race.clock import Clock
-from explorer.vision.rcnn import NMS_IOU, RCNN, Features, Heads
+from explorer.vision.rcnn import NMS_IOU, RCNN, Features, Heads, Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,11 +95,13 @@ class WarpedRegions:
         boxes: (N, 4) all of them, in the photo's pixels.
         seconds: Spent so far, by stage.
         parts: What is known of the regions so far, batch by batch.
+        photo: What they are cut out of, once it was asked for.
     """
 
     boxes: Float32
     seconds: dict[str, float] = field(default_factory=dict)
     parts: list[Features] = field(default_factory=list)
+    photo: Prepared | None = None
 
     @property
     def done(self) -> int:
@@ -120,15 +122,20 @@ class WarpedRegions:
         """Warp and look at the next `BATCH` regions."""
         device = next(own.body.parameters()).device
         boxes = self.boxes[self.done : self.done + BATCH]
-        if not self.parts:  # the first pass of a network takes longer; it is not the method's fault
-            rcnn.features(own.body, rcnn.warp(pixels, boxes[:4], own.side, device))
         clock = Clock(device)
+        if self.photo is None:
+            with clock.stage("resize"):
+                self.photo = rcnn.prepared(pixels, device)
+            # the first pass of a network takes longer; that is not the method's fault
+            rcnn.features(own.body, rcnn.warp(self.photo, boxes[:4], own.side))
         with clock.stage("resize"):
-            crops = rcnn.warp(pixels, boxes, own.side, device)
+            crops = rcnn.warp(self.photo, boxes, own.side)
         with clock.stage("network"):
             self.parts.append(rcnn.features(own.body, crops))
         for stage, seconds in clock.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        if self.complete:
+            self.photo = None
 
 
 def rcnn_lane(own: RCNN, regions: WarpedRegions, size: tuple[int, ...]) -> Lane:
