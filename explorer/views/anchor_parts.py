@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from explorer.layers import Boxes, Heat, lookup_table
+from explorer.truth import LAYER
 from explorer.views.common import Kept
 from explorer.vision.trace.answers import anchor_answers
 
@@ -182,7 +183,7 @@ def truth_layer(truth: Sequence[Box]) -> list[Boxes]:
     return [
         Boxes(
             truth_boxes(truth), same(WHITE, len(truth)), labels, width=2.5, selectable=False,
-            name="truth",
+            name=LAYER,
         )
     ]  # fmt: skip
 

@@ -369,7 +369,7 @@ def _heat_title(result: Result, level: int, prior: int) -> str:
     if level < 0:
         return f"{result.table.meaning.capitalize()}, best of all anchors"
     shape = prior_words(result.table, level, prior)
-    return f"Level {level + 1} ({level_name(result.table.levels[level])}), anchors of {shape} px"
+    return f"Level {level + 1}, {shape} px ({level_name(result.table.levels[level])})"
 
 
 def _grid(result: Result) -> tuple[int, int, int, int]:
@@ -428,7 +428,7 @@ def _maps_pane(result: Result, params: Params) -> Pane:
     size = (float(heat.values.shape[1]), float(heat.values.shape[0]))
     title = f"{len(boxes)} maps, one for each anchor of a cell"
     if len(result.table.levels) > 1:
-        title = f"{len(boxes)} maps: levels down, anchors of a cell across"
+        title = f"{len(boxes)} maps: anchors across, levels down"
     return Pane(
         "maps", size, tuple(layers), title=title,
         frame="maps", readout=_maps_readout(result, boxes),

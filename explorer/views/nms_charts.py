@@ -41,7 +41,7 @@ def list_bars(moment: Moment) -> Plot:
         for row in rows[first : first + MOST_BARS].tolist()
     )
     high = max(1.0, float(moment.scores.max(initial=0.0)))
-    return Plot("scores", "The list, the surest first: scores now", bars=bars, bar_range=(0, high))
+    return Plot("scores", "Scores now", bars=bars, bar_range=(0, high))
 
 
 def list_table(moment: Moment, first: Float32, *, merged: bool) -> Table:
@@ -90,7 +90,7 @@ def left_plot(history: History, moment: Moment) -> Plot:
         Curve(steps, fell.astype(np.float64), "suppressed", RED),
     )
     return Plot(
-        "steps", "Boxes after every step", "step", "boxes", curves, marker=_at(moment),
+        "steps", "After every step", "step", "boxes", curves, marker=_at(moment),
         steers="step",
     )  # fmt: skip
 
@@ -105,7 +105,7 @@ def merge_plot(merges: Merges, moment: Moment) -> Plot:
         if which.any()
     )
     return Plot(
-        "steps", "Match of every pair, 0 = equal", "step", "match", curves, marker=_at(moment),
+        "steps", "Match of every pair", "step", "match, 0 = equal", curves, marker=_at(moment),
         steers="step",
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ def sweep_plot(
 ) -> Plot:
     """How many boxes stay at every value of the one number that decides."""
     return Plot(
-        "sweep", f"Boxes that stay, by {words}", words, "boxes",
+        "sweep", "Boxes kept", words, "boxes",
         (Curve(values, kept, "", ORANGE),), marker=marker, steers=steers,
     )  # fmt: skip
 

@@ -170,13 +170,12 @@ def _tints(states: NDArray[np.intp]) -> NDArray[np.uint8]:
 
 
 def _marked(moment: Moment, state: int, width: float, most: int) -> list[Layer]:
-    """Boxes of a state in thick lines; the surest on top, a few with their names."""
+    """Boxes of a state in thick lines; the surest come first, and so to their names."""
     rows = moment.rows(state)
     if len(rows) == 0:
         return []
-    rows = rows[np.argsort(moment.scores[rows], kind="stable")]
-    first = len(rows) - most
-    labels = tuple(moment.words(row) if n >= first else "" for n, row in enumerate(rows.tolist()))
+    rows = rows[np.argsort(-moment.scores[rows], kind="stable")]
+    labels = tuple(moment.words(row) if n < most else "" for n, row in enumerate(rows.tolist()))
     return [
         Boxes(
             moment.boxes[rows], same(TINTS[state], len(rows)), labels if most else (), width=width,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.layers import Float32, Plot, Table
+    from explorer.layers import Float32, Plot
     from explorer.networks.network import NetworkInfo
     from explorer.scene import Scene
 
@@ -184,14 +184,12 @@ def draw(result: Result, params: Params) -> Board:
     )  # fmt: skip
     first = play.cast.scores[: play.count]
     plots: tuple[Plot, ...] = ()
-    tables: tuple[Table, ...] = ()
     if play.count:
         plots = (list_bars(moment), _steps(play), _sweep(result, play, params))
-        tables = (list_table(moment, first, merged=isinstance(play.plot, Merges)),)
     return Board(
         panes=(Pane("image", size_of(result.photo), (result.photo, *layers), _title(play)),),
         plots=plots,
-        tables=tables,
+        tables=(list_table(moment, first, merged=isinstance(play.plot, Merges)),),
         summary=_summary(play, params),
         notes=(play.cast.note,) if play.cast.note else (),
     )

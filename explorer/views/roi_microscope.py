@@ -226,7 +226,7 @@ def draw(result: Result, params: Params) -> Board:
         lambda: shift_plot(cut, maps, result.base, result.number, bin_number, params.reach),
     )
     name = maps.names[result.number]
-    title = f"{'map ' if maps.size else ''}{name}, channel {channel}"
+    title = f"{'Map ' if maps.size else ''}{name}, channel {channel}"
     panes = (
         _image_pane(result, params),
         map_pane(cut, params.method, params.zoom, bin_number, title, kept),

@@ -119,7 +119,7 @@ def map_pane(cut: Cut, method: str, zoom: bool, chosen: int, title: str, kept: K
         Boxes(exact, same(WHITE, 1), width=2.0, dotted=True, selectable=False, name="exact")
     )
     return Pane(
-        "map", size, tuple(layers), f"{method} on {title}", frame="cells",
+        "map", size, tuple(layers), f"{title} ({method})", frame="cells",
         readout=_cell_words(cut, left, top),
     )  # fmt: skip
 

@@ -107,7 +107,7 @@ def test_the_steps_by_hand() -> None:
     assert [row[1:3] for row in rows][2:] == [("box", 0.8), ("dog", 0.7)]
     board = VIEW.draw(result, Params(**values, step=END))
     assert board.summary.startswith("3 of 4 boxes stay (greedy, IoU 0.5). Box 1, cat 0.90")
-    assert layer(board, "kept").labels == ("dog 0.70", "box 0.80", "cat 0.90")
+    assert layer(board, "kept").labels == ("cat 0.90", "box 0.80", "dog 0.70")
     assert not any(isinstance(x, Points) for x in board.panes[0].layers)
 
 

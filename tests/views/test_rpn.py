@@ -11,6 +11,7 @@ import torch
 from explorer.errors import ExplorerError
 from explorer.layers import Board, Heat
 from explorer.scene import Scene
+from explorer.truth import LAYER, with_truth
 from explorer.view import Box
 from explorer.views.rpn import TRAINING, VIEW, Params, Result
 from explorer.views.rpn_training import class_indices
@@ -105,7 +106,8 @@ def test_recall_of_the_truth_at_every_stage() -> None:
     assert result.covered[-1] == (0.5, 0.5)  # the proposal itself, and one that nothing covers
     board = VIEW.draw(result, Params(truth=truth, stage=8))
     assert "50% of the truth" in board.summary
-    assert board.boxes("truth") is not None
+    assert board.boxes(LAYER) is not None
+    assert with_truth(board, truth) is board, "it is not drawn twice"
     assert [plot.name for plot in board.plots] == ["left", "recall"]
     assert result_of(scene, Params()).covered == ()
 
