@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -50,24 +49,34 @@ def methods_of(info: NetworkInfo) -> tuple[str, ...]:
     return NAMES if info.task == "detection" else tuple(METHODS)
 
 
+def headed(name: str) -> str:
+    """The method's name at the beginning of a sentence."""
+    return name[:1].upper() + name[1:]
+
+
+def first_words(name: str, top: int, count: int) -> str:
+    """The title of a pane with the first `top` of `count` boxes of a method."""
+    of = f"{counted(top)} of {counted(count)}" if top < count else f"all {counted(count)}"
+    return f"{headed(name)}: {'the first ' if top < count else ''}{of} boxes"
+
+
 def order_of(name: str) -> str:
     """What the first box is the best by."""
     return METHODS[name].order if name in METHODS else "score: objectness"
 
 
-def proposals_of(scene: Scene, name: str, most: int, model: str = "") -> Proposals:
+def proposals_of(scene: Scene, name: str, most: int) -> Proposals:
     """The proposals of a method on the scene's photo, in its pixels, worked out once.
 
     Raises:
-        ExplorerError: The scene's network has no proposals, or the model file cannot be read.
+        ExplorerError: The scene's network has no proposals.
     """
-    return scene.memo(("proposals", name, most, model), lambda: _made(scene, name, most, model))
+    return scene.memo(("proposals", name, most), lambda: _made(scene, name, most))
 
 
-def _made(scene: Scene, name: str, most: int, model: str) -> Proposals:
+def _made(scene: Scene, name: str, most: int) -> Proposals:
     if name in METHODS:
-        path = Path(model).expanduser() if model else None
-        return propose(name, scene.image.pixels, most, seed=scene.seed, model=path)
+        return propose(name, scene.image.pixels, most, seed=scene.seed)
     if not isinstance(trace_of(scene), TwoStage):
         raise ExplorerError(
             f"{scene.network.info.title} is a one-shot detector: it makes no proposals.",
@@ -101,8 +110,10 @@ def _rpn_seconds(scene: Scene) -> float:
 def strengths(found: Proposals, rows: NDArray[np.intp]) -> Float32:
     """(n,) float32 in [0, 1] for the colours of `rows`: score over the best one, else by rank."""
     if found.scores is not None and len(found.scores) and found.scores[0] > 0:
-        return np.clip(found.scores[rows] / found.scores[0], 0, 1)
-    return 1 - np.arange(len(rows), dtype=np.float32) / max(len(rows), 1)
+        share: Float32 = np.clip(found.scores[rows] / found.scores[0], 0, 1)
+        return share
+    by_rank: Float32 = (1 - np.arange(len(rows)) / max(len(rows), 1)).astype(np.float32)
+    return by_rank
 
 
 def proposal_boxes(found: Proposals, rows: NDArray[np.intp]) -> Boxes:

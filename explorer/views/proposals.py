@@ -15,6 +15,8 @@ from explorer.views.proposal_parts import (
     ALL_RPN,
     RPN,
     coverage,
+    first_words,
+    headed,
     methods_of,
     object_name,
     order_of,
@@ -54,7 +56,7 @@ that all of the top boxes miss.
   spaces and measures of likeness.
 - *Edge Boxes* counts the contours that lie wholly inside a box (Zitnick & Dollar 2014). The paper
   takes structured edges from a trained forest, which does not ship with OpenCV: the edges here are
-  thinned gradients. If you have OpenCV's `model.yml.gz`, name it below.
+  thinned gradients, which know texture and outline less apart. Expect less than the paper's recall.
 - *objectness* is one term of Alexe et al. 2012: few superpixels should straddle the border,
   `1 - Σ min(|s outside w|, |s inside w|) / |w|`, over 10 000 windows. The whole measure and BING
   need trained tables that no maintained package ships.
@@ -116,10 +118,6 @@ class Params:
         0.7, "Coverage opacity", "How much the coverage hides the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
     )  # fmt: skip
-    model: str = param(
-        "", "Edge model file",
-        "Edge Boxes: the path of OpenCV's model.yml.gz for the paper's own edges.", advanced=True,
-    )  # fmt: skip
     selected: int | None = param(
         None, "Selected box", "Its score and overlaps are shown; click a box.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="proposals",
@@ -151,7 +149,7 @@ class State:
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
-    found = proposals_of(scene, params.method, params.most, params.model)
+    found = proposals_of(scene, params.method, params.most)
     yield Step(Result(photo_of(scene), params.method, found))
 
 
@@ -166,7 +164,7 @@ def draw(result: Result, params: Params) -> Board:
         layers.append(result.kept.get(key, lambda: proposal_boxes(found, shown)))
     layers += truth_layers(params.truth, found.boxes[shown], state.best, state.owners, params.iou)
     layers += _selected(result, params)
-    title = f"{result.method}: the first {counted(state.top)} of {counted(len(state.rows))} boxes"
+    title = first_words(result.method, state.top, len(state.rows))
     pane = Pane(
         "image", size_of(result.photo), tuple(layers), title,
         readout=readout(found, shown, params.truth),
@@ -273,7 +271,7 @@ def _object_table(params: Params, state: State) -> Table:
     """Which objects are found at which IoU by which rank, among all boxes."""
     marks = (0.5, 0.7, 0.9)
     ranks = [first_ranks(state.table, mark) for mark in marks]
-    rows = []
+    rows: list[tuple[str | int | float, ...]] = []
     for number, box in enumerate(params.truth):
         size = f"{box.x1 - box.x0:.0f} x {box.y1 - box.y0:.0f}"
         places = tuple(f"#{rank[number]}" if rank[number] else "never" for rank in ranks)
@@ -287,11 +285,11 @@ def _proposal_table(result: Result, params: Params, state: State) -> Table:
     found, shown = result.found, state.rows[: min(state.top, MOST_ROWS)]
     best = iou_matrix(truth_boxes(params.truth), found.boxes[shown]).max(axis=0, initial=0.0)
     columns: tuple[str, ...] = ("rank", "size")
+    rows: list[tuple[str | int | float, ...]] = []
     if found.scores is not None:
         columns += ("score",)
     if params.truth:
         columns += ("best IoU",)
-    rows = []
     for place, row in enumerate(shown):
         x0, y0, x1, y1 = found.boxes[row].tolist()
         entry: tuple[str | int | float, ...] = (int(row) + 1, f"{x1 - x0:.0f} x {y1 - y0:.0f}")
@@ -334,7 +332,7 @@ def _plots(result: Result, params: Params, state: State) -> tuple[Plot, ...]:
 def _summary(result: Result, params: Params, state: State) -> str:
     found = result.found
     if len(found.boxes) == 0:
-        return f"{result.method} proposes nothing on this photo. Try another method."
+        return f"{headed(result.method)} proposes nothing on this photo. Try another method."
     words = f"{counted(len(found.boxes))} proposals in {found.seconds:.2f} s"
     if not params.truth:
         return f"{words} · draw a box around an object to see whether it is found"

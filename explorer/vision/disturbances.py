@@ -58,9 +58,9 @@ def _carried(boxes: Float32, turn: NDArray[np.float64], shift: NDArray[np.float6
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One kind of change: `strengths` in `unit`, from weak to strong; `make` does it."""
+    """One kind of change: its `strengths`, `words` for one of them; `make` does it."""
 
-    unit: str
+    words: str
     strengths: tuple[float, ...]
     make: Callable[[UInt8, float], Changed]
 
@@ -115,8 +115,8 @@ def rotated(pixels: UInt8, degrees: float) -> Changed:
 
 
 CHANGES: dict[str, Change] = {
-    "blur": Change("sigma, pixels", (0.5, 1, 2, 4, 8), blurred),
-    "rotation": Change("degrees", (2.5, 5, 10, 15, 20), rotated),
-    "JPEG": Change("quality", (90, 60, 30, 15, 5), compressed),
-    "brightness": Change("% of the photo's", (50, 75, 90, 125, 150), brightened),
+    "blur": Change("sigma {:g} px", (0.5, 1, 2, 4, 8), blurred),
+    "rotation": Change("{:g}°", (2.5, 5, 10, 15, 20), rotated),
+    "JPEG": Change("quality {:g}", (90, 60, 30, 15, 5), compressed),
+    "brightness": Change("{:g} %", (50, 75, 90, 125, 150), brightened),
 }

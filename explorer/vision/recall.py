@@ -39,13 +39,19 @@ def first_ranks(found: Float32, threshold: float) -> NDArray[np.int64]:
 
 def recall_by_count(found: Float32, threshold: float) -> Float64:
     """(N + 1,): the share of the objects that the first n boxes of `covered` find."""
-    share: Float64 = (found >= np.float32(threshold)).mean(axis=0, dtype=np.float64)
-    return share
+    return _share(found >= np.float32(threshold))
 
 
 def recall_by_iou(best: Float32, thresholds: Float64) -> Float64:
     """(T,): the share of the objects whose best IoU `best` (G,) is at least each threshold."""
-    share: Float64 = (best[:, None] >= thresholds.astype(np.float32)).mean(axis=0, dtype=np.float64)
+    return _share(best[:, None] >= thresholds.astype(np.float32))
+
+
+def _share(hits: NDArray[np.bool_]) -> Float64:
+    """Of the rows, in each column; NaN without rows."""
+    if len(hits) == 0:
+        return np.full(hits.shape[1], np.nan)
+    share: Float64 = hits.mean(axis=0, dtype=np.float64)
     return share
 
 

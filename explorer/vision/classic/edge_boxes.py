@@ -2,8 +2,9 @@
 
 The search is OpenCV's (`ximgproc`). It needs a map of edges and their orientation. The paper takes
 structured edges, a random forest that was trained on outlines drawn by people; its file does not
-ship with OpenCV. Without one the edges here are gradients: texture counts as much as outlines, so
-the proposals are worse than the paper's.
+ship with OpenCV, whose reader ends the process on a file that is not such a forest, so a file of
+one's own is not taken either. The edges here are gradients: texture counts nearly as much as
+outlines, so the proposals are worse than the paper's.
 """
 
 from __future__ import annotations
@@ -13,11 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.errors import ExplorerError
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     Float32 = NDArray[np.float32]
@@ -27,6 +24,12 @@ BLUR = 1.5
 
 SURROUND = 10
 """Pixels: a gradient counts relative to the mean of its surroundings this far around it."""
+
+FAINT = 10.0
+"""No photo's strongest edges count as full when they are weaker than this: an even wall has none.
+
+A step of 30 grey levels has 47, a step of one has 9.
+"""
 
 SMALLEST = 0.003
 """Of the photo's area: no box is smaller. The paper's 1000 pixels are this at 640 x 480."""
@@ -64,8 +67,8 @@ def gradient_edges(pixels: NDArray[np.uint8]) -> Edges:
     strength = strength / (around + flat) * np.sqrt(strength)
     thin = thinned(strength, normal)
     some = thin[thin > 0]
-    full = float(np.quantile(some, 0.98)) if len(some) else 1.0
-    return Edges((np.minimum(thin / max(full, 1e-6), 1) ** 2).astype(np.float32), normal)
+    full = float(np.quantile(some, 0.98)) if len(some) else FAINT
+    return Edges((np.minimum(thin / max(full, FAINT), 1) ** 2).astype(np.float32), normal)
 
 
 def thinned(strength: Float32, normal: Float32) -> Float32:
@@ -84,37 +87,6 @@ def thinned(strength: Float32, normal: Float32) -> Float32:
         keep &= strength >= beside
     keep[[0, -1]] = keep[:, [0, -1]] = False
     return np.where(keep, strength, np.float32(0))
-
-
-def structured_edges(pixels: NDArray[np.uint8], model: Path) -> Edges:
-    """The paper's edges, from a model file of one's own (Dollar & Zitnick 2013).
-
-    Args:
-        pixels: (H, W, 3) uint8 RGB.
-        model: The `model.yml.gz` of OpenCV's extra data. It is read as text with numbers: no code
-            in it is run. But OpenCV does not check that the numbers make a forest, and a wrong one
-            can end the process, so take it from nowhere but there.
-
-    Raises:
-        ExplorerError: There is no such file, or OpenCV cannot read it.
-    """
-    import cv2
-
-    if not model.is_file():
-        raise ExplorerError(
-            f"There is no file {model}.", "Leave the field empty to take gradients as edges."
-        )
-    try:
-        forest = cv2.ximgproc.createStructuredEdgeDetection(str(model))
-        strength = forest.detectEdges(pixels.astype(np.float32) / 255)
-        normal = forest.computeOrientation(strength)
-        thin = forest.edgesNms(strength, normal)
-    except cv2.error as error:
-        raise ExplorerError(
-            f"OpenCV cannot read {model.name} as a structured forest.",
-            "It takes the model.yml.gz of OpenCV's extra data.",
-        ) from error
-    return Edges(thin, normal)
 
 
 def edge_boxes(edges: Edges, most: int) -> tuple[Float32, Float32]:
@@ -136,4 +108,5 @@ def edge_boxes(edges: Edges, most: int) -> tuple[Float32, Float32]:
     found[:, 2:] += found[:, :2]
     values = np.asarray(scores, np.float32).reshape(-1)
     order = np.argsort(-values, kind="stable")
+    order = order[values[order] > 0]  # without any edge OpenCV answers with a few boxes of 0
     return found[order], values[order]

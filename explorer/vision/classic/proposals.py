@@ -19,11 +19,10 @@ import numpy as np
 
 from explorer.resources import resource_path
 from explorer.vision.boxes import areas, centres, clip
-from explorer.vision.classic.edge_boxes import edge_boxes, gradient_edges, structured_edges
+from explorer.vision.classic.edge_boxes import edge_boxes, gradient_edges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -77,9 +76,7 @@ class Method:
     looks: bool = True
 
 
-def propose(
-    name: str, pixels: UInt8, most: int, *, seed: int = 0, model: Path | None = None
-) -> Proposals:
+def propose(name: str, pixels: UInt8, most: int, *, seed: int = 0) -> Proposals:
     """The proposals of one of `METHODS`.
 
     Args:
@@ -87,18 +84,11 @@ def propose(
         pixels: (H, W, 3) uint8 RGB.
         most: At most so many.
         seed: For the methods that draw lots.
-        model: A structured forest for Edge Boxes, see `structured_edges`; None = gradients.
-
-    Raises:
-        ExplorerError: The model file cannot be read.
     """
     height, width = pixels.shape[:2]
     start = perf_counter()
     small = _small(pixels)
-    if model is not None and name == "Edge Boxes":
-        boxes, scores = edge_boxes(structured_edges(small, model), most)
-    else:
-        boxes, scores = METHODS[name].make(small, most, seed)
+    boxes, scores = METHODS[name].make(small, most, seed)
     scale = np.array([width / small.shape[1], height / small.shape[0]] * 2, np.float32)
     boxes = clip(boxes[:most].astype(np.float32) * scale, (height, width))
     some = areas(boxes) > 0
@@ -176,6 +166,8 @@ CANDIDATES = 10_000
 """Windows that the objectness looks at."""
 
 STRADDLING_SCALE = 100
+COARSE_SIDE = 160
+"""Cells of the objectness' label map along the photo's longer side."""
 
 
 def straddling(labels: NDArray[np.int32], boxes: Float32) -> Float32:
@@ -208,8 +200,9 @@ def _objectness(pixels: UInt8, most: int, seed: int) -> Found:
     from explorer.vision.classic.superpixels import superpixels
 
     labels = superpixels(pixels, STRADDLING_SCALE)
-    # A quarter of the side: integral images of some hundred superpixels stay small.
-    height, width = max(1, labels.shape[0] // 4), max(1, labels.shape[1] // 4)
+    # Coarser: integral images of some hundred superpixels stay small.
+    shrink = min(1.0, COARSE_SIDE / max(labels.shape))
+    height, width = (max(1, round(side * shrink)) for side in labels.shape)
     coarse = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
     _, flat = np.unique(coarse, return_inverse=True)
     windows = np.round(clip(grid(height, width, CANDIDATES), (height, width)))
@@ -235,7 +228,7 @@ SHAPES = (1.0, 0.5, 2.0)
 """Width over height of the windows of the grid."""
 
 SHRINK = 2**0.5
-SMALLEST = 1 / 16
+SMALLEST = 1 / 8
 """The sides of the grid's windows, as a share of the photo's, fall from 1 to this by SHRINK."""
 
 
