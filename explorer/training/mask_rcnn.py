@@ -113,7 +113,8 @@ def mask_loss(model: Any, scenes: Sequence[Scene], device: torch.device) -> Tens
 
     Args:
         model: As `mini_maskrcnn` makes it.
-        scenes: With masks; the global generator draws the boxes.
+        scenes: With masks, of the size that the model resizes to; the global generator draws the
+            boxes.
         device: Where the model is.
     """
     heads = model.roi_heads
@@ -123,6 +124,7 @@ def mask_loss(model: Any, scenes: Sequence[Scene], device: torch.device) -> Tens
     masks = [torch.from_numpy(scene.masks).to(device) for scene in scenes]
     with torch.no_grad():
         batch, _ = model.transform([to_tensor(scene).to(device) for scene in scenes])
+        assert batch.image_sizes == [scene.pixels.shape[:2] for scene in scenes]
         maps = model.backbone(batch.tensors.contiguous(memory_format=torch.channels_last))
         pooled = heads.mask_roi_pool(maps, boxes, batch.image_sizes)
     logits: Tensor = heads.mask_predictor(heads.mask_head(pooled)).float()
@@ -153,7 +155,7 @@ def task(name: str, material: Material) -> MaskTask:
         photos,
         masks,
         material.group_labels,
-        detector.facts(DETECTOR, material).kwargs,
+        {**detector.facts(DETECTOR, material).kwargs, "side": SIDE, "short_side": SIDE},
         material.trained(DETECTOR),
         material.recipe(RECIPE),
         name=name,
