@@ -13,6 +13,7 @@ from explorer.views.common import class_name
 from explorer.vision.detections import detections_of
 from explorer.vision.nms import by_score, overlaps
 from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace.answers import HasSuppression
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,12 @@ def casts_of(scene: Scene) -> dict[str, Cast]:
 
 
 def _casts(scene: Scene) -> dict[str, Cast]:
-    classes = scene.network.info.classes
+    classes, module = scene.network.info.classes, scene.network.module
+    if isinstance(module, HasSuppression):
+        values = scene.input()
+        frame, nms = module.suppression(values if scene.network.preprocess.batched else [values[0]])
+        names = _names(numbers(nms.groups), classes)
+        return {DETECTIONS: _before(nms, scene.frame.then(frame).inverse(), names, "class")}
     try:
         trace = trace_of(scene)
     except ExplorerError as error:

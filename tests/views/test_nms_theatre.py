@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from explorer.layers import Board, Lines, Points
+from explorer.networks.embedded import ARCHITECTURES
 from explorer.scene import Scene
 from explorer.view import Box
 from explorer.views.nms_cast import DETECTIONS, DRAWN, MOST, PROPOSALS, casts_of, drawn
@@ -78,6 +79,30 @@ def test_greedy_is_the_networks_own(name: str) -> None:
             data["boxes"], back.boxes(nms.boxes[order[:count]].numpy().astype(np.float32))
         )
     assert (PROPOSALS in result.casts) == isinstance(trace, TwoStage)
+
+
+@pytest.mark.parametrize("name", ["mini_yolo_v1", "mini_yolo_v2"])
+def test_a_detector_of_our_own_shows_what_it_suppresses(name: str) -> None:
+    options = {"priors": ((1.0, 1.0), (3.0, 2.0))} if name.endswith("v2") else {}
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        module = ARCHITECTURES[name](4, side=64, **options)
+        torch.nn.init.normal_(module.predictor.weight, std=0.02)
+    module.score_thresh = 0.0
+    scene = Scene(
+        make_network(module, "detection", classes=("", "cat", "dog", "cup")), toy_image(60, 80)
+    )
+    (own,) = scene.call(scene.input())
+    values = {"score": 0.0, "most": 150, "threshold": 0.5}
+    result, board = shown(scene, **values)
+    assert result.casts[DETECTIONS].total > len(own["boxes"]) > 0
+    assert "keeps the same ones" in board.summary
+    data = VIEW.data(result, Params(**values))  # type: ignore[misc]
+    found = {tuple(box) for box in np.round(data["boxes"][data["kept"]], 2).tolist()}
+    rows = [i for i, score in enumerate(own["scores"]) if score > data["scores"][-1]]
+    assert len(rows) > 2
+    for box in np.round(own["boxes"].numpy()[rows], 2).tolist():
+        assert any(np.allclose(box, other, atol=0.05) for other in found)
 
 
 def test_a_one_shot_detector_has_no_proposals() -> None:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from torchvision.models.detection.image_list import ImageList
 
+    from explorer.networks.preprocess import Frame
     from explorer.vision.trace.answers import AnchorAnswers
+    from explorer.vision.trace.parts import Nms
 
 STRIDE = 16
 """Pixels from one cell to the next: that of `layer4`."""
@@ -113,12 +115,7 @@ class YOLO(nn.Module):
         padded = _padded(batch)
         found = []
         for one, size in zip(numbers, batch.image_sizes, strict=True):
-            boxes, scores, more = self.candidates(one, padded)
-            rows, labels = torch.where(scores > self.score_thresh)
-            best = scores[rows, labels]
-            best, order = best.topk(min(MOST, len(best)))
-            rows, labels = rows[order], labels[order]
-            clipped = clip_boxes_to_image(boxes[rows], size)
+            clipped, best, labels, rows, more = self._surest(one, padded, size)
             kept = batched_nms(clipped, best, labels, self.nms_thresh)
             kept = kept[((clipped[kept, 2:] - clipped[kept, :2]) > 1).all(1)]  # not in the padding
             kept = kept[: self.detections_per_img]
@@ -127,6 +124,33 @@ class YOLO(nn.Module):
         sizes = [(int(image.shape[-2]), int(image.shape[-1])) for image in images]
         answers: list[Answer] = self.transform.postprocess(found, batch.image_sizes, sizes)
         return answers
+
+    @torch.no_grad()
+    def suppression(self, images: list[Tensor] | Tensor) -> tuple[Frame, Nms]:
+        """What goes into it and what stays; see `explorer.vision.trace.answers.HasSuppression`."""
+        from explorer.networks.preprocess import Frame
+        from explorer.vision.trace.parts import Nms
+
+        batch, numbers = self._numbers(images)
+        (one,), (size,) = numbers, batch.image_sizes
+        boxes, scores, labels, rows, _ = self._surest(one, _padded(batch), size)
+        kept = batched_nms(boxes, scores, labels, self.nms_thresh)
+        height, width = images[0].shape[-2:]
+        return Frame(size[1] / width, size[0] / height), Nms(
+            rows * self.num_classes + labels, boxes, scores, labels, self.nms_thresh, kept,
+            self.detections_per_img,
+        )  # fmt: skip
+
+    def _surest(
+        self, numbers: Tensor, padded: tuple[int, int], size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Answer]:
+        """Clipped boxes, scores, labels and rows of the best pairs of box and class; the rest."""
+        boxes, scores, more = self.candidates(numbers, padded)
+        rows, labels = torch.where(scores > self.score_thresh)
+        best = scores[rows, labels]
+        best, order = best.topk(min(MOST, len(best)))
+        rows, labels = rows[order], labels[order]
+        return clip_boxes_to_image(boxes[rows], size), best, labels, rows, more
 
     def _numbers(self, images: list[Tensor] | Tensor) -> tuple[ImageList, Tensor]:
         batch, _ = self.transform(list(images))

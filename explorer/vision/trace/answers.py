@@ -13,7 +13,7 @@ from explorer.vision.trace import TwoStage, trace_of
 if TYPE_CHECKING:
     from explorer.networks.preprocess import Frame
     from explorer.scene import Scene
-    from explorer.vision.trace.parts import Level
+    from explorer.vision.trace.parts import Level, Nms
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,18 @@ class HasAnchors(Protocol):
 
     def anchor_answers(self, images: list[Tensor] | Tensor) -> AnchorAnswers:
         """Takes what `forward` takes: a list with one (C, H, W) image, or (1, C, H, W)."""
+        ...
+
+
+@runtime_checkable
+class HasSuppression(Protocol):
+    """A module that is no torchvision detector but suppresses overlapping boxes as those do."""
+
+    def suppression(self, images: list[Tensor] | Tensor) -> tuple[Frame, Nms]:
+        """What goes into it and what stays, and the frame of its boxes.
+
+        Takes what `forward` takes; the frame is as in `HasAnchors`, from the module's input.
+        """
         ...
 
 
