@@ -169,7 +169,7 @@ def region_board(
             ("regions", left, paint, opacity),
             lambda: _regions(grown, kept, chosen, left, paint, opacity),
         ),
-        kept.get(("chosen", left, chosen.region), lambda: _marked(grown, chosen)),
+        *kept.get(("chosen", left, chosen.region), lambda: _marked(grown, chosen)),
         Boxes(
             grown.boxes[[chosen.region]], same(ORANGE, 1), (f"region {chosen.region}",),
             width=2.0, selectable=False, name="chosen box",
@@ -210,15 +210,22 @@ def _extent(grown: Grown) -> tuple[float, float, float, float]:
     return (0.0, 0.0, *size_of(grown.photo))
 
 
-def _marked(grown: Grown, chosen: Chosen) -> Masks:
-    table = np.full(grown.tree.leaves, -1, np.int32)
-    table[np.isin(chosen.held, chosen.around)] = 2
-    table[chosen.inside] = 1
-    table[chosen.held == chosen.region] = 0
-    return Masks(
-        table[grown.tree.labels], np.array([ORANGE, GREEN, BLUE], np.uint8),
-        ("the chosen region", "what it merges with", "neighbour"), _extent(grown), 0.3,
-        name="chosen",
+def _marked(grown: Grown, chosen: Chosen) -> tuple[Masks, Masks]:
+    """The neighbours, outlined only, and over them the two that will merge."""
+    beside = np.where(np.isin(chosen.held, chosen.around), np.int32(0), np.int32(-1))
+    pair = np.where(chosen.inside, np.int32(1), np.int32(-1))
+    pair[chosen.held == chosen.region] = 0
+    numbers = chosen.held[grown.tree.labels]
+    apart = np.where(beside[grown.tree.labels] < 0, -1, numbers)
+    return (
+        Masks(
+            apart, same(BLUE, 2 * grown.tree.leaves - 1), extent=_extent(grown), opacity=0.0,
+            name="neighbours",
+        ),
+        Masks(
+            pair[grown.tree.labels], np.array([ORANGE, GREEN], np.uint8),
+            ("the chosen region", "what it merges with"), _extent(grown), 0.35, name="chosen",
+        ),
     )  # fmt: skip
 
 
@@ -359,9 +366,8 @@ def _summary(grown: Grown, chosen: Chosen, left: int) -> str:
         return "One region is left: the whole photo"
     parent = int(grown.parents[chosen.region])
     when = grown.left_after(parent) + 1
-    score = grown.tree.scores[parent - grown.tree.leaves]
-    then = "next" if when == left else f"when {when} regions are left"
+    then = "next" if when == left else f"when {when} are left"
     return (
-        f"{left} of {grown.tree.leaves} regions left · region {chosen.region} merges with "
-        f"{chosen.sibling} {then}, similarity {score:.2f}"
+        f"{left} of {grown.tree.leaves} regions left · {chosen.region} merges with "
+        f"{chosen.sibling} {then}"
     )

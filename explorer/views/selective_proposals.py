@@ -91,7 +91,7 @@ def _recall_words(tops: Float32) -> str:
     found = int((tops >= FOUND).sum())
     average = float((tops[:, None] >= THRESHOLDS).mean())
     return (
-        f" · the boxes shown find {found} of {len(tops)} objects at IoU 0.5, average recall "
+        f" · those shown find {found} of {len(tops)} objects at IoU 0.5, average recall "
         f"{average:.2f}"
     )
 

@@ -43,8 +43,8 @@ photo is cut into **superpixels**, small regions of one look. Then, again and ag
 similar neighbours become one, until the whole photo is one region. Every region on the way gives a
 box: an object is some region at some level, whatever its size.
 
-**Try it.** Play the slider. Orange is the chosen region, green the one that it will merge with,
-blue its other neighbours. Click any place to choose the region there; it stays chosen on every
+**Try it.** Play the slider. Orange is the chosen region, green what it will merge with, blue
+lines are its other neighbours. Click any place to choose the region there; it stays chosen on every
 level. Without a click the next merge is shown. Then switch terms off and see what joins too early.
 
 **Similarity** of two neighbours a and b, the sum of the terms that are on:
@@ -65,7 +65,7 @@ region needs no pixel:
 them is no stronger than the strongest inside either of them plus k / size. A larger **k** makes
 larger ones.
 
-**Proposals.** One tree misses what its colours do not tell apart, so that *fast* grows 8 trees and
+**Proposals.** One tree misses what its colours do not tell apart, so that *fast* grows 12 trees and
 *quality* 80, with different colour spaces, k and terms. Their boxes become one list: the place of a
 region, counted from the top of its tree, times a random number, the smallest first. Draw or load
 ground truth to see which of your objects the first boxes find, and how many are needed.
@@ -111,7 +111,7 @@ class Params:
     )  # fmt: skip
     mode: str = param(
         ONE_TREE, "Proposals from",
-        "The tree you see, or the paper's fast (8 trees) or quality (80 trees) mode.",
+        "The tree you see, or many: 12 trees (fast), or the 80 of the paper's quality mode.",
         choices=(ONE_TREE, "fast", "quality"),
     )  # fmt: skip
     shown: str = param(
@@ -237,7 +237,7 @@ def draw(result: Result, params: Params) -> Board:
     )  # fmt: skip
     source = "this tree" if result.done == 0 or result.total == 1 else f"{result.done} trees"
     summary = (
-        f"{regions.summary} · {counted(len(result.proposals))} proposals of {source} in "
+        f"{regions.summary} · {counted(len(result.proposals))} boxes of {source} in "
         f"{result.seconds:.1f} s{taken.summary}"
     )
     notes = (
