@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SIDE = 64
-SCENES = 400
-HELD_OUT = 40
+SCENES = 240
+HELD_OUT = 30
 PER_SCENE = 30
 """Regions of a training scene that are not drawn around an object."""
 
-MOST = 400
+MOST = 300
 """Regions of a held-out scene."""
 
 FLOOR = -0.9

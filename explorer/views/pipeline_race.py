@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from explorer.views.race_charts import (
     stage_table,
     total_bars,
 )
+from explorer.vision.classic.proposals import METHODS, propose
 from explorer.vision.race.candidates import first
 from explorer.vision.race.feature_cache import FeatureCache
 from explorer.vision.race.lanes import (
@@ -37,7 +37,6 @@ from explorer.vision.race.lanes import (
     two_stage,
 )
 from explorer.vision.race.networks import SINGLE_SHOT, TWO_STAGE, borrowed, region_svms
-from explorer.vision.race.proposers import PROPOSERS, proposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -82,10 +81,13 @@ outside or from its own RPN.
 
 Girshick et al. 2014, *R-CNN*; He et al. 2014, *SPP-net*; Girshick 2015, *Fast R-CNN*; Ren et al.
 2015, *Faster R-CNN*; Redmon et al. 2016, *YOLO*; Liu et al. 2016, *SSD*; Lin et al. 2017,
-*RetinaNet*; Lenc & Vedaldi 2015, *R-CNN minus R* (the fixed boxes).
+*RetinaNet*.
 """
 
 RCNN_LANE, SPP, FAST, FASTER, SINGLE = LANES
+MOST = 2000
+"""Proposals, as in the papers."""
+
 FIRST = 2 * BATCH
 """Regions that R-CNN looks at without being asked to, to predict the rest."""
 
@@ -96,7 +98,7 @@ class Params:
 
     count: int = param(
         300, "Proposals", "So many of the proposals are used. Nothing is computed again.",
-        effect=Effect.DRAW, low=10, high=2000, step=10, log=True,
+        effect=Effect.DRAW, low=10, high=MOST, step=10, log=True,
     )  # fmt: skip
     run: bool = param(
         False, "Run R-CNN on all",
@@ -104,10 +106,9 @@ class Params:
         "take long; Esc stops it.",
     )  # fmt: skip
     proposer: str = param(
-        next(iter(PROPOSERS)), "Proposals from",
-        "Who finds the regions for R-CNN, SPP-net and Fast R-CNN. Fixed boxes do not look at the "
-        "photo.",
-        choices=tuple(PROPOSERS),
+        next(iter(METHODS)), "Proposals from",
+        "Who finds the regions for R-CNN, SPP-net and Fast R-CNN.",
+        choices=tuple(METHODS),
     )  # fmt: skip
     score: float = param(
         0.3, "Score from", "Of Fast R-CNN, Faster R-CNN and the single shot.",
@@ -177,18 +178,20 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         if single is None:
             single = yield from _told(result, borrowed(scene.network, name))
     yield Step(result, 0, 0, "Looking for proposals")
-    boxes, search = scene.memo(("race", params.proposer), lambda: _search(scene, params.proposer))
-    result = replace(result, proposals=boxes, search=search)
-    batches = -(-len(boxes) // BATCH)
-    total = 5 + batches
     pixels = scene.image.pixels
+    found = scene.memo(
+        ("race", params.proposer), lambda: propose(params.proposer, pixels, MOST, seed=scene.seed)
+    )
+    boxes = found.boxes
+    result = replace(result, proposals=boxes, search=found.seconds)
+    total = 5 + -(-len(boxes) // BATCH)
 
     def lane(name: str, network: Network | None, run: Callable[[Any], Lane], why: str) -> Result:
         if network is None:
             return result.lacking(name, why)
         key = ("race", name) if name in (FASTER, SINGLE) else ("race", name, params.proposer)
-        found = scene.memo(key, lambda: run(network))
-        return result.having(name, found, network.info.title, network.info.classes)
+        ran = scene.memo(key, lambda: run(network))
+        return result.having(name, ran, network.info.title, network.info.classes)
 
     result = lane(FASTER, pair, lambda n: faster_rcnn(n, pixels), "Choose a two-stage detector.")
     yield Step(result, 1, total, "Single shot")
@@ -203,8 +206,8 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         why = "Its SVMs are not there: explorer train mini-rcnn --data DIR makes them."
         yield Step(result.lacking(SPP, why).lacking(RCNN_LANE, why), total, total)
         return
-    found = scene.memo(("race", SPP, params.proposer), lambda: spp_net(own, pixels, boxes))
-    result = result.having(SPP, found, OWN_TITLE, ("background", *own.classes))
+    ran = scene.memo(("race", SPP, params.proposer), lambda: spp_net(own, pixels, boxes))
+    result = result.having(SPP, ran, OWN_TITLE, ("background", *own.classes))
     yield Step(result, 4, total, "R-CNN")
     yield from _rcnn(scene, params, own, result, total)
 
@@ -224,12 +227,6 @@ def _told(
         return end.value
     finally:
         loading.close()
-
-
-def _search(scene: Scene, proposer: str) -> tuple[Float32, float]:
-    start = perf_counter()
-    boxes = proposed(scene.image.pixels, proposer)
-    return boxes, perf_counter() - start
 
 
 def _rcnn(
@@ -270,25 +267,25 @@ def _rcnn(
 
 
 def draw(result: Result, params: Params) -> Board:
-    count = params.count
-    panes = tuple(_pane(result, params, name) for name in LANES)
+    count, lanes, search = params.count, result.lanes, result.search
+    curves = ("curves", *((name, lane.done) for name, lane in lanes.items()))
     return Board(
-        panes=panes,
+        panes=tuple(_pane(result, params, name) for name in LANES),
         plots=(
-            total_bars(result.lanes, count, result.search),
-            stage_bars(result.lanes, count, result.search),
+            total_bars(lanes, count, search),
+            stage_bars(lanes, count, search),
             replace(
-                result.kept.get(
-                    ("curves", len(result.lanes), _done(result)),
-                    lambda: over_proposals(result.lanes, result.search),
-                ),
-                marker=float(count),
+                result.kept.get(curves, lambda: over_proposals(lanes, search)), marker=float(count)
             ),
-        ),
+        )
+        if lanes
+        else (),
         tables=(
-            stage_table(result.lanes, count, result.search, _counts(result, params)),
-            paper_table(result.lanes, count),
-        ),
+            stage_table(lanes, count, search, _counts(result, params), result.titles),
+            paper_table(lanes, count),
+        )
+        if lanes
+        else (),
         summary=_summary(result, count),
         notes=tuple(dict.fromkeys(f"{name}: {why}" for name, why in result.missing.items())),
     )
@@ -313,10 +310,6 @@ def data(result: Result, params: Params) -> dict[str, Any]:
             f"{word}_proposals": min(lane.done, params.count),
         }
     return answer
-
-
-def _done(result: Result) -> int:
-    return sum(lane.done for lane in result.lanes.values())
 
 
 def _found(result: Result, params: Params, name: str) -> Detections:
@@ -360,8 +353,8 @@ def _pane(result: Result, params: Params, name: str) -> Pane:
     )
     part = ""
     if lane.candidates is not None and lane.done < min(params.count, len(result.proposals)):
-        part = f", first {lane.done} proposals only"
-    title = f"{name} · {result.titles[name]}: {len(found)} boxes{part}"
+        part = f" of the first {lane.done} proposals"
+    title = f"{name}: {len(found)} boxes{part}"
     return Pane(name, size, tuple(layers), title=title)
 
 

@@ -79,7 +79,7 @@ def total_bars(lanes: Mapping[str, Lane], count: int, search: float) -> Plot:
         for name in LANES
         if name in lanes
     )
-    return Plot("seconds", f"Seconds for {count} proposals, the search included", bars=bars)
+    return Plot("seconds", "Seconds, search included", bars=bars)
 
 
 def stage_bars(lanes: Mapping[str, Lane], count: int, search: float) -> Plot:
@@ -90,7 +90,7 @@ def stage_bars(lanes: Mapping[str, Lane], count: int, search: float) -> Plot:
         if name in lanes
         for stage, seconds in stages_of(lanes[name], count, search).items()
     )
-    return Plot("stages", "Milliseconds of every stage", bars=bars)
+    return Plot("stages", "Milliseconds by stage", bars=bars)
 
 
 def over_proposals(lanes: Mapping[str, Lane], search: float) -> Plot:
@@ -106,13 +106,17 @@ def over_proposals(lanes: Mapping[str, Lane], search: float) -> Plot:
         if name in lanes
     )  # fmt: skip
     return Plot(
-        "proposals", "Seconds over the number of proposals", "proposals", "seconds", curves,
+        "proposals", "Seconds by proposals", "proposals", "seconds", curves,
         log_x=True, log_y=True, steers="count",
     )  # fmt: skip
 
 
 def stage_table(
-    lanes: Mapping[str, Lane], count: int, search: float, boxes: Mapping[str, int]
+    lanes: Mapping[str, Lane],
+    count: int,
+    search: float,
+    boxes: Mapping[str, int],
+    titles: Mapping[str, str],
 ) -> Table:
     """Milliseconds by lane and stage."""
     rows = []
@@ -124,9 +128,9 @@ def stage_table(
         cells = (round(1000 * found[s], 2) if s in found else "" for s in STAGES)
         looked = min(count, lane.done) if needs_proposals(lane) else ""
         total = round(1000 * sum(found.values()), 1)
-        rows.append((name, *cells, total, state_of(lane, count), looked, boxes[name]))
-    columns = ("way", *STAGES, "all", "how", "seen", "boxes")
-    return Table("stages", columns, tuple(rows), title="Milliseconds of every stage")
+        rows.append((name, *cells, total, state_of(lane, count), looked, boxes[name], titles[name]))
+    columns = ("way", *STAGES, "all", "how", "seen", "boxes", "network")
+    return Table("stages", columns, tuple(rows), title="Stages, ms")
 
 
 def paper_table(lanes: Mapping[str, Lane], count: int) -> Table:
@@ -145,5 +149,5 @@ def paper_table(lanes: Mapping[str, Lane], count: int) -> Table:
         "papers",
         ("way", "paper, s", "speed-up", "here, s", "speed-up here", "mAP", "source"),
         tuple(rows),
-        title="The papers and your computer",
+        title="Papers and here",
     )  # fmt: skip

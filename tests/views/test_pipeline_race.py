@@ -90,7 +90,7 @@ def test_without_being_asked_rcnn_is_measured_on_the_first_and_predicted() -> No
     bars = {label: value for label, value, _ in board.plots[0].bars}
     assert bars["R-CNN (predicted)"] == pytest.approx(lane.seconds(100) + result.search)
     assert bars["Faster R-CNN (measured)"] == pytest.approx(result.lanes["Faster R-CNN"].seconds(0))
-    assert "first 8 proposals only" in board.pane("R-CNN").title
+    assert "first 8 proposals" in board.pane("R-CNN").title
     assert "R-CNN about" in board.summary
     assert not list(cache_folder().rglob("*.npz")), "only all regions are worth keeping"
 
