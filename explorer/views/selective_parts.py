@@ -305,12 +305,11 @@ def _way_up(grown: Grown, kept: Kept, merged: float) -> Plot:
 
 
 def _then(grown: Grown, chosen: Chosen, region: int) -> str:
-    """What becomes of a neighbour, as far as the chosen region is concerned."""
+    """When a neighbour becomes one with the chosen region, if it does so by the next merge."""
     if chosen.sibling < 0 or not chosen.inside[chosen.held == region].all():
         return ""
     left = grown.left_after(int(grown.parents[chosen.region])) + 1
-    part = "" if region == chosen.sibling else f" in {chosen.sibling}"
-    return f"merges{part} at {left} left"
+    return f"{left} left" if region == chosen.sibling else f"{left} left, in {chosen.sibling}"
 
 
 def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
@@ -329,7 +328,7 @@ def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
         )
     )  # fmt: skip
     return Table(
-        "neighbours", ("region", "% of photo", *names, "similarity", "then"), rows,
+        "neighbours", ("region", "% of photo", *names, "similarity", "merges at"), rows,
         "Neighbours",
         swatches=tuple(colour(rgb) for rgb in grown.means[chosen.around]),
     )  # fmt: skip
