@@ -59,6 +59,9 @@ class Editor(QObject):
     def set_busy(self, busy: bool) -> None:
         """An answer is computed, or no longer."""
 
+    def ends_at(self, value: float | None) -> None:
+        """Beyond `value` nothing changes in what is shown; None where nobody knows of such."""
+
     def stop(self) -> None:
         """Ends what moves by itself; the form shows another view or is closed."""
 

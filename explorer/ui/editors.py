@@ -115,6 +115,10 @@ class NumberEditor(Editor):
         if self.player is not None and self.parameter.meta.effect is Effect.COMPUTE:
             self.player.set_busy(busy)
 
+    def ends_at(self, value: float | None) -> None:
+        if self.player is not None:
+            self.player.last = None if value is None else self._scale.position(value)
+
     def stop(self) -> None:
         if self.player is not None:
             self.player.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
@@ -18,6 +18,9 @@ from explorer.ui.truth_editor import TruthEditor
 from explorer.view import Effect, Parameter, View, effect_of, parameters, resolved
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from explorer.layers import Plot
     from explorer.networks.network import NetworkInfo
     from explorer.ui.editor import Editor
 
@@ -217,6 +220,17 @@ class Form(QWidget):
         """The marker of a plot was dragged: `set_value` with what the slider could have said."""
         if name in self.rows and isfinite(value):
             self.set_value(name, self.rows[name].editor.snapped(value))
+
+    def set_plots(self, plots: Sequence[Plot]) -> None:
+        """A parameter that a plot steers plays to the end of its curves, not beyond."""
+        ends = {
+            plot.steers: max(float(curve.x.max(initial=-inf)) for curve in plot.curves)
+            for plot in plots
+            if plot.steers and plot.curves
+        }
+        for name, row in self.rows.items():
+            end = ends.get(name, inf)
+            row.editor.ends_at(end if isfinite(end) else None)
 
     def set_busy(self, busy: bool) -> None:
         """An answer is computed, or no longer."""

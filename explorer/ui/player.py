@@ -14,14 +14,18 @@ from explorer.ui.theme import icon
 if TYPE_CHECKING:
     from explorer.ui.slider import Slider
 
-STEP_MS = 1000 // 12
-LONGEST_SECONDS = 20
+STEP_MS, SLOWEST_MS = 1000 // 12, 700
+SHORTEST_SECONDS, LONGEST_SECONDS = 4, 20
 
 
 class Player(QObject):
     """Steps a slider from where it is to its end, then stops; from the end it starts again.
 
-    Anything else that moves the slider stops it.
+    A few positions are shown one after the other so that each can be seen, of many some are left
+    out. Anything else that moves the slider stops it.
+
+    Attributes:
+        last: The position behind which nothing changes any more, if it is not the slider's end.
 
     Signals:
         moved: The slider's new position.
@@ -34,8 +38,8 @@ class Player(QObject):
         self._slider = slider
         self._busy = False
         self._at = 0
+        self.last: int | None = None
         self._timer = QTimer(self)
-        self._timer.setInterval(STEP_MS)
         self._timer.timeout.connect(self._step)
         self.widget = QWidget()
         self.button = IconButton("play", self.tr("Play"))
@@ -56,10 +60,11 @@ class Player(QObject):
 
     def start(self) -> None:
         """Plays on, or from the beginning when it has arrived at the end."""
-        if self._slider.value() >= self._slider.maximum():
+        if self._slider.value() >= self._end:
             self._go(self._slider.minimum())
         self._at = self._slider.value()
-        self._timer.start()
+        span = max(1, self._end - self._slider.minimum())
+        self._timer.start(min(max(STEP_MS, SHORTEST_SECONDS * 1000 // span), SLOWEST_MS))
         self._show()
 
     def stop(self) -> None:
@@ -71,6 +76,11 @@ class Player(QObject):
         if self.playing and self._slider.value() != self._at:
             self.stop()
 
+    @property
+    def _end(self) -> int:
+        most = self._slider.maximum()
+        return most if self.last is None else max(min(self.last, most), self._slider.minimum() + 1)
+
     def _toggle(self) -> None:
         if self.playing:
             self.stop()
@@ -80,10 +90,10 @@ class Player(QObject):
     def _step(self) -> None:
         if self._busy:
             return
-        span = self._slider.maximum() - self._slider.minimum()
+        span = self._end - self._slider.minimum()
         stride = max(1, ceil(span * STEP_MS / (LONGEST_SECONDS * 1000)))
-        self._go(min(self._slider.value() + stride, self._slider.maximum()))
-        if self._slider.value() >= self._slider.maximum():
+        self._go(min(self._slider.value() + stride, self._end))
+        if self._slider.value() >= self._end:
             self.stop()
 
     def _go(self, position: int) -> None:

@@ -116,6 +116,7 @@ class Presenter(QObject):
         study = self._window.study
         self._window.board.set_board(board)
         self._window.inspector.set_notes(board.notes)
+        self._window.inspector.form.set_plots(board.plots)
         self._pending = board
         streams = study.running and study.view is not None and study.view.film
         slow = streams or self._window.board.dragging

@@ -81,12 +81,16 @@ def _became(moment: Moment, row: int, merged: bool) -> str:
 
 
 def left_plot(history: History, moment: Moment) -> Plot:
-    """How many boxes wait, stay and have fallen after every step; its line moves the step."""
-    steps = np.arange(history.steps + 1, dtype=np.float64)
+    """How many boxes wait, stay and have fallen after every step; its line moves the step.
+
+    The place after the last step is where nobody takes a turn any more.
+    """
+    steps = np.arange(history.steps + 2, dtype=np.float64)
     fell = np.bincount(history.ended[history.ended > 0], minlength=len(steps)).cumsum()
+    kept = np.minimum(steps, history.steps)
     curves = (
-        Curve(steps, len(history.ended) - steps - fell, "waiting", BLUE),
-        Curve(steps, steps, "kept", GREEN),
+        Curve(steps, len(history.ended) - kept - fell, "waiting", BLUE),
+        Curve(steps, kept, "kept", GREEN),
         Curve(steps, fell.astype(np.float64), "suppressed", RED),
     )
     return Plot(
@@ -111,7 +115,7 @@ def merge_plot(merges: Merges, moment: Moment) -> Plot:
 
 
 def _at(moment: Moment) -> float:
-    return float(min(moment.step, moment.last))
+    return float(moment.step)
 
 
 def sweep_plot(

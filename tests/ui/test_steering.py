@@ -122,6 +122,27 @@ def test_a_long_range_is_through_in_time(qtbot: QtBot) -> None:
     assert slider.value() == 10_000
 
 
+def test_play_ends_where_the_curves_end(form: Form, qtbot: QtBot) -> None:
+    curve = Curve(np.arange(6.0), np.arange(6.0))
+    form.set_plots((Plot("p", curves=(curve,), steers="count"), Plot("q", curves=(curve,))))
+    play = player(form)
+    play.start()
+    assert 300 <= play._timer.interval() <= 900, "few steps are slow enough to be seen"
+    steps = 0
+    while play.playing:
+        play._step()
+        steps += 1
+    assert (steps, form.params.count) == (2, 5)
+    play.start()
+    assert form.params.count == 0
+    play.stop()
+    form.set_plots(())
+    play.start()
+    while play.playing:
+        play._step()
+    assert form.params.count == 9
+
+
 def test_only_play_parameters_have_a_button(form: Form) -> None:
     editor = form.rows["share"].editor
     assert isinstance(editor, NumberEditor)
