@@ -20,6 +20,7 @@ from explorer.layers import (
     Table,
     class_colors,
 )
+from explorer.networks.embedded.wordtree import ROOT, WordTree
 from explorer.view import Effect, Pick, Step, View, param
 from explorer.views.common import Kept, class_name, colour, photo_of, size_of
 from explorer.vision.detections import (
@@ -57,13 +58,20 @@ nothing new; a note says so. The network itself is never changed.
     x = xa + wa·tx      w = wa·exp(tw)
     y = ya + ha·ty      h = ha·exp(th)
 
+**Words** (YOLO9000). A network with a tree of words walks down from the root, always to the most
+probable word, and stops where it is no longer sure: "dog" may be all it says. The table shows the
+last words of that way and the score of the word it stopped at.
+
 **Masks** (Mask R-CNN) are a probability for every pixel of a box; a pixel belongs to the object
 from the chosen probability on. **Keypoints** (Keypoint R-CNN) are the highest places of one heat
 map per joint.
 
 Ren et al. 2015, *Faster R-CNN*; He et al. 2017, *Mask R-CNN*; Liu et al. 2016, *SSD*; Lin et al.
-2017, *RetinaNet*; Tian et al. 2019, *FCOS*.
+2017, *RetinaNet*; Tian et al. 2019, *FCOS*; Redmon and Farhadi 2017, *YOLO9000*, section 4.
 """
+
+WORDS_SHOWN = 3
+"""Of the way through a tree of words, the last ones."""
 
 NO_CLASS = frozenset({"__background__", "background", "N/A", ""})
 
@@ -117,12 +125,21 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`floor` is the score under which the network itself drops boxes."""
+    """The network's answer.
+
+    Attributes:
+        photo: What was looked at.
+        found: All boxes of the network.
+        classes: Its names by label.
+        floor: The score under which the network itself drops boxes.
+        words: For every box where it stopped in the network's tree of words; empty without a tree.
+    """
 
     photo: Picture
     found: Detections
     classes: tuple[str, ...]
     floor: float
+    words: tuple[str, ...] = ()
     kept: Kept = field(default_factory=Kept)
 
 
@@ -187,8 +204,22 @@ def _detected(scene: Scene) -> Result:
     found = scene.memo(
         "detections", lambda: detections_of(scene.output(), scene.frame, (height, width))
     )
+    module = scene.network.module
     return Result(
-        photo_of(scene), found, scene.network.info.classes, score_floor(scene.network.module)
+        photo_of(scene), found, scene.network.info.classes, score_floor(module), _words(scene)
+    )
+
+
+def _words(scene: Scene) -> tuple[str, ...]:
+    tree = getattr(scene.network.module, "tree", None)
+    if not isinstance(tree, WordTree):
+        return ()
+    (answer,) = scene.output()
+    return tuple(
+        f"{' > '.join(tree.way(word)[-WORDS_SHOWN:])} {score:.2f}" if word != ROOT else "not sure"
+        for word, score in zip(
+            answer["words"].tolist(), answer["word_scores"].tolist(), strict=True
+        )
     )
 
 
@@ -264,6 +295,7 @@ def _table(result: Result, params: Params, rows: NDArray[np.intp]) -> Table:
     lines: tuple[tuple[str | int | float, ...], ...] = tuple(
         (
             class_name(result.classes, int(found.labels[row])),
+            *result.words[row : row + 1],
             round(float(found.scores[row]), 3),
             *(round(float(side), 1) for side in found.xyxy[row]),
         )
@@ -271,7 +303,7 @@ def _table(result: Result, params: Params, rows: NDArray[np.intp]) -> Table:
     )
     return Table(
         "detections",
-        ("class", "score", "x0", "y0", "x1", "y1"),
+        ("class", *(("word",) if result.words else ()), "score", "x0", "y0", "x1", "y1"),
         lines,
         title="Detections",
         layer="detections",

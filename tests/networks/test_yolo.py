@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
 from explorer.scene import Scene
+from explorer.views import anchors, detections
 from explorer.vision.detections import score_floor
 from explorer.vision.trace.answers import anchor_answers
 from tests.toys import make_network, toy_image
@@ -145,3 +146,31 @@ def test_the_anchors_view_gets_its_priors():
 def test_a_tree_with_other_labels_is_refused():
     with pytest.raises(ValueError, match="more labels"):
         MiniYOLOv2(3, priors=PRIORS, **TREE)
+
+
+def test_views_show_what_it_found(model):
+    model.score_thresh = 0.001
+    classes = ("background", "dog", "cat", "cup")
+    scene = Scene(make_network(model, "detection", classes=classes), toy_image(60, 90))
+    (step,) = detections.VIEW.compute(scene, detections.Params(score=0.0))
+    (own,) = scene.call(scene.input())
+    assert torch.equal(torch.from_numpy(step.value.found.xyxy), own["boxes"])
+    board = detections.VIEW.draw(step.value, detections.Params(score=0.0))
+    (table,) = board.tables
+    assert ("word" in table.columns) == isinstance(model, MiniYOLOv2)
+    if isinstance(model, MiniYOLOv2):
+        for row, word, score in zip(
+            table.rows, own["words"].tolist(), own["word_scores"].tolist(), strict=True
+        ):
+            wanted = "not sure" if word < 0 else f"{' > '.join(model.tree.way(word))} {score:.2f}"
+            assert row[1] == wanted
+        (step,) = anchors.VIEW.compute(scene, anchors.Params())
+        assert anchors.VIEW.draw(step.value, anchors.Params(show=anchors.BEST)).summary
+
+
+def test_a_descent_that_stops_early_is_told():
+    model = v2()
+    model.score_thresh, model.least = 0.001, 1.1
+    scene = Scene(make_network(model, "detection", classes=("", "a", "b", "c")), toy_image(60, 90))
+    (step,) = detections.VIEW.compute(scene, detections.Params())
+    assert set(step.value.words) == {"not sure"}
