@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 TOP = 10
 
+MOST_NAMED = 5
+"""Of more curves a legend would hide the plot: their names are under the mouse."""
+
 
 def pyqtgraph() -> Any:
     """The library, imported when the first curve is shown: it costs a third of a second.
@@ -132,7 +135,7 @@ class CurvesPlot(QWidget):
             for item in self._curves:
                 self._plot.removeItem(item)
             self._curves = [self._plot.plot([], [], name=label or None) for label in labels]
-            self._legend.setVisible(any(labels))
+            self._legend.setVisible(any(labels) and len(labels) <= MOST_NAMED)
         for item, curve in zip(self._curves, plot.curves, strict=True):
             x, y = drawable(curve, log_y=plot.log_y, log_x=plot.log_x)
             item.setPen(library.mkPen(qcolor(curve.color), width=1.8))

@@ -52,16 +52,16 @@ that all of the top boxes miss.
 **From the pixels**
 
 - *selective search* joins similar neighbours again and again; every region on the way gives a box
-  (Uijlings et al. 2013). *single*, *fast* (the plain one) and *quality* use more and more colour
-  spaces and measures of likeness.
+  (Uijlings et al. 2013). This is its fast mode; *SS single* has one colour space and one measure of
+  likeness, *SS quality* many more.
 - *Edge Boxes* counts the contours that lie wholly inside a box (Zitnick & Dollar 2014). The paper
   takes structured edges from a trained forest, which does not ship with OpenCV: the edges here are
   thinned gradients, which know texture and outline less apart. Expect less than the paper's recall.
 - *objectness* is one term of Alexe et al. 2012: few superpixels should straddle the border,
   `1 - Σ min(|s outside w|, |s inside w|) / |w|`, over 10 000 windows. The whole measure and BING
   need trained tables that no maintained package ships.
-- *superpixels*: a box around each, from a few to many, graph-based (Felzenszwalb & Huttenlocher
-  2004) or SLIC (Achanta et al. 2012).
+- *Felzenszwalb* (Felzenszwalb & Huttenlocher 2004) and *SLIC* (Achanta et al. 2012): a box around
+  every superpixel, from a few large ones to many small ones.
 
 **Without looking** (they must be beaten)
 
@@ -91,11 +91,11 @@ class Params:
         choices=methods_of,
     )  # fmt: skip
     top: int = param(
-        100, "Top boxes", "The first so many are drawn and counted.", effect=Effect.DRAW,
+        50, "Top boxes", "The first so many are drawn and counted.", effect=Effect.DRAW,
         low=1, high=10_000, step=1, log=True, play=True,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes that are really there: are they found?",
+        (), "Ground truth", "Boxes that are really there: the table says which are found.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     iou: float = param(

@@ -31,12 +31,12 @@ IOUS = np.linspace(0.5, 1.0, 101)
 
 COLORS: dict[str, Colour] = {
     "selective search": (245, 130, 20),
-    "selective search, quality": (170, 80, 30),
-    "selective search, single": (250, 190, 110),
+    "SS quality": (170, 80, 30),
+    "SS single": (250, 190, 110),
     "Edge Boxes": (0, 175, 205),
     "objectness": (225, 60, 130),
-    "graph superpixels": (50, 150, 70),
-    "SLIC superpixels": (130, 205, 70),
+    "Felzenszwalb": (50, 150, 70),
+    "SLIC": (130, 205, 70),
     "sliding window": (128, 132, 140),
     "k-means boxes": (150, 140, 60),
     "Gaussian": (215, 195, 40),
@@ -45,9 +45,6 @@ COLORS: dict[str, Colour] = {
     ALL_RPN: (150, 175, 255),
 }
 assert set(COLORS) == set(NAMES)
-
-MOST_NAMED = 6
-"""With more curves than this the table is the legend: a list of names would hide the curves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,18 +92,18 @@ def recall_plots(methods: Sequence[Scored], count: int, iou: float, most: int) -
         seconds, top = max(method.found.seconds, 1e-5), method.recall(count, iou)
         flag = np.array([seconds, seconds, 1.35 * seconds])
         by_seconds.append(Curve(flag, np.array([0.0, top, top]), method.name, color))
-    first = f"first {min(count, most)} boxes"
+    first = f"{min(count, most)} boxes"
     return (
         Plot(
-            "count", f"Recall at IoU {iou:.2f}", "number of boxes", "recall", tuple(by_count),
+            "count", "By number", "number of boxes", f"recall at IoU {iou:.2f}", tuple(by_count),
             log_x=True, marker=float(min(count, most)), steers="top",
         ),
         Plot(
-            "iou", f"Recall of the {first}", "IoU threshold", "recall", tuple(by_iou),
+            "iou", "By IoU", "IoU threshold", f"recall of {first}", tuple(by_iou),
             marker=iou, steers="iou",
         ),
         Plot(
-            "seconds", f"What it costs: {first}, IoU {iou:.2f}", "seconds for all boxes", "recall",
+            "seconds", "By seconds", "seconds for all boxes", f"recall of {first} at IoU {iou:.2f}",
             tuple(by_seconds), log_x=True,
         ),
     )  # fmt: skip
@@ -124,23 +121,23 @@ def method_table(methods: Sequence[Scored], count: int, iou: float, most: int) -
     rows: list[tuple[str | int | float, ...]] = []
     for method in methods:
         means = (
-            f"{average_recall(method.best(number)):.3f}" if number <= most else "–"
+            round(average_recall(method.best(number)), 3) if number <= most else "–"
             for number in COUNTS
         )
         rows.append(
             (
-                method.name, len(method.found.boxes), f"{method.found.seconds:.3f}",
-                f"{method.recall(count, iou):.3f}", *means,
+                method.name, len(method.found.boxes), round(method.found.seconds, 3),
+                round(method.recall(count, iou), 3), *means,
             )
         )  # fmt: skip
-    columns = ("method", "boxes", "seconds", "recall", *(f"AR {number}" for number in COUNTS))
+    recall = f"recall of {min(count, most)}"
+    columns = ("method", "boxes", "seconds", recall, *(f"AR {number}" for number in COUNTS))
     swatches = tuple(COLORS[method.name] for method in methods)
-    title = f"Recall of {min(count, most)} boxes at IoU {iou:.2f}, average recall (AR) of more"
-    return Table("methods", columns, tuple(rows), title=title, swatches=swatches)
+    return Table("methods", columns, tuple(rows), title="Methods", swatches=swatches)
 
 
 def time_table(runs: Sequence[tuple[str, Proposals]]) -> Table:
     """Without ground truth: how many boxes and how long."""
-    rows = tuple((name, len(found.boxes), f"{found.seconds:.3f}") for name, found in runs)
+    rows = tuple((name, len(found.boxes), round(found.seconds, 3)) for name, found in runs)
     swatches = tuple(COLORS[name] for name, _ in runs)
     return Table("methods", ("method", "boxes", "seconds"), rows, "Methods", swatches=swatches)

@@ -14,6 +14,7 @@ from explorer.views.anchor_parts import counted, truth_boxes
 from explorer.views.common import Kept, photo_of, size_of
 from explorer.views.proposal_parts import (
     ALL_RPN,
+    NAMES,
     RPN,
     first_words,
     methods_of,
@@ -33,6 +34,7 @@ from explorer.views.recall_charts import (
 )
 from explorer.views.repeat_lab import RepeatResult, repeat, repeat_board
 from explorer.vision.boxes import iou_matrix
+from explorer.vision.classic.proposals import METHODS
 from explorer.vision.disturbances import CHANGES
 from explorer.vision.recall import average_recall
 from explorer.vision.trace import TwoStage, trace_of
@@ -153,14 +155,27 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     for number, name in enumerate(names):
         runs.append((name, proposals_of(scene, name, params.most)))
         following = names[number + 1] if number + 1 < len(names) else ""
-        result = RecallResult(photo, tuple(runs), len(names), missing)
+        result = RecallResult(photo, _listed(runs), len(names), missing)
         yield Step(result, number + 1, len(names), following)
 
 
+def _listed(runs: list[tuple[str, Proposals]]) -> tuple[tuple[str, Proposals], ...]:
+    """In the order of menus, whatever came first."""
+    return tuple(sorted(runs, key=lambda run: NAMES.index(run[0])))
+
+
+def _patience(name: str) -> int:
+    """The quick ones go first, so that there is something to see."""
+    if name in METHODS:
+        return 3 if name.endswith("quality") else 2 if METHODS[name].looks else 0
+    return 1
+
+
 def _names(scene: Scene, params: Params) -> tuple[list[str], str]:
-    """The methods that can run here, and a sentence about those that cannot."""
+    """The methods that can run here, quick ones first, and a sentence about those that cannot."""
     known = methods_of(scene.network.info)
     names = [name for name in known if name in (params.methods or known)]
+    names.sort(key=_patience)
     if not {RPN, ALL_RPN} & set(names):
         return names, ""
     try:

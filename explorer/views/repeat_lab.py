@@ -13,7 +13,7 @@ from explorer.scene import Scene
 from explorer.view import Step
 from explorer.views.anchor_parts import counted, shades
 from explorer.views.common import Kept, photo_of, size_of
-from explorer.views.proposal_parts import proposals_of
+from explorer.views.proposal_parts import NAMES, proposals_of
 from explorer.views.recall_charts import COLORS
 from explorer.vision.boxes import iou_matrix
 from explorer.vision.classic.proposals import METHODS
@@ -80,7 +80,8 @@ def repeat(
     total, done = len(names) * len(changed), 0
 
     def result() -> RepeatResult:
-        return RepeatResult(photo, change, pictures, tuple(runs.items()), missing)
+        listed = tuple(sorted(runs.items(), key=lambda run: NAMES.index(run[0])))
+        return RepeatResult(photo, change, pictures, listed, missing)
 
     yield Step(result(), 0, total, names[0] if names else "")
     for name in names:
@@ -176,12 +177,12 @@ def _plots(result: RepeatResult, number: int) -> tuple[Plot, ...]:
     strengths = f"strength: {words}"
     return (
         Plot(
-            "strength", f"Repeatability under {result.change}", strengths,
-            "repeatability", tuple(along), marker=float(number + 1), steers="strength",
+            "strength", "By strength", strengths, f"repeatability under {result.change}",
+            tuple(along), marker=float(number + 1), steers="strength",
         ),
         Plot(
-            "again", f"Boxes that come again, {result.words(number)}",
-            "IoU threshold", "share of the boxes", tuple(curves),
+            "again", "By IoU", "IoU threshold",
+            f"share of the boxes that come again, {result.words(number)}", tuple(curves),
         ),
     )  # fmt: skip
 
@@ -195,7 +196,7 @@ def _table(result: RepeatResult) -> Table:
     columns = ("method", "boxes", *(result.words(place) for place in range(len(result.strengths))))
     swatches = tuple(COLORS[name] for name, _ in result.runs)
     return Table(
-        "repeatability", columns, tuple(rows), f"Repeatability under {result.change}",
+        "repeatability", columns, tuple(rows), "Methods",
         swatches=swatches,
     )  # fmt: skip
 

@@ -331,16 +331,12 @@ LOTS, COARSE = "drawn by lot: no order", "large windows first: no order of quali
 
 METHODS: dict[str, Method] = {
     "selective search": Method(_selective_search("fast"), "place in the merge tree, times a lot"),
-    "selective search, quality": Method(
-        _selective_search("quality"), "place in the merge tree, times a lot"
-    ),
-    "selective search, single": Method(
-        _selective_search("single"), "place in the merge tree, times a lot"
-    ),
+    "SS quality": Method(_selective_search("quality"), "place in the merge tree, times a lot"),
+    "SS single": Method(_selective_search("single"), "place in the merge tree, times a lot"),
     "Edge Boxes": Method(_edge_boxes, "score: contours wholly inside"),
     "objectness": Method(_objectness, "score: superpixel straddling"),
-    "graph superpixels": Method(_graph, "few and large ones first"),
-    "SLIC superpixels": Method(_slic, "few and large ones first"),
+    "Felzenszwalb": Method(_graph, "few and large ones first"),
+    "SLIC": Method(_slic, "few and large ones first"),
     "sliding window": Method(_sliding, COARSE, looks=False),
     "k-means boxes": Method(_fixed, "the largest cluster first", looks=False),
     "Gaussian": Method(_gaussian, LOTS, looks=False),

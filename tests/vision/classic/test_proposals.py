@@ -54,9 +54,7 @@ def test_boxes_lie_on_the_photo_in_order(name: str) -> None:
     assert METHODS[name].looks != np.array_equal(dark.boxes, found.boxes)
 
 
-@pytest.mark.parametrize(
-    "name", ["selective search", "Edge Boxes", "objectness", "graph superpixels"]
-)
+@pytest.mark.parametrize("name", ["selective search", "Edge Boxes", "objectness", "Felzenszwalb"])
 def test_those_that_look_find_the_disc(name: str) -> None:
     found = propose(name, disc(), 100)
     assert iou_matrix(DISC, found.boxes).max() > 0.65
