@@ -70,7 +70,8 @@ def _taken(
     formed = 2 * grown.tree.leaves - left
     if shown == SHOWN[1]:
         there = np.unique(grown.tree.level(left)).astype(np.intp)
-        title = f"The boxes of the {counted(left)} regions left"
+        many = f"The boxes of the {counted(left)} regions left"
+        title = many if left > 1 else "The box of the region left"
     else:
         there = np.arange(formed)
         title = f"The boxes of all {counted(formed)} regions so far"
