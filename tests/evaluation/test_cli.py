@@ -136,7 +136,7 @@ def test_a_bar_is_drawn_for_whoever_watches(
     assert "\x1b" not in out
 
 
-@pytest.mark.parametrize("name", ["mini-resnet"])
+@pytest.mark.parametrize("name", ["mini-resnet", "mini-vgg"])
 def test_the_card_of_a_network_that_ships_comes_out_again(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
