@@ -157,10 +157,11 @@ def layers_of(
     ]  # fmt: skip
     found += _marked(moment, KEPT, 2.0, MOST_LABELS)
     found += [*_marked(moment, SINKS, 1.5, 0), *_marked(moment, FALLS, 2.0, 0)]
-    if arrows:
+    chosen = selected is not None and 1 <= selected <= len(moment.boxes)
+    if arrows and not (chosen and moment.over):
         found += _arrows(moment, fallen)
     found += _marked(moment, ACTS, 4.0, 1)
-    if selected is not None and 1 <= selected <= len(moment.boxes):
+    if chosen and selected is not None:
         found += _chosen(moment, selected - 1)
     return found
 
@@ -202,8 +203,8 @@ def _arrows(moment: Moment, fallen: bool) -> list[Layer]:
 def _chosen(moment: Moment, row: int) -> list[Layer]:
     ends = np.array([row]) if moment.by[row] >= 0 else np.flatnonzero(moment.by == row)
     box = Boxes(
-        moment.boxes[[row]], same(WHITE, 1), (moment.words(row),), width=3.0, selectable=False,
-        name="chosen",
+        moment.boxes[[row]], same(WHITE, 1), (f"box {row + 1}: {moment.names[row]}",), width=3.0,
+        selectable=False, name="chosen",
     )  # fmt: skip
     if len(ends) == 0:
         return [box]
@@ -215,8 +216,9 @@ def _chosen(moment: Moment, row: int) -> list[Layer]:
 
 def _figures(moment: Moment, rows: NDArray[np.intp]) -> Points:
     words = tuple(f"{iou:.2f}" for iou in moment.ious[rows])
-    tails = _to_killer(moment, rows)[:, :2]
-    return Points(tails, same(WHITE, len(rows)), 3.0, words, name="IoU")
+    arrows = _to_killer(moment, rows)
+    middles = (arrows[:, :2] + arrows[:, 2:]) / np.float32(2)
+    return Points(middles, same(WHITE, len(rows)), 3.0, words, name="IoU")
 
 
 def _to_killer(moment: Moment, rows: NDArray[np.intp]) -> Float32:

@@ -127,7 +127,7 @@ class Params:
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     most: int = param(
-        60, "At most", "So many boxes take part, the surest.",
+        40, "At most", "So many boxes take part, the surest.",
         effect=Effect.DRAW, low=2, high=MOST_BOXES, step=1,
     )  # fmt: skip
     arrows: bool = param(

@@ -208,7 +208,8 @@ def test_a_chosen_box_shows_its_own_arrows() -> None:
     result, _ = shown(scene_of())
     params = Params(source=DRAWN, truth=ONE_ROW, step=END, selected=2)
     board = VIEW.draw(result, params)
-    assert layer(board, "chosen").labels == ("cat 0.00",)
+    assert layer(board, "chosen").labels == ("box 2: cat",)
+    assert layer(board, "IoU").xy.tolist() == [[1, 0]]
     assert layer(board, "its arrows").segments.tolist() == [[2, 0, 0, 0]]
     killer = VIEW.draw(result, replace(params, selected=1))
     assert layer(killer, "its arrows").segments.tolist() == [[2, 0, 0, 0]]

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import box_iou, nms
+from torchvision.ops import boxes as box_ops
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.networks.embedded import mini_fasterrcnn
+from explorer.networks.embedded import mini_fasterrcnn, mini_maskrcnn, mini_retinanet
 from explorer.networks.preprocess import Frame
 from explorer.scene import Scene
 from explorer.vision.hooks import captured, interruptible
@@ -31,18 +32,21 @@ from tests.toys import FixedDetector, hook_count, make_network, tiny_faster_rcnn
 from tests.toys import toy_network as toy
 from tests.views.test_all_detectors import NAMES, lower_thresholds, network
 
-
-def embedded() -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = mini_fasterrcnn(6, side=64)
-    lower_thresholds(module)
-    return module.eval()
+EMBEDDED = {
+    "mini-fasterrcnn": mini_fasterrcnn,
+    "mini-maskrcnn": mini_maskrcnn,
+    "mini-retinanet": mini_retinanet,
+}
+ALL = ["toy", *EMBEDDED, *NAMES]
 
 
 def module_of(name: str) -> nn.Module:
-    if name == "mini-fasterrcnn":
-        return embedded()
+    if name in EMBEDDED:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            module = EMBEDDED[name](6, side=64)
+        lower_thresholds(module)
+        return module.eval()
     return tiny_faster_rcnn().eval() if name == "toy" else network(name).module
 
 
@@ -57,7 +61,7 @@ def own_answer(module: nn.Module, image: Tensor) -> dict[str, Tensor]:
     return answer
 
 
-@pytest.mark.parametrize("name", ["toy", "mini-fasterrcnn", *NAMES])
+@pytest.mark.parametrize("name", ALL)
 def test_the_end_is_the_modules_own_answer(name: str) -> None:
     module = module_of(name)
     image = picture()
@@ -113,12 +117,10 @@ def assert_the_killers_are_right(found: Nms) -> None:
         assert iou[0, 0] > found.threshold - 1e-5
 
 
-@pytest.mark.parametrize(
-    "name", ["toy", "fasterrcnn_resnet50_fpn", "retinanet_resnet50_fpn", "fcos_resnet50_fpn"]
-)
+@pytest.mark.parametrize("name", ALL)
 def test_the_stages_are_what_hooks_see(name: str) -> None:
     module = module_of(name)
-    two = name in ("toy", "fasterrcnn_resnet50_fpn")
+    two = hasattr(module, "rpn")
     names = ["transform", "backbone", "rpn", "rpn.head", "rpn.anchor_generator"]
     names += ["roi_heads.box_roi_pool", "roi_heads.box_head", "roi_heads.box_predictor"]
     names = names if two else ["transform", "backbone", "head", "anchor_generator"]
@@ -152,6 +154,34 @@ def test_the_stages_are_what_hooks_see(name: str) -> None:
         index = level.index(level.rows - 1, 0, level.per_cell - 1)
         assert trace.rpn.objectness[index] == own_logits[0, -1, -1, 0]
         assert torch.equal(trace.rpn.deltas[index], own_deltas[0, -4:, -1, 0])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_goes_into_each_suppression(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boxes, scores and groups as the network itself hands them over, and what it gets back."""
+    module = module_of(name)
+    real, seen = box_ops.batched_nms, []
+
+    def spy(*arguments: Any) -> Tensor:
+        kept = real(*arguments)
+        seen.append((*arguments, kept))
+        return kept
+
+    with monkeypatch.context() as patch:
+        patch.setattr(box_ops, "batched_nms", spy)
+        own_answer(module, picture())
+    trace = traced(module, picture())
+    filters = [trace.filter.nms]
+    if isinstance(trace, TwoStage):
+        filters = [trace.rpn.filter.nms, trace.filter.nms]
+    assert len(seen) == len(filters)
+    for (boxes, scores, groups, threshold, kept), found in zip(seen, filters, strict=True):
+        assert len(boxes) > 0, "nothing to compare"
+        assert torch.equal(found.boxes, boxes)
+        assert torch.equal(found.scores, scores)
+        assert torch.equal(found.groups, groups)
+        assert found.threshold == threshold
+        assert torch.equal(found.kept, kept)
 
 
 def test_an_anchor_and_its_place_are_one() -> None:
