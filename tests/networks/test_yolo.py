@@ -1,10 +1,16 @@
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch.nn import functional
 
+from explorer.networks import fitting
+from explorer.networks.checkpoints import Checkpoint
+from explorer.networks.definition import Definition, Variant
 from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
+from explorer.networks.entry import Entry
+from explorer.networks.preprocess import Preprocess
 from explorer.scene import Scene
 from explorer.views import anchors, detections
 from explorer.vision.detections import score_floor
@@ -143,9 +149,22 @@ def test_the_anchors_view_gets_its_priors():
     assert found.labels[index].item() == 1 + int(shares.argmax())
 
 
-def test_a_tree_with_other_labels_is_refused():
-    with pytest.raises(ValueError, match="more labels"):
-        MiniYOLOv2(3, priors=PRIORS, **TREE)
+def test_the_tree_decides_how_many_classes_there_are():
+    assert MiniYOLOv2(3, priors=PRIORS, **TREE).num_classes == 4
+    assert MiniYOLOv2(3, priors=PRIORS).num_classes == 3
+
+
+@pytest.mark.parametrize("kind", [MiniYOLOv1, MiniYOLOv2])
+def test_weights_of_a_file_are_fitted(kind):
+    options = {"priors": PRIORS, **TREE} if kind is MiniYOLOv2 else {}
+    classes = ("background", "dog", "cat", "cup")
+    entry = Entry("yolo", "YOLO", "detection", "embedded", "", num_classes=4)
+    definition = Definition(entry, partial(kind, **options), Variant(classes, Preprocess()))
+    torch.manual_seed(1)
+    state = kind(4, **options).state_dict()
+    fit = fitting.fit(Checkpoint("a file", state), definition)
+    assert fit.share == 1
+    assert all(torch.equal(v, state[k]) for k, v in fit.module.state_dict().items())
 
 
 def test_views_show_what_it_found(model):

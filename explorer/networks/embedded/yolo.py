@@ -224,7 +224,7 @@ class MiniYOLOv2(YOLO):
     once), and `word_scores` (N,).
 
     Args:
-        num_classes: With the background, which is class 0.
+        num_classes: With the background, which is class 0; more if the tree has more labels.
         priors: Width and height of each in cells.
         words: See `WordTree`; all three or none of them: then every class is a word.
         parents: See `WordTree`.
@@ -246,10 +246,12 @@ class MiniYOLOv2(YOLO):
         width: int = 192,
         fine: int = 32,
     ) -> None:
-        super().__init__(num_classes, SmoothTransform(side, 2 * side, list(MEAN), list(STD)))
-        self.tree = WordTree(words, parents, labels) if words else flat(num_classes)
-        if max(self.tree.labels) >= num_classes:
-            raise ValueError(f"the tree has more labels than {num_classes} classes")
+        tree = WordTree(words, parents, labels) if words else flat(num_classes)
+        super().__init__(
+            max(num_classes, max(tree.labels) + 1),
+            SmoothTransform(side, 2 * side, list(MEAN), list(STD)),
+        )
+        self.tree = tree
         self.least = 0.5
         """A descent goes on as long as a word has this probability, given that it is an object."""
         self.priors: Tensor
