@@ -187,22 +187,21 @@ class CurvesPlot(QWidget):
         plot = self._shown
         if plot is None or not self._plot.plotItem.vb.sceneBoundingRect().contains(position):
             return
-        x = self._plot.plotItem.vb.mapSceneToView(position).x()
-        if plot.log_x:
-            x = 10.0 ** min(x, 300.0)
-        words, nearest = [], None
-        for curve in plot.curves:
-            found = nearest_sample(curve, x)
-            if found is not None:
-                nearest = (
-                    found[0] if nearest is None or abs(found[0] - x) < abs(nearest - x) else nearest
-                )
-                words.append(f"{curve.label}  {number(found[1])}".strip())
-        if nearest is None:
+        mouse = self._plot.plotItem.vb.mapSceneToView(position)
+        x = 10.0 ** min(mouse.x(), 300.0) if plot.log_x else mouse.x()
+        found = [(curve.label, nearest_sample(curve, x)) for curve in plot.curves]
+        samples = [(label, *sample) for label, sample in found if sample is not None]
+        if not samples:
             return
         view = self._plot.plotItem.vb.viewRange()
+        nearest = min((at for _, at, _ in samples), key=lambda at: abs(at - x))
         if plot.log_x and nearest <= 0:
             return
+        if len(samples) > MOST_NAMED:  # those under the mouse, in the order of the curves
+            ways = [self._way(at, value, mouse) for _, at, value in samples]
+            closest = sorted(sorted(range(len(ways)), key=ways.__getitem__)[:MOST_NAMED])
+            samples = [samples[row] for row in closest]
+        words = [f"{label}  {number(value)}".strip() for label, _, value in samples]
         spot = math.log10(nearest) if plot.log_x else nearest
         self._line.setPos(spot)
         self._words.setText("\n".join([f"{plot.x_label or 'x'}  {number(nearest)}", *words]))
@@ -210,6 +209,16 @@ class CurvesPlot(QWidget):
         self._words.setPos(spot, view[1][1])
         self._line.setVisible(True)
         self._words.setVisible(True)
+
+    def _way(self, x: float, y: float, mouse: QPointF) -> float:
+        """How far a sample is from the mouse, in shares of the plot."""
+        shown, view = self._shown, self._plot.plotItem.vb.viewRange()
+        if shown is None or (shown.log_x and x <= 0) or (shown.log_y and y <= 0):
+            return math.inf
+        x, y = math.log10(x) if shown.log_x else x, math.log10(y) if shown.log_y else y
+        return math.hypot(
+            (x - mouse.x()) / (view[0][1] - view[0][0]), (y - mouse.y()) / (view[1][1] - view[1][0])
+        )
 
 
 def nearest_sample(curve: Curve, x: float) -> tuple[float, float] | None:

@@ -13,7 +13,7 @@ from explorer.scene import Scene
 from explorer.view import Step
 from explorer.views.anchor_parts import counted, shades
 from explorer.views.common import Kept, photo_of, size_of
-from explorer.views.proposal_parts import NAMES, proposals_of
+from explorer.views.proposal_parts import NAMES, headed, proposals_of
 from explorer.views.recall_charts import COLORS
 from explorer.vision.boxes import iou_matrix
 from explorer.vision.classic.proposals import METHODS
@@ -23,7 +23,7 @@ from explorer.vision.recall import recall_by_iou, repeatability, repeated
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from explorer.layers import Float32, UInt8
+    from explorer.layers import Float32, Layer, UInt8
     from explorer.vision.disturbances import Changed
 
 MOST = 1000
@@ -113,26 +113,25 @@ def repeat_board(result: RepeatResult, strength: int, top: int, of: str) -> Boar
     """The photo and its changed form side by side; the plots of all methods."""
     number = min(strength, len(result.strengths)) - 1
     runs = {name: parts for name, parts in result.runs if len(parts) > number}
-    shown = of if of in runs else max(runs, key=lambda name: _merit(runs[name][number]), default="")
-    left, right = [result.photo], [result.pictures[number]]
-    panes = [
-        Pane("image", size_of(result.photo), tuple(left)),
-        Pane(
-            "changed", size_of(result.pictures[number]), tuple(right),
-            f"{result.change}, {result.words(number)}", frame="changed",
-        ),
-    ]  # fmt: skip
+    shown = (
+        of
+        if of in runs
+        else max(runs, key=lambda name: _merit(name, runs[name][number]), default="")
+    )
+    layers: tuple[Layer, ...] = (result.photo,)
+    title = ""
     if shown:
         part = runs[shown][number]
-        first, again = result.kept.get(
-            ("boxes", number, shown, top), lambda: _pairs(part, top)
-        )  # fmt: skip
-        panes[0] = Pane(
-            "image", size_of(result.photo), (result.photo, first, again),
-            f"{shown}: solid as proposed, dotted on the changed photo",
-        )  # fmt: skip
+        layers += result.kept.get(("boxes", number, shown, top), lambda: _pairs(part, top))
+        title = f"{headed(shown)}, dotted: from the changed photo"
+    picture = result.pictures[number]
+    words = f"{result.change}, {result.words(number)}"
+    panes = (
+        Pane("image", size_of(result.photo), layers, title),
+        Pane("changed", size_of(picture), (picture,), words, frame="changed"),
+    )
     return Board(
-        panes=tuple(panes),
+        panes=panes,
         plots=_plots(result, number),
         tables=(_table(result),),
         summary=_summary(result, number, runs),
@@ -140,14 +139,20 @@ def repeat_board(result: RepeatResult, strength: int, top: int, of: str) -> Boar
     )
 
 
-def _merit(part: Again) -> float:
-    return part.score if np.isfinite(part.score) else -1.0
+def _looks(name: str) -> bool:
+    return name not in METHODS or METHODS[name].looks
+
+
+def _merit(name: str, part: Again) -> tuple[bool, float]:
+    """Those that do not look repeat themselves by construction: nothing to see."""
+    return _looks(name), part.score if np.isfinite(part.score) else -1.0
 
 
 def _pairs(part: Again, top: int) -> tuple[Boxes, Boxes]:
     """The first boxes and, dotted, the nearest one to each that came again."""
     first = part.first[:top]
     colors = shades(part.best[:top], 0.2)
+    width = 2.0 if len(first) <= 30 else 1.0
     same_keys = tuple(range(len(first)))
     if len(part.boxes) == 0:
         nearest = first[:0]
@@ -155,9 +160,14 @@ def _pairs(part: Again, top: int) -> tuple[Boxes, Boxes]:
         nearest = part.boxes[iou_matrix(first, part.boxes).argmax(axis=1)]
     labels = tuple(f"{iou:.2f}" for iou in part.best[:top]) if len(first) <= 10 else ()
     return (
-        Boxes(first, colors, labels, same_keys, width=2.0, name="first"),
+        Boxes(first, colors, labels, same_keys, width=width, name="first"),
         Boxes(
-            nearest, colors[: len(nearest)], width=1.5, dotted=True, selectable=False, name="again"
+            nearest,
+            colors[: len(nearest)],
+            width=width,
+            dotted=True,
+            selectable=False,
+            name="again",
         ),
     )
 
@@ -177,12 +187,12 @@ def _plots(result: RepeatResult, number: int) -> tuple[Plot, ...]:
     strengths = f"strength: {words}"
     return (
         Plot(
-            "strength", "By strength", strengths, f"repeatability under {result.change}",
+            "strength", "By strength", strengths, "repeatability",
             tuple(along), marker=float(number + 1), steers="strength",
         ),
         Plot(
             "again", "By IoU", "IoU threshold",
-            f"share of the boxes that come again, {result.words(number)}", tuple(curves),
+            "boxes that come again", tuple(curves),
         ),
     )  # fmt: skip
 
@@ -205,7 +215,7 @@ def _summary(result: RepeatResult, number: int, runs: dict[str, tuple[Again, ...
     looking = {
         name: parts[number].score
         for name, parts in runs.items()
-        if (name not in METHODS or METHODS[name].looks) and np.isfinite(parts[number].score)
+        if _looks(name) and np.isfinite(parts[number].score)
     }
     at = result.words(number)
     if not looking:

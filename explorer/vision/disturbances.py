@@ -79,8 +79,8 @@ def compressed(pixels: UInt8, quality: float) -> Changed:
     ok, data = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
     if not ok:
         raise ValueError(f"a photo of {pixels.shape} cannot be written as JPEG")
-    again = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return Changed(np.ascontiguousarray(again[:, :, ::-1]).astype(np.uint8))
+    again = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return Changed(np.ascontiguousarray(again[:, :, ::-1]))
 
 
 def brightened(pixels: UInt8, percent: float) -> Changed:

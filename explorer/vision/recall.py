@@ -34,7 +34,8 @@ def covered(truth: Float32, boxes: Float32) -> Float32:
 
 def first_ranks(found: Float32, threshold: float) -> NDArray[np.int64]:
     """(G,) int64: how many boxes of `covered` it takes to find each object; 0 = all miss it."""
-    return (found >= np.float32(threshold)).argmax(axis=1)
+    ranks: NDArray[np.int64] = (found >= np.float32(threshold)).argmax(axis=1)
+    return ranks
 
 
 def recall_by_count(found: Float32, threshold: float) -> Float64:
@@ -73,7 +74,8 @@ def size_bins(boxes: Float32) -> NDArray[np.int64]:
     span = float(np.ptp(logs)) if len(logs) else 0.0
     if span == 0:
         return np.zeros(len(boxes), np.int64)
-    return np.minimum(((logs - logs.min()) / span * SIZE_BINS).astype(np.int64), SIZE_BINS - 1)
+    steps = ((logs - logs.min()) / span * SIZE_BINS).astype(np.int64)
+    return np.minimum(steps, SIZE_BINS - 1, out=steps)
 
 
 def repeated(first: Float32, again: Float32) -> Float32:

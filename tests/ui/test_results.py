@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -300,6 +300,20 @@ def test_values_under_the_mouse(results: Results) -> None:
     curve = Curve(np.array([0.0, 1.0, 2.0]), np.array([5.0, np.nan, 7.0]))
     assert nearest_sample(curve, 1.2) == (2.0, 7.0)
     assert nearest_sample(Curve(np.zeros(0), np.zeros(0)), 1.0) is None
+
+
+def test_of_many_curves_those_under_the_mouse_are_named(results: Results) -> None:
+    x = np.array([0.0, 1.0])
+    flat = tuple(Curve(x, np.full(2, float(level)), f"level {level}") for level in range(12))
+    results.set_board(Board((), plots=(Plot("p", curves=flat),)))
+    tab = results.tab("p")
+    assert isinstance(tab, CurvesPlot)
+    assert not tab._legend.isVisible()
+    results.grab()
+    box = tab._plot.plotItem.vb
+    tab._mouse_moved(box.mapViewToScene(QPointF(0.9, 10.9)))
+    lines = tab._words.toPlainText().split("\n")
+    assert lines == ["x  1", *(f"level {level}  {level}" for level in range(7, 12))]
 
 
 def test_importing_the_plot_library_leaves_the_exception_hooks(results: Results) -> None:

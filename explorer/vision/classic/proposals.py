@@ -272,7 +272,7 @@ def _starts(whole: float, part: float, step: float) -> NDArray[np.float64]:
 
 
 def _sliding(pixels: UInt8, most: int, seed: int) -> Found:
-    return grid(*pixels.shape[:2], most), None
+    return grid(pixels.shape[0], pixels.shape[1], most), None
 
 
 @lru_cache(maxsize=1)
