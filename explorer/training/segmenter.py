@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from explorer.evaluation.metrics import Confusion
 from explorer.networks.embedded import MEAN, STD, MiniFCN, mini_fcn
+from explorer.networks.embedded.fcn import without_norm
 from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import Facts, Share, rounded
 from explorer.training.classifier import normalise, preprocessing
@@ -81,7 +82,7 @@ class SegmenterTask:
         }
 
     def build(self) -> nn.Module:
-        model = mini_fcn(max(self.group_labels) + 1)
+        model = mini_fcn(max(self.group_labels) + 1, norm=True)
         if self.classifier is not None:
             known = self.classifier.items()
             model.body.load_state_dict({k: v for k, v in known if not k.startswith("fc.")})
@@ -119,10 +120,11 @@ def begin_as_classifier(model: MiniFCN, weight: Tensor, group_labels: Sequence[i
     means -= means.mean(0)
     one = torch.eye(groups)
     chains = (
-        ([model.fc6[0], model.fc6[2], model.fc7[0]], model.score_fr),
-        ([model.score_pool4[0], model.score_pool4[2]], model.score_pool4[4]),
+        [*model.fc6, *model.fc7, model.score_fr],
+        model.score_pool4,
     )
-    for (first, *others), last in chains:
+    for chain in chains:
+        first, *others, last = (layer for layer in chain if isinstance(layer, nn.Conv2d))
         _weight(first)[: 2 * groups] = torch.cat([means, -means])[..., None, None]
         for layer in others:
             kernel = _weight(layer).mul_(0.1)
@@ -175,6 +177,13 @@ def task(name: str, material: Material) -> SegmenterTask:
         material.recipe(RECIPE),
         name=name,
     )
+
+
+def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """See `lessons`: without the normalisation layers."""
+    learned = mini_fcn(len(weights["score_fr.bias"]), norm=True)
+    learned.load_state_dict(weights)
+    return without_norm(learned).state_dict()
 
 
 def facts(_name: str, _material: Material) -> Facts:

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from explorer.networks.embedded import mini_fcn
-from explorer.networks.embedded.fcn import _twice
+from explorer.networks.embedded.fcn import _twice, without_norm
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +49,18 @@ def test_the_finer_answers_are_sums(network):
 def test_its_own_weights_are_few(network):
     own = sum(p.numel() for n, p in network.named_parameters() if not n.startswith("body."))
     assert own * 2 < 0.6e6  # bytes in half precision
+
+
+def test_it_is_the_same_function_without_its_normalisations():
+    learned = mini_fcn(4, norm=True)
+    learned.train()
+    with torch.no_grad():
+        learned(torch.rand(4, 3, 64, 64))  # statistics of its own
+    learned.eval()
+    plain = without_norm(learned)
+    assert plain.state_dict().keys() == mini_fcn(4).state_dict().keys()
+    images = torch.rand(2, 3, 48, 80)
+    with torch.no_grad():
+        one, other = learned(images), plain(images)
+    for name, scores in one.items():
+        assert torch.allclose(scores, other[name], atol=1e-5), name

@@ -67,9 +67,9 @@ def test_it_begins_with_the_classifiers_answers():
         assert torch.equal(value, classifier.state_dict()[name]), name
     with torch.no_grad():
         # what is random away, and of the 3x3 convolutions the middle alone
-        for layer in (model.fc6[2], model.fc7[0], model.score_pool4[2]):
+        for layer in (model.fc6[3], model.fc7[0], model.score_pool4[3]):
             nn.init.dirac_(layer.weight)
-        for layer in (model.score_fr, model.score_pool4[4]):
+        for layer in (model.score_fr, model.score_pool4[-1]):
             layer.weight[0] = 0
             layer.weight[:, 6:] = 0
         fine, coarse = model.features(torch.rand(1, 3, 64, 64))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
 from explorer.networks.embedded.resnet import MiniResNet, stages
+from explorer.networks.embedded.vgg import fused
 
 
 class MiniFCN(nn.Module):
@@ -21,23 +24,24 @@ class MiniFCN(nn.Module):
         num_classes: With the background, which is class 0.
         hidden: Channels of `fc6` and `fc7`.
         skip: Channels between a map of the body and its scores.
+        norm: With batch normalisation before the ReLUs behind the body, which is how it is trained;
+            `without_norm` makes the same function without it.
     """
 
-    def __init__(self, num_classes: int, *, hidden: int = 80, skip: int = 64) -> None:
+    def __init__(
+        self, num_classes: int, *, hidden: int = 80, skip: int = 64, norm: bool = False
+    ) -> None:
         super().__init__()
         body = MiniResNet()
         self.body = stages(body)
         fine, coarse = body.widths[2:]
         self.fc6 = nn.Sequential(
-            nn.Conv2d(coarse, hidden, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden, hidden, 3, stride=2, padding=1),
-            nn.ReLU(inplace=True),
+            *_layer(coarse, hidden, 1, norm=norm), *_layer(hidden, hidden, 3, stride=2, norm=norm)
         )
-        self.fc7 = nn.Sequential(nn.Conv2d(hidden, hidden, 3, padding=1), nn.ReLU(inplace=True))
+        self.fc7 = nn.Sequential(*_layer(hidden, hidden, 3, norm=norm))
         self.score_fr = nn.Conv2d(hidden, num_classes, 1)
-        self.score_pool4 = _scores(coarse, skip, num_classes)
-        self.score_pool3 = _scores(fine, skip, num_classes)
+        self.score_pool4 = _scores(coarse, skip, num_classes, norm=norm)
+        self.score_pool3 = _scores(fine, skip, num_classes, norm=norm)
         self.upscore2 = _twice(num_classes)
         self.upscore_pool4 = _twice(num_classes)
         self.upscore32, self.upscore16, self.upscore8 = (
@@ -77,20 +81,33 @@ class MiniFCN(nn.Module):
         }
 
 
-def mini_fcn(num_classes: int, *, hidden: int = 80, skip: int = 64) -> MiniFCN:
+def mini_fcn(num_classes: int, *, hidden: int = 80, skip: int = 64, norm: bool = False) -> MiniFCN:
     """See `MiniFCN`."""
-    return MiniFCN(num_classes, hidden=hidden, skip=skip)
+    return MiniFCN(num_classes, hidden=hidden, skip=skip, norm=norm)
 
 
-def _scores(channels: int, between: int, num_classes: int) -> nn.Sequential:
+def without_norm(model: MiniFCN) -> MiniFCN:
+    """The same function in eval mode, each normalisation taken into the convolution before it."""
+    plain = copy.deepcopy(model).eval()
+    for name in ("fc6", "fc7", "score_pool4", "score_pool3"):
+        setattr(plain, name, fused(getattr(plain, name)))
+    return plain
+
+
+def _scores(channels: int, between: int, num_classes: int, *, norm: bool) -> nn.Sequential:
     # Two convolutions more than in the paper, as the body is not trained along.
     return nn.Sequential(
-        nn.Conv2d(channels, between, 1),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(between, between, 3, padding=1),
-        nn.ReLU(inplace=True),
+        *_layer(channels, between, 1, norm=norm),
+        *_layer(between, between, 3, norm=norm),
         nn.Conv2d(between, num_classes, 1),
     )
+
+
+def _layer(
+    inputs: int, outputs: int, kernel: int, *, stride: int = 1, norm: bool
+) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2)
+    return [convolution, *([nn.BatchNorm2d(outputs)] if norm else []), nn.ReLU(inplace=True)]
 
 
 def _twice(channels: int) -> nn.ConvTranspose2d:

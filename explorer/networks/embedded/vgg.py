@@ -85,15 +85,20 @@ def mini_vgg(num_classes: int = 200) -> MiniVGG:
 def without_norm(model: MiniVGG) -> MiniVGG:
     """The same function in eval mode, each normalisation taken into the convolution before it."""
     plain = copy.deepcopy(model).eval()
+    plain.features = fused(plain.features)
+    return plain
+
+
+def fused(sequence: nn.Sequential) -> nn.Sequential:
+    """A sequence in eval mode without the normalisations that follow its convolutions."""
     layers: list[nn.Module] = []
-    for layer in plain.features:
+    for layer in sequence:
         if isinstance(layer, nn.BatchNorm2d):
             convolution = layers.pop()
             assert isinstance(convolution, nn.Conv2d)
             layer = fuse_conv_bn_eval(convolution, layer)
         layers.append(layer)
-    plain.features = nn.Sequential(*layers)
-    return plain
+    return nn.Sequential(*layers)
 
 
 def _initialise(model: nn.Module) -> None:
