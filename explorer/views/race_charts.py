@@ -142,9 +142,11 @@ def paper_table(lanes: Mapping[str, Lane], count: int) -> Table:
         if name in lanes:
             seconds = lanes[name].seconds(count)
             faster = slowest.seconds(count) / seconds if slowest is not None and seconds else 0.0
-            here = (float(f"{seconds:.3g}"), f"{faster:.3g}" if faster else "")
+            here = (float(f"{seconds:.3g}"), float(f"{faster:.3g}") if faster else "")
         times = PAPERS["R-CNN"].seconds / paper.seconds
-        rows.append((name, paper.seconds, f"{times:.3g}", *here, paper.voc_map, paper.source))
+        rows.append(
+            (name, paper.seconds, float(f"{times:.3g}"), *here, paper.voc_map, paper.source)
+        )
     return Table(
         "papers",
         ("way", "paper, s", "speed-up", "here, s", "speed-up here", "mAP", "source"),

@@ -191,8 +191,8 @@ def test_the_papers_stand_beside_your_own_seconds() -> None:
     assert VIEW.draw(result, Params()).summary == "The race is about to start."
     table = view.paper_table(lane, 100)
     rows = {row[0]: row for row in table.rows}
-    assert rows["R-CNN"][1:5] == (47.0, "1", 1.0, "1")
-    assert rows["Faster R-CNN"][3:5] == (0.25, "4")
+    assert rows["R-CNN"][1:5] == (47.0, 1.0, 1.0, 1.0)
+    assert rows["Faster R-CNN"][3:5] == (0.25, 4.0)
     assert rows["SPP-net"][3:5] == ("", "")
     assert set(rows) == set(PAPERS) == set(LANES)
     assert [seconds_words(s) for s in (47.0, 0.32, 0.0213)] == ["47 s", "0.32 s", "21.3 ms"]
