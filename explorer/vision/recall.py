@@ -74,8 +74,9 @@ def size_bins(boxes: Float32) -> NDArray[np.int64]:
     span = float(np.ptp(logs)) if len(logs) else 0.0
     if span == 0:
         return np.zeros(len(boxes), np.int64)
-    steps = ((logs - logs.min()) / span * SIZE_BINS).astype(np.int64)
-    return np.minimum(steps, SIZE_BINS - 1, out=steps)
+    steps: NDArray[np.int64] = ((logs - logs.min()) / span * SIZE_BINS).astype(np.int64)
+    steps[steps == SIZE_BINS] = SIZE_BINS - 1  # the largest box itself
+    return steps
 
 
 def repeated(first: Float32, again: Float32) -> Float32:

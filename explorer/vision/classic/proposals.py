@@ -191,7 +191,8 @@ def straddling(labels: NDArray[np.int32], boxes: Float32) -> Float32:
         np.cumsum(np.cumsum(mask, axis=0, dtype=np.int32), axis=1, out=inside[1:, 1:])
         within = inside[y1, x1] - inside[y0, x1] - inside[y1, x0] + inside[y0, x0]
         cut += np.minimum(within, inside[-1, -1] - within)
-    return (1 - cut / np.maximum((x1 - x0) * (y1 - y0), 1)).astype(np.float32)
+    score: Float32 = (1 - cut / np.maximum((x1 - x0) * (y1 - y0), 1)).astype(np.float32)
+    return score
 
 
 def _objectness(pixels: UInt8, most: int, seed: int) -> Found:
