@@ -278,7 +278,7 @@ def _object_table(params: Params, state: State) -> Table:
         best = round(float(state.best[number]), 3)
         rows.append((object_name(params.truth, number), size, best, *places))
     columns = ("object", "size", "best IoU", *(f"IoU {mark} by" for mark in marks))
-    return Table("objects", columns, tuple(rows), title="Objects, and the box that finds them")
+    return Table("objects", columns, tuple(rows), title="Objects")
 
 
 def _proposal_table(result: Result, params: Params, state: State) -> Table:
@@ -300,7 +300,7 @@ def _proposal_table(result: Result, params: Params, state: State) -> Table:
         rows.append(entry)
     keys = tuple(int(row) for row in shown)
     return Table(
-        "proposals", columns, tuple(rows), title="The first boxes", layer="proposals", keys=keys
+        "proposals", columns, tuple(rows), title="First boxes", layer="proposals", keys=keys
     )
 
 
@@ -314,7 +314,7 @@ def _plots(result: Result, params: Params, state: State) -> tuple[Plot, ...]:
         shares = recall_by_count(state.table, params.iou)[1:]
         plots.append(
             Plot(
-                "recall", "Objects found", "boxes", f"recall at IoU {params.iou:.2f}",
+                "recall", "Recall", "boxes", f"recall at IoU {params.iou:.2f}",
                 (Curve(xs, shares, color=GREEN),), log_x=True, marker=marker, steers="top",
             )
         )  # fmt: skip
@@ -322,7 +322,7 @@ def _plots(result: Result, params: Params, state: State) -> tuple[Plot, ...]:
         scores = result.found.scores[state.rows].astype(np.float64)
         plots.append(
             Plot(
-                "scores", "Score by rank", "rank", "score", (Curve(xs, scores, color=ORANGE),),
+                "scores", "Scores", "rank", "score", (Curve(xs, scores, color=ORANGE),),
                 log_x=True, marker=marker, steers="top",
             )
         )  # fmt: skip
