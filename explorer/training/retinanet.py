@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,4 +116,5 @@ def task(name: str, material: Material) -> RetinaNetTask:
 def facts(_name: str, _material: Material) -> Facts:
     """See `lessons`."""
     shares = (Share("mini-fasterrcnn", BACKBONE, BACKBONE),)
-    return detector_facts("Mini RetinaNet", "mini_retinanet", "backbone.body.layer3", shares)
+    found = detector_facts("Mini RetinaNet", "mini_retinanet", "backbone.body.layer3", shares)
+    return replace(found, kwargs={**found.kwargs, "short_side": detector.SHORT_SIDE})

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def mini_retinanet(
-    num_classes: int, *, width: int = 96, depths: Sequence[int] = (3, 2), side: int = 192
+    num_classes: int,
+    *,
+    width: int = 96,
+    depths: Sequence[int] = (3, 2),
+    side: int = 192,
+    short_side: int | None = None,
 ) -> RetinaNet:
     """The class and heads of torchvision, but with shorter heads.
 
@@ -27,7 +32,8 @@ def mini_retinanet(
         width: Channels of the pyramid and of the heads.
         depths: 3x3 convolutions before the last one, of the head for classes and for boxes
             (4 and 4 in the paper); each with a group normalisation and a ReLU.
-        side: Of the scenes it learns from, and the short side of what it sees, in pixels.
+        side: Of the scenes it learns from, in pixels.
+        short_side: To which the network resizes the short side of a photo; None = `side`.
     """
     anchors = anchors_for(side)
     per_cell = anchors.num_anchors_per_location()[0]
@@ -38,8 +44,8 @@ def mini_retinanet(
     return RetinaNet(
         MiniResNetFPN(width, MiniResNet()),
         num_classes,
-        min_size=side,
-        max_size=2 * side,
+        min_size=short_side or side,
+        max_size=2 * (short_side or side),
         image_mean=list(MEAN),
         image_std=list(STD),
         anchor_generator=anchors,
