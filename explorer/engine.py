@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from explorer.errors import ExplorerError
-from explorer.image import Image
 from explorer.networks import catalogue
 from explorer.scene import Scene
 from explorer.view import Step, View, resolved
@@ -21,6 +20,7 @@ from explorer.vision.hooks import interruptible
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from explorer.image import Image
     from explorer.live.slot import Shot, Slot
     from explorer.networks.network import Network, NetworkInfo, NetworkSpec
     from explorer.runner import Token
@@ -128,7 +128,7 @@ class Engine:
         one while none comes. It ends when the slot is closed.
 
         Args:
-            ask: The question; its `image` is what is looked at until the first frame comes.
+            ask: The question; its `image` stands for the source: frames have its name and key.
             slot: Where the frames come from.
             token: Asked inside every forward pass.
 
@@ -144,21 +144,23 @@ class Engine:
         params = resolved(ask.params, network.info)
         shot: Shot | None = None
         answer = Answer(ask, network.info, params, None)
-        news: Any = None
+        changed = False
         while not slot.closed:
             newer = slot.take(-1 if shot is None else shot.number, WAIT_SECONDS)
-            if newer is None and (news is None or shot is None):
-                news = yield Step(answer, 0, 0, "waiting for a frame")
-                continue
             shot = newer or shot
-            assert shot is not None
-            if news is not None:
-                params = resolved(news, network.info)
-            image = _frame_image(shot, ask.image.name)
+            if shot is None or (newer is None and not changed):
+                news = yield Step(answer, 0, 0, "waiting for a frame")
+                if news is not None:
+                    params, changed = resolved(news, network.info), True
+                continue
+            image = replace(ask.image, pixels=shot.pixels)
             result = self._whole(ask, Scene(network, image, ask.seed), params, token)
             answered = replace(ask, image=image, params=params)
             answer = Answer(answered, network.info, params, result, shot)
             news = yield Step(answer, 0, 0, "live")
+            changed = news is not None
+            if changed:
+                params = resolved(news, network.info)
 
     def _whole(self, ask: Ask, scene: Scene, params: Any, token: Token) -> Any:
         inner, result = ask.view.compute(scene, params), None
@@ -205,13 +207,6 @@ class Engine:
             "There is not enough memory for this.",
             "Choose a smaller size, fewer layers, a smaller network or the CPU.",
         )
-
-
-def _frame_image(shot: Shot, name: str) -> Image:
-    # No digest of the pixels: nothing is kept by it, and it would cost a millisecond a frame.
-    pixels = shot.pixels
-    pixels.setflags(write=False)
-    return Image(pixels, name, None, (), 1, 0, key=f"frame {shot.number} of {id(shot)}")
 
 
 def is_oom(error: BaseException) -> bool:

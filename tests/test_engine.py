@@ -160,6 +160,7 @@ def test_other_errors_pass_through(loads: list[NetworkSpec]) -> None:
 
 def shot(number: int) -> Shot:
     pixels = np.full((32, 32, 3), 10 * number, np.uint8)
+    pixels.setflags(write=False)
     return Shot(pixels, number, time.perf_counter(), number / 10)
 
 

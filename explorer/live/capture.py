@@ -16,12 +16,18 @@ from explorer.live.source import Lost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from explorer.live.source import Source
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
 """Between two tries to get a lost source back."""
+
+HANDOVER_SECONDS = 2.0
+"""So long a source is waited for that another one replaces."""
 
 STALL_SECONDS = 3.0
 """A source that is silent for longer has a hung read."""
@@ -43,7 +49,7 @@ class Status:
 
     `message` and `hint` are sentences for the user; both may be empty. `duration` is that of a
     film in seconds, else 0. `position` is that of its newest frame. `rate` is what was measured
-    over the last second, in frames a second.
+    over the last second and `pace` what the source says, in frames a second.
     """
 
     phase: Phase
@@ -52,6 +58,7 @@ class Status:
     duration: float = 0.0
     position: float = 0.0
     rate: float = 0.0
+    pace: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +89,17 @@ class Capture:
         make: Makes the source; called on the thread.
         slot: Where the frames go. It is closed by `stop`.
         notify: Called on the thread when the phase changes; it must only wake the receiver up.
+        after: Opens nothing before that one has given its device back, or `HANDOVER_SECONDS` long.
     """
 
     def __init__(
-        self, make: Callable[[], Source], slot: Slot, notify: Callable[[], None] = lambda: None
+        self,
+        make: Callable[[], Source],
+        slot: Slot,
+        notify: Callable[[], None] = lambda: None,
+        after: Capture | None = None,
     ) -> None:
-        self._make, self._slot, self._notify = make, slot, notify
+        self._make, self._slot, self._notify, self._after = make, slot, notify, after
         self._lock = threading.Condition()
         self._status = Status(Phase.OPENING)
         self._playback = Playback()
@@ -140,14 +152,18 @@ class Capture:
             self._lock.notify_all()
 
     def stop(self, timeout: float = 1.0) -> bool:
-        """Ends the thread; False when a hung read keeps it: it is then left to itself."""
+        """Ends the thread; False when a hung read keeps it: it is then left to itself.
+
+        Nobody is notified any more. With a timeout of 0 nothing is waited for.
+        """
         with self._lock:
             self._stopping = True
+            self._notify = _nobody
             self._lock.notify_all()
         self._slot.close()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)
-        if self._thread.is_alive():
+        if self._thread.is_alive() and timeout > 0:
             log.warning("a source did not give its frame in time and was left behind")
         return not self._thread.is_alive()
 
@@ -156,6 +172,11 @@ class Capture:
     def _run(self) -> None:
         source: Source | None = None
         try:
+            before, self._after = self._after, None
+            if before is not None:
+                before.stop(HANDOVER_SECONDS)
+            if self._stopping:
+                return
             source = self._make()
             self._opened(source)
             self._play(source)
@@ -172,7 +193,7 @@ class Capture:
 
     def _opened(self, source: Source) -> None:
         source.open()
-        self._say(Status(Phase.PLAYING, duration=source.duration))
+        self._say(Status(Phase.PLAYING, duration=source.duration, pace=source.rate))
 
     def _play(self, source: Source) -> None:
         due = time.perf_counter()  # when the next frame is to be shown
@@ -267,7 +288,7 @@ class Capture:
             else:
                 return True
 
-    def _put(self, pixels: object, position: float, source: Source) -> None:
+    def _put(self, pixels: NDArray[np.uint8], position: float, source: Source) -> None:
         now = time.perf_counter()
         self._times = [t for t in self._times if now - t < 1.0] + [now]
         span = now - self._times[0]
@@ -276,7 +297,8 @@ class Capture:
             self._status = replace(
                 self._status, position=position, duration=source.duration, rate=rate
             )
-        self._slot.put(Shot(pixels, self._number, now, position))  # type: ignore[arg-type]
+        pixels.setflags(write=False)
+        self._slot.put(Shot(pixels, self._number, now, position))
         self._number += 1
 
     def _alive(self) -> None:
@@ -296,3 +318,7 @@ class Capture:
             self._beat = time.perf_counter()
         if changed:
             self._notify()
+
+
+def _nobody() -> None:
+    """Whoever was notified has gone."""

@@ -24,7 +24,7 @@ class Shot:
     """One frame.
 
     Attributes:
-        pixels: (H, W, 3) uint8 RGB, upright, not written to any more.
+        pixels: (H, W, 3) uint8 RGB, upright, read-only.
         number: Counts the frames of one source from 0, those that nobody saw included.
         at: `time.perf_counter()` when it was complete.
         position: Seconds from the start of a film; of a camera, since it was opened.

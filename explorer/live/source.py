@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Kind = Literal["camera", "film", "address", "screen", "moving"]
+Kind = Literal["camera", "film", "address", "moving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class SourceSpec:
 
     Attributes:
         kind: `moving` is the built-in scene; `address` a network stream that the user typed.
-        where: A camera's number or device, a path, an address, a screen's name; "" = the first one.
+        where: A camera's number or device, a path, an address, a picture of the gallery; "" = the
+            first one.
         size: Wished width and height in pixels of a camera or the built-in scene; None = its own.
         title: For people.
     """

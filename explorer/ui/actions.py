@@ -43,7 +43,7 @@ class Command:
     rule: bool = False
 
 
-MENUS = ("File", "Edit", "View", "Look", "Help")
+MENUS = ("File", "Edit", "View", "Look", "Live", "Help")
 COMMANDS = (
     Command("open", QT_NOOP("Open photos…"), "Ctrl+O", "open", "File"),
     Command("open_folder", QT_NOOP("Open folder…"), "Ctrl+U", "folder", "File"),
@@ -87,6 +87,11 @@ COMMANDS = (
     Command(
         "evaluate", QT_NOOP("Evaluate on a folder…"), "Ctrl+Shift+E", "chart", "Look", rule=True
     ),
+    Command("live_scene", QT_NOOP("Built-in moving scene"), "", "play", "Live"),
+    Command("live_film", QT_NOOP("Open film…"), "", "film", "Live", rule=True),
+    Command("live_address", QT_NOOP("Open network stream…"), "", "globe", "Live"),
+    Command("freeze", QT_NOOP("Freeze this frame, or go on"), "", "freeze", "Live", rule=True),
+    Command("leave_live", QT_NOOP("Leave live"), "", "close", "Live"),
     Command("palette", QT_NOOP("All commands…"), "Ctrl+Shift+P", "search", "Help"),
     Command("shortcuts", QT_NOOP("Keyboard shortcuts"), "F1; ?", "keyboard", "Help"),
     Command("log", QT_NOOP("Show the log file"), "", "log", "Help", rule=True),
@@ -104,6 +109,7 @@ FIXED_KEYS = (
     (QT_NOOP("Remove the picked box"), "Delete"),
     (QT_NOOP("Double the ground-truth box"), "Ctrl+D"),
     (QT_NOOP("Place a point or a box in the middle"), "Enter"),
+    (QT_NOOP("Freeze the frame, or go on (while live)"), "F"),
 )
 """What the mouse and the canvas understand; shown on the shortcut sheet."""
 

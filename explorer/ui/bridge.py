@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from explorer.engine import Engine
     from explorer.image import Image
+    from explorer.live.slot import Slot
     from explorer.networks.entry import Entry
     from explorer.networks.network import NetworkSpec, Task
 
@@ -95,7 +96,21 @@ class Bridge(QObject):
 
         return self.compute(LOOK, begin)
 
-    def compute(self, key: Hashable, begin: Callable[[Engine, Token], JobSteps]) -> int:
+    def follow(
+        self, view: View[Any], spec: NetworkSpec, image: Image, params: Any, seed: int, slot: Slot
+    ) -> int:
+        """As `look`, on the newest frame of `slot` again and again; `image` stands for it."""
+
+        def begin(engine: Engine, token: Token) -> JobSteps:
+            from explorer.engine import Ask
+
+            return engine.follow(Ask(view, spec, image, params, seed), slot, token)
+
+        return self.compute(LOOK, begin, live=True)
+
+    def compute(
+        self, key: Hashable, begin: Callable[[Engine, Token], JobSteps], *, live: bool = False
+    ) -> int:
         """A job with the networks that are in memory, on the runner's thread."""
 
         def with_engine(token: Token) -> JobSteps:
@@ -105,7 +120,7 @@ class Bridge(QObject):
                 self._engine = Engine()
             return begin(self._engine, token)
 
-        return self._submit(self._runner, key, with_engine)
+        return self._submit(self._runner, key, with_engine, live=live)
 
     def work(self, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
         """A job that needs torch, on the runner's thread."""
@@ -153,10 +168,17 @@ class Bridge(QObject):
 
     # -- what comes back --------------------------------------------------------------------------
 
-    def _submit(self, runner: Runner, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
+    def _submit(
+        self,
+        runner: Runner,
+        key: Hashable,
+        begin: Callable[[Token], JobSteps],
+        *,
+        live: bool = False,
+    ) -> int:
         if self._closed:
             return 0
-        self._tickets[key] = runner.submit(key, begin)
+        self._tickets[key] = runner.submit(key, begin, live=live)
         return self._tickets[key]
 
     def _drain(self) -> None:

@@ -80,6 +80,11 @@ class Commands(QObject):
             "compare": self.compare,
             "compare_mode": self.compare_mode,
             "evaluate": self.evaluate,
+            "live_scene": w.live.scene,
+            "live_film": w.live.film_dialog,
+            "live_address": w.live.address_dialog,
+            "freeze": w.live.toggle_freeze,
+            "leave_live": w.live.leave,
             "palette": self.palette,
             "shortcuts": self.shortcuts,
             "log": self.show_log,
@@ -105,6 +110,7 @@ class Commands(QObject):
             docks.addAction(dock.toggleViewAction())
         menus["View"].addSeparator()
         menus["View"].addMenu(docks)
+        window.live.fill(menus["Live"], actions["live_film"])
         self._themes = QMenu(self.tr("Theme"), window)
         self._theme_group = QActionGroup(window)
         for word, title in (
@@ -119,7 +125,8 @@ class Commands(QObject):
         self._theme_group.triggered.connect(self._theme_chosen)
         self._themes.aboutToShow.connect(self._mark_theme)
         menus["View"].addMenu(self._themes)
-        layout.make_toolbar(window, actions, (window.views, window.networks), self._themes)
+        pickers = (window.views, window.networks)
+        layout.make_toolbar(window, actions, pickers, self._themes, menus["Live"])
         actions["overlays"].setChecked(True)
         actions["undo"].setEnabled(False)
         actions["redo"].setEnabled(False)

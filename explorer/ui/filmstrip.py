@@ -250,6 +250,12 @@ class Filmstrip(QWidget):
                 return True
         return False
 
+    def deselect(self) -> None:
+        """No item is current, without a signal: something else than a photo is looked at."""
+        self._current = None
+        for view in self._views:
+            view.setCurrentIndex(QModelIndex())
+
     def next(self) -> None:
         self._go(1)
 

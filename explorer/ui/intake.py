@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from explorer import settings, sources
 from explorer.image import SUFFIXES, Image, decode_image, open_image
+from explorer.live.opening import is_film
 from explorer.runner import State, Token, Update
 from explorer.ui.notice import Notice, Notices
 from explorer.view import Step
@@ -47,12 +48,14 @@ class Intake(QObject):
         opened: ``(item, Image)``.
         failed: ``(item, Failure)``: this photo cannot be shown.
         opening: An item is being read.
+        film: The path of a video file: it is to be played.
     """
 
     found = Signal(object, bool)
     opened = Signal(object, object)
     failed = Signal(object, object)
     opening = Signal(object)
+    film = Signal(str)
 
     def __init__(self, window: QWidget, bridge: Bridge, notices: Notices) -> None:
         super().__init__(window)
@@ -83,9 +86,14 @@ class Intake(QObject):
             self.open_paths([path])
 
     def open_paths(self, paths: Sequence[str | Path], *, beside: bool = False) -> None:
-        """Files and folders; folders are read on the worker."""
+        """Files and folders; folders are read on the worker. A film is played."""
         self._beside = beside
-        asked = [str(path) for path in paths]
+        films = [str(path) for path in paths if is_film(path)]
+        asked = [str(path) for path in paths if str(path) not in films]
+        if films:
+            self.film.emit(films[0])
+        if not asked:
+            return
 
         def job() -> Generator[Step[Any], Any, None]:
             found = tuple(sources.expand(asked))

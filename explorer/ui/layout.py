@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from explorer.ui.actions import MENUS, translated
 from explorer.ui.bits import UNIT, IconButton, Label
+from explorer.ui.theme import icon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,11 @@ def default_sizes(window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
 
 
 def make_toolbar(
-    window: QMainWindow, actions: Actions, pickers: Sequence[QWidget], theme_menu: QMenu
+    window: QMainWindow,
+    actions: Actions,
+    pickers: Sequence[QWidget],
+    theme_menu: QMenu,
+    live_menu: QMenu,
 ) -> QToolBar:
     bar = QToolBar(window.tr("Tools"), window)
     bar.setObjectName("tools")
@@ -99,6 +104,15 @@ def make_toolbar(
     bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
     bar.addAction(actions["open"])
     bar.addAction(actions["open_folder"])
+    live = QToolButton()
+    live.setText(window.tr("Live: camera, film or the built-in scene"))
+    live.setToolTip(live.text())
+    live.setAccessibleName(live.text())
+    live.setIcon(icon("camera"))
+    live.setMenu(live_menu)
+    live.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    live.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    bar.addWidget(live)
     bar.addSeparator()
     # In a narrow window the network's long name gives way first.
     pickers[0].setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

@@ -37,6 +37,7 @@ class Presenter(QObject):
         self._bare.setInterval(BARE_MILLISECONDS)
         self._bare.timeout.connect(self.bare)
         self._pending: Board | None = None
+        self._waits = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._show_results)
@@ -118,7 +119,7 @@ class Presenter(QObject):
         self._window.inspector.set_notes(board.notes)
         self._window.inspector.form.set_plots(board.plots)
         self._pending = board
-        streams = study.running and study.view is not None and study.view.film
+        streams = study.running and (study.live or (study.view is not None and study.view.film))
         slow = streams or self._window.board.dragging
         if not slow or not self._window.results.tabs.count():
             self._show_results()
@@ -135,7 +136,17 @@ class Presenter(QObject):
         self.put(Board((pane,), notes=image.notes))
 
     def news(self, update: Update) -> None:
-        view = self._window.study.view
+        study = self._window.study
+        if study.live and update.state is State.RUNNING and study.answer is not None:
+            self._window.live.answered(study.answer)
+            if self._waits:  # the frames after this one are no progress: nothing changes with them
+                self._waits = False
+                self._window.inspector.strip.clear()
+                self._window.inspector.clear_message()
+                self._window.inspector.form.set_busy(False)
+                self._window.commands.refresh()
+            return
+        view = study.view
         self._window.inspector.set_update(update, view is not None and view.film)
         if update.state is State.FAILED:
             self.bare()
@@ -146,6 +157,7 @@ class Presenter(QObject):
         self._window.commands.refresh()
 
     def waiting(self) -> None:
+        self._waits = True
         view = self._window.study.view
         self._window.inspector.set_waiting(self.tr("Waiting"), view is not None and view.film)
         self._window.inspector.form.set_busy(True)

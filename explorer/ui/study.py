@@ -22,6 +22,7 @@ from explorer.view import Effect, View, effect_of, parameters, resolved
 
 if TYPE_CHECKING:
     from explorer.image import Image
+    from explorer.live.slot import Slot
     from explorer.networks.entry import Entry
     from explorer.networks.network import NetworkInfo, NetworkSpec
 
@@ -70,6 +71,7 @@ class Study(QObject):
         self.half = False
         self.seconds = 0.0
         self.submitted = 0
+        self.slot: Slot | None = None
         bridge.updated.connect(self._on_update)
 
     # -- what there is ----------------------------------------------------------------------------
@@ -94,8 +96,18 @@ class Study(QObject):
 
     # -- what the user chooses --------------------------------------------------------------------
 
-    def set_image(self, image: Image) -> None:
+    @property
+    def live(self) -> bool:
+        """Frames are followed: `image` is the newest one that was answered."""
+        return self.slot is not None
+
+    def follow(self, slot: Slot, source: Image) -> None:
+        """Looks at the newest frame of `slot`, again and again; `source` stands for all of them."""
+        self.set_image(source, slot)
+
+    def set_image(self, image: Image, slot: Slot | None = None) -> None:
         """Looks at `image` with the view and the network in use (the first time: defaults)."""
+        self.slot = slot
         self.image = image
         self._forget_answer()
         self._recall()
@@ -105,7 +117,7 @@ class Study(QObject):
     def clear(self) -> None:
         """No photo: nothing to look at."""
         self.cancel()
-        self.image = self.answer = self.board = None
+        self.image = self.answer = self.board = self.slot = None
         self.subject_changed.emit()
 
     def set_view(self, name: str, params: Any = None) -> None:
@@ -165,7 +177,9 @@ class Study(QObject):
         if before is None or type(before) is not type(params):
             return
         effect = effect_of(before, params)
-        steered = effect is Effect.STEER and self.running and self._bridge.steer(params)
+        following = self.live and self.answer is not None  # before that nobody listens
+        steers = effect is Effect.STEER or (effect is Effect.COMPUTE and following)
+        steered = steers and self.running and self._bridge.steer(params)
         if effect is Effect.DRAW or steered:
             self.draw()
         elif effect is not None:
@@ -212,7 +226,11 @@ class Study(QObject):
             return
         self.running = True
         self.submitted += 1
-        self._bridge.look(self.view, self.spec, self.image, self.params, self.seed)
+        question = (self.view, self.spec, self.image, self.params, self.seed)
+        if self.slot is not None:
+            self._bridge.follow(*question, self.slot)
+        else:
+            self._bridge.look(*question)
         self.waiting.emit()
 
     def cancel(self) -> None:
@@ -272,6 +290,8 @@ class Study(QObject):
                 self.params_changed.emit()
             if answer.result is not None and answer is not self.answer:
                 self.answer = answer
+                if answer.shot is not None:
+                    self.image = answer.ask.image
                 self.draw()
         self.news.emit(update)
 

@@ -21,7 +21,13 @@ from PySide6.QtGui import (
     QPaintEvent,
     QUndoStack,
 )
-from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QMainWindow,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from explorer import settings as store
 from explorer.runner import Failure, State, Update
@@ -36,6 +42,7 @@ from explorer.ui.filmstrip import Filmstrip
 from explorer.ui.history import ParamsCommand
 from explorer.ui.inspector import Inspector
 from explorer.ui.intake import Intake
+from explorer.ui.live import Live
 from explorer.ui.memory import Memory
 from explorer.ui.notice import Notice, Notices
 from explorer.ui.pickers import NetworkPicker, ViewPicker
@@ -54,6 +61,9 @@ if TYPE_CHECKING:
     from explorer.ui.outlet import Outlet
 
 log = logging.getLogger(__name__)
+
+LIVE = "live"
+"""Stands for the item of the filmstrip while frames are followed."""
 
 
 class Window(QMainWindow):
@@ -102,7 +112,14 @@ class Window(QMainWindow):
         self.welcome.setMinimumSize(UNIT * 50, UNIT * 50)  # its own hint is for its narrowest shape
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.board)
-        self.setCentralWidget(self.stack)
+        self.live = Live(self)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.stack, 1)
+        column.addWidget(self.live.bar)
+        self.setCentralWidget(middle)
         self.notices = Notices(self.stack)
         self.comparison = Comparison(self.board, known.preferences.compare, self)
         self.intake = Intake(self, self.bridge, self.notices)
@@ -143,6 +160,7 @@ class Window(QMainWindow):
         self.intake.found.connect(self._found)
         self.intake.opened.connect(self._opened)
         self.intake.failed.connect(self._not_opened)
+        self.intake.film.connect(self.live.film)
         self.comparison.changed.connect(self._compare_changed)
 
     # -- beginning and end ------------------------------------------------------------------------
@@ -179,6 +197,7 @@ class Window(QMainWindow):
             self._finished = True
             self.memory.save()
             self.presenter.stop()
+            self.live.stop()
             self._ended = self.bridge.close()
             self.strip.close_worker()
             self.welcome.close_worker()
@@ -277,7 +296,18 @@ class Window(QMainWindow):
         self.undo.push(ParamsCommand(place, study.params, after, study.revisit, text))
         self.commands.refresh()
 
+    def show_live(self, title: str) -> None:
+        """A source of frames takes the place of the photo."""
+        self._item = LIVE
+        self.strip.deselect()
+        self.setWindowTitle(f"{title} — Convnet Explorer")
+
+    def leave_live(self) -> None:
+        """There never was a frame: as before the first photo."""
+        self._item_chosen(None)
+
     def _item_chosen(self, item: object) -> None:
+        self.live.stop_for_photo()
         self._item = item
         if item is None:
             self.study.clear()

@@ -46,7 +46,7 @@ class MiniResNetFPN(nn.Module):
         return maps
 
 
-class GroupPredictor(FastRCNNPredictor):
+class GroupPredictor(FastRCNNPredictor):  # type: ignore[misc]
     """A box predictor that tells many classes apart and answers with groups of them.
 
     The probability of a group is the sum of those of its classes, as in a word tree (Redmon &

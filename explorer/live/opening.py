@@ -1,0 +1,55 @@
+"""From the name of a source to the source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explorer.live.moving import SIZE, MovingScene
+from explorer.live.source import SourceSpec
+from explorer.live.video import FILM_SUFFIXES, Address, Camera, Film
+from explorer.reading import display_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from explorer.live.source import Source
+
+PLAYED = FILM_SUFFIXES - {".gif"}
+"""Files that are played when they are opened; a GIF is a picture with frames to step through."""
+
+SUBJECTS = ("motorcycle", "cat", "coffee")
+"""Of the gallery, for the built-in scene: the first one that is installed."""
+
+
+def is_film(path: str | Path) -> bool:
+    """True for a name that is one of a film; nothing is read."""
+    return Path(path).suffix.lower() in PLAYED
+
+
+def film_spec(path: str | Path) -> SourceSpec:
+    return SourceSpec("film", str(path), title=display_name(path))
+
+
+def source_of(spec: SourceSpec) -> Source:
+    """The source that `spec` names, not open yet.
+
+    Raises:
+        ExplorerError: There is no such source.
+    """
+    if spec.kind == "camera":
+        return Camera(spec.where, spec.size)
+    if spec.kind == "film":
+        return Film(Path(spec.where))
+    if spec.kind == "address":
+        return Address(spec.where)
+    return MovingScene(_subject(spec.where), spec.size or SIZE)
+
+
+def _subject(name: str) -> NDArray[np.uint8] | None:
+    from explorer.sources import gallery
+
+    samples = {sample.name: sample for sample in gallery()}
+    wanted = next((word for word in (name, *SUBJECTS) if word in samples), None)
+    return None if wanted is None else samples[wanted].load().pixels
