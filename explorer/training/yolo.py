@@ -35,11 +35,6 @@ RECIPE = Recipe(epochs=3, batch=16, peak=0.05, warmup=0.1, decay=5e-4, average=0
 V1_SIDE = 144
 """To which the first one resizes every picture."""
 
-V2_SHORT_SIDE = detector.SHORT_SIDE
-"""To which the second one resizes photos, a little smaller than the scenes it learns from: real
-photos are sharper than these, and what is in them is larger.
-"""
-
 PRIORS = 5
 
 SCENES_FOR_PRIORS = 2_000
@@ -229,7 +224,4 @@ def facts(name: str, material: Material) -> Facts:
     }[name]
     shares = (Share("mini-fasterrcnn", "body.", BODY),)
     found = detector_facts(title, function, "body.layer3", shares)
-    kwargs = architecture(name, material)
-    if name == "mini-yolo-v2":
-        kwargs["side"] = V2_SHORT_SIDE
-    return replace(found, kwargs=kwargs)
+    return replace(found, kwargs=architecture(name, material))
