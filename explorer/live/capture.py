@@ -63,7 +63,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """How a film is played; a camera heeds `paused` alone.
+    """How a film is played; a camera should not be paused, its frames grow old in the driver.
 
     `first` and `last` are the in and out points in seconds; `last` 0 = the end.
     """
@@ -199,7 +199,7 @@ class Capture:
         due = time.perf_counter()  # when the next frame is to be shown
         before: float | None = None  # position of the frame before, unless there was a jump
         while True:
-            playback, target = self._orders(source)
+            playback, target = self._orders()
             if playback is None:
                 return
             if target is not None:
@@ -231,7 +231,7 @@ class Capture:
             before = position
             self._put(pixels, position, source)
 
-    def _orders(self, source: Source) -> tuple[Playback | None, float | None]:
+    def _orders(self) -> tuple[Playback | None, float | None]:
         """Waits while paused; (None, …) = stop, else how to play and where to jump."""
         with self._lock:
             while not self._stopping:
@@ -240,11 +240,7 @@ class Capture:
                     self._phase(Phase.PAUSED if self._playback.paused else Phase.PLAYING)
                     return self._playback, target
                 self._phase(Phase.PAUSED)
-                if source.duration == 0:
-                    # A camera that is not read goes on filling its buffer: read and forget.
-                    self._lock.wait(0.2)
-                else:
-                    self._lock.wait()
+                self._lock.wait()
                 self._beat = time.perf_counter()
             return None, None
 

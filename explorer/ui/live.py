@@ -163,12 +163,15 @@ class Live(QObject):
             return
         self.bar.set_frozen(frozen)
         if frozen:
+            if self.capture.status.duration > 0:
+                self.capture.playback = replace(self.bar.playback, paused=True)
             shown = self._shown or self.capture.slot.newest
             past = self.capture.slot.past
             self._past = tuple(s for s in past if shown is None or s.number <= shown.number)
             self._show(shown)
         else:
             self._past = ()
+            self.capture.playback = self.bar.playback
             self._window.study.follow(self.capture.slot, self._source)
         self._look()
 
@@ -220,6 +223,11 @@ class Live(QObject):
             return
         status = capture.status
         self.bar.set_status(status)
+        newest = capture.slot.newest
+        if self._shown is None and newest is not None and self._source is not None:
+            # The network is still loading: the frames themselves are there.
+            self._window.study.image = replace(self._source, pixels=newest.pixels)
+            self._window.presenter.bare()
         if not self.bar.frozen:
             now = time.perf_counter()
             recent = [t for t in self._times if now - t < 2.0]

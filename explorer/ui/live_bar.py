@@ -161,7 +161,13 @@ class LiveBar(QWidget):
         if frozen:
             self._set_place(1.0)
             self.time.setText("")
+        self.budget.setVisible(not frozen)
         self._show_controls()
+
+    @property
+    def playback(self) -> Playback:
+        """How the film is to be played."""
+        return self._playback
 
     @property
     def frozen(self) -> bool:
