@@ -35,7 +35,7 @@ def anchors(sides: Float32, count: int, *, seed: int = 0, rounds: int = 100) -> 
         chances = nearest.clip(0) ** 2
         chosen.append(int(rng.choice(len(sides), p=chances / chances.sum())))
         nearest = np.minimum(nearest, 1 - side_iou(sides, sides[chosen[-1:]])[:, 0])
-    found = sides[chosen].astype(np.float32)
+    found: Float32 = sides[chosen].astype(np.float32)
     member = np.full(len(sides), -1)
     for _ in range(rounds):
         best = side_iou(sides, found).argmax(axis=1)
@@ -45,7 +45,8 @@ def anchors(sides: Float32, count: int, *, seed: int = 0, rounds: int = 100) -> 
         for k in range(count):
             if (member == k).any():
                 found[k] = sides[member == k].mean(axis=0)
-    return found[np.argsort(found.prod(axis=1), kind="stable")]
+    ordered: Float32 = found[np.argsort(found.prod(axis=1), kind="stable")]
+    return ordered
 
 
 def side_iou(sides: Float32, others: Float32) -> Float32:

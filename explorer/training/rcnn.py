@@ -243,9 +243,7 @@ def fit(name: str, material: Material, folder: Path) -> None:
     path.chmod(0o644)  # safetensors writes for the owner only
 
 
-def measure(
-    shipped: RCNN, material: Material, count: int, most: int = MOST
-) -> dict[str, Any]:
+def measure(shipped: RCNN, material: Material, count: int, most: int = MOST) -> dict[str, Any]:
     """COCO's figures on the first `count` held-out scenes, with `most` regions of each."""
     maker = SceneMaker(material.val, material.group_labels)
     scenes = evaluate.held_out_scenes(maker, count)
