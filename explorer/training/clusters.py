@@ -53,7 +53,8 @@ def side_iou(sides: Float32, others: Float32) -> Float32:
     """(N, 2) and (M, 2) widths and heights -> (N, M) IoU of boxes with a common centre."""
     shared = np.minimum(sides[:, None], others[None]).prod(axis=2)
     union = sides.prod(axis=1)[:, None] + others.prod(axis=1)[None] - shared
-    return (shared / union).astype(np.float32)
+    iou: Float32 = (shared / union).astype(np.float32)
+    return iou
 
 
 def mean_iou(sides: Float32, found: Float32) -> float:
