@@ -18,9 +18,10 @@ from explorer.training.superclasses import group_labels, group_names
 from tests.data import shared_data
 from tests.steps import finish
 
-SCENES = 60
-TOLERANCE = 0.08
-"""A fifth of the scenes has other objects than all of them."""
+SCENES = 300
+"""As many as on the card: an average precision depends on how many boxes are ranked."""
+
+TOLERANCE = 0.02
 
 
 class Masks:
@@ -71,6 +72,8 @@ def test_the_masks_are_as_good_as_the_card_says(scenes):
     found = mask_figures(network.module, scenes)
     for key in ("mask AP50", "mask IoU in true boxes", "IoU of the box itself"):
         assert found[key] == pytest.approx(metrics[key], abs=TOLERANCE), key
+    # a mask says more than the box it is in
+    assert found["mask IoU in true boxes"] > found["IoU of the box itself"]
 
 
 def test_segmentation_begins_with_the_network_that_ships():
