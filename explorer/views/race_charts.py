@@ -142,14 +142,17 @@ def paper_table(lanes: Mapping[str, Lane], count: int) -> Table:
         if name in lanes:
             seconds = lanes[name].seconds(count)
             faster = slowest.seconds(count) / seconds if slowest is not None and seconds else 0.0
-            here = (float(f"{seconds:.3g}"), float(f"{faster:.3g}") if faster else "")
-        times = PAPERS["R-CNN"].seconds / paper.seconds
-        rows.append(
-            (name, paper.seconds, float(f"{times:.3g}"), *here, paper.voc_map, paper.source)
-        )
+            here = (float(f"{seconds:.3g}"), _times(faster) if faster else "")
+        times = _times(PAPERS["R-CNN"].seconds / paper.seconds)
+        rows.append((name, paper.seconds, times, *here, paper.voc_map, paper.source))
     return Table(
         "papers",
         ("way", "paper, s", "speed-up", "here, s", "speed-up here", "mAP", "source"),
         tuple(rows),
         title="Papers and here",
     )  # fmt: skip
+
+
+def _times(factor: float) -> float:
+    """Three digits, but whole numbers from 100 on: nobody reads 2.14e+03."""
+    return round(factor) if factor >= 100 else float(f"{factor:.3g}")
