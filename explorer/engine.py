@@ -13,7 +13,7 @@ import torch
 
 from explorer.errors import ExplorerError
 from explorer.networks import catalogue
-from explorer.scene import Scene
+from explorer.scene import Moment, Scene
 from explorer.view import Step, View, resolved
 from explorer.vision.hooks import interruptible
 
@@ -145,6 +145,7 @@ class Engine:
         shot: Shot | None = None
         answer = Answer(ask, network.info, params, None)
         changed = False
+        memory: dict[str, Any] = {}
         while not slot.closed:
             newer = slot.take(-1 if shot is None else shot.number, WAIT_SECONDS)
             shot = newer or shot
@@ -154,7 +155,8 @@ class Engine:
                     params, changed = resolved(news, network.info), True
                 continue
             image = replace(ask.image, pixels=shot.pixels)
-            result = self._whole(ask, Scene(network, image, ask.seed), params, token)
+            moment = Moment(shot.number, shot.position, memory)
+            result = self._whole(ask, Scene(network, image, ask.seed, moment), params, token)
             answered = replace(ask, image=image, params=params)
             answer = Answer(answered, network.info, params, result, shot)
             news = yield Step(answer, 0, 0, "live")

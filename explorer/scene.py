@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
@@ -20,6 +21,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """Which frame of a film or a camera a scene is, and what came before.
+
+    Attributes:
+        number: Counts the source's frames from 0; it jumps where frames were left out.
+        seconds: When the frame was taken, from the start of the film or of the watching; it goes
+            back when a film starts again or is rewound.
+        memory: What views carry from frame to frame, by the view's name; the same dictionary for
+            all frames that one job follows, empty at its first.
+    """
+
+    number: int
+    seconds: float
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
 class Scene:
     """Touched by the runner's thread only.
 
@@ -27,12 +45,16 @@ class Scene:
         network: Who looks.
         image: At what.
         seed: For views that draw random numbers: `generator()` starts from it.
+        moment: Where in a film or a camera's stream the image is; None = it is a still.
     """
 
-    def __init__(self, network: Network, image: Image, seed: int = 0) -> None:
+    def __init__(
+        self, network: Network, image: Image, seed: int = 0, moment: Moment | None = None
+    ) -> None:
         self.network = network
         self.image = image
         self.seed = seed
+        self.moment = moment
         self._memo: dict[Hashable, Any] = {}
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
