@@ -5,6 +5,8 @@ The window and the command line ask in the same words: an `Ask` goes in, steps o
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from explorer.errors import ExplorerError
+from explorer.live.pace import Governor, Pace
 from explorer.networks import catalogue
+from explorer.networks.fast import at_share, fast
 from explorer.scene import Moment, Scene
 from explorer.view import Step, View, resolved
 from explorer.vision.hooks import interruptible
@@ -25,6 +29,11 @@ if TYPE_CHECKING:
     from explorer.networks.network import Network, NetworkInfo, NetworkSpec
     from explorer.runner import Token
 
+log = logging.getLogger(__name__)
+
+AS_IT_IS = Pace()
+"""The network's own input size, whatever the rate."""
+
 MOST_NETWORKS = 3
 MOST_SCENES = 6
 WAIT_SECONDS = 0.1
@@ -33,20 +42,37 @@ WAIT_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ask:
-    """One question: this view of this network on this photo with these parameters."""
+    """One question: this view of this network on this photo with these parameters.
+
+    `beside` are more views, with their parameters, that look at the same photo with the same
+    network.
+    """
 
     view: View[Any]
     spec: NetworkSpec
     image: Image
     params: Any
     seed: int = 0
+    beside: tuple[tuple[View[Any], Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """What a view beside the main one found: a `result`, or a `problem` in a sentence."""
+
+    view: View[Any]
+    params: Any
+    result: Any
+    seconds: float
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
     """What came out so far: `result` is None while the network is loading.
 
-    `shot` is the frame that it is about when a film or a camera is followed.
+    `shot` is the frame that it is about when a film or a camera is followed, `seconds` how long the
+    view took for it, `share` the part of the network's own input size that it was looked at with.
     """
 
     ask: Ask
@@ -54,6 +80,9 @@ class Answer:
     params: Any
     result: Any
     shot: Shot | None = None
+    beside: tuple[Side, ...] = ()
+    seconds: float = 0.0
+    share: float = 1.0
 
 
 class Engine:
@@ -61,6 +90,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._networks: OrderedDict[NetworkSpec, Network] = OrderedDict()
+        self._fast: dict[NetworkSpec, Network] = {}
         self._scenes: OrderedDict[tuple[NetworkSpec, str, int], Scene] = OrderedDict()
 
     def network(self, spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
@@ -73,6 +103,7 @@ class Engine:
             self._networks[spec] = network
             while len(self._networks) > MOST_NETWORKS:
                 old, _ = self._networks.popitem(last=False)
+                self._fast.pop(old, None)
                 for key in [key for key in self._scenes if key[0] == old]:
                     del self._scenes[key]
         self._networks.move_to_end(spec)
@@ -107,20 +138,30 @@ class Engine:
         network = yield from self._loaded(ask)
         info = network.info
         params = resolved(ask.params, info)
-        inner = ask.view.compute(self.scene(network, ask.image, ask.seed), params)
+        scene = self.scene(network, ask.image, ask.seed)
+        inner = ask.view.compute(scene, params)
         news: Any = None
+        answer = Answer(ask, info, params, None)
         try:
-            while (answer := self._next(inner, network, news, token)) is not None:
-                news = yield Step(
-                    Answer(ask, info, params, answer.value), answer.done, answer.total, answer.note
-                )
+            while (step := self._next(inner, network, news, token)) is not None:
+                answer = Answer(ask, info, params, step.value)
+                news = yield Step(answer, step.done, step.total, step.note)
                 if news is not None:
                     news = params = resolved(news, info)
                     ask = replace(ask, params=params)
         finally:
             inner.close()
+        for view, its_params in ask.beside:
+            side = self._side(view, its_params, scene, token)
+            answer = replace(answer, beside=(*answer.beside, side))
+            news = yield Step(answer, 0, 0, view.title)
+            if news is not None:  # the main view has nobody to listen any more: it starts again
+                yield from self.steps(replace(ask, params=resolved(news, info)), token)
+                return
 
-    def follow(self, ask: Ask, slot: Slot, token: Token) -> Generator[Step[Answer], Any, None]:
+    def follow(
+        self, ask: Ask, slot: Slot, token: Token, pace: Pace = AS_IT_IS
+    ) -> Generator[Step[Answer], Any, None]:
         """A live job for the runner: the view on the newest frame, again and again.
 
         Every step is the whole answer about one frame, `Answer.shot`; frames that come meanwhile
@@ -131,6 +172,7 @@ class Engine:
             ask: The question; its `image` stands for the source: frames have its name and key.
             slot: Where the frames come from.
             token: Asked inside every forward pass.
+            pace: How large the network looks at frames.
 
         Raises:
             ExplorerError: As `steps`; a view that cannot follow frames is one more reason.
@@ -140,12 +182,15 @@ class Engine:
                 f"{ask.view.title} cannot follow a film or a camera.",
                 "Freeze a frame to look at it with this view.",
             )
-        network = yield from self._loaded(ask)
+        whole = yield from self._loaded(ask)
+        network = self._live(whole, ask)
         params = resolved(ask.params, network.info)
         shot: Shot | None = None
         answer = Answer(ask, network.info, params, None)
         changed = False
         memory: dict[str, Any] = {}
+        layers: frozenset[str] = frozenset()
+        governor = Governor(pace)
         while not slot.closed:
             newer = slot.take(-1 if shot is None else shot.number, WAIT_SECONDS)
             shot = newer or shot
@@ -155,17 +200,53 @@ class Engine:
                     params, changed = resolved(news, network.info), True
                 continue
             image = replace(ask.image, pixels=shot.pixels)
-            moment = Moment(shot.number, shot.position, memory)
-            result = self._whole(ask, Scene(network, image, ask.seed, moment), params, token)
+            moment = Moment(shot.number, shot.position, memory, layers)
+            share = governor.share
+            scene = Scene(at_share(network, share), image, ask.seed, moment)
+            began = time.perf_counter()
+            result = self._whole(ask.view, params, scene, token)
+            seconds = time.perf_counter() - began
+            beside = tuple(self._side(*more, scene, token) for more in ask.beside)
+            governor.took(time.perf_counter() - began)
+            layers = frozenset(scene.asked)
             answered = replace(ask, image=image, params=params)
-            answer = Answer(answered, network.info, params, result, shot)
+            answer = Answer(
+                answered, network.info, params, result, shot, beside, seconds,
+                share if scene.network is not network else 1.0,
+            )  # fmt: skip
             news = yield Step(answer, 0, 0, "live")
             changed = news is not None
             if changed:
                 params = resolved(news, network.info)
 
-    def _whole(self, ask: Ask, scene: Scene, params: Any, token: Token) -> Any:
-        inner, result = ask.view.compute(scene, params), None
+    def _live(self, network: Network, ask: Ask) -> Network:
+        """The network for frames: a faster copy when no view looks inside."""
+        views = (ask.view, *(view for view, _ in ask.beside))
+        if not all(view.answer_only for view in views):
+            return network
+        spec = network.info.spec
+        if spec not in self._fast:
+            try:
+                self._fast[spec] = fast(network)
+            except (RuntimeError, TypeError) as error:  # a module that cannot be copied
+                log.info("%s is used as it is: %s", network.info.title, error)
+                self._fast[spec] = network
+        return self._fast[spec]
+
+    def _side(self, view: View[Any], params: Any, scene: Scene, token: Token) -> Side:
+        """A view beside the main one: its trouble is its own."""
+        info, began = scene.network.info, time.perf_counter()
+        params = resolved(params, info) if isinstance(params, view.Params) else view.Params()
+        try:
+            if not view.suits(info.task):
+                raise ExplorerError(f"It does not go with {info.title}.")
+            result, problem = self._whole(view, resolved(params, info), scene, token), ""
+        except ExplorerError as error:
+            result, problem = None, f"{view.title}: {error.message}"
+        return Side(view, params, result, time.perf_counter() - began, problem)
+
+    def _whole(self, view: View[Any], params: Any, scene: Scene, token: Token) -> Any:
+        inner, result = view.compute(scene, params), None
         try:
             while (step := self._next(inner, scene.network, None, token)) is not None:
                 result = step.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -9,10 +10,10 @@ import torch
 from torch import Tensor
 
 from explorer.errors import ExplorerError
-from explorer.vision.hooks import tensors_in
+from explorer.vision.hooks import captured, tensors_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
     from explorer.image import Image
     from explorer.networks.network import Network
@@ -31,11 +32,13 @@ class Moment:
             back when a film starts again or is rewound.
         memory: What views carry from frame to frame, by the view's name; the same dictionary for
             all frames that one job follows, empty at its first.
+        layers: Whose answers were asked for at the frame before.
     """
 
     number: int
     seconds: float
     memory: dict[str, Any] = field(default_factory=dict)
+    layers: frozenset[str] = frozenset()
 
 
 class Scene:
@@ -46,6 +49,7 @@ class Scene:
         image: At what.
         seed: For views that draw random numbers: `generator()` starts from it.
         moment: Where in a film or a camera's stream the image is; None = it is a still.
+        asked: Names of the layers whose answers were asked for.
     """
 
     def __init__(
@@ -55,7 +59,9 @@ class Scene:
         self.image = image
         self.seed = seed
         self.moment = moment
+        self.asked: set[str] = set()
         self._memo: dict[Hashable, Any] = {}
+        self._records: dict[str, list[Any]] = {}
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make()` gave the first time it was asked under `key`."""
@@ -66,6 +72,7 @@ class Scene:
     def forget(self) -> None:
         """Frees everything that was remembered."""
         self._memo.clear()
+        self._records = {}
 
     def generator(self) -> torch.Generator:
         """A fresh CPU generator at the scene's seed: equal parameters give equal pictures."""
@@ -92,7 +99,39 @@ class Scene:
         Raises:
             ExplorerError: When the answer is not finite (a detector would silently find nothing).
         """
-        return self.memo("output", lambda: checked(self.call(self.input())))
+        return self.memo("output", self._answer)
+
+    @torch.no_grad()
+    def records(self, *layers: str) -> Mapping[str, list[Any]]:
+        """What those layers answered on the photo, as `hooks.captured` records it.
+
+        Only the records of the last forward pass are kept. The passes for `output`, for a trace and
+        for the records of a followed frame are one and the same from the second frame on: what was
+        asked for at the frame before is recorded whoever asks first.
+
+        Raises:
+            ExplorerError: When the network has no such layer.
+        """
+        self.asked.update(layers)
+        if not self._records.keys() >= set(layers):
+            with self.recording(*layers):
+                answer = self.call(self.input())
+            if "output" not in self._memo and _finite(answer):
+                self._memo["output"] = answer
+        return self._records
+
+    @contextmanager
+    def recording(self, *layers: str) -> Iterator[None]:
+        """Keeps what `layers`, and those asked for at the frame before, answer in this context."""
+        before = self.moment.layers if self.moment is not None else frozenset()
+        with captured(self.network.module, sorted(before | set(layers))) as records:
+            yield
+        if records:
+            self._records = records
+
+    def _answer(self) -> Any:
+        with self.recording():
+            return checked(self.call(self.input()))
 
     def _input(self) -> Tensor:
         values = self.network.preprocess(self.image.pixels)
@@ -105,12 +144,17 @@ def checked(output: Any) -> Any:
     Raises:
         ExplorerError: When a NaN or an infinity is in it.
     """
-    if any(
-        tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
-        for tensor in tensors_in(output)
-    ):
+    if not _finite(output):
         raise ExplorerError(
             "The network's answer is not finite (NaN or infinity).",
             "Its weights are damaged or its half precision overflows: use float32 or another file.",
         )
     return output
+
+
+def _finite(output: Any) -> bool:
+    return all(
+        bool(torch.isfinite(tensor).all())
+        for tensor in tensors_in(output)
+        if tensor.is_floating_point()
+    )

@@ -344,6 +344,8 @@ class View(Generic[R]):
             default the tables of the board.
         live: It may follow a camera.
         film: Its steps make a film worth exporting.
+        answer_only: It needs the network's answer and nothing from inside: live, the network may be
+            a faster copy that says the same up to rounding.
     """
 
     name: str
@@ -359,6 +361,7 @@ class View(Generic[R]):
     data: Callable[[R, Any], Mapping[str, Any]] | None = None
     live: bool = True
     film: bool = False
+    answer_only: bool = False
 
     def suits(self, task: str) -> bool:
         return not self.tasks or task in self.tasks

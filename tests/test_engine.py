@@ -15,6 +15,7 @@ from explorer import engine as engine_module
 from explorer.engine import MOST_NETWORKS, Answer, Ask, Engine, is_oom
 from explorer.errors import Cancelled, ExplorerError
 from explorer.layers import Board
+from explorer.live.pace import SETTLE, Pace
 from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network, NetworkSpec
 from explorer.runner import Token
@@ -219,3 +220,124 @@ def test_a_live_job_is_cancelled_inside_a_forward_pass(loads: list[NetworkSpec])
     token.cancel()
     with pytest.raises(Cancelled):
         next(steps)
+
+
+def layer_sum(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
+    yield Step(float(scene.records("conv1")["conv1"][0].sum()))
+
+
+def broken_side(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
+    raise ExplorerError("No lamp is lit.", "Light one.")
+    yield
+
+
+def beside(*computes: Any) -> tuple[tuple[View[Any], Params], ...]:
+    return tuple((view(compute), Params(rate=5.0)) for compute in computes)
+
+
+def test_views_beside_the_main_one_look_at_the_same_scene(loads: list[NetworkSpec]) -> None:
+    question = replace(ask(), beside=beside(first_value, broken_side))
+    answers = results(Engine(), question)
+    assert [len(answer.beside) for answer in answers] == [0, 0, 0, 0, 1, 2]
+    last = answers[-1]
+    assert last.result == (1.0, "conv1")
+    one, other = last.beside
+    assert one.result == (int(question.image.pixels[0, 0, 0]), 5.0)
+    assert one.problem == ""
+    assert other.result is None
+    assert other.problem == "V: No lamp is lit."
+
+
+def test_a_view_beside_that_does_not_suit_says_so(loads: list[NetworkSpec]) -> None:
+    other = (view(first_value, tasks=frozenset({"detection"})), Params())
+    last = results(Engine(), replace(ask(), beside=(other,)))[-1]
+    assert "does not go with" in last.beside[0].problem
+
+
+def test_a_steered_parameter_while_a_view_beside_computes(loads: list[NetworkSpec]) -> None:
+    steps = Engine().steps(replace(ask(), beside=beside(first_value)), Token())
+    while not next(steps).value.beside:
+        pass
+    again = [steps.send(Params(rate=4.0)), *steps]
+    assert again[0].value.result[0] == 4.0
+    assert again[-1].value.beside[0].result is not None
+
+
+def test_several_views_share_one_pass_of_a_followed_frame(loads: list[NetworkSpec]) -> None:
+    slot, engine = Slot(), Engine()
+    question = replace(ask(first_value), beside=beside(layer_sum))
+    steps = engine.follow(question, slot, Token())
+    assert next(steps).note == "half-way"
+    assert next(steps).note == "waiting for a frame"
+    passes: list[int] = []
+    network = next(iter(engine._networks.values()))
+    network.module.conv1.register_forward_hook(lambda *_: passes.append(1))
+    counts = []
+    for number in range(3):
+        slot.put(shot(number))
+        before = len(passes)
+        answer = next(steps).value
+        counts.append(len(passes) - before)
+        with torch.no_grad():
+            expected = network.module.conv1(network.preprocess(answer.shot.pixels))
+        passes.pop()
+        assert answer.beside[0].result == float(expected.sum())
+    assert counts == [2, 1, 1]
+    steps.close()
+
+
+def test_only_views_of_the_answer_get_the_faster_network(loads: list[NetworkSpec]) -> None:
+    seen: list[Network] = []
+
+    def who(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
+        seen.append(scene.network)
+        yield Step(scene.output())
+
+    engine = Engine()
+    for answer_only in (False, True):
+        slot = Slot()
+        slot.put(shot(1))
+        question = ask(who)
+        question = replace(question, view=replace(question.view, answer_only=answer_only))
+        steps = engine.follow(question, slot, Token())
+        while next(steps).value.result is None:
+            pass
+        steps.close()
+    plain, quick = seen
+    assert plain is next(iter(engine._networks.values()))
+    assert quick is not plain
+    assert quick.info is plain.info
+    assert torch.allclose(
+        Scene(quick, toy_image()).output(), Scene(plain, toy_image()).output(), atol=1e-5
+    )
+
+
+def test_a_wanted_rate_makes_the_network_look_at_less(
+    loads: list[NetworkSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(10_000))  # every look at the clock is a second later
+    monkeypatch.setattr(engine_module.time, "perf_counter", lambda: float(next(ticks)))
+    sides: list[int] = []
+
+    def side(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
+        sides.append(min(scene.input().shape[-2:]))
+        yield Step(len(sides))
+
+    def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
+        network = toy_network("classification")
+        yield Step(None)
+        return replace(network, preprocess=replace(network.preprocess, resize=200, crop=None))
+
+    monkeypatch.setattr(engine_module.catalogue, "load", load)
+    slot = Slot()
+    steps = Engine().follow(ask(side), slot, Token(), Pace(rate=10.0))
+    next(steps)
+    shares = []
+    for number in range(3 * SETTLE):
+        slot.put(Shot(toy_image().pixels, number, 0.0, 0.0))
+        shares.append(next(steps).value.share)
+    steps.close()
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == 1.0
+    assert shares[-1] < 0.9
+    assert sides == [round(200 * share) for share in shares]

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from explorer.errors import ExplorerError
-from explorer.scene import Scene, checked
+from explorer.scene import Moment, Scene, checked
+from explorer.vision.activations import activation
+from explorer.vision.trace import trace_of
 from tests.toys import toy_image, toy_network
 
 
@@ -62,3 +64,57 @@ def test_an_answer_that_is_no_number_is_said(bad: float) -> None:
         checked([{"boxes": torch.tensor([[0.0, bad, 1.0, 1.0]]), "labels": torch.tensor([1])}])
     fine = {"out": torch.zeros(2), "labels": torch.tensor([1])}
     assert checked(fine) is fine
+
+
+def forwards(scene: Scene) -> list[int]:
+    """Grows by one with every forward pass of the network, by whatever way."""
+    seen: list[int] = []
+    first = next(m for m in scene.network.module.modules() if isinstance(m, torch.nn.Conv2d))
+    first.register_forward_hook(lambda *_: seen.append(1))
+    return seen
+
+
+def test_from_the_second_frame_on_an_answer_and_a_layer_share_one_pass() -> None:
+    network = toy_network("classification")
+    still = Scene(network, toy_image())
+    expected = activation(still, "conv2").values
+    seen = forwards(still)
+    first = Scene(network, toy_image(), moment=Moment(0, 0.0))
+    first.output()
+    activation(first, "conv2")
+    assert len(seen) == 2
+    assert first.asked == {"conv2"}
+    second = Scene(network, toy_image(), moment=Moment(1, 0.1, layers=frozenset(first.asked)))
+    answer = second.output()
+    found = activation(second, "conv2").values
+    assert len(seen) == 3
+    assert (found == expected).all()
+    assert torch.equal(answer, still.output())
+
+
+def test_a_trace_and_a_layer_of_a_detector_share_one_pass() -> None:
+    network = toy_network("detection")
+    still = Scene(network, toy_image())
+    layer = next(info.name for info in network.info.layers if info.kind == "Conv2d")
+    expected = activation(still, layer)
+    seen = forwards(still)
+    asked = frozenset(still.asked)
+    second = Scene(network, toy_image(), moment=Moment(1, 0.1, layers=asked))
+    trace = trace_of(second)
+    found = activation(second, layer)
+    assert len(seen) == 1
+    assert (found.values == expected.values).all()
+    assert found.frame == expected.frame
+    assert torch.equal(trace.output[0]["boxes"], still.output()[0]["boxes"])
+
+
+def test_looking_at_a_layer_first_answers_too() -> None:
+    scene = Scene(toy_network("classification"), toy_image())
+    seen = forwards(scene)
+    activation(scene, "conv1")
+    scene.output()
+    activation(scene, "conv1")
+    assert len(seen) == 1
+    scene.forget()
+    scene.output()
+    assert len(seen) == 2

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import copy
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d
 
 from explorer.networks.network import Network
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3
 """Largest difference between what a normalisation gave and what its convolution gives instead, in
 parts of the largest value."""
+
+LEAST_SIDE = 32
+"""Of what a network is shown at a reduced size."""
 
 SIDE = 160
 """Of the picture that shows which layers follow each other."""
@@ -151,3 +155,37 @@ def _fold(module: nn.Module, convolution: str, norm: str) -> None:
     conv.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
     above, _, name = norm.rpartition(".")
     setattr(module.get_submodule(above), name, nn.Identity())
+
+
+def at_share(network: Network, share: float) -> Network:
+    """The same network that looks at pictures with sides of `share` times its own input size.
+
+    The weights are shared. A network whose input has one size only (it crops, or its layers count
+    on it) is given back as it is; so is any at a share of 1.
+    """
+    if share == 1.0:
+        return network
+    preprocess, module = network.preprocess, network.module
+    if isinstance(preprocess.resize, int) and preprocess.crop is None:
+        resize = max(LEAST_SIDE, round(preprocess.resize * share))
+        preprocess = replace(preprocess, resize=resize)
+    elif (smaller := _smaller(module, share)) is not None:
+        module = smaller
+    else:
+        return network
+    return replace(network, module=module, preprocess=preprocess)
+
+
+def _smaller(module: nn.Module, share: float) -> nn.Module | None:
+    """A detector of torchvision's whose own transform resizes to less; None for other modules."""
+    transform = getattr(module, "transform", None)
+    fixed = getattr(transform, "fixed_size", None) is not None
+    if not isinstance(transform, GeneralizedRCNNTransform) or fixed:
+        return None
+    resize = copy.copy(transform)
+    resize.min_size = tuple(max(LEAST_SIDE, round(side * share)) for side in transform.min_size)
+    found = copy.copy(module)
+    # Modules keep their parts in a dictionary that a shallow copy would share.
+    found._modules = dict(module._modules)
+    found.transform = resize
+    return found

@@ -219,4 +219,5 @@ VIEW = View(
     draw=draw,
     tasks=frozenset({"classification", "localisation"}),
     data=data,
+    answer_only=True,
 )

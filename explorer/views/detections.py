@@ -338,4 +338,5 @@ VIEW = View(
     draw=draw,
     tasks=frozenset({"detection"}),
     data=data,
+    answer_only=True,
 )

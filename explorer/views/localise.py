@@ -221,4 +221,5 @@ VIEW = View(
     draw=draw,
     tasks=frozenset({"localisation"}),
     data=data,
+    answer_only=True,
 )

@@ -318,4 +318,5 @@ VIEW = View(
     draw=draw,
     tasks=frozenset({"segmentation"}),
     data=data,
+    answer_only=True,
 )

@@ -13,7 +13,6 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from explorer.errors import ExplorerError
 from explorer.networks.preprocess import Frame, grid_frame
-from explorer.vision.hooks import captured
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,8 +62,7 @@ def activation(
     inside = "transform"
     resizes = isinstance(getattr(module, inside, None), GeneralizedRCNNTransform)
     layers = list(dict.fromkeys([layer, inside] if resizes else [layer]))
-    with captured(module, layers) as records:
-        scene.call(scene.input())
+    records = scene.records(*layers)
     calls = records[layer]
     if not calls:
         raise ExplorerError(

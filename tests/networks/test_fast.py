@@ -6,8 +6,9 @@ from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
 from torchvision.ops import FrozenBatchNorm2d
 
 from explorer.networks.embedded import MiniYOLOv1, mini_resnet
-from explorer.networks.fast import TOLERANCE, fast, folded
-from tests.toys import make_network
+from explorer.networks.fast import LEAST_SIDE, TOLERANCE, at_share, fast, folded
+from explorer.networks.preprocess import Preprocess
+from tests.toys import make_network, toy_network
 
 
 def with_statistics(module):
@@ -134,3 +135,36 @@ def test_a_network_that_would_change_keeps_its_normalisations():
     assert len(norms(found)) == 2
     with torch.no_grad():
         assert torch.equal(module(x), found(x))
+
+
+def test_a_detector_at_half_its_size_is_that_detector_with_a_smaller_transform():
+    torch.manual_seed(0)
+    network = toy_network("detection")
+    sizes = network.module.transform.min_size
+    half = at_share(network, 0.5)
+    photo = [torch.rand(3, 96, 128)]
+    with torch.no_grad():
+        whole = network.module(photo)[0]
+        found = half.module(photo)[0]
+        assert network.module.transform.min_size == sizes
+        network.module.transform.min_size = tuple(round(side / 2) for side in sizes)
+        expected = network.module(photo)[0]
+        network.module.transform.min_size = sizes
+        assert torch.equal(network.module(photo)[0]["boxes"], whole["boxes"])
+    assert torch.equal(found["boxes"], expected["boxes"])
+    assert torch.equal(found["scores"], expected["scores"])
+    shared = dict(network.module.named_parameters())
+    assert all(value is shared[name] for name, value in half.module.named_parameters())
+
+
+def test_what_is_shown_at_a_share_of_its_size():
+    plain = make_network(nn.Conv2d(3, 2, 1), "segmentation", preprocess=Preprocess(resize=200))
+    assert at_share(plain, 1.0) is plain
+    assert at_share(plain, 0.4).preprocess.resize == 80
+    assert at_share(plain, 0.01).preprocess.resize == LEAST_SIDE
+    cropped = make_network(
+        nn.Conv2d(3, 2, 1), "classification", preprocess=Preprocess(resize=80, crop=64)
+    )
+    assert at_share(cropped, 0.5) is cropped
+    fixed = make_network(MiniYOLOv1(num_classes=3), "detection")
+    assert at_share(fixed, 0.5) is fixed

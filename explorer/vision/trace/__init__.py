@@ -61,7 +61,8 @@ def trace_of(scene: Scene) -> Trace:
 
 
 def _trace(scene: Scene) -> Trace:
-    found = traced(scene.network.module, scene.input()[0], scene.frame)
+    with scene.recording():
+        found = traced(scene.network.module, scene.input()[0], scene.frame)
     # A detector drops scores that are NaN without a word: its logits say it.
     checked(
         [found.rpn.objectness, found.roi.logits] if isinstance(found, TwoStage) else found.logits
