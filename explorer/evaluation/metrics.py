@@ -1,4 +1,4 @@
-"""The figures: top-k, localisation error, average precision by COCO and by VOC, mean IoU.
+"""The figures that are counted here: top-k, VOC's average precision, mean IoU; `coco` has COCO's.
 
 Boxes are x0, y0, x1, y1 in pixels of the photo, pixel edges, y down. Classes are indices into the
 network's own classes. All figures lie in [0, 1].
@@ -11,18 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.errors import ExplorerError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-MOST_BOXES = 100
-"""COCO looks at this many boxes of a photo, the most certain ones."""
-
-_UNCOUNTED_AREA = 2e10
-"""Larger than the largest area that COCO's evaluation counts (1e10)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,117 +160,6 @@ def eleven_points(recall: NDArray[np.float64], precision: NDArray[np.float64]) -
     """
     points = [precision[recall >= r].max(initial=0.0) for r in np.linspace(0, 1, 11)]
     return float(np.mean(points))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CocoAP:
-    """COCO's figures.
-
-    Attributes:
-        ap: Mean over IoU 0.5, 0.55 … 0.95 and over the classes with an object.
-        ap50: At IoU 0.5.
-        ar: Recall with `MOST_BOXES` boxes, mean over the same.
-        by_class: By label ``(AP, AP50, AR)`` for every class with an object that counts.
-    """
-
-    ap: float
-    ap50: float
-    ar: float
-    by_class: dict[int, tuple[float, float, float]]
-
-
-def coco_ap(truth: Sequence[Objects], found: Sequence[Found]) -> CocoAP:
-    """Average precision by the rules of COCO (Lin et al. 2014), computed by faster-coco-eval.
-
-    A difficult object takes part as one of a size that is not counted.
-
-    Args:
-        truth: One for every photo.
-        found: The same photos.
-
-    Raises:
-        ExplorerError: faster-coco-eval is not installed.
-    """
-    try:
-        from faster_coco_eval import COCO, COCOeval_faster
-    except ImportError as error:
-        raise ExplorerError(
-            "Average precision needs the package faster-coco-eval.",
-            "Install it with: pip install faster-coco-eval",
-        ) from error
-    counted = np.concatenate([np.zeros(0, np.int64), *(t.labels[~t.passed] for t in truth)])
-    detections = _coco_detections(found)
-    if not detections or not len(counted):
-        return CocoAP(0.0, 0.0, 0.0, {int(k): (0.0, 0.0, 0.0) for k in np.unique(counted)})
-    known = COCO()
-    known.dataset = _coco_truth(truth, found)
-    known.createIndex()
-    evaluation = COCOeval_faster(known, known.loadRes(detections), "bbox", print_function=_silent)
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
-    # precision: (IoU thresholds, recall steps, classes, sizes, limits), recall without the steps;
-    # -1 = no such object
-    precision = np.asarray(evaluation.eval["precision"])[..., 0, -1]
-    recall = np.asarray(evaluation.eval["recall"])[..., 0, -1]
-    by_class = {
-        int(label): (
-            float(precision[:, :, k].mean()),
-            float(precision[0, :, k].mean()),
-            float(recall[:, k].mean()),
-        )
-        for k, label in enumerate(evaluation.params.catIds)
-        if recall[:, k].max() >= 0
-    }
-    stats = [float(value) for value in evaluation.stats]
-    return CocoAP(stats[0], stats[1], stats[8], by_class)
-
-
-def _coco_truth(truth: Sequence[Objects], found: Sequence[Found]) -> dict[str, Any]:
-    rows = [
-        (number, box, int(label), bool(crowd), bool(difficult))
-        for number, objects in enumerate(truth)
-        for box, label, crowd, difficult in zip(
-            _xywh(objects.xyxy), objects.labels, objects.crowd, objects.difficult, strict=True
-        )
-    ]
-    labels = {label for _, _, label, _, _ in rows}
-    labels.update(int(label) for answer in found for label in np.unique(answer.labels))
-    return {
-        "info": {},
-        "images": [{"id": number} for number in range(len(truth))],
-        "annotations": [
-            {
-                "id": identity,
-                "image_id": number,
-                "category_id": label,
-                "bbox": box,
-                "area": _UNCOUNTED_AREA if difficult else box[2] * box[3],
-                "iscrowd": int(crowd),
-            }
-            for identity, (number, box, label, crowd, difficult) in enumerate(rows, 1)
-        ],
-        "categories": [{"id": label, "name": str(label)} for label in sorted(labels)],
-    }
-
-
-def _coco_detections(found: Sequence[Found]) -> list[dict[str, Any]]:
-    return [
-        {"image_id": number, "category_id": int(label), "bbox": box, "score": float(score)}
-        for number, answer in enumerate(found)
-        for box, label, score in zip(_xywh(answer.xyxy), answer.labels, answer.scores, strict=True)
-    ]
-
-
-def _xywh(boxes: NDArray[Any]) -> list[list[float]]:
-    corners = np.asarray(boxes, np.float64)
-    sides = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-    values: list[list[float]] = sides.tolist()
-    return values
-
-
-def _silent(*_words: object) -> None:
-    """The evaluator writes its figures to stdout."""
 
 
 # -- whole photos and pixels

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from explorer.errors import ExplorerError
-from explorer.evaluation.metrics import Confusion, Found, Objects, coco_ap, overlaps, ranks, voc_ap
+from explorer.evaluation.coco import coco_ap
+from explorer.evaluation.metrics import Confusion, Found, Objects, overlaps, ranks, voc_ap
 from explorer.vision.detections import detections_of
 from explorer.vision.hooks import tensors_in
 from explorer.vision.segmentation import scores_of

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from explorer.evaluation.metrics import Found, Objects, coco_ap
+from explorer.evaluation.coco import coco_ap
+from explorer.evaluation.metrics import Found, Objects
 from explorer.training.scenes import Scene, to_tensor
 from explorer.training.superclasses import COCO as COCO_GROUPS
 from explorer.training.superclasses import group_names
@@ -97,7 +98,7 @@ def average_precision(
     found: Sequence[dict[str, NDArray[np.float32]]],
     names: Sequence[str],
 ) -> dict[str, Any]:
-    """COCO's figures as a card has them; see `explorer.evaluation.metrics.coco_ap`.
+    """COCO's figures as a card has them; see `explorer.evaluation.coco.coco_ap`.
 
     Args:
         scenes: The truth.

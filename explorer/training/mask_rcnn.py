@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import maskrcnn_loss, paste_masks_in_image
 from torchvision.ops import box_iou, clip_boxes_to_image
 
-from explorer.errors import ExplorerError
+from explorer.evaluation.coco import Masks, coco_mask_ap50
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
 from explorer.training import detector
 from explorer.training.cards import Facts, Share, rounded
@@ -201,13 +201,14 @@ def mask_figures(model: nn.Module, scenes: Sequence[Scene]) -> dict[str, float]:
         fills the box, which is what a useful one has to beat. All in [0, 1].
     """
     device = next(model.parameters()).device
-    ious, boxes, found = [], [], []
+    ious, boxes, truth, found = [], [], [], []
     for scene in scenes:
+        assert scene.masks is not None
         image = to_tensor(scene).to(device)
-        found.append(_binary(model([image])[0]))
+        truth.append(Masks(scene.masks, scene.labels))
+        found.append(_answered(model([image])[0]))
         if not len(scene.boxes):
             continue
-        assert scene.masks is not None
         masks = masks_in(
             model, image, torch.from_numpy(scene.boxes), torch.from_numpy(scene.labels)
         )
@@ -221,7 +222,7 @@ def mask_figures(model: nn.Module, scenes: Sequence[Scene]) -> dict[str, float]:
                 ious.append(_iou(mask, whole))
                 boxes.append(_iou(filled, whole))
     return {
-        "mask AP50": mask_ap50(scenes, found),
+        "mask AP50": coco_mask_ap50(truth, found),
         "mask IoU in true boxes": float(np.mean(ious)),
         "IoU of the box itself": float(np.mean(boxes)),
     }
@@ -251,87 +252,11 @@ def masks_in(model: Any, image: Tensor, boxes: Tensor, labels: Tensor) -> Tensor
     return pasted[:, 0]
 
 
-def mask_ap50(scenes: Sequence[Scene], found: Sequence[dict[str, NDArray[Any]]]) -> float:
-    """COCO's average precision of masks at an IoU of 0.5, mean over the classes with an object.
-
-    Args:
-        scenes: The truth.
-        found: For every scene `masks` (N, H, W) bool, `labels` (N,) and `scores` (N,).
-
-    Raises:
-        ExplorerError: faster-coco-eval is not installed.
-    """
-    try:
-        from faster_coco_eval import COCO, COCOeval_faster
-    except ImportError as error:
-        raise ExplorerError(
-            "Average precision needs the package faster-coco-eval.",
-            "Install it with: pip install faster-coco-eval",
-        ) from error
-    truth = [
-        {"id": 0, "image_id": k, "category_id": int(label), "iscrowd": 0, **_encoded(mask)}
-        for k, scene in enumerate(scenes)
-        for mask, label in zip(_masks(scene), scene.labels, strict=True)
-        if mask.any()
-    ]
-    for number, note in enumerate(truth, start=1):
-        note["id"] = number
-    answers = [
-        {"image_id": k, "category_id": int(label), "score": float(score), **_encoded(mask)}
-        for k, answer in enumerate(found)
-        for mask, label, score in zip(
-            answer["masks"], answer["labels"], answer["scores"], strict=True
-        )
-    ]
-    if not truth or not answers:
-        return 0.0
-    labels = {note["category_id"] for note in (*truth, *answers)}
-    known = COCO()
-    known.dataset = {
-        "info": {},
-        "images": [
-            {"id": k, "height": scene.pixels.shape[0], "width": scene.pixels.shape[1]}
-            for k, scene in enumerate(scenes)
-        ],
-        "annotations": truth,
-        "categories": [{"id": label, "name": str(label)} for label in sorted(labels)],
-    }
-    known.createIndex()
-    evaluation = COCOeval_faster(known, known.loadRes(answers), "segm", print_function=_silent)
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
-    return float(evaluation.stats[1])
-
-
-def _encoded(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    from faster_coco_eval import mask as runs
-
-    encoded = runs.encode(np.asfortranarray(mask, np.uint8))
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    box = [0.0, 0.0, 0.0, 0.0]
-    if len(rows):
-        extent = (columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
-        box = [float(v) for v in (columns[0], rows[0], *extent)]
-    return {"segmentation": encoded, "bbox": box, "area": float(mask.sum())}
-
-
-def _masks(scene: Scene) -> NDArray[np.bool_]:
-    assert scene.masks is not None
-    return scene.masks
-
-
-def _binary(answer: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
-    return {
-        "masks": (answer["masks"][:, 0] >= 0.5).cpu().numpy(),
-        "labels": answer["labels"].cpu().numpy(),
-        "scores": answer["scores"].cpu().numpy(),
-    }
+def _answered(answer: dict[str, Tensor]) -> Masks:
+    answer = {key: value.cpu() for key, value in answer.items()}
+    masks = (answer["masks"][:, 0] >= 0.5).numpy()
+    return Masks(masks, answer["labels"].numpy(), answer["scores"].numpy())
 
 
 def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float((one & other).sum() / (one | other).sum())
-
-
-def _silent(*_words: object) -> None:
-    """The evaluator writes its figures to stdout."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from explorer.evaluation.coco import coco_ap
 from explorer.evaluation.metrics import (
     Confusion,
     Found,
     Objects,
-    coco_ap,
     overlaps,
     ranks,
     voc_ap,
@@ -79,53 +77,6 @@ def test_without_boxes_and_without_objects() -> None:
     assert coco_ap([objects(A)], [found()]).by_class == {CAT: (0, 0, 0)}
     assert voc_ap([nothing], [found((0.9, *A))]) == {}
     assert coco_ap([nothing], [found((0.9, *A))]).by_class == {}
-
-
-def test_coco_is_what_the_evaluator_says_about_files(tmp_path: Path) -> None:
-    """The same numbers as from an annotation file and a result file, written independently."""
-    from faster_coco_eval import COCO, COCOeval_faster
-
-    rng = np.random.default_rng(5)
-    truth, answers, notes, results = [], [], [], []
-    for photo in range(12):
-        corner = rng.uniform(0, 60, (5, 2))
-        boxes = np.concatenate([corner, corner + rng.uniform(10, 40, (5, 2))], 1)
-        labels = rng.integers(1, 4, 5)
-        crowd = rng.random(5) < 0.2
-        truth.append(Objects(boxes, labels, crowd, np.zeros(5, bool)))
-        moved = (boxes + rng.normal(0, 3, boxes.shape)).astype(np.float32)
-        scores = rng.random(5).astype(np.float32)
-        guesses = np.where(rng.random(5) < 0.8, labels, 2)
-        answers.append(Found(moved, guesses, scores))
-        for box, label, many in zip(boxes, labels, crowd, strict=True):
-            x, y, w, h = box[0], box[1], box[2] - box[0], box[3] - box[1]
-            notes.append(
-                {"id": len(notes) + 1, "image_id": photo, "category_id": int(label),
-                 "bbox": [x, y, w, h], "area": w * h, "iscrowd": int(many)}
-            )  # fmt: skip
-        for box, label, score in zip(moved.astype(float), guesses, scores, strict=True):
-            bbox = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
-            results.append(
-                {"image_id": photo, "category_id": int(label), "bbox": bbox, "score": float(score)}
-            )
-    images = [{"id": i, "width": 100, "height": 100, "file_name": f"{i}.jpg"} for i in range(12)]
-    categories = [{"id": i, "name": str(i)} for i in (1, 2, 3)]
-    (tmp_path / "truth.json").write_text(
-        json.dumps({"images": images, "annotations": notes, "categories": categories})
-    )
-    (tmp_path / "found.json").write_text(json.dumps(results))
-    known = COCO(str(tmp_path / "truth.json"))
-    theirs = COCOeval_faster(
-        known, known.loadRes(str(tmp_path / "found.json")), "bbox", print_function=lambda *_: None
-    )
-    theirs.evaluate()
-    theirs.accumulate()
-    theirs.summarize()
-    ours = coco_ap(truth, answers)
-    assert 0.05 < ours.ap < 0.95
-    assert [ours.ap, ours.ap50, ours.ar] == [float(theirs.stats[i]) for i in (0, 1, 8)]
-    assert ours.ap == pytest.approx(np.mean([ap for ap, _, _ in ours.by_class.values()]))
-    assert ours.ap50 == pytest.approx(np.mean([ap for _, ap, _ in ours.by_class.values()]))
 
 
 def reference(

@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 
 from explorer.training.loop import train
@@ -9,7 +8,6 @@ from explorer.training.mask_rcnn import (
     RECIPE,
     MaskTask,
     boxes_about,
-    mask_ap50,
     mask_figures,
     mask_loss,
     masks_in,
@@ -121,19 +119,3 @@ def test_masks_in_given_boxes_and_their_figures():
     figures = mask_figures(model, [scene, empty_scene()])
     assert figures["mask IoU in true boxes"] > 0.9
     assert figures["IoU of the box itself"] == 1
-
-
-def test_average_precision_of_masks_by_hand():
-    pytest.importorskip("faster_coco_eval")
-    scene = two_halves()
-
-    def answer(masks, labels):
-        return {"masks": masks, "labels": np.array(labels), "scores": np.full(len(labels), 0.9)}
-
-    assert mask_ap50([scene], [answer(scene.masks, [1, 2])]) == pytest.approx(1)
-    assert mask_ap50([scene], [answer(scene.masks, [2, 1])]) == 0
-    # the same box with a mask of 3/8 of the pixels
-    thin = scene.masks.copy()
-    thin[0, :, 12:] = False
-    assert mask_ap50([scene], [answer(thin, [1, 2])]) == pytest.approx(0.5)
-    assert mask_ap50([scene], [answer(np.zeros((0, 64, 64), bool), [])]) == 0

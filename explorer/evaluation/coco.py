@@ -1,0 +1,200 @@
+"""Average precision by the rules of COCO (Lin et al. 2014), of boxes and of masks.
+
+faster-coco-eval counts; here the photos are put into its form. All figures lie in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from explorer.evaluation.metrics import Found, Objects
+
+    Row = dict[str, Any]
+
+_UNCOUNTED_AREA = 2e10
+"""Larger than the largest area that COCO's evaluation counts (1e10)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CocoAP:
+    """COCO's figures.
+
+    Attributes:
+        ap: Mean over IoU 0.5, 0.55 … 0.95 and over the classes with an object.
+        ap50: At IoU 0.5.
+        ar: Recall with the 100 most certain boxes of every photo, mean over the same.
+        by_class: By label ``(AP, AP50, AR)`` for every class with an object that counts.
+    """
+
+    ap: float
+    ap50: float
+    ar: float
+    by_class: dict[int, tuple[float, float, float]]
+
+
+def coco_ap(truth: Sequence[Objects], found: Sequence[Found]) -> CocoAP:
+    """COCO's figures of boxes.
+
+    A difficult object takes part as one of a size that is not counted.
+
+    Args:
+        truth: One for every photo.
+        found: The same photos.
+
+    Raises:
+        ExplorerError: faster-coco-eval is not installed.
+    """
+    photos = [{"id": number} for number in range(len(truth))]
+    counted = np.concatenate([np.zeros(0, np.int64), *(t.labels[~t.passed] for t in truth)])
+    evaluation = _evaluated("bbox", photos, _objects(truth), _detections(found))
+    if evaluation is None or not len(counted):
+        return CocoAP(0.0, 0.0, 0.0, {int(k): (0.0, 0.0, 0.0) for k in np.unique(counted)})
+    # precision: (IoU thresholds, recall steps, classes, sizes, limits), recall without the steps;
+    # -1 = no such object
+    precision = np.asarray(evaluation.eval["precision"])[..., 0, -1]
+    recall = np.asarray(evaluation.eval["recall"])[..., 0, -1]
+    by_class = {
+        int(label): (
+            float(precision[:, :, k].mean()),
+            float(precision[0, :, k].mean()),
+            float(recall[:, k].mean()),
+        )
+        for k, label in enumerate(evaluation.params.catIds)
+        if recall[:, k].max() >= 0
+    }
+    stats = [float(value) for value in evaluation.stats]
+    return CocoAP(stats[0], stats[1], stats[8], by_class)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masks:
+    """What is in one photo, or was found there.
+
+    Attributes:
+        masks: (N, H, W) bool; an object of which nothing can be seen does not count.
+        labels: (N,) int64.
+        scores: (N,); None for what is there.
+    """
+
+    masks: NDArray[np.bool_]
+    labels: NDArray[np.int64]
+    scores: NDArray[np.floating[Any]] | None = None
+
+
+def coco_mask_ap50(truth: Sequence[Masks], found: Sequence[Masks]) -> float:
+    """The average precision of masks at an IoU of 0.5, mean over the classes with an object.
+
+    Args:
+        truth: One for every photo.
+        found: The same photos.
+
+    Raises:
+        ExplorerError: faster-coco-eval is not installed.
+    """
+    photos = [
+        {"id": number, "height": there.masks.shape[1], "width": there.masks.shape[2]}
+        for number, there in enumerate(truth)
+    ]
+    objects = [row for row in _outlined(truth) if row["area"]]
+    evaluation = _evaluated("segm", photos, objects, _outlined(found))
+    return 0.0 if evaluation is None else float(evaluation.stats[1])
+
+
+def _evaluated(
+    kind: str, photos: Sequence[Row], truth: Sequence[Row], found: Sequence[Row]
+) -> Any | None:
+    """A `COCOeval_faster` that has done its work; None where nothing is there or was found."""
+    package = _package()
+    if not truth or not found:
+        return None
+    labels = {row["category_id"] for row in (*truth, *found)}
+    known = package.COCO()
+    known.dataset = {
+        "info": {},
+        "images": list(photos),
+        "annotations": [{"iscrowd": 0, **row, "id": k} for k, row in enumerate(truth, 1)],
+        "categories": [{"id": label, "name": str(label)} for label in sorted(labels)],
+    }
+    known.createIndex()
+    answers = known.loadRes(list(found))
+    evaluation = package.COCOeval_faster(known, answers, kind, print_function=_silent)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return evaluation
+
+
+def _package() -> Any:
+    try:
+        import faster_coco_eval
+    except ImportError as error:
+        raise ExplorerError(
+            "Average precision needs the package faster-coco-eval.",
+            "Install it with: pip install faster-coco-eval",
+        ) from error
+    return faster_coco_eval
+
+
+def _silent(*_words: object) -> None:
+    """The evaluator writes its figures to stdout."""
+
+
+def _objects(truth: Sequence[Objects]) -> list[Row]:
+    return [
+        {
+            "image_id": number,
+            "category_id": int(label),
+            "bbox": box,
+            "area": _UNCOUNTED_AREA if difficult else box[2] * box[3],
+            "iscrowd": int(crowd),
+        }
+        for number, objects in enumerate(truth)
+        for box, label, crowd, difficult in zip(
+            _xywh(objects.xyxy), objects.labels, objects.crowd, objects.difficult, strict=True
+        )
+    ]
+
+
+def _detections(found: Sequence[Found]) -> list[Row]:
+    return [
+        {"image_id": number, "category_id": int(label), "bbox": box, "score": float(score)}
+        for number, answer in enumerate(found)
+        for box, label, score in zip(_xywh(answer.xyxy), answer.labels, answer.scores, strict=True)
+    ]
+
+
+def _xywh(boxes: NDArray[Any]) -> list[list[float]]:
+    corners = np.asarray(boxes, np.float64)
+    sides = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    values: list[list[float]] = sides.tolist()
+    return values
+
+
+def _outlined(photos: Sequence[Masks]) -> list[Row]:
+    encode = _package().mask.encode
+    return [
+        {
+            "image_id": number,
+            "category_id": int(label),
+            "segmentation": encode(np.asfortranarray(mask, np.uint8)),
+            "area": float(mask.sum()),
+            "score": float(score),
+        }
+        for number, photo in enumerate(photos)
+        for mask, label, score in zip(
+            photo.masks,
+            photo.labels,
+            np.ones(len(photo.labels)) if photo.scores is None else photo.scores,
+            strict=True,
+        )
+    ]
