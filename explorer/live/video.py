@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,16 @@ from explorer.live.source import Lost
 from explorer.reading import display_name
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from numpy.typing import NDArray
 
     UInt8 = NDArray[np.uint8]
+    Decoded = tuple[NDArray[Any], float]
+    """A frame as OpenCV gives it, and its position in seconds."""
+
+# FFmpeg tells the terminal about every damaged frame; what matters is said in the window.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 FILM_SUFFIXES = frozenset(
     {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".gif"}
@@ -29,6 +37,17 @@ READ_MILLISECONDS = 5000
 
 USUAL_RATE = 25.0
 """Of a film that does not say."""
+
+SLACK = 0.0015
+"""Seconds by which a frame's time may be rounded in its file."""
+
+READ_ON = 48.0
+"""Frames; a search that is nearer than that reads on instead of jumping again."""
+
+MOST_JUMPS = 24
+
+ENDLESS = 10**8
+"""Frames of a film that does not say how many it has."""
 
 _SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://")
 
@@ -49,16 +68,18 @@ class Film:
         self.duration = 0.0
         self.frames = 0
         self._film: Any = None
-        self._next = 0  # number of the frame that `read` gives
+        self._slack = SLACK
+        self._next = 0  # number of the frame that is decoded next
+        self._ready: deque[Decoded] = deque()  # decoded while searching, not given yet
+        self._given: float | None = None  # position of the frame that `read` gave last
 
     def open(self) -> None:
-        import cv2
-
+        cv2 = _opencv()
         name = display_name(self.path)
         if not self.path.is_file():
             raise ExplorerError(f"{name} is not a file.", "Choose a video file.")
         try:
-            os.fsencode(self.path).decode("utf-8")  # OpenCV dies of other names
+            os.fsencode(self.path).decode("utf0")  # OpenCV dies of other names
         except UnicodeDecodeError:
             raise ExplorerError(
                 f"{name} has a name that cannot be read as text.", "Rename it and try again."
@@ -73,48 +94,147 @@ class Film:
         self.rate = _sane(self._film.get(cv2.CAP_PROP_FPS), 1.0, 1000.0, USUAL_RATE)
         self.frames = int(_sane(self._film.get(cv2.CAP_PROP_FRAME_COUNT), 0.0, 1e8, 0.0))
         self.duration = self.frames / self.rate
-        self._next = 0
+        self._slack = min(SLACK, 0.4 / self.rate)
+        self._next, self._given = 0, None
 
     def read(self) -> tuple[UInt8, float] | None:
+        found = self._taken()
+        if found is None:
+            if self._film is not None and self._next == 0:
+                raise ExplorerError(
+                    f"{display_name(self.path)} holds no frame that can be read.",
+                    "It may be damaged, empty or coded in a way not known here: convert it to MP4.",
+                )
+            return None
+        self._given = found[1]
+        return _rgb(found[0]), found[1]
+
+    def seek(self, position: float) -> None:
+        """Goes to the frame that is shown at `position`: the last one that begins no later.
+
+        The numbers that OpenCV counts in are times in disguise where the rate varies, so the film
+        is read on from a frame before until the next one would be too late.
+        """
+        if self._film is None:
+            return
+        begin, first = self._before(position)
+        self._ready.clear()
+        if first is None:
+            self._next = begin
+            return
+        self._ready.append(first)
+        while self._ready[-1][1] <= position + self._slack:
+            found = self._decoded()
+            if found is None:
+                break
+            self._ready.append(found)
+            if found[1] <= position + self._slack:
+                self._ready.popleft()
+
+    def step(self, position: float, frames: int) -> None:
+        """Goes to the frame that is so many after (or before) the one at `position`."""
+        if self._film is None:
+            return
+        if frames < 0:
+            self._back(position, -frames)
+            return
+        if self._given is None or abs(self._given - position) > self._slack:
+            self.seek(position)
+            self._taken()
+        found = None
+        for _ in range(frames):
+            following = self._taken()
+            if following is None:
+                break
+            found = following
+        if found is not None:
+            self._ready.appendleft(found)
+        else:  # it is the last one
+            self.seek(position)
+
+    def close(self) -> None:
+        film, self._film = self._film, None
+        self._ready.clear()
+        if film is not None:
+            film.release()
+
+    # -- searching --------------------------------------------------------------------------------
+
+    def _taken(self) -> Decoded | None:
+        return self._ready.popleft() if self._ready else self._decoded()
+
+    def _decoded(self) -> Decoded | None:
         import cv2
 
         if self._film is None:
             return None
         good, frame = self._film.read()
         if not good or frame is None:
-            if self._next == 0:
-                raise ExplorerError(
-                    f"{display_name(self.path)} holds no frame that can be read.",
-                    "It may be damaged, empty or coded in a way not known here: convert it to MP4.",
-                )
             return None
         number, self._next = self._next, self._next + 1
         stamp = self._film.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        plain = number / self.rate
         # Some formats say nothing (0 for every frame) or nonsense.
-        position = stamp if math.isfinite(stamp) and stamp > 0 else plain
-        return _rgb(frame), position
+        known = math.isfinite(stamp) and stamp > 0
+        return frame, stamp if known else number / self.rate
 
-    def seek(self, position: float) -> None:
+    def _jump(self, number: int) -> Decoded | None:
+        """Decodes frame `number` (by OpenCV's count); None when there is none."""
         import cv2
 
-        if self._film is None:
-            return
-        number = max(0, round(position * self.rate))
-        if self.frames:
-            number = min(number, self.frames - 1)
         self._film.set(cv2.CAP_PROP_POS_FRAMES, number)
-        found = _sane(self._film.get(cv2.CAP_PROP_POS_FRAMES), 0.0, 1e8, -1.0)
-        if found < 0:
+        self._next, self._given = number, None
+        found = self._decoded()
+        if found is None and number == 0:  # some files cannot go back once they have ended
             self.close()
             self.open()
-            number = 0
-        self._next = number
+            found = self._decoded()
+        return found
 
-    def close(self) -> None:
-        film, self._film = self._film, None
-        if film is not None:
-            film.release()
+    def _before(self, position: float) -> tuple[int, Decoded | None]:
+        """A number whose frame, decoded here, begins at or shortly before `position`.
+
+        With a constant rate that is the frame itself. Position 0 has the first frame, whatever
+        its time is.
+        """
+        low, high = 0, self.frames or ENDLESS
+        number = min(max(0, math.floor((position + self._slack) * self.rate)), high - 1)
+        for _ in range(MOST_JUMPS):
+            found = self._jump(number)
+            behind = None if found is None else (position - found[1]) * self.rate
+            if behind is not None and behind >= -self._slack * self.rate:
+                low = number
+                ahead = min(high - 1, number + int(behind))
+                if behind <= READ_ON or ahead == number:
+                    return number, found
+                number = ahead
+            elif number == 0:
+                return 0, found
+            else:
+                high = number
+                middle = (low + number) // 2
+                guess = middle if behind is None else number + math.floor(behind) - 1
+                number = min(max(low, guess), high - 1)
+        return low, self._jump(low)
+
+    def _back(self, position: float, frames: int) -> None:
+        near, _ = self._before(position)
+        reach = frames
+        while True:
+            begin = max(0, near - reach)
+            found = self._jump(begin)
+            count = 0  # of frames from `begin` up to the one at `position`
+            while found is not None and found[1] <= position + self._slack:
+                count += 1
+                found = self._decoded()
+            if count > frames or begin == 0:
+                break
+            reach *= 2
+        self._ready.clear()
+        first = self._jump(begin)
+        for _ in range(max(0, count - 1 - frames)):
+            first = self._decoded()
+        if first is not None:
+            self._ready.append(first)
 
 
 class Camera:
@@ -219,6 +339,14 @@ def cameras() -> list[tuple[str, str]]:
         where = camera.path if sys.platform == "linux" and camera.path else str(camera.index)
         found.setdefault(where, camera.name or f"Camera {camera.index}")
     return list(found.items())
+
+
+def _opencv() -> ModuleType:
+    """OpenCV, which does not write to the terminal that something cannot be opened."""
+    import cv2
+
+    cv2.setLogLevel(2)  # errors
+    return cv2
 
 
 def _rgb(frame: NDArray[Any]) -> UInt8:
