@@ -22,7 +22,7 @@ from explorer.view import Step, View, resolved
 from explorer.vision.hooks import interruptible
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from explorer.image import Image
     from explorer.live.slot import Shot, Slot
@@ -218,6 +218,39 @@ class Engine:
             changed = news is not None
             if changed:
                 params = resolved(news, network.info)
+
+    def film(
+        self, ask: Ask, shots: Iterable[Shot], token: Token, memory: dict[str, Any] | None = None
+    ) -> Generator[Step[Answer], Any, None]:
+        """The view on every one of `shots`, in their order; each is asked for when it is its turn.
+
+        Args:
+            ask: The question; its `image` stands for the film: frames have its name and key.
+            shots: The frames.
+            token: Asked inside every forward pass.
+            memory: What views have carried up to the first of `shots`; it is changed on the way.
+
+        Raises:
+            ExplorerError: As `follow`.
+        """
+        if not ask.view.live:
+            raise ExplorerError(
+                f"{ask.view.title} cannot follow a film.", "Choose another view, or a photo."
+            )
+        whole = yield from self._loaded(ask)
+        network = self._live(whole, ask)
+        params = resolved(ask.params, network.info)
+        memory = {} if memory is None else memory
+        layers: frozenset[str] = frozenset()
+        for shot in shots:
+            image = replace(ask.image, pixels=shot.pixels)
+            scene = Scene(
+                network, image, ask.seed, Moment(shot.number, shot.position, memory, layers)
+            )
+            result = self._whole(ask.view, params, scene, token)
+            layers = frozenset(scene.asked)
+            answered = replace(ask, image=image, params=params)
+            yield Step(Answer(answered, network.info, params, result, shot))
 
     def _live(self, network: Network, ask: Ask) -> Network:
         """The network for frames: a faster copy when no view looks inside."""

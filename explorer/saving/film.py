@@ -51,13 +51,12 @@ def save_film(path: str | os.PathLike[str], frames: Iterable[UInt8], fps: float 
     first = next(coming, None)
     if first is None:
         raise ExplorerError("There is no frame to make a film of.", "Let the view run first.")
-    size = _film_size(first, suffix)
+    size = film_size(first, suffix)
     fitted = _fitted(itertools.chain([first], coming), size, MOST_FRAMES[suffix])
     with replacing(path) as temporary:
         if suffix == ".gif":
             return _write_gif(temporary, fitted, fps)
-        sink = _with_pyav if importlib.util.find_spec("av") else _OpenCV
-        return _write_mp4(sink(temporary, size, fps), fitted, Path(path))
+        return _write_mp4(open_sink(temporary, size, fps), fitted, Path(path))
 
 
 def film_suffix(path: str | os.PathLike[str]) -> str:
@@ -75,7 +74,8 @@ def film_suffix(path: str | os.PathLike[str]) -> str:
     return suffix
 
 
-def _film_size(first: UInt8, suffix: str) -> tuple[int, int]:
+def film_size(first: UInt8, suffix: str) -> tuple[int, int]:
+    """Width and height of the film that begins with (H, W, 3) `first`."""
     height, width = first.shape[:2]
     shrink = min(1.0, LONGEST_SIDE[suffix] / max(height, width))
     width, height = max(1, round(width * shrink)), max(1, round(height * shrink))
@@ -90,10 +90,11 @@ def _fitted(frames: Iterable[UInt8], size: tuple[int, int], most: int) -> Iterat
             raise ExplorerError(
                 f"A film of this kind holds at most {most} frames.", "Save fewer of them."
             )
-        yield _fit(frame, size)
+        yield fit(frame, size)
 
 
-def _fit(frame: UInt8, size: tuple[int, int]) -> UInt8:
+def fit(frame: UInt8, size: tuple[int, int]) -> UInt8:
+    """`frame`, (H, W, 3) uint8, shrunk or enlarged into (width, height) with black borders."""
     width, height = size
     if frame.shape[:2] == (height, width):
         return np.ascontiguousarray(frame)
@@ -117,15 +118,39 @@ def _fit(frame: UInt8, size: tuple[int, int]) -> UInt8:
 # -- MP4 ------------------------------------------------------------------------------------------
 
 
-class _Sink(Protocol):
+class Sink(Protocol):
+    """A film that is being written; its frames have the film's size."""
+
     def add(self, frame: UInt8) -> None: ...
 
     def close(self) -> None: ...
 
-    def verify(self, count: int) -> bool: ...
+    def verify(self, count: int) -> bool:
+        """True when the closed film is whole and has so many frames."""
+        ...
 
 
-def _write_mp4(sink: _Sink, frames: Iterator[UInt8], shown: Path) -> int:
+def has_h264() -> bool:
+    """True when PyAV is installed, with the encoder."""
+    if not importlib.util.find_spec("av"):
+        return False
+    return "libx264" in importlib.import_module("av").codecs_available
+
+
+def open_sink(path: Path, size: tuple[int, int], fps: float) -> Sink:
+    """A film at `path`: .mp4, or .avi without any loss.
+
+    Raises:
+        ExplorerError: When it cannot be written.
+    """
+    if path.suffix == ".avi":
+        return _OpenCV(path, size, fps, "FFV1")
+    if has_h264():
+        return _PyAV(importlib.import_module("av"), path, size, fps)
+    return _OpenCV(path, size, fps, "mp4v")
+
+
+def _write_mp4(sink: Sink, frames: Iterator[UInt8], shown: Path) -> int:
     count = 0
     try:
         for frame in frames:
@@ -142,13 +167,14 @@ def _write_mp4(sink: _Sink, frames: Iterator[UInt8], shown: Path) -> int:
 
 
 class _OpenCV:
-    def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], fps: float, code: str) -> None:
         self._path = path
-        code = cv2.VideoWriter.fourcc(*"mp4v")
-        self._writer = cv2.VideoWriter(str(path), code, fps, size)
+        fourcc = cv2.VideoWriter.fourcc(*code)
+        self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, fps, size)
         if not self._writer.isOpened():
             raise ExplorerError(
-                "OpenCV cannot write MP4 films here.", "Save a .gif, or install the package av."
+                f"OpenCV cannot write {path.suffix[1:].upper()} films here.",
+                "Save a .gif, or install the package av.",
             )
 
     def add(self, frame: UInt8) -> None:
@@ -190,13 +216,6 @@ class _PyAV:
 
     def verify(self, count: int) -> bool:
         return count > 0  # PyAV raises what goes wrong
-
-
-def _with_pyav(path: Path, size: tuple[int, int], fps: float) -> _Sink:
-    av = importlib.import_module("av")
-    if "libx264" not in av.codecs_available:
-        return _OpenCV(path, size, fps)
-    return _PyAV(av, path, size, fps)
 
 
 # -- GIF ------------------------------------------------------------------------------------------
