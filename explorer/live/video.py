@@ -345,7 +345,7 @@ def _opencv() -> ModuleType:
     """OpenCV, which does not write to the terminal that something cannot be opened."""
     import cv2
 
-    cv2.setLogLevel(2)  # errors
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)
     return cv2
 
 
