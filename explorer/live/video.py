@@ -79,7 +79,7 @@ class Film:
         if not self.path.is_file():
             raise ExplorerError(f"{name} is not a file.", "Choose a video file.")
         try:
-            os.fsencode(self.path).decode("utf0")  # OpenCV dies of other names
+            os.fsencode(self.path).decode("utf-8")  # OpenCV dies of other names
         except UnicodeDecodeError:
             raise ExplorerError(
                 f"{name} has a name that cannot be read as text.", "Rename it and try again."
