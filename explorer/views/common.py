@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from explorer.layers import Picture
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from explorer.layers import Colour, UInt8
-    from explorer.scene import Scene
+    from explorer.scene import Moment, Scene
 
 T = TypeVar("T")
 
@@ -35,6 +36,32 @@ class Kept:
                 self._made.popitem(last=False)
         self._made.move_to_end(key)
         return cast("T", self._made[key])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Past:
+    key: Hashable
+    number: int
+    before: Any
+    after: Any
+
+
+def recalled(moment: Moment, name: str, key: Hashable = ()) -> Any:
+    """What the view `name` remembered after the frame before this one.
+
+    A frame comes again when parameters change while the film stands: it is then given what it was
+    given the first time. None at the first frame, and when `key` is not the one of the frame before
+    (parameters with which what was remembered has no meaning).
+    """
+    past = moment.memory.get(name)
+    if past is None or past.key != key:
+        return None
+    return past.before if past.number == moment.number else past.after
+
+
+def remember(moment: Moment, name: str, before: Any, after: Any, key: Hashable = ()) -> None:
+    """Keeps `after` for the next frame, and `before`, as it was recalled, for this one."""
+    moment.memory[name] = _Past(key, moment.number, before, after)
 
 
 def photo_of(scene: Scene) -> Picture:

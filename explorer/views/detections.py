@@ -76,7 +76,8 @@ WORDS_SHOWN = 3
 NO_CLASS = frozenset({"__background__", "background", "N/A", ""})
 
 
-def _classes(info: NetworkInfo) -> tuple[str, ...]:
+def class_choices(info: NetworkInfo) -> tuple[str, ...]:
+    """The classes that are things, each once."""
     return tuple(dict.fromkeys(name for name in info.classes if name not in NO_CLASS))
 
 
@@ -90,7 +91,7 @@ class Params:
     )  # fmt: skip
     classes: tuple[str, ...] = param(
         (), "Classes", "Only boxes of these classes are shown; none chosen means all.",
-        effect=Effect.DRAW, choices=_classes,
+        effect=Effect.DRAW, choices=class_choices,
     )  # fmt: skip
     labels: bool = param(True, "Labels", "Writes class and score at every box.", effect=Effect.DRAW)
     masks: bool = param(
@@ -144,7 +145,7 @@ class Result:
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
-    yield Step(_detected(scene))
+    yield Step(detected(scene))
 
 
 def draw(result: Result, params: Params) -> Board:
@@ -199,7 +200,8 @@ def shown(result: Result, params: Params) -> NDArray[np.intp]:
     return rows[np.argsort(-found.scores[rows], kind="stable")]
 
 
-def _detected(scene: Scene) -> Result:
+def detected(scene: Scene) -> Result:
+    """The network's answer to the scene, worked out once."""
     height, width = scene.input().shape[-2:]
     found = scene.memo(
         "detections", lambda: detections_of(scene.output(), scene.frame, (height, width))
