@@ -29,6 +29,9 @@ RETRY_SECONDS = 0.5
 HANDOVER_SECONDS = 2.0
 """So long a source is waited for that another one replaces."""
 
+SAME_SECONDS = 1e-6
+"""Positions that differ by less are those of one frame."""
+
 STALL_SECONDS = 3.0
 """A source that is silent for longer has a hung read."""
 
@@ -104,9 +107,10 @@ class Capture:
         self._status = Status(Phase.OPENING)
         self._playback = Playback()
         self._seek: float | None = None
+        self._steps = 0
         self._stopping = False
         self._number = 0
-        self._beat = time.perf_counter()
+        self._reading: float | None = None  # since when the source is being read
         self._times: list[float] = []
         # Not joined at exit: a read in a dead driver may never return. It never touches torch.
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -123,7 +127,7 @@ class Capture:
         """The phase of now; a read that hangs reads as LOST."""
         with self._lock:
             status = self._status
-            silent = time.perf_counter() - self._beat
+            silent = 0.0 if self._reading is None else time.perf_counter() - self._reading
         if status.phase is Phase.PLAYING and silent > STALL_SECONDS:
             return replace(
                 status,
@@ -148,7 +152,13 @@ class Capture:
     def seek(self, position: float) -> None:
         """Shows a film's frame at `position` seconds, playing or paused; the last call wins."""
         with self._lock:
-            self._seek = max(0.0, position)
+            self._seek, self._steps = max(0.0, position), 0
+            self._lock.notify_all()
+
+    def step(self, frames: int) -> None:
+        """Shows the frame so many after (or before) the newest one; calls add up."""
+        with self._lock:
+            self._steps += frames
             self._lock.notify_all()
 
     def stop(self, timeout: float = 1.0) -> bool:
@@ -199,23 +209,29 @@ class Capture:
         due = time.perf_counter()  # when the next frame is to be shown
         before: float | None = None  # position of the frame before, unless there was a jump
         while True:
-            playback, target = self._orders()
+            playback, target, steps = self._orders()
             if playback is None:
                 return
             if target is not None:
                 source.seek(target)
                 before = None
+            if steps:
+                source.step(self.status.position if target is None else target, steps)
+                before = None
             try:
-                found = source.read()
+                found = self._read(source)
             except Lost as lost:
                 if not self._reopened(source, str(lost)):
                     return
                 before = None
                 continue
-            self._alive()
-            past_end = found is not None and bool(playback.last) and found[1] > playback.last
-            if found is None or (past_end and target is None):
-                if not self._at_end(source, playback):
+            # The frame after a jump is shown wherever it lies.
+            over = bool(playback.last) and before is not None
+            if found is None or (over and found[1] > playback.last + SAME_SECONDS):
+                if found is None and before is None:
+                    raise ExplorerError("The film gives no frames from here on.", "Open it again.")
+                due += 1 / source.rate / playback.speed if source.rate > 0 else 0.0
+                if self._waited(due) and not self._at_end(source, playback):
                     return
                 before = None
                 continue
@@ -231,26 +247,27 @@ class Capture:
             before = position
             self._put(pixels, position, source)
 
-    def _orders(self) -> tuple[Playback | None, float | None]:
-        """Waits while paused; (None, …) = stop, else how to play and where to jump."""
+    def _orders(self) -> tuple[Playback | None, float | None, int]:
+        """Waits while paused; (None, …) = stop, else how to play, where to jump, frames to step."""
         with self._lock:
             while not self._stopping:
                 target, self._seek = self._seek, None
-                if target is not None or not self._playback.paused:
+                steps, self._steps = self._steps, 0
+                if target is not None or steps or not self._playback.paused:
                     self._phase(Phase.PAUSED if self._playback.paused else Phase.PLAYING)
-                    return self._playback, target
+                    return self._playback, target, steps
                 self._phase(Phase.PAUSED)
                 self._lock.wait()
-                self._beat = time.perf_counter()
-            return None, None
+            return None, None, 0
 
     def _waited(self, due: float) -> bool:
         with self._lock:
-            self._lock.wait_for(
-                lambda: self._stopping or self._seek is not None,
-                max(0.0, due - time.perf_counter()),
-            )
-            return not self._stopping and self._seek is None
+            self._lock.wait_for(self._ordered, max(0.0, due - time.perf_counter()))
+            return not self._ordered()
+
+    def _ordered(self) -> bool:
+        # With the lock held.
+        return self._stopping or self._seek is not None or self._steps != 0
 
     def _at_end(self, source: Source, playback: Playback) -> bool:
         """Goes back to the in point, or waits there for an order; False = stop."""
@@ -259,12 +276,10 @@ class Capture:
             return True
         with self._lock:
             self._phase(Phase.ENDED)
-            self._lock.wait_for(
-                lambda: self._stopping or self._seek is not None or self._playback.loop
-            )
+            self._lock.wait_for(lambda: self._ordered() or self._playback.loop)
             if self._stopping:
                 return False
-            if self._seek is None:
+            if not self._ordered():
                 self._seek = self._playback.first
         return True
 
@@ -297,9 +312,14 @@ class Capture:
         self._slot.put(Shot(pixels, self._number, now, position))
         self._number += 1
 
-    def _alive(self) -> None:
+    def _read(self, source: Source) -> tuple[NDArray[np.uint8], float] | None:
         with self._lock:
-            self._beat = time.perf_counter()
+            self._reading = time.perf_counter()
+        try:
+            return source.read()
+        finally:
+            with self._lock:
+                self._reading = None
 
     def _phase(self, phase: Phase) -> None:
         # With the lock held.
@@ -311,7 +331,6 @@ class Capture:
         with self._lock:
             changed = status.phase is not self._status.phase
             self._status = status
-            self._beat = time.perf_counter()
         if changed:
             self._notify()
 

@@ -47,6 +47,9 @@ class MovingScene:
     def seek(self, position: float) -> None:
         self._number = max(0, round(position * self.rate))
 
+    def step(self, position: float, frames: int) -> None:
+        self._number = max(0, round(position * self.rate) + frames)
+
     def close(self) -> None:
         """Nothing is held."""
 

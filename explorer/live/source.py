@@ -68,6 +68,10 @@ class Source(Protocol):
         """Goes to a film's frame at `position` seconds; what has no past ignores it."""
         ...
 
+    def step(self, position: float, frames: int) -> None:
+        """Goes to the frame so many after (below 0: before) the one at `position` seconds."""
+        ...
+
     def close(self) -> None:
         """Gives the device or file back; may be called twice."""
         ...

@@ -290,6 +290,9 @@ class Camera:
     def seek(self, position: float) -> None:
         """A camera has no past."""
 
+    def step(self, position: float, frames: int) -> None:
+        """A camera has no past."""
+
     def close(self) -> None:
         camera, self._camera = self._camera, None
         if camera is not None:

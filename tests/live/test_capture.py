@@ -1,5 +1,7 @@
 import threading
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +39,9 @@ class Scripted:
         self.seeks.append(position)
         self.next = round(position * self.rate)
 
+    def step(self, position: float, frames: int) -> None:
+        self.next = round(position * self.rate) + frames
+
     def close(self) -> None:
         self.closed += 1
 
@@ -47,10 +52,14 @@ class Watched:
     def __init__(self, source: Scripted) -> None:
         self.source = source
         self.slot = Slot(seconds=1e9)
+        self.heard: list[str] = []
         self._news = threading.Condition()
-        self.capture = Capture(lambda: source, self.slot, self._heard)
+        made = threading.Event()
+        self.capture = Capture(lambda: made.wait(10) and source, self.slot, self._heard)
+        made.set()
 
     def _heard(self) -> None:
+        self.heard.append(self.capture._status.message)  # its lock may be held
         with self._news:
             self._news.notify_all()
 
@@ -105,10 +114,17 @@ def test_without_a_loop_it_ends_and_can_go_on(watch) -> None:
 
 def test_in_and_out_points(watch) -> None:
     source = Scripted(frames=100)
-    gate = threading.Event()
-    source.script = lambda number: gate.wait(10) and None if number == 0 else None
+    gate, inside = threading.Event(), threading.Event()
+
+    def hold(number: int) -> None:
+        if number == 0:
+            inside.set()
+            gate.wait(10)
+
+    source.script = hold
     watched = watch(source)
-    watched.capture.playback = Playback(first=10 / source.rate, last=12.5 / source.rate)
+    assert inside.wait(10)
+    watched.capture.playback = Playback(first=10 / source.rate, last=12.0 / source.rate)
     watched.capture.seek(10 / source.rate)
     gate.set()
     for after in range(7):
@@ -131,6 +147,81 @@ def test_a_paused_film_shows_the_frame_that_is_asked_for(watch) -> None:
     watched.capture.playback = Playback()
     watched.until(Phase.PLAYING)
     assert int(watched.shot(shot.number).pixels[0, 0, 0]) >= 151
+
+
+def test_a_paused_film_is_stepped_frame_by_frame(watch) -> None:
+    source = Scripted(frames=200)
+    watched = watch(source)
+    watched.capture.playback = Playback(paused=True)
+    watched.until(Phase.PAUSED)
+    watched.capture.seek(100 / source.rate)
+    shot = None
+    for by, wanted in ((0, 100), (1, 101), (1, 102), (-1, 101), (-20, 81)):
+        if by:
+            watched.capture.step(by)
+        while shot is None or int(shot.pixels[0, 0, 0]) != wanted:
+            shot = watched.shot(-1 if shot is None else shot.number)
+    watched.until(Phase.PAUSED)
+    assert watched.slot.take(after=shot.number) is None
+
+
+def test_steps_that_come_at_once_add_up(watch) -> None:
+    source = Scripted(frames=200)
+    gate, inside = threading.Event(), threading.Event()
+    watched = watch(source)
+    watched.capture.playback = Playback(paused=True)
+    watched.until(Phase.PAUSED)
+
+    def hold(number: int) -> None:
+        inside.set()
+        gate.wait(10)
+
+    source.script = hold
+    watched.capture.seek(50 / source.rate)
+    assert inside.wait(10)
+    for _ in range(5):
+        watched.capture.step(-1)
+    gate.set()
+    shot = watched.shot(watched.capture.slot.newest.number if watched.slot.newest else -1)
+    while int(shot.pixels[0, 0, 0]) != 45:
+        shot = watched.shot(shot.number)
+
+
+def test_a_film_of_one_frame_is_not_read_faster_than_its_rate(watch) -> None:
+    source = Scripted(frames=1, rate=20.0)
+    watched = watch(source)
+    for number in range(3):
+        watched.shot(number - 1)
+    shots = watched.slot.past
+    assert all(b.at - a.at > 0.04 for a, b in pairwise(shots))
+
+
+def test_an_in_point_behind_the_out_point_plays_one_frame(watch) -> None:
+    source = Scripted(frames=100)
+    watched = watch(source)
+    watched.capture.playback = Playback(first=50 / source.rate, last=20 / source.rate)
+    number = -1
+    while int((shot := watched.shot(number)).pixels[0, 0, 0]) != 50:
+        number = shot.number
+    assert int(watched.shot(shot.number).pixels[0, 0, 0]) == 50
+
+
+def test_a_film_that_gives_nothing_is_a_sentence(watch) -> None:
+    source = Scripted(frames=1)
+    source.frames, source.next = -1, 0
+    source.read = lambda: None
+    watched = watch(source)
+    watched.until(Phase.FAILED)
+    assert "no frames" in watched.capture.status.message
+
+
+def test_a_long_frame_is_no_hung_read(watch, monkeypatch) -> None:
+    monkeypatch.setattr("explorer.live.capture.STALL_SECONDS", 0.0)
+    source = Scripted(frames=2, rate=0.01)
+    watched = watch(source)
+    watched.shot()
+    watched.until(Phase.PLAYING)
+    assert watched.capture.status.phase is Phase.PLAYING
 
 
 def test_a_source_that_cannot_be_opened_says_why(watch) -> None:
@@ -183,6 +274,7 @@ def test_it_goes_on_when_the_camera_is_back(watch, monkeypatch) -> None:
     while number < 420:
         number = watched.shot(number).number
     assert state["lost"] == 50
+    assert watched.heard.count("The camera gives no pictures.") == 50
     assert source.opened >= 51
     assert source.closed >= 50
     assert watched.capture.status.phase is Phase.PLAYING
@@ -246,14 +338,58 @@ def test_a_silent_source_reads_as_lost(monkeypatch) -> None:
     assert capture.stop(10)
 
 
-def test_two_hundred_switches_leave_no_thread() -> None:
-    before = threading.active_count()
-    sources = [Scripted(rate=2000.0) for _ in range(200)]
-    for source in sources:
-        capture = Capture(lambda source=source: source, Slot())
-        assert capture.stop(10)
-    assert threading.active_count() == before
-    assert all(source.closed for source in sources if source.opened)
+class Held(Scripted):
+    """Holds a file open, as a driver does."""
+
+    def __init__(self, path: Path, held: list[int]) -> None:
+        super().__init__(rate=5000.0)
+        self.path, self.held = path, held
+        self.file = None
+
+    def open(self) -> None:
+        super().open()
+        assert not self.held, "the device is still somebody else's"
+        self.held.append(id(self))
+        self.file = self.path.open("rb")
+
+    def close(self) -> None:
+        super().close()
+        if self.file is not None:
+            self.file.close()
+            self.held.remove(id(self))
+            self.file = None
+
+
+def handles() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def test_two_hundred_switches_leave_nothing_behind(tmp_path: Path) -> None:
+    device = tmp_path / "device"
+    device.write_bytes(b"x")
+    random = np.random.default_rng(0)
+    threads, files = threading.active_count(), handles()
+    held: list[int] = []
+    sources: list[Held] = []
+    capture = None
+    for wait in random.integers(0, 3, 200):
+        source = Held(device, held)
+        sources.append(source)
+        before, slot = capture, Slot()
+        if before is not None:
+            before.stop(0.0)  # as the window does: it does not wait
+        capture = Capture(lambda source=source: source, slot, after=before)
+        if wait:  # some are replaced before they are open
+            shot = slot.take(timeout=10)
+            assert shot is not None
+    assert capture is not None
+    assert capture.stop(10)
+    assert not held
+    assert all(source.closed == source.opened <= 1 for source in sources)
+    assert sum(source.opened for source in sources) >= 100
+    assert threading.active_count() == threads
+    assert handles() == files
 
 
 def test_the_speed_of_a_film_is_sane() -> None:
