@@ -1,12 +1,27 @@
-"""`explorer render VIEW IMAGE…`: a view's answer as files, without Qt."""
+"""`explorer render VIEW IMAGE…`: a view's answer as files, without Qt.
+
+Films are `explorer.cli.film`'s.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli import truth
+from explorer.cli import film, truth
+from explorer.cli.asking import (
+    PICTURE_WIDTH,
+    STEPS_FPS,
+    board_of,
+    check_numbers,
+    is_folder,
+    loaded,
+    pane_of,
+    params_of,
+    settings,
+    spec_of,
+)
 from explorer.cli.outputs import HELP, outputs
 from explorer.cli.words import Progress, complain, say
 from explorer.errors import ExplorerError
@@ -17,8 +32,8 @@ if TYPE_CHECKING:
 
     from explorer.engine import Answer, Ask, Engine
     from explorer.image import Image
-    from explorer.layers import Board, Pane, UInt8
-    from explorer.networks.network import NetworkInfo, NetworkSpec
+    from explorer.layers import Board, UInt8
+    from explorer.networks.network import NetworkSpec
     from explorer.saving.boxes import ImageInfo, LabelledBoxes
     from explorer.view import View
 
@@ -29,17 +44,24 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "render",
-        help="run a view on photos and write pictures, data or a film",
-        description="Run a view on photos and write what it shows, without a window.",
+        help="run a view on photos or a film and write pictures, data or a film",
+        description="Run a view on photos, or on every frame of a film, and write what it shows, "
+        "without a window. A film that was interrupted goes on when the same command is given "
+        "again.",
         epilog=f"{HELP} `explorer list` names the views with their parameters and the networks.",
     )
     parser.add_argument("view", metavar="VIEW", help="what to look at")
     parser.add_argument(
-        "images", metavar="IMAGE", nargs="+", help="photos, folders, or names of the gallery"
+        "images", metavar="IMAGE", nargs="+", help="photos, folders, names of the gallery, or films"
     )
     out = parser.add_argument_group("what to write (at least one)")
-    out.add_argument("-o", "--out", help="the picture: .png, .jpg, .webp or .tif")
-    out.add_argument("--data", metavar="OUT", help="the numbers: .json, .csv or .npz")
+    out.add_argument(
+        "-o", "--out", help="the picture: .png, .jpg, .webp or .tif; of a film: .mp4, .gif"
+    )
+    out.add_argument(
+        "--data", metavar="OUT",
+        help="the numbers: .json, .csv or .npz; of a film: .jsonl, a line for each frame",
+    )  # fmt: skip
     out.add_argument("--boxes", metavar="OUT", help="the boxes that a view finds")
     out.add_argument(
         "--format", choices=("coco", "voc", "yolo"), default="coco",
@@ -60,34 +82,38 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     how.add_argument("--half", action="store_true", help="half precision where the network has it")
     how.add_argument("--seed", type=int, default=0, help="for views that draw random numbers")
-    how.add_argument("--width", type=int, default=1600, help="of the picture in pixels")
+    how.add_argument(
+        "--width", type=int,
+        help=f"of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps its size)",
+    )  # fmt: skip
     how.add_argument("--theme", choices=("light", "dark"), default="light")
     how.add_argument("--pane", help="only this pane, in its own size, without anything around it")
-    how.add_argument("--fps", type=float, default=12.0, help="frames of the film in a second")
+    how.add_argument(
+        "--fps", type=float,
+        help=f"frames of the film in a second (by default {STEPS_FPS:g}; a film keeps its rate)",
+    )  # fmt: skip
+    film.add_options(parser.add_argument_group("of a film"))
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render; 0 = everything written, 2 = at least one photo failed."""
+    """Render; 0 = everything written, 2 = at least one photo or film failed."""
+    check_numbers(args)
+    if film.wanted(args):
+        return film.run(args)
     _check_outputs(args)
     from explorer import views  # torch comes with them: what can be said before has been said
     from explorer.engine import Engine
 
     view = views.find(args.view)
-    texts = _settings(args.settings, view)
+    texts = settings(args.settings, view)
     truth.check(args.truth, view)
     engine, progress = Engine(), Progress()
     photos = _photos(args.images)
     plans = _plans(args, [photo.stem for photo in photos])
-    spec = _spec(args, view)
-    info = _loaded(engine, spec, progress)
-    if not view.suits(info.task):
-        raise ExplorerError(
-            f"{view.title} needs a network for {' or '.join(sorted(view.tasks))}; "
-            f"{info.title} does {info.task}.",
-            "`explorer list` names the networks with what they do.",
-        )
-    params = _params(view, texts, info)
+    spec = spec_of(args, view)
+    info = loaded(engine, spec, view, progress)
+    params = params_of(view, texts, info)
     job = _Job(args, engine, view, spec, params, progress)
     failed = False
     try:
@@ -132,43 +158,8 @@ def _check_outputs(args: argparse.Namespace) -> None:
         raise ExplorerError("Nothing would be written.", "Give -o, --data, --boxes or --film.")
     checks = ((args.out, picture_format), (args.data, data_suffix), (args.film, film_suffix))
     for out, check in checks:
-        if out and not _is_folder(out):
+        if out and not is_folder(out):
             check(out)
-    if not 160 <= args.width <= 16_000:
-        raise ExplorerError(f"--width {args.width} is out of range.", "It takes 160 to 16000.")
-    if not 0.1 <= args.fps <= 120:
-        raise ExplorerError(f"--fps {args.fps:g} is out of range.", "It takes 0.1 to 120.")
-
-
-def _is_folder(out: str) -> bool:
-    return out.endswith("/") or Path(out).is_dir()
-
-
-def _settings(entries: Sequence[str], view: View[Any]) -> dict[str, str]:
-    """The words of --set by name; what needs no network to be checked is checked here."""
-    from explorer.view import parameters, parse
-
-    known = {parameter.name: parameter for parameter in parameters(view.Params)}
-    texts = {}
-    for entry in entries:
-        name, sign, text = entry.partition("=")
-        if not sign:
-            raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
-        if name not in known:
-            raise ExplorerError(
-                f"The view {view.name} has no parameter {name!r}.",
-                f"Choose among: {', '.join(known)}.",
-            )
-        parse(known[name], text)
-        texts[name] = text
-    return texts
-
-
-def _params(view: View[Any], texts: dict[str, str], info: NetworkInfo) -> Any:
-    from explorer.view import parameters, parse
-
-    known = {parameter.name: parameter for parameter in parameters(view.Params)}
-    return view.Params(**{name: parse(known[name], text, info) for name, text in texts.items()})
 
 
 def _photos(words: Sequence[str]) -> list[_Photo]:
@@ -195,7 +186,7 @@ def _plans(args: argparse.Namespace, stems: list[str]) -> list[_Plan]:
 
     from explorer.export import BOX_SUFFIX
 
-    one_file = args.format == "coco" and args.boxes and not _is_folder(args.boxes)
+    one_file = args.format == "coco" and args.boxes and not is_folder(args.boxes)
     together = one_file and "{" not in args.boxes
     boxes = [Path(args.boxes)] * len(stems) if together else places(
         args.boxes, BOX_SUFFIX[args.format]
@@ -207,41 +198,6 @@ def _plans(args: argparse.Namespace, stems: list[str]) -> list[_Plan]:
             strict=True,
         )
     ]  # fmt: skip
-
-
-def _spec(args: argparse.Namespace, view: View[Any]) -> NetworkSpec:
-    from explorer.networks import catalogue
-    from explorer.networks.network import NetworkSpec
-
-    name = args.network
-    if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
-        name = ""  # the catalogue looks into the file
-    elif name is None:
-        tasks = sorted(view.tasks) or ["classification"]
-        defaults = [catalogue.default_for(task) for task in tasks]  # type: ignore[arg-type]
-        entry = next((entry for entry in defaults if entry is not None), None)
-        if entry is None:
-            raise ExplorerError(
-                f"No network for {' or '.join(tasks)} is at hand.",
-                "Choose one with --network; `explorer list` names them all.",
-            )
-        name = entry.name
-    if name:
-        catalogue.find(name)
-    return NetworkSpec(name, args.weights, args.device, args.half)
-
-
-def _loaded(engine: Engine, spec: NetworkSpec, progress: Progress) -> NetworkInfo:
-    loading = engine.network(spec)
-    try:
-        while True:
-            step = next(loading)
-            progress.show(spec.name, step.done, step.total, step.note)
-    except StopIteration as end:
-        info: NetworkInfo = end.value.info
-        return info
-    finally:
-        progress.clear()
 
 
 # -- one photo after the other
@@ -282,7 +238,7 @@ class _Job:
                 yield self._frame(last)
 
         if plan.film is not None:
-            count = save_film(plan.film, frames(), self._args.fps)
+            count = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
             self._tell(title, plan.film, f"{count} frames")
         else:
             for answer in self._answers(ask, title):
@@ -311,33 +267,10 @@ class _Job:
         finally:
             steps.close()
 
-    def _board(self, answer: Answer) -> Board:
-        from explorer.layers import UNTRAINED, stamped
-        from explorer.truth import truth_of, with_truth
-
-        board = self._view.draw(answer.result, answer.params)
-        board = with_truth(board, truth_of(answer.params))
-        info = answer.info
-        if info is None:
-            return board
-        notes = (*info.notes, *answer.ask.image.notes, *board.notes)
-        board = replace(board, notes=tuple(dict.fromkeys(notes)))
-        return stamped(board, UNTRAINED) if info.untrained else board
-
-    def _pane(self, board: Board) -> Pane:
-        name = self._args.pane
-        if name is None and board.panes:
-            return board.panes[0]
-        for pane in board.panes:
-            if pane.name == name:
-                return pane
-        names = ", ".join(pane.name for pane in board.panes) or "none"
-        raise ExplorerError(f"{self._view.title} has no pane {name!r}.", f"There are: {names}.")
-
     def _frame(self, answer: Answer) -> UInt8:
         from explorer.paint import paint_pane
 
-        pane = self._pane(self._board(answer))
+        pane = pane_of(board_of(answer), self._args.pane, self._view.title)
         longest = max(pane.size)
         scale = min(max(longest, _FILM_SIDES[0]), _FILM_SIDES[1]) / longest
         return paint_pane(pane, scale=scale)
@@ -346,16 +279,18 @@ class _Job:
         from explorer.paint import paint_board, paint_pane
 
         if self._args.pane is not None:
-            return paint_pane(self._pane(board))
+            return paint_pane(pane_of(board, self._args.pane, self._view.title))
         title = f"{self._view.title} · {answer.ask.image.name}"
         if answer.info is not None:
             title = f"{self._view.title} · {answer.info.title} · {answer.ask.image.name}"
-        return paint_board(board, width=self._args.width, theme=self._args.theme, title=title)
+        return paint_board(
+            board, width=self._args.width or PICTURE_WIDTH, theme=self._args.theme, title=title
+        )
 
     def _write(self, answer: Answer, plan: _Plan, title: str) -> None:
         from explorer.export import save_data, save_picture, story, view_data
 
-        board = self._board(answer)
+        board = board_of(answer)
         how = story(
             self._view, answer.info, answer.params, answer.ask.image, self._args.seed, board.notes
         )

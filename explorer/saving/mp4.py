@@ -1,8 +1,8 @@
 """Joins MP4 films of one picture track without decoding them: every coded frame is copied as it is.
 
 The pieces must come from one encoder with the same settings (size, rate, codec), and each must
-start with a key frame, as every new film does. The index is written anew, before the frames, so that
-the film starts to play while it is still being fetched.
+start with a key frame, as every new film does. The index is written anew, before the frames, so
+that the film starts to play while it is still being fetched.
 
 Source: ISO/IEC 14496-12 (ISO base media file format), sections 8.2 to 8.7.
 """
@@ -30,9 +30,9 @@ class _Piece:
     """What the index of one film says.
 
     `sizes` are those of the coded frames in bytes, `delta` the ticks from one to the next, `keys`
-    the numbers of the key frames from 1 (empty = all), `shifts` by how many ticks later than decoded
-    runs of frames are shown, as (frames, ticks), and `origin` the ticks that are taken off again. The
-    frames lie at `start` in `path`.
+    the numbers of the key frames from 1 (empty = all), `shifts` by how many ticks later than
+    decoded runs of frames are shown, as (frames, ticks), and `origin` the ticks that are taken off
+    again. The frames lie at `start` in `path`.
     """
 
     path: Path

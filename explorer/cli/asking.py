@@ -1,0 +1,137 @@
+"""What rendering photos and rendering films ask in the same words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.errors import ExplorerError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from explorer.cli.words import Progress
+    from explorer.engine import Answer, Engine
+    from explorer.layers import Board, Pane
+    from explorer.networks.network import NetworkInfo, NetworkSpec
+    from explorer.view import View
+
+PICTURE_WIDTH = 1600
+STEPS_FPS = 12.0
+
+
+def check_numbers(args: argparse.Namespace) -> None:
+    """Those that no view and no network decide."""
+    if args.width is not None and not 160 <= args.width <= 16_000:
+        raise ExplorerError(f"--width {args.width} is out of range.", "It takes 160 to 16000.")
+    if args.fps is not None and not 0.1 <= args.fps <= 120:
+        raise ExplorerError(f"--fps {args.fps:g} is out of range.", "It takes 0.1 to 120.")
+
+
+def is_folder(out: str) -> bool:
+    """True when a file for each photo or film goes there."""
+    return out.endswith("/") or Path(out).is_dir()
+
+
+def settings(entries: Sequence[str], view: View[Any]) -> dict[str, str]:
+    """The words of --set by name; what needs no network to be checked is checked here."""
+    from explorer.view import parameters, parse
+
+    known = {parameter.name: parameter for parameter in parameters(view.Params)}
+    texts = {}
+    for entry in entries:
+        name, sign, text = entry.partition("=")
+        if not sign:
+            raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
+        if name not in known:
+            raise ExplorerError(
+                f"The view {view.name} has no parameter {name!r}.",
+                f"Choose among: {', '.join(known)}.",
+            )
+        parse(known[name], text)
+        texts[name] = text
+    return texts
+
+
+def params_of(view: View[Any], texts: dict[str, str], info: NetworkInfo) -> Any:
+    """The parameters that those words stand for."""
+    from explorer.view import parameters, parse
+
+    known = {parameter.name: parameter for parameter in parameters(view.Params)}
+    return view.Params(**{name: parse(known[name], text, info) for name, text in texts.items()})
+
+
+def spec_of(args: argparse.Namespace, view: View[Any]) -> NetworkSpec:
+    """The network that is asked for, or the one that ships for the view's task."""
+    from explorer.networks import catalogue
+    from explorer.networks.network import NetworkSpec
+
+    name = args.network
+    if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
+        name = ""  # the catalogue looks into the file
+    elif name is None:
+        tasks = sorted(view.tasks) or ["classification"]
+        defaults = [catalogue.default_for(task) for task in tasks]  # type: ignore[arg-type]
+        entry = next((entry for entry in defaults if entry is not None), None)
+        if entry is None:
+            raise ExplorerError(
+                f"No network for {' or '.join(tasks)} is at hand.",
+                "Choose one with --network; `explorer list` names them all.",
+            )
+        name = entry.name
+    if name:
+        catalogue.find(name)
+    return NetworkSpec(name, args.weights, args.device, args.half)
+
+
+def loaded(engine: Engine, spec: NetworkSpec, view: View[Any], progress: Progress) -> NetworkInfo:
+    """Loads the network; one that does not go with the view is a sentence."""
+    info = _loaded(engine, spec, progress)
+    if not view.suits(info.task):
+        raise ExplorerError(
+            f"{view.title} needs a network for {' or '.join(sorted(view.tasks))}; "
+            f"{info.title} does {info.task}.",
+            "`explorer list` names the networks with what they do.",
+        )
+    return info
+
+
+def _loaded(engine: Engine, spec: NetworkSpec, progress: Progress) -> NetworkInfo:
+    loading = engine.network(spec)
+    try:
+        while True:
+            step = next(loading)
+            progress.show(spec.name, step.done, step.total, step.note)
+    except StopIteration as end:
+        info: NetworkInfo = end.value.info
+        return info
+    finally:
+        progress.clear()
+
+
+def board_of(answer: Answer) -> Board:
+    """What is drawn of an answer, with everything that has to be said about it."""
+    from explorer.layers import UNTRAINED, stamped
+    from explorer.truth import truth_of, with_truth
+
+    board = answer.ask.view.draw(answer.result, answer.params)
+    board = with_truth(board, truth_of(answer.params))
+    info = answer.info
+    if info is None:
+        return board
+    notes = (*info.notes, *answer.ask.image.notes, *board.notes)
+    board = replace(board, notes=tuple(dict.fromkeys(notes)))
+    return stamped(board, UNTRAINED) if info.untrained else board
+
+
+def pane_of(board: Board, name: str | None, title: str) -> Pane:
+    """The pane `name`, by default the first one, of the view `title`."""
+    if name is None and board.panes:
+        return board.panes[0]
+    for pane in board.panes:
+        if pane.name == name:
+            return pane
+    names = ", ".join(pane.name for pane in board.panes) or "none"
+    raise ExplorerError(f"{title} has no pane {name!r}.", f"There are: {names}.")
