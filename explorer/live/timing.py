@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from explorer.live.video import Film
 
-SEEK_SECONDS = 5.0
-"""What lies so near is read through: searching in a film is not exact everywhere."""
-
 _TINY = 1e-3  # the unit of many files' times
 
 
@@ -32,7 +29,7 @@ def timed(
     Args:
         film: It is read to its end.
         rate: Frames a second that are counted.
-        start: Position of the in point in seconds; frames before it are left out.
+        start: The in point in seconds: the first frame is the one that is shown then.
         end: Position of the out point, itself left out; 0 = the end.
 
     Raises:
@@ -54,17 +51,14 @@ def timed(
 
 
 def _between(film: Film, start: float, end: float) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    if start > SEEK_SECONDS:
-        film.seek(start - SEEK_SECONDS / 2)
-        found = film.read()
-        if found is None or found[1] > start:
-            film.close()
-            film.open()
+    if start > 0:
+        if 0 < film.duration <= start:
+            return
+        film.seek(start)
     while (found := film.read()) is not None:
         if end and found[1] >= end - _TINY:
             return
-        if found[1] >= start - _TINY:
-            yield found
+        yield found
 
 
 def _shot(pixels: NDArray[np.uint8], number: int, position: float) -> Shot:

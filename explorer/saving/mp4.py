@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _CONTAINERS = frozenset({b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl"})
 _MOST_INDEX = 256 * 1024 * 1024
 _LAST_32_BITS = 2**32 - 1
+_LARGE = _LAST_32_BITS - _MOST_INDEX
+"""Bytes of frames behind which places no longer fit into 32 bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,7 @@ def join(pieces: Sequence[Path], path: Path) -> int:
         raise ExplorerError("There is no film to join.")
     header = struct.pack(">I4s4sI4s4s4s", 28, b"ftyp", b"isom", 512, b"isom", b"iso2", b"mp41")
     length = sum(sum(piece.sizes) for piece in read)
-    large = length + len(header) + _MOST_INDEX > _LAST_32_BITS
+    large = length > _LARGE
     mdat = struct.pack(">I4sQ", 1, b"mdat", length + 16) if large else _head(b"mdat", length)
     room = len(_index(read, 0, large=large))  # offsets take as much room whatever they are
     index = _index(read, len(header) + room + len(mdat), large=large)

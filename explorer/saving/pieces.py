@@ -98,7 +98,7 @@ class Pieces:
         self._sink: Sink | None = None
         self._path = Path()
         self._text: list[str] = []
-        self._written, self._size = 0, (0, 0)
+        self._written, self._size, self._bytes = 0, (0, 0), 0
         self.changed = self._begin(again)
 
     def _coded(self) -> str:
@@ -122,6 +122,7 @@ class Pieces:
                 write_bytes(self.folder / _REQUEST, json.dumps(wanted, indent=1).encode())
         self._records = _records(self.folder)
         self._written, self._size = self.record.written, self.record.size
+        self._bytes = sum(self._weight(number) for number in range(len(self._records)))
         return changed
 
     # -- how far it is ----------------------------------------------------------------------------
@@ -146,11 +147,8 @@ class Pieces:
 
     @property
     def bytes(self) -> int:
-        """On the disk."""
-        total = 0
-        with contextlib.suppress(OSError):
-            total = sum(path.stat().st_size for path in self.folder.iterdir())
-        return total
+        """On the disk, the open piece left out."""
+        return self._bytes
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -203,6 +201,7 @@ class Pieces:
             self._file(number - 1, ".memory").unlink(missing_ok=True)
         self._text.clear()
         self._records.append(record)
+        self._bytes += self._weight(number)
 
     def abandon(self) -> None:
         """Leaves the open piece away; what was committed stays for a later time."""
@@ -265,6 +264,13 @@ class Pieces:
             count = join(paths, temporary)
         if count != self.record.written:
             raise ExplorerError(f"{film} has {count} frames instead of {self.record.written}.")
+
+    def _weight(self, number: int) -> int:
+        total = 0
+        for suffix in (self._suffix, LINES_SUFFIX):
+            with contextlib.suppress(OSError):
+                total += self._file(number, suffix).stat().st_size
+        return total
 
     def _file(self, number: int, suffix: str) -> Path:
         return self.folder / f"{number:06d}{suffix}"
