@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from explorer.colours import COLORMAPS, Colormap, Colour, class_colors, lookup_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
@@ -354,6 +354,26 @@ class Board:
                 if isinstance(layer, Boxes) and layer.name == name:
                     return layer
         return None
+
+
+def joined(main: Board, title: str, others: Sequence[tuple[str, str, Board]]) -> Board:
+    """The main board with the first pane of each of the others beside its own panes.
+
+    Args:
+        main: Its plots, tables and summary stay; its first pane gets `title` before its own.
+        title: Of the main board.
+        others: Name, title and board of each; the names keep their panes apart.
+    """
+    panes = [_titled(pane, "" if at else title) for at, pane in enumerate(main.panes)]
+    notes = list(main.notes)
+    for name, words, board in others:
+        panes += [replace(_titled(p, words), name=f"{name} {p.name}") for p in board.panes[:1]]
+        notes += [note for note in board.notes if note not in notes]
+    return replace(main, panes=tuple(panes), notes=tuple(notes))
+
+
+def _titled(pane: Pane, title: str) -> Pane:
+    return replace(pane, title=" · ".join(word for word in (title, pane.title) if word))
 
 
 UNTRAINED = "UNTRAINED"

@@ -20,6 +20,7 @@ from explorer.layers import (
     cell_at,
     class_colors,
     heat_index,
+    joined,
     lookup_table,
     stamped,
 )  # fmt: skip
@@ -100,3 +101,20 @@ def test_untrained_is_written_on_every_pane() -> None:
         assert isinstance(last, Text)
         assert last.text == UNTRAINED
     assert len(board.pane("b").layers) == 1, "the board itself is unchanged"
+
+
+def test_boards_are_joined_by_the_first_pane_of_each() -> None:
+    main = Board(
+        (Pane("image", (4, 4), title="Photo"), Pane("more", (2, 2), title="More")),
+        summary="a cat", notes=("One.", "Two."),
+    )  # fmt: skip
+    other = Board((Pane("image", (8, 8)), Pane("rest", (1, 1))), summary="no", notes=("Two.", "3."))
+    found = joined(main, "Classify", [("maps", "Feature maps", other)])
+    assert [(p.name, p.title, p.size) for p in found.panes] == [
+        ("image", "Classify · Photo", (4, 4)),
+        ("more", "More", (2, 2)),
+        ("maps image", "Feature maps", (8, 8)),
+    ]
+    assert found.summary == "a cat"
+    assert found.notes == ("One.", "Two.", "3.")
+    assert main.panes[0].title == "Photo"

@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 
     from explorer.engine import Engine
     from explorer.image import Image
+    from explorer.live.pace import Pace
     from explorer.live.slot import Slot
     from explorer.networks.entry import Entry
     from explorer.networks.network import NetworkSpec, Task
 
 log = logging.getLogger(__name__)
+
+Beside = tuple[tuple[View[Any], Any], ...]
+"""Views with their parameters."""
 
 START = "start"
 LOOK = "look"
@@ -85,26 +89,45 @@ class Bridge(QObject):
         """Imports torch, the views and the catalogue; `ready` follows."""
         self._submit(self._runner, START, lambda _: self._start_up())
 
-    def look(self, view: View[Any], spec: NetworkSpec, image: Image, params: Any, seed: int) -> int:
-        """Asks for `view` of the network of `spec` on `image`: steps of `engine.Answer` follow."""
+    def look(
+        self,
+        view: View[Any],
+        spec: NetworkSpec,
+        image: Image,
+        params: Any,
+        seed: int,
+        beside: Beside = (),
+    ) -> int:
+        """Asks for `view` of the network of `spec` on `image`: steps of `engine.Answer` follow.
+
+        `beside` are further views with their parameters, answered after it.
+        """
 
         def begin(engine: Engine, token: Token) -> JobSteps:
             from explorer.engine import Ask
 
-            steps = engine.steps(Ask(view, spec, image, params, seed), token)
+            steps = engine.steps(Ask(view, spec, image, params, seed, beside), token)
             return self.recorder.recorded(steps) if view.film else steps
 
         return self.compute(LOOK, begin)
 
     def follow(
-        self, view: View[Any], spec: NetworkSpec, image: Image, params: Any, seed: int, slot: Slot
+        self,
+        view: View[Any],
+        spec: NetworkSpec,
+        image: Image,
+        params: Any,
+        seed: int,
+        beside: Beside,
+        slot: Slot,
+        pace: Pace,
     ) -> int:
         """As `look`, on the newest frame of `slot` again and again; `image` stands for it."""
 
         def begin(engine: Engine, token: Token) -> JobSteps:
             from explorer.engine import Ask
 
-            return engine.follow(Ask(view, spec, image, params, seed), slot, token)
+            return engine.follow(Ask(view, spec, image, params, seed, beside), slot, token, pace)
 
         return self.compute(LOOK, begin, live=True)
 

@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMenu
 
 from explorer import __version__, settings
 from explorer.ui import layout, theme
+from explorer.ui.beside import BesideMenu
+from explorer.ui.live_options import LiveOptions
 from explorer.ui.reports import log_path
 
 if TYPE_CHECKING:
@@ -111,6 +113,8 @@ class Commands(QObject):
         menus["View"].addSeparator()
         menus["View"].addMenu(docks)
         window.live.fill(menus["Live"], actions["live_film"])
+        menus["Live"].insertMenu(actions["freeze"], LiveOptions(window.study, window))
+        menus["Look"].insertMenu(actions["run"], BesideMenu(window.study, window))
         self._themes = QMenu(self.tr("Theme"), window)
         self._theme_group = QActionGroup(window)
         for word, title in (

@@ -18,7 +18,7 @@ from explorer.live.opening import PLAYED, film_spec, source_of
 from explorer.live.slot import Shot, Slot
 from explorer.live.source import SourceSpec
 from explorer.runner import State, Update
-from explorer.ui.live_bar import LiveBar
+from explorer.ui.live_bar import Budget, LiveBar
 from explorer.view import Step
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Live(QObject):
         self._source: Image | None = None
         self._past: tuple[Shot, ...] = ()
         self._shown: Shot | None = None
+        self._unpainted: Shot | None = None
         self._times: deque[float] = deque(maxlen=240)
         self._age = 0.0
         self._menu: QMenu | None = None
@@ -68,6 +69,7 @@ class Live(QObject):
         self.bar.stepped.connect(self._step)
         self.bar.rewound.connect(self._rewind)
         window.bridge.updated.connect(self._on_update)
+        window.painted.connect(self._painted)
 
     # -- sources ----------------------------------------------------------------------------------
 
@@ -146,7 +148,7 @@ class Live(QObject):
         self._poll.stop()
         self.bar.hide()
         self.bar.set_frozen(False)
-        self._past, self._shown = (), None
+        self._past, self._shown, self._unpainted = (), None, None
         self._keys(live=False)
         capture.stop(timeout)
         self.changed.emit()
@@ -214,8 +216,13 @@ class Live(QObject):
         shot: Shot | None = answer.shot
         if shot is None or shot is self._shown:
             return
-        self._shown, self._age = shot, shot.age
-        self._times.append(time.perf_counter())
+        self._shown = self._unpainted = shot
+
+    def _painted(self) -> None:
+        shot, self._unpainted = self._unpainted, None
+        if shot is not None:
+            self._age = shot.age
+            self._times.append(time.perf_counter())
 
     def _look(self) -> None:
         capture = self.capture
@@ -232,7 +239,19 @@ class Live(QObject):
             now = time.perf_counter()
             recent = [t for t in self._times if now - t < 2.0]
             rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
-            self.bar.set_budget(status.rate, rate, self._age, capture.slot.dropped)
+            self.bar.set_budget(self._budget(status.rate, rate))
+
+    def _budget(self, captured: float, shown: float) -> Budget:
+        study, capture = self._window.study, self.capture
+        answer = study.answer
+        parts: list[tuple[str, float]] = []
+        share = 1.0
+        if answer is not None and answer.shot is not None and study.view is not None:
+            parts = [(study.view.title, answer.seconds)]
+            parts += [(side.view.title, side.seconds) for side in answer.beside]
+            share = answer.share
+        dropped = capture.slot.dropped if capture is not None else 0
+        return Budget(captured, tuple(parts), study.drawing, shown, self._age, dropped, share)
 
     def _on_update(self, update: Update) -> None:
         if update.key == CAMERAS and update.state is State.DONE and self._menu is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -17,6 +17,62 @@ from explorer.ui.theme import icon
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 PLACES = 1000
 """Positions of the sliders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Where the time of a followed frame goes.
+
+    Attributes:
+        captured: Frames a second that the source gives.
+        parts: Title of every view and the seconds that it took for the newest frame.
+        drawing: Seconds from the newest answer to what is painted.
+        shown: Frames a second that were painted with their answers.
+        age: Seconds from when the frame was complete to when it was painted.
+        dropped: Frames that were left out, because a newer one was there.
+        share: Of the network's own input size.
+    """
+
+    captured: float
+    parts: tuple[tuple[str, float], ...]
+    drawing: float
+    shown: float
+    age: float
+    dropped: int
+    share: float
+
+    def words(self) -> str:
+        """One line."""
+        tr = QCoreApplication.translate
+        computed = sum(seconds for _, seconds in self.parts)
+        said = [tr("Budget", "{rate:.0f} captured").format(rate=self.captured)]
+        if computed > 0:
+            said.append(tr("Budget", "{rate:.0f} computed").format(rate=1 / computed))
+        said.append(tr("Budget", "{rate:.1f} shown /s").format(rate=self.shown))
+        end = [
+            tr("Budget", "{age:.0f} ms old").format(age=self.age * 1000),
+            tr("Budget", "{count:,} left out").format(count=self.dropped),
+        ]
+        if self.share < 1:
+            end.append(tr("Budget", "{share:.0%} of the size").format(share=self.share))
+        return " · ".join([" → ".join(said), *end])
+
+    def details(self) -> str:
+        """What each number is, and the time of every view."""
+        tr = QCoreApplication.translate
+        lines = [
+            tr("Budget", "Captured: frames a second that the source gives."),
+            tr("Budget", "Computed: frames a second that the views could answer:"),
+            *(
+                tr("Budget", "    {title}: {time:.1f} ms").format(title=title, time=seconds * 1000)
+                for title, seconds in self.parts
+            ),
+            tr("Budget", "Drawing: {time:.1f} ms a frame.").format(time=self.drawing * 1000),
+            tr("Budget", "Shown: frames a second that were painted with their answers."),
+            tr("Budget", "Age: from the complete frame to its answer on the screen."),
+            tr("Budget", "Left out: frames for which a newer one was there."),
+        ]
+        return "\n".join(lines)
 
 
 class LiveBar(QWidget):
@@ -51,13 +107,6 @@ class LiveBar(QWidget):
         self.budget = Label(quiet=True)
         self.budget.setWordWrap(False)
         self.budget.setAccessibleName(self.tr("Live budget"))
-        self.budget.setToolTip(
-            self.tr(
-                "Frames a second that the source gives and that were answered; how old the frame"
-                " on the screen was when it was drawn; frames that were left out, because a newer"
-                " one was there."
-            )
-        )
         self.play = IconButton("pause", self.tr("Pause"))
         self.play.clicked.connect(self.toggle_play)
         self.back = IconButton("previous", self.tr("One frame back"))
@@ -147,13 +196,10 @@ class LiveBar(QWidget):
             self._set_place(status.position / self._duration)
             self._show_time(status.position)
 
-    def set_budget(self, captured: float, answered: float, age: float, dropped: int) -> None:
-        """Rates in frames a second, the age in seconds."""
-        self.budget.setText(
-            self.tr(
-                "{captured:.0f} → {answered:.1f} frames/s · {age:.0f} ms old · {dropped} left out"
-            ).format(captured=captured, answered=answered, age=age * 1000, dropped=f"{dropped:,}")
-        )
+    def set_budget(self, budget: Budget) -> None:
+        """What was measured over the last seconds."""
+        self.budget.setText(budget.words())
+        self.budget.setToolTip(budget.details())
 
     def set_frozen(self, frozen: bool) -> None:
         self.freeze.setChecked(frozen)

@@ -8,13 +8,15 @@ computation, `COMPUTE` replaces it.
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from explorer.layers import UNTRAINED, Board, stamped
+from explorer.layers import UNTRAINED, Board, joined, stamped
+from explorer.live.pace import Pace
 from explorer.runner import State, Update
 from explorer.ui.bridge import LOOK, TASKS, Bridge, Ready
 from explorer.ui.truth import Truths
@@ -72,6 +74,10 @@ class Study(QObject):
         self.seconds = 0.0
         self.submitted = 0
         self.slot: Slot | None = None
+        self.beside: tuple[str, ...] = ()
+        self._sides: dict[str, Any] = {}
+        self.pace = Pace()
+        self.drawing = 0.0
         bridge.updated.connect(self._on_update)
 
     # -- what there is ----------------------------------------------------------------------------
@@ -170,6 +176,35 @@ class Study(QObject):
             self.subject_changed.emit()
             self.look()
 
+    def offered(self) -> tuple[View[Any], ...]:
+        """The views that can be shown beside the main one, with the network in use."""
+        entry = self.entry()
+        return tuple(
+            view
+            for view in self.views.values()
+            if view is not self.view
+            and (entry is None or view.suits(entry.task))
+            and (view.live or not self.live)
+        )
+
+    def set_beside(self, name: str, shown: bool) -> None:
+        """Shows the view `name` beside the main one, with its last parameters, or no longer."""
+        others = tuple(other for other in self.beside if other != name)
+        beside = (*others, name) if shown else others
+        if beside != self.beside:
+            self.beside = beside
+            self._sides.pop(name, None)
+            if shown or self.live:
+                self.look()
+            self.draw()
+
+    def set_pace(self, pace: Pace) -> None:
+        """How large the network looks at frames."""
+        if pace != self.pace:
+            self.pace = pace
+            if self.live:
+                self.look()
+
     def set_params(self, params: Any) -> None:
         """Takes new parameters and does what their change asks for."""
         before, self.params = self.params, params
@@ -226,9 +261,11 @@ class Study(QObject):
             return
         self.running = True
         self.submitted += 1
-        question = (self.view, self.spec, self.image, self.params, self.seed)
+        offered = self.offered()
+        beside = tuple((v, self._params_of(v)) for v in offered if v.name in self.beside)
+        question = (self.view, self.spec, self.image, self.params, self.seed, beside)
         if self.slot is not None:
-            self._bridge.follow(*question, self.slot)
+            self._bridge.follow(*question, self.slot, self.pace)
         else:
             self._bridge.look(*question)
         self.waiting.emit()
@@ -243,7 +280,8 @@ class Study(QObject):
         """The board of the newest answer with the parameters of the moment."""
         if self.answer is None or self.answer.result is None or self.view is None:
             return
-        board = self.view.draw(self.answer.result, self._drawn_params())
+        began = time.perf_counter()
+        board = self._with_sides(self.view.draw(self.answer.result, self._drawn_params()))
         notes = list(board.notes)
         info = self.answer.info
         if info is not None:
@@ -256,6 +294,7 @@ class Study(QObject):
         notes += [note for note in self.answer.ask.image.notes if note not in notes]
         self.board = replace(board, notes=tuple(notes))
         self.board_changed.emit(self.board)
+        self.drawing = time.perf_counter() - began
 
     def data(self) -> Any:
         """``(view, result, params)`` of the newest answer for an export; None without one."""
@@ -264,6 +303,31 @@ class Study(QObject):
         return self.view, self.answer.result, self._drawn_params()
 
     # -- inside -----------------------------------------------------------------------------------
+
+    def _with_sides(self, board: Board) -> Board:
+        """The main view's board with the first pane of every view beside it."""
+        self._sides.update((side.view.name, side) for side in self.answer.beside)
+        # One that is still being worked out keeps its place with what it said before.
+        sides = [self._sides[name] for name in self.beside if name in self._sides]
+        if not sides or self.view is None:
+            return board
+        timed = self.answer.shot is not None
+        drawn = [
+            (side.view.name, _named(side.view, side.seconds, timed),
+             side.view.draw(side.result, side.params))
+            for side in sides if side.result is not None
+        ]  # fmt: skip
+        found = joined(board, _named(self.view, self.answer.seconds, timed), drawn)
+        problems = tuple(side.problem for side in sides if side.problem)
+        return replace(found, notes=(*found.notes, *problems))
+
+    def _params_of(self, view: View[Any]) -> Any:
+        """What a view beside the main one is asked with: what it was last used with."""
+        key = self.image.key if self.image is not None else ""
+        params = self._remembered.get((key, view.name), self._last.get(view.name))
+        if not isinstance(params, view.Params):
+            params = view.Params()
+        return self.truths.into(params, key) if key else params
 
     def _drawn_params(self) -> Any:
         # What was computed belongs to the answer's own parameters; the rest follows the form.
@@ -321,15 +385,13 @@ class Study(QObject):
         # The picture stays on the canvas until the next one; redraws of it make no sense any more.
         self.answer = None
         self.board = None
+        self._sides.clear()
 
     def _recall(self, params: Any = None) -> None:
         if self.view is None:
             return
-        key = (self.image.key if self.image else "", self.view.name)
-        if params is None:
-            params = self._remembered.get(key, self._last.get(self.view.name))
         if not isinstance(params, self.view.Params):
-            params = self.view.Params()
+            params = self._params_of(self.view)
         self.params = resolved(params, self.info) if self.info is not None else params
         if self.image is not None:
             self.params = self.truths.into(self.params, self.image.key)
@@ -351,3 +413,7 @@ class Study(QObject):
     def last_params(self) -> dict[str, Any]:
         """By view name: the parameters used last."""
         return dict(self._last)
+
+
+def _named(view: View[Any], seconds: float, timed: bool) -> str:
+    return f"{view.title} · {seconds * 1000:.0f} ms" if timed else view.title

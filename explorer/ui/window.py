@@ -77,9 +77,11 @@ class Window(QMainWindow):
 
     Signals:
         loaded: Views and networks are here.
+        painted: What was waiting to be painted has been.
     """
 
     loaded = Signal()
+    painted = Signal()
 
     def __init__(
         self,
@@ -186,6 +188,12 @@ class Window(QMainWindow):
         self.memory.restore_photos(bool(self._paths))
         if self._paths:
             self.intake.open_paths(self._paths)
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.UpdateRequest:  # what was waiting has been painted in it
+            self.painted.emit()
+        return done
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.finish()

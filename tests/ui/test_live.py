@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 
 from explorer.errors import ExplorerError
 from explorer.live.capture import Phase
+from explorer.live.pace import Pace
 from explorer.live.source import Lost, SourceSpec
 from explorer.settings import Settings
 from explorer.ui.window import Window
@@ -81,7 +82,46 @@ def test_frames_are_followed(window: Window, qtbot: Any) -> None:
     assert not window.live.bar.isHidden()
     assert not window.inspector.strip.cancel.isVisible()
     assert window.strip.items == ()
-    qtbot.waitUntil(lambda: "frames/s" in window.live.bar.budget.text(), timeout=SECONDS)
+    words = window.live.bar.budget
+    window.resize(900, 700)
+    window.show()
+    qtbot.waitUntil(
+        lambda: "computed" in words.text() and "0.0 shown" not in words.text(), timeout=SECONDS
+    )
+    assert "Classify" in words.toolTip() or study.view.title in words.toolTip()
+
+
+def test_views_beside_the_main_one_follow_the_same_frames(window: Window, qtbot: Any) -> None:
+    follow(qtbot, window, Frames())
+    study = window.study
+    assert "feature_maps" in [view.name for view in study.offered()]
+    own = len(study.board.panes)
+    study.set_beside("feature_maps", True)
+    qtbot.waitUntil(lambda: len(study.board.panes) == own + 1, timeout=SECONDS)
+    first, second = study.board.panes[0], study.board.panes[-1]
+    assert first.title.startswith(study.view.title)
+    assert second.title.startswith("Feature maps")
+    assert " ms" in second.title
+    before = number(window)
+    qtbot.waitUntil(lambda: number(window) > before + 2, timeout=SECONDS)
+    assert study.answer.beside[0].result is not None
+    window.live.freeze(True)
+    qtbot.waitUntil(
+        lambda: study.board is not None and len(study.board.panes) == own + 1, timeout=SECONDS
+    )
+    assert study.board.panes[-1].title.startswith("Feature maps")
+    assert " ms" not in study.board.panes[-1].title
+    study.set_beside("feature_maps", False)
+    assert len(study.board.panes) == own
+
+
+def test_a_smaller_size_holds_a_rate(window: Window, qtbot: Any) -> None:
+    study = window.study
+    study.set_view("detections")
+    follow(qtbot, window, Frames())
+    study.set_pace(Pace(share=0.5))
+    qtbot.waitUntil(lambda: study.answer is not None and study.answer.share == 0.5, timeout=SECONDS)
+    qtbot.waitUntil(lambda: "50% of the size" in window.live.bar.budget.text(), timeout=SECONDS)
 
 
 def test_parameters_apply_to_the_frames_that_follow(window: Window, qtbot: Any) -> None:
