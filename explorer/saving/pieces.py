@@ -7,6 +7,7 @@ record. At the end an MP4 is joined from the coded frames as they are (`explorer
 pieces of a GIF are kept without loss, for its colours are chosen from whole frames.
 
     .film.mp4.parts/
+        lock             held by the program that writes
         request.json     what is being made: whoever wants something else starts anew
         000000.mp4       frames
         000000.jsonl     lines
@@ -18,7 +19,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 LINES_SUFFIX = ".jsonl"
 _REQUEST = "request.json"
+_LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class Pieces:
         self._path = Path()
         self._text: list[str] = []
         self._written, self._size, self._bytes = 0, (0, 0), 0
+        self._lock: int | None = None
         self.changed = self._begin(again)
 
     def _coded(self) -> str:
@@ -109,17 +114,13 @@ class Pieces:
     def _begin(self, again: bool) -> tuple[str, ...]:
         changed: tuple[str, ...] = ()
         before, wanted = _request_of(self.folder), self._request
-        if wanted is not None:
-            if before is not None:
-                names = sorted({*before, *wanted})
-                changed = tuple(n for n in names if before.get(n) != wanted.get(n))
-            if again or changed or before is None:
-                self.discard()
-                try:
-                    self.folder.mkdir()
-                except (OSError, ValueError) as error:
-                    raise unwritable(self.film or self.lines or self.folder, error) from error
-                write_bytes(self.folder / _REQUEST, json.dumps(wanted, indent=1).encode())
+        if wanted is not None and before is not None:
+            names = sorted({*before, *wanted})
+            changed = tuple(n for n in names if before.get(n) != wanted.get(n))
+        self._hold()
+        if wanted is not None and (again or changed or before is None):
+            self._empty()
+            write_bytes(self.folder / _REQUEST, json.dumps(wanted, indent=1).encode())
         self._records = _records(self.folder)
         self._written, self._size = self.record.written, self.record.size
         self._bytes = sum(self._weight(number) for number in range(len(self._records)))
@@ -214,6 +215,7 @@ class Pieces:
         self._written = self.record.written
         if not self._records:
             self.discard()
+        self._release()
 
     def finish(self) -> None:
         """The film and the lines under their names; the pieces are gone then.
@@ -234,10 +236,34 @@ class Pieces:
 
     def discard(self) -> None:
         """No pieces any more."""
+        self._release()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._records = []
 
     # -- inside -----------------------------------------------------------------------------------
+
+    def _hold(self) -> None:
+        shown = self.film or self.lines or self.folder
+        try:
+            self.folder.mkdir(exist_ok=True)
+            self._lock = os.open(self.folder / _LOCK, os.O_CREAT | os.O_RDWR)
+        except (OSError, ValueError) as error:
+            raise unwritable(shown, error) from error
+        if not _locked(self._lock):
+            self._release()
+            raise ExplorerError(
+                f"{shown} is being made by another run.", "Wait for it, or choose another name."
+            )
+
+    def _release(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)  # the system lets go of the lock, also when the program is killed
+
+    def _empty(self) -> None:
+        for path in self.folder.iterdir():
+            if path.name != _LOCK:
+                path.unlink(missing_ok=True)
 
     def _close(self, count: int) -> None:
         sink, self._sink = self._sink, None
@@ -303,6 +329,22 @@ def recovered(film: Path) -> Record | None:
         return None
     pieces.finish()
     return record
+
+
+def _locked(handle: int) -> bool:
+    """Takes the lock of an open file; False when another program has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _request_of(folder: Path) -> dict[str, Any] | None:
