@@ -1,4 +1,4 @@
-"""How good a detector is, by the rules of COCO."""
+"""The scenes and photos that the figures on the cards come from, and how good a detector is."""
 
 from __future__ import annotations
 
@@ -12,21 +12,51 @@ from PIL import Image
 
 from explorer.evaluation.coco import coco_ap
 from explorer.evaluation.metrics import Found, Objects
-from explorer.training.scenes import Scene, to_tensor
+from explorer.training.cards import rounded
+from explorer.training.pseudo_masks import masked_photos
+from explorer.training.scenes import Scene, SceneMaker, to_tensor
 from explorer.training.superclasses import COCO as COCO_GROUPS
-from explorer.training.superclasses import group_names
+from explorer.training.superclasses import label_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import nn
 
-    from explorer.training.scenes import SceneMaker
+    from explorer.training.lessons import Material
 
 
-def held_out_scenes(maker: SceneMaker, count: int = 300, seed: int = 2_015) -> list[Scene]:
+SCENES = 300
+"""That the figures on the cards come from."""
+
+
+def measured(
+    figures: Callable[[Sequence[Scene]], dict[str, Any]],
+    material: Material,
+    *,
+    masks: bool = False,
+) -> dict[str, Any]:
+    """The figures of a card: of held-out scenes and, where they are given, of COCO photos.
+
+    Args:
+        figures: Of some scenes.
+        material: The data.
+        masks: The scenes have masks: pseudo-masks, but those of the COCO photos are drawn by hand.
+    """
+    photos, packed = masked_photos(material, "val") if masks else (material.val, None)
+    maker = SceneMaker(photos, material.group_labels, masks=packed)
+    found = rounded(figures(held_out_scenes(maker, SCENES)))
+    if material.coco is not None:
+        title, file = "COCO photos", "instances.json"
+        if masks:
+            title, file = "COCO photos, masks by hand", "instance_masks.json"
+        found[title] = rounded(figures(coco_scenes(material.coco, file)))
+    return found
+
+
+def held_out_scenes(maker: SceneMaker, count: int = SCENES, seed: int = 2_015) -> list[Scene]:
     """The same scenes every time, made of photos that no training has seen."""
     return [held_out_scene(maker, i, seed) for i in range(count)]
 
@@ -43,7 +73,7 @@ def coco_scenes(folder: Path, file: str = "instances.json") -> list[Scene]:
     where the file has an outline for every object.
     """
     content = json.loads((folder / file).read_text(encoding="utf-8"))
-    number = {name: i for i, name in enumerate(group_names(), start=1)}
+    number = {name: label for label, name in enumerate(label_names())}
     names = {category["id"]: category["name"] for category in content["categories"]}
     scenes = []
     for image in content["images"]:

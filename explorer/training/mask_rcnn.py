@@ -6,7 +6,7 @@ boxes that lie about an object's own as a detector's do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,19 +18,18 @@ from torchvision.ops import box_iou, clip_boxes_to_image
 from explorer.evaluation.coco import Masks, coco_mask_ap50
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
 from explorer.training import detector
-from explorer.training.cards import Facts, Share, rounded
-from explorer.training.detector import PHOTOS_PER_SCENE
-from explorer.training.evaluate import coco_scenes, held_out_scenes
-from explorer.training.loop import Recipe, step_seed
+from explorer.training.cards import Facts, Share
+from explorer.training.evaluate import measured
+from explorer.training.loop import Recipe
 from explorer.training.pseudo_masks import PSEUDO, masked_photos
-from explorer.training.scenes import SIDE, Scene, SceneMaker, to_tensor
+from explorer.training.scene_task import PHOTOS_PER_SCENE, SceneTask
+from explorer.training.scenes import SIDE, Scene, to_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from explorer.training.data import Photos
     from explorer.training.lessons import Material
 
 DETECTOR = "mini-fasterrcnn"
@@ -48,34 +47,17 @@ SHIFT = 0.1
 about what a detector is wrong by, with an IoU of 0.7 in the mean."""
 
 
-@dataclass(slots=True, eq=False)
-class MaskTask:
-    """What the loop needs to know; see `loop.Task`.
+@dataclass(slots=True, eq=False, kw_only=True)
+class MaskTask(SceneTask):
+    """The mask branch of Mask R-CNN, whose other weights are a trained `mini_fasterrcnn`'s.
 
     Args:
-        data: Photos with boxes.
-        masks: Theirs, see `pseudo_masks.packed_masks`.
-        group_labels: For every class of the photos its label, 1..; 0 = none.
         options: Of `mini_maskrcnn`.
-        weights: Of the trained detector; None begins from random ones.
-        recipe: The numbers.
-        side: Of the scenes.
     """
 
-    data: Photos
-    masks: NDArray[np.uint8]
-    group_labels: Sequence[int]
     options: dict[str, Any]
-    weights: dict[str, Tensor] | None = None
     recipe: Recipe = RECIPE
-    side: int = SIDE
     name: str = "mini-maskrcnn"
-    photos: int = field(init=False)
-    _maker: SceneMaker = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = max(1, len(self.data) // PHOTOS_PER_SCENE)
-        self._maker = SceneMaker(self.data, self.group_labels, self.side, self.masks)
 
     def settings(self) -> dict[str, object]:
         return {
@@ -101,9 +83,7 @@ class MaskTask:
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
-        rng = np.random.default_rng(step_seed(self.recipe.seed, step))
-        scenes = [self._maker.make(rng) for _ in range(self.recipe.batch)]
-        return {"mask": mask_loss(model, scenes, device)}
+        return {"mask": mask_loss(model, self.scenes(step), device)}
 
 
 def mask_loss(model: Any, scenes: Sequence[Scene], device: torch.device) -> Tensor:
@@ -153,12 +133,12 @@ def task(name: str, material: Material) -> MaskTask:
     photos, masks = masked_photos(material, "train")
     return MaskTask(
         photos,
-        masks,
         material.group_labels,
-        {**detector.facts(DETECTOR, material).kwargs, "side": SIDE, "short_side": SIDE},
         material.trained(DETECTOR),
-        material.recipe(RECIPE),
+        options={**detector.facts(DETECTOR, material).kwargs, "side": SIDE, "short_side": SIDE},
+        recipe=material.recipe(RECIPE),
         name=name,
+        masks=masks,
     )
 
 
@@ -177,14 +157,8 @@ def facts(_name: str, material: Material) -> Facts:
 
 def measure(name: str, model: nn.Module, material: Material) -> dict[str, Any]:
     """See `lessons`: the boxes' figures are the detector's own."""
-    figures: dict[str, Any] = detector.measure(name, model, material)
-    photos, masks = masked_photos(material, "val")
-    maker = SceneMaker(photos, material.group_labels, masks=masks)
-    figures |= rounded(mask_figures(model, held_out_scenes(maker)))
-    if material.coco is not None:
-        scenes = coco_scenes(material.coco, "instance_masks.json")
-        figures["COCO photos, masks by hand"] = rounded(mask_figures(model, scenes))
-    return figures
+    boxes = detector.measure(name, model, material)
+    return boxes | measured(lambda scenes: mask_figures(model, scenes), material, masks=True)
 
 
 @torch.inference_mode()

@@ -2,63 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from explorer.networks.embedded.retinanet import mini_retinanet
 from explorer.training import detector
 from explorer.training.cards import Share
-from explorer.training.detector import PHOTOS_PER_SCENE, detector_facts, scene_targets
-from explorer.training.loop import Recipe, step_seed
-from explorer.training.scenes import SIDE, Scene, SceneMaker, to_tensor
+from explorer.training.detector import detector_facts, scene_targets
+from explorer.training.loop import Recipe
+from explorer.training.scene_task import PHOTOS_PER_SCENE, SceneTask, part_of
+from explorer.training.scenes import Scene, to_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.training.cards import Facts
-    from explorer.training.data import Photos
     from explorer.training.lessons import Material
 
 RECIPE = Recipe(epochs=3, batch=16, peak=0.02, warmup=0.1, decay=1e-4, average=0.998, clip=5.0)
 
-BACKBONE = "backbone."
+DETECTOR, BACKBONE = "mini-fasterrcnn", "backbone."
+"""The network whose part this one stands on, and how that part's weights are called."""
 
 measure = detector.measure
 
 
-@dataclass(slots=True, eq=False)
-class RetinaNetTask:
-    """What the loop needs to know; see `loop.Task`.
+@dataclass(slots=True, eq=False, kw_only=True)
+class RetinaNetTask(SceneTask):
+    """RetinaNet on the frozen body and pyramid of a trained `mini_fasterrcnn`."""
 
-    Args:
-        data: Photos with boxes.
-        group_labels: For every class of the photos its label, 1..; 0 = none.
-        backbone: Weights of the trained body and pyramid; None begins from random ones. They stay
-            as they are.
-        recipe: The numbers.
-        side: Of the scenes.
-    """
-
-    data: Photos
-    group_labels: Sequence[int]
-    backbone: dict[str, Tensor] | None = None
     recipe: Recipe = RECIPE
-    side: int = SIDE
     name: str = "mini-retinanet"
-    photos: int = field(init=False)
-    _maker: SceneMaker = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = max(1, len(self.data) // PHOTOS_PER_SCENE)
-        self._maker = SceneMaker(self.data, self.group_labels, self.side)
 
     def settings(self) -> dict[str, object]:
         return {
-            "backbone": "random" if self.backbone is None else "mini-fasterrcnn",
+            "backbone": "random" if self.weights is None else DETECTOR,
             "side": self.side,
             "frozen": ["backbone"],
             "photos per scene": PHOTOS_PER_SCENE,
@@ -66,8 +47,8 @@ class RetinaNetTask:
 
     def build(self) -> nn.Module:
         model: nn.Module = mini_retinanet(max(self.group_labels) + 1, side=self.side)
-        if self.backbone is not None:
-            model.get_submodule("backbone").load_state_dict(self.backbone)
+        if self.weights is not None:
+            model.get_submodule("backbone").load_state_dict(part_of(self.weights, BACKBONE))
         return model
 
     def prepare(self, model: nn.Module) -> None:
@@ -77,9 +58,7 @@ class RetinaNetTask:
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
-        rng = np.random.default_rng(step_seed(self.recipe.seed, step))
-        scenes = [self._maker.make(rng) for _ in range(self.recipe.batch)]
-        return retina_losses(model, scenes, device)
+        return retina_losses(model, self.scenes(step), device)
 
 
 def retina_losses(model: Any, scenes: Sequence[Scene], device: torch.device) -> dict[str, Tensor]:
@@ -103,18 +82,17 @@ def retina_losses(model: Any, scenes: Sequence[Scene], device: torch.device) -> 
 
 def task(name: str, material: Material) -> RetinaNetTask:
     """See `lessons`."""
-    trained = material.trained("mini-fasterrcnn")
-    backbone = {
-        key.removeprefix(BACKBONE): value
-        for key, value in trained.items()
-        if key.startswith(BACKBONE)
-    }
-    recipe = material.recipe(RECIPE)
-    return RetinaNetTask(material.train, material.group_labels, backbone, recipe, name=name)
+    return RetinaNetTask(
+        material.train,
+        material.group_labels,
+        material.trained(DETECTOR),
+        recipe=material.recipe(RECIPE),
+        name=name,
+    )
 
 
 def facts(_name: str, _material: Material) -> Facts:
     """See `lessons`."""
-    shares = (Share("mini-fasterrcnn", BACKBONE, BACKBONE),)
+    shares = (Share(DETECTOR, BACKBONE, BACKBONE),)
     found = detector_facts("Mini RetinaNet", "mini_retinanet", "backbone.body.layer3", shares)
     return replace(found, kwargs={**found.kwargs, "short_side": detector.SHORT_SIDE})

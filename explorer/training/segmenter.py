@@ -5,7 +5,7 @@ The body is frozen; what follows it learns from scenes with the masks of `pseudo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,21 +17,20 @@ from explorer.evaluation.metrics import Confusion
 from explorer.networks.embedded import MEAN, STD, MiniFCN, mini_fcn
 from explorer.networks.embedded.fcn import without_norm
 from explorer.networks.preprocess import Preprocess
-from explorer.training.cards import Facts, Share, rounded
+from explorer.training.cards import Facts, Share
 from explorer.training.classifier import normalise, preprocessing
-from explorer.training.detector import PHOTOS_PER_SCENE
-from explorer.training.evaluate import coco_scenes, held_out_scenes
-from explorer.training.loop import Recipe, step_seed
+from explorer.training.evaluate import SCENES, measured
+from explorer.training.loop import Recipe
 from explorer.training.pseudo_masks import PSEUDO, masked_photos
-from explorer.training.scenes import SIDE, Scene, SceneMaker
-from explorer.training.superclasses import group_names
+from explorer.training.scene_task import PHOTOS_PER_SCENE, SceneTask
+from explorer.training.scenes import SIDE, Scene
+from explorer.training.superclasses import label_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from explorer.training.data import Photos
     from explorer.training.lessons import Material
 
 RECIPE = Recipe(epochs=3, batch=16, peak=0.1, warmup=0.1, decay=1e-4, average=0.998, clip=5.0)
@@ -39,43 +38,20 @@ RECIPE = Recipe(epochs=3, batch=16, peak=0.1, warmup=0.1, decay=1e-4, average=0.
 WEIGHTS = (0.3, 0.3, 1.0)
 """Of the losses of FCN-32s, FCN-16s and FCN-8s, which learn together (Shelhamer et al. 2017)."""
 
-SCENES = 300
-"""That its figures are measured on."""
-
 STRIDE = 4
 """The loss looks at every fourth row and column, which says nearly as much."""
 
 
-@dataclass(slots=True, eq=False)
-class SegmenterTask:
-    """What the loop needs to know; see `loop.Task`.
+@dataclass(slots=True, eq=False, kw_only=True)
+class SegmenterTask(SceneTask):
+    """FCN on the frozen body of a trained `mini_resnet`. The photos have masks."""
 
-    Args:
-        data: Photos with boxes.
-        masks: Theirs, see `pseudo_masks.packed_masks`.
-        group_labels: For every class of the photos its label, 1..; 0 = none.
-        classifier: Weights of a trained `mini_resnet`; None begins from random ones.
-        recipe: The numbers.
-        side: Of the scenes.
-    """
-
-    data: Photos
-    masks: NDArray[np.uint8]
-    group_labels: Sequence[int]
-    classifier: dict[str, Tensor] | None = None
     recipe: Recipe = RECIPE
-    side: int = SIDE
     name: str = "mini-fcn"
-    photos: int = field(init=False)
-    _maker: SceneMaker = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = max(1, len(self.data) // PHOTOS_PER_SCENE)
-        self._maker = SceneMaker(self.data, self.group_labels, self.side, self.masks)
 
     def settings(self) -> dict[str, object]:
         return {
-            "body": "random" if self.classifier is None else "mini-resnet",
+            "body": "random" if self.weights is None else "mini-resnet",
             "side": self.side,
             "photos per scene": PHOTOS_PER_SCENE,
             "weights at 32, 16, 8": list(WEIGHTS),
@@ -83,10 +59,10 @@ class SegmenterTask:
 
     def build(self) -> nn.Module:
         model = mini_fcn(max(self.group_labels) + 1, norm=True)
-        if self.classifier is not None:
-            known = self.classifier.items()
-            model.body.load_state_dict({k: v for k, v in known if not k.startswith("fc.")})
-            begin_as_classifier(model, self.classifier["fc.weight"], self.group_labels)
+        if self.weights is not None:
+            body = {k: v for k, v in self.weights.items() if not k.startswith("fc.")}
+            model.body.load_state_dict(body)
+            begin_as_classifier(model, self.weights["fc.weight"], self.group_labels)
         return model
 
     def prepare(self, model: nn.Module) -> None:
@@ -96,9 +72,7 @@ class SegmenterTask:
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
-        rng = np.random.default_rng(step_seed(self.recipe.seed, step))
-        scenes = [self._maker.make(rng) for _ in range(self.recipe.batch)]
-        return scene_losses(model, scenes, device)
+        return pixel_losses(model, self.scenes(step), device)
 
 
 @torch.no_grad()
@@ -125,19 +99,14 @@ def begin_as_classifier(model: MiniFCN, weight: Tensor, group_labels: Sequence[i
     )
     for chain in chains:
         first, *others, last = (layer for layer in chain if isinstance(layer, nn.Conv2d))
-        _weight(first)[: 2 * groups] = torch.cat([means, -means])[..., None, None]
+        first.weight[: 2 * groups] = torch.cat([means, -means])[..., None, None]
         for layer in others:
-            kernel = _weight(layer).mul_(0.1)
+            kernel = layer.weight.mul_(0.1)
             kernel[range(2 * groups), range(2 * groups)] += 1 / 9  # the mean of what it looks at
-        _weight(last)[1:, : 2 * groups] = 0.5 * torch.cat([one, -one], dim=1)[..., None, None]
+        last.weight[1:, : 2 * groups] = 0.5 * torch.cat([one, -one], dim=1)[..., None, None]
 
 
-def _weight(layer: nn.Module) -> Tensor:
-    weight: Tensor = layer.weight  # type: ignore[assignment]
-    return weight
-
-
-def scene_losses(model: Any, scenes: Sequence[Scene], device: torch.device) -> dict[str, Tensor]:
+def pixel_losses(model: Any, scenes: Sequence[Scene], device: torch.device) -> dict[str, Tensor]:
     """Cross-entropy of the classes of the pixels for each of the three answers, weighted.
 
     Args:
@@ -171,11 +140,11 @@ def task(name: str, material: Material) -> SegmenterTask:
     photos, masks = masked_photos(material, "train")
     return SegmenterTask(
         photos,
-        masks,
         material.group_labels,
         material.trained("mini-resnet"),
-        material.recipe(RECIPE),
+        recipe=material.recipe(RECIPE),
         name=name,
+        masks=masks,
     )
 
 
@@ -188,7 +157,7 @@ def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def facts(_name: str, _material: Material) -> Facts:
     """See `lessons`."""
-    names = ["background", *group_names()]
+    names = label_names()
     stages = ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")
     return Facts(
         title="Mini FCN",
@@ -208,14 +177,7 @@ def facts(_name: str, _material: Material) -> Facts:
 
 def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
     """See `lessons`."""
-    photos, masks = masked_photos(material, "val")
-    maker = SceneMaker(photos, material.group_labels, masks=masks)
-    names = ["background", *group_names()]
-    figures = rounded(mean_iou(model, held_out_scenes(maker, SCENES), names))
-    if material.coco is not None:
-        scenes = coco_scenes(material.coco, "instance_masks.json")
-        figures["COCO photos, masks by hand"] = rounded(mean_iou(model, scenes, names))
-    return figures
+    return measured(lambda scenes: mean_iou(model, scenes, label_names()), material, masks=True)
 
 
 @torch.inference_mode()

@@ -89,8 +89,13 @@ COCO = {
 
 
 def group_names() -> list[str]:
-    """In the order of `RULES`: label 1 is the first one, as label 0 is a detector's background."""
+    """In the order of `RULES`."""
     return [name for name in dict.fromkeys(RULES.values()) if name != NOT_A_THING]
+
+
+def label_names() -> list[str]:
+    """What the labels of a detector mean, from 0 on."""
+    return ["background", *group_names()]
 
 
 def group_of(category: Category) -> str | None:
@@ -103,5 +108,5 @@ def group_of(category: Category) -> str | None:
 
 def group_labels(categories: Sequence[Category]) -> list[int]:
     """For every class its group's label, 1..; 0 for the classes without a group."""
-    number = {name: i for i, name in enumerate(group_names(), start=1)}
-    return [number[name] if (name := group_of(c)) else 0 for c in categories]
+    number = {name: label for label, name in enumerate(label_names())}
+    return [number[group_of(category) or "background"] for category in categories]

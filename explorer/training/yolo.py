@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -16,8 +16,9 @@ from explorer.networks.embedded.yolo import STRIDE, MiniYOLOv1, MiniYOLOv2
 from explorer.training import clusters, detector
 from explorer.training.cards import Share
 from explorer.training.classifier import normalise
-from explorer.training.detector import PHOTOS_PER_SCENE, detector_facts
-from explorer.training.loop import Recipe, step_seed
+from explorer.training.detector import detector_facts
+from explorer.training.loop import Recipe
+from explorer.training.scene_task import PHOTOS_PER_SCENE, SceneTask, part_of
 from explorer.training.scenes import SIDE, SceneMaker
 from explorer.training.superclasses import group_labels
 from explorer.training.yolo_losses import Truth, v1_losses, v2_losses
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.training.cards import Facts
-    from explorer.training.data import Category, Photos
+    from explorer.training.data import Category
     from explorer.training.lessons import Material
     from explorer.training.scenes import Scene
 
@@ -39,49 +40,31 @@ PRIORS = 5
 
 SCENES_FOR_PRIORS = 2_000
 
-BODY = "backbone.body."
+DETECTOR, BODY = "mini-fasterrcnn", "backbone.body."
+"""The network whose part these stand on, and how that part's weights are called there."""
 
 measure = detector.measure
 
 
-@dataclass(slots=True, eq=False)
-class YoloTask:
-    """What the loop needs to know; see `loop.Task`.
+@dataclass(slots=True, eq=False, kw_only=True)
+class YoloTask(SceneTask):
+    """A YOLO on the frozen body of a trained `mini_fasterrcnn`.
 
     Args:
-        data: Photos with boxes.
-        group_labels: For every class of the photos its label, 1..; 0 = none.
         kwargs: Of `MiniYOLOv1` or `MiniYOLOv2`.
         words: For every class of the photos its word in the tree; needed by the second only.
-        body: Weights of the trained body; None begins from random ones. It stays as it is.
-        recipe: The numbers.
         name: "mini-yolo-v1" or "mini-yolo-v2".
-        photos: Scenes of an epoch.
     """
 
-    data: Photos
-    group_labels: Sequence[int]
     kwargs: dict[str, Any]
     words: Sequence[int] = ()
-    body: dict[str, Tensor] | None = None
     recipe: Recipe = RECIPE
     name: str = "mini-yolo-v2"
-    photos: int = field(init=False)
-    _maker: SceneMaker = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = max(1, len(self.data) // PHOTOS_PER_SCENE)
-        self._maker = SceneMaker(self.data, self.group_labels)
-
-    @property
-    def side(self) -> int:
-        """Of the scenes as the network sees them."""
-        return int(self.kwargs["side"])
 
     def settings(self) -> dict[str, object]:
         return {
-            "body": "random" if self.body is None else "mini-fasterrcnn",
-            "side": self.side,
+            "body": "random" if self.weights is None else DETECTOR,
+            "side": self.kwargs["side"],
             "frozen": ["body"],
             "photos per scene": PHOTOS_PER_SCENE,
         }
@@ -89,8 +72,8 @@ class YoloTask:
     def build(self) -> nn.Module:
         kind = MiniYOLOv1 if self.name == "mini-yolo-v1" else MiniYOLOv2
         model: nn.Module = kind(**self.kwargs)
-        if self.body is not None:
-            model.get_submodule("body").load_state_dict(self.body)
+        if self.weights is not None:
+            model.get_submodule("body").load_state_dict(part_of(self.weights, BODY))
         return model
 
     def prepare(self, model: nn.Module) -> None:
@@ -101,10 +84,9 @@ class YoloTask:
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
         assert isinstance(model, MiniYOLOv1 | MiniYOLOv2)
-        rng = np.random.default_rng(step_seed(self.recipe.seed, step))
-        scenes = [self._maker.make(rng) for _ in range(self.recipe.batch)]
+        scenes = self.scenes(step)
         with torch.no_grad():
-            features = model.features(pixels_of(scenes, self.side, device))
+            features = model.features(pixels_of(scenes, self.kwargs["side"], device))
         numbers = model.predict(features)
         truth = truth_of(scenes, self.words, device)
         with torch.autocast(device.type, enabled=False):
@@ -204,15 +186,14 @@ def architecture(name: str, material: Material) -> dict[str, Any]:
 
 def task(name: str, material: Material) -> YoloTask:
     """See `lessons`."""
-    trained = material.trained("mini-fasterrcnn")
     return YoloTask(
         material.train,
         material.group_labels,
-        architecture(name, material),
-        word_tree(material.categories)[1] if name == "mini-yolo-v2" else (),
-        {k.removeprefix(BODY): v for k, v in trained.items() if k.startswith(BODY)},
-        material.recipe(RECIPE),
-        name,
+        material.trained(DETECTOR),
+        kwargs=architecture(name, material),
+        words=word_tree(material.categories)[1] if name == "mini-yolo-v2" else (),
+        recipe=material.recipe(RECIPE),
+        name=name,
     )
 
 
@@ -222,6 +203,6 @@ def facts(name: str, material: Material) -> Facts:
         "mini-yolo-v1": ("Mini YOLO v1", "mini_yolo_v1"),
         "mini-yolo-v2": ("Mini YOLO v2", "mini_yolo_v2"),
     }[name]
-    shares = (Share("mini-fasterrcnn", "body.", BODY),)
+    shares = (Share(DETECTOR, "body.", BODY),)
     found = detector_facts(title, function, "body.layer3", shares)
     return replace(found, kwargs=architecture(name, material))

@@ -6,7 +6,7 @@ import torch
 from torchvision.ops import roi_align
 
 from explorer.networks.embedded import mini_resnet
-from explorer.training.detector import RECIPE, DetectorTask, scene_losses
+from explorer.training.detector import RECIPE, DetectorTask, detector_losses
 from explorer.training.evaluate import average_precision, detect, held_out_scenes
 from explorer.training.loop import train
 from explorer.training.scenes import Scene
@@ -22,7 +22,7 @@ def toy_task(**options):
 
 def test_it_begins_with_the_classifiers_weights():
     classifier = mini_resnet(4)
-    model = toy_task(backbone=classifier.state_dict()).build()
+    model = toy_task(weights=classifier.state_dict()).build()
     body = model.get_submodule("backbone.body")
     for name, value in body.state_dict().items():
         assert torch.equal(value, classifier.state_dict()[name]), name
@@ -46,7 +46,7 @@ def test_the_box_head_begins_with_the_classifiers_answers():
     classifier = mini_resnet(4).eval()
     with torch.no_grad():
         classifier.fc.weight.normal_()
-    task = toy_task(backbone=classifier.state_dict())
+    task = toy_task(weights=classifier.state_dict())
     model = task.build().eval()
     # without the small random parts, and from the coarse map alone
     with torch.no_grad():
@@ -79,14 +79,14 @@ def test_a_scene_without_objects_has_losses_too():
         np.zeros(0, np.int64),
         np.zeros(0, np.int64),
     )
-    losses = scene_losses(model, [empty, empty], CPU)
+    losses = detector_losses(model, [empty, empty], CPU)
     assert set(losses) == {"classifier", "fine", "box_reg", "objectness", "rpn_box_reg"}
     assert all(torch.isfinite(value) for value in losses.values())
     assert losses["box_reg"].item() == 0
 
 
 def test_held_out_scenes_are_always_the_same():
-    maker = toy_task()._maker
+    maker = toy_task().maker
     one, two = held_out_scenes(maker, 2), held_out_scenes(maker, 2)
     assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(one, two, strict=True))
 
@@ -117,7 +117,7 @@ def test_average_precision_by_hand():
 def test_detections_are_in_the_scenes_pixels():
     model = toy_task().build().eval()
     model.roi_heads.score_thresh = 0.0
-    scene = held_out_scenes(toy_task()._maker, 1)[0]
+    scene = held_out_scenes(toy_task().maker, 1)[0]
     found = detect(model, [scene])[0]
     assert found["boxes"].shape[1] == 4
     assert found["boxes"].max() <= 64

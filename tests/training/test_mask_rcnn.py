@@ -23,9 +23,8 @@ def toy_task(**options):
     photos = toy_photos(16)
     recipe = replace(RECIPE, batch=2, epochs=0.5)
     sizes = {"num_classes": 4, "side": 64, "layers": (16,), "between": 16}
-    return MaskTask(
-        photos, toy_masks(photos), [1, 2, 3, 0], sizes, recipe=recipe, side=64, **options
-    )
+    own = {"options": sizes, "recipe": recipe, "side": 64, "masks": toy_masks(photos)}
+    return MaskTask(photos, [1, 2, 3, 0], **own, **options)
 
 
 def test_a_training_moves_the_mask_branch_only(tmp_path):

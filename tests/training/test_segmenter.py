@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from explorer.networks.embedded import mini_resnet
-from explorer.training import segmenter
+from explorer.training import evaluate
 from explorer.training.__main__ import main
 from explorer.training.loop import train
 from explorer.training.scenes import Scene
@@ -17,7 +17,7 @@ from explorer.training.segmenter import (
     SegmenterTask,
     label_map,
     mean_iou,
-    scene_losses,
+    pixel_losses,
 )
 from tests.training.toy import toy_photos, write_data
 
@@ -34,7 +34,8 @@ def toy_masks(photos):
 def toy_task(**options):
     photos = toy_photos(16)
     recipe = replace(RECIPE, batch=2, epochs=0.5)
-    return SegmenterTask(photos, toy_masks(photos), [1, 2, 3, 0], recipe=recipe, side=64, **options)
+    masks = toy_masks(photos)
+    return SegmenterTask(photos, [1, 2, 3, 0], recipe=recipe, side=64, masks=masks, **options)
 
 
 def two_halves():
@@ -62,7 +63,7 @@ def test_it_begins_with_the_classifiers_answers():
     classifier = mini_resnet(4).eval()
     with torch.no_grad():
         classifier.fc.weight.normal_()
-    model = toy_task(classifier=classifier.state_dict()).build().eval()
+    model = toy_task(weights=classifier.state_dict()).build().eval()
     for name, value in model.body.state_dict().items():
         assert torch.equal(value, classifier.state_dict()[name]), name
     with torch.no_grad():
@@ -110,13 +111,13 @@ class Fixed(nn.Module):
 
 def test_the_losses_by_hand():
     scene = two_halves()
-    losses = scene_losses(Fixed(label_map(scene), sure=1000.0), [scene], CPU)
+    losses = pixel_losses(Fixed(label_map(scene), sure=1000.0), [scene], CPU)
     assert losses["at 32"].item() == pytest.approx(0.3 * np.log(3))
     assert losses["at 16"].item() == pytest.approx(0.3 * np.log(3))
     # right but for the rows and columns that bilinear enlargement blurs
     everywhere_wrong = 1000.0
     assert losses["at 8"].item() < 0.1 * everywhere_wrong
-    wrong = scene_losses(Fixed((label_map(scene) + 1) % 3, sure=1000.0), [scene], CPU)
+    wrong = pixel_losses(Fixed((label_map(scene) + 1) % 3, sure=1000.0), [scene], CPU)
     assert wrong["at 8"].item() > 0.6 * everywhere_wrong
 
 
@@ -137,7 +138,7 @@ def test_mean_iou_by_hand():
 
 def test_the_command_trains_it_on_a_trained_classifier(tmp_path, monkeypatch):
     write_data(tmp_path / "data")
-    monkeypatch.setattr(segmenter, "SCENES", 3)
+    monkeypatch.setattr(evaluate, "SCENES", 3)
     threads = torch.get_num_threads()
     try:
         for name, epochs in (("mini-resnet", "0.2"), ("mini-fcn", "4")):
