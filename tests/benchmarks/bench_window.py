@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PySide6.QtCore import QObject, Qt, QTimer
 from pytestqt.qtbot import QtBot
 
 from explorer.settings import Settings
 from explorer.ui.window import Window
+from tests.benchmarks.lateness import measured
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -31,7 +30,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 ROUNDS = 9
 SECONDS = 12.0
-TICK_MS = 5
+
 QUIET_MS = 3.0
 """Where a bare window's timers are later than this (p99), nothing can be said about ours."""
 
@@ -55,6 +54,7 @@ import gc, os, sys
 gc.disable()  # as main does before it imports the window
 from explorer.ui import app
 from explorer.ui.window import Window
+from tests.benchmarks.lateness import measured
 def begin(self):
     print("painted", "torch" in sys.modules, flush=True)
     os._exit(0)
@@ -103,33 +103,6 @@ def test_the_first_paint_takes_at_most_four_bare_windows(tmp_path: Path) -> None
     assert ratios["wall"] <= 4.0
 
 
-class Lateness(QObject):
-    """How much later than asked for a timer of this thread fires, in milliseconds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.late: list[float] = []
-        self._due = 0.0
-        self._timer = QTimer(self)
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._beat)
-
-    def start(self) -> None:
-        self._due = time.perf_counter() + TICK_MS / 1000
-        self._timer.start(TICK_MS)
-
-    def stop(self) -> None:
-        self._timer.stop()
-
-    def _beat(self) -> None:
-        self.late.append((time.perf_counter() - self._due) * 1000)
-        self.start()
-
-    def percentile(self, share: float) -> float:
-        return float(np.percentile(self.late, share))
-
-
 @pytest.fixture
 def switches() -> Iterator[None]:
     """As the program sets it."""
@@ -145,7 +118,7 @@ def test_timers_are_on_time_while_a_dream_streams(qtbot: QtBot) -> None:
     window.resize(1360, 840)
     with qtbot.waitSignal(window.loaded, timeout=120_000):
         window.show()
-    quiet = _measured(qtbot, 2.0)
+    quiet = measured(qtbot, 2.0)
     if quiet.percentile(99) > QUIET_MS:
         window.close()
         window.deleteLater()
@@ -156,12 +129,12 @@ def test_timers_are_on_time_while_a_dream_streams(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: window.study.answer is not None, timeout=120_000)
     qtbot.wait(1000)
     steps = len(window.bridge.recorder)
-    busy = _measured(qtbot, SECONDS)
+    busy = measured(qtbot, SECONDS)
     made = len(window.bridge.recorder) - steps
     running = window.study.running
     window.close()
     window.deleteLater()
-    over = sum(late > 16 for late in busy.late) / len(busy.late)
+    over = busy.share_over(16)
     print(
         f"\ntimer lateness over {len(busy.late)} ticks and {made} dream steps: "
         f"p50 {busy.percentile(50):.2f}, p99 {busy.percentile(99):.2f}, "
@@ -170,11 +143,3 @@ def test_timers_are_on_time_while_a_dream_streams(qtbot: QtBot) -> None:
     assert running
     assert made >= 3, "the dream did not stream"
     assert busy.percentile(99) <= 8.0
-
-
-def _measured(qtbot: QtBot, seconds: float) -> Lateness:
-    lateness = Lateness()
-    lateness.start()
-    qtbot.wait(int(seconds * 1000))
-    lateness.stop()
-    return lateness

@@ -1,0 +1,175 @@
+"""Live detection in the window against the bare network's loop on the same frames."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.live.moving import MovingScene
+from explorer.live.source import SourceSpec
+from explorer.networks import catalogue
+from explorer.networks.network import NetworkSpec
+from explorer.settings import Settings
+from explorer.sources import gallery
+from explorer.ui.window import Window
+from tests.benchmarks.lateness import measured
+from tests.steps import finish
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from explorer.networks.network import Network
+
+pytestmark = pytest.mark.benchmark
+
+RATE = 90.0
+"""Of the source: above that of any network here, or the source would be what is measured."""
+
+FRAMES = 60
+ROUNDS = 5
+SECONDS = 4.0
+QUIET_MS = 4.0
+LEAST_RATIO = 0.95
+LATEST_MS = 8.0
+NETWORKS = (
+    NetworkSpec("mini-fasterrcnn", device="cpu"),
+    NetworkSpec("ssdlite320_mobilenet_v3_large", weights="none", device="cpu"),
+)
+
+
+class Loop:
+    """The same frames again and again, without any work of its own."""
+
+    rate = RATE
+    duration = 0.0
+
+    def __init__(self, frames: list[np.ndarray[Any, np.dtype[np.uint8]]]) -> None:
+        self._frames, self._number = frames, 0
+
+    def open(self) -> None:
+        self._number = 0
+
+    def read(self) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], float]:
+        number, self._number = self._number, self._number + 1
+        return self._frames[number % len(self._frames)].copy(), number / RATE
+
+    def seek(self, position: float) -> None:
+        """It has no past."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
+    photo = next(sample for sample in gallery() if sample.name == "motorcycle").load().pixels
+    scene = MovingScene(photo, rate=10.0)
+    return [scene.frame(number) for number in range(FRAMES)]
+
+
+@pytest.fixture(autouse=True)
+def as_the_program_runs() -> Iterator[None]:
+    """Two threads for torch, and short turns between Python's threads."""
+    threads, interval = torch.get_num_threads(), sys.getswitchinterval()
+    torch.set_num_threads(2)
+    sys.setswitchinterval(0.001)
+    yield
+    torch.set_num_threads(threads)
+    sys.setswitchinterval(interval)
+
+
+@torch.no_grad()
+def seconds_of(network: Network, frames: list[np.ndarray[Any, np.dtype[np.uint8]]]) -> list[float]:
+    """Of every frame: what a loop without a window takes, the preprocessing included."""
+    times = []
+    for pixels in frames:
+        began = time.perf_counter()
+        network.module(list(network.preprocess(pixels)))
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def bare(network: Network, frames: list[np.ndarray[Any, np.dtype[np.uint8]]]) -> list[float]:
+    """On a thread of its own, as in the window."""
+    found: list[float] = []
+    thread = threading.Thread(target=lambda: found.extend(seconds_of(network, frames)))
+    thread.start()
+    thread.join()
+    return found
+
+
+@pytest.mark.parametrize("spec", NETWORKS, ids=lambda spec: spec.name)
+def test_live_detection(
+    spec: NetworkSpec, frames: list[np.ndarray[Any, np.dtype[np.uint8]]], qtbot: QtBot
+) -> None:
+    network = finish(catalogue.load(spec))[0]
+    window = Window(Settings(), wishes={"view": "detections"})
+    window.resize(1440, 900)
+    with qtbot.waitSignal(window.loaded, timeout=120_000):
+        window.show()
+    quiet = measured(qtbot, 2.0)
+    if quiet.percentile(99) > QUIET_MS:
+        window.close()
+        window.deleteLater()
+        pytest.skip(f"the machine is busy: idle timers are {quiet.percentile(99):.1f} ms late")
+    live, study = window.live, window.study
+    live._make = lambda _: Loop(frames)
+    study.set_view("detections")
+    study.set_network(spec)
+    shown: list[tuple[int, float, float]] = []  # frame, age, time
+
+    def painted() -> None:
+        shot = live._shown
+        if shot is not None and (not shown or shown[-1][0] != shot.number):
+            shown.append((shot.number, shot.age, time.perf_counter()))
+
+    window.painted.connect(painted)
+    ratios, ages, late = [], [], []
+    bare(network, frames[:10])
+    for _ in range(ROUNDS):
+        plain = bare(network, frames[:30])
+        live.start(SourceSpec("camera", "bench", title="Bench"))
+        qtbot.waitUntil(lambda: live._shown is not None, timeout=120_000)
+        qtbot.wait(700)
+        shown.clear()
+        lateness = measured(qtbot, SECONDS)
+        assert len(shown) > 10, "nothing was followed"
+        rate = (len(shown) - 1) / (shown[-1][2] - shown[0][2])
+        plain += bare_after(window, network, frames, qtbot)
+        inference = statistics.median(plain)
+        ratios.append(rate * inference)
+        ages += [age - (2 / RATE + inference) for _, age, _ in shown]
+        late += lateness.late
+        print(f"\n{spec.name}: bare {1 / inference:.1f}/s, shown {rate:.1f}/s, "
+              f"median age {1000 * statistics.median(a for _, a, _ in shown):.0f} ms")  # fmt: skip
+    window.close()
+    window.deleteLater()
+    p99 = float(np.percentile(late, 99))
+    print(
+        f"{spec.name}: end to end {statistics.median(ratios):.2f} x the bare loop; timers p99 "
+        f"{p99:.1f} ms late, most {max(late):.1f}; age beyond two frames and the inference: median "
+        f"{1000 * statistics.median(ages):.1f} ms, p95 {1000 * np.percentile(ages, 95):.1f} ms"
+    )
+    assert statistics.median(ratios) >= LEAST_RATIO
+    assert p99 <= LATEST_MS
+    assert statistics.median(ages) <= 0.0
+
+
+def bare_after(
+    window: Window,
+    network: Network,
+    frames: list[np.ndarray[Any, np.dtype[np.uint8]]],
+    qtbot: QtBot,
+) -> list[float]:
+    """The bare loop when the window has come to rest."""
+    window.live.leave()
+    qtbot.waitUntil(lambda: not window.bridge.busy, timeout=60_000)
+    return bare(network, frames[30:])
