@@ -286,7 +286,7 @@ class BoardView(QWidget):
             points = clicks or self._params(name, Pick.HOVER)
             mode = Mode.BOX if boxes else Mode.POINT if points else Mode.LOOK
             box = next((self._values.get(param) for param in boxes), None)
-            mark = next((self._values.get(param) for param in clicks), None)
+            mark = self._values.get(clicks[0]) if len(clicks) == 1 else None
             step = next((spec.step for spec in self._picks if spec.param in boxes), 1.0)
             truths = self._params(name, Pick.TRUTH)
             truth = self._values.get(truths[0], ()) if truths else None
@@ -297,7 +297,10 @@ class BoardView(QWidget):
                 canvas.set_marker(mark if isinstance(mark, Point) else None)
 
     def _clicked(self, name: str, point: object) -> None:
-        for param in self._params(name, Pick.CLICK):
+        params = self._params(name, Pick.CLICK)
+        if len(params) > 1:  # several points are set one after the other, until they are cleared
+            params = [param for param in params if self._values.get(param) is None][:1]
+        for param in params:
             self._pick(param, point)
 
     def _box_drawn(self, name: str, box: object) -> None:

@@ -18,6 +18,7 @@ from explorer.vision.ascent import (
     Target,
     ascend,
     octave_sizes,
+    pictured,
     preview,
     resized,
 )
@@ -61,7 +62,8 @@ BLIND = frozenset({"Dropout", "Identity", "Linear", "Flatten", "AdaptiveAvgPool2
 """Kinds of layers in which there is nothing to dream of."""
 
 
-def _layers(info: NetworkInfo) -> tuple[str, ...]:
+def dream_layers(info: NetworkInfo) -> tuple[str, ...]:
+    """Layers that can be climbed on a picture of any size, a good one first."""
     prefix = "backbone." if info.task == "detection" else ""
     fit = [layer for layer in info.layers if layer.name.startswith(prefix) and _sees(layer)]
     if not fit:
@@ -83,7 +85,7 @@ class Params:
     """See the help of each."""
 
     layer: str = param(
-        "", "Layer", "Whose answer is made stronger.", effect=Effect.STEER, choices=_layers
+        "", "Layer", "Whose answer is made stronger.", effect=Effect.STEER, choices=dream_layers
     )
     channels: str = param(
         "", "Channels", "Numbers of the channels to climb, as in 3, 17; empty means all together.",
@@ -171,6 +173,11 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     return {"picture": result.rgb, "objective": result.heights, "layer": result.layer}
 
 
+def is_finite(picture: Tensor, height: float) -> bool:
+    """Whether a step gave numbers: one NaN makes the sum one, a clipped picture has no infinity."""
+    return bool(np.isfinite([height, float(picture.sum())]).all())
+
+
 def channels_of(text: str) -> tuple[int, ...]:
     """The channel numbers in "3, 17"; none in an empty text.
 
@@ -230,8 +237,7 @@ class _Dream:
         picture, height = ascend(
             self._picture, self._target, params.layer, self._objective, rate, self._generator
         )
-        # One NaN makes the sum one; a clipped picture holds no infinity.
-        if np.isfinite([height, float(picture.sum())]).all():
+        if is_finite(picture, height):
             self._picture = picture
             self._heights.append(height)
         else:
@@ -250,12 +256,7 @@ class _Dream:
         if self._params.start == NOISE:
             noise = torch.randn(1, channels, *size, generator=self._generator)
             return noise.mul_(0.05).add_(0.5).clamp_(0.0, 1.0).to(network.device)
-        pixels = torch.from_numpy(np.array(scene.image.pixels)).permute(2, 0, 1)[None]
-        picture = resized(pixels.float().div_(255.0), size).clamp_(0.0, 1.0)
-        if channels == 1:  # ITU-R 601 luma, as in the preprocessing
-            weights = torch.tensor([0.2989, 0.587, 0.114]).view(1, 3, 1, 1)
-            picture = (picture * weights).sum(dim=1, keepdim=True)
-        return picture.to(network.device)
+        return pictured(scene.image.pixels, size, channels).to(network.device)
 
 
 VIEW = View(

@@ -92,15 +92,15 @@ def count_layers(
         )
     if line is not None:
         start, end = np.array(line.line).reshape(2, 2)
-        middle, way = (start + end) / 2, end - start
+        way = end - start
         right = np.array([-way[1], way[0]]) / max(np.hypot(*way), 1e-9)
-        tip = middle + right * 0.05 * max(size)
+        foot, words_at = start + 0.35 * way, start + 0.6 * way  # apart: words hide what they cover
         segments = np.array([[*start, *end]], np.float32)
-        arrow = np.array([[*middle, *tip]], np.float32)
+        arrow = np.array([[*foot, *(foot + right * 0.05 * max(size))]], np.float32)
         layers += [
             Lines(segments, same(COUNTED, 1), width=3.0, name="line"),
             Lines(arrow, same(COUNTED, 1), width=2.0, arrow=True, name="in"),
-            Text(f"in {line.into} · out {line.out}", (float(tip[0]), float(tip[1])),
+            Text(f"in {line.into} · out {line.out}", (float(words_at[0]), float(words_at[1])),
                  color=COUNTED, name="line counts"),
         ]  # fmt: skip
         ends = np.array([start, end], np.float32)

@@ -15,6 +15,7 @@ from explorer.views.common import class_name, recalled, remember, size_of
 from explorer.views.track_layers import box_layers, count_layers, count_plot, track_table, trails
 from explorer.vision.counting import LineCount, RegionCount
 from explorer.vision.detections import Detections
+from explorer.vision.nms import overlaps, suppress
 from explorer.vision.tracks import Settings, Tracks
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ pairs so that
 
     K = P₁₁ / (P₁₁ + r²)     p ← p + K·(z - p)
 
-and v likewise with P₁₂; r is how much detections tremble. Boxes without a partner begin new tracks.
+and v likewise with P₁₂; r is how much detections tremble. Boxes without a partner begin new tracks
+if their score is high enough; a weak one may only go on with a track (*ByteTrack*).
 
 **When it fails.** Two objects of a class that meet for long may change numbers: this method looks
 at where boxes are, not at what is in them. An object that the detector loses for longer than
@@ -64,10 +66,14 @@ at where boxes are, not at what is in them. An object that the detector loses fo
 changes, it begins at 1.
 
 Bewley et al. 2016, *Simple Online and Realtime Tracking*; Kalman 1960; Kuhn 1955 for the pairs;
-Aharon et al. 2022, *BoT-SORT*, section 3.1, for width and height instead of area and shape.
+Aharon et al. 2022, *BoT-SORT*, section 3.1, for width and height instead of area and shape; Zhang
+et al. 2022, *ByteTrack*, for weak boxes.
 """
 
 STILL = "This is one picture. Start Live with a film or a camera: then objects get numbers."
+ONE_PLACE = 0.5
+"""Boxes of different classes with a larger IoU are one object, when that is wanted."""
+
 HISTORY_SECONDS = 60.0
 """Of the plot."""
 NAME = "tracks"
@@ -78,7 +84,11 @@ class Params:
     """See the help of each."""
 
     score: float = param(
-        0.4, "Score from", "Boxes with a lower score are not followed.",
+        0.4, "Score from", "A box needs so high a score to become a new object.",
+        low=0.0, high=1.0, step=0.01,
+    )  # fmt: skip
+    weak: float = param(
+        0.2, "Go on from", "An object that is followed already may be found with a lower score.",
         low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     classes: tuple[str, ...] = param(
@@ -110,13 +120,12 @@ class Params:
         low=0.0, high=0.95, step=0.05,
     )  # fmt: skip
     hits: int = param(
-        3, "Found before counted", "In so many frames in a row before it gets a number.",
+        3, "Frames to begin", "In so many in a row an object is found before it gets a number.",
         low=1, high=10, advanced=True,
     )  # fmt: skip
     agnostic: bool = param(
         False, "Across classes",
-        "A box may go on as another class: for a detector that is not sure what it sees.",
-        advanced=True,
+        "Boxes of any classes that cover each other are one object, which may change its class.",
     )  # fmt: skip
     lost: bool = param(
         True, "Show lost and new", "Draws objects that are missed, or not counted yet, dotted.",
@@ -170,15 +179,12 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if moment is None:
         yield Step(Result(seen, None))
         return
-    rows = detections.shown(seen, _filter(params))
-    found = seen.found
-    chosen = Detections(found.xyxy[rows], found.labels[rows], found.scores[rows])
-    key = (_settings(params), params.score, params.classes, size_of(seen.photo))
+    key = (_settings(params), params.weak, params.classes, size_of(seen.photo))
     before = recalled(moment, NAME, key)
     start = before
     if start is None or moment.seconds < start.tracks.seconds:  # the first frame, or a jump back
         start = State.none()
-    state = start.after(chosen, moment.seconds, params)
+    state = start.after(_followable(seen, params), moment.seconds, params)
     remember(moment, NAME, before, state, key)
     yield Step(Result(seen, state))
 
@@ -249,11 +255,21 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 
 
 def _settings(params: Params) -> Settings:
-    return Settings(params.gate, params.hits, params.keep, params.agnostic)
+    return Settings(params.gate, params.hits, params.keep, params.agnostic, first=params.score)
 
 
 def _filter(params: Params) -> detections.Params:
     return detections.Params(score=params.score, classes=params.classes)
+
+
+def _followable(seen: detections.Result, params: Params) -> Detections:
+    """The boxes that may go on with a track; across classes the surest of those in one place."""
+    lower = replace(_filter(params), score=min(params.weak, params.score))
+    rows, found = detections.shown(seen, lower), seen.found
+    if params.agnostic:
+        apart = suppress(overlaps(found.xyxy[rows]), found.scores[rows], threshold=ONE_PLACE)
+        rows = rows[apart.picks]
+    return Detections(found.xyxy[rows], found.labels[rows], found.scores[rows])
 
 
 def _line(params: Params, before: LineCount | None = None) -> LineCount | None:

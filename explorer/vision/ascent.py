@@ -236,6 +236,34 @@ def laplacian(values: Tensor) -> Tensor:
     return result
 
 
+def pictured(pixels: NDArray[np.uint8], size: tuple[int, int], channels: int) -> Tensor:
+    """A photo as a picture to climb from.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        size: Height and width of the picture.
+        channels: 3, or 1 for a network that sees grey: ITU-R 601 luma, as in the preprocessing.
+
+    Returns:
+        (1, channels, *size) float32 in [0, 1], on the CPU.
+    """
+    whole = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None]
+    picture = resized(whole.float().div_(255.0), size).clamp_(0.0, 1.0)
+    if channels == 1:
+        weights = torch.tensor([0.2989, 0.587, 0.114]).view(1, 3, 1, 1)
+        picture = (picture * weights).sum(dim=1, keepdim=True)
+    return picture
+
+
+def zoomed(picture: Tensor, factor: float) -> Tensor:
+    """(1, C, H, W) enlarged about its centre by `factor`; under 1 the rim is mirrored."""
+    if factor == 1.0:
+        return picture
+    turn = torch.tensor([[[1 / factor, 0, 0], [0, 1 / factor, 0]]], device=picture.device)
+    places = F.affine_grid(turn.to(picture.dtype), list(picture.shape), align_corners=False)
+    return F.grid_sample(picture, places, padding_mode="reflection", align_corners=False)
+
+
 def preview(picture: Tensor) -> NDArray[np.uint8]:
     """(1, C, H, W) float in [0, 1] -> (H, W, 3) uint8."""
     levels = picture[0].detach().mul(255.0).add_(0.5).to(torch.uint8)

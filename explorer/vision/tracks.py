@@ -113,6 +113,8 @@ class Settings:
         agnostic: Boxes of different classes may be one object; it is called what the surest of its
             detections is called.
         trail: For so many seconds the centres are remembered.
+        first: Smallest score of a box that begins a track; a weaker one may only go on with one
+            (the idea of Zhang et al. 2022, "ByteTrack", in a single round of matching).
     """
 
     gate: float = 0.3
@@ -120,6 +122,7 @@ class Settings:
     keep: float = 1.0
     agnostic: bool = False
     trail: float = 10.0
+    first: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,7 +202,7 @@ class Tracks:
         hit = moved._hit(rows, columns, found)
         waited = seconds - hit.found
         waits = np.where(hit.numbered, waited <= settings.keep, hit.seen)
-        born = np.setdiff1d(np.arange(len(found)), columns)
+        born = np.setdiff1d(np.flatnonzero(found.scores >= settings.first), columns)
         return hit._only(hit.seen | waits)._joined(found, born)._counted(settings)
 
     def _only(self, stay: NDArray[np.bool_]) -> Tracks:

@@ -208,6 +208,12 @@ def test_a_class_is_followed_by_itself_unless_told_otherwise() -> None:
     np.testing.assert_allclose((one.scores[0], one.best[0]), (0.6, 0.8), rtol=1e-6)
 
 
+def test_a_weak_box_goes_on_with_a_track_but_begins_none() -> None:
+    settings = Settings(hits=2, first=0.5)
+    frames = [(t / 10, [box(50, score=s), box(150, score=0.4)]) for t, s in enumerate((0.6, 0.3))]
+    assert [numbers(tracks) for tracks in story(frames, settings)] == [[0], [1]]
+
+
 def test_trails_are_the_centres_of_the_last_seconds() -> None:
     settings = Settings(hits=2, trail=0.25)
     frames = [(t / 10, [box(50 + t), box(150)][: 2 if t < 3 else 1]) for t in range(6)]
