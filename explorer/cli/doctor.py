@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NEEDED = (
     "torch", "torchvision", "numpy", "pillow", "safetensors", "platformdirs", "PySide6-Essentials",
     "pyqtgraph", "opencv-contrib-python-headless", "scikit-image", "scikit-learn",
-    "cv2-enumerate-cameras", "faster-coco-eval",
+    "cv2-enumerate-cameras", "mss", "faster-coco-eval",
 )  # fmt: skip
 OPTIONAL = ("pillow-heif", "av", "captum", "timm", "onnxruntime")
 
@@ -64,6 +64,7 @@ def examine() -> dict[str, Any]:
         "packages": _packages(problems),
         "window": _window(problems),
         "devices": _devices(problems),
+        "cameras": _cameras(),
         "weights": _weights(problems),
         "plug-ins": _plugins(),
         "folders": _folders(problems),
@@ -144,6 +145,20 @@ def _devices(problems: list[str]) -> dict[str, str]:
     found = dict(devices.available())
     found["threads"] = str(torch.get_num_threads())
     return found
+
+
+def _cameras() -> dict[str, str]:
+    """By name, where they are; none of them is opened."""
+    try:
+        from explorer.live.cameras import connected
+
+        found = connected()
+    except (ImportError, OSError, RuntimeError) as error:
+        return {"none": f"they cannot be listed: {error}"}
+    names = [name for _, name in found]
+    return {
+        name if names.count(name) == 1 else f"{name} ({where})": where for where, name in found
+    } or {"none": "connected; films and the built-in scene work without one"}
 
 
 def _weights(problems: list[str]) -> dict[str, str]:

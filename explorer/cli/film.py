@@ -204,6 +204,7 @@ class _Job:
             )
         elif pieces.record.frames and pieces.memory is None:
             complain(f"{take.out}: what {self._view.title} remembers was not kept; it begins anew.")
+            pieces.abandon()
             pieces = Pieces(out, lines, take.rate, request, again=True)
         elif pieces.record.frames:
             complain(f"{take.out}: goes on behind frame {pieces.record.frames:,}.")
