@@ -563,6 +563,20 @@ def test_doctor_for_programs(explorer: Run, home: Path) -> None:
     assert report["packages"]["numpy"] == np.__version__
 
 
+def test_doctor_lists_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
+    from explorer.live import cameras
+
+    found = [("/dev/video0", "Desk"), ("/dev/video2", "Twin"), ("/dev/video4", "Twin")]
+    monkeypatch.setattr(cameras, "connected", lambda: found)
+    assert doctor._cameras() == {
+        "Desk": "/dev/video0",
+        "Twin (/dev/video2)": "/dev/video2",
+        "Twin (/dev/video4)": "/dev/video4",
+    }
+    monkeypatch.setattr(cameras, "connected", list)
+    assert list(doctor._cameras()) == ["none"]
+
+
 def test_doctor_finds_two_wheels_of_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
     wheels = [
         types.SimpleNamespace(metadata={"Name": name})

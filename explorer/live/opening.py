@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.live.moving import SIZE, MovingScene
+from explorer.live.screen import Screen, region_of
 from explorer.live.source import SourceSpec
 from explorer.live.video import FILM_SUFFIXES, Address, Camera, Film
 from explorer.reading import display_name
@@ -39,11 +40,13 @@ def source_of(spec: SourceSpec) -> Source:
         ExplorerError: There is no such source.
     """
     if spec.kind == "camera":
-        return Camera(spec.where, spec.size)
+        return Camera(spec.where, spec.size, spec.name)
     if spec.kind == "film":
         return Film(Path(spec.where))
     if spec.kind == "address":
         return Address(spec.where)
+    if spec.kind == "screen":
+        return Screen(region_of(spec.where))
     return MovingScene(_subject(spec.where), spec.size or SIZE)
 
 

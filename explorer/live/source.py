@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Kind = Literal["camera", "film", "address", "moving"]
+Kind = Literal["camera", "film", "address", "screen", "moving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +18,18 @@ class SourceSpec:
 
     Attributes:
         kind: `moving` is the built-in scene; `address` a network stream that the user typed.
-        where: A camera's number or device, a path, an address, a picture of the gallery; "" = the
-            first one.
+        where: A camera's number or device, a path, an address, the rectangle of the screen as
+            "left,top,width,height", a picture of the gallery; "" = the first one.
         size: Wished width and height in pixels of a camera or the built-in scene; None = its own.
         title: For people.
+        name: A camera's own, by which it is found again when it comes back as another device.
     """
 
     kind: Kind
     where: str = ""
     size: tuple[int, int] | None = None
     title: str = ""
+    name: str = ""
 
 
 class Lost(Exception):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from explorer.errors import ExplorerError
+from explorer.live.cameras import known_device, whereabouts
 from explorer.live.source import Lost
 from explorer.reading import display_name
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
     from numpy.typing import NDArray
@@ -243,38 +243,42 @@ class Camera:
     Args:
         where: Its number, or on Linux its device (/dev/video0); "" = the first one.
         size: Wished (width, height); the camera takes the nearest it has.
+        name: It is found again by, when it was unplugged and comes back as another device.
     """
 
     rate = 0.0
     duration = 0.0
 
-    def __init__(self, where: str = "", size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, where: str = "", size: tuple[int, int] | None = None, name: str = ""
+    ) -> None:
         self._where = where or "0"
         self._size = size
+        self._name = name
         self._camera: Any = None
         self._began = 0.0
 
     def open(self) -> None:
-        import cv2
-
-        if sys.platform == "linux" and self._where.isdigit():
-            # OpenCV prints warnings and tries for long when there is no such device.
-            device = Path(f"/dev/video{self._where}")
-            if not device.exists():
-                raise ExplorerError(
-                    "No camera was found." if self._where == "0" else f"There is no {device}.",
-                    "Connect a camera, or try the built-in moving scene.",
-                )
-        where = int(self._where) if self._where.isdigit() else self._where
-        self._camera = cv2.VideoCapture(where)
+        where = whereabouts(self._where, self._name)
+        if where is None or not known_device(where):
+            some = self._name or (f"Camera {where}" if where != "0" else "")
+            raise ExplorerError(
+                f"{some} is not connected." if some else "No camera was found.",
+                "Connect it, or try the built-in moving scene.",
+            )
+        cv2 = _opencv()
+        self._camera = cv2.VideoCapture(int(where) if where.isdigit() else where)
         if not self._camera.isOpened():
             self.close()
             raise ExplorerError(
                 "The camera cannot be opened.",
                 "Another program may be using it, or access to cameras is switched off.",
             )
+        self._where = where
         self._camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old frames are worth nothing
         if self._size is not None:
+            # Cameras send large pictures compressed or not at their full rate.
+            self._camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             self._camera.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
             self._camera.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
         self._began = cv2.getTickCount() / cv2.getTickFrequency()
@@ -315,8 +319,7 @@ class Address(Camera):
             )
 
     def open(self) -> None:
-        import cv2
-
+        cv2 = _opencv()
         limits = [
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MILLISECONDS),
             *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MILLISECONDS),
@@ -329,19 +332,6 @@ class Address(Camera):
                 "Look at the address, and whether this computer is in the same network.",
             )
         self._began = cv2.getTickCount() / cv2.getTickFrequency()
-
-
-def cameras() -> list[tuple[str, str]]:
-    """(where, name) of the cameras that are connected now."""
-    import cv2
-    from cv2_enumerate_cameras import enumerate_cameras
-
-    system = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-    found: dict[str, str] = {}
-    for camera in enumerate_cameras(system):
-        where = camera.path if sys.platform == "linux" and camera.path else str(camera.index)
-        found.setdefault(where, camera.name or f"Camera {camera.index}")
-    return list(found.items())
 
 
 def _opencv() -> ModuleType:

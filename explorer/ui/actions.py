@@ -90,8 +90,15 @@ COMMANDS = (
     Command("live_scene", QT_NOOP("Built-in moving scene"), "", "play", "Live"),
     Command("live_film", QT_NOOP("Open film…"), "", "film", "Live", rule=True),
     Command("live_address", QT_NOOP("Open network stream…"), "", "globe", "Live"),
+    Command("live_screen", QT_NOOP("Part of the screen…"), "", "fullscreen", "Live"),
     Command("freeze", QT_NOOP("Freeze this frame, or go on"), "", "freeze", "Live", rule=True),
     Command("leave_live", QT_NOOP("Leave live"), "", "close", "Live"),
+    Command("film_play", QT_NOOP("Play or pause the film"), "", "play", "Live", rule=True),
+    Command("film_back", QT_NOOP("One frame back"), ",", "previous", "Live"),
+    Command("film_on", QT_NOOP("One frame on"), ".", "next", "Live"),
+    Command("film_in", QT_NOOP("Begin at this frame (in point)"), "I", "mark-in", "Live"),
+    Command("film_out", QT_NOOP("End at this frame (out point)"), "O", "mark-out", "Live"),
+    Command("film_clear", QT_NOOP("Clear the in and out points"), "Shift+I", "close", "Live"),
     Command("palette", QT_NOOP("All commands…"), "Ctrl+Shift+P", "search", "Help"),
     Command("shortcuts", QT_NOOP("Keyboard shortcuts"), "F1; ?", "keyboard", "Help"),
     Command("log", QT_NOOP("Show the log file"), "", "log", "Help", rule=True),
@@ -109,9 +116,15 @@ FIXED_KEYS = (
     (QT_NOOP("Remove the picked box"), "Delete"),
     (QT_NOOP("Double the ground-truth box"), "Ctrl+D"),
     (QT_NOOP("Place a point or a box in the middle"), "Enter"),
-    (QT_NOOP("Freeze the frame, or go on (while live)"), "F"),
 )
 """What the mouse and the canvas understand; shown on the shortcut sheet."""
+
+LIVE_KEYS = (
+    (QT_NOOP("Freeze the frame, or go on"), "F"),
+    (QT_NOOP("Play or pause the film"), "Space"),
+    (QT_NOOP("First and last frame of the film"), "Home; End"),
+)
+"""What keys mean while frames are followed, beside the commands of the menu."""
 
 
 def translated(words: str) -> str:

@@ -92,7 +92,7 @@ class Canvas(TruthCanvas):
         self._handle: Handle = ""
         self._grip: Handle = ""  # of the ground truth
         self._drawn: Box | None = None
-        self._space = False
+        self._space = self._panned = False
         self._hovering = False
         self._cycle: tuple[QPointF, list[Selection]] = (QPointF(-99, -99), [])
         self.setMouseTracking(True)
@@ -151,6 +151,7 @@ class Canvas(TruthCanvas):
         self._press = self._last = position
         left = event.button() == Qt.MouseButton.LeftButton
         if event.button() == Qt.MouseButton.MiddleButton or (left and self._space):
+            self._panned = True
             self._drag = _Drag.PAN
         elif left and self._pane is not None:
             self._handle = self._handle_at(position) or ""
@@ -302,7 +303,8 @@ class Canvas(TruthCanvas):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
         if key == Qt.Key.Key_Space:
-            self._space = True
+            if not event.isAutoRepeat():
+                self._space, self._panned = True, False
             self._update_cursor()
         elif key == Qt.Key.Key_Escape and self._drag in (_Drag.DRAW, _Drag.EDIT):
             self._drag, self._drawn = _Drag.NONE, None
@@ -327,6 +329,7 @@ class Canvas(TruthCanvas):
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
             self._space = False
             self._update_cursor()
+            event.setAccepted(self._panned)  # a short press is the window's
         else:
             event.ignore()
 

@@ -9,27 +9,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMenu
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit
 
 from explorer.image import Image, from_array
-from explorer.live.capture import Capture
+from explorer.live.capture import Capture, Phase
 from explorer.live.opening import PLAYED, film_spec, source_of
+from explorer.live.screen import why_not
 from explorer.live.slot import Shot, Slot
 from explorer.live.source import SourceSpec
 from explorer.runner import State, Update
+from explorer.ui.bridge import LOOK
+from explorer.ui.camera_menu import CameraMenu
 from explorer.ui.live_bar import Budget, LiveBar
-from explorer.view import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
+
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QMenu
 
     from explorer.live.capture import Playback
     from explorer.live.source import Source
     from explorer.ui.window import Window
 
 POLL_MILLISECONDS = 200
-CAMERAS = "cameras"
+FILM_COMMANDS = ("film_play", "film_back", "film_on", "film_in", "film_out", "film_clear")
+"""They make sense while a film is live."""
+
 CLOSE_SECONDS = 0.5
 
 
@@ -55,19 +62,19 @@ class Live(QObject):
         self._unpainted: Shot | None = None
         self._times: deque[float] = deque(maxlen=240)
         self._age = 0.0
-        self._menu: QMenu | None = None
-        self._before: QAction | None = None
-        self._listed: list[QAction] = []
+        self._resting = False
+        self._actions_for_film = False
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MILLISECONDS)
         self._poll.timeout.connect(self._look)
         self._woken.connect(self._look, Qt.ConnectionType.QueuedConnection)
         self.bar.freeze_toggled.connect(self.freeze)
         self.bar.stop_requested.connect(self.leave)
-        self.bar.playback_changed.connect(self._play)
-        self.bar.sought.connect(self._seek)
-        self.bar.stepped.connect(self._step)
-        self.bar.rewound.connect(self._rewind)
+        self.bar.film.playback_changed.connect(self._play)
+        self.bar.film.sought.connect(self._seek)
+        self.bar.film.stepped.connect(self._step)
+        self.bar.film.rewound.connect(self._rewind)
+        window.study.waiting.connect(self._look_again)
         window.bridge.updated.connect(self._on_update)
         window.painted.connect(self._painted)
 
@@ -82,15 +89,25 @@ class Live(QObject):
         key = f"live {spec.kind} {spec.where}"
         grey = np.full((480, 640, 3), 40, np.uint8)
         self._source = replace(from_array(grey, title), key=key)
-        make = self._make
-        self.capture = Capture(lambda: make(spec), Slot(), self._woken.emit, after=before)
         self.bar.begin(title)
         self._times.clear()
         self._poll.start()
         self._keys(live=True)
         self._window.show_live(title)
-        self._window.study.follow(self.capture.slot, self._source)
+        self._open(before)
         self.changed.emit()
+
+    def _open(self, before: Capture | None = None) -> None:
+        """Reads the source from now on, when `before` has given its device back."""
+        spec, make = self._spec, self._make
+        assert spec is not None
+        assert self._source is not None
+        self.capture = Capture(
+            lambda: make(spec), Slot(), self._woken.emit, after=before or self.capture
+        )
+        self.capture.playback = self.bar.film.playback
+        self._resting = False
+        self._window.study.follow(self.capture.slot, self._source)
 
     def scene(self) -> None:
         self.start(SourceSpec("moving", title=self.tr("Built-in scene")))
@@ -118,6 +135,25 @@ class Live(QObject):
         dialog.textValueSelected.connect(self._address)
         dialog.open()
         self._dialog = dialog
+
+    def screen_dialog(self) -> None:
+        """Asks for a part of the screen, on the screen itself; the window stays where it is."""
+        reason = why_not()
+        if reason:
+            self._window.notices.say(reason, "warning")
+            return
+        from explorer.ui.screen_picker import ScreenPicker
+
+        picker = ScreenPicker(self)
+        picker.chosen.connect(self._screen)
+        picker.closed.connect(picker.deleteLater)
+        picker.open()
+        self.picker = picker
+
+    def _screen(self, where: str) -> None:
+        width, height = where.split(",")[2:]
+        title = self.tr("Screen, {width} × {height}").format(width=width, height=height)
+        self.start(SourceSpec("screen", where, title=title))
 
     def _address(self, where: str) -> None:
         if where.strip():
@@ -149,6 +185,7 @@ class Live(QObject):
         self.bar.hide()
         self.bar.set_frozen(False)
         self._past, self._shown, self._unpainted = (), None, None
+        self._resting = False
         self._keys(live=False)
         capture.stop(timeout)
         self.changed.emit()
@@ -166,14 +203,17 @@ class Live(QObject):
         self.bar.set_frozen(frozen)
         if frozen:
             if self.capture.status.duration > 0:
-                self.capture.playback = replace(self.bar.playback, paused=True)
+                self.capture.playback = replace(self.bar.film.playback, paused=True)
             shown = self._shown or self.capture.slot.newest
             past = self.capture.slot.past
             self._past = tuple(s for s in past if shown is None or s.number <= shown.number)
             self._show(shown)
+        elif self._resting:
+            self._past = ()
+            self._open()
         else:
             self._past = ()
-            self.capture.playback = self.bar.playback
+            self.capture.playback = self.bar.film.playback
             self._window.study.follow(self.capture.slot, self._source)
         self._look()
 
@@ -201,13 +241,20 @@ class Live(QObject):
             self.capture.seek(position)
 
     def _step(self, frames: int) -> None:
-        if self.capture is None or self._shown is None:
-            return
-        if not self.capture.playback.paused:
-            self.bar.toggle_play()
-        pace = self.capture.status.pace
-        if pace > 0:
-            self.capture.seek(self._shown.position + frames / pace)
+        if self.capture is not None:
+            self.capture.step(frames)
+
+    def film_key(self, key: int) -> bool:
+        """A key that no part of the window wanted: True when the film took it."""
+        act = {
+            Qt.Key.Key_Space: self.bar.film.toggle_play,
+            Qt.Key.Key_Home: self.bar.film.to_first,
+            Qt.Key.Key_End: self.bar.film.to_last,
+        }.get(Qt.Key(key))
+        if act is None or self.capture is None or not self.bar.film.film:
+            return False
+        act()
+        return True
 
     # -- news -------------------------------------------------------------------------------------
 
@@ -217,6 +264,7 @@ class Live(QObject):
         if shot is None or shot is self._shown:
             return
         self._shown = self._unpainted = shot
+        self.bar.film.at = shot.position
 
     def _painted(self) -> None:
         shot, self._unpainted = self._unpainted, None
@@ -229,7 +277,13 @@ class Live(QObject):
         if capture is None:
             return
         status = capture.status
+        if self._resting:
+            words = self.tr("Switched off: nothing follows it.")
+            hint = self.tr("Choose another view or network, or freeze the last frame.")
+            status = replace(status, phase=Phase.STOPPED, message=words, hint=hint)
         self.bar.set_status(status)
+        if self.bar.film.film != self._actions_for_film:
+            self._film_keys(on=self.bar.film.film)
         newest = capture.slot.newest
         if self._shown is None and newest is not None and self._source is not None:
             # The network is still loading: the frames themselves are there.
@@ -254,52 +308,36 @@ class Live(QObject):
         return Budget(captured, tuple(parts), study.drawing, shown, self._age, dropped, share)
 
     def _on_update(self, update: Update) -> None:
-        if update.key == CAMERAS and update.state is State.DONE and self._menu is not None:
-            self._list(update.value or ())
-        failed = update.state is State.FAILED and update.failure is not None
-        if failed and self._window.study.live and not update.failure.expected:  # type: ignore[union-attr]
+        if update.key != LOOK or not self._window.study.live or self.capture is None:
+            return
+        if update.state is State.CANCELLED:
             self.leave()
+        elif update.state is State.FAILED and update.failure is not None:
+            if update.failure.expected:
+                self._rest()
+            else:
+                self.leave()
+
+    def _rest(self) -> None:
+        """Nobody follows: the device is given back; what was seen can still be frozen."""
+        if self.capture is not None and not self._resting:
+            self._resting = True
+            self.capture.stop(0.0)
+            self._look()
+
+    def _look_again(self) -> None:
+        """Another view or network is to follow: the source is opened once more."""
+        study = self._window.study
+        if self._resting and study.live and study.view is not None and study.view.live:
+            self._open()
 
     # -- the menu ---------------------------------------------------------------------------------
 
     def fill(self, menu: QMenu, before: QAction) -> None:
-        """Lists the cameras above `before`, anew each time the menu is opened; a worker looks."""
-        self._menu, self._before = menu, before
-        menu.aboutToShow.connect(self._find_cameras)
-        self._list(None)
+        """Lists the cameras above `before`."""
+        self.cameras = CameraMenu(self._window.bridge, menu, before)
+        self.cameras.chosen.connect(self.start)
         self._keys(live=False)
-
-    def _find_cameras(self) -> None:
-        def job() -> Generator[Step[Any], Any, None]:
-            from explorer.live.video import cameras
-
-            yield Step(tuple(cameras()))
-
-        self._window.bridge.fetch(CAMERAS, lambda _: job())
-
-    def _list(self, found: tuple[tuple[str, str], ...] | None) -> None:
-        assert self._menu is not None
-        assert self._before is not None
-        for action in self._listed:
-            self._menu.removeAction(action)
-            action.deleteLater()
-        self._listed = []
-        for where, name in found or ():
-            action = self._menu.addAction(name)
-            action.setData(SourceSpec("camera", where, title=name))
-            action.triggered.connect(self._camera_chosen)
-            self._menu.insertAction(self._before, action)
-            self._listed.append(action)
-        if not found:
-            looks, none = self.tr("Looking for cameras …"), self.tr("No camera found")
-            action = self._menu.addAction(looks if found is None else none)
-            action.setEnabled(False)
-            self._menu.insertAction(self._before, action)
-            self._listed.append(action)
-
-    def _camera_chosen(self) -> None:
-        action: Any = self.sender()
-        self.start(action.data())
 
     def _keys(self, *, live: bool) -> None:
         # F freezes while there is something to freeze, and fits the picture else.
@@ -308,3 +346,9 @@ class Live(QObject):
             actions[name].setShortcuts([QKeySequence(keys)] if keys else [])
             actions[name].setEnabled(name == "fit" or live)
         actions["leave_live"].setEnabled(live)
+        self._film_keys(on=False)
+
+    def _film_keys(self, *, on: bool) -> None:
+        self._actions_for_film = on
+        for name in FILM_COMMANDS:
+            self._window.actions_[name].setEnabled(on)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from explorer.live.capture import Phase, Playback, Status
+from explorer.live.capture import Phase, Status
 from explorer.ui.bits import UNIT, IconButton, Label, line_color, tone
-from explorer.ui.choices import Combo
-from explorer.ui.slider import Slider
-from explorer.ui.theme import icon
-
-SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
-PLACES = 1000
-"""Positions of the sliders."""
+from explorer.ui.film_bar import FilmBar
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +75,14 @@ class LiveBar(QWidget):
     Signals:
         freeze_toggled: True = stand still on a frame, False = go on.
         stop_requested: Enough of this source.
-        playback_changed: The new `Playback` of a film.
-        sought: A position in a film, in seconds.
-        stepped: So many frames on (or back) from the one that is shown.
-        rewound: Share (0 oldest … 1 newest) of the last seconds, while frozen.
     """
 
     freeze_toggled = Signal(bool)
     stop_requested = Signal()
-    playback_changed = Signal(object)
-    sought = Signal(float)
-    stepped = Signal(int)
-    rewound = Signal(float)
 
     def __init__(self) -> None:
         super().__init__()
-        self._duration = 0.0
-        self._playback = Playback()
+        self.film = FilmBar()
         self.dot = Dot()
         self.title = Label(bold=True)
         self.title.setWordWrap(False)
@@ -107,27 +92,6 @@ class LiveBar(QWidget):
         self.budget = Label(quiet=True)
         self.budget.setWordWrap(False)
         self.budget.setAccessibleName(self.tr("Live budget"))
-        self.play = IconButton("pause", self.tr("Pause"))
-        self.play.clicked.connect(self.toggle_play)
-        self.back = IconButton("previous", self.tr("One frame back"))
-        self.back.clicked.connect(self._one_back)
-        self.ahead = IconButton("next", self.tr("One frame on"))
-        self.ahead.clicked.connect(self._one_on)
-        self.place = Slider()
-        self.place.setRange(0, PLACES)
-        self.place.setAccessibleName(self.tr("Position"))
-        self.place.valueChanged.connect(self._place_moved)
-        self.time = QLabel()
-        self.speed = Combo()
-        self.speed.setAccessibleName(self.tr("Speed"))
-        for value in SPEEDS:
-            self.speed.addItem(f"{value:g}x", value)
-        self.speed.setCurrentIndex(SPEEDS.index(1.0))
-        self.speed.currentIndexChanged.connect(self._speed_chosen)
-        self.loop = IconButton("reset", self.tr("Begin anew at the end"))
-        self.loop.setCheckable(True)
-        self.loop.setChecked(True)
-        self.loop.clicked.connect(self._loop_clicked)
         self.freeze = IconButton("freeze", self.tr("Freeze this frame (F)"))
         self.freeze.setCheckable(True)
         self.freeze.clicked.connect(self.freeze_toggled)
@@ -146,33 +110,19 @@ class LiveBar(QWidget):
         upper.addWidget(self.budget)
         upper.addWidget(self.freeze)
         upper.addWidget(self.stop)
-        lower = QHBoxLayout()
-        lower.setSpacing(UNIT // 2)
-        for button in (self.play, self.back, self.ahead):
-            lower.addWidget(button)
-        lower.addWidget(self.place, 1)
-        for widget in (self.time, self.speed, self.loop):
-            lower.addWidget(widget)
-        self._film = QWidget()
-        self._film.setLayout(lower)
-        lower.setContentsMargins(0, 0, 0, 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(UNIT * 2, UNIT // 2, UNIT, UNIT // 2)
         layout.setSpacing(UNIT // 2)
         layout.addLayout(upper)
-        layout.addWidget(self._film)
+        layout.addWidget(self.film)
 
     # -- what is said -----------------------------------------------------------------------------
 
     def begin(self, title: str) -> None:
         """A new source."""
-        self._playback = Playback()
-        self._duration = 0.0
-        self._show_play()
+        self.film.begin()
         self.title.setText(title)
         self.budget.setText("")
-        self.loop.setChecked(True)
-        self.speed.setCurrentIndex(SPEEDS.index(1.0))
         self.set_frozen(False)
         self.set_status(Status(Phase.OPENING))
         self.show()
@@ -189,12 +139,7 @@ class LiveBar(QWidget):
         self.phase.setToolTip(words)
         bad = status.phase in (Phase.LOST, Phase.FAILED)
         self.dot.set_kind("warning" if bad else "info" if self.frozen else "good")
-        if self._duration != status.duration:
-            self._duration = status.duration
-            self._show_controls()
-        if self._duration and not self.frozen and not self.place.isSliderDown():
-            self._set_place(status.position / self._duration)
-            self._show_time(status.position)
+        self.film.set_status(status)
 
     def set_budget(self, budget: Budget) -> None:
         """What was measured over the last seconds."""
@@ -204,72 +149,12 @@ class LiveBar(QWidget):
     def set_frozen(self, frozen: bool) -> None:
         self.freeze.setChecked(frozen)
         self.freeze.rename(self.tr("Go on (F)") if frozen else self.tr("Freeze this frame (F)"))
-        if frozen:
-            self._set_place(1.0)
-            self.time.setText("")
         self.budget.setVisible(not frozen)
-        self._show_controls()
-
-    @property
-    def playback(self) -> Playback:
-        """How the film is to be played."""
-        return self._playback
+        self.film.set_frozen(frozen)
 
     @property
     def frozen(self) -> bool:
         return self.freeze.isChecked()
-
-    # -- what is asked ----------------------------------------------------------------------------
-
-    def toggle_play(self) -> None:
-        self._change(replace(self._playback, paused=not self._playback.paused))
-
-    def _one_back(self) -> None:
-        self.stepped.emit(-1)
-
-    def _one_on(self) -> None:
-        self.stepped.emit(1)
-
-    def _change(self, playback: Playback) -> None:
-        self._playback = playback
-        self._show_play()
-        self.playback_changed.emit(playback)
-
-    def _show_play(self) -> None:
-        paused = self._playback.paused
-        self.play.setIcon(icon("play" if paused else "pause"))
-        self.play.rename(self.tr("Play") if paused else self.tr("Pause"))
-
-    def _speed_chosen(self) -> None:
-        speed = self.speed.currentData()
-        if speed and speed != self._playback.speed:
-            self._change(replace(self._playback, speed=float(speed)))
-
-    def _loop_clicked(self, loop: bool) -> None:
-        self._change(replace(self._playback, loop=loop))
-
-    def _place_moved(self, place: int) -> None:
-        share = place / PLACES
-        if self.frozen:
-            self.rewound.emit(share)
-        elif self._duration:
-            self._show_time(share * self._duration)
-            self.sought.emit(share * self._duration)
-
-    def _set_place(self, share: float) -> None:
-        blocked = self.place.blockSignals(True)
-        self.place.setValue(round(min(max(share, 0.0), 1.0) * PLACES))
-        self.place.blockSignals(blocked)
-
-    def _show_time(self, position: float) -> None:
-        self.time.setText(f"{_clock(position)} / {_clock(self._duration)}")
-
-    def _show_controls(self) -> None:
-        # A frozen camera has the slider too: it goes back in time.
-        film = self._duration > 0
-        self._film.setVisible(film or self.frozen)
-        for widget in (self.play, self.back, self.ahead, self.time, self.speed, self.loop):
-            widget.setVisible(film and not self.frozen)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:
@@ -296,8 +181,3 @@ class Dot(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(tone(self._kind, self.palette()))
             painter.drawEllipse(self.rect().adjusted(2, 2, -2, -2))
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(max(0.0, seconds), 60)
-    return f"{int(minutes)}:{rest:04.1f}"

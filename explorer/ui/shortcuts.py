@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from explorer.ui.actions import FIXED_KEYS, MENUS, Actions, translated
+from explorer.ui.actions import FIXED_KEYS, LIVE_KEYS, MENUS, Actions, translated
 from explorer.ui.bits import UNIT, IconButton, Label, blend, line_color
 from explorer.ui.overlay import Overlay
 
@@ -61,11 +61,14 @@ class ShortcutSheet(Overlay):
         head.addWidget(self.close_button)
         columns = QHBoxLayout()
         columns.setSpacing(UNIT * 5)
-        for menus in (("File", "Edit"), ("View",), ("Look", "Help")):
+        for menus in (("File", "Edit"), ("View",), ("Look", "Live", "Help")):
             column = QVBoxLayout()
             column.setSpacing(UNIT * 2)
             for menu in menus:
-                column.addWidget(self._group(translated(menu), _rows(actions, menu)))
+                rows = _rows(actions, menu)
+                if menu == "Live":
+                    rows = [(translated(words), keys) for words, keys in LIVE_KEYS] + rows
+                column.addWidget(self._group(translated(menu), rows))
             if menus == ("View",):
                 rows = [(translated(words), keys) for words, keys in FIXED_KEYS]
                 column.addWidget(self._group(self.tr("Canvas"), rows))

@@ -382,8 +382,14 @@ class Window(QMainWindow):
             self.strip.next()
         elif event.key() == Qt.Key.Key_Left and not event.modifiers():
             self.strip.previous()
-        else:
+        elif event.key() == Qt.Key.Key_Space or not self.live.film_key(event.key()):
             super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        # The canvas pans while Space is held: a short press arrives when it ends.
+        space = event.key() == Qt.Key.Key_Space and not event.isAutoRepeat()
+        if not (space and self.live.film_key(event.key())):
+            super().keyReleaseEvent(event)
 
     # -- trouble ----------------------------------------------------------------------------------
 

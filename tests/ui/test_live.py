@@ -146,7 +146,7 @@ def test_a_frozen_frame_is_an_ordinary_picture(window: Window, qtbot: Any) -> No
     assert study.image.name == f"Toy, frame {shown}"
     qtbot.waitUntil(lambda: not study.running and study.answer is not None, timeout=SECONDS)
     assert study.answer.shot is None
-    window.live.bar.place.setValue(0)  # back to the oldest one
+    window.live.bar.film.place.setValue(0)  # back to the oldest one
     assert int(study.image.pixels[0, 0, 0]) == 1
     assert study.image.name == "Toy, frame 0"
     window.live.toggle_freeze()
@@ -233,14 +233,14 @@ def test_a_film_is_played_by_opening_it(window: Window, qtbot: Any, tmp_path: Pa
     qtbot.waitUntil(lambda: window.live._shown is not None, timeout=SECONDS)
     live = window.live
     assert window.study.image.name == "grey.avi"
-    assert not live.bar.play.isHidden()
-    qtbot.mouseClick(live.bar.play, Qt.MouseButton.LeftButton)
+    assert not live.bar.film.play.isHidden()
+    qtbot.mouseClick(live.bar.film.play, Qt.MouseButton.LeftButton)
     assert live.capture is not None
     qtbot.waitUntil(lambda: live.capture.status.phase is Phase.PAUSED, timeout=SECONDS)
-    live.bar.place.setValue(500)
+    live.bar.film.place.setValue(500)
     qtbot.waitUntil(lambda: abs(live._shown.position - 1.5) < 0.11, timeout=SECONDS)
     before = live._shown.position
-    qtbot.mouseClick(live.bar.ahead, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(live.bar.film.ahead, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: abs(live._shown.position - before - 0.1) < 0.02, timeout=SECONDS)
 
 
