@@ -36,12 +36,13 @@ class RetinaNetTask(SceneTask):
 
     recipe: Recipe = RECIPE
     name: str = "mini-retinanet"
+    frozen: tuple[str, ...] = ("backbone",)
 
     def settings(self) -> dict[str, object]:
         return {
             "backbone": "random" if self.weights is None else DETECTOR,
             "side": self.side,
-            "frozen": ["backbone"],
+            "frozen": list(self.frozen),
             "photos per scene": PHOTOS_PER_SCENE,
         }
 
@@ -50,10 +51,6 @@ class RetinaNetTask(SceneTask):
         if self.weights is not None:
             model.get_submodule("backbone").load_state_dict(part_of(self.weights, BACKBONE))
         return model
-
-    def prepare(self, model: nn.Module) -> None:
-        model.train()
-        model.get_submodule("backbone").eval().requires_grad_(requires_grad=False)
 
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device

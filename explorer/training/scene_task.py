@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from explorer.training.data import Photos
     from explorer.training.loop import Recipe
@@ -34,6 +34,8 @@ class SceneTask:
         recipe: The numbers.
         name: Of the network.
         side: Of the scenes, in pixels.
+        frozen: Parts of the network that keep their weights, and the statistics in their
+            normalisation layers.
         masks: Of the photos, see `pseudo_masks.packed_masks`; None = the scenes have none.
     """
 
@@ -44,6 +46,7 @@ class SceneTask:
     recipe: Recipe
     name: str
     side: int = SIDE
+    frozen: tuple[str, ...] = ()
     masks: NDArray[np.uint8] | None = None
     photos: int = field(init=False)
     maker: SceneMaker = field(init=False)
@@ -51,6 +54,12 @@ class SceneTask:
     def __post_init__(self) -> None:
         self.photos = max(1, len(self.data) // PHOTOS_PER_SCENE)
         self.maker = SceneMaker(self.data, self.group_labels, self.side, self.masks)
+
+    def prepare(self, model: nn.Module) -> None:
+        """See `loop.Task`: all but the frozen parts learns."""
+        model.train()
+        for part in self.frozen:
+            model.get_submodule(part).eval().requires_grad_(requires_grad=False)
 
     def scenes(self, step: int) -> list[Scene]:
         """Those of one step: a function of the recipe's seed and the step alone."""

@@ -48,6 +48,7 @@ class SegmenterTask(SceneTask):
 
     recipe: Recipe = RECIPE
     name: str = "mini-fcn"
+    frozen: tuple[str, ...] = ("body",)
 
     def settings(self) -> dict[str, object]:
         return {
@@ -64,10 +65,6 @@ class SegmenterTask(SceneTask):
             model.body.load_state_dict(body)
             begin_as_classifier(model, self.weights["fc.weight"], self.group_labels)
         return model
-
-    def prepare(self, model: nn.Module) -> None:
-        model.train()
-        model.get_submodule("body").eval().requires_grad_(requires_grad=False)
 
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device

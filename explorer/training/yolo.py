@@ -60,12 +60,13 @@ class YoloTask(SceneTask):
     words: Sequence[int] = ()
     recipe: Recipe = RECIPE
     name: str = "mini-yolo-v2"
+    frozen: tuple[str, ...] = ("body",)
 
     def settings(self) -> dict[str, object]:
         return {
             "body": "random" if self.weights is None else DETECTOR,
             "side": self.kwargs["side"],
-            "frozen": ["body"],
+            "frozen": list(self.frozen),
             "photos per scene": PHOTOS_PER_SCENE,
         }
 
@@ -75,10 +76,6 @@ class YoloTask(SceneTask):
         if self.weights is not None:
             model.get_submodule("body").load_state_dict(part_of(self.weights, BODY))
         return model
-
-    def prepare(self, model: nn.Module) -> None:
-        model.train()
-        model.get_submodule("body").eval().requires_grad_(requires_grad=False)
 
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device

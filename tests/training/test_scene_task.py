@@ -54,3 +54,13 @@ def test_a_part_of_the_weights_is_what_that_module_takes():
     own = model.rpn.head.state_dict()
     assert part.keys() == own.keys()
     assert all(torch.equal(part[key], value) for key, value in own.items())
+
+
+def test_the_frozen_parts_neither_learn_nor_count():
+    model = mini_fasterrcnn(4, side=64).eval()
+    task(frozen=("backbone.body", "rpn")).prepare(model)
+    still = ("backbone.body.", "rpn.")
+    for name, value in model.named_parameters():
+        assert value.requires_grad is not name.startswith(still), name
+    assert not model.get_submodule("backbone.body.bn1").training
+    assert model.roi_heads.training
