@@ -9,7 +9,6 @@ Source: ISO/IEC 14496-12 (ISO base media file format), sections 8.2 to 8.7.
 
 from __future__ import annotations
 
-import shutil
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 _CONTAINERS = frozenset({b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl"})
 _MOST_INDEX = 256 * 1024 * 1024
+_CHUNK = 1 << 20
 _LAST_32_BITS = 2**32 - 1
 _LARGE = _LAST_32_BITS - _MOST_INDEX
 """Bytes of frames behind which places no longer fit into 32 bits."""
@@ -68,20 +68,11 @@ def join(pieces: Sequence[Path], path: Path) -> int:
         for piece in read:
             with piece.path.open("rb") as file:
                 file.seek(piece.start)
-                shutil.copyfileobj(_Span(file.read, sum(piece.sizes)), out, 1 << 20)
+                left = sum(piece.sizes)
+                while left and (data := file.read(min(left, _CHUNK))):
+                    left -= len(data)
+                    out.write(data)
     return sum(len(piece.sizes) for piece in read)
-
-
-class _Span:
-    """The next `left` bytes of a file."""
-
-    def __init__(self, read: Callable[[int], bytes], left: int) -> None:
-        self._read, self._left = read, left
-
-    def read(self, most: int) -> bytes:
-        data = self._read(min(most, self._left))
-        self._left -= len(data)
-        return data
 
 
 # -- reading --------------------------------------------------------------------------------------
@@ -115,7 +106,7 @@ def _read(path: Path) -> _Piece:
         file.seek(start)
         index = file.read(stop - start)
     leaves = dict(_leaves(index))
-    (sample, count), sizes = _numbers(leaves[b"stsz"], 2), ()
+    sample, count = _numbers(leaves[b"stsz"], 2)
     sizes = (sample,) * count if sample else _numbers(leaves[b"stsz"], count, 12)
     entries, total, delta = _numbers(leaves[b"stts"], 3)
     offset = leaves.get(b"stco") or b""
@@ -172,7 +163,7 @@ def _index(pieces: Sequence[_Piece], start: int, *, large: bool) -> bytes:
     for piece in pieces:
         starts.append(at)
         at += sum(piece.sizes)
-    new = {
+    new: dict[bytes, Callable[[bytes], bytes]] = {
         b"mvhd": lambda body: _with(body, 16, length),
         b"tkhd": lambda body: _with(body, 20, length),
         b"elst": lambda body: _with(_with(body, 8, length), 12, origin),

@@ -102,7 +102,7 @@ class Pieces:
         self._sink: Sink | None = None
         self._path = Path()
         self._text: list[str] = []
-        self._written, self._size, self._bytes = 0, (0, 0), 0
+        self._written, self._size, self._weight = 0, (0, 0), 0
         self._lock: int | None = None
         self.changed = self._begin(again)
 
@@ -123,7 +123,7 @@ class Pieces:
             write_bytes(self.folder / _REQUEST, json.dumps(wanted, indent=1).encode())
         self._records = _records(self.folder)
         self._written, self._size = self.record.written, self.record.size
-        self._bytes = sum(self._weight(number) for number in range(len(self._records)))
+        self._weight = sum(self._bytes_of(number) for number in range(len(self._records)))
         return changed
 
     # -- how far it is ----------------------------------------------------------------------------
@@ -147,9 +147,9 @@ class Pieces:
         return self._written
 
     @property
-    def bytes(self) -> int:
-        """On the disk, the open piece left out."""
-        return self._bytes
+    def weight(self) -> int:
+        """Bytes on the disk, the open piece left out."""
+        return self._weight
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ class Pieces:
             self._file(number - 1, ".memory").unlink(missing_ok=True)
         self._text.clear()
         self._records.append(record)
-        self._bytes += self._weight(number)
+        self._weight += self._bytes_of(number)
 
     def abandon(self) -> None:
         """Leaves the open piece away; what was committed stays for a later time."""
@@ -291,7 +291,7 @@ class Pieces:
         if count != self.record.written:
             raise ExplorerError(f"{film} has {count} frames instead of {self.record.written}.")
 
-    def _weight(self, number: int) -> int:
+    def _bytes_of(self, number: int) -> int:
         total = 0
         for suffix in (self._suffix, LINES_SUFFIX):
             with contextlib.suppress(OSError):

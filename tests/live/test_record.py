@@ -1,0 +1,259 @@
+"""Recording beside what is followed: real times, nothing blocked, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from explorer.errors import ExplorerError
+from explorer.layers import Board, Pane, Picture
+from explorer.live import record as module
+from explorer.live.record import MOST_WAITING, FilmRecorder, Look, painted
+from explorer.live.slot import Shot
+from explorer.saving.pieces import folder_of, recovered
+from tests.live.films import number_of, numbered
+from tests.saving.test_mp4 import frames
+
+SECONDS = 60.0
+
+
+def shot(number: int, seconds: float, began: float) -> Shot:
+    pixels = numbered(number)
+    pixels.setflags(write=False)
+    return Shot(pixels, number, began + seconds, seconds)
+
+
+def look(number: int, seconds: float, began: float, **more: Any) -> Look:
+    return Look(shot(number, seconds, began), **more)
+
+
+def board(number: int) -> Board:
+    return Board((Pane("image", (64, 48), (Picture(numbered(number)),)),))
+
+
+@pytest.fixture
+def began() -> float:
+    """The time of the first frame: ten seconds ago, so that nothing has to be waited for."""
+    return time.perf_counter() - 10.0
+
+
+@pytest.fixture
+def recorders() -> Iterator[list[FilmRecorder]]:
+    made: list[FilmRecorder] = []
+    yield made
+    for recorder in made:
+        recorder.stop()
+        assert recorder.wait(SECONDS)
+
+
+def give(recorder: FilmRecorder, given: Look) -> None:
+    while not recorder.add(given):
+        assert not recorder.status.over, recorder.status.problem
+        threading.Event().wait(0.001)
+
+
+def over(recorder: FilmRecorder, at: float) -> list[int]:
+    """The numbers of the film's frames, recorded up to that time."""
+    with recorder._condition:
+        recorder._stopped_at = at
+        recorder._condition.notify_all()
+    assert recorder.wait(SECONDS)
+    return [number_of((frame, 0.0)) for frame in frames(recorder.path)[0]]
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_frames_are_at_their_real_times(tmp_path: Path, began: float) -> None:
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    # Late, early, two in one place, a long pause.
+    for number, seconds in ((0, 0.0), (1, 0.12), (2, 0.29), (3, 0.31), (4, 0.8), (5, 0.9)):
+        give(recorder, look(number, seconds, began))
+    assert over(recorder, began + 1.2) == [0, 1, 1, 2, 2, 2, 2, 2, 4, 5, 5, 5]
+    assert {path.name for path in tmp_path.iterdir()} == {"r.mp4", "r.jsonl"}
+
+
+def test_what_is_drawn_is_painted_and_every_answer_has_a_line(tmp_path: Path, began: float) -> None:
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    for number in range(5):
+        give(recorder, look(
+            number, number / 10, began, board=board(number + 100), view="toy", network="net",
+            data=lambda n=number: {"count": n, "map": np.zeros((100, 100))},
+        ))  # fmt: skip
+    assert over(recorder, began + 0.5) == [100, 101, 102, 103, 104]
+    lines = lines_of(tmp_path / "r.jsonl")
+    assert [line["frame"] for line in lines] == list(range(5))
+    assert [line["seconds"] for line in lines] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert [line["recorded"] for line in lines] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
+    assert [line["data"]["count"] for line in lines] == list(range(5))
+    assert lines[0]["data"]["map"] == {"shape": [100, 100], "dtype": "float64"}
+    assert (lines[0]["view"], lines[0]["network"]) == ("toy", "net")
+    assert recorder.status.lines == 5
+
+
+def test_raw_frames_and_answers_come_apart(tmp_path: Path, began: float) -> None:
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    for number in range(6):
+        give(recorder, look(number, number / 10, began))
+        if number % 3 == 0:
+            answer = look(number, number / 10, began, filmed=False, data=lambda: {"a": 1})
+            give(recorder, answer)
+    assert over(recorder, began + 0.6) == list(range(6))
+    assert [line["frame"] for line in lines_of(tmp_path / "r.jsonl")] == [0, 3]
+
+
+def test_a_slow_painter_leaves_frames_out_and_holds_nobody_up(tmp_path: Path, began: float) -> None:
+    painting, go_on = threading.Event(), threading.Event()
+
+    def slow(drawn: Board) -> np.ndarray:
+        painting.set()
+        assert go_on.wait(SECONDS)
+        return painted(drawn)
+
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10, paint=slow)
+    assert recorder.add(look(0, 0.0, began, board=board(0), data=dict))
+    assert painting.wait(SECONDS)
+    # The painter hangs: what is handed over from now on must come back at once, taken or not.
+    taken = [recorder.add(look(n, n / 10, began, board=board(n), data=dict)) for n in range(1, 101)]
+    assert taken == [True] * MOST_WAITING + [False] * (100 - MOST_WAITING)
+    assert recorder.status.left_out == 100 - MOST_WAITING
+    assert not recorder.status.over
+    go_on.set()
+    shown = over(recorder, began + 10.0)
+    assert shown[: MOST_WAITING + 1] == list(range(MOST_WAITING + 1))
+    assert set(shown[MOST_WAITING + 1 :]) == {MOST_WAITING}
+    assert len(shown) == 100
+    assert len(lines_of(tmp_path / "r.jsonl")) == MOST_WAITING + 1
+
+
+def test_a_full_disk_is_a_sentence_and_what_was_written_stays(
+    tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
+) -> None:
+    from explorer.saving.pieces import Pieces
+
+    commit = Pieces.commit
+
+    def full(self: Pieces, frames: int, memory: bytes | None = None) -> None:
+        if len(self._records) == 2:
+            raise ExplorerError("r.mp4 could not be written: No space left on device.", "Free it.")
+        commit(self, frames, memory)
+
+    monkeypatch.setattr(Pieces, "commit", full)
+    told = threading.Event()
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10, notify=told.set)
+    recorders.append(recorder)
+    number = 0
+    while not recorder.status.over:
+        if recorder.add(look(number, number / 10, began)):
+            number += 1
+        else:
+            threading.Event().wait(0.001)
+    assert told.wait(SECONDS)
+    status = recorder.status
+    assert status.over
+    assert status.problem is not None
+    assert "No space left" in status.problem.message
+    assert recorder.wait(SECONDS)
+    assert len(frames(tmp_path / "r.mp4")[0]) == 40  # two pieces of two seconds
+
+
+def test_a_view_whose_data_fails_ends_the_recording_with_a_sentence(
+    tmp_path: Path, began: float, recorders: list[FilmRecorder]
+) -> None:
+    def broken() -> dict[str, Any]:
+        raise ZeroDivisionError("by zero")
+
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    recorders.append(recorder)
+    give(recorder, look(0, 0.0, began, data=broken))
+    assert recorder.wait(SECONDS)
+    assert recorder.status.problem is not None
+    assert "by zero" in recorder.status.problem.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_a_sentence(
+    tmp_path: Path, recorders: list[FilmRecorder]
+) -> None:
+    recorder = FilmRecorder(tmp_path / "none" / "r.mp4", 10)
+    recorders.append(recorder)
+    assert recorder.wait(SECONDS)
+    assert recorder.status.problem is not None
+    assert "could not be written" in recorder.status.problem.message
+    assert not recorder.add(look(0, 0.0, 0.0))
+
+
+def test_without_a_frame_nothing_is_written(tmp_path: Path) -> None:
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    recorder.stop()
+    assert recorder.wait(SECONDS)
+    assert recorder.status.problem is not None
+    assert "Nothing was recorded" in recorder.status.problem.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_film_that_is_there_stays_until_the_new_one_is_whole(
+    tmp_path: Path, began: float
+) -> None:
+    (tmp_path / "r.mp4").write_bytes(b"old")
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    give(recorder, look(0, 0.0, began))
+    assert (tmp_path / "r.mp4").read_bytes() == b"old"
+    assert over(recorder, began + 0.3) == [0, 0, 0]
+
+
+def test_of_a_killed_program_all_but_the_last_seconds_are_there(
+    tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
+) -> None:
+    from explorer.saving.pieces import Pieces
+
+    # Killed: the thread ends in the middle, without a word, and the system lets go of the lock.
+    class Killed(BaseException):
+        pass
+
+    commit = Pieces.commit
+
+    def dies(self: Pieces, frames: int, memory: bytes | None = None) -> None:
+        if len(self._records) == 3:
+            self._release()
+            raise Killed
+        commit(self, frames, memory)
+
+    monkeypatch.setattr(Pieces, "commit", dies)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    recorders.append(recorder)
+    for number in range(65):
+        while not recorder.add(look(number, number / 10, began, data=dict)):
+            if not recorder._thread.is_alive():
+                break
+    assert recorder.wait(SECONDS)
+    assert not (tmp_path / "r.mp4").exists()
+    assert folder_of(tmp_path / "r.mp4").is_dir()
+    record = recovered(tmp_path / "r.mp4")
+    assert record is not None
+    assert (record.written, record.frames) == (60, 60)
+    assert [number_of((f, 0.0)) for f in frames(tmp_path / "r.mp4")[0]] == list(range(60))
+
+
+def test_while_nothing_comes_the_last_frame_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
+) -> None:
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    recorders.append(recorder)
+    give(recorder, look(0, 0.0, time.perf_counter() - 8.0))
+    while recorder.status.bytes == 0:  # the frames of the pause are on the disk before it ends
+        assert not recorder.status.over
+        threading.Event().wait(0.005)
+    recorder.stop()
+    assert recorder.wait(SECONDS)
+    assert len(frames(tmp_path / "r.mp4")[0]) >= 80
