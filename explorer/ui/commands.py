@@ -120,6 +120,7 @@ class Commands(QObject):
         menus["View"].addSeparator()
         menus["View"].addMenu(docks)
         window.live.fill(menus["Live"], actions["live_film"])
+        window.welcome.set_live_menu(menus["Live"])
         menus["Live"].insertMenu(actions["freeze"], LiveOptions(window.study, window))
         menus["Look"].insertMenu(actions["run"], BesideMenu(window.study, window))
         self._themes = QMenu(self.tr("Theme"), window)

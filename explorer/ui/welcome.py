@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QGridLayout,
     QHBoxLayout,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -79,7 +80,7 @@ class SampleTile(QAbstractButton):
 
 
 class Welcome(QWidget):
-    """A drop zone with words, samples, two buttons and a three-step tour.
+    """A drop zone with words, samples, three buttons and a three-step tour.
 
     It takes no drops itself (the window does): `set_drag_active` lights it up meanwhile.
 
@@ -113,6 +114,9 @@ class Welcome(QWidget):
         buttons.addStretch(1)
         buttons.addWidget(self.open)
         buttons.addWidget(self.folder)
+        self.live = QPushButton(icon("camera"), " " + self.tr("Camera, film or scene"))
+        self.live.setToolTip(self.tr("Follow a camera, a film or the built-in moving scene"))
+        buttons.addWidget(self.live)
         buttons.addStretch(1)
         self._gallery = QGridLayout()
         self._gallery.setSpacing(UNIT)
@@ -162,6 +166,10 @@ class Welcome(QWidget):
         for number, tile in enumerate(self.tiles):
             tile.clicked.connect(self._chosen)
             self._gallery.addWidget(tile, number // 3, number % 3)
+
+    def set_live_menu(self, menu: QMenu) -> None:
+        """What can be followed instead of looking at a photo."""
+        self.live.setMenu(menu)
 
     def set_drag_active(self, active: bool) -> None:
         """Lights the zone up while something is dragged over the window."""
