@@ -239,6 +239,20 @@ def test_click_and_drag_write_their_parameters(qtbot: QtBot, view: BoardView) ->
     assert (box.x0, box.y0, box.x1, box.y1) == pytest.approx((20, 20, 60, 70), abs=0.01)
 
 
+def test_several_points_are_clicked_one_after_the_other(view: BoardView) -> None:
+    view.set_board(board("image"))
+    picks = [("start", Pick.CLICK, "", ""), ("end", Pick.CLICK, "", "")]
+    view.set_picks([*picks, ("region", Pick.DRAG, "", "")], {"start": None, "end": None})
+    heard: list[tuple[str, float]] = []
+    view.picked.connect(lambda name, point: heard.append((name, round(point.x, 1))))
+    for x in (10.5, 20.5, 30.5):
+        click(view.canvas("image"), x, 40.5)
+    assert heard == [("start", 10.5), ("end", 20.5)], "both are there: a click chooses boxes only"
+    view.set_pick_values({"start": None})
+    click(view.canvas("image"), 50.5, 40.5)
+    assert heard[2:] == [("start", 50.5)]
+
+
 def test_hover_is_told_once_a_frame_with_the_latest(qtbot: QtBot, view: BoardView) -> None:
     view.set_board(board("image"))
     view.set_picks([("at", Pick.HOVER, "", "")])
