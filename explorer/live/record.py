@@ -176,10 +176,13 @@ class FilmRecorder:
         self._notify()
 
     def _open(self) -> Pieces:
+        from explorer.live import unfinished
         from explorer.saving.pieces import LINES_SUFFIX, Pieces
 
         lines = self.path.with_suffix(LINES_SUFFIX)
-        return Pieces(self.path, lines, self._rate, {"recording": True}, again=True)
+        pieces = Pieces(self.path, lines, self._rate, {"recording": True}, again=True)
+        unfinished.remember(self.path)
+        return pieces
 
     def _next(self) -> Look | None:
         with self._condition:
@@ -230,9 +233,12 @@ class FilmRecorder:
             self._status = replace(self._status, bytes=pieces.weight)
 
     def _finish(self, pieces: Pieces) -> None:
+        from explorer.live import unfinished
+
         pieces.abandon()
         if not pieces.record.written:
             pieces.discard()
+            unfinished.forget(self.path)
             if self._status.problem is None:
                 self._fail(ExplorerError("Nothing was recorded.", "No frame came meanwhile."))
             return
@@ -241,6 +247,8 @@ class FilmRecorder:
         except ExplorerError as error:
             hint = f"{error.hint} What there is stays in {pieces.folder}."
             self._fail(ExplorerError(error.message, hint))
+        else:
+            unfinished.forget(self.path)
 
     def _fail(self, problem: ExplorerError) -> None:
         log.info("the recording ended: %s", problem)

@@ -63,6 +63,10 @@ class Record:
     filmed: bool = False
 
 
+class Busy(ExplorerError):
+    """Another program writes these pieces."""
+
+
 class Pieces:
     """Writes one film, or its lines, or both.
 
@@ -251,7 +255,7 @@ class Pieces:
             raise unwritable(shown, error) from error
         if not _locked(self._lock):
             self._release()
-            raise ExplorerError(
+            raise Busy(
                 f"{shown} is being made by another run.", "Wait for it, or choose another name."
             )
 

@@ -87,11 +87,12 @@ COMMANDS = (
     Command(
         "evaluate", QT_NOOP("Evaluate on a folder…"), "Ctrl+Shift+E", "chart", "Look", rule=True
     ),
-    Command("live_scene", QT_NOOP("Built-in moving scene"), "", "play", "Live"),
     Command("live_film", QT_NOOP("Open film…"), "", "film", "Live", rule=True),
     Command("live_address", QT_NOOP("Open network stream…"), "", "globe", "Live"),
     Command("live_screen", QT_NOOP("Part of the screen…"), "", "fullscreen", "Live"),
+    Command("live_scene", QT_NOOP("Built-in moving scene"), "", "gallery", "Live"),
     Command("freeze", QT_NOOP("Freeze this frame, or go on"), "", "freeze", "Live", rule=True),
+    Command("record", QT_NOOP("Record…, or stop recording"), "Ctrl+Shift+R", "record", "Live"),
     Command("leave_live", QT_NOOP("Leave live"), "", "close", "Live"),
     Command("film_play", QT_NOOP("Play or pause the film"), "", "play", "Live", rule=True),
     Command("film_back", QT_NOOP("One frame back"), ",", "previous", "Live"),

@@ -137,6 +137,27 @@ class IconButton(QToolButton):
         self.setAccessibleName(name)
 
 
+class Dot(QWidget):
+    """A small disc in one of the colours of `tone`."""
+
+    def __init__(self, kind: str = "good") -> None:
+        super().__init__()
+        self._kind = kind
+        self.setFixedSize(QSize(UNIT + 4, UNIT + 4))
+
+    def set_kind(self, kind: str) -> None:
+        if kind != self._kind:
+            self._kind = kind
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(tone(self._kind, self.palette()))
+            painter.drawEllipse(self.rect().adjusted(2, 2, -2, -2))
+
+
 class HoverButton(QAbstractButton):
     """A button painted by hand, which looks different under the mouse."""
 

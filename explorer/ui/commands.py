@@ -87,6 +87,7 @@ class Commands(QObject):
             "live_address": w.live.address_dialog,
             "live_screen": w.live.screen_dialog,
             "freeze": w.live.toggle_freeze,
+            "record": w.live.recording.toggle,
             "leave_live": w.live.leave,
             "film_play": w.live.bar.film.toggle_play,
             "film_back": w.live.bar.film.one_back,
@@ -119,7 +120,7 @@ class Commands(QObject):
             docks.addAction(dock.toggleViewAction())
         menus["View"].addSeparator()
         menus["View"].addMenu(docks)
-        window.live.fill(menus["Live"], actions["live_film"])
+        window.live.fill(menus["Live"], menus["Live"].actions()[0])
         window.welcome.set_live_menu(menus["Live"])
         menus["Live"].insertMenu(actions["freeze"], LiveOptions(window.study, window))
         menus["Look"].insertMenu(actions["run"], BesideMenu(window.study, window))

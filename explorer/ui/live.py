@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit
 
 from explorer.image import Image, from_array
 from explorer.live.capture import Capture, Phase
@@ -22,6 +22,7 @@ from explorer.runner import State, Update
 from explorer.ui.bridge import LOOK
 from explorer.ui.camera_menu import CameraMenu
 from explorer.ui.live_bar import Budget, LiveBar
+from explorer.ui.recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +54,8 @@ class Live(QObject):
     def __init__(self, window: Window, make: Callable[[SourceSpec], Source] = source_of) -> None:
         super().__init__(window)
         self._window, self._make = window, make
-        self.bar = LiveBar()
+        self.recording = Recording(window)
+        self.bar = LiveBar(self.recording.part)
         self.capture: Capture | None = None
         self._spec: SourceSpec | None = None
         self._source: Image | None = None
@@ -176,12 +178,14 @@ class Live(QObject):
     def stop(self) -> None:
         """Gives the device back; a read that hangs is waited for a moment only."""
         self._end(CLOSE_SECONDS)
+        self.recording.finish()
 
     def _end(self, timeout: float) -> None:
         capture, self.capture = self.capture, None
         if capture is None:
             return
         self._poll.stop()
+        self.recording.stop(capture)
         self.bar.hide()
         self.bar.set_frozen(False)
         self._past, self._shown, self._unpainted = (), None, None
@@ -264,6 +268,7 @@ class Live(QObject):
         if shot is None or shot is self._shown:
             return
         self._shown = self._unpainted = shot
+        self.recording.take(answer)
         self.bar.film.at = shot.position
 
     def _painted(self) -> None:
@@ -282,13 +287,19 @@ class Live(QObject):
             hint = self.tr("Choose another view or network, or freeze the last frame.")
             status = replace(status, phase=Phase.STOPPED, message=words, hint=hint)
         self.bar.set_status(status)
+        self.recording.look()
         if self.bar.film.film != self._actions_for_film:
             self._film_keys(on=self.bar.film.film)
         newest = capture.slot.newest
         if self._shown is None and newest is not None and self._source is not None:
             # The network is still loading: the frames themselves are there.
+            self.bar.film.at = newest.position
             self._window.study.image = replace(self._source, pixels=newest.pixels)
             self._window.presenter.bare()
+            focus = QApplication.focusWidget()
+            if focus is not None and self.bar.isAncestorOf(focus):
+                # Qt has put it on a button when the first page went: Space would press that.
+                self._window.board.setFocus()
         if not self.bar.frozen:
             now = time.perf_counter()
             recent = [t for t in self._times if now - t < 2.0]
@@ -322,6 +333,7 @@ class Live(QObject):
         """Nobody follows: the device is given back; what was seen can still be frozen."""
         if self.capture is not None and not self._resting:
             self._resting = True
+            self.recording.stop()
             self.capture.stop(0.0)
             self._look()
 
@@ -345,10 +357,12 @@ class Live(QObject):
         for name, keys in (("fit", "" if live else "F"), ("freeze", "F" if live else "")):
             actions[name].setShortcuts([QKeySequence(keys)] if keys else [])
             actions[name].setEnabled(name == "fit" or live)
-        actions["leave_live"].setEnabled(live)
+        for name in ("leave_live", "record"):
+            actions[name].setEnabled(live)
         self._film_keys(on=False)
 
     def _film_keys(self, *, on: bool) -> None:
         self._actions_for_film = on
         for name in FILM_COMMANDS:
             self._window.actions_[name].setEnabled(on)
+            self._window.actions_[name].setVisible(on)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from explorer.live.capture import Phase, Status
-from explorer.ui.bits import UNIT, IconButton, Label, line_color, tone
+from explorer.ui.bits import UNIT, Dot, IconButton, Label, line_color
 from explorer.ui.film_bar import FilmBar
 
 
@@ -80,10 +80,11 @@ class LiveBar(QWidget):
     freeze_toggled = Signal(bool)
     stop_requested = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, recording: QWidget) -> None:
         super().__init__()
+        self.recording = recording
         self.film = FilmBar()
-        self.dot = Dot()
+        self.dot = Dot()  # green = live, blue = frozen, amber = there is trouble
         self.title = Label(bold=True)
         self.title.setWordWrap(False)
         self.phase = Label(quiet=True)
@@ -108,6 +109,7 @@ class LiveBar(QWidget):
         upper.addWidget(self.title)
         upper.addWidget(self.phase, 1)
         upper.addWidget(self.budget)
+        upper.addWidget(self.recording)
         upper.addWidget(self.freeze)
         upper.addWidget(self.stop)
         layout = QVBoxLayout(self)
@@ -160,24 +162,3 @@ class LiveBar(QWidget):
         with QPainter(self) as painter:
             painter.setPen(line_color(self.palette()))
             painter.drawLine(0, 0, self.width(), 0)
-
-
-class Dot(QWidget):
-    """A small disc: green = live, blue = frozen, amber = there is trouble."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._kind = "good"
-        self.setFixedSize(QSize(UNIT + 4, UNIT + 4))
-
-    def set_kind(self, kind: str) -> None:
-        if kind != self._kind:
-            self._kind = kind
-            self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        with QPainter(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(tone(self._kind, self.palette()))
-            painter.drawEllipse(self.rect().adjusted(2, 2, -2, -2))

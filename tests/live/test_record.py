@@ -17,7 +17,8 @@ from explorer.layers import Board, Pane, Picture
 from explorer.live import record as module
 from explorer.live.record import MOST_WAITING, FilmRecorder, Look, painted
 from explorer.live.slot import Shot
-from explorer.saving.pieces import folder_of, recovered
+from explorer.live.unfinished import recover, remembered
+from explorer.saving.pieces import Record, folder_of
 from tests.live.films import number_of, numbered
 from tests.saving.test_mp4 import frames
 
@@ -206,8 +207,12 @@ def test_the_film_that_is_there_stays_until_the_new_one_is_whole(
     (tmp_path / "r.mp4").write_bytes(b"old")
     recorder = FilmRecorder(tmp_path / "r.mp4", 10)
     give(recorder, look(0, 0.0, began))
+    while not remembered():
+        threading.Event().wait(0.001)
+    assert list(recover()) == []  # it is at it
     assert (tmp_path / "r.mp4").read_bytes() == b"old"
     assert over(recorder, began + 0.3) == [0, 0, 0]
+    assert remembered() == []
 
 
 def test_of_a_killed_program_all_but_the_last_seconds_are_there(
@@ -238,9 +243,10 @@ def test_of_a_killed_program_all_but_the_last_seconds_are_there(
     assert recorder.wait(SECONDS)
     assert not (tmp_path / "r.mp4").exists()
     assert folder_of(tmp_path / "r.mp4").is_dir()
-    record = recovered(tmp_path / "r.mp4")
-    assert record is not None
-    assert (record.written, record.frames) == (60, 60)
+    assert remembered() == [tmp_path / "r.mp4"]
+    found = dict(recover())
+    assert found == {tmp_path / "r.mp4": Record(60, 60, (64, 48), filmed=True)}
+    assert remembered() == []
     assert [number_of((f, 0.0)) for f in frames(tmp_path / "r.mp4")[0]] == list(range(60))
 
 
