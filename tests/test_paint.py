@@ -505,6 +505,24 @@ def test_ticks_are_round_and_inside(span: tuple[float, float]) -> None:
     assert np.allclose(np.diff(marks), marks[1] - marks[0])
 
 
+@pytest.mark.parametrize(
+    ("span", "wanted"),
+    [
+        ((1, 2000), [1, 10, 100, 1000]),
+        ((0.9, 22), [1, 2, 5, 10, 20]),
+        ((1.5, 80), [2, 5, 10, 20, 50]),
+        ((1e-4, 1e4), [1e-4, 1e-2, 1, 1e2, 1e4]),
+        ((3, 90), [5, 10, 20, 50]),
+        ((31, 45), [35, 40, 45]),
+    ],
+)
+def test_ticks_of_a_logarithmic_axis_are_round(
+    span: tuple[float, float], wanted: list[float]
+) -> None:
+    marks = charts.log_ticks(np.log10(span[0]), np.log10(span[1]), 5)
+    assert 10.0 ** np.array(marks) == pytest.approx(wanted)
+
+
 def test_words_are_shortened_and_broken_to_fit() -> None:
     text = "a sentence that is too long for its place"
     short = letters.elided(text, 120, 13)

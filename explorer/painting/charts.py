@@ -61,6 +61,27 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [float(n * step) for n in np.arange(first, last + 1)]
 
 
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """Where 1, 2, 5, 10, 20 … lie on a logarithmic axis from 10^`low` to 10^`high`.
+
+    Powers of ten alone where those are more than `most`, and round steps in between where they are
+    fewer than two.
+
+    Returns:
+        Exponents of ten, rising.
+    """
+    powers = range(floor(low), floor(high) + 1)
+    every = [power + log10(digit) for power in powers for digit in (1, 2, 5)]
+    marks = [mark for mark in every if low - 1e-9 <= mark <= high + 1e-9]
+    if len(marks) < 2:
+        return [log10(value) for value in ticks(10.0**low, 10.0**high, most) if value > 0]
+    decades = [mark for mark in marks if mark == round(mark)]
+    if len(marks) <= most or len(decades) < 2:
+        return marks
+    apart = -(-len(decades) // most)
+    return [mark for mark in decades if mark % apart == 0]
+
+
 # -- plots ----------------------------------------------------------------------------------------
 
 
@@ -121,8 +142,8 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
         return words("No values yet.", width, style.body, style.muted)
     x_low, x_high = _range(xs if marker is None else np.append(xs, marker), margin=0.0)
     y_low, y_high = _range(ys, margin=0.06)
-    y_ticks = ticks(y_low, y_high, 5)
-    x_ticks = ticks(x_low, x_high, max(3, width // style.px(70)))
+    y_ticks = (log_ticks if plot.log_y else ticks)(y_low, y_high, 5)
+    x_ticks = (log_ticks if plot.log_x else ticks)(x_low, x_high, max(3, width // style.px(70)))
     marks = [number(10.0**tick if plot.log_y else tick) for tick in y_ticks]
     x_marks = [number(10.0**tick if plot.log_x else tick) for tick in x_ticks]
     left = max((text_width(mark, size) for mark in marks), default=0) + style.px(8)
