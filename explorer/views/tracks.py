@@ -57,8 +57,9 @@ pairs so that
 
     K = P₁₁ / (P₁₁ + r²)     p ← p + K·(z - p)
 
-and v likewise with P₁₂; r is how much detections tremble. Boxes without a partner begin new tracks
-if their score is high enough; a weak one may only go on with a track (*ByteTrack*).
+and v likewise with P₁₂; r is how much detections tremble. Boxes without a partner begin new tracks.
+Weak boxes are looked at last: they may go on with a track that found no better one, but they begin
+none (*ByteTrack*).
 
 **When it fails.** Two objects of a class that meet for long may change numbers: this method looks
 at where boxes are, not at what is in them. An object that the detector loses for longer than

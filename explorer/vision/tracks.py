@@ -117,8 +117,8 @@ class Settings:
         agnostic: Boxes of different classes may be one object; it is called what the surest of its
             detections is called.
         trail: For so many seconds the centres are remembered.
-        first: Smallest score of a box that begins a track; a weaker one may only go on with one
-            (the idea of Zhang et al. 2022, "ByteTrack", in a single round of matching).
+        first: Smallest score of a box that begins a track; a weaker one may only go on with a track
+            that no strong one goes on with (Zhang et al. 2022, "ByteTrack").
     """
 
     gate: float = 0.3
@@ -199,10 +199,7 @@ class Tracks:
             raise ValueError(f"tracks go forward in time, got {gap:g} s")
         old = self._only(np.full(len(self), gap <= max(settings.keep, LONGEST_GAP)))
         moved = replace(old, seconds=seconds, motion=old.motion.after(gap))
-        rows, columns = matched(
-            moved.motion.xyxy, found.xyxy, settings.gate,
-            None if settings.agnostic else moved.labels[:, None] == found.labels[None],
-        )  # fmt: skip
+        rows, columns = moved._pairs(found, settings)
         hit = moved._hit(rows, columns, found)
         waited = seconds - hit.found
         waits = np.where(hit.numbered, waited <= settings.keep, hit.seen)
@@ -214,6 +211,23 @@ class Tracks:
         kept = Motion(motion.place[stay], motion.speed[stay], motion.spread[:, stay])
         rows: dict[str, Any] = {name: getattr(self, name)[stay] for name in _ROWS}
         return replace(self, motion=kept, **rows)
+
+    def _pairs(
+        self, found: Detections, settings: Settings
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows of tracks and of their detections: strong ones first, weak ones for who is left."""
+        xyxy, free = self.motion.xyxy, np.arange(len(self))
+        strong = found.scores >= settings.first
+        pairs = []
+        for columns in (np.flatnonzero(strong), np.flatnonzero(~strong)):
+            same = self.labels[free][:, None] == found.labels[columns]
+            mine, theirs = matched(
+                xyxy[free], found.xyxy[columns], settings.gate, None if settings.agnostic else same
+            )
+            pairs.append((free[mine], columns[theirs]))
+            free = np.delete(free, mine)
+        rows, columns = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        return rows, columns
 
     def _hit(self, rows: NDArray[np.intp], columns: NDArray[np.intp], found: Detections) -> Tracks:
         scores, best, labels = self.scores.copy(), self.best.copy(), self.labels.copy()

@@ -214,6 +214,14 @@ def test_a_weak_box_goes_on_with_a_track_but_begins_none() -> None:
     assert [numbers(tracks) for tracks in story(frames, settings)] == [[0], [1]]
 
 
+def test_a_strong_box_goes_before_a_weak_one_that_fits_better() -> None:
+    settings = Settings(hits=1, first=0.5)
+    frames = [(0.0, [box(50)]), (0.1, [box(50, score=0.4), box(54, score=0.8)])]
+    last = story(frames, settings)[-1]
+    assert numbers(last) == [1], "the weak one is no second object"
+    np.testing.assert_allclose(last.scores, [0.8])
+
+
 def test_trails_are_the_centres_of_the_last_seconds() -> None:
     settings = Settings(hits=2, trail=0.25)
     frames = [(t / 10, [box(50 + t), box(150)][: 2 if t < 3 else 1]) for t in range(6)]
