@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu
 
 from explorer.live.source import SourceSpec
 from explorer.runner import State, Update
+from explorer.ui.theme import icon
 from explorer.view import Step
 
 if TYPE_CHECKING:
@@ -70,9 +71,11 @@ class CameraMenu(QObject):
         title = camera.name.replace("&", "&&")
         if len(camera.sizes) < 2:
             self._listed.append(self._entry(self._menu, title, camera, None))
+            self._listed[-1].setIcon(icon("camera"))
             self._menu.insertAction(self._before, self._listed[-1])
             return
         sizes = QMenu(title, self._menu)
+        sizes.setIcon(icon("camera"))
         self._entry(sizes, self.tr("Automatic"), camera, None)
         for size in camera.sizes:
             self._entry(sizes, f"{size[0]} × {size[1]}", camera, size)
