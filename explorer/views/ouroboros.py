@@ -75,7 +75,7 @@ class Params:
         effect=Effect.STEER,
     )  # fmt: skip
     stay: float = param(
-        0.85, "Old dream stays", "How much of the dream before is in the next start; 1 is all.",
+        0.6, "Old dream stays", "How much of the dream before is in the next start; 1 is all.",
         effect=Effect.STEER, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     zoom: float = param(
@@ -83,7 +83,7 @@ class Params:
         effect=Effect.STEER, low=0.9, high=1.2, step=0.005,
     )  # fmt: skip
     step: float = param(
-        0.02, "Step size", "How far the mean pixel moves in a step; 1 is from black to white.",
+        0.015, "Step size", "How far the mean pixel moves in a step; 1 is from black to white.",
         effect=Effect.STEER, low=0.001, high=0.1, log=True,
     )  # fmt: skip
     steps: int = param(
@@ -91,7 +91,7 @@ class Params:
         effect=Effect.STEER, low=1, high=20, step=1,
     )  # fmt: skip
     size: int = param(
-        320, "Working size", "The longer side of the dream. Twice the size takes four times as "
+        256, "Working size", "The longer side of the dream. Twice the size takes four times as "
         "long.", effect=Effect.STEER, low=64, high=1024, step=32, unit="px",
     )  # fmt: skip
     rounds: int = param(
