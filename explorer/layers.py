@@ -286,7 +286,8 @@ class Curve:
 class Plot:
     """Curves over common axes, or horizontal `bars` (label, value, colour), the first on top.
 
-    `marker` is a vertical line at that x; dragging it writes the number parameter `steers`.
+    `marker` is a vertical line at that x; dragging it writes the number parameter `steers`. Playing
+    that parameter ends at the x `stop`; None = where the curves end.
     """
 
     name: str
@@ -300,6 +301,7 @@ class Plot:
     log_x: bool = False
     marker: float | None = None
     steers: str = ""
+    stop: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -222,12 +222,8 @@ class Form(QWidget):
             self.set_value(name, self.rows[name].editor.snapped(value))
 
     def set_plots(self, plots: Sequence[Plot]) -> None:
-        """A parameter that a plot steers plays to the end of its curves, not beyond."""
-        ends = {
-            plot.steers: max(float(curve.x.max(initial=-inf)) for curve in plot.curves)
-            for plot in plots
-            if plot.steers and plot.curves
-        }
+        """A parameter that a plot steers plays to the plot's end, not beyond."""
+        ends = {plot.steers: _end(plot) for plot in plots if plot.steers and plot.curves}
         for name, row in self.rows.items():
             end = ends.get(name, inf)
             row.editor.ends_at(end if isfinite(end) else None)
@@ -310,3 +306,10 @@ class Form(QWidget):
             self._unfolded.add(self._view.name)
         else:
             self._unfolded.discard(self._view.name)
+
+
+def _end(plot: Plot) -> float:
+    """The x at which playing the parameter of the plot ends."""
+    if plot.stop is not None:
+        return plot.stop
+    return max(float(curve.x.max(initial=-inf)) for curve in plot.curves)

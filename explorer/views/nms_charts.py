@@ -100,7 +100,10 @@ def left_plot(history: History, moment: Moment) -> Plot:
 
 
 def merge_plot(merges: Merges, moment: Moment) -> Plot:
-    """How well the pair of every merge matches, also of those that are not made."""
+    """How well the pair of every merge matches, also of those that are not made.
+
+    The place after the last merge that is made is where it is over.
+    """
     steps = np.arange(1, len(merges.pairs) + 1, dtype=np.float64)
     made = steps <= moment.last
     curves = tuple(
@@ -110,7 +113,7 @@ def merge_plot(merges: Merges, moment: Moment) -> Plot:
     )
     return Plot(
         "steps", "Match of every pair", "step", "match, 0 = equal", curves, marker=_at(moment),
-        steers="step",
+        steers="step", stop=float(moment.last + 1),
     )  # fmt: skip
 
 

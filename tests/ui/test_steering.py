@@ -136,6 +136,11 @@ def test_play_ends_where_the_curves_end(form: Form, qtbot: QtBot) -> None:
     play.start()
     assert form.params.count == 0
     play.stop()
+    form.set_plots((Plot("p", curves=(curve,), steers="count", stop=2.0),))
+    play.start()
+    while play.playing:
+        play._step()
+    assert form.params.count == 2, "what lies behind is shown, but not played"
     form.set_plots(())
     play.start()
     while play.playing:

@@ -182,6 +182,10 @@ def test_merges_by_hand() -> None:
     data = VIEW.data(result, params)  # type: ignore[misc]
     assert data["kept"].tolist() == [4, 2, 3]
     assert end.plots[2].steers == "limit"
+    # there are pairs that match too badly: playing does not go on to them
+    steps = end.plots[1]
+    assert (steps.steers, steps.stop) == ("step", 2)
+    assert max(curve.x.max() for curve in steps.curves) > 2
     alone = VIEW.draw(result, replace(params, limit=0.0, step=END))
     assert "4 boxes of 4" in alone.summary
 
