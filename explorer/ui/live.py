@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from explorer.ui.window import Window
 
 POLL_MILLISECONDS = 200
+MENU_MILLISECONDS = 250
+"""After which an open menu has gone from the screen, and from pictures of it."""
 FILM_COMMANDS = ("film_play", "film_back", "film_on", "film_in", "film_out", "film_clear")
 """They make sense while a film is live."""
 
@@ -149,8 +151,8 @@ class Live(QObject):
         picker = ScreenPicker(self)
         picker.chosen.connect(self._screen)
         picker.closed.connect(picker.deleteLater)
-        picker.open()
         self.picker = picker
+        QTimer.singleShot(MENU_MILLISECONDS, picker.open)
 
     def _screen(self, where: str) -> None:
         width, height = where.split(",")[2:]

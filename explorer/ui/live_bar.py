@@ -125,6 +125,7 @@ class LiveBar(QWidget):
         """A new source."""
         self.film.begin()
         self.title.setText(title)
+        self.title.setMinimumWidth(min(self.title.sizeHint().width(), UNIT * 25))
         self.budget.setText("")
         self.set_frozen(False)
         self.set_status(Status(Phase.OPENING))

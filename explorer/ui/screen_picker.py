@@ -114,7 +114,11 @@ class Cover(QWidget):
         """What is dragged, cut to the screen."""
         if self._begin is None:
             return QRect()
-        return QRect(self._begin, self._end).normalized().intersected(self.rect())
+        (left, right), (top, bottom) = (
+            sorted(pair)
+            for pair in ((self._begin.x(), self._end.x()), (self._begin.y(), self._end.y()))
+        )
+        return QRect(QPoint(left, top), QPoint(right, bottom)).intersected(self.rect())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

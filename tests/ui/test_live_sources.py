@@ -458,6 +458,7 @@ def test_the_part_that_was_chosen_is_followed(window: Window, qtbot: Any, monkey
     asked: list[SourceSpec] = []
     window.live._make = lambda spec: asked.append(spec) or Frames()
     window.live.screen_dialog()
+    qtbot.waitUntil(lambda: bool(window.live.picker.covers), timeout=SECONDS)
     drag(window.live.picker.covers[0], QPoint(10, 20), QPoint(209, 119))
     qtbot.waitUntil(lambda: bool(asked), timeout=SECONDS)
     assert asked[0].kind == "screen"
