@@ -297,6 +297,26 @@ def resolved(params: Any, info: NetworkInfo) -> Any:
     return replace(params, **changes) if changes else params
 
 
+def inside(params: Any, width: int, height: int) -> Any:
+    """`params` with every place that was picked moved into a photo of `width` x `height` pixels.
+
+    Another photo must not leave a click where nothing is. A box that lies outside becomes None.
+    """
+    changes: dict[str, Any] = {}
+    for parameter in parameters(type(params)):
+        value = near = getattr(params, parameter.name)
+        if parameter.meta.pick is Pick.CLICK and isinstance(value, Point):
+            # The middle of the last pixel: the photo's own edge belongs to no pixel any more.
+            near = Point(min(max(value.x, 0.0), width - 0.5), min(max(value.y, 0.0), height - 0.5))
+        elif parameter.meta.pick is Pick.DRAG and isinstance(value, Box):
+            x0, x1 = (min(max(x, 0.0), float(width)) for x in (value.x0, value.x1))
+            y0, y1 = (min(max(y, 0.0), float(height)) for y in (value.y0, value.y1))
+            near = replace(value, x0=x0, y0=y0, x1=x1, y1=y1) if x0 < x1 and y0 < y1 else None
+        if near != value:
+            changes[parameter.name] = near
+    return replace(params, **changes) if changes else params
+
+
 def effect_of(before: Any, after: Any) -> Effect | None:
     """The strongest effect among the parameters that differ; None when none does."""
     changed = {

@@ -8,7 +8,18 @@ import pytest
 
 from explorer.errors import ExplorerError
 from explorer.networks.network import LayerInfo, NetworkInfo, NetworkSpec
-from explorer.view import Box, Effect, Pick, Point, effect_of, param, parameters, parse, resolved
+from explorer.view import (
+    Box,
+    Effect,
+    Pick,
+    Point,
+    effect_of,
+    inside,
+    param,
+    parameters,
+    parse,
+    resolved,
+)
 
 INFO = NetworkInfo(
     spec=NetworkSpec("toy"),
@@ -105,6 +116,17 @@ def test_another_network_replaces_the_choices_it_lacks() -> None:
     assert resolved(params, INFO) == replace(params, layer="conv1", classes=("cat",))
     fitting = Params(layer="fc")
     assert resolved(fitting, INFO) is fitting
+
+
+def test_a_smaller_photo_moves_what_was_picked_into_it() -> None:
+    params = Params(at=Point(90, 30), box=Box(50, 10, 120, 70, "cat"), selected=99)
+    moved = inside(params, 80, 60)
+    assert moved == replace(params, at=Point(79.5, 30), box=Box(50, 10, 80, 60, "cat"))
+    assert inside(Params(at=Point(-3, 61)), 80, 60).at == Point(0, 59.5)
+    # nothing of this box is in the photo
+    assert inside(Params(box=Box(80, 0, 90, 60)), 80, 60).box is None
+    fitting = Params(at=Point(79, 59), box=Box(0, 0, 80, 60))
+    assert inside(fitting, 80, 60) is fitting
 
 
 def test_the_strongest_effect_counts() -> None:

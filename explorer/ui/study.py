@@ -20,7 +20,7 @@ from explorer.live.pace import Pace
 from explorer.runner import State, Update
 from explorer.ui.bridge import LOOK, TASKS, Bridge, Ready
 from explorer.ui.truth import Truths
-from explorer.view import Effect, View, effect_of, parameters, resolved
+from explorer.view import Effect, View, effect_of, inside, parameters, resolved
 
 if TYPE_CHECKING:
     from explorer.image import Image
@@ -323,8 +323,13 @@ class Study(QObject):
 
     def _params_of(self, view: View[Any]) -> Any:
         """What a view beside the main one is asked with: what it was last used with."""
-        key = self.image.key if self.image is not None else ""
-        params = self._remembered.get((key, view.name), self._last.get(view.name))
+        image, last = self.image, self._last.get(view.name)
+        key = image.key if image is not None else ""
+        params = self._remembered.get((key, view.name))
+        if params is None and isinstance(last, view.Params):
+            # Of frames only a stand-in is known, which does not say where their edges are.
+            still = image if image is not None and not self.live else None
+            params = last if still is None else inside(last, still.width, still.height)
         if not isinstance(params, view.Params):
             params = view.Params()
         return self.truths.into(params, key) if key else params

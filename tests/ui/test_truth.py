@@ -21,7 +21,7 @@ from explorer.ui.canvas import Canvas
 from explorer.ui.truth import Truths
 from explorer.ui.truth_editor import TruthEditor
 from explorer.ui.window import Window
-from explorer.view import Box
+from explorer.view import Box, Point
 from tests.ui.truth_toys import Drawn, RegionParams, toy_view
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
@@ -229,6 +229,18 @@ def test_a_click_still_picks_a_place(toys: Toys) -> None:
     assert toys.canvas.truth.chosen == 0
     toys.click(80, 70)
     assert toys.canvas.truth.chosen is None
+
+
+def test_a_click_is_moved_into_a_smaller_photo(toys: Toys, tmp_path: Path) -> None:
+    toys.click(90, 20)
+    before = toys.w.study.params.at
+    assert round(before.x) == 90
+    small = tmp_path / "small.png"
+    PIL.Image.fromarray(np.full((40, 50, 3), 30, np.uint8)).save(small)
+    toys.open(small)
+    assert toys.w.study.params.at == Point(49.5, before.y)
+    toys.open(tmp_path / "a.png")
+    assert toys.w.study.params.at == before, "each photo keeps its own"
 
 
 def test_undo_takes_back_one_thing_at_a_time(toys: Toys) -> None:
