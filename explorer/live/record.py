@@ -7,7 +7,10 @@ cannot keep up, frames are left out and counted. The film is written piece by pi
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import sys
 import threading
 import time
 from collections import deque
@@ -86,11 +89,11 @@ class RecordStatus:
 class FilmRecorder:
     """Writes `path` and the lines of `path` with the suffix .jsonl from now on until it is stopped.
 
-    The frames are at their real times: one that was not followed in time by another is repeated.
+    The frames are at their real times, in steps of `rate`: each is seen until the next one.
 
     Args:
         path: Ends in .mp4. The names appear when the recording is over.
-        rate: Frames a second of the film.
+        rate: Frames a second of the film at most; what comes faster is left out of it.
         paint: From a pane of a board to pixels; by default `explorer.paint.paint_pane`.
         notify: Called on the recorder's thread when it is over; it must only wake somebody up.
     """
@@ -111,7 +114,6 @@ class FilmRecorder:
         self._status = RecordStatus()
         self._stopped_at: float | None = None
         self._first: float | None = None  # `Shot.at` of the first frame
-        self._last: UInt8 | None = None
         # Joined at the end of the program: what was recorded gets its name.
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=False)
         self._thread.start()
@@ -152,6 +154,7 @@ class FilmRecorder:
     # -- the thread -------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        _be_polite()
         pieces: Pieces | None = None
         try:
             pieces = self._open()
@@ -180,7 +183,7 @@ class FilmRecorder:
         from explorer.saving.pieces import LINES_SUFFIX, Pieces
 
         lines = self.path.with_suffix(LINES_SUFFIX)
-        pieces = Pieces(self.path, lines, self._rate, {"recording": True}, again=True)
+        pieces = Pieces(self.path, lines, self._rate, {"recording": True}, again=True, hold=True)
         unfinished.remember(self.path)
         return pieces
 
@@ -199,8 +202,7 @@ class FilmRecorder:
             self._fill(look.shot.at, pieces)
             if pieces.written <= self._place(look.shot.at):
                 board = look.board
-                self._last = look.shot.pixels if board is None else self._paint(board)
-                pieces.add(self._last)
+                pieces.add(look.shot.pixels if board is None else self._paint(board))
         if look.data is not None:
             shot, at = look.shot, round(look.shot.at - self._first, 4)
             data = look.data()
@@ -216,12 +218,9 @@ class FilmRecorder:
         return 0 if self._first is None else max(0, round((at - self._first) * self._rate))
 
     def _fill(self, at: float, pieces: Pieces) -> None:
-        """Repeats the last frame up to the one before that time."""
-        if self._last is None:
-            return
-        while (missing := self._place(at) - pieces.written) > 0:
-            pieces.add(self._last, min(missing, round(PIECE_SECONDS * self._rate)))
-            self._commit_when_due(pieces)
+        """The last frame is seen until that time."""
+        pieces.hold(self._place(at) - pieces.written)
+        self._commit_when_due(pieces)
 
     def _commit_when_due(self, pieces: Pieces) -> None:
         if pieces.written - pieces.record.written >= PIECE_SECONDS * self._rate:
@@ -254,6 +253,13 @@ class FilmRecorder:
         log.info("the recording ended: %s", problem)
         with self._condition:
             self._status = replace(self._status, problem=problem)
+
+
+def _be_polite() -> None:
+    """Lets whatever is live go first; on Linux a thread can be nice."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def painted(board: Board) -> UInt8:

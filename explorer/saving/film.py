@@ -137,8 +137,10 @@ def has_h264() -> bool:
     return "libx264" in importlib.import_module("av").codecs_available
 
 
-def open_sink(path: Path, size: tuple[int, int], fps: float) -> Sink:
+def open_sink(path: Path, size: tuple[int, int], fps: float, *, in_order: bool = False) -> Sink:
     """A film at `path`: .mp4, or .avi without any loss.
+
+    With `in_order` frames are coded in the order in which they are shown.
 
     Raises:
         ExplorerError: When it cannot be written.
@@ -146,7 +148,8 @@ def open_sink(path: Path, size: tuple[int, int], fps: float) -> Sink:
     if path.suffix == ".avi":
         return _OpenCV(path, size, fps, "FFV1")
     if has_h264():
-        return _PyAV(importlib.import_module("av"), path, size, fps)
+        more = {"bf": "0"} if in_order else {}
+        return _PyAV(importlib.import_module("av"), path, size, fps, more)
     return _OpenCV(path, size, fps, "mp4v")
 
 
@@ -196,11 +199,15 @@ class _OpenCV:
 
 
 class _PyAV:
-    def __init__(self, av: Any, path: Path, size: tuple[int, int], fps: float) -> None:
+    def __init__(
+        self, av: Any, path: Path, size: tuple[int, int], fps: float, more: dict[str, str]
+    ) -> None:
         self._av = av
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
         rate = Fraction(fps).limit_denominator(1000)
-        self._stream = self._container.add_stream("libx264", rate=rate, options={"crf": "18"})
+        self._stream = self._container.add_stream(
+            "libx264", rate=rate, options={"crf": "18", **more}
+        )
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "yuv420p"
 

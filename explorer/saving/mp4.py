@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from explorer.errors import ExplorerError
@@ -47,8 +48,15 @@ class _Piece:
     origin: int
 
 
-def join(pieces: Sequence[Path], path: Path) -> int:
+def join(pieces: Sequence[Path], path: Path, times: Sequence[int] = ()) -> int:
     """Writes the films of `pieces`, one after the other, into `path` and returns their frames.
+
+    Args:
+        pieces: One or more.
+        path: Is overwritten.
+        times: How many times longer than in its piece each frame is shown, from the first of the
+            first piece to the last of the last one; by default none is. Frames must be coded in the
+            order in which they are shown.
 
     Raises:
         ExplorerError: When a piece is no film, or not of the same kind as the first one.
@@ -58,11 +66,13 @@ def join(pieces: Sequence[Path], path: Path) -> int:
     if not read:
         raise ExplorerError("There is no film to join.")
     header = struct.pack(">I4s4sI4s4s4s", 28, b"ftyp", b"isom", 512, b"isom", b"iso2", b"mp41")
-    length = sum(sum(piece.sizes) for piece in read)
+    length, count = sum(sum(piece.sizes) for piece in read), sum(len(p.sizes) for p in read)
+    if times and (len(times) != count or any(piece.origin for piece in read)):
+        raise ExplorerError("The times of this film are not those of its frames.")
     large = length > _LARGE
     mdat = struct.pack(">I4sQ", 1, b"mdat", length + 16) if large else _head(b"mdat", length)
-    room = len(_index(read, 0, large=large))  # offsets take as much room whatever they are
-    index = _index(read, len(header) + room + len(mdat), large=large)
+    room = len(_index(read, times, 0, large=large))  # offsets take the same room whatever they are
+    index = _index(read, times, len(header) + room + len(mdat), large=large)
     with path.open("wb") as out:
         out.write(header + index + mdat)
         for piece in read:
@@ -72,7 +82,7 @@ def join(pieces: Sequence[Path], path: Path) -> int:
                 while left and (data := file.read(min(left, _CHUNK))):
                     left -= len(data)
                     out.write(data)
-    return sum(len(piece.sizes) for piece in read)
+    return count
 
 
 # -- reading --------------------------------------------------------------------------------------
@@ -148,12 +158,12 @@ def _numbers(data: bytes, count: int, at: int = 4) -> tuple[int, ...]:
 # -- writing --------------------------------------------------------------------------------------
 
 
-def _index(pieces: Sequence[_Piece], start: int, *, large: bool) -> bytes:
+def _index(pieces: Sequence[_Piece], times: Sequence[int], start: int, *, large: bool) -> bytes:
     """The box `moov` for frames that begin at byte `start` of the new file."""
     # One with all the boxes: a film of a single frame has none for shifts.
     first = max(pieces, key=lambda piece: (len(piece.shifts), len(piece.keys), len(piece.sizes)))
     counts = [len(piece.sizes) for piece in pieces]
-    ticks = first.delta * sum(counts)
+    ticks = first.delta * (sum(times) or sum(counts))
     leaves = dict(_leaves(first.index))
     scale, whole = _numbers(leaves[b"mdhd"], 1, 12)[0], _numbers(leaves[b"mvhd"], 1, 12)[0]
     if any(piece.delta != first.delta for piece in pieces) or leaves[b"mdhd"][0]:
@@ -168,7 +178,11 @@ def _index(pieces: Sequence[_Piece], start: int, *, large: bool) -> bytes:
         b"tkhd": lambda body: _with(body, 20, length),
         b"elst": lambda body: _with(_with(body, 8, length), 12, origin),
         b"mdhd": lambda body: _with(body, 16, ticks),
-        b"stts": lambda _: _table((sum(counts), first.delta)),
+        b"stts": lambda _: _table(
+            *((len(list(run)), time * first.delta) for time, run in groupby(times))
+            if times
+            else ((sum(counts), first.delta),)
+        ),
         b"stss": lambda _: _table(*((key,) for key in _keys(pieces))),
         b"ctts": lambda _: _table(
             *((n, later + origin - p.origin) for p in pieces for n, later in p.shifts)

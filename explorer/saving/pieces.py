@@ -55,12 +55,14 @@ class Record:
         written: Frames of the film.
         size: Width and height of the film; (0, 0) while it has no frame.
         filmed: The piece has frames.
+        times: How many frames of the film each of the piece's stands for; empty = one each.
     """
 
     frames: int = 0
     written: int = 0
     size: tuple[int, int] = (0, 0)
     filmed: bool = False
+    times: tuple[int, ...] = ()
 
 
 class Busy(ExplorerError):
@@ -77,6 +79,7 @@ class Pieces:
         request: What is made, in plain values: unfinished pieces are gone on with when theirs is
             equal; None = with whatever there is.
         again: Unfinished pieces are thrown away.
+        hold: Of an MP4: what fills several frames is coded once and shown longer.
 
     Attributes:
         changed: Names in `request` that differed from that of the pieces that were thrown away.
@@ -93,7 +96,9 @@ class Pieces:
         request: Mapping[str, Any] | None,
         *,
         again: bool = False,
+        hold: bool = False,
     ) -> None:
+        self._hold_frames = hold
         self.film, self.lines, self.fps = film, lines, fps
         self.folder = folder_of(film or lines)
         self._suffix = ".avi" if film is not None and film_suffix(film) == ".gif" else ".mp4"
@@ -106,6 +111,8 @@ class Pieces:
         self._sink: Sink | None = None
         self._path = Path()
         self._text: list[str] = []
+        self._times: list[int] = []
+        self._last: UInt8 | None = None
         self._written, self._size, self._weight = 0, (0, 0), 0
         self._lock: int | None = None
         self.changed = self._begin(again)
@@ -166,17 +173,34 @@ class Pieces:
         assert self.film is not None
         if self._size == (0, 0):
             self._size = film_size(frame, film_suffix(self.film))
-        if times > 0 and self._sink is None:
+        if times < 1:
+            return
+        if self._sink is None:
             self._path = self._file(len(self._records), self._suffix)
-            self._sink = open_sink(self._path, self._size, self.fps)
-        fitted = fit(frame, self._size)
+            how = {"in_order": True} if self._hold_frames else {}
+            self._sink = open_sink(self._path, self._size, self.fps, **how)
+        self._last = fit(frame, self._size)
         try:
-            for _ in range(times):
-                assert self._sink is not None
-                self._sink.add(fitted)
-                self._written += 1
+            for _ in range(1 if self._hold_frames else times):
+                self._sink.add(self._last)
         except OSError as error:
             raise unwritable(self.film, error) from error
+        self._times.append(times)
+        self._written += times
+
+    def hold(self, times: int) -> None:
+        """The last frame fills so many more; nothing happens while there is none.
+
+        Raises:
+            ExplorerError: When it cannot be written.
+        """
+        if self._last is None or times < 1:
+            return
+        if self._sink is None or not self._hold_frames:
+            self.add(self._last, times)
+            return
+        self._times[-1] += times
+        self._written += times
 
     def line(self, text: str) -> None:
         """One more line of data."""
@@ -194,17 +218,19 @@ class Pieces:
         """
         number = len(self._records)
         filmed = self._sink is not None
-        self._close(self._written - self.record.written)
+        times = tuple(self._times) if self._hold_frames else ()
+        self._close(len(times) or self._written - self.record.written)
         if self.lines is not None:
             text = "".join(f"{line}\n" for line in self._text)
             write_bytes(self._file(number, LINES_SUFFIX), text.encode("utf-8", "replace"))
         if memory is not None:
             write_bytes(self._file(number, ".memory"), memory)
-        record = Record(frames, self._written, self._size, filmed)
+        record = Record(frames, self._written, self._size, filmed, times)
         write_bytes(self._file(number, ".json"), json.dumps(asdict(record)).encode())
         if number:
             self._file(number - 1, ".memory").unlink(missing_ok=True)
         self._text.clear()
+        self._times.clear()
         self._records.append(record)
         self._weight += self._bytes_of(number)
 
@@ -216,6 +242,7 @@ class Pieces:
                 sink.close()
             self._path.unlink(missing_ok=True)
         self._text.clear()
+        self._times.clear()
         self._written = self.record.written
         if not self._records:
             self.discard()
@@ -250,7 +277,7 @@ class Pieces:
         shown = self.film or self.lines or self.folder
         try:
             self.folder.mkdir(exist_ok=True)
-            self._lock = os.open(self.folder / _LOCK, os.O_CREAT | os.O_RDWR)
+            self._lock = os.open(self.folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o666)
         except (OSError, ValueError) as error:
             raise unwritable(shown, error) from error
         if not _locked(self._lock):
@@ -290,10 +317,11 @@ class Pieces:
         if self._suffix == ".avi":
             save_film(film, _frames(paths), self.fps)
             return
+        times = [time for record in self._records for time in record.times]
         with replacing(film) as temporary:
-            count = join(paths, temporary)
-        if count != self.record.written:
-            raise ExplorerError(f"{film} has {count} frames instead of {self.record.written}.")
+            count = join(paths, temporary, times)
+            if count != (len(times) or self.record.written):
+                raise ExplorerError(f"{film} has {count} frames instead of {self.record.written}.")
 
     def _bytes_of(self, number: int) -> int:
         total = 0
@@ -367,7 +395,9 @@ def _records(folder: Path) -> list[Record]:
             raw = json.loads((folder / f"{len(found):06d}.json").read_bytes())
             width, height = raw["size"]
             size = (int(width), int(height))
-            record = Record(int(raw["frames"]), int(raw["written"]), size, bool(raw["filmed"]))
+            times = tuple(int(time) for time in raw["times"])
+            counts = int(raw["frames"]), int(raw["written"])
+            record = Record(*counts, size, bool(raw["filmed"]), times)
         except (OSError, ValueError, KeyError, TypeError):
             return found
         found.append(record)

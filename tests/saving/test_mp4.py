@@ -9,7 +9,7 @@ import pytest
 from explorer.errors import ExplorerError
 from explorer.saving.film import open_sink
 from explorer.saving.mp4 import join
-from tests.live.films import SIZE, numbered
+from tests.live.films import SIZE, number_of, numbered
 
 
 def write(path: Path, numbers: range, fps: float = 29.97) -> Path:
@@ -28,6 +28,17 @@ def frames(path: Path) -> tuple[list[np.ndarray], list[float]]:
         times.append(film.get(cv2.CAP_PROP_POS_MSEC))
     film.release()
     return found, times
+
+
+def shown(path: Path, rate: float) -> list[np.ndarray]:
+    """What is on the screen at every 1 / `rate` of a second, as OpenCV gives it."""
+    found, times = frames(path)
+    film = cv2.VideoCapture(str(path))
+    seconds = film.get(cv2.CAP_PROP_FRAME_COUNT) / film.get(cv2.CAP_PROP_FPS)
+    film.release()
+    places = [round(time / 1000 * rate) for time in times] + [round(seconds * rate)]
+    counts = np.diff(places)
+    return [frame for frame, count in zip(found, counts, strict=True) for _ in range(count)]
 
 
 def pieces(folder: Path) -> list[Path]:
@@ -88,6 +99,22 @@ def test_offsets_of_large_films_take_64_bits(
     found = frames(tmp_path / "all.mp4")[0]
     assert len(found) == 56
     assert all(np.array_equal(*pair) for pair in zip(found, wanted, strict=True))
+
+
+def test_frames_can_be_shown_longer(tmp_path: Path) -> None:
+    made = []
+    for n, part in enumerate((range(3), range(3, 4), range(4, 6))):
+        sink = open_sink(tmp_path / f"{n}.mp4", SIZE, 10.0, in_order=True)
+        for number in part:
+            sink.add(numbered(number))
+        sink.close()
+        made.append(tmp_path / f"{n}.mp4")
+    assert join(made, tmp_path / "all.mp4", [1, 4, 1, 20, 1, 3]) == 6
+    assert np.allclose(frames(tmp_path / "all.mp4")[1], [0, 100, 500, 600, 2600, 2700])
+    found = [number_of((frame, 0.0)) for frame in shown(tmp_path / "all.mp4", 10)]
+    assert found == [0, *[1] * 4, 2, *[3] * 20, 4, 5, 5, 5]
+    with pytest.raises(ExplorerError, match="times"):
+        join(made, tmp_path / "all.mp4", [1, 2])
 
 
 @pytest.mark.parametrize("cut", [0, 10, 40, -1, -200])
