@@ -63,6 +63,7 @@ class FilmBar(QWidget):
         self.clear.clicked.connect(self.clear_marks)
         self.speed = Combo()
         self.speed.setAccessibleName(self.tr("Speed"))
+        self.speed.setMaximumWidth(UNIT * 9)
         for value in SPEEDS:
             self.speed.addItem(f"{value:g}x", value)
         self.speed.setCurrentIndex(SPEEDS.index(1.0))

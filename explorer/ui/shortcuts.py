@@ -61,13 +61,15 @@ class ShortcutSheet(Overlay):
         head.addWidget(self.close_button)
         columns = QHBoxLayout()
         columns.setSpacing(UNIT * 5)
-        for menus in (("File", "Edit"), ("View",), ("Look", "Live", "Help")):
+        for menus in (("File", "Edit", "Live"), ("View",), ("Look", "Help")):
             column = QVBoxLayout()
             column.setSpacing(UNIT * 2)
             for menu in menus:
                 rows = _rows(actions, menu)
-                if menu == "Live":
-                    rows = [(translated(words), keys) for words, keys in LIVE_KEYS] + rows
+                if menu == "Live":  # what has its key only while live is listed at any time
+                    always = [(translated(words), keys) for words, keys in LIVE_KEYS]
+                    taken = {keys for _, keys in always}
+                    rows = always + [row for row in rows if row[1] not in taken]
                 column.addWidget(self._group(translated(menu), rows))
             if menus == ("View",):
                 rows = [(translated(words), keys) for words, keys in FIXED_KEYS]
