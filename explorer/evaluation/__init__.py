@@ -1,5 +1,5 @@
 """How good a network is on photos whose right answers are known. Without Qt.
 
 `datasets` reads the photos with their truth, `matching` finds the network's word for every class of
-the data, `metrics` counts, and `run` does one after the other as a generator of steps.
+the data, `metrics` and `coco` count, and `run` does one after the other as a generator of steps.
 """

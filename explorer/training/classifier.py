@@ -30,7 +30,6 @@ RECIPE = Recipe(epochs=34, batch=128, peak=0.2)
 SIDE = 80
 """Short side and centre crop for a photo of any size: the best of those tried."""
 
-
 TEMPERATURE = 2.0
 """Of the softmax of student and teacher."""
 

@@ -1,4 +1,7 @@
-"""Training of `mini-fasterrcnn`: groups of the 200 classes in scenes made of several photos."""
+"""Training of `mini-fasterrcnn`: groups of the 200 classes in scenes made of several photos.
+
+Ren et al. 2015, "Faster R-CNN", all of it at once (section 3.2, approximate joint training).
+"""
 
 from __future__ import annotations
 
@@ -130,8 +133,15 @@ def detector_losses(
 ) -> dict[str, Tensor]:
     """The four losses of Faster R-CNN: the parts of torchvision's `GeneralizedRCNN` in their order.
 
-    A fifth, `fine`, is over the photos' own classes, see `GroupPredictor`.
     Only the backbone runs in the caller's autocast; box arithmetic and the losses stay in float32.
+
+    Args:
+        model: The network of a `DetectorTask`, in training mode.
+        scenes: With or without objects; the global generator draws the samples.
+        device: Where the model is.
+
+    Returns:
+        `objectness` and `rpn_box_reg` of the proposals, and those of `box_losses`.
     """
     transform, backbone, rpn = (model.get_submodule(n) for n in ("transform", "backbone", "rpn"))
     with torch.autocast(device.type, enabled=False):
@@ -155,7 +165,18 @@ def box_losses(
     sizes: list[tuple[int, int]],
     targets: list[dict[str, Tensor]],
 ) -> dict[str, Tensor]:
-    """The losses of torchvision's `RoIHeads.forward`, and that of the photos' classes."""
+    """The losses of torchvision's `RoIHeads.forward`, and that of the photos' classes.
+
+    Args:
+        heads: With a `GroupPredictor`.
+        features: The pyramid's maps, (N, channels, h, w) each.
+        proposals: For every scene (P, 4), in pixels of the network's input.
+        sizes: (H, W) of every scene there.
+        targets: See `scene_targets`; the boxes in the same pixels.
+
+    Returns:
+        `classifier` over the groups, `box_reg`, and `fine` over the photos' own classes.
+    """
     select: Any = heads.select_training_samples
     pool, head = heads.get_submodule("box_roi_pool"), heads.get_submodule("box_head")
     predictor: Any = heads.get_submodule("box_predictor")

@@ -11,6 +11,9 @@ and, where more belongs to the weights than the card, ``beside(material, folder)
 where another form of the network is shipped than learns, ``shipped(name, weights) -> weights``;
 where one training makes several networks, ``networks(name)`` gives their names.
 
+All tasks that learn from scenes are a `scene_task.SceneTask`; the shortest one to read is that of
+`retinanet`.
+
 Networks that are fitted at once and not by gradient steps have ``fit(name, material, folder)``
 instead of ``task``: it writes what is shipped into a folder.
 """

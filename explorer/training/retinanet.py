@@ -1,4 +1,7 @@
-"""Training of `mini-retinanet`: two heads on the frozen body and pyramid of `mini-fasterrcnn`."""
+"""Training of `mini-retinanet`: two heads on the frozen body and pyramid of `mini-fasterrcnn`.
+
+Lin et al. 2017, "Focal Loss for Dense Object Detection".
+"""
 
 from __future__ import annotations
 
@@ -59,9 +62,17 @@ class RetinaNetTask(SceneTask):
 
 
 def retina_losses(model: Any, scenes: Sequence[Scene], device: torch.device) -> dict[str, Tensor]:
-    """Focal loss and L1 of torchvision's `RetinaNet`, its parts in their order.
+    """Focal loss and L1: the parts of torchvision's `RetinaNet` in their order.
 
     The backbone runs without gradients, and it and the heads in the caller's autocast.
+
+    Args:
+        model: As `mini_retinanet` makes it, in training mode.
+        scenes: With or without objects.
+        device: Where the model is.
+
+    Returns:
+        `classification` and `bbox_regression`, per anchor that has an object.
     """
     with torch.autocast(device.type, enabled=False):
         batch, targets = model.transform(
