@@ -237,10 +237,10 @@ def test_of_a_killed_program_all_but_the_last_seconds_are_there(
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     recorder = FilmRecorder(tmp_path / "r.mp4", 10)
     recorders.append(recorder)
-    for number in range(65):
-        while not recorder.add(look(number, number / 10, began, data=dict)):
-            if not recorder._thread.is_alive():
-                break
+    for number in range(85):
+        given = look(number, number / 10, began, data=dict)
+        while not recorder.add(given) and recorder._thread.is_alive():
+            threading.Event().wait(0.001)
     assert recorder.wait(SECONDS)
     assert not (tmp_path / "r.mp4").exists()
     assert folder_of(tmp_path / "r.mp4").is_dir()
