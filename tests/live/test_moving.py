@@ -23,6 +23,8 @@ def test_it_can_be_searched() -> None:
     source.open()
     source.seek(3.0)
     assert np.array_equal(source.read()[0], source.frame(30))
+    source.step(3.0, -2)
+    assert np.array_equal(source.read()[0], source.frame(28))
 
 
 def test_only_the_photo_is_shown() -> None:
