@@ -182,7 +182,7 @@ class Cover(QWidget):
         plate = QRectF(0, 0, line.horizontalAdvance(words) + UNIT * 3, line.height() + UNIT * 1.5)
         plate.moveCenter(middle.toPointF())
         plate.moveLeft(min(max(plate.left(), 4.0), max(4.0, self.width() - plate.width() - 4)))
-        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setPen(QPen(QColor(255, 255, 255, 90), 1))
         painter.setBrush(QColor(20, 20, 24, 230))
         painter.drawRoundedRect(plate, 6, 6)
         painter.setPen(QColor("white"))

@@ -136,6 +136,14 @@ def test_cameras_that_cannot_be_listed_are_none(window: Window, qtbot: Any, monk
     opened(qtbot, window, "No camera found")
 
 
+def test_the_first_page_offers_what_can_be_followed(window: Window) -> None:
+    menu = window.welcome.live.menu()
+    assert menu is window.live.cameras._menu
+    words = [action.text() for action in menu.actions() if action.isVisible()]
+    assert {"Open film…", "Built-in moving scene", "Part of the screen…"} <= set(words)
+    assert "camera" in window.welcome.live.text().lower()
+
+
 # -- films -----------------------------------------------------------------------------------------
 
 
