@@ -126,11 +126,25 @@ class FilmRecorder:
             if self._stopped_at is not None or self._status.over:
                 return False
             if len(self._waiting) >= MOST_WAITING:
-                self._status = replace(self._status, left_out=self._status.left_out + 1)
+                self._leave_out(1)
                 return False
             self._waiting.append(look)
             self._condition.notify_all()
         return True
+
+    @property
+    def room(self) -> int:
+        """So many more can be handed over now."""
+        with self._condition:
+            return MOST_WAITING - len(self._waiting)
+
+    def leave_out(self, count: int) -> None:
+        """Frames that will not be handed over; they are counted."""
+        with self._condition:
+            self._leave_out(count)
+
+    def _leave_out(self, count: int) -> None:
+        self._status = replace(self._status, left_out=self._status.left_out + count)
 
     @property
     def status(self) -> RecordStatus:

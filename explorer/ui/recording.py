@@ -198,9 +198,14 @@ class Recording(QObject):
         if capture is not before:
             last = -1
         for shot in capture.slot.past:
-            if shot.number > last:
-                recorder.add(Look(shot))
-                last = shot.number
+            if shot.number <= last:
+                continue
+            if not recorder.room:
+                break  # the next look finds it, unless it is too old by then
+            if shot.number > last + 1 > 0:
+                recorder.leave_out(shot.number - last - 1)
+            recorder.add(Look(shot))
+            last = shot.number
         self._fed = (capture, last)
 
     def show(self) -> None:

@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QFileDialog
 
 from explorer.errors import ExplorerError
 from explorer.live import unfinished
-from explorer.live.record import RecordStatus
+from explorer.live.record import Look, RecordStatus
+from explorer.live.slot import Shot
 from explorer.saving.pieces import Pieces, folder_of
 from explorer.settings import Settings
 from explorer.ui.recording import RecordPart
@@ -190,3 +191,58 @@ def test_what_the_bar_says(qtbot: Any) -> None:
     assert part.words.isHidden()
     assert "Record" in part.button.toolTip()
     assert np.all([part.button.icon().isNull()]) is np.False_
+
+
+class Slots:
+    """A capture whose slot holds the frames of those numbers."""
+
+    def __init__(self) -> None:
+        self.slot = self
+        self.past: tuple[Shot, ...] = ()
+
+    def hold(self, numbers: range) -> None:
+        self.past = tuple(Shot(numbered(n), n, float(n), float(n)) for n in numbers)
+
+
+class Taker:
+    """A recorder that has room for so many."""
+
+    def __init__(self) -> None:
+        self.room = 100
+        self.taken: list[int] = []
+        self.missed = 0
+
+    def add(self, look: Look) -> bool:
+        self.room -= 1
+        self.taken.append(look.shot.number)
+        return True
+
+    def leave_out(self, count: int) -> None:
+        self.missed += count
+
+
+def test_every_frame_is_handed_over_once_and_what_was_missed_is_counted(window: Window) -> None:
+    recording, taker, capture = window.live.recording, Taker(), Slots()
+    feed: Any = recording._feed
+    recording._fed = (capture, 4)  # type: ignore[assignment]
+    for numbers in (range(2, 8), range(5, 10)):
+        capture.hold(numbers)
+        feed(taker, capture)
+    assert taker.taken == [5, 6, 7, 8, 9]
+    taker.room = 2
+    capture.hold(range(8, 14))
+    feed(taker, capture)
+    assert taker.taken[5:] == [10, 11]
+    taker.room = 100
+    feed(taker, capture)
+    assert taker.taken[7:] == [12, 13]
+    assert taker.missed == 0
+    capture.hold(range(20, 22))
+    feed(taker, capture)
+    assert taker.taken[9:] == [20, 21]
+    assert taker.missed == 6
+    again = Slots()
+    again.hold(range(2))  # the source was opened anew: its numbers begin again
+    feed(taker, again)
+    assert taker.taken[11:] == [0, 1]
+    assert taker.missed == 6
