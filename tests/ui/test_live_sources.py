@@ -266,6 +266,7 @@ def test_a_short_press_of_space_on_the_picture_plays_and_a_long_one_pans(
     qtbot.waitExposed(playing)
     film = playing.live.bar.film
     canvas = playing.board.findChild(Canvas)
+    canvas.setFocus()
     middle = canvas.viewport().rect().center()
     QTest.keyClick(canvas, Qt.Key.Key_Space)
     assert film.playback.paused
