@@ -21,7 +21,6 @@ import contextlib
 import json
 import os
 import shutil
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,7 @@ import numpy as np
 from explorer.errors import ExplorerError
 from explorer.saving.atomic import replacing, unwritable, write_bytes
 from explorer.saving.film import film_size, film_suffix, fit, has_h264, open_sink, save_film
+from explorer.saving.lock import locked
 from explorer.saving.mp4 import join
 from explorer.saving.plain import plain
 
@@ -277,11 +277,10 @@ class Pieces:
         shown = self.film or self.lines or self.folder
         try:
             self.folder.mkdir(exist_ok=True)
-            self._lock = os.open(self.folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o666)
+            self._lock = locked(self.folder / _LOCK)
         except (OSError, ValueError) as error:
             raise unwritable(shown, error) from error
-        if not _locked(self._lock):
-            self._release()
+        if self._lock is None:
             raise Busy(
                 f"{shown} is being made by another run.", "Wait for it, or choose another name."
             )
@@ -361,22 +360,6 @@ def recovered(film: Path) -> Record | None:
         return None
     pieces.finish()
     return record
-
-
-def _locked(handle: int) -> bool:
-    """Takes the lock of an open file; False when another program has it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _request_of(folder: Path) -> dict[str, Any] | None:
