@@ -152,7 +152,7 @@ class Engine:
         finally:
             inner.close()
         for view, its_params in ask.beside:
-            side = self._side(view, its_params, scene, token)
+            side = self._side(Side(view, its_params, None, 0.0), scene, token)
             answer = replace(answer, beside=(*answer.beside, side))
             news = yield Step(answer, 0, 0, view.title)
             if news is not None:  # the main view has nobody to listen any more: it starts again
@@ -191,6 +191,7 @@ class Engine:
         memory: dict[str, Any] = {}
         layers: frozenset[str] = frozenset()
         governor = Governor(pace)
+        tracer = 0
         while not slot.closed:
             newer = slot.take(-1 if shot is None else shot.number, WAIT_SECONDS)
             shot = newer or shot
@@ -204,14 +205,20 @@ class Engine:
             share = governor.share
             scene = Scene(at_share(network, share), image, ask.seed, moment)
             began = time.perf_counter()
-            result = self._whole(ask.view, params, scene, token)
-            seconds = time.perf_counter() - began
-            beside = tuple(self._side(*more, scene, token) for more in ask.beside)
+            main = Side(ask.view, params, None, 0.0)
+            sides = [main, *(Side(view, its, None, 0.0) for view, its in ask.beside)]
+            # Who follows the network step by step goes first: the others then read its answer.
+            for at in sorted(range(len(sides)), key=lambda at: at != tracer):
+                before = scene.traced
+                sides[at] = self._side(sides[at], scene, token, own=at > 0)
+                if scene.traced and not before:
+                    tracer = at
+            main, *beside = sides
             governor.took(time.perf_counter() - began)
             layers = frozenset(scene.asked)
             answered = replace(ask, image=image, params=params)
             answer = Answer(
-                answered, network.info, params, result, shot, beside, seconds,
+                answered, network.info, params, main.result, shot, tuple(beside), main.seconds,
                 share if scene.network is not network else 1.0,
             )  # fmt: skip
             news = yield Step(answer, 0, 0, "live")
@@ -266,17 +273,19 @@ class Engine:
                 self._fast[spec] = network
         return self._fast[spec]
 
-    def _side(self, view: View[Any], params: Any, scene: Scene, token: Token) -> Side:
-        """A view beside the main one: its trouble is its own."""
-        info, began = scene.network.info, time.perf_counter()
-        params = resolved(params, info) if isinstance(params, view.Params) else view.Params()
+    def _side(self, side: Side, scene: Scene, token: Token, *, own: bool = True) -> Side:
+        """The side with its result; with `own` its trouble is its own, else that of the job."""
+        view, info, began = side.view, scene.network.info, time.perf_counter()
+        result, problem = None, ""
         try:
             if not view.suits(info.task):
                 raise ExplorerError(f"It does not go with {info.title}.")
-            result, problem = self._whole(view, resolved(params, info), scene, token), ""
+            result = self._whole(view, resolved(side.params, info), scene, token)
         except ExplorerError as error:
-            result, problem = None, f"{view.title}: {error.message}"
-        return Side(view, params, result, time.perf_counter() - began, problem)
+            if not own:
+                raise
+            problem = f"{view.title}: {error.message}"
+        return replace(side, result=result, seconds=time.perf_counter() - began, problem=problem)
 
     def _whole(self, view: View[Any], params: Any, scene: Scene, token: Token) -> Any:
         inner, result = view.compute(scene, params), None

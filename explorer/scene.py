@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+TRACE = "trace"
+"""Under which a scene remembers its trace."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
@@ -68,6 +71,11 @@ class Scene:
         if key not in self._memo:
             self._memo[key] = make()
         return cast("T", self._memo[key])
+
+    @property
+    def traced(self) -> bool:
+        """True once `vision.trace.trace_of` has followed the network step by step."""
+        return TRACE in self._memo
 
     def forget(self) -> None:
         """Frees everything that was remembered."""

@@ -21,6 +21,7 @@ from explorer.networks.network import Network, NetworkSpec
 from explorer.runner import Token
 from explorer.scene import Scene
 from explorer.view import Effect, Step, View, param
+from explorer.vision.trace import trace_of
 from tests.toys import hook_count, toy_image, toy_network
 
 
@@ -341,3 +342,31 @@ def test_a_wanted_rate_makes_the_network_look_at_less(
     assert shares[0] == 1.0
     assert shares[-1] < 0.9
     assert sides == [round(200 * share) for share in shares]
+
+
+def test_who_traces_the_network_goes_first_from_the_second_frame_on(
+    loads: list[NetworkSpec],
+) -> None:
+    def boxes(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
+        yield Step(scene.output()[0]["boxes"])
+
+    def stages(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
+        yield Step(trace_of(scene).output[0]["boxes"])
+
+    slot, engine = Slot(), Engine()
+    question = replace(ask(boxes, "detection"), beside=beside(stages))
+    steps = engine.follow(question, slot, Token())
+    assert next(steps).note == "half-way"
+    next(steps)
+    passes: list[int] = []
+    module = next(iter(engine._networks.values())).module
+    module.backbone.register_forward_hook(lambda *_: passes.append(1))
+    counts = []
+    for number in range(3):
+        slot.put(shot(number))
+        before = len(passes)
+        answer = next(steps).value
+        counts.append(len(passes) - before)
+        assert torch.equal(answer.result, answer.beside[0].result)
+    assert counts == [2, 1, 1]
+    steps.close()

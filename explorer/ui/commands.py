@@ -367,6 +367,10 @@ class Commands(QObject):
         for name, view in window.study.views.items():
             act = _call(window.study.set_view, name)
             items.append(Item(view.title, act, self.tr("view"), view_icon))
+        for view in window.study.offered():
+            act = _call(window.study.show_beside, view.name)
+            title = self.tr("Show beside: {view}").format(view=view.title)
+            items.append(Item(title, act, self.tr("view"), view_icon))
         ready = window.study.ready
         for entry in ready.entries if ready is not None else ():
             act = _call(self._use_network, entry.name)

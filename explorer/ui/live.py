@@ -302,7 +302,10 @@ class Live(QObject):
             if focus is not None and self.bar.isAncestorOf(focus):
                 # Qt has put it on a button when the first page went: Space would press that.
                 self._window.board.setFocus()
-        if not self.bar.frozen:
+        if status.phase in (Phase.PAUSED, Phase.ENDED):
+            self._times.clear()  # what stands still has no rate
+            self.bar.set_budget(None)
+        elif not self.bar.frozen:
             now = time.perf_counter()
             recent = [t for t in self._times if now - t < 2.0]
             rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0

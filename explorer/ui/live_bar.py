@@ -146,10 +146,10 @@ class LiveBar(QWidget):
         self.dot.set_kind("warning" if bad else "info" if self.frozen else "good")
         self.film.set_status(status)
 
-    def set_budget(self, budget: Budget) -> None:
-        """What was measured over the last seconds."""
-        self.budget.setText(budget.words())
-        self.budget.setToolTip(budget.details())
+    def set_budget(self, budget: Budget | None) -> None:
+        """What was measured over the last seconds; None while nothing moves."""
+        self.budget.setText(budget.words() if budget is not None else "")
+        self.budget.setToolTip(budget.details() if budget is not None else "")
 
     def set_frozen(self, frozen: bool) -> None:
         self.freeze.setChecked(frozen)

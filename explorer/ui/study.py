@@ -198,6 +198,10 @@ class Study(QObject):
                 self.look()
             self.draw()
 
+    def show_beside(self, name: str) -> None:
+        """Shows the view `name` beside the main one, or no longer when it is there."""
+        self.set_beside(name, name not in self.beside)
+
     def set_pace(self, pace: Pace) -> None:
         """How large the network looks at frames."""
         if pace != self.pace:

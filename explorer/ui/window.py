@@ -36,6 +36,7 @@ from explorer.ui.actions import Actions
 from explorer.ui.bits import UNIT
 from explorer.ui.board import BoardView
 from explorer.ui.bridge import START, Bridge, Ready
+from explorer.ui.canvas import Canvas
 from explorer.ui.commands import Commands
 from explorer.ui.comparing import Comparison
 from explorer.ui.filmstrip import Filmstrip
@@ -95,6 +96,7 @@ class Window(QMainWindow):
         self.setWindowTitle("Convnet Explorer")
         self.setAcceptDrops(True)
         self._begun = False
+        self._space = False
         self._finished = False
         self._item: object = None
         self._beside = False
@@ -382,13 +384,20 @@ class Window(QMainWindow):
             self.strip.next()
         elif event.key() == Qt.Key.Key_Left and not event.modifiers():
             self.strip.previous()
-        elif event.key() == Qt.Key.Key_Space or not self.live.film_key(event.key()):
+        elif event.key() == Qt.Key.Key_Space:
+            self._space = True
+            super().keyPressEvent(event)
+        elif not self.live.film_key(event.key()):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        # The canvas pans while Space is held: a short press arrives when it ends.
-        space = event.key() == Qt.Key.Key_Space and not event.isAutoRepeat()
-        if not (space and self.live.film_key(event.key())):
+        # The canvas pans while Space is held: a short press arrives when it ends. A field takes the
+        # press and lets the end pass, which is then nobody's.
+        ends = event.key() == Qt.Key.Key_Space and not event.isAutoRepeat()
+        meant = self._space or isinstance(self.focusWidget(), Canvas)
+        if ends:
+            self._space = False
+        if not (ends and meant and self.live.film_key(event.key())):
             super().keyReleaseEvent(event)
 
     # -- trouble ----------------------------------------------------------------------------------

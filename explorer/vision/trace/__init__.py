@@ -18,7 +18,7 @@ from torchvision.models.detection.ssd import SSD
 
 from explorer.errors import ExplorerError
 from explorer.networks.preprocess import Frame
-from explorer.scene import checked
+from explorer.scene import TRACE, checked
 from explorer.vision.trace.one_stage import Kind, OneStage, trace_one_stage
 from explorer.vision.trace.parts import (
     Filter,
@@ -57,7 +57,7 @@ def trace_of(scene: Scene) -> Trace:
         ExplorerError: When the network is not one of torchvision's detectors, or its answer is not
             finite.
     """
-    return scene.memo("trace", lambda: _trace(scene))
+    return scene.memo(TRACE, lambda: _trace(scene))
 
 
 def _trace(scene: Scene) -> Trace:
