@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QStandardPaths, Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSizePolicy, QWidget
 
 from explorer.errors import ExplorerError
 from explorer.live.capture import Phase
@@ -48,6 +48,7 @@ class RecordPart(QWidget):
         self.dot = Dot("error")
         self.words = Label(quiet=True)
         self.words.setWordWrap(False)
+        self.words.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.words.setAccessibleName(self.tr("Recording"))
         self.button = IconButton("record", self.tr("Record"), checkable=True)
         self.button.clicked.connect(self._clicked)
