@@ -51,6 +51,11 @@ class Budget:
             end.append(tr("Budget", "{share:.0%} of the size").format(share=self.share))
         return " · ".join([" → ".join(said), *end])
 
+    def brief(self) -> str:
+        """What matters most, for a narrow window."""
+        words = QCoreApplication.translate("Budget", "{rate:.1f} shown /s · {age:.0f} ms old")
+        return words.format(rate=self.shown, age=self.age * 1000)
+
     def details(self) -> str:
         """What each number is, and the time of every view."""
         tr = QCoreApplication.translate
@@ -148,8 +153,17 @@ class LiveBar(QWidget):
 
     def set_budget(self, budget: Budget | None) -> None:
         """What was measured over the last seconds; None while nothing moves."""
-        self.budget.setText(budget.words() if budget is not None else "")
+        words = budget.words() if budget is not None else ""
+        # The rest of the line: the title, what has a place of its own, and the gaps between.
+        others = (self.title, self.recording, self.freeze, self.stop)
+        taken = sum(widget.sizeHint().width() + UNIT for widget in others) + 6 * UNIT
+        if budget is not None and self._words_width(words) > self.width() - taken:
+            words = budget.brief()
+        self.budget.setText(words)
         self.budget.setToolTip(budget.details() if budget is not None else "")
+
+    def _words_width(self, words: str) -> int:
+        return self.budget.fontMetrics().horizontalAdvance(words)
 
     def set_frozen(self, frozen: bool) -> None:
         self.freeze.setChecked(frozen)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 
 from explorer.errors import ExplorerError
 from explorer.live.capture import Phase
 from explorer.live.pace import Pace
 from explorer.live.source import Lost, SourceSpec
 from explorer.settings import Settings
+from explorer.ui.live_bar import Budget, LiveBar
 from explorer.ui.window import Window
 
 SECONDS = 30_000
@@ -83,7 +85,7 @@ def test_frames_are_followed(window: Window, qtbot: Any) -> None:
     assert not window.inspector.strip.cancel.isVisible()
     assert window.strip.items == ()
     words = window.live.bar.budget
-    window.resize(900, 700)
+    window.resize(1400, 900)
     window.show()
     qtbot.waitUntil(
         lambda: "computed" in words.text() and "0.0 shown" not in words.text(), timeout=SECONDS
@@ -254,3 +256,21 @@ def test_f_freezes_only_while_live(window: Window, qtbot: Any) -> None:
     window.live.leave()
     assert fit.shortcut().toString() == "F"
     assert window.study.image.name.startswith("Toy, frame")
+
+
+def test_a_narrow_line_says_what_matters_most(qtbot: Any) -> None:
+    bar = LiveBar(QWidget())
+    qtbot.addWidget(bar)
+    bar.begin("A film")
+    budget = Budget(30.0, (("Detections", 0.05), ("Anchors", 0.01)), 0.002, 16.4, 0.075, 7, 0.5)
+    bar.resize(1000, 80)
+    bar.set_budget(budget)
+    assert bar.budget.text() == (
+        "30 captured → 17 computed → 16.4 shown /s · 75 ms old · 7 left out · 50% of the size"
+    )
+    assert "Anchors: 10.0 ms" in bar.budget.toolTip()
+    bar.resize(420, 80)
+    bar.set_budget(budget)
+    assert bar.budget.text() == "16.4 shown /s · 75 ms old"
+    bar.set_budget(None)
+    assert bar.budget.text() == ""
