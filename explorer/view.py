@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import Enum
+from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -168,6 +169,7 @@ class Parameter:
     meta: Meta
 
 
+@cache
 def parameters(params_type: type) -> tuple[Parameter, ...]:
     """The fields of a view's Params class, in their order."""
     hints = get_type_hints(params_type)
