@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import Enum
-from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -169,9 +168,17 @@ class Parameter:
     meta: Meta
 
 
-@cache
 def parameters(params_type: type) -> tuple[Parameter, ...]:
-    """The fields of a view's Params class, in their order."""
+    """The fields of a view's Params class, in their order; read once, for live asks every frame."""
+    if params_type not in _known:
+        _known[params_type] = _read(params_type)
+    return _known[params_type]
+
+
+_known: dict[type, tuple[Parameter, ...]] = {}
+
+
+def _read(params_type: type) -> tuple[Parameter, ...]:
     hints = get_type_hints(params_type)
     found = []
     for entry in fields(params_type):
