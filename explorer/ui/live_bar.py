@@ -70,6 +70,7 @@ class Budget:
             tr("Budget", "Shown: frames a second that were painted with their answers."),
             tr("Budget", "Age: from the complete frame to its answer on the screen."),
             tr("Budget", "Left out: frames for which a newer one was there."),
+            tr("Budget", "Size: {share:.0%} of the network's own.").format(share=self.share),
         ]
         return "\n".join(lines)
 

@@ -123,7 +123,8 @@ def test_a_smaller_size_holds_a_rate(window: Window, qtbot: Any) -> None:
     follow(qtbot, window, Frames())
     study.set_pace(Pace(share=0.5))
     qtbot.waitUntil(lambda: study.answer is not None and study.answer.share == 0.5, timeout=SECONDS)
-    qtbot.waitUntil(lambda: "50% of the size" in window.live.bar.budget.text(), timeout=SECONDS)
+    words = window.live.bar.budget
+    qtbot.waitUntil(lambda: "50% of the network's own" in words.toolTip(), timeout=SECONDS)
 
 
 def test_parameters_apply_to_the_frames_that_follow(window: Window, qtbot: Any) -> None:
