@@ -39,7 +39,10 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         thread.join(2.0)
     left = [thread for thread in left if thread.is_alive()]
     assert not left, f"threads left running: {[thread.name for thread in left]}"
-    new = [widget for widget in _widgets(flush=True) if widget not in widgets]
+    new = [widget for widget in _widgets() if widget not in widgets]
+    if new:  # nobody may hold them any more: only what is left after a collection counts
+        _collect()
+        new = [widget for widget in _widgets() if widget not in widgets]
     assert not new, f"top-level widgets left: {new}"
 
 
@@ -60,15 +63,20 @@ def _pooled(thread: threading.Thread) -> bool:
     )
 
 
-def _widgets(*, flush: bool = False) -> list[object]:
+def _collect() -> None:
+    core = sys.modules["PySide6.QtCore"]
+    gc.collect()
+    if not gc.get_freeze_count():
+        # Modules and collected tests stay to the end; looking through them takes a second.
+        gc.freeze()
+    core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
+    core.QCoreApplication.processEvents()
+
+
+def _widgets() -> list[object]:
     qt = sys.modules.get("PySide6.QtWidgets")
     if qt is None or qt.QApplication.instance() is None:
         return []
-    if flush:
-        core = sys.modules["PySide6.QtCore"]
-        gc.collect()
-        core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
-        core.QCoreApplication.processEvents()
     # A widget that nobody parented may be collected any moment; only what Python or Qt still holds
     # counts.
     return [
