@@ -39,10 +39,10 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         thread.join(2.0)
     left = [thread for thread in left if thread.is_alive()]
     assert not left, f"threads left running: {[thread.name for thread in left]}"
-    new = [widget for widget in _widgets() if widget not in widgets]
-    if new:  # nobody may hold them any more: only what is left after a collection counts
+    # Nobody may hold a new one any more: only what is left after a collection counts.
+    if any(widget not in widgets for widget in _widgets()):
         _collect()
-        new = [widget for widget in _widgets() if widget not in widgets]
+    new = [widget for widget in _widgets() if widget not in widgets]
     assert not new, f"top-level widgets left: {new}"
 
 
