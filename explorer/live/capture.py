@@ -192,7 +192,7 @@ class Capture:
             self._play(source)
         except ExplorerError as error:
             self._say(Status(Phase.FAILED, error.message, error.hint))
-        except Exception as error:
+        except Exception as error:  # a driver may raise anything: only this source ends
             log.exception("a source of frames failed")
             self._say(Status(Phase.FAILED, f"The source failed: {error}", "Choose another one."))
         finally:

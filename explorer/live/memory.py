@@ -26,6 +26,9 @@ _NUMPY_MODULES = {
     "numpy._core.multiarray", "numpy.core.multiarray", "numpy._core.numeric", "numpy.core.numeric",
 }  # fmt: skip
 
+_OWN = ("explorer.layers", "explorer.view", "explorer.vision.")
+"""Beginnings of the modules whose dataclasses views keep: a file must not have others imported."""
+
 
 def frozen(memory: dict[str, Any]) -> bytes | None:
     """The bytes that `thawed` makes an equal memory of; None when it holds what cannot be kept."""
@@ -76,7 +79,7 @@ class _Unpickler(pickle.Unpickler):
             return tensor
         if module in _NUMPY_MODULES and name in _NUMPY:
             return getattr(importlib.import_module(module), name)
-        if module.startswith("explorer.") and "." not in name:
+        if module.startswith(_OWN) and "." not in name:
             found = getattr(importlib.import_module(module), name)
             if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum)):
                 return found

@@ -100,6 +100,7 @@ class Screen:
         import mss
 
         now = time.perf_counter()
+        # On the capture's own thread, for a frame at most: the screen is there at any moment.
         time.sleep(max(0.0, self._due - now))
         self._due = max(self._due, now) + 1 / RATE
         if self._grabber is None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from explorer.live.memory import frozen, thawed
+from explorer.settings import Settings
 from explorer.view import Box
 
 
@@ -68,3 +69,9 @@ def test_functions_of_the_program_are_refused_too() -> None:
 
     with pytest.raises(ValueError, match="write_bytes"):
         thawed(pickle.dumps({"a": write_bytes}))
+
+
+def test_dataclasses_of_other_rooms_are_not_brought_back() -> None:
+    assert frozen({"tracks": Settings()}) is None
+    with pytest.raises(ValueError, match=r"explorer\.settings\.Settings is not brought back"):
+        thawed(pickle.dumps({"tracks": Settings()}))
