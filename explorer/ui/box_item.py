@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
 from explorer.layers import Boxes, boxes_at
 from explorer.ui.layer_item import FEW, MANY, LayerItem, colour_groups, cosmetic
+from explorer.ui.outlines import blend_bars, edges_of, fill_bars, grown, to_device
 from explorer.ui.painting import (
     Lens,
     Raster,
@@ -18,6 +19,7 @@ from explorer.ui.painting import (
     draw_plate,
     ink_on,
     qcolor,
+    saved,
     small_font,
     stroke_polylines,
 )
@@ -29,6 +31,7 @@ LABELLED = 400
 """Boxes above which only the selected and the hovered one carry their labels."""
 CASED = 200
 """Boxes up to which every line has a dark casing."""
+CASING = QColor(0, 0, 0, 90)
 DIMMED = 0.3
 
 
@@ -45,14 +48,7 @@ class BoxesItem(LayerItem):
         self.selected: int | None = None  # a key
         self.hovered: int | None = None
         self._cache = ViewCache()
-        self._groups = (
-            [
-                (colour, [_rect(layer.xyxy[row]) for row in part.tolist()])
-                for colour, part in colour_groups(layer.colors, rows)
-            ]
-            if len(rows) <= MANY
-            else []
-        )
+        self._groups = colour_groups(layer.colors, rows) if len(rows) <= MANY else []
         self._placed: tuple[float, list[tuple[int, QPointF]]] | None = None
         self._widths: NDArray[np.float64] | None = None
 
@@ -90,11 +86,11 @@ class BoxesItem(LayerItem):
                     return
                 with QPainter(raster.image) as into:
                     into.setTransform(raster.transform())
-                    self._stroke(into, lens.dpr)
+                    self._stroke(into, raster.lens(), lens.dpr)
 
             self._cache.paint(painter, lens, None, None, render)
         else:
-            self._stroke(painter, lens.dpr)
+            self._stroke(painter, lens, lens.dpr)
         if self.layer.labels:
             self._label_all(painter, lens, {selected, hovered})
         painter.setOpacity(1.0)
@@ -102,19 +98,34 @@ class BoxesItem(LayerItem):
             if row is not None and np.isfinite(self.layer.xyxy[row]).all():
                 self._highlight(painter, lens, row)
 
-    def _stroke(self, painter: QPainter, ratio: float) -> None:
-        width, dotted = self.layer.width * ratio, self.layer.dotted
-        if not dotted and len(self._rows) <= CASED:
-            # A dark casing keeps a coloured line readable on any photo.
-            painter.setPen(cosmetic(QColor(0, 0, 0, 90), width + 2 * ratio))
-            for _, rects in self._groups:
-                painter.drawRects(rects)
-        for colour, rects in self._groups:
-            painter.setPen(cosmetic(colour, width, dotted=dotted))
-            fill = QColor(colour)
-            fill.setAlphaF(min(1.0, max(0.0, self.layer.fill)))
-            painter.setBrush(QBrush(fill) if self.layer.fill > 0 else Qt.BrushStyle.NoBrush)
-            painter.drawRects(rects)
+    def _stroke(self, painter: QPainter, lens: Lens, ratio: float) -> None:
+        if self.layer.fill > 0:
+            painter.setPen(Qt.PenStyle.NoPen)
+            for colour, rows in self._groups:
+                fill = QColor(colour)
+                fill.setAlphaF(min(1.0, self.layer.fill))
+                painter.setBrush(fill)
+                painter.drawRects(self._rects(rows))
+        if self.layer.dotted:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            for colour, rows in self._groups:
+                painter.setPen(cosmetic(colour, self.layer.width * ratio, dotted=True))
+                painter.drawRects(self._rects(rows))
+            return
+        width, casing = max(1, round(self.layer.width * ratio)), max(1, round(ratio))
+        with saved(painter):
+            to_device(painter, lens)
+            edges = np.zeros((len(self.layer.xyxy), 4), np.int32)
+            edges[self._rows] = edges_of(self.layer.xyxy[self._rows], lens, width)
+            if len(self._rows) <= CASED:
+                # A dark casing keeps a coloured line readable on any photo.
+                outer = grown(edges[self._rows], casing)
+                blend_bars(painter, outer, width + 2 * casing, CASING)
+            for colour, rows in self._groups:
+                fill_bars(painter, edges[rows], width, colour)
+
+    def _rects(self, rows: NDArray[np.intp]) -> list[QRectF]:
+        return [_rect(self.layer.xyxy[row]) for row in rows.tolist()]
 
     def _rasterise(self, raster: Raster, ratio: float) -> None:
         corners = raster.device(self.layer.xyxy[self._rows], (0, 1, 0, 1))

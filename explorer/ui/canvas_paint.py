@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QBrush,
@@ -22,12 +23,11 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from explorer.layers import Heat, Picture, extent_of, lookup_table
 from explorer.ui.handles import handle_points
+from explorer.ui.outlines import fill_bars
 from explorer.ui.painting import Contained, Lens, dark, draw_plate, ink_on, qcolor, small_font
 from explorer.ui.readout import number
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from explorer.view import Box, Point
 
 NUMBERS_FROM = 40.0
@@ -53,7 +53,8 @@ def draw_ground(
         ground = ground_colour(palette)
         for spread, dim in ((5, 102), (4, 104), (3, 108), (2, 115), (1, 127)):
             ring = whole.adjusted(-spread, -spread + 1, spread, spread + 1)
-            painter.fillRect(ring, ground.darker(dim))
+            edges = np.array([[ring.x(), ring.y(), ring.right() + 1, ring.bottom() + 1]], np.int32)
+            fill_bars(painter, edges, spread + 1, ground.darker(dim))
     if checker:
         painter.fillRect(rect, _checker(dark(palette.window().color())))
 

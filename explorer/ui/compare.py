@@ -139,6 +139,8 @@ class PaneCell(QWidget):
 
     def set_reference(self, pane: Pane | None, mode: Compare, labels: tuple[str, str]) -> None:
         """Show `pane` as A beside or under this one, or nothing."""
+        if pane is None and self.reference.pane is None:
+            return  # as at every frame of a film
         compare = None if pane is None else mode
         for badge, words in zip(self._badges, labels, strict=True):
             badge.setText(words)

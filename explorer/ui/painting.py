@@ -89,15 +89,11 @@ def dark(widget_color: QColor) -> bool:
 def rgb_image(rgb: UInt8) -> tuple[QImage, UInt8]:
     """An image of (H, W, 3) uint8 and the array that it looks at, which must outlive it."""
     height, width = rgb.shape[:2]
+    rgb = np.ascontiguousarray(rgb)
+    packed = QImage(rgb.data, width, height, width * 3, QImage.Format.Format_RGB888)
     if height * width > BIG_PICTURE:
-        rgb = np.ascontiguousarray(rgb)
-        return QImage(rgb.data, width, height, width * 3, QImage.Format.Format_RGB888), rgb
-    bgra = np.empty((height, width, 4), np.uint8)
-    bgra[..., 0] = rgb[..., 2]
-    bgra[..., 1] = rgb[..., 1]
-    bgra[..., 2] = rgb[..., 0]
-    bgra[..., 3] = 255
-    return QImage(bgra.data, width, height, width * 4, QImage.Format.Format_RGB32), bgra
+        return packed, rgb
+    return packed.convertToFormat(QImage.Format.Format_RGB32), rgb
 
 
 def index_image(index: UInt8) -> tuple[QImage, UInt8]:

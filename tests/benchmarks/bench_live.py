@@ -32,8 +32,9 @@ pytestmark = pytest.mark.benchmark
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
-RATE = 90.0
-"""Of the source: above that of any network here, or the source would be what is measured."""
+RATE = 60.0
+"""Of the source: that of the fastest usual cameras, and above that of any network here, or the
+source would be what is measured."""
 
 FRAMES = 60
 ROUNDS = 5
