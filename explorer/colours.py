@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -61,8 +62,11 @@ _CLASS_COLORS: tuple[Colour, ...] = (
 )  # fmt: skip
 
 
+@functools.cache
 def class_colors(count: int) -> NDArray[np.uint8]:
     """(count, 3) uint8: distinct, readable on photos, the same for the same class in every view.
+
+    The array is shared and read-only.
 
     The first 32 were picked one after the other, each as far as can be from those before it
     (CIELAB, middle lightness, no greys; at least 25 units apart). Later rounds are lighter, darker,
@@ -74,4 +78,5 @@ def class_colors(count: int) -> NDArray[np.uint8]:
     towards = np.where(turn % 2 == 1, 255.0, 0.0)[:, None]
     share = np.where(turn == 0, 0.0, 0.2 + 0.08 * (turn % 5))[:, None]
     colors: NDArray[np.uint8] = (table * (1 - share) + towards * share).round().astype(np.uint8)
+    colors.setflags(write=False)
     return colors

@@ -86,14 +86,17 @@ class BoardView(QWidget):
         names = tuple(pane.name for pane in panes)
         if names != self._names:
             self._exchange(names)
+        moved = False
         for pane in panes:
             cell = self._cells[pane.name]
-            fresh = cell.canvas.pane is None
+            before = cell.canvas.pane
+            moved = moved or before is None or before.frame != pane.frame
             cell.canvas.set_pane(pane)
-            if fresh:
+            if before is None:
                 self._welcome(pane, cell)
         self._apply_reference()
-        self._apply_picks()
+        if moved:
+            self._apply_picks()
         self._rearrange()
 
     def set_reference(

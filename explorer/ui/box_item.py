@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
 from explorer.layers import Boxes, boxes_at
@@ -16,8 +16,7 @@ from explorer.ui.painting import (
     Lens,
     Raster,
     ViewCache,
-    draw_plate,
-    ink_on,
+    plate_picture,
     qcolor,
     saved,
     small_font,
@@ -49,8 +48,9 @@ class BoxesItem(LayerItem):
         self.hovered: int | None = None
         self._cache = ViewCache()
         self._groups = colour_groups(layer.colors, rows) if len(rows) <= MANY else []
-        self._placed: tuple[float, list[tuple[int, QPointF]]] | None = None
-        self._widths: NDArray[np.float64] | None = None
+        self._placed: tuple[tuple[float, float], list[tuple[int, float, float, QImage]]] | None = (
+            None
+        )
 
     def take_over(self, old: LayerItem) -> None:
         if isinstance(old, BoxesItem):
@@ -151,43 +151,35 @@ class BoxesItem(LayerItem):
         if len(self._rows) > LABELLED:
             return
         painter.resetTransform()
-        painter.setFont(_font())
-        if self._placed is None or self._placed[0] != lens.scale:
+        at = (lens.scale, lens.dpr)
+        if self._placed is None or self._placed[0] != at:
             # Relative to the pane, so that labels neither jump nor change while it is moved.
-            self._placed = (lens.scale, self._place(lens.scale))
-        origin = QPointF(lens.dx, lens.dy)
-        for row, corner in self._placed[1]:
+            self._placed = (at, self._place(*at))
+        for row, x, y, plate in self._placed[1]:
             if row not in skip:
-                self._plate(painter, row, corner + origin)
+                painter.drawImage(QPointF(round(x + lens.dx), round(y + lens.dy)), plate)
 
-    def _place(self, scale: float) -> list[tuple[int, QPointF]]:
-        if self._widths is None:
-            metrics = QFontMetricsF(_font())
-            self._widths = np.array(
-                [metrics.horizontalAdvance(label) + 8 for label in self.layer.labels]
-            )
-        height = QFontMetricsF(_font()).height() + 2
-        boxes = self.layer.xyxy.astype(np.float64) * scale
-        taken = np.empty((len(self._rows), 4))
-        placed: list[tuple[int, QPointF]] = []
-        for row in self._rows.tolist():
-            x0, y0, x1, y1 = boxes[row]
+    def _place(self, scale: float, ratio: float) -> list[tuple[int, float, float, QImage]]:
+        font = _font().toString()
+        taken: list[tuple[float, float, float, float]] = []
+        placed: list[tuple[int, float, float, QImage]] = []
+        boxes = (self.layer.xyxy[self._rows].astype(np.float64) * scale).tolist()
+        for row, (x0, y0, x1, y1) in zip(self._rows.tolist(), boxes, strict=True):
             if not self.layer.labels[row] or x1 - x0 < 14 or y1 - y0 < 8:
                 continue
-            top = self._top(y0, height)
-            x0 = self._left(x0, float(self._widths[row]), scale)
-            rect = (x0 - 1, top, x0 - 1 + self._widths[row], top + height)
-            others = taken[: len(placed)]
-            clash = (
-                (others[:, 0] < rect[2])
-                & (rect[0] < others[:, 2])
-                & (others[:, 1] < rect[3])
-                & (rect[1] < others[:, 3])
-            )
-            if not clash.any():
-                taken[len(placed)] = rect
-                placed.append((row, QPointF(rect[0], rect[1])))
+            plate = self._plate(row, font, ratio)
+            width, height = plate.width() / ratio, plate.height() / ratio
+            left, top = self._left(x0, width, scale) - 1, self._top(y0, height)
+            right, bottom = left + width, top + height
+            if any(a < right and left < c and b < bottom and top < d for a, b, c, d in taken):
+                continue
+            taken.append((left, top, right, bottom))
+            placed.append((row, left, top, plate))
         return placed
+
+    def _plate(self, row: int, font: str, ratio: float) -> QImage:
+        paper = qcolor(self.layer.colors[row]).rgb()
+        return plate_picture(self.layer.labels[row], font, paper, ratio)
 
     def _left(self, x0: float, width: float, scale: float) -> float:
         """At the box's corner, pulled back where it would reach beyond the pane."""
@@ -196,11 +188,6 @@ class BoxesItem(LayerItem):
     def _top(self, y0: float, height: float) -> float:
         """Above the box; inside it where the pane ends above it."""
         return y0 - height if y0 - height >= 0 else max(y0, 0.0)
-
-    def _plate(self, painter: QPainter, row: int, corner: QPointF) -> None:
-        colour = qcolor(self.layer.colors[row])
-        corner = QPointF(round(corner.x()), round(corner.y()))
-        draw_plate(painter, corner, self.layer.labels[row], ink=ink_on(colour), paper=colour)
 
     def _highlight(self, painter: QPainter, lens: Lens, row: int) -> None:
         painter.resetTransform()
@@ -222,12 +209,11 @@ class BoxesItem(LayerItem):
         painter.setPen(cosmetic(colour, width * lens.dpr, dotted=self.layer.dotted))
         painter.drawRect(rect)
         if self.layer.labels and self.layer.labels[row]:
-            painter.setFont(_font())
-            metrics = QFontMetricsF(painter.font())
-            width = metrics.horizontalAdvance(self.layer.labels[row]) + 8
-            top = self._top(rect.top() - lens.dy, metrics.height() + 2) + lens.dy
+            plate = self._plate(row, _font().toString(), lens.dpr)
+            width, height = plate.width() / lens.dpr, plate.height() / lens.dpr
+            top = self._top(rect.top() - lens.dy, height) + lens.dy
             left = self._left(rect.left() - lens.dx, width, lens.scale) + lens.dx
-            self._plate(painter, row, QPointF(left - 1, top))
+            painter.drawImage(QPointF(round(left - 1), round(top)), plate)
 
 
 def _rect(xyxy: NDArray[np.float32]) -> QRectF:

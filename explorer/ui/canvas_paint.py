@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from explorer.layers import Heat, Picture, extent_of, lookup_table
 from explorer.ui.handles import handle_points
-from explorer.ui.outlines import fill_bars
+from explorer.ui.outlines import bars
 from explorer.ui.painting import Contained, Lens, dark, draw_plate, ink_on, qcolor, small_font
 from explorer.ui.readout import number
 
@@ -49,14 +50,25 @@ def draw_ground(
     whole = rect.toAlignedRect()
     window = QRect(0, 0, round(lens.width), round(lens.height))
     if not whole.contains(window):
-        # Solid colours from the outside in: blending thin lines costs ten times as much.
-        ground = ground_colour(palette)
-        for spread, dim in ((5, 102), (4, 104), (3, 108), (2, 115), (1, 127)):
-            ring = whole.adjusted(-spread, -spread + 1, spread, spread + 1)
-            edges = np.array([[ring.x(), ring.y(), ring.right() + 1, ring.bottom() + 1]], np.int32)
-            fill_bars(painter, edges, spread + 1, ground.darker(dim))
+        painter.setPen(Qt.PenStyle.NoPen)
+        corners = (whole.x(), whole.y(), whole.right() + 1, whole.bottom() + 1)
+        for colour, rects in _shadow(*corners, ground_colour(palette).rgb()):
+            painter.setBrush(colour)
+            painter.drawRects(rects)
     if checker:
         painter.fillRect(rect, _checker(dark(palette.window().color())))
+
+
+@functools.lru_cache(maxsize=32)
+def _shadow(x0: int, y0: int, x1: int, y1: int, ground: int) -> list[tuple[QColor, list[QRect]]]:
+    """Rings around a rectangle that fade into the colour `ground`."""
+    rings = []
+    # Solid colours from the outside in: blending thin lines costs ten times as much.
+    for spread, dim in ((5, 102), (4, 104), (3, 108), (2, 115), (1, 127)):
+        corners = [x0 - spread, y0 + 1 - spread, x1 + spread, y1 + 1 + spread]
+        edges = np.array([corners], np.int32)
+        rings.append((QColor(ground).darker(dim), bars(edges, spread + 1)))
+    return rings
 
 
 def _checker(dark_theme: bool) -> QBrush:

@@ -170,9 +170,7 @@ class TextItem(LayerItem):
                 min(max(corner.y(), 0.0), max(room_y, 0.0)),
             ) + QPointF(6, 6)
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
-        draw_plate(
-            painter, corner, self.layer.text, ink=qcolor(self.layer.color), paper=paper, padding=5.0
-        )
+        draw_plate(painter, corner, self.layer.text, ink=qcolor(self.layer.color), paper=paper)
 
 
 def make_item(layer: Layer) -> LayerItem:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from explorer.ui.painting import Contained, Lens, lens_of, qcolor
+from explorer.ui.painting import Contained, Lens, lens_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,12 +57,10 @@ def colour_groups(
     colors: NDArray[np.uint8], rows: NDArray[np.intp]
 ) -> list[tuple[QColor, NDArray[np.intp]]]:
     """`rows` by colour, so that a pen is set once per colour."""
-    code = colors[rows].astype(np.int64) @ np.array([1, 256, 65536])
-    order = np.argsort(code, kind="stable")
-    cuts = np.flatnonzero(np.diff(code[order])) + 1
-    return [
-        (qcolor(colors[rows[part[0]]]), rows[part]) for part in np.split(order, cuts) if len(part)
-    ]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for row, colour in zip(rows.tolist(), colors[rows].tolist(), strict=True):
+        groups.setdefault(tuple(colour), []).append(row)
+    return [(QColor(*colour), np.array(part, np.intp)) for colour, part in sorted(groups.items())]
 
 
 def cosmetic(colour: QColor, width: float, *, dotted: bool = False) -> QPen:

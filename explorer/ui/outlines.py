@@ -61,21 +61,27 @@ def level_bars(edges: Edges, width: int) -> list[QRect]:
     ]  # fmt: skip
 
 
-def upright_bars(edges: Edges, width: int) -> list[QRect]:
-    """The left and right bar of every outline, without the corners."""
+def upright_bars(edges: Edges, width: int) -> list[tuple[int, int, int]]:
+    """x, y and height of the left and right bar of every outline, without the corners."""
     return [
-        QRect(x, y0 + width, width, y1 - y0 - 2 * width)
+        (x, y0 + width, y1 - y0 - 2 * width)
         for x0, y0, x1, y1 in edges.tolist()
         if y1 - y0 > 2 * width
         for x in (x0, x1 - width)
     ]
 
 
+def bars(edges: Edges, width: int) -> list[QRect]:
+    """Everything of every outline, in parts that do not overlap."""
+    upright = (QRect(x, y, width, height) for x, y, height in upright_bars(edges, width))
+    return [*level_bars(edges, width), *upright]
+
+
 def fill_bars(painter: QPainter, edges: Edges, width: int, colour: QColor) -> None:
     """Outlines in an opaque colour; the painter counts in device pixels."""
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
-    painter.drawRects(level_bars(edges, width) + upright_bars(edges, width))
+    painter.drawRects(bars(edges, width))
 
 
 def blend_bars(painter: QPainter, edges: Edges, width: int, colour: QColor) -> None:
@@ -85,10 +91,8 @@ def blend_bars(painter: QPainter, edges: Edges, width: int, colour: QColor) -> N
     painter.drawRects(level_bars(edges, width))
     upright = upright_bars(edges, width)
     # Blended as a picture, an upright bar costs a twentieth of what it costs as a rectangle.
-    strip = QImage(
-        width, max((bar.height() for bar in upright), default=1),
-        QImage.Format.Format_ARGB32_Premultiplied,
-    )  # fmt: skip
+    longest = max((height for *_, height in upright), default=1)
+    strip = QImage(width, longest, QImage.Format.Format_ARGB32_Premultiplied)
     strip.fill(colour)
-    for bar in upright:
-        painter.drawImage(bar.x(), bar.y(), strip, 0, 0, width, bar.height())
+    for x, y, height in upright:
+        painter.drawImage(x, y, strip, 0, 0, width, height)

@@ -7,6 +7,7 @@ little larger than the window (`ViewCache`) and only moved while the user pans.
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ BIG_PICTURE = 16_000_000
 """Pixels above which a picture is not copied to 32 bits."""
 MARGIN = 96
 """Device pixels that a cached picture reaches beyond the window on every side."""
+PADDING = 4.0
+"""Window pixels beside the words of a plate."""
 
 
 def assert_gui_thread() -> None:
@@ -326,12 +329,38 @@ def small_font(base: QFont, points: float = 9.0, *, bold: bool = False) -> QFont
     return font
 
 
-def plate_rect(painter: QPainter, corner: QPointF, text: str, padding: float = 4.0) -> QRectF:
+def plate_rect(painter: QPainter, corner: QPointF, text: str) -> QRectF:
     """What `draw_plate` covers."""
     metrics = QFontMetricsF(painter.font())
     lines = text.split("\n")
     width = max(metrics.horizontalAdvance(line) for line in lines)
-    return QRectF(corner, QSizeF(width + 2 * padding, metrics.height() * len(lines) + 2))
+    return QRectF(corner, QSizeF(width + 2 * PADDING, metrics.height() * len(lines) + 2))
+
+
+@functools.lru_cache(maxsize=512)
+def plate_picture(text: str, font: str, paper: int, ratio: float) -> QImage:
+    """What `draw_plate` draws, kept: live labels come back at every frame.
+
+    Args:
+        text: One line.
+        font: As `QFont.toString` gives it.
+        paper: The plate's colour, as `QColor.rgb` gives it; the ink is black or white.
+        ratio: Device pixels per window pixel.
+    """
+    words, colour = QFont(), QColor(paper)
+    words.fromString(font)
+    metrics = QFontMetricsF(words)
+    width, height = metrics.horizontalAdvance(text) + 2 * PADDING, metrics.height() + 2
+    image = QImage(
+        math.ceil(width * ratio), math.ceil(height * ratio),
+        QImage.Format.Format_ARGB32_Premultiplied,
+    )  # fmt: skip
+    image.setDevicePixelRatio(ratio)
+    image.fill(Qt.GlobalColor.transparent)
+    with QPainter(image) as painter:
+        painter.setFont(words)
+        draw_plate(painter, QPointF(0, 0), text, ink=ink_on(colour), paper=colour)
+    return image
 
 
 def draw_plate(
@@ -341,11 +370,10 @@ def draw_plate(
     *,
     ink: QColor,
     paper: QColor,
-    padding: float = 4.0,
 ) -> None:
     """Words on a small rounded plate with its upper left corner at `corner` (window pixels)."""
     metrics = QFontMetricsF(painter.font())
-    rect = plate_rect(painter, corner, text, padding)
+    rect = plate_rect(painter, corner, text)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(paper)
@@ -353,4 +381,4 @@ def draw_plate(
     painter.setPen(ink)
     for row, line in enumerate(text.split("\n")):
         down = 1 + row * metrics.height() + metrics.ascent()
-        painter.drawText(rect.topLeft() + QPointF(padding, down), line)
+        painter.drawText(rect.topLeft() + QPointF(PADDING, down), line)

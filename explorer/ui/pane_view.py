@@ -41,6 +41,7 @@ class PaneView(PanZoomView):
         self._overlays = True
         self._selection: Selection | None = None
         self._ring = False
+        self._placed: tuple[int, Heat | None] | None = None
         self._ground = Contained("the ground of the canvas")
         self._front = Contained("the foreground of the canvas")
         self._scale = ScaleBar(self)
@@ -209,7 +210,11 @@ class PaneView(PanZoomView):
     def _place_caption(self) -> None:
         """The title, then the colour scale where there is room, then the zoom."""
         heats = [i.layer for i in self._items if i.isVisible() and isinstance(i.layer, Heat)]
-        self._scale.set_heat(heats[-1] if heats else None)
+        placed = (self.width(), heats[-1] if heats else None)
+        if placed == self._placed:
+            return  # as at every frame of a film
+        self._placed = placed
+        self._scale.set_heat(placed[1])
         end = self.width() - 10
         self._zoom_words.setGeometry(max(end - 60, 0), 0, 60, CAPTION_HEIGHT)
         width = self._scale.sizeHint().width()

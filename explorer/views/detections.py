@@ -22,7 +22,7 @@ from explorer.layers import (
 )
 from explorer.networks.embedded.wordtree import ROOT, WordTree
 from explorer.view import Effect, Pick, Step, View, param
-from explorer.views.common import Kept, class_name, colour, photo_of, size_of
+from explorer.views.common import Kept, class_name, photo_of, size_of
 from explorer.vision.detections import (
     COCO_SKELETON,
     Detections,
@@ -233,8 +233,10 @@ def _colors(result: Result, params: Params, rows: NDArray[np.intp]) -> UInt8:
 def _names(result: Result, rows: NDArray[np.intp]) -> tuple[str, ...]:
     found = result.found
     return tuple(
-        f"{class_name(result.classes, int(found.labels[row]))} {found.scores[row]:.2f}"
-        for row in rows
+        f"{class_name(result.classes, label)} {score:.2f}"
+        for label, score in zip(
+            found.labels[rows].tolist(), found.scores[rows].tolist(), strict=True
+        )
     )
 
 
@@ -243,7 +245,7 @@ def _boxes(result: Result, params: Params, rows: NDArray[np.intp]) -> Boxes:
         result.found.xyxy[rows],
         _colors(result, params, rows),
         labels=_names(result, rows) if params.labels else (),
-        keys=tuple(int(row) for row in rows),
+        keys=tuple(rows.tolist()),
         name="detections",
     )
 
@@ -296,21 +298,24 @@ def _table(result: Result, params: Params, rows: NDArray[np.intp]) -> Table:
     found = result.found
     lines: tuple[tuple[str | int | float, ...], ...] = tuple(
         (
-            class_name(result.classes, int(found.labels[row])),
+            class_name(result.classes, label),
             *result.words[row : row + 1],
-            round(float(found.scores[row]), 3),
-            *(round(float(side), 1) for side in found.xyxy[row]),
+            round(score, 3),
+            *(round(side, 1) for side in sides),
         )
-        for row in rows
-    )
+        for row, label, score, sides in zip(
+            rows.tolist(), found.labels[rows].tolist(), found.scores[rows].tolist(),
+            found.xyxy[rows].tolist(), strict=True,
+        )
+    )  # fmt: skip
     return Table(
         "detections",
         ("class", *(("word",) if result.words else ()), "score", "x0", "y0", "x1", "y1"),
         lines,
         title="Detections",
         layer="detections",
-        keys=tuple(int(row) for row in rows),
-        swatches=tuple(colour(tint) for tint in _colors(result, params, rows)),
+        keys=tuple(rows.tolist()),
+        swatches=tuple(map(tuple, _colors(result, params, rows).tolist())),
     )
 
 

@@ -300,7 +300,7 @@ def test_labels_hold_still_while_panning(canvas: Canvas) -> None:
     show(canvas, plain(), layer)
     placed = item(canvas, 1)._placed  # type: ignore[attr-defined]
     assert placed is not None
-    assert [row for row, _ in placed[1]] == [0]  # the second would lie on the first
+    assert [row for row, *_ in placed[1]] == [0]  # the second would lie on the first
     canvas.pan_by(3, 4)
     grab(canvas)
     assert item(canvas, 1)._placed is placed  # type: ignore[attr-defined]
