@@ -20,7 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d
 
-from explorer.networks.fast_ssd import hasten
+from explorer.networks.fast_detector import hasten
 from explorer.networks.network import Network
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def fast(network: Network) -> Network:
     Every normalisation that is fed by one convolution and nothing else is taken into it (an
     `nn.Identity` stays in its place, so no name changes), and the weights lie channels last. One
     picture of noise is run to see which layers follow each other, and a second time to compare; a
-    network in which a layer then gives something else keeps its normalisations. An SSD's last steps
-    are done for all classes at once.
+    network in which a layer then gives something else keeps its normalisations. For the parts of
+    torchvision's detectors see `fast_detector.hasten`.
     """
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     values = network.preprocess(noise).to(network.device, network.dtype)

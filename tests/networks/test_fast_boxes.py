@@ -5,8 +5,8 @@ import torch
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.detection.ssd import SSD
 
-from explorer.networks import fast_ssd
-from explorer.networks.fast_ssd import best_boxes, hasten
+from explorer.networks import fast_boxes
+from explorer.networks.fast_boxes import best_boxes, best_boxes_of
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_the_same_boxes_as_class_by_class(ssd, spread, thresh):
     given = head_outputs(2, 600, spread)
     with patch.object(ssd, "score_thresh", thresh):
         wanted = SSD.postprocess_detections(ssd, given, [anchors] * 2, [(320, 320)] * 2)
-        found = fast_ssd._postprocess_detections(ssd, given, [anchors] * 2, [(320, 320)] * 2)
+        found = fast_boxes._postprocess_detections(ssd, given, [anchors] * 2, [(320, 320)] * 2)
     for one, other in zip(wanted, found, strict=True):
         # So unsure a network finds nothing above a half.
         assert bool(len(one["scores"])) == (spread > 0.1 or thresh < 0.5)
@@ -61,18 +61,18 @@ def test_more_candidates_are_asked_for_and_then_the_network_itself(ssd):
     certain = torch.linspace(0.9, 0.5, 41)
     scores = torch.stack([1 - certain, certain], dim=1)
     wanted = {"score_thresh": 0.1, "nms_thresh": 0.5, "per_class": 100, "most": 2}
-    with patch.object(fast_ssd, "CANDIDATES", (10, 41)):
+    with patch.object(fast_boxes, "CANDIDATES", (10, 41)):
         assert best_boxes(boxes, scores, **wanted)["boxes"].tolist() == [
             [0, 0, 10, 10],
             [50, 50, 60, 60],
         ]
-    with patch.object(fast_ssd, "CANDIDATES", (10, 20)):
+    with patch.object(fast_boxes, "CANDIDATES", (10, 20)):
         assert best_boxes(boxes, scores, **wanted) is None
         given = head_outputs(1, 41, 0.1)
         anchors = boxes + torch.tensor([0.0, 0, 1, 1])
         expected = SSD.postprocess_detections(ssd, given, [anchors], [(320, 320)])
         with patch.object(ssd, "detections_per_img", 400):
-            found = fast_ssd._postprocess_detections(ssd, given, [anchors], [(320, 320)])
+            found = fast_boxes._postprocess_detections(ssd, given, [anchors], [(320, 320)])
         assert torch.equal(expected[0]["boxes"], found[0]["boxes"])
 
 
@@ -83,12 +83,12 @@ def test_only_last_steps_that_are_torchvisions_are_replaced(ssd):
 
     own = Own.__new__(Own)
     torch.nn.Module.__init__(own)
-    hasten(own)
+    best_boxes_of(own)
     assert own.postprocess_detections() == []
     other = torch.nn.ReLU()
-    hasten(other)
+    best_boxes_of(other)
     assert "postprocess_detections" not in vars(other)
-    hasten(ssd)
+    best_boxes_of(ssd)
     image = torch.rand(3, 320, 320)
     with torch.no_grad():
         quick = ssd([image])[0]

@@ -25,7 +25,7 @@ CANDIDATES = (1000, 2000, 4000)
 _Answer = dict[str, Tensor]
 
 
-def hasten(module: nn.Module) -> None:
+def best_boxes_of(module: nn.Module) -> None:
     """Changes an SSD whose last steps are torchvision's; other modules stay as they are."""
     if (
         isinstance(module, SSD)
