@@ -20,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d
 
+from explorer.networks.fast_convolution import pack
 from explorer.networks.fast_detector import hasten
 from explorer.networks.network import Network
 
@@ -45,14 +46,16 @@ def fast(network: Network) -> Network:
     Every normalisation that is fed by one convolution and nothing else is taken into it (an
     `nn.Identity` stays in its place, so no name changes), and the weights lie channels last. One
     picture of noise is run to see which layers follow each other, and a second time to compare; a
-    network in which a layer then gives something else keeps its normalisations. For the parts of
-    torchvision's detectors see `fast_detector.hasten`.
+    network in which a layer then gives something else keeps its normalisations. Convolutions have
+    their weights packed on a processor; for parts of torchvision's detectors see
+    `fast_detector.hasten`. The copy answers; it has no gradients.
     """
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     values = network.preprocess(noise).to(network.device, network.dtype)
     given = values if network.preprocess.batched else list(values)
     module = folded(network.module, given).to(memory_format=torch.channels_last)
     hasten(module)
+    pack(module)
     return Network(
         network.info, module, network.preprocess, network.device, network.dtype,
         dict(network.extras),

@@ -244,6 +244,6 @@ def _be_polite() -> None:
     """Lets the window's thread go first; on Linux a thread and its offspring can be nice."""
     if sys.platform == "linux":
         try:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         except OSError as error:
             log.info("the worker keeps its priority: %s", error)

@@ -79,10 +79,10 @@ class PanZoomView(QGraphicsView):
 
     def set_content_size(self, width: float, height: float, *, keep: bool) -> None:
         """The frame to look at; `keep` leaves zoom and position alone."""
-        self._content = (max(width, 1e-6), max(height, 1e-6))
+        before, self._content = self._content, (max(width, 1e-6), max(height, 1e-6))
         if not keep:
             self._zooming.stop()
-        if not keep or self._view.fit:
+        if not keep or (self._view.fit and before != self._content):
             self._show(self._fitting())
 
     def to_pane(self, position: QPointF | QPoint) -> QPointF:

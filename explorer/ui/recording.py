@@ -165,8 +165,10 @@ class Recording(QObject):
     def take(self, answer: Any) -> None:
         """A live answer has been drawn."""
         recorder, study = self.recorder, self._window.study
+        if recorder is None:
+            return
         found = study.data()
-        if recorder is None or study.board is None or found is None:
+        if study.board is None or found is None:
             return
         view, result, params = found
         board = study.board
