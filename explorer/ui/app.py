@@ -126,10 +126,11 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
 
 
 def _heart(app: QApplication, window: Window, reporter: Any, fault: Any) -> Any:
-    from explorer.ui.heart import Heart
+    from explorer.ui.heart import Heart, settle
 
     heart = Heart(app, window, fault.alive)
     window.loaded.connect(reporter.install)
+    window.loaded.connect(settle)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, heart.stop_soon)
     heart.start()

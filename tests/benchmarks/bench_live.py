@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import sys
 import time
@@ -18,6 +19,7 @@ from explorer.networks import catalogue
 from explorer.networks.network import NetworkSpec
 from explorer.settings import Settings
 from explorer.sources import gallery
+from explorer.ui.heart import settle
 from explorer.ui.window import Window
 from explorer.view import Step
 from tests.benchmarks.lateness import measured
@@ -80,11 +82,13 @@ def frames() -> list[Pixels]:
 
 @pytest.fixture(autouse=True)
 def as_the_program_runs() -> Iterator[None]:
-    """Two threads for torch, and short turns between Python's threads."""
+    """Two threads for torch, short turns between Python's threads, no full collections."""
     threads, interval = torch.get_num_threads(), sys.getswitchinterval()
     torch.set_num_threads(2)
     sys.setswitchinterval(0.001)
+    settle()
     yield
+    gc.unfreeze()
     torch.set_num_threads(threads)
     sys.setswitchinterval(interval)
 

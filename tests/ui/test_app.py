@@ -185,6 +185,16 @@ def test_a_folder_that_cannot_be_written_only_costs_the_log(
     assert "cannot be recorded" in caplog.text
 
 
+def test_what_was_imported_is_not_looked_through_again() -> None:
+    before = len(gc.get_objects())
+    assert before > 10_000
+    heart.settle()
+    try:
+        assert len(gc.get_objects()) < before / 100
+    finally:
+        gc.unfreeze()
+
+
 def test_garbage_is_collected_between_events() -> None:
     class Cycle:
         def __init__(self) -> None:
