@@ -72,9 +72,7 @@ class ResizeFirst(GeneralizedRCNNTransform):  # type: ignore[misc]
     def normalize(self, image: Tensor) -> Tensor:
         return image
 
-    def resize(
-        self, image: Tensor, target: _Target | None = None
-    ) -> tuple[Tensor, _Target | None]:
+    def resize(self, image: Tensor, target: _Target | None = None) -> tuple[Tensor, _Target | None]:
         image, target = super().resize(image, target)
         return super().normalize(image), target
 
@@ -98,7 +96,8 @@ class ProductRoIAlign(MultiScaleRoIAlign):  # type: ignore[misc]
         most = len(boxes[0]) * bins[0] * max(m.shape[1] * m.shape[3] for m in maps)
         # The scales of the maps are not known before torchvision's own has seen a picture.
         if len(boxes) > 1 or ratio < 1 or most > MOST_PRODUCTS or self.scales is None:
-            return super().forward(x, boxes, image_shapes)
+            as_it_was: Tensor = super().forward(x, boxes, image_shapes)
+            return as_it_was
         if len(maps) == 1:
             return pooled(maps[0], boxes[0], self.scales[0], bins, ratio)
         levels = self.map_levels(boxes)
@@ -132,9 +131,7 @@ def pooled(
     return (columns[:, None] @ between).permute(0, 3, 1, 2)
 
 
-def _weights(
-    low: Tensor, high: Tensor, scale: float, size: int, bins: int, ratio: int
-) -> Tensor:
+def _weights(low: Tensor, high: Tensor, scale: float, size: int, bins: int, ratio: int) -> Tensor:
     """(R, bins, size): how much every cell of a map's side counts in every bin."""
     start = low * scale
     span = (high * scale - start).clamp(min=1.0)

@@ -83,8 +83,9 @@ def test_every_architecture_is_a_module_made_for_a_number_of_classes():
         assert isinstance(build(num_classes=3, **needs.get(name, {})), nn.Module)
 
 
-def test_a_group_is_as_probable_as_its_classes_together():
-    predictor = GroupPredictor(8, 3, fine=5)
+@pytest.mark.parametrize("training", [True, False])
+def test_a_group_is_as_probable_as_its_classes_together(training):
+    predictor = GroupPredictor(8, 3, fine=5).train(training)
     predictor.assign([2, 0, 1, 2, 2])
     x = torch.randn(6, 8)
     logits, deltas = predictor(x)
@@ -92,6 +93,14 @@ def test_a_group_is_as_probable_as_its_classes_together():
     fine = predictor.cls_score(x)[:, [0, 1, 3, 4, 5]].softmax(dim=1)  # class 2 has no group
     wanted = torch.stack([fine[:, 0], fine[:, 2], fine[:, [1, 3, 4]].sum(dim=1)], dim=1)
     assert torch.allclose(logits.softmax(dim=1), wanted, atol=1e-6)
+
+
+def test_an_impossible_group_has_a_finite_logit_and_no_probability():
+    predictor = GroupPredictor(8, 3, fine=2).eval()
+    predictor.assign([1, 2])
+    logits = predictor.summed(torch.tensor([[0.0, 500.0, -500.0]]))
+    assert logits.isfinite().all()
+    assert torch.allclose(logits.softmax(dim=1), torch.tensor([[0.0, 1.0, 0.0]]))
 
 
 def test_the_groups_come_with_the_weights():

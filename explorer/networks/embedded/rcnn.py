@@ -86,7 +86,8 @@ class GroupPredictor(FastRCNNPredictor):  # type: ignore[misc]
         # The same a hundred times sooner; only its slope is wrong where a group is impossible.
         most = fine.max(dim=1, keepdim=True).values
         sums = (fine - most).exp() @ member.T.to(fine.dtype)
-        return sums.clamp(min=torch.finfo(fine.dtype).tiny).log() + most
+        found: Tensor = sums.clamp(min=torch.finfo(fine.dtype).tiny).log() + most
+        return found
 
 
 def mini_fasterrcnn(
