@@ -135,7 +135,8 @@ class CurvesPlot(QWidget):
             for item in self._curves:
                 self._plot.removeItem(item)
             self._curves = [self._plot.plot([], [], name=label or None) for label in labels]
-            self._legend.setVisible(any(labels) and len(labels) <= MOST_NAMED)
+            named = any(labels) and labels != [plot.y_label]  # the axis says it already
+            self._legend.setVisible(named and len(labels) <= MOST_NAMED)
         for item, curve in zip(self._curves, plot.curves, strict=True):
             x, y = drawable(curve, log_y=plot.log_y, log_x=plot.log_x)
             item.setPen(library.mkPen(qcolor(curve.color), width=1.8))

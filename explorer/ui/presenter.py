@@ -142,6 +142,7 @@ class Presenter(QObject):
             if self._waits:  # the frames after this one are no progress: nothing changes with them
                 self._waits = False
                 self._window.inspector.strip.clear()
+                self._window.status.time.setText("")  # the bar under the picture says it
                 self._window.inspector.clear_message()
                 self._window.inspector.form.set_busy(False)
                 self._window.commands.refresh()

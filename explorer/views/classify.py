@@ -113,7 +113,7 @@ def draw(result: Result, params: Params) -> Board:
     if len(result.paths) == len(shares):
         plots.append(_path_plot(result, shares, leaf))
     return Board(
-        panes=_panes(result, params),
+        panes=_panes(result, params, f"{name} {shares[first]:.0%}"),
         plots=tuple(plots),
         tables=(_table(result, shares, order),),
         summary=f"{name}: {shares[first]:.1%}",
@@ -147,11 +147,12 @@ def _classified(scene: Scene) -> Result:
     )
 
 
-def _panes(result: Result, params: Params) -> tuple[Pane, ...]:
+def _panes(result: Result, params: Params, words: str) -> tuple[Pane, ...]:
     size = size_of(result.photo)
     if not params.show_input:
         return (Pane("image", size, (result.photo,)),)
-    crop = result.kept.get("crop", lambda: _crop_box(result.crop))
+    # A recorded film has no bars beside the picture: the answer is written on it.
+    crop = result.kept.get(("crop", words), lambda: _crop_box(result.crop, words))
     height, width = result.seen.rgb.shape[:2]
     return (
         Pane("image", size, (result.photo, crop), title="The photo and the part that is used"),
@@ -165,10 +166,11 @@ def _panes(result: Result, params: Params) -> tuple[Pane, ...]:
     )
 
 
-def _crop_box(crop: Extent) -> Boxes:
+def _crop_box(crop: Extent, words: str) -> Boxes:
     return Boxes(
         np.array([crop], np.float32),
         np.array([[255, 196, 0]], np.uint8),
+        labels=(words,),
         selectable=False,
         name="crop",
     )

@@ -67,6 +67,8 @@ def test_crop_and_input() -> None:
     board = VIEW.draw(result, Params())
     crop = next(layer for layer in board.pane("image").layers if isinstance(layer, Boxes))
     np.testing.assert_allclose(crop.xyxy[0], [5 / 42 * 64, 0, 37 / 42 * 64, 48], rtol=1e-5)
+    name, _, share = board.summary.rpartition(": ")
+    assert crop.labels == (f"{name} {float(share.rstrip('%')):.0f}%",)
     assert board.pane("input").size == (32, 32)
     assert result.seen.rgb.shape == (32, 32, 3)
     assert [pane.name for pane in VIEW.draw(result, Params(show_input=False)).panes] == ["image"]
