@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from explorer.live.moving import MovingScene
+from explorer.live.slot import REWIND_SECONDS
 from explorer.live.source import SourceSpec
 from explorer.networks import catalogue
 from explorer.networks.network import NetworkSpec
@@ -41,6 +42,8 @@ source would be what is measured."""
 FRAMES = 60
 ROUNDS = 5
 SECONDS = 4.0
+SETTLE_MS = round(REWIND_SECONDS * 1000) + 200
+"""Until frames go as fast as they come: memory for those of the last seconds has then been found."""
 QUIET_MS = 4.0
 LEAST_RATIO = 0.95
 LATEST_MS = 8.0
@@ -161,7 +164,7 @@ def test_live_detection(spec: NetworkSpec, frames: list[Pixels], qtbot: QtBot) -
         plain = bare.seconds(30)
         live.start(SourceSpec("camera", "bench", title="Bench"))
         qtbot.waitUntil(lambda: live._shown is not None, timeout=120_000)
-        qtbot.wait(700)
+        qtbot.wait(SETTLE_MS)
         shown.clear()
         lateness = measured(qtbot, SECONDS)
         assert len(shown) > 10, "nothing was followed"
