@@ -89,9 +89,10 @@ def best_boxes(
         allowed = _ranks(labels) < per_class
         best, where, labels = best[allowed], where[allowed], labels[allowed] + 1
         found = boxes[torch.div(where, classes, rounding_mode="floor")]
-        # Boxes of different classes are moved apart, so that they never overlap.
-        apart = labels[:, None] * (boxes.max() + 1)
-        kept = nms(found + apart, best, nms_thresh)[:most]
+        # Boxes of different classes are moved apart, so that they never overlap; so far that half
+        # precision would round them together.
+        apart = labels[:, None] * (boxes.max().float() + 1)
+        kept = nms(found.float() + apart, best.float(), nms_thresh)[:most]
         if len(kept) == most or passing <= count:
             return {"boxes": found[kept], "scores": best[kept], "labels": labels[kept]}
     return None

@@ -94,8 +94,10 @@ class ProductRoIAlign(MultiScaleRoIAlign):  # type: ignore[misc]
         maps = [values for name, values in x.items() if name in self.featmap_names]
         bins, ratio = self.output_size, self.sampling_ratio
         most = len(boxes[0]) * bins[0] * max(m.shape[1] * m.shape[3] for m in maps)
+        kinds = {(values.device.type, values.dtype) for values in (*maps, *boxes)}
+        plain = kinds == {("cpu", torch.float32)}  # a GPU pools in one kernel
         # The scales of the maps are not known before torchvision's own has seen a picture.
-        if len(boxes) > 1 or ratio < 1 or most > MOST_PRODUCTS or self.scales is None:
+        if len(boxes) > 1 or ratio < 1 or most > MOST_PRODUCTS or not plain or self.scales is None:
             as_it_was: Tensor = super().forward(x, boxes, image_shapes)
             return as_it_was
         if len(maps) == 1:

@@ -43,7 +43,7 @@ FRAMES = 60
 ROUNDS = 5
 SECONDS = 4.0
 SETTLE_MS = round(REWIND_SECONDS * 1000) + 200
-"""Until frames go as fast as they come: memory for those of the last seconds has then been found."""
+"""Until frames go as fast as they come: there is memory for those of the last seconds then."""
 QUIET_MS = 4.0
 LEAST_RATIO = 0.95
 LATEST_MS = 8.0

@@ -55,6 +55,18 @@ def test_boxes_by_hand():
     assert none["boxes"].shape == (0, 4)
 
 
+def test_half_precision_keeps_classes_apart():
+    generator = torch.Generator().manual_seed(3)
+    low, sides = torch.rand(2, 300, 2, generator=generator)
+    boxes = torch.cat([300 * low, 300 * low + 4 + 20 * sides], dim=1).bfloat16()
+    scores = torch.rand(300, 91, generator=generator).bfloat16()
+    wanted = {"score_thresh": 0.0, "nms_thresh": 0.5, "per_class": 50, "most": 200}
+    found = best_boxes(boxes, scores, **wanted)
+    same = best_boxes(boxes.float(), scores.float(), **wanted)
+    assert torch.equal(found["scores"].float(), same["scores"])
+    assert found["boxes"].dtype == torch.bfloat16
+
+
 def test_more_candidates_are_asked_for_and_then_the_network_itself(ssd):
     # 40 boxes in one place, each a little worse than the one before, and one elsewhere.
     boxes = torch.tensor([[0.0, 0, 10, 10]] * 40 + [[50, 50, 60, 60]])

@@ -78,6 +78,8 @@ def test_what_products_cannot_do_is_left_to_torchvision(monkeypatch):
     for _ in range(2):
         assert two(pyramid(2), [boxes, boxes], [(160, 213)] * 2).shape == (18, 6, 7, 7)
         assert free(pyramid(), [boxes], [(160, 213)]).shape == (9, 6, 7, 7)
+        double = {name: values.double() for name, values in pyramid().items()}
+        assert two(double, [boxes.double()], [(160, 213)]).dtype == torch.float64
     monkeypatch.setattr(fast_detector, "MOST_PRODUCTS", 10)
     assert two(pyramid(), [boxes], [(160, 213)]).shape == (9, 6, 7, 7)
 
