@@ -9,9 +9,19 @@ import numpy as np
 import torch
 
 from explorer.errors import ExplorerError
-from explorer.layers import Board, Curve, Pane, Picture, Plot
-from explorer.view import Effect, Step, View, param
-from explorer.views.common import photo_of, size_of
+from explorer.view import Step, View, param
+from explorer.views.common import photo_of
+from explorer.views.dreams import (
+    channels_of,
+    channels_param,
+    dream_board,
+    is_finite,
+    jitter_param,
+    layer_param,
+    smoothing_param,
+    step_param,
+    tv_param,
+)
 from explorer.vision.ascent import (
     Objective,
     Rate,
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from explorer.networks.network import LayerInfo, NetworkInfo
+    from explorer.layers import Board, Picture
     from explorer.scene import Scene
 
 EXPLANATION = """
@@ -58,43 +68,15 @@ al. 2017, *Feature Visualization*.
 """
 
 PHOTO, NOISE = "the photo", "noise"
-BLIND = frozenset({"Dropout", "Identity", "Linear", "Flatten", "AdaptiveAvgPool2d", "Softmax"})
-"""Kinds of layers in which there is nothing to dream of."""
-
-
-def dream_layers(info: NetworkInfo) -> tuple[str, ...]:
-    """Layers that can be climbed on a picture of any size, a good one first."""
-    prefix = "backbone." if info.task == "detection" else ""
-    fit = [layer for layer in info.layers if layer.name.startswith(prefix) and _sees(layer)]
-    if not fit:
-        return ()
-    names = [layer.name for layer in fit]
-    convolutions = [layer.name for layer in fit if layer.kind == "Conv2d"] or names
-    first = convolutions[len(convolutions) * 2 // 3]
-    if info.default_layer in names:
-        first = info.default_layer
-    return tuple(dict.fromkeys((first, *names)))
-
-
-def _sees(layer: LayerInfo) -> bool:
-    return layer.kind not in BLIND and (layer.parameters > 0 or layer.leaf)
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
 
-    layer: str = param(
-        "", "Layer", "Whose answer is made stronger.", effect=Effect.STEER, choices=dream_layers
-    )
-    channels: str = param(
-        "", "Channels", "Numbers of the channels to climb, as in 3, 17; empty means all together.",
-        effect=Effect.STEER,
-    )  # fmt: skip
-    step: float = param(
-        0.012, "Step size", "How far the mean pixel moves in a step; 1 is from black to white.",
-        effect=Effect.STEER, low=0.001, high=0.1, log=True,
-    )  # fmt: skip
+    layer: str = layer_param()
+    channels: str = channels_param()
+    step: float = step_param(0.012)
     octaves: int = param(
         4, "Octaves", "At how many sizes it dreams, the smallest first.", low=1, high=8
     )
@@ -111,18 +93,9 @@ class Params:
         PHOTO, "Start from", "The photo, or grey noise drawn from the seed.",
         choices=(PHOTO, NOISE),
     )  # fmt: skip
-    jitter: int = param(
-        16, "Jitter", "Largest random shift before every step.", effect=Effect.STEER,
-        low=0, high=64, unit="px", advanced=True,
-    )  # fmt: skip
-    smoothing: float = param(
-        0.5, "Smoothing", "Blur of the gradient, as a standard deviation.", effect=Effect.STEER,
-        low=0.0, high=4.0, step=0.1, unit="px", advanced=True,
-    )  # fmt: skip
-    tv: float = param(
-        0.02, "TV weight", "How much every pixel is pulled towards its neighbours in a step.",
-        effect=Effect.STEER, low=0.0, high=0.2, step=0.005, advanced=True,
-    )  # fmt: skip
+    jitter: int = jitter_param(16)
+    smoothing: float = smoothing_param()
+    tv: float = tv_param()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,41 +128,15 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
 
 def draw(result: Result, params: Params) -> Board:
-    width, height = size_of(result.photo)
-    picture = Picture(result.rgb, extent=(0.0, 0.0, width, height), smooth=True, name="dream")
-    steps = np.arange(1, len(result.heights) + 1, dtype=np.float64)
-    curve = Curve(steps, result.heights, label="L", color=(230, 120, 60))
-    note = f" · {result.note}" if result.note else ""
-    return Board(
-        panes=(Pane("dream", (width, height), (picture,), title=f"Dream of {result.layer}"),),
-        plots=(Plot("objective", "How strongly the layer answers", "step", "L", curves=(curve,)),),
-        summary=f"{result.layer}{note}",
-        notes=(result.problem,) if result.problem else (),
-    )
+    return dream_board(
+        result.photo, result.rgb, result.heights, result.layer,
+        first=1, unit="step", note=result.note, problem=result.problem,
+    )  # fmt: skip
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
     """Keys: `picture` (h, w, 3) uint8 at the working size, `objective` (n,) float64, `layer`."""
     return {"picture": result.rgb, "objective": result.heights, "layer": result.layer}
-
-
-def is_finite(picture: Tensor, height: float) -> bool:
-    """Whether a step gave numbers: one NaN makes the sum one, a clipped picture has no infinity."""
-    return bool(np.isfinite([height, float(picture.sum())]).all())
-
-
-def channels_of(text: str) -> tuple[int, ...]:
-    """The channel numbers in "3, 17"; none in an empty text.
-
-    Raises:
-        ExplorerError: When something else stands there.
-    """
-    words = text.replace(",", " ").replace(";", " ").split()
-    if not all(word.isdecimal() for word in words):
-        raise ExplorerError(
-            f"channels={text} is not valid.", "It takes whole numbers from 0 on, as in 3, 17."
-        )
-    return tuple(dict.fromkeys(int(word) for word in words))
 
 
 class _Dream:

@@ -9,10 +9,19 @@ import numpy as np
 import torch
 
 from explorer.errors import ExplorerError
-from explorer.layers import Board, Curve, Pane, Picture, Plot
 from explorer.view import Effect, Step, View, param
-from explorer.views.common import photo_of, recalled, remember, size_of
-from explorer.views.deep_dream import channels_of, dream_layers, is_finite
+from explorer.views.common import photo_of, recalled, remember
+from explorer.views.dreams import (
+    channels_of,
+    channels_param,
+    dream_board,
+    is_finite,
+    jitter_param,
+    layer_param,
+    smoothing_param,
+    step_param,
+    tv_param,
+)
 from explorer.vision.ascent import (
     Objective,
     Rate,
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from explorer.layers import Board, Picture
     from explorer.scene import Scene
 
 EXPLANATION = """
@@ -67,13 +77,8 @@ REMEMBERED = 300
 class Params:
     """See the help of each."""
 
-    layer: str = param(
-        "", "Layer", "Whose answer is made stronger.", effect=Effect.STEER, choices=dream_layers
-    )
-    channels: str = param(
-        "", "Channels", "Numbers of the channels to climb, as in 3, 17; empty means all together.",
-        effect=Effect.STEER,
-    )  # fmt: skip
+    layer: str = layer_param()
+    channels: str = channels_param()
     stay: float = param(
         0.6, "Old dream stays", "How much of the dream before is in the next start; 1 is all.",
         effect=Effect.STEER, low=0.0, high=1.0, step=0.01,
@@ -82,10 +87,7 @@ class Params:
         1.02, "Zoom", "How much the dream before is enlarged about its centre; under 1 it shrinks.",
         effect=Effect.STEER, low=0.9, high=1.2, step=0.005,
     )  # fmt: skip
-    step: float = param(
-        0.015, "Step size", "How far the mean pixel moves in a step; 1 is from black to white.",
-        effect=Effect.STEER, low=0.001, high=0.1, log=True,
-    )  # fmt: skip
+    step: float = step_param(0.015)
     steps: int = param(
         2, "Steps per frame", "More steps dream more, and take longer.",
         effect=Effect.STEER, low=1, high=20, step=1,
@@ -98,18 +100,9 @@ class Params:
         120, "Rounds on a photo", "How often it goes round when there is no camera and no film.",
         low=1, high=2000, log=True,
     )  # fmt: skip
-    jitter: int = param(
-        8, "Jitter", "Largest random shift before every step.", effect=Effect.STEER,
-        low=0, high=64, unit="px", advanced=True,
-    )  # fmt: skip
-    smoothing: float = param(
-        0.5, "Smoothing", "Blur of the gradient, as a standard deviation.", effect=Effect.STEER,
-        low=0.0, high=4.0, step=0.1, unit="px", advanced=True,
-    )  # fmt: skip
-    tv: float = param(
-        0.02, "TV weight", "How much every pixel is pulled towards its neighbours in a step.",
-        effect=Effect.STEER, low=0.0, high=0.2, step=0.005, advanced=True,
-    )  # fmt: skip
+    jitter: int = jitter_param(8)
+    smoothing: float = smoothing_param()
+    tv: float = tv_param()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,19 +204,11 @@ def dreamt(
 
 
 def draw(result: Result, params: Params) -> Board:
-    width, height = size_of(result.photo)
-    picture = Picture(result.rgb, extent=(0.0, 0.0, width, height), smooth=True, name="dream")
-    last = result.rounds
-    rounds = np.arange(last - len(result.heights) + 1, last + 1, dtype=np.float64)
-    curve = Curve(rounds, result.heights, label="L", color=(230, 120, 60))
     where = "live" if result.live else f"of {params.rounds}"
-    return Board(
-        panes=(Pane("dream", (width, height), (picture,), title=f"Dream of {result.layer}"),),
-        plots=(
-            Plot("objective", "How strongly the layer answers", "round", "L", curves=(curve,)),
-        ),
-        summary=f"{result.layer} · round {last} {where}",
-        notes=(result.problem,) if result.problem else (),
+    return dream_board(
+        result.photo, result.rgb, result.heights, result.layer,
+        first=result.rounds - len(result.heights) + 1, unit="round",
+        note=f"round {result.rounds} {where}", problem=result.problem,
     )  # fmt: skip
 
 

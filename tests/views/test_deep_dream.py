@@ -9,7 +9,8 @@ import torch
 from explorer.errors import ExplorerError
 from explorer.scene import Scene
 from explorer.view import resolved
-from explorer.views.deep_dream import VIEW, Params, channels_of
+from explorer.views.deep_dream import VIEW, Params
+from explorer.views.dreams import channels_of
 from tests.toys import ToyConvNet, hook_count, make_network, toy_image, toy_network
 
 QUICK = {"size": 64, "octaves": 2, "steps": 4, "jitter": 0, "smoothing": 0.0, "tv": 0.0}
