@@ -216,6 +216,21 @@ def test_settings_seed_and_device_are_in_the_metadata(
 
 
 @pytest.mark.usefixtures("toys")
+def test_a_place_beside_the_photo_is_moved_inside_and_that_is_said(
+    explorer: Run, photo: Path, tmp_path: Path
+) -> None:
+    status, _, err = explorer(
+        "render", "anchors", photo, "--set", "place=9000,-5", "-o", tmp_path / "a.png"
+    )
+    assert status == 0
+    assert err.startswith("explorer: photo: place lies outside of the photo of ")
+    assert err.endswith("and is moved inside.\n")
+    x, y = read_metadata(tmp_path / "a.png")["parameters"]["place"].values()
+    assert y == 0
+    assert 0 < x < 9000
+
+
+@pytest.mark.usefixtures("toys")
 @pytest.mark.parametrize("kind", ["coco", "voc", "yolo"])
 def test_boxes_are_written(explorer: Run, photo: Path, tmp_path: Path, kind: str) -> None:
     out = tmp_path / "boxes"

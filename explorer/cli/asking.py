@@ -63,6 +63,23 @@ def params_of(view: View[Any], texts: dict[str, str], info: NetworkInfo) -> Any:
     return view.Params(**{name: parse(known[name], text, info) for name, text in texts.items()})
 
 
+def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]:
+    """The parameters with every picked place in a photo of that size, and what was done for it."""
+    from explorer.view import inside, parameters
+
+    found = inside(params, width, height)
+    words = []
+    for parameter in parameters(type(params)):
+        before, after = (getattr(values, parameter.name) for values in (params, found))
+        if before != after:
+            done = "left out" if after is None else "moved inside"
+            words.append(
+                f"{parameter.name} lies outside of the photo of {width} x {height} pixels and is "
+                f"{done}."
+            )
+    return found, words
+
+
 def spec_of(args: argparse.Namespace, view: View[Any]) -> NetworkSpec:
     """The network that is asked for, or the one that ships for the view's task."""
     from explorer.networks import catalogue

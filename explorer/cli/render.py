@@ -19,6 +19,7 @@ from explorer.cli.asking import (
     loaded,
     pane_of,
     params_of,
+    placed_inside,
     settings,
     spec_of,
 )
@@ -225,8 +226,9 @@ class _Job:
         from explorer.engine import Ask
         from explorer.export import save_film
 
-        params, notes = truth.with_file(self._params, self._args.truth, image)
-        for note in notes:
+        placed, moved = placed_inside(self._params, image.width, image.height)
+        params, notes = truth.with_file(placed, self._args.truth, image)
+        for note in (*moved, *notes):
             self._progress.clear()
             complain(f"{title}: {note}")
         ask = Ask(self._view, self._spec, image, params, self._args.seed)
