@@ -360,6 +360,20 @@ def test_wrong_words_are_one_sentence(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.usefixtures("toys")
+def test_a_place_beside_the_frames_is_moved_inside_and_that_is_said(
+    explorer: Run, tmp_path: Path
+) -> None:
+    film(tmp_path / "film.avi", 2)
+    status, _, err = explorer(
+        "render", "anchors", tmp_path / "film.avi", "--set", "place=9000,5",
+        "--network", "toy-detection", "-o", tmp_path / "o.gif",
+    )  # fmt: skip
+    assert status == 0
+    assert "place lies outside of the " in err
+    assert "is moved inside." in err
+
+
 def test_a_write_protected_folder_is_a_sentence(
     explorer: Run, counting: Counting, tmp_path: Path
 ) -> None:

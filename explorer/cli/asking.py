@@ -64,7 +64,13 @@ def params_of(view: View[Any], texts: dict[str, str], info: NetworkInfo) -> Any:
 
 
 def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]:
-    """The parameters with every picked place in a photo of that size, and what was done for it."""
+    """The parameters with every picked place in a picture of that size, and what was done for it.
+
+    Args:
+        params: Of a view.
+        width: Of the photo or of the film's frames, in pixels.
+        height: Likewise.
+    """
     from explorer.view import inside, parameters
 
     found = inside(params, width, height)
@@ -74,8 +80,7 @@ def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]
         if before != after:
             done = "left out" if after is None else "moved inside"
             words.append(
-                f"{parameter.name} lies outside of the photo of {width} x {height} pixels and is "
-                f"{done}."
+                f"{parameter.name} lies outside of the {width} x {height} pixels and is {done}."
             )
     return found, words
 

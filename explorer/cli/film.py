@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.asking import board_of, is_folder, loaded, pane_of, params_of, settings, spec_of
+from explorer.cli.asking import (
+    board_of,
+    is_folder,
+    loaded,
+    pane_of,
+    params_of,
+    placed_inside,
+    settings,
+    spec_of,
+)
 from explorer.cli.outputs import outputs
 from explorer.cli.words import Progress, complain, say
 from explorer.errors import ExplorerError
@@ -246,7 +255,10 @@ class _Job:
 
         name = display_name(take.film.path)
         image = replace(from_array(take.first.pixels, name), path=take.film.path)
-        ask = Ask(self._view, self._spec, image, self._params, self._args.seed)
+        params, moved = placed_inside(self._params, image.width, image.height)
+        for note in moved:
+            complain(f"{name}: {note}")
+        ask = Ask(self._view, self._spec, image, params, self._args.seed)
         steps = self._engine.film(ask, shots(), Token(), memory)
         clock, done = _Clock(), begun
         try:
