@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from explorer import engine as engine_module
 from explorer.engine import MOST_NETWORKS, Answer, Ask, Engine, is_oom
@@ -264,24 +265,31 @@ def test_a_steered_parameter_while_a_view_beside_computes(loads: list[NetworkSpe
     assert again[-1].value.beside[0].result is not None
 
 
+def followed(
+    steps: Generator[Step[Any], Any, None], slot: Slot, layer: nn.Module
+) -> Iterator[tuple[Any, int]]:
+    """Three frames: the answer to each, and how often `layer` ran for it."""
+    passes: list[int] = []
+    for number in range(3):
+        slot.put(shot(number))
+        with layer.register_forward_hook(lambda *_: passes.append(1)):
+            answer = next(steps).value
+        yield answer, len(passes)
+        passes.clear()
+
+
 def test_several_views_share_one_pass_of_a_followed_frame(loads: list[NetworkSpec]) -> None:
     slot, engine = Slot(), Engine()
     question = replace(ask(first_value), beside=beside(layer_sum))
     steps = engine.follow(question, slot, Token())
     assert next(steps).note == "half-way"
     assert next(steps).note == "waiting for a frame"
-    passes: list[int] = []
     network = next(iter(engine._networks.values()))
-    network.module.conv1.register_forward_hook(lambda *_: passes.append(1))
     counts = []
-    for number in range(3):
-        slot.put(shot(number))
-        before = len(passes)
-        answer = next(steps).value
-        counts.append(len(passes) - before)
+    for answer, passes in followed(steps, slot, network.module.conv1):
+        counts.append(passes)
         with torch.no_grad():
             expected = network.module.conv1(network.preprocess(answer.shot.pixels))
-        passes.pop()
         assert answer.beside[0].result == float(expected.sum())
     assert counts == [2, 1, 1]
     steps.close()
@@ -358,15 +366,10 @@ def test_who_traces_the_network_goes_first_from_the_second_frame_on(
     steps = engine.follow(question, slot, Token())
     assert next(steps).note == "half-way"
     next(steps)
-    passes: list[int] = []
     module = next(iter(engine._networks.values())).module
-    module.backbone.register_forward_hook(lambda *_: passes.append(1))
     counts = []
-    for number in range(3):
-        slot.put(shot(number))
-        before = len(passes)
-        answer = next(steps).value
-        counts.append(len(passes) - before)
+    for answer, passes in followed(steps, slot, module.backbone):
+        counts.append(passes)
         assert torch.equal(answer.result, answer.beside[0].result)
     assert counts == [2, 1, 1]
     steps.close()

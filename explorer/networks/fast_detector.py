@@ -82,7 +82,7 @@ class ProductRoIAlign(MultiScaleRoIAlign):  # type: ignore[misc]
 
     Bilinear interpolation at a grid of points is separable: with the weights of every column of
     bins (R, S, W) and of every row (R, S, H) the pooled map is rows . map . columns (He et al.
-    2017, section 3).
+    2017, section 3). `explorer.vision.roi` does it place by place, to be looked at.
     """
 
     def forward(

@@ -83,7 +83,7 @@ class GroupPredictor(FastRCNNPredictor):  # type: ignore[misc]
         member = self.get_buffer("member")
         if self.training:
             return fine[:, None, :].masked_fill(~member, -math.inf).logsumexp(dim=2)
-        # The same a hundred times sooner; only its slope is wrong where a group is impossible.
+        # The same by one product; only the slope of an impossible group is another one: zero.
         most = fine.max(dim=1, keepdim=True).values
         sums = (fine - most).exp() @ member.T.to(fine.dtype)
         found: Tensor = sums.clamp(min=torch.finfo(fine.dtype).tiny).log() + most
