@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.view import Step
+    from explorer.engine.view import Step
 
 R = TypeVar("R")
 

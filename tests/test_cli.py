@@ -22,12 +22,12 @@ from explorer import __version__, views
 from explorer.__main__ import main
 from explorer.cli import COMMANDS, doctor, words
 from explorer.cli.outputs import outputs
-from explorer.engine import Engine
-from explorer.errors import ExplorerError
-from explorer.export import read_metadata
+from explorer.core.errors import ExplorerError
+from explorer.engine.engine import Engine
+from explorer.engine.view import Box, Step
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry
-from explorer.view import Box, Step
+from explorer.saving.export import read_metadata
 from tests.toys import toy_network
 from tests.ui.truth_toys import Drawn, toy_view
 
@@ -123,9 +123,9 @@ def test_paths_open_the_window(
     explorer: Run, monkeypatch: pytest.MonkeyPatch, argv: list[str], paths: list[str], reset: bool
 ) -> None:
     calls: list[tuple[list[str], Any]] = []
-    app = types.ModuleType("explorer.ui.app")
+    app = types.ModuleType("explorer.ui.shell.app")
     app.main = lambda paths, *, options: calls.append((paths, options)) or 7  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "explorer.ui.app", app)
+    monkeypatch.setitem(sys.modules, "explorer.ui.shell.app", app)
     assert explorer(*argv)[0] == 7
     assert calls[0][0] == paths
     assert calls[0][1].reset_settings is reset
@@ -615,7 +615,7 @@ def test_doctor_knows_the_versions_of_qt_that_break(
 
 
 def test_doctor_names_missing_libraries(explorer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from explorer.ui import display
+    from explorer.ui.shell import display_check as display
 
     monkeypatch.setattr(display, "missing_packages", lambda: ("libegl1", "libgl1"))
     status, out, _ = explorer("doctor")

@@ -17,10 +17,10 @@ from PIL import Image
 
 from explorer import views
 from explorer.cli import film as module
-from explorer.engine import Engine
-from explorer.layers import UNTRAINED, Board, Pane, Picture, Text
+from explorer.core.layers import UNTRAINED, Board, Pane, Picture, Text
+from explorer.engine.engine import Engine
+from explorer.engine.view import Step, View, param
 from explorer.saving import film as saving
-from explorer.view import Step, View, param
 from tests.live.films import SIZE, film, gif, number_of, varied
 from tests.saving.test_mp4 import frames
 from tests.test_cli import Run, _sentence, explorer, toys
@@ -296,7 +296,7 @@ def test_random_weights_are_stamped(
 ) -> None:
     from dataclasses import replace
 
-    from explorer import paint
+    from explorer.render import board as paint
 
     seen: list[Any] = []
     painted, trained = paint.paint_pane, Engine.network

@@ -44,7 +44,7 @@ def test_qt_is_loaded_by_the_ui_only() -> None:
 
 def test_the_window_and_what_lies_below_it_load_no_torch() -> None:
     chosen = [name for name in _modules() if name.split(".")[1] in WITHOUT_TORCH]
-    assert "explorer.ui.app" in chosen
+    assert "explorer.ui.shell.app" in chosen
     assert not _loaded_by(chosen) & {"torch", "torchvision"}
 
 

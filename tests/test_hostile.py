@@ -12,8 +12,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from explorer.errors import ExplorerError
-from explorer.image import decode_image, open_image, thumbnail
+from explorer.core.errors import ExplorerError
+from explorer.images.image import decode_image, open_image, thumbnail
 from tests.data import shared_data
 
 if TYPE_CHECKING:

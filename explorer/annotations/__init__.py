@@ -18,13 +18,13 @@ from explorer.annotations.coco import read_coco
 from explorer.annotations.dataset import Annotated, Annotation, Dataset, fitted
 from explorer.annotations.voc import read_voc
 from explorer.annotations.yolo import read_yolo
-from explorer.errors import ExplorerError
-from explorer.reading import display_name
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name
 
 if TYPE_CHECKING:
     import os
 
-    from explorer.view import Box
+    from explorer.engine.view import Box
 
 __all__ = [
     "Annotated",

@@ -6,15 +6,15 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from explorer.errors import ExplorerError
-from explorer.reading import read_file
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import read_file
 from explorer.saving.boxes import CLASSES_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from explorer.view import Box
+    from explorer.engine.view import Box
 
 MOST_FILES = 12
 """JSON files that are looked into for one photo."""

@@ -18,8 +18,8 @@ from explorer.annotations.dataset import (
 )
 from explorer.annotations.json_stream import members
 from explorer.annotations.places import Places
-from explorer.errors import ExplorerError
-from explorer.reading import display_name, read_file
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name, read_file
 
 if TYPE_CHECKING:
     import os

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from explorer.view import Box
+from explorer.engine.view import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from explorer.image import SUFFIXES
-from explorer.reading import read_file
+from explorer.core.reading import read_file
+from explorer.images.image import SUFFIXES
 
 MAX_SMALL_BYTES = 16 * 1024**2
 """For the annotations of one photo."""

@@ -16,8 +16,8 @@ from explorer.annotations.dataset import (
     size_of,
 )
 from explorer.annotations.places import Places, read_bytes
-from explorer.errors import ExplorerError
-from explorer.reading import display_name
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name
 
 if TYPE_CHECKING:
     import os

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from explorer.annotations.dataset import Annotated, Annotation, Dataset, area_of, box_of, left_out
 from explorer.annotations.places import Places, read_text
-from explorer.errors import ExplorerError
-from explorer.reading import display_name
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name
 from explorer.saving.boxes import CLASSES_FILE
 
 if TYPE_CHECKING:

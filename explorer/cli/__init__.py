@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from explorer import __version__
 from explorer.cli.words import complain, say
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,7 +70,7 @@ def _dispatch(argv: list[str]) -> int:
     if args.version:
         say(f"Convnet Explorer {__version__}")
         return 0
-    from explorer.ui.app import main
+    from explorer.ui.shell.app import main
 
     return main(args.paths, options=args)
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from explorer.cli.words import Progress
-    from explorer.engine import Answer, Engine
-    from explorer.layers import Board, Pane
+    from explorer.core.layers import Board, Pane
+    from explorer.engine.engine import Answer, Engine
+    from explorer.engine.view import View
     from explorer.networks.network import NetworkInfo, NetworkSpec
-    from explorer.view import View
 
 PICTURE_WIDTH = 1600
 STEPS_FPS = 12.0
@@ -37,7 +37,7 @@ def is_folder(out: str) -> bool:
 
 def settings(entries: Sequence[str], view: View[Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
-    from explorer.view import parameters, parse
+    from explorer.engine.view import parameters, parse
 
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     texts = {}
@@ -57,7 +57,7 @@ def settings(entries: Sequence[str], view: View[Any]) -> dict[str, str]:
 
 def params_of(view: View[Any], texts: dict[str, str], info: NetworkInfo) -> Any:
     """The parameters that those words stand for."""
-    from explorer.view import parameters, parse
+    from explorer.engine.view import parameters, parse
 
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     return view.Params(**{name: parse(known[name], text, info) for name, text in texts.items()})
@@ -71,7 +71,7 @@ def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]
         width: Of the photo or of the film's frames, in pixels.
         height: Likewise.
     """
-    from explorer.view import inside, parameters
+    from explorer.engine.view import inside, parameters
 
     found = inside(params, width, height)
     words = []
@@ -135,8 +135,8 @@ def _loaded(engine: Engine, spec: NetworkSpec, progress: Progress) -> NetworkInf
 
 def board_of(answer: Answer) -> Board:
     """What is drawn of an answer, with everything that has to be said about it."""
-    from explorer.layers import UNTRAINED, stamped
-    from explorer.truth import truth_of, with_truth
+    from explorer.annotations.truth import truth_of, with_truth
+    from explorer.core.layers import UNTRAINED, stamped
 
     board = answer.ask.view.draw(answer.result, answer.params)
     board = with_truth(board, truth_of(answer.params))

@@ -104,7 +104,9 @@ def _packages(problems: list[str]) -> dict[str, str]:
 
 
 def _window(problems: list[str]) -> dict[str, str]:
-    from explorer.ui import display  # it looks for Qt's libraries without loading Qt
+    from explorer.ui.shell import (
+        display_check as display,  # it looks for Qt's libraries without loading Qt
+    )
 
     missing = display.missing_packages()
     apt = f"apt-get install --no-install-recommends {' '.join(missing)}"
@@ -191,8 +193,8 @@ def _plugins() -> dict[str, str]:
 
 
 def _folders(problems: list[str]) -> dict[str, str]:
-    from explorer import settings
-    from explorer.resources import resource_path
+    from explorer.core import settings
+    from explorer.core.resources import resource_path
 
     found = {
         "resources": resource_path(),
@@ -200,7 +202,7 @@ def _folders(problems: list[str]) -> dict[str, str]:
         "logs": settings.log_folder(),
     }
     if "torch" in sys.modules:
-        from explorer.networks import weights
+        from explorer.networks.checkpoints import weights
 
         found["downloaded weights"] = weights.folder()
     for name, folder in found.items():

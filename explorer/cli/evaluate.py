@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.cli.words import Progress, complain, say, table
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator
 
+    from explorer.engine.view import Step
     from explorer.evaluation.report import Report
     from explorer.networks.network import NetworkSpec
-    from explorer.view import Step
 
 _SUFFIXES = (".json", ".csv")
 
@@ -57,7 +57,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Evaluate; 0 = all photos were looked at, 130 = interrupted."""
     _check(args)
-    from explorer.engine import Engine
+    from explorer.engine.engine import Engine
     from explorer.evaluation.run import Wish, fulfil
 
     wish = Wish(_spec(args), args.data, args.images, args.limit, args.eleven_point)
@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
         )
         return 130
     if args.out is not None:
+        from explorer.core.atomic import write_bytes
         from explorer.evaluation.report import csv_of, json_of
-        from explorer.saving.atomic import write_bytes
 
         content = json_of(report) if args.out.suffix.lower() == ".json" else csv_of(report)
         write_bytes(args.out, content)

@@ -20,22 +20,22 @@ from explorer.cli.asking import (
 )
 from explorer.cli.outputs import outputs
 from explorer.cli.words import Progress, complain, say
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name
 from explorer.live.opening import PLAYED
 from explorer.live.timing import timed
 from explorer.live.video import FILM_SUFFIXES, Film
-from explorer.reading import display_name
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from explorer.engine import Answer, Engine
-    from explorer.layers import UInt8
+    from explorer.core.layers import UInt8
+    from explorer.engine.engine import Answer, Engine
+    from explorer.engine.view import View
     from explorer.live.slot import Shot
     from explorer.networks.network import NetworkInfo, NetworkSpec
-    from explorer.saving.pieces import Pieces
-    from explorer.view import View
+    from explorer.saving.film_pieces import Pieces
 
 PIECE_FRAMES = 24
 """So many answers an interruption costs at most."""
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     """Render films; 0 = everything written, 2 = at least one failed, 130 = interrupted."""
     paths = _check(args)
     from explorer import views  # torch comes with them: what can be said before has been said
-    from explorer.engine import Engine
+    from explorer.engine.engine import Engine
 
     view = views.find(args.view)
     if not view.live:
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> list[Path]:
-    from explorer.export import film_suffix
+    from explorer.saving.export import film_suffix
 
     paths = [Path(word) for word in args.images]
     for path in paths:
@@ -201,7 +201,7 @@ class _Job:
         return _Take(film, out, first[0], _chained(first, coming), rate, max(0, total))
 
     def _pieces(self, take: _Take, out: Path | None, lines: Path | None) -> Pieces:
-        from explorer.saving.pieces import Pieces
+        from explorer.saving.film_pieces import Pieces
 
         args = self._args
         request = {**self._request(take.film.path), "film": out is not None, "data": bool(lines)}
@@ -238,10 +238,10 @@ class _Job:
         }
 
     def _run(self, take: _Take, pieces: Pieces) -> None:
-        from explorer.engine import Ask
-        from explorer.image import from_array
+        from explorer.core.runner import Token
+        from explorer.engine.engine import Ask
+        from explorer.images.image import from_array
         from explorer.live.memory import frozen, thawed
-        from explorer.runner import Token
 
         begun = pieces.record.frames
         memory = thawed(pieces.memory) if pieces.memory is not None else {}
@@ -280,7 +280,7 @@ class _Job:
         self._tell(take, pieces, done, written)
 
     def _add(self, answer: Answer, pieces: Pieces, times: int) -> None:
-        from explorer.export import view_data
+        from explorer.saving.export import view_data
         from explorer.saving.lines import frame_line
 
         if answer.result is None or answer.shot is None:
@@ -295,7 +295,7 @@ class _Job:
             pieces.line(frame_line(shot.number, shot.position, *names, data))
 
     def _frame(self, answer: Answer) -> UInt8:
-        from explorer.paint import paint_pane
+        from explorer.render.board import paint_pane
 
         pane = pane_of(board_of(answer), self._args.pane, self._view.title)
         scale = self._args.width / pane.size[0] if self._args.width else 1.0

@@ -25,18 +25,18 @@ from explorer.cli.asking import (
 )
 from explorer.cli.outputs import HELP, outputs
 from explorer.cli.words import Progress, complain, say
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
 
-    from explorer.engine import Answer, Ask, Engine
-    from explorer.image import Image
-    from explorer.layers import Board, UInt8
+    from explorer.core.layers import Board, UInt8
+    from explorer.engine.engine import Answer, Ask, Engine
+    from explorer.engine.view import View
+    from explorer.images.image import Image
     from explorer.networks.network import NetworkSpec
     from explorer.saving.boxes import ImageInfo, LabelledBoxes
-    from explorer.view import View
 
 _FILM_SIDES = (320, 1280)  # the longer side of a film's frames, at least and at most
 
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         return film.run(args)
     _check_outputs(args)
     from explorer import views  # torch comes with them: what can be said before has been said
-    from explorer.engine import Engine
+    from explorer.engine.engine import Engine
 
     view = views.find(args.view)
     texts = settings(args.settings, view)
@@ -153,7 +153,7 @@ class _Plan:
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
-    from explorer.export import data_suffix, film_suffix, picture_format
+    from explorer.saving.export import data_suffix, film_suffix, picture_format
 
     if not (args.out or args.data or args.boxes or args.film):
         raise ExplorerError("Nothing would be written.", "Give -o, --data, --boxes or --film.")
@@ -165,8 +165,8 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 def _photos(words: Sequence[str]) -> list[_Photo]:
     """Files as they are, the pictures of folders, and the gallery's pictures by name."""
-    from explorer.image import open_image
-    from explorer.sources import expand, gallery
+    from explorer.images.image import open_image
+    from explorer.images.sources import expand, gallery
 
     samples = {sample.name: sample for sample in gallery()}
     photos: list[_Photo] = []
@@ -185,7 +185,7 @@ def _plans(args: argparse.Namespace, stems: list[str]) -> list[_Plan]:
     def places(out: str | None, suffix: str) -> list[Path | None]:
         return [None] * len(stems) if not out else list(outputs(out, stems, suffix))
 
-    from explorer.export import BOX_SUFFIX
+    from explorer.saving.export import BOX_SUFFIX
 
     one_file = args.format == "coco" and args.boxes and not is_folder(args.boxes)
     together = one_file and "{" not in args.boxes
@@ -223,8 +223,8 @@ class _Job:
 
     def render(self, image: Image, plan: _Plan, title: str) -> None:
         """Runs the view on one photo and writes what was asked for."""
-        from explorer.engine import Ask
-        from explorer.export import save_film
+        from explorer.engine.engine import Ask
+        from explorer.saving.export import save_film
 
         placed, moved = placed_inside(self._params, image.width, image.height)
         params, notes = truth.with_file(placed, self._args.truth, image)
@@ -251,14 +251,14 @@ class _Job:
 
     def finish(self) -> None:
         """Writes the files that hold the results of several photos."""
-        from explorer.export import save_coco
+        from explorer.saving.export import save_coco
 
         for path, entries in self._coco.items():
             save_coco(path, entries)
             self._tell("", path, f"{sum(len(boxes.xyxy) for _, boxes in entries)} boxes")
 
     def _answers(self, ask: Ask, title: str) -> Iterator[Answer]:
-        from explorer.runner import Token
+        from explorer.core.runner import Token
 
         steps = self._engine.steps(ask, Token())
         try:
@@ -270,7 +270,7 @@ class _Job:
             steps.close()
 
     def _frame(self, answer: Answer) -> UInt8:
-        from explorer.paint import paint_pane
+        from explorer.render.board import paint_pane
 
         pane = pane_of(board_of(answer), self._args.pane, self._view.title)
         longest = max(pane.size)
@@ -278,7 +278,7 @@ class _Job:
         return paint_pane(pane, scale=scale)
 
     def _picture(self, answer: Answer, board: Board) -> UInt8:
-        from explorer.paint import paint_board, paint_pane
+        from explorer.render.board import paint_board, paint_pane
 
         if self._args.pane is not None:
             return paint_pane(pane_of(board, self._args.pane, self._view.title))
@@ -290,7 +290,7 @@ class _Job:
         )
 
     def _write(self, answer: Answer, plan: _Plan, title: str) -> None:
-        from explorer.export import save_data, save_picture, story, view_data
+        from explorer.saving.export import save_data, save_picture, story, view_data
 
         board = board_of(answer)
         how = story(
@@ -307,7 +307,7 @@ class _Job:
             self._boxes(answer, board, plan.boxes, title)
 
     def _boxes(self, answer: Answer, board: Board, path: Path, title: str) -> None:
-        from explorer.export import ImageInfo, boxes_of, save_boxes, view_data
+        from explorer.saving.export import ImageInfo, boxes_of, save_boxes, view_data
 
         data = view_data(self._view, answer.result, answer.params, board)
         boxes = boxes_of(data, answer.info.classes if answer.info else ())

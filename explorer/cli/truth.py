@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.errors import ExplorerError
-from explorer.truth import truth_name
+from explorer.annotations.truth import truth_name
+from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     import argparse
 
-    from explorer.image import Image
-    from explorer.view import View
+    from explorer.engine.view import View
+    from explorer.images.image import Image
 
 
 def add_option(group: argparse._ArgumentGroup) -> None:

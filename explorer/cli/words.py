@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.annotations import Annotated, Dataset, read_coco, read_voc
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name, read_file
 from explorer.evaluation import masks
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
 from explorer.evaluation.metrics import Objects
-from explorer.image import SUFFIXES, open_image
-from explorer.reading import display_name, read_file
-from explorer.sources import expand
+from explorer.images.image import SUFFIXES, open_image
+from explorer.images.sources import expand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

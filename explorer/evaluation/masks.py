@@ -11,9 +11,9 @@ import numpy as np
 import PIL.Image
 
 from explorer.annotations.places import Places
-from explorer.errors import ExplorerError
-from explorer.image import MAX_BYTES, MAX_MEGAPIXELS
-from explorer.reading import display_name, read_file
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name, read_file
+from explorer.images.image import MAX_BYTES, MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
     from pathlib import Path

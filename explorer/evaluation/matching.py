@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.errors import ExplorerError
-from explorer.resources import resource_path
-from explorer.training.data import Category, read_shipped_categories
-from explorer.training.superclasses import COCO as GROUP_OF_COCO
-from explorer.training.superclasses import group_names, group_of
+from explorer.core.errors import ExplorerError
+from explorer.core.resources import resource_path
+from explorer.training.data.superclasses import COCO as GROUP_OF_COCO
+from explorer.training.data.superclasses import group_names, group_of
+from explorer.training.data.tiny_imagenet import Category, read_shipped_categories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

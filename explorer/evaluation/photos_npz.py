@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name, read_file
 from explorer.evaluation.datasets import Case, Source, Truth
 from explorer.evaluation.matching import DataClass, known_class, shipped_classes
 from explorer.evaluation.metrics import Objects
-from explorer.image import decode_image
-from explorer.reading import display_name, read_file
+from explorer.images.image import decode_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,9 +134,9 @@ def _quickly(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
 
 
 def _scenes(arrays: dict[str, NDArray[Any]], labels: NDArray[np.int64]) -> list[Case]:
-    from explorer.training.data import Photos
+    from explorer.training.data.scenes import SceneMaker
+    from explorer.training.data.tiny_imagenet import Photos
     from explorer.training.evaluate import held_out_scene
-    from explorer.training.scenes import SceneMaker
 
     every = [_quickly(arrays, i) for i in range(len(arrays["label"]))]
     if len({pixels.shape for pixels in every}) != 1 or every[0].shape[0] != every[0].shape[1]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from explorer.layers import Table
+from explorer.core.layers import Table
 from explorer.saving.data import as_csv, as_json
 
 if TYPE_CHECKING:

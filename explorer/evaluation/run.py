@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from explorer.engine import is_oom
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name
+from explorer.engine.engine import is_oom
+from explorer.engine.scene import checked
+from explorer.engine.view import Step
 from explorer.evaluation.datasets import Case, Source, Truth, background_of, open_source
 from explorer.evaluation.matching import Match, match
 from explorer.evaluation.report import Report
 from explorer.evaluation.scores import Look, Score, score_for
-from explorer.reading import display_name
-from explorer.scene import checked
-from explorer.view import Step
-from explorer.vision.detections import score_floor
-from explorer.vision.hooks import interruptible
+from explorer.networks.hooks import interruptible
+from explorer.vision.detection.detections import score_floor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from explorer.engine import Engine
+    from explorer.engine.engine import Engine
     from explorer.networks.network import Network, NetworkInfo, NetworkSpec
 
 

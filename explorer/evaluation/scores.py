@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.evaluation.coco import coco_ap
 from explorer.evaluation.metrics import Confusion, Found, Objects, overlaps, ranks, voc_ap
-from explorer.vision.detections import detections_of
-from explorer.vision.hooks import tensors_in
-from explorer.vision.segmentation import scores_of
+from explorer.networks.hooks import tensors_in
+from explorer.vision.detection.detections import detections_of
+from explorer.vision.features.segmentation import scores_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.live.slot import Shot, Slot
 from explorer.live.source import Lost
 

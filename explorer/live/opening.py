@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.core.reading import display_name
 from explorer.live.moving import SIZE, MovingScene
 from explorer.live.screen import Screen, region_of
 from explorer.live.source import SourceSpec
 from explorer.live.video import FILM_SUFFIXES, Address, Camera, Film
-from explorer.reading import display_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ def source_of(spec: SourceSpec) -> Source:
 
 
 def _subject(name: str) -> NDArray[np.uint8] | None:
-    from explorer.sources import gallery
+    from explorer.images.sources import gallery
 
     samples = {sample.name: sample for sample in gallery()}
     wanted = next((word for word in (name, *SUBJECTS) if word in samples), None)

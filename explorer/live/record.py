@@ -2,7 +2,7 @@
 
 A thread of its own paints and encodes. Whoever hands something over never waits: when the thread
 cannot keep up, frames are left out and counted. The film is written piece by piece
-(`explorer.saving.pieces`): a program that is killed loses the last seconds and no more.
+(`explorer.saving.film_pieces`): a program that is killed loses the last seconds and no more.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.saving.lines import frame_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from explorer.layers import Board, UInt8
+    from explorer.core.layers import Board, UInt8
     from explorer.live.slot import Shot
-    from explorer.saving.pieces import Pieces
+    from explorer.saving.film_pieces import Pieces
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class FilmRecorder:
     Args:
         path: Ends in .mp4. The names appear when the recording is over.
         rate: Frames a second of the film at most; what comes faster is left out of it.
-        paint: From a pane of a board to pixels; by default `explorer.paint.paint_pane`.
+        paint: From a pane of a board to pixels; by default `explorer.render.board.paint_pane`.
         notify: Called on the recorder's thread when it is over; it must only wake somebody up.
     """
 
@@ -194,7 +194,7 @@ class FilmRecorder:
 
     def _open(self) -> Pieces:
         from explorer.live import unfinished
-        from explorer.saving.pieces import LINES_SUFFIX, Pieces
+        from explorer.saving.film_pieces import LINES_SUFFIX, Pieces
 
         lines = self.path.with_suffix(LINES_SUFFIX)
         pieces = Pieces(self.path, lines, self._rate, {"recording": True}, again=True, hold=True)
@@ -278,7 +278,7 @@ def _be_polite() -> None:
 
 def painted(board: Board) -> UInt8:
     """The first pane of a board with everything that is drawn on it."""
-    from explorer.paint import paint_pane
+    from explorer.render.board import paint_pane
 
     pane = board.panes[0]
     return paint_pane(pane, scale=min(1.0, LONGEST_SIDE / max(pane.size)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.live.source import Lost
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.errors import ExplorerError
-from explorer.saving.atomic import write_bytes
-from explorer.saving.pieces import Busy, recovered
-from explorer.settings import config_folder
+from explorer.core.atomic import write_bytes
+from explorer.core.errors import ExplorerError
+from explorer.core.settings import config_folder
+from explorer.saving.film_pieces import Busy, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from explorer.saving.pieces import Record
+    from explorer.saving.film_pieces import Record
 
 log = logging.getLogger(__name__)
 

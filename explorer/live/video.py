@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name
 from explorer.live.cameras import known_device, whereabouts
 from explorer.live.source import Lost
-from explorer.reading import display_name
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.errors import ExplorerError
-from explorer.networks import checkpoints, devices, fitting, loading, plugins, shipped, weights, zoo
+from explorer.core.errors import ExplorerError
+from explorer.engine.view import Step
+from explorer.networks import devices, plugins, shipped, zoo
+from explorer.networks.checkpoints import fitting, loading, weights
+from explorer.networks.checkpoints import reading as checkpoints
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
-from explorer.view import Step
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     from explorer.networks.network import Task

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from explorer.core.resources import resource_path
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.networks.preprocess import Preprocess
 from explorer.networks.zoo import LONGEST, LONGEST_DETECTION
-from explorer.resources import resource_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

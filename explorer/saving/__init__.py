@@ -1,1 +1,1 @@
-"""The parts of `explorer.export`: atomic files, pictures, data, boxes and films."""
+"""The parts of `explorer.saving.export`: atomic files, pictures, data, boxes and films."""

@@ -20,10 +20,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from explorer.errors import ExplorerError
-from explorer.layers import Table
-from explorer.saving.atomic import write_bytes
-from explorer.saving.plain import plain
+from explorer.core.atomic import write_bytes
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Table
+from explorer.saving.plain_values import plain
 
 if TYPE_CHECKING:
     import os

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.errors import ExplorerError
-from explorer.layers import Table
-from explorer.saving.atomic import write_bytes
-from explorer.saving.plain import column_names, plain
+from explorer.core.atomic import write_bytes
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Table
+from explorer.saving.plain_values import column_names, plain
 
 if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
 
-    from explorer.layers import Board
-    from explorer.view import View
+    from explorer.core.layers import Board
+    from explorer.engine.view import View
 
 DATA_SUFFIXES = (".json", ".csv", ".npz")
 

@@ -17,14 +17,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from explorer.errors import ExplorerError
-from explorer.saving.atomic import replacing
+from explorer.core.atomic import replacing
+from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
 
-    from explorer.layers import UInt8
+    from explorer.core.layers import UInt8
 
 FILM_SUFFIXES = (".mp4", ".gif")
 MOST_FRAMES = {".mp4": 100_000, ".gif": 2_000}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.saving.plain import plain
+from explorer.saving.plain_values import plain
 
 MOST_VALUES = 4096
 """Of an array that is written; of a larger one only its shape is named."""

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, PngImagePlugin
 
 from explorer import __version__
-from explorer.errors import ExplorerError
-from explorer.saving.atomic import write_bytes
-from explorer.saving.plain import plain
+from explorer.core.atomic import write_bytes
+from explorer.core.errors import ExplorerError
+from explorer.saving.plain_values import plain
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from explorer.layers import UInt8
+    from explorer.core.layers import UInt8
 
 KEY = "convnet-explorer"
 """The name of the PNG text chunk that holds the metadata as JSON."""

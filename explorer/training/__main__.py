@@ -4,7 +4,7 @@ import argparse
 import logging
 import sys
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.training.cli import add_arguments, run
 
 

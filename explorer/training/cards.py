@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 
+from explorer.core.resources import resource_path
 from explorer.networks.embedded import ARCHITECTURES
-from explorer.resources import resource_path
 from explorer.training.loop import CHECKPOINT, CONFIG, load_average, write_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from explorer.training.lessons import Material
+    from explorer.training.lessons.registry import Material
 
 DATA = (
     "Tiny ImageNet (Stanford CS231n): 76 000 photos of 64x64 for training, 5 000 others for the"

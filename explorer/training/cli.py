@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from explorer.training.lessons import LESSONS
+    from explorer.training.lessons.registry import LESSONS
 
     parser.add_argument("name", choices=list(LESSONS), help="which network")
     parser.add_argument(
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     """Train or export; 0 = finished, 130 = interrupted (give the same command again to go on)."""
     import torch
 
-    from explorer.training.lessons import Material, lesson
+    from explorer.training.lessons.registry import Material, lesson
     from explorer.training.loop import Interrupted, choose_device, train
     from explorer.training.threads import ThreadPilot
 

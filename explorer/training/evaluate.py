@@ -13,10 +13,10 @@ from PIL import Image
 from explorer.evaluation.coco import coco_ap
 from explorer.evaluation.metrics import Found, Objects
 from explorer.training.cards import rounded
-from explorer.training.pseudo_masks import masked_photos
-from explorer.training.scenes import Scene, SceneMaker, to_tensor
-from explorer.training.superclasses import COCO as COCO_GROUPS
-from explorer.training.superclasses import label_names
+from explorer.training.data.pseudo_masks import masked_photos
+from explorer.training.data.scenes import Scene, SceneMaker, to_tensor
+from explorer.training.data.superclasses import COCO as COCO_GROUPS
+from explorer.training.data.superclasses import label_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from explorer.training.lessons import Material
+    from explorer.training.lessons.registry import Material
 
 
 SCENES = 300

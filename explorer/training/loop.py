@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

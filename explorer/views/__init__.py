@@ -8,8 +8,8 @@ import pkgutil
 from importlib.metadata import entry_points
 from typing import Any
 
-from explorer.errors import ExplorerError
-from explorer.view import View
+from explorer.core.errors import ExplorerError
+from explorer.engine.view import View
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import pytest
 
 from explorer.annotations import fitted, read_coco, read_for, read_voc, read_yolo
 from explorer.annotations.json_stream import members
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
+from explorer.engine.view import Box
 from explorer.saving.boxes import ImageInfo, LabelledBoxes, save_boxes
-from explorer.view import Box
 from tests.data import shared_data
 
 CATEGORIES = [{"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}]

@@ -18,9 +18,9 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from explorer.layers import Boxes, Heat, Pane, Picture, class_colors
-from explorer.ui.canvas import Canvas
-from explorer.ui.pan_zoom import Viewpoint
+from explorer.core.layers import Boxes, Heat, Pane, Picture, class_colors
+from explorer.ui.board.canvas import Canvas
+from explorer.ui.board.pan_zoom import Viewpoint
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.qt_log_ignore("propagateSizeHints")]
 

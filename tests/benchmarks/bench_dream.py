@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torchvision.models import get_model
 
+from explorer.engine.scene import Scene
+from explorer.engine.view import resolved
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
-from explorer.scene import Scene
-from explorer.view import resolved
-from explorer.views.deep_dream import VIEW, Params
+from explorer.views.synthesis.deep_dream import VIEW, Params
 from tests.toys import make_network, toy_image
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -16,9 +16,9 @@ import pytest
 import torch
 from torchvision.ops import batched_nms
 
-from explorer.layers import Picture
-from explorer.views.nms_cast import DETECTIONS, made
-from explorer.views.nms_theatre import METHODS, OVERFEAT, Params, Result, draw
+from explorer.core.layers import Picture
+from explorer.views.detection.nms.candidates import DETECTIONS, made
+from explorer.views.detection.nms.view import METHODS, OVERFEAT, Params, Result, draw
 
 pytestmark = pytest.mark.benchmark
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from explorer import views
-from explorer.engine import Ask, Engine
-from explorer.image import from_array
+from explorer.core.runner import Token
+from explorer.engine.engine import Ask, Engine
+from explorer.images.image import from_array
+from explorer.images.sources import gallery
 from explorer.live.moving import MovingScene
 from explorer.live.record import FilmRecorder, Look
 from explorer.live.slot import Shot
 from explorer.networks.network import NetworkSpec
-from explorer.runner import Token
-from explorer.sources import gallery
 
 pytestmark = pytest.mark.benchmark
 

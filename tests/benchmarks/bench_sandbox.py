@@ -18,13 +18,13 @@ import torch
 from torchvision.models.detection._utils import Matcher
 from torchvision.ops import box_iou
 
-from explorer.layers import Picture
+from explorer.core.layers import Picture
+from explorer.engine.view import Box
 from explorer.networks.preprocess import Frame
-from explorer.view import Box
-from explorer.views.anchor_labels import Anchors
-from explorer.views.anchor_sandbox import PAINTS, Params, Result, draw
-from explorer.vision.anchors import AnchorRule
-from explorer.vision.matching import Overlaps
+from explorer.views.detection.anchor_sandbox.labels import Anchors
+from explorer.views.detection.anchor_sandbox.view import PAINTS, Params, Result, draw
+from explorer.vision.detection.anchors import AnchorRule
+from explorer.vision.detection.matching import Overlaps
 
 pytestmark = pytest.mark.benchmark
 

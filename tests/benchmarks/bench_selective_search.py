@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explorer.image import from_array
-from explorer.scene import Scene
-from explorer.view import Point
-from explorer.views.selective_search import VIEW, Params
-from explorer.vision.boxes import recall
+from explorer.engine.scene import Scene
+from explorer.engine.view import Point
+from explorer.images.image import from_array
+from explorer.views.classic.selective_search.view import VIEW, Params
 from explorer.vision.classic.selective_search import regions
+from explorer.vision.detection.boxes import recall
 from tests.data import shared_data
 from tests.toys import toy_network
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from explorer.settings import Settings
-from explorer.ui.window import Window
+from explorer.core.settings import Settings
+from explorer.ui.shell.window import Window
 from tests.benchmarks.lateness import measured
 
 pytestmark = [
@@ -52,8 +52,8 @@ app.exec()
 OURS = """
 import gc, os, sys
 gc.disable()  # as main does before it imports the window
-from explorer.ui import app
-from explorer.ui.window import Window
+from explorer.ui.shell import app
+from explorer.ui.shell.window import Window
 from tests.benchmarks.lateness import measured
 def begin(self):
     print("painted", "torch" in sys.modules, flush=True)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from explorer.__main__ import main
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
+from explorer.engine.view import Step
 from explorer.evaluation import run as evaluation
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry
-from explorer.view import Step
 from tests.data import shared_data
 from tests.evaluation.sets import class_folders, coco_set, colour_network
 
@@ -141,7 +141,7 @@ def test_the_card_of_a_network_that_ships_comes_out_again(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A part of the photos that its figures were measured on, within three standard errors."""
-    from explorer.resources import resource_path
+    from explorer.core.resources import resource_path
 
     data = shared_data("tiny-imagenet/val.npz")
     if data is None:

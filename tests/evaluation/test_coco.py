@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.evaluation.coco import Masks, coco_ap, coco_mask_ap50
 from explorer.evaluation.metrics import Found, Objects
 

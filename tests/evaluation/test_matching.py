@@ -6,7 +6,7 @@ import pytest
 
 from explorer.evaluation.matching import DataClass, canonical, is_grouped, match
 from explorer.networks.network import NetworkInfo, NetworkSpec
-from explorer.training.superclasses import COCO, group_names
+from explorer.training.data.superclasses import COCO, group_names
 from tests.toys import toy_network
 
 
@@ -64,7 +64,7 @@ def test_every_name_in_the_table_of_groups_is_found_there() -> None:
 
 
 def test_only_a_background_in_common_is_nothing_in_common() -> None:
-    from explorer.errors import ExplorerError
+    from explorer.core.errors import ExplorerError
 
     with pytest.raises(ExplorerError, match="knows none"):
         match([DataClass("background"), DataClass("zebra")], info("__background__", "dog"))

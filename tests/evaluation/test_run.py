@@ -13,7 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from explorer.errors import Cancelled, ExplorerError
+from explorer.core.errors import Cancelled, ExplorerError
+from explorer.core.resources import resource_path
 from explorer.evaluation.datasets import Source, annotated_near, likely_task, open_source
 from explorer.evaluation.report import Report, by_class_table, csv_of, json_of, sentences
 from explorer.evaluation.run import evaluate
@@ -21,12 +22,11 @@ from explorer.networks.embedded import MEAN, STD
 from explorer.networks.embedded.localiser import mini_localiser
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
-from explorer.resources import resource_path
-from explorer.training.data import read_photos, read_shipped_categories
+from explorer.training.data.scenes import SceneMaker
+from explorer.training.data.superclasses import group_names
+from explorer.training.data.tiny_imagenet import read_photos, read_shipped_categories
 from explorer.training.evaluate import figures, held_out_scenes
-from explorer.training.localiser import localisation
-from explorer.training.scenes import SceneMaker
-from explorer.training.superclasses import group_names
+from explorer.training.lessons.localiser import localisation
 from tests.evaluation.sets import (
     BLUE,
     GREEN,

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.live import cameras, video
 from explorer.live.cameras import ENUM_FMT, ENUM_FRAMESIZES, FoundCamera, sizes_of
 from explorer.live.opening import source_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.live.capture import Capture, Phase, Playback
 from explorer.live.slot import Shot, Slot
 from explorer.live.source import Lost

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.live.video import Film
 from tests.data import shared_data
 from tests.live.films import SIZE, gif, number_of, rotated, starts, varied
@@ -207,7 +207,7 @@ def test_a_damaged_film_is_quiet(tmp_path: Path, name: str) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from explorer.errors import ExplorerError\n"
+        "from explorer.core.errors import ExplorerError\n"
         "from explorer.live.video import Film\n"
         "film = Film(Path(sys.argv[1]))\n"
         "try:\n"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.core.settings import Settings
+from explorer.engine.view import Box
 from explorer.live.memory import frozen, thawed
-from explorer.settings import Settings
-from explorer.view import Box
 
 
 def test_what_views_remember_comes_back() -> None:
@@ -65,7 +65,7 @@ def test_bytes_from_elsewhere_are_refused(data: bytes) -> None:
 
 
 def test_functions_of_the_program_are_refused_too() -> None:
-    from explorer.saving.atomic import write_bytes
+    from explorer.core.atomic import write_bytes
 
     with pytest.raises(ValueError, match="write_bytes"):
         thawed(pickle.dumps({"a": write_bytes}))

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.errors import ExplorerError
-from explorer.layers import Board, Pane, Picture
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Board, Pane, Picture
 from explorer.live import record as module
 from explorer.live.record import MOST_WAITING, FilmRecorder, Look, painted
 from explorer.live.slot import Shot
 from explorer.live.unfinished import recover, remembered
-from explorer.saving.pieces import Record, folder_of
+from explorer.saving.film_pieces import Record, folder_of
 from tests.live.films import number_of, numbered
 from tests.saving.test_mp4 import frames, shown
 
@@ -139,7 +139,7 @@ def test_a_slow_painter_leaves_frames_out_and_holds_nobody_up(tmp_path: Path, be
 def test_a_full_disk_is_a_sentence_and_what_was_written_stays(
     tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
 ) -> None:
-    from explorer.saving.pieces import Pieces
+    from explorer.saving.film_pieces import Pieces
 
     commit = Pieces.commit
 
@@ -219,7 +219,7 @@ def test_the_film_that_is_there_stays_until_the_new_one_is_whole(
 def test_of_a_killed_program_all_but_the_last_seconds_are_there(
     tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
 ) -> None:
-    from explorer.saving.pieces import Pieces
+    from explorer.saving.film_pieces import Pieces
 
     # Killed: the thread ends in the middle, without a word, and the system lets go of the lock.
     class Killed(BaseException):

@@ -4,7 +4,7 @@ import mss
 import numpy as np
 import pytest
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.live import screen
 from explorer.live.opening import source_of
 from explorer.live.screen import LONGEST, Screen, region_of

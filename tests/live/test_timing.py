@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.live.timing import timed
 from explorer.live.video import Film
 from tests.live.films import film, number_of, varied

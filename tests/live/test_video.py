@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.live.video import Address, Camera, Film
 from tests.data import shared_data
 

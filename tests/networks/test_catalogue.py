@@ -10,8 +10,9 @@ import torchvision.models as tv
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from explorer.errors import ExplorerError
-from explorer.networks import catalogue, loading, shipped, weights, zoo
+from explorer.core.errors import ExplorerError
+from explorer.networks import catalogue, shipped, zoo
+from explorer.networks.checkpoints import loading, weights
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.networks.network import LayerInfo, NetworkInfo, NetworkSpec
 from tests.steps import finish

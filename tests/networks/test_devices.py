@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.networks import devices
 
 CPU = torch.device("cpu")

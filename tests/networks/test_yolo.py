@@ -5,15 +5,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from explorer.networks import fitting
-from explorer.networks.checkpoints import Checkpoint
+from explorer.engine.scene import Scene
+from explorer.networks.checkpoints import fitting
+from explorer.networks.checkpoints.reading import Checkpoint
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
 from explorer.networks.entry import Entry
 from explorer.networks.preprocess import Preprocess
-from explorer.scene import Scene
-from explorer.views import anchors, detections
-from explorer.vision.detections import score_floor
+from explorer.views.detection.anchors import view as anchors
+from explorer.views.predictions import detections
+from explorer.vision.detection.detections import score_floor
 from explorer.vision.trace.answers import anchor_answers
 from tests.toys import make_network, toy_image
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.saving.film import open_sink
 from explorer.saving.mp4 import join
 from tests.live.films import SIZE, number_of, numbered

@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from explorer.core.resources import resource_path
 from explorer.networks.embedded import ARCHITECTURES
-from explorer.resources import resource_path
 from explorer.training.__main__ import main
 from explorer.training.cards import flops, to_half
 from explorer.training.threads import ThreadPilot

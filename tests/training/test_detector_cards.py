@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from explorer.core.resources import resource_path
 from explorer.networks import catalogue
 from explorer.networks.network import NetworkSpec
-from explorer.resources import resource_path
-from explorer.training.data import read_photos, read_shipped_categories
+from explorer.training.data.scenes import SceneMaker
+from explorer.training.data.superclasses import group_labels, group_names
+from explorer.training.data.tiny_imagenet import read_photos, read_shipped_categories
 from explorer.training.evaluate import figures, held_out_scenes
-from explorer.training.scenes import SceneMaker
-from explorer.training.superclasses import group_labels, group_names
 from tests.data import shared_data
 from tests.steps import finish
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.training import loop
-from explorer.training.classifier import ClassifierTask, Phase
+from explorer.training.lessons.classifier import ClassifierTask, Phase
 from explorer.training.loop import Interrupted, Recipe, train
 from tests.training.toy import toy_photos
 

@@ -5,16 +5,16 @@ import json
 import numpy as np
 import pytest
 
+from explorer.core.resources import resource_path
 from explorer.networks import catalogue
 from explorer.networks.network import NetworkSpec
-from explorer.resources import resource_path
-from explorer.training.data import read_photos, read_shipped_categories
+from explorer.training.data.pseudo_masks import grab_cut
+from explorer.training.data.scenes import SceneMaker
+from explorer.training.data.superclasses import group_labels, group_names
+from explorer.training.data.tiny_imagenet import read_photos, read_shipped_categories
 from explorer.training.evaluate import held_out_scenes
-from explorer.training.mask_rcnn import mask_figures
-from explorer.training.pseudo_masks import grab_cut
-from explorer.training.scenes import SceneMaker
-from explorer.training.segmenter import mean_iou
-from explorer.training.superclasses import group_labels, group_names
+from explorer.training.lessons.mask_rcnn import mask_figures
+from explorer.training.lessons.segmenter import mean_iou
 from tests.data import shared_data
 from tests.steps import finish
 

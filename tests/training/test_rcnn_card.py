@@ -2,13 +2,13 @@
 
 import pytest
 
+from explorer.core.resources import resource_path
 from explorer.networks import catalogue
 from explorer.networks.network import NetworkSpec
-from explorer.resources import resource_path
-from explorer.training import rcnn as lesson
-from explorer.training.lessons import Material
-from explorer.training.superclasses import group_names
-from explorer.vision.rcnn import load
+from explorer.training.data.superclasses import group_names
+from explorer.training.lessons import rcnn as lesson
+from explorer.training.lessons.registry import Material
+from explorer.vision.pipelines.rcnn import load
 from tests.data import shared_data
 from tests.steps import finish
 

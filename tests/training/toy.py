@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from explorer.training.data import Photos
+from explorer.training.data.tiny_imagenet import Photos
 
 COLOURS = np.array([[255, 40, 40], [40, 255, 40], [60, 60, 255], [255, 255, 60]], np.uint8)
 

@@ -14,16 +14,16 @@ from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QLineEdit, QMenu
 
+from explorer.core.settings import Settings
 from explorer.live import cameras
 from explorer.live.cameras import FoundCamera
 from explorer.live.capture import Phase
 from explorer.live.source import SourceSpec
-from explorer.settings import Settings
-from explorer.ui.actions import COMMANDS
-from explorer.ui.canvas import Canvas
-from explorer.ui.live import FILM_COMMANDS
-from explorer.ui.screen_picker import Cover, ScreenPicker, native_rect
-from explorer.ui.window import Window
+from explorer.ui.board.canvas import Canvas
+from explorer.ui.dialogs.screen_picker import Cover, ScreenPicker, native_rect
+from explorer.ui.live.live import FILM_COMMANDS
+from explorer.ui.shell.actions import COMMANDS
+from explorer.ui.shell.window import Window
 from tests.live.films import film as write
 from tests.live.films import number_of
 
@@ -338,7 +338,7 @@ def test_a_cancelled_look_gives_the_device_back(loaded: Window, qtbot: Any) -> N
 
 
 def test_a_defect_gives_the_device_back(loaded: Window, qtbot: Any, monkeypatch) -> None:
-    from explorer.engine import Engine
+    from explorer.engine.engine import Engine
 
     source = Frames()
     follow(qtbot, loaded, source)
@@ -455,7 +455,7 @@ def test_screens_with_more_pixels_than_points() -> None:
 
 
 def test_where_it_cannot_be_read_the_window_says_so(window: Window, monkeypatch) -> None:
-    monkeypatch.setattr("explorer.ui.live.why_not", lambda: "There is no screen to read.")
+    monkeypatch.setattr("explorer.ui.live.live.why_not", lambda: "There is no screen to read.")
     said: list[str] = []
     monkeypatch.setattr(window.notices, "say", lambda words, *_: said.append(words))
     window.live.screen_dialog()
@@ -463,7 +463,7 @@ def test_where_it_cannot_be_read_the_window_says_so(window: Window, monkeypatch)
 
 
 def test_the_part_that_was_chosen_is_followed(window: Window, qtbot: Any, monkeypatch) -> None:
-    monkeypatch.setattr("explorer.ui.live.why_not", str)
+    monkeypatch.setattr("explorer.ui.live.live.why_not", str)
     asked: list[SourceSpec] = []
     window.live._make = lambda spec: asked.append(spec) or Frames()
     window.live.screen_dialog()

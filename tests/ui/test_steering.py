@@ -14,12 +14,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from explorer.layers import Board, Curve, Plot
-from explorer.ui.editors import NumberEditor
-from explorer.ui.form import Form
-from explorer.ui.player import Player
-from explorer.ui.plots import CurvesPlot, log_words, pyqtgraph
-from explorer.ui.results import Results
+from explorer.core.layers import Board, Curve, Plot
+from explorer.ui.form.editors import NumberEditor
+from explorer.ui.form.form import Form
+from explorer.ui.form.player import Player
+from explorer.ui.results.plots import CurvesPlot, log_words, pyqtgraph
+from explorer.ui.results.results import Results
 from tests.ui.truth_toys import Drawn, Params, RegionParams, toy_view
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -104,8 +104,8 @@ def test_play_waits_for_an_answer(form: Form, qtbot: QtBot) -> None:
 
 
 def test_a_long_range_is_through_in_time(qtbot: QtBot) -> None:
-    from explorer.ui.player import LONGEST_SECONDS, STEP_MS
-    from explorer.ui.slider import Slider
+    from explorer.ui.form.player import LONGEST_SECONDS, STEP_MS
+    from explorer.ui.form.slider import Slider
 
     slider = Slider()
     qtbot.addWidget(slider)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from explorer.layers import Board, Boxes, Curve, Pane, Picture, Plot
-from explorer.view import Box, Effect, Pick, Point, Step, View, param
+from explorer.core.layers import Board, Boxes, Curve, Pane, Picture, Plot
+from explorer.engine.view import Box, Effect, Pick, Point, Step, View, param
 
 
 @dataclass(frozen=True, slots=True)

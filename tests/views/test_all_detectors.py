@@ -7,10 +7,12 @@ import torch
 from torchvision.models import detection as zoo
 from torchvision.models import get_model, list_models
 
+from explorer.engine.scene import Scene
+from explorer.engine.view import resolved
 from explorer.networks.network import Network
-from explorer.scene import Scene
-from explorer.view import resolved
-from explorer.views import deep_dream, detections, feature_maps
+from explorer.views.inside.feature_maps import view as feature_maps
+from explorer.views.predictions import detections
+from explorer.views.synthesis import deep_dream
 from tests.toys import hook_count, make_network, toy_image
 
 NAMES = list_models(module=zoo)

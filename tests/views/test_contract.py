@@ -12,12 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.errors import Cancelled, ExplorerError
-from explorer.layers import Board
-from explorer.networks.network import Network, NetworkInfo
-from explorer.paint import paint_board
-from explorer.scene import Scene
-from explorer.view import (
+from explorer.core.errors import Cancelled, ExplorerError
+from explorer.core.layers import Board
+from explorer.engine.scene import Scene
+from explorer.engine.view import (
     Box,
     Effect,
     Parameter,
@@ -29,8 +27,10 @@ from explorer.view import (
     resolved,
     validated,
 )
+from explorer.networks.hooks import interruptible, tensors_in
+from explorer.networks.network import Network, NetworkInfo
+from explorer.render.board import paint_board
 from explorer.views import discover
-from explorer.vision.hooks import interruptible, tensors_in
 from tests.toys import hook_count, toy_image, toy_network
 
 VIEWS = discover()

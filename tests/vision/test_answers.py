@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
 from explorer.networks.preprocess import Frame
-from explorer.vision.classification import logits_of, softmax, tree_masses
-from explorer.vision.detections import Detections, detections_of, instance_map, score_floor
-from explorer.vision.segmentation import scores_of, segmentation_of
+from explorer.vision.detection.detections import (
+    Detections,
+    detections_of,
+    instance_map,
+    score_floor,
+)
+from explorer.vision.features.classification import logits_of, softmax, tree_masses
+from explorer.vision.features.segmentation import scores_of, segmentation_of
 from tests.toys import tiny_faster_rcnn
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from explorer.engine.scene import Scene
+from explorer.networks.hooks import captured
 from explorer.networks.preprocess import Frame
-from explorer.scene import Scene
-from explorer.vision.hooks import captured
 from explorer.vision.trace import make_levels
 from explorer.vision.trace.answers import AnchorAnswers, anchor_answers
 from tests.toys import make_network, toy_image, toy_network

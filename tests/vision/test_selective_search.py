@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explorer.vision.boxes import recall
 from explorer.vision.classic.selective_search import (
     MODES,
     TERMS,
@@ -30,6 +29,7 @@ from explorer.vision.classic.superpixels import (
     neighbours,
     superpixels,
 )
+from explorer.vision.detection.boxes import recall
 
 RED, BRIGHT_RED, GREEN, BLUE = (200, 0, 0), (202, 0, 0), (0, 200, 0), (0, 0, 200)
 

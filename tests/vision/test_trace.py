@@ -12,11 +12,11 @@ from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import box_iou, nms
 from torchvision.ops import boxes as box_ops
 
-from explorer.errors import Cancelled, ExplorerError
+from explorer.core.errors import Cancelled, ExplorerError
+from explorer.engine.scene import Scene
 from explorer.networks.embedded import mini_fasterrcnn, mini_maskrcnn, mini_retinanet
+from explorer.networks.hooks import captured, interruptible
 from explorer.networks.preprocess import Frame
-from explorer.scene import Scene
-from explorer.vision.hooks import captured, interruptible
 from explorer.vision.trace import (
     Filter,
     Nms,

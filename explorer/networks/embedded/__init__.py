@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from explorer.networks.embedded.colour import MEAN, STD
+from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.fcn import MiniFCN, mini_fcn
 from explorer.networks.embedded.localiser import MiniLocaliser, mini_localiser
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn

@@ -14,7 +14,7 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from explorer.networks.embedded.colour import MEAN, STD
+from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.resnet import MiniResNet, stages
 
 if TYPE_CHECKING:

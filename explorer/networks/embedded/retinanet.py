@@ -9,7 +9,7 @@ from torch import nn
 from torchvision.models.detection import RetinaNet
 from torchvision.models.detection.retinanet import RetinaNetHead
 
-from explorer.networks.embedded.colour import MEAN, STD
+from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.rcnn import MiniResNetFPN, anchors_for
 from explorer.networks.embedded.resnet import MiniResNet
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import Conv2dNormActivation, batched_nms, clip_boxes_to_image
 
-from explorer.networks.embedded.colour import MEAN, STD
+from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.resnet import MiniResNet, stages
 from explorer.networks.embedded.wordtree import WordTree, flat
 

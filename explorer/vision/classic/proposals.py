@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.resources import resource_path
-from explorer.vision.boxes import areas, centres, clip
+from explorer.core.resources import resource_path
 from explorer.vision.classic.edge_boxes import edge_boxes, gradient_edges
+from explorer.vision.detection.boxes import areas, centres, clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable

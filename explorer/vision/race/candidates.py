@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.vision.boxes import iou_matrix
-from explorer.vision.detections import Detections
+from explorer.vision.detection.boxes import iou_matrix
+from explorer.vision.detection.detections import Detections
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

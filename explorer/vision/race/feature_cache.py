@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.saving.atomic import write_bytes
+from explorer.core.atomic import write_bytes
+from explorer.vision.pipelines.rcnn import Features
 from explorer.vision.race.lanes import WarpedRegions
-from explorer.vision.rcnn import Features
 
 if TYPE_CHECKING:
     from pathlib import Path

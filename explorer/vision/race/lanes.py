@@ -11,12 +11,12 @@ from torch.nn import functional
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.ops import clip_boxes_to_image
 
-from explorer.vision import rcnn, sppnet
-from explorer.vision.boxes import clip
-from explorer.vision.detections import Detections, detections_of
+from explorer.vision.detection.boxes import clip
+from explorer.vision.detection.detections import Detections, detections_of
+from explorer.vision.pipelines import rcnn, sppnet
+from explorer.vision.pipelines.rcnn import NMS_IOU, RCNN, Features, Heads, Prepared
 from explorer.vision.race.candidates import Candidates
 from explorer.vision.race.clock import Clock
-from explorer.vision.rcnn import NMS_IOU, RCNN, Features, Heads, Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable

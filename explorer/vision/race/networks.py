@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from explorer.core.resources import resource_path
 from explorer.networks import catalogue
 from explorer.networks.network import NetworkSpec
-from explorer.resources import resource_path
-from explorer.vision import rcnn
+from explorer.vision.pipelines import rcnn
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from explorer.engine.view import Step
     from explorer.networks.network import Network
-    from explorer.view import Step
-    from explorer.vision.rcnn import RCNN
+    from explorer.vision.pipelines.rcnn import RCNN
 
 BODY, TWO_STAGE = "mini-resnet", "mini-fasterrcnn"
 SINGLE_SHOT = ("mini-retinanet", "mini-yolo-v2", "mini-yolo-v1")

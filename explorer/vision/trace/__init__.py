@@ -16,9 +16,9 @@ from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.models.detection.ssd import SSD
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
+from explorer.engine.scene import TRACE, checked
 from explorer.networks.preprocess import Frame
-from explorer.scene import TRACE, checked
 from explorer.vision.trace.one_stage import Kind, OneStage, trace_one_stage
 from explorer.vision.trace.parts import (
     Filter,
@@ -37,7 +37,7 @@ from explorer.vision.trace.two_stage import RoiStage, Rpn, TwoStage, trace_two_s
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from explorer.scene import Scene
+    from explorer.engine.scene import Scene
 
 Trace = TwoStage | OneStage
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from explorer.vision.trace import TwoStage, trace_of
 
 if TYPE_CHECKING:
+    from explorer.engine.scene import Scene
     from explorer.networks.preprocess import Frame
-    from explorer.scene import Scene
     from explorer.vision.trace.parts import Level, Nms
 
 

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from explorer.vision.boxes import iou_matrix
 from explorer.vision.classic.edge_boxes import (
     Edges,
     edge_boxes,
@@ -22,6 +21,7 @@ from explorer.vision.classic.proposals import (
     propose,
     straddling,
 )
+from explorer.vision.detection.boxes import iou_matrix
 
 
 def disc(height: int = 160, width: int = 200) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torchvision.ops import batched_nms
 
-from explorer.vision.detections import Detections
+from explorer.vision.detection.detections import Detections
 from explorer.vision.race.candidates import Candidates, first
 
 RNG = np.random.default_rng(0)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.errors import ExplorerError
+from explorer.core.errors import ExplorerError
+from explorer.vision.pipelines.rcnn import Features
 from explorer.vision.race.feature_cache import FeatureCache
 from explorer.vision.race.lanes import WarpedRegions
-from explorer.vision.rcnn import Features
-from tests.vision.test_rcnn import body
+from tests.vision.pipelines.test_rcnn import body
 
 BOXES = np.array([[0, 0, 9, 9], [1, 2, 30, 40]], np.float32)
 

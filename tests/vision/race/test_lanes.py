@@ -10,11 +10,11 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 
 from explorer.networks.embedded import mini_yolo_v1
 from explorer.networks.network import Network
-from explorer.vision import rcnn, sppnet
+from explorer.vision.pipelines import rcnn, sppnet
 from explorer.vision.race import lanes
 from explorer.vision.race.lanes import Lane, WarpedRegions
 from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image
-from tests.vision.test_rcnn import parts
+from tests.vision.pipelines.test_rcnn import parts
 
 PIXELS = toy_image(96, 128).pixels
 BOXES = np.array(

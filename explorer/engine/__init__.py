@@ -1,0 +1,1 @@
+"""Networks, scenes and views brought together on the runner's thread."""

@@ -1,0 +1,1 @@
+"""Stills: decoding, color, samples, generated photos and where photos come from."""

@@ -1,0 +1,268 @@
+"""From a definition and its weights to a network that is ready to look at photos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.core.errors import ExplorerError
+from explorer.engine.view import Step
+from explorer.networks import devices
+from explorer.networks.checkpoints import fitting, weights
+from explorer.networks.checkpoints import reading as checkpoints
+from explorer.networks.network import LayerInfo, Network, NetworkInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import torch
+    from torch import nn
+
+    from explorer.networks.checkpoints.fitting import Fit
+    from explorer.networks.definition import Definition, Variant
+    from explorer.networks.entry import WeightsOption
+    from explorer.networks.network import NetworkSpec, Task, WeightState
+
+MIDDLE_LAYERS = (
+    "layer3", "inception4c", "Mixed_6b", "stage3", "features.denseblock3", "trunk_output.block3",
+    "blocks.2", "layers.11",
+)  # fmt: skip
+"""Where shapes are neither edges any more nor whole objects yet, by the names of known families."""
+
+HEADS = (
+    ".rpn.",
+    ".roi_heads.",
+    ".head.",
+    ".classifier.",
+    ".aux_classifier.",
+    ".fc.",
+    ".anchor",
+    ".extra.",
+)
+"""What stands behind the trunk of a network."""
+
+ROOTS = ("", "backbone.", "backbone.body.", "body.", "backbone.backbone.")
+
+
+def untrained(
+    definition: Definition, spec: NetworkSpec, device: torch.device
+) -> Generator[Step[None], Any, Network]:
+    """Random weights, the same every time."""
+    entry, variant = definition.entry, definition.assumed
+    yield Step(None, 0, 2, f"Building {entry.title}")
+    count = entry.num_classes or len(variant.classes)
+    module = fitting.seeded(definition, num_classes=count)
+    notes = [f"UNTRAINED: {entry.title} has random weights, its answers mean nothing."]
+    if spec.weights == "" and entry.weights:
+        option = entry.weights[0]
+        size = f" ({option.megabytes:.0f} MB)" if option.megabytes else ""
+        notes.append(
+            f"Its weights {option.name} are not on this computer; choose them to download{size}."
+        )
+    yield Step(None, 1, 2, f"Preparing {entry.title}")
+    return _network(
+        definition,
+        spec,
+        device,
+        module,
+        variant,
+        entry.task,
+        "untrained",
+        "random weights",
+        tuple(notes),
+    )
+
+
+def from_option(
+    definition: Definition, spec: NetworkSpec, device: torch.device, option: WeightsOption
+) -> Generator[Step[None], Any, Network]:
+    """Named weights; they are downloaded first where they have to be."""
+    entry, variant = definition.entry, definition.variants[option.name]
+    if option.url:
+        path = yield from weights.download(option.url, megabytes=option.megabytes)
+    else:
+        path = Path(option.path)
+    yield Step(None, 0, 2, f"Reading {path.name}")
+    checkpoint = _with_shared(checkpoints.read(path), option)
+    yield Step(None, 1, 2, f"Building {entry.title}")
+    fit = fitting.fit(checkpoint, definition, allow_not_finite=variant.features_only)
+    variant.finish(fit.module)
+    task: Task = "features" if variant.features_only else entry.task
+    state: WeightState = "shipped" if option.state == "shipped" else "cached"
+    return _network(
+        definition, spec, device, fit.module, variant, task, state, option.title,
+        (*variant.notes, *fit.notes), fit,
+    )  # fmt: skip
+
+
+def _with_shared(
+    checkpoint: checkpoints.Checkpoint, option: WeightsOption
+) -> checkpoints.Checkpoint:
+    """The tensors of the file together with those that it leaves to other files."""
+    tensors = dict(checkpoint.tensors)
+    paths = {file for file, _, _ in option.shares}
+    files = {path: checkpoints.read(Path(path)).tensors for path in paths}
+    for file, here, there in option.shares:
+        for name, tensor in files[file].items():
+            if name.startswith(there):
+                tensors.setdefault(here + name.removeprefix(there), tensor)
+    return replace(checkpoint, tensors=tensors)
+
+
+def from_checkpoint(
+    definition: Definition,
+    spec: NetworkSpec,
+    device: torch.device,
+    checkpoint: checkpoints.Checkpoint,
+) -> Generator[Step[None], Any, Network]:
+    """Weights of a local file on a chosen architecture, with the file's own class count."""
+    entry = definition.entry
+    yield Step(None, 1, 2, f"Building {entry.title}")
+    fit = fitting.fit(checkpoint, definition)
+    classes, notes = _class_names(definition, checkpoint, fit)
+    variant = replace(closest(definition, fit), classes=classes)
+    if classes != definition.assumed.classes:
+        variant = replace(variant, class_paths=())
+    task: Task = "features" if fit.headless else entry.task
+    return _network(
+        definition, spec, device, fit.module, variant, task, "local", checkpoint.name,
+        (*checkpoint.notes, *fit.notes, *notes), fit,
+    )  # fmt: skip
+
+
+def _network(
+    definition: Definition,
+    spec: NetworkSpec,
+    device: torch.device,
+    module: nn.Module,
+    variant: Variant,
+    task: Task,
+    state: WeightState,
+    weights_title: str,
+    notes: tuple[str, ...],
+    fit: Fit | None = None,
+) -> Network:
+    definition.finish(module)
+    dtype, remark = devices.dtype_for(device, task, spec.half)
+    module.eval().requires_grad_(False)
+    try:
+        module.to(device, dtype)
+    except RuntimeError as error:
+        if "memory" in str(error).lower():
+            raise ExplorerError(
+                f"{definition.entry.title} does not fit into the memory of {device}.",
+                "Choose the CPU or a smaller network.",
+            ) from error
+        raise
+    preprocess = variant.preprocess
+    if fit is not None and fit.channels == 1:
+        preprocess = _grey(preprocess)
+    layers = layers_of(module)
+    info = NetworkInfo(
+        spec=spec,
+        title=definition.entry.title,
+        task=task,
+        classes=variant.classes,
+        layers=layers,
+        state=state,
+        weights_title=weights_title,
+        device=str(device),
+        dtype=str(dtype).removeprefix("torch."),
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        input_title=preprocess.title(),
+        class_paths=variant.class_paths,
+        notes=(*notes, *((remark,) if remark else ())),
+        default_layer=variant.default_layer or default_layer(layers),
+    )
+    network = Network(info, module, preprocess, device, dtype)
+    if variant.keypoints:
+        network.extras["keypoint_names"] = variant.keypoints
+    return network
+
+
+def layers_of(module: nn.Module) -> tuple[LayerInfo, ...]:
+    """All named modules in definition order, the root left out."""
+    return tuple(
+        LayerInfo(
+            name=name,
+            kind=type(child).__name__,
+            depth=name.count("."),
+            leaf=next(child.children(), None) is None,
+            parameters=sum(parameter.numel() for parameter in child.parameters()),
+        )
+        for name, child in module.named_modules()
+        if name
+    )
+
+
+def default_layer(layers: tuple[LayerInfo, ...]) -> str:
+    """A layer in the middle of the network that gives maps."""
+    names = {layer.name for layer in layers}
+    for root in ROOTS:
+        for name in MIDDLE_LAYERS:
+            if root + name in names:
+                return root + name
+    steps = _longest_sequence(layers)
+    if steps:
+        return steps[int(0.6 * len(steps))]
+    convolutions = [layer.name for layer in layers if layer.kind == "Conv2d"]
+    if convolutions:
+        return convolutions[int(0.6 * len(convolutions))]
+    return layers[0].name if layers else ""
+
+
+def _longest_sequence(layers: tuple[LayerInfo, ...]) -> list[str]:
+    """The numbered children of the part of the trunk that holds most of its weights."""
+    steps: dict[str, list[LayerInfo]] = {}
+    for layer in layers:
+        parent, _, last = layer.name.rpartition(".")
+        if last.isdigit() and not any(word in f".{parent}." for word in HEADS):
+            steps.setdefault(parent, []).append(layer)
+    long = [found for found in steps.values() if len(found) >= 5]
+    best = max(long, key=lambda found: sum(layer.parameters for layer in found), default=[])
+    return [layer.name for layer in best]
+
+
+def _class_names(
+    definition: Definition, checkpoint: checkpoints.Checkpoint, fit: Fit
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names for the class count that was found, and a sentence about where they come from."""
+    if fit.headless:
+        return (), ()
+    count = fit.num_classes
+    own = checkpoint.classes
+    background = definition.entry.task in ("detection", "segmentation")
+    if len(own) == count:
+        return own, ()
+    if background and len(own) == count - 1:
+        return ("__background__", *own), ()
+    for variant in (definition.assumed, *definition.variants.values()):
+        if len(variant.classes) == count:
+            return variant.classes, (
+                f"The file does not name its {count} classes; the names are those of the published "
+                f"weights of {definition.entry.title}.",
+            )
+    return (), (f"The file has {count} classes and does not name them.",)
+
+
+def closest(definition: Definition, fit: Fit) -> Variant:
+    """The published preprocessing that suits the input size that the checkpoint was made for."""
+    size = (fit.arguments or {}).get("image_size")
+    if size is None:
+        return definition.assumed
+    for variant in (definition.assumed, *definition.variants.values()):
+        if variant.preprocess.crop == size:
+            return replace(definition.assumed, preprocess=variant.preprocess)
+    preprocess = replace(definition.assumed.preprocess, resize=size, crop=size)
+    return replace(definition.assumed, preprocess=preprocess)
+
+
+def _grey(preprocess: Any) -> Any:
+    mean, std = preprocess.mean, preprocess.std
+    return replace(
+        preprocess,
+        channels=1,
+        mean=None if mean is None else (sum(mean) / len(mean),),
+        std=None if std is None else (sum(std) / len(std),),
+    )

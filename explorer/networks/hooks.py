@@ -1,0 +1,157 @@
+"""Looking into a forward pass: the only place where hooks are put on a module.
+
+Both helpers are context managers that remove what they added whatever happens inside, and both
+return None from every hook, so a network's answer is the same with and without them.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.core.errors import Cancelled, ExplorerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+@contextmanager
+def interruptible(module: nn.Module, cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Raises `Cancelled` at the next forward of any sub-module once `cancelled()` is true.
+
+    Only on the thread that entered: another thread using the module is not disturbed. One huge
+    operation cannot be interrupted.
+    """
+    owner = threading.get_ident()
+
+    def check(_module: nn.Module, _inputs: Any) -> None:
+        if threading.get_ident() == owner and cancelled():
+            raise Cancelled
+
+    handles = []
+    try:
+        # A TorchScript module refuses hooks; it is then cancelled between steps only.
+        handles = [
+            child.register_forward_pre_hook(check)
+            for child in module.modules()
+            if not isinstance(child, torch.jit.ScriptModule)
+        ]
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def captured(
+    module: nn.Module,
+    layers: Sequence[str],
+    *,
+    convert: Callable[[Tensor], Tensor] | None = None,
+    keep_graph: bool = False,
+) -> Iterator[dict[str, list[Any]]]:
+    """Records the outputs of the named layers of every forward inside the `with`.
+
+    Args:
+        module: The network.
+        layers: Dotted names of sub-modules; "" is the module itself.
+        convert: Applied to every tensor in the hook; default is a detached clone, since a following
+            in-place ReLU would change the record.
+        keep_graph: Clone without detaching, to differentiate through the record.
+
+    Yields:
+        ``{layer: [record of call 0, record of call 1, …]}``: a module called several times in one
+        forward gives several records. A record has the structure of the output (tensors, lists,
+        tuples, dicts); anything that is not a tensor is kept as it is.
+
+    Raises:
+        ExplorerError: When the network has no such layer.
+    """
+    known = dict(module.named_modules())
+    missing = [name for name in layers if name not in known]
+    if missing:
+        raise ExplorerError(
+            f"This network has no layer {missing[0]!r}.", "Choose a layer from its list."
+        )
+    records: dict[str, list[Any]] = {name: [] for name in layers}
+    keep = convert or (Tensor.clone if keep_graph else lambda tensor: tensor.detach().clone())
+
+    def recorder(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def record(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            records[name].append(map_tensors(output, keep))
+
+        return record
+
+    handles = []
+    try:
+        for name in layers:
+            handles.append(known[name].register_forward_hook(recorder(name)))
+        yield records
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Reached(Exception):
+    def __init__(self, output: Any) -> None:
+        super().__init__()
+        self.output = output
+
+
+def output_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:
+    """What the named layer answers while `run()` runs the module, which stops right there.
+
+    Nothing behind the layer is computed, so the output needs no clone and keeps its graph.
+
+    Args:
+        module: The network, or the part of it that `run` calls.
+        layer: Dotted name of a sub-module; of several calls the first one counts.
+        run: Calls `module`.
+
+    Raises:
+        ExplorerError: When there is no such layer, or `run` does not come past it.
+    """
+    known = dict(module.named_modules())
+    if layer not in known:
+        raise ExplorerError(
+            f"This network has no layer {layer!r}.", "Choose a layer from its list."
+        )
+
+    def stop(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        raise _Reached(output)
+
+    handle = known[layer].register_forward_hook(stop)
+    try:
+        run()
+    except _Reached as reached:
+        return reached.output
+    finally:
+        handle.remove()
+    raise ExplorerError(f"The layer {layer!r} is not used for this input.", "Choose another layer.")
+
+
+def map_tensors(value: Any, change: Callable[[Tensor], Tensor], depth: int = 6) -> Any:
+    """`value` with `change` applied to every tensor in nested lists, tuples and dicts."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if depth == 0:
+        return value
+    if isinstance(value, dict):
+        return {key: map_tensors(entry, change, depth - 1) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        entries = [map_tensors(entry, change, depth - 1) for entry in value]
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return type(value)(*entries)
+        return type(value)(entries) if type(value) in (list, tuple) else entries
+    return value
+
+
+def tensors_in(value: Any, depth: int = 6) -> list[Tensor]:
+    """All tensors in nested lists, tuples and dicts, in order (bounded depth)."""
+    found: list[Tensor] = []
+    map_tensors(value, lambda tensor: found.append(tensor) or tensor, depth)  # type: ignore[func-returns-value]
+    return found

@@ -1,0 +1,149 @@
+"""Blocks: rectangles that know their size and how to draw themselves, and can be stacked.
+
+A board is laid out by measuring first and drawing afterwards, because the height of the picture is
+only known once everything has its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from explorer.render.fonts import line_height, wrapped, write
+from explorer.render.surface import rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from explorer.core.layers import Colour, UInt8
+
+Theme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Colours and sizes; `density` is the number of pixels in one screen unit."""
+
+    page: Colour
+    card: Colour
+    ink: Colour
+    muted: Colour
+    rule: Colour
+    stripe: Colour
+    backdrop: Colour
+    warning: Colour
+    warning_ink: Colour
+    density: float = 1.0
+
+    def px(self, units: float) -> int:
+        return round(units * self.density)
+
+    @property
+    def body(self) -> float:
+        return 13.0 * self.density
+
+    @property
+    def small(self) -> float:
+        return 11.5 * self.density
+
+    @property
+    def heading(self) -> float:
+        return 14.0 * self.density
+
+
+def style_of(theme: Theme, density: float) -> Style:
+    """The colours of a theme at a density."""
+    if theme == "light":
+        return Style(
+            page=(244, 245, 247), card=(255, 255, 255), ink=(27, 31, 36), muted=(101, 109, 118),
+            rule=(216, 222, 228), stripe=(246, 248, 250), backdrop=(226, 229, 233),
+            warning=(255, 243, 205), warning_ink=(102, 77, 3), density=density,
+        )  # fmt: skip
+    return Style(
+        page=(24, 26, 30), card=(33, 36, 41), ink=(230, 233, 237), muted=(154, 163, 173),
+        rule=(58, 63, 71), stripe=(38, 42, 48), backdrop=(16, 18, 21),
+        warning=(77, 60, 12), warning_ink=(255, 222, 130), density=density,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """`draw(canvas, x, y)` fills `width` x `height` pixels whose upper left corner is (x, y)."""
+
+    width: int
+    height: int
+    draw: Callable[[UInt8, int, int], None]
+
+
+def column(blocks: Sequence[Block], gap: int) -> Block:
+    """The blocks below one another."""
+
+    def draw(canvas: UInt8, x: int, y: int) -> None:
+        for block in blocks:
+            block.draw(canvas, x, y)
+            y += block.height + gap
+
+    height = sum(block.height for block in blocks) + gap * max(0, len(blocks) - 1)
+    return Block(max((block.width for block in blocks), default=0), height, draw)
+
+
+def row(blocks: Sequence[Block], gap: int) -> Block:
+    """The blocks side by side, their upper edges in line."""
+
+    def draw(canvas: UInt8, x: int, y: int) -> None:
+        for block in blocks:
+            block.draw(canvas, x, y)
+            x += block.width + gap
+
+    width = sum(block.width for block in blocks) + gap * max(0, len(blocks) - 1)
+    return Block(width, max((block.height for block in blocks), default=0), draw)
+
+
+def centred(block: Block, width: int) -> Block:
+    """The block in the middle of `width` pixels."""
+    if block.width >= width:
+        return block
+    shift = (width - block.width) // 2
+    return Block(width, block.height, lambda canvas, x, y: block.draw(canvas, x + shift, y))
+
+
+def card(inside: Block, style: Style, width: int) -> Block:
+    """The block on a plate of `width` pixels, with room around it."""
+    pad, radius = style.px(14), style.px(7)
+
+    def draw(canvas: UInt8, x: int, y: int) -> None:
+        box = (float(x), float(y), float(x + width), float(y + inside.height + 2 * pad))
+        rounded(canvas, box, style.rule, radius=radius)
+        inner = (box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1)
+        rounded(canvas, inner, style.card, radius=radius - 1)
+        inside.draw(canvas, x + pad, y + pad)
+
+    return Block(width, inside.height + 2 * pad, draw)
+
+
+def room_in_card(style: Style, width: int) -> int:
+    """How wide a block may be to fit into a card of `width`."""
+    return max(1, width - 2 * style.px(14))
+
+
+def words(text: str, width: int, size: float, color: Colour, *, bold: bool = False) -> Block:
+    """A paragraph broken to `width` pixels."""
+    lines = wrapped(text, width, size, bold=bold)
+
+    def draw(canvas: UInt8, x: int, y: int) -> None:
+        write(canvas, "\n".join(lines), (x, y), size, color, bold=bold)
+
+    return Block(width, line_height(size) * len(lines), draw)
+
+
+def banner(text: str, width: int, style: Style) -> Block:
+    """A sentence that must not be missed."""
+    pad = style.px(9)
+    inside = words(text, width - 4 * pad, style.body, style.warning_ink, bold=True)
+
+    def draw(canvas: UInt8, x: int, y: int) -> None:
+        box = (float(x), float(y), float(x + width), float(y + inside.height + 2 * pad))
+        rounded(canvas, box, style.warning, radius=style.px(6))
+        inside.draw(canvas, x + 2 * pad, y + pad)
+
+    return Block(width, inside.height + 2 * pad, draw)

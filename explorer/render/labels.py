@@ -1,0 +1,162 @@
+"""The words of a pane: texts, and labels of boxes and points on plates that do not overlap.
+
+They are drawn after all shapes, so that no line strikes a label through.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.core.layers import Boxes, Colour, Extent, Layer, Points, Text
+from explorer.render.fonts import line_height, text_width, write
+from explorer.render.surface import Surface, ordered, rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MOST_LABELS = 300
+"""Labels of one layer that are drawn; nobody reads more, and each looks for a free place."""
+
+_OVERLAPPING = 12
+_LETTERS = 12.0
+_DARK: Colour = (20, 22, 26)
+
+
+def paint_words(surface: Surface, layers: Iterable[Layer]) -> None:
+    """Draws the texts and labels of all `layers`; labels make room for texts and earlier labels."""
+    layers = tuple(layers)
+    texts = [layer for layer in layers if isinstance(layer, Text)]
+    taken = _Taken([_text_plate(surface, text) for text in texts if text.plate])
+    for layer in layers:
+        if isinstance(layer, Boxes) and layer.labels:
+            _box_labels(surface, layer, taken)
+        elif isinstance(layer, Points) and layer.labels:
+            _point_labels(surface, layer, taken)
+    for text in texts:
+        _text(surface, text)
+
+
+def ink_on(color: Sequence[int]) -> Colour:
+    """Black or white, whichever reads better on `color`."""
+    red, green, blue = color
+    return (16, 17, 20) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
+
+
+class _Taken:
+    """The plates that are already there."""
+
+    def __init__(self, plates: list[Extent]) -> None:
+        self._plates = np.array(plates, np.float64).reshape(-1, 4)
+
+    def choose(self, plates: Sequence[Extent], surface: Surface) -> Extent | None:
+        """The first plate that is on the canvas and free: now taken.
+
+        Where all are taken the first few labels overlap, and later ones give way: their box is
+        seen, and a heap of words is not read.
+        """
+        on_canvas = [
+            plate
+            for plate in plates
+            if plate[0] >= 0 and plate[1] >= 0 and plate[3] <= surface.height
+        ]
+        few = len(self._plates) < _OVERLAPPING
+        chosen = next((plate for plate in on_canvas if self._free(plate)), None)
+        if chosen is None and few:
+            chosen = next(iter(on_canvas), None)
+        if chosen is not None:
+            self._plates = np.vstack([self._plates, chosen])
+        return chosen
+
+    def _free(self, plate: Extent) -> bool:
+        x0, y0, x1, y1 = plate
+        p = self._plates
+        return not ((p[:, 0] < x1) & (p[:, 2] > x0) & (p[:, 1] < y1) & (p[:, 3] > y0)).any()
+
+
+def _box_labels(surface: Surface, layer: Boxes, taken: _Taken) -> None:
+    """A plate for each box: above it, else inside it or below, where no other plate lies."""
+    drawn = 0
+    for row, (x0, y0, x1, y1) in enumerate(ordered(surface.scaled(layer.xyxy))):
+        text = layer.labels[row]
+        seen = x0 < surface.width and x1 > 0 and y0 < surface.height and y1 > 0
+        seen &= bool(np.isfinite(layer.xyxy[row]).all())
+        if not (text and seen) or drawn == MOST_LABELS:
+            continue
+        drawn += 1
+        wide, high = _plate_size(surface, text)
+        left = max(0, min(round(max(x0 - 1, 0)), surface.width - wide))
+        spots = [y0 - high, y0, y1 - high, y1, y0 + high, y0 - 2 * high, y0 + 2 * high, 0.0]
+        plates = [(left, top, left + wide, top + high) for top in _rounded(spots)]
+        _label(surface, text, taken.choose(plates, surface), _colour(layer.colors[row]))
+
+
+def _point_labels(surface: Surface, layer: Points, taken: _Taken) -> None:
+    """A plate for each point: to its right, else below, above or to its left."""
+    gap = (layer.radius + 3) * surface.density
+    drawn = 0
+    for row, (x, y) in enumerate(surface.scaled(layer.xy)):
+        text = layer.labels[row]
+        seen = 0 <= x <= surface.width and 0 <= y <= surface.height
+        if not (text and seen) or drawn == MOST_LABELS:
+            continue
+        drawn += 1
+        wide, high = _plate_size(surface, text)
+        middle = y - high / 2
+        corners = [(x + gap, middle), (x - wide / 2, y + gap), (x - wide / 2, y - gap - high)]
+        corners.append((x - gap - wide, middle))
+        plates: list[Extent] = [
+            (left, top, left + wide, top + high)
+            for left, top in (_rounded(corner) for corner in corners)
+            if left + wide <= surface.width
+        ]
+        _label(surface, text, taken.choose(plates, surface), _DARK)
+
+
+def _plate_size(surface: Surface, text: str) -> tuple[int, int]:
+    size = _LETTERS * surface.density
+    wide = text_width(text, size) + 2 * round(4 * surface.density)
+    return wide, line_height(size) + round(2 * surface.density)
+
+
+def _label(surface: Surface, text: str, plate: Extent | None, color: Colour) -> None:
+    if plate is None:
+        return
+    rounded(surface.canvas, plate, color, radius=3 * surface.density, alpha=0.92)
+    at = (plate[0] + round(4 * surface.density), plate[1] + round(surface.density))
+    write(surface.canvas, text, at, _LETTERS * surface.density, ink_on(color))
+
+
+def _text_plate(surface: Surface, layer: Text) -> Extent:
+    """Where the text goes: its corner at `xy`, moved as far as it takes to be on the canvas."""
+    size = _letters(surface, layer)
+    pad = round(5 * surface.density) if layer.plate else 0
+    wide = text_width(layer.text, size, bold=True) + 2 * pad
+    high = line_height(size) * (layer.text.count("\n") + 1) + pad
+    x, y = layer.xy[0] * surface.sx, layer.xy[1] * surface.sy
+    edge = 6 * surface.density if layer.plate else 0.0
+    left = round(max(edge, min(x, surface.width - wide - edge)))
+    top = round(max(edge, min(y, surface.height - high - edge)))
+    return (left, top, left + wide, top + high)
+
+
+def _text(surface: Surface, layer: Text) -> None:
+    plate = _text_plate(surface, layer)
+    pad = round(5 * surface.density) if layer.plate else 0
+    if layer.plate:
+        rounded(surface.canvas, plate, _DARK, radius=4 * surface.density, alpha=0.75)
+    at = (plate[0] + pad, plate[1] + pad // 2)
+    write(surface.canvas, layer.text, at, _letters(surface, layer), layer.color, bold=True)
+
+
+def _letters(surface: Surface, layer: Text) -> float:
+    return layer.size * 4 / 3 * surface.density  # points to pixels at 96 in an inch
+
+
+def _rounded(values: Sequence[float]) -> list[int]:
+    return [round(value) for value in values]
+
+
+def _colour(row: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Colour:
+    return (int(row[0]), int(row[1]), int(row[2]))

@@ -1,0 +1,60 @@
+"""Everything the program writes for its user: pictures, data, boxes and films, each atomically.
+
+A file is either as it was or completely new (`explorer.core.atomic`). The format follows from the
+suffix. What cannot be written ends in an `ExplorerError`.
+"""
+
+from __future__ import annotations
+
+from explorer.core.atomic import replacing, write_bytes
+from explorer.saving.boxes import (
+    BOX_FORMATS,
+    BOX_SUFFIX,
+    BoxFormat,
+    ImageInfo,
+    LabelledBoxes,
+    boxes_of,
+    save_boxes,
+    save_coco,
+)
+from explorer.saving.data import DATA_SUFFIXES, data_suffix, save_data, view_data
+from explorer.saving.film import FILM_SUFFIXES, film_suffix, save_film
+from explorer.saving.metadata import story, versions
+from explorer.saving.pictures import (
+    FORMATS,
+    KEY,
+    encoded,
+    picture_format,
+    read_metadata,
+    save_picture,
+)
+
+PICTURE_SUFFIXES = tuple(FORMATS)
+
+__all__ = [
+    "BOX_FORMATS",
+    "BOX_SUFFIX",
+    "DATA_SUFFIXES",
+    "FILM_SUFFIXES",
+    "KEY",
+    "PICTURE_SUFFIXES",
+    "BoxFormat",
+    "ImageInfo",
+    "LabelledBoxes",
+    "boxes_of",
+    "data_suffix",
+    "encoded",
+    "film_suffix",
+    "picture_format",
+    "read_metadata",
+    "replacing",
+    "save_boxes",
+    "save_coco",
+    "save_data",
+    "save_film",
+    "save_picture",
+    "story",
+    "versions",
+    "view_data",
+    "write_bytes",
+]

@@ -1,0 +1,1 @@
+"""What the lessons learn from: photos, scenes and masks made of them."""

@@ -1,0 +1,1 @@
+"""The lessons: how each shipped network was trained."""

@@ -1,0 +1,113 @@
+"""What can be trained, and what a training may ask for.
+
+A lesson is a module of this package with three functions, each given the network's name and the
+`Material`:
+
+- ``task(name, material) -> loop.Task``: the network, its batches and its losses;
+- ``facts(name, material) -> cards.Facts``: what its model card says;
+- ``measure(name, model, material) -> dict``: the figures on the card, on photos not trained on.
+
+and, where more belongs to the weights than the card, ``beside(material, folder)``, which writes it;
+where another form of the network is shipped than learns, ``shipped(name, weights) -> weights``;
+where one training makes several networks, ``networks(name)`` gives their names.
+
+All tasks that learn from scenes are a `scene_task.SceneTask`; the shortest one to read is that of
+`retinanet`.
+
+Networks that are fitted at once and not by gradient steps have ``fit(name, material, folder)``
+instead of ``task``: it writes what is shipped into a folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from explorer.core.errors import ExplorerError
+from explorer.training.data import tiny_imagenet as data
+from explorer.training.data.superclasses import group_labels
+from explorer.training.loop import CHECKPOINT, Recipe, load_average
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+LESSONS = {
+    "mini-resnet": "explorer.training.lessons.classifier",
+    "mini-vgg": "explorer.training.lessons.vgg",
+    "mini-boxes-resnet": "explorer.training.lessons.localiser",
+    "mini-boxes-vgg": "explorer.training.lessons.localiser",
+    "fixed-proposals": "explorer.training.lessons.proposals",
+    "mini-rcnn": "explorer.training.lessons.rcnn",
+    "mini-fasterrcnn": "explorer.training.lessons.detector",
+    "mini-maskrcnn": "explorer.training.lessons.mask_rcnn",
+    "mini-fcn": "explorer.training.lessons.segmenter",
+    "mini-retinanet": "explorer.training.lessons.retinanet",
+    "mini-yolo-v1": "explorer.training.lessons.yolo",
+    "mini-yolo-v2": "explorer.training.lessons.yolo",
+}
+"""Network -> module."""
+
+
+def lesson(name: str) -> Any:
+    """The module that teaches the network `name`."""
+    return import_module(LESSONS[name])
+
+
+@dataclass
+class Material:
+    """The data and the wishes of whoever started the training.
+
+    Attributes:
+        folder: With train.npz, val.npz and the class tables.
+        root: The folder above every training's own: checkpoints and decoded photos.
+        epochs: Instead of the recipe's; None = as the recipe says.
+        seed: Of everything.
+        backbone: A checkpoint to begin with instead of the one in `root`.
+        coco: A folder with COCO photos on which detectors are measured as well.
+    """
+
+    folder: Path
+    root: Path
+    epochs: float | None = None
+    seed: int = 0
+    backbone: Path | None = None
+    coco: Path | None = None
+
+    @cached_property
+    def train(self) -> data.Photos:
+        return data.read_photos(self.folder, "train", self.root / "cache")
+
+    @cached_property
+    def val(self) -> data.Photos:
+        return data.read_photos(self.folder, "val", self.root / "cache")
+
+    @cached_property
+    def categories(self) -> list[data.Category]:
+        return data.read_categories(self.folder)
+
+    @cached_property
+    def group_labels(self) -> list[int]:
+        """For every class the label of its group, 1..; 0 = none."""
+        return group_labels(self.categories)
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """`recipe` with the wishes."""
+        return replace(recipe, seed=self.seed, epochs=self.epochs or recipe.epochs)
+
+    def trained(self, name: str) -> dict[str, Tensor]:
+        """The averaged weights of another training, which this one builds on.
+
+        Raises:
+            ExplorerError: It was not trained yet.
+        """
+        path = self.backbone or self.root / name / CHECKPOINT
+        if not path.exists():
+            raise ExplorerError(
+                f"There are no trained weights of {name} at {path}.",
+                f"Train {name} first, or give its checkpoint with --backbone.",
+            )
+        return load_average(path)[0]

@@ -1,0 +1,1 @@
+"""The middle of the window: panes, canvas, pan and zoom, comparison."""

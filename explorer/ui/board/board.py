@@ -1,0 +1,441 @@
+"""The board on the screen: its panes arranged, linked and compared, and the picks taken on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QImage, QResizeEvent
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from explorer.engine.view import Box, Pick, Point
+from explorer.ui.board.arrange import Rows, arranged
+from explorer.ui.board.canvas import Canvas, Mode
+from explorer.ui.board.compare_pane import Compare, PaneCell
+from explorer.ui.board.pan_zoom import Viewpoint
+from explorer.ui.board.view_state import readable
+from explorer.ui.form.picks import PickSpec
+from explorer.ui.items.item_images import assert_gui_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from explorer.core.layers import Board, Pane, UInt8
+    from explorer.ui.board.pane_view import Selection
+
+FRAME_MS = 16
+
+
+class BoardView(QWidget):
+    """Shows a `Board` and turns what the user does on it into picks and selections.
+
+    Panes of an equal frame share zoom, position and a cross-hair. Canvases live as long as a pane
+    of their name is on the board; a pane that comes back finds its zoom again.
+
+    Signals:
+        picked: Parameter name and its new value: Point, Box, int (a key) or None.
+        selection_changed: A `Selection` or None, when the user has chosen on a canvas.
+        truth_chosen: The index of the ground-truth box that the user has chosen, or None.
+        status: Words for the status bar.
+    """
+
+    picked = Signal(str, object)
+    selection_changed = Signal(object)
+    truth_chosen = Signal(object)
+    status = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._board: Board | None = None
+        self._reference: Board | None = None
+        self._compare: Compare = "split"
+        self._labels = ("A", "B")
+        self._cells: dict[str, PaneCell] = {}
+        self._names: tuple[str, ...] = ()
+        self._rows: Rows = ()
+        self._root: QSplitter | None = None
+        self._past: dict[str, tuple[tuple[float, float], Viewpoint]] = {}
+        self._picks: tuple[PickSpec, ...] = ()
+        self._values: dict[str, Any] = {}
+        self._mode: Mode | None = None
+        self._overlays = True
+        self._share = 0.5
+        self._selection: Selection | None = None
+        self._waiting: dict[str, object] = {}
+        self._tick = QTimer(self)
+        self._tick.setSingleShot(True)
+        self._tick.setInterval(FRAME_MS)
+        self._tick.setTimerType(Qt.TimerType.PreciseTimer)
+        self._tick.timeout.connect(self._flush)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.setAccessibleName(self.tr("Board"))
+
+    # -- boards -------------------------------------------------------------------------------
+
+    @property
+    def board(self) -> Board | None:
+        return self._board
+
+    def set_board(self, board: Board | None) -> None:
+        """Show `board`; unchanged layers are not uploaded again, zoom and position stay."""
+        assert_gui_thread()
+        self._board = board
+        panes = board.panes if board is not None else ()
+        names = tuple(pane.name for pane in panes)
+        if names != self._names:
+            self._exchange(names)
+        moved = False
+        for pane in panes:
+            cell = self._cells[pane.name]
+            before = cell.canvas.pane
+            moved = moved or before is None or before.frame != pane.frame
+            cell.canvas.set_pane(pane)
+            if before is None:
+                self._welcome(pane, cell)
+        self._apply_reference()
+        if moved:
+            self._apply_picks()
+        self._rearrange()
+
+    def set_reference(
+        self, board: Board | None, mode: Compare = "split", labels: tuple[str, str] = ("A", "B")
+    ) -> None:
+        """Compare with another board (A): "split" puts it beside, "wipe" under a divider."""
+        assert_gui_thread()
+        self._reference, self._compare, self._labels = board, mode, labels
+        self._apply_reference()
+        self._rearrange()
+
+    def canvas(self, name: str) -> Canvas:
+        """The canvas that shows the pane called `name`.
+
+        Raises:
+            KeyError: When the board has no such pane.
+        """
+        return self._cells[name].canvas
+
+    def cell(self, name: str) -> PaneCell:
+        """The place of the pane called `name`, with its comparison."""
+        return self._cells[name]
+
+    def _exchange(self, names: tuple[str, ...]) -> None:
+        for name in set(self._cells) - set(names):
+            cell = self._cells.pop(name)
+            if cell.canvas.pane is not None:
+                self._past[name] = (cell.canvas.pane.size, cell.canvas.viewpoint)
+            cell.blockSignals(True)  # the mouse leaves it when it goes
+            cell.hide()
+            cell.deleteLater()
+            for canvas in self._canvases():
+                canvas.set_linked_cursor(None)
+        for name in names:
+            if name not in self._cells:
+                self._cells[name] = self._new_cell(name)
+        self._names, self._rows = names, ()
+
+    def _new_cell(self, name: str) -> PaneCell:
+        cell = PaneCell(name, self)
+        cell.moved.connect(self._moved)
+        cell.hovered.connect(self._hovered)
+        cell.clicked.connect(self._clicked)
+        cell.box_drawn.connect(self._box_drawn)
+        cell.box_dragged.connect(self._box_dragged)
+        cell.box_selected.connect(self._box_selected)
+        cell.truth_edited.connect(self._truth_edited)
+        cell.truth_chosen.connect(self._truth_chosen)
+        cell.status.connect(self.status)
+        cell.wiped.connect(self._wiped)
+        cell.set_share(self._share)
+        for canvas in (cell.canvas, cell.reference):
+            canvas.set_overlays_visible(self._overlays)
+        return cell
+
+    def _welcome(self, pane: Pane, cell: PaneCell) -> None:
+        """A new canvas takes the zoom that its name, or its frame, had before."""
+        size, view = self._past.get(pane.name, (None, None))
+        if view is not None and size == pane.size:
+            cell.set_viewpoint(view)
+            return
+        for other in self._linked(pane.name):
+            if other.canvas.pane is not None and other.canvas.pane.size == pane.size:
+                cell.set_viewpoint(other.canvas.viewpoint)
+                return
+
+    def _apply_reference(self) -> None:
+        others = {pane.name: pane for pane in self._reference.panes} if self._reference else {}
+        for name, cell in self._cells.items():
+            cell.set_reference(others.get(name), self._compare, self._labels)
+
+    # -- arrangement --------------------------------------------------------------------------
+
+    def _rearrange(self) -> None:
+        panes = self._board.panes if self._board else ()
+        sizes = []
+        for pane in panes:
+            twice = 2 if self._cells[pane.name].compare == "split" else 1
+            sizes.append((max(pane.size[0], 1.0) * twice, max(pane.size[1], 1.0)))
+        room = (max(self.width(), 1.0), max(self.height(), 1.0))
+        rows = arranged(sizes, room, self._rows or None)
+        if rows == self._rows and self._root is not None:
+            return
+        self._rows = rows
+        old, self._root = self._root, QSplitter(Qt.Orientation.Vertical)
+        self._root.setChildrenCollapsible(False)
+        self._root.setHandleWidth(3)
+        for row in rows:
+            line = QSplitter(Qt.Orientation.Horizontal)
+            line.setChildrenCollapsible(False)
+            line.setHandleWidth(3)
+            for index in row:
+                line.addWidget(self._cells[self._names[index]])
+            line.setSizes([10_000] * len(row))
+            self._root.addWidget(line)
+        self._root.setSizes([10_000] * len(rows))
+        layout = self.layout()
+        if layout is not None:
+            layout.addWidget(self._root)
+        if old is not None:
+            old.hide()
+            old.deleteLater()
+        for name in self._names:
+            self._cells[name].show()
+        # Layouts show new children later; a board is on the screen when this returns.
+        self._root.show()
+        if layout is not None:
+            layout.activate()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._rearrange()
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, 620)
+
+    # -- all canvases -------------------------------------------------------------------------
+
+    def _canvases(self) -> list[Canvas]:
+        return [canvas for cell in self._cells.values() for canvas in (cell.canvas, cell.reference)]
+
+    @property
+    def dragging(self) -> bool:
+        """Whether a box is in the hand of the user."""
+        return any(canvas.dragging for canvas in self._canvases())
+
+    def current(self) -> Canvas | None:
+        """The canvas with the keyboard, else the first one."""
+        for canvas in self._canvases():
+            if canvas.hasFocus():
+                return canvas
+        return self._cells[self._names[0]].canvas if self._names else None
+
+    def zoom_in(self) -> None:
+        if canvas := self.current():
+            canvas.zoom_in()
+
+    def zoom_out(self) -> None:
+        if canvas := self.current():
+            canvas.zoom_out()
+
+    def actual_size(self) -> None:
+        if canvas := self.current():
+            canvas.actual_size()
+
+    def fit(self) -> None:
+        """Fit every pane."""
+        for cell in self._cells.values():
+            cell.canvas.fit()
+
+    def set_overlays_visible(self, visible: bool) -> None:
+        self._overlays = visible
+        for canvas in self._canvases():
+            canvas.set_overlays_visible(visible)
+
+    def set_mode(self, mode: Mode | None) -> None:
+        """One mode for all canvases; None lets the possible picks decide."""
+        self._mode = mode
+        self._apply_picks()
+
+    # -- picks --------------------------------------------------------------------------------
+
+    def set_picks(
+        self,
+        picks: Sequence[PickSpec | tuple[Any, ...]],
+        values: Mapping[str, object] | None = None,
+    ) -> None:
+        """What can be picked, and the present values (shown as a mark or an editable box)."""
+        self._picks = tuple(PickSpec(*spec) for spec in picks)
+        self._values = dict(values or {})
+        self._apply_picks()
+
+    def set_pick_values(self, values: Mapping[str, object]) -> None:
+        """The parameters' values, after the form or an undo has changed them."""
+        self._values.update(values)
+        self._apply_picks()
+
+    def _fits(self, spec: PickSpec, name: str) -> bool:
+        if spec.pane:
+            return spec.pane == name
+        shown = self._cells[name].canvas.pane
+        return shown is not None and shown.frame == "image"
+
+    def _params(self, name: str, kind: Pick) -> list[str]:
+        return [s.param for s in self._picks if s.kind is kind and self._fits(s, name)]
+
+    def _apply_picks(self) -> None:
+        for name, cell in self._cells.items():
+            boxes, clicks = self._params(name, Pick.DRAG), self._params(name, Pick.CLICK)
+            points = clicks or self._params(name, Pick.HOVER)
+            mode = Mode.BOX if boxes else Mode.POINT if points else Mode.LOOK
+            box = next((self._values.get(param) for param in boxes), None)
+            mark = self._values.get(clicks[0]) if len(clicks) == 1 else None
+            step = next((spec.step for spec in self._picks if spec.param in boxes), 1.0)
+            truths = self._params(name, Pick.TRUTH)
+            truth = self._values.get(truths[0], ()) if truths else None
+            for canvas in (cell.canvas, cell.reference):
+                canvas.set_mode(self._mode or mode)
+                canvas.set_box(box if isinstance(box, Box) else None, step)
+                canvas.set_truth(truth, alone=not boxes)
+                canvas.set_marker(mark if isinstance(mark, Point) else None)
+
+    def _clicked(self, name: str, point: object) -> None:
+        params = self._params(name, Pick.CLICK)
+        if len(params) > 1:  # several points are set one after the other, until they are cleared
+            params = [param for param in params if self._values.get(param) is None][:1]
+        for param in params:
+            self._pick(param, point)
+
+    def _box_drawn(self, name: str, box: object) -> None:
+        for param in self._params(name, Pick.DRAG):
+            self._waiting.pop(param, None)
+            self._pick(param, box)
+
+    def _box_dragged(self, name: str, box: object) -> None:
+        for param in self._params(name, Pick.DRAG):
+            self._pick_soon(param, box)
+
+    def _truth_edited(self, name: str, boxes: object, done: bool) -> None:
+        for param in self._params(name, Pick.TRUTH):
+            if done:
+                self._waiting.pop(param, None)
+                self._pick(param, boxes)
+            else:
+                self._pick_soon(param, boxes)
+
+    def _truth_chosen(self, name: str, index: object) -> None:
+        self.choose_truth(index if isinstance(index, int) else None)
+        self.truth_chosen.emit(index)
+
+    def choose_truth(self, index: int | None) -> None:
+        """Gives a ground-truth box its handles, in all panes; silent."""
+        for canvas in self._canvases():
+            canvas.choose_truth(index)
+
+    def _hovered(self, name: str, point: object) -> None:
+        at = point if isinstance(point, Point) else None
+        for other in self._linked(name):
+            for canvas in other.canvases:
+                canvas.set_linked_cursor(at)
+        for param in self._params(name, Pick.HOVER):
+            self._pick_soon(param, at)
+
+    def _pick(self, param: str, value: object) -> None:
+        self._values[param] = value
+        self._apply_picks()
+        self.picked.emit(param, value)
+
+    def _pick_soon(self, param: str, value: object) -> None:
+        """At most once a frame, the latest value."""
+        self._waiting[param] = value
+        if not self._tick.isActive():
+            self._tick.start()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for param, value in waiting.items():
+            self._values[param] = value
+            if isinstance(value, Box | tuple):
+                self._apply_picks()
+            self.picked.emit(param, value)
+
+    # -- selection ----------------------------------------------------------------------------
+
+    @property
+    def selection(self) -> Selection | None:
+        return self._selection
+
+    def set_selection(self, selection: Selection | None) -> None:
+        """Highlight a box in all panes; parameters picked by selection hear of it."""
+        if selection == self._selection:
+            return
+        about = selection or self._selection
+        layers = ("", about[0]) if about else ("",)
+        self._selection = selection
+        for cell in self._cells.values():
+            cell.canvas.set_selected(selection)
+        for spec in self._picks:
+            if spec.kind is Pick.SELECT and spec.layer in layers:
+                self._pick(spec.param, None if selection is None else selection[1])
+
+    def _box_selected(self, name: str, selection: object) -> None:
+        chosen: Selection | None = selection if isinstance(selection, tuple) else None
+        if chosen is None and self._selection is not None:
+            pane = self._cells[name].canvas.pane
+            if pane and all(layer.name != self._selection[0] for layer in pane.layers):
+                return  # a click beside the boxes of one pane leaves another pane's choice alone
+        if chosen != self._selection:
+            self.set_selection(chosen)
+            self.selection_changed.emit(chosen)
+
+    # -- linked panes -------------------------------------------------------------------------
+
+    def _linked(self, name: str) -> list[PaneCell]:
+        pane = self._cells[name].canvas.pane
+        return [
+            cell
+            for other, cell in self._cells.items()
+            if other != name and pane and cell.canvas.pane and cell.canvas.pane.frame == pane.frame
+        ]
+
+    def _moved(self, name: str, view: object) -> None:
+        if isinstance(view, Viewpoint):
+            for cell in self._linked(name):
+                cell.set_viewpoint(view)
+
+    def _wiped(self, share: float) -> None:
+        self._share = share
+        for cell in self._cells.values():
+            if cell.share != share:
+                cell.set_share(share)
+
+    # -- state --------------------------------------------------------------------------------
+
+    def view_state(self) -> dict[str, Any]:
+        """Zoom and position per pane name, and the toggles, as plain values for a session file."""
+        views: dict[str, Any] = {}
+        for name, cell in self._cells.items():
+            pane, view = cell.canvas.pane, cell.canvas.viewpoint
+            if pane is not None:
+                views[name] = [*pane.size, view.x, view.y, view.scale, view.fit]
+        return {"views": views, "overlays": self._overlays, "wipe": self._share}
+
+    def restore_view_state(self, state: object) -> None:
+        """What `view_state` gave, before or after the board is set; anything else is ignored."""
+        overlays, wipe, views = readable(state)
+        if overlays is not None:
+            self.set_overlays_visible(overlays)
+        if wipe is not None:
+            self._wiped(wipe)
+        self._past.update(views)
+        for name, cell in self._cells.items():
+            if cell.canvas.pane is not None and name in views:
+                self._welcome(cell.canvas.pane, cell)
+
+    def grab_rgb(self) -> UInt8:
+        """What is on the screen, (H, W, 3) uint8 in device pixels."""
+        image = self.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(
+            image.height(), image.bytesPerLine()
+        )
+        return rows[:, : image.width() * 3].reshape(image.height(), image.width(), 3).copy()

@@ -1,0 +1,237 @@
+"""A pane on the screen: its layers, its caption, its selection; the mouse is the canvas's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtGui import QFocusEvent, QPainter, QPen, QResizeEvent
+from PySide6.QtWidgets import QLabel, QWidget
+
+from explorer.core.layers import Heat, Layer, Pane, Picture
+from explorer.ui.board.canvas_marks import (
+    NUMBERS_FROM,
+    ScaleBar,
+    draw_ground,
+    draw_pixel_numbers,
+    ground_colour,
+)
+from explorer.ui.board.pan_zoom import PanZoomView
+from explorer.ui.items.box_item import BoxesItem
+from explorer.ui.items.item_images import Contained, Lens, assert_gui_thread, lens_of, small_font
+from explorer.ui.items.items import make_item
+
+if TYPE_CHECKING:
+    from explorer.ui.items.layer_item import LayerItem
+
+Selection = tuple[str, int]
+"""The name of a Boxes layer and the key of one of its boxes."""
+
+BOX_SLACK = 2.0
+CAPTION_HEIGHT = 24
+
+
+class PaneView(PanZoomView):
+    """Shows one pane, keeping the items of layers that stay."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pane: Pane | None = None
+        self._items: list[LayerItem] = []
+        self._overlays = True
+        self._selection: Selection | None = None
+        self._ring = False
+        self._placed: tuple[int, Heat | None] | None = None
+        self._ground = Contained("the ground of the canvas")
+        self._front = Contained("the foreground of the canvas")
+        self._scale = ScaleBar(self)
+        self._caption = QLabel(self)
+        self._caption.setTextFormat(Qt.TextFormat.PlainText)
+        self._zoom_words = QLabel(self)
+        self._zoom_words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for widget in (self._caption, self._zoom_words, self._scale):
+            widget.setFont(small_font(self.font()))
+            widget.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setViewportMargins(0, CAPTION_HEIGHT, 0, 0)
+        self.setMinimumSize(120, 100)
+        self._restyle()
+
+    # -- what is shown ------------------------------------------------------------------------
+
+    @property
+    def pane(self) -> Pane | None:
+        return self._pane
+
+    @property
+    def items_of_layers(self) -> tuple[LayerItem, ...]:
+        """One item per layer of the pane, in the layers' order."""
+        return tuple(self._items)
+
+    def set_pane(self, pane: Pane | None) -> None:
+        """Show `pane`; only layers that are not the identical objects are built anew."""
+        assert_gui_thread()
+        before, self._pane = self._pane, pane
+        left = list(self._items)
+        self._items = [self._item(layer, left) for layer in (pane.layers if pane else ())]
+        for item in left:
+            self.scene().removeItem(item)
+        for depth, item in enumerate(self._items):
+            item.setZValue(depth)
+            if item.scene() is None:
+                self.scene().addItem(item)
+        if pane is None:
+            self._caption.clear()
+        else:
+            keep = before is not None and (before.name, before.size) == (pane.name, pane.size)
+            for item in self._items:
+                item.frame = pane.size
+            self._caption.setText(pane.title)
+            self.setAccessibleName(pane.title or pane.name)
+            self.set_content_size(*pane.size, keep=keep)
+        self._apply_overlays()
+        self._apply_selection()
+        self._front.retry()
+        self.pane_shown()
+        self.viewport().update()
+
+    def _item(self, layer: Layer, left: list[LayerItem]) -> LayerItem:
+        """The item of the identical layer, taken out of `left`, or a new one."""
+        for place, item in enumerate(left):
+            if item.layer is layer:
+                return left.pop(place)
+        item = make_item(layer)
+        for old in left:
+            if type(old) is type(item) and old.layer.name == layer.name:
+                item.take_over(old)
+                break
+        return item
+
+    def set_overlays_visible(self, visible: bool) -> None:
+        """Hide everything but the pictures and the heat maps that stand for themselves."""
+        self._overlays = visible
+        self._apply_overlays()
+        self.viewport().update()
+
+    @property
+    def overlays_visible(self) -> bool:
+        return self._overlays
+
+    def _apply_overlays(self) -> None:
+        photo = False
+        for item in self._items:
+            layer = item.layer
+            base = isinstance(layer, Picture) or (isinstance(layer, Heat) and not photo)
+            photo = photo or isinstance(layer, Picture)
+            item.setVisible(self._overlays or base or layer.name == "stamp")
+        self._place_caption()
+
+    def set_selected(self, selection: Selection | None) -> None:
+        """Highlight one box and dim the others of its layer; silent."""
+        self._selection = selection
+        self._apply_selection()
+
+    def _apply_selection(self) -> None:
+        for item in self._boxes():
+            chosen = self._selection is not None and self._selection[0] == item.layer.name
+            item.select(self._selection[1] if chosen and self._selection else None)
+
+    def _boxes(self) -> list[BoxesItem]:
+        return [item for item in self._items if isinstance(item, BoxesItem)]
+
+    def _picks_at(self, at: QPointF) -> list[Selection]:
+        """The visible boxes under a position, upper layers first, smaller boxes first."""
+        slack = BOX_SLACK / self.viewpoint.scale
+        return [
+            (item.layer.name, key)
+            for item in reversed(self._boxes())
+            if item.isVisible()
+            for key in item.keys_at(at.x(), at.y(), slack)
+        ]
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        keys = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        self._ring = event.reason() in keys
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._ring = False
+        self.viewport().update()
+
+    # -- painting -----------------------------------------------------------------------------
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | object) -> None:
+        self._ground(self._draw_ground, painter)
+
+    def _draw_ground(self, painter: QPainter) -> None:
+        lens = lens_of(painter, self.viewport().width(), self.viewport().height())
+        painter.resetTransform()
+        painter.fillRect(self.viewport().rect(), ground_colour(self.palette()))
+        if self._pane is not None:
+            checker = not any(item.isVisible() and item.covers() for item in self._items)
+            draw_ground(painter, lens, self._pane.size, self.palette(), checker=checker)
+
+    def drawForeground(self, painter: QPainter, rect: QRectF | object) -> None:
+        self._front(self._draw_front, painter)
+
+    def _draw_front(self, painter: QPainter) -> None:
+        lens = lens_of(painter, self.viewport().width(), self.viewport().height())
+        world = painter.worldTransform()
+        if self._pane is not None:
+            shown = [i.layer for i in self._items if i.isVisible()]
+            arrays = [layer for layer in shown if isinstance(layer, Picture | Heat)]
+            if arrays and lens.scale >= NUMBERS_FROM:
+                draw_pixel_numbers(painter, lens, arrays[-1])
+            painter.setWorldTransform(world)
+            self.draw_marks(painter, lens)
+        if self._ring:
+            painter.resetTransform()
+            painter.setPen(QPen(self.palette().highlight().color(), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(self.viewport().rect().adjusted(1, 1, -1, -1))
+
+    def draw_marks(self, painter: QPainter, lens: Lens) -> None:
+        """Paint over everything else; for subclasses."""
+
+    def pane_shown(self) -> None:
+        """Called when a pane has been set."""
+
+    # -- the caption --------------------------------------------------------------------------
+
+    def viewpoint_shown(self) -> None:
+        percent = self.viewpoint.scale * self.devicePixelRatioF() * 100
+        self._zoom_words.setText(f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_caption()
+
+    def _place_caption(self) -> None:
+        """The title, then the colour scale where there is room, then the zoom."""
+        heats = [i.layer for i in self._items if i.isVisible() and isinstance(i.layer, Heat)]
+        placed = (self.width(), heats[-1] if heats else None)
+        if placed == self._placed:
+            return  # as at every frame of a film
+        self._placed = placed
+        self._scale.set_heat(placed[1])
+        end = self.width() - 10
+        self._zoom_words.setGeometry(max(end - 60, 0), 0, 60, CAPTION_HEIGHT)
+        width = self._scale.sizeHint().width()
+        left = end - 70 - width
+        roomy = bool(heats) and left > 80
+        self._scale.setVisible(roomy)
+        if roomy:
+            self._scale.setGeometry(left, 0, width, CAPTION_HEIGHT)
+        self._caption.setGeometry(10, 0, max((left if roomy else end - 60) - 20, 0), CAPTION_HEIGHT)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._restyle()
+
+    def _restyle(self) -> None:
+        muted = self.palette().placeholderText().color()
+        palette = self._zoom_words.palette()
+        palette.setColor(self._zoom_words.foregroundRole(), muted)
+        self._zoom_words.setPalette(palette)

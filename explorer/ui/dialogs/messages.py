@@ -1,0 +1,130 @@
+"""Cards that say something: an error with its details, a note that must not be missed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QFontDatabase, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QPlainTextEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label
+from explorer.ui.widgets.theme import icon
+
+
+class Symbol(QWidget):
+    """An icon among words, in the tone of its card."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.setFixedWidth(UNIT * 2)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            icon(self._name).paint(painter, QRect(0, 1, UNIT * 2, UNIT * 2))
+
+
+class NoteCard(Card):
+    """One sentence on an amber plate."""
+
+    def __init__(self, note: str) -> None:
+        super().__init__("warning")
+        self.note = note
+        self.setAccessibleName(note)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(UNIT + 4, UNIT, UNIT + 4, UNIT)
+        layout.setSpacing(UNIT)
+        layout.addWidget(Symbol("warning"))
+        layout.addWidget(Label(note), 1)
+
+
+class ErrorCard(Card):
+    """What went wrong, what can be done, and the details for whoever helps."""
+
+    def __init__(self) -> None:
+        super().__init__("error")
+        self._message = Label(bold=True)
+        self._hint = Label()
+        self.details = QPlainTextEdit()
+        self.details.setReadOnly(True)
+        self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.details.setFixedHeight(UNIT * 20)
+        self.details.setAccessibleName(self.tr("Details of the error"))
+        self.details.hide()
+        self.dismiss = IconButton("close", self.tr("Dismiss"))
+        self.dismiss.clicked.connect(self.hide)
+        self.more = self._button(self.tr("Details"))
+        self.more.clicked.connect(self._unfold)
+        self.copy = self._button(self.tr("Copy"))
+        self.copy.setIcon(icon("copy"))
+        self.copy.setToolTip(self.tr("Copy the message and its details"))
+        self.copy.clicked.connect(self._copy)
+
+        words = QVBoxLayout()
+        words.setSpacing(UNIT // 2)
+        words.addWidget(self._message)
+        words.addWidget(self._hint)
+        top = QHBoxLayout()
+        top.setSpacing(UNIT)
+        top.addWidget(Symbol("error"))
+        top.addLayout(words, 1)
+        top.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        self._foot = QWidget()
+        foot = QHBoxLayout(self._foot)
+        foot.setContentsMargins(UNIT * 2 + 2, 0, 0, 0)
+        foot.setSpacing(UNIT // 2)
+        foot.addWidget(self.more)
+        foot.addWidget(self.copy)
+        foot.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
+        layout.setSpacing(UNIT // 2)
+        layout.addLayout(top)
+        layout.addWidget(self._foot)
+        layout.addWidget(self.details)
+        self.hide()
+
+    def set_error(self, message: str, hint: str, details: str) -> None:
+        self._message.setText(message)
+        self._hint.setText(hint)
+        self._hint.setVisible(bool(hint))
+        self.details.setPlainText(details)
+        self._show_details(False)
+        self.more.setVisible(bool(details))
+        self.copy.setText(self.tr("Copy"))
+        self.setAccessibleName(f"{message} {hint}".strip())
+        self.show()
+
+    @property
+    def message(self) -> str:
+        return self._message.text()
+
+    @property
+    def hint(self) -> str:
+        return self._hint.text()
+
+    def _button(self, text: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setAutoRaise(True)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
+
+    def _unfold(self) -> None:
+        self._show_details(self.details.isHidden())
+
+    def _show_details(self, shown: bool) -> None:
+        self.details.setVisible(shown)
+        self.more.setIcon(icon("chevron-down" if shown else "chevron-right"))
+
+    def _copy(self) -> None:
+        parts = (self.message, self.hint, self.details.toPlainText())
+        QGuiApplication.clipboard().setText("\n\n".join(part for part in parts if part))
+        self.copy.setText(self.tr("Copied"))

@@ -1,0 +1,186 @@
+"""Notices: sentences that lie over the canvas for a while, never in the way of work."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from explorer.ui.widgets import theme
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, blend, tone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+MOST = 3
+QUIET_SECONDS = 20.0
+"""The same sentence is not shown again sooner than this."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Notice:
+    """What to say; `actions` are (words, what to do) and close it; `details` can be copied."""
+
+    text: str
+    kind: str = "info"
+    details: str = ""
+    actions: tuple[tuple[str, Callable[[], None]], ...] = ()
+    seconds: float = 0.0
+
+
+class NoticeCard(QWidget):
+    """One notice with its buttons."""
+
+    closed = Signal(object)
+
+    def __init__(self, notice: Notice, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.notice = notice
+        self.setAccessibleName(notice.text)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
+        layout.setSpacing(UNIT)
+        picture = QLabel()
+        name = {"error": "error", "warning": "warning"}.get(notice.kind, "info")
+        picture.setPixmap(theme.icon(name).pixmap(QSize(20, 20)))
+        layout.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(Label(notice.text), 1)
+        self.buttons: list[QPushButton] = []
+        for words, action in notice.actions:
+            button = QPushButton(words)
+            button.clicked.connect(action)
+            button.clicked.connect(self._close)
+            self.buttons.append(button)
+        if notice.details:
+            copy = QPushButton(self.tr("Copy details"))
+            copy.clicked.connect(self._copy)
+            self.buttons.append(copy)
+        for button in self.buttons:
+            layout.addWidget(button)
+        close = IconButton("close", self.tr("Close this notice"))
+        close.clicked.connect(self._close)
+        layout.addWidget(close)
+        if notice.seconds:
+            timer = QTimer(self)
+            timer.setSingleShot(True)
+            timer.timeout.connect(self._close)
+            timer.start(int(notice.seconds * 1000))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        color = tone(self.notice.kind, palette)
+        raised = QColor(theme.colors()["raised"])
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(blend(color, raised, 0.45), 1))
+            painter.setBrush(blend(color, raised, 0.08))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(f"{self.notice.text}\n\n{self.notice.details}")
+
+    def _close(self) -> None:
+        self.closed.emit(self)
+
+
+class Notices(QWidget):
+    """A column of notices at the bottom of `host`, over it."""
+
+    def __init__(self, host: QWidget) -> None:
+        super().__init__(host)
+        self._host = host
+        self._cards: list[NoticeCard] = []
+        self._last: dict[str, float] = {}
+        self._busy: NoticeCard | None = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(UNIT * 2, 0, UNIT * 2, UNIT * 2)
+        self._layout.setSpacing(UNIT)
+        host.installEventFilter(self)
+        self.hide()
+
+    @property
+    def texts(self) -> list[str]:
+        return [card.notice.text for card in self._cards]
+
+    @property
+    def cards(self) -> list[NoticeCard]:
+        return list(self._cards)
+
+    def show_notice(self, notice: Notice) -> None:
+        """Shows `notice` unless the same sentence is there or was there a moment ago."""
+        now = time.monotonic()
+        if notice.text in self.texts:
+            return
+        if not notice.actions and now - self._last.get(notice.text, -QUIET_SECONDS) < QUIET_SECONDS:
+            return
+        if len(self._last) > 200:
+            self._last.clear()
+        self._last[notice.text] = now
+        while len(self._cards) >= MOST:
+            self._drop(self._cards[0])
+        card = NoticeCard(notice, self)
+        card.closed.connect(self._drop)
+        self._cards.append(card)
+        self._layout.addWidget(card)
+        self._place()
+
+    def say(
+        self, text: str, kind: str = "info", *, details: str = "", seconds: float = 6.0
+    ) -> None:
+        """A sentence that goes away by itself (0 = stays until it is closed)."""
+        self.show_notice(Notice(text, kind, details, (), seconds))
+
+    def progress(self, text: str, cancel: Callable[[], None]) -> None:
+        """A sentence about something slow, with a way out; `end_progress` takes it away."""
+        if self._busy is None:
+            self.show_notice(Notice(text, "info", "", ((self.tr("Cancel"), cancel),)))
+            self._busy = self._cards[-1]
+
+    def end_progress(self) -> None:
+        busy, self._busy = self._busy, None
+        self._drop(busy)
+
+    def withdraw(self, notice: Notice) -> None:
+        """Takes a notice away, if it is still there."""
+        for card in self.cards:
+            if card.notice is notice:
+                self._drop(card)
+
+    def clear(self) -> None:
+        for card in self.cards:
+            self._drop(card)
+
+    def eventFilter(self, watched: QObject, event: object) -> bool:
+        if watched is self._host and getattr(event, "type", None) is not None:
+            kind = event.type()  # type: ignore[attr-defined]
+            if kind == kind.Resize and self._cards:
+                self._place()
+        return False
+
+    def _drop(self, card: object) -> None:
+        if card not in self._cards:
+            return
+        assert isinstance(card, NoticeCard)
+        self._cards.remove(card)
+        self._layout.removeWidget(card)
+        card.hide()
+        card.deleteLater()
+        self._place()
+
+    def _place(self) -> None:
+        self.setVisible(bool(self._cards))
+        if not self._cards:
+            return
+        width = min(self._host.width(), 760)
+        height = self._layout.totalHeightForWidth(width)
+        # At the bottom: captions and the UNTRAINED stamp are at the top.
+        left, top = (self._host.width() - width) // 2, self._host.height() - height
+        self.setGeometry(left, max(0, top), width, height)
+        self.raise_()

@@ -1,0 +1,117 @@
+"""A card over the dimmed window: no window of its own, so its round corners need no compositor."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
+
+from explorer.ui.widgets import theme
+from explorer.ui.widgets.small_widgets import UNIT
+
+
+class Sheet(QFrame):
+    """The card itself."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        shades = theme.colors()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(QColor(shades["line"]), 1))
+            painter.setBrush(QColor(shades["raised"]))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 10, 10)
+
+
+class Overlay(QWidget):
+    """Covers `window` while it is open; Esc or a click beside the card closes it.
+
+    Args:
+        window: What is covered.
+        size: The card's, cut to the window.
+        top: Distance of the card from the window's upper edge; None = centred.
+
+    Signals:
+        closed: The sheet is gone.
+    """
+
+    closed = Signal()
+
+    def __init__(self, window: QWidget, size: QSize, top: int | None = None) -> None:
+        super().__init__(window)
+        self._window, self._size, self._top = window, size, top
+        self._before: QWidget | None = None
+        self.sheet = Sheet(self)
+        self.body = QVBoxLayout(self.sheet)
+        self.body.setContentsMargins(UNIT * 2, UNIT * 2, UNIT * 2, UNIT * 2)
+        self.body.setSpacing(UNIT)
+        self.hide()
+
+    def open(self, focus: QWidget) -> None:
+        if not self.isVisible():
+            self._before = QApplication.focusWidget()
+        self._window.installEventFilter(self)
+        self._place()
+        self.show()
+        self.raise_()
+        focus.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def close_sheet(self) -> None:
+        """Gives the focus back to where it was."""
+        self._window.removeEventFilter(self)
+        self.hide()
+        before, self._before = self._before, None
+        if before is not None and before.isVisible():
+            before.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.closed.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._window and event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def event(self, event: QEvent) -> bool:
+        # The window's own shortcuts (A, D, Esc …) must not act behind an open sheet.
+        if event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close_sheet()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if not self.sheet.geometry().contains(event.position().toPoint()):
+            self.close_sheet()
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes round within what is open."""
+        stops = [
+            child
+            for child in self.findChildren(QWidget)
+            if child.isVisible()
+            and child.isEnabled()
+            and child.focusPolicy() & Qt.FocusPolicy.TabFocus
+            and child.focusProxy() is None
+        ]
+        if stops:
+            now = QApplication.focusWidget()
+            at = stops.index(now) if now in stops else -1
+            stops[(at + (1 if forward else -1)) % len(stops)].setFocus(
+                Qt.FocusReason.TabFocusReason
+            )
+        return True
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), QColor(0, 0, 0, 120 if theme.is_dark() else 70))
+
+    def _place(self) -> None:
+        room = self._window.rect()
+        self.setGeometry(room)
+        size = self._size.boundedTo(room.size() - QSize(UNIT * 4, UNIT * 6))
+        place = QRect(room.center(), size)
+        place.moveCenter(room.center())
+        if self._top is not None:
+            place.moveTop(min(self._top, room.height() - size.height() - UNIT * 2))
+        self.sheet.setGeometry(place)

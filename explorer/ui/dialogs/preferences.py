@@ -1,0 +1,137 @@
+"""Preferences: every change counts at once, nothing has to be confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtCore import QSize, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from explorer.core.settings import Preferences, config_folder, settings_path
+from explorer.ui.dialogs.overlay import Overlay
+from explorer.ui.form.choices import Combo
+from explorer.ui.widgets.small_widgets import UNIT, Label, Switch
+
+
+class PreferencesSheet(Overlay):
+    """A sheet over the window.
+
+    Signals:
+        changed: The new `Preferences`.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, window: QWidget, preferences: Preferences, devices: tuple[str, ...]) -> None:
+        super().__init__(window, QSize(UNIT * 66, UNIT * 62))
+        self._preferences = preferences
+        self.theme = Combo()
+        for word, title in (
+            ("system", self.tr("As the system")),
+            ("light", self.tr("Light")),
+            ("dark", self.tr("Dark")),
+        ):
+            self.theme.addItem(title, word)
+        self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
+        self.device = Combo()
+        for word in dict.fromkeys(("auto", *devices, preferences.device)):
+            self.device.addItem(self.tr("Best available") if word == "auto" else word, word)
+        self.device.setCurrentIndex(self.device.findData(preferences.device))
+        self.half = Switch()
+        self.half.setChecked(preferences.half)
+        self.seed = QSpinBox()
+        self.seed.setRange(0, 2**31 - 1)
+        self.seed.setValue(preferences.seed)
+        self.compare = Combo()
+        self.compare.addItem(self.tr("Wipe"), "wipe")
+        self.compare.addItem(self.tr("Side by side"), "split")
+        self.compare.setCurrentIndex(self.compare.findData(preferences.compare))
+        self.restore = Switch()
+        self.restore.setChecked(preferences.restore_session)
+
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(UNIT * 3)
+        grid.setVerticalSpacing(UNIT * 2)
+        grid.setColumnStretch(0, 1)
+        rows: tuple[tuple[str, str, QWidget], ...] = (
+            (self.tr("Theme"), "", self.theme),
+            (self.tr("Device"), self.tr("Where networks compute."), self.device),
+            (
+                self.tr("Half precision"),
+                self.tr("Faster where the device has it; answers differ slightly."),
+                self.half,
+            ),
+            (
+                self.tr("Seed"),
+                self.tr("Equal seeds give equal dreams and random weights."),
+                self.seed,
+            ),
+            (self.tr("Compare by"), "", self.compare),
+            (
+                self.tr("Open the last session"),
+                self.tr("Photos, network, view and settings come back at the start."),
+                self.restore,
+            ),
+        )
+        for row, (title, words, editor) in enumerate(rows):
+            box = QVBoxLayout()
+            box.setSpacing(0)
+            box.addWidget(Label(title))
+            if words:
+                box.addWidget(Label(words, quiet=True, factor=0.92))
+            editor.setAccessibleName(title)
+            editor.setAccessibleDescription(words)
+            grid.addLayout(box, row, 0)
+            grid.addWidget(editor, row, 1, Qt.AlignmentFlag.AlignRight)
+        folder = QPushButton(self.tr("Open the settings folder"))
+        folder.setToolTip(str(settings_path()))
+        folder.clicked.connect(self._open_folder)
+        close = QPushButton(self.tr("Done"))
+        close.setDefault(True)
+        close.clicked.connect(self.close_sheet)
+        foot = QHBoxLayout()
+        foot.addWidget(folder)
+        foot.addStretch(1)
+        foot.addWidget(close)
+        self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 3, UNIT * 3)
+        self.body.setSpacing(UNIT * 3)
+        self.body.addWidget(Label(self.tr("Preferences"), factor=1.35, bold=True))
+        self.body.addLayout(grid)
+        self.body.addStretch(1)
+        self.body.addLayout(foot)
+
+        for combo in (self.theme, self.device, self.compare):
+            combo.setMinimumWidth(UNIT * 18)
+            combo.currentIndexChanged.connect(self._tell)
+        self.half.toggled.connect(self._tell)
+        self.restore.toggled.connect(self._tell)
+        self.seed.setFixedWidth(UNIT * 18)
+        self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.seed.editingFinished.connect(self._tell)
+
+    def _tell(self) -> None:
+        new = replace(
+            self._preferences,
+            theme=self.theme.currentData(),
+            device=self.device.currentData(),
+            half=self.half.isChecked(),
+            seed=self.seed.value(),
+            compare=self.compare.currentData(),
+            restore_session=self.restore.isChecked(),
+        )
+        if new != self._preferences:
+            self._preferences = new
+            self.changed.emit(new)
+
+    def _open_folder(self) -> None:
+        config_folder().mkdir(parents=True, exist_ok=True)
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(config_folder())))

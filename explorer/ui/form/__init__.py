@@ -1,0 +1,1 @@
+"""The form of a view: one editor per kind of parameter."""

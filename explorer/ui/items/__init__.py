@@ -1,0 +1,1 @@
+"""Layers as graphics items: one item per layer, drawn by Qt."""

@@ -1,0 +1,225 @@
+"""Boxes: one item for all of them, with labels that hold still and a selection that stands out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
+from PySide6.QtWidgets import QApplication
+
+from explorer.core.layers import Boxes, boxes_at
+from explorer.ui.items.item_images import (
+    Lens,
+    Raster,
+    ViewCache,
+    plate_picture,
+    qcolor,
+    saved,
+    small_font,
+    stroke_polylines,
+)
+from explorer.ui.items.layer_item import FEW, MANY, LayerItem, colour_groups, cosmetic
+from explorer.ui.items.outlines import blend_bars, edges_of, fill_bars, grown, to_device
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LABELLED = 400
+"""Boxes above which only the selected and the hovered one carry their labels."""
+CASED = 200
+"""Boxes up to which every line has a dark casing."""
+CASING = QColor(0, 0, 0, 90)
+DIMMED = 0.3
+
+
+class BoxesItem(LayerItem):
+    """Strokes up to some hundred boxes; more are rasterised once and moved while the user pans."""
+
+    layer: Boxes
+
+    def __init__(self, layer: Boxes) -> None:
+        super().__init__(layer)
+        with np.errstate(invalid="ignore"):
+            rows = np.flatnonzero(np.isfinite(layer.xyxy).all(axis=1))
+        self._rows = rows
+        self.selected: int | None = None  # a key
+        self.hovered: int | None = None
+        self._cache = ViewCache()
+        self._groups = colour_groups(layer.colors, rows) if len(rows) <= MANY else []
+        self._placed: tuple[tuple[float, float], list[tuple[int, float, float, QImage]]] | None = (
+            None
+        )
+
+    def take_over(self, old: LayerItem) -> None:
+        if isinstance(old, BoxesItem):
+            self.selected = old.selected
+
+    def select(self, key: int | None) -> None:
+        if key != self.selected:
+            self.selected = key
+            self.update()
+
+    def hover(self, key: int | None) -> None:
+        if key != self.hovered:
+            self.hovered = key
+            self.update()
+
+    def keys_at(self, x: float, y: float, slack: float) -> list[int]:
+        """The keys of the boxes under a position of the pane, the smallest box first."""
+        if not self.layer.selectable:
+            return []
+        return [
+            self.layer.key(row) for row in boxes_at(self.layer.xyxy, x, y, slack=slack).tolist()
+        ]
+
+    def draw(self, painter: QPainter, lens: Lens) -> None:
+        selected = None if self.selected is None else self.layer.row(self.selected)
+        hovered = None if self.hovered is None else self.layer.row(self.hovered)
+        painter.setOpacity(DIMMED if selected is not None else 1.0)
+        if len(self._rows) > FEW:
+
+            def render(raster: Raster) -> None:
+                if len(self._rows) > MANY:
+                    self._rasterise(raster, lens.dpr)
+                    return
+                with QPainter(raster.image) as into:
+                    into.setTransform(raster.transform())
+                    self._stroke(into, raster.lens(), lens.dpr)
+
+            self._cache.paint(painter, lens, None, None, render)
+        else:
+            self._stroke(painter, lens, lens.dpr)
+        if self.layer.labels:
+            self._label_all(painter, lens, {selected, hovered})
+        painter.setOpacity(1.0)
+        for row in dict.fromkeys((hovered, selected)):
+            if row is not None and np.isfinite(self.layer.xyxy[row]).all():
+                self._highlight(painter, lens, row)
+
+    def _stroke(self, painter: QPainter, lens: Lens, ratio: float) -> None:
+        if self.layer.fill > 0:
+            painter.setPen(Qt.PenStyle.NoPen)
+            for colour, rows in self._groups:
+                fill = QColor(colour)
+                fill.setAlphaF(min(1.0, self.layer.fill))
+                painter.setBrush(fill)
+                painter.drawRects(self._rects(rows))
+        if self.layer.dotted:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            for colour, rows in self._groups:
+                painter.setPen(cosmetic(colour, self.layer.width * ratio, dotted=True))
+                painter.drawRects(self._rects(rows))
+            return
+        width, casing = max(1, round(self.layer.width * ratio)), max(1, round(ratio))
+        with saved(painter):
+            to_device(painter, lens)
+            edges = np.zeros((len(self.layer.xyxy), 4), np.int32)
+            edges[self._rows] = edges_of(self.layer.xyxy[self._rows], lens, width)
+            if len(self._rows) <= CASED:
+                # A dark casing keeps a coloured line readable on any photo.
+                outer = grown(edges[self._rows], casing)
+                blend_bars(painter, outer, width + 2 * casing, CASING)
+            for colour, rows in self._groups:
+                fill_bars(painter, edges[rows], width, colour)
+
+    def _rects(self, rows: NDArray[np.intp]) -> list[QRectF]:
+        return [_rect(self.layer.xyxy[row]) for row in rows.tolist()]
+
+    def _rasterise(self, raster: Raster, ratio: float) -> None:
+        corners = raster.device(self.layer.xyxy[self._rows], (0, 1, 0, 1))
+        x0, y0, x1, y1 = corners.T
+        width, height = raster.image.width(), raster.image.height()
+        seen = (x1 >= 0) & (y1 >= 0) & (x0 <= width) & (y0 <= height)
+        # A box around the whole raster has no visible edge.
+        seen &= ~((x0 < -8) & (y0 < -8) & (x1 > width + 8) & (y1 > height + 8))
+        points = np.stack([x0, y0, x1, y0, x1, y1, x0, y1], axis=1)[seen].reshape(-1, 4, 2)
+        # With thousands of boxes thin lines say more than wide ones.
+        widest = 2.0 if len(points) < 3000 else 1.0
+        thickness = max(1, round(min(self.layer.width, widest) * ratio))
+        stroke_polylines(
+            raster,
+            points,
+            self.layer.colors[self._rows[seen]],
+            width=thickness,
+            closed=True,
+            dotted=self.layer.dotted,
+        )
+
+    def _label_all(self, painter: QPainter, lens: Lens, skip: set[int | None]) -> None:
+        if len(self._rows) > LABELLED:
+            return
+        painter.resetTransform()
+        at = (lens.scale, lens.dpr)
+        if self._placed is None or self._placed[0] != at:
+            # Relative to the pane, so that labels neither jump nor change while it is moved.
+            self._placed = (at, self._place(*at))
+        for row, x, y, plate in self._placed[1]:
+            if row not in skip:
+                painter.drawImage(QPointF(round(x + lens.dx), round(y + lens.dy)), plate)
+
+    def _place(self, scale: float, ratio: float) -> list[tuple[int, float, float, QImage]]:
+        font = _font().toString()
+        taken: list[tuple[float, float, float, float]] = []
+        placed: list[tuple[int, float, float, QImage]] = []
+        boxes = (self.layer.xyxy[self._rows].astype(np.float64) * scale).tolist()
+        for row, (x0, y0, x1, y1) in zip(self._rows.tolist(), boxes, strict=True):
+            if not self.layer.labels[row] or x1 - x0 < 14 or y1 - y0 < 8:
+                continue
+            plate = self._plate(row, font, ratio)
+            width, height = plate.width() / ratio, plate.height() / ratio
+            left, top = self._left(x0, width, scale) - 1, self._top(y0, height)
+            right, bottom = left + width, top + height
+            if any(a < right and left < c and b < bottom and top < d for a, b, c, d in taken):
+                continue
+            taken.append((left, top, right, bottom))
+            placed.append((row, left, top, plate))
+        return placed
+
+    def _plate(self, row: int, font: str, ratio: float) -> QImage:
+        paper = qcolor(self.layer.colors[row]).rgb()
+        return plate_picture(self.layer.labels[row], font, paper, ratio)
+
+    def _left(self, x0: float, width: float, scale: float) -> float:
+        """At the box's corner, pulled back where it would reach beyond the pane."""
+        return max(min(x0, self.frame[0] * scale - width), 0.0) if self.frame[0] else x0
+
+    def _top(self, y0: float, height: float) -> float:
+        """Above the box; inside it where the pane ends above it."""
+        return y0 - height if y0 - height >= 0 else max(y0, 0.0)
+
+    def _highlight(self, painter: QPainter, lens: Lens, row: int) -> None:
+        painter.resetTransform()
+        rect = lens.rect(*(float(value) for value in self.layer.xyxy[row])).normalized()
+        # Far beyond the window the exact corner does not matter, but overflows do.
+        rect = rect.intersected(QRectF(-2e4, -2e4, 6e4, 6e4))
+        colour = qcolor(self.layer.colors[row])
+        chosen = self.selected is not None and row == self.layer.row(self.selected)
+        fill = QColor(colour)
+        fill.setAlphaF(0.12)
+        painter.setBrush(fill)
+        painter.setPen(QPen(QColor(0, 0, 0, 150), self.layer.width + 4))
+        painter.drawRect(rect)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if chosen:
+            painter.setPen(QPen(QColor(255, 255, 255), self.layer.width + 2))
+            painter.drawRect(rect)
+        width = self.layer.width + (0 if chosen else 1)
+        painter.setPen(cosmetic(colour, width * lens.dpr, dotted=self.layer.dotted))
+        painter.drawRect(rect)
+        if self.layer.labels and self.layer.labels[row]:
+            plate = self._plate(row, _font().toString(), lens.dpr)
+            width, height = plate.width() / lens.dpr, plate.height() / lens.dpr
+            top = self._top(rect.top() - lens.dy, height) + lens.dy
+            left = self._left(rect.left() - lens.dx, width, lens.scale) + lens.dx
+            painter.drawImage(QPointF(round(left - 1), round(top)), plate)
+
+
+def _rect(xyxy: NDArray[np.float32]) -> QRectF:
+    x0, y0, x1, y1 = (float(value) for value in xyxy)
+    return QRectF(x0, y0, x1 - x0, y1 - y0)
+
+
+def _font() -> QFont:
+    return small_font(QApplication.font(), 8.5)

@@ -1,0 +1,202 @@
+"""One graphics item per layer: the scene's units are the pane's, the painter's are the screen's.
+
+An item is kept as long as its layer is the identical object, and takes over what it has already
+uploaded when only the style of the layer is new (another colour map over the same numbers).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter
+from PySide6.QtWidgets import QApplication
+
+from explorer.core.layers import Boxes, Grid, Heat, Layer, Lines, Masks, Picture, Points, Text
+from explorer.ui.items.box_item import BoxesItem
+from explorer.ui.items.image_items import HeatItem, MasksItem, PictureItem
+from explorer.ui.items.item_images import (
+    Lens,
+    Raster,
+    ViewCache,
+    draw_plate,
+    plate_rect,
+    qcolor,
+    small_font,
+)
+from explorer.ui.items.layer_item import FEW, MANY, LayerItem, colour_groups, cosmetic
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class PointsItem(LayerItem):
+    """Discs of a screen size with a dark rim."""
+
+    layer: Points
+
+    def __init__(self, layer: Points) -> None:
+        super().__init__(layer)
+        rows = np.flatnonzero(np.isfinite(layer.xy).all(axis=1))
+        self._groups = [
+            (colour, [QPointF(x, y) for x, y in layer.xy[part].tolist()])
+            for colour, part in colour_groups(layer.colors, rows)
+        ]
+        self._count = len(rows)
+        self._cache = ViewCache()
+
+    def draw(self, painter: QPainter, lens: Lens) -> None:
+        if self._count > FEW:
+
+            def render(raster: Raster) -> None:
+                with QPainter(raster.image) as into:
+                    into.setTransform(raster.transform())
+                    self._dots(into, lens.dpr)
+
+            self._cache.paint(painter, lens, None, None, render)
+        else:
+            self._dots(painter, lens.dpr)
+        if 0 < self._count <= 100 and self.layer.labels:
+            self._labels(painter, lens)
+
+    def _dots(self, painter: QPainter, ratio: float) -> None:
+        nice = self._count <= 4 * MANY
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, nice)
+        radius = self.layer.radius * ratio
+        for colour, points in self._groups:
+            for pen in (
+                cosmetic(QColor(0, 0, 0, 170), 2 * radius + 2 * ratio),
+                cosmetic(colour, 2 * radius),
+            ):
+                pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+                painter.setPen(pen)
+                painter.drawPoints(points)
+
+    def _labels(self, painter: QPainter, lens: Lens) -> None:
+        painter.resetTransform()
+        painter.setFont(small_font(QApplication.font()))
+        taken: list[QRectF] = []
+        for (x, y), label, colour in zip(
+            self.layer.xy.tolist(), self.layer.labels, self.layer.colors, strict=False
+        ):
+            if label and np.isfinite(x + y):
+                corner = lens.at(x, y) + QPointF(self.layer.radius + 4, -9)
+                rect = plate_rect(painter, corner, label)
+                if not any(rect.intersects(other) for other in taken):
+                    taken.append(rect)
+                    paper = QColor(0, 0, 0, 150)
+                    draw_plate(painter, corner, label, ink=qcolor(colour), paper=paper)
+
+
+class LinesItem(LayerItem):
+    """Segments, with arrow heads of a screen size."""
+
+    layer: Lines
+
+    def __init__(self, layer: Lines) -> None:
+        super().__init__(layer)
+        self._rows = np.flatnonzero(np.isfinite(layer.segments).all(axis=1))
+        self._groups = [
+            (colour, [QLineF(*entry) for entry in layer.segments[part].tolist()], part)
+            for colour, part in colour_groups(layer.colors, self._rows)
+        ]
+        self._cache = ViewCache()
+
+    def draw(self, painter: QPainter, lens: Lens) -> None:
+        if len(self._rows) <= FEW:
+            self._strokes(painter, lens.scale * lens.dpr, lens.dpr)
+            return
+
+        def render(raster: Raster) -> None:
+            with QPainter(raster.image) as into:
+                into.setTransform(raster.transform())
+                self._strokes(into, raster.scale, lens.dpr)
+
+        self._cache.paint(painter, lens, None, None, render)
+
+    def _strokes(self, painter: QPainter, scale: float, ratio: float) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(self._rows) <= MANY)
+        width = self.layer.width * ratio
+        for colour, lines, part in self._groups:
+            painter.setPen(cosmetic(colour, width, dotted=self.layer.dotted))
+            painter.drawLines(lines)
+            if self.layer.arrow:
+                painter.setPen(cosmetic(colour, width))
+                painter.drawLines(
+                    arrow_heads(self.layer.segments[part], (5.0 * ratio + 1.5 * width) / scale)
+                )
+
+
+def arrow_heads(segments: NDArray[np.float32], length: float) -> list[QLineF]:
+    """Two short strokes at every second end, `length` long in the segments' units."""
+    tail, tip = segments[:, :2].astype(np.float64), segments[:, 2:].astype(np.float64)
+    along = tip - tail
+    norm = np.linalg.norm(along, axis=1, keepdims=True)
+    along = np.divide(along, norm, out=np.zeros_like(along), where=norm > 0)
+    across = along[:, ::-1] * [1.0, -1.0]
+    ends = [tip - length * (along + side * 0.5 * across) for side in (-1.0, 1.0)]
+    return [QLineF(*entry) for end in ends for entry in np.concatenate([tip, end], axis=1).tolist()]
+
+
+class GridItem(LayerItem):
+    """Level and upright lines, clipped to the extent."""
+
+    layer: Grid
+
+    def __init__(self, layer: Grid) -> None:
+        super().__init__(layer)
+        x0, y0, x1, y1 = layer.extent
+        xs = layer.xs[(layer.xs >= x0) & (layer.xs <= x1)].tolist()
+        ys = layer.ys[(layer.ys >= y0) & (layer.ys <= y1)].tolist()
+        self._lines = [QLineF(x, y0, x, y1) for x in xs] + [QLineF(x0, y, x1, y) for y in ys]
+
+    def draw(self, painter: QPainter, lens: Lens) -> None:
+        if self._lines:
+            colour = qcolor(self.layer.color, self.layer.opacity)
+            painter.setPen(cosmetic(colour, self.layer.width * lens.dpr))
+            painter.drawLines(self._lines)
+
+
+class TextItem(LayerItem):
+    """Words of a screen size. The board's stamp stays in the window however the pane is moved."""
+
+    layer: Text
+
+    def draw(self, painter: QPainter, lens: Lens) -> None:
+        if not self.layer.text:
+            return
+        painter.resetTransform()
+        painter.setFont(small_font(QApplication.font(), self.layer.size))
+        corner = lens.at(*self.layer.xy)
+        if self.layer.name == "stamp":
+            metrics = QFontMetricsF(painter.font())
+            room_x = lens.width - metrics.horizontalAdvance(self.layer.text) - 16
+            room_y = lens.height - metrics.height() - 10
+            corner = QPointF(
+                min(max(corner.x(), 0.0), max(room_x, 0.0)),
+                min(max(corner.y(), 0.0), max(room_y, 0.0)),
+            ) + QPointF(6, 6)
+        paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
+        draw_plate(painter, corner, self.layer.text, ink=qcolor(self.layer.color), paper=paper)
+
+
+def make_item(layer: Layer) -> LayerItem:
+    """The item that draws `layer`."""
+    match layer:
+        case Picture():
+            return PictureItem(layer)
+        case Heat():
+            return HeatItem(layer)
+        case Boxes():
+            return BoxesItem(layer)
+        case Masks():
+            return MasksItem(layer)
+        case Points():
+            return PointsItem(layer)
+        case Lines():
+            return LinesItem(layer)
+        case Grid():
+            return GridItem(layer)
+        case Text():
+            return TextItem(layer)

@@ -1,0 +1,1 @@
+"""Live in the window: cameras, films, the screen, recording."""

@@ -1,0 +1,373 @@
+"""Live: frames of a camera, a film or the built-in scene, followed by whatever view is chosen."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit
+
+from explorer.core.runner import State, Update
+from explorer.images.image import Image, from_array
+from explorer.live.capture import Capture, Phase
+from explorer.live.opening import PLAYED, film_spec, source_of
+from explorer.live.screen import why_not
+from explorer.live.slot import Shot, Slot
+from explorer.live.source import SourceSpec
+from explorer.ui.live.camera_menu import CameraMenu
+from explorer.ui.live.live_bar import Budget, LiveBar
+from explorer.ui.live.recording import Recording
+from explorer.ui.shell.bridge import LOOK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QMenu
+
+    from explorer.live.capture import Playback
+    from explorer.live.source import Source
+    from explorer.ui.shell.window import Window
+
+POLL_MILLISECONDS = 200
+MENU_MILLISECONDS = 250
+"""After which an open menu has gone from the screen, and from pictures of it."""
+FILM_COMMANDS = ("film_play", "film_back", "film_on", "film_in", "film_out", "film_clear")
+"""They make sense while a film is live."""
+
+CLOSE_SECONDS = 0.5
+
+
+class Live(QObject):
+    """Owns the source that is read and the slot with its newest frame.
+
+    Signals:
+        changed: A source was begun or left.
+    """
+
+    changed = Signal()
+    _woken = Signal()
+
+    def __init__(self, window: Window, make: Callable[[SourceSpec], Source] = source_of) -> None:
+        super().__init__(window)
+        self._window, self._make = window, make
+        self.recording = Recording(window)
+        self.bar = LiveBar(self.recording.part)
+        self.capture: Capture | None = None
+        self._spec: SourceSpec | None = None
+        self._source: Image | None = None
+        self._past: tuple[Shot, ...] = ()
+        self._shown: Shot | None = None
+        self._unpainted: Shot | None = None
+        self._times: deque[float] = deque(maxlen=240)
+        self._age = 0.0
+        self._resting = False
+        self._actions_for_film = False
+        self._poll = QTimer(self)
+        self._poll.setInterval(POLL_MILLISECONDS)
+        self._poll.timeout.connect(self._look)
+        self._woken.connect(self._look, Qt.ConnectionType.QueuedConnection)
+        self.bar.freeze_toggled.connect(self.freeze)
+        self.bar.stop_requested.connect(self.leave)
+        self.bar.film.playback_changed.connect(self._play)
+        self.bar.film.sought.connect(self._seek)
+        self.bar.film.stepped.connect(self._step)
+        self.bar.film.rewound.connect(self._rewind)
+        window.study.waiting.connect(self._look_again)
+        window.bridge.updated.connect(self._on_update)
+        window.painted.connect(self._painted)
+
+    # -- sources ----------------------------------------------------------------------------------
+
+    def start(self, spec: SourceSpec) -> None:
+        """Follows the source of `spec`; the one before is given back first."""
+        before = self.capture
+        self._end(0.0)
+        self._spec = spec
+        title = spec.title or self.tr("Built-in scene")
+        key = f"live {spec.kind} {spec.where}"
+        grey = np.full((480, 640, 3), 40, np.uint8)
+        self._source = replace(from_array(grey, title), key=key)
+        self.bar.begin(title)
+        self._times.clear()
+        self._poll.start()
+        self._keys(live=True)
+        self._window.show_live(title)
+        self._open(before)
+        self.changed.emit()
+
+    def _open(self, before: Capture | None = None) -> None:
+        """Reads the source from now on, when `before` has given its device back."""
+        spec, make = self._spec, self._make
+        assert spec is not None
+        assert self._source is not None
+        self.capture = Capture(
+            lambda: make(spec), Slot(), self._woken.emit, after=before or self.capture
+        )
+        self.capture.playback = self.bar.film.playback
+        self._resting = False
+        self._window.study.follow(self.capture.slot, self._source)
+
+    def scene(self) -> None:
+        self.start(SourceSpec("moving", title=self.tr("Built-in scene")))
+
+    def film(self, path: str) -> None:
+        self.start(film_spec(path))
+
+    def film_dialog(self) -> None:
+        patterns = " ".join(f"*{suffix}" for suffix in sorted(PLAYED | {".gif"}))
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, self.tr("Open a film"), "", f"{self.tr('Films')} ({patterns});;* (*)"
+        )
+        if path:
+            self.film(path)
+
+    def address_dialog(self) -> None:
+        dialog = QInputDialog(self._window)
+        dialog.setWindowTitle(self.tr("Open a network stream"))
+        dialog.setLabelText(
+            self.tr("Address of a camera or stream (rtsp, http). The program connects to it:")
+        )
+        dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
+        dialog.setOkButtonText(self.tr("Connect"))
+        dialog.setMinimumWidth(480)
+        dialog.textValueSelected.connect(self._address)
+        dialog.open()
+        self._dialog = dialog
+
+    def screen_dialog(self) -> None:
+        """Asks for a part of the screen, on the screen itself; the window stays where it is."""
+        reason = why_not()
+        if reason:
+            self._window.notices.say(reason, "warning")
+            return
+        from explorer.ui.dialogs.screen_picker import ScreenPicker
+
+        picker = ScreenPicker(self)
+        picker.chosen.connect(self._screen)
+        picker.closed.connect(picker.deleteLater)
+        self.picker = picker
+        QTimer.singleShot(MENU_MILLISECONDS, picker.open)
+
+    def _screen(self, where: str) -> None:
+        width, height = where.split(",")[2:]
+        title = self.tr("Screen, {width} × {height}").format(width=width, height=height)
+        self.start(SourceSpec("screen", where, title=title))
+
+    def _address(self, where: str) -> None:
+        if where.strip():
+            self.start(SourceSpec("address", where.strip(), title=where.strip()))
+
+    def leave(self) -> None:
+        """No source any more; the frame that is shown stays as an ordinary picture."""
+        if self.capture is None:
+            return
+        if self._shown is None:
+            self._window.leave_live()
+        elif not self.bar.frozen:
+            self._show(self._shown)
+        self._end(0.0)
+
+    def stop_for_photo(self) -> None:
+        """A photo was chosen instead."""
+        self._end(0.0)
+
+    def stop(self) -> None:
+        """Gives the device back; a read that hangs is waited for a moment only."""
+        self._end(CLOSE_SECONDS)
+        self.recording.finish()
+
+    def _end(self, timeout: float) -> None:
+        capture, self.capture = self.capture, None
+        if capture is None:
+            return
+        self._poll.stop()
+        self.recording.stop(capture)
+        self.bar.hide()
+        self.bar.set_frozen(False)
+        self._past, self._shown, self._unpainted = (), None, None
+        self._resting = False
+        self._keys(live=False)
+        capture.stop(timeout)
+        self.changed.emit()
+
+    # -- freezing ---------------------------------------------------------------------------------
+
+    def toggle_freeze(self) -> None:
+        if self.capture is not None:
+            self.freeze(not self.bar.frozen)
+
+    def freeze(self, frozen: bool) -> None:
+        """Stands still on the frame that is shown, for every view; or goes on."""
+        if self.capture is None or self._source is None:
+            return
+        self.bar.set_frozen(frozen)
+        if frozen:
+            if self.capture.status.duration > 0:
+                self.capture.playback = replace(self.bar.film.playback, paused=True)
+            shown = self._shown or self.capture.slot.newest
+            past = self.capture.slot.past
+            self._past = tuple(s for s in past if shown is None or s.number <= shown.number)
+            self._show(shown)
+        elif self._resting:
+            self._past = ()
+            self._open()
+        else:
+            self._past = ()
+            self.capture.playback = self.bar.film.playback
+            self._window.study.follow(self.capture.slot, self._source)
+        self._look()
+
+    def _rewind(self, share: float) -> None:
+        if self._past:
+            self._show(self._past[round(share * (len(self._past) - 1))])
+
+    def _show(self, shot: Shot | None) -> None:
+        if shot is None or self._spec is None or self._source is None:
+            return
+        words = self.tr("{title}, frame {number}").format(
+            title=self._source.name, number=f"{shot.number:,}"
+        )
+        self._window.setWindowTitle(f"{words} — Convnet Explorer")
+        self._window.study.set_image(from_array(shot.pixels, words))
+
+    # -- films ------------------------------------------------------------------------------------
+
+    def _play(self, playback: Playback) -> None:
+        if self.capture is not None:
+            self.capture.playback = playback
+
+    def _seek(self, position: float) -> None:
+        if self.capture is not None:
+            self.capture.seek(position)
+
+    def _step(self, frames: int) -> None:
+        if self.capture is not None:
+            self.capture.step(frames)
+
+    def film_key(self, key: int) -> bool:
+        """A key that no part of the window wanted: True when the film took it."""
+        act = {
+            Qt.Key.Key_Space: self.bar.film.toggle_play,
+            Qt.Key.Key_Home: self.bar.film.to_first,
+            Qt.Key.Key_End: self.bar.film.to_last,
+        }.get(Qt.Key(key))
+        if act is None or self.capture is None or not self.bar.film.film:
+            return False
+        act()
+        return True
+
+    # -- news -------------------------------------------------------------------------------------
+
+    def answered(self, answer: Any) -> None:
+        """A live answer has been drawn."""
+        shot: Shot | None = answer.shot
+        if shot is None or shot is self._shown:
+            return
+        self._shown = self._unpainted = shot
+        self.recording.take(answer)
+        self.bar.film.at = shot.position
+
+    def _painted(self) -> None:
+        shot, self._unpainted = self._unpainted, None
+        if shot is not None:
+            self._age = shot.age
+            self._times.append(time.perf_counter())
+
+    def _look(self) -> None:
+        capture = self.capture
+        if capture is None:
+            return
+        status = capture.status
+        if self._resting:
+            words = self.tr("Switched off: nothing follows it.")
+            hint = self.tr("Choose another view or network, or freeze the last frame.")
+            status = replace(status, phase=Phase.STOPPED, message=words, hint=hint)
+        self.bar.set_status(status)
+        self.recording.look()
+        if self.bar.film.film != self._actions_for_film:
+            self._film_keys(on=self.bar.film.film)
+        newest = capture.slot.newest
+        if self._shown is None and newest is not None and self._source is not None:
+            # The network is still loading: the frames themselves are there.
+            self.bar.film.at = newest.position
+            self._window.study.image = replace(self._source, pixels=newest.pixels)
+            self._window.presenter.bare()
+            focus = QApplication.focusWidget()
+            if focus is not None and self.bar.isAncestorOf(focus):
+                # Qt has put it on a button when the first page went: Space would press that.
+                self._window.board.setFocus()
+        if status.phase in (Phase.PAUSED, Phase.ENDED):
+            self._times.clear()  # what stands still has no rate
+            self.bar.set_budget(None)
+        elif not self.bar.frozen:
+            now = time.perf_counter()
+            recent = [t for t in self._times if now - t < 2.0]
+            rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
+            self.bar.set_budget(self._budget(status.rate, rate))
+
+    def _budget(self, captured: float, shown: float) -> Budget:
+        study, capture = self._window.study, self.capture
+        answer = study.answer
+        parts: list[tuple[str, float]] = []
+        share = 1.0
+        if answer is not None and answer.shot is not None and study.view is not None:
+            parts = [(study.view.title, answer.seconds)]
+            parts += [(side.view.title, side.seconds) for side in answer.beside]
+            share = answer.share
+        dropped = capture.slot.dropped if capture is not None else 0
+        return Budget(captured, tuple(parts), study.drawing, shown, self._age, dropped, share)
+
+    def _on_update(self, update: Update) -> None:
+        if update.key != LOOK or not self._window.study.live or self.capture is None:
+            return
+        if update.state is State.CANCELLED:
+            self.leave()
+        elif update.state is State.FAILED and update.failure is not None:
+            if update.failure.expected:
+                self._rest()
+            else:
+                self.leave()
+
+    def _rest(self) -> None:
+        """Nobody follows: the device is given back; what was seen can still be frozen."""
+        if self.capture is not None and not self._resting:
+            self._resting = True
+            self.recording.stop()
+            self.capture.stop(0.0)
+            self._look()
+
+    def _look_again(self) -> None:
+        """Another view or network is to follow: the source is opened once more."""
+        study = self._window.study
+        if self._resting and study.live and study.view is not None and study.view.live:
+            self._open()
+
+    # -- the menu ---------------------------------------------------------------------------------
+
+    def fill(self, menu: QMenu, before: QAction) -> None:
+        """Lists the cameras above `before`."""
+        self.cameras = CameraMenu(self._window.bridge, menu, before)
+        self.cameras.chosen.connect(self.start)
+        self._keys(live=False)
+
+    def _keys(self, *, live: bool) -> None:
+        # F freezes while there is something to freeze, and fits the picture else.
+        actions = self._window.actions_
+        for name, keys in (("fit", "" if live else "F"), ("freeze", "F" if live else "")):
+            actions[name].setShortcuts([QKeySequence(keys)] if keys else [])
+            actions[name].setEnabled(name == "fit" or live)
+        for name in ("leave_live", "record"):
+            actions[name].setEnabled(live)
+        self._film_keys(on=False)
+
+    def _film_keys(self, *, on: bool) -> None:
+        self._actions_for_film = on
+        for name in FILM_COMMANDS:
+            self._window.actions_[name].setEnabled(on)
+            self._window.actions_[name].setVisible(on)

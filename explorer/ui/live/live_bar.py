@@ -1,0 +1,182 @@
+"""The line under the picture while frames are followed: how the source is, and its controls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from explorer.live.capture import Phase, Status
+from explorer.ui.live.film_bar import FilmBar
+from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label, line_color
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Where the time of a followed frame goes.
+
+    Attributes:
+        captured: Frames a second that the source gives.
+        parts: Title of every view and the seconds that it took for the newest frame.
+        drawing: Seconds from the newest answer to what is painted.
+        shown: Frames a second that were painted with their answers.
+        age: Seconds from when the frame was complete to when it was painted.
+        dropped: Frames that were left out, because a newer one was there.
+        share: Of the network's own input size.
+    """
+
+    captured: float
+    parts: tuple[tuple[str, float], ...]
+    drawing: float
+    shown: float
+    age: float
+    dropped: int
+    share: float
+
+    def words(self) -> str:
+        """One line."""
+        tr = QCoreApplication.translate
+        computed = sum(seconds for _, seconds in self.parts)
+        said = [tr("Budget", "{rate:.0f} captured").format(rate=self.captured)]
+        if computed > 0:
+            said.append(tr("Budget", "{rate:.0f} computed").format(rate=1 / computed))
+        said.append(tr("Budget", "{rate:.1f} shown /s").format(rate=self.shown))
+        end = [
+            tr("Budget", "{age:.0f} ms old").format(age=self.age * 1000),
+            tr("Budget", "{count:,} left out").format(count=self.dropped),
+        ]
+        if self.share < 1:
+            end.append(tr("Budget", "{share:.0%} of the size").format(share=self.share))
+        return " · ".join([" → ".join(said), *end])
+
+    def brief(self) -> str:
+        """What matters most, for a narrow window."""
+        words = QCoreApplication.translate("Budget", "{rate:.1f} shown /s · {age:.0f} ms old")
+        return words.format(rate=self.shown, age=self.age * 1000)
+
+    def details(self) -> str:
+        """What each number is, and the time of every view."""
+        tr = QCoreApplication.translate
+        lines = [
+            tr("Budget", "Captured: frames a second that the source gives."),
+            tr("Budget", "Computed: frames a second that the views could answer:"),
+            *(
+                tr("Budget", "    {title}: {time:.1f} ms").format(title=title, time=seconds * 1000)
+                for title, seconds in self.parts
+            ),
+            tr("Budget", "Drawing: {time:.1f} ms a frame.").format(time=self.drawing * 1000),
+            tr("Budget", "Shown: frames a second that were painted with their answers."),
+            tr("Budget", "Age: from the complete frame to its answer on the screen."),
+            tr("Budget", "Left out: frames for which a newer one was there."),
+            tr("Budget", "Size: {share:.0%} of the network's own.").format(share=self.share),
+        ]
+        return "\n".join(lines)
+
+
+class LiveBar(QWidget):
+    """Says and asks; what is done about it is the `Live`'s.
+
+    Signals:
+        freeze_toggled: True = stand still on a frame, False = go on.
+        stop_requested: Enough of this source.
+    """
+
+    freeze_toggled = Signal(bool)
+    stop_requested = Signal()
+
+    def __init__(self, recording: QWidget) -> None:
+        super().__init__()
+        self.recording = recording
+        self.film = FilmBar()
+        self.dot = Dot()  # green = live, blue = frozen, amber = there is trouble
+        self.title = Label(bold=True)
+        self.title.setWordWrap(False)
+        self.phase = Label(quiet=True)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.phase.setSizePolicy(policy)
+        self.budget = Label(quiet=True)
+        self.budget.setWordWrap(False)
+        self.budget.setAccessibleName(self.tr("Live budget"))
+        self.freeze = IconButton("freeze", self.tr("Freeze this frame (F)"))
+        self.freeze.setCheckable(True)
+        self.freeze.clicked.connect(self.freeze_toggled)
+        self.stop = IconButton("close", self.tr("Leave live"))
+        self.stop.clicked.connect(self.stop_requested)
+        self._lay_out()
+        self.set_frozen(False)
+        self.hide()
+
+    def _lay_out(self) -> None:
+        upper = QHBoxLayout()
+        upper.setSpacing(UNIT)
+        upper.addWidget(self.dot)
+        upper.addWidget(self.title)
+        upper.addWidget(self.phase, 1)
+        upper.addWidget(self.budget)
+        upper.addWidget(self.recording)
+        upper.addWidget(self.freeze)
+        upper.addWidget(self.stop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(UNIT * 2, UNIT // 2, UNIT, UNIT // 2)
+        layout.setSpacing(UNIT // 2)
+        layout.addLayout(upper)
+        layout.addWidget(self.film)
+
+    # -- what is said -----------------------------------------------------------------------------
+
+    def begin(self, title: str) -> None:
+        """A new source."""
+        self.film.begin()
+        self.title.setText(title)
+        self.title.setMinimumWidth(min(self.title.sizeHint().width(), UNIT * 25))
+        self.budget.setText("")
+        self.set_frozen(False)
+        self.set_status(Status(Phase.OPENING))
+        self.show()
+
+    def set_status(self, status: Status) -> None:
+        words = {
+            Phase.OPENING: self.tr("Opening …"),
+            Phase.PAUSED: self.tr("Paused"),
+            Phase.ENDED: self.tr("At the end"),
+        }.get(status.phase, " ".join(part for part in (status.message, status.hint) if part))
+        if self.frozen:
+            words = self.tr("Frozen: any view can look at it. Drag back in time; F goes on.")
+        self.phase.setText(words)
+        self.phase.setToolTip(words)
+        self.budget.setVisible(not self.frozen and not status.message)  # trouble needs the room
+        bad = status.phase in (Phase.LOST, Phase.FAILED)
+        self.dot.set_kind("warning" if bad else "info" if self.frozen else "good")
+        self.film.set_status(status)
+
+    def set_budget(self, budget: Budget | None) -> None:
+        """What was measured over the last seconds; None while nothing moves."""
+        words = budget.words() if budget is not None else ""
+        # The rest of the line: the title, what has a place of its own, and the gaps between.
+        others = (self.title, self.recording, self.freeze, self.stop)
+        taken = sum(widget.sizeHint().width() + UNIT for widget in others) + 6 * UNIT
+        if budget is not None and self._words_width(words) > self.width() - taken:
+            words = budget.brief()
+        self.budget.setText(words)
+        self.budget.setToolTip(budget.details() if budget is not None else "")
+
+    def _words_width(self, words: str) -> int:
+        return self.budget.fontMetrics().horizontalAdvance(words)
+
+    def set_frozen(self, frozen: bool) -> None:
+        self.freeze.setChecked(frozen)
+        self.freeze.rename(self.tr("Go on (F)") if frozen else self.tr("Freeze this frame (F)"))
+        self.budget.setVisible(not frozen)
+        self.film.set_frozen(frozen)
+
+    @property
+    def frozen(self) -> bool:
+        return self.freeze.isChecked()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.setPen(line_color(self.palette()))
+            painter.drawLine(0, 0, self.width(), 0)

@@ -1,0 +1,275 @@
+"""Recording what is followed: the button, what it says, and the way to the recorder."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QStandardPaths, Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSizePolicy, QWidget
+
+from explorer.core.errors import ExplorerError
+from explorer.core.runner import State, Update
+from explorer.engine.view import Step
+from explorer.live.capture import Phase
+from explorer.live.record import FilmRecorder, Look, RecordStatus
+from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from explorer.live.capture import Capture
+    from explorer.ui.shell.window import Window
+
+log = logging.getLogger(__name__)
+
+RECOVERED = "recovered"
+USUAL_RATE = 25.0
+CLOSE_SECONDS = 5.0
+"""The window waits so long for a film to be written whole; it is written anyhow."""
+
+ON_SCREEN = 30.0
+"""Frames a second of a film at most: what is drawn comes from a screen."""
+
+
+class RecordPart(QWidget):
+    """The part of the live bar that is about recording.
+
+    Signals:
+        toggled: It is to be begun or ended.
+    """
+
+    toggled = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dot = Dot("error")
+        self.words = Label(quiet=True)
+        self.words.setWordWrap(False)
+        self.words.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        self.words.setAccessibleName(self.tr("Recording"))
+        self.button = IconButton("record", self.tr("Record"), checkable=True)
+        self.button.clicked.connect(self._clicked)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(UNIT // 2)
+        for widget in (self.dot, self.words, self.button):
+            layout.addWidget(widget)
+        self.show_status(None)
+
+    def _clicked(self) -> None:
+        self.toggled.emit()
+
+    def show_status(self, status: RecordStatus | None) -> None:
+        """None = nothing is recorded."""
+        on = status is not None
+        self.dot.setVisible(on)
+        self.words.setVisible(on)
+        self.button.setChecked(on)
+        keys = "Ctrl+Shift+R"
+        name = self.tr("Stop recording ({keys})") if on else self.tr("Record ({keys})")
+        self.button.rename(name.format(keys=keys))
+        if status is None:
+            return
+        minutes, seconds = divmod(int(status.seconds), 60)
+        words = f"{minutes}:{seconds:02d} · {_size(status.bytes)}"
+        if status.left_out:
+            left_out = self.tr("{count:,} left out").format(count=status.left_out)
+            words = f"{words} · {left_out}"
+        self.words.setText(words)
+        self.words.setToolTip(
+            self.tr(
+                "Recorded time, size on the disk, and frames that were left out of the film because"
+                " they could not be painted in time."
+            )
+        )
+
+
+class Recording(QObject):
+    """Begins, feeds and ends the recording of what is followed."""
+
+    _woken = Signal()
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._window = window
+        self.part = RecordPart()
+        self.recorder: FilmRecorder | None = None
+        self._ending: list[FilmRecorder] = []
+        self._raw = False
+        self._fed: tuple[Capture | None, int] = (None, -1)
+        self._folder = ""
+        self.part.toggled.connect(self.toggle)
+        self._woken.connect(self._look_at_ends, Qt.ConnectionType.QueuedConnection)
+        window.loaded.connect(self._recover)
+        window.bridge.updated.connect(self._on_update)
+
+    # -- beginning and end ------------------------------------------------------------------------
+
+    def toggle(self) -> None:
+        """Asks where to, and begins; or ends."""
+        if self.recorder is not None:
+            self.stop()
+        else:
+            self._ask()
+        self.show()
+
+    def _ask(self) -> None:
+        drawn = f"{self.tr('Film of what is drawn')} (*.mp4)"
+        raw = f"{self.tr('Film as it comes from the source')} (*.mp4)"
+        title, start = self.tr("Record"), str(self._place())
+        path, kind = QFileDialog.getSaveFileName(self._window, title, start, f"{drawn};;{raw}")
+        if path:
+            self._folder = str(Path(path).parent)
+            self.start(path if path.lower().endswith(".mp4") else f"{path}.mp4", raw=kind == raw)
+
+    def start(self, path: str, *, raw: bool = False) -> None:
+        """Records from now on into `path`, and the data into the same name with .jsonl.
+
+        Args:
+            path: Ends in .mp4.
+            raw: The frames as they come, not what is drawn on them.
+        """
+        capture = self._window.live.capture
+        if capture is None:
+            return
+        pace = capture.status.pace * capture.playback.speed or capture.status.rate or USUAL_RATE
+        self._raw = raw
+        newest = capture.slot.newest
+        self._fed = (capture, newest.number - 1 if newest is not None else -1)
+        self.recorder = FilmRecorder(Path(path), min(pace, ON_SCREEN), notify=self._woken.emit)
+        self.show()
+
+    def stop(self, capture: Capture | None = None) -> None:
+        """The film gets its name as soon as everything is written; `capture` has just been left."""
+        recorder, self.recorder = self.recorder, None
+        if recorder is not None:
+            if self._raw:
+                self._feed(recorder, capture or self._window.live.capture)
+            recorder.stop()
+            self._ending.append(recorder)
+        self.show()
+
+    def finish(self) -> None:
+        """The window is closed."""
+        self.stop()
+        for recorder in self._ending:
+            if not recorder.wait(CLOSE_SECONDS):
+                log.info("%s is still being written", recorder.path)
+        self._ending.clear()
+
+    # -- what comes -------------------------------------------------------------------------------
+
+    def take(self, answer: Any) -> None:
+        """A live answer has been drawn."""
+        recorder, study = self.recorder, self._window.study
+        if recorder is None:
+            return
+        found = study.data()
+        if study.board is None or found is None:
+            return
+        view, result, params = found
+        board = study.board
+
+        def data() -> Mapping[str, Any]:
+            from explorer.saving.export import view_data
+
+            return view_data(view, result, params, board)
+
+        network = answer.info.spec.name if answer.info is not None else ""
+        drawn = None if self._raw else board
+        recorder.add(Look(answer.shot, not self._raw, drawn, view.name, network, data))
+
+    def look(self) -> None:
+        """Now and then while there is a source: its frames, and what is said."""
+        if self.recorder is None:
+            return
+        capture = self._window.live.capture
+        if self._raw:
+            self._feed(self.recorder, capture)
+        if capture is not None and capture.status.phase is Phase.FAILED:
+            self.stop()
+        self.show()
+
+    def _feed(self, recorder: FilmRecorder, capture: Capture | None) -> None:
+        # The slot keeps the last seconds: no frame is missed between two looks.
+        if capture is None:
+            return
+        before, last = self._fed
+        if capture is not before:
+            last = -1
+        for shot in capture.slot.past:
+            if shot.number <= last:
+                continue
+            if not recorder.room:
+                break  # the next look finds it, unless it is too old by then
+            if shot.number > last + 1 > 0:
+                recorder.leave_out(shot.number - last - 1)
+            recorder.add(Look(shot))
+            last = shot.number
+        self._fed = (capture, last)
+
+    def show(self) -> None:
+        status = self.recorder.status if self.recorder is not None else None
+        self.part.show_status(status)
+
+    # -- what is said -----------------------------------------------------------------------------
+
+    def _look_at_ends(self) -> None:
+        if self.recorder is not None and self.recorder.status.over:  # it has ended by itself
+            self._ending.append(self.recorder)
+            self.recorder = None
+            self.show()
+        for recorder in [each for each in self._ending if each.status.over]:
+            self._ending.remove(recorder)
+            status = recorder.status
+            if status.problem is not None:
+                words = f"{status.problem.message} {status.problem.hint}".strip()
+                self._window.notices.say(words, "error", seconds=12)
+            else:
+                self._say(recorder, status)
+
+    def _say(self, recorder: FilmRecorder, status: RecordStatus) -> None:
+        words = self.tr("Recorded {path}, and the data of {lines} frames beside it.").format(
+            path=recorder.path, lines=f"{status.lines:,}"
+        )
+        if status.left_out:
+            words += " " + self.tr("{count:,} frames were left out.").format(count=status.left_out)
+        self._window.notices.say(words)
+
+    def _place(self) -> Path:
+        movies = QStandardPaths.StandardLocation.MoviesLocation
+        folder = Path(self._folder or QStandardPaths.writableLocation(movies) or Path.home())
+        name = datetime.now().astimezone().strftime("%Y-%m-%d %H-%M-%S")  # no colon: Windows
+        view = self._window.study.view
+        stem = f"{view.title} {name}" if view is not None else name
+        return (folder if folder.is_dir() else Path.home()) / f"{stem}.mp4"
+
+    # -- what an earlier run has left -------------------------------------------------------------
+
+    def _recover(self) -> None:
+        def job() -> Generator[Step[Any], Any, None]:
+            from explorer.live.unfinished import recover
+
+            yield Step(list(recover()))
+
+        self._window.bridge.fetch(RECOVERED, lambda _: job())
+
+    def _on_update(self, update: Update) -> None:
+        if update.key != RECOVERED or update.state is not State.DONE:
+            return
+        for film, found in update.value or ():
+            if isinstance(found, ExplorerError):
+                words = f"{found.message} {found.hint}".strip()
+                self._window.notices.say(words, "warning", seconds=0)
+            else:
+                words = self.tr(
+                    "The program ended while it recorded: {path} has what was recorded before."
+                )
+                self._window.notices.say(words.format(path=film), "warning", seconds=0)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"

@@ -1,0 +1,1 @@
+"""The panels beside the canvas: views, network, explanation, inspector, progress."""

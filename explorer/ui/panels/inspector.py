@@ -1,0 +1,136 @@
+"""The inspector: what is shown, how far the work is, what went wrong, settings, explanation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from explorer.core.runner import Failure, State, Update
+from explorer.ui.dialogs.messages import ErrorCard, NoteCard
+from explorer.ui.form.form import Form
+from explorer.ui.panels.explanation import Explanation
+from explorer.ui.panels.progress import JobStrip
+from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
+
+if TYPE_CHECKING:
+    from explorer.engine.view import View
+
+
+class Inspector(QWidget):
+    """Header, job strip, messages, notes, form and explanation, in one column that scrolls.
+
+    Signals:
+        cancel_requested: The user no longer wants the running answer.
+        pause_toggled: True = pause the job, False = go on.
+    """
+
+    cancel_requested = Signal()
+    pause_toggled = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view: View[Any] | None = None
+        self._form = Form()
+        self.strip = JobStrip()
+        self.strip.hide()  # until there is a view; from then on its place is kept
+        self.strip.cancel_requested.connect(self.cancel_requested)
+        self.strip.pause_toggled.connect(self.pause_toggled)
+        self.error = ErrorCard()
+        self._title = Label(self.tr("Nothing to show yet"), factor=1.35, bold=True)
+        self._reference = Label(quiet=True, factor=0.92)
+        self._reference.hide()
+        self._notes = QVBoxLayout()
+        self._notes.setSpacing(UNIT)
+        self.explanation = Explanation()
+        self._about = Fold(self.tr("What you see"), self.explanation, opened=True)
+        self._about.hide()
+
+        head = QVBoxLayout()
+        head.setSpacing(UNIT // 2)
+        head.addWidget(self._title)
+        head.addWidget(self._reference)
+        column = QWidget()
+        column.setAutoFillBackground(False)
+        layout = QVBoxLayout(column)
+        layout.setContentsMargins(UNIT * 2, UNIT * 2, UNIT * 2, UNIT * 2)
+        layout.setSpacing(UNIT * 2)
+        layout.addLayout(head)
+        layout.addWidget(self.strip)
+        layout.addWidget(self.error)
+        layout.addLayout(self._notes)
+        layout.addWidget(self._form)
+        layout.addWidget(self._about)
+        layout.addStretch(1)
+
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(column)
+        self._scroll.viewport().setAutoFillBackground(False)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._scroll)
+        self.setMinimumWidth(260)
+
+    @property
+    def form(self) -> Form:
+        return self._form
+
+    def set_view(self, view: View[Any]) -> None:
+        """Shows what belongs to `view`; the form is filled by `form.set_view`."""
+        if view is self._view:
+            return
+        self._view = view
+        self.strip.show()
+        self._title.setText(view.title)
+        self._reference.setText(view.reference)
+        self._reference.setVisible(bool(view.reference))
+        self.explanation.show_markdown(view.explanation)
+        self._about.setVisible(bool(view.explanation))
+        self.clear_message()
+        self.strip.clear()
+
+    def set_update(self, update: Update, can_pause: bool) -> None:
+        """Shows how far a job is; a failure shows its error, a good value clears the last one."""
+        self.strip.set_update(update, can_pause)
+        if update.state is State.FAILED and update.failure is not None:
+            failure: Failure = update.failure
+            self.show_error(failure.message, failure.hint, failure.traceback)
+        elif update.state in (State.DONE, State.RUNNING) and update.value is not None:
+            self.clear_message()
+
+    def set_waiting(self, note: str, can_pause: bool = False) -> None:
+        """A job was submitted and has not said anything yet."""
+        self.strip.show()
+        self.strip.set_waiting(note, can_pause)
+
+    def show_error(self, message: str, hint: str = "", details: str = "") -> None:
+        self.error.set_error(message, hint, details)
+        self._scroll.ensureWidgetVisible(self.error)
+
+    def clear_message(self) -> None:
+        self.error.hide()
+
+    def set_notes(self, notes: tuple[str, ...]) -> None:
+        """Sentences that must not be missed; the same ones leave everything as it is."""
+        if notes == self.notes:
+            return
+        for card in self._cards():
+            self._notes.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+        for note in notes:
+            self._notes.addWidget(NoteCard(note))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(card.note for card in self._cards())
+
+    def _cards(self) -> list[NoteCard]:
+        items = (self._notes.itemAt(row) for row in range(self._notes.count()))
+        cards = (item.widget() for item in items if item is not None)
+        return [card for card in cards if isinstance(card, NoteCard)]

@@ -1,0 +1,214 @@
+"""The two questions of the window: which view, of which network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from explorer.ui.panels.cards import CardList, CardRow
+from explorer.ui.panels.network_panel import NetworkPanel
+from explorer.ui.panels.network_words import state_words
+from explorer.ui.panels.picker_button import PickerButton, Popup
+from explorer.ui.widgets.small_widgets import UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from explorer.engine.view import View
+    from explorer.networks.entry import Entry
+    from explorer.networks.network import NetworkInfo, NetworkSpec
+
+
+class ViewPanel(QWidget):
+    """All views by group, with a search field.
+
+    Signals:
+        chosen: A view's name; one that does not suit the network is dimmed but can be chosen.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._views: tuple[View[Any], ...] = ()
+        self._task, self._network = "", ""
+        self.cards = CardList(self.tr("Search the views"))
+        self.cards.activated.connect(self.chosen)
+        self.cards.entered.connect(self.chosen)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.cards)
+        self.setFocusProxy(self.cards)
+
+    def set_views(self, views: Sequence[View[Any]]) -> None:
+        self._views = tuple(views)
+        self._fill()
+
+    def set_network(self, task: str, title: str) -> None:
+        """Dims the views that cannot look at a network for `task`; "" dims none."""
+        if (task, title) != (self._task, self._network):
+            self._task, self._network = task, title
+            self._fill()
+
+    def set_current(self, name: str) -> None:
+        self.cards.set_current(name)
+
+    def _fill(self) -> None:
+        self.cards.set_cards(
+            tuple(
+                CardRow(
+                    view.name,
+                    view.group,
+                    view.title,
+                    view.summary,
+                    reason=self._reason(view),
+                    dim=bool(self._reason(view)),
+                    words=view.reference,
+                )
+                for view in self._views
+            )
+        )
+
+    def _reason(self, view: View[Any]) -> str:
+        if not self._task or view.suits(self._task):
+            return ""
+        wanted = self.tr(" or ").join(sorted(view.tasks))
+        return self.tr("Needs a network for {wanted}; {title} does {task}.").format(
+            wanted=wanted, title=self._network, task=self._task
+        )
+
+
+class ViewPicker(QWidget):
+    """A button with the present view; its pop-up lists them all.
+
+    Signals:
+        chosen: A view's name.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._titles: dict[str, str] = {}
+        self.button = PickerButton("view")
+        self.button.show_choice(self.tr("Choose a view"))
+        self.button.setAccessibleName(self.tr("View"))
+        self.button.clicked.connect(self.open)
+        self.panel = ViewPanel()
+        self.panel.chosen.connect(self._choose)
+        self._popup = Popup(self, self.panel)
+        _only(self, self.button)
+
+    def set_views(self, views: Sequence[View[Any]]) -> None:
+        self._titles = {view.name: view.title for view in views}
+        self.panel.set_views(views)
+
+    def set_current(self, name: str) -> None:
+        """Shows `name` as the present view; emits nothing."""
+        self.panel.set_current(name)
+        title = self._titles.get(name, name)
+        self.button.show_choice(title)
+        self.button.setToolTip(self.tr("View: {title}").format(title=title))
+
+    def set_network(self, task: str, title: str) -> None:
+        self.panel.set_network(task, title)
+
+    def open(self) -> None:
+        """Opens the pop-up under the button."""
+        self.panel.cards.search.clear()
+        self.panel.cards.point_at(self.panel.cards.model.current)
+        self._popup.open_at(self.button, QSize(400, 520))
+
+    def _choose(self, name: str) -> None:
+        self._popup.hide()
+        self.chosen.emit(name)
+
+
+class NetworkPicker(QWidget):
+    """A button with the present network and the state of its weights; its pop-up is the catalogue.
+
+    Signals:
+        chosen: A NetworkSpec.
+        checkpoint_wanted: The name of the entry that a file is to be loaded onto.
+    """
+
+    chosen = Signal(object)
+    checkpoint_wanted = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.button = PickerButton("network")
+        self.button.show_choice(self.tr("Choose a network"))
+        self.button.setAccessibleName(self.tr("Network"))
+        self.button.clicked.connect(self.open)
+        self.panel = NetworkPanel()
+        self.panel.chosen.connect(self._choose)
+        self.panel.adjusted.connect(self._adjust)
+        self.panel.checkpoint_wanted.connect(self._want)
+        self._popup = Popup(self, self.panel)
+        _only(self, self.button)
+
+    @property
+    def spec(self) -> NetworkSpec | None:
+        """The present choice."""
+        return self.panel.spec
+
+    def set_entries(self, entries: Sequence[Entry]) -> None:
+        """The catalogue; called again when states have changed (a download is done)."""
+        self.panel.set_entries(entries)
+        self._show()
+
+    def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
+        """Name and title of every device, "auto" first."""
+        self.panel.set_devices(devices)
+
+    def set_tasks(self, tasks: frozenset[str], view_title: str = "") -> None:
+        """Dims the networks that the present view cannot look at; empty dims none."""
+        self.panel.set_tasks(tasks, view_title)
+
+    def set_spec(self, spec: NetworkSpec) -> None:
+        """Shows `spec` as the present choice; emits nothing."""
+        self.panel.set_spec(spec)
+        self._show()
+
+    def set_info(self, info: NetworkInfo) -> None:
+        """Shows what was really loaded: the state of its weights and its device."""
+        self.panel.set_info(info)
+        self._show()
+
+    def open(self) -> None:
+        """Opens the pop-up under the button."""
+        self.panel.prepare()
+        self._popup.open_at(self.button, QSize(440, 640))
+
+    def _show(self) -> None:
+        spec = self.panel.spec
+        if spec is None:
+            return
+        title, state, detail = self.panel.summary()
+        self.button.show_choice(title, *state_words(self, state))
+        self.button.setToolTip(detail)
+        self.button.setAccessibleDescription(detail)
+
+    def _choose(self, spec: NetworkSpec) -> None:
+        self._popup.hide()
+        self._adjust(spec)
+
+    def _adjust(self, spec: NetworkSpec) -> None:
+        self.set_spec(replace(spec))
+        self.chosen.emit(spec)
+
+    def _want(self, name: str) -> None:
+        self._popup.hide()
+        self.checkpoint_wanted.emit(name)
+
+
+def _only(owner: QWidget, child: QWidget) -> None:
+    layout = QHBoxLayout(owner)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(UNIT)
+    layout.addWidget(child)
+    owner.setFocusProxy(child)

@@ -1,0 +1,186 @@
+"""The job strip: how far the work is, for how long, and the buttons that stop or pause it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+
+from explorer.core.runner import State, Update
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
+from explorer.ui.widgets.theme import icon
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TICK_MS = 200
+QUICK_MS = 150
+"""A job that is done sooner shows no bar: nothing flickers while a slider moves."""
+
+
+class JobStrip(QWidget):
+    """A thin bar over a line of words and two buttons; its height never changes.
+
+    Signals:
+        cancel_requested: Cancel was pressed.
+        pause_toggled: The new state of Pause.
+    """
+
+    cancel_requested = Signal()
+    pause_toggled = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running = False
+        self._note = ""
+        self._share = ""
+        self._seconds = 0.0
+        self._since = 0.0
+        self.words = Label(quiet=True)
+        self.words.setWordWrap(False)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(4)
+        self.bar.setAccessibleName(self.tr("Progress"))
+        self.pause = IconButton("pause", self.tr("Pause"), checkable=True)
+        self.cancel = IconButton("stop", self.tr("Cancel (Esc)"))
+        for widget in (self.bar, self.pause, self.cancel):
+            policy = widget.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            widget.setSizePolicy(policy)
+            widget.hide()
+        self.pause.toggled.connect(self._paused)
+        self.cancel.clicked.connect(self.cancel_requested)
+        line = QHBoxLayout()
+        line.setSpacing(UNIT // 2)
+        line.addWidget(self.words, 1)
+        line.addWidget(self.pause)
+        line.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(UNIT // 2)
+        layout.addWidget(self.bar)
+        layout.addLayout(line)
+        self._tick = QTimer(self)
+        self._tick.setInterval(TICK_MS)
+        self._tick.timeout.connect(self._show_words)
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(QUICK_MS)
+        self._late.timeout.connect(self._show_controls)
+        self._can_pause = False
+
+    def set_waiting(self, note: str, can_pause: bool) -> None:
+        """A job was submitted: its first news is awaited."""
+        self._note, self._share, self._seconds = note, "", 0.0
+        self.bar.setRange(0, 0)
+        self._run(can_pause)
+
+    def set_update(self, update: Update, can_pause: bool) -> None:
+        if update.state is not State.RUNNING:
+            self._finish(update)
+            return
+        self._note = update.note
+        self._seconds = update.seconds
+        if update.total > 0:
+            share = min(1.0, max(0.0, update.done / update.total))
+            self.bar.setRange(0, 1000)
+            self.bar.setValue(round(share * 1000))
+            self._share = f"{share:.0%}"
+        else:
+            self.bar.setRange(0, 0)
+            self._share = ""
+        self._run(can_pause)
+
+    def clear(self) -> None:
+        """As at the start: no job, no words."""
+        self._stop()
+        self.words.setText("")
+
+    def set_paused(self, paused: bool) -> None:
+        """Shows Pause pressed or not, without a signal (a shortcut did it)."""
+        blocked = self.pause.blockSignals(True)
+        self.pause.setChecked(paused)
+        self.pause.blockSignals(blocked)
+        self._show_pause(paused)
+
+    def _run(self, can_pause: bool) -> None:
+        self._can_pause = can_pause
+        self._since = time.monotonic()
+        if not self._running:
+            self._running = True
+            self._tick.start()
+            self._late.start()
+        elif not self._late.isActive():
+            self._show_controls()
+        if not self._late.isActive():
+            self._show_words()
+
+    def _show_controls(self) -> None:
+        self.bar.show()
+        self.cancel.show()
+        self.pause.setVisible(self._can_pause)
+        self._show_words()
+
+    def _show_words(self) -> None:
+        if self._late.isActive():
+            return
+        seconds = self._seconds
+        if not self.pause.isChecked():
+            seconds += time.monotonic() - self._since
+        self._set_words((self._note, self._share, duration(seconds)))
+
+    def _set_words(self, parts: Sequence[str]) -> None:
+        """The first part gives way where room is short: the figures behind it are what moves."""
+        first, *rest = (part for part in parts if part)
+        tail = "".join(f" · {part}" for part in rest)
+        metrics = self.words.fontMetrics()
+        room = max(40, self.words.width() - metrics.horizontalAdvance(tail))
+        plain = first.replace("\n", " ")
+        self.words.setText(metrics.elidedText(plain, Qt.TextElideMode.ElideRight, room) + tail)
+        self.words.setToolTip(first + tail)
+
+    def _finish(self, update: Update) -> None:
+        self._stop()
+        parts = [duration(update.seconds)]
+        if update.steps > 1:
+            parts.append(self.tr("{count} steps").format(count=update.steps))
+        if update.state is State.CANCELLED:
+            parts.insert(0, self.tr("Cancelled"))
+        elif update.state is State.FAILED:
+            parts.insert(0, self.tr("Failed"))
+        self._set_words(parts)
+
+    def _stop(self) -> None:
+        self._running = False
+        self._tick.stop()
+        self._late.stop()
+        self.bar.setRange(0, 1000)  # an endless bar animates even when hidden
+        self.bar.hide()
+        self.cancel.hide()
+        self.pause.hide()
+        self.set_paused(False)
+
+    def _paused(self, paused: bool) -> None:
+        self._seconds += 0.0 if not paused else time.monotonic() - self._since
+        self._since = time.monotonic()
+        self._show_pause(paused)
+        self.pause_toggled.emit(paused)
+
+    def _show_pause(self, paused: bool) -> None:
+        self.pause.setIcon(icon("play" if paused else "pause"))
+        self.pause.rename(self.tr("Go on") if paused else self.tr("Pause"))
+
+
+def duration(seconds: float) -> str:
+    """As in: 3 ms, 0.24 s, 12.3 s, 2 min 05 s."""
+    if seconds < 0.01:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"

@@ -1,0 +1,276 @@
+"""The empty canvas: a place to drop a photo, and what to do first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QGridLayout,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from explorer.ui.photos.filmstrip import key_of, title_of
+from explorer.ui.photos.thumbnails import Thumbnails
+from explorer.ui.photos.tiles import PICTURE, draw_tile
+from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color, muted, scaled_font
+from explorer.ui.widgets.theme import icon
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_SAMPLES = 6
+
+
+class SampleTile(QAbstractButton):
+    """One picture of the gallery, to click."""
+
+    def __init__(self, item: object, thumbnails: Thumbnails) -> None:
+        super().__init__()
+        self.item = item
+        self._thumbnails = thumbnails
+        self.setText(title_of(item))
+        self.setAccessibleName(title_of(item))
+        self.setToolTip(title_of(item))
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        thumbnails.ready.connect(self._ready)
+
+    def sizeHint(self) -> QSize:
+        line = QFontMetrics(scaled_font(self.font(), 0.88)).height()
+        return QSize(PICTURE.width() + UNIT, PICTURE.height() + line + UNIT * 2)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        thumb = self._thumbnails.get(key_of(self.item), self.item)
+        area = QRectF(UNIT / 2, UNIT / 2, PICTURE.width(), PICTURE.height())
+        palette = self.palette()
+        with QPainter(self) as painter:
+            pixmap = thumb.pixmap if thumb is not None else None
+            broken = thumb is not None and bool(thumb.error)
+            draw_tile(painter, area, pixmap, broken=broken, palette=palette)
+            if self.underMouse() or self.hasFocus():
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.setPen(QPen(palette.color(QPalette.ColorRole.Highlight), 2))
+                painter.drawRoundedRect(area.adjusted(-2.5, -2.5, 2.5, 2.5), 7, 7)
+            font = scaled_font(self.font(), 0.88)
+            painter.setFont(font)
+            painter.setPen(muted(palette))
+            line = QFontMetrics(font)
+            words = QRectF(area.left(), area.bottom() + 6, area.width(), line.height())
+            name = line.elidedText(self.text(), Qt.TextElideMode.ElideRight, int(words.width()))
+            painter.drawText(words, int(Qt.AlignmentFlag.AlignCenter), name)
+
+    def _ready(self, key: object) -> None:
+        if key == key_of(self.item):
+            self.update()
+
+
+class Welcome(QWidget):
+    """A drop zone with words, samples, three buttons and a three-step tour.
+
+    It takes no drops itself (the window does): `set_drag_active` lights it up meanwhile.
+
+    Signals:
+        open_requested: Choose photos.
+        folder_requested: Choose a folder.
+        sample_chosen: A gallery sample was clicked.
+    """
+
+    open_requested = Signal()
+    folder_requested = Signal()
+    sample_chosen = Signal(object)
+
+    def __init__(self, thumbnails: Thumbnails | None = None) -> None:
+        super().__init__()
+        self._thumbnails = thumbnails or Thumbnails(self)
+        self._drag = False
+        self.tiles: list[SampleTile] = []
+        title = Label(self.tr("Drop a photo here"), factor=1.8, bold=True)
+        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        words = Label(self.tr("paste one, or start with one of these:"), quiet=True, factor=1.1)
+        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.open = QPushButton(icon("open"), " " + self.tr("Open photos…"))
+        self.open.setToolTip(self.tr("Ctrl+O"))
+        self.folder = QPushButton(icon("folder"), " " + self.tr("Open a folder…"))
+        self.folder.setToolTip(self.tr("Ctrl+U"))
+        self.open.clicked.connect(self._open)
+        self.folder.clicked.connect(self._folder)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(UNIT)
+        buttons.addStretch(1)
+        buttons.addWidget(self.open)
+        buttons.addWidget(self.folder)
+        self.live = QPushButton(icon("camera"), " " + self.tr("Camera, film or scene"))
+        self.live.setToolTip(self.tr("Follow a camera, a film or the built-in moving scene"))
+        buttons.addWidget(self.live)
+        buttons.addStretch(1)
+        self._gallery = QGridLayout()
+        self._gallery.setSpacing(UNIT)
+        centred = QHBoxLayout()
+        centred.addStretch(1)
+        centred.addLayout(self._gallery)
+        centred.addStretch(1)
+        self._tour = QHBoxLayout()
+        self._tour.setSpacing(UNIT * 3)
+        for number, (head, text) in enumerate(self._steps(), 1):
+            self._tour.addWidget(TourStep(number, head, text), 1)
+        keys = Label(
+            self.tr("Ctrl+V paste  ·  Ctrl+Shift+P all commands  ·  ? shortcuts"),
+            quiet=True,
+            factor=0.92,
+        )
+        keys.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        inner = QWidget()
+        inner.setMaximumWidth(760)
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(UNIT * 4, UNIT * 4, UNIT * 4, UNIT * 3)
+        layout.setSpacing(UNIT * 2)
+        layout.addStretch(1)
+        layout.addWidget(Emblem(), 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(title)
+        layout.addWidget(words)
+        layout.addLayout(centred)
+        layout.addLayout(buttons)
+        layout.addSpacing(UNIT * 3)
+        layout.addLayout(self._tour)
+        layout.addStretch(1)
+        layout.addWidget(keys)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(UNIT * 2, UNIT * 2, UNIT * 2, UNIT * 2)
+        outer.addStretch(1)
+        outer.addWidget(inner, 100)
+        outer.addStretch(1)
+        self._centred = centred
+
+    def set_samples(self, samples: Sequence[object]) -> None:
+        """Shows the first few samples of the gallery."""
+        for tile in self.tiles:
+            self._gallery.removeWidget(tile)
+            tile.hide()
+            tile.deleteLater()
+        self.tiles = [SampleTile(item, self._thumbnails) for item in samples[:MOST_SAMPLES]]
+        for number, tile in enumerate(self.tiles):
+            tile.clicked.connect(self._chosen)
+            self._gallery.addWidget(tile, number // 3, number % 3)
+
+    def set_live_menu(self, menu: QMenu) -> None:
+        """What can be followed instead of looking at a photo."""
+        self.live.setMenu(menu)
+
+    def set_drag_active(self, active: bool) -> None:
+        """Lights the zone up while something is dragged over the window."""
+        self._drag = active
+        self.update()
+
+    def close_worker(self) -> None:
+        """Joins the thumbnail thread when this widget made it."""
+        if self._thumbnails.parent() is self:
+            self._thumbnails.close()
+
+    def _steps(self) -> tuple[tuple[str, str], ...]:
+        return (
+            (
+                self.tr("Bring a photo"),
+                self.tr("Drop, paste or open it. It stays on this computer."),
+            ),
+            (
+                self.tr("Choose what to see"),
+                self.tr("Pick a view and a network above: classes, boxes, feature maps, dreams."),
+            ),
+            (
+                self.tr("Look inside"),
+                self.tr("Move the sliders, click and hover: the picture answers at once."),
+            ),
+        )
+
+    def _open(self) -> None:
+        self.open_requested.emit()
+
+    def _folder(self) -> None:
+        self.folder_requested.emit()
+
+    def _chosen(self) -> None:
+        tile = self.sender()
+        if isinstance(tile, SampleTile):
+            self.sample_chosen.emit(tile.item)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        accent = palette.color(QPalette.ColorRole.Highlight)
+        window = palette.color(QPalette.ColorRole.Window)
+        text = palette.color(QPalette.ColorRole.WindowText)
+        pen = QPen(accent if self._drag else blend(text, window, 0.3), 2 if self._drag else 1.5)
+        pen.setDashPattern([5, 4])
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(pen)
+            painter.setBrush(blend(accent, window, 0.08) if self._drag else Qt.BrushStyle.NoBrush)
+            zone = QRectF(self.rect()).adjusted(14, 14, -14, -14)
+            painter.drawRoundedRect(zone, 14, 14)
+
+
+class Emblem(QWidget):
+    """A photo and the maps that a network makes of it, as four plates behind each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(104, 72)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        accent = palette.color(QPalette.ColorRole.Highlight)
+        window = palette.color(QPalette.ColorRole.Window)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(window, 2))
+            for number in range(4):
+                side = 36 + 9 * number
+                left = 68 - 22 * number
+                painter.setBrush(blend(accent, window, (0.22, 0.4, 0.65, 1.0)[number]))
+                plate = QRectF(left, (72 - side) / 2, side * 0.78, side)
+                painter.drawRoundedRect(plate, 6, 6)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(255, 255, 255, 230))
+            painter.drawEllipse(QPointF(16, 24), 5, 5)
+            hills = [(7, 56), (20, 38), (29, 48), (36, 40), (45, 56)]
+            painter.drawPolygon([QPointF(x, y) for x, y in hills])
+
+
+class TourStep(QWidget):
+    """A numbered sentence."""
+
+    def __init__(self, number: int, head: str, text: str) -> None:
+        super().__init__()
+        self._number = number
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(UNIT * 4, 0, 0, 0)
+        layout.setSpacing(UNIT // 2)
+        layout.addWidget(Label(head, bold=True))
+        layout.addWidget(Label(text, quiet=True))
+        layout.addStretch(1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(line_color(palette))
+            painter.drawEllipse(QPointF(11, 10), 11, 11)
+            painter.setPen(palette.color(QPalette.ColorRole.WindowText))
+            painter.setFont(scaled_font(self.font(), 0.95, bold=True))
+            circle = QRectF(0, -1, 22, 22)
+            painter.drawText(circle, int(Qt.AlignmentFlag.AlignCenter), str(self._number))

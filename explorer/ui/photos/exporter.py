@@ -1,0 +1,291 @@
+"""Results out: pictures, data, boxes, films, the clipboard. The files runner does the writing."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QMarginsF, QObject, QPoint, QRect, QSizeF
+from PySide6.QtGui import (
+    QGuiApplication,
+    QImage,
+    QPageSize,
+    QPainter,
+    QPdfWriter,
+    QPixmap,
+)
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QFileDialog
+
+from explorer import __version__
+from explorer.annotations.truth import truth_of, with_truth
+from explorer.core.runner import State, Update
+from explorer.engine.view import Step
+from explorer.ui.widgets import theme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from explorer.core.layers import UInt8
+    from explorer.saving.boxes import BoxFormat, LabelledBoxes
+    from explorer.ui.shell.window import Window
+
+SAVE = "save"
+PICTURES = "*.png *.jpg *.webp *.tif"
+
+
+class Outlet(QObject):
+    """What leaves the window."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._window = window
+        self._folder = ""
+
+    # -- what the user asks -----------------------------------------------------------------------
+
+    def save_picture(self) -> None:
+        """The board as a picture; its parameters, seed and versions go into the file."""
+        if not self._something():
+            return
+        with_words = f"{self.tr('Everything on the board')} ({PICTURES})"
+        alone = f"{self.tr('The picture alone, full size')} ({PICTURES})"
+        drawn = f"{self.tr('Drawing of the canvas')} (*.svg *.pdf)"
+        path, kind = self._ask(self.tr("Save picture"), ".png", (with_words, alone, drawn))
+        if path:
+            if Path(path).suffix.lower() in (".svg", ".pdf"):
+                self._draw(Path(path))
+            else:
+                self.write_picture(path, whole=kind != alone)
+
+    def export(self) -> None:
+        """Numbers, boxes or the film, by the kind that is chosen."""
+        if not self._something():
+            return
+        kinds: dict[str, Callable[[str], None]] = {}
+        kinds[f"{self.tr('Data')} (*.json *.csv *.npz)"] = self.write_data
+        boxes = self._boxes()
+        if boxes is not None:
+            kinds |= self._box_kinds(boxes)
+        view = self._window.study.view
+        if view is not None and view.film and len(self._window.bridge.recorder) > 1:
+            film = f"{self.tr('Film')} (*.mp4 *.gif)"
+            kinds = {film: self.write_film, **kinds}
+        suffix = ".mp4" if next(iter(kinds)).endswith("*.gif)") else ".json"
+        path, kind = self._ask(self.tr("Export"), suffix, tuple(kinds))
+        if path:
+            if Path(path).suffix.lower() in (".mp4", ".gif"):
+                self.write_film(path)
+            else:
+                kinds.get(kind, self.write_data)(path)
+
+    def save_truth(self) -> None:
+        """The photo's ground truth as COCO, VOC or YOLO."""
+        truth = self._window.truth.boxes
+        if not truth:
+            self._window.notices.say(self.tr("This photo has no ground truth to save."))
+            return
+        from explorer.saving.export import LabelledBoxes
+
+        corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in truth], np.float32)
+        boxes = LabelledBoxes(corners, tuple(box.label or "object" for box in truth))
+        kinds = self._box_kinds(boxes)
+        path, kind = self._ask(self.tr("Save ground truth"), ".json", tuple(kinds))
+        if path:
+            kinds.get(kind, next(iter(kinds.values())))(path)
+
+    def copy(self) -> None:
+        """What is on the canvas, as it is seen."""
+        if not self._something():
+            return
+        QGuiApplication.clipboard().setImage(_image(self._window.board.grab_rgb()))
+        self._window.notices.say(self.tr("Copied."), seconds=3)
+
+    def screenshot(self) -> None:
+        """The whole window."""
+        pixmap: QPixmap = self._window.grab()
+        path, _ = self._ask(self.tr("Save a screenshot"), ".png", (f"PNG ({'*.png'})",))
+        if path:
+            image = pixmap.toImage().convertToFormat(QImage.Format.Format_RGB888)
+            rgb = _array(image)
+            self._start(path, lambda: _save_picture(path, rgb, {}))
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    def write_picture(self, path: str, *, whole: bool) -> None:
+        board, words = self._window.board.board, self._window.words()
+        assert board is not None
+        board = with_truth(board, truth_of(self._window.study.params))
+        metadata, dark = self.metadata(), theme.is_dark()
+
+        def job() -> None:
+            from explorer.render.board import paint_board, paint_pane
+
+            if whole:
+                rgb = paint_board(board, theme="dark" if dark else "light", title=words)
+            else:
+                rgb = paint_pane(board.panes[0])
+            _save_picture(path, rgb, metadata)
+
+        self._start(path, job)
+
+    def write_data(self, path: str) -> None:
+        data, metadata = self._data(), self.metadata()
+
+        def job() -> None:
+            from explorer.saving.export import save_data
+
+            save_data(path, data, metadata)
+
+        self._start(path, job)
+
+    def write_boxes(self, path: str, boxes: LabelledBoxes, kind: BoxFormat) -> None:
+        image = self._window.study.image
+        if image is None:
+            return
+
+        def job() -> None:
+            from explorer.saving.export import ImageInfo, save_boxes
+
+            save_boxes(path, boxes, ImageInfo(image.name, image.width, image.height), kind)
+
+        self._start(path, job)
+
+    def write_film(self, path: str) -> None:
+        recorder = self._window.bridge.recorder
+
+        def job() -> None:
+            from explorer.saving.export import save_film
+
+            save_film(path, recorder.frames())
+
+        self._start(path, job)
+
+    def metadata(self) -> dict[str, Any]:
+        """What is needed to make the same picture again."""
+        study = self._window.study
+        found: dict[str, Any] = {
+            "program": f"convnet-explorer {__version__}",
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "image": study.image.name if study.image else "",
+            "seed": study.seed,
+        }
+        data = study.data()
+        if data is not None:
+            view, _, params = data
+            found["view"] = view.name
+            found["parameters"] = {e.name: getattr(params, e.name) for e in fields(params)}
+        if study.info is not None:
+            info = study.info
+            found["network"] = info.spec.name
+            found["weights"] = info.weights_title
+            found["device"], found["dtype"] = info.device, info.dtype
+        return found
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def on_update(self, update: Update) -> None:
+        """News of a file that is being written."""
+        if update.key != SAVE:
+            return
+        notices = self._window.notices
+        if update.state is State.DONE and update.value:
+            notices.say(self.tr("Saved {path}").format(path=update.value))
+        elif update.failure is not None:
+            failure = update.failure
+            details = "" if failure.expected else failure.traceback
+            words = f"{failure.message} {failure.hint}".strip()
+            notices.say(words, "error", details=details, seconds=12)
+
+    def _start(self, path: str, write: Callable[[], None]) -> None:
+        def job() -> Generator[Step[Any], Any, None]:
+            write()
+            yield Step(path)
+
+        self._window.bridge.fetch(SAVE, lambda _: job())
+
+    def _ask(self, title: str, suffix: str, kinds: tuple[str, ...]) -> tuple[str, str]:
+        image, view = self._window.study.image, self._window.study.view
+        stem = Path(image.name).stem if image is not None else "convnet-explorer"
+        name = f"{stem}-{view.name}{suffix}" if view is not None else f"{stem}{suffix}"
+        start = str(Path(self._folder or str(Path.home())) / name)
+        path, kind = QFileDialog.getSaveFileName(self._window, title, start, ";;".join(kinds))
+        if not path:
+            return "", ""
+        self._folder = str(Path(path).parent)
+        if not Path(path).suffix:
+            path += kind.split("*", 1)[1].split()[0].rstrip(")") if "*" in kind else suffix
+        return path, kind
+
+    def _something(self) -> bool:
+        if self._window.study.board is not None:
+            return True
+        self._window.notices.say(self.tr("There is no result to save yet."))
+        return False
+
+    def _data(self) -> dict[str, Any]:
+        found = self._window.study.data()
+        board = self._window.study.board
+        tables = {table.name: table for table in board.tables} if board is not None else {}
+        if found is None or found[0].data is None:
+            return dict(tables)
+        view, result, params = found
+        return dict(view.data(result, params))
+
+    def _boxes(self) -> LabelledBoxes | None:
+        from explorer.saving.export import boxes_of
+
+        info = self._window.study.info
+        return boxes_of(self._data(), info.classes if info is not None else ())
+
+    def _box_kinds(self, boxes: LabelledBoxes) -> dict[str, Callable[[str], None]]:
+        """By the words of a file dialog: what writes `boxes` in that format."""
+        return {
+            f"{self.tr('Boxes as COCO')} (*.json)": lambda p: self.write_boxes(p, boxes, "coco"),
+            f"{self.tr('Boxes as Pascal VOC')} (*.xml)": lambda p: self.write_boxes(
+                p, boxes, "voc"
+            ),
+            f"{self.tr('Boxes as YOLO')} (*.txt)": lambda p: self.write_boxes(p, boxes, "yolo"),
+        }
+
+    def _draw(self, path: Path) -> None:
+        widget = self._window.board
+        size = widget.size()
+        if path.suffix.lower() == ".svg":
+            svg = QSvgGenerator()
+            svg.setFileName(str(path))
+            svg.setSize(size)
+            svg.setViewBox(QRect(0, 0, size.width(), size.height()))
+            svg.setTitle(self._window.words())
+            with QPainter(svg) as painter:
+                widget.render(painter, QPoint())
+        else:
+            pdf = QPdfWriter(str(path))
+            pdf.setResolution(96)
+            points = QSizeF(size.width() * 0.75, size.height() * 0.75)
+            pdf.setPageSize(QPageSize(points, QPageSize.Unit.Point))
+            pdf.setPageMargins(QMarginsF(0, 0, 0, 0))
+            with QPainter(pdf) as painter:
+                widget.render(painter, QPoint())
+        self._window.notices.say(self.tr("Saved {path}").format(path=path))
+
+
+def _save_picture(path: str, rgb: UInt8, metadata: dict[str, Any]) -> None:
+    from explorer.saving.export import save_picture
+
+    save_picture(path, rgb, metadata)
+
+
+def _image(rgb: UInt8) -> QImage:
+    height, width = rgb.shape[:2]
+    solid = np.ascontiguousarray(rgb)
+    return QImage(solid.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+
+def _array(image: QImage) -> UInt8:
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : image.width() * 3].reshape(image.height(), image.width(), 3).copy()

@@ -1,0 +1,1 @@
+"""The results panel: tables and plots."""

@@ -1,0 +1,342 @@
+"""The plots of a board: curves by pyqtgraph, bars by our own hand."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QFontMetricsF,
+    QGuiApplication,
+    QHelpEvent,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidget
+
+from explorer.core.layers import Curve, Plot
+from explorer.ui.board.readout import number
+from explorer.ui.items.item_images import Contained, qcolor
+from explorer.ui.results.plot_marker import Marker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+TOP = 10
+
+MOST_NAMED = 5
+"""Of more curves a legend would hide the plot: their names are under the mouse."""
+
+
+def pyqtgraph() -> Any:
+    """The library, imported when the first curve is shown: it costs a third of a second.
+
+    Its import replaces the exception hooks of the process; they are put back.
+    """
+    hooks = sys.excepthook, threading.excepthook
+    import pyqtgraph as library
+
+    sys.excepthook, threading.excepthook = hooks
+    return library
+
+
+def drawable(
+    curve: Curve, *, log_y: bool, log_x: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The curve's numbers as pyqtgraph survives them: floats, gaps where nothing can be drawn."""
+    x, y = np.array(curve.x, np.float64), np.array(curve.y, np.float64)
+    bad = ~(np.isfinite(x) & np.isfinite(y))
+    if log_y:
+        bad |= y <= 0
+    if log_x:
+        bad |= x <= 0
+    x[bad & ~np.isfinite(x)] = 0.0
+    if log_x:
+        x[x <= 0] = 1.0  # its y is a gap
+    y[bad] = np.nan
+    return x, y
+
+
+def log_words(
+    values: Sequence[float], scale: float, spacing: float | None, room: int = 27
+) -> list[str]:
+    """Words for ticks of a log axis: for more ticks than `room` only those at powers of ten."""
+    lead = (1,) if len(values) > room else (1, 2, 5)
+    return [
+        number(scale * 10.0**value) if round(10.0 ** (value % 1.0)) in lead else ""
+        for value in values
+    ]
+
+
+class CurvesPlot(QWidget):
+    """Curves over common axes, with a legend and the values under the mouse.
+
+    Signals:
+        steered: The x of the plot's marker, while the user drags it.
+    """
+
+    steered = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        library = pyqtgraph()
+        self._plot = library.PlotWidget(self)
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        for side in ("bottom", "left"):  # an IoU of 0.7 is not "700 (x0.001)"
+            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        self._plot.getAxis("bottom").logTickStrings = log_words
+        self._plot.getAxis("left").logTickStrings = partial(log_words, room=9)
+        self._legend = self._plot.addLegend(offset=(-12, 8), labelTextSize="9pt")
+        self._curves: list[Any] = []
+        self._shown: Plot | None = None
+        self._line = library.InfiniteLine(angle=90, movable=False)
+        self._line.setVisible(False)
+        self._words = library.TextItem(anchor=(0, 1))
+        self._words.setVisible(False)
+        for extra in (self._line, self._words):
+            self._plot.addItem(extra, ignoreBounds=True)
+        self.marker = Marker(self._plot, library, self)
+        self.marker.dragged.connect(self.steered)
+        self._plot.scene().sigMouseMoved.connect(self._mouse_moved)
+        self._plot.viewport().installEventFilter(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plot)
+        copy = QAction(self.tr("Copy the numbers"), self)
+        copy.triggered.connect(self.copy)
+        whole = QAction(self.tr("Show everything"), self)
+        whole.triggered.connect(self._plot.getPlotItem().enableAutoRange)
+        self._plot.addActions([whole, copy])
+        self._plot.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self._restyle()
+
+    def set_plot(self, plot: Plot) -> None:
+        """Show `plot`; curves that are there already only take new numbers."""
+        library = pyqtgraph()
+        before, self._shown = self._shown, plot
+        if before is None or (before.x_label, before.y_label) != (plot.x_label, plot.y_label):
+            self._plot.setLabel("bottom", plot.x_label)
+            self._plot.setLabel("left", plot.y_label)
+        if before is None or (before.log_x, before.log_y) != (plot.log_x, plot.log_y):
+            self._plot.setLogMode(x=plot.log_x, y=plot.log_y)
+        labels = [curve.label for curve in plot.curves]
+        if before is None or [curve.label for curve in before.curves] != labels:
+            for item in self._curves:
+                self._plot.removeItem(item)
+            self._curves = [self._plot.plot([], [], name=label or None) for label in labels]
+            named = any(labels) and labels != [plot.y_label]  # the axis says it already
+            self._legend.setVisible(named and len(labels) <= MOST_NAMED)
+        for item, curve in zip(self._curves, plot.curves, strict=True):
+            x, y = drawable(curve, log_y=plot.log_y, log_x=plot.log_x)
+            item.setPen(library.mkPen(qcolor(curve.color), width=1.8))
+            item.setData(x, y, connect="finite")
+        self.marker.show(plot)
+        self.setAccessibleName(plot.title or plot.name)
+
+    @property
+    def shown(self) -> Plot | None:
+        return self._shown
+
+    def copy(self) -> None:
+        """All curves as tab-separated columns to the clipboard."""
+        if self._shown is None:
+            return
+        lines = [f"{self.tr('curve')}\t{self._shown.x_label or 'x'}\t{self._shown.y_label or 'y'}"]
+        for curve in self._shown.curves:
+            lines += [f"{curve.label}\t{x:g}\t{y:g}" for x, y in zip(curve.x, curve.y, strict=True)]
+        QGuiApplication.clipboard().setText("\n".join(lines) + "\n")
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self._line.setVisible(False)
+            self._words.setVisible(False)
+        return bool(super().eventFilter(watched, event))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._restyle()
+
+    def _restyle(self) -> None:
+        library, palette = pyqtgraph(), self.palette()
+        ink = palette.text().color()
+        faint = QColor(ink)
+        faint.setAlphaF(0.35)
+        self._plot.setBackground(palette.base().color())
+        for side in ("left", "bottom"):
+            axis = self._plot.getAxis(side)
+            axis.setPen(library.mkPen(faint))
+            axis.setTextPen(library.mkPen(ink))
+        self._plot.showGrid(x=True, y=True, alpha=0.12)
+        self._legend.setLabelTextColor(ink)
+        self._line.setPen(library.mkPen(faint))
+        self.marker.restyle(palette.highlight().color())
+        self._words.setColor(ink)
+
+    def _mouse_moved(self, position: QPointF) -> None:
+        plot = self._shown
+        if plot is None or not self._plot.plotItem.vb.sceneBoundingRect().contains(position):
+            return
+        mouse = self._plot.plotItem.vb.mapSceneToView(position)
+        x = 10.0 ** min(mouse.x(), 300.0) if plot.log_x else mouse.x()
+        found = [(curve.label, nearest_sample(curve, x)) for curve in plot.curves]
+        samples = [(label, *sample) for label, sample in found if sample is not None]
+        if not samples:
+            return
+        view = self._plot.plotItem.vb.viewRange()
+        nearest = min((at for _, at, _ in samples), key=lambda at: abs(at - x))
+        if plot.log_x and nearest <= 0:
+            return
+        if len(samples) > MOST_NAMED:  # those under the mouse, in the order of the curves
+            ways = [self._way(at, value, mouse) for _, at, value in samples]
+            closest = sorted(sorted(range(len(ways)), key=ways.__getitem__)[:MOST_NAMED])
+            samples = [samples[row] for row in closest]
+        words = [f"{label}  {number(value)}".strip() for label, _, value in samples]
+        spot = math.log10(nearest) if plot.log_x else nearest
+        self._line.setPos(spot)
+        self._words.setText("\n".join([f"{plot.x_label or 'x'}  {number(nearest)}", *words]))
+        self._words.setAnchor((1, 0) if spot > sum(view[0]) / 2 else (0, 0))
+        self._words.setPos(spot, view[1][1])
+        self._line.setVisible(True)
+        self._words.setVisible(True)
+
+    def _way(self, x: float, y: float, mouse: QPointF) -> float:
+        """How far a sample is from the mouse, in shares of the plot."""
+        shown, view = self._shown, self._plot.plotItem.vb.viewRange()
+        if shown is None or (shown.log_x and x <= 0) or (shown.log_y and y <= 0):
+            return math.inf
+        x, y = math.log10(x) if shown.log_x else x, math.log10(y) if shown.log_y else y
+        return math.hypot(
+            (x - mouse.x()) / (view[0][1] - view[0][0]), (y - mouse.y()) / (view[1][1] - view[1][0])
+        )
+
+
+def nearest_sample(curve: Curve, x: float) -> tuple[float, float] | None:
+    """The finite sample whose x is nearest."""
+    good = np.isfinite(curve.x) & np.isfinite(curve.y)
+    if not good.any():
+        return None
+    xs, ys = curve.x[good], curve.y[good]
+    at = int(np.argmin(np.abs(xs - x)))
+    return float(xs[at]), float(ys[at])
+
+
+class BarsPlot(QScrollArea):
+    """Horizontal bars with their labels and values, the first on top."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bars = _Bars(self)
+        self.setWidget(self._bars)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        copy = QAction(self.tr("Copy the numbers"), self)
+        copy.triggered.connect(self.copy)
+        self.addAction(copy)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
+    def set_plot(self, plot: Plot) -> None:
+        self._bars.set_plot(plot)
+        self.setAccessibleName(plot.title or plot.name)
+
+    def copy(self) -> None:
+        """Labels and values as tab-separated columns to the clipboard."""
+        rows = [f"{label}\t{value:g}" for label, value, _ in self._bars.plot.bars]
+        QGuiApplication.clipboard().setText("\n".join(rows) + "\n")
+
+
+class _Bars(QWidget):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.plot = Plot("")
+        self._contained = Contained("the bars")
+        self.setMouseTracking(True)
+
+    def set_plot(self, plot: Plot) -> None:
+        self.plot = plot
+        self.setMinimumHeight(TOP + self._pitch() * len(plot.bars) + 10)
+        self.update()
+
+    def _pitch(self) -> int:
+        return self.fontMetrics().height() + 9
+
+    def sizeHint(self) -> QSize:
+        return QSize(320, self.minimumHeight())
+
+    def limits(self) -> tuple[float, float]:
+        """The values at both ends of the axis; zero is on it unless the plot says otherwise."""
+        given = self.plot.bar_range
+        if given is not None and all(map(math.isfinite, given)) and given[0] < given[1]:
+            return given
+        values = [value for _, value, _ in self.plot.bars if math.isfinite(value)]
+        low, high = min([0.0, *values]), max([0.0, *values])
+        return (low, high) if low < high else (0.0, 1.0)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent):
+            row = (event.pos().y() - TOP) // self._pitch()
+            if 0 <= row < len(self.plot.bars):
+                label, value, _ = self.plot.bars[row]
+                QToolTip.showText(event.globalPos(), f"{label}: {value:.6g}", self)
+            return True
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            self._contained(self._draw, painter, event.rect())
+
+    def _draw(self, painter: QPainter, dirty: Any) -> None:
+        palette, plot = self.palette(), self.plot
+        painter.fillRect(self.rect(), palette.base())
+        ink, muted = palette.text().color(), palette.placeholderText().color()
+        metrics = QFontMetricsF(self.font())
+        painter.setFont(self.font())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        low, high = self.limits()
+        widest = max((metrics.horizontalAdvance(label) for label, _, _ in plot.bars), default=0.0)
+        names = min(widest, self.width() * 0.4)
+        figures = max((metrics.horizontalAdvance(_figure(v)) for _, v, _ in plot.bars), default=0.0)
+        track = QRectF(12 + names + 10, 0, max(self.width() - names - figures - 44, 20.0), 0)
+        track.setHeight(self._pitch() - 7)
+        track_colour = QColor(ink)
+        track_colour.setAlphaF(0.07)
+        zero = track.left() + track.width() * (min(max(0.0, low), high) - low) / (high - low)
+        for row, (label, value, colour) in enumerate(plot.bars):
+            top = TOP + row * self._pitch()
+            if top > dirty.bottom() or top + self._pitch() < dirty.top():
+                continue
+            track.moveTop(top + 3)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(track_colour)
+            painter.drawRoundedRect(track, 4, 4)
+            if math.isfinite(value):
+                end = track.left() + track.width() * (min(max(value, low), high) - low) / (
+                    high - low
+                )
+                bar = QRectF(min(zero, end), track.top(), max(abs(end - zero), 2.0), track.height())
+                painter.setBrush(qcolor(colour))
+                painter.drawRoundedRect(bar, 4, 4)
+            base = track.center().y() + (metrics.ascent() - metrics.descent()) / 2
+            painter.setPen(ink)
+            words = metrics.elidedText(label, Qt.TextElideMode.ElideRight, names)
+            painter.drawText(QPointF(12 + names - metrics.horizontalAdvance(words), base), words)
+            painter.setPen(ink if row == 0 else muted)
+            painter.drawText(QPointF(track.right() + 10, base), _figure(value))
+
+
+def _figure(value: float) -> str:
+    """A bar's value, with the digits that make a column of probabilities comparable."""
+    if not math.isfinite(value) or not 5e-5 <= abs(value) < 10:
+        return number(value)
+    return f"{value:.3f}" if abs(value) >= 1e-3 else f"{value:.4f}"

@@ -1,0 +1,1 @@
+"""The program around the views: window, actions, session, start and end."""

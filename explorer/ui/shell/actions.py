@@ -1,0 +1,175 @@
+"""Every command of the window in one table, read by menus, toolbar, palette and shortcut sheet."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+
+from explorer.ui.widgets import theme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+log = logging.getLogger(__name__)
+
+QT_NOOP = str
+"""Marks the words below for translation; they are translated where they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing the user can do.
+
+    Attributes:
+        name: The word in the settings file.
+        title: The words in menus and in the palette.
+        keys: Shortcuts, separated by "; ".
+        icon: Name of a drawing in resources/icons.
+        menu: The menu it is listed in; "" = only in the palette.
+        checkable: It is on or off.
+        rule: A line above it in its menu.
+    """
+
+    name: str
+    title: str
+    keys: str = ""
+    icon: str = ""
+    menu: str = ""
+    checkable: bool = False
+    rule: bool = False
+
+
+MENUS = ("File", "Edit", "View", "Look", "Live", "Help")
+COMMANDS = (
+    Command("open", QT_NOOP("Open photos…"), "Ctrl+O", "open", "File"),
+    Command("open_folder", QT_NOOP("Open folder…"), "Ctrl+U", "folder", "File"),
+    Command("open_address", QT_NOOP("Open web address…"), "Ctrl+L", "globe", "File"),
+    Command("gallery", QT_NOOP("Open the gallery"), "Ctrl+G", "gallery", "File"),
+    Command("save", QT_NOOP("Save picture…"), "Ctrl+S", "save", "File", rule=True),
+    Command("save_as", QT_NOOP("Export data, boxes or film…"), "Ctrl+Shift+S", "film", "File"),
+    Command("screenshot", QT_NOOP("Save a screenshot of the window…"), "", "screenshot", "File"),
+    Command("load_truth", QT_NOOP("Load ground truth…"), "", "box", "File", rule=True),
+    Command("save_truth", QT_NOOP("Save ground truth…"), "", "save", "File"),
+    Command("close_photo", QT_NOOP("Close photo"), "Ctrl+W", "close", "File", rule=True),
+    Command("quit", QT_NOOP("Quit"), "Ctrl+Q", "quit", "File"),
+    Command("undo", QT_NOOP("Undo"), "Ctrl+Z", "undo", "Edit"),
+    Command("redo", QT_NOOP("Redo"), "Ctrl+Shift+Z; Ctrl+Y", "redo", "Edit"),
+    Command("paste", QT_NOOP("Paste photo"), "Ctrl+V", "paste", "Edit", rule=True),
+    Command("copy_view", QT_NOOP("Copy picture"), "Ctrl+Shift+C", "copy", "Edit"),
+    Command("preferences", QT_NOOP("Preferences…"), "Ctrl+,", "preferences", "Edit", rule=True),
+    Command("previous", QT_NOOP("Previous photo"), "A", "previous", "View"),
+    Command("next", QT_NOOP("Next photo"), "D", "next", "View"),
+    Command("zoom_in", QT_NOOP("Zoom in"), "Ctrl++; Ctrl+=", "zoom-in", "View", rule=True),
+    Command("zoom_out", QT_NOOP("Zoom out"), "Ctrl+-", "zoom-out", "View"),
+    Command("actual", QT_NOOP("Actual pixels"), "Ctrl+0", "actual", "View"),
+    Command("fit", QT_NOOP("Fit to the window"), "F", "fit", "View"),
+    Command(
+        "overlays", QT_NOOP("Overlays"), "V", "overlays", "View", checkable=True, rule=True
+    ),
+    Command("fullscreen", QT_NOOP("Full screen"), "F11", "fullscreen", "View", checkable=True),
+    Command("theme", QT_NOOP("Next theme (system, light, dark)"), "", "theme", "View"),
+    Command("reset_layout", QT_NOOP("Reset the layout"), "", "reset", "View"),
+    Command("next_frame", QT_NOOP("Next frame or page of the file"), "Shift+D", "film", "View"),
+    Command("choose_view", QT_NOOP("Choose a view…"), "Ctrl+E", "view", "Look"),
+    Command("choose_network", QT_NOOP("Choose a network…"), "Ctrl+N", "network", "Look"),
+    Command("run", QT_NOOP("Look again"), "F5; Ctrl+R", "play", "Look", rule=True),
+    Command("pause", QT_NOOP("Pause"), "P", "pause", "Look", checkable=True),
+    Command("cancel", QT_NOOP("Cancel"), "Esc", "stop", "Look"),
+    Command(
+        "compare", QT_NOOP("Compare with this result"), "C", "compare", "Look",
+        checkable=True, rule=True,
+    ),
+    Command("compare_mode", QT_NOOP("Compare by wipe or side by side"), "Shift+C", "split", "Look"),
+    Command(
+        "evaluate", QT_NOOP("Evaluate on a folder…"), "Ctrl+Shift+E", "chart", "Look", rule=True
+    ),
+    Command("live_film", QT_NOOP("Open film…"), "", "film", "Live", rule=True),
+    Command("live_address", QT_NOOP("Open network stream…"), "", "globe", "Live"),
+    Command("live_screen", QT_NOOP("Part of the screen…"), "", "fullscreen", "Live"),
+    Command("live_scene", QT_NOOP("Built-in moving scene"), "", "gallery", "Live"),
+    Command("freeze", QT_NOOP("Freeze this frame, or go on"), "", "freeze", "Live", rule=True),
+    Command("record", QT_NOOP("Record…, or stop recording"), "Ctrl+Shift+R", "record", "Live"),
+    Command("leave_live", QT_NOOP("Leave live"), "", "close", "Live"),
+    Command("film_play", QT_NOOP("Play or pause the film"), "", "play", "Live", rule=True),
+    Command("film_back", QT_NOOP("One frame back"), ",", "previous", "Live"),
+    Command("film_on", QT_NOOP("One frame on"), ".", "next", "Live"),
+    Command("film_in", QT_NOOP("Begin at this frame (in point)"), "I", "mark-in", "Live"),
+    Command("film_out", QT_NOOP("End at this frame (out point)"), "O", "mark-out", "Live"),
+    Command("film_clear", QT_NOOP("Clear the in and out points"), "Shift+I", "close", "Live"),
+    Command("palette", QT_NOOP("All commands…"), "Ctrl+Shift+P", "search", "Help"),
+    Command("shortcuts", QT_NOOP("Keyboard shortcuts"), "F1; ?", "keyboard", "Help"),
+    Command("log", QT_NOOP("Show the log file"), "", "log", "Help", rule=True),
+    Command("about", QT_NOOP("About Convnet Explorer"), "", "info", "Help"),
+)  # fmt: skip
+
+FIXED_KEYS = (
+    (QT_NOOP("Previous and next photo"), "Left, Right"),
+    (QT_NOOP("Pan while dragging"), "Space"),
+    (QT_NOOP("Zoom at the pointer"), "Wheel"),
+    (QT_NOOP("Open beside, to compare"), "Shift+drop"),
+    (QT_NOOP("Draw a ground-truth box anywhere"), "Shift+drag"),
+    (QT_NOOP("Move the picked box or point (Shift: ten times)"), "Arrows"),
+    (QT_NOOP("Resize the picked box"), "Ctrl+arrows"),
+    (QT_NOOP("Remove the picked box"), "Delete"),
+    (QT_NOOP("Double the ground-truth box"), "Ctrl+D"),
+    (QT_NOOP("Place a point or a box in the middle"), "Enter"),
+)
+"""What the mouse and the canvas understand; shown on the shortcut sheet."""
+
+LIVE_KEYS = (
+    (QT_NOOP("Freeze the frame, or go on"), "F"),
+    (QT_NOOP("Play or pause the film"), "Space"),
+    (QT_NOOP("First and last frame of the film"), "Home; End"),
+)
+"""What keys mean while frames are followed, beside the commands of the menu."""
+
+
+def translated(words: str) -> str:
+    return QCoreApplication.translate("Commands", words)
+
+
+class Actions(QObject):
+    """The commands as actions of `parent`, with the shortcuts of the settings file."""
+
+    def __init__(
+        self,
+        parent: QObject,
+        handlers: Mapping[str, Callable[..., object]],
+        shortcuts: Mapping[str, str],
+    ) -> None:
+        super().__init__(parent)
+        names = {command.name for command in COMMANDS}
+        assert set(handlers) == names, set(handlers) ^ names
+        for name in sorted(set(shortcuts) - names):
+            log.warning("there is no command %r to give the shortcut %r", name, shortcuts[name])
+        self._actions: dict[str, QAction] = {}
+        for command in COMMANDS:
+            action = QAction(translated(command.title), parent)
+            action.setObjectName(command.name)
+            action.setCheckable(command.checkable)
+            if command.icon:
+                action.setIcon(theme.icon(command.icon))
+            keys = parsed_keys(shortcuts.get(command.name, command.keys))
+            action.setShortcuts(keys)
+            if keys:
+                shown = keys[0].toString(QKeySequence.SequenceFormat.NativeText)
+                action.setToolTip(f"{translated(command.title).rstrip('…')} ({shown})")
+            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+            action.triggered.connect(handlers[command.name])
+            self._actions[command.name] = action
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._actions[name]
+
+    def items(self) -> list[tuple[Command, QAction]]:
+        return [(command, self._actions[command.name]) for command in COMMANDS]
+
+
+def parsed_keys(text: str) -> list[QKeySequence]:
+    """The sequences in "Ctrl+O; O"; what Qt does not understand is left out."""
+    sequences = [QKeySequence(part.strip()) for part in text.split("; ") if part.strip()]
+    return [keys for keys in sequences if not keys.isEmpty() and keys.toString()]

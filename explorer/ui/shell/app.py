@@ -1,0 +1,138 @@
+"""Starting and ending the program around its window."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from explorer import __version__
+from explorer.core import settings
+from explorer.ui.shell import display_check as display
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtWidgets import QApplication
+
+    from explorer.ui.shell.window import Window
+
+log = logging.getLogger(__name__)
+
+TITLE = "Convnet Explorer"
+BEAT_MILLISECONDS = 100
+"""How often Python gets a turn for signals while Qt waits."""
+
+
+def main(
+    paths: Sequence[str] = (),
+    *,
+    reset_settings: bool = False,
+    network: str = "",
+    view: str = "",
+    device: str = "",
+    seed: int | None = None,
+    options: Any = None,
+) -> int:
+    """Opens the window on `paths` and returns the exit status when it has closed.
+
+    Args:
+        paths: Photos and folders.
+        reset_settings: Start as if for the first time.
+        network: Name of the network to begin with.
+        view: Name of the view to begin with.
+        device: "auto" or a device's name, for this run.
+        seed: For views that draw random numbers, for this run.
+        options: An argparse namespace; its attributes of these names count where not given here.
+    """
+    words = display.complaint()
+    if words:
+        sys.stderr.write(words + "\n")
+        return 2
+    given = vars(options) if options is not None else {}
+    wishes = {
+        "network": network or given.get("network") or "",
+        "view": view or given.get("view") or "",
+        "device": device or given.get("device") or "",
+        "seed": seed if seed is not None else given.get("seed"),
+    }
+    if reset_settings or given.get("reset_settings"):
+        settings.reset()
+    return _run([os.path.abspath(path) for path in paths], wishes)
+
+
+def _run(paths: list[str], wishes: dict[str, Any]) -> int:
+    # A collection on a worker's thread could free widgets there; the heart collects instead. Done
+    # before the imports, which would set off several full ones.
+    gc.disable()
+    # A wheel of OpenCV that brings its own Qt points these at plug-ins of another version.
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+        if "cv2" in os.environ.get(name, ""):
+            del os.environ[name]
+    # Rounded scale factors would blur every picture on a 150 % screen.
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QGuiApplication
+    from PySide6.QtWidgets import QApplication
+
+    from explorer.ui.shell.crash_log import FaultFile, Reporter, last_crash, start_log
+    from explorer.ui.shell.window import Window
+    from explorer.ui.widgets import theme
+
+    handler = start_log()
+    crash = last_crash()
+    fault = FaultFile()
+    fault.start()
+    log.info("version %s starts", __version__)
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(
+        Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
+    )
+    app = QApplication.instance() or QApplication([TITLE])
+    assert isinstance(app, QApplication)
+    app.setApplicationName(settings.NAME)
+    app.setApplicationDisplayName(TITLE)
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName(settings.NAME)
+    sys.setswitchinterval(0.001)
+    reporter = Reporter()
+    reporter.install()
+    known = settings.load()
+    theme.set_fonts(app)
+    theme.apply(app, known.preferences.theme)
+    window = Window(known, paths=paths, wishes=wishes)
+    reporter.problem.connect(window.show_problem)
+    heart = _heart(app, window, reporter, fault)
+    window.show()
+    if crash:
+        window.offer_log(crash)
+    try:
+        status = app.exec()
+    finally:
+        heart.stop()
+        ended = window.finish()
+        reporter.uninstall()
+    log.info("ends")
+    fault.end()
+    if handler is not None:
+        handler.close()
+    if not ended:
+        # One huge operation cannot be interrupted; all is saved, so nothing is lost by leaving.
+        logging.shutdown()
+        os._exit(status)
+    window.deleteLater()
+    app.sendPostedEvents(None, 0)
+    return status
+
+
+def _heart(app: QApplication, window: Window, reporter: Any, fault: Any) -> Any:
+    from explorer.ui.shell.idle_timer import Heart, settle
+
+    heart = Heart(app, window, fault.alive)
+    window.loaded.connect(reporter.install)
+    window.loaded.connect(settle)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, heart.stop_soon)
+    heart.start()
+    return heart

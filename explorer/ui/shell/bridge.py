@@ -1,0 +1,249 @@
+"""The one crossing between the window's thread and the worker threads.
+
+One runner for what touches torch, one for files (decoding, exports), one for addresses: opening
+a photo never waits for a long forward pass. Torch, views and catalogue are imported by a job
+on the first one, after the window has been painted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from explorer.core.runner import JobSteps, Runner, State, Token, Update
+from explorer.engine.view import Step, View
+from explorer.ui.photos.step_film import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Hashable, Mapping
+
+    from explorer.engine.engine import Engine
+    from explorer.images.image import Image
+    from explorer.live.pace import Pace
+    from explorer.live.slot import Slot
+    from explorer.networks.entry import Entry
+    from explorer.networks.network import NetworkSpec, Task
+
+log = logging.getLogger(__name__)
+
+Beside = tuple[tuple[View[Any], Any], ...]
+"""Views with their parameters."""
+
+START = "start"
+LOOK = "look"
+TASKS: tuple[Task, ...] = (
+    "classification", "localisation", "detection", "segmentation", "features",
+)  # fmt: skip
+QUIT_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """What the start-up job found: plain data that the window may keep."""
+
+    views: Mapping[str, View[Any]]
+    entries: tuple[Entry, ...]
+    devices: tuple[tuple[str, str], ...]
+    defaults: Mapping[str, NetworkSpec]
+
+
+class Bridge(QObject):
+    """Owns the runners; every signal arrives on the window's thread.
+
+    Signals:
+        ready: The start-up job's `Ready`.
+        updated: The newest `Update` of a job; stale ones never arrive.
+    """
+
+    ready = Signal(object)
+    updated = Signal(object)
+    _news = Signal()
+
+    def __init__(
+        self,
+        parent: QObject | None = None,
+        *,
+        start_up: Callable[[], Generator[Step[Any], Any, None]] | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._start_up = start_up or _start_up
+        self._engine: Engine | None = None  # made and touched on the runner's thread only
+        self.recorder = Recorder()
+        self._tickets: dict[Hashable, int] = {}
+        self._closed = False
+        self._news.connect(self._drain, Qt.ConnectionType.QueuedConnection)
+        self._runner = Runner(self._news.emit, "runner")
+        self._files = Runner(self._news.emit, "files")
+        self._web: Runner | None = None
+
+    # -- what the window asks ---------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Imports torch, the views and the catalogue; `ready` follows."""
+        self._submit(self._runner, START, lambda _: self._start_up())
+
+    def look(
+        self,
+        view: View[Any],
+        spec: NetworkSpec,
+        image: Image,
+        params: Any,
+        seed: int,
+        beside: Beside = (),
+    ) -> int:
+        """Asks for `view` of the network of `spec` on `image`: steps of `engine.Answer` follow.
+
+        `beside` are further views with their parameters, answered after it.
+        """
+
+        def begin(engine: Engine, token: Token) -> JobSteps:
+            from explorer.engine.engine import Ask
+
+            steps = engine.steps(Ask(view, spec, image, params, seed, beside), token)
+            return self.recorder.recorded(steps) if view.film else steps
+
+        return self.compute(LOOK, begin)
+
+    def follow(
+        self,
+        view: View[Any],
+        spec: NetworkSpec,
+        image: Image,
+        params: Any,
+        seed: int,
+        beside: Beside,
+        slot: Slot,
+        pace: Pace,
+    ) -> int:
+        """As `look`, on the newest frame of `slot` again and again; `image` stands for it."""
+
+        def begin(engine: Engine, token: Token) -> JobSteps:
+            from explorer.engine.engine import Ask
+
+            return engine.follow(Ask(view, spec, image, params, seed, beside), slot, token, pace)
+
+        return self.compute(LOOK, begin, live=True)
+
+    def compute(
+        self, key: Hashable, begin: Callable[[Engine, Token], JobSteps], *, live: bool = False
+    ) -> int:
+        """A job with the networks that are in memory, on the runner's thread."""
+
+        def with_engine(token: Token) -> JobSteps:
+            from explorer.engine.engine import Engine
+
+            if self._engine is None:
+                self._engine = Engine()
+            return begin(self._engine, token)
+
+        return self._submit(self._runner, key, with_engine, live=live)
+
+    def work(self, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
+        """A job that needs torch, on the runner's thread."""
+        return self._submit(self._runner, key, begin)
+
+    def fetch(self, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
+        """A job that reads or writes files or addresses, beside whatever the networks do."""
+        return self._submit(self._files, key, begin)
+
+    def download(self, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
+        """A job that may wait for another computer for long, on a runner of its own."""
+        if self._web is None and not self._closed:
+            self._web = Runner(self._news.emit, "web")
+        return self._submit(self._web, key, begin) if self._web is not None else 0
+
+    def steer(self, params: Any) -> bool:
+        """Hands `params` to the running look; False when none is running."""
+        return self._runner.steer(LOOK, params)
+
+    def pause(self, paused: bool) -> bool:
+        return self._runner.pause(LOOK, paused)
+
+    def cancel(self, key: Hashable = LOOK) -> bool:
+        return any(runner.cancel(key) for runner in self._runners)
+
+    @property
+    def busy(self) -> bool:
+        return any(runner.busy for runner in self._runners)
+
+    def close(self, timeout: float = QUIT_SECONDS) -> bool:
+        """Cancels everything and joins the threads; False when one did not end in time."""
+        self._closed = True
+        ends = time.monotonic() + timeout
+        for runner in self._runners:  # all are asked before any is waited for
+            runner.close(0.0)
+        ended = [runner.close(max(0.0, ends - time.monotonic())) for runner in self._runners]
+        if not all(ended):
+            log.error("a worker did not end within %.1f s", timeout)
+        return all(ended)
+
+    @property
+    def _runners(self) -> tuple[Runner, ...]:
+        known = (self._runner, self._files, self._web)
+        return tuple(runner for runner in known if runner is not None)
+
+    # -- what comes back --------------------------------------------------------------------------
+
+    def _submit(
+        self,
+        runner: Runner,
+        key: Hashable,
+        begin: Callable[[Token], JobSteps],
+        *,
+        live: bool = False,
+    ) -> int:
+        if self._closed:
+            return 0
+        self._tickets[key] = runner.submit(key, begin, live=live)
+        return self._tickets[key]
+
+    def _drain(self) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        for update in [update for runner in self._runners for update in runner.take()]:
+            if self._closed or update.ticket != self._tickets.get(update.key):
+                continue
+            if update.key == START and update.state is State.DONE:
+                self.ready.emit(update.value)
+            self.updated.emit(update)
+
+
+def is_over(update: Update) -> bool:
+    """True when no more news of this job will come."""
+    return update.state is not State.RUNNING
+
+
+def _start_up() -> Generator[Step[Any], Any, None]:
+    _be_polite()
+    yield Step(None, 0, 3, "Loading PyTorch")
+    import torch  # noqa: F401 - the longest part of the imports below
+
+    yield Step(None, 1, 3, "Loading the networks")
+    from explorer.networks import catalogue, devices
+    from explorer.networks.network import NetworkSpec
+    from explorer.views import discover
+
+    yield Step(None, 2, 3, "Finding the views")
+    entries = catalogue.entries()
+    defaults: dict[str, NetworkSpec] = {}
+    for task in TASKS:
+        fitting = [entry for entry in entries if entry.task == task]
+        best = catalogue.default_for(task) or next(iter(fitting), None)
+        if best is not None:
+            defaults[task] = NetworkSpec(best.name)
+    yield Step(Ready(discover(), entries, devices.available(), defaults), 3, 3)
+
+
+def _be_polite() -> None:
+    """Lets the window's thread go first; on Linux a thread and its offspring can be nice."""
+    if sys.platform == "linux":
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        except OSError as error:
+            log.info("the worker keeps its priority: %s", error)

@@ -1,0 +1,175 @@
+"""The parts of the window and where they stand: toolbar, docks, status bar, menus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QSizePolicy,
+    QStatusBar,
+    QToolBar,
+    QToolButton,
+    QWidget,
+)
+
+from explorer.ui.shell.actions import MENUS, translated
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
+from explorer.ui.widgets.theme import icon
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from explorer.ui.shell.actions import Actions
+
+
+class DockTitle(QWidget):
+    """A quiet title; the dock is dragged by it."""
+
+    def __init__(self, dock: QDockWidget) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        title = Label(dock.windowTitle(), quiet=True, factor=0.92, bold=True)
+        title.setWordWrap(False)
+        title.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        floating = IconButton("float", self.tr("Detach or attach this panel"), size=14)
+        floating.clicked.connect(self._float)
+        close = IconButton("close", self.tr("Hide this panel"), size=14)
+        close.clicked.connect(dock.toggleViewAction().trigger)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(UNIT * 2, UNIT // 2, UNIT // 2, 0)
+        line.setSpacing(0)
+        line.addWidget(title, 1)
+        line.addWidget(floating)
+        line.addWidget(close)
+
+    def _float(self) -> None:
+        self._dock.setFloating(not self._dock.isFloating())
+
+
+def make_docks(
+    window: QMainWindow, strip: QWidget, inspector: QWidget, results: QWidget
+) -> dict[str, QDockWidget]:
+    """Filmstrip left, inspector right, results below the canvas; all of them can be moved."""
+    window.setDockNestingEnabled(True)
+    window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+    window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    docks = {}
+    for name, title, widget, area in (
+        ("photos", window.tr("Photos"), strip, Qt.DockWidgetArea.LeftDockWidgetArea),
+        ("inspector", window.tr("Inspector"), inspector, Qt.DockWidgetArea.RightDockWidgetArea),
+        ("results", window.tr("Results"), results, Qt.DockWidgetArea.BottomDockWidgetArea),
+    ):
+        dock = QDockWidget(title, window)
+        dock.setObjectName(name)
+        dock.setWidget(widget)
+        dock.setTitleBarWidget(DockTitle(dock))
+        window.addDockWidget(area, dock)
+        docks[name] = dock
+    default_sizes(window, docks)
+    return docks
+
+
+def default_sizes(window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
+    """The proportions at the first start."""
+    for name, area in (
+        ("photos", Qt.DockWidgetArea.LeftDockWidgetArea),
+        ("inspector", Qt.DockWidgetArea.RightDockWidgetArea),
+        ("results", Qt.DockWidgetArea.BottomDockWidgetArea),
+    ):
+        docks[name].setFloating(False)
+        window.addDockWidget(area, docks[name])
+        docks[name].show()
+    across = [docks["photos"], docks["inspector"]]
+    window.resizeDocks(across, [UNIT * 19, UNIT * 40], Qt.Orientation.Horizontal)
+    window.resizeDocks([docks["results"]], [UNIT * 32], Qt.Orientation.Vertical)
+
+
+def make_toolbar(
+    window: QMainWindow,
+    actions: Actions,
+    pickers: Sequence[QWidget],
+    theme_menu: QMenu,
+    live_menu: QMenu,
+) -> QToolBar:
+    bar = QToolBar(window.tr("Tools"), window)
+    bar.setObjectName("tools")
+    bar.setMovable(False)
+    bar.setIconSize(QSize(20, 20))
+    bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+    bar.addAction(actions["open"])
+    bar.addAction(actions["open_folder"])
+    live = QToolButton()
+    live.setText(window.tr("Live: camera, film or the built-in scene"))
+    live.setToolTip(live.text())
+    live.setAccessibleName(live.text())
+    live.setIcon(icon("camera"))
+    live.setMenu(live_menu)
+    live.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    live.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    bar.addWidget(live)
+    bar.addSeparator()
+    # In a narrow window the network's long name gives way first.
+    pickers[0].setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+    for picker in pickers:
+        bar.addWidget(picker)
+    space = QWidget()
+    space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    bar.addWidget(space)
+    for name in ("fit", "overlays", "compare"):
+        bar.addAction(actions[name])
+    bar.addSeparator()
+    for name in ("copy_view", "save", "save_as"):
+        bar.addAction(actions[name])
+    bar.addSeparator()
+    button = QToolButton()
+    button.setDefaultAction(actions["theme"])
+    button.setMenu(theme_menu)
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    bar.addWidget(button)
+    bar.addAction(actions["palette"])
+    for action in bar.actions():
+        widget = bar.widgetForAction(action)
+        if isinstance(widget, QToolButton):
+            widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            widget.setAccessibleName(action.text().rstrip("…"))
+    window.addToolBar(bar)
+    return bar
+
+
+def make_menus(window: QMainWindow, actions: Actions) -> dict[str, QMenu]:
+    """The menu bar; the caller adds what is not a command (recent files, views, docks)."""
+    menus = {name: window.menuBar().addMenu(translated(name)) for name in MENUS}
+    for command, action in actions.items():
+        if command.menu:
+            if command.rule:
+                menus[command.menu].addSeparator()
+            menus[command.menu].addAction(action)
+    return menus
+
+
+class Status(QStatusBar):
+    """What is under the mouse on the left; network, device and time on the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizeGripEnabled(False)
+        self.readout = QLabel()
+        self.readout.setAccessibleName(self.tr("Under the mouse"))
+        self.network = QLabel()
+        self.network.setAccessibleName(self.tr("Network and device"))
+        self.time = QLabel()
+        self.time.setAccessibleName(self.tr("Time of the last job"))
+        for label in (self.readout, self.network, self.time):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setContentsMargins(UNIT, 3, UNIT, 4)
+        # A long readout is cut at its end instead of pushing the window wider.
+        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.addWidget(self.readout, 1)
+        self.addPermanentWidget(self.time)
+        self.addPermanentWidget(self.network)

@@ -1,0 +1,179 @@
+"""What the window remembers from one run to the next: layout, photos, view, network, parameters."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer
+
+from explorer.core import settings as store
+from explorer.core.settings import Preferences, Session, Settings
+from explorer.ui.shell import session
+from explorer.ui.widgets.small_widgets import UNIT
+
+if TYPE_CHECKING:
+    from explorer.ui.shell.bridge import Ready
+    from explorer.ui.shell.window import Window
+
+log = logging.getLogger(__name__)
+
+MOST_PHOTOS = 2000
+SAVE_SECONDS = 20
+LAYOUT_VERSION = 1
+
+
+class Memory(QObject):
+    """Between the window and the settings file.
+
+    A crash loses at most the last few seconds: whatever has changed is saved by a timer.
+    """
+
+    def __init__(self, window: Window, known: Settings, wishes: dict[str, Any]) -> None:
+        super().__init__(window)
+        self._window = window
+        self._wishes = wishes
+        self._docks_state = session.decoded(known.session.docks)
+        self._page_shown = False
+        self._restored = False
+        self.settings = known
+        self._saved = known
+        preferences = known.preferences
+        study = window.study
+        study.device = wishes.get("device") or preferences.device
+        study.half = preferences.half
+        seed = wishes.get("seed")
+        study.seed = seed if isinstance(seed, int) else preferences.seed
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.save)
+        self._timer.start(SAVE_SECONDS * 1000)
+
+    # -- at the start -----------------------------------------------------------------------------
+
+    def restore_layout(self) -> None:
+        geometry = session.decoded(self.settings.session.geometry)
+        if geometry.isEmpty() or not self._window.restoreGeometry(geometry):
+            room = self._window.screen().availableGeometry().size()
+            wanted = UNIT * 170, UNIT * 105
+            self._window.resize(
+                min(wanted[0], room.width() - 2 * UNIT), min(wanted[1], room.height() - 4 * UNIT)
+            )
+        self._window.board.restore_view_state(self.settings.session.canvas)
+
+    def show_docks(self, shown: bool) -> None:
+        """The panels come with the first photo and go with the last."""
+        if shown == self._page_shown and self._restored:
+            return
+        if self._page_shown and not shown:
+            self._docks_state = self._window.saveState(LAYOUT_VERSION)
+        self._page_shown, self._restored = shown, True
+        if not shown:
+            for dock in self._window.docks.values():
+                dock.hide()
+        elif self._docks_state.isEmpty() or not self._window.restoreState(
+            self._docks_state, LAYOUT_VERSION
+        ):
+            for dock in self._window.docks.values():
+                dock.show()
+
+    def restore_photos(self, others: bool) -> None:
+        """The photos of the last time; `others` = new ones are opened anyway."""
+        last = self.settings.session
+        if not self.settings.preferences.restore_session:
+            return
+        there = [path for path in last.images if os.path.isfile(path)]
+        missing = len(last.images) - len(there)
+        if missing:
+            words = self.tr("%n photo(s) of the last session are no longer there.", "", missing)
+            words = words.replace("(s)", "" if missing == 1 else "s")
+            self._window.notices.say(words, "warning", seconds=0)
+        self._window.strip.set_items(there)
+        if others or not 0 <= last.current < len(last.images):
+            return
+        current = last.images[last.current]
+        if current in there:
+            self._window.strip.select(there.index(current))
+
+    def restore_study(self, ready: Ready) -> None:
+        """View, network and parameters of the last time, or those of the command line."""
+        from explorer.networks.network import NetworkSpec
+
+        study, last = self._window.study, self.settings.session
+        restore = self.settings.preferences.restore_session
+        if restore:
+            known = {
+                name: session.unpacked(ready.views[name], values)
+                for name, values in last.params.items()
+                if name in ready.views and isinstance(values, dict)
+            }
+            study.restore(known)
+            study.truths.restore(last.truth)
+        names = {entry.name for entry in ready.entries}
+        network = self._wishes.get("network") or (last.network.name if restore else "")
+        if network and network in names:
+            weights = "" if self._wishes.get("network") else last.network.weights
+            spec = NetworkSpec(network, weights, study.device, study.half)
+            if weights and os.path.isabs(weights) and not os.path.isfile(weights):
+                words = self.tr("The checkpoint {path} is no longer there.")
+                self._window.notices.say(words.format(path=weights), "warning")
+            else:
+                study.start_with(spec)
+        elif network:
+            words = self.tr("There is no network {name} any more.").format(name=repr(network))
+            self._window.notices.say(words, "warning")
+        view = self._wishes.get("view") or (last.view if restore else "")
+        if view in ready.views:
+            study.set_view(view)
+
+    # -- while it runs ----------------------------------------------------------------------------
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        self.settings = replace(self.settings, preferences=preferences)
+        self.save()
+
+    def add_recent(self, paths: list[str]) -> None:
+        for path in reversed(paths):
+            self.settings = self.settings.with_recent(path)
+
+    def clear_recent(self) -> None:
+        self.settings = replace(self.settings, recent=())
+
+    def save(self) -> None:
+        """Writes what has changed; a disk that refuses is only logged."""
+        self.settings = replace(self.settings, session=self._session())
+        if self.settings == self._saved:
+            return
+        try:
+            store.save(self.settings)
+            self._saved = self.settings
+        except OSError as error:
+            log.warning("the settings could not be saved: %s", error)
+
+    def _session(self) -> Session:
+        window, study = self._window, self._window.study
+        if study.ready is None and study.view is None:  # nothing is known yet: keep the last one
+            return replace(self.settings.session, geometry=self._geometry(), docks=self._docks())
+        paths = [item for item in window.strip.items if isinstance(item, str)][:MOST_PHOTOS]
+        current = window.strip.current
+        index = paths.index(current) if isinstance(current, str) and current in paths else -1
+        return Session(
+            tuple(paths),
+            index,
+            study.view.name if study.view is not None else "",
+            session.chosen(study.spec),
+            {name: session.packed(params) for name, params in study.last_params.items()},
+            session.json_safe(window.board.view_state()),
+            self._geometry(),
+            self._docks(),
+            study.truths.packed(),
+        )
+
+    def _geometry(self) -> str:
+        return session.encoded(self._window.saveGeometry())
+
+    def _docks(self) -> str:
+        if self._page_shown:
+            self._docks_state = self._window.saveState(LAYOUT_VERSION)
+        return session.encoded(self._docks_state)

@@ -1,0 +1,1 @@
+"""Ground truth in the window: drawing boxes, reading and writing their files."""

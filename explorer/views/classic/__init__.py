@@ -1,0 +1,1 @@
+"""Views of methods from before convolutional networks."""

@@ -1,0 +1,1 @@
+"""Selective search: the merge tree and its boxes."""

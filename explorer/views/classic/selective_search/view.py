@@ -1,0 +1,284 @@
+"""Selective search opened: the merge tree from superpixels to the photo, and the boxes it gives."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.layers import Board
+from explorer.engine.view import Box, Effect, Pick, Point, Step, View, param
+from explorer.views.classic.selective_search.boxes import SHOWN, proposal_board
+from explorer.views.classic.selective_search.tree import (
+    PAINTS,
+    Grown,
+    chosen_region,
+    region_board,
+)
+from explorer.views.shared.anchors import counted
+from explorer.views.shared.common import Kept, photo_of
+from explorer.vision.classic.selective_search import (
+    MODES,
+    TERMS,
+    Strategy,
+    grow,
+    prepare,
+    ranked,
+    trees,
+)
+from explorer.vision.classic.superpixels import SPACES
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from explorer.core.layers import Float32, UInt8
+    from explorer.engine.scene import Scene
+    from explorer.vision.classic.selective_search import Start, Tree
+
+EXPLANATION = """
+Before networks proposed boxes, most detectors took theirs from here (R-CNN and Fast R-CNN did). A
+photo is cut into **superpixels**, small regions of one look. Then, again and again, the two most
+similar neighbours become one, until the whole photo is one region. Every region on the way gives a
+box: an object is some region at some level, whatever its size.
+
+**Try it.** Play the slider. Orange is the chosen region, green what it will merge with, blue
+lines are its other neighbours. Click any place to choose the region there; it stays chosen on every
+level. Without a click the next merge is shown. Then switch terms off and see what joins too early.
+
+**Similarity** of two neighbours a and b, the sum of the terms that are on:
+
+    colour   Σ min(c_a, c_b)       histograms of 25 bins per channel
+    texture  Σ min(t_a, t_b)       8 directions x 10 bins per channel
+    size     1 - (size_a + size_b) / size of the photo
+    fill     1 - (size of the box around both - size_a - size_b) / size of the photo
+
+Histograms have the sum 1, so that the first two are 1 for an equal look. *Size* lets small regions
+merge first, everywhere at the same pace; *fill* closes holes. Texture counts the slopes of the
+photo (the derivative of a Gaussian, sigma 1) by direction and strength. The histogram of a merged
+region needs no pixel:
+
+    c = (size_a · c_a + size_b · c_b) / (size_a + size_b)
+
+**Superpixels** are those of Felzenszwalb & Huttenlocher: two regions join while the edge between
+them is no stronger than the strongest inside either of them plus k / size. A larger **k** makes
+larger ones.
+
+**Proposals.** One tree misses what its colours do not tell apart, so that *fast* grows 12 trees and
+*quality* 80, with different colour spaces, k and terms. Their boxes become one list: the place of a
+region, counted from the top of its tree, times a random number, the smallest first. Draw or load
+ground truth to see which of your objects the first boxes find, and how many are needed.
+
+Uijlings, van de Sande, Gevers & Smeulders 2013, *Selective Search for Object Recognition*;
+Felzenszwalb & Huttenlocher 2004, *Efficient Graph-Based Image Segmentation*.
+"""
+
+ONE_TREE = "this tree"
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    merged: float = param(
+        50.0, "From superpixels to photo",
+        "0 is the superpixels, 100 the whole photo. At every step the number of regions falls by "
+        "the same factor.",
+        effect=Effect.DRAW, low=0.0, high=100.0, step=1.0, unit="%", play=True,
+    )  # fmt: skip
+    at: Point | None = param(
+        None, "Region at", "Click on the photo: the region there is compared with its neighbours.",
+        effect=Effect.DRAW, pick=Pick.CLICK, pane="image",
+    )  # fmt: skip
+    space: str = param("HSV", "Colour space", "Of superpixels and histograms.",
+                       choices=tuple(SPACES))  # fmt: skip
+    k: float = param(
+        100.0, "Scale k", "A larger k makes larger superpixels.",
+        low=20.0, high=1000.0, step=5.0, log=True,
+    )  # fmt: skip
+    colour: bool = param(True, "Colour counts", "Regions of equal colours merge early.")
+    texture: bool = param(True, "Texture counts", "Regions with equal edges merge early.")
+    size: bool = param(True, "Size counts", "Small regions merge early.")
+    fill: bool = param(True, "Fill counts", "Regions that fill their common box merge early.")
+    paint: str = param(
+        PAINTS[0], "Paint regions by", "A region of its own colour keeps that of its larger part.",
+        effect=Effect.DRAW, choices=PAINTS,
+    )  # fmt: skip
+    opacity: float = param(
+        0.75, "Opacity", "How much the regions cover the photo.",
+        effect=Effect.DRAW, low=0.0, high=1.0,
+    )  # fmt: skip
+    mode: str = param(
+        ONE_TREE, "Proposals from",
+        "The tree you see, or many: 12 trees (fast), or the 80 of the paper's quality mode.",
+        choices=(ONE_TREE, "fast", "quality"),
+    )  # fmt: skip
+    shown: str = param(
+        SHOWN[0], "Boxes shown",
+        "The best of the list, those of the regions on this level, or all formed so far.",
+        effect=Effect.DRAW, choices=SHOWN,
+    )  # fmt: skip
+    most: int = param(
+        50, "Proposals", "So many of the list are taken, the best first.",
+        effect=Effect.DRAW, low=1, high=10_000, step=1, log=True,
+    )  # fmt: skip
+    truth: tuple[Box, ...] = param(
+        (), "Ground truth", "Boxes that are really there: draw, drag or load them.",
+        effect=Effect.DRAW, pick=Pick.TRUTH,
+    )  # fmt: skip
+    shuffled: bool = param(
+        True, "Random order", "The place in the tree is multiplied by a random number.",
+        advanced=True,
+    )  # fmt: skip
+    side: int = param(
+        640, "Longest side", "A larger photo is made smaller first.",
+        low=128, high=2048, step=32, unit="px", advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`proposals` (N, 4) float32 in the photo's pixels, the best first, of `done` trees of `total`.
+
+    `seconds` is what those trees took.
+    """
+
+    grown: Grown
+    proposals: Float32
+    seconds: float
+    done: int
+    total: int
+    kept: Kept = field(default_factory=lambda: Kept(16))
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    pixels, scale = _working_size(scene, params.side)
+    terms = tuple(term for term in TERMS if getattr(params, term))
+    strategy = Strategy(params.space, params.k, terms)
+    tree, seconds = _tree(scene, pixels, strategy, params.side)
+    grown = Grown.of(photo_of(scene), tree, pixels, scale, strategy, seconds)
+    own = _listed([tree.regions.boxes], scene, params, scale)
+    plan = MODES.get(params.mode, ())
+    total = max(1, len(plan))
+    result = Result(grown, own, seconds, 0 if plan else 1, total)
+    yield Step(result, result.done, total)
+    if not plan:
+        return
+    known = scene.memo(("selective search", params.side), dict[Strategy, tuple[Any, float]])
+    missing = [wanted for wanted in plan if wanted not in known]
+    growing, start = trees(pixels, missing), time.perf_counter()
+    for number, wanted in enumerate(plan, start=1):
+        if wanted not in known:
+            _, found = next(growing)
+            now = time.perf_counter()
+            known[wanted], start = (found.regions.boxes, now - start), now
+        last = number == len(plan)
+        if last or plan[number].k != wanted.k:  # a list per first segmentation is often enough
+            spent = sum(known[done][1] for done in plan[:number])
+            boxes = _listed([known[done][0] for done in plan[:number]], scene, params, scale)
+            result = replace(result, proposals=boxes, seconds=spent, done=number, kept=Kept(16))
+            yield Step(result, number, total, f"{wanted.space}, k = {wanted.k:g}")
+            start = time.perf_counter()
+
+
+def _working_size(scene: Scene, side: int) -> tuple[UInt8, tuple[float, float]]:
+    """The photo, smaller where it is larger than `side`; photo pixels per pixel of it."""
+
+    def made() -> tuple[UInt8, tuple[float, float]]:
+        pixels = scene.image.pixels
+        height, width = pixels.shape[:2]
+        if max(height, width) <= side:
+            return pixels, (1.0, 1.0)
+        import cv2
+
+        factor = side / max(height, width)
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return small, (width / size[0], height / size[1])
+
+    return scene.memo(("selective search pixels", side), made)
+
+
+def _tree(scene: Scene, pixels: UInt8, strategy: Strategy, side: int) -> tuple[Tree, float]:
+    """The tree of one strategy and the seconds it took, superpixels included."""
+
+    def begin() -> tuple[Start, float]:
+        at = time.perf_counter()
+        return prepare(SPACES[strategy.space](pixels), strategy.k), time.perf_counter() - at
+
+    def merge() -> tuple[Tree, float]:
+        at = time.perf_counter()
+        return grow(start, strategy.terms), seconds + time.perf_counter() - at
+
+    start, seconds = scene.memo(("selective search", side, strategy.space, strategy.k), begin)
+    return scene.memo(("selective search", side, strategy), merge)
+
+
+def _listed(
+    hierarchies: list[Float32], scene: Scene, params: Params, scale: tuple[float, float]
+) -> Float32:
+    boxes = ranked(hierarchies, scene.seed if params.shuffled else None)
+    return boxes * np.array([*scale, *scale], np.float32)
+
+
+def draw(result: Result, params: Params) -> Board:
+    grown, kept = result.grown, result.kept
+    left = grown.left(params.merged)
+    chosen = chosen_region(grown, params.at, left)
+    words = f"{grown.strategy.space}, k = {grown.strategy.k:g}"
+    regions = region_board(
+        grown, kept, chosen, left, words, paint=params.paint, opacity=params.opacity,
+        merged=params.merged,
+    )  # fmt: skip
+    taken = proposal_board(
+        grown, kept, result.proposals, left, shown=params.shown, most=params.most,
+        truth=params.truth,
+    )  # fmt: skip
+    source = "this tree" if result.done == 0 or result.total == 1 else f"{result.done} trees"
+    summary = (
+        f"{regions.summary} · {counted(len(result.proposals))} boxes of {source} in "
+        f"{result.seconds:.1f} s{taken.summary}"
+    )
+    notes = (
+        () if grown.strategy.terms else ("No term counts: regions merge by their numbers only.",)
+    )
+    return Board(
+        panes=regions.panes + taken.panes, plots=regions.plots + taken.plots,
+        tables=regions.tables + taken.tables, summary=summary, notes=notes,
+    )  # fmt: skip
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """The tree and the list of proposals.
+
+    Keys: `labels` (H, W) int32 superpixels, at the size that was worked on; `children` (n - 1, 2)
+    int32, merge m makes region n + m of these; `terms` (n - 1, 4) float64 colour, texture, size,
+    fill of each merge; `similarity` (n - 1,) what it was chosen for; `sizes` (2 n - 1,) in pixels
+    of `labels`; `boxes` (2 n - 1, 4) float32 and `proposals` (N, 4), the best first, both in the
+    photo's pixels.
+    """
+    grown, tree = result.grown, result.grown.tree
+    return {
+        "labels": tree.labels,
+        "children": tree.children,
+        "terms": tree.terms(),
+        "similarity": tree.scores,
+        "sizes": tree.regions.sizes,
+        "boxes": grown.boxes,
+        "proposals": result.proposals,
+    }
+
+
+VIEW = View(
+    name="selective_search",
+    title="Selective search",
+    group="Detection, opened",
+    summary="Superpixels merge into objects and at last the photo: every region is a proposal.",
+    explanation=EXPLANATION,
+    reference="Uijlings et al. 2013, Selective Search for Object Recognition",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    data=data,
+)

@@ -1,0 +1,1 @@
+"""Views of what a detector does inside."""

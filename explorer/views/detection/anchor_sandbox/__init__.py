@@ -1,0 +1,1 @@
+"""Which anchors a ground-truth box makes positive."""

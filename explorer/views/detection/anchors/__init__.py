@@ -1,0 +1,1 @@
+"""The anchors of any cell."""

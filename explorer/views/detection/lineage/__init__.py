@@ -1,0 +1,1 @@
+"""Where a detection came from: anchor, proposal, RoI."""

@@ -1,0 +1,364 @@
+"""Suppression on a stage: one box after the other takes its turn, and others fall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.layers import Board, Pane, Picture
+from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.views.detection.nms.candidates import (
+    DETECTIONS,
+    DRAWN,
+    PROPOSALS,
+    Cast,
+    casts_of,
+    drawn,
+)
+from explorer.views.detection.nms.charts import (
+    boxes,
+    left_plot,
+    list_bars,
+    list_table,
+    merge_plot,
+    merge_words,
+    sweep_plot,
+    turn_words,
+)
+from explorer.views.detection.nms.stage import KEPT, Moment, layers_of, merging, suppression
+from explorer.views.shared.anchors import counted
+from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.vision.detection.nms import Decay, History, Merges, merge, suppress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Float32, Plot
+    from explorer.engine.scene import Scene
+    from explorer.networks.network import NetworkInfo
+
+EXPLANATION = """
+A detector finds every object many times: neighbouring anchors all answer. Something must make one
+box of many. This view plays it, step by step.
+
+**Reading it.** Blue boxes wait. In every step the surest one left takes its turn (orange) and stays
+(green). Red ones fall: the arrow goes from a suppressed box to the one that suppressed it, with
+their overlap. Play the steps or drag their line; drag the threshold and watch who comes back. Click
+a box, or its row, to see its own arrows in white.
+
+**Greedy** non-maximum suppression takes everything away that overlaps the kept box by more than the
+threshold:
+
+    IoU = area of the intersection / area of the union > threshold   →   score 0
+
+That is what torchvision does, in RetinaNet, SSD and FCOS, and twice in Faster R-CNN: among the
+proposals (within each pyramid level) and among the detections (within each class). Of two objects
+that really overlap it loses one.
+
+**Soft-NMS** (Bodla et al. 2017) lowers scores instead, so that a second object keeps a chance:
+
+    linear:    score · (1 - IoU)   where IoU ≥ threshold
+    Gaussian:  score · exp(-IoU² / σ)
+
+A box whose score sinks is yellow, and falls when it gets under *Score from*. The bars show every
+score.
+
+**OverFeat** (Sermanet et al. 2014) throws nothing away. Each step takes the two boxes that match
+best and puts their mean in their place, with the sum of their scores: many boxes that agree win.
+It stops when no pair matches well enough. The paper adds the distance of the centres and the
+intersection without saying in which units; here
+
+    match = distance of the centres / mean diagonal + 1 - IoU
+
+**Boxes**: a detector's own right before its suppression, or yours: draw them as ground truth. A
+number behind the class is the score ("cat 0.8"); without one the first box is the surest.
+
+Bodla et al. 2017, *Soft-NMS*; Sermanet et al. 2014, *OverFeat*, section 4.3; Ren et al. 2015,
+*Faster R-CNN*, section 3.3.
+"""
+
+GREEDY, LINEAR, GAUSSIAN, OVERFEAT = "greedy", "soft, linear", "soft, Gaussian", "OverFeat merge"
+METHODS = (GREEDY, LINEAR, GAUSSIAN, OVERFEAT)
+DECAYS: dict[str, Decay] = {GREEDY: "greedy", LINEAR: "linear", GAUSSIAN: "gaussian"}
+MOST_BOXES = 150
+END = MOST_BOXES + 1
+"""Beyond the last step of so many boxes: everything is over."""
+SWEPT = 21
+"""Points of the curve over the threshold."""
+
+
+def _sources(info: NetworkInfo) -> tuple[str, ...]:
+    return (DETECTIONS, PROPOSALS, DRAWN) if info.task == "detection" else (DRAWN,)
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    source: str = param(
+        "", "Whose boxes", "The network's own right before it suppresses some, or those you draw.",
+        effect=Effect.DRAW, choices=_sources,
+    )  # fmt: skip
+    method: str = param(
+        GREEDY, "Method", "What happens to a box that overlaps a surer one.",
+        effect=Effect.DRAW, choices=METHODS,
+    )  # fmt: skip
+    step: int = param(
+        END, "Step", "How many turns were taken; at its right end all of them.",
+        effect=Effect.DRAW, low=0, high=END, step=1, play=True,
+    )  # fmt: skip
+    threshold: float = param(
+        0.5, "IoU threshold", "Overlaps above it are too much (greedy and soft, linear).",
+        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
+    )  # fmt: skip
+    sigma: float = param(
+        0.5, "Sigma", "The larger, the gentler (soft, Gaussian).",
+        effect=Effect.DRAW, low=0.05, high=2.0, step=0.05,
+    )  # fmt: skip
+    limit: float = param(
+        0.6, "Merge up to", "The worst match that is still merged; 0 = equal boxes (OverFeat).",
+        effect=Effect.DRAW, low=0.0, high=2.0, step=0.02,
+    )  # fmt: skip
+    within: bool = param(
+        True, "Each class by itself",
+        "Boxes of different classes (proposals: levels) leave each other alone. Off: all compete.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+    score: float = param(
+        0.1, "Score from",
+        "Surer boxes take part; with soft methods a box goes when its score sinks under it.",
+        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
+    )  # fmt: skip
+    most: int = param(
+        40, "At most", "So many boxes take part, the surest.",
+        effect=Effect.DRAW, low=2, high=MOST_BOXES, step=1,
+    )  # fmt: skip
+    arrows: bool = param(
+        True, "Arrows", "From each suppressed box to the one that suppressed it.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+    fallen: bool = param(
+        True, "Show the fallen", "Draws boxes that were suppressed in earlier steps.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+    truth: tuple[Box, ...] = param(
+        (), "My boxes", "Draw boxes that overlap, and drag them while you watch.",
+        effect=Effect.DRAW, pick=Pick.TRUTH,
+    )  # fmt: skip
+    selected: int | None = param(
+        None, "Selected box", "Its arrows are white; choose a row or a box.",
+        effect=Effect.DRAW, pick=Pick.SELECT, layer="boxes",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`casts` are the network's own boxes by source; empty where it is no detector."""
+
+    photo: Picture
+    casts: dict[str, Cast]
+    kept: Kept = field(default_factory=lambda: Kept(24))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Play:
+    """The first `count` boxes of the cast, all that happens to them, and one moment of it."""
+
+    source: str
+    cast: Cast
+    count: int
+    plot: History | Merges
+    moment: Moment
+    key: tuple[Any, ...]
+    """What the plot depends on but its thresholds."""
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    detector = scene.network.info.task == "detection"
+    yield Step(Result(photo_of(scene), casts_of(scene) if detector else {}))
+
+
+def draw(result: Result, params: Params) -> Board:
+    play = _played(result, params)
+    moment = play.moment
+    layers = layers_of(
+        moment, fallen=params.fallen, arrows=params.arrows, selected=params.selected,
+        plain=play.source == DRAWN,
+    )  # fmt: skip
+    first = play.cast.scores[: play.count]
+    plots: tuple[Plot, ...] = ()
+    if play.count:
+        plots = (list_bars(moment), _steps(play), _sweep(result, play, params))
+    return Board(
+        panes=(Pane("image", size_of(result.photo), (result.photo, *layers), _title(play)),),
+        plots=plots,
+        tables=(list_table(moment, first, merged=isinstance(play.plot, Merges)),),
+        summary=_summary(play, params),
+        notes=(play.cast.note,) if play.cast.note else (),
+    )
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """The boxes that take part and all that happens to them, to the last step.
+
+    Keys: `boxes` (n, 4) float32 xyxy in the photo's pixels and `scores` (n,), the surest first;
+    `names`; `iou` (n, n) as compared. Suppression: `kept` the rows that stay in their order,
+    `killer` (n,) the row that suppressed each (-1: none), `killer_iou` (n,), `step` (n,) in which
+    it happened (0: never), `score_history` (steps + 1, n). Merge: `merged_boxes` (n + M, 4),
+    `merged_scores`, `pairs` (M, 2), `match` (M,), and `kept` the rows that stay at the limit.
+    """
+    play = _played(result, params)
+    cast, count = play.cast, play.count
+    found: dict[str, Any] = {
+        "boxes": cast.boxes[:count],
+        "scores": cast.scores[:count],
+        "names": cast.names[:count],
+        "iou": _overlaps(cast, count, params),
+    }
+    if isinstance(play.plot, History):
+        history = play.plot
+        return found | {
+            "kept": history.picks, "killer": history.killers, "killer_iou": history.ious,
+            "step": history.ended, "score_history": history.scores,
+        }  # fmt: skip
+    merges = play.plot
+    return found | {
+        "kept": merges.alive(merges.until(params.limit)), "merged_boxes": merges.boxes,
+        "merged_scores": merges.scores, "pairs": merges.pairs, "match": merges.matches,
+    }  # fmt: skip
+
+
+def _played(result: Result, params: Params) -> Play:
+    source = params.source if params.source in (*result.casts, DRAWN) else DETECTIONS
+    if source == DRAWN or not result.casts:
+        source, cast = DRAWN, result.kept.get(("drawn", params.truth), lambda: drawn(params.truth))
+    else:
+        cast = result.casts[source]
+    count = min(params.most, int((cast.scores >= params.score).sum()))
+    own = params.truth if source == DRAWN else ()
+    key = (source, own, count, params.method, params.within)
+    if params.method == OVERFEAT:
+        groups = cast.groups[:count] if params.within else None
+        merges = result.kept.get(
+            key, lambda: merge(cast.boxes[:count], cast.scores[:count], groups)
+        )
+        moment = merging(cast, merges, merges.until(params.limit), params.step)
+        return Play(source, cast, count, merges, moment, key)
+    history = result.kept.get(
+        (*key, params.threshold, params.sigma, params.score),
+        lambda: _suppressed(cast, count, params, params.threshold, params.sigma),
+    )
+    return Play(source, cast, count, history, suppression(cast, history, params.step), key)
+
+
+def _overlaps(cast: Cast, count: int, params: Params) -> Float32:
+    return (cast.apart if params.within else cast.together)[:count, :count]
+
+
+def _suppressed(cast: Cast, count: int, params: Params, threshold: float, sigma: float) -> History:
+    return suppress(
+        _overlaps(cast, count, params), cast.scores[:count], DECAYS[params.method],
+        threshold=threshold, sigma=sigma, floor=params.score,
+    )  # fmt: skip
+
+
+def _steps(play: Play) -> Plot:
+    if isinstance(play.plot, Merges):
+        return merge_plot(play.plot, play.moment)
+    return left_plot(play.plot, play.moment)
+
+
+def _sweep(result: Result, play: Play, params: Params) -> Plot:
+    """How many boxes stay, over the one number that decides in this method."""
+    name = {GAUSSIAN: "sigma", OVERFEAT: "limit"}.get(params.method, "threshold")
+    words = {"sigma": "sigma", "limit": "worst match that is merged", "threshold": "IoU threshold"}
+    low, high = {"sigma": (0.05, 2.0), "limit": (0.0, 2.0), "threshold": (0.0, 1.0)}[name]
+    values = np.linspace(low, high, SWEPT)
+
+    def stay() -> NDArray[np.float64]:
+        if isinstance(play.plot, Merges):
+            left = [play.count - play.plot.until(value) for value in values.tolist()]
+        else:
+            left = [
+                _suppressed(
+                    play.cast, play.count, params,
+                    value if name == "threshold" else params.threshold,
+                    value if name == "sigma" else params.sigma,
+                ).steps
+                for value in values.tolist()
+            ]  # fmt: skip
+        return np.array(left, np.float64)
+
+    kept = result.kept.get(("sweep", *play.key, params.score), stay)
+    return sweep_plot(values, kept, getattr(params, name), name, words[name])
+
+
+def _title(play: Play) -> str:
+    many = counted(play.cast.total)
+    whose = {DETECTIONS: "before the detections", PROPOSALS: "before the proposals"}
+    if play.source == DRAWN:
+        return "Your boxes"
+    if play.cast.threshold is None:
+        return f"The surest {play.count} of {many} answers"
+    return f"The surest {play.count} of {many} boxes {whose[play.source]}"
+
+
+def _summary(play: Play, params: Params) -> str:
+    moment = play.moment
+    if not play.count:
+        if play.source == DRAWN and not play.cast.total:
+            return "No boxes yet. Draw two that overlap (Shift and drag, inside a box)."
+        return f"No box has a score of {params.score:g} or more: lower 'Score from'."
+    if isinstance(play.plot, Merges):
+        return _merge_summary(play.plot, moment, params)
+    return turn_words(moment) if not moment.over else _end_words(play, play.plot, params)
+
+
+def _end_words(play: Play, history: History, params: Params) -> str:
+    number = f"sigma {params.sigma:g}" if params.method == GAUSSIAN else f"IoU {params.threshold:g}"
+    stay = "stays" if history.steps == 1 else "stay"
+    words = f"{history.steps} of {boxes(play.count)} {stay} ({params.method}, {number})."
+    fell = history.killers[history.killers >= 0]
+    if len(fell):
+        most = int(np.bincount(fell).argmax())
+        words += (
+            f" Box {most + 1}, {play.moment.words(most)}, suppressed the most: "
+            f"{int((fell == most).sum())}."
+        )
+    cast = play.cast
+    if cast.threshold is None or cast.kept is None:
+        return words
+    own = np.flatnonzero(cast.kept[: play.count])
+    which = "the same ones" if np.array_equal(np.sort(history.picks), own) else str(len(own))
+    return f"{words} The network itself keeps {which} (greedy, IoU {cast.threshold:g})."
+
+
+def _merge_summary(merges: Merges, moment: Moment, params: Params) -> str:
+    if not moment.over:
+        match = float(merges.matches[moment.step - 1]) if moment.step else 0.0
+        return merge_words(moment, match)
+    stay = moment.rows(KEPT)
+    best = int(stay[moment.scores[stay].argmax()])
+    return (
+        f"{moment.last} merges make {boxes(len(stay))} of {merges.count} (match up to "
+        f"{params.limit:g}). The surest, {moment.words(best)}, is the mean of "
+        f"{boxes(int(moment.parts[best]))}."
+    )
+
+
+VIEW = View(
+    name="nms_theatre",
+    title="Suppression theatre",
+    group="Detection, opened",
+    summary="Which boxes suppress which: greedy, Soft-NMS and OverFeat's merge, step by step.",
+    explanation=EXPLANATION,
+    reference="Bodla et al. 2017, Soft-NMS; Sermanet et al. 2014, OverFeat, section 4.3",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    data=data,
+)

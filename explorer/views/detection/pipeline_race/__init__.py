@@ -1,0 +1,1 @@
+"""R-CNN, SPP-net, Fast and Faster R-CNN timed on one photo."""

@@ -1,0 +1,391 @@
+"""Five detectors in a race on one photo: R-CNN, SPP-net, Fast R-CNN, Faster R-CNN, single shot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_colors
+from explorer.core.settings import cache_folder
+from explorer.engine.view import Effect, Step, View, param
+from explorer.views.detection.pipeline_race.charts import (
+    LANES,
+    over_proposals,
+    paper_table,
+    seconds_words,
+    stage_bars,
+    stage_table,
+    total_bars,
+)
+from explorer.views.shared.anchors import BLUE, same
+from explorer.views.shared.common import Kept, class_name, photo_of, size_of
+from explorer.vision.classic.proposals import METHODS, propose
+from explorer.vision.race.candidates import first
+from explorer.vision.race.feature_cache import FeatureCache
+from explorer.vision.race.lanes import (
+    BATCH,
+    Lane,
+    WarpedRegions,
+    fast_rcnn,
+    faster_rcnn,
+    rcnn_lane,
+    single_shot,
+    spp_net,
+    two_stage,
+)
+from explorer.vision.race.networks import SINGLE_SHOT, TWO_STAGE, borrowed, region_svms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from explorer.core.layers import Float32
+    from explorer.engine.scene import Scene
+    from explorer.networks.network import Network
+    from explorer.vision.detection.detections import Detections
+    from explorer.vision.pipelines.rcnn import RCNN
+
+EXPLANATION = """
+Five ways from a photo to boxes, the order in which they were invented. All of them are really run
+here, on the same photo and with networks of one family, and every stage is timed.
+
+- **R-CNN** cuts every proposal out of the photo, stretches it to a square, and runs the network on
+  each one alone. A linear SVM per class judges the features; a regressor moves the box.
+- **SPP-net** runs the network once. Every proposal is cut out of the last *map*, into 1 x 1 and
+  2 x 2 bins; again SVMs.
+- **Fast R-CNN** cuts its proposals out of the map too (RoI pooling), and a small network trained
+  together with the rest does what the SVMs and regressors did.
+- **Faster R-CNN** gets its proposals from the same map (the RPN) instead of a search in the photo.
+- A **single shot** has no proposals at all: every cell of the map answers by itself.
+
+**Reading it.** Drag *Proposals*: times and boxes follow without computing anything again, because
+every proposal was judged already. R-CNN is measured on the first proposals and **predicted** for
+the rest:
+
+    seconds(N) = fixed + N · (seconds per proposal)
+
+Switch on *Run R-CNN on all* to measure it for real; it can be stopped at any time and goes on from
+there. The features that it computed are kept on disk, as in the paper, and read the next time; the
+seconds shown are those of computing them.
+
+The table puts your seconds beside the papers', which were measured with VGG16 on graphics
+processors of 2014 to 2016. The papers of the first three leave the search for proposals out; so
+does the column *here*. Accuracies are those of the papers, on VOC 2007.
+
+**What differs from the papers.** All networks are small. R-CNN and SPP-net share the classifier
+Mini ResNet, which was not tuned for detection; SPP-net has one scale, and its SVMs stand on the
+pooled values directly. They learned from few scenes: on scenes of photos that nobody trained on
+R-CNN reaches an AP50 of about 28 %, SPP-net of 11 %. Fast and Faster R-CNN are the same trained
+network with proposals from outside or from its own RPN.
+
+Girshick et al. 2014, *R-CNN*; He et al. 2014, *SPP-net*; Girshick 2015, *Fast R-CNN*; Ren et al.
+2015, *Faster R-CNN*; Redmon et al. 2016, *YOLO*; Liu et al. 2016, *SSD*; Lin et al. 2017,
+*RetinaNet*.
+"""
+
+RCNN_LANE, SPP, FAST, FASTER, SINGLE = LANES
+MOST = 2000
+"""Proposals, as in the papers."""
+
+FIRST = 2 * BATCH
+"""Regions that R-CNN looks at without being asked to, to predict the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    count: int = param(
+        300, "Proposals", "So many of the proposals are used. Nothing is computed again.",
+        effect=Effect.DRAW, low=10, high=MOST, step=10, log=True,
+    )  # fmt: skip
+    run: bool = param(
+        False, "Run R-CNN on all",
+        "Measures R-CNN on every proposal instead of predicting it from the first ones. It can "
+        "take long; Esc stops it.",
+    )  # fmt: skip
+    proposer: str = param(
+        next(iter(METHODS)), "Proposals from",
+        "Who finds the regions for R-CNN, SPP-net and Fast R-CNN.",
+        choices=tuple(METHODS),
+    )  # fmt: skip
+    score: float = param(
+        0.3, "Score from", "Of Fast R-CNN, Faster R-CNN and the single shot.",
+        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
+    )  # fmt: skip
+    margin: float = param(
+        -0.5, "Margin from",
+        "Of the SVMs of R-CNN and SPP-net. From 0 on they say yes, but they are cautious: many "
+        "good boxes lie a little below.",
+        effect=Effect.DRAW, low=-1.0, high=2.0, step=0.05,
+    )  # fmt: skip
+    regions: bool = param(
+        False, "Draw proposals", "Shows the proposals in thin blue lines.", effect=Effect.DRAW
+    )
+    labels: bool = param(True, "Labels", "Writes class and score at every box.", effect=Effect.DRAW)
+    keep: bool = param(
+        True, "Keep features on disk",
+        "R-CNN's features are read from the disk when they are there, and kept there.",
+        advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What is known so far.
+
+    Attributes:
+        photo: As a layer.
+        proposals: (N, 4) float32 in the photo's pixels, the best first.
+        search: Seconds that finding them took.
+        lanes: By name, those that have run.
+        titles: By lane, its network.
+        classes: By lane, names by label.
+        missing: By lane, why it cannot run.
+        disk: About R-CNN's features on the disk.
+    """
+
+    photo: Picture
+    proposals: Float32
+    search: float = 0.0
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    disk: str = ""
+    kept: Kept = field(default_factory=lambda: Kept(24))
+
+    def having(self, name: str, lane: Lane, title: str, classes: tuple[str, ...]) -> Result:
+        """The same with one more lane."""
+        return replace(
+            self, lanes={**self.lanes, name: lane}, titles={**self.titles, name: title},
+            classes={**self.classes, name: classes},
+        )  # fmt: skip
+
+    def lacking(self, name: str, why: str) -> Result:
+        """The same without a lane, and the reason."""
+        return replace(self, missing={**self.missing, name: why})
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    result = Result(photo_of(scene), np.zeros((0, 4), np.float32))
+    yield Step(result, 0, 0, "Loading the networks")
+    own = yield from _told(result, region_svms(scene.network))
+    pair = scene.network
+    if not two_stage(pair):
+        pair = yield from _told(result, borrowed(scene.network, TWO_STAGE))
+    single = None if two_stage(scene.network) else scene.network
+    for name in SINGLE_SHOT:
+        if single is None:
+            single = yield from _told(result, borrowed(scene.network, name))
+    yield Step(result, 0, 0, "Looking for proposals")
+    pixels = scene.image.pixels
+    found = scene.memo(
+        ("race", params.proposer), lambda: propose(params.proposer, pixels, MOST, seed=scene.seed)
+    )
+    boxes = found.boxes
+    result = replace(result, proposals=boxes, search=found.seconds)
+    total = 5 + -(-len(boxes) // BATCH)
+
+    def lane(name: str, network: Network | None, run: Callable[[Any], Lane], why: str) -> Result:
+        if network is None:
+            return result.lacking(name, why)
+        key = ("race", name) if name in (FASTER, SINGLE) else ("race", name, params.proposer)
+        ran = scene.memo(key, lambda: run(network))
+        return result.having(name, ran, network.info.title, network.info.classes)
+
+    result = lane(FASTER, pair, lambda n: faster_rcnn(n, pixels), "Choose a two-stage detector.")
+    yield Step(result, 1, total, "Single shot")
+    result = lane(
+        SINGLE, single, lambda n: single_shot(n, pixels),
+        "Choose a network without proposals, RetinaNet or SSD say, and it runs here.",
+    )  # fmt: skip
+    yield Step(result, 2, total, "Fast R-CNN")
+    result = lane(FAST, pair, lambda n: fast_rcnn(n, pixels, boxes), "Choose a two-stage detector.")
+    yield Step(result, 3, total, "SPP-net")
+    if own is None:
+        why = "Its SVMs are not there: explorer train mini-rcnn --data DIR makes them."
+        yield Step(result.lacking(SPP, why).lacking(RCNN_LANE, why), total, total)
+        return
+    ran = scene.memo(("race", SPP, params.proposer), lambda: spp_net(own, pixels, boxes))
+    result = result.having(SPP, ran, OWN_TITLE, ("background", *own.classes))
+    yield Step(result, 4, total, "R-CNN")
+    yield from _rcnn(scene, params, own, result, total)
+
+
+OWN_TITLE = "Mini ResNet and SVMs"
+
+
+def _told(
+    result: Result, loading: Generator[Step[None], Any, Any]
+) -> Generator[Step[Result], Any, Any]:
+    """The steps of loading a network as steps of this view; returns the network."""
+    try:
+        while True:
+            step = next(loading)
+            yield Step(result, 0, 0, step.note)
+    except StopIteration as end:
+        return end.value
+    finally:
+        loading.close()
+
+
+def _rcnn(
+    scene: Scene, params: Params, own: RCNN, result: Result, total: int
+) -> Generator[Step[Result], Any, None]:
+    """R-CNN's lane batch by batch; what was computed before is not computed again."""
+    pixels, boxes = scene.image.pixels, result.proposals
+    regions = scene.memo(("race", RCNN_LANE, params.proposer), lambda: WarpedRegions(boxes))
+    cache = FeatureCache(cache_folder() / "rcnn-features")
+    path = cache.path(scene.image.key, own.body, own.side, boxes)
+    disk = ""
+    if params.keep and not regions.complete and (read := cache.read(path, boxes)) is not None:
+        regions.seconds, regions.parts = read.seconds, read.parts
+
+    def now(step: int, note: str = "") -> Step[Result]:
+        found = rcnn_lane(own, regions, pixels.shape[:2])
+        more = result.having(RCNN_LANE, found, OWN_TITLE, ("background", *own.classes))
+        return Step(replace(more, disk=disk), step, total, note)
+
+    wanted = len(boxes) if params.run else min(FIRST, len(boxes))
+    while regions.done < wanted or not regions.parts:
+        regions.go_on(own, pixels)
+        if regions.done < wanted:
+            note = f"R-CNN: {regions.done} of {wanted} proposals"
+            yield now(min(4 + regions.done // BATCH, total - 1), note)
+    if params.keep and regions.complete:
+        size = cache.size(path)
+        if not size:
+            try:
+                size = cache.write(path, regions).size
+            except ExplorerError as error:
+                disk = f"R-CNN's features cannot be kept: {error.message}"
+        if size:
+            disk = (
+                f"R-CNN's features of {regions.done} proposals take {size / 1e6:.1f} MB on the disk"
+            )
+    yield now(total)
+
+
+def draw(result: Result, params: Params) -> Board:
+    count, lanes, search = params.count, result.lanes, result.search
+    curves = ("curves", *((name, lane.done) for name, lane in lanes.items()))
+    return Board(
+        panes=tuple(_pane(result, params, name) for name in LANES),
+        plots=(
+            total_bars(lanes, count, search),
+            stage_bars(lanes, count, search),
+            replace(
+                result.kept.get(curves, lambda: over_proposals(lanes, search)), marker=float(count)
+            ),
+        )
+        if lanes
+        else (),
+        tables=(
+            stage_table(lanes, count, search, _counts(result, params), result.titles),
+            paper_table(lanes, count),
+        )
+        if lanes
+        else (),
+        summary=_summary(result, count),
+        notes=tuple(dict.fromkeys(f"{name}: {why}" for name, why in result.missing.items())),
+    )
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """What every lane found with so many proposals (seconds are in the tables).
+
+    Keys: `proposals` (N, 4) float32, and for every lane that ran, under its name in lower case with
+    underscores: `…_boxes` (M, 4) float32 in the photo's pixels, `…_labels` (M,), `…_scores` (M,),
+    `…_classes` the names by label, `…_proposals` how many it looked at.
+    """
+    answer: dict[str, Any] = {"proposals": result.proposals[: params.count]}
+    for name, lane in result.lanes.items():
+        found = _found(result, params, name)
+        word = name.lower().replace("-", "_").replace(" ", "_")
+        answer |= {
+            f"{word}_boxes": found.xyxy,
+            f"{word}_labels": found.labels,
+            f"{word}_scores": found.scores,
+            f"{word}_classes": result.classes[name],
+            f"{word}_proposals": min(lane.done, params.count),
+        }
+    return answer
+
+
+def _found(result: Result, params: Params, name: str) -> Detections:
+    """What a lane found with `params.count` proposals and the score it is asked for."""
+    lane = result.lanes[name]
+    if lane.candidates is None:
+        assert lane.found is not None
+        return first(lane.found, params.score)
+    floor = params.margin if name in (RCNN_LANE, SPP) else params.score
+    candidates = lane.candidates
+    return result.kept.get(
+        (name, lane.done, params.count, floor), lambda: candidates.detections(params.count, floor)
+    )
+
+
+def _counts(result: Result, params: Params) -> dict[str, int]:
+    return {name: len(_found(result, params, name)) for name in result.lanes}
+
+
+def _pane(result: Result, params: Params, name: str) -> Pane:
+    layers: list[Layer] = [result.photo]
+    size = size_of(result.photo)
+    lane = result.lanes.get(name)
+    if lane is None:
+        state = "cannot run" if name in result.missing else "not yet"
+        return Pane(name, size, tuple(layers), title=f"{name}: {state}")
+    if params.regions and lane.candidates is not None:
+        shown = result.proposals[: min(params.count, lane.done)]
+        layers.append(
+            Boxes(shown, same(BLUE, len(shown)), width=0.7, selectable=False, name="proposals")
+        )
+    found = _found(result, params, name)
+    classes = result.classes[name]
+    colors = class_colors(int(found.labels.max(initial=0)) + 1)[found.labels]
+    words = tuple(
+        f"{class_name(classes, int(label))} {score:.2f}"
+        for label, score in zip(found.labels, found.scores, strict=True)
+    )
+    layers.append(
+        Boxes(found.xyxy, colors, words if params.labels else (), selectable=False, name=name)
+    )
+    part = ""
+    if lane.candidates is not None and lane.done < min(params.count, len(result.proposals)):
+        part = f" of the first {lane.done} proposals"
+    title = f"{name}: {len(found)} {'box' if len(found) == 1 else 'boxes'}{part}"
+    return Pane(name, size, tuple(layers), title=title)
+
+
+def _summary(result: Result, count: int) -> str:
+    if not result.lanes:
+        return "The race is about to start."
+    words = []
+    for name in LANES:
+        if name in result.lanes:
+            lane = result.lanes[name]
+            search = result.search if lane.candidates is not None else 0.0
+            guess = "about " if lane.candidates is not None and lane.done < count else ""
+            words.append(f"{name} {guess}{seconds_words(lane.seconds(count) + search)}")
+    found = f"{count} proposals (search {seconds_words(result.search)}): {' · '.join(words)}"
+    return f"{found} · {result.disk}" if result.disk else found
+
+
+VIEW = View(
+    name="pipeline_race",
+    title="Pipeline race",
+    group="Detection, opened",
+    summary="R-CNN, SPP-net, Fast R-CNN, Faster R-CNN and a single shot race on your photo.",
+    explanation=EXPLANATION,
+    reference="Girshick et al. 2014, R-CNN; Girshick 2015, Fast R-CNN; Ren et al. 2015",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    tasks=frozenset({"detection"}),
+    data=data,
+    live=False,
+)

@@ -1,0 +1,368 @@
+"""Where objects may be: the proposals of a dozen methods, one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.layers import Board, Boxes, Curve, Heat, Layer, Pane, Picture, Plot, Table
+from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, counted, same, truth_boxes
+from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.proposals import (
+    ALL_RPN,
+    RPN,
+    coverage,
+    first_words,
+    headed,
+    methods_of,
+    object_name,
+    order_of,
+    proposal_boxes,
+    proposals_of,
+    readout,
+    truth_layers,
+)
+from explorer.vision.classic.proposals import METHODS, Proposals
+from explorer.vision.detection.boxes import iou_matrix
+from explorer.vision.detection.recall import (
+    average_recall,
+    covered,
+    first_ranks,
+    recall_by_count,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Float32
+    from explorer.engine.scene import Scene
+
+EXPLANATION = """
+A classifier looks at one box. A photo has millions of boxes. A **proposal method** picks some
+hundreds or thousands that may hold an object of any kind, so that the slow part looks only there.
+
+**Reading it.** Light boxes come first, dark ones late. Move *Top boxes* or press its play button
+and watch where the next ones go; *coverage* counts how many lie over every pixel. Click a box for
+its score. Draw a box around an object: green is the proposal that covers it best, red an object
+that all of the top boxes miss.
+
+    IoU = area of overlap / area of union      found: IoU ≥ the threshold
+    recall = objects found / objects
+
+**From the pixels**
+
+- *selective search* joins similar neighbours again and again; every region on the way gives a box
+  (Uijlings et al. 2013). This is its fast mode; *SS single* has one colour space and one measure of
+  likeness, *SS quality* many more.
+- *Edge Boxes* counts the contours that lie wholly inside a box (Zitnick & Dollar 2014). The paper
+  takes structured edges from a trained forest, which does not ship with OpenCV: the edges here are
+  thinned gradients, which know texture and outline less apart. Expect less than the paper's recall.
+- *objectness* is one term of Alexe et al. 2012: few superpixels should straddle the border,
+  `1 - Σ min(|s outside w|, |s inside w|) / |w|`, over 10 000 windows. The whole measure and BING
+  need trained tables that no maintained package ships.
+- *Felzenszwalb* (Felzenszwalb & Huttenlocher 2004) and *SLIC* (Achanta et al. 2012): a box around
+  every superpixel, from a few large ones to many small ones.
+
+**Without looking** (they must be beaten)
+
+- *sliding window*: a regular grid at several sizes and three shapes.
+- *k-means boxes*: clusters of the objects in the training photos of this program's networks
+  ("R-CNN minus R", Lenc & Vedaldi 2015).
+- *Gaussian* and *uniform* draw centre, size and shape by lot, with mean and covariance, or within
+  the range, of those k-means boxes (Hosang et al. 2016).
+
+**From the network**: the region proposal network, before and after non-maximum suppression, for
+each pyramid level (Ren et al. 2015). Its seconds are those of the backbone and the RPN.
+
+Photos are first made at most 640 pixels long for all but the RPN. Seconds were measured in this
+run; they say nothing about another computer.
+"""
+
+BOXES, COVERAGE, BOTH = "boxes", "coverage", "both"
+MOST_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    method: str = param(
+        next(iter(METHODS)), "Method", "Who proposes. RPN needs a two-stage detector.",
+        choices=methods_of,
+    )  # fmt: skip
+    top: int = param(
+        50, "Top boxes", "The first so many are drawn and counted.", effect=Effect.DRAW,
+        low=1, high=10_000, step=1, log=True, play=True,
+    )  # fmt: skip
+    truth: tuple[Box, ...] = param(
+        (), "Ground truth", "Boxes that are really there: the table says which are found.",
+        effect=Effect.DRAW, pick=Pick.TRUTH,
+    )  # fmt: skip
+    iou: float = param(
+        0.5, "Found from IoU", "An object is found when a box overlaps it so much.",
+        effect=Effect.DRAW, low=0.3, high=0.95, step=0.05,
+    )  # fmt: skip
+    show: str = param(
+        BOXES, "Show", "The boxes, how many of them lie over every pixel, or both.",
+        effect=Effect.DRAW, choices=(BOXES, COVERAGE, BOTH),
+    )  # fmt: skip
+    level: int = param(
+        0, "Pyramid level", "RPN: only boxes of this level, 1 is the finest; 0 means all.",
+        effect=Effect.DRAW, low=0, high=8, step=1,
+    )  # fmt: skip
+    most: int = param(
+        2000, "Ask for", "At most so many boxes; several methods spread them differently.",
+        low=10, high=10_000, step=10, log=True, advanced=True,
+    )  # fmt: skip
+    opacity: float = param(
+        0.7, "Coverage opacity", "How much the coverage hides the photo.",
+        effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
+    )  # fmt: skip
+    selected: int | None = param(
+        None, "Selected box", "Its score and overlaps are shown; click a box.",
+        effect=Effect.DRAW, pick=Pick.SELECT, layer="proposals",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The proposals of one method."""
+
+    photo: Picture
+    method: str
+    found: Proposals
+    kept: Kept = field(default_factory=Kept)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """`rows` of the proposals that count (one level or all); `table` is `covered` of them.
+
+    `best` (G,) is each object's best IoU with the top ones and `owners` (G,) its place in `rows`.
+    """
+
+    rows: NDArray[np.intp]
+    top: int
+    table: Float32
+    best: Float32
+    owners: NDArray[np.int64]
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    found = proposals_of(scene, params.method, params.most)
+    yield Step(Result(photo_of(scene), params.method, found))
+
+
+def draw(result: Result, params: Params) -> Board:
+    state = _state(result, params)
+    found, shown = result.found, state.rows[: state.top]
+    layers: list[Layer] = [result.photo]
+    if params.show != BOXES:
+        layers.append(_coverage(result, params, shown))
+    if params.show != COVERAGE:
+        key = ("boxes", params.level, state.top)
+        layers.append(result.kept.get(key, lambda: proposal_boxes(found, shown)))
+    layers += truth_layers(params.truth, found.boxes[shown], state.best, state.owners, params.iou)
+    layers += _selected(result, params)
+    title = first_words(result.method, state.top, len(state.rows))
+    pane = Pane(
+        "image", size_of(result.photo), tuple(layers), title,
+        readout=readout(found, shown, params.truth),
+    )  # fmt: skip
+    return Board(
+        panes=(pane,),
+        plots=_plots(result, params, state),
+        tables=_tables(result, params, state),
+        summary=_summary(result, params, state),
+        notes=_notes(result, params),
+    )
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """All proposals of the method; a level that is chosen leaves the others out.
+
+    Keys: `boxes` (N, 4) float32 xyxy in the photo's pixels, the best first; `scores` (N,) and
+    `levels` (N,) where there are some; `method`, `order`; with ground truth `truth` (G, 4),
+    `best_iou` (G,) with the top boxes, `rank` (G,) of the first box that finds each object (0 =
+    none) and `recall` (N + 1,) of the first 0 … N.
+    """
+    state, found = _state(result, params), result.found
+    answer: dict[str, Any] = {
+        "method": result.method, "order": order_of(result.method), "boxes": found.boxes[state.rows],
+    }  # fmt: skip
+    if found.scores is not None:
+        answer["scores"] = found.scores[state.rows]
+    if found.levels is not None:
+        answer["levels"] = found.levels[state.rows]
+    if params.truth:
+        answer["truth"] = truth_boxes(params.truth)
+        answer["best_iou"] = state.best
+        answer["rank"] = first_ranks(state.table, params.iou)
+        answer["recall"] = recall_by_count(state.table, params.iou)
+    return answer
+
+
+def _state(result: Result, params: Params) -> State:
+    found = result.found
+    rows = np.arange(len(found.boxes))
+    if params.level and found.levels is not None:
+        last = int(found.levels.max(initial=0)) + 1
+        rows = np.flatnonzero(found.levels == min(params.level, last) - 1)
+    top = min(params.top, len(rows))
+    wanted = truth_boxes(params.truth)
+    table, overlaps = result.kept.get(
+        ("truth", params.truth, params.level),
+        lambda: (covered(wanted, found.boxes[rows]), iou_matrix(wanted, found.boxes[rows])),
+    )
+    owners = overlaps[:, :top].argmax(axis=1) if top else np.zeros(len(wanted), np.int64)
+    return State(rows, top, table, table[:, top], owners)
+
+
+def _coverage(result: Result, params: Params, shown: NDArray[np.intp]) -> Heat:
+    return result.kept.get(
+        ("coverage", params.level, len(shown), params.opacity),
+        lambda: coverage(result.found.boxes[shown], size_of(result.photo), params.opacity),
+    )
+
+
+def _chosen(result: Result, params: Params) -> int | None:
+    row = params.selected
+    return row if row is not None and 0 <= row < len(result.found.boxes) else None
+
+
+def _selected(result: Result, params: Params) -> list[Layer]:
+    row = _chosen(result, params)
+    if row is None:
+        return []
+    box = result.found.boxes[row : row + 1]
+    return [Boxes(box, same(BLUE, 1), width=3.0, fill=0.12, selectable=False, name="selected")]
+
+
+def _tables(result: Result, params: Params, state: State) -> tuple[Table, ...]:
+    tables = []
+    row = _chosen(result, params)
+    if row is not None:
+        tables.append(_box_table(result, params, row))
+    if params.truth:
+        tables.append(_object_table(params, state))
+    tables.append(_proposal_table(result, params, state))
+    return tuple(tables)
+
+
+def _box_table(result: Result, params: Params, row: int) -> Table:
+    found = result.found
+    x0, y0, x1, y1 = found.boxes[row].tolist()
+    rows: list[tuple[str, str]] = [("rank", f"{row + 1} of {counted(len(found.boxes))}")]
+    if found.scores is not None:
+        rows.append(("score", f"{found.scores[row]:.4f}"))
+    if found.levels is not None:
+        rows.append(("pyramid level", str(int(found.levels[row]) + 1)))
+    rows += [
+        ("corners", f"{x0:.1f}, {y0:.1f}, {x1:.1f}, {y1:.1f}"),
+        ("size", f"{x1 - x0:.1f} x {y1 - y0:.1f} px"),
+    ]
+    overlaps = iou_matrix(truth_boxes(params.truth), found.boxes[row : row + 1])
+    for number, overlap in enumerate(overlaps[:, 0]):
+        rows.append((f"IoU with {object_name(params.truth, number)}", f"{overlap:.3f}"))
+    return Table("box", ("", "this box"), tuple(rows), title="Selected box")
+
+
+def _object_table(params: Params, state: State) -> Table:
+    """Which objects are found at which IoU by which rank, among all boxes."""
+    marks = (0.5, 0.7, 0.9)
+    ranks = [first_ranks(state.table, mark) for mark in marks]
+    rows: list[tuple[str | int | float, ...]] = []
+    for number, box in enumerate(params.truth):
+        size = f"{box.x1 - box.x0:.0f} x {box.y1 - box.y0:.0f}"
+        places = tuple(f"#{rank[number]}" if rank[number] else "never" for rank in ranks)
+        best = round(float(state.best[number]), 3)
+        rows.append((object_name(params.truth, number), size, best, *places))
+    columns = ("object", "size", "best IoU", *(f"IoU {mark} by" for mark in marks))
+    return Table("objects", columns, tuple(rows), title="Objects")
+
+
+def _proposal_table(result: Result, params: Params, state: State) -> Table:
+    found, shown = result.found, state.rows[: min(state.top, MOST_ROWS)]
+    best = iou_matrix(truth_boxes(params.truth), found.boxes[shown]).max(axis=0, initial=0.0)
+    columns: tuple[str, ...] = ("rank", "size")
+    rows: list[tuple[str | int | float, ...]] = []
+    if found.scores is not None:
+        columns += ("score",)
+    if params.truth:
+        columns += ("best IoU",)
+    for place, row in enumerate(shown):
+        x0, y0, x1, y1 = found.boxes[row].tolist()
+        entry: tuple[str | int | float, ...] = (int(row) + 1, f"{x1 - x0:.0f} x {y1 - y0:.0f}")
+        if found.scores is not None:
+            entry += (round(float(found.scores[row]), 4),)
+        if params.truth:
+            entry += (round(float(best[place]), 3),)
+        rows.append(entry)
+    keys = tuple(int(row) for row in shown)
+    return Table(
+        "proposals", columns, tuple(rows), title="First boxes", layer="proposals", keys=keys
+    )
+
+
+def _plots(result: Result, params: Params, state: State) -> tuple[Plot, ...]:
+    count = len(state.rows)
+    if count == 0:
+        return ()
+    xs, marker = np.arange(1, count + 1, dtype=np.float64), float(state.top)
+    plots = []
+    if params.truth:
+        shares = recall_by_count(state.table, params.iou)[1:]
+        plots.append(
+            Plot(
+                "recall", "Recall", "boxes", f"recall at IoU {params.iou:.2f}",
+                (Curve(xs, shares, color=GREEN),), log_x=True, marker=marker, steers="top",
+            )
+        )  # fmt: skip
+    if result.found.scores is not None:
+        scores = result.found.scores[state.rows].astype(np.float64)
+        plots.append(
+            Plot(
+                "scores", "Scores", "rank", "score", (Curve(xs, scores, color=ORANGE),),
+                log_x=True, marker=marker, steers="top",
+            )
+        )  # fmt: skip
+    return tuple(plots)
+
+
+def _summary(result: Result, params: Params, state: State) -> str:
+    found = result.found
+    if len(found.boxes) == 0:
+        return f"{headed(result.method)} proposes nothing on this photo. Try another method."
+    words = f"{counted(len(found.boxes))} proposals in {found.seconds:.2f} s"
+    if not params.truth:
+        return f"{words} · draw a box around an object to see whether it is found"
+    hits = int((state.best >= np.float32(params.iou)).sum())
+    return (
+        f"{words} · the first {counted(state.top)} find {hits} of {len(params.truth)} objects at "
+        f"IoU {params.iou:.2f} · average recall {average_recall(state.best):.2f}"
+    )
+
+
+def _notes(result: Result, params: Params) -> tuple[str, ...]:
+    if params.level and result.method not in (RPN, ALL_RPN):
+        return ("Only the RPN's proposals come from pyramid levels: all boxes are shown.",)
+    return ()
+
+
+VIEW = View(
+    name="proposals",
+    title="Proposals",
+    group="Detection, opened",
+    summary="Where objects may be: a dozen ways to propose boxes, and which objects they find.",
+    explanation=EXPLANATION,
+    reference="Hosang et al. 2016, What makes for effective detection proposals?",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    data=data,
+)

@@ -1,0 +1,1 @@
+"""Recall and repeatability of ways to propose boxes."""

@@ -1,0 +1,309 @@
+"""Which proposals find the objects: recall of many methods, and whether they repeat themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Board, Layer, Pane, Picture
+from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.views.detection.recall_lab.charts import (
+    COUNTS,
+    Scored,
+    method_table,
+    recall_plots,
+    scored,
+    time_table,
+    winner,
+)
+from explorer.views.detection.recall_lab.repeatability import RepeatResult, repeat, repeat_board
+from explorer.views.shared.anchors import counted, truth_boxes
+from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.proposals import (
+    ALL_RPN,
+    NAMES,
+    RPN,
+    first_words,
+    methods_of,
+    proposal_boxes,
+    proposals_of,
+    readout,
+    truth_layers,
+)
+from explorer.vision.classic.proposals import METHODS
+from explorer.vision.detection.boxes import iou_matrix
+from explorer.vision.detection.corruptions import CHANGES
+from explorer.vision.detection.recall import average_recall
+from explorer.vision.trace import TwoStage, trace_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from explorer.engine.scene import Scene
+    from explorer.networks.network import NetworkInfo
+    from explorer.vision.classic.proposals import Proposals
+
+EXPLANATION = """
+What a proposal method misses, no detector behind it can find. So proposals are judged by
+**recall**: which share of the objects is covered, by how many boxes, how tightly, after how many
+seconds?
+
+**Recall.** Draw boxes around the objects of the photo or load annotations. Then drag the lines: the
+number of boxes in the first plot, the IoU in the second. All plots follow, and the photo shows the
+boxes of one method (*Boxes of*): green is what covers an object best, red what is missed.
+
+    recall(N, t) = share of objects with IoU ≥ t with one of the first N boxes
+    AR(N) = 2 · area under recall(N, t) for t from 0.5 to 1
+          = mean over objects of 2 · max(best IoU - 0.5, 0)
+
+That is the average recall of Hosang et al., exact; COCO's AR, the mean over ten thresholds from
+0.5 to 0.95, differs from it by 0.05 at most. In the third plot a flag stands at the seconds that a
+method took for all of its boxes; it flies at the recall that they bought. Few objects make coarse
+curves: one photo says little about a method, look at several.
+
+**Repeatability.** A detector learns better from boxes that stay where they are when the photo
+changes a little. The photo is blurred, turned, compressed or brightened; every method proposes
+again; the boxes are brought back and compared with those of the photo as it was.
+
+    repeatability = area under "share of boxes that come again at IoU ≥ t" for t from 0 to 1
+                  = mean IoU of every box with the nearest one that came again
+
+averaged over ten bins of box size, since large boxes overlap more. Up to 1000 boxes are compared.
+A turned box is brought back by its centre and keeps its sides; boxes whose centre is cut away are
+left out. Methods that do not look at the photo repeat themselves by construction; those that draw
+lots draw new ones.
+
+The methods are explained in the view *Proposals*. Seconds are those of this run on this machine.
+
+Hosang, Benenson, Dollar, Schiele 2016, *What makes for effective detection proposals?*, sections 3
+and 4.
+"""
+
+RECALL, REPEAT = "recall", "repeatability"
+BEST = "the best one"
+
+
+def _shown(info: NetworkInfo) -> tuple[str, ...]:
+    return (BEST, *methods_of(info))
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    look: str = param(
+        RECALL, "Look at",
+        "The objects that are found, or whether a changed photo gives the same boxes.",
+        choices=(RECALL, REPEAT),
+    )  # fmt: skip
+    methods: tuple[str, ...] = param(
+        (), "Methods", "Whose boxes are compared; none chosen means all.", choices=methods_of
+    )
+    truth: tuple[Box, ...] = param(
+        (), "Ground truth", "The objects that should be found: draw or load them.",
+        effect=Effect.DRAW, pick=Pick.TRUTH,
+    )  # fmt: skip
+    top: int = param(
+        100, "Number of boxes", "So many of every method count, and are drawn.",
+        effect=Effect.DRAW, low=1, high=10_000, step=1, log=True, play=True,
+    )  # fmt: skip
+    iou: float = param(
+        0.5, "IoU threshold", "An object is found when a box overlaps it so much.",
+        effect=Effect.DRAW, low=0.5, high=1.0, step=0.01, play=True,
+    )  # fmt: skip
+    of: str = param(
+        BEST, "Boxes of", "Whose boxes are drawn on the photo.", effect=Effect.DRAW, choices=_shown
+    )
+    change: str = param(
+        "blur", "Change", "Repeatability: what is done to the photo.", choices=tuple(CHANGES)
+    )
+    strength: int = param(
+        3, "Strength", "Repeatability: which of the five strengths of the change is shown.",
+        effect=Effect.DRAW, low=1, high=5, step=1, play=True,
+    )  # fmt: skip
+    most: int = param(
+        2000, "Ask for", "So many boxes of every method at most.",
+        low=10, high=10_000, step=10, log=True, advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecallResult:
+    """The proposals of the methods that are done."""
+
+    photo: Picture
+    runs: tuple[tuple[str, Proposals], ...]
+    total: int
+    missing: str
+    kept: Kept = field(default_factory=Kept)
+
+
+Result = RecallResult | RepeatResult
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    names, missing = _names(scene, params)
+    if params.look == REPEAT:
+        yield from repeat(scene, names, params.change, params.most, missing)
+        return
+    photo, runs = photo_of(scene), []
+    for number, name in enumerate(names):
+        runs.append((name, proposals_of(scene, name, params.most)))
+        following = names[number + 1] if number + 1 < len(names) else ""
+        result = RecallResult(photo, _listed(runs), len(names), missing)
+        yield Step(result, number + 1, len(names), following)
+
+
+def _listed(runs: list[tuple[str, Proposals]]) -> tuple[tuple[str, Proposals], ...]:
+    """In the order of menus, whatever came first."""
+    return tuple(sorted(runs, key=lambda run: NAMES.index(run[0])))
+
+
+def _patience(name: str) -> int:
+    """The quick ones go first, so that there is something to see."""
+    if name in METHODS:
+        return 3 if name.endswith("quality") else 2 if METHODS[name].looks else 0
+    return 1
+
+
+def _names(scene: Scene, params: Params) -> tuple[list[str], str]:
+    """The methods that can run here, quick ones first, and a sentence about those that cannot."""
+    known = methods_of(scene.network.info)
+    names = [name for name in known if name in (params.methods or known)]
+    names.sort(key=_patience)
+    if not {RPN, ALL_RPN} & set(names):
+        return names, ""
+    try:
+        two = isinstance(trace_of(scene), TwoStage)
+        words = f"{scene.network.info.title} is a one-shot detector: there is no RPN to compare."
+    except ExplorerError as error:
+        two, words = False, f"No RPN to compare: {error.message}"
+    if two:
+        return names, ""
+    others = [name for name in names if name not in (RPN, ALL_RPN)]
+    if not others:
+        raise ExplorerError(words, "Choose other methods, or a network of the R-CNN family.")
+    return others, words
+
+
+def draw(result: Result, params: Params) -> Board:
+    if isinstance(result, RepeatResult):
+        return repeat_board(result, params.strength, params.top, params.of)
+    notes = (result.missing,) if result.missing else ()
+    methods = _scored(result, params)
+    asked = max((len(found.boxes) for _, found in result.runs), default=0)
+    best = winner(methods, params.top, params.iou) if params.truth else methods[0]
+    chosen = next((method for method in methods if method.name == params.of), best)
+    rows = np.arange(min(params.top, len(chosen.found.boxes)))
+    pane = Pane(
+        "image", size_of(result.photo), tuple(_layers(result, params, chosen, rows)),
+        _title(chosen, params), readout=readout(chosen.found, rows, params.truth),
+    )  # fmt: skip
+    if not params.truth:
+        return Board(
+            (pane,), tables=(time_table(result.runs),), summary=_without_truth(result), notes=notes
+        )
+    top = max(1, min(params.top, asked))
+    return Board(
+        panes=(pane,),
+        plots=recall_plots(methods, top, params.iou, max(asked, 1)),
+        tables=(method_table(methods, params.top, params.iou, params.most),),
+        summary=_summary(result, params, methods, best),
+        notes=notes,
+    )
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """The boxes of every method and what they are worth.
+
+    Keys, recall: `truth` (G, 4) and for every method by its name `boxes` (N, 4) float32 xyxy in the
+    photo's pixels, with truth also `best_iou` (G,) with the first `top` ones and `average_recall`
+    (3,) at 100, 1000 and 2000 boxes. Repeatability: `change`, `strengths` (S,), for every method
+    `repeatability` (S,), NaN where it is not known yet.
+    """
+    if isinstance(result, RepeatResult):
+        scores = {}
+        for name, parts in result.runs:
+            row = np.full(len(result.strengths), np.nan)
+            row[: len(parts)] = [part.score for part in parts]
+            scores[f"repeatability {name}"] = row
+        return {"change": result.change, "strengths": np.array(result.strengths), **scores}
+    answer: dict[str, Any] = {"truth": truth_boxes(params.truth)}
+    for method in _scored(result, params):
+        answer[f"boxes {method.name}"] = method.found.boxes
+        if params.truth:
+            answer[f"best_iou {method.name}"] = method.best(params.top)
+            answer[f"average_recall {method.name}"] = np.array(
+                [average_recall(method.best(count)) for count in COUNTS]
+            )
+    return answer
+
+
+def _scored(result: RecallResult, params: Params) -> tuple[Scored, ...]:
+    return result.kept.get(
+        ("scored", params.truth), lambda: scored(result.runs, truth_boxes(params.truth))
+    )
+
+
+def _layers(
+    result: RecallResult, params: Params, chosen: Scored, rows: NDArray[np.intp]
+) -> list[Layer]:
+    drawn = result.kept.get(
+        ("boxes", chosen.name, len(rows)), lambda: proposal_boxes(chosen.found, rows)
+    )
+    wanted, boxes = truth_boxes(params.truth), chosen.found.boxes[rows]
+    owners = iou_matrix(wanted, boxes).argmax(axis=1) if len(rows) else np.zeros(0, np.int64)
+    best = chosen.best(params.top)
+    return [result.photo, drawn, *truth_layers(params.truth, boxes, best, owners, params.iou)]
+
+
+def _title(chosen: Scored, params: Params) -> str:
+    count = len(chosen.found.boxes)
+    return first_words(chosen.name, min(params.top, count), count)
+
+
+def _without_truth(result: RecallResult) -> str:
+    done, total = len(result.runs), result.total
+    of = f"{done} of {total} methods have" if done < total else f"All {total} methods have"
+    return (
+        f"{of} proposed. Draw boxes around the objects, or load annotations, to see their recall."
+    )
+
+
+def _summary(
+    result: RecallResult, params: Params, methods: tuple[Scored, ...], best: Scored
+) -> str:
+    share = best.recall(params.top, params.iou)
+    hits, total = round(share * len(params.truth)), len(params.truth)
+    words = (
+        f"With {counted(params.top)} boxes at IoU {params.iou:.2f}, {best.name} finds most: {hits} "
+        f"of {total} objects, in {best.found.seconds:.2f} s"
+    )
+    if hits == 0:
+        words = (
+            f"With {counted(params.top)} boxes no method finds any of the {total} objects "
+            f"at IoU {params.iou:.2f}"
+        )
+    if len(methods) < result.total:
+        words += f" · {len(methods)} of {result.total} methods so far"
+    return words
+
+
+VIEW = View(
+    name="recall_lab",
+    title="Recall lab",
+    group="Detection, opened",
+    summary="Which proposals find the objects: many methods against your ground truth.",
+    explanation=EXPLANATION,
+    reference="Hosang et al. 2016, What makes for effective detection proposals?",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    data=data,
+    live=False,
+)

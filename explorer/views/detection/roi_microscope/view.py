@@ -1,0 +1,371 @@
+"""A box on its feature map: how RoIPool, RoIWarp, RoIAlign and SPP cut a fixed grid out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Board, Boxes, Layer, Pane, Picture
+from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.views.detection.roi_microscope.charts import (
+    class_bars,
+    geometry_table,
+    level_table,
+    proposal_table,
+    shift_plot,
+)
+from explorer.views.detection.roi_microscope.panes import (
+    DIFFERENCES,
+    METHODS,
+    Cut,
+    map_pane,
+    pool_all,
+    pooled_pane,
+)
+from explorer.views.inside.feature_maps.view import default_layer
+from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, same
+from explorer.views.shared.common import Kept, class_name, photo_of, size_of
+from explorer.vision.detection.roi_head import (
+    HeadAnswer,
+    RoiMaps,
+    layer_maps,
+    pooled_maps,
+    run_head,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from explorer.core.layers import Float32
+    from explorer.engine.scene import Scene
+    from explorer.networks.network import NetworkInfo
+
+EXPLANATION = """
+The second stage of a detector needs the same number of values from every box, large or small. It
+cuts a grid of bins (7 x 7, say) out of the feature map. **How** it does that decides how exact its
+boxes and masks can be: one cell of the map is 8, 16 or 32 pixels wide.
+
+**Try it.** Click a proposal, or draw a box and move it with the arrow keys, a quarter of a pixel at
+a time (Delete removes it and brings the proposal back). *On the map*: the dotted white frame is the
+box itself, the orange one what the method makes of it, with its bins and the places it reads.
+
+- **RoIPool** (Girshick 2015) rounds the corners to whole cells, then the borders of the bins
+  (floor and ceil), and takes the largest value of each bin. A small move changes nothing, then
+  everything: the staircase in the plot.
+- **RoIWarp** (Dai et al. 2016) interpolates between cells, but in a box that was rounded.
+- **RoIAlign** (He et al. 2017) rounds nothing: every bin is the mean of a few places, each
+  interpolated from four cells. The curve is smooth.
+- **SPP** (He et al. 2014) takes the largest value in grids of 1 x 1, 2 x 2 and 4 x 4.
+
+**Interpolation** at (x, y), with cells whose values stand at whole numbers:
+
+    f(x, y) = Σ over cells i, j of  max(0, 1 - |x - j|) · max(0, 1 - |y - i|) · f[i, j]
+
+*Aligned* takes half a cell off before that, because the value of a cell stands at its centre.
+torchvision's detectors do without it: what they read lies half a cell too far to the right and
+below. They have learned it so.
+
+**Which map?** With a feature pyramid (Lin et al. 2017) a box of w x h pixels of the network's input
+is cut from level
+
+    k = floor(4 + log2(sqrt(w·h) / 224))      stride 2^k
+
+kept within the levels there are; the table has the numbers of this box.
+
+**The head** of the network itself is run on your box: its classes as bars, the refined box green.
+Any layer of any network can be chosen instead of the maps of the head.
+
+Girshick 2015, *Fast R-CNN*; He et al. 2014, *SPP-net*; Dai et al. 2016, *MNC*; He et al. 2017,
+*Mask R-CNN*; Lin et al. 2017, *Feature Pyramid Networks*.
+"""
+
+UNLIKELY = 0.05
+"""A class that is less probable is not worth a box."""
+HEAD = "maps of the box head"
+MAP_LAYERS = ("Conv2d", "ReLU", "BatchNorm2d", "FrozenBatchNorm2d", "MaxPool2d", "Sequential")
+
+
+def _layers(info: NetworkInfo) -> tuple[str, ...]:
+    layers = dict.fromkeys((default_layer(info), *info.layer_names(*MAP_LAYERS)))
+    return (HEAD, *layers) if info.task == "detection" else tuple(layers)
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    box: Box | None = param(
+        None, "My box",
+        "Draw it on the photo; arrow keys move it by a quarter of a pixel, Ctrl resizes it.",
+        pick=Pick.DRAG, pane="image", step=0.25,
+    )  # fmt: skip
+    proposal: int | None = param(
+        None, "Proposal", "Its number: which one is looked at while there is no box of your own.",
+        pick=Pick.SELECT, layer="proposals",
+    )  # fmt: skip
+    shift: float = param(
+        0.0, "Shift to the right",
+        "Moves the box by pixels of the network's input; also the line in the plot.",
+        low=-32.0, high=32.0, step=0.05, unit="px", play=True,
+    )  # fmt: skip
+    method: str = param(
+        "RoIAlign", "Method on the map", "Whose window, bins and places are drawn on the map.",
+        effect=Effect.DRAW, choices=METHODS,
+    )  # fmt: skip
+    size: int = param(
+        7, "Bins a side", "Rows and columns of the grid.",
+        effect=Effect.DRAW, low=1, high=14, step=1,
+    )  # fmt: skip
+    sampling: int = param(
+        2, "Places per bin", "Along each axis; 0 = as many as a bin has cells (RoIAlign only).",
+        effect=Effect.DRAW, low=0, high=4, step=1,
+    )  # fmt: skip
+    aligned: bool = param(
+        False, "Aligned", "RoIAlign takes half a cell off. torchvision's detectors do not.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+    layer: str = param(
+        "", "Feature map", "The maps that the head of the network reads, or one layer.",
+        choices=_layers,
+    )  # fmt: skip
+    channel: int = param(
+        -1, "Channel", "Of the map; -1 means the one that varies most.",
+        effect=Effect.DRAW, low=-1, high=4095, step=1,
+    )  # fmt: skip
+    cell: int | None = param(
+        None, "Bin", "Whose value the plot follows: click one of the pooled outputs.",
+        effect=Effect.DRAW, pick=Pick.SELECT, layer="cells",
+    )  # fmt: skip
+    difference: str = param(
+        next(iter(DIFFERENCES)), "Difference", "Between the outputs of which two methods.",
+        effect=Effect.DRAW, choices=tuple(DIFFERENCES),
+    )  # fmt: skip
+    reach: float = param(
+        16.0, "Reach of the plot", "The box is shifted so far to both sides, in steps of 0.05.",
+        effect=Effect.DRAW, low=2.0, high=32.0, step=1.0, unit="px", advanced=True,
+    )  # fmt: skip
+    zoom: bool = param(
+        True, "Zoom to the box", "Shows the cells around the box, not the whole map.",
+        effect=Effect.DRAW, advanced=True,
+    )  # fmt: skip
+    head: bool = param(
+        True, "Run the head", "Asks the network's own head about the box (two-stage detectors).",
+        advanced=True,
+    )  # fmt: skip
+    most: int = param(
+        10, "Proposals drawn", "At most so many, the surest first.",
+        effect=Effect.DRAW, low=0, high=1000, step=5, advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`base` and `box` (4,) float32 in pixels of the network's input, before and after the shift.
+
+    `number` is the map it is cut from, `exact` its unrounded level, `origin` where it comes from,
+    `chosen` the proposal, if it is one.
+    """
+
+    photo: Picture
+    maps: RoiMaps
+    base: Float32
+    box: Float32
+    number: int
+    exact: float
+    origin: str
+    chosen: int | None
+    answer: HeadAnswer | None
+    classes: tuple[str, ...]
+    note: str = ""
+    kept: Kept = field(default_factory=lambda: Kept(12))
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    info = scene.network.info
+    layer, note = params.layer or _layers(info)[0], ""
+    try:
+        maps = pooled_maps(scene) if layer == HEAD else layer_maps(scene, layer)
+    except ExplorerError as error:
+        if params.layer not in ("", HEAD):
+            raise
+        layer = default_layer(info)
+        maps, note = layer_maps(scene, layer), f"{error.message} This is the layer {layer}."
+    on_photo, origin, chosen = _subject(scene, maps, params)
+    base = maps.frame.boxes(on_photo[None])[0]
+    box = base + np.array([params.shift, 0, params.shift, 0], np.float32)
+    number, exact = maps.level(box)
+    answer = run_head(scene, box) if params.head and maps.size is not None else None
+    yield Step(
+        Result(
+            photo_of(scene), maps, base, box, number, exact, origin, chosen, answer, info.classes,
+            note,
+        )
+    )  # fmt: skip
+
+
+def _subject(scene: Scene, maps: RoiMaps, params: Params) -> tuple[Float32, str, int | None]:
+    """(4,) in the photo's pixels, where it comes from, and the proposal's number."""
+    if params.box is not None:
+        box = params.box
+        return np.array([box.x0, box.y0, box.x1, box.y1], np.float32), "your box", None
+    if len(maps.proposals):
+        chosen = min(max(params.proposal or 1, 1), len(maps.proposals)) - 1
+        return maps.proposals[chosen], f"proposal {chosen + 1}", chosen
+    height, width = scene.image.pixels.shape[:2]
+    middle = np.array([0.3 * width, 0.3 * height, 0.7 * width, 0.7 * height], np.float32)
+    return middle, "the middle of the photo", None
+
+
+def draw(result: Result, params: Params) -> Board:
+    maps, kept = result.maps, result.kept
+    channel = _channel(result, params)
+    key = (channel, params.size, params.sampling, params.aligned)
+    cut = kept.get(("cut", key), lambda: _cut(result, params, channel))
+    bin_number = (params.cell or 0) % 1000 if params.cell is not None else None
+    if bin_number is None or bin_number >= params.size**2:
+        bin_number = (params.size // 2) * params.size + params.size // 2
+    plot = kept.get(
+        ("shift", key, bin_number, params.reach),
+        lambda: shift_plot(cut, maps, result.base, result.number, bin_number, params.reach),
+    )
+    name = maps.names[result.number]
+    title = f"{'Map ' if maps.size else ''}{name}, channel {channel}"
+    panes = (
+        _image_pane(result, params),
+        map_pane(cut, params.method, params.zoom, bin_number, title, kept),
+        pooled_pane(cut, params.difference, bin_number, kept),
+    )  # fmt: skip
+    tables = [geometry_table(cut), level_table(maps, result.box, result.number, result.exact)]
+    plots = [replace(plot, marker=params.shift)]
+    if result.answer is not None:
+        plots.append(class_bars(result.answer, result.classes))
+    if len(maps.proposals):
+        tables.append(proposal_table(maps, params.most))
+    return Board(
+        panes=panes, plots=tuple(plots), tables=tuple(tables), summary=_summary(result, cut),
+        notes=_notes(result, params),
+    )  # fmt: skip
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """The outputs of all methods in all channels.
+
+    Keys: `box` (4,) float32 in the photo's pixels; `cells` (4,) the same in cells of the map;
+    `map` its name; `scale` cells per pixel of the network's input in x and y; `roi_pool`,
+    `roi_warp`, `roi_align` (C, n, n) and `spp` (C, 1, 21) float32; `windows` (4, 4), the part of
+    the map that each of these methods divides; with a head `probabilities` (K,) and `refined` (K,
+    4) in the photo's pixels.
+    """
+    maps, number = result.maps, result.number
+    cells = maps.cells(result.box, number)
+    pooled = pool_all(maps.values[number], cells, params.size, params.sampling, params.aligned)
+    found: dict[str, Any] = {
+        "box": maps.frame.inverse().boxes(result.box[None])[0],
+        "cells": cells,
+        "map": maps.names[number],
+        "scale": maps.scales[number],
+        "roi_pool": pooled["RoIPool"].values,
+        "roi_warp": pooled["RoIWarp"].values,
+        "roi_align": pooled["RoIAlign"].values,
+        "spp": pooled["SPP"].values,
+        "windows": np.array([pooled[name].window for name in METHODS], np.float32),
+    }
+    if result.answer is not None:
+        found |= {"probabilities": result.answer.probabilities, "refined": result.answer.boxes}
+    return found
+
+
+def _channel(result: Result, params: Params) -> int:
+    values = result.maps.values[result.number]
+    asked = params.channel if params.channel >= 0 else result.maps.telling[result.number]
+    return min(asked, len(values) - 1)
+
+
+def _cut(result: Result, params: Params, channel: int) -> Cut:
+    maps, number = result.maps, result.number
+    feature = np.ascontiguousarray(maps.values[number][channel])
+    cells = maps.cells(result.box, number)
+    return Cut.of(feature, cells, params.size, params.sampling, params.aligned)
+
+
+def _notes(result: Result, params: Params) -> tuple[str, ...]:
+    notes = [result.note] if result.note else []
+    if params.box is not None and params.proposal is not None and len(result.maps.proposals):
+        notes.append(f"Your box goes before proposal {params.proposal}: Delete removes it.")
+    return tuple(notes)
+
+
+def _image_pane(result: Result, params: Params) -> Pane:
+    maps = result.maps
+    back = maps.frame.inverse()
+    layers: list[Layer] = [result.photo]
+    count = min(params.most, len(maps.proposals))
+    rows = list(range(count))
+    if result.chosen is not None and result.chosen >= count:
+        rows.append(result.chosen)
+    if rows:
+        layers.append(
+            Boxes(
+                maps.proposals[rows], same(BLUE, len(rows)), keys=tuple(row + 1 for row in rows),
+                width=1.0, name="proposals",
+            )
+        )  # fmt: skip
+    layers.append(
+        Boxes(
+            back.boxes(result.box[None]), same(ORANGE, 1), (result.origin,), width=2.5,
+            selectable=False, name="box",
+        )
+    )  # fmt: skip
+    if (best := _best_class(result.answer)) is not None and result.answer is not None:
+        name = class_name(result.classes, best)
+        layers.append(
+            Boxes(
+                result.answer.boxes[best : best + 1], same(GREEN, 1),
+                (f"{name} {result.answer.probabilities[best]:.2f}, refined",), width=2.5,
+                selectable=False, name="refined",
+            )
+        )  # fmt: skip
+    return Pane("image", size_of(result.photo), tuple(layers), title="On the photo")
+
+
+def _best_class(answer: HeadAnswer | None) -> int | None:
+    """The most probable class but the background; None without a head or where it is unlikely."""
+    if answer is None or len(answer.probabilities) < 2:
+        return None
+    best = 1 + int(answer.probabilities[1:].argmax())
+    return best if answer.probabilities[best] >= UNLIKELY else None
+
+
+def _summary(result: Result, cut: Cut) -> str:
+    maps, number = result.maps, result.number
+    wide, tall = result.box[2:] - result.box[:2]
+    across, down = cut.cells[2:] - cut.cells[:2]
+    stride = 1 / maps.scales[number][0]
+    words = (
+        f"{result.origin[0].upper()}{result.origin[1:]}: {wide:.1f} x {tall:.1f} px of the input "
+        f"are {across:.2f} x {down:.2f} cells of {stride:.3g} px; rounding moves a side by up to "
+        f"{cut.rounding:.2f} cells = {cut.rounding * stride:.1f} px"
+    )
+    if result.answer is not None:
+        sure = result.answer.probabilities
+        for row in np.argsort(-sure, kind="stable")[:2]:
+            name = class_name(result.classes, int(row)) if row else "background"
+            words += f" · {name} {sure[row]:.2f}" if sure[row] >= UNLIKELY else ""
+    return words
+
+
+VIEW = View(
+    name="roi_microscope",
+    title="RoI microscope",
+    group="Detection, opened",
+    summary="How a box is cut out of a feature map: RoIPool, RoIWarp, RoIAlign, SPP side by side.",
+    explanation=EXPLANATION,
+    reference="He et al. 2017, Mask R-CNN, section 3",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    data=data,
+)

@@ -1,0 +1,1 @@
+"""The region proposal network, step by step."""

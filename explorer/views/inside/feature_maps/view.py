@@ -1,0 +1,390 @@
+"""All channels of any layer as one mosaic, and one of them over the photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
+from explorer.engine.view import Effect, Pick, Point, Step, View, param
+from explorer.views.inside.feature_maps.charts import channel_table, feature_vector, histogram
+from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.vision.features.activations import Activation, activation
+from explorer.vision.features.mosaics import Statistics, Tiling, stretched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Colormap
+    from explorer.engine.scene import Scene
+    from explorer.networks.network import NetworkInfo
+
+EXPLANATION = """
+Every layer turns its input into a stack of **feature maps**, one per channel. A convolution's map k
+at place (i, j) is one filter's answer to the patch of its input around that place:
+
+    z[k, i, j] = b[k] + Σ over c, u, v of  w[k, c, u, v] · x[c, i·s + u, j·s + v]
+
+**The mosaic** shows all channels of the chosen layer. *Each channel* stretches every map from its
+own minimum to its own maximum, so that weak channels can be read too, but brightness cannot be
+compared between tiles; *shared* uses one scale for all; *around zero* makes zero the middle of
+the scale (with the coolwarm map: blue is negative). The raw minimum and maximum of every channel
+are in the table.
+
+**Click a tile** (or a row of the table): that channel is laid over the photo, in its raw numbers,
+every cell over the place it stands for. **Move the mouse** over either picture: the same position
+is marked in both, and the plot shows the values of all channels there, the place's feature vector.
+
+Early layers answer to edges and colours, later ones to parts and things, on coarser grids. A
+channel is called **dead** when it is nowhere above zero, or the same everywhere: a ReLU after it
+lets nothing through for this photo.
+
+*Where cells lie:* a map is laid over the whole input of the network. Detectors first resize the
+photo and pad it at the right and the bottom to a multiple of 32; their maps reach that much past
+the photo.
+
+Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*; Yosinski et al.
+2015, *Understanding Neural Networks Through Deep Visualization*.
+"""
+
+SCALES = ("each channel", "shared", "around zero")
+ORANGE = (255, 160, 40)
+
+
+def default_layer(info: NetworkInfo) -> str:
+    """The network's own choice, else the last convolution, else the last layer."""
+    names = info.layer_names()
+    if info.default_layer in names:
+        return info.default_layer
+    convolutions = info.layer_names("Conv2d")
+    return (convolutions or names or ("",))[-1]
+
+
+def _layers(info: NetworkInfo) -> tuple[str, ...]:
+    # An empty parameter means the first choice, so the layer worth looking at first leads the list.
+    return tuple(dict.fromkeys((default_layer(info), *info.layer_names())))
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    layer: str = param(
+        "", "Layer", "Whose answers are shown, by its name in the network.", choices=_layers
+    )
+    scale: str = param(
+        SCALES[0], "Scale",
+        "Each map from its own minimum to its own maximum, one scale for all, or one with zero in "
+        "the middle.",
+        effect=Effect.DRAW, choices=SCALES,
+    )  # fmt: skip
+    sort: str = param(
+        "index", "Sort by", "The order of the tiles; largest first.",
+        effect=Effect.DRAW, choices=("index", "mean", "max", "variance"),
+    )  # fmt: skip
+    colormap: str = param(
+        "viridis", "Colours", "The table that turns numbers into colours.",
+        effect=Effect.DRAW, choices=tuple(COLORMAPS),
+    )  # fmt: skip
+    channel: int | None = param(
+        None, "Channel", "The channel over the photo: click a tile or a row of the table.",
+        effect=Effect.DRAW, pick=Pick.SELECT, layer="tiles", low=0, high=65535,
+    )  # fmt: skip
+    opacity: float = param(
+        0.65, "Opacity", "How much the channel covers the photo.",
+        effect=Effect.DRAW, low=0.0, high=1.0,
+    )  # fmt: skip
+    fade: bool = param(
+        True, "Fade low values", "Lets the photo shine through where the channel is low.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+    smooth: bool = param(
+        False, "Smooth", "Interpolates between cells. Off shows the cells as they are.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+    at: Point | None = param(
+        None, "Position on the photo", "Marks the cell under the mouse in both pictures.",
+        effect=Effect.DRAW, pick=Pick.HOVER, pane="image", advanced=True,
+    )  # fmt: skip
+    at_map: Point | None = param(
+        None, "Position in the mosaic", "Marks the cell under the mouse in both pictures.",
+        effect=Effect.DRAW, pick=Pick.HOVER, pane="mosaic", advanced=True,
+    )  # fmt: skip
+    call: int = param(
+        0, "Call", "Which call of a layer that the network uses several times; the last if fewer.",
+        low=0, high=255, advanced=True,
+    )  # fmt: skip
+    part: int = param(
+        0, "Part", "Which tensor of a layer that answers with several; the last if fewer.",
+        low=0, high=255, advanced=True,
+    )  # fmt: skip
+    item: int = param(
+        0, "Item", "Which entry of the batch, such as the n-th region in a detector's head.",
+        low=0, high=4095, advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`answer.values` is (C, h, w) float32."""
+
+    photo: Picture
+    layer: str
+    answer: Activation
+    statistics: Statistics
+    kept: Kept = field(default_factory=Kept)
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    layer = params.layer or default_layer(scene.network.info)
+    answer = activation(scene, layer, call=params.call, part=params.part, item=params.item)
+    yield Step(Result(photo_of(scene), layer, answer, Statistics.of(answer.values)))
+
+
+def draw(result: Result, params: Params) -> Board:
+    values, kept = result.answer.values, result.kept
+    order = kept.get(("order", params.sort), lambda: _order(result, params.sort))
+    tiling = Tiling.of(*values.shape)
+    channel = _most_telling(result.statistics)
+    if params.channel is not None:
+        channel = min(params.channel, len(values) - 1)
+    cell = _cell(result, params, tiling)
+    panes = (
+        _image_pane(result, params, channel, cell),
+        _mosaic_pane(result, params, order, channel, cell),
+    )
+    plots = [kept.get(("histogram", channel), lambda: histogram(values, channel))]
+    if cell is not None or values[0].size == 1:
+        plots.insert(0, feature_vector(values, cell))
+    dead = int(result.statistics.dead.sum())
+    return Board(
+        panes=panes,
+        plots=tuple(plots),
+        tables=(kept.get(("table", params.sort), lambda: channel_table(result.statistics, order)),),
+        summary=_title(result) + (f" · {dead} dead" if dead else ""),
+        notes=_notes(result.answer),
+    )
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """The whole answer.
+
+    Keys: `activation` (C, h, w) float32, `layer`, `shape` of the layer's own tensor, and `extent`
+    (x0, y0, x1, y1 of the maps in the photo's pixels) where cells are places of the photo.
+    """
+    answer = result.answer
+    found: dict[str, Any] = {
+        "activation": answer.values,
+        "layer": result.layer,
+        "shape": answer.shape,
+    }
+    if answer.frame is not None:
+        height, width = answer.values.shape[1:]
+        found["extent"] = answer.frame.inverse().extent(width, height)
+    return found
+
+
+def _most_telling(numbers: Statistics) -> int:
+    """Shown before anything is chosen: the channel that varies most, or the largest number."""
+    varies = bool(numbers.deviation.any())
+    return int((numbers.deviation if varies else numbers.high).argmax())
+
+
+def _order(result: Result, by: str) -> NDArray[np.intp]:
+    numbers = result.statistics
+    match by:
+        case "mean":
+            key = -numbers.mean
+        case "max":
+            key = -numbers.high
+        case "variance":
+            key = -numbers.deviation
+        case _:
+            return np.arange(len(numbers.mean))
+    return np.argsort(key, kind="stable")
+
+
+def _mosaic(result: Result, params: Params, order: NDArray[np.intp]) -> Heat:
+    values, numbers = result.answer.values, result.statistics
+    tiling = Tiling.of(*values.shape)
+    low, high, unit = float(numbers.low.min()), float(numbers.high.max()), "activation"
+    if params.scale == "each channel" and values[0].size > 1:
+        values, low, high = stretched(values, numbers), 0.0, 1.0
+        unit = "0 = each tile's minimum, 1 = its maximum"
+    elif params.scale == "around zero":
+        high = max(abs(low), abs(high))
+        low = -high
+    colormap = cast("Colormap", params.colormap)
+    return Heat(tiling.mosaic(values[order]), low, high, colormap, unit=unit, name="mosaic")
+
+
+def _mosaic_pane(
+    result: Result,
+    params: Params,
+    order: NDArray[np.intp],
+    channel: int,
+    cell: tuple[int, int] | None,
+) -> Pane:
+    values = result.answer.values
+    tiling = Tiling.of(*values.shape)
+    key = ("mosaic", params.scale, params.sort, params.colormap)
+    heat = result.kept.get(key, lambda: _mosaic(result, params, order))
+    tiles = result.kept.get(("tiles", params.sort), lambda: _tiles(tiling, order))
+    chosen = tiles.row(channel)
+    layers: list[Layer] = [heat, tiles]
+    if chosen is not None:
+        edge = tiles.xyxy[chosen : chosen + 1]
+        tint = np.array([ORANGE], np.uint8)
+        layers.append(Boxes(edge, tint, selectable=False, name="chosen"))
+    if cell is not None:
+        xy = tiles.xyxy[:, :2] + np.array([cell[1] + 0.5, cell[0] + 0.5], np.float32)
+        layers.append(_marks(xy, radius=2.5))
+    width, height = tiling.size
+    return Pane(
+        "mosaic",
+        (float(width), float(height)),
+        tuple(layers),
+        title=_title(result),
+        frame="mosaic",
+        readout=_mosaic_readout(values, tiling, order),
+    )
+
+
+def _tiles(tiling: Tiling, order: NDArray[np.intp]) -> Boxes:
+    # One selectable box per tile: its edge is the gap between tiles, its key the channel.
+    colors = np.full((tiling.count, 3), 90, np.uint8)
+    keys = tuple(int(channel) for channel in order)
+    return Boxes(tiling.boxes(), colors, keys=keys, width=1.0, name="tiles")
+
+
+def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, int] | None) -> Pane:
+    answer, numbers = result.answer, result.statistics
+    low, high = float(numbers.low[channel]), float(numbers.high[channel])
+    title = f"Channel {channel}"
+    span = f"{high:.4g}" if answer.values[channel].size == 1 else f"{low:.4g} to {high:.4g}"
+    if answer.frame is None:
+        title += f": {span}, no places of the photo"
+        return Pane("image", size_of(result.photo), (result.photo,), title=title)
+    height, width = answer.values.shape[1:]
+    back = answer.frame.inverse()
+    if params.scale == "around zero":  # otherwise the colour scale itself says the range
+        title += f": {span}"
+        high = max(abs(low), abs(high))
+        low = -high
+    heat = Heat(
+        answer.values[channel],
+        low,
+        high,
+        colormap=cast("Colormap", params.colormap),
+        opacity=params.opacity,
+        extent=back.extent(width, height),
+        smooth=params.smooth,
+        alpha_by_value=params.fade and params.scale != "around zero",
+        unit="activation",
+        name="channel",
+    )
+    layers: list[Layer] = [result.photo, heat]
+    if cell is not None:
+        row, column = cell
+        box = np.array([[column, row, column + 1, row + 1]], np.float32)
+        tint = np.array([ORANGE], np.uint8)
+        layers.append(Boxes(back.boxes(box), tint, selectable=False, name="cell"))
+        centre = back.point(column + 0.5, row + 0.5)
+        layers.append(_marks(np.array([centre], np.float32), radius=3.5))
+    return Pane(
+        "image",
+        size_of(result.photo),
+        tuple(layers),
+        title=title,
+        readout=_image_readout(answer, channel),
+    )
+
+
+def _marks(xy: NDArray[np.float32], radius: float) -> Points:
+    colors = np.tile(np.array([ORANGE], np.uint8), (len(xy), 1))
+    return Points(xy, colors, radius=radius, name="position")
+
+
+def _cell(result: Result, params: Params, tiling: Tiling) -> tuple[int, int] | None:
+    """Row and column under the mouse, in whichever pane it is."""
+    if params.at_map is not None:
+        place = tiling.at(params.at_map.x, params.at_map.y)
+        return None if place is None else place[1:]
+    if params.at is not None:
+        return _cell_of(result.answer, params.at.x, params.at.y)
+    return None
+
+
+def _cell_of(answer: Activation, x: float, y: float) -> tuple[int, int] | None:
+    if answer.frame is None:
+        return None
+    column, row = answer.frame.point(x, y)
+    height, width = answer.values.shape[1:]
+    return (int(row), int(column)) if 0 <= row < height and 0 <= column < width else None
+
+
+def _mosaic_readout(
+    values: NDArray[np.float32], tiling: Tiling, order: NDArray[np.intp]
+) -> Callable[[float, float], str]:
+    def readout(x: float, y: float) -> str:
+        place = tiling.at(x, y)
+        if place is None:
+            return ""
+        tile, row, column = place
+        channel = int(order[tile])
+        value = values[channel, row, column]
+        return f"channel {channel}, row {row}, column {column}: {value:.5g}"
+
+    return readout
+
+
+def _image_readout(answer: Activation, channel: int) -> Callable[[float, float], str]:
+    def readout(x: float, y: float) -> str:
+        cell = _cell_of(answer, x, y)
+        if cell is None:
+            return "outside the network's input"
+        value = answer.values[channel, cell[0], cell[1]]
+        return f"channel {channel}, row {cell[0]}, column {cell[1]}: {value:.5g}"
+
+    return readout
+
+
+def _title(result: Result) -> str:
+    count, height, width = result.answer.values.shape
+    if height * width == 1:
+        return f"{result.layer}: {count} numbers"
+    return f"{result.layer}: {count} channels of {width} x {height}"
+
+
+def _notes(answer: Activation) -> tuple[str, ...]:
+    notes = []
+    if answer.calls > 1:
+        notes.append(f"The network calls this layer {answer.calls} times; this is {answer.call}.")
+    if len(answer.parts) > 1:
+        names = ", ".join(answer.parts[:8])
+        notes.append(
+            f"It answers with {len(answer.parts)} tensors ({names}); this is {answer.part}."
+        )
+    if answer.items > 1:
+        notes.append(f"Its batch holds {answer.items} entries; this is {answer.item}.")
+    if not np.isfinite(answer.values).all():
+        notes.append("Some of its numbers are not finite; they are left out of the picture.")
+    return tuple(notes)
+
+
+VIEW = View(
+    name="feature_maps",
+    title="Feature maps",
+    group="Inside the network",
+    summary="All channels of any layer as one mosaic, and one of them laid over the photo.",
+    explanation=EXPLANATION,
+    reference="Zeiler and Fergus 2014, Visualizing and Understanding Convolutional Networks",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    data=data,
+)

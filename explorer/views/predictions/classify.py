@@ -1,0 +1,225 @@
+"""What a classification network says the photo shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, class_colors
+from explorer.engine.view import Effect, Step, View, param
+from explorer.views.shared.common import Kept, class_name, colour, photo_of, size_of
+from explorer.vision.features.classification import logits_of, softmax, tree_masses
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Extent, Float32
+    from explorer.engine.scene import Scene
+    from explorer.networks.network import NetworkInfo
+
+EXPLANATION = """
+The network gives every class one number, its **logit** z[k]. The softmax turns the logits into
+shares that add up to one:
+
+    p[k] = exp(z[k] / T) / Σⱼ exp(z[j] / T)
+
+**Reading it.** The bars are the classes with the largest shares. They are shares *among the
+classes the network knows*: on a photo of something else they still add up to 100 %, so a high bar
+is not a proof. The *temperature* T only reshapes the bars (1 is the network's own answer); it
+never changes the order.
+
+**The network's input** shows exactly the pixels that went in, after resizing and cropping. The
+frame on the photo is what that crop covers: whatever lies outside it was never seen.
+
+**The path** appears for networks whose classes hang in the WordNet tree. The share of a node is the
+sum over all classes below it, so the network may be unsure of the breed and sure of the dog.
+
+Krizhevsky, Sutskever and Hinton 2012, *ImageNet Classification with Deep Convolutional Neural
+Networks*; the tree: Miller 1995, *WordNet*, and Deng et al. 2009, *ImageNet*.
+"""
+
+TOP = "the top class"
+
+
+def _path_choices(info: NetworkInfo) -> tuple[str, ...]:
+    return (TOP, *dict.fromkeys(info.classes)) if info.class_paths else (TOP,)
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    top: int = param(
+        5, "Classes shown", "How many of the most probable classes are listed.",
+        effect=Effect.DRAW, low=1, high=50,
+    )  # fmt: skip
+    show_input: bool = param(
+        True, "Show the network's input",
+        "Shows the very pixels the network was given, and on the photo the part they come from.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+    temperature: float = param(
+        1.0, "Temperature",
+        "Divides the logits before the softmax: above 1 flattens the bars, below 1 sharpens them. "
+        "1 is the network's own answer; the order never changes.",
+        effect=Effect.DRAW, low=0.1, high=10.0, log=True,
+    )  # fmt: skip
+    path_of: str = param(
+        TOP, "Path in the class tree",
+        "The class whose path from the root of WordNet is shown (networks with a class tree only).",
+        effect=Effect.DRAW, choices=_path_choices, advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`seen` is the network's input, `crop` its place in the photo; `logits` is (C,) float32."""
+
+    photo: Picture
+    seen: Picture
+    crop: Extent
+    logits: Float32
+    classes: tuple[str, ...]
+    paths: tuple[tuple[str, ...], ...]
+    kept: Kept = field(default_factory=Kept)
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    yield Step(_classified(scene))
+
+
+def draw(result: Result, params: Params) -> Board:
+    shares = softmax(result.logits, params.temperature)
+    order = np.argsort(-result.logits, kind="stable")[: params.top]
+    colors = class_colors(len(shares))
+    first = int(order[0])
+    name = class_name(result.classes, first)
+    plots = [
+        Plot(
+            "probabilities",
+            f"The {len(order)} most probable of {len(shares)} classes",
+            x_label="probability",
+            bars=tuple(
+                (class_name(result.classes, k), float(shares[k]), colour(colors[k])) for k in order
+            ),
+            bar_range=(0.0, 1.0),
+        )
+    ]
+    leaf = first if params.path_of == TOP else result.classes.index(params.path_of)
+    if len(result.paths) == len(shares):
+        plots.append(_path_plot(result, shares, leaf))
+    return Board(
+        panes=_panes(result, params, f"{name} {shares[first]:.0%}"),
+        plots=tuple(plots),
+        tables=(_table(result, shares, order),),
+        summary=f"{name}: {shares[first]:.1%}",
+        notes=()
+        if params.temperature == 1.0
+        else (f"Shares at temperature {params.temperature:g}; the network's own are at 1.",),
+    )
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """All classes, the most probable first: `class`, `index`, `probability`, `logit`."""
+    order = np.argsort(-result.logits, kind="stable")
+    return {
+        "class": [class_name(result.classes, int(k)) for k in order],
+        "index": order.astype(np.int64),
+        "probability": softmax(result.logits, params.temperature)[order],
+        "logit": result.logits[order],
+    }
+
+
+def _classified(scene: Scene) -> Result:
+    values = scene.input()
+    height, width = values.shape[-2:]
+    return Result(
+        photo=photo_of(scene),
+        seen=Picture(scene.network.preprocess.picture(values), name="input"),
+        crop=scene.frame.inverse().extent(float(width), float(height)),
+        logits=logits_of(scene.output()),
+        classes=scene.network.info.classes,
+        paths=scene.network.info.class_paths,
+    )
+
+
+def _panes(result: Result, params: Params, words: str) -> tuple[Pane, ...]:
+    size = size_of(result.photo)
+    if not params.show_input:
+        return (Pane("image", size, (result.photo,)),)
+    # A recorded film has no bars beside the picture: the answer is written on it.
+    crop = result.kept.get(("crop", words), lambda: _crop_box(result.crop, words))
+    height, width = result.seen.rgb.shape[:2]
+    return (
+        Pane("image", size, (result.photo, crop), title="The photo and the part that is used"),
+        Pane(
+            "input",
+            (float(width), float(height)),
+            (result.seen,),
+            title=f"What the network sees: {width} x {height}",
+            frame="input",
+        ),
+    )
+
+
+def _crop_box(crop: Extent, words: str) -> Boxes:
+    return Boxes(
+        np.array([crop], np.float32),
+        np.array([[255, 196, 0]], np.uint8),
+        labels=(words,),
+        selectable=False,
+        name="crop",
+    )
+
+
+def _path_plot(result: Result, shares: NDArray[np.float32], leaf: int) -> Plot:
+    tint = colour(class_colors(len(shares))[leaf])
+    masses = tree_masses(result.paths, shares, leaf)
+    return Plot(
+        "path",
+        f"WordNet path to {class_name(result.classes, leaf)}: probability of all classes below",
+        x_label="probability",
+        bars=tuple((word, mass, tint) for word, mass in masses),
+        bar_range=(0.0, 1.0),
+    )
+
+
+def _table(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp]) -> Table:
+    colors = class_colors(len(shares))
+    rows = tuple(
+        (
+            rank + 1,
+            class_name(result.classes, int(k)),
+            round(float(shares[k]), 5),
+            round(float(result.logits[k]), 4),
+            int(k),
+        )
+        for rank, k in enumerate(order)
+    )
+    return Table(
+        "classes",
+        ("rank", "class", "probability", "logit", "index"),
+        rows,
+        title="Most probable classes",
+        swatches=tuple(colour(colors[k]) for k in order),
+    )
+
+
+VIEW = View(
+    name="classify",
+    title="Classify",
+    group="Answers",
+    summary="What the network says the photo shows, with its most probable classes.",
+    explanation=EXPLANATION,
+    reference="Krizhevsky, Sutskever and Hinton 2012, ImageNet Classification with Deep CNNs",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    tasks=frozenset({"classification", "localisation"}),
+    data=data,
+    answer_only=True,
+)

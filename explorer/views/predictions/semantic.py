@@ -1,0 +1,332 @@
+"""What a segmentation network says every pixel is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.layers import (
+    Board,
+    Heat,
+    Layer,
+    Masks,
+    Pane,
+    Picture,
+    Plot,
+    Table,
+    class_colors,
+)
+from explorer.engine.view import Effect, Pick, Point, Step, View, param
+from explorer.views.shared.common import Kept, class_name, colour, photo_of, size_of
+from explorer.vision.features.segmentation import Segmentation, coarser_answers, segmentation_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Extent
+    from explorer.engine.scene import Scene
+    from explorer.networks.network import NetworkInfo
+
+EXPLANATION = """
+The network gives every pixel one number per class. The softmax makes shares of them, and the
+class with the largest share colours the pixel:
+
+    p[c, y, x]  = exp(z[c, y, x]) / Σⱼ exp(z[j, y, x])
+    class(y, x) = the c with the largest p[c, y, x]
+
+**Reading it.** The legend lists the classes found with the part of the photo they cover. The status
+bar names the classes under the mouse with their shares, and the plot shows the largest ones. *Sure
+from* leaves pixels uncoloured whose best class has a lower share: borders between things go first.
+
+**One class.** Choose one to see its share everywhere as a heat map with a scale from 0 to 1, also
+where another class won.
+
+**Coarser answers.** A fully convolutional network (FCN) first says what is where on a grid of every
+32nd pixel, from its last and most abstract map, then adds the scores of finer maps: every 16th
+pixel, every 8th. *Coarser answers* shows these stages side by side: the names come early, the
+borders late.
+
+The scores are computed on a coarse grid (every 8th or 16th pixel) and enlarged bilinearly, as the
+network itself does: borders are smoother than the things are.
+
+Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*; Chen et al. 2017, *Rethinking
+Atrous Convolution* (DeepLabV3); Howard et al. 2019, *Searching for MobileNetV3* (LR-ASPP).
+"""
+
+NOTHING = "none"
+BACKGROUND = frozenset({"__background__", "background"})
+
+
+def _classes(info: NetworkInfo) -> tuple[str, ...]:
+    return (NOTHING, *dict.fromkeys(info.classes))
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    opacity: float = param(
+        0.55, "Opacity", "How much the colours cover the photo.",
+        effect=Effect.DRAW, low=0.0, high=1.0,
+    )  # fmt: skip
+    outline: bool = param(
+        True, "Borders", "Draws a line between regions of different classes.", effect=Effect.DRAW
+    )
+    background: bool = param(
+        False, "Colour the background", "Paints the class that means nothing else, too.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+    sure: float = param(
+        0.0, "Sure from", "Pixels whose best class has a lower probability stay uncoloured.",
+        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
+    )  # fmt: skip
+    heat: str = param(
+        NOTHING, "Probability of", "Shows the probability of this class everywhere as a heat map.",
+        effect=Effect.DRAW, choices=_classes,
+    )  # fmt: skip
+    coarser: bool = param(
+        False, "Coarser answers",
+        "Shows beside it what an FCN said before it added its finer maps.", effect=Effect.DRAW,
+    )  # fmt: skip
+    at: Point | None = param(
+        None, "Position", "The pixel whose probabilities are plotted: under the mouse.",
+        effect=Effect.DRAW, pick=Pick.HOVER, advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`extent` is the network's input in the photo's pixels; `best` is (H, W) float16.
+
+    `coarser` are the classes at larger strides, see `coarser_answers`.
+    """
+
+    photo: Picture
+    found: Segmentation
+    best: NDArray[np.float16]
+    extent: Extent
+    classes: tuple[str, ...]
+    coarser: dict[str, NDArray[np.int32]] = field(default_factory=dict)
+    kept: Kept = field(default_factory=Kept)
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    yield Step(_segmented(scene))
+
+
+def draw(result: Result, params: Params) -> Board:
+    size = size_of(result.photo)
+    readout = _readout(result)
+    key = ("classes", params.background, params.sure)
+    index = result.kept.get(key, lambda: _index(result, params))
+    masks = Masks(
+        index,
+        class_colors(len(result.found.probabilities)),
+        names=_names(result),
+        extent=result.extent,
+        opacity=params.opacity,
+        outline=params.outline,
+        name="classes",
+    )
+    panes = [Pane("image", size, (result.photo, masks), title="Classes", readout=readout)]
+    if params.coarser:
+        panes[:0] = _coarser(result, params)
+    if params.heat in result.classes:
+        layers: tuple[Layer, ...] = (result.photo, _heat(result, params))
+        title = f"Probability of {params.heat}"
+        panes.append(Pane("probability", size, layers, title=title, readout=readout))
+    table = result.kept.get(("legend", params.sure), lambda: _legend(result, params))
+    return Board(
+        panes=tuple(panes),
+        plots=_plots(result, params, table),
+        tables=(table,),
+        summary=_summary(table),
+        notes=tuple(_notes(result, params)),
+    )
+
+
+def _coarser(result: Result, params: Params) -> list[Pane]:
+    size, panes = size_of(result.photo), []
+    for stride, classes in result.coarser.items():
+        key = ("stride", stride, params.background)
+        shown = result.kept.get(key, partial(_hidden, classes, result, params))
+        masks = Masks(
+            shown,
+            class_colors(len(result.found.probabilities)),
+            names=_names(result),
+            extent=result.extent,
+            opacity=params.opacity,
+            outline=params.outline,
+            name=f"classes {stride}",
+        )
+        panes.append(Pane(f"stride {stride}", size, (result.photo, masks), title=f"FCN-{stride}s"))
+    return panes
+
+
+def _notes(result: Result, params: Params) -> Iterator[str]:
+    if params.sure > 0:
+        yield f"Pixels under {params.sure:.0%} are left out."
+    if params.coarser and not result.coarser:
+        yield "This network gives one answer only; mini-fcn gives three."
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """The whole answer.
+
+    Keys: `index` (H, W) int32 over the network's input, `classes` the names by index, `extent`
+    (x0, y0, x1, y1 of `index` in the photo's pixels), and `probability` (H, W) float32 of the
+    chosen class.
+    """
+    answer: dict[str, Any] = {
+        "index": result.found.classes,
+        "classes": _names(result),
+        "extent": result.extent,
+    }
+    if params.heat in result.classes:
+        chosen = result.classes.index(params.heat)
+        answer["probability"] = result.found.probabilities[chosen].astype(np.float32)
+    return answer
+
+
+def _segmented(scene: Scene) -> Result:
+    height, width = scene.input().shape[-2:]
+    found = scene.memo("segmentation", lambda: segmentation_of(scene.output(), (height, width)))
+    coarser = scene.memo(
+        "coarser segmentations", lambda: coarser_answers(scene.output(), (height, width))
+    )
+    return Result(
+        photo=photo_of(scene),
+        found=found,
+        best=found.probabilities.max(axis=0),
+        extent=scene.frame.inverse().extent(float(width), float(height)),
+        classes=scene.network.info.classes,
+        coarser=coarser,
+    )
+
+
+def _names(result: Result) -> tuple[str, ...]:
+    return tuple(class_name(result.classes, k) for k in range(len(result.found.probabilities)))
+
+
+def _index(result: Result, params: Params) -> NDArray[np.int32]:
+    index = _hidden(result.found.classes, result, params)
+    return np.where(result.best < params.sure, np.int32(-1), index)
+
+
+def _hidden(index: NDArray[np.int32], result: Result, params: Params) -> NDArray[np.int32]:
+    if not params.background and result.classes and result.classes[0] in BACKGROUND:
+        return np.where(index == 0, np.int32(-1), index)
+    return index
+
+
+def _heat(result: Result, params: Params) -> Heat:
+    chosen = result.classes.index(params.heat)
+    key = ("heat", chosen)
+    return result.kept.get(
+        key,
+        lambda: Heat(
+            result.found.probabilities[chosen].astype(np.float32),
+            0.0,
+            1.0,
+            colormap="magma",
+            extent=result.extent,
+            opacity=0.8,
+            unit="probability",
+            name="probability",
+        ),
+    )
+
+
+def _legend(result: Result, params: Params) -> Table:
+    count = len(result.found.probabilities)
+    sure = result.best >= params.sure
+    pixels = np.bincount(result.found.classes[sure], minlength=count)
+    shares = np.bincount(
+        result.found.classes[sure], weights=result.best[sure].astype(np.float64), minlength=count
+    )
+    present = np.flatnonzero(pixels)
+    order = present[np.argsort(-pixels[present], kind="stable")]
+    colors = class_colors(count)
+    rows = tuple(
+        (
+            class_name(result.classes, int(k)),
+            round(100.0 * float(pixels[k]) / sure.size, 2),
+            int(pixels[k]),
+            round(float(shares[k] / pixels[k]), 3),
+        )
+        for k in order
+    )
+    return Table(
+        "legend",
+        ("class", "area %", "pixels", "mean probability"),
+        rows,
+        title=f"Classes in the network's {sure.shape[1]} x {sure.shape[0]} pixels",
+        swatches=tuple(colour(colors[k]) for k in order),
+    )
+
+
+def _plots(result: Result, params: Params, legend: Table) -> tuple[Plot, ...]:
+    cell = None if params.at is None else _cell(result, params.at.x, params.at.y)
+    if cell is None:
+        areas = tuple(
+            (str(row[0]), float(row[1]) / 100.0, tint)
+            for row, tint in zip(legend.rows, legend.swatches, strict=True)
+        )
+        return (Plot("shares", "Area of each class", bars=areas[:12], bar_range=(0.0, 1.0)),)
+    shares = result.found.probabilities[:, cell[0], cell[1]]
+    colors = class_colors(len(shares))
+    bars = tuple(
+        (class_name(result.classes, int(k)), float(shares[k]), colour(colors[k]))
+        for k in np.argsort(-shares, kind="stable")[:5]
+    )
+    return (Plot("shares", "Probabilities at this pixel", bars=bars, bar_range=(0.0, 1.0)),)
+
+
+def _cell(result: Result, x: float, y: float) -> tuple[int, int] | None:
+    """Row and column of the network's pixel at (x, y) of the photo."""
+    x0, y0, x1, y1 = result.extent
+    height, width = result.found.classes.shape
+    row, column = (y - y0) / (y1 - y0) * height, (x - x0) / (x1 - x0) * width
+    return (int(row), int(column)) if 0 <= row < height and 0 <= column < width else None
+
+
+def _readout(result: Result) -> Callable[[float, float], str]:
+    def readout(x: float, y: float) -> str:
+        cell = _cell(result, x, y)
+        if cell is None:
+            return "outside the network's input"
+        shares = result.found.probabilities[:, cell[0], cell[1]]
+        best = np.argsort(-shares, kind="stable")[:3]
+        words = [f"{class_name(result.classes, int(k))} {float(shares[k]):.1%}" for k in best]
+        return ", ".join(words)
+
+    return readout
+
+
+def _summary(legend: Table) -> str:
+    named = [row for row in legend.rows if row[0] not in BACKGROUND]
+    if not named:
+        return "Nothing but background."
+    words = ", ".join(f"{row[0]} {row[1]:g} %" for row in named[:5])
+    return f"{len(named)} {'class' if len(named) == 1 else 'classes'}: {words}"
+
+
+VIEW = View(
+    name="semantic",
+    title="Semantic segmentation",
+    group="Answers",
+    summary="The class of every pixel, with areas and the probability of any class as a heat map.",
+    explanation=EXPLANATION,
+    reference="Long, Shelhamer and Darrell 2015, Fully Convolutional Networks",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    tasks=frozenset({"segmentation"}),
+    data=data,
+    answer_only=True,
+)

@@ -1,0 +1,1 @@
+"""Detections followed from frame to frame, and counted."""

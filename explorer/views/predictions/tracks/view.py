@@ -1,0 +1,331 @@
+"""Objects of a film or a camera, each with a number that it keeps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.layers import Board, Pane
+from explorer.engine.view import Box, Effect, Pick, Point, Step, View, param
+from explorer.views.predictions import detections
+from explorer.views.predictions.tracks.layers import (
+    box_layers,
+    count_layers,
+    count_plot,
+    track_table,
+    trails,
+)
+from explorer.views.shared.common import class_name, recalled, remember, size_of
+from explorer.vision.detection.detections import Detections
+from explorer.vision.detection.nms import overlaps, suppress
+from explorer.vision.tracking.counting import LineCount, RegionCount
+from explorer.vision.tracking.tracks import Settings, Tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from explorer.engine.scene import Scene
+
+EXPLANATION = """
+A detector sees every frame for the first time. **Tracking** says which box of this frame is the
+object that had a box in the frame before: it gives it a **number**, the same one as long as it is
+seen.
+
+**Reading it.** A colour is an object. The line behind it is where its centre was. A thin dotted box
+was not found in this frame: it stands where the object should be by now, and goes when it is not
+found again in time. A grey dotted box was not found often enough yet to get a number.
+
+**Counting.** *Click twice* on the picture: the two ends of a line. An object counts once when its
+centre goes from one side to the other; the arrow points to the side that is *in*. To draw the line
+anew, clear its ends in the form. *Drag a box*: a region. An object that was outside and comes in
+has entered; one that was there from the beginning on is only inside. A change of the line or the
+region starts its counts at 0.
+
+**How it works.** Each of the four numbers of a box (centre x, y, width, height) has a place p and a
+speed v. Between two frames that lie t seconds apart a **Kalman filter** predicts
+
+    p ← p + t·v
+    P ← F P Fᵀ + Q,     F = | 1 t |     Q = q² | t³/3 t²/2 |
+                            | 0 1 |            | t²/2 t    |
+
+P is how unsure it is of p and v; q, in box sides, how much the speed may change. The time is the
+film's own, so frames that were left out do no harm. Predicted and detected boxes are joined in
+pairs so that
+
+    the sum of their IoU is the largest,     no pair with IoU < gate
+
+(the Hungarian method), inside one class unless you allow all. A detection z corrects its track:
+
+    K = P₁₁ / (P₁₁ + r²)     p ← p + K·(z - p)
+
+and v likewise with P₁₂; r is how much detections tremble. Boxes without a partner begin new tracks.
+Weak boxes are looked at last: they may go on with a track that found no better one, but they begin
+none (*ByteTrack*).
+
+**When it fails.** Two objects of a class that meet for long may change numbers: this method looks
+at where boxes are, not at what is in them. An object that the detector loses for longer than
+*Keep lost* comes back with a new number. When the film starts again, or a setting of the tracker
+changes, it begins at 1.
+
+Bewley et al. 2016, *Simple Online and Realtime Tracking*; Kalman 1960; Kuhn 1955 for the pairs;
+Aharon et al. 2022, *BoT-SORT*, section 3.1, for width and height instead of area and shape; Zhang
+et al. 2022, *ByteTrack*, for weak boxes.
+"""
+
+STILL = "This is one picture. Start Live with a film or a camera: then objects get numbers."
+ONE_PLACE = 0.5
+"""Boxes of different classes with a larger IoU are one object, when that is wanted."""
+
+HISTORY_SECONDS = 60.0
+"""Of the plot."""
+NAME = "tracks"
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    score: float = param(
+        0.4, "Score from", "A box needs so high a score to become a new object.",
+        low=0.0, high=1.0, step=0.01,
+    )  # fmt: skip
+    weak: float = param(
+        0.2, "Go on from", "An object that is followed already may be found with a lower score.",
+        low=0.0, high=1.0, step=0.01,
+    )  # fmt: skip
+    classes: tuple[str, ...] = param(
+        (), "Classes", "Only boxes of these classes are followed; none chosen means all.",
+        choices=detections.class_choices,
+    )  # fmt: skip
+    line_from: Point | None = param(
+        None, "Line from", "Click on the picture: one end of a line at which objects are counted.",
+        pick=Pick.CLICK, pane="image",
+    )  # fmt: skip
+    line_to: Point | None = param(
+        None, "Line to", "Click again: its other end. Clear both to draw another line.",
+        pick=Pick.CLICK, pane="image",
+    )  # fmt: skip
+    region: Box | None = param(
+        None, "Region", "Drag a box on the picture: objects in it are counted.",
+        pick=Pick.DRAG, pane="image",
+    )  # fmt: skip
+    trail: float = param(
+        3.0, "Trail", "So many seconds of its way are drawn behind an object.",
+        effect=Effect.DRAW, low=0.0, high=10.0, step=0.5, unit="s",
+    )  # fmt: skip
+    keep: float = param(
+        1.0, "Keep lost", "So long an object may be missed before its track ends.",
+        low=0.0, high=10.0, step=0.1, unit="s",
+    )  # fmt: skip
+    gate: float = param(
+        0.25, "IoU gate", "A box must cover the predicted one at least so well to be the same.",
+        low=0.0, high=0.95, step=0.05,
+    )  # fmt: skip
+    hits: int = param(
+        3, "Frames to begin", "In so many in a row an object is found before it gets a number.",
+        low=1, high=10, advanced=True,
+    )  # fmt: skip
+    agnostic: bool = param(
+        False, "Across classes",
+        "Boxes of any classes that cover each other are one object, which may change its class.",
+    )  # fmt: skip
+    lost: bool = param(
+        True, "Show lost and new", "Draws objects that are missed, or not counted yet, dotted.",
+        effect=Effect.DRAW, advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What goes from frame to frame.
+
+    Attributes:
+        tracks: All of them.
+        line: None while no line is drawn.
+        region: None while no region is drawn.
+        history: (K, 5) float64: seconds, objects, in, out, inside, of the frames so far.
+    """
+
+    tracks: Tracks
+    line: LineCount | None
+    region: RegionCount | None
+    history: NDArray[np.float64]
+
+    @classmethod
+    def none(cls) -> State:
+        return cls(Tracks.none(), None, None, np.zeros((0, 5)))
+
+    def after(self, found: Detections, seconds: float, params: Params) -> State:
+        """The state once `found` was seen at `seconds` of the film."""
+        tracks = self.tracks.after(found, seconds, _settings(params))
+        line, region = _line(params, self.line), _region(params, self.region)
+        line, region = line and line.after(tracks), region and region.after(tracks)
+        now = (
+            seconds, (tracks.numbered & tracks.seen).sum(),
+            *((line.into, line.out) if line else (0, 0)), region.inside if region else 0,
+        )  # fmt: skip
+        young = self.history[self.history[:, 0] >= seconds - HISTORY_SECONDS]
+        return State(tracks, line, region, np.concatenate([young, [now]]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`seen` is the detector's answer; `state` is None on a still."""
+
+    seen: detections.Result
+    state: State | None
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    seen, moment = detections.detected(scene), scene.moment
+    if moment is None:
+        yield Step(Result(seen, None))
+        return
+    key = (_settings(params), params.weak, params.classes, size_of(seen.photo))
+    before = recalled(moment, NAME, key)
+    start = before
+    if start is None or moment.seconds < start.tracks.seconds:  # the first frame, or a jump back
+        start = State.none()
+    state = start.after(_followable(seen, params), moment.seconds, params)
+    remember(moment, NAME, before, state, key)
+    yield Step(Result(seen, state))
+
+
+def draw(result: Result, params: Params) -> Board:
+    seen, state = result.seen, result.state
+    if state is None:
+        board = detections.draw(seen, _filter(params))
+        (pane,) = board.panes
+        marks = count_layers(_line(params), _region(params), params.line_from, size_of(seen.photo))
+        pane = replace(pane, layers=(*pane.layers, *marks))
+        return replace(board, panes=(pane,), notes=(STILL, *board.notes))
+    photo, size = seen.photo, size_of(seen.photo)
+    layers = (
+        photo,
+        *trails(state.tracks, photo, params.trail),
+        *box_layers(state.tracks, seen.classes, lost=params.lost),
+        *count_layers(state.line, state.region, params.line_from, size),
+    )
+    half = params.line_from is not None and params.line_to is None
+    return Board(
+        panes=(Pane("image", size, layers),),
+        plots=(count_plot(state.history, line=state.line, region=state.region),),
+        tables=(track_table(state.tracks, seen.classes),),
+        summary=_summary(state, seen.classes),
+        notes=("Click where the line ends.",) if half else (),
+    )
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """The numbered objects that were found in this frame, and the counts so far.
+
+    Keys: `ids` (N,) int64 (0 on a still), `boxes` (N, 4) float32 xyxy in the photo's pixels,
+    `labels` (N,) int64, `scores` (N,) float32, `speeds` (N, 2) float32 pixels a second, `classes`
+    the names by label, `size` (width, height), `seconds`, `objects` how many numbers were given,
+    `crossed_in`, `crossed_out`, `inside`, `entered`, `left`.
+    """
+    seen, state = result.seen, result.state
+    if state is None:
+        found = detections.data(seen, _filter(params))
+        n = len(found["boxes"])
+        state, tracks = State.none(), {"ids": np.zeros(n, np.int64)}
+        answer = {**tracks, "speeds": np.zeros((n, 2), np.float32), **found}
+        answer.pop("keypoints", None)
+    else:
+        every = state.tracks
+        here = every.numbered & every.seen
+        answer = {
+            "ids": every.numbers[here],
+            "speeds": every.motion.speed[here, :2].astype(np.float32),
+            "boxes": every.motion.xyxy[here],
+            "labels": every.labels[here],
+            "scores": every.scores[here],
+            "classes": seen.classes,
+            "size": tuple(int(side) for side in size_of(seen.photo)),
+        }
+    line, region = state.line, state.region
+    return {
+        **answer,
+        "seconds": state.tracks.seconds,
+        "objects": state.tracks.count,
+        "crossed_in": line.into if line else 0,
+        "crossed_out": line.out if line else 0,
+        "inside": region.inside if region else 0,
+        "entered": region.entered if region else 0,
+        "left": region.left if region else 0,
+    }
+
+
+def _settings(params: Params) -> Settings:
+    return Settings(params.gate, params.hits, params.keep, params.agnostic, first=params.score)
+
+
+def _filter(params: Params) -> detections.Params:
+    return detections.Params(score=params.score, classes=params.classes)
+
+
+def _followable(seen: detections.Result, params: Params) -> Detections:
+    """The boxes that may go on with a track; across classes the surest of those in one place."""
+    lower = replace(_filter(params), score=min(params.weak, params.score))
+    rows, found = detections.shown(seen, lower), seen.found
+    if params.agnostic:
+        apart = suppress(overlaps(found.xyxy[rows]), found.scores[rows], threshold=ONE_PLACE)
+        rows = rows[apart.picks]
+    return Detections(found.xyxy[rows], found.labels[rows], found.scores[rows])
+
+
+def _line(params: Params, before: LineCount | None = None) -> LineCount | None:
+    """The line of the parameters, with the counts so far when it is still the same."""
+    start, end = params.line_from, params.line_to
+    if start is None or end is None:
+        return None
+    line = (start.x, start.y, end.x, end.y)
+    return before if before is not None and before.line == line else LineCount(line)
+
+
+def _region(params: Params, before: RegionCount | None = None) -> RegionCount | None:
+    if params.region is None:
+        return None
+    box = (params.region.x0, params.region.y0, params.region.x1, params.region.y1)
+    return before if before is not None and before.box == box else RegionCount(box)
+
+
+def _summary(state: State, classes: tuple[str, ...]) -> str:
+    tracks = state.tracks
+    here = tracks.numbered & tracks.seen
+    waiting = int((~tracks.numbered).sum())
+    words = []
+    if here.any():
+        counts = Counter(class_name(classes, int(label)) for label in tracks.labels[here])
+        words.append(", ".join(f"{count} {name}" for name, count in counts.most_common(6)))
+    elif waiting:
+        words.append("Looking whether what was found stays")
+    else:
+        words.append("Nothing is followed")
+    words.append(f"{tracks.count} numbered so far")
+    if state.line is not None:
+        words.append(f"line: {state.line.into} in, {state.line.out} out")
+    if state.region is not None:
+        words.append(f"region: {state.region.inside} inside, {state.region.entered} entered")
+    return " · ".join(words)
+
+
+VIEW = View(
+    name=NAME,
+    title="Tracks",
+    group="Answers",
+    summary="Follows objects through a film: numbers, trails, counts at a line and in a region.",
+    explanation=EXPLANATION,
+    reference="Bewley et al. 2016, Simple Online and Realtime Tracking",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    tasks=frozenset({"detection"}),
+    data=data,
+    answer_only=True,
+)

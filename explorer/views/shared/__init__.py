@@ -1,0 +1,1 @@
+"""What several views share; no view is in here."""

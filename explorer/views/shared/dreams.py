@@ -1,0 +1,147 @@
+"""What the views that dream have in common: their layers, their parameters, their board."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Board, Curve, Pane, Picture, Plot
+from explorer.engine.view import Effect, param
+from explorer.views.shared.common import size_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from explorer.core.layers import UInt8
+    from explorer.networks.network import LayerInfo, NetworkInfo
+
+BLIND = frozenset({"Dropout", "Identity", "Linear", "Flatten", "AdaptiveAvgPool2d", "Softmax"})
+"""Kinds of layers in which there is nothing to dream of."""
+
+
+def dream_layers(info: NetworkInfo) -> tuple[str, ...]:
+    """Layers that can be climbed on a picture of any size, a good one first."""
+    prefix = "backbone." if info.task == "detection" else ""
+    fit = [layer for layer in info.layers if layer.name.startswith(prefix) and _sees(layer)]
+    if not fit:
+        return ()
+    names = [layer.name for layer in fit]
+    convolutions = [layer.name for layer in fit if layer.kind == "Conv2d"] or names
+    first = convolutions[len(convolutions) * 2 // 3]
+    if info.default_layer in names:
+        first = info.default_layer
+    return tuple(dict.fromkeys((first, *names)))
+
+
+def _sees(layer: LayerInfo) -> bool:
+    return layer.kind not in BLIND and (layer.parameters > 0 or layer.leaf)
+
+
+def is_finite(picture: Tensor, height: float) -> bool:
+    """Whether a step gave numbers: one NaN makes the sum one, a clipped picture has no infinity."""
+    return bool(np.isfinite([height, float(picture.sum())]).all())
+
+
+def channels_of(text: str) -> tuple[int, ...]:
+    """The channel numbers in "3, 17"; none in an empty text.
+
+    Raises:
+        ExplorerError: When something else stands there.
+    """
+    words = text.replace(",", " ").replace(";", " ").split()
+    if not all(word.isdecimal() for word in words):
+        raise ExplorerError(
+            f"channels={text} is not valid.", "It takes whole numbers from 0 on, as in 3, 17."
+        )
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+# -- parameters -----------------------------------------------------------------------------------
+
+
+def layer_param() -> Any:
+    """The layer to climb."""
+    return param(
+        "", "Layer", "Whose answer is made stronger.", effect=Effect.STEER, choices=dream_layers
+    )
+
+
+def channels_param() -> Any:
+    """Text for `channels_of`."""
+    return param(
+        "", "Channels", "Numbers of the channels to climb, as in 3, 17; empty means all together.",
+        effect=Effect.STEER,
+    )  # fmt: skip
+
+
+def step_param(default: float) -> Any:
+    """`Rate.step`."""
+    return param(
+        default, "Step size", "How far the mean pixel moves in a step; 1 is from black to white.",
+        effect=Effect.STEER, low=0.001, high=0.1, log=True,
+    )  # fmt: skip
+
+
+def jitter_param(default: int) -> Any:
+    """`Rate.jitter`."""
+    return param(
+        default, "Jitter", "Largest random shift before every step.", effect=Effect.STEER,
+        low=0, high=64, unit="px", advanced=True,
+    )  # fmt: skip
+
+
+def smoothing_param() -> Any:
+    """`Rate.smoothing`."""
+    return param(
+        0.5, "Smoothing", "Blur of the gradient, as a standard deviation.", effect=Effect.STEER,
+        low=0.0, high=4.0, step=0.1, unit="px", advanced=True,
+    )  # fmt: skip
+
+
+def tv_param() -> Any:
+    """`Rate.tv`."""
+    return param(
+        0.02, "TV weight", "How much every pixel is pulled towards its neighbours in a step.",
+        effect=Effect.STEER, low=0.0, high=0.2, step=0.005, advanced=True,
+    )  # fmt: skip
+
+
+# -- what is shown --------------------------------------------------------------------------------
+
+
+def dream_board(
+    photo: Picture,
+    rgb: UInt8,
+    heights: NDArray[np.float64],
+    layer: str,
+    *,
+    first: int,
+    unit: str,
+    note: str,
+    problem: str,
+) -> Board:
+    """The dream over the frame of its photo, and how the layer answered.
+
+    Args:
+        photo: What it grows on.
+        rgb: (h, w, 3) uint8, the dream at its working size.
+        heights: (n,) L of steps or rounds `first`, `first + 1`, …
+        layer: The one that is climbed.
+        first: Number of the first of `heights`.
+        unit: What is counted: "step", "round".
+        note: Where it is; may be empty.
+        problem: Why it stopped; may be empty.
+    """
+    size = size_of(photo)
+    picture = Picture(rgb, extent=(0.0, 0.0, *size), smooth=True, name="dream")
+    numbers = np.arange(first, first + len(heights), dtype=np.float64)
+    curve = Curve(numbers, heights, label="L", color=(230, 120, 60))
+    return Board(
+        panes=(Pane("dream", size, (picture,), title=f"Dream of {layer}"),),
+        plots=(Plot("objective", "How strongly the layer answers", unit, "L", curves=(curve,)),),
+        summary=" · ".join(words for words in (layer, note) if words),
+        notes=(problem,) if problem else (),
+    )

@@ -1,0 +1,1 @@
+"""Views that make pictures by gradients with respect to the image."""

@@ -1,0 +1,222 @@
+"""A dream that grows on the photo: whatever a layer sees is amplified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from explorer.core.errors import ExplorerError
+from explorer.engine.view import Step, View, param
+from explorer.views.shared.common import photo_of
+from explorer.views.shared.dreams import (
+    channels_of,
+    channels_param,
+    dream_board,
+    is_finite,
+    jitter_param,
+    layer_param,
+    smoothing_param,
+    step_param,
+    tv_param,
+)
+from explorer.vision.synthesis.ascent import (
+    Objective,
+    Rate,
+    Target,
+    ascend,
+    octave_sizes,
+    pictured,
+    preview,
+    resized,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from torch import Tensor
+
+    from explorer.core.layers import Board, Picture
+    from explorer.engine.scene import Scene
+
+EXPLANATION = """
+The network's weights stay as they are; the **picture** is changed, step by step, so that the chosen
+layer answers more strongly:
+
+    L = mean of a[k, i, j]²            (all channels), or
+    L = mean of a[k, i, j]             (the channels k you name)
+
+    x ← x + step · g / mean|g| + TV · Laplacian(x),     g = dL/dx
+
+**Octaves.** It starts on a small copy of the photo, where a filter covers much of it, then goes on
+with what it dreamt on larger copies. *Jitter* shifts the picture a little before every step, so
+that the network's own grid leaves no pattern. The *TV* term (total variation) pulls every pixel
+towards its neighbours: less noise, softer shapes. *Smoothing* blurs the gradient instead of the
+picture.
+
+**While it runs** change layer, channels, step size, jitter, smoothing or TV: the next step uses
+them. Low layers give strokes and textures, middle ones eyes and scales, high ones parts of the
+things the network knows. The curve is L before every step; it falls when a new octave begins.
+
+Of a detector only the backbone runs, on a picture normalised as the detector does it. With the same
+seed and parameters the same picture comes out.
+
+Mordvintsev, Olah and Tyka 2015, *Inceptionism*; Mahendran and Vedaldi 2015 for the TV term; Olah et
+al. 2017, *Feature Visualization*.
+"""
+
+PHOTO, NOISE = "the photo", "noise"
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    layer: str = layer_param()
+    channels: str = channels_param()
+    step: float = step_param(0.012)
+    octaves: int = param(
+        4, "Octaves", "At how many sizes it dreams, the smallest first.", low=1, high=8
+    )
+    steps: int = param(10, "Steps per octave", "How many steps at every size.", low=1, high=200)
+    scale: float = param(
+        1.4, "Octave scale", "How much larger every octave is than the one before.",
+        low=1.1, high=2.5, step=0.05,
+    )  # fmt: skip
+    size: int = param(
+        512, "Working size", "The longer side of the last octave. Twice the size takes four times "
+        "as long.", low=64, high=2048, step=32, unit="px",
+    )  # fmt: skip
+    start: str = param(
+        PHOTO, "Start from", "The photo, or grey noise drawn from the seed.",
+        choices=(PHOTO, NOISE),
+    )  # fmt: skip
+    jitter: int = jitter_param(16)
+    smoothing: float = smoothing_param()
+    tv: float = tv_param()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`rgb` is the dream so far, (h, w, 3) uint8; `heights` is L before every step, float64."""
+
+    photo: Picture
+    rgb: np.ndarray[Any, np.dtype[np.uint8]]
+    heights: np.ndarray[Any, np.dtype[np.float64]]
+    layer: str
+    note: str = ""
+    problem: str = ""
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    dream = _Dream(scene, params)
+    total = len(dream.sizes) * params.steps
+    for octave, size in enumerate(dream.sizes):
+        dream.begin(octave)
+        for step in range(params.steps):
+            result = dream.step()
+            words = f"octave {octave + 1} of {len(dream.sizes)} ({size[1]} x {size[0]})"
+            note = f"{words}, step {step + 1} of {params.steps}"
+            result = replace(result, note=note)
+            news = yield Step(result, octave * params.steps + step + 1, total, note)
+            if result.problem:
+                return
+            if news is not None:
+                dream.steer(news)
+
+
+def draw(result: Result, params: Params) -> Board:
+    return dream_board(
+        result.photo, result.rgb, result.heights, result.layer,
+        first=1, unit="step", note=result.note, problem=result.problem,
+    )  # fmt: skip
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """Keys: `picture` (h, w, 3) uint8 at the working size, `objective` (n,) float64, `layer`."""
+    return {"picture": result.rgb, "objective": result.heights, "layer": result.layer}
+
+
+class _Dream:
+    """The picture on its way through the octaves; lives on the runner's thread."""
+
+    def __init__(self, scene: Scene, params: Params) -> None:
+        network = scene.network
+        self._photo = photo_of(scene)
+        self._target = Target.of(network)
+        self._generator = scene.generator()
+        self._params = params
+        self._problem = ""
+        self._heights: list[float] = []
+        pixels = scene.image.pixels
+        self.sizes = octave_sizes(
+            *pixels.shape[:2], longest=params.size, octaves=params.octaves, scale=params.scale
+        )
+        self._base = self._start(scene, self.sizes[-1])
+        self._picture = resized(self._base, self.sizes[0])
+        self._objective = Objective(channels_of(params.channels))
+        if not params.layer:
+            raise ExplorerError(
+                "This network has no layer that can be dreamt of.", "Choose another network."
+            )
+
+    def begin(self, octave: int) -> None:
+        """Carries what was dreamt so far over to the next size: its difference to the photo."""
+        if octave == 0:
+            return
+        before, size = self.sizes[octave - 1], self.sizes[octave]
+        dreamt = self._picture - resized(self._base, before)
+        self._picture = (resized(self._base, size) + resized(dreamt, size)).clamp_(0.0, 1.0)
+
+    def steer(self, params: Params) -> None:
+        """Takes new values; a half-typed list of channels leaves the old one in place."""
+        try:
+            self._objective = Objective(channels_of(params.channels))
+        except ExplorerError:
+            params = replace(params, channels=self._params.channels)
+        self._params = params
+
+    def step(self) -> Result:
+        params = self._params
+        rate = Rate(params.step, params.jitter, params.smoothing, params.tv)
+        picture, height = ascend(
+            self._picture, self._target, params.layer, self._objective, rate, self._generator
+        )
+        if is_finite(picture, height):
+            self._picture = picture
+            self._heights.append(height)
+        else:
+            self._problem = (
+                f"Stopped at step {len(self._heights) + 1}: the layer's answer is not finite. "
+                "This is the last good picture."
+            )
+        return Result(
+            self._photo, preview(self._picture), np.array(self._heights), params.layer,
+            problem=self._problem,
+        )  # fmt: skip
+
+    def _start(self, scene: Scene, size: tuple[int, int]) -> Tensor:
+        network = scene.network
+        channels = network.preprocess.channels
+        if self._params.start == NOISE:
+            noise = torch.randn(1, channels, *size, generator=self._generator)
+            return noise.mul_(0.05).add_(0.5).clamp_(0.0, 1.0).to(network.device)
+        return pictured(scene.image.pixels, size, channels).to(network.device)
+
+
+VIEW = View(
+    name="deep_dream",
+    title="Deep dream",
+    group="Image optimisation",
+    summary="Changes the photo until a layer sees more of what it is looking for.",
+    explanation=EXPLANATION,
+    reference="Mordvintsev, Olah and Tyka 2015, Inceptionism",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    data=data,
+    live=False,
+    film=True,
+)

@@ -1,0 +1,244 @@
+"""A dream that feeds on itself: every frame begins with what was dreamt of the frame before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from explorer.core.errors import ExplorerError
+from explorer.engine.view import Effect, Step, View, param
+from explorer.views.shared.common import photo_of, recalled, remember
+from explorer.views.shared.dreams import (
+    channels_of,
+    channels_param,
+    dream_board,
+    is_finite,
+    jitter_param,
+    layer_param,
+    smoothing_param,
+    step_param,
+    tv_param,
+)
+from explorer.vision.synthesis.ascent import (
+    Objective,
+    Rate,
+    Target,
+    ascend,
+    octave_sizes,
+    pictured,
+    preview,
+    resized,
+    zoomed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from explorer.core.layers import Board, Picture
+    from explorer.engine.scene import Scene
+
+EXPLANATION = """
+A snake that eats its own tail: what the network dreamt of one frame is mixed into the next one, and
+it dreams on.
+
+    start  = (1 - stay) · new frame + stay · zoom(dream before)
+    dream  = start after n steps of   x ← x + step · g / mean|g| + TV · Laplacian(x)
+
+with g = dL/dx, L the mean of the squared answers of the chosen layer, or the mean answer of the
+channels you name: the same steps as in *Deep dream*.
+
+**Live** every frame of the camera or film is such a round. With *Old dream stays* at 0 each frame
+is dreamt by itself; at 0.9 what moves leaves a trail of dreams; at 1 the camera is forgotten after
+the first frame. The zoom lets the dream flow outwards from the centre: new things grow there.
+
+**On a photo** it goes round with the photo in place of new frames; the steps are a film that can be
+exported.
+
+**While it runs** change anything: the next round uses it. The plot is L before the first step of
+every round: it rises while the dream finds more of what the layer looks for, and then stays where
+mixing takes away as much as the steps bring.
+
+Mordvintsev, Olah and Tyka 2015, *Inceptionism* (their film "journeys" feeds zoomed dreams back);
+Mahendran and Vedaldi 2015 for the TV term.
+"""
+
+NAME = "ouroboros"
+REMEMBERED = 300
+"""Rounds in the plot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    layer: str = layer_param()
+    channels: str = channels_param()
+    stay: float = param(
+        0.6, "Old dream stays", "How much of the dream before is in the next start; 1 is all.",
+        effect=Effect.STEER, low=0.0, high=1.0, step=0.01,
+    )  # fmt: skip
+    zoom: float = param(
+        1.02, "Zoom", "How much the dream before is enlarged about its centre; under 1 it shrinks.",
+        effect=Effect.STEER, low=0.9, high=1.2, step=0.005,
+    )  # fmt: skip
+    step: float = step_param(0.015)
+    steps: int = param(
+        2, "Steps per frame", "More steps dream more, and take longer.",
+        effect=Effect.STEER, low=1, high=20, step=1,
+    )  # fmt: skip
+    size: int = param(
+        256, "Working size", "The longer side of the dream. Twice the size takes four times as "
+        "long.", effect=Effect.STEER, low=64, high=1024, step=32, unit="px",
+    )  # fmt: skip
+    rounds: int = param(
+        120, "Rounds on a photo", "How often it goes round when there is no camera and no film.",
+        low=1, high=2000, log=True,
+    )  # fmt: skip
+    jitter: int = jitter_param(8)
+    smoothing: float = smoothing_param()
+    tv: float = tv_param()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dream:
+    """What goes from round to round.
+
+    Attributes:
+        picture: (1, C, h, w) float32 in [0, 1], on the network's device.
+        heights: (n,) float64, L before the first step of every round.
+        rounds: How many there were.
+        problem: A sentence when the last round was given up.
+    """
+
+    picture: Tensor
+    heights: NDArray[np.float64]
+    rounds: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`rgb` is the dream, (h, w, 3) uint8; see `Dream` for the rest."""
+
+    photo: Picture
+    rgb: NDArray[np.uint8]
+    heights: NDArray[np.float64]
+    rounds: int
+    layer: str
+    live: bool
+    problem: str = ""
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    if not params.layer:
+        raise ExplorerError(
+            "This network has no layer that can be dreamt of.", "Choose another network."
+        )
+    target, moment = Target.of(scene.network), scene.moment
+    if moment is not None:
+        generator = torch.Generator().manual_seed(scene.seed + moment.number)
+        before = recalled(moment, NAME)
+        dream = _round(before, scene, target, params, generator)
+        remember(moment, NAME, before, dream)
+        yield Step(_result(dream, scene, params))
+        return
+    generator, past = scene.generator(), None
+    for number in range(1, params.rounds + 1):
+        past = _round(past, scene, target, params, generator)
+        note = f"round {number} of {params.rounds}"
+        news = yield Step(_result(past, scene, params), number, params.rounds, note)
+        params = params if news is None else replace(news, rounds=params.rounds)
+
+
+def _round(
+    before: Dream | None, scene: Scene, target: Target, params: Params, generator: torch.Generator
+) -> Dream:
+    """What `dreamt` gives; with values that make no sense (half-typed, say) the dream stands."""
+    try:
+        return dreamt(before, scene, target, params, generator)
+    except ExplorerError as error:
+        if before is None:
+            raise
+        return replace(before, problem=f"{error.message} {error.hint}")
+
+
+def dreamt(
+    before: Dream | None, scene: Scene, target: Target, params: Params, generator: torch.Generator
+) -> Dream:
+    """One round: the dream before, or none, mixed with the scene's photo, and some steps up.
+
+    A step that gives NaN ends the round with its last good picture; the next round tries again.
+
+    Raises:
+        ExplorerError: When the layer has no such channels.
+    """
+    network, pixels = scene.network, scene.image.pixels
+    (size,) = octave_sizes(*pixels.shape[:2], longest=params.size, octaves=1, scale=2.0)
+    picture = pictured(pixels, size, network.preprocess.channels).to(network.device)
+    heights = np.zeros(0)
+    if before is not None:
+        old = zoomed(resized(before.picture, size), params.zoom)
+        picture = picture.lerp_(old, params.stay).clamp_(0.0, 1.0)
+        heights = before.heights[-REMEMBERED + 1 :]
+    objective = Objective(channels_of(params.channels))
+    rate = Rate(params.step, params.jitter, params.smoothing, params.tv)
+    rounds = 1 if before is None else before.rounds + 1
+    for step in range(params.steps):
+        after, height = ascend(picture, target, params.layer, objective, rate, generator)
+        if not is_finite(after, height):
+            problem = (
+                f"Round {rounds} stopped at step {step + 1}: the layer's answer is not finite. "
+                "This is the last good picture."
+            )
+            return Dream(picture, heights, rounds, problem)
+        picture = after
+        if step == 0:
+            heights = np.append(heights, height)
+    return Dream(picture, heights, rounds)
+
+
+def draw(result: Result, params: Params) -> Board:
+    where = "live" if result.live else f"of {params.rounds}"
+    return dream_board(
+        result.photo, result.rgb, result.heights, result.layer,
+        first=result.rounds - len(result.heights) + 1, unit="round",
+        note=f"round {result.rounds} {where}", problem=result.problem,
+    )  # fmt: skip
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """Keys: `picture` (h, w, 3) uint8, `objective` (n,) float64, `layer`, `rounds`."""
+    return {
+        "picture": result.rgb,
+        "objective": result.heights,
+        "layer": result.layer,
+        "rounds": result.rounds,
+    }
+
+
+def _result(dream: Dream, scene: Scene, params: Params) -> Result:
+    return Result(
+        photo_of(scene), preview(dream.picture), dream.heights, dream.rounds, params.layer,
+        live=scene.moment is not None, problem=dream.problem,
+    )  # fmt: skip
+
+
+VIEW = View(
+    name=NAME,
+    title="Ouroboros",
+    group="Image optimisation",
+    summary="A dream that feeds on itself: every frame starts from the dream of the one before.",
+    explanation=EXPLANATION,
+    reference="Mordvintsev, Olah and Tyka 2015, Inceptionism",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    data=data,
+    film=True,
+)

@@ -1,0 +1,1 @@
+"""The parts of a detector: boxes, anchors, matching, losses, NMS, RoI pooling."""

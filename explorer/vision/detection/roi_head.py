@@ -1,0 +1,176 @@
+"""The maps that boxes are cut from in a scene, and a detector's second stage run on any box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image
+
+from explorer.core.errors import ExplorerError
+from explorer.vision.detection.roi import fpn_level
+from explorer.vision.features.activations import activation
+from explorer.vision.trace import TwoStage, trace_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from explorer.engine.scene import Scene
+    from explorer.networks.preprocess import Frame
+
+    Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoiMaps:
+    """One or several feature maps over a photo.
+
+    Attributes:
+        frame: From the photo's pixels to those of the network's input, where scales count.
+        names: Of the maps, the finest first.
+        values: (C, H, W) float32 each.
+        scales: Cells per pixel of the input, (x, y), of each map.
+        levels: The lowest and highest pyramid level (log2 of the strides), None without a pyramid.
+        telling: The channel of each map that varies most.
+        size: Rows and columns that the network's own pooling gives; None where it has none.
+        sampling: Its sampling ratio.
+        proposals: (P, 4) float32 in the photo's pixels, the best first.
+        scores: (P,) objectness in [0, 1].
+    """
+
+    frame: Frame
+    names: tuple[str, ...]
+    values: tuple[Float32, ...]
+    scales: tuple[tuple[float, float], ...]
+    levels: tuple[int, int] | None
+    telling: tuple[int, ...]
+    size: tuple[int, int] | None
+    sampling: int
+    proposals: Float32
+    scores: Float32
+
+    def level(self, box: Float32) -> tuple[int, float]:
+        """Which map a (4,) box of the input is cut from, and its unrounded pyramid level."""
+        if self.levels is None:
+            return 0, 0.0
+        level, exact = fpn_level(box, *self.levels)
+        return level - self.levels[0], exact
+
+    def cells(self, box: Float32, number: int) -> Float32:
+        """A (4,) box of the input in cells of a map."""
+        x, y = self.scales[number]
+        found: Float32 = box * np.array([x, y, x, y], np.float32)
+        return found
+
+
+def pooled_maps(scene: Scene) -> RoiMaps:
+    """The maps that the second stage of the scene's detector cuts its proposals from.
+
+    Raises:
+        ExplorerError: When the network is no two-stage detector of torchvision's kind.
+    """
+    return scene.memo("roi maps", lambda: _pooled_maps(scene))
+
+
+def layer_maps(scene: Scene, layer: str) -> RoiMaps:
+    """The answer of any layer, as one map.
+
+    Raises:
+        ExplorerError: When the layer is unknown or its cells are no places of the photo.
+    """
+    return scene.memo(("roi maps", layer), lambda: _layer_maps(scene, layer))
+
+
+def _two_stage(scene: Scene) -> TwoStage:
+    trace = trace_of(scene)
+    pool = trace.roi.pool if isinstance(trace, TwoStage) else None
+    if not isinstance(trace, TwoStage) or not isinstance(pool, MultiScaleRoIAlign):
+        raise ExplorerError(
+            "This network has no second stage that cuts out boxes.",
+            "Choose a layer, or a network of the R-CNN family.",
+        )
+    return trace
+
+
+@torch.no_grad()
+def _pooled_maps(scene: Scene) -> RoiMaps:
+    trace = _two_stage(scene)
+    pool: Any = trace.roi.pool
+    frame, features = trace.pyramid.frame, trace.pyramid.features
+    names = tuple(name for name in features if name in pool.featmap_names)
+    values = tuple(_plain(features[name][0]) for name in names)
+    scales = tuple((float(scale), float(scale)) for scale in pool.scales)
+    strides = [round(-log2(scale)) for scale in pool.scales]
+    size = (int(pool.output_size[0]), int(pool.output_size[1]))
+    return RoiMaps(
+        frame, names, values, scales, (strides[0], strides[-1]) if len(names) > 1 else None,
+        tuple(map(_telling, values)), size, int(pool.sampling_ratio),
+        frame.inverse().boxes(_plain(trace.rpn.proposals)),
+        _plain(trace.rpn.scores[trace.rpn.proposal_anchors]),
+    )  # fmt: skip
+
+
+def _layer_maps(scene: Scene, layer: str) -> RoiMaps:
+    answer = activation(scene, layer)
+    if answer.frame is None:
+        raise ExplorerError(
+            f"The cells of {layer!r} are no places of the photo.", "Choose a convolution."
+        )
+    frame = scene.frame
+    scale = (answer.frame.sx / frame.sx, answer.frame.sy / frame.sy)
+    nothing = np.zeros((0, 4), np.float32)
+    return RoiMaps(
+        frame, (layer,), (answer.values,), (scale,), None, (_telling(answer.values),), None, 2,
+        nothing, nothing[:, 0],
+    )  # fmt: skip
+
+
+def _telling(values: Float32) -> int:
+    spread = np.nan_to_num(values.std(axis=(1, 2)))
+    return int(spread.argmax())
+
+
+def _plain(values: Tensor) -> Float32:
+    array: Float32 = values.detach().float().cpu().numpy()
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadAnswer:
+    """What the second stage says about one box.
+
+    Attributes:
+        probabilities: (K,) float32, class 0 is the background.
+        boxes: (K, 4) float32, the box refined for each class and clipped, in the photo's pixels.
+    """
+
+    probabilities: Float32
+    boxes: Float32
+
+
+@torch.no_grad()
+def run_head(scene: Scene, box: Float32) -> HeadAnswer:
+    """The network's own pooling, head and predictor on one box, by the features of its trace.
+
+    Args:
+        scene: Of a two-stage detector.
+        box: (4,) float32 in pixels of the network's transformed image, as a proposal is.
+
+    Raises:
+        ExplorerError: When the network is no two-stage detector of torchvision's kind.
+    """
+    trace = _two_stage(scene)
+    heads: Any = scene.network.module.roi_heads
+    own = trace.rpn.proposals
+    rows = torch.from_numpy(np.array(box, np.float32)[None]).to(own.device, own.dtype)
+    size = trace.pyramid.size
+    crops = heads.box_roi_pool(trace.pyramid.features, [rows], [size])
+    logits, deltas = heads.box_predictor(heads.box_head(crops))
+    decoded = clip_boxes_to_image(heads.box_coder.decode(deltas, [rows]), size)
+    back = trace.pyramid.frame.inverse()
+    return HeadAnswer(_plain(F.softmax(logits, -1)[0]), back.boxes(_plain(decoded.reshape(-1, 4))))

@@ -1,0 +1,1 @@
+"""Feature maps and what is read off them: classes, boxes, masks."""

@@ -1,0 +1,188 @@
+"""One layer's answer to a photo, as maps that know where they lie on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+
+from explorer.core.errors import ExplorerError
+from explorer.networks.preprocess import Frame, grid_frame
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from explorer.engine.scene import Scene
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Activation:
+    """What one call of one layer gave.
+
+    Attributes:
+        values: (C, h, w) float32; a vector of C numbers is (C, 1, 1).
+        frame: From the photo's pixels to the cells of `values`, or None where a cell is not a
+            place of the photo (vectors, the RoI crops inside a detector's heads).
+        shape: Of the layer's own tensor.
+        calls: How often the layer was called; `call` is the one shown.
+        parts: Names of the tensors in its answer (one entry "" for a plain tensor); `part` is
+        shown.
+        items: Size of the tensor's batch (RoIs of a detector's head); `item` is shown.
+    """
+
+    values: NDArray[np.float32]
+    frame: Frame | None
+    shape: tuple[int, ...]
+    calls: int
+    call: int
+    parts: tuple[str, ...]
+    part: int
+    items: int
+    item: int
+
+
+@torch.no_grad()
+def activation(
+    scene: Scene, layer: str, *, call: int = 0, part: int = 0, item: int = 0
+) -> Activation:
+    """Runs the network on the scene's photo and keeps what `layer` gave.
+
+    `call`, `part` and `item` beyond what there is mean the last one.
+
+    Raises:
+        ExplorerError: When the layer is unknown, was not called, or gave no tensor.
+    """
+    module = scene.network.module
+    inside = "transform"
+    resizes = isinstance(getattr(module, inside, None), GeneralizedRCNNTransform)
+    layers = list(dict.fromkeys([layer, inside] if resizes else [layer]))
+    records = scene.records(*layers)
+    calls = records[layer]
+    if not calls:
+        raise ExplorerError(
+            f"The layer {layer!r} is not called as a module for this photo.",
+            "Choose the layer around it, or another one.",
+        )
+    call = min(call, len(calls) - 1)
+    tensors = named_tensors(calls[call])
+    if not tensors:
+        raise ExplorerError(f"The layer {layer!r} does not answer with tensors.", "Choose another.")
+    part = min(part, len(tensors) - 1)
+    tensor = tensors[part][1]
+    height, width = scene.input().shape[-2:]
+    frame, source = scene.frame, (height, width)
+    if resizes and records[inside]:
+        inner, source = detector_frame(records[inside][0][0], (height, width))
+        frame = frame.then(inner)
+    items = tensor.shape[0] if tensor.ndim > 1 else 1
+    values, spatial = as_maps(tensor, source, min(item, max(0, items - 1)))
+    on_photo = spatial and items == 1 and not layer.startswith("roi_heads")
+    return Activation(
+        values=values,
+        frame=frame.then(grid_frame(source, values.shape[1:])) if on_photo else None,
+        shape=tuple(tensor.shape),
+        calls=len(calls),
+        call=call,
+        parts=tuple(name for name, _ in tensors),
+        part=part,
+        items=items,
+        item=min(item, max(0, items - 1)),
+    )
+
+
+def detector_frame(batch: Any, size: tuple[int, int]) -> tuple[Frame, tuple[int, int]]:
+    """What torchvision's detectors do to their input before the backbone sees it.
+
+    `GeneralizedRCNNTransform` resizes the picture and then pads the batch with zeros at the right
+    and at the bottom up to a multiple of 32, so a feature map lies over more than the picture.
+
+    Args:
+        batch: Its `ImageList`: `tensors` (1, C, H, W) is the padded batch, `image_sizes` holds the
+            resized height and width without the padding.
+        size: Height and width of the detector's input.
+
+    Returns:
+        The map from the input's pixels to the batch's pixels, and the batch's (H, W).
+    """
+    height, width = batch.image_sizes[0]
+    padded = batch.tensors.shape[-2:]
+    return Frame(width / size[1], height / size[0]), (int(padded[0]), int(padded[1]))
+
+
+def named_tensors(value: Any, name: str = "", depth: int = 6) -> list[tuple[str, Tensor]]:
+    """All tensors in nested lists, tuples and dicts with the words that lead to them ("0.out").
+
+    Of a detector's `ImageList` the padded batch counts.
+    """
+    if isinstance(value, ImageList):
+        value = value.tensors
+    if isinstance(value, Tensor):
+        return [(name, value)]
+    if depth == 0:
+        return []
+    entries: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        entries = list(value.items())
+    elif isinstance(value, (list, tuple)):
+        entries = list(enumerate(value))
+    found = []
+    for key, entry in entries:
+        found += named_tensors(entry, f"{name}.{key}" if name else str(key), depth - 1)
+    return found
+
+
+def as_maps(
+    tensor: Tensor, source: tuple[int, int], item: int = 0
+) -> tuple[NDArray[np.float32], bool]:
+    """Entry `item` of a layer's tensor as (C, h, w) maps, and whether h x w are places.
+
+    (N, C, h, w) is taken as it is; (N, h, w, C) is told from it by which pair of sides has the
+    proportions of the `source` (H, W). The tokens of a transformer (N, L, C) are laid out in rows
+    when L, or L without one class token in front, fills a grid of those proportions; otherwise
+    they are one row. (N, C) is C maps of one cell.
+    """
+    shape = tensor.shape
+    if tensor.numel() == 0:
+        raise ExplorerError("This layer's answer is empty for this photo.", "Choose another.")
+    one = tensor[item] if tensor.ndim > 1 else tensor
+    spatial = False
+    match tensor.ndim:
+        case 0 | 1 | 2:
+            maps = one.reshape(-1, 1, 1)
+        case 3:
+            tokens = one if (grid := token_grid(shape[1], source)) else one[1:]
+            grid = grid or token_grid(shape[1] - 1, source)
+            spatial = grid is not None
+            maps = tokens.T.reshape(-1, *grid) if grid else one.T[:, None]
+        case 4:
+            maps = one.permute(2, 0, 1) if channels_last(shape, source) else one
+            spatial = maps.shape[1] * maps.shape[2] > 1
+        case _:
+            maps = one.reshape(one.shape[0], -1, one.shape[-1])
+    array: NDArray[np.float32] = maps.float().contiguous().cpu().numpy()
+    return array, spatial
+
+
+def channels_last(shape: tuple[int, ...], source: tuple[int, int]) -> bool:
+    """True when (N, h, w, C) fits the proportions of `source` better than (N, C, h, w)."""
+
+    def misfit(height: int, width: int) -> float:
+        return abs(log(height / width) - log(source[0] / source[1]))
+
+    return misfit(shape[1], shape[2]) < misfit(shape[2], shape[3])
+
+
+def token_grid(count: int, source: tuple[int, int]) -> tuple[int, int] | None:
+    """Rows and columns of `count` tokens over `source` (H, W), or None when they fill no grid."""
+    if count < 4:
+        return None
+    rows = max(1, round((count * source[0] / source[1]) ** 0.5))
+    columns = count // rows
+    misfit = abs(log(rows / columns) - log(source[0] / source[1])) if columns else 1.0
+    return (rows, columns) if rows * columns == count and misfit < 0.25 else None

@@ -1,0 +1,1 @@
+"""R-CNN and SPP-net."""

@@ -1,0 +1,1 @@
+"""Pictures made by gradients with respect to the image."""

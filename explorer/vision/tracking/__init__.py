@@ -1,0 +1,1 @@
+"""Detections joined to tracks, and counting them."""

@@ -1,0 +1,102 @@
+"""Looking must not change the answer, and must leave nothing behind."""
+
+from __future__ import annotations
+
+import threading
+from collections import namedtuple
+
+import pytest
+import torch
+from torch import nn
+
+from explorer.core.errors import Cancelled, ExplorerError
+from explorer.networks.hooks import captured, interruptible, map_tensors, tensors_in
+
+
+class Twice(nn.Module):
+    """Calls one module twice and changes its output in place, as many real networks do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(self.scale.weight, -2.0)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        first = self.scale(x)
+        kept = first.clone()
+        self.relu(first)
+        return {"out": self.scale(kept) + first}
+
+
+def hooks_on(module: nn.Module) -> int:
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in module.modules())
+
+
+def test_records_every_call_before_in_place_changes() -> None:
+    net, x = Twice(), torch.tensor([[3.0]])
+    plain = net(x)["out"]
+    with captured(net, ["scale", "relu", ""]) as records:
+        seen = net(x)["out"]
+    assert torch.equal(seen, plain)
+    assert [float(r) for r in records["scale"]] == [-6.0, 12.0]
+    assert float(records["relu"][0]) == 0.0
+    assert torch.equal(records[""][0]["out"], plain)
+    assert not records["scale"][0].requires_grad
+    assert hooks_on(net) == 0
+
+
+def test_keep_graph_differentiates_through_the_record() -> None:
+    net, x = Twice(), torch.tensor([[3.0]], requires_grad=True)
+    with captured(net, ["scale"], keep_graph=True) as records:
+        net(x)
+    (gradient,) = torch.autograd.grad(records["scale"][1].sum(), x)
+    assert float(gradient) == 4.0
+
+
+def test_unknown_layer_names_itself_and_leaves_nothing() -> None:
+    net = Twice()
+    with pytest.raises(ExplorerError, match="no layer 'nope'"), captured(net, ["scale", "nope"]):
+        pass
+    assert hooks_on(net) == 0
+
+
+def test_an_exception_inside_removes_the_hooks() -> None:
+    net = Twice()
+    with pytest.raises(RuntimeError), captured(net, ["scale"]):
+        net(torch.zeros(1, 5))
+    with pytest.raises(KeyError), interruptible(net, lambda: False):
+        raise KeyError
+    assert hooks_on(net) == 0
+
+
+def test_a_forward_is_interrupted_between_its_modules() -> None:
+    calls: list[int] = []
+    net = nn.Sequential(*(nn.Identity() for _ in range(10)))
+    with pytest.raises(Cancelled), interruptible(net, lambda: calls.append(1) or len(calls) > 4):  # type: ignore[func-returns-value]
+        net(torch.zeros(1))
+    assert len(calls) == 5
+    assert hooks_on(net) == 0
+
+
+def test_another_threads_forward_is_not_interrupted() -> None:
+    net, result = nn.Sequential(nn.Identity(), nn.Identity()), []
+    with interruptible(net, lambda: True):
+        worker = threading.Thread(target=lambda: result.append(net(torch.ones(1))))
+        worker.start()
+        worker.join()
+    assert float(result[0]) == 1.0
+
+
+def test_walks_nested_outputs_and_stops_at_cycles() -> None:
+    Pair = namedtuple("Pair", "a b")
+    one = torch.ones(1)
+    nested = {"x": [one, (one, None)], "p": Pair(one, 3)}
+    doubled = map_tensors(nested, lambda t: t * 2)
+    assert float(doubled["x"][1][0]) == 2.0
+    assert doubled["p"].b == 3
+    assert type(doubled["p"]) is Pair
+    assert len(tensors_in(nested)) == 3
+    loop: list[object] = [one]
+    loop.append(loop)
+    assert 1 <= len(tensors_in(loop)) <= 10

@@ -1,0 +1,248 @@
+"""Recording in the window: the button, the files, and that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+
+from explorer.core.errors import ExplorerError
+from explorer.core.settings import Settings
+from explorer.live import unfinished
+from explorer.live.record import Look, RecordStatus
+from explorer.live.slot import Shot
+from explorer.saving.film_pieces import Pieces, folder_of
+from explorer.ui.live.recording import RecordPart
+from explorer.ui.shell.window import Window
+from tests.live.films import numbered
+from tests.saving.test_mp4 import frames
+from tests.ui.live.test_live import SECONDS, Frames, follow, number, window
+
+__all__ = ["window"]
+
+
+def answer_dialog(monkeypatch: pytest.MonkeyPatch, path: Path, kind: int = 0) -> list[str]:
+    """The next file dialogs answer with that; what they proposed is returned."""
+    proposed: list[str] = []
+
+    def ask(_: object, __: str, start: str, kinds: str) -> tuple[str, str]:
+        proposed.append(start)
+        return str(path), kinds.split(";;")[kind]
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
+    return proposed
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def said(window: Window) -> str:
+    return " ".join(card.notice.text for card in window.notices.cards)
+
+
+def wait_for_lines(qtbot: Any, window: Window, count: int) -> None:
+    recorder = window.live.recording.recorder
+    assert recorder is not None
+    qtbot.waitUntil(lambda: recorder.status.lines >= count, timeout=SECONDS)
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_the_button_records_what_is_followed(
+    window: Window, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int
+) -> None:
+    proposed = answer_dialog(monkeypatch, tmp_path / "mine", kind)
+    follow(qtbot, window, Frames())
+    part = window.live.recording.part
+    assert not part.button.isChecked()
+    qtbot.mouseClick(part.button, Qt.MouseButton.LeftButton)
+    assert proposed[0].endswith(".mp4")
+    assert part.button.isChecked()
+    assert not part.dot.isHidden()
+    wait_for_lines(qtbot, window, 5)
+    qtbot.waitUntil(lambda: "0:0" in part.words.text(), timeout=SECONDS)
+    qtbot.mouseClick(part.button, Qt.MouseButton.LeftButton)
+    assert part.dot.isHidden()
+    assert not part.button.isChecked()
+    film, lines = tmp_path / "mine.mp4", tmp_path / "mine.jsonl"
+    qtbot.waitUntil(lambda: film.exists() and lines.exists(), timeout=SECONDS)
+    qtbot.waitUntil(lambda: "mine.mp4" in said(window), timeout=SECONDS)
+    found = frames(film)[0]
+    assert len(found) >= 2
+    assert found[0].shape == (48, 64, 3)
+    entries = lines_of(lines)
+    assert len(entries) >= 5
+    numbers = [entry["frame"] for entry in entries]
+    assert numbers == sorted(set(numbers))
+    assert {entry["view"] for entry in entries} == {window.study.view.name}
+    assert all(entry["data"] for entry in entries)
+    assert window.study.live
+    assert unfinished.remembered() == []
+
+
+def test_a_closed_dialog_records_nothing(
+    window: Window, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    follow(qtbot, window, Frames())
+    window.actions_["record"].trigger()
+    assert window.live.recording.recorder is None
+    assert not window.live.recording.part.button.isChecked()
+
+
+def test_it_can_be_recorded_only_while_live(window: Window, qtbot: Any) -> None:
+    record = window.actions_["record"]
+    assert not record.isEnabled()
+    follow(qtbot, window, Frames())
+    assert record.isEnabled()
+    window.live.leave()
+    assert not record.isEnabled()
+
+
+@pytest.mark.parametrize("how", ["leave", "close", "other", "photo", "freeze", "fail"])
+def test_nothing_is_lost_however_it_ends(
+    window: Window, qtbot: Any, tmp_path: Path, how: str
+) -> None:
+    source = Frames()
+    follow(qtbot, window, source)
+    film = tmp_path / "mine.mp4"
+    window.live.recording.start(str(film))
+    wait_for_lines(qtbot, window, 3)
+    if how == "leave":
+        window.live.leave()
+    elif how == "close":
+        window.close()
+    elif how == "other":
+        follow(qtbot, window, Frames(), "Other")
+    elif how == "photo":
+        window.live.stop_for_photo()
+    elif how == "fail":
+        source.refuses = "It is broken."
+        source.unplugged.set()
+        window.live.recording.toggle()
+    else:
+        window.live.toggle_freeze()
+        shown = number(window)
+        window.live.toggle_freeze()
+        qtbot.waitUntil(lambda: number(window) > shown + 3, timeout=SECONDS)
+        window.live.recording.toggle()
+    qtbot.waitUntil(film.exists, timeout=SECONDS)
+    assert len(frames(film)[0]) >= 1
+    qtbot.waitUntil((tmp_path / "mine.jsonl").exists, timeout=SECONDS)
+    assert len(lines_of(tmp_path / "mine.jsonl")) >= 3
+    assert window.live.recording.recorder is None
+
+
+def test_a_full_disk_is_said_and_live_goes_on(
+    window: Window, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise ExplorerError("mine.mp4 could not be written: No space left on device.", "Free it.")
+
+    follow(qtbot, window, Frames())
+    monkeypatch.setattr(Pieces, "commit", full)
+    window.live.recording.start(str(tmp_path / "mine.mp4"))
+    qtbot.waitUntil(lambda: "No space left" in said(window), timeout=SECONDS)
+    assert window.live.recording.recorder is None
+    assert not window.live.recording.part.button.isChecked()
+    shown = number(window)
+    qtbot.waitUntil(lambda: number(window) > shown + 3, timeout=SECONDS)
+
+
+def test_what_a_killed_program_has_left_is_found_at_the_next_start(
+    qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "home"))
+    film = tmp_path / "mine.mp4"
+    pieces = Pieces(film, film.with_suffix(".jsonl"), 10.0, {"recording": True})
+    for n in range(20):
+        pieces.add(numbered(n))
+        pieces.line("{}")
+    pieces.commit(20)
+    pieces._release()  # as the system does when the program is killed
+    unfinished.remember(film)
+    made = Window(Settings())
+    qtbot.addWidget(made)
+    try:
+        with qtbot.waitSignal(made.loaded, timeout=120_000):
+            made.begin()
+        qtbot.waitUntil(lambda: "mine.mp4" in said(made), timeout=SECONDS)
+    finally:
+        made.close()
+    assert len(frames(film)[0]) == 20
+    assert not folder_of(film).exists()
+    assert unfinished.remembered() == []
+
+
+def test_what_the_bar_says(qtbot: Any) -> None:
+    part = RecordPart()
+    qtbot.addWidget(part)
+    part.show_status(RecordStatus(seconds=65.4, bytes=2_500_000))
+    assert part.words.text() == "1:05 · 2.5 MB"
+    part.show_status(RecordStatus(seconds=3.0, bytes=3_200_000_000, left_out=1234))
+    assert part.words.text() == "0:03 · 3.20 GB · 1,234 left out"
+    assert "Stop" in part.button.toolTip()
+    part.show_status(None)
+    assert part.words.isHidden()
+    assert "Record" in part.button.toolTip()
+    assert np.all([part.button.icon().isNull()]) is np.False_
+
+
+class Slots:
+    """A capture whose slot holds the frames of those numbers."""
+
+    def __init__(self) -> None:
+        self.slot = self
+        self.past: tuple[Shot, ...] = ()
+
+    def hold(self, numbers: range) -> None:
+        self.past = tuple(Shot(numbered(n), n, float(n), float(n)) for n in numbers)
+
+
+class Taker:
+    """A recorder that has room for so many."""
+
+    def __init__(self) -> None:
+        self.room = 100
+        self.taken: list[int] = []
+        self.missed = 0
+
+    def add(self, look: Look) -> bool:
+        self.room -= 1
+        self.taken.append(look.shot.number)
+        return True
+
+    def leave_out(self, count: int) -> None:
+        self.missed += count
+
+
+def test_every_frame_is_handed_over_once_and_what_was_missed_is_counted(window: Window) -> None:
+    recording, taker, capture = window.live.recording, Taker(), Slots()
+    feed: Any = recording._feed
+    recording._fed = (capture, 4)  # type: ignore[assignment]
+    for numbers in (range(2, 8), range(5, 10)):
+        capture.hold(numbers)
+        feed(taker, capture)
+    assert taker.taken == [5, 6, 7, 8, 9]
+    taker.room = 2
+    capture.hold(range(8, 14))
+    feed(taker, capture)
+    assert taker.taken[5:] == [10, 11]
+    taker.room = 100
+    feed(taker, capture)
+    assert taker.taken[7:] == [12, 13]
+    assert taker.missed == 0
+    capture.hold(range(20, 22))
+    feed(taker, capture)
+    assert taker.taken[9:] == [20, 21]
+    assert taker.missed == 6
+    again = Slots()
+    again.hold(range(2))  # the source was opened anew: its numbers begin again
+    feed(taker, again)
+    assert taker.taken[11:] == [0, 1]
+    assert taker.missed == 6

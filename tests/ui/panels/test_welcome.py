@@ -1,0 +1,69 @@
+"""The empty canvas: says what to do and passes on what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from explorer.images.sources import gallery
+from explorer.ui.panels.welcome import MOST_SAMPLES, Welcome
+from explorer.ui.photos.filmstrip import key_of
+
+# The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def welcome(qtbot: QtBot) -> Iterator[Welcome]:
+    made = Welcome()
+    qtbot.addWidget(made)
+    made.set_samples(gallery())
+    made.resize(800, 700)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.close_worker()
+
+
+def test_it_says_what_to_do(welcome: Welcome) -> None:
+    words = " ".join(label.text() for label in welcome.findChildren(QLabel))
+    for part in ("Drop a photo here", "paste one", "Bring a photo", "Ctrl+V", "? shortcuts"):
+        assert part in words
+
+
+def test_samples_are_shown_and_chosen(welcome: Welcome, qtbot: QtBot) -> None:
+    assert len(welcome.tiles) == MOST_SAMPLES
+    tile = welcome.tiles[2]
+    qtbot.waitUntil(lambda: welcome._thumbnails.peek(key_of(tile.item)) is not None)
+    with qtbot.waitSignal(welcome.sample_chosen) as heard:
+        qtbot.mouseClick(tile, LEFT)
+    assert heard.args == [tile.item]
+    with qtbot.waitSignal(welcome.sample_chosen):
+        qtbot.keyClick(welcome.tiles[0], Qt.Key.Key_Return)
+
+
+def test_the_buttons_ask(welcome: Welcome, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(welcome.open_requested):
+        qtbot.mouseClick(welcome.open, LEFT)
+    with qtbot.waitSignal(welcome.folder_requested):
+        qtbot.mouseClick(welcome.folder, LEFT)
+
+
+def test_a_drag_lights_it_up(welcome: Welcome) -> None:
+    dark = welcome.grab().toImage().pixelColor(400, 30)
+    welcome.set_drag_active(True)
+    assert welcome.grab().toImage().pixelColor(400, 30) != dark
+    welcome.set_drag_active(False)
+    assert welcome.grab().toImage().pixelColor(400, 30) == dark
+
+
+def test_samples_may_be_replaced(welcome: Welcome) -> None:
+    welcome.set_samples(())
+    welcome.set_samples(gallery()[:1])
+    assert len(welcome.tiles) == 1
+    welcome.grab()

@@ -1,0 +1,344 @@
+"""Tables and plots: order, selection, copying, live updates and odd numbers."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from explorer.core.layers import Board, Curve, Plot, Table
+from explorer.ui.results.plots import BarsPlot, CurvesPlot, drawable, nearest_sample
+from explorer.ui.results.results import Results
+from explorer.ui.results.table import TableModel, TableWidget, decimals, written
+
+DISPLAY = Qt.ItemDataRole.DisplayRole
+
+# The offscreen platform says so for every window with a smallest size.
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
+
+
+def table(rows: int = 3, first_key: int = 10, **rest: object) -> Table:
+    cells = tuple((f"name {i}", (i * 7 % 5) / 10, i * 100) for i in range(rows))
+    keys = tuple(range(first_key, first_key + rows))
+    given = {
+        "title": "Detections",
+        "layer": "boxes",
+        "keys": keys,
+        "swatches": ((255, 0, 0),) * rows,
+    }
+    return Table("detections", ("class", "score", "area"), cells, **(given | rest))  # type: ignore[arg-type]
+
+
+def curves(count: int = 1, points: int = 50) -> Plot:
+    x = np.arange(points, dtype=np.float64)
+    lines = tuple(Curve(x, np.sin(x / 9 + k), f"c{k}") for k in range(count))
+    return Plot("loss", "Loss", "step", "loss", lines)
+
+
+def bars(*values: float, **rest: object) -> Plot:
+    rows = tuple((f"class {i}", value, (200, 50, 50)) for i, value in enumerate(values))
+    return Plot("scores", "Scores", bars=rows, **rest)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def results(qtbot: QtBot) -> Iterator[Results]:
+    results = Results()
+    qtbot.addWidget(results)
+    results.resize(700, 260)
+    with qtbot.waitExposed(results):
+        results.show()
+    return results
+
+
+def shown(widget: TableWidget, column: int = 0) -> list[str]:
+    model = widget.table_model()
+    return [model.index(row, column).data(DISPLAY) for row in range(model.rowCount())]
+
+
+def first(results: Results) -> TableWidget:
+    tab = results.tab("detections")
+    assert isinstance(tab, TableWidget)
+    return tab
+
+
+# -- tables --------------------------------------------------------------------------------------
+
+
+def test_cells_alignment_and_swatch(results: Results) -> None:
+    results.set_board(Board((), tables=(table(),)))
+    model = first(results).table_model()
+    assert shown(first(results), 1) == ["0.000", "0.200", "0.400"]
+    assert shown(first(results), 2) == ["0", "100", "200"]
+    right = model.index(0, 1).data(Qt.ItemDataRole.TextAlignmentRole)
+    assert right & Qt.AlignmentFlag.AlignRight
+    icon = model.index(0, 0).data(Qt.ItemDataRole.DecorationRole)
+    image = icon.pixmap(32, 32).toImage()
+    assert QColor(image.pixel(16, 16)) == QColor(255, 0, 0)
+    assert model.index(0, 1).data(Qt.ItemDataRole.DecorationRole) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "places"),
+    [([], 1), ([0.0], 1), ([0.5, 1.0], 3), ([0.01], 4), ([55.5], 2), ([12345.6], 1), ([1e-5], None),
+     ([1e9], None), ([float("nan"), float("inf")], 1)],
+)  # fmt: skip
+def test_precision(values: list[float], places: int | None) -> None:
+    assert decimals(values) == places
+
+
+def test_odd_values_are_written() -> None:
+    assert written(float("nan"), 2) == "nan"
+    assert written(1e-12, None) == "1e-12"
+    assert written(True, 2) == "True"
+
+
+def test_sorting_by_numbers_and_words(results: Results) -> None:
+    results.set_board(Board((), tables=(table(12),)))
+    widget = first(results)
+    widget.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    scores = [float(word) for word in shown(widget, 1)]
+    assert scores == sorted(scores, reverse=True)
+    widget.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+    assert shown(widget) == sorted(f"name {i}" for i in range(12))
+    widget.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+    assert shown(widget) == [f"name {i}" for i in range(12)]
+
+
+@pytest.mark.parametrize("order", [Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder])
+def test_nan_sorts_to_the_end(qtbot: QtBot, order: Qt.SortOrder) -> None:
+    model = TableModel()
+    rows = tuple((value,) for value in (2.0, float("nan"), 1.0, 3.0))
+    model.set_table(Table("t", ("v",), rows))
+    model.sort(0, order)
+    assert model.index(3, 0).data(DISPLAY) == "nan"
+
+
+def test_a_live_update_keeps_order_scroll_and_selection(results: Results) -> None:
+    results.set_board(Board((), tables=(table(200),)))
+    widget = first(results)
+    widget.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    results.set_selection(("boxes", 15))
+    scroll = widget.verticalScrollBar()
+    scroll.setValue(scroll.maximum() // 2)
+    there, before = scroll.value(), widget
+    results.set_board(Board((), tables=(table(190),)))
+    assert first(results) is before
+    assert scroll.value() == there
+    assert shown(widget) == sorted((f"name {i}" for i in range(190)), reverse=True)
+    assert widget.table_model().key(widget.currentIndex().row()) == 15
+
+
+def test_a_selection_that_is_gone_comes_back(results: Results) -> None:
+    results.set_board(Board((), tables=(table(20),)))
+    results.set_selection(("boxes", 25))
+    results.set_board(Board((), tables=(table(3),)))
+    assert not first(results).currentIndex().isValid()
+    results.set_board(Board((), tables=(table(20),)))
+    assert first(results).table_model().key(first(results).currentIndex().row()) == 25
+
+
+def test_selection_both_ways(qtbot: QtBot, results: Results) -> None:
+    results.set_board(Board((), tables=(table(5),)))
+    widget = first(results)
+    with qtbot.assertNotEmitted(results.selection_changed):
+        results.set_selection(("boxes", 12))
+    assert widget.currentIndex().row() == 2
+    spot = widget.visualRect(widget.table_model().index(4, 0)).center()
+    with qtbot.waitSignal(results.selection_changed) as told:
+        QTest.mouseClick(widget.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    assert told.args == [("boxes", 14)]
+    with qtbot.waitSignal(results.selection_changed) as told:
+        QTest.keyClick(widget, Qt.Key.Key_Up)
+    assert told.args == [("boxes", 13)]
+    results.set_selection(("another layer", 1))
+    assert not widget.selectionModel().hasSelection()
+
+
+def test_copy_as_tsv(results: Results) -> None:
+    results.set_board(Board((), tables=(table(3),)))
+    widget = first(results)
+    widget.selectRow(1)
+    widget.setFocus()
+    QTest.keyClick(widget, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "class\tscore\tarea\nname 1\t0.2\t100\n"
+    widget.copy_all()
+    assert QGuiApplication.clipboard().text().count("\n") == 4
+
+
+def test_no_rows(results: Results) -> None:
+    results.set_board(Board((), tables=(table(0),)))
+    first(results).copy()
+    first(results).sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    assert first(results).table_model().rowCount() == 0
+
+
+def test_a_hundred_thousand_rows(results: Results) -> None:
+    results.set_board(Board((), tables=(table(100_000),)))
+    widget = first(results)
+    widget.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    results.set_selection(("boxes", 99_999))
+    assert widget.table_model().key(widget.currentIndex().row()) == 99_999
+    results.grab()
+
+
+def test_columns_may_change(results: Results) -> None:
+    results.set_board(Board((), tables=(table(3),)))
+    results.set_board(Board((), tables=(Table("detections", ("only",), (("x",), ("y",))),)))
+    assert shown(first(results)) == ["x", "y"]
+    assert first(results).table_model().columnCount() == 1
+
+
+# -- tabs ----------------------------------------------------------------------------------------
+
+
+def test_tabs_are_kept_by_name(results: Results) -> None:
+    results.set_board(Board((), plots=(bars(0.5, 0.2),), tables=(table(),)))
+    kept = [results.tabs.widget(i) for i in range(2)]
+    assert [results.tabs.tabText(i) for i in range(2)] == ["Scores", "Detections (3)"]
+    results.set_board(Board((), plots=(bars(0.7),), tables=(table(4),)))
+    assert [results.tabs.widget(i) for i in range(2)] == kept
+    assert results.tabs.tabText(1) == "Detections (4)"
+    results.set_board(Board((), tables=(table(4),)))
+    assert results.tabs.count() == 1
+    results.set_board(None)
+    assert results.tabs.count() == 0
+    with pytest.raises(KeyError):
+        results.tab("scores")
+
+
+def test_the_tab_that_was_chosen_stays_when_others_come(results: Results) -> None:
+    results.set_board(Board((), tables=(table(),)))
+    bar = results.tabs.tabBar()
+    QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(0).center())
+    results.set_board(Board((), plots=(bars(0.5), curves()), tables=(table(),)))
+    assert results.tabs.currentWidget() is first(results)
+
+
+# -- plots ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "values", [(), (0.5,), (0.0, 0.0), (-1.0, 2.0), (float("nan"), float("inf"), 1.0), (1e-9,)]
+)
+def test_bars_of_any_values(results: Results, values: tuple[float, ...]) -> None:
+    results.set_board(Board((), plots=(bars(*values), curves())))
+    results.grab()
+    if values:
+        tab = results.tab("scores")
+        assert isinstance(tab, BarsPlot)
+        assert not tab._bars._contained.failed
+
+
+def test_bars_are_as_long_as_their_values(results: Results) -> None:
+    results.set_board(Board((), plots=(bars(1.0, 0.5, bar_range=(0, 1)),)))
+    tab = results.tab("scores")
+    image = tab.grab().toImage()
+    lengths = []
+    pitch = tab._bars._pitch()  # type: ignore[union-attr]
+    for row in range(2):
+        y = 10 + row * pitch + pitch // 2 - 1
+        reds = [QColor(image.pixel(x, y)) == QColor(200, 50, 50) for x in range(image.width())]
+        lengths.append(sum(reds))
+    assert lengths[0] > 300
+    assert lengths[1] == pytest.approx(lengths[0] / 2, rel=0.03)
+
+
+def test_bars_copy(results: Results) -> None:
+    results.set_board(Board((), plots=(bars(0.5, 0.25),)))
+    tab = results.tab("scores")
+    assert isinstance(tab, BarsPlot)
+    tab.copy()
+    assert QGuiApplication.clipboard().text() == "class 0\t0.5\nclass 1\t0.25\n"
+
+
+def test_curves_reuse_their_items(results: Results) -> None:
+    results.set_board(Board((), plots=(curves(2),)))
+    tab = results.tab("loss")
+    assert isinstance(tab, CurvesPlot)
+    before = list(tab._curves)
+    results.set_board(Board((), plots=(curves(2, points=90),)))
+    assert list(tab._curves) == before
+    assert len(tab._curves[0].getData()[0]) == 90
+    results.set_board(Board((), plots=(curves(3),)))
+    assert len(tab._curves) == 3
+
+
+@pytest.mark.parametrize("points", [0, 1, 2, 100_000])
+@pytest.mark.parametrize("log_y", [False, True])
+def test_curves_of_any_length(results: Results, points: int, log_y: bool) -> None:
+    x = np.arange(points, dtype=np.float64)
+    y = np.where(x % 3 == 0, np.nan, x - 5)
+    results.set_board(Board((), plots=(Plot("p", curves=(Curve(x, y),), log_y=log_y),)))
+    results.grab()
+
+
+def test_only_what_can_be_drawn_reaches_the_library() -> None:
+    x = np.array([0.0, np.nan, 2.0, 3.0, 4.0])
+    y = np.array([1.0, 1.0, np.inf, -1.0, 5.0])
+    for log_y, gaps in ((False, [1, 2]), (True, [1, 2, 3])):
+        xs, ys = drawable(Curve(x, y), log_y=log_y)
+        assert np.isfinite(xs).all()
+        assert np.flatnonzero(np.isnan(ys)).tolist() == gaps
+
+
+def test_values_under_the_mouse(results: Results) -> None:
+    results.set_board(Board((), plots=(curves(2),)))
+    tab = results.tab("loss")
+    assert isinstance(tab, CurvesPlot)
+    results.grab()
+    QTest.mouseMove(tab._plot.viewport(), QPoint(350, 100))
+    tab._mouse_moved(tab._plot.mapToScene(QPoint(350, 100)))
+    assert "c0" in tab._words.toPlainText()
+    assert tab._line.isVisible()
+    curve = Curve(np.array([0.0, 1.0, 2.0]), np.array([5.0, np.nan, 7.0]))
+    assert nearest_sample(curve, 1.2) == (2.0, 7.0)
+    assert nearest_sample(Curve(np.zeros(0), np.zeros(0)), 1.0) is None
+
+
+def test_of_many_curves_those_under_the_mouse_are_named(results: Results) -> None:
+    x = np.array([0.0, 1.0])
+    flat = tuple(Curve(x, np.full(2, float(level)), f"level {level}") for level in range(12))
+    results.set_board(Board((), plots=(Plot("p", curves=flat),)))
+    tab = results.tab("p")
+    assert isinstance(tab, CurvesPlot)
+    assert not tab._legend.isVisible()
+    results.grab()
+    box = tab._plot.plotItem.vb
+    tab._mouse_moved(box.mapViewToScene(QPointF(0.9, 10.9)))
+    lines = tab._words.toPlainText().split("\n")
+    assert lines == ["x  1", *(f"level {level}  {level}" for level in range(7, 12))]
+
+
+def test_importing_the_plot_library_leaves_the_exception_hooks(results: Results) -> None:
+    hooks = sys.excepthook, threading.excepthook
+    results.set_board(Board((), plots=(curves(),)))
+    assert (sys.excepthook, threading.excepthook) == hooks
+
+
+def test_plots_follow_the_palette(qtbot: QtBot, results: Results) -> None:
+    results.set_board(Board((), plots=(curves(), bars(0.3))))
+    palette = QPalette(results.palette())
+    palette.setColor(QPalette.ColorRole.Base, QColor(10, 20, 30))
+    results.setPalette(palette)
+
+    def corner(name: str) -> QColor:
+        image = results.tab(name).grab().toImage()
+        return QColor(image.pixel(image.width() - 3, image.height() - 3))
+
+    for name in ("loss", "scores"):
+        results.tabs.setCurrentWidget(results.tab(name))
+        qtbot.waitUntil(lambda name=name: corner(name) == QColor(10, 20, 30))
+
+
+def test_the_summary_stands_above_the_tabs(results: Results) -> None:
+    results.set_board(Board((), tables=(table(),), summary="3 of 9 boxes: 3 cat"))
+    assert results.summary == "3 of 9 boxes: 3 cat"
+    results.set_board(None)
+    assert results.summary == ""

@@ -1,0 +1,135 @@
+"""What the view tells of a box is its biography, in the photo's own pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from explorer.core.layers import Board
+from explorer.engine.scene import Scene
+from explorer.engine.view import Point
+from explorer.views.detection.lineage.view import ANCHOR, VIEW, Params, Result
+from explorer.vision.trace import TwoStage, trace_of
+from tests.toys import toy_image, toy_network
+from tests.views.test_all_detectors import network
+
+
+def scene_of(name: str = "toy") -> Scene:
+    net = toy_network("detection") if name == "toy" else network(name)
+    if name == "toy":
+        net.module.rpn._pre_nms_top_n["testing"] = 60
+        net.module.rpn._post_nms_top_n["testing"] = 15
+        net.module.rpn.nms_thresh = 0.4
+    return Scene(net, toy_image(60, 80))
+
+
+def shown(scene: Scene, **values: Any) -> tuple[Result, Board]:
+    params = Params(**values)
+    (step,) = VIEW.compute(scene, params)
+    return step.value, VIEW.draw(step.value, params)
+
+
+@pytest.mark.parametrize(
+    "name", ["toy", "retinanet_resnet50_fpn", "fcos_resnet50_fpn", "ssdlite320_mobilenet_v3_large"]
+)
+def test_a_detection_and_its_anchor(name: str) -> None:
+    scene = scene_of(name)
+    (own,) = scene.call(scene.input())
+    result, board = shown(scene, selected=2)
+    assert result.life is not None
+    assert result.life.detection == 1
+    box = result.life.moved if result.life.box is None else result.life.box
+    np.testing.assert_allclose(box, own["boxes"][1].numpy(), rtol=1e-5, atol=1e-4)
+    assert f"detection 2: {result.life.label}" in board.summary
+    assert board.boxes("anchor") is not None
+    assert (board.boxes("proposal") is not None) == (name == "toy")
+    data = VIEW.data(result, Params())  # type: ignore[misc]
+    np.testing.assert_array_equal(data["detection"], box)
+    steps = [row[0] for row in board.tables[0].rows]
+    assert steps[:2] == ["cell", "anchor"]
+    assert ("proposal" in steps) == (name == "toy")
+    detections = next(table for table in board.tables if table.name == "detections")
+    assert len(detections.rows) == len(own["boxes"])
+
+
+def test_a_number_beyond_the_last_is_the_last() -> None:
+    result, _ = shown(scene_of(), selected=9999)
+    assert result.life is not None
+    assert result.life.detection == len(result.boxes) - 1
+
+
+def fates(scene: Scene) -> dict[str, int]:
+    """One anchor for every stage of the first filter."""
+    trace = trace_of(scene)
+    assert isinstance(trace, TwoStage)
+    names = [stage.name for stage in trace.rpn.filter.stages] + [""]
+    ends = trace.rpn.filter.ends().tolist()
+    return {name: ends.index(i) for i, name in enumerate(names) if i in ends}
+
+
+def at(scene: Scene, index: int) -> dict[str, Any]:
+    """The parameters that choose anchor `index`: a click in its cell, and which of the cell's."""
+    trace = trace_of(scene)
+    (level,) = trace.pyramid.levels
+    cell, prior = divmod(index, level.per_cell)
+    row, column = divmod(cell, level.columns)
+    x0, y0, x1, y1 = level.cell_box(row, column)
+    place = Point(*trace.pyramid.frame.inverse().point((x0 + x1) / 2, (y0 + y1) / 2))
+    return {"start": ANCHOR, "place": place, "prior": prior + 1}
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [("top_k", "Not among the best 60"), ("nms", "Suppressed: IoU"), ("top_n", "only the best 15")],
+)
+def test_why_an_anchor_ended(stage: str, words: str) -> None:
+    scene = scene_of()
+    index = fates(scene)[stage]
+    result, board = shown(scene, **at(scene, index))
+    assert result.life is not None
+    assert result.life.index == index
+    assert words in board.summary
+    assert board.boxes("moved anchor") is not None
+    assert (board.boxes("killer") is not None) == (stage == "nms")
+    assert "detection" not in VIEW.data(result, Params())  # type: ignore[misc]
+
+
+def test_an_anchor_that_became_background() -> None:
+    scene = scene_of()
+    scene.network.module.roi_heads.score_thresh = 0.6
+    index = fates(scene)[""]
+    _, board = shown(scene, **at(scene, index))
+    assert "Background" in board.summary
+    assert "0.6" in board.summary
+
+
+def test_no_detection_says_where_to_go_on() -> None:
+    scene = scene_of()
+    scene.network.module.roi_heads.score_thresh = 1.5
+    result, board = shown(scene)
+    assert result.life is None
+    assert "an anchor" in board.summary
+    assert VIEW.data(result, Params()) == {}  # type: ignore[misc]
+    result, board = shown(scene, start=ANCHOR)
+    assert result.life is not None
+    assert "Background" in board.summary
+
+
+def test_suppressed_boxes_are_listed_with_their_overlap() -> None:
+    scene = scene_of()
+    scene.network.module.roi_heads.nms_thresh = 0.05
+    trace = trace_of(scene)
+    most = max(range(len(trace.filter.survivors)), key=lambda i: len(
+        trace.filter.victims(int(trace.filter.survivors[i]))
+    ))  # fmt: skip
+    result, board = shown(scene, selected=most + 1)
+    assert result.life is not None
+    assert len(result.life.victims) > 0
+    assert (result.life.victim_ious > trace.filter.nms.threshold - 1e-5).all()
+    assert (result.life.victim_scores <= result.life.score).all()
+    assert board.boxes("suppressed") is not None
+    assert any(table.name == "suppressed" for table in board.tables)
+    _, board = shown(scene, selected=most + 1, victims=False, arrows=False)
+    assert board.boxes("suppressed") is None

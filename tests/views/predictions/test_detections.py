@@ -1,0 +1,173 @@
+"""The boxes are the network's own; the sliders only hide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.core.layers import Boxes, Lines, Masks, Points, class_colors
+from explorer.engine.scene import Scene
+from explorer.networks.preprocess import Preprocess
+from explorer.views.predictions.detections import VIEW, Params, Result
+from tests.toys import FixedDetector, make_network, tiny_faster_rcnn, toy_image, toy_network
+
+CLASSES = ("__background__", "cat", "dog", "N/A", "N/A", "car")
+
+
+def answer() -> dict[str, torch.Tensor]:
+    masks = torch.zeros(3, 1, 48, 64)
+    masks[0, 0, 10:20, 10:20] = 0.9
+    masks[1, 0, 15:25, 15:25] = 0.5
+    masks[2, 0, 0:2, 0:2] = 0.49
+    joints = torch.zeros(3, 17, 3)
+    joints[:, :, 0] = torch.arange(17)
+    return {
+        "boxes": torch.tensor([[10.0, 10, 20, 20], [15, 15, 25, 25], [0, 0, 2, 2]]),
+        "labels": torch.tensor([1, 5, 1]),
+        "scores": torch.tensor([0.9, 0.6, 0.2]),
+        "masks": masks,
+        "keypoints": joints,
+        "keypoints_scores": torch.linspace(-1, 15, 17).repeat(3, 1),
+    }
+
+
+def fixed(preprocess: Preprocess | None = None) -> Result:
+    network = make_network(
+        FixedDetector(answer()), "detection", classes=CLASSES, preprocess=preprocess
+    )
+    (step,) = VIEW.compute(Scene(network, toy_image()), Params())
+    return step.value
+
+
+def boxes(result: Result, params: Params) -> Boxes:
+    found = VIEW.draw(result, params).boxes("detections")
+    assert found is not None
+    return found
+
+
+def test_equal_to_the_networks_own_output() -> None:
+    scene = Scene(toy_network("detection"), toy_image())
+    (step,) = VIEW.compute(scene, Params())
+    with torch.no_grad():
+        own = scene.network.module(
+            [torch.from_numpy(scene.image.pixels.copy()).permute(2, 0, 1) / 255]
+        )
+    assert len(own[0]["boxes"]) > 3
+    found = step.value.found
+    for ours, theirs in ((found.xyxy, "boxes"), (found.labels, "labels"), (found.scores, "scores")):
+        assert torch.equal(torch.from_numpy(ours), own[0][theirs]), theirs
+
+
+def test_the_slider_hides_and_keys_stay() -> None:
+    result = fixed()
+    assert boxes(result, Params(score=0.0)).keys == (0, 1, 2)
+    assert boxes(result, Params(score=0.55)).keys == (0, 1)
+    assert boxes(result, Params(score=0.0, classes=("car",))).keys == (1,)
+    assert boxes(result, Params(score=0.0, classes=("car",))).row(1) == 0
+    assert boxes(result, Params(score=0.95)).xyxy.shape == (0, 4)
+    board = VIEW.draw(result, Params(score=0.0))
+    assert board.tables[0].keys == (0, 1, 2)
+    assert board.tables[0].layer == "detections"
+    assert board.tables[0].rows[1] == ("car", 0.6, 15.0, 15.0, 25.0, 25.0)
+
+
+def test_sentences() -> None:
+    result = fixed()
+    assert VIEW.draw(result, Params(score=0.0)).summary == "3 of 3 boxes from 0.00: 2 cat, 1 car"
+    assert VIEW.draw(result, Params(score=0.0)).notes == (
+        "This network itself drops boxes under 0.05.",
+    )
+    assert VIEW.draw(result, Params()).notes == ()
+    assert VIEW.draw(result, Params(score=1.0)).summary.startswith("No box passes; the surest of 3")
+
+
+def test_choices_are_things() -> None:
+    info = toy_network("detection").info
+    choices = next(f for f in Params.__dataclass_fields__.values() if f.name == "classes")
+    assert choices.metadata["meta"].options(info) == ("cat", "dog", "car")
+
+
+def test_a_class_has_one_colour_everywhere() -> None:
+    layer = boxes(fixed(), Params(score=0.0))
+    table = class_colors(len(CLASSES))
+    np.testing.assert_array_equal(layer.colors, table[[1, 5, 1]])
+    single = boxes(fixed(), Params(score=0.0, classes=("car",)))
+    np.testing.assert_array_equal(single.colors, table[[5]])
+    objects = boxes(fixed(), Params(score=0.0, colour_by="object"))
+    assert len(np.unique(objects.colors, axis=0)) == 3
+
+
+def test_masks_by_hand() -> None:
+    result = fixed()
+    layer = next(
+        x for x in VIEW.draw(result, Params(score=0.0)).panes[0].layers if isinstance(x, Masks)
+    )
+    assert layer.index[12, 12] == 0
+    assert layer.index[17, 17] == 0, "the surer object lies on top"
+    assert layer.index[22, 22] == 1, "probability 0.5 is in at 0.5"
+    assert layer.index[1, 1] == -1, "probability 0.49 is not"
+    assert layer.extent == (0, 0, 64, 48)
+    again = next(
+        x for x in VIEW.draw(result, Params(score=0.1)).panes[0].layers if isinstance(x, Masks)
+    )
+    assert again.index is layer.index, "the same objects: nothing is composed anew"
+
+
+@pytest.mark.parametrize("level", [0.25, 0.5, 0.75])
+def test_quantised_masks_agree_with_the_floats(level: float) -> None:
+    from explorer.networks.preprocess import Frame
+    from explorer.vision.detection.detections import detections_of
+
+    masks = torch.rand(2, 1, 30, 30, generator=torch.Generator().manual_seed(0))
+    masks[0, 0, 0, 0] = level
+    output = {"boxes": torch.zeros(2, 4), "labels": torch.ones(2), "scores": torch.ones(2)}
+    found = detections_of([{**output, "masks": masks}], Frame(), (30, 30))
+    assert found.masks is not None
+    theirs = (masks[:, 0] >= level).numpy()
+    np.testing.assert_array_equal(found.masks >= round(level * 256), theirs)
+
+
+def test_keypoints_and_limbs() -> None:
+    layers = VIEW.draw(fixed(), Params(score=0.8)).panes[0].layers
+    points = next(x for x in layers if isinstance(x, Points))
+    limbs = next(x for x in layers if isinstance(x, Lines))
+    # scores -1, 0, 1 ... 15: the first joint is too uncertain, and so are its two limbs
+    assert len(points.xy) == 16
+    assert len(limbs.segments) == 19 - 2
+    assert points.xy[0].tolist() == [1.0, 0.0]
+
+
+def test_boxes_come_back_from_a_resized_input() -> None:
+    # The input is 24 x 32, half of the photo: (10, 10) of it lies at (20, 20) of the photo.
+    result = fixed(Preprocess(resize=(24, 32), batched=False))
+    np.testing.assert_allclose(result.found.xyxy[0], [20, 20, 40, 40])
+    assert result.found.mask_extent == (0, 0, 64, 48)
+    assert result.found.keypoints is not None
+    np.testing.assert_allclose(result.found.keypoints[0, 3, :2], [6, 0])
+
+
+def test_data_is_what_is_shown() -> None:
+    found = VIEW.data(fixed(), Params(score=0.5))
+    assert found["boxes"].tolist() == [[10, 10, 20, 20], [15, 15, 25, 25]]
+    assert found["labels"].tolist() == [1, 5]
+    assert found["classes"] == CLASSES
+    assert found["size"] == (64, 48)
+
+
+def test_nothing_found() -> None:
+    module = tiny_faster_rcnn()
+    module.roi_heads.score_thresh = 2.0
+    (step,) = VIEW.compute(Scene(make_network(module, "detection"), toy_image()), Params())
+    board = VIEW.draw(step.value, Params())
+    assert board.summary == "The network found nothing."
+    assert board.tables[0].rows == ()
+
+
+def test_a_selected_box_stands_out_while_it_is_shown() -> None:
+    board = VIEW.draw(fixed(), Params(score=0.0, selected=1))
+    halo = board.boxes("selected")
+    assert halo is not None
+    assert halo.xyxy.tolist() == [[15, 15, 25, 25]]
+    assert VIEW.draw(fixed(), Params(score=0.7, selected=1)).boxes("selected") is None
+    assert VIEW.draw(fixed(), Params(selected=99)).boxes("selected") is None
