@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.engine.view import Step
+    from explorer.core.step import Step
 
 R = TypeVar("R")
 

@@ -23,8 +23,9 @@ from explorer.__main__ import main
 from explorer.cli import COMMANDS, doctor, words
 from explorer.cli.outputs import outputs
 from explorer.core.errors import ExplorerError
+from explorer.core.params import Box
+from explorer.core.step import Step
 from explorer.engine.engine import Engine
-from explorer.engine.view import Box, Step
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry
 from explorer.saving.export import read_metadata

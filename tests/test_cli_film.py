@@ -18,8 +18,10 @@ from PIL import Image
 from explorer import views
 from explorer.cli import film as module
 from explorer.core.layers import UNTRAINED, Board, Pane, Picture, Text
+from explorer.core.params import param
+from explorer.core.step import Step
 from explorer.engine.engine import Engine
-from explorer.engine.view import Step, View, param
+from explorer.engine.view import View
 from explorer.saving import film as saving
 from tests.live.films import SIZE, film, gif, number_of, varied
 from tests.saving.test_mp4 import frames

@@ -12,9 +12,10 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import MultiScaleRoIAlign
 
+from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
 from explorer.images.image import Image, from_array
 from explorer.networks.embedded import mini_localiser
-from explorer.networks.network import LayerInfo, Network, NetworkInfo, NetworkSpec, Task
+from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 
 

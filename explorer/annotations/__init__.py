@@ -24,7 +24,7 @@ from explorer.core.reading import display_name
 if TYPE_CHECKING:
     import os
 
-    from explorer.engine.view import Box
+    from explorer.core.params import Box
 
 __all__ = [
     "Annotated",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from explorer.engine.view import Box
+    from explorer.core.params import Box
 
 MOST_FILES = 12
 """JSON files that are looked into for one photo."""

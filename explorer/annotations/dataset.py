@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from explorer.engine.view import Box
+from explorer.core.params import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes
-from explorer.engine.view import Pick, parameters
+from explorer.core.params import Pick, parameters
 
 if TYPE_CHECKING:
-    from explorer.engine.view import Box
+    from explorer.core.params import Box
 
 LAYER = "ground truth"
 """The name of the layer of boxes that `with_truth` adds."""

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from explorer.cli.words import Progress
     from explorer.core.layers import Board, Pane
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Answer, Engine
     from explorer.engine.view import View
-    from explorer.networks.network import NetworkInfo, NetworkSpec
 
 PICTURE_WIDTH = 1600
 STEPS_FPS = 12.0
@@ -37,7 +37,7 @@ def is_folder(out: str) -> bool:
 
 def settings(entries: Sequence[str], view: View[Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
-    from explorer.engine.view import parameters, parse
+    from explorer.core.params import parameters, parse
 
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     texts = {}
@@ -57,7 +57,7 @@ def settings(entries: Sequence[str], view: View[Any]) -> dict[str, str]:
 
 def params_of(view: View[Any], texts: dict[str, str], info: NetworkInfo) -> Any:
     """The parameters that those words stand for."""
-    from explorer.engine.view import parameters, parse
+    from explorer.core.params import parameters, parse
 
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     return view.Params(**{name: parse(known[name], text, info) for name, text in texts.items()})
@@ -71,7 +71,7 @@ def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]
         width: Of the photo or of the film's frames, in pixels.
         height: Likewise.
     """
-    from explorer.engine.view import inside, parameters
+    from explorer.core.params import inside, parameters
 
     found = inside(params, width, height)
     words = []
@@ -87,8 +87,8 @@ def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]
 
 def spec_of(args: argparse.Namespace, view: View[Any]) -> NetworkSpec:
     """The network that is asked for, or the one that ships for the view's task."""
+    from explorer.core.network_info import NetworkSpec
     from explorer.networks import catalogue
-    from explorer.networks.network import NetworkSpec
 
     name = args.network
     if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:

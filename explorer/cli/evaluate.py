@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator
 
-    from explorer.engine.view import Step
+    from explorer.core.network_info import NetworkSpec
+    from explorer.core.step import Step
     from explorer.evaluation.report import Report
-    from explorer.networks.network import NetworkSpec
 
 _SUFFIXES = (".json", ".csv")
 
@@ -90,9 +90,9 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _spec(args: argparse.Namespace) -> NetworkSpec:
+    from explorer.core.network_info import NetworkSpec
     from explorer.evaluation.datasets import likely_task
     from explorer.networks import catalogue
-    from explorer.networks.network import NetworkSpec
 
     name = args.network
     if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from explorer.core.layers import UInt8
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Answer, Engine
     from explorer.engine.view import View
     from explorer.live.slot import Shot
-    from explorer.networks.network import NetworkInfo, NetworkSpec
     from explorer.saving.film_pieces import Pieces
 
 PIECE_FRAMES = 24

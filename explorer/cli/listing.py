@@ -10,7 +10,8 @@ from explorer.cli.words import say, table
 if TYPE_CHECKING:
     import argparse
 
-    from explorer.engine.view import Parameter, View
+    from explorer.core.params import Parameter
+    from explorer.engine.view import View
     from explorer.networks.entry import Entry
 
 _WEIGHTS = {
@@ -71,7 +72,7 @@ def _networks() -> tuple[Entry, ...]:
 
 
 def _view_text(view: View[Any]) -> str:
-    from explorer.engine.view import parameters
+    from explorer.core.params import parameters
 
     rows = [(_takes(p), p.meta.title + _unit(p)) for p in parameters(view.Params)]
     tasks = f" (networks for {' or '.join(sorted(view.tasks))})" if view.tasks else ""
@@ -111,7 +112,7 @@ def _network_row(entry: Entry) -> tuple[str, str, str, str]:
 
 
 def _view(view: View[Any]) -> dict[str, Any]:
-    from explorer.engine.view import parameters
+    from explorer.core.params import parameters
     from explorer.saving.plain_values import plain
 
     return {

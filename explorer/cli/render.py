@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from explorer.core.layers import Board, UInt8
+    from explorer.core.network_info import NetworkSpec
     from explorer.engine.engine import Answer, Ask, Engine
     from explorer.engine.view import View
     from explorer.images.image import Image
-    from explorer.networks.network import NetworkSpec
     from explorer.saving.boxes import ImageInfo, LabelledBoxes
 
 _FILM_SIDES = (320, 1280)  # the longer side of a film's frames, at least and at most

@@ -19,7 +19,7 @@ from enum import Enum
 from typing import Any
 
 from explorer.core.errors import Cancelled, ExplorerError
-from explorer.engine.view import Step
+from explorer.core.step import Step
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from explorer.core.errors import ExplorerError
+from explorer.core.params import resolved
+from explorer.core.step import Step
 from explorer.engine.scene import Moment, Scene
-from explorer.engine.view import Step, View, resolved
 from explorer.live.pace import Governor, Pace
 from explorer.networks import catalogue
 from explorer.networks.fast.folding import at_share, fast
@@ -24,10 +25,12 @@ from explorer.networks.hooks import interruptible
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.core.runner import Token
+    from explorer.engine.view import View
     from explorer.images.image import Image
     from explorer.live.slot import Shot, Slot
-    from explorer.networks.network import Network, NetworkInfo, NetworkSpec
+    from explorer.networks.network import Network
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.networks.network import NetworkInfo, Task
+    from explorer.core.network_info import NetworkInfo, Task
 
 NOTHING = (
     "It takes a folder with a folder of photos for every class, a COCO JSON, Pascal VOC's XML"

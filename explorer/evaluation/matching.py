@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.networks.network import NetworkInfo
+    from explorer.core.network_info import NetworkInfo
 
 WNID = re.compile(r"n\d{8}")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.networks.network import NetworkInfo, Task
+    from explorer.core.network_info import NetworkInfo, Task
 
 SCENES = 300
 """As many as the figures on the cards of the detectors come from."""

@@ -11,7 +11,7 @@ from explorer.saving.data import as_csv, as_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from explorer.networks.network import Task
+    from explorer.core.network_info import Task
 
 FIGURES = {
     "top1": "the first guess is right",

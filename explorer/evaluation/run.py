@@ -15,9 +15,9 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
+from explorer.core.step import Step
 from explorer.engine.engine import is_oom
 from explorer.engine.scene import checked
-from explorer.engine.view import Step
 from explorer.evaluation.datasets import Case, Source, Truth, background_of, open_source
 from explorer.evaluation.matching import Match, match
 from explorer.evaluation.report import Report
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Engine
-    from explorer.networks.network import Network, NetworkInfo, NetworkSpec
+    from explorer.networks.network import Network
 
 
 @dataclass(frozen=True, slots=True)

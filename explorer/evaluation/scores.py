@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from explorer.core.network_info import Task
     from explorer.evaluation.datasets import Truth
-    from explorer.networks.network import Task
     from explorer.networks.preprocess import Frame
 
 Figures = tuple[dict[str, float], dict[str, dict[str, float]]]

@@ -26,7 +26,7 @@ _NUMPY_MODULES = {
     "numpy._core.multiarray", "numpy.core.multiarray", "numpy._core.numeric", "numpy.core.numeric",
 }  # fmt: skip
 
-_OWN = ("explorer.core.layers", "explorer.engine.view", "explorer.vision.")
+_OWN = ("explorer.core.layers", "explorer.core.params", "explorer.vision.")
 """Beginnings of the modules whose dataclasses views keep: a file must not have others imported."""
 
 

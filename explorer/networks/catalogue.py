@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.networks import devices, plugins, shipped, zoo
 from explorer.networks.checkpoints import fitting, loading, weights
 from explorer.networks.checkpoints import reading as checkpoints
@@ -16,8 +16,9 @@ from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from explorer.core.network_info import NetworkSpec, Task
     from explorer.networks.definition import Definition
-    from explorer.networks.network import Network, NetworkSpec, Task
+    from explorer.networks.network import Network
 
 __all__ = [
     "NO_WEIGHTS",

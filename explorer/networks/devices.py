@@ -10,7 +10,7 @@ import torch
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
-    from explorer.networks.network import Task
+    from explorer.core.network_info import Task
 
 AUTO = "auto"
 

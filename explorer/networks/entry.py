@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from explorer.networks.network import Task, WeightState
+    from explorer.core.network_info import Task, WeightState
 
 Family = Literal["embedded", "torchvision", "plugin"]
 OptionState = Literal["shipped", "cached", "download"]

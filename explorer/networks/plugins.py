@@ -32,9 +32,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from explorer.core.network_info import Task
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.entry import Entry, WeightsOption
-from explorer.networks.network import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -18,7 +18,7 @@ from explorer.networks.zoo import LONGEST, LONGEST_DETECTION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from explorer.networks.network import Task
+    from explorer.core.network_info import Task
 
 log = logging.getLogger(__name__)
 

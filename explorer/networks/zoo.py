@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from explorer.networks.network import Task
+    from explorer.core.network_info import Task
 
 LONGEST = 8192
 """No input side grows beyond this: a thin strip of a photo would otherwise need gigabytes."""

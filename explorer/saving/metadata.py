@@ -12,9 +12,9 @@ from explorer import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.view import View
     from explorer.images.image import Image
-    from explorer.networks.network import NetworkInfo
 
 _PACKAGES = ("torch", "torchvision", "numpy", "opencv-contrib-python-headless", "pillow")
 

@@ -10,7 +10,7 @@ import pytest
 from explorer.annotations import fitted, read_coco, read_for, read_voc, read_yolo
 from explorer.annotations.json_stream import members
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import Box
+from explorer.core.params import Box
 from explorer.saving.boxes import ImageInfo, LabelledBoxes, save_boxes
 from tests.data import shared_data
 

@@ -7,7 +7,7 @@ import pytest
 
 from explorer.annotations import around as module
 from explorer.annotations.around import around
-from explorer.engine.view import Box
+from explorer.core.params import Box
 from tests.data import shared_data
 
 VOC = (

@@ -6,7 +6,7 @@ import numpy as np
 
 from explorer.annotations.truth import LAYER, truth_name, truth_of, with_truth
 from explorer.core.layers import Board, Pane, Picture
-from explorer.engine.view import Box, Pick, param
+from explorer.core.params import Box, Pick, param
 from explorer.render.board import paint_pane
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torchvision.models import get_model
 
+from explorer.core.params import resolved
 from explorer.engine.scene import Scene
-from explorer.engine.view import resolved
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 from explorer.views.synthesis.deep_dream import VIEW, Params

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.core.network_info import NetworkSpec
 from explorer.core.settings import Settings
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.images.sources import gallery
 from explorer.live.moving import MovingScene
 from explorer.live.slot import REWIND_SECONDS
 from explorer.live.source import SourceSpec
 from explorer.networks import catalogue
-from explorer.networks.network import NetworkSpec
 from explorer.ui.shell.idle_timer import settle
 from explorer.ui.shell.window import Window
 from tests.benchmarks.lateness import measured

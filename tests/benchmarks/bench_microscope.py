@@ -17,8 +17,8 @@ import torch
 from torchvision.models.detection import fasterrcnn_resnet50_fpn
 from torchvision.ops import roi_align, roi_pool
 
+from explorer.core.params import Box
 from explorer.engine.scene import Scene
-from explorer.engine.view import Box
 from explorer.views.detection.roi_microscope.view import VIEW, Params
 from explorer.vision.trace import TwoStage, trace_of
 from tests.toys import make_network, toy_image

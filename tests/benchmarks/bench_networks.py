@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
+from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
 from explorer.networks import catalogue
 from explorer.networks.fast.folding import fast
-from explorer.networks.network import NetworkSpec
 from tests.steps import finish
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from explorer import views
+from explorer.core.network_info import NetworkSpec
 from explorer.core.runner import Token
 from explorer.engine.engine import Ask, Engine
 from explorer.images.image import from_array
@@ -19,7 +20,6 @@ from explorer.images.sources import gallery
 from explorer.live.moving import MovingScene
 from explorer.live.record import FilmRecorder, Look
 from explorer.live.slot import Shot
-from explorer.networks.network import NetworkSpec
 
 pytestmark = pytest.mark.benchmark
 

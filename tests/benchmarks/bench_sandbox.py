@@ -19,7 +19,7 @@ from torchvision.models.detection._utils import Matcher
 from torchvision.ops import box_iou
 
 from explorer.core.layers import Picture
-from explorer.engine.view import Box
+from explorer.core.params import Box
 from explorer.networks.preprocess import Frame
 from explorer.views.detection.anchor_sandbox.labels import Anchors
 from explorer.views.detection.anchor_sandbox.view import PAINTS, Params, Result, draw

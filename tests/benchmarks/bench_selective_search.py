@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from explorer.core.params import Point
 from explorer.engine.scene import Scene
-from explorer.engine.view import Point
 from explorer.images.image import from_array
 from explorer.views.classic.selective_search.view import VIEW, Params
 from explorer.vision.classic.selective_search import regions

@@ -10,7 +10,7 @@ import pytest
 
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.runner import Runner, State, Token, Update
-from explorer.engine.view import Step
+from explorer.core.step import Step
 
 WAIT = 20.0
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import (
+from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec
+from explorer.core.params import (
     Box,
     Effect,
     Pick,
@@ -19,7 +20,6 @@ from explorer.engine.view import (
     parse,
     resolved,
 )
-from explorer.networks.network import LayerInfo, NetworkInfo, NetworkSpec
 
 INFO = NetworkInfo(
     spec=NetworkSpec("toy"),

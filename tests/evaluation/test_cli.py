@@ -12,7 +12,7 @@ import pytest
 
 from explorer.__main__ import main
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.evaluation import run as evaluation
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.evaluation.matching import DataClass, canonical, is_grouped, match
-from explorer.networks.network import NetworkInfo, NetworkSpec
 from explorer.training.data.superclasses import COCO, group_names
 from tests.toys import toy_network
 

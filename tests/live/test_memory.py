@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.core.params import Box
 from explorer.core.settings import Settings
-from explorer.engine.view import Box
 from explorer.live.memory import frozen, thawed
 
 
@@ -73,5 +73,5 @@ def test_functions_of_the_program_are_refused_too() -> None:
 
 def test_dataclasses_of_other_rooms_are_not_brought_back() -> None:
     assert frozen({"tracks": Settings()}) is None
-    with pytest.raises(ValueError, match=r"explorer\.settings\.Settings is not brought back"):
+    with pytest.raises(ValueError, match=r"explorer\.core\.settings\.Settings is not brought back"):
         thawed(pickle.dumps({"tracks": Settings()}))

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec
 from explorer.networks import catalogue, shipped, zoo
 from explorer.networks.checkpoints import loading, weights
 from explorer.networks.embedded import ARCHITECTURES
-from explorer.networks.network import LayerInfo, NetworkInfo, NetworkSpec
 from tests.steps import finish
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue
-from explorer.networks.network import NetworkSpec
 from explorer.networks.plugins import Plugin
 from explorer.networks.preprocess import Preprocess
 from tests.networks.installed import install

@@ -11,8 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue
-from explorer.networks.network import Network, NetworkSpec
+from explorer.networks.network import Network
 from tests.data import shared_data
 from tests.networks.installed import install
 from tests.plugin_networks import DEEPLAB, FRCNN

@@ -4,10 +4,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
 from explorer.networks import catalogue, shipped
 from explorer.networks.embedded import mini_resnet
-from explorer.networks.network import NetworkSpec
 from tests.steps import finish
 
 MOST_MEGABYTES = 30

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
 from explorer.networks import catalogue
-from explorer.networks.network import NetworkSpec
 from explorer.training.data.scenes import SceneMaker
 from explorer.training.data.superclasses import group_labels, group_names
 from explorer.training.data.tiny_imagenet import read_photos, read_shipped_categories

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
 from explorer.networks import catalogue
-from explorer.networks.network import NetworkSpec
 from explorer.training.data.pseudo_masks import grab_cut
 from explorer.training.data.scenes import SceneMaker
 from explorer.training.data.superclasses import group_labels, group_names

@@ -2,9 +2,9 @@
 
 import pytest
 
+from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
 from explorer.networks import catalogue
-from explorer.networks.network import NetworkSpec
 from explorer.training.data.superclasses import group_names
 from explorer.training.lessons import rcnn as lesson
 from explorer.training.lessons.registry import Material

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Pane, Picture, Plot
-from explorer.engine.view import Box, Effect, Pick, Point, Step, View, param
+from explorer.core.params import Box, Effect, Pick, Point, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 
 
 @dataclass(frozen=True, slots=True)

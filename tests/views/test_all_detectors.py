@@ -7,8 +7,8 @@ import torch
 from torchvision.models import detection as zoo
 from torchvision.models import get_model, list_models
 
+from explorer.core.params import resolved
 from explorer.engine.scene import Scene
-from explorer.engine.view import resolved
 from explorer.networks.network import Network
 from explorer.views.inside.feature_maps import view as feature_maps
 from explorer.views.predictions import detections

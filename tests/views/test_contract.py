@@ -14,21 +14,22 @@ import torch
 
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.layers import Board
-from explorer.engine.scene import Scene
-from explorer.engine.view import (
+from explorer.core.network_info import NetworkInfo
+from explorer.core.params import (
     Box,
     Effect,
     Parameter,
     Point,
-    Step,
-    View,
     parameters,
     parse,
     resolved,
     validated,
 )
+from explorer.core.step import Step
+from explorer.engine.scene import Scene
+from explorer.engine.view import View
 from explorer.networks.hooks import interruptible, tensors_in
-from explorer.networks.network import Network, NetworkInfo
+from explorer.networks.network import Network
 from explorer.render.board import paint_board
 from explorer.views import discover
 from tests.toys import hook_count, toy_image, toy_network

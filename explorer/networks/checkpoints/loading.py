@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import Step
+from explorer.core.network_info import LayerInfo, NetworkInfo
+from explorer.core.step import Step
 from explorer.networks import devices
 from explorer.networks.checkpoints import fitting, weights
 from explorer.networks.checkpoints import reading as checkpoints
-from explorer.networks.network import LayerInfo, Network, NetworkInfo
+from explorer.networks.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from explorer.core.network_info import NetworkSpec, Task, WeightState
     from explorer.networks.checkpoints.fitting import Fit
     from explorer.networks.definition import Definition, Variant
     from explorer.networks.entry import WeightsOption
-    from explorer.networks.network import NetworkSpec, Task, WeightState
 
 MIDDLE_LAYERS = (
     "layer3", "inception4c", "Mixed_6b", "stage3", "features.denseblock3", "trunk_output.block3",

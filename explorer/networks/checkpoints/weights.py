@@ -23,7 +23,7 @@ from urllib.request import Request, urlopen
 import torch
 
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import Step
+from explorer.core.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Generator

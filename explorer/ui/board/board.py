@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from explorer.engine.view import Box, Pick, Point
+from explorer.core.params import Box, Pick, Point
 from explorer.ui.board.arrange import Rows, arranged
 from explorer.ui.board.canvas import Canvas, Mode
 from explorer.ui.board.compare_pane import Compare, PaneCell

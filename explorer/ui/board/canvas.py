@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 
-from explorer.engine.view import Box, Point
+from explorer.core.params import Box, Point
 from explorer.ui.board.canvas_marks import draw_crosshair, draw_edit_box, draw_marker
 from explorer.ui.board.handles import Handle, handle_at, moved, spanned
 from explorer.ui.board.readout import readout

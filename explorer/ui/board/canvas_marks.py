@@ -37,7 +37,7 @@ from explorer.ui.items.item_images import (
 from explorer.ui.items.outlines import bars
 
 if TYPE_CHECKING:
-    from explorer.engine.view import Box, Point
+    from explorer.core.params import Box, Point
 
 NUMBERS_FROM = 40.0
 """Window pixels per pane unit from which pixels are ruled and numbered."""

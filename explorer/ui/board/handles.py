@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from explorer.engine.view import Box
+from explorer.core.params import Box
 
 Handle = str
 """Any of "move", or the sides that it moves: "l", "r", "t", "b", "lt", "rt", "lb", "rb"."""

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from explorer.core.layers import Table
 from explorer.core.runner import State, Update
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.ui.dialogs.messages import ErrorCard
 from explorer.ui.dialogs.notice import Notice
 from explorer.ui.dialogs.overlay import Overlay
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QKeyEvent
 
+    from explorer.core.network_info import NetworkSpec
     from explorer.core.runner import JobSteps, Token
     from explorer.engine.engine import Engine
     from explorer.evaluation.datasets import Sight
     from explorer.evaluation.report import Report
-    from explorer.networks.network import NetworkSpec
     from explorer.ui.shell.window import Window
 
 EVALUATE, FIND, WRITE = "evaluate", "evaluate-find", "evaluate-write"
@@ -194,7 +194,7 @@ class EvaluationSheet(Overlay):
         self.network.clear()
         if ready is None:
             return
-        from explorer.networks.network import NetworkSpec
+        from explorer.core.network_info import NetworkSpec
 
         specs = [study.spec] if study.spec is not None else []
         at_hand = [entry for entry in ready.entries if entry.at_hand is not None]

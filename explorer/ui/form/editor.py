@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from explorer.engine.view import Parameter, validated
+from explorer.core.params import Parameter, validated
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from explorer.networks.network import NetworkInfo
+    from explorer.core.network_info import NetworkInfo
 
 
 class Editor(QObject):

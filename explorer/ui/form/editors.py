@@ -12,7 +12,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
 
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import Box, Effect, Parameter, Pick, Point, parse
+from explorer.core.params import Box, Effect, Parameter, Pick, Point, parse
 from explorer.ui.form.choices import ChoiceBox, SubsetBox
 from explorer.ui.form.editor import Editor
 from explorer.ui.form.numbers import WIDEST, NumberPair, Scale
@@ -24,7 +24,7 @@ from explorer.ui.widgets.theme import icon
 if TYPE_CHECKING:
     from PySide6.QtCore import QObject
 
-    from explorer.networks.network import NetworkInfo
+    from explorer.core.network_info import NetworkInfo
 
 
 class SwitchEditor(Editor):

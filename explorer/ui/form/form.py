@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from explorer.annotations.truth import truth_name
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import Effect, Parameter, View, effect_of, parameters, resolved
+from explorer.core.params import Effect, Parameter, effect_of, parameters, resolved
 from explorer.ui.form.editors import editor_for
 from explorer.ui.truth.truth_editor import TruthEditor
 from explorer.ui.widgets.small_widgets import UNIT, Fold, HelpButton, Label
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.core.layers import Plot
-    from explorer.networks.network import NetworkInfo
+    from explorer.core.network_info import NetworkInfo
+    from explorer.engine.view import View
     from explorer.ui.form.editor import Editor
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from explorer.engine.view import Parameter, Pick
+    from explorer.core.params import Parameter, Pick
 
 
 class PickSpec(NamedTuple):
-    """A parameter that the canvas writes; see `explorer.engine.view.Meta`."""
+    """A parameter that the canvas writes; see `explorer.core.params.Meta`."""
 
     param: str
     kind: Pick

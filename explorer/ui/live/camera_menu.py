@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMenu
 
 from explorer.core.runner import State, Update
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.live.source import SourceSpec
 from explorer.ui.widgets.theme import icon
 

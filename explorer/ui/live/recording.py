@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSizePolicy, QWidget
 
 from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.live.capture import Phase
 from explorer.live.record import FilmRecorder, Look, RecordStatus
 from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from explorer.networks.network import NetworkInfo, NetworkSpec
+from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.ui.form.choices import Combo
 from explorer.ui.panels.cards import CardList, CardRow
 from explorer.ui.panels.network_words import (

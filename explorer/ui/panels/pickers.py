@@ -17,9 +17,9 @@ from explorer.ui.widgets.small_widgets import UNIT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.view import View
     from explorer.networks.entry import Entry
-    from explorer.networks.network import NetworkInfo, NetworkSpec
 
 
 class ViewPanel(QWidget):

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QFileDialog
 from explorer import __version__
 from explorer.annotations.truth import truth_of, with_truth
 from explorer.core.runner import State, Update
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.ui.widgets import theme
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from explorer.core import settings
 from explorer.core.runner import State, Token, Update
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.images import sources
 from explorer.images.image import SUFFIXES, Image, decode_image, open_image
 from explorer.live.opening import is_film

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from explorer.core.layers import UInt8
+    from explorer.core.step import Step
     from explorer.engine.engine import Answer
-    from explorer.engine.view import Step
 
 MOST_FRAMES = 600
 LONGEST_SIDE = 1280

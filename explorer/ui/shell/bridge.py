@@ -18,18 +18,19 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal
 
 from explorer.core.runner import JobSteps, Runner, State, Token, Update
-from explorer.engine.view import Step, View
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.ui.photos.step_film import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Mapping
 
+    from explorer.core.network_info import NetworkSpec, Task
     from explorer.engine.engine import Engine
     from explorer.images.image import Image
     from explorer.live.pace import Pace
     from explorer.live.slot import Slot
     from explorer.networks.entry import Entry
-    from explorer.networks.network import NetworkSpec, Task
 
 log = logging.getLogger(__name__)
 
@@ -225,8 +226,8 @@ def _start_up() -> Generator[Step[Any], Any, None]:
     import torch  # noqa: F401 - the longest part of the imports below
 
     yield Step(None, 1, 3, "Loading the networks")
+    from explorer.core.network_info import NetworkSpec
     from explorer.networks import catalogue, devices
-    from explorer.networks.network import NetworkSpec
     from explorer.views import discover
 
     yield Step(None, 2, 3, "Finding the views")

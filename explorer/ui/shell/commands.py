@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from explorer.core.network_info import NetworkSpec
     from explorer.images.image import Image
-    from explorer.networks.network import NetworkSpec
     from explorer.ui.dialogs.evaluation import EvaluationSheet
     from explorer.ui.dialogs.palette import Item, Palette
     from explorer.ui.dialogs.preferences import PreferencesSheet
@@ -214,7 +214,7 @@ class Commands(QObject):
         kinds = f"{self.tr('Weights')} (*.pth *.pt *.safetensors *.ckpt *.bin);;* (*)"
         path, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open a checkpoint"), "", kinds)
         if path:
-            from explorer.networks.network import NetworkSpec
+            from explorer.core.network_info import NetworkSpec
 
             study = self._window.study
             study.set_network(NetworkSpec(name, path, study.device, study.half))
@@ -380,7 +380,7 @@ class Commands(QObject):
         return items
 
     def _use_network(self, name: str) -> None:
-        from explorer.networks.network import NetworkSpec
+        from explorer.core.network_info import NetworkSpec
 
         study = self._window.study
         spec: NetworkSpec = NetworkSpec(name, "", study.device, study.half)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer
 
 from explorer.core.layers import Board, Pane, Picture
+from explorer.core.params import Pick, parameters
 from explorer.core.runner import State, Update
-from explorer.engine.view import Pick, parameters
 from explorer.ui.form.picks import PickSpec
 
 if TYPE_CHECKING:

@@ -98,7 +98,7 @@ class Memory(QObject):
 
     def restore_study(self, ready: Ready) -> None:
         """View, network and parameters of the last time, or those of the command line."""
-        from explorer.networks.network import NetworkSpec
+        from explorer.core.network_info import NetworkSpec
 
         study, last = self._window.study, self.settings.session
         restore = self.settings.preferences.restore_session

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QByteArray
 
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import Box, Parameter, Pick, Point, View, parameters, validated
+from explorer.core.params import Box, Parameter, Pick, Point, parameters, validated
 
 if TYPE_CHECKING:
+    from explorer.core.network_info import NetworkSpec
     from explorer.core.settings import NetworkChoice
-    from explorer.networks.network import NetworkSpec
+    from explorer.engine.view import View
 
 log = logging.getLogger(__name__)
 

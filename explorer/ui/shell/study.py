@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from explorer.core.layers import UNTRAINED, Board, joined, stamped
+from explorer.core.params import Effect, effect_of, inside, parameters, resolved
 from explorer.core.runner import State, Update
-from explorer.engine.view import Effect, View, effect_of, inside, parameters, resolved
 from explorer.live.pace import Pace
 from explorer.ui.shell.bridge import LOOK, TASKS, Bridge, Ready
 from explorer.ui.truth.truth import Truths
 
 if TYPE_CHECKING:
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.engine.view import View
     from explorer.images.image import Image
     from explorer.live.slot import Slot
     from explorer.networks.entry import Entry
-    from explorer.networks.network import NetworkInfo, NetworkSpec
 
 log = logging.getLogger(__name__)
 

@@ -30,8 +30,8 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.core import settings as store
+from explorer.core.params import Pick, parameters
 from explorer.core.runner import Failure, State, Update
-from explorer.engine.view import Pick, parameters
 from explorer.ui.board.board import BoardView
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.board.pinned_result import Comparison

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from explorer.annotations.truth import truth_name
-from explorer.engine.view import Box
+from explorer.core.params import Box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

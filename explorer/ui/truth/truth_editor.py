@@ -16,8 +16,8 @@ from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
-    from explorer.engine.view import Box, Parameter
-    from explorer.networks.network import NetworkInfo
+    from explorer.core.network_info import NetworkInfo
+    from explorer.core.params import Box, Parameter
     from explorer.ui.truth.truth import Truth
 
 MOST_LABEL = 80

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from explorer.annotations.truth import truth_name
 from explorer.core.runner import State, Update
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.ui.dialogs.notice import Notice
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from explorer.ui.board.handles import Handle, handle_at, moved, spanned
 from explorer.ui.items.item_images import Lens, draw_plate, plate_rect, small_font
 
 if TYPE_CHECKING:
-    from explorer.engine.view import Box
+    from explorer.core.params import Box
     from explorer.ui.truth.truth import Truth
 
 NEW = "new"

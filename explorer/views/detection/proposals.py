@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Heat, Layer, Pane, Picture, Plot, Table
-from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.core.params import Box, Effect, Pick, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, counted, same, truth_boxes
 from explorer.views.shared.common import Kept, photo_of, size_of
 from explorer.views.shared.proposals import (

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, class_colors
-from explorer.engine.view import Effect, Step, View, param
+from explorer.core.params import Effect, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.shared.common import Kept, class_name, colour, photo_of, size_of
 from explorer.vision.features.classification import logits_of, softmax, tree_masses
 
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Extent, Float32
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.networks.network import NetworkInfo
 
 EXPLANATION = """
 The network gives every class one number, its **logit** z[k]. The softmax turns the logits into

@@ -20,7 +20,9 @@ from explorer.core.layers import (
     Table,
     class_colors,
 )
-from explorer.engine.view import Effect, Pick, Step, View, param
+from explorer.core.params import Effect, Pick, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.networks.embedded.wordtree import ROOT, WordTree
 from explorer.views.shared.common import Kept, class_name, photo_of, size_of
 from explorer.vision.detection.detections import (
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import UInt8
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.networks.network import NetworkInfo
 
 EXPLANATION = """
 A detector answers with a set of **boxes**, each with a class and a **score**: how sure it is that

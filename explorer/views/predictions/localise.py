@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, class_colors
-from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.core.params import Box, Effect, Pick, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.shared.common import Kept, class_name, colour, photo_of, size_of
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.features.classification import logits_of, softmax

@@ -19,7 +19,9 @@ from explorer.core.layers import (
     Table,
     class_colors,
 )
-from explorer.engine.view import Effect, Pick, Point, Step, View, param
+from explorer.core.params import Effect, Pick, Point, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.shared.common import Kept, class_name, colour, photo_of, size_of
 from explorer.vision.features.segmentation import Segmentation, coarser_answers, segmentation_of
 
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Extent
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.networks.network import NetworkInfo
 
 EXPLANATION = """
 The network gives every pixel one number per class. The softmax makes shares of them, and the

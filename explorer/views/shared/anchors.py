@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from explorer.core.layers import Colour, Float32, UInt8
+    from explorer.core.params import Box
     from explorer.engine.scene import Scene
-    from explorer.engine.view import Box
     from explorer.networks.preprocess import Frame
     from explorer.vision.trace import Level
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Curve, Pane, Picture, Plot
-from explorer.engine.view import Effect, param
+from explorer.core.params import Effect, param
 from explorer.views.shared.common import size_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from explorer.core.layers import UInt8
-    from explorer.networks.network import LayerInfo, NetworkInfo
+    from explorer.core.network_info import LayerInfo, NetworkInfo
 
 BLIND = frozenset({"Dropout", "Identity", "Linear", "Flatten", "AdaptiveAvgPool2d", "Softmax"})
 """Kinds of layers in which there is nothing to dream of."""

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Float32, Layer
+    from explorer.core.network_info import NetworkInfo
+    from explorer.core.params import Box
     from explorer.engine.scene import Scene
-    from explorer.engine.view import Box
-    from explorer.networks.network import NetworkInfo
 
 RPN, ALL_RPN = "RPN", "RPN before NMS"
 NAMES = (*METHODS, RPN, ALL_RPN)

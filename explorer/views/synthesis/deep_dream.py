@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from explorer.core.errors import ExplorerError
-from explorer.engine.view import Step, View, param
+from explorer.core.params import param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.shared.common import photo_of
 from explorer.views.shared.dreams import (
     channels_of,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
 from explorer.networks import catalogue
-from explorer.networks.network import NetworkSpec
 from explorer.vision.pipelines import rcnn
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.engine.view import Step
+    from explorer.core.step import Step
     from explorer.networks.network import Network
     from explorer.vision.pipelines.rcnn import RCNN
 

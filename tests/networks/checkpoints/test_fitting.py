@@ -8,10 +8,11 @@ import torchvision.models as tv
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue, zoo
 from explorer.networks.checkpoints import fitting, loading
 from explorer.networks.checkpoints.reading import Checkpoint
-from explorer.networks.network import Network, NetworkSpec
+from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 from tests.steps import finish
 

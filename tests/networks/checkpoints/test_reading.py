@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue
 from explorer.networks.checkpoints import pickles
 from explorer.networks.checkpoints import reading as checkpoints
-from explorer.networks.network import NetworkSpec
 from tests.steps import finish
 
 if TYPE_CHECKING:

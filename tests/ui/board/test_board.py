@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from explorer.core.layers import Board, Boxes, Pane, Picture
-from explorer.engine.view import Box, Pick, Point
+from explorer.core.params import Box, Pick, Point
 from explorer.ui.board.arrange import arranged, rows_of
 from explorer.ui.board.board import BoardView
 from explorer.ui.board.canvas import Canvas, Mode

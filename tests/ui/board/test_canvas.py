@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from explorer.core.layers import Boxes, Heat, Masks, Pane, Picture
-from explorer.engine.view import Box, Point
+from explorer.core.params import Box, Point
 from explorer.ui.board.canvas import Canvas, Mode
 from explorer.ui.board.handles import handle_at, moved, spanned
 from explorer.ui.board.pan_zoom import MAX_SCALE, Viewpoint

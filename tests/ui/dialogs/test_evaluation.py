@@ -12,11 +12,11 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
+from explorer.core.network_info import NetworkSpec
 from explorer.core.settings import Settings
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry, WeightsOption
-from explorer.networks.network import NetworkSpec
 from explorer.ui.dialogs.evaluation import EvaluationSheet
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window

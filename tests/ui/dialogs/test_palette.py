@@ -10,7 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QMainWindow
 
-from explorer.engine.view import Box, Point, View, param
+from explorer.core.params import Box, Point, param
+from explorer.engine.view import View
 from explorer.ui.board.pinned_result import labels
 from explorer.ui.dialogs.palette import Item, Palette, score
 from explorer.ui.shell import session

@@ -11,8 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
-from explorer.engine.view import Box, Effect, Pick, Point, View, param
-from explorer.networks.network import LayerInfo, NetworkInfo, NetworkSpec
+from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec
+from explorer.core.params import Box, Effect, Pick, Point, param
+from explorer.engine.view import View
 from explorer.ui.form.choice_popup import flat_rows, tree_rows
 from explorer.ui.form.editors import (
     ChoiceEditor,

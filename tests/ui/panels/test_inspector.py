@@ -10,8 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
+from explorer.core.params import param
 from explorer.core.runner import Failure, State, Update
-from explorer.engine.view import View, param
+from explorer.engine.view import View
 from explorer.ui.panels.explanation import Explanation
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.panels.progress import duration

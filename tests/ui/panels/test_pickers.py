@@ -8,9 +8,9 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.engine.view import View
 from explorer.networks.entry import Entry, WeightsOption
-from explorer.networks.network import NetworkInfo, NetworkSpec
 from explorer.ui.panels.cards import CardRow, Heading
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 

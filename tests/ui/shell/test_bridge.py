@@ -10,7 +10,7 @@ import pytest
 
 from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Token, Update
-from explorer.engine.view import Step
+from explorer.core.step import Step
 from explorer.ui.shell.bridge import START, Bridge, Ready, is_over
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from explorer.core import settings
+from explorer.core.params import Box, Point
 from explorer.core.settings import Settings
-from explorer.engine.view import Box, Point
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.shell.window import Window
 from explorer.ui.truth.truth import Truths

@@ -13,8 +13,8 @@ from torchvision.ops import box_iou
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Table
+from explorer.core.params import Box
 from explorer.engine.scene import Scene
-from explorer.engine.view import Box
 from explorer.views.detection.proposals import BOTH, VIEW, Params, Result
 from explorer.views.shared.proposals import (
     ALL_RPN,

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
+from explorer.core.params import Box
 from explorer.engine.scene import Scene
-from explorer.engine.view import Box
 from explorer.images.image import from_array
 from explorer.networks.preprocess import Preprocess
 from explorer.views.predictions.localise import VIEW, Params

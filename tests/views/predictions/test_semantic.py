@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from explorer.core.layers import Heat, Masks
+from explorer.core.params import Point
 from explorer.engine.scene import Scene
-from explorer.engine.view import Point
 from explorer.images.image import from_array
 from explorer.networks.preprocess import Preprocess
 from explorer.views.predictions.semantic import VIEW, Params, Result

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from explorer.core.errors import ExplorerError
+from explorer.core.params import resolved
 from explorer.engine.scene import Scene
-from explorer.engine.view import resolved
 from explorer.views.shared.dreams import channels_of
 from explorer.views.synthesis.deep_dream import VIEW, Params
 from tests.toys import ToyConvNet, hook_count, make_network, toy_image, toy_network

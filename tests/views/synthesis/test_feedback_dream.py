@@ -12,13 +12,15 @@ import pytest
 import torch
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import NetworkSpec
+from explorer.core.params import resolved
 from explorer.core.runner import Token
+from explorer.core.step import Step
 from explorer.engine import engine as engine_module
 from explorer.engine.engine import Ask, Engine
 from explorer.engine.scene import Moment, Scene
-from explorer.engine.view import Step, resolved
 from explorer.live.slot import Shot, Slot
-from explorer.networks.network import Network, NetworkSpec
+from explorer.networks.network import Network
 from explorer.views.synthesis.feedback_dream import VIEW, Params, Result
 from explorer.vision.synthesis.ascent import (
     Objective,

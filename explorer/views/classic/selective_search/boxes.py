@@ -13,7 +13,7 @@ from explorer.vision.detection.boxes import iou_matrix
 
 if TYPE_CHECKING:
     from explorer.core.layers import Float32
-    from explorer.engine.view import Box
+    from explorer.core.params import Box
     from explorer.views.classic.selective_search.tree import Grown
     from explorer.views.shared.common import Kept
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Colour, Float32, UInt8
-    from explorer.engine.view import Point
+    from explorer.core.params import Point
     from explorer.vision.classic.superpixels import Int32
 
 PAINTS = ("mean colour", "own colour", "outlines only")

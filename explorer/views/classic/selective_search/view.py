@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board
-from explorer.engine.view import Box, Effect, Pick, Point, Step, View, param
+from explorer.core.params import Box, Effect, Pick, Point, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.classic.selective_search.boxes import SHOWN, proposal_board
 from explorer.views.classic.selective_search.tree import (
     PAINTS,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Colour, Extent, Float32, Layer
-    from explorer.engine.view import Box
+    from explorer.core.params import Box
     from explorer.networks.preprocess import Frame
     from explorer.vision.detection.matching import Match
     from explorer.vision.trace import Level

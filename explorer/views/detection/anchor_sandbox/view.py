@@ -9,7 +9,9 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Layer, Masks, Pane, Picture
-from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.core.params import Box, Effect, Pick, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.networks.preprocess import Frame
 from explorer.views.detection.anchor_sandbox.labels import (
     AMBER,
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.networks.network import NetworkInfo
 
 EXPLANATION = """
 A detector with anchors is not told "here is a dog". While it trains, every **anchor** gets a label

@@ -21,7 +21,9 @@ from explorer.core.layers import (
     Text,
 )
 from explorer.core.layers import class_colors as tints
-from explorer.engine.view import Effect, Pick, Point, Step, View, param
+from explorer.core.params import Effect, Pick, Point, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.shared.anchors import (
     GREY,
     ORANGE,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Layer, Lines, Pane, Picture, Plot, Table
-from explorer.engine.view import Effect, Pick, Point, Step, View, param
+from explorer.core.params import Effect, Pick, Point, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.detection.lineage.sentences import chapters, headline
 from explorer.views.shared.anchors import (
     BLUE,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Float32
+    from explorer.core.params import Box
     from explorer.engine.scene import Scene
-    from explorer.engine.view import Box
     from explorer.networks.preprocess import Frame
     from explorer.vision.trace import Nms
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_colors
+from explorer.core.params import Effect, param
 from explorer.core.settings import cache_folder
-from explorer.engine.view import Effect, Step, View, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.detection.pipeline_race.charts import (
     LANES,
     over_proposals,

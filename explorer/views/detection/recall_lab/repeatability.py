@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Pane, Picture, Plot, Table
+from explorer.core.step import Step
 from explorer.engine.scene import Scene
-from explorer.engine.view import Step
 from explorer.images.image import from_array
 from explorer.views.detection.recall_lab.charts import COLORS
 from explorer.views.shared.anchors import counted, shades

@@ -9,7 +9,9 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Layer, Pane, Picture
-from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.core.params import Box, Effect, Pick, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.detection.recall_lab.charts import (
     COUNTS,
     Scored,
@@ -44,8 +46,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.networks.network import NetworkInfo
     from explorer.vision.classic.proposals import Proposals
 
 EXPLANATION = """

@@ -9,7 +9,9 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture
-from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.core.params import Box, Effect, Pick, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.detection.roi_microscope.charts import (
     class_bars,
     geometry_table,
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from explorer.core.layers import Float32
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.networks.network import NetworkInfo
 
 EXPLANATION = """
 The second stage of a detector needs the same number of values from every box, large or small. It

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Layer, Pane, Picture, Plot, Table
-from explorer.engine.view import Box, Effect, Pick, Step, View, param
+from explorer.core.params import Box, Effect, Pick, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.detection.rpn.stages import StageBoxes, recalls, stages_of
 from explorer.views.detection.rpn.training import Lesson, lesson_board, lesson_of
 from explorer.views.shared.anchors import (

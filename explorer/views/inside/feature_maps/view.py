@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
-from explorer.engine.view import Effect, Pick, Point, Step, View, param
+from explorer.core.params import Effect, Pick, Point, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.inside.feature_maps.charts import channel_table, feature_vector, histogram
 from explorer.views.shared.common import Kept, photo_of, size_of
 from explorer.vision.features.activations import Activation, activation
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Colormap
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.networks.network import NetworkInfo
 
 EXPLANATION = """
 Every layer turns its input into a stack of **feature maps**, one per channel. A convolution's map k

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Colour, Layer, Picture, UInt8
-    from explorer.engine.view import Point
+    from explorer.core.params import Point
     from explorer.vision.tracking.counting import LineCount, RegionCount
     from explorer.vision.tracking.tracks import Tracks
 

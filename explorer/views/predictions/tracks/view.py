@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Pane
-from explorer.engine.view import Box, Effect, Pick, Point, Step, View, param
+from explorer.core.params import Box, Effect, Pick, Point, param
+from explorer.core.step import Step
+from explorer.engine.view import View
 from explorer.views.predictions import detections
 from explorer.views.predictions.tracks.layers import (
     box_layers,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from explorer.core.layers import Board, Boxes, Masks, Picture, Plot, Table
+from explorer.core.params import Box, Point
 from explorer.engine.scene import Scene
-from explorer.engine.view import Box, Point
 from explorer.images.image import from_array
 from explorer.views.classic.selective_search.boxes import SHOWN
 from explorer.views.classic.selective_search.tree import Grown

@@ -12,8 +12,8 @@ from torchvision.models.detection.transform import resize_boxes
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat, Lines, Masks, Table
+from explorer.core.params import Box
 from explorer.engine.scene import Scene
-from explorer.engine.view import Box
 from explorer.views.detection.anchor_sandbox.view import MADE, OWN, VIEW, Params, Result
 from explorer.vision.detection.matching import IGNORED, NEGATIVE
 from tests.toys import FixedDetector, make_network, toy_image, toy_network

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from explorer.core.layers import Boxes, Heat
+from explorer.core.params import Point
 from explorer.engine.scene import Scene
-from explorer.engine.view import Point
 from explorer.views.detection.anchors.view import BEST, VIEW, Params, Result
 from explorer.views.shared.anchors import all_levels_map, anchor_table, score_map
 from explorer.vision.trace import TwoStage, trace_of

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from explorer.core.layers import Board
+from explorer.core.params import Point
 from explorer.engine.scene import Scene
-from explorer.engine.view import Point
 from explorer.views.detection.lineage.view import ANCHOR, VIEW, Params, Result
 from explorer.vision.trace import TwoStage, trace_of
 from tests.toys import toy_image, toy_network

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from explorer.core.layers import Board, Lines, Points
+from explorer.core.params import Box
 from explorer.engine.scene import Scene
-from explorer.engine.view import Box
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.views.detection.nms.candidates import (
     DETECTIONS,

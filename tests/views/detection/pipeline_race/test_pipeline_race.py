@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 
 from explorer.core.layers import Boxes
 from explorer.core.settings import cache_folder
+from explorer.core.step import Step
 from explorer.engine.scene import Scene
-from explorer.engine.view import Step
 from explorer.networks.embedded import MiniResNet
 from explorer.networks.network import Network
 from explorer.views.detection.pipeline_race import view

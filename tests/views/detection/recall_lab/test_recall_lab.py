@@ -12,8 +12,9 @@ from torchvision.models.detection import retinanet_resnet50_fpn
 from torchvision.ops import box_iou
 
 from explorer.core.errors import ExplorerError
+from explorer.core.params import Box
+from explorer.core.step import Step
 from explorer.engine.scene import Scene
-from explorer.engine.view import Box, Step
 from explorer.views.detection.recall_lab.repeatability import RepeatResult
 from explorer.views.detection.recall_lab.view import BEST, REPEAT, VIEW, Params
 from explorer.views.shared.proposals import RPN

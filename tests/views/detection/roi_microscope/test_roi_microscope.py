@@ -13,8 +13,8 @@ from torchvision.ops import MultiScaleRoIAlign, roi_align, roi_pool
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat
+from explorer.core.params import Box
 from explorer.engine.scene import Scene
-from explorer.engine.view import Box
 from explorer.networks.embedded.rcnn import MiniResNetFPN
 from explorer.networks.embedded.resnet import MiniResNet
 from explorer.networks.network import Network

@@ -11,8 +11,8 @@ import torch
 from explorer.annotations.truth import LAYER, with_truth
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Heat
+from explorer.core.params import Box
 from explorer.engine.scene import Scene
-from explorer.engine.view import Box
 from explorer.views.detection.rpn.training import class_indices
 from explorer.views.detection.rpn.view import TRAINING, VIEW, Params, Result
 from explorer.vision.trace import TwoStage, trace_of

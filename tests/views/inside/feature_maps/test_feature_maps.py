@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from explorer.core.layers import Boxes, Heat, Points, cell_at
+from explorer.core.params import Point, resolved
 from explorer.engine.scene import Scene
-from explorer.engine.view import Point, resolved
 from explorer.networks.hooks import captured
 from explorer.networks.preprocess import Preprocess
 from explorer.views.inside.feature_maps.view import VIEW, Params, Result

@@ -12,14 +12,16 @@ import pytest
 import torch
 
 from explorer.core.layers import Board, Boxes, Lines, Points, Text
+from explorer.core.network_info import NetworkSpec
+from explorer.core.params import Box, Point
 from explorer.core.runner import Token
+from explorer.core.step import Step
 from explorer.engine import engine as engine_module
 from explorer.engine.engine import Ask, Engine
 from explorer.engine.scene import Moment, Scene
-from explorer.engine.view import Box, Point, Step
 from explorer.images.image import Image, from_array
 from explorer.live.slot import Shot, Slot
-from explorer.networks.network import Network, NetworkSpec
+from explorer.networks.network import Network
 from explorer.render.board import paint_board
 from explorer.views.predictions import detections
 from explorer.views.predictions.tracks.view import STILL, VIEW, Params, Result
