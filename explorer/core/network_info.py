@@ -1,0 +1,87 @@
+"""What may be known of a network without touching it: immutable plain data, free of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Task = Literal["classification", "localisation", "detection", "segmentation", "features"]
+"""`localisation` names the photo and gives one box (as in ILSVRC); `detection` includes instance
+masks and keypoints; `features` is a backbone without a head.
+"""
+
+WeightState = Literal["shipped", "cached", "download", "local", "untrained"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """Which network to use: plain data that a session file, a menu and the command line can hold.
+
+    Attributes:
+        name: The catalogue's name.
+        weights: "" = the best that is at hand without a download; the name of one of the entry's
+            weights; "none" = random weights (drawn as UNTRAINED); or the path of a checkpoint.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps" …
+        half: Half precision (bf16 on a CPU, fp16 elsewhere) where the network's operations have it.
+    """
+
+    name: str
+    weights: str = ""
+    device: str = "auto"
+    half: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """One named module: `name` is its dotted path, `kind` its class, `leaf` = has no children."""
+
+    name: str
+    kind: str
+    depth: int
+    leaf: bool
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkInfo:
+    """What the window may know about a loaded network without touching it: immutable plain data.
+
+    Attributes:
+        spec: What was asked for.
+        title: For people.
+        task: What it answers.
+        classes: Names by index (a detector's index 0 is the background); empty when unknown.
+        layers: All named modules in definition order, the root left out.
+        state: Where the weights come from.
+        weights_title: For people: "Tiny ImageNet, 200 classes" or "IMAGENET1K_V2" or a file name.
+        device: The device it really is on.
+        dtype: "float32", "bfloat16", "float16".
+        parameters: Number of weights.
+        input_title: For people: "RGB, short side 256, centre 224 x 224, normalised".
+        class_paths: For every class the words from the root of a class tree to it; else empty.
+        notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
+        default_layer: A layer worth looking at first.
+    """
+
+    spec: NetworkSpec
+    title: str
+    task: Task
+    classes: tuple[str, ...]
+    layers: tuple[LayerInfo, ...]
+    state: WeightState
+    weights_title: str
+    device: str
+    dtype: str
+    parameters: int
+    input_title: str
+    class_paths: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+    default_layer: str = ""
+
+    @property
+    def untrained(self) -> bool:
+        return self.state == "untrained"
+
+    def layer_names(self, *kinds: str) -> tuple[str, ...]:
+        """Names of the layers whose class name is among `kinds` (all when none is given)."""
+        return tuple(layer.name for layer in self.layers if not kinds or layer.kind in kinds)
