@@ -22,7 +22,7 @@ from explorer.core.layers import (
 )
 from explorer.core.params import Effect, Pick, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.networks.embedded.wordtree import ROOT, WordTree
 from explorer.views.shared.common import Kept, class_name, photo_of, size_of
 from explorer.vision.detection.detections import (
@@ -338,7 +338,7 @@ def _summary(result: Result, params: Params, rows: NDArray[np.intp]) -> str:
 VIEW = View(
     name="detections",
     title="Detections",
-    group="Answers",
+    group=Group.PREDICTIONS,
     summary="The objects a detector finds: boxes, scores, instance masks and keypoints.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN; He et al. 2017, Mask R-CNN",

@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.layers import Board, Boxes, Layer, Lines, Pane, Picture, Plot, Table
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.detection.lineage.sentences import chapters, headline
 from explorer.views.shared.anchors import (
     BLUE,
@@ -369,7 +369,7 @@ def _victims(life: Life) -> Table:
 VIEW = View(
     name="box_biography",
     title="Life of a box",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="From a detection back to its anchor, and from any anchor to what became of it.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1",

@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.inside.feature_maps.charts import channel_table, feature_vector, histogram
 from explorer.views.shared.common import Kept, photo_of, size_of
 from explorer.vision.features.activations import Activation, activation
@@ -381,7 +381,7 @@ def _notes(answer: Activation) -> tuple[str, ...]:
 VIEW = View(
     name="feature_maps",
     title="Feature maps",
-    group="Inside the network",
+    group=Group.INSIDE,
     summary="All channels of any layer as one mosaic, and one of them laid over the photo.",
     explanation=EXPLANATION,
     reference="Zeiler and Fergus 2014, Visualizing and Understanding Convolutional Networks",
