@@ -91,6 +91,9 @@ class PaneCell(QWidget):
     box_selected = Signal(str, object)
     truth_edited = Signal(str, object, bool)
     truth_chosen = Signal(str, object)
+    points_edited = Signal(str, object, bool)
+    mask_painted = Signal(str, object, bool)
+    brush_changed = Signal(object)
     status = Signal(str)
     wiped = Signal(float)
 
@@ -114,6 +117,9 @@ class PaneCell(QWidget):
             canvas.box_dragged.connect(self._box_dragged)
             canvas.truth_edited.connect(self._truth_edited)
             canvas.truth_chosen.connect(self._truth_chosen)
+            canvas.points_edited.connect(self._points_edited)
+            canvas.mask_painted.connect(self._mask_painted)
+            canvas.brush_changed.connect(self.brush_changed)
             canvas.status.connect(self.status)
         self.canvas.box_selected.connect(self._box_selected)
         self._divider.moved.connect(self._divider_moved)
@@ -246,6 +252,12 @@ class PaneCell(QWidget):
 
     def _truth_chosen(self, index: object) -> None:
         self.truth_chosen.emit(self.name, index)
+
+    def _points_edited(self, points: object, done: bool) -> None:
+        self.points_edited.emit(self.name, points, done)
+
+    def _mask_painted(self, mask: object, done: bool) -> None:
+        self.mask_painted.emit(self.name, mask, done)
 
     def _box_selected(self, selection: object) -> None:
         self.box_selected.emit(self.name, selection)
