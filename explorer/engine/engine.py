@@ -315,8 +315,9 @@ class Engine:
             raise ExplorerError(f"It does not go with {network.info.title}.")
         if ask.image is None and view.needs.photo:
             raise ExplorerError("It needs a photo.")
-        params = resolved(params, None if network is None else network.info)
-        wanted = named(view, params)
+        info = None if network is None else network.info
+        params = resolved(params, info)
+        wanted = named(view, params, info)
         specs = {ref: spec_of(ref, ask.spec) for ref in wanted.networks}
         keep = frozenset(specs.values()) | ({ask.spec} if ask.spec is not None else set())
         networks = {}

@@ -15,6 +15,7 @@ from explorer.core.values import FolderRef, ImageRef, NetworkRef
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.view import View
     from explorer.images.image import Image
     from explorer.networks.network import Network
@@ -40,7 +41,7 @@ class Named:
     images: tuple[ImageRef, ...]
 
 
-def named(view: View[Any, Any], params: Any) -> Named:
+def named(view: View[Any, Any], params: Any, info: NetworkInfo | None) -> Named:
     """Everything that the view takes beside the photo and the network.
 
     Raises:
@@ -48,7 +49,7 @@ def named(view: View[Any, Any], params: Any) -> Named:
     """
     networks: dict[NetworkRef, Parameter | None] = dict.fromkeys(view.uses)
     images: dict[ImageRef, None] = {}
-    for parameter, ref in references(params):
+    for parameter, ref in references(params, info):
         match ref:
             case NetworkRef():
                 networks[ref] = parameter
