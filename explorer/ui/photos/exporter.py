@@ -37,7 +37,7 @@ SAVE = "save"
 PICTURES = "*.png *.jpg *.webp *.tif"
 
 
-class Outlet(QObject):
+class Exporter(QObject):
     """What leaves the window."""
 
     def __init__(self, window: Window) -> None:
@@ -71,7 +71,7 @@ class Outlet(QObject):
         if boxes is not None:
             kinds |= self._box_kinds(boxes)
         view = self._window.study.view
-        if view is not None and view.film and len(self._window.bridge.recorder) > 1:
+        if view is not None and view.film and len(self._window.bridge.step_film) > 1:
             film = f"{self.tr('Film')} (*.mp4 *.gif)"
             kinds = {film: self.write_film, **kinds}
         suffix = ".mp4" if next(iter(kinds)).endswith("*.gif)") else ".json"
@@ -155,12 +155,12 @@ class Outlet(QObject):
         self._start(path, job)
 
     def write_film(self, path: str) -> None:
-        recorder = self._window.bridge.recorder
+        film = self._window.bridge.step_film
 
         def job() -> None:
             from explorer.saving.export import save_film
 
-            save_film(path, recorder.frames())
+            save_film(path, film.frames())
 
         self._start(path, job)
 

@@ -20,7 +20,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from explorer.core.runner import JobSteps, Runner, State, Token, Update
 from explorer.core.step import Step
 from explorer.engine.view import View
-from explorer.ui.photos.step_film import Recorder
+from explorer.ui.photos.step_film import StepFilm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Mapping
@@ -76,7 +76,7 @@ class Bridge(QObject):
         super().__init__(parent)
         self._start_up = start_up or _start_up
         self._engine: Engine | None = None  # made and touched on the runner's thread only
-        self.recorder = Recorder()
+        self.step_film = StepFilm()
         self._tickets: dict[Hashable, int] = {}
         self._closed = False
         self._news.connect(self._drain, Qt.ConnectionType.QueuedConnection)
@@ -108,7 +108,7 @@ class Bridge(QObject):
             from explorer.engine.engine import Ask
 
             steps = engine.steps(Ask(view, spec, image, params, seed, beside), token)
-            return self.recorder.recorded(steps) if view.film else steps
+            return self.step_film.recorded(steps) if view.film else steps
 
         return self.compute(LOOK, begin)
 

@@ -105,7 +105,7 @@ class Commands(QObject):
 
     def _out(self, name: str) -> Callable[[], object]:
         def act() -> object:
-            return getattr(self._window.outlet, name)()
+            return getattr(self._window.exporter, name)()
 
         return act
 

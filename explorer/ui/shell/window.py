@@ -1,7 +1,7 @@
 """The window: puts the parts together and carries words between them.
 
 What is being looked at is the `Study`'s, photos come in through the `Intake`, results go out
-through the `Outlet`; the window shows what they say.
+through the `Exporter`; the window shows what they say.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
     from explorer.core.settings import Settings
     from explorer.images.image import Image
-    from explorer.ui.photos.exporter import Outlet
+    from explorer.ui.photos.exporter import Exporter
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Window(QMainWindow):
         self.notices = Notices(self.stack)
         self.comparison = Comparison(self.board, known.preferences.compare, self)
         self.intake = Intake(self, self.bridge, self.notices)
-        self._outlet: Outlet | None = None
+        self._exporter: Exporter | None = None
         self.status = layout.Status()
         self.setStatusBar(self.status)
         self.commands = Commands(self)
@@ -220,13 +220,13 @@ class Window(QMainWindow):
             self.actions_["fullscreen"].setChecked(self.isFullScreen())
 
     @property
-    def outlet(self) -> Outlet:
+    def exporter(self) -> Exporter:
         """Made when something is to be written for the first time."""
-        if self._outlet is None:
-            from explorer.ui.photos.exporter import Outlet
+        if self._exporter is None:
+            from explorer.ui.photos.exporter import Exporter
 
-            self._outlet = Outlet(self)
-        return self._outlet
+            self._exporter = Exporter(self)
+        return self._exporter
 
     # -- what the bridge says ---------------------------------------------------------------------
 
@@ -249,8 +249,8 @@ class Window(QMainWindow):
                 self.inspector.set_update(update, False)
             elif update.state is State.FAILED and update.failure is not None:
                 self._show_failure(update.failure)
-        if self._outlet is not None:
-            self._outlet.on_update(update)
+        if self._exporter is not None:
+            self._exporter.on_update(update)
 
     # -- what the study says ----------------------------------------------------------------------
 

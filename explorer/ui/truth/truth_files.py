@@ -93,7 +93,7 @@ class TruthDesk(QObject):
         if what == "load":
             self.load()
         else:
-            self._window.outlet.save_truth()
+            self._window.exporter.save_truth()
 
     def _views(self) -> list[Any]:
         return [view for view in self._window.study.views.values() if truth_name(view.Params)]

@@ -348,7 +348,7 @@ def test_pictures_data_boxes_and_films_are_written(
     from explorer.saving.export import read_metadata
 
     w = window(paths=[str(photo)], wishes={"view": "deep_dream"})
-    qtbot.waitUntil(lambda: len(w.bridge.recorder) > 2, timeout=ANSWER)
+    qtbot.waitUntil(lambda: len(w.bridge.step_film) > 2, timeout=ANSWER)
     w.study.cancel()
     qtbot.waitUntil(lambda: not w.study.running, timeout=ANSWER)
 
@@ -359,12 +359,12 @@ def test_pictures_data_boxes_and_films_are_written(
         assert path.stat().st_size > 0, w.notices.texts
 
     film = tmp_path / "film.gif"
-    written(film, lambda: w.outlet.write_film(str(film)))
+    written(film, lambda: w.exporter.write_film(str(film)))
     picture = tmp_path / "dream.png"
-    written(picture, lambda: w.outlet.write_picture(str(picture), whole=True))
+    written(picture, lambda: w.exporter.write_picture(str(picture), whole=True))
     assert read_metadata(picture)["view"] == "deep_dream"
     data = tmp_path / "dream.json"
-    written(data, lambda: w.outlet.write_data(str(data)))
+    written(data, lambda: w.exporter.write_data(str(data)))
     w.actions_["copy_view"].trigger()
     assert not QGuiApplication.clipboard().image().isNull()
 
