@@ -196,23 +196,17 @@ class Recording(QObject):
 
     def take(self, answer: Any) -> None:
         """A live answer has been drawn."""
-        recorder, study = self.recorder, self._desk.study
-        if recorder is None:
+        recorder, finished = self.recorder, self._desk.study.finished
+        if recorder is None or finished is None:
             return
-        found = study.data()
-        if study.board is None or found is None:
-            return
-        view, result, params = found
-        board = study.board
+        board = finished.bare
 
         def data() -> Mapping[str, Any]:
-            from explorer.saving.export import view_data
-
-            return view_data(view, result, params, board)
+            return finished.data
 
         network = answer.info.spec.name if answer.info is not None else ""
         drawn = None if self._raw else board
-        recorder.add(Look(answer.shot, not self._raw, drawn, view.name, network, data))
+        recorder.add(Look(answer.shot, not self._raw, drawn, finished.view.name, network, data))
 
     def look(self) -> None:
         """Now and then while there is a source: its frames, and what is said."""
