@@ -55,16 +55,16 @@ def script(
         lines.append(_call("network = explorer.load", _loading(spec)))  # once for all the photos
         about = ["network=network"]
     elif spec is not None:
-        about = [f"network={spec.name!r}"]
-        about += [f"device={spec.device!r}"] if spec.device != "auto" else []
+        about = [f"network={_quoted(spec.name)}"]
+        about += [f"device={_quoted(spec.device)}"] if spec.device != "auto" else []
     if seed:
         about.append(f"seed={seed}")
     for number, (image, params) in enumerate(photos):
-        words = [repr(view.name), *([photo_words(image)] if image is not None else []), *about]
+        words = [_quoted(view.name), *([photo_words(image)] if image is not None else []), *about]
         words += _changed(params)
         lines.append(_call("answer = explorer.look", words))
         saved = outs[number] if number < len(outs) else ()
-        lines += [f"answer.save({out!r})" for out in saved]
+        lines += [f"answer.save({_quoted(out)})" for out in saved]
         if not saved:
             lines.append("print(answer.summary)")
     return "\n".join(lines) + "\n"
@@ -78,19 +78,19 @@ def photo_words(image: Image) -> str:
     """
     name = name_of(image)
     if name:
-        return repr(name)
+        return _quoted(name)
     if image.path is None:
         raise ExplorerError(
             f"{image.name} is not a file, so no script can open it.", "Save the photo first."
         )
-    path = repr(str(Path(image.path).absolute()))
+    path = _quoted(str(Path(image.path).absolute()))
     return path if image.frame == 0 else f"explorer.photo({path}, frame={image.frame})"
 
 
 def _loading(spec: NetworkSpec) -> list[str]:
-    words = [repr(spec.name)] if spec.name else []
-    words += [f"weights={spec.weights!r}"] if spec.weights else []
-    words += [f"device={spec.device!r}"] if spec.device != "auto" else []
+    words = [_quoted(spec.name)] if spec.name else []
+    words += [f"weights={_quoted(spec.weights)}"] if spec.weights else []
+    words += [f"device={_quoted(spec.device)}"] if spec.device != "auto" else []
     return [*words, "half=True"] if spec.half else words
 
 
@@ -110,12 +110,20 @@ def _value(parameter: Parameter, value: Any) -> str:
             return repr((x, y))
         case Box(x0, y0, x1, y1, label):
             return repr((x0, y0, x1, y1, label) if label else (x0, y0, x1, y1))
-        case None | bool() | int() | float() | str():
+        case str():
+            return _quoted(value)
+        case None | bool() | int() | float():
             return repr(value)
         case tuple() if parameter.kind in (Kind.WORDS, Kind.POINTS, Kind.BOXES):
             return f"[{', '.join(_value(parameter, entry) for entry in value)}]"
         case _:
-            return repr(text_of(parameter, value))
+            return _quoted(text_of(parameter, value))
+
+
+def _quoted(word: str) -> str:
+    """A Python string, between double quotes where that needs no escapes."""
+    plain = repr(word)
+    return f'"{word}"' if plain == f"'{word}'" and '"' not in word else plain
 
 
 def _call(function: str, arguments: Sequence[str]) -> str:

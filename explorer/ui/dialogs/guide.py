@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, QUrl
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
     QFontDatabase,
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 PAGES = ("python", "glossary", "architecture", "add-a-view", "add-a-network")
 """In the order of the list: for whoever uses it first, for whoever builds it last."""
 
-FORMATS = QTextDocument.MarkdownFeature.MarkdownDialectGitHub
-
 
 class Page(QTextBrowser):
     """One page at a time; links between pages work, web addresses open in the browser."""
@@ -47,20 +45,24 @@ class Page(QTextBrowser):
         self.setAccessibleName(self.tr("Page of the guide"))
         self.document().setDocumentMargin(UNIT * 2)
         self.anchorClicked.connect(self.follow)
+        self.sourceChanged.connect(self.loaded)
 
     def follow(self, address: QUrl) -> None:
         """Where a link leads: another page, a heading of this one, or the web."""
         if address.scheme() in ("http", "https"):
             QDesktopServices.openUrl(address)
         else:
-            self.setSource(self.source().resolved(address))
+            self.open(self.source().resolved(address))
 
-    def doSetSource(self, name: QUrl, type: QTextDocument.ResourceType) -> None:
-        """Reads the page anew and sets it to be read."""
-        super().doSetSource(name, QTextDocument.ResourceType.MarkdownResource)
+    def open(self, address: QUrl) -> None:
+        """Reads a page and sets it to be read; with a fragment, from that heading on."""
+        self.setSource(address, QTextDocument.ResourceType.MarkdownResource)
+
+    def loaded(self, address: QUrl) -> None:
+        """A page has been read, by a link, the list or the way back."""
         self._set_blocks()
-        if name.hasFragment():
-            self.scroll_to(name.fragment())
+        if address.hasFragment():
+            self.scroll_to(address.fragment())
 
     def scroll_to(self, anchor: str) -> None:
         """To the heading that GitHub would give this anchor."""
@@ -122,7 +124,7 @@ class GuideWindow(QDialog):
         for name in PAGES:
             path = page_path(name)
             item = QListWidgetItem(title_of(path))
-            item.setData(Qt.ItemDataRole.UserRole, QUrl.fromLocalFile(str(path)))
+            item.setData(Qt.ItemDataRole.UserRole, QUrl.fromLocalFile(str(path)).toString())
             self.pages.addItem(item)
         self.back = IconButton("previous", self.tr("Back (Alt+Left)"))
         self.forward = IconButton("next", self.tr("Forward (Alt+Right)"))
@@ -160,17 +162,16 @@ class GuideWindow(QDialog):
         self.page.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def _chosen(self, item: QListWidgetItem | None) -> None:
-        if item is not None and item.data(Qt.ItemDataRole.UserRole) != self._shown():
-            self.page.setSource(item.data(Qt.ItemDataRole.UserRole))
+        if item is not None:
+            self.page.open(QUrl(item.data(Qt.ItemDataRole.UserRole)))
 
-    def _mark(self, _source: QUrl) -> None:
+    def _mark(self, source: QUrl) -> None:
         """The list follows links and the way back."""
-        for row in range(self.pages.count()):
-            if self.pages.item(row).data(Qt.ItemDataRole.UserRole) == self._shown():
-                self.pages.setCurrentRow(row)
-
-    def _shown(self) -> QUrl:
-        return self.page.source().adjusted(QUrl.UrlFormattingOption.RemoveFragment)
+        shown = source.toString().partition("#")[0]
+        with QSignalBlocker(self.pages):
+            for row in range(self.pages.count()):
+                if self.pages.item(row).data(Qt.ItemDataRole.UserRole) == shown:
+                    self.pages.setCurrentRow(row)
 
 
 def page_path(name: str) -> Path:
