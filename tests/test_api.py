@@ -168,9 +168,9 @@ def test_steps_refuse_before_the_first_step(photo: Path) -> None:
 
 
 def test_a_place_beside_the_photo_is_moved_inside_and_said(photo: Path) -> None:
-    with pytest.warns(UserWarning, match=r"photo.png: at lies outside of the 80 x 60 pixels"):
-        moved = explorer.look("anchors", photo, network="mini-fasterrcnn", at=(500, 30))
-    edge = explorer.look("anchors", photo, network="mini-fasterrcnn", at=(79.5, 30))
+    with pytest.warns(UserWarning, match=r"photo.png: place lies outside of the 80 x 60 pixels"):
+        moved = explorer.look("anchors", photo, network="mini-fasterrcnn", place=(500, 30))
+    edge = explorer.look("anchors", photo, network="mini-fasterrcnn", place=(79.5, 30))
     equal(moved.data, edge.data)
 
 
@@ -442,7 +442,12 @@ def test_copy_as_python_gives_the_same_bits(photo: Path, tmp_path: Path) -> None
         assert json.loads(str(here["metadata"]))["seed"] == QUESTIONS[view].get("seed", 0)
 
 
-def test_render_as_python_gives_the_files_of_render(photo: Path, tmp_path: Path) -> None:
+def test_render_as_python_gives_the_files_of_render(
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     from explorer.__main__ import main
 
     words = ["render", "detections", str(photo), "--set", "score=0.2", "--network",
@@ -450,10 +455,14 @@ def test_render_as_python_gives_the_files_of_render(photo: Path, tmp_path: Path)
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):
         folder.mkdir()
-    python("-m", "explorer", *words, folder=here)
-    script = python("-m", "explorer", *words, "--as-python", folder=there)
+    monkeypatch.chdir(here)
+    assert main(words) == 0
+    monkeypatch.chdir(there)
+    capsys.readouterr()
+    assert main([*words, "--as-python"]) == 0
+    script = capsys.readouterr().out
     assert not list(there.iterdir()), "nothing is written yet"
-    python("-c", script, folder=there)
+    exec(compile(script, "script", "exec"), {})
     for name in ("a.png", "a.json"):
         assert (here / name).read_bytes() == (there / name).read_bytes(), name
     assert main([*words, "--as-python", "--film", "a.mp4"]) == 2
