@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from explorer.engine.scene import Scene
+from explorer.engine.stages import anchor_answers_of
 from explorer.networks.checkpoints import fitting
 from explorer.networks.checkpoints.reading import Checkpoint
 from explorer.networks.definition import Definition, Variant
@@ -15,7 +16,6 @@ from explorer.networks.preprocess import Preprocess
 from explorer.views.detection.anchors import view as anchors
 from explorer.views.predictions import detections
 from explorer.vision.detection.detections import score_floor
-from explorer.vision.trace.answers import anchor_answers
 from tests.toys import make_network, toy_image
 
 TREE = {"words": ["animal", "dog", "cat", "cup"], "parents": [-1, 0, 0, -1], "labels": [0, 1, 2, 3]}
@@ -126,7 +126,7 @@ def test_v2_stacks_four_neighbours():
 def test_the_anchors_view_gets_its_priors():
     model = v2()
     scene = Scene(make_network(model, "detection"), toy_image(48, 96))
-    found = anchor_answers(scene)
+    found = anchor_answers_of(scene)
     (level,) = found.levels
     assert found.size == (64, 128)
     assert (level.rows, level.columns, level.per_cell) == (4, 8, 2)

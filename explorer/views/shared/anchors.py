@@ -9,8 +9,8 @@ import numpy as np
 
 from explorer.annotations.truth import LAYER
 from explorer.core.layers import Boxes, Heat, lookup_table
+from explorer.engine.stages import anchor_answers_of
 from explorer.views.shared.common import Kept
-from explorer.vision.trace.answers import anchor_answers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def anchor_table(scene: Scene) -> AnchorTable:
 
 
 def _table(scene: Scene) -> AnchorTable:
-    found = anchor_answers(scene)
+    found = anchor_answers_of(scene)
     back = found.frame.inverse()
     scores = plain(found.scores)
     return AnchorTable(

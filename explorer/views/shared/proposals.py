@@ -11,6 +11,7 @@ import torch
 from explorer.annotations.truth import LAYER
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat, boxes_at
+from explorer.engine.stages import trace_of
 from explorer.views.detection.rpn.stages import stages_of
 from explorer.views.shared.anchors import (
     GREEN,
@@ -24,7 +25,7 @@ from explorer.views.shared.anchors import (
 )
 from explorer.vision.classic.proposals import METHODS, Proposals, propose
 from explorer.vision.detection.boxes import iou_matrix
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

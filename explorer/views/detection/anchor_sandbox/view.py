@@ -11,6 +11,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Layer, Masks, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
+from explorer.engine.stages import trace_of
 from explorer.engine.view import View
 from explorer.networks.preprocess import Frame
 from explorer.views.detection.anchor_sandbox.labels import (
@@ -33,7 +34,7 @@ from explorer.views.shared.common import Kept, photo_of, size_of
 from explorer.vision.detection.anchors import AnchorRule
 from explorer.vision.detection.boxes import encode
 from explorer.vision.detection.matching import Match, Overlaps, match
-from explorer.vision.trace import OneStage, trace_of
+from explorer.vision.trace import OneStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

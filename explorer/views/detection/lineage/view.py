@@ -10,6 +10,7 @@ import numpy as np
 from explorer.core.layers import Board, Boxes, Layer, Lines, Pane, Picture, Plot, Table
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
+from explorer.engine.stages import trace_of
 from explorer.engine.view import View
 from explorer.views.detection.lineage.sentences import chapters, headline
 from explorer.views.shared.anchors import (
@@ -27,7 +28,7 @@ from explorer.views.shared.anchors import (
 )
 from explorer.views.shared.common import Kept, class_name, photo_of, size_of
 from explorer.vision.detection.lineage import Biography, of_anchor, of_detection
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.engine.stages import own_suppression_of, trace_of
 from explorer.views.shared.anchors import numbers, plain, truth_boxes
 from explorer.views.shared.common import class_name
 from explorer.vision.detection.detections import detections_of
 from explorer.vision.detection.nms import by_score, overlaps
-from explorer.vision.trace import TwoStage, trace_of
-from explorer.vision.trace.answers import HasSuppression
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,12 +71,11 @@ def casts_of(scene: Scene) -> dict[str, Cast]:
 
 
 def _casts(scene: Scene) -> dict[str, Cast]:
-    classes, module = scene.network.info.classes, scene.network.module
-    if isinstance(module, HasSuppression):
-        values = scene.input()
-        frame, nms = module.suppression(values if scene.network.preprocess.batched else [values[0]])
+    classes = scene.network.info.classes
+    if (own := own_suppression_of(scene)) is not None:
+        frame, nms = own
         names = _names(numbers(nms.groups), classes)
-        return {DETECTIONS: _before(nms, scene.frame.then(frame).inverse(), names, "class")}
+        return {DETECTIONS: _before(nms, frame.inverse(), names, "class")}
     try:
         trace = trace_of(scene)
     except ExplorerError as error:

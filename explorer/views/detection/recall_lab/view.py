@@ -11,6 +11,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Layer, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
+from explorer.engine.stages import trace_of
 from explorer.engine.view import View
 from explorer.views.detection.recall_lab.charts import (
     COUNTS,
@@ -39,7 +40,7 @@ from explorer.vision.classic.proposals import METHODS
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.corruptions import CHANGES
 from explorer.vision.detection.recall import average_recall
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -11,6 +11,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
+from explorer.engine.stages import head_answer_of, layer_maps_of, pooled_maps_of
 from explorer.engine.view import View
 from explorer.views.detection.roi_microscope.charts import (
     class_bars,
@@ -30,13 +31,6 @@ from explorer.views.detection.roi_microscope.panes import (
 from explorer.views.inside.feature_maps.view import default_layer
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, same
 from explorer.views.shared.common import Kept, class_name, photo_of, size_of
-from explorer.vision.detection.roi_head import (
-    HeadAnswer,
-    RoiMaps,
-    layer_maps,
-    pooled_maps,
-    run_head,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -44,6 +38,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
+    from explorer.vision.detection.roi_head import HeadAnswer, RoiMaps
 
 EXPLANATION = """
 The second stage of a detector needs the same number of values from every box, large or small. It
@@ -189,17 +184,17 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     info = scene.network.info
     layer, note = params.layer or _layers(info)[0], ""
     try:
-        maps = pooled_maps(scene) if layer == HEAD else layer_maps(scene, layer)
+        maps = pooled_maps_of(scene) if layer == HEAD else layer_maps_of(scene, layer)
     except ExplorerError as error:
         if params.layer not in ("", HEAD):
             raise
         layer = default_layer(info)
-        maps, note = layer_maps(scene, layer), f"{error.message} This is the layer {layer}."
+        maps, note = layer_maps_of(scene, layer), f"{error.message} This is the layer {layer}."
     on_photo, origin, chosen = _subject(scene, maps, params)
     base = maps.frame.boxes(on_photo[None])[0]
     box = base + np.array([params.shift, 0, params.shift, 0], np.float32)
     number, exact = maps.level(box)
-    answer = run_head(scene, box) if params.head and maps.size is not None else None
+    answer = head_answer_of(scene, box) if params.head and maps.size is not None else None
     yield Step(
         Result(
             photo_of(scene), maps, base, box, number, exact, origin, chosen, answer, info.classes,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explorer.engine.stages import trace_of
 from explorer.views.shared.anchors import anchor_table, counted, numbers, plain
 from explorer.vision.detection.boxes import recall
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

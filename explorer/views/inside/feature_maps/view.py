@@ -10,10 +10,10 @@ import numpy as np
 from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
+from explorer.engine.stages import activation_of
 from explorer.engine.view import View
 from explorer.views.inside.feature_maps.charts import channel_table, feature_vector, histogram
 from explorer.views.shared.common import Kept, photo_of, size_of
-from explorer.vision.features.activations import Activation, activation
 from explorer.vision.features.mosaics import Statistics, Tiling, stretched
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Colormap
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
+    from explorer.vision.features.activations import Activation
 
 EXPLANATION = """
 Every layer turns its input into a stack of **feature maps**, one per channel. A convolution's map k
@@ -143,7 +144,7 @@ class Result:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     layer = params.layer or default_layer(scene.network.info)
-    answer = activation(scene, layer, call=params.call, part=params.part, item=params.item)
+    answer = activation_of(scene, layer, call=params.call, part=params.part, item=params.item)
     yield Step(Result(photo_of(scene), layer, answer, Statistics.of(answer.values)))
 
 

@@ -10,8 +10,9 @@ import pytest
 from explorer.core.layers import Board
 from explorer.core.params import Point
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.views.detection.lineage.view import ANCHOR, VIEW, Params, Result
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 from tests.toys import toy_image, toy_network
 from tests.views.test_all_detectors import network
 

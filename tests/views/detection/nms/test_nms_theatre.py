@@ -12,6 +12,7 @@ import torch
 from explorer.core.layers import Board, Lines, Points
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.views.detection.nms.candidates import (
     DETECTIONS,
@@ -31,7 +32,7 @@ from explorer.views.detection.nms.view import (
     Params,
     Result,
 )
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 from tests.toys import FixedDetector, make_network, toy_image, toy_network
 from tests.views.test_all_detectors import NAMES, network
 

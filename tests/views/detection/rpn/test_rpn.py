@@ -13,9 +13,10 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Heat
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.views.detection.rpn.training import class_indices
 from explorer.views.detection.rpn.view import TRAINING, VIEW, Params, Result
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 from tests.toys import toy_image, toy_network
 from tests.views.test_all_detectors import network
 from tests.vision.detection.test_losses import reference
