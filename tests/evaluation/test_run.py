@@ -15,17 +15,18 @@ from PIL import Image
 
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.resources import resource_path
-from explorer.evaluation.datasets import Source, annotated_near, likely_task, open_source
+from explorer.evaluation.cases import Source
+from explorer.evaluation.datasets import annotated_near, likely_task, open_source
 from explorer.evaluation.report import Report, by_class_table, csv_of, json_of, sentences
 from explorer.evaluation.run import evaluate
+from explorer.evaluation.scenes import SceneMaker, held_out_scenes
+from explorer.networks.class_names import group_names, read_shipped_categories
 from explorer.networks.embedded import MEAN, STD
 from explorer.networks.embedded.localiser import mini_localiser
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
-from explorer.training.data.scenes import SceneMaker
-from explorer.training.data.superclasses import group_names
-from explorer.training.data.tiny_imagenet import read_photos, read_shipped_categories
-from explorer.training.evaluate import figures, held_out_scenes
+from explorer.training.data.tiny_imagenet import read_photos
+from explorer.training.evaluate import figures
 from explorer.training.lessons.localiser import localisation
 from tests.evaluation.sets import (
     BLUE,

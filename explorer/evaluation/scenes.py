@@ -1,4 +1,4 @@
-"""Training scenes for detectors: several photos in one picture at many scales, with real boxes.
+"""Scenes for detectors: several photos in one picture at many scales, with real boxes.
 
 Three layouts: photos cut out and pasted on a background with soft edges (Dwibedi et al. 2017, "Cut,
 Paste and Learn"), photos laid side by side (the mosaic of Bochkovskiy et al. 2020), and one photo
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-
-from explorer.training.data.pseudo_masks import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from explorer.training.data.tiny_imagenet import Photos
+    from explorer.evaluation.photo_set import PhotoSet
+
+SCENES = 300
+"""Of photos that no training has seen: what the figures on the cards of detectors come from."""
 
 SIDE = 192
 """Of a scene in pixels: three times that of a photo."""
@@ -62,11 +62,6 @@ class _Placed:
     mask: NDArray[np.bool_] | None
 
 
-def to_tensor(scene: Scene) -> torch.Tensor:
-    """(H, W, 3) uint8 -> (3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(scene.pixels).permute(2, 0, 1).float() / 255
-
-
 @dataclass(slots=True, eq=False)
 class SceneMaker:
     """Makes scenes out of photos; all chance comes from the generator that `make` is given.
@@ -79,7 +74,7 @@ class SceneMaker:
             otherwise.
     """
 
-    photos: Photos
+    photos: PhotoSet
     group_labels: Sequence[int]
     side: int = SIDE
     masks: NDArray[np.uint8] | None = None
@@ -254,7 +249,7 @@ def _to_pixels(part: NDArray[np.float64], side: int) -> NDArray[np.float32]:
 
 
 def _cut(
-    photos: Photos,
+    photos: PhotoSet,
     index: int,
     part: NDArray[np.float32],
     size: tuple[int, int],
@@ -352,3 +347,18 @@ def _moved(box: NDArray[np.float32], x: int, y: int) -> NDArray[np.float32]:
 
 def _whole(length: float, largest: int) -> int:
     return int(np.clip(round(length), 8, largest))
+
+
+def held_out_scenes(maker: SceneMaker, count: int = SCENES, seed: int = 2_015) -> list[Scene]:
+    """The same scenes every time, made of photos that no training has seen."""
+    return [held_out_scene(maker, i, seed) for i in range(count)]
+
+
+def held_out_scene(maker: SceneMaker, index: int, seed: int = 2_015) -> Scene:
+    """One of `held_out_scenes`."""
+    return maker.make(np.random.default_rng([seed, index]))
+
+
+def unpacked(packed: NDArray[np.uint8], width: int) -> NDArray[np.bool_]:
+    """(…, H, W / 8) uint8, eight pixels in a byte, the leftmost one highest -> (…, H, W) bool."""
+    return np.unpackbits(packed, axis=-1, count=width).astype(np.bool_)

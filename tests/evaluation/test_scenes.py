@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from explorer.training.data import scenes
-from explorer.training.data.scenes import SceneMaker
+from explorer.evaluation import scenes
+from explorer.evaluation.scenes import SceneMaker
 from tests.training.toy import COLOURS, toy_photos
 
 GROUPS = [1, 2, 3, 0]  # the fourth class is no thing
