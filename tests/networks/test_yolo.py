@@ -13,8 +13,11 @@ from explorer.networks.definition import Definition, Variant
 from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
 from explorer.networks.entry import Entry
 from explorer.networks.preprocess import Preprocess
-from explorer.views.detection.anchors import view as anchors
-from explorer.views.predictions import detections
+from explorer.views.detection.anchors.view import BEST
+from explorer.views.detection.anchors.view import VIEW as ANCHORS
+from explorer.views.detection.anchors.view import Params as AnchorParams
+from explorer.views.predictions.detections import VIEW as DETECTIONS
+from explorer.views.shared.detections import DetectionParams
 from explorer.vision.detection.detections import score_floor
 from tests.toys import make_network, toy_image
 
@@ -172,10 +175,10 @@ def test_views_show_what_it_found(model):
     model.score_thresh = 0.001
     classes = ("background", "dog", "cat", "cup")
     scene = Scene(make_network(model, "detection", classes=classes), toy_image(60, 90))
-    (step,) = detections.VIEW.compute(scene, detections.Params(score=0.0))
+    (step,) = DETECTIONS.compute(scene, DetectionParams(score=0.0))
     (own,) = scene.call(scene.input())
     assert torch.equal(torch.from_numpy(step.value.found.xyxy), own["boxes"])
-    board = detections.VIEW.draw(step.value, detections.Params(score=0.0))
+    board = DETECTIONS.draw(step.value, DetectionParams(score=0.0))
     (table,) = board.tables
     assert ("word" in table.columns) == isinstance(model, MiniYOLOv2)
     if isinstance(model, MiniYOLOv2):
@@ -184,13 +187,13 @@ def test_views_show_what_it_found(model):
         ):
             wanted = "not sure" if word < 0 else f"{' > '.join(model.tree.way(word))} {score:.2f}"
             assert row[1] == wanted
-        (step,) = anchors.VIEW.compute(scene, anchors.Params())
-        assert anchors.VIEW.draw(step.value, anchors.Params(show=anchors.BEST)).summary
+        (step,) = ANCHORS.compute(scene, AnchorParams())
+        assert ANCHORS.draw(step.value, AnchorParams(show=BEST)).summary
 
 
 def test_a_descent_that_stops_early_is_told():
     model = v2()
     model.score_thresh, model.least = 0.001, 1.1
     scene = Scene(make_network(model, "detection", classes=("", "a", "b", "c")), toy_image(60, 90))
-    (step,) = detections.VIEW.compute(scene, detections.Params())
+    (step,) = DETECTIONS.compute(scene, DetectionParams())
     assert set(step.value.words) == {"not sure"}

@@ -10,7 +10,7 @@ import numpy as np
 from explorer.annotations.truth import LAYER
 from explorer.core.layers import Boxes, Heat, lookup_table
 from explorer.engine.stages import anchor_answers_of
-from explorer.views.shared.common import Kept
+from explorer.views.shared.draw_cache import DrawCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ class AnchorTable:
     labels: NDArray[np.int64] | None
     meaning: str
     best: NDArray[np.int64]
-    kept: Kept = field(default_factory=lambda: Kept(24))
+    cache: DrawCache = field(default_factory=lambda: DrawCache(24))
 
 
 def anchor_table(scene: Scene) -> AnchorTable:
@@ -132,7 +132,7 @@ def score_heat(table: AnchorTable, level: int, prior: int, opacity: float) -> He
             return score_map(table, level, prior), level
         return all_levels_map(table)
 
-    grid, number = table.kept.get(("map", level, prior), values)
+    grid, number = table.cache.get(("map", level, prior), values)
     place = table.levels[number]
     x, y = place.stride
     extent = table.frame.inverse().extent(place.columns * x, place.rows * y)

@@ -12,7 +12,6 @@ from explorer.annotations.truth import LAYER
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat, boxes_at
 from explorer.engine.stages import trace_of
-from explorer.views.detection.rpn.stages import stages_of
 from explorer.views.shared.anchors import (
     GREEN,
     RED,
@@ -23,6 +22,7 @@ from explorer.views.shared.anchors import (
     shades,
     truth_boxes,
 )
+from explorer.views.shared.filter_stages import stages_of
 from explorer.vision.classic.proposals import METHODS, Proposals, propose
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.trace import TwoStage

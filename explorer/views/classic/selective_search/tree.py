@@ -12,7 +12,7 @@ import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Layer, Masks, Pane, Picture, Plot, Table
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, same
-from explorer.views.shared.common import Kept, colour, size_of
+from explorer.views.shared.common import colour, size_of
 from explorer.vision.classic.selective_search import TERMS, Strategy, Tree
 from explorer.vision.classic.superpixels import COLOUR_BINS, TEXTURE_BINS
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import Colour, Float32, UInt8
     from explorer.core.params import Point
+    from explorer.views.shared.draw_cache import DrawCache
     from explorer.vision.classic.superpixels import Int32
 
 PAINTS = ("mean colour", "own colour", "outlines only")
@@ -158,18 +159,18 @@ def chosen_region(grown: Grown, at: Point | None, left: int) -> Chosen:
 
 
 def region_board(
-    grown: Grown, kept: Kept, chosen: Chosen, left: int, strategy: str, *, paint: str,
+    grown: Grown, cache: DrawCache, chosen: Chosen, left: int, strategy: str, *, paint: str,
     opacity: float, merged: float,
 ) -> Board:  # fmt: skip
     """The pane "image", what is known of the chosen region, and the way up as a curve."""
     tree = grown.tree
     layers: list[Layer] = [
         grown.photo,
-        kept.get(
+        cache.get(
             ("regions", left, paint, opacity),
-            lambda: _regions(grown, kept, chosen, left, paint, opacity),
+            lambda: _regions(grown, cache, chosen, left, paint, opacity),
         ),
-        *kept.get(("chosen", left, chosen.region), lambda: _marked(grown, chosen)),
+        *cache.get(("chosen", left, chosen.region), lambda: _marked(grown, chosen)),
         Boxes(
             grown.boxes[[chosen.region]], same(ORANGE, 1), (f"region {chosen.region}",),
             width=2.0, selectable=False, name="chosen box",
@@ -181,22 +182,22 @@ def region_board(
     )  # fmt: skip
     plots = (
         _term_bars(grown, chosen),
-        kept.get(("colour", chosen.region), lambda: _colour_plot(grown, chosen.region)),
-        kept.get(("texture", chosen.region), lambda: _texture_plot(grown, chosen.region)),
-        _way_up(grown, kept, merged),
+        cache.get(("colour", chosen.region), lambda: _colour_plot(grown, chosen.region)),
+        cache.get(("texture", chosen.region), lambda: _texture_plot(grown, chosen.region)),
+        _way_up(grown, cache, merged),
     )
     tables = (_fact_table(grown, chosen), _neighbour_table(grown, chosen))
     return Board((pane,), plots, tables, _summary(grown, chosen, left))
 
 
 def _regions(
-    grown: Grown, kept: Kept, chosen: Chosen, left: int, paint: str, opacity: float
+    grown: Grown, cache: DrawCache, chosen: Chosen, left: int, paint: str, opacity: float
 ) -> Masks:
     def index() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         there, numbers = np.unique(chosen.held, return_inverse=True)
         return there, numbers.astype(np.int32)[grown.tree.labels]
 
-    there, numbers = kept.get(("index", left), index)
+    there, numbers = cache.get(("index", left), index)
     colors = grown.own if paint == PAINTS[1] else grown.means
     if paint == PAINTS[2]:
         return Masks(
@@ -293,14 +294,14 @@ def _texture_plot(grown: Grown, region: int) -> Plot:
     )  # fmt: skip
 
 
-def _way_up(grown: Grown, kept: Kept, merged: float) -> Plot:
+def _way_up(grown: Grown, cache: DrawCache, merged: float) -> Plot:
     def curve() -> Curve:
         left = np.arange(grown.tree.leaves - 1, 0, -1, dtype=np.float64)
         return Curve(grown.merged(left), grown.tree.scores, "similarity", ORANGE)
 
     return Plot(
         "merges", "All merges", "from superpixels to photo, %",
-        "similarity", (kept.get("way up", curve),), marker=merged, steers="merged",
+        "similarity", (cache.get("way up", curve),), marker=merged, steers="merged",
     )  # fmt: skip
 
 

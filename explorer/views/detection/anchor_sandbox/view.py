@@ -30,7 +30,8 @@ from explorer.views.detection.anchor_sandbox.labels import (
     truth_table,
 )
 from explorer.views.shared.anchors import counted, truth_boxes
-from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.common import photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.anchors import AnchorRule
 from explorer.vision.detection.boxes import encode
 from explorer.vision.detection.matching import Match, Overlaps, match
@@ -182,7 +183,7 @@ class Result:
     overlaps: Overlaps
     title: str
     note: str = ""
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,13 +210,13 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
 def draw(result: Result, params: Params) -> Board:
     anchors = result.anchors
-    state = result.kept.get(
+    state = result.cache.get(
         ("state", params.truth, params.high, params.low, params.force, params.selected),
         lambda: _state(result, params),
     )
     counts = anchors.counts(state.found)
     layers: list[Layer] = [result.photo]
-    heat = result.kept.get(
+    heat = result.cache.get(
         ("cells", params.truth, params.high, params.low, params.force, params.paint, params.level,
          params.opacity),
         lambda: _cells(result, params, state),

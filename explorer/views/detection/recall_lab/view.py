@@ -24,7 +24,8 @@ from explorer.views.detection.recall_lab.charts import (
 )
 from explorer.views.detection.recall_lab.repeatability import RepeatResult, repeat, repeat_board
 from explorer.views.shared.anchors import counted, truth_boxes
-from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.common import photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import (
     ALL_RPN,
     NAMES,
@@ -143,7 +144,7 @@ class RecallResult:
     runs: tuple[tuple[str, Proposals], ...]
     total: int
     missing: str
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 Result = RecallResult | RepeatResult
@@ -248,7 +249,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 
 
 def _scored(result: RecallResult, params: Params) -> tuple[Scored, ...]:
-    return result.kept.get(
+    return result.cache.get(
         ("scored", params.truth), lambda: scored(result.runs, truth_boxes(params.truth))
     )
 
@@ -256,7 +257,7 @@ def _scored(result: RecallResult, params: Params) -> tuple[Scored, ...]:
 def _layers(
     result: RecallResult, params: Params, chosen: Scored, rows: NDArray[np.intp]
 ) -> list[Layer]:
-    drawn = result.kept.get(
+    drawn = result.cache.get(
         ("boxes", chosen.name, len(rows)), lambda: proposal_boxes(chosen.found, rows)
     )
     wanted, boxes = truth_boxes(params.truth), chosen.found.boxes[rows]

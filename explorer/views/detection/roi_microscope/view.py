@@ -28,9 +28,9 @@ from explorer.views.detection.roi_microscope.panes import (
     pool_all,
     pooled_pane,
 )
-from explorer.views.inside.feature_maps.view import default_layer
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, same
-from explorer.views.shared.common import Kept, class_name, photo_of, size_of
+from explorer.views.shared.common import class_name, default_layer, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -177,7 +177,7 @@ class Result:
     answer: HeadAnswer | None
     classes: tuple[str, ...]
     note: str = ""
-    kept: Kept = field(default_factory=lambda: Kept(12))
+    cache: DrawCache = field(default_factory=lambda: DrawCache(12))
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
@@ -217,14 +217,14 @@ def _subject(scene: Scene, maps: RoiMaps, params: Params) -> tuple[Float32, str,
 
 
 def draw(result: Result, params: Params) -> Board:
-    maps, kept = result.maps, result.kept
+    maps, cache = result.maps, result.cache
     channel = _channel(result, params)
     key = (channel, params.size, params.sampling, params.aligned)
-    cut = kept.get(("cut", key), lambda: _cut(result, params, channel))
+    cut = cache.get(("cut", key), lambda: _cut(result, params, channel))
     bin_number = (params.cell or 0) % 1000 if params.cell is not None else None
     if bin_number is None or bin_number >= params.size**2:
         bin_number = (params.size // 2) * params.size + params.size // 2
-    plot = kept.get(
+    plot = cache.get(
         ("shift", key, bin_number, params.reach),
         lambda: shift_plot(cut, maps, result.base, result.number, bin_number, params.reach),
     )
@@ -232,8 +232,8 @@ def draw(result: Result, params: Params) -> Board:
     title = f"{'Map ' if maps.size else ''}{name}, channel {channel}"
     panes = (
         _image_pane(result, params),
-        map_pane(cut, params.method, params.zoom, bin_number, title, kept),
-        pooled_pane(cut, params.difference, bin_number, kept),
+        map_pane(cut, params.method, params.zoom, bin_number, title, cache),
+        pooled_pane(cut, params.difference, bin_number, cache),
     )  # fmt: skip
     tables = [geometry_table(cut), level_table(maps, result.box, result.number, result.exact)]
     plots = [replace(plot, marker=params.shift)]

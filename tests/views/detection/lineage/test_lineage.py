@@ -1,4 +1,4 @@
-"""What the view tells of a box is its biography, in the photo's own pixels."""
+"""What the view tells of a box is its lineage, in the photo's own pixels."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def test_a_detection_and_its_anchor(name: str) -> None:
     scene = scene_of(name)
     (own,) = scene.call(scene.input())
     result, board = shown(scene, selected=2)
-    assert result.life is not None
-    assert result.life.detection == 1
-    box = result.life.moved if result.life.box is None else result.life.box
+    assert result.lineage is not None
+    assert result.lineage.detection == 1
+    box = result.lineage.moved if result.lineage.box is None else result.lineage.box
     np.testing.assert_allclose(box, own["boxes"][1].numpy(), rtol=1e-5, atol=1e-4)
-    assert f"detection 2: {result.life.label}" in board.summary
+    assert f"detection 2: {result.lineage.label}" in board.summary
     assert board.boxes("anchor") is not None
     assert (board.boxes("proposal") is not None) == (name == "toy")
     data = VIEW.data(result, Params())  # type: ignore[misc]
@@ -57,8 +57,8 @@ def test_a_detection_and_its_anchor(name: str) -> None:
 
 def test_a_number_beyond_the_last_is_the_last() -> None:
     result, _ = shown(scene_of(), selected=9999)
-    assert result.life is not None
-    assert result.life.detection == len(result.boxes) - 1
+    assert result.lineage is not None
+    assert result.lineage.detection == len(result.boxes) - 1
 
 
 def fates(scene: Scene) -> dict[str, int]:
@@ -89,8 +89,8 @@ def test_why_an_anchor_ended(stage: str, words: str) -> None:
     scene = scene_of()
     index = fates(scene)[stage]
     result, board = shown(scene, **at(scene, index))
-    assert result.life is not None
-    assert result.life.index == index
+    assert result.lineage is not None
+    assert result.lineage.index == index
     assert words in board.summary
     assert board.boxes("moved anchor") is not None
     assert (board.boxes("killer") is not None) == (stage == "nms")
@@ -110,11 +110,11 @@ def test_no_detection_says_where_to_go_on() -> None:
     scene = scene_of()
     scene.network.module.roi_heads.score_thresh = 1.5
     result, board = shown(scene)
-    assert result.life is None
+    assert result.lineage is None
     assert "an anchor" in board.summary
     assert VIEW.data(result, Params()) == {}  # type: ignore[misc]
     result, board = shown(scene, start=ANCHOR)
-    assert result.life is not None
+    assert result.lineage is not None
     assert "Background" in board.summary
 
 
@@ -126,10 +126,10 @@ def test_suppressed_boxes_are_listed_with_their_overlap() -> None:
         trace.filter.victims(int(trace.filter.survivors[i]))
     ))  # fmt: skip
     result, board = shown(scene, selected=most + 1)
-    assert result.life is not None
-    assert len(result.life.victims) > 0
-    assert (result.life.victim_ious > trace.filter.nms.threshold - 1e-5).all()
-    assert (result.life.victim_scores <= result.life.score).all()
+    assert result.lineage is not None
+    assert len(result.lineage.victims) > 0
+    assert (result.lineage.victim_ious > trace.filter.nms.threshold - 1e-5).all()
+    assert (result.lineage.victim_scores <= result.lineage.score).all()
     assert board.boxes("suppressed") is not None
     assert any(table.name == "suppressed" for table in board.tables)
     _, board = shown(scene, selected=most + 1, victims=False, arrows=False)

@@ -1,4 +1,4 @@
-"""The stages of a trace as boxes in the photo's pixels, for the view of them."""
+"""From anchors to what is left of them: the stages of a trace as boxes in the photo's pixels."""
 
 from __future__ import annotations
 
