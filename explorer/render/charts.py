@@ -284,7 +284,7 @@ def _rows(table: Table, width: int, style: Style) -> Block:
     gaps = max(1, len(wanted) - 1)
     if sum(wanted) + gap * gaps > width - swatch - style.px(6):
         gap = style.px(9)
-    room = _shared(wanted, numeric, width - swatch - gap * gaps - style.px(6))
+    room = shared_widths(wanted, numeric, width - swatch - gap * gaps - style.px(6))
     spare = width - swatch - style.px(6) - sum(room) - gap * gaps
     gap += min(max(0, spare // gaps), style.px(36))
     drop = (high - line_height(size)) // 2
@@ -323,7 +323,7 @@ def _cells(column: Sequence[str | int | float]) -> list[str]:
     return [value if isinstance(value, str) else next(texts) for value in column]
 
 
-def _shared(wanted: list[int], numeric: list[bool], width: int) -> list[int]:
+def shared_widths(wanted: list[int], numeric: list[bool], width: int) -> list[int]:
     """Column widths that fit into `width`: the widest give way, words before numbers."""
     room = list(wanted)
     for kind, least in ((False, 40), (True, 1)):

@@ -27,7 +27,7 @@ def test_a_cut_carries_the_box_to_where_its_pixels_are(maker):
     photos = maker.photos
     for index in range(12):
         part = np.array([2, 3, 62, 61], np.float32)  # the object is well inside
-        patch, box, mask = scenes._cut(photos, index, part, (180, 116), rng)
+        patch, box, mask = scenes.cut_patch(photos, index, part, (180, 116), rng)
         assert mask is None
         colour = COLOURS[photos.labels[index]].astype(float)
         share = (patch.astype(float) - 20) @ (colour - 20) / ((colour - 20) @ (colour - 20))
@@ -78,16 +78,18 @@ def test_a_scene_is_a_function_of_its_generator(maker):
 def test_the_visible_part_of_a_box_by_hand():
     window = (0, 0, 100, 100)
     box = np.array([-10, 20, 30, 60], np.float32)
-    assert scenes._visible(box, window).tolist() == [0, 20, 30, 60]
-    assert scenes._visible(np.array([-70, 0, 30, 50], np.float32), window) is None  # 30 % is left
-    assert scenes._visible(np.array([95, 0, 103, 50], np.float32), window) is None  # too narrow
-    assert scenes._covered(np.array([0, 0, 10, 10]), (5, 0, 20, 10)) == 0.5
+    assert scenes.visible_part(box, window).tolist() == [0, 20, 30, 60]
+    assert (
+        scenes.visible_part(np.array([-70, 0, 30, 50], np.float32), window) is None
+    )  # 30 % is left
+    assert scenes.visible_part(np.array([95, 0, 103, 50], np.float32), window) is None  # too narrow
+    assert scenes.covered_share(np.array([0, 0, 10, 10]), (5, 0, 20, 10)) == 0.5
 
 
 def test_tiles_cover_the_picture_once():
     for seed in range(20):
         hits = np.zeros((90, 90), int)
-        for x0, y0, x1, y1 in scenes._split(np.random.default_rng(seed), 90):
+        for x0, y0, x1, y1 in scenes.split_tiles(np.random.default_rng(seed), 90):
             hits[y0:y1, x0:x1] += 1
         assert (hits == 1).all()
 

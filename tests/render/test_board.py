@@ -494,9 +494,9 @@ def test_whole_numbers_are_written_in_full() -> None:
 
 
 def test_words_give_way_before_numbers_do() -> None:
-    assert charts._shared([300, 80, 200], [False, True, False], 400) == [160, 80, 160]
-    assert charts._shared([300, 80], [False, True], 100) == [40, 60]
-    assert charts._shared([50, 50], [False, True], 400) == [50, 50]
+    assert charts.shared_widths([300, 80, 200], [False, True, False], 400) == [160, 80, 160]
+    assert charts.shared_widths([300, 80], [False, True], 100) == [40, 60]
+    assert charts.shared_widths([50, 50], [False, True], 400) == [50, 50]
 
 
 @pytest.mark.parametrize("span", [(0, 1), (-3, 7), (0, 1e-6), (1e5, 1e5 + 3), (-1e9, 1e9)])
@@ -536,12 +536,17 @@ def test_words_are_shortened_and_broken_to_fit() -> None:
     assert letters.elided("abc", 0, 13) == ""
 
 
+def forget_fonts() -> None:
+    """Fonts are looked up once in a program's life; here they change."""
+    letters._width.cache_clear()
+    letters._pillow_font.cache_clear()
+
+
 @pytest.mark.parametrize("face", ["opencv", "pillow", "ascii"])
 def test_letters_are_drawn_with_every_font(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if face == "opencv" and not hasattr(cv2, "FontFace"):
         pytest.skip("OpenCV 4 has no font of its own")
-    letters._width.cache_clear()
-    letters._pillow_font.cache_clear()
+    forget_fonts()
     if face != "opencv":
         monkeypatch.setattr(letters, "_face", lambda: None)
     if face == "ascii":
@@ -555,8 +560,7 @@ def test_letters_are_drawn_with_every_font(face: str, monkeypatch: pytest.Monkey
     assert abs(lit[:, 1].max() - 4 - letters.text_width("Żółw × 0.93 …", 16)) <= 4
     letters.write(canvas, "outside", (-500, -500), 16, (255, 255, 255))
     letters.write(canvas, "outside", (500, 500), 16, (255, 255, 255))
-    letters._width.cache_clear()
-    letters._pillow_font.cache_clear()
+    forget_fonts()
 
 
 def test_segments_are_clipped_to_the_canvas() -> None:

@@ -22,7 +22,7 @@ def begun(folder: Path, request: Any = None, *, suffix: str = ".mp4", **how: Any
 
 def killed(pieces: Pieces) -> None:
     """What is left when the program ends in the middle: its files, without its lock."""
-    pieces._release()
+    pieces.release()
 
 
 def fill(pieces: Pieces, numbers: range, each: int = 4) -> Pieces:
