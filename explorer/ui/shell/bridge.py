@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Beside = tuple[tuple[View[Any], Any], ...]
+Beside = tuple[tuple[View[Any, Any], Any], ...]
 """Views with their parameters."""
 
 START = "start"
@@ -49,7 +49,7 @@ QUIT_SECONDS = 3.0
 class Ready:
     """What the start-up job found: plain data that the window may keep."""
 
-    views: Mapping[str, View[Any]]
+    views: Mapping[str, View[Any, Any]]
     entries: tuple[Entry, ...]
     devices: tuple[tuple[str, str], ...]
     defaults: Mapping[str, NetworkSpec]
@@ -92,7 +92,7 @@ class Bridge(QObject):
 
     def look(
         self,
-        view: View[Any],
+        view: View[Any, Any],
         spec: NetworkSpec,
         image: Image,
         params: Any,
@@ -114,7 +114,7 @@ class Bridge(QObject):
 
     def follow(
         self,
-        view: View[Any],
+        view: View[Any, Any],
         spec: NetworkSpec,
         image: Image,
         params: Any,

@@ -62,7 +62,7 @@ class Study(QObject):
         self._last: dict[str, Any] = {}  # by view: the parameters that were used last, on any photo
         self.truths = Truths()
         self.image: Image | None = None
-        self.view: View[Any] | None = None
+        self.view: View[Any, Any] | None = None
         self.spec: NetworkSpec | None = None
         self.info: NetworkInfo | None = None
         self.params: Any = None
@@ -88,7 +88,7 @@ class Study(QObject):
         return self._ready
 
     @property
-    def views(self) -> dict[str, View[Any]]:
+    def views(self) -> dict[str, View[Any, Any]]:
         return dict(self._ready.views) if self._ready else {}
 
     def entry(self, spec: NetworkSpec | None = None) -> Entry | None:
@@ -177,7 +177,7 @@ class Study(QObject):
             self.subject_changed.emit()
             self.look()
 
-    def offered(self) -> tuple[View[Any], ...]:
+    def offered(self) -> tuple[View[Any, Any], ...]:
         """The views that can be shown beside the main one, with the network in use."""
         entry = self.entry()
         return tuple(
@@ -326,7 +326,7 @@ class Study(QObject):
         problems = tuple(side.problem for side in sides if side.problem)
         return replace(found, notes=(*found.notes, *problems))
 
-    def _params_of(self, view: View[Any]) -> Any:
+    def _params_of(self, view: View[Any, Any]) -> Any:
         """What a view beside the main one is asked with: what it was last used with."""
         image, last = self.image, self._last.get(view.name)
         key = image.key if image is not None else ""
@@ -369,7 +369,7 @@ class Study(QObject):
                 self.draw()
         self.news.emit(update)
 
-    def _switch_network(self, view: View[Any], old: Entry | None) -> None:
+    def _switch_network(self, view: View[Any, Any], old: Entry | None) -> None:
         assert self._ready is not None
         fitting = [task for task in TASKS if view.suits(task) and task in self._ready.defaults]
         if not fitting:
@@ -425,5 +425,5 @@ class Study(QObject):
         return dict(self._last)
 
 
-def _named(view: View[Any], seconds: float, timed: bool) -> str:
+def _named(view: View[Any, Any], seconds: float, timed: bool) -> str:
     return f"{view.title} · {seconds * 1000:.0f} ms" if timed else view.title
