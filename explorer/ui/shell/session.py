@@ -82,4 +82,3 @@ def json_safe(value: Any) -> Any:
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     return None
-
