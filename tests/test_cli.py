@@ -132,9 +132,7 @@ def test_paths_open_the_window(
     assert calls[0][1].reset_settings is reset
 
 
-@pytest.mark.parametrize(
-    "argv", [["--nonsense"], ["list", "--nonsense"], ["render"], ["render", "classify"]]
-)
+@pytest.mark.parametrize("argv", [["--nonsense"], ["list", "--nonsense"], ["render"]])
 def test_wrong_options_are_one_sentence(explorer: Run, argv: list[str]) -> None:
     status, out, err = explorer(*argv)
     assert (status, out) == (2, "")

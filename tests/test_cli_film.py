@@ -21,7 +21,7 @@ from explorer.core.layers import UNTRAINED, Board, Pane, Picture, Text
 from explorer.core.params import param
 from explorer.core.step import Step
 from explorer.engine.engine import Engine
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.saving import film as saving
 from tests.live.films import SIZE, film, gif, number_of, varied
 from tests.saving.test_mp4 import frames
@@ -41,8 +41,8 @@ class Counting:
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.forgets = False
-        self.view: View[Any] = View(
-            name="counting", title="Counting", group="Test", summary="It counts.",
+        self.view: View[Any, Any] = View(
+            name="counting", title="Counting", group=Group.OTHER, summary="It counts.",
             explanation="", reference="", Params=Params, compute=self._compute, draw=self._draw,
             data=lambda result, _: result,
         )  # fmt: skip

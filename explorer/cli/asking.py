@@ -35,9 +35,10 @@ def is_folder(out: str) -> bool:
     return out.endswith("/") or Path(out).is_dir()
 
 
-def settings(entries: Sequence[str], view: View[Any]) -> dict[str, str]:
+def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
-    from explorer.core.params import parameters, parse
+    from explorer.core.param_forms import parse
+    from explorer.core.params import parameters
 
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     texts = {}
@@ -55,12 +56,25 @@ def settings(entries: Sequence[str], view: View[Any]) -> dict[str, str]:
     return texts
 
 
-def params_of(view: View[Any], texts: dict[str, str], info: NetworkInfo) -> Any:
+def params_of(view: View[Any, Any], texts: dict[str, str], info: NetworkInfo | None) -> Any:
     """The parameters that those words stand for."""
-    from explorer.core.params import parameters, parse
+    from explorer.core.param_forms import parse
+    from explorer.core.params import parameters
 
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     return view.Params(**{name: parse(known[name], text, info) for name, text in texts.items()})
+
+
+def without_effect(params: Any, texts: dict[str, str], info: NetworkInfo | None) -> list[str]:
+    """A sentence for every parameter that was set and does not matter with the others."""
+    from explorer.core.params import parameters
+
+    about = f" and {info.title}" if info is not None else ""
+    return [
+        f"{p.name} does not apply to the other settings{about}: it changes nothing."
+        for p in parameters(type(params))
+        if p.name in texts and not p.applies(params, info)
+    ]
 
 
 def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]:
@@ -85,8 +99,17 @@ def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]
     return found, words
 
 
-def spec_of(args: argparse.Namespace, view: View[Any]) -> NetworkSpec:
-    """The network that is asked for, or the one that ships for the view's task."""
+def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | None:
+    """The network that is asked for, or the one that ships for the view's task.
+
+    None for a view that needs none.
+    """
+    if not view.needs.network:
+        if args.network or args.weights:
+            raise ExplorerError(
+                f"The view {view.name} needs no network.", "Leave --network and --weights out."
+            )
+        return None
     from explorer.core.network_info import NetworkSpec
     from explorer.networks import catalogue
 
@@ -108,8 +131,12 @@ def spec_of(args: argparse.Namespace, view: View[Any]) -> NetworkSpec:
     return NetworkSpec(name, args.weights, args.device, args.half)
 
 
-def loaded(engine: Engine, spec: NetworkSpec, view: View[Any], progress: Progress) -> NetworkInfo:
+def loaded(
+    engine: Engine, spec: NetworkSpec | None, view: View[Any, Any], progress: Progress
+) -> NetworkInfo | None:
     """Loads the network; one that does not go with the view is a sentence."""
+    if spec is None:
+        return None
     info = _loaded(engine, spec, progress)
     if not view.suits(info.task):
         raise ExplorerError(
@@ -140,12 +167,12 @@ def board_of(answer: Answer) -> Board:
 
     board = answer.ask.view.draw(answer.result, answer.params)
     board = with_truth(board, truth_of(answer.params))
-    info = answer.info
-    if info is None:
-        return board
-    notes = (*info.notes, *answer.ask.image.notes, *board.notes)
-    board = replace(board, notes=tuple(dict.fromkeys(notes)))
-    return stamped(board, UNTRAINED) if info.untrained else board
+    info, image = answer.info, answer.ask.image
+    of_network = info.notes if info is not None else ()
+    of_photo = image.notes if image is not None else ()
+    notes = dict.fromkeys((*of_network, *of_photo, *board.notes))
+    board = replace(board, notes=tuple(notes))
+    return stamped(board, UNTRAINED) if info is not None and info.untrained else board
 
 
 def pane_of(board: Board, name: str | None, title: str) -> Pane:

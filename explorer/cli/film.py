@@ -54,6 +54,8 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 def wanted(args: argparse.Namespace) -> bool:
     """True when films are named. A GIF is one where a film or lines are to be written."""
+    if not args.images:
+        return False
     suffixes = {Path(word).suffix.lower() for word in args.images}
     written = {Path(word).suffix.lower() for word in (args.out, args.data) if word}
     return bool(suffixes & PLAYED) or (
@@ -153,9 +155,9 @@ class _Job:
         self,
         args: argparse.Namespace,
         engine: Engine,
-        view: View[Any],
-        spec: NetworkSpec,
-        info: NetworkInfo,
+        view: View[Any, Any],
+        spec: NetworkSpec | None,
+        info: NetworkInfo | None,
         params: Any,
         progress: Progress,
     ) -> None:
@@ -222,14 +224,18 @@ class _Job:
     def _request(self, path: Path) -> dict[str, Any]:
         """What has to be equal for a film to be gone on with."""
         from explorer import __version__
+        from explorer.core.param_forms import params_json
 
         args, info, spec = self._args, self._info, self._spec
-        weights = Path(spec.weights) if spec.weights else None
+        weights = Path(spec.weights) if spec is not None and spec.weights else None
+        network = None
+        if spec is not None and info is not None:
+            network = [spec.name, spec.weights, info.state, info.device, info.dtype]
         return {
             "program": __version__,
             "view": self._view.name,
-            "parameters": self._params,
-            "network": [spec.name, spec.weights, info.state, info.device, info.dtype],
+            "parameters": params_json(self._params),
+            "network": network,
             "checkpoint": _stamp(weights) if weights is not None and weights.is_file() else None,
             "source": [str(path.resolve()), *_stamp(path)],
             "seed": args.seed,
@@ -291,7 +297,7 @@ class _Job:
         if pieces.lines is not None:
             shot = answer.shot
             data = view_data(self._view, answer.result, answer.params, board)
-            names = (self._view.name, self._info.spec.name)
+            names = (self._view.name, self._spec.name if self._spec is not None else "")
             pieces.line(frame_line(shot.number, shot.position, *names, data))
 
     def _frame(self, answer: Answer) -> UInt8:

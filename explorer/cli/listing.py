@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _views() -> list[View[Any]]:
+def _views() -> list[View[Any, Any]]:
     from explorer import views
 
     found = views.discover()
@@ -71,7 +71,7 @@ def _networks() -> tuple[Entry, ...]:
     return catalogue.entries()
 
 
-def _view_text(view: View[Any]) -> str:
+def _view_text(view: View[Any, Any]) -> str:
     from explorer.core.params import parameters
 
     rows = [(_takes(p), p.meta.title + _unit(p)) for p in parameters(view.Params)]
@@ -111,14 +111,15 @@ def _network_row(entry: Entry) -> tuple[str, str, str, str]:
     return (entry.name, entry.task, weights, entry.title)
 
 
-def _view(view: View[Any]) -> dict[str, Any]:
+def _view(view: View[Any, Any]) -> dict[str, Any]:
     from explorer.core.params import parameters
     from explorer.saving.plain_values import plain
 
     return {
         "name": view.name,
         "title": view.title,
-        "group": view.group,
+        "group": view.group.value,
+        "needs": view.needs.name.lower(),
         "summary": view.summary,
         "reference": view.reference,
         "tasks": sorted(view.tasks),

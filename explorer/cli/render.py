@@ -22,6 +22,7 @@ from explorer.cli.asking import (
     placed_inside,
     settings,
     spec_of,
+    without_effect,
 )
 from explorer.cli.outputs import HELP, outputs
 from explorer.cli.words import Progress, complain, say
@@ -53,8 +54,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("view", metavar="VIEW", help="what to look at")
     parser.add_argument(
-        "images", metavar="IMAGE", nargs="+", help="photos, folders, names of the gallery, or films"
-    )
+        "images", metavar="IMAGE", nargs="*",
+        help="photos, folders, names of the gallery, or films; none for a view that needs none",
+    )  # fmt: skip
     out = parser.add_argument_group("what to write (at least one)")
     out.add_argument(
         "-o", "--out", help="the picture: .png, .jpg, .webp or .tif; of a film: .mp4, .gif"
@@ -110,11 +112,13 @@ def run(args: argparse.Namespace) -> int:
     texts = settings(args.settings, view)
     truth.check(args.truth, view)
     engine, progress = Engine(), Progress()
-    photos = _photos(args.images)
+    photos = _photos(args.images, view)
     plans = _plans(args, [photo.stem for photo in photos])
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
     params = params_of(view, texts, info)
+    for note in without_effect(params, texts, info):
+        complain(note)
     job = _Job(args, engine, view, spec, params, progress)
     failed = False
     try:
@@ -139,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
 @dataclass(frozen=True, slots=True)
 class _Photo:
     stem: str
-    load: Callable[[], Image]
+    load: Callable[[], Image | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +167,19 @@ def _check_outputs(args: argparse.Namespace) -> None:
             check(out)
 
 
-def _photos(words: Sequence[str]) -> list[_Photo]:
-    """Files as they are, the pictures of folders, and the gallery's pictures by name."""
+def _photos(words: Sequence[str], view: View[Any, Any]) -> list[_Photo]:
+    """Files as they are, the pictures of folders, and the gallery's pictures by name.
+
+    A view that needs none gets one entry without a photo.
+    """
+    if not view.needs.photo:
+        if words:
+            raise ExplorerError(f"The view {view.name} needs no photo.", "Leave the photos out.")
+        return [_Photo(view.name, lambda: None)]
+    if not words:
+        raise ExplorerError(
+            f"The view {view.name} needs a photo.", "Give its path, or the name of a sample."
+        )
     from explorer.images.image import open_image
     from explorer.images.sources import expand, gallery
 
@@ -212,8 +227,8 @@ class _Job:
         self,
         args: argparse.Namespace,
         engine: Engine,
-        view: View[Any],
-        spec: NetworkSpec,
+        view: View[Any, Any],
+        spec: NetworkSpec | None,
         params: Any,
         progress: Progress,
     ) -> None:
@@ -221,14 +236,18 @@ class _Job:
         self._params, self._progress = params, progress
         self._coco: dict[Path, list[tuple[ImageInfo, LabelledBoxes]]] = {}
 
-    def render(self, image: Image, plan: _Plan, title: str) -> None:
+    def render(self, image: Image | None, plan: _Plan, title: str) -> None:
         """Runs the view on one photo and writes what was asked for."""
         from explorer.engine.engine import Ask
         from explorer.saving.export import save_film
 
-        placed, moved = placed_inside(self._params, image.width, image.height)
-        params, notes = truth.with_file(placed, self._args.truth, image)
-        for note in (*moved, *notes):
+        params = self._params
+        said: list[str] = []
+        if image is not None:
+            placed, said = placed_inside(params, image.width, image.height)
+            params, notes = truth.with_file(placed, self._args.truth, image)
+            said += notes
+        for note in said:
             self._progress.clear()
             complain(f"{title}: {note}")
         ask = Ask(self._view, self._spec, image, params, self._args.seed)
@@ -246,7 +265,7 @@ class _Job:
             for answer in self._answers(ask, title):
                 last = answer
         if last is None:
-            raise ExplorerError(f"{self._view.title} gave no answer for {image.name}.")
+            raise ExplorerError(f"{self._view.title} gave no answer for {title}.")
         self._write(last, plan, title)
 
     def finish(self) -> None:
@@ -282,9 +301,9 @@ class _Job:
 
         if self._args.pane is not None:
             return paint_pane(pane_of(board, self._args.pane, self._view.title))
-        title = f"{self._view.title} · {answer.ask.image.name}"
-        if answer.info is not None:
-            title = f"{self._view.title} · {answer.info.title} · {answer.ask.image.name}"
+        network, image = answer.info, answer.ask.image
+        parts = (self._view.title, network and network.title, image and image.name)
+        title = " · ".join(part for part in parts if part)
         return paint_board(
             board, width=self._args.width or PICTURE_WIDTH, theme=self._args.theme, title=title
         )
@@ -314,6 +333,8 @@ class _Job:
         if boxes is None:
             raise ExplorerError(f"{self._view.title} has no boxes to write.", "Leave --boxes out.")
         image = answer.ask.image
+        if image is None:
+            raise ExplorerError(f"{self._view.title} has no photo.", "Leave --boxes out.")
         about = ImageInfo(image.path.name if image.path else image.name, image.width, image.height)
         if self._args.format == "coco":
             self._coco.setdefault(path, []).append((about, boxes))

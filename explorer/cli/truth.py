@@ -24,7 +24,7 @@ def add_option(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
 
 
-def check(path: str | None, view: View[Any]) -> None:
+def check(path: str | None, view: View[Any, Any]) -> None:
     """Says what can be said before anything is computed.
 
     Raises:

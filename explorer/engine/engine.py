@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.core.params import resolved
 from explorer.core.step import Step
+from explorer.engine.references import Opened, Photos, check_task, named, spec_of
 from explorer.engine.scene import Moment, Scene
 from explorer.live.pace import Governor, Pace
 from explorer.networks import catalogue
@@ -23,7 +25,7 @@ from explorer.networks.fast.folding import at_share, fast
 from explorer.networks.hooks import interruptible
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Iterator
 
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.core.runner import Token
@@ -38,6 +40,7 @@ AS_IT_IS = Pace()
 """The network's own input size, whatever the rate."""
 
 MOST_NETWORKS = 3
+"""Kept in memory, unless one question needs more at once."""
 MOST_SCENES = 6
 WAIT_SECONDS = 0.1
 """So long a live job waits for a frame before other jobs get a turn."""
@@ -47,35 +50,40 @@ WAIT_SECONDS = 0.1
 class Ask:
     """One question: this view of this network on this photo with these parameters.
 
-    `beside` are more views, with their parameters, that look at the same photo with the same
-    network.
+    `spec` is None for a view that needs no network, `image` for one that needs no photo. `beside`
+    are more views, with their parameters, that look at the same photo with the same network.
     """
 
-    view: View[Any]
-    spec: NetworkSpec
-    image: Image
+    view: View[Any, Any]
+    spec: NetworkSpec | None
+    image: Image | None
     params: Any
     seed: int = 0
-    beside: tuple[tuple[View[Any], Any], ...] = ()
+    beside: tuple[tuple[View[Any, Any], Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """What a view beside the main one found: a `result`, or a `problem` in a sentence."""
+    """What a view beside the main one found: a `result`, or a `problem` in a sentence.
 
-    view: View[Any]
+    `opened` are the networks and photos that its parameters name; None where they cannot be had.
+    """
+
+    view: View[Any, Any]
     params: Any
     result: Any
     seconds: float
     problem: str = ""
+    opened: Opened | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What came out so far: `result` is None while the network is loading.
+    """What came out so far: `result` is None while networks are loading.
 
-    `shot` is the frame that it is about when a film or a camera is followed, `seconds` how long the
-    view took for it, `share` the part of the network's own input size that it was looked at with.
+    `info` is None until the network is loaded, and where the view needs none. `shot` is the frame
+    that it is about when a film or a camera is followed, `seconds` how long the view took for it,
+    `share` the part of the network's own input size that it was looked at with.
     """
 
     ask: Ask
@@ -94,26 +102,35 @@ class Engine:
     def __init__(self) -> None:
         self._networks: OrderedDict[NetworkSpec, Network] = OrderedDict()
         self._fast: dict[NetworkSpec, Network] = {}
-        self._scenes: OrderedDict[tuple[NetworkSpec, str, int], Scene] = OrderedDict()
+        self._scenes: OrderedDict[tuple[NetworkSpec | None, str, int], Scene] = OrderedDict()
+        self._photos = Photos()
 
-    def network(self, spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
+    def network(
+        self, spec: NetworkSpec, keep: frozenset[NetworkSpec] = frozenset()
+    ) -> Generator[Step[None], Any, Network]:
         """Loads the network of `spec`, at most once while it is among the last few used.
 
         The steps tell how far a download or a load is; the generator's return value is the network.
+
+        Args:
+            spec: Which one.
+            keep: Networks of the same question, which must not make room for it.
         """
         if spec not in self._networks:
             network = yield from catalogue.load(spec)
             self._networks[spec] = network
-            while len(self._networks) > MOST_NETWORKS:
-                old, _ = self._networks.popitem(last=False)
+            others = [other for other in self._networks if other != spec and other not in keep]
+            for old in others[: max(0, len(self._networks) - MOST_NETWORKS)]:
+                del self._networks[old]
                 self._fast.pop(old, None)
                 for key in [key for key in self._scenes if key[0] == old]:
                     del self._scenes[key]
         self._networks.move_to_end(spec)
         return self._networks[spec]
 
-    def scene(self, network: Network, image: Image, seed: int) -> Scene:
-        key = (network.info.spec, image.key, seed)
+    def scene(self, network: Network | None, image: Image | None, seed: int) -> Scene:
+        spec = None if network is None else network.info.spec
+        key = (spec, "" if image is None else image.key, seed)
         if key not in self._scenes:
             self._scenes[key] = Scene(network, image, seed)
             while len(self._scenes) > MOST_SCENES:
@@ -129,8 +146,11 @@ class Engine:
         for scene in self._scenes.values():
             scene.forget()
         self._scenes.clear()
+        self._photos.forget()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    # -- questions --------------------------------------------------------------------------------
 
     def steps(self, ask: Ask, token: Token) -> Generator[Step[Answer], Any, None]:
         """A job for the runner: loads what is needed, then the view's own steps.
@@ -138,15 +158,15 @@ class Engine:
         Raises:
             ExplorerError: For whatever the user can mend; out of memory is one of those.
         """
-        network = yield from self._loaded(ask)
-        info = network.info
-        params = resolved(ask.params, info)
+        network, main, sides = yield from self._set_up(ask)
+        info = network.info if network is not None else None
         scene = self.scene(network, ask.image, ask.seed)
+        scene.opened, params = main.opened or Opened(), main.params
         inner = ask.view.compute(scene, params)
         news: Any = None
         answer = Answer(ask, info, params, None)
         try:
-            while (step := self._next(inner, network, news, token)) is not None:
+            while (step := self._next(inner, scene, news, token)) is not None:
                 answer = Answer(ask, info, params, step.value)
                 news = yield Step(answer, step.done, step.total, step.note)
                 if news is not None:
@@ -154,10 +174,9 @@ class Engine:
                     ask = replace(ask, params=params)
         finally:
             inner.close()
-        for view, its_params in ask.beside:
-            side = self._side(Side(view, its_params, None, 0.0), scene, token)
-            answer = replace(answer, beside=(*answer.beside, side))
-            news = yield Step(answer, 0, 0, view.title)
+        for side in sides:
+            answer = replace(answer, beside=(*answer.beside, self._side(side, scene, token)))
+            news = yield Step(answer, 0, 0, side.view.title)
             if news is not None:  # the main view has nobody to listen any more: it starts again
                 yield from self.steps(replace(ask, params=resolved(news, info)), token)
                 return
@@ -185,49 +204,7 @@ class Engine:
                 f"{ask.view.title} cannot follow a film or a camera.",
                 "Freeze a frame to look at it with this view.",
             )
-        whole = yield from self._loaded(ask)
-        network = self._live(whole, ask)
-        params = resolved(ask.params, network.info)
-        shot: Shot | None = None
-        answer = Answer(ask, network.info, params, None)
-        changed = False
-        memory: dict[str, Any] = {}
-        layers: frozenset[str] = frozenset()
-        governor = Governor(pace)
-        tracer = 0
-        while not slot.closed:
-            newer = slot.take(-1 if shot is None else shot.number, WAIT_SECONDS)
-            shot = newer or shot
-            if shot is None or (newer is None and not changed):
-                news = yield Step(answer, 0, 0, "waiting for a frame")
-                if news is not None:
-                    params, changed = resolved(news, network.info), True
-                continue
-            image = replace(ask.image, pixels=shot.pixels)
-            moment = Moment(shot.number, shot.position, memory, layers)
-            share = governor.share
-            scene = Scene(at_share(network, share), image, ask.seed, moment)
-            began = time.perf_counter()
-            main = Side(ask.view, params, None, 0.0)
-            sides = [main, *(Side(view, its, None, 0.0) for view, its in ask.beside)]
-            # Who follows the network step by step goes first: the others then read its answer.
-            for at in sorted(range(len(sides)), key=lambda at: at != tracer):
-                before = scene.traced
-                sides[at] = self._side(sides[at], scene, token, own=at > 0)
-                if scene.traced and not before:
-                    tracer = at
-            main, *beside = sides
-            governor.took(time.perf_counter() - began)
-            layers = frozenset(scene.asked)
-            answered = replace(ask, image=image, params=params)
-            answer = Answer(
-                answered, network.info, params, main.result, shot, tuple(beside), main.seconds,
-                share if scene.network is not network else 1.0,
-            )  # fmt: skip
-            news = yield Step(answer, 0, 0, "live")
-            changed = news is not None
-            if changed:
-                params = resolved(news, network.info)
+        yield from self._frames(ask, _newest(slot), token, pace, {})
 
     def film(
         self, ask: Ask, shots: Iterable[Shot], token: Token, memory: dict[str, Any] | None = None
@@ -247,25 +224,126 @@ class Engine:
             raise ExplorerError(
                 f"{ask.view.title} cannot follow a film.", "Choose another view, or a photo."
             )
-        whole = yield from self._loaded(ask)
-        network = self._live(whole, ask)
-        params = resolved(ask.params, network.info)
-        memory = {} if memory is None else memory
+        yield from self._frames(ask, shots, token, AS_IT_IS, {} if memory is None else memory)
+
+    def _frames(
+        self,
+        ask: Ask,
+        shots: Iterable[Shot | None],
+        token: Token,
+        pace: Pace,
+        memory: dict[str, Any],
+    ) -> Generator[Step[Answer], Any, None]:
+        """The whole answer about every one of `shots`; None among them = none came in time."""
+        whole, main, beside = yield from self._set_up(ask)
+        network = None if whole is None else self._live(whole, ask)
+        info = None if network is None else network.info
+        sides = [main, *beside]
+        shot: Shot | None = None
+        answer = Answer(ask, info, main.params, None)
+        changed = False
         layers: frozenset[str] = frozenset()
-        for shot in shots:
-            image = replace(ask.image, pixels=shot.pixels)
-            scene = Scene(
-                network, image, ask.seed, Moment(shot.number, shot.position, memory, layers)
+        governor = Governor(pace)
+        tracer = 0
+        for newer in shots:
+            shot = newer or shot
+            if shot is None or (newer is None and not changed):
+                news = yield Step(answer, 0, 0, "waiting for a frame")
+            else:
+                assert ask.image is not None
+                image = replace(ask.image, pixels=shot.pixels)
+                share = governor.share
+                sized = None if network is None else at_share(network, share)
+                moment = Moment(shot.number, shot.position, memory, layers)
+                scene = Scene(sized, image, ask.seed, moment)
+                began = time.perf_counter()
+                # Who follows the network step by step goes first: the others read its answer.
+                for at in sorted(range(len(sides)), key=lambda at: at != tracer):
+                    before = scene.traced
+                    sides[at] = self._side(sides[at], scene, token, own=at > 0)
+                    if scene.traced and not before:
+                        tracer = at
+                governor.took(time.perf_counter() - began)
+                layers = frozenset(scene.asked)
+                main, *beside = sides
+                answer = Answer(
+                    replace(ask, image=image, params=main.params), info, main.params, main.result,
+                    shot, tuple(beside), main.seconds, share if sized is not network else 1.0,
+                )  # fmt: skip
+                news = yield Step(answer, 0, 0, "live")
+            changed = news is not None
+            if changed:
+                sides[0] = yield from self._prepared(ask, ask.view, news, whole)
+
+    # -- before the first step --------------------------------------------------------------------
+
+    def _set_up(
+        self, ask: Ask
+    ) -> Generator[Step[Answer], Any, tuple[Network | None, Side, list[Side]]]:
+        """Everything that a question needs: its network, and what its parameters name."""
+        view, network = ask.view, None
+        if view.needs.photo and ask.image is None:
+            raise ExplorerError(f"{view.title} needs a photo.", "Open one.")
+        if view.needs.network and ask.spec is None:
+            raise ExplorerError(f"{view.title} needs a network.", "Choose one.")
+        wanted = view.needs.network or any(other.needs.network for other, _ in ask.beside)
+        if ask.spec is not None and wanted:
+            network = yield from self._loaded(ask, ask.spec, frozenset())
+        if network is not None and not view.suits(network.info.task):
+            raise ExplorerError(
+                f"{view.title} needs a network for {' or '.join(sorted(view.tasks))}; "
+                f"{network.info.title} does {network.info.task}.",
+                "Choose another network.",
             )
-            result = self._whole(ask.view, params, scene, token)
-            layers = frozenset(scene.asked)
-            answered = replace(ask, image=image, params=params)
-            yield Step(Answer(answered, network.info, params, result, shot))
+        main = yield from self._prepared(ask, view, ask.params, network)
+        sides = []
+        for other, params in ask.beside:
+            try:
+                side = yield from self._prepared(ask, other, params, network)
+            except ExplorerError as error:
+                side = Side(other, params, None, 0.0, f"{other.title}: {error.message}")
+            sides.append(side)
+        return network, main, sides
+
+    def _prepared(
+        self, ask: Ask, view: View[Any, Any], params: Any, network: Network | None
+    ) -> Generator[Step[Answer], Any, Side]:
+        """A view with its parameters as this network takes them, and what they name opened."""
+        if network is None and view.needs.network:
+            raise ExplorerError("It needs a network.")
+        if network is not None and not view.suits(network.info.task):
+            raise ExplorerError(f"It does not go with {network.info.title}.")
+        if ask.image is None and view.needs.photo:
+            raise ExplorerError("It needs a photo.")
+        params = resolved(params, None if network is None else network.info)
+        wanted = named(view, params)
+        specs = {ref: spec_of(ref, ask.spec) for ref in wanted.networks}
+        keep = frozenset(specs.values()) | ({ask.spec} if ask.spec is not None else set())
+        networks = {}
+        for ref, parameter in wanted.networks.items():
+            networks[ref] = yield from self._loaded(ask, specs[ref], keep)
+            check_task(networks[ref], parameter)
+        images = {ref: self._photos.get(ref) for ref in wanted.images}
+        return Side(view, params, None, 0.0, opened=Opened(networks, images))
+
+    def _loaded(
+        self, ask: Ask, spec: NetworkSpec, keep: frozenset[NetworkSpec]
+    ) -> Generator[Step[Answer], Any, Network]:
+        loading = self.network(spec, keep)
+        try:
+            while True:
+                step = next(loading)
+                yield Step(Answer(ask, None, ask.params, None), step.done, step.total, step.note)
+        except StopIteration as end:
+            network: Network = end.value
+            return network
+        finally:
+            loading.close()
 
     def _live(self, network: Network, ask: Ask) -> Network:
         """The network for frames: a faster copy when no view looks inside."""
         views = (ask.view, *(view for view, _ in ask.beside))
-        if not all(view.answer_only for view in views):
+        if not all(view.answer_only for view in views if view.needs.network):
             return network
         spec = network.info.spec
         if spec not in self._fast:
@@ -276,54 +354,40 @@ class Engine:
                 self._fast[spec] = network
         return self._fast[spec]
 
+    # -- one view on one scene --------------------------------------------------------------------
+
     def _side(self, side: Side, scene: Scene, token: Token, *, own: bool = True) -> Side:
         """The side with its result; with `own` its trouble is its own, else that of the job."""
-        view, info, began = side.view, scene.network.info, time.perf_counter()
+        if side.opened is None:
+            return side
+        view, began = side.view, time.perf_counter()
         result, problem = None, ""
+        scene.opened = side.opened
         try:
-            if not view.suits(info.task):
-                raise ExplorerError(f"It does not go with {info.title}.")
-            result = self._whole(view, resolved(side.params, info), scene, token)
+            result = self._whole(view, side.params, scene, token)
         except ExplorerError as error:
             if not own:
                 raise
             problem = f"{view.title}: {error.message}"
         return replace(side, result=result, seconds=time.perf_counter() - began, problem=problem)
 
-    def _whole(self, view: View[Any], params: Any, scene: Scene, token: Token) -> Any:
+    def _whole(self, view: View[Any, Any], params: Any, scene: Scene, token: Token) -> Any:
         inner, result = view.compute(scene, params), None
         try:
-            while (step := self._next(inner, scene.network, None, token)) is not None:
+            while (step := self._next(inner, scene, None, token)) is not None:
                 result = step.value
         finally:
             inner.close()
         return result
 
-    def _loaded(self, ask: Ask) -> Generator[Step[Answer], Any, Network]:
-        loading = self.network(ask.spec)
-        try:
-            while True:
-                step = next(loading)
-                yield Step(Answer(ask, None, ask.params, None), step.done, step.total, step.note)
-        except StopIteration as end:
-            network: Network = end.value
-        finally:
-            loading.close()
-        info = network.info
-        if not ask.view.suits(info.task):
-            raise ExplorerError(
-                f"{ask.view.title} needs a network for {' or '.join(sorted(ask.view.tasks))}; "
-                f"{info.title} does {info.task}.",
-                "Choose another network.",
-            )
-        return network
-
     def _next(
-        self, inner: Generator[Step[Any], Any, None], network: Network, news: Any, token: Token
+        self, inner: Generator[Step[Any], Any, None], scene: Scene, news: Any, token: Token
     ) -> Step[Any] | None:
         """The next step of a view's computation; None after the last."""
         try:
-            with interruptible(network.module, lambda: token.cancelled):
+            with ExitStack() as stack:
+                for network in scene.networks:
+                    stack.enter_context(interruptible(network.module, lambda: token.cancelled))
                 return inner.send(news)
         except StopIteration:
             return None
@@ -335,6 +399,15 @@ class Engine:
             "There is not enough memory for this.",
             "Choose a smaller size, fewer layers, a smaller network or the CPU.",
         )
+
+
+def _newest(slot: Slot) -> Iterator[Shot | None]:
+    """The newest frame of the slot again and again until it is closed; None = none in time."""
+    seen = -1
+    while not slot.closed:
+        shot = slot.take(seen, WAIT_SECONDS)
+        seen = seen if shot is None else shot.number
+        yield shot
 
 
 def is_oom(error: BaseException) -> bool:

@@ -1,4 +1,7 @@
-"""A scene: one network looking at one image, remembering what it already worked out."""
+"""A scene: one network looking at one image, remembering what it already worked out.
+
+A view that needs no photo, or no network, is given a scene without one.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,13 @@ import torch
 from torch import Tensor
 
 from explorer.core.errors import ExplorerError
+from explorer.engine.references import Opened
 from explorer.networks.hooks import captured, tensors_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping
 
+    from explorer.core.values import ImageRef, NetworkRef
     from explorer.images.image import Image
     from explorer.networks.network import Network
     from explorer.networks.preprocess import Frame
@@ -48,23 +53,76 @@ class Scene:
     """Touched by the runner's thread only.
 
     Attributes:
-        network: Who looks.
-        image: At what.
         seed: For views that draw random numbers: `generator()` starts from it.
         moment: Where in a film or a camera's stream the image is; None = it is a still.
+        opened: The networks and photos that the view's parameters name.
         asked: Names of the layers whose answers were asked for.
     """
 
     def __init__(
-        self, network: Network, image: Image, seed: int = 0, moment: Moment | None = None
+        self,
+        network: Network | None,
+        image: Image | None,
+        seed: int = 0,
+        moment: Moment | None = None,
+        opened: Opened | None = None,
     ) -> None:
-        self.network = network
-        self.image = image
+        self._network = network
+        self._image = image
         self.seed = seed
         self.moment = moment
+        self.opened = opened or Opened()
         self.asked: set[str] = set()
         self._memo: dict[Hashable, Any] = {}
         self._records: dict[str, list[Any]] = {}
+
+    @property
+    def network(self) -> Network:
+        """Who looks.
+
+        Raises:
+            LookupError: The view said that it needs no network.
+        """
+        if self._network is None:
+            raise LookupError("this scene has no network: the view must say that it needs one")
+        return self._network
+
+    @property
+    def image(self) -> Image:
+        """At what.
+
+        Raises:
+            LookupError: The view said that it needs no photo.
+        """
+        if self._image is None:
+            raise LookupError("this scene has no photo: the view must say that it needs one")
+        return self._image
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """All that a computation may call: its own and those that its parameters name."""
+        own = () if self._network is None else (self._network,)
+        return tuple(dict.fromkeys((*own, *self.opened.networks.values())))
+
+    def network_of(self, ref: NetworkRef) -> Network:
+        """Another network, one of the view's parameters or of its `uses`; loaded already.
+
+        Raises:
+            LookupError: Nothing of the view names it.
+        """
+        if ref not in self.opened.networks:
+            raise LookupError(f"no parameter of the view names {ref}")
+        return self.opened.networks[ref]
+
+    def image_of(self, ref: ImageRef) -> Image:
+        """Another photo, one of the view's parameters; decoded already.
+
+        Raises:
+            LookupError: No parameter of the view names it.
+        """
+        if ref not in self.opened.images:
+            raise LookupError(f"no parameter of the view names {ref}")
+        return self.opened.images[ref]
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make()` gave the first time it was asked under `key`."""

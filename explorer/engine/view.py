@@ -11,6 +11,7 @@ must never `yield` inside a `with` that touches torch's or a model's state.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -18,14 +19,73 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import Board
     from explorer.core.step import Step
+    from explorer.core.values import NetworkRef
     from explorer.engine.scene import Scene
 
+P = TypeVar("P")
 R = TypeVar("R")
 
 
+class Needs(Enum):
+    """What has to be chosen before a view has anything to show."""
+
+    BOTH = "a photo and a network"
+    PHOTO = "a photo"
+    NETWORK = "a network"
+    NEITHER = "nothing"
+
+    @property
+    def photo(self) -> bool:
+        return self in (Needs.BOTH, Needs.PHOTO)
+
+    @property
+    def network(self) -> bool:
+        return self in (Needs.BOTH, Needs.NETWORK)
+
+
+class Group(Enum):
+    """The heading that a view is listed under, in the order of the list.
+
+    The value is the folder of `explorer.views` that holds its views.
+    """
+
+    PREDICTIONS = "predictions"
+    CLASSIC = "classic"
+    DETECTION = "detection"
+    SEGMENTATION = "segmentation"
+    INSIDE = "inside"
+    SYNTHESIS = "synthesis"
+    LEARNING = "learning"
+    EVALUATION = "evaluation"
+    OTHER = "other"  # of plug-ins
+
+    @property
+    def title(self) -> str:
+        return _TITLES[self]
+
+    @property
+    def place(self) -> int:
+        """Its place in the list, from 0."""
+        return list(Group).index(self)
+
+
+_TITLES = {
+    Group.PREDICTIONS: "Predictions",
+    Group.CLASSIC: "Classical methods",
+    Group.DETECTION: "Detection",
+    Group.SEGMENTATION: "Segmentation",
+    Group.INSIDE: "Inside the network",
+    Group.SYNTHESIS: "Synthesis",
+    Group.LEARNING: "Learning",
+    Group.EVALUATION: "Evaluation",
+    Group.OTHER: "Other",
+}
+assert set(_TITLES) == set(Group)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class View(Generic[R]):
-    """A way to look at what a network computes.
+class View(Generic[P, R]):
+    """A way to look at what a network computes, with parameters `P` and results `R`.
 
     Attributes:
         name: The command line's word, a Python identifier.
@@ -46,22 +106,35 @@ class View(Generic[R]):
         film: Its steps make a film worth exporting.
         answer_only: It needs the network's answer and nothing from inside: live, the network may be
             a faster copy that says the same up to rounding.
+        needs: What must be chosen first. A scene without a photo or a network refuses to give one.
+        uses: Networks that it always takes beside the chosen one; `scene.network_of` gives them.
     """
 
     name: str
     title: str
-    group: str
+    group: Group
     summary: str
     explanation: str
     reference: str
-    Params: type
-    compute: Callable[[Scene, Any], Generator[Step[R], Any, None]]
-    draw: Callable[[R, Any], Board]
+    Params: type[P]
+    compute: Callable[[Scene, P], Generator[Step[R], P | None, None]]
+    draw: Callable[[R, P], Board]
     tasks: frozenset[str] = frozenset()
-    data: Callable[[R, Any], Mapping[str, Any]] | None = None
+    data: Callable[[R, P], Mapping[str, Any]] | None = None
     live: bool = True
     film: bool = False
     answer_only: bool = False
+    needs: Needs = Needs.BOTH
+    uses: tuple[NetworkRef, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.group not in _TITLES:
+            words = ", ".join(f"Group.{group.name}" for group in Group)
+            raise TypeError(f"the view {self.name} has no group of {words}, got {self.group!r}")
+        if self.tasks and not self.needs.network:
+            raise TypeError(f"the view {self.name} names tasks, but it needs no network")
+        if self.live and not self.needs.photo:
+            raise TypeError(f"the view {self.name} is live, but it needs no photo")
 
     def suits(self, task: str) -> bool:
         return not self.tasks or task in self.tasks

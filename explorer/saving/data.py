@@ -59,7 +59,7 @@ def save_data(
 
 
 def view_data(
-    view: View[Any], result: Any, params: Any, board: Board, path: str | os.PathLike[str] = ""
+    view: View[Any, Any], result: Any, params: Any, board: Board, path: str | os.PathLike[str] = ""
 ) -> Mapping[str, Any]:
     """What there is to write of a result: the view's own data, else the tables of its board.
 

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from explorer import __version__
+from explorer.core.param_forms import params_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +21,10 @@ _PACKAGES = ("torch", "torchvision", "numpy", "opencv-contrib-python-headless", 
 
 
 def story(
-    view: View[Any],
+    view: View[Any, Any],
     info: NetworkInfo | None,
     params: Any,
-    image: Image,
+    image: Image | None,
     seed: int,
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -34,17 +35,18 @@ def story(
     answer: dict[str, Any] = {
         "program": f"Convnet Explorer {__version__}",
         "view": view.name,
-        "parameters": params,
+        "parameters": params_json(params),
         "seed": seed,
-        "image": {
+        "versions": versions(),
+    }
+    if image is not None:
+        answer["image"] = {
             "name": image.name,
             "width": image.width,
             "height": image.height,
             "frame": image.frame,
             "digest": image.key,
-        },
-        "versions": versions(),
-    }
+        }
     if info is not None:
         answer["network"] = {
             "name": info.spec.name,

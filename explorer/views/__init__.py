@@ -14,12 +14,12 @@ from explorer.engine.view import View
 log = logging.getLogger(__name__)
 
 
-def discover() -> dict[str, View[Any]]:
+def discover() -> dict[str, View[Any, Any]]:
     """Every view by name: the modules of this package that define `VIEW`, then the plug-ins'.
 
     A plug-in that fails to import is left out and logged: it must not take the program down.
     """
-    found: dict[str, View[Any]] = {}
+    found: dict[str, View[Any, Any]] = {}
     for module_info in pkgutil.walk_packages(__path__, __name__ + "."):
         view = getattr(importlib.import_module(module_info.name), "VIEW", None)
         if isinstance(view, View):
@@ -35,7 +35,7 @@ def discover() -> dict[str, View[Any]]:
     return found
 
 
-def find(name: str) -> View[Any]:
+def find(name: str) -> View[Any, Any]:
     """The view called `name`.
 
     Raises:

@@ -128,9 +128,9 @@ def test_timers_are_on_time_while_a_dream_streams(qtbot: QtBot) -> None:
     window.study.set_params(replace(window.study.params, steps=200))  # it must outlast the measure
     qtbot.waitUntil(lambda: window.study.answer is not None, timeout=120_000)
     qtbot.wait(1000)
-    steps = len(window.bridge.recorder)
+    steps = len(window.bridge.step_film)
     busy = measured(qtbot, SECONDS)
-    made = len(window.bridge.recorder) - steps
+    made = len(window.bridge.step_film) - steps
     running = window.study.running
     window.close()
     window.deleteLater()

@@ -22,7 +22,7 @@ from explorer.engine import engine as engine_module
 from explorer.engine.engine import MOST_NETWORKS, Answer, Ask, Engine, is_oom
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.live.pace import SETTLE, Pace
 from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network
@@ -42,9 +42,18 @@ def rates(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
         params = news or params
 
 
-def view(compute: Any, tasks: frozenset[str] = frozenset()) -> View[Any]:
+def view(compute: Any, tasks: frozenset[str] = frozenset()) -> View[Any, Any]:
     return View(
-        "v", "V", "g", "s", "e", "r", Params, compute, lambda _result, _params: Board(()), tasks
+        "v",
+        "V",
+        Group.OTHER,
+        "s",
+        "e",
+        "r",
+        Params,
+        compute,
+        lambda _result, _params: Board(()),
+        tasks,
     )
 
 
@@ -236,7 +245,7 @@ def broken_side(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]
     yield
 
 
-def beside(*computes: Any) -> tuple[tuple[View[Any], Params], ...]:
+def beside(*computes: Any) -> tuple[tuple[View[Any, Any], Params], ...]:
     return tuple((view(compute), Params(rate=5.0)) for compute in computes)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec
+from explorer.core.param_forms import parse
 from explorer.core.params import (
     Box,
     Effect,
@@ -17,7 +18,6 @@ from explorer.core.params import (
     inside,
     param,
     parameters,
-    parse,
     resolved,
 )
 

@@ -293,7 +293,7 @@ def test_film_keys_sleep_without_a_film(window: Window, qtbot: Any, tmp_path: Pa
 
 def test_keys_of_films_are_on_the_shortcut_sheet(window: Window) -> None:
     window.commands.shortcuts()
-    words = {label.text() for label in window.commands.open_sheet.findChildren(QLabel)}
+    words = {label.text() for label in window.sheets.shortcuts.findChildren(QLabel)}
     listed = {c.title for c in COMMANDS if c.name in FILM_COMMANDS and c.keys}
     assert len(listed) == 5
     assert listed | {"Play or pause the film", "First and last frame of the film"} <= words

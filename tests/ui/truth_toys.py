@@ -11,7 +11,7 @@ import numpy as np
 from explorer.core.layers import Board, Boxes, Curve, Pane, Picture, Plot
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Drawn:
         self.computed = 0
 
 
-def toy_view(drawn: Drawn, name: str = "toy", kind: type = Params) -> View[Any]:
+def toy_view(drawn: Drawn, name: str = "toy", kind: type = Params) -> View[Any, Any]:
     def compute(scene: Any, params: Any) -> Generator[Step[Any], Any, None]:
         drawn.computed += 1
         yield Step(scene.image.pixels)
@@ -62,4 +62,4 @@ def toy_view(drawn: Drawn, name: str = "toy", kind: type = Params) -> View[Any]:
         pane = Pane("image", (width, height), (Picture(pixels), boxes))
         return Board((pane,), (plot,), summary=f"{len(params.truth)} boxes")
 
-    return View(name, name.title(), "Toys", "s", "e", "", kind, compute, draw)
+    return View(name, name.title(), Group.OTHER, "s", "e", "", kind, compute, draw)

@@ -15,13 +15,13 @@ import torch
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.layers import Board
 from explorer.core.network_info import NetworkInfo
+from explorer.core.param_forms import parse
 from explorer.core.params import (
     Box,
     Effect,
     Parameter,
     Point,
     parameters,
-    parse,
     resolved,
     validated,
 )
@@ -52,7 +52,7 @@ def scene(task: str) -> Scene:
 
 
 def first_steps(
-    view: View[Any], scene: Scene, params: Any, most: int = MOST_STEPS
+    view: View[Any, Any], scene: Scene, params: Any, most: int = MOST_STEPS
 ) -> list[Step[Any]]:
     generator = view.compute(scene, params)
     try:
@@ -61,7 +61,7 @@ def first_steps(
         generator.close()
 
 
-def defaults(view: View[Any], info: NetworkInfo) -> Any:
+def defaults(view: View[Any, Any], info: NetworkInfo) -> Any:
     return resolved(view.Params(), info)
 
 
@@ -119,7 +119,7 @@ def fingerprint(network: Network) -> list[float]:
 
 
 @pytest.mark.parametrize("view", [pytest.param(v, id=n) for n, v in sorted(VIEWS.items())])
-def test_says_what_it_is(view: View[Any]) -> None:
+def test_says_what_it_is(view: View[Any, Any]) -> None:
     assert view.name.isidentifier()
     assert view.name == view.name.lower()
     for words in (view.title, view.group, view.reference):
@@ -136,7 +136,9 @@ def test_says_what_it_is(view: View[Any]) -> None:
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
-def test_runs_draws_and_leaves_nothing_behind(view: View[Any], task: str, scene: Scene) -> None:
+def test_runs_draws_and_leaves_nothing_behind(
+    view: View[Any, Any], task: str, scene: Scene
+) -> None:
     before = fingerprint(scene.network)
     params = defaults(view, scene.network.info)
     for mode in (True, False):
@@ -165,7 +167,7 @@ def test_runs_draws_and_leaves_nothing_behind(view: View[Any], task: str, scene:
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
-def test_closes_after_its_first_step(view: View[Any], task: str, scene: Scene) -> None:
+def test_closes_after_its_first_step(view: View[Any, Any], task: str, scene: Scene) -> None:
     generator = view.compute(scene, defaults(view, scene.network.info))
     next(generator)
     generator.close()
@@ -174,7 +176,9 @@ def test_closes_after_its_first_step(view: View[Any], task: str, scene: Scene) -
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
-def test_a_cancel_inside_a_forward_leaves_nothing(view: View[Any], task: str, scene: Scene) -> None:
+def test_a_cancel_inside_a_forward_leaves_nothing(
+    view: View[Any, Any], task: str, scene: Scene
+) -> None:
     for allowed in (0, 1):
         asked = itertools.count()
         generator = view.compute(scene, defaults(view, scene.network.info))
@@ -192,7 +196,7 @@ def test_a_cancel_inside_a_forward_leaves_nothing(view: View[Any], task: str, sc
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
-def test_every_parameter_at_both_ends(view: View[Any], task: str, scene: Scene) -> None:
+def test_every_parameter_at_both_ends(view: View[Any, Any], task: str, scene: Scene) -> None:
     info = scene.network.info
     params = defaults(view, info)
     (*_, last) = first_steps(view, scene, params, 2)
@@ -216,7 +220,7 @@ def test_every_parameter_at_both_ends(view: View[Any], task: str, scene: Scene) 
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
-def test_the_same_seed_gives_the_same_data(view: View[Any], task: str) -> None:
+def test_the_same_seed_gives_the_same_data(view: View[Any, Any], task: str) -> None:
     answers = []
     for _ in range(2):
         scene = Scene(toy_network(task), toy_image(), seed=3)
@@ -230,7 +234,7 @@ def test_the_same_seed_gives_the_same_data(view: View[Any], task: str) -> None:
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
-def test_it_can_be_painted(view: View[Any], task: str, scene: Scene) -> None:
+def test_it_can_be_painted(view: View[Any, Any], task: str, scene: Scene) -> None:
     params = defaults(view, scene.network.info)
     board = view.draw(first_steps(view, scene, params, 1)[-1].value, params)
     picture = paint_board(board)
@@ -239,7 +243,9 @@ def test_it_can_be_painted(view: View[Any], task: str, scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
-def test_parameters_survive_being_written_down(view: View[Any], task: str, scene: Scene) -> None:
+def test_parameters_survive_being_written_down(
+    view: View[Any, Any], task: str, scene: Scene
+) -> None:
     info = scene.network.info
     for parameter in parameters(view.Params):
         for value in [parameter.default, *values_to_try(parameter, info)]:
@@ -261,7 +267,7 @@ def test_parameters_survive_being_written_down(view: View[Any], task: str, scene
 
 @pytest.mark.parametrize(("view", "task"), CASES)
 def test_a_redraw_gives_the_very_same_heavy_layers(
-    view: View[Any], task: str, scene: Scene
+    view: View[Any, Any], task: str, scene: Scene
 ) -> None:
     params = defaults(view, scene.network.info)
     result = first_steps(view, scene, params, 1)[-1].value

@@ -1,4 +1,4 @@
-"""Comparing: one result is pinned as A, whatever comes next is B."""
+"""One result is pinned as A; whatever comes next is B and is compared with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-class Comparison(QObject):
+class PinnedResult(QObject):
     """Keeps the pinned board and tells the board view.
 
     Signals:
@@ -46,7 +46,8 @@ class Comparison(QObject):
         self._subject: Subject = ()
 
     @property
-    def pinned(self) -> bool:
+    def there(self) -> bool:
+        """Something is pinned."""
         return self._pinned is not None
 
     @property

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from explorer.engine.engine import Engine
     from explorer.evaluation.datasets import Sight
     from explorer.evaluation.report import Report
-    from explorer.ui.shell.window import Window
+    from explorer.ui.shell.desk import Desk
 
 EVALUATE, FIND, WRITE = "evaluate", "evaluate-find", "evaluate-write"
 LIMITS = (100, 500, 2000, 0)
@@ -57,9 +57,9 @@ EMPTY = (
 class EvaluationSheet(Overlay):
     """Data, network and number of photos above; figures below. Closing it does not end the work."""
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window, QSize(1000, 720))
-        self._main = window
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.main, QSize(1000, 720))
+        self._desk = desk
         self._report: Report | None = None
         self._offered: set[Path] = set()  # places that were found beside a photo once
         self.running = False
@@ -149,8 +149,6 @@ class EvaluationSheet(Overlay):
         self.start_button.clicked.connect(self.start)
         self.save.clicked.connect(self._ask_save)
         self.strip.cancel_requested.connect(self._cancel)
-        self._main.bridge.updated.connect(self._on_update)
-        self._main.loaded.connect(self._networks_came)
 
     # -- opening ----------------------------------------------------------------------------------
 
@@ -163,17 +161,17 @@ class EvaluationSheet(Overlay):
         self.open(self.start_button if self.data is not None else self.folder)
 
     def _look_around(self) -> None:
-        item = self._main.strip.current
-        if not isinstance(item, (str, Path)):
+        image = self._desk.study.image
+        if image is None or image.path is None:
             return
-        photo = Path(item)
+        photo = image.path
 
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.evaluation.datasets import annotated_near
 
             yield Step(annotated_near(photo))
 
-        self._main.bridge.fetch(FIND, lambda _: job())
+        self._desk.bridge.fetch(FIND, lambda _: job(), self._looked_around)
 
     def _use(self, sight: Sight) -> None:
         if self.running or sight.place in self._offered:
@@ -188,7 +186,7 @@ class EvaluationSheet(Overlay):
         self.start()
 
     def _fill_networks(self) -> None:
-        study = self._main.study
+        study = self._desk.study
         ready = study.ready
         before = self.network.currentData()
         self.network.clear()
@@ -206,19 +204,20 @@ class EvaluationSheet(Overlay):
         if kept is not None:
             self.network.setCurrentIndex(self.network.findData(kept))
 
-    def _networks_came(self) -> None:
+    def networks_came(self) -> None:
+        """The catalogue is known now."""
         self._fill_networks()
         self._refresh()
 
     def _title_of(self, spec: NetworkSpec) -> str:
-        entry = self._main.study.entry(spec)
+        entry = self._desk.study.entry(spec)
         title = entry.title if entry is not None else spec.name
         if spec.weights and spec.weights != "none":
             title = f"{title} · {Path(spec.weights).name}".lstrip(" ·")
         return title
 
     def _task_of(self, spec: NetworkSpec | None) -> str:
-        entry = self._main.study.entry(spec) if spec is not None else None
+        entry = self._desk.study.entry(spec) if spec is not None else None
         return entry.task if entry is not None else ""
 
     # -- data -------------------------------------------------------------------------------------
@@ -232,14 +231,14 @@ class EvaluationSheet(Overlay):
     def _ask_folder(self) -> None:
         start = str(self.data or "")
         words = self.tr("Choose a folder with known answers")
-        path = QFileDialog.getExistingDirectory(self._main, words, start)
+        path = QFileDialog.getExistingDirectory(self._desk.main, words, start)
         if path:
             self.set_data(Path(path))
 
     def _ask_file(self) -> None:
         kinds = f"{self.tr('Data')} (*.json *.npz *.xml);;* (*)"
         words = self.tr("Choose data with known answers")
-        path, _ = QFileDialog.getOpenFileName(self._main, words, str(self.data or ""), kinds)
+        path, _ = QFileDialog.getOpenFileName(self._desk.main, words, str(self.data or ""), kinds)
         if path:
             self.set_data(Path(path))
 
@@ -250,7 +249,7 @@ class EvaluationSheet(Overlay):
         spec, place, limit = self.network.currentData(), self.data, self.limit.currentData()
         if spec is None or place is None:
             return
-        device, half = self._main.study.device, self._main.study.half
+        device, half = self._desk.study.device, self._desk.study.half
         spec = replace(spec, device=device, half=half)
 
         def begin(engine: Engine, token: Token) -> JobSteps:
@@ -263,25 +262,23 @@ class EvaluationSheet(Overlay):
         self.said.setText("")
         self.error.hide()
         self.strip.set_waiting(self.tr("Starting"), can_pause=False)
-        self._main.bridge.compute(EVALUATE, begin)
+        self._desk.bridge.compute(EVALUATE, begin, self._worked)
         self._refresh()
 
     def _cancel(self) -> None:
-        self._main.bridge.cancel(EVALUATE)
+        self._desk.bridge.cancel(EVALUATE)
 
-    def _on_update(self, update: Update) -> None:
-        if update.key == FIND:
-            if update.state is State.DONE and update.value is not None and self.isVisible():
-                self._use(update.value)
-        elif update.key == WRITE:
-            self._written(update)
-        elif update.key == EVALUATE:
-            self.strip.set_update(update, False)
-            if update.value is not None:
-                self._report = update.value
-            if is_over(update):
-                self._end(update)
-            self._refresh()
+    def _looked_around(self, update: Update) -> None:
+        if update.state is State.DONE and update.value is not None and self.isVisible():
+            self._use(update.value)
+
+    def _worked(self, update: Update) -> None:
+        self.strip.set_update(update, False)
+        if update.value is not None:
+            self._report = update.value
+        if is_over(update):
+            self._end(update)
+        self._refresh()
 
     def _end(self, update: Update) -> None:
         self.running = False
@@ -297,7 +294,7 @@ class EvaluationSheet(Overlay):
         words = problem or (f"{report.title}: {report.headline()}." if report is not None else "")
         text = self.tr("Evaluation finished. {words}").format(words=words)
         show = ((self.tr("Show"), self.show_sheet),)
-        self._main.notices.show_notice(Notice(text, "error" if problem else "info", "", show))
+        self._desk.notices.show_notice(Notice(text, "error" if problem else "info", "", show))
 
     # -- what is shown ----------------------------------------------------------------------------
 
@@ -340,7 +337,9 @@ class EvaluationSheet(Overlay):
         name = f"{report.network or 'network'}-{Path(report.data).stem}.json"
         start = str((self.data.parent if self.data is not None else Path.home()) / name)
         kinds = f"{self.tr('Everything')} (*.json);;{self.tr('Tables')} (*.csv)"
-        path, kind = QFileDialog.getSaveFileName(self._main, self.tr("Save figures"), start, kinds)
+        path, kind = QFileDialog.getSaveFileName(
+            self._desk.main, self.tr("Save figures"), start, kinds
+        )
         if path:
             suffix = ".csv" if "csv" in kind else ".json"
             self.write(Path(path) if Path(path).suffix else Path(path).with_suffix(suffix))
@@ -358,7 +357,7 @@ class EvaluationSheet(Overlay):
             write_bytes(path, content)
             yield Step(path)
 
-        self._main.bridge.fetch(WRITE, lambda _: job())
+        self._desk.bridge.fetch(WRITE, lambda _: job(), self._written)
 
     def _written(self, update: Update) -> None:
         if update.state is State.DONE and update.value is not None:

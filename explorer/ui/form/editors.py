@@ -12,7 +12,8 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
 
 from explorer.core.errors import ExplorerError
-from explorer.core.params import Box, Effect, Parameter, Pick, Point, parse
+from explorer.core.param_forms import parse
+from explorer.core.params import Box, Effect, Parameter, Pick, Point
 from explorer.ui.form.choices import ChoiceBox, SubsetBox
 from explorer.ui.form.editor import Editor
 from explorer.ui.form.numbers import WIDEST, NumberPair, Scale
@@ -282,8 +283,7 @@ def _in_order(parts: list[str]) -> list[str]:
 def _choices(
     parameter: Parameter, info: NetworkInfo | None
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    fixed = isinstance(parameter.meta.choices, tuple)
-    words = parameter.meta.options(info) if fixed or info is not None else ()  # type: ignore[arg-type]
+    words = parameter.meta.options(info)
     kinds = {layer.name: layer.kind for layer in info.layers} if info is not None else {}
     return words, kinds
 

@@ -132,7 +132,7 @@ class Form(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._view: View[Any] | None = None
+        self._view: View[Any, Any] | None = None
         self._params: Any = None
         self._defaults: Any = None
         self._info: NetworkInfo | None = None
@@ -165,7 +165,7 @@ class Form(QWidget):
         """The Params of the view as they stand; None before the first view."""
         return self._params
 
-    def set_view(self, view: View[Any], params: Any, info: NetworkInfo | None) -> None:
+    def set_view(self, view: View[Any, Any], params: Any, info: NetworkInfo | None) -> None:
         """Shows `params` of `view`; choices that depend on the network come from `info`.
 
         Choices that the network lacks are replaced by its first ones (`params` tells). No signal.
@@ -262,7 +262,7 @@ class Form(QWidget):
     def _mark_reset(self) -> None:
         self._reset.setVisible(self._params != self._defaults)
 
-    def _build(self, view: View[Any]) -> None:
+    def _build(self, view: View[Any, Any]) -> None:
         self.stop()
         self._remember()
         if self._body is not None:

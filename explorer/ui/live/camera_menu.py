@@ -37,7 +37,6 @@ class CameraMenu(QObject):
         self._bridge, self._menu, self._before = bridge, menu, before
         self._found: tuple[FoundCamera, ...] | None = None
         self._listed: list[QAction] = []
-        bridge.updated.connect(self._on_update)
         menu.aboutToShow.connect(self._find)
         self._add_words(self.tr("Looking for cameras …"))
 
@@ -47,10 +46,10 @@ class CameraMenu(QObject):
 
             yield Step(cameras())
 
-        self._bridge.fetch(CAMERAS, lambda _: job())
+        self._bridge.fetch(CAMERAS, lambda _: job(), self._on_update)
 
     def _on_update(self, update: Update) -> None:
-        if update.key != CAMERAS or update.state is State.RUNNING:
+        if update.state is State.RUNNING:
             return
         found = update.value if update.state is State.DONE else None
         if found != self._found or not found:  # an open menu does not flicker

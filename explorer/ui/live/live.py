@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit
 
 from explorer.core.runner import State, Update
 from explorer.images.image import Image, from_array
@@ -22,24 +21,20 @@ from explorer.live.source import SourceSpec
 from explorer.ui.live.camera_menu import CameraMenu
 from explorer.ui.live.live_bar import Budget, LiveBar
 from explorer.ui.live.recording import Recording
-from explorer.ui.shell.bridge import LOOK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QMenu
 
     from explorer.live.capture import Playback
     from explorer.live.source import Source
-    from explorer.ui.shell.window import Window
+    from explorer.ui.shell.desk import Desk
 
 POLL_MILLISECONDS = 200
 MENU_MILLISECONDS = 250
 """After which an open menu has gone from the screen, and from pictures of it."""
-FILM_COMMANDS = ("film_play", "film_back", "film_on", "film_in", "film_out", "film_clear")
-"""They make sense while a film is live."""
-
 CLOSE_SECONDS = 0.5
 
 
@@ -47,17 +42,23 @@ class Live(QObject):
     """Owns the source that is read and the slot with its newest frame.
 
     Signals:
-        changed: A source was begun or left.
+        followed: A source was begun (True) or left.
+        film_shown: What is followed is a film that can be played, or no longer.
+        previewed: An `Image` of the newest frame, before anything was answered.
+        gave_up: The source was left before there was any frame.
     """
 
-    changed = Signal()
+    followed = Signal(bool)
+    film_shown = Signal(bool)
+    previewed = Signal(object)
+    gave_up = Signal()
     _woken = Signal()
 
-    def __init__(self, window: Window, make: Callable[[SourceSpec], Source] = source_of) -> None:
-        super().__init__(window)
-        self._window, self._make = window, make
-        self.recording = Recording(window)
-        self.bar = LiveBar(self.recording.part)
+    def __init__(self, desk: Desk, make: Callable[[SourceSpec], Source] = source_of) -> None:
+        super().__init__(desk.main)
+        self._desk, self._make = desk, make
+        self.recording = Recording(desk)
+        self.bar = LiveBar(self.recording.controls)
         self.capture: Capture | None = None
         self._spec: SourceSpec | None = None
         self._source: Image | None = None
@@ -67,7 +68,7 @@ class Live(QObject):
         self._times: deque[float] = deque(maxlen=240)
         self._age = 0.0
         self._resting = False
-        self._actions_for_film = False
+        self._film_shown = False
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MILLISECONDS)
         self._poll.timeout.connect(self._look)
@@ -78,9 +79,27 @@ class Live(QObject):
         self.bar.film.sought.connect(self._seek)
         self.bar.film.stepped.connect(self._step)
         self.bar.film.rewound.connect(self._rewind)
-        window.study.waiting.connect(self._look_again)
-        window.bridge.updated.connect(self._on_update)
-        window.painted.connect(self._painted)
+        desk.study.waiting.connect(self._look_again)
+        desk.study.news.connect(self._on_news)
+
+    def handlers(self) -> Mapping[str, Callable[..., object]]:
+        """The commands that are answered here."""
+        film = self.bar.film
+        return {
+            "live_scene": self.scene,
+            "live_film": self.film_dialog,
+            "live_address": self.address_dialog,
+            "live_screen": self.screen_dialog,
+            "freeze": self.toggle_freeze,
+            "record": self.recording.toggle,
+            "leave_live": self.leave,
+            "film_play": film.toggle_play,
+            "film_back": film.one_back,
+            "film_on": film.one_on,
+            "film_in": film.mark_in,
+            "film_out": film.mark_out,
+            "film_clear": film.clear_marks,
+        }
 
     # -- sources ----------------------------------------------------------------------------------
 
@@ -96,10 +115,8 @@ class Live(QObject):
         self.bar.begin(title)
         self._times.clear()
         self._poll.start()
-        self._keys(live=True)
-        self._window.show_live(title)
+        self.followed.emit(True)
         self._open(before)
-        self.changed.emit()
 
     def _open(self, before: Capture | None = None) -> None:
         """Reads the source from now on, when `before` has given its device back."""
@@ -110,8 +127,9 @@ class Live(QObject):
             lambda: make(spec), Slot(), self._woken.emit, after=before or self.capture
         )
         self.capture.playback = self.bar.film.playback
+        self.recording.capture = self.capture
         self._resting = False
-        self._window.study.follow(self.capture.slot, self._source)
+        self._desk.study.follow(self.capture.slot, self._source)
 
     def scene(self) -> None:
         self.start(SourceSpec("moving", title=self.tr("Built-in scene")))
@@ -122,13 +140,13 @@ class Live(QObject):
     def film_dialog(self) -> None:
         patterns = " ".join(f"*{suffix}" for suffix in sorted(PLAYED | {".gif"}))
         path, _ = QFileDialog.getOpenFileName(
-            self._window, self.tr("Open a film"), "", f"{self.tr('Films')} ({patterns});;* (*)"
+            self._desk.main, self.tr("Open a film"), "", f"{self.tr('Films')} ({patterns});;* (*)"
         )
         if path:
             self.film(path)
 
     def address_dialog(self) -> None:
-        dialog = QInputDialog(self._window)
+        dialog = QInputDialog(self._desk.main)
         dialog.setWindowTitle(self.tr("Open a network stream"))
         dialog.setLabelText(
             self.tr("Address of a camera or stream (rtsp, http). The program connects to it:")
@@ -144,7 +162,7 @@ class Live(QObject):
         """Asks for a part of the screen, on the screen itself; the window stays where it is."""
         reason = why_not()
         if reason:
-            self._window.notices.say(reason, "warning")
+            self._desk.notices.say(reason, "warning")
             return
         from explorer.ui.dialogs.screen_picker import ScreenPicker
 
@@ -168,7 +186,7 @@ class Live(QObject):
         if self.capture is None:
             return
         if self._shown is None:
-            self._window.leave_live()
+            self.gave_up.emit()
         elif not self.bar.frozen:
             self._show(self._shown)
         self._end(0.0)
@@ -187,14 +205,15 @@ class Live(QObject):
         if capture is None:
             return
         self._poll.stop()
-        self.recording.stop(capture)
+        self.recording.stop()
+        self.recording.capture = None
         self.bar.hide()
         self.bar.set_frozen(False)
         self._past, self._shown, self._unpainted = (), None, None
         self._resting = False
-        self._keys(live=False)
+        self._film_shown = False
         capture.stop(timeout)
-        self.changed.emit()
+        self.followed.emit(False)
 
     # -- freezing ---------------------------------------------------------------------------------
 
@@ -220,7 +239,7 @@ class Live(QObject):
         else:
             self._past = ()
             self.capture.playback = self.bar.film.playback
-            self._window.study.follow(self.capture.slot, self._source)
+            self._desk.study.follow(self.capture.slot, self._source)
         self._look()
 
     def _rewind(self, share: float) -> None:
@@ -233,8 +252,7 @@ class Live(QObject):
         words = self.tr("{title}, frame {number}").format(
             title=self._source.name, number=f"{shot.number:,}"
         )
-        self._window.setWindowTitle(f"{words} — Convnet Explorer")
-        self._window.study.set_image(from_array(shot.pixels, words))
+        self._desk.study.set_image(from_array(shot.pixels, words))
 
     # -- films ------------------------------------------------------------------------------------
 
@@ -264,8 +282,7 @@ class Live(QObject):
 
     # -- news -------------------------------------------------------------------------------------
 
-    def answered(self, answer: Any) -> None:
-        """A live answer has been drawn."""
+    def _answered(self, answer: Any) -> None:
         shot: Shot | None = answer.shot
         if shot is None or shot is self._shown:
             return
@@ -273,7 +290,8 @@ class Live(QObject):
         self.recording.take(answer)
         self.bar.film.at = shot.position
 
-    def _painted(self) -> None:
+    def painted(self) -> None:
+        """What was waiting to be painted has been: the newest answer is on the screen now."""
         shot, self._unpainted = self._unpainted, None
         if shot is not None:
             self._age = shot.age
@@ -290,18 +308,14 @@ class Live(QObject):
             status = replace(status, phase=Phase.STOPPED, message=words, hint=hint)
         self.bar.set_status(status)
         self.recording.look()
-        if self.bar.film.film != self._actions_for_film:
-            self._film_keys(on=self.bar.film.film)
+        if self.bar.film.film != self._film_shown:
+            self._film_shown = self.bar.film.film
+            self.film_shown.emit(self._film_shown)
         newest = capture.slot.newest
         if self._shown is None and newest is not None and self._source is not None:
             # The network is still loading: the frames themselves are there.
             self.bar.film.at = newest.position
-            self._window.study.image = replace(self._source, pixels=newest.pixels)
-            self._window.presenter.bare()
-            focus = QApplication.focusWidget()
-            if focus is not None and self.bar.isAncestorOf(focus):
-                # Qt has put it on a button when the first page went: Space would press that.
-                self._window.board.setFocus()
+            self.previewed.emit(replace(self._source, pixels=newest.pixels))
         if status.phase in (Phase.PAUSED, Phase.ENDED):
             self._times.clear()  # what stands still has no rate
             self.bar.set_budget(None)
@@ -312,7 +326,7 @@ class Live(QObject):
             self.bar.set_budget(self._budget(status.rate, rate))
 
     def _budget(self, captured: float, shown: float) -> Budget:
-        study, capture = self._window.study, self.capture
+        study, capture = self._desk.study, self.capture
         answer = study.answer
         parts: list[tuple[str, float]] = []
         share = 1.0
@@ -323,10 +337,14 @@ class Live(QObject):
         dropped = capture.slot.dropped if capture is not None else 0
         return Budget(captured, tuple(parts), study.drawing, shown, self._age, dropped, share)
 
-    def _on_update(self, update: Update) -> None:
-        if update.key != LOOK or not self._window.study.live or self.capture is None:
+    def _on_news(self, update: Update) -> None:
+        study = self._desk.study
+        if not study.live or self.capture is None:
             return
-        if update.state is State.CANCELLED:
+        if update.state is State.RUNNING:
+            if study.answer is not None:
+                self._answered(study.answer)
+        elif update.state is State.CANCELLED:
             self.leave()
         elif update.state is State.FAILED and update.failure is not None:
             if update.failure.expected:
@@ -344,7 +362,7 @@ class Live(QObject):
 
     def _look_again(self) -> None:
         """Another view or network is to follow: the source is opened once more."""
-        study = self._window.study
+        study = self._desk.study
         if self._resting and study.live and study.view is not None and study.view.live:
             self._open()
 
@@ -352,22 +370,5 @@ class Live(QObject):
 
     def fill(self, menu: QMenu, before: QAction) -> None:
         """Lists the cameras above `before`."""
-        self.cameras = CameraMenu(self._window.bridge, menu, before)
+        self.cameras = CameraMenu(self._desk.bridge, menu, before)
         self.cameras.chosen.connect(self.start)
-        self._keys(live=False)
-
-    def _keys(self, *, live: bool) -> None:
-        # F freezes while there is something to freeze, and fits the picture else.
-        actions = self._window.actions_
-        for name, keys in (("fit", "" if live else "F"), ("freeze", "F" if live else "")):
-            actions[name].setShortcuts([QKeySequence(keys)] if keys else [])
-            actions[name].setEnabled(name == "fit" or live)
-        for name in ("leave_live", "record"):
-            actions[name].setEnabled(live)
-        self._film_keys(on=False)
-
-    def _film_keys(self, *, on: bool) -> None:
-        self._actions_for_film = on
-        for name in FILM_COMMANDS:
-            self._window.actions_[name].setEnabled(on)
-            self._window.actions_[name].setVisible(on)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from explorer.live.capture import Capture
-    from explorer.ui.shell.window import Window
+    from explorer.ui.shell.desk import Desk
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ ON_SCREEN = 30.0
 """Frames a second of a film at most: what is drawn comes from a screen."""
 
 
-class RecordPart(QWidget):
+class RecordingControls(QWidget):
     """The part of the live bar that is about recording.
 
     Signals:
@@ -88,23 +88,26 @@ class RecordPart(QWidget):
 
 
 class Recording(QObject):
-    """Begins, feeds and ends the recording of what is followed."""
+    """Begins, feeds and ends the recording of what is followed.
+
+    Attributes:
+        capture: What is followed, or None; whoever follows it writes it.
+    """
 
     _woken = Signal()
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self._window = window
-        self.part = RecordPart()
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.main)
+        self._desk = desk
+        self.capture: Capture | None = None
+        self.controls = RecordingControls()
         self.recorder: FilmRecorder | None = None
         self._ending: list[FilmRecorder] = []
         self._raw = False
         self._fed: tuple[Capture | None, int] = (None, -1)
         self._folder = ""
-        self.part.toggled.connect(self.toggle)
+        self.controls.toggled.connect(self.toggle)
         self._woken.connect(self._look_at_ends, Qt.ConnectionType.QueuedConnection)
-        window.loaded.connect(self._recover)
-        window.bridge.updated.connect(self._on_update)
 
     # -- beginning and end ------------------------------------------------------------------------
 
@@ -120,7 +123,7 @@ class Recording(QObject):
         drawn = f"{self.tr('Film of what is drawn')} (*.mp4)"
         raw = f"{self.tr('Film as it comes from the source')} (*.mp4)"
         title, start = self.tr("Record"), str(self._place())
-        path, kind = QFileDialog.getSaveFileName(self._window, title, start, f"{drawn};;{raw}")
+        path, kind = QFileDialog.getSaveFileName(self._desk.main, title, start, f"{drawn};;{raw}")
         if path:
             self._folder = str(Path(path).parent)
             self.start(path if path.lower().endswith(".mp4") else f"{path}.mp4", raw=kind == raw)
@@ -132,7 +135,7 @@ class Recording(QObject):
             path: Ends in .mp4.
             raw: The frames as they come, not what is drawn on them.
         """
-        capture = self._window.live.capture
+        capture = self.capture
         if capture is None:
             return
         pace = capture.status.pace * capture.playback.speed or capture.status.rate or USUAL_RATE
@@ -142,12 +145,12 @@ class Recording(QObject):
         self.recorder = FilmRecorder(Path(path), min(pace, ON_SCREEN), notify=self._woken.emit)
         self.show()
 
-    def stop(self, capture: Capture | None = None) -> None:
-        """The film gets its name as soon as everything is written; `capture` has just been left."""
+    def stop(self) -> None:
+        """The film gets its name as soon as everything is written."""
         recorder, self.recorder = self.recorder, None
         if recorder is not None:
             if self._raw:
-                self._feed(recorder, capture or self._window.live.capture)
+                self._feed(recorder)
             recorder.stop()
             self._ending.append(recorder)
         self.show()
@@ -164,7 +167,7 @@ class Recording(QObject):
 
     def take(self, answer: Any) -> None:
         """A live answer has been drawn."""
-        recorder, study = self.recorder, self._window.study
+        recorder, study = self.recorder, self._desk.study
         if recorder is None:
             return
         found = study.data()
@@ -186,15 +189,16 @@ class Recording(QObject):
         """Now and then while there is a source: its frames, and what is said."""
         if self.recorder is None:
             return
-        capture = self._window.live.capture
+        capture = self.capture
         if self._raw:
-            self._feed(self.recorder, capture)
+            self._feed(self.recorder)
         if capture is not None and capture.status.phase is Phase.FAILED:
             self.stop()
         self.show()
 
-    def _feed(self, recorder: FilmRecorder, capture: Capture | None) -> None:
+    def _feed(self, recorder: FilmRecorder) -> None:
         # The slot keeps the last seconds: no frame is missed between two looks.
+        capture = self.capture
         if capture is None:
             return
         before, last = self._fed
@@ -213,7 +217,7 @@ class Recording(QObject):
 
     def show(self) -> None:
         status = self.recorder.status if self.recorder is not None else None
-        self.part.show_status(status)
+        self.controls.show_status(status)
 
     # -- what is said -----------------------------------------------------------------------------
 
@@ -227,7 +231,7 @@ class Recording(QObject):
             status = recorder.status
             if status.problem is not None:
                 words = f"{status.problem.message} {status.problem.hint}".strip()
-                self._window.notices.say(words, "error", seconds=12)
+                self._desk.notices.say(words, "error", seconds=12)
             else:
                 self._say(recorder, status)
 
@@ -237,38 +241,40 @@ class Recording(QObject):
         )
         if status.left_out:
             words += " " + self.tr("{count:,} frames were left out.").format(count=status.left_out)
-        self._window.notices.say(words)
+        self._desk.notices.say(words)
 
     def _place(self) -> Path:
         movies = QStandardPaths.StandardLocation.MoviesLocation
         folder = Path(self._folder or QStandardPaths.writableLocation(movies) or Path.home())
         name = datetime.now().astimezone().strftime("%Y-%m-%d %H-%M-%S")  # no colon: Windows
-        view = self._window.study.view
+        view = self._desk.study.view
         stem = f"{view.title} {name}" if view is not None else name
         return (folder if folder.is_dir() else Path.home()) / f"{stem}.mp4"
 
     # -- what an earlier run has left -------------------------------------------------------------
 
-    def _recover(self) -> None:
+    def recover(self) -> None:
+        """Names what an earlier run that ended in the middle has recorded."""
+
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.live.unfinished import recover
 
             yield Step(list(recover()))
 
-        self._window.bridge.fetch(RECOVERED, lambda _: job())
+        self._desk.bridge.fetch(RECOVERED, lambda _: job(), self._recovered)
 
-    def _on_update(self, update: Update) -> None:
-        if update.key != RECOVERED or update.state is not State.DONE:
+    def _recovered(self, update: Update) -> None:
+        if update.state is not State.DONE:
             return
         for film, found in update.value or ():
             if isinstance(found, ExplorerError):
                 words = f"{found.message} {found.hint}".strip()
-                self._window.notices.say(words, "warning", seconds=0)
+                self._desk.notices.say(words, "warning", seconds=0)
             else:
                 words = self.tr(
                     "The program ended while it recorded: {path} has what was recorded before."
                 )
-                self._window.notices.say(words.format(path=film), "warning", seconds=0)
+                self._desk.notices.say(words.format(path=film), "warning", seconds=0)
 
 
 def _size(count: int) -> str:

@@ -31,7 +31,7 @@ class Inspector(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._view: View[Any] | None = None
+        self._view: View[Any, Any] | None = None
         self._form = Form()
         self.strip = JobStrip()
         self.strip.hide()  # until there is a view; from then on its place is kept
@@ -80,7 +80,7 @@ class Inspector(QWidget):
     def form(self) -> Form:
         return self._form
 
-    def set_view(self, view: View[Any]) -> None:
+    def set_view(self, view: View[Any, Any]) -> None:
         """Shows what belongs to `view`; the form is filled by `form.set_view`."""
         if view is self._view:
             return

@@ -33,7 +33,7 @@ class ViewPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._views: tuple[View[Any], ...] = ()
+        self._views: tuple[View[Any, Any], ...] = ()
         self._task, self._network = "", ""
         self.cards = CardList(self.tr("Search the views"))
         self.cards.activated.connect(self.chosen)
@@ -43,8 +43,8 @@ class ViewPanel(QWidget):
         layout.addWidget(self.cards)
         self.setFocusProxy(self.cards)
 
-    def set_views(self, views: Sequence[View[Any]]) -> None:
-        self._views = tuple(views)
+    def set_views(self, views: Sequence[View[Any, Any]]) -> None:
+        self._views = tuple(sorted(views, key=lambda view: view.group.place))
         self._fill()
 
     def set_network(self, task: str, title: str) -> None:
@@ -61,7 +61,7 @@ class ViewPanel(QWidget):
             tuple(
                 CardRow(
                     view.name,
-                    view.group,
+                    view.group.title,
                     view.title,
                     view.summary,
                     reason=self._reason(view),
@@ -72,7 +72,7 @@ class ViewPanel(QWidget):
             )
         )
 
-    def _reason(self, view: View[Any]) -> str:
+    def _reason(self, view: View[Any, Any]) -> str:
         if not self._task or view.suits(self._task):
             return ""
         wanted = self.tr(" or ").join(sorted(view.tasks))
@@ -102,7 +102,7 @@ class ViewPicker(QWidget):
         self._popup = Popup(self, self.panel)
         _only(self, self.button)
 
-    def set_views(self, views: Sequence[View[Any]]) -> None:
+    def set_views(self, views: Sequence[View[Any, Any]]) -> None:
         self._titles = {view.name: view.title for view in views}
         self.panel.set_views(views)
 

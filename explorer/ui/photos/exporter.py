@@ -17,7 +17,6 @@ from PySide6.QtGui import (
     QPdfWriter,
     QPixmap,
 )
-from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog
 
 from explorer import __version__
@@ -27,23 +26,34 @@ from explorer.core.step import Step
 from explorer.ui.widgets import theme
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from explorer.core.layers import UInt8
     from explorer.saving.boxes import BoxFormat, LabelledBoxes
-    from explorer.ui.shell.window import Window
+    from explorer.ui.board.board import BoardView
+    from explorer.ui.shell.desk import Desk
 
 SAVE = "save"
 PICTURES = "*.png *.jpg *.webp *.tif"
 
 
-class Outlet(QObject):
+class Exporter(QObject):
     """What leaves the window."""
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(self, desk: Desk, view: BoardView) -> None:
+        super().__init__(desk.main)
+        self._desk, self._view = desk, view
         self._folder = ""
+
+    def handlers(self) -> Mapping[str, Callable[..., object]]:
+        """The commands that are answered here."""
+        return {
+            "save": self.save_picture,
+            "save_as": self.export,
+            "screenshot": self.screenshot,
+            "save_truth": self.save_truth,
+            "copy_view": self.copy,
+        }
 
     # -- what the user asks -----------------------------------------------------------------------
 
@@ -70,8 +80,8 @@ class Outlet(QObject):
         boxes = self._boxes()
         if boxes is not None:
             kinds |= self._box_kinds(boxes)
-        view = self._window.study.view
-        if view is not None and view.film and len(self._window.bridge.recorder) > 1:
+        view = self._desk.study.view
+        if view is not None and view.film and len(self._desk.bridge.step_film) > 1:
             film = f"{self.tr('Film')} (*.mp4 *.gif)"
             kinds = {film: self.write_film, **kinds}
         suffix = ".mp4" if next(iter(kinds)).endswith("*.gif)") else ".json"
@@ -84,9 +94,9 @@ class Outlet(QObject):
 
     def save_truth(self) -> None:
         """The photo's ground truth as COCO, VOC or YOLO."""
-        truth = self._window.truth.boxes
+        truth = self._desk.study.truth
         if not truth:
-            self._window.notices.say(self.tr("This photo has no ground truth to save."))
+            self._desk.notices.say(self.tr("This photo has no ground truth to save."))
             return
         from explorer.saving.export import LabelledBoxes
 
@@ -101,12 +111,12 @@ class Outlet(QObject):
         """What is on the canvas, as it is seen."""
         if not self._something():
             return
-        QGuiApplication.clipboard().setImage(_image(self._window.board.grab_rgb()))
-        self._window.notices.say(self.tr("Copied."), seconds=3)
+        QGuiApplication.clipboard().setImage(_image(self._view.grab_rgb()))
+        self._desk.notices.say(self.tr("Copied."), seconds=3)
 
     def screenshot(self) -> None:
         """The whole window."""
-        pixmap: QPixmap = self._window.grab()
+        pixmap: QPixmap = self._desk.main.grab()
         path, _ = self._ask(self.tr("Save a screenshot"), ".png", (f"PNG ({'*.png'})",))
         if path:
             image = pixmap.toImage().convertToFormat(QImage.Format.Format_RGB888)
@@ -116,9 +126,9 @@ class Outlet(QObject):
     # -- writing ----------------------------------------------------------------------------------
 
     def write_picture(self, path: str, *, whole: bool) -> None:
-        board, words = self._window.board.board, self._window.words()
+        board, words = self._view.board, self._desk.study.title
         assert board is not None
-        board = with_truth(board, truth_of(self._window.study.params))
+        board = with_truth(board, truth_of(self._desk.study.params))
         metadata, dark = self.metadata(), theme.is_dark()
 
         def job() -> None:
@@ -143,7 +153,7 @@ class Outlet(QObject):
         self._start(path, job)
 
     def write_boxes(self, path: str, boxes: LabelledBoxes, kind: BoxFormat) -> None:
-        image = self._window.study.image
+        image = self._desk.study.image
         if image is None:
             return
 
@@ -155,18 +165,18 @@ class Outlet(QObject):
         self._start(path, job)
 
     def write_film(self, path: str) -> None:
-        recorder = self._window.bridge.recorder
+        film = self._desk.bridge.step_film
 
         def job() -> None:
             from explorer.saving.export import save_film
 
-            save_film(path, recorder.frames())
+            save_film(path, film.frames())
 
         self._start(path, job)
 
     def metadata(self) -> dict[str, Any]:
         """What is needed to make the same picture again."""
-        study = self._window.study
+        study = self._desk.study
         found: dict[str, Any] = {
             "program": f"convnet-explorer {__version__}",
             "python": platform.python_version(),
@@ -188,11 +198,8 @@ class Outlet(QObject):
 
     # -- inside -----------------------------------------------------------------------------------
 
-    def on_update(self, update: Update) -> None:
-        """News of a file that is being written."""
-        if update.key != SAVE:
-            return
-        notices = self._window.notices
+    def _written(self, update: Update) -> None:
+        notices = self._desk.notices
         if update.state is State.DONE and update.value:
             notices.say(self.tr("Saved {path}").format(path=update.value))
         elif update.failure is not None:
@@ -206,14 +213,14 @@ class Outlet(QObject):
             write()
             yield Step(path)
 
-        self._window.bridge.fetch(SAVE, lambda _: job())
+        self._desk.bridge.fetch(SAVE, lambda _: job(), self._written)
 
     def _ask(self, title: str, suffix: str, kinds: tuple[str, ...]) -> tuple[str, str]:
-        image, view = self._window.study.image, self._window.study.view
+        image, view = self._desk.study.image, self._desk.study.view
         stem = Path(image.name).stem if image is not None else "convnet-explorer"
         name = f"{stem}-{view.name}{suffix}" if view is not None else f"{stem}{suffix}"
         start = str(Path(self._folder or str(Path.home())) / name)
-        path, kind = QFileDialog.getSaveFileName(self._window, title, start, ";;".join(kinds))
+        path, kind = QFileDialog.getSaveFileName(self._desk.main, title, start, ";;".join(kinds))
         if not path:
             return "", ""
         self._folder = str(Path(path).parent)
@@ -222,14 +229,14 @@ class Outlet(QObject):
         return path, kind
 
     def _something(self) -> bool:
-        if self._window.study.board is not None:
+        if self._desk.study.board is not None:
             return True
-        self._window.notices.say(self.tr("There is no result to save yet."))
+        self._desk.notices.say(self.tr("There is no result to save yet."))
         return False
 
     def _data(self) -> dict[str, Any]:
-        found = self._window.study.data()
-        board = self._window.study.board
+        found = self._desk.study.data()
+        board = self._desk.study.board
         tables = {table.name: table for table in board.tables} if board is not None else {}
         if found is None or found[0].data is None:
             return dict(tables)
@@ -239,7 +246,7 @@ class Outlet(QObject):
     def _boxes(self) -> LabelledBoxes | None:
         from explorer.saving.export import boxes_of
 
-        info = self._window.study.info
+        info = self._desk.study.info
         return boxes_of(self._data(), info.classes if info is not None else ())
 
     def _box_kinds(self, boxes: LabelledBoxes) -> dict[str, Callable[[str], None]]:
@@ -253,14 +260,16 @@ class Outlet(QObject):
         }
 
     def _draw(self, path: Path) -> None:
-        widget = self._window.board
+        widget = self._view
         size = widget.size()
         if path.suffix.lower() == ".svg":
+            from PySide6.QtSvg import QSvgGenerator
+
             svg = QSvgGenerator()
             svg.setFileName(str(path))
             svg.setSize(size)
             svg.setViewBox(QRect(0, 0, size.width(), size.height()))
-            svg.setTitle(self._window.words())
+            svg.setTitle(self._desk.study.title)
             with QPainter(svg) as painter:
                 widget.render(painter, QPoint())
         else:
@@ -271,7 +280,7 @@ class Outlet(QObject):
             pdf.setPageMargins(QMarginsF(0, 0, 0, 0))
             with QPainter(pdf) as painter:
                 widget.render(painter, QPoint())
-        self._window.notices.say(self.tr("Saved {path}").format(path=path))
+        self._desk.notices.say(self.tr("Saved {path}").format(path=path))
 
 
 def _save_picture(path: str, rgb: UInt8, metadata: dict[str, Any]) -> None:

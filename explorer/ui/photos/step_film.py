@@ -20,7 +20,7 @@ LONGEST_SIDE = 1280
 QUALITY = 92
 
 
-class Recorder:
+class StepFilm:
     """Frames as JPEG, thinned out to every second one whenever there are too many."""
 
     def __init__(self) -> None:

@@ -43,6 +43,7 @@ class Command:
     rule: bool = False
 
 
+FILM_COMMANDS = ("film_play", "film_back", "film_on", "film_in", "film_out", "film_clear")
 MENUS = ("File", "Edit", "View", "Look", "Live", "Help")
 COMMANDS = (
     Command("open", QT_NOOP("Open photos…"), "Ctrl+O", "open", "File"),
@@ -133,17 +134,14 @@ def translated(words: str) -> str:
 
 
 class Actions(QObject):
-    """The commands as actions of `parent`, with the shortcuts of the settings file."""
+    """The commands as actions of `parent`, with the shortcuts of the settings file.
 
-    def __init__(
-        self,
-        parent: QObject,
-        handlers: Mapping[str, Callable[..., object]],
-        shortcuts: Mapping[str, str],
-    ) -> None:
+    They do nothing until `answer` has named who acts on them.
+    """
+
+    def __init__(self, parent: QObject, shortcuts: Mapping[str, str]) -> None:
         super().__init__(parent)
         names = {command.name for command in COMMANDS}
-        assert set(handlers) == names, set(handlers) ^ names
         for name in sorted(set(shortcuts) - names):
             log.warning("there is no command %r to give the shortcut %r", name, shortcuts[name])
         self._actions: dict[str, QAction] = {}
@@ -159,11 +157,36 @@ class Actions(QObject):
                 shown = keys[0].toString(QKeySequence.SequenceFormat.NativeText)
                 action.setToolTip(f"{translated(command.title).rstrip('…')} ({shown})")
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
-            action.triggered.connect(handlers[command.name])
             self._actions[command.name] = action
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]
+
+    def answer(self, *handlers: Mapping[str, Callable[..., object]]) -> None:
+        """Connects every command to the one part that answers it."""
+        known = [name for names in handlers for name in names]
+        assert sorted(known) == sorted(command.name for command in COMMANDS), known
+        for names in handlers:
+            for name, act in names.items():
+                self[name].triggered.connect(act)
+
+    def set_live(self, live: bool) -> None:
+        """What makes sense while frames are followed, and only then.
+
+        F freezes while there is something to freeze, and fits the picture else.
+        """
+        for name, keys in (("fit", "" if live else "F"), ("freeze", "F" if live else "")):
+            self[name].setShortcuts([QKeySequence(keys)] if keys else [])
+            self[name].setEnabled(name == "fit" or live)
+        for name in ("leave_live", "record"):
+            self[name].setEnabled(live)
+        self.set_film(False)
+
+    def set_film(self, shown: bool) -> None:
+        """The commands of a film are there while one is played."""
+        for name in FILM_COMMANDS:
+            self[name].setEnabled(shown)
+            self[name].setVisible(shown)
 
     def items(self) -> list[tuple[Command, QAction]]:
         return [(command, self._actions[command.name]) for command in COMMANDS]

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from explorer import __version__
 from explorer.core import settings
-from explorer.ui.shell import display_check as display
+from explorer.ui.shell import display_check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from PySide6.QtWidgets import QApplication
 
+    from explorer.ui.shell.crash_log import ErrorHooks, FaultFile
+    from explorer.ui.shell.idle_timer import IdleTimer
     from explorer.ui.shell.window import Window
 
 log = logging.getLogger(__name__)
 
 TITLE = "Convnet Explorer"
-BEAT_MILLISECONDS = 100
-"""How often Python gets a turn for signals while Qt waits."""
 
 
 def main(
@@ -48,7 +48,7 @@ def main(
         seed: For views that draw random numbers, for this run.
         options: An argparse namespace; its attributes of these names count where not given here.
     """
-    words = display.complaint()
+    words = display_check.complaint()
     if words:
         sys.stderr.write(words + "\n")
         return 2
@@ -65,8 +65,8 @@ def main(
 
 
 def _run(paths: list[str], wishes: dict[str, Any]) -> int:
-    # A collection on a worker's thread could free widgets there; the heart collects instead. Done
-    # before the imports, which would set off several full ones.
+    # A collection on a worker's thread could free widgets there; the idle timer collects instead.
+    # Done before the imports, which would set off several full ones.
     gc.disable()
     # A wheel of OpenCV that brings its own Qt points these at plug-ins of another version.
     for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
@@ -77,7 +77,7 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
     from PySide6.QtGui import QGuiApplication
     from PySide6.QtWidgets import QApplication
 
-    from explorer.ui.shell.crash_log import FaultFile, Reporter, last_crash, start_log
+    from explorer.ui.shell.crash_log import ErrorHooks, FaultFile, last_crash, start_log
     from explorer.ui.shell.window import Window
     from explorer.ui.widgets import theme
 
@@ -96,23 +96,23 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(settings.NAME)
     sys.setswitchinterval(0.001)
-    reporter = Reporter()
-    reporter.install()
+    hooks = ErrorHooks()
+    hooks.install()
     known = settings.load()
     theme.set_fonts(app)
     theme.apply(app, known.preferences.theme)
     window = Window(known, paths=paths, wishes=wishes)
-    reporter.problem.connect(window.show_problem)
-    heart = _heart(app, window, reporter, fault)
+    hooks.problem.connect(window.show_problem)
+    timer = _idle_timer(app, window, hooks, fault)
     window.show()
     if crash:
         window.offer_log(crash)
     try:
         status = app.exec()
     finally:
-        heart.stop()
+        timer.stop()
         ended = window.finish()
-        reporter.uninstall()
+        hooks.uninstall()
     log.info("ends")
     fault.end()
     if handler is not None:
@@ -126,13 +126,15 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
     return status
 
 
-def _heart(app: QApplication, window: Window, reporter: Any, fault: Any) -> Any:
-    from explorer.ui.shell.idle_timer import Heart, settle
+def _idle_timer(
+    app: QApplication, window: Window, hooks: ErrorHooks, fault: FaultFile
+) -> IdleTimer:
+    from explorer.ui.shell.idle_timer import IdleTimer, settle
 
-    heart = Heart(app, window, fault.alive)
-    window.loaded.connect(reporter.install)
+    timer = IdleTimer(app, window, fault.alive)
+    window.loaded.connect(hooks.install)
     window.loaded.connect(settle)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, heart.stop_soon)
-    heart.start()
-    return heart
+        signal.signal(number, timer.stop_soon)
+    timer.start()
+    return timer

@@ -12,18 +12,21 @@ import os
 import sys
 import threading
 import time
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
+from shiboken6 import isValid
 
 from explorer.core.runner import JobSteps, Runner, State, Token, Update
 from explorer.core.step import Step
 from explorer.engine.view import View
-from explorer.ui.photos.step_film import Recorder
+from explorer.ui.photos.step_film import StepFilm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Mapping
+    from collections.abc import Generator, Hashable, Mapping
 
     from explorer.core.network_info import NetworkSpec, Task
     from explorer.engine.engine import Engine
@@ -34,8 +37,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Beside = tuple[tuple[View[Any], Any], ...]
+Beside = tuple[tuple[View[Any, Any], Any], ...]
 """Views with their parameters."""
+
+Receiver = Callable[[Update], object]
+"""A bound method of a QObject: it gets the news of the job it was named for, and no other."""
 
 START = "start"
 LOOK = "look"
@@ -49,22 +55,20 @@ QUIT_SECONDS = 3.0
 class Ready:
     """What the start-up job found: plain data that the window may keep."""
 
-    views: Mapping[str, View[Any]]
+    views: Mapping[str, View[Any, Any]]
     entries: tuple[Entry, ...]
     devices: tuple[tuple[str, str], ...]
     defaults: Mapping[str, NetworkSpec]
 
 
 class Bridge(QObject):
-    """Owns the runners; every signal arrives on the window's thread.
+    """Owns the runners; all news arrives on the window's thread.
 
-    Signals:
-        ready: The start-up job's `Ready`.
-        updated: The newest `Update` of a job; stale ones never arrive.
+    Every job is submitted with the receiver of its news: the newest `Update` of the newest job of
+    its key, stale ones never. A receiver is not kept alive by its job; when it is gone, its news
+    is dropped and the job ends as it would.
     """
 
-    ready = Signal(object)
-    updated = Signal(object)
     _news = Signal()
 
     def __init__(
@@ -76,8 +80,8 @@ class Bridge(QObject):
         super().__init__(parent)
         self._start_up = start_up or _start_up
         self._engine: Engine | None = None  # made and touched on the runner's thread only
-        self.recorder = Recorder()
-        self._tickets: dict[Hashable, int] = {}
+        self.step_film = StepFilm()
+        self._expected: dict[Hashable, tuple[int, weakref.WeakMethod[Receiver]]] = {}
         self._closed = False
         self._news.connect(self._drain, Qt.ConnectionType.QueuedConnection)
         self._runner = Runner(self._news.emit, "runner")
@@ -86,18 +90,20 @@ class Bridge(QObject):
 
     # -- what the window asks ---------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Imports torch, the views and the catalogue; `ready` follows."""
-        self._submit(self._runner, START, lambda _: self._start_up())
+    def start(self, receiver: Receiver) -> None:
+        """Imports torch, the views and the catalogue; its last step is a `Ready`."""
+        self._submit(self._runner, START, lambda _: self._start_up(), receiver)
 
     def look(
         self,
-        view: View[Any],
+        view: View[Any, Any],
         spec: NetworkSpec,
         image: Image,
         params: Any,
         seed: int,
         beside: Beside = (),
+        *,
+        receiver: Receiver,
     ) -> int:
         """Asks for `view` of the network of `spec` on `image`: steps of `engine.Answer` follow.
 
@@ -108,13 +114,13 @@ class Bridge(QObject):
             from explorer.engine.engine import Ask
 
             steps = engine.steps(Ask(view, spec, image, params, seed, beside), token)
-            return self.recorder.recorded(steps) if view.film else steps
+            return self.step_film.recorded(steps) if view.film else steps
 
-        return self.compute(LOOK, begin)
+        return self.compute(LOOK, begin, receiver)
 
     def follow(
         self,
-        view: View[Any],
+        view: View[Any, Any],
         spec: NetworkSpec,
         image: Image,
         params: Any,
@@ -122,6 +128,8 @@ class Bridge(QObject):
         beside: Beside,
         slot: Slot,
         pace: Pace,
+        *,
+        receiver: Receiver,
     ) -> int:
         """As `look`, on the newest frame of `slot` again and again; `image` stands for it."""
 
@@ -130,10 +138,15 @@ class Bridge(QObject):
 
             return engine.follow(Ask(view, spec, image, params, seed, beside), slot, token, pace)
 
-        return self.compute(LOOK, begin, live=True)
+        return self.compute(LOOK, begin, receiver, live=True)
 
     def compute(
-        self, key: Hashable, begin: Callable[[Engine, Token], JobSteps], *, live: bool = False
+        self,
+        key: Hashable,
+        begin: Callable[[Engine, Token], JobSteps],
+        receiver: Receiver,
+        *,
+        live: bool = False,
     ) -> int:
         """A job with the networks that are in memory, on the runner's thread."""
 
@@ -144,21 +157,23 @@ class Bridge(QObject):
                 self._engine = Engine()
             return begin(self._engine, token)
 
-        return self._submit(self._runner, key, with_engine, live=live)
+        return self._submit(self._runner, key, with_engine, receiver, live=live)
 
-    def work(self, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
+    def work(self, key: Hashable, begin: Callable[[Token], JobSteps], receiver: Receiver) -> int:
         """A job that needs torch, on the runner's thread."""
-        return self._submit(self._runner, key, begin)
+        return self._submit(self._runner, key, begin, receiver)
 
-    def fetch(self, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
+    def fetch(self, key: Hashable, begin: Callable[[Token], JobSteps], receiver: Receiver) -> int:
         """A job that reads or writes files or addresses, beside whatever the networks do."""
-        return self._submit(self._files, key, begin)
+        return self._submit(self._files, key, begin, receiver)
 
-    def download(self, key: Hashable, begin: Callable[[Token], JobSteps]) -> int:
+    def download(
+        self, key: Hashable, begin: Callable[[Token], JobSteps], receiver: Receiver
+    ) -> int:
         """A job that may wait for another computer for long, on a runner of its own."""
         if self._web is None and not self._closed:
             self._web = Runner(self._news.emit, "web")
-        return self._submit(self._web, key, begin) if self._web is not None else 0
+        return self._submit(self._web, key, begin, receiver) if self._web is not None else 0
 
     def steer(self, params: Any) -> bool:
         """Hands `params` to the running look; False when none is running."""
@@ -197,22 +212,34 @@ class Bridge(QObject):
         runner: Runner,
         key: Hashable,
         begin: Callable[[Token], JobSteps],
+        receiver: Receiver,
         *,
         live: bool = False,
     ) -> int:
+        if not isinstance(getattr(receiver, "__self__", None), QObject):
+            raise TypeError(f"the news of {key!r} needs a bound method of a QObject: {receiver!r}")
         if self._closed:
             return 0
-        self._tickets[key] = runner.submit(key, begin, live=live)
-        return self._tickets[key]
+        ticket = runner.submit(key, begin, live=live)
+        self._expected[key] = ticket, weakref.WeakMethod(receiver)
+        return ticket
 
     def _drain(self) -> None:
         assert threading.current_thread() is threading.main_thread()
         for update in [update for runner in self._runners for update in runner.take()]:
-            if self._closed or update.ticket != self._tickets.get(update.key):
+            ticket, reference = self._expected.get(update.key, (0, None))
+            if self._closed or reference is None or update.ticket != ticket:
                 continue
-            if update.key == START and update.state is State.DONE:
-                self.ready.emit(update.value)
-            self.updated.emit(update)
+            if is_over(update):  # first: the receiver may well submit the next job of this key
+                del self._expected[update.key]
+            receiver = reference()
+            if receiver is None or not isValid(receiver.__self__):  # type: ignore[attr-defined]
+                log.info("nobody is left to hear about %r", update.key)
+                continue
+            try:
+                receiver(update)
+            except Exception:  # noqa: BLE001 - one receiver's defect must not cost the others their news
+                sys.excepthook(*sys.exc_info())  # as after a slot
 
 
 def is_over(update: Update) -> bool:

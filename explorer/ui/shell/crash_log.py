@@ -120,7 +120,7 @@ def _running(path: Path) -> bool:
     return True
 
 
-class Reporter(QObject):
+class ErrorHooks(QObject):
     """The hooks for whatever nobody caught.
 
     Signals:

@@ -1,17 +1,77 @@
-"""Undo: one entry per change of a parameter, whole slider drags in one."""
+"""What the user changes, with undo: one entry per change of a parameter, a slider drag in one."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtGui import QUndoCommand
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from explorer.core.params import Pick, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from explorer.ui.board.board import BoardView
+    from explorer.ui.form.form import Form
+    from explorer.ui.shell.study import Study
+
 MERGE_SECONDS = 1.0
+MOST_ENTRIES = 200
+
+
+class Edits(QObject):
+    """Carries what is changed in the form or on the canvas into the study, and remembers it.
+
+    Attributes:
+        stack: The entries for undo and redo.
+
+    Signals:
+        edited: The user has changed a parameter.
+    """
+
+    edited = Signal()
+
+    def __init__(self, study: Study, form: Form, board: BoardView, parent: QObject) -> None:
+        super().__init__(parent)
+        self._study, self._form, self._board = study, form, board
+        self.stack = QUndoStack(self)
+        self.stack.setUndoLimit(MOST_ENTRIES)
+        form.changed.connect(self._form_changed)
+        board.picked.connect(self._picked)
+
+    def _form_changed(self, params: object, effect: object) -> None:
+        self._push(params)
+        self._study.set_params(params)
+        params = self._study.params
+        if params is not None:
+            names = [p.name for p in parameters(type(params)) if p.meta.pick is not Pick.NONE]
+            self._board.set_pick_values({name: getattr(params, name) for name in names})
+        self.edited.emit()
+
+    def _picked(self, name: str, value: object) -> None:
+        before = self._study.params
+        if before is None or not hasattr(before, name):
+            return
+        after = replace(before, **{name: value})
+        if after == before:
+            return
+        kind = next(p.meta.pick for p in parameters(type(after)) if p.name == name)
+        if kind not in (Pick.HOVER, Pick.SELECT):
+            self._push(after)
+        self._study.set_params(after)
+        self._form.set_params(after)
+        self.edited.emit()
+
+    def _push(self, after: Any) -> None:
+        study = self._study
+        if study.view is None or type(study.params) is not type(after) or study.params == after:
+            return
+        place = (study.image.key if study.image else "", study.view.name)
+        text = study.view.title
+        self.stack.push(ParamsCommand(place, study.params, after, study.revisit, text))
 
 
 class ParamsCommand(QUndoCommand):

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from PySide6.QtWidgets import QApplication, QWidget
 
-BEAT_MILLISECONDS = 100
+INTERVAL_MILLISECONDS = 100
 ALIVE_SECONDS = 5.0
 
 
-class Heart(QObject):
-    """Beats on the window's thread while the program runs.
+class IdleTimer(QObject):
+    """Ticks on the window's thread while the program runs.
 
     Args:
         app: Ended after `window` has closed, when a signal asks for it.
@@ -33,10 +33,10 @@ class Heart(QObject):
         self._stop = False
         self._next = 0.0
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._beat)
+        self._timer.timeout.connect(self._tick)
 
     def start(self) -> None:
-        self._timer.start(BEAT_MILLISECONDS)
+        self._timer.start(INTERVAL_MILLISECONDS)
 
     def stop(self) -> None:
         self._timer.stop()
@@ -45,7 +45,7 @@ class Heart(QObject):
         """A signal handler: only sets a flag."""
         self._stop = True
 
-    def _beat(self) -> None:
+    def _tick(self) -> None:
         if self._stop:
             self._stop = False
             self._window.close()

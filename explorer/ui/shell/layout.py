@@ -1,23 +1,26 @@
-"""The parts of the window and where they stand: toolbar, docks, status bar, menus."""
+"""The parts of the window and where they stand: toolbar, docks, menus."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMenu,
     QSizePolicy,
-    QStatusBar,
     QToolBar,
     QToolButton,
     QWidget,
 )
 
+from explorer.ui.board.beside import BesideMenu
+from explorer.ui.live.live_options import LiveOptions
 from explorer.ui.shell.actions import MENUS, translated
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.ui.shell.actions import Actions
+    from explorer.ui.shell.desk import Panels
 
 
 class DockTitle(QWidget):
@@ -153,23 +157,82 @@ def make_menus(window: QMainWindow, actions: Actions) -> dict[str, QMenu]:
     return menus
 
 
-class Status(QStatusBar):
-    """What is under the mouse on the left; network, device and time on the right."""
+class Menus(QObject):
+    """The menu bar and the toolbar, with what is in them beside the commands.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.setSizeGripEnabled(False)
-        self.readout = QLabel()
-        self.readout.setAccessibleName(self.tr("Under the mouse"))
-        self.network = QLabel()
-        self.network.setAccessibleName(self.tr("Network and device"))
-        self.time = QLabel()
-        self.time.setAccessibleName(self.tr("Time of the last job"))
-        for label in (self.readout, self.network, self.time):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setContentsMargins(UNIT, 3, UNIT, 4)
-        # A long readout is cut at its end instead of pushing the window wider.
-        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.addWidget(self.readout, 1)
-        self.addPermanentWidget(self.time)
-        self.addPermanentWidget(self.network)
+    Signals:
+        recent_chosen: The path of a photo that was opened lately.
+        recent_cleared: The list of them is to be forgotten.
+    """
+
+    recent_chosen = Signal(str)
+    recent_cleared = Signal()
+
+    def __init__(self, panels: Panels, actions: Actions) -> None:
+        super().__init__(panels.main)
+        self._panels = panels
+        window = panels.main
+        self._menus = make_menus(window, actions)
+        self._recent = QMenu(self.tr("Open recent"), window)
+        self._recent.aboutToShow.connect(self._fill_recent)
+        self._menus["File"].insertMenu(actions["save"], self._recent)
+        docks = QMenu(self.tr("Panels"), window)
+        for dock in panels.docks.values():
+            docks.addAction(dock.toggleViewAction())
+        self._menus["View"].addSeparator()
+        self._menus["View"].addMenu(docks)
+        self._menus["Live"].insertMenu(actions["freeze"], LiveOptions(panels.study, window))
+        self._menus["Look"].insertMenu(actions["run"], BesideMenu(panels.study, window))
+        self._themes = self._theme_menu()
+        self._menus["View"].addMenu(self._themes)
+        panels.welcome.set_live_menu(self._menus["Live"])
+        pickers = (panels.views, panels.networks)
+        make_toolbar(window, actions, pickers, self._themes, self._menus["Live"])
+
+    def __getitem__(self, name: str) -> QMenu:
+        return self._menus[name]
+
+    def _fill_recent(self) -> None:
+        self._recent.clear()
+        for path in self._panels.settings.recent:
+            action = self._recent.addAction(path.replace("&", "&&"))
+            action.setData(path)
+            action.setEnabled(os.path.exists(path))
+            action.triggered.connect(self._open_recent)
+        if self._recent.isEmpty():
+            self._recent.addAction(self.tr("Nothing yet")).setEnabled(False)
+        else:
+            self._recent.addSeparator()
+            self._recent.addAction(self.tr("Clear"), self._clear_recent)
+
+    def _open_recent(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.recent_chosen.emit(action.data())
+
+    def _clear_recent(self) -> None:
+        self.recent_cleared.emit()
+
+    def _theme_menu(self) -> QMenu:
+        menu = QMenu(self.tr("Theme"), self._panels.main)
+        group = QActionGroup(menu)
+        for word, title in (
+            ("system", self.tr("As the system")),
+            ("light", self.tr("Light")),
+            ("dark", self.tr("Dark")),
+        ):
+            action = menu.addAction(title)
+            action.setCheckable(True)
+            action.setData(word)
+            group.addAction(action)
+        group.triggered.connect(self._theme_chosen)
+        menu.aboutToShow.connect(self._mark_theme)
+        return menu
+
+    def _theme_chosen(self, action: QAction) -> None:
+        known = self._panels.settings.preferences
+        self._panels.apply_preferences(replace(known, theme=action.data()))
+
+    def _mark_theme(self) -> None:
+        for action in self._themes.actions():
+            action.setChecked(action.data() == self._panels.settings.preferences.theme)

@@ -16,7 +16,7 @@ from explorer.ui.widgets.small_widgets import UNIT
 
 if TYPE_CHECKING:
     from explorer.ui.shell.bridge import Ready
-    from explorer.ui.shell.window import Window
+    from explorer.ui.shell.desk import Panels
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +25,15 @@ SAVE_SECONDS = 20
 LAYOUT_VERSION = 1
 
 
-class Memory(QObject):
+class Restore(QObject):
     """Between the window and the settings file.
 
     A crash loses at most the last few seconds: whatever has changed is saved by a timer.
     """
 
-    def __init__(self, window: Window, known: Settings, wishes: dict[str, Any]) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(self, panels: Panels, known: Settings, wishes: dict[str, Any]) -> None:
+        super().__init__(panels.main)
+        self._panels, self._main = panels, panels.main
         self._wishes = wishes
         self._docks_state = session.decoded(known.session.docks)
         self._page_shown = False
@@ -41,7 +41,7 @@ class Memory(QObject):
         self.settings = known
         self._saved = known
         preferences = known.preferences
-        study = window.study
+        study = panels.study
         study.device = wishes.get("device") or preferences.device
         study.half = preferences.half
         seed = wishes.get("seed")
@@ -52,33 +52,33 @@ class Memory(QObject):
 
     # -- at the start -----------------------------------------------------------------------------
 
-    def restore_layout(self) -> None:
+    def layout(self) -> None:
         geometry = session.decoded(self.settings.session.geometry)
-        if geometry.isEmpty() or not self._window.restoreGeometry(geometry):
-            room = self._window.screen().availableGeometry().size()
+        if geometry.isEmpty() or not self._main.restoreGeometry(geometry):
+            room = self._main.screen().availableGeometry().size()
             wanted = UNIT * 170, UNIT * 105
-            self._window.resize(
+            self._main.resize(
                 min(wanted[0], room.width() - 2 * UNIT), min(wanted[1], room.height() - 4 * UNIT)
             )
-        self._window.board.restore_view_state(self.settings.session.canvas)
+        self._panels.board.restore_view_state(self.settings.session.canvas)
 
     def show_docks(self, shown: bool) -> None:
         """The panels come with the first photo and go with the last."""
         if shown == self._page_shown and self._restored:
             return
         if self._page_shown and not shown:
-            self._docks_state = self._window.saveState(LAYOUT_VERSION)
+            self._docks_state = self._main.saveState(LAYOUT_VERSION)
         self._page_shown, self._restored = shown, True
         if not shown:
-            for dock in self._window.docks.values():
+            for dock in self._panels.docks.values():
                 dock.hide()
-        elif self._docks_state.isEmpty() or not self._window.restoreState(
+        elif self._docks_state.isEmpty() or not self._main.restoreState(
             self._docks_state, LAYOUT_VERSION
         ):
-            for dock in self._window.docks.values():
+            for dock in self._panels.docks.values():
                 dock.show()
 
-    def restore_photos(self, others: bool) -> None:
+    def photos(self, others: bool) -> None:
         """The photos of the last time; `others` = new ones are opened anyway."""
         last = self.settings.session
         if not self.settings.preferences.restore_session:
@@ -88,19 +88,19 @@ class Memory(QObject):
         if missing:
             words = self.tr("%n photo(s) of the last session are no longer there.", "", missing)
             words = words.replace("(s)", "" if missing == 1 else "s")
-            self._window.notices.say(words, "warning", seconds=0)
-        self._window.strip.set_items(there)
+            self._panels.notices.say(words, "warning", seconds=0)
+        self._panels.strip.set_items(there)
         if others or not 0 <= last.current < len(last.images):
             return
         current = last.images[last.current]
         if current in there:
-            self._window.strip.select(there.index(current))
+            self._panels.strip.select(there.index(current))
 
-    def restore_study(self, ready: Ready) -> None:
+    def study(self, ready: Ready) -> None:
         """View, network and parameters of the last time, or those of the command line."""
         from explorer.core.network_info import NetworkSpec
 
-        study, last = self._window.study, self.settings.session
+        study, last = self._panels.study, self.settings.session
         restore = self.settings.preferences.restore_session
         if restore:
             known = {
@@ -109,7 +109,7 @@ class Memory(QObject):
                 if name in ready.views and isinstance(values, dict)
             }
             study.restore(known)
-            study.truths.restore(last.truth)
+            study.photo_truth.restore(last.truth)
         names = {entry.name for entry in ready.entries}
         network = self._wishes.get("network") or (last.network.name if restore else "")
         if network and network in names:
@@ -117,12 +117,12 @@ class Memory(QObject):
             spec = NetworkSpec(network, weights, study.device, study.half)
             if weights and os.path.isabs(weights) and not os.path.isfile(weights):
                 words = self.tr("The checkpoint {path} is no longer there.")
-                self._window.notices.say(words.format(path=weights), "warning")
+                self._panels.notices.say(words.format(path=weights), "warning")
             else:
                 study.start_with(spec)
         elif network:
             words = self.tr("There is no network {name} any more.").format(name=repr(network))
-            self._window.notices.say(words, "warning")
+            self._panels.notices.say(words, "warning")
         view = self._wishes.get("view") or (last.view if restore else "")
         if view in ready.views:
             study.set_view(view)
@@ -152,11 +152,11 @@ class Memory(QObject):
             log.warning("the settings could not be saved: %s", error)
 
     def _session(self) -> Session:
-        window, study = self._window, self._window.study
+        panels, study = self._panels, self._panels.study
         if study.ready is None and study.view is None:  # nothing is known yet: keep the last one
             return replace(self.settings.session, geometry=self._geometry(), docks=self._docks())
-        paths = [item for item in window.strip.items if isinstance(item, str)][:MOST_PHOTOS]
-        current = window.strip.current
+        paths = [item for item in panels.strip.items if isinstance(item, str)][:MOST_PHOTOS]
+        current = panels.strip.current
         index = paths.index(current) if isinstance(current, str) and current in paths else -1
         return Session(
             tuple(paths),
@@ -164,16 +164,16 @@ class Memory(QObject):
             study.view.name if study.view is not None else "",
             session.chosen(study.spec),
             {name: session.packed(params) for name, params in study.last_params.items()},
-            session.json_safe(window.board.view_state()),
+            session.json_safe(panels.board.view_state()),
             self._geometry(),
             self._docks(),
-            study.truths.packed(),
+            study.photo_truth.packed(),
         )
 
     def _geometry(self) -> str:
-        return session.encoded(self._window.saveGeometry())
+        return session.encoded(self._main.saveGeometry())
 
     def _docks(self) -> str:
         if self._page_shown:
-            self._docks_state = self._window.saveState(LAYOUT_VERSION)
+            self._docks_state = self._main.saveState(LAYOUT_VERSION)
         return session.encoded(self._docks_state)

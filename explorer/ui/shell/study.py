@@ -11,6 +11,7 @@ import logging
 import time
 from collections import OrderedDict
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
@@ -20,7 +21,7 @@ from explorer.core.params import Effect, effect_of, inside, parameters, resolved
 from explorer.core.runner import State, Update
 from explorer.live.pace import Pace
 from explorer.ui.shell.bridge import LOOK, TASKS, Bridge, Ready
-from explorer.ui.truth.truth import Truths
+from explorer.ui.truth.photo_truth import PhotoTruth, Truth
 
 if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo, NetworkSpec
@@ -60,9 +61,9 @@ class Study(QObject):
         self._ready: Ready | None = None
         self._remembered: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._last: dict[str, Any] = {}  # by view: the parameters that were used last, on any photo
-        self.truths = Truths()
+        self.photo_truth = PhotoTruth()
         self.image: Image | None = None
-        self.view: View[Any] | None = None
+        self.view: View[Any, Any] | None = None
         self.spec: NetworkSpec | None = None
         self.info: NetworkInfo | None = None
         self.params: Any = None
@@ -79,7 +80,6 @@ class Study(QObject):
         self._sides: dict[str, Any] = {}
         self.pace = Pace()
         self.drawing = 0.0
-        bridge.updated.connect(self._on_update)
 
     # -- what there is ----------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ class Study(QObject):
         return self._ready
 
     @property
-    def views(self) -> dict[str, View[Any]]:
+    def views(self) -> dict[str, View[Any, Any]]:
         return dict(self._ready.views) if self._ready else {}
 
     def entry(self, spec: NetworkSpec | None = None) -> Entry | None:
@@ -100,6 +100,27 @@ class Study(QObject):
 
     def set_ready(self, ready: Ready) -> None:
         self._ready = ready
+
+    @property
+    def title(self) -> str:
+        """What is shown, in a few words: for titles and file names."""
+        parts = (self.view.title if self.view else "", self.image.name if self.image else "")
+        return " · ".join(part for part in parts if part)
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """Photo, view and network: what tells the two sides of a comparison apart."""
+        entry = self.entry()
+        return (
+            Path(self.image.name).stem if self.image else "",
+            self.view.title if self.view else "",
+            entry.title if entry else "",
+        )
+
+    @property
+    def truth(self) -> Truth:
+        """The ground truth of the photo that is shown."""
+        return self.photo_truth.of(self.image.key) if self.image is not None else ()
 
     # -- what the user chooses --------------------------------------------------------------------
 
@@ -163,6 +184,12 @@ class Study(QObject):
         self.subject_changed.emit()
         self.look()
 
+    def use(self, name: str, weights: str = "") -> None:
+        """Looks with the network `name` of the catalogue, by default with its own weights."""
+        from explorer.core.network_info import NetworkSpec
+
+        self.set_network(NetworkSpec(name, weights, self.device, self.half))
+
     def start_with(self, spec: NetworkSpec) -> None:
         """The network to begin with, before anything is looked at."""
         self.spec = self._on_device(spec)
@@ -177,7 +204,7 @@ class Study(QObject):
             self.subject_changed.emit()
             self.look()
 
-    def offered(self) -> tuple[View[Any], ...]:
+    def offered(self) -> tuple[View[Any, Any], ...]:
         """The views that can be shown beside the main one, with the network in use."""
         entry = self.entry()
         return tuple(
@@ -238,12 +265,12 @@ class Study(QObject):
         They are shown on the photo of the moment; the ground truth stays with its own photo.
         """
         key, view = place
-        self.truths.take(params, key)
+        self.photo_truth.take(params, key)
         if self.view is None or self.view.name != view:
             self.set_view(view, params)
             return
         here = self.image.key if self.image is not None else ""
-        self.set_params(params if here == key else self.truths.into(params, here))
+        self.set_params(params if here == key else self.photo_truth.into(params, here))
         self.params_changed.emit()
 
     def restore(self, params: dict[str, Any]) -> None:
@@ -270,9 +297,9 @@ class Study(QObject):
         beside = tuple((v, self._params_of(v)) for v in offered if v.name in self.beside)
         question = (self.view, self.spec, self.image, self.params, self.seed, beside)
         if self.slot is not None:
-            self._bridge.follow(*question, self.slot, self.pace)
+            self._bridge.follow(*question, self.slot, self.pace, receiver=self._on_update)
         else:
-            self._bridge.look(*question)
+            self._bridge.look(*question, receiver=self._on_update)
         self.waiting.emit()
 
     def cancel(self) -> None:
@@ -326,7 +353,7 @@ class Study(QObject):
         problems = tuple(side.problem for side in sides if side.problem)
         return replace(found, notes=(*found.notes, *problems))
 
-    def _params_of(self, view: View[Any]) -> Any:
+    def _params_of(self, view: View[Any, Any]) -> Any:
         """What a view beside the main one is asked with: what it was last used with."""
         image, last = self.image, self._last.get(view.name)
         key = image.key if image is not None else ""
@@ -337,7 +364,7 @@ class Study(QObject):
             params = last if still is None else inside(last, still.width, still.height)
         if not isinstance(params, view.Params):
             params = view.Params()
-        return self.truths.into(params, key) if key else params
+        return self.photo_truth.into(params, key) if key else params
 
     def _drawn_params(self) -> Any:
         # What was computed belongs to the answer's own parameters; the rest follows the form.
@@ -351,8 +378,6 @@ class Study(QObject):
         return resolved(params, self.answer.info) if self.answer.info is not None else params
 
     def _on_update(self, update: Update) -> None:
-        if update.key != LOOK:
-            return
         self.seconds = update.seconds
         if update.state is not State.RUNNING:
             self.running = False
@@ -369,7 +394,7 @@ class Study(QObject):
                 self.draw()
         self.news.emit(update)
 
-    def _switch_network(self, view: View[Any], old: Entry | None) -> None:
+    def _switch_network(self, view: View[Any, Any], old: Entry | None) -> None:
         assert self._ready is not None
         fitting = [task for task in TASKS if view.suits(task) and task in self._ready.defaults]
         if not fitting:
@@ -404,7 +429,7 @@ class Study(QObject):
             params = self._params_of(self.view)
         self.params = resolved(params, self.info) if self.info is not None else params
         if self.image is not None:
-            self.params = self.truths.into(self.params, self.image.key)
+            self.params = self.photo_truth.into(self.params, self.image.key)
         self._remember()
 
     def _remember(self) -> None:
@@ -413,7 +438,7 @@ class Study(QObject):
         self._last[self.view.name] = self.params
         if self.image is not None:
             key = (self.image.key, self.view.name)
-            self.truths.take(self.params, self.image.key)
+            self.photo_truth.take(self.params, self.image.key)
             self._remembered[key] = self.params
             self._remembered.move_to_end(key)
             if len(self._remembered) > MOST_REMEMBERED:
@@ -425,5 +450,5 @@ class Study(QObject):
         return dict(self._last)
 
 
-def _named(view: View[Any], seconds: float, timed: bool) -> str:
+def _named(view: View[Any, Any], seconds: float, timed: bool) -> str:
     return f"{view.title} · {seconds * 1000:.0f} ms" if timed else view.title

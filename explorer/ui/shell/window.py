@@ -1,26 +1,15 @@
-"""The window: puts the parts together and carries words between them.
+"""The window: makes the parts, gives each what it needs, and carries words between them.
 
 What is being looked at is the `Study`'s, photos come in through the `Intake`, results go out
-through the `Outlet`; the window shows what they say.
+through the `Exporter`; the window shows what they say. The parts know it as a `Desk` only.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import (
-    QCloseEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
-    QKeyEvent,
-    QPaintEvent,
-    QUndoStack,
-)
 from PySide6.QtWidgets import (
     QApplication,
     QMainWindow,
@@ -29,43 +18,49 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from explorer.core import settings as store
-from explorer.core.params import Pick, parameters
 from explorer.core.runner import Failure, State, Update
 from explorer.ui.board.board import BoardView
 from explorer.ui.board.canvas import Canvas
-from explorer.ui.board.pinned_result import Comparison
+from explorer.ui.board.pinned_result import PinnedResult
 from explorer.ui.dialogs.notice import Notice, Notices
+from explorer.ui.dialogs.sheets import Sheets
 from explorer.ui.live.live import Live
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
+from explorer.ui.panels.status import Status
 from explorer.ui.panels.welcome import Welcome
+from explorer.ui.photos.exporter import Exporter
 from explorer.ui.photos.filmstrip import Filmstrip
 from explorer.ui.photos.intake import Intake
 from explorer.ui.results.results import Results
 from explorer.ui.shell import layout
 from explorer.ui.shell.actions import Actions
-from explorer.ui.shell.bridge import START, Bridge, Ready
+from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.commands import Commands
-from explorer.ui.shell.history import ParamsCommand
+from explorer.ui.shell.history import Edits
 from explorer.ui.shell.presenter import Presenter
-from explorer.ui.shell.restore import Memory
+from explorer.ui.shell.restore import Restore
 from explorer.ui.shell.study import Study
-from explorer.ui.truth.truth_files import TruthDesk
+from explorer.ui.truth.truth_files import TruthFiles
 from explorer.ui.widgets import theme
 from explorer.ui.widgets.small_widgets import UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from explorer.core.settings import Settings
+    from PySide6.QtGui import (
+        QCloseEvent,
+        QDragEnterEvent,
+        QDragLeaveEvent,
+        QDropEvent,
+        QKeyEvent,
+        QPaintEvent,
+    )
+
+    from explorer.core.settings import Preferences, Settings
     from explorer.images.image import Image
-    from explorer.ui.photos.exporter import Outlet
 
 log = logging.getLogger(__name__)
-
-LIVE = "live"
-"""Stands for the item of the filmstrip while frames are followed."""
 
 
 class Window(QMainWindow):
@@ -94,16 +89,39 @@ class Window(QMainWindow):
         bridge: Bridge | None = None,
     ) -> None:
         super().__init__()
-        self.setWindowTitle("Convnet Explorer")
         self.setAcceptDrops(True)
         self._begun = False
         self._space = False
         self._finished = False
         self._item: object = None
-        self._beside = False
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
+        self._make_widgets()
+        self.notices = Notices(self.stack)
+        self.restore = Restore(self, known, wishes or {})
+        self.pinned = PinnedResult(self.board, known.preferences.compare, self)
+        self.actions_ = Actions(self, known.shortcuts)
+        self.commands = Commands(self, self.pinned, self.actions_)
+        self.presenter = Presenter(self, self.pinned)
+        self.edits = Edits(self.study, self.inspector.form, self.board, self)
+        self.undo = self.edits.stack
+        self.intake = Intake(self, self.strip)
+        self.exporter = Exporter(self, self.board)
+        self.live = Live(self)
+        self._column.addWidget(self.live.bar)
+        self.sheets = Sheets(self, self.actions_)
+        self.truth_files = TruthFiles(self, self.inspector.form, self.board)
+        self.menus = layout.Menus(self, self.actions_)
+        self.live.fill(self.menus["Live"], self.menus["Live"].actions()[0])
+        self._answer_commands()
+        self._connect()
+        self.restore.layout()
+        self.refresh()
+        self.presenter.title()
+        self.show_page()
+
+    def _make_widgets(self) -> None:
         self.board = BoardView()
         self.results = Results()
         self.inspector = Inspector()
@@ -111,49 +129,45 @@ class Window(QMainWindow):
         self.welcome = Welcome(self.strip.thumbnails)
         self.views = ViewPicker()
         self.networks = NetworkPicker()
-        self.undo = QUndoStack(self)
-        self.undo.setUndoLimit(200)
-        self.stack = QStackedWidget()
+        self.status = Status()
         self.welcome.setMinimumSize(UNIT * 50, UNIT * 50)  # its own hint is for its narrowest shape
+        self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.board)
-        self.live = Live(self)
         middle = QWidget()
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.stack, 1)
-        column.addWidget(self.live.bar)
+        self._column = QVBoxLayout(middle)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addWidget(self.stack, 1)
         self.setCentralWidget(middle)
-        self.notices = Notices(self.stack)
-        self.comparison = Comparison(self.board, known.preferences.compare, self)
-        self.intake = Intake(self, self.bridge, self.notices)
-        self._outlet: Outlet | None = None
-        self.status = layout.Status()
         self.setStatusBar(self.status)
-        self.commands = Commands(self)
-        self.actions_ = Actions(self, self.commands.handlers(), known.shortcuts)
         self.docks = layout.make_docks(self, self.strip, self.inspector, self.results)
-        self.commands.build(self.actions_)
-        self.memory = Memory(self, known, wishes or {})
-        self.presenter = Presenter(self)
-        self._connect()
-        self.truth = TruthDesk(self)
-        self.memory.restore_layout()
-        self.show_page()
+
+    def _answer_commands(self) -> None:
+        actions, undo = self.actions_, self.undo
+        actions.answer(
+            self.commands.handlers(),
+            self.intake.handlers(),
+            self.exporter.handlers(),
+            self.live.handlers(),
+            self.sheets.handlers(),
+            {"undo": undo.undo, "redo": undo.redo, "load_truth": self.truth_files.load},
+        )
+        actions.set_live(False)
+        for name, changed in (("undo", undo.canUndoChanged), ("redo", undo.canRedoChanged)):
+            actions[name].setEnabled(False)
+            changed.connect(actions[name].setEnabled)
 
     def _connect(self) -> None:
-        study, bridge = self.study, self.bridge
-        bridge.ready.connect(self._on_ready)
-        bridge.updated.connect(self._on_update)
+        study = self.study
+        study.said.connect(self.notices.say)
+        study.subject_changed.connect(self.show_page)
+        self.edits.edited.connect(self.refresh)
         self.views.chosen.connect(study.set_view)
         self.networks.chosen.connect(study.set_network)
         self.networks.checkpoint_wanted.connect(self.commands.open_checkpoint)
-        study.said.connect(self.notices.say)
-        self.inspector.form.changed.connect(self._form_changed)
         self.inspector.cancel_requested.connect(study.cancel)
         self.inspector.pause_toggled.connect(study.pause)
-        self.board.picked.connect(self._picked)
         self.board.status.connect(self.status.readout.setText)
         self.board.selection_changed.connect(self.results.set_selection)
         self.results.selection_changed.connect(self.board.set_selection)
@@ -162,11 +176,48 @@ class Window(QMainWindow):
         self.welcome.sample_chosen.connect(self.strip.select_item)
         self.welcome.open_requested.connect(self.intake.open_dialog)
         self.welcome.folder_requested.connect(self.intake.open_folder_dialog)
+        self.menus.recent_chosen.connect(self.intake.open_path)
+        self.menus.recent_cleared.connect(self.restore.clear_recent)
         self.intake.found.connect(self._found)
-        self.intake.opened.connect(self._opened)
-        self.intake.failed.connect(self._not_opened)
+        self.intake.opened.connect(study.set_image)
+        self.intake.failed.connect(self._show_failure)
         self.intake.film.connect(self.live.film)
-        self.comparison.changed.connect(self._compare_changed)
+        self.live.followed.connect(self._followed)
+        self.live.film_shown.connect(self.actions_.set_film)
+        self.live.previewed.connect(self._previewed)
+        self.live.gave_up.connect(self._nothing_chosen)
+        self.painted.connect(self.live.painted)
+        self.loaded.connect(self.live.recording.recover)
+        self.truth_files.save_wanted.connect(self.exporter.save_truth)
+        self.pinned.changed.connect(self._pinned_changed)
+
+    # -- what the parts ask -----------------------------------------------------------------------
+
+    @property
+    def main(self) -> QMainWindow:
+        return self
+
+    @property
+    def settings(self) -> Settings:
+        return self.restore.settings
+
+    def refresh(self) -> None:
+        """Enables the commands that make sense now."""
+        self.commands.refresh()
+
+    def apply_preferences(self, preferences: Preferences) -> None:
+        """Takes changed preferences at once, and saves them."""
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        before = self.settings.preferences
+        self.restore.set_preferences(preferences)
+        if preferences.theme != before.theme:
+            theme.apply(app, preferences.theme)
+            self.refresh()
+        self.pinned.set_mode(preferences.compare)
+        computing = (preferences.device, preferences.half, preferences.seed)
+        if computing != (before.device, before.half, before.seed):
+            self.study.set_device(*computing)
 
     # -- beginning and end ------------------------------------------------------------------------
 
@@ -184,11 +235,11 @@ class Window(QMainWindow):
         log.info("the window is painted")
         self.setWindowIcon(theme.app_icon())
         self.inspector.set_waiting(self.tr("Loading PyTorch"))
-        self.bridge.start()
+        self.bridge.start(self._starting)
         samples = gallery()
         self.strip.set_samples(samples)
         self.welcome.set_samples(samples)
-        self.memory.restore_photos(bool(self._paths))
+        self.restore.photos(bool(self._paths))
         if self._paths:
             self.intake.open_paths(self._paths)
 
@@ -206,7 +257,7 @@ class Window(QMainWindow):
         """Saves, cancels and joins; False when a worker did not end in time."""
         if not self._finished:
             self._finished = True
-            self.memory.save()
+            self.restore.save()
             self.presenter.stop()
             self.live.stop()
             self._ended = self.bridge.close()
@@ -219,144 +270,81 @@ class Window(QMainWindow):
         if event.type() == QEvent.Type.WindowStateChange:
             self.actions_["fullscreen"].setChecked(self.isFullScreen())
 
-    @property
-    def outlet(self) -> Outlet:
-        """Made when something is to be written for the first time."""
-        if self._outlet is None:
-            from explorer.ui.photos.exporter import Outlet
+    def _starting(self, update: Update) -> None:
+        if update.state is State.DONE:
+            self.set_ready(update.value)
+        elif update.failure is not None:
+            self._show_failure(update.failure)
+        elif update.note:
+            self.inspector.set_update(update, False)
 
-            self._outlet = Outlet(self)
-        return self._outlet
-
-    # -- what the bridge says ---------------------------------------------------------------------
-
-    def _on_ready(self, ready: object) -> None:
-        assert isinstance(ready, Ready)
+    def set_ready(self, ready: Ready) -> None:
+        """Views and networks are known; what was looked at the last time is looked at again."""
         self.study.set_ready(ready)
         self.views.set_views(tuple(ready.views.values()))
         self.networks.set_entries(ready.entries)
         self.networks.set_devices(ready.devices)
         self.inspector.strip.clear()
-        self.memory.restore_study(ready)
+        self.restore.study(ready)
         self.loaded.emit()
-        self.commands.refresh_palette()
+        self.sheets.networks_came()
         self.presenter.subject()
         self.study.look()
 
-    def _on_update(self, update: Update) -> None:
-        if update.key == START:
-            if update.state is State.RUNNING and update.note:
-                self.inspector.set_update(update, False)
-            elif update.state is State.FAILED and update.failure is not None:
-                self._show_failure(update.failure)
-        if self._outlet is not None:
-            self._outlet.on_update(update)
-
-    # -- what the study says ----------------------------------------------------------------------
+    # -- the page and what is on it ---------------------------------------------------------------
 
     def show_page(self) -> None:
         """The docks come with the first item; the welcome page goes with the first photo of one."""
         looking = self.study.image is not None or self.board.board is not None
-        self.memory.show_docks(self._item is not None)
+        self.restore.show_docks(self._item is not None)
         self.stack.setCurrentWidget(
             self.board if self._item is not None and looking else self.welcome
         )
 
-    def words(self) -> str:
-        """What is shown, in a few words: for titles, comparisons and file names."""
-        study = self.study
-        parts = [study.view.title if study.view else "", study.image.name if study.image else ""]
-        return " · ".join(part for part in parts if part)
-
-    def subject(self) -> tuple[str, str, str]:
-        """Photo, view and network: what tells the two sides of a comparison apart."""
-        study = self.study
-        entry = study.entry()
-        return (
-            Path(study.image.name).stem if study.image else "",
-            study.view.title if study.view else "",
-            entry.title if entry else "",
-        )
-
-    # -- what the user does -----------------------------------------------------------------------
-
-    def _form_changed(self, params: object, effect: object) -> None:
-        self._push(params)
-        self.study.set_params(params)
-        self.presenter.pick_values()
-
-    def _picked(self, name: str, value: object) -> None:
-        study = self.study
-        if study.params is None or not hasattr(study.params, name):
-            return
-        after = replace(study.params, **{name: value})
-        if after == study.params:
-            return
-        kind = next(p.meta.pick for p in parameters(type(after)) if p.name == name)
-        if kind not in (Pick.HOVER, Pick.SELECT):
-            self._push(after)
-        study.set_params(after)
-        self.inspector.form.set_params(after)
-
-    def _push(self, after: Any) -> None:
-        study = self.study
-        if study.view is None or type(study.params) is not type(after) or study.params == after:
-            return
-        place = (study.image.key if study.image else "", study.view.name)
-        text = study.view.title
-        self.undo.push(ParamsCommand(place, study.params, after, study.revisit, text))
-        self.commands.refresh()
-
-    def show_live(self, title: str) -> None:
-        """A source of frames takes the place of the photo."""
-        self._item = LIVE
-        self.strip.deselect()
-        self.setWindowTitle(f"{title} — Convnet Explorer")
-
-    def leave_live(self) -> None:
-        """There never was a frame: as before the first photo."""
-        self._item_chosen(None)
-
     def _item_chosen(self, item: object) -> None:
         self.live.stop_for_photo()
-        self._item = item
         if item is None:
-            self.study.clear()
-            self.board.set_board(None)
-            self.results.set_board(None)
-            self.show_page()
-            self.status.time.setText("")
-            self.setWindowTitle("Convnet Explorer")
+            self._nothing_chosen()
         else:
+            self._item = item
             self.show_page()
-            self.intake.show(item)
 
-    def _found(self, items: object, beside: bool) -> None:
-        assert isinstance(items, tuple)
-        if beside and self.study.board is not None:
-            self.comparison.set_mode("split")
-            self.comparison.pin(self.study.board, self.subject())
-        self.strip.add([str(item) for item in items])
-        self.memory.add_recent([str(item) for item in items[:1]])
+    def _nothing_chosen(self) -> None:
+        self._item = None
+        self.study.clear()
+        self.board.set_board(None)
+        self.results.set_board(None)
+        self.show_page()
+        self.status.time.setText("")
 
-    def _opened(self, item: object, image: Image) -> None:
-        if item is not self._item:
-            return
-        self.setWindowTitle(f"{image.name} — Convnet Explorer")
-        self.commands.show_frames(image)
-        self.study.set_image(image)
+    def _followed(self, on: bool) -> None:
+        # A source of frames takes the place of the photo; its last frame stays when it is left.
+        self.actions_.set_live(on)
+        if on:
+            self._item = self.live
+            self.strip.deselect()
+            self.intake.choose(None)
 
-    def _not_opened(self, item: object, failure: Failure) -> None:
-        self._show_failure(failure)
+    def _previewed(self, frame: Image) -> None:
+        self.presenter.preview(frame)
+        focus = QApplication.focusWidget()
+        if focus is not None and self.live.bar.isAncestorOf(focus):
+            # Qt has put it on a button when the first page went: Space would press that.
+            self.board.setFocus()
+
+    def _found(self, items: tuple[str, ...], beside: bool) -> None:
+        if beside:
+            self.commands.compare_arriving()
+        self.restore.add_recent([items[0]])
 
     def _show_failure(self, failure: Failure) -> None:
         details = "" if failure.expected else failure.traceback
         self.inspector.show_error(failure.message, failure.hint, details)
         self.docks["inspector"].show()
 
-    def _compare_changed(self, pinned: bool) -> None:
-        self.actions_["compare"].setChecked(pinned)
-        if pinned:
+    def _pinned_changed(self, there: bool) -> None:
+        self.actions_["compare"].setChecked(there)
+        if there:
             self.notices.say(
                 self.tr(
                     "Pinned as A. Change anything - photo, view, network, settings - to compare."
@@ -410,7 +398,7 @@ class Window(QMainWindow):
                 self.tr("Something went wrong: {what}").format(what=sentence),
                 "error",
                 details,
-                ((self.tr("Show the log"), self.commands.show_log),),
+                ((self.tr("Show the log"), self.sheets.show_log),),
             )
         )
 
@@ -421,23 +409,6 @@ class Window(QMainWindow):
                 self.tr("The program ended unexpectedly last time."),
                 "warning",
                 text,
-                ((self.tr("Show the log"), self.commands.show_log),),
+                ((self.tr("Show the log"), self.sheets.show_log),),
             )
         )
-
-    # -- preferences ------------------------------------------------------------------------------
-
-    def apply_preferences(self, preferences: store.Preferences) -> None:
-        """Takes changed preferences at once."""
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        before = self.memory.settings.preferences
-        self.memory.set_preferences(preferences)
-        if preferences.theme != before.theme:
-            theme.apply(app, preferences.theme)
-            self.commands.refresh()
-        self.comparison.set_mode(preferences.compare)
-        self.study.set_device(preferences.device, preferences.half, preferences.seed)
-
-    def log_file(self) -> Path:
-        return store.log_folder() / "explorer.log"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from explorer.ui.board.handles import Handle
     from explorer.ui.items.item_images import Lens
-    from explorer.ui.truth.truth import Truth
+    from explorer.ui.truth.photo_truth import Truth
 
 HANDLE_REACH = 7.0
 ARROWS = {

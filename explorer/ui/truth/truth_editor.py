@@ -18,7 +18,7 @@ from explorer.ui.widgets.theme import icon
 if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.core.params import Box, Parameter
-    from explorer.ui.truth.truth import Truth
+    from explorer.ui.truth.photo_truth import Truth
 
 MOST_LABEL = 80
 

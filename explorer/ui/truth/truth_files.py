@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from explorer.annotations.truth import truth_name
@@ -16,50 +16,51 @@ from explorer.ui.dialogs.notice import Notice
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.ui.shell.window import Window
-    from explorer.ui.truth.truth import Truth
+    from explorer.ui.board.board import BoardView
+    from explorer.ui.form.form import Form
+    from explorer.ui.shell.desk import Desk
+    from explorer.ui.truth.photo_truth import Truth
 
 READ, LOOK_AROUND = "read-truth", "look-around"
 OFFER_SECONDS = 30.0
 
 
-class TruthDesk(QObject):
-    """Carries ground truth between files, the photo and the form."""
+class TruthFiles(QObject):
+    """Carries ground truth between files, the photo and the form.
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self._window = window
+    Signals:
+        save_wanted: The photo's ground truth is to be saved.
+    """
+
+    save_wanted = Signal()
+
+    def __init__(self, desk: Desk, form: Form, board: BoardView) -> None:
+        super().__init__(desk.main)
+        self._desk, self._form = desk, form
         self._folder = ""
         self._offered: set[tuple[str, bool]] = set()
         self._offer: Notice | None = None
-        window.inspector.form.truth_wanted.connect(self._wanted)
-        window.inspector.form.truth_chosen.connect(window.board.choose_truth)
-        window.board.truth_chosen.connect(window.inspector.form.show_truth_chosen)
-        window.bridge.updated.connect(self._on_update)
-        window.study.subject_changed.connect(self._look_around)
-
-    @property
-    def boxes(self) -> Truth:
-        """Of the photo that is shown."""
-        image = self._window.study.image
-        return self._window.study.truths.of(image.key) if image is not None else ()
+        form.truth_wanted.connect(self._wanted)
+        form.truth_chosen.connect(board.choose_truth)
+        board.truth_chosen.connect(form.show_truth_chosen)
+        desk.study.subject_changed.connect(self._look_around)
 
     def load(self) -> None:
         """Asks for an annotation file and takes its boxes of this photo."""
-        image = self._window.study.image
+        image = self._desk.study.image
         if image is None:
             return
         kinds = f"{self.tr('Annotations')} (*.json *.xml *.txt);;{self.tr('All files')} (*)"
         start = self._folder or (str(image.path.parent) if image.path is not None else "")
         title = self.tr("Load the ground truth of {photo}").format(photo=image.name)
-        path, _ = QFileDialog.getOpenFileName(self._window, title, start, kinds)
+        path, _ = QFileDialog.getOpenFileName(self._desk.main, title, start, kinds)
         if path:
             self._folder = str(Path(path).parent)
             self.read(path)
 
     def read(self, path: str) -> None:
         """Reads an annotation file on a worker; its boxes take the place of the photo's."""
-        image = self._window.study.image
+        image = self._desk.study.image
         if image is None:
             return
 
@@ -69,23 +70,23 @@ class TruthDesk(QObject):
             boxes, notes = read_for(path, image.path or image.name, (image.width, image.height))
             yield Step((image.key, boxes, notes))
 
-        self._window.bridge.fetch(READ, lambda _: job())
+        self._desk.bridge.fetch(READ, lambda _: job(), self._read)
 
     def put(self, boxes: Truth) -> None:
         """Gives the photo its boxes; in a view that takes them this can be undone."""
-        study = self._window.study
+        study = self._desk.study
         name = truth_name(type(study.params))
         if name:
-            self._window.inspector.form.set_value(name, boxes)
+            self._form.set_value(name, boxes)
         elif study.image is not None:
-            study.truths.put(study.image.key, boxes)
+            study.photo_truth.put(study.image.key, boxes)
             titles = ", ".join(view.title for view in self._views())
-            self._window.notices.say(
+            self._desk.notices.say(
                 self.tr("{n} boxes are kept with this photo. They are used by: {views}.").format(
                     n=len(boxes), views=titles or "–"
                 )
             )
-        self._window.commands.refresh()
+        self._desk.refresh()
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -93,17 +94,17 @@ class TruthDesk(QObject):
         if what == "load":
             self.load()
         else:
-            self._window.outlet.save_truth()
+            self.save_wanted.emit()
 
     def _views(self) -> list[Any]:
-        return [view for view in self._window.study.views.values() if truth_name(view.Params)]
+        return [view for view in self._desk.study.views.values() if truth_name(view.Params)]
 
     def _look_around(self) -> None:
         """Looks for annotations beside a photo: once in views that use them, once per folder."""
-        study = self._window.study
+        study = self._desk.study
         image, view = study.image, study.view
         self._withdraw()
-        if image is None or image.path is None or view is None or self.boxes or not self._views():
+        if image is None or image.path is None or view is None or study.truth or not self._views():
             return
         uses = bool(truth_name(view.Params))
         what = image.key if uses else str(image.path.parent)
@@ -117,33 +118,35 @@ class TruthDesk(QObject):
 
             yield Step((image.key, around(path, (image.width, image.height))))
 
-        self._window.bridge.fetch(LOOK_AROUND, lambda _: job())
+        self._desk.bridge.fetch(LOOK_AROUND, lambda _: job(), self._looked_around)
 
-    def _on_update(self, update: Update) -> None:
-        if update.key not in (READ, LOOK_AROUND):
-            return
-        notices, image = self._window.notices, self._window.study.image
-        if update.failure is not None:
-            failure = update.failure
+    def _read(self, update: Update) -> None:
+        failure = update.failure
+        if failure is not None:
             details = "" if failure.expected else failure.traceback
             words = f"{failure.message} {failure.hint}".strip()
-            if update.key == READ:
-                notices.say(words, "error", details=details, seconds=12)
-        elif update.state is State.DONE and update.value and image is not None:
-            key, *rest = update.value
-            if key != image.key:  # another photo is shown by now
-                return
-            if update.key == READ:
-                self._take(*rest)
-            elif rest[0] is not None and not self.boxes:
-                self._show_offer(rest[0].boxes, rest[0].notes, rest[0].path)
+            self._desk.notices.say(words, "error", details=details, seconds=12)
+        elif update.state is State.DONE and self._is_shown(update.value[0]):
+            self._take(*update.value[1:])
+
+    def _looked_around(self, update: Update) -> None:
+        # Nobody has asked: what cannot be read here is not worth a word.
+        if update.state is not State.DONE or not self._is_shown(update.value[0]):
+            return
+        found = update.value[1]
+        if found is not None and not self._desk.study.truth:
+            self._show_offer(found.boxes, found.notes, found.path)
+
+    def _is_shown(self, key: str) -> bool:
+        image = self._desk.study.image  # another photo may be shown by now
+        return image is not None and image.key == key
 
     def _take(self, boxes: Truth, notes: tuple[str, ...]) -> None:
         self.put(boxes)
         if not boxes:
             notes = (*notes, self.tr("The file has no boxes for this photo."))
         for note in notes:
-            self._window.notices.say(note, "warning")
+            self._desk.notices.say(note, "warning")
 
     def _show_offer(self, boxes: Truth, notes: tuple[str, ...], path: Path) -> None:
         def load() -> None:
@@ -157,9 +160,9 @@ class TruthDesk(QObject):
             actions=((self.tr("Load them"), load),),
             seconds=OFFER_SECONDS,
         )
-        self._window.notices.show_notice(self._offer)
+        self._desk.notices.show_notice(self._offer)
 
     def _withdraw(self) -> None:
         offer, self._offer = self._offer, None
         if offer is not None:
-            self._window.notices.withdraw(offer)
+            self._desk.notices.withdraw(offer)

@@ -15,7 +15,7 @@ from explorer.ui.items.item_images import Lens, draw_plate, plate_rect, small_fo
 
 if TYPE_CHECKING:
     from explorer.core.params import Box
-    from explorer.ui.truth.truth import Truth
+    from explorer.ui.truth.photo_truth import Truth
 
 NEW = "new"
 """What is dragged when it is no handle of a box: a box that comes into being."""

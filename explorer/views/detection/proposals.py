@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.layers import Board, Boxes, Curve, Heat, Layer, Pane, Picture, Plot, Table
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, counted, same, truth_boxes
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
@@ -360,7 +360,7 @@ def _notes(result: Result, params: Params) -> tuple[str, ...]:
 VIEW = View(
     name="proposals",
     title="Proposals",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="Where objects may be: a dozen ways to propose boxes, and which objects they find.",
     explanation=EXPLANATION,
     reference="Hosang et al. 2016, What makes for effective detection proposals?",

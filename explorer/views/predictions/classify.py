@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, class_colors
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.shared.common import class_name, colour, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.classification import logits_of, softmax, tree_masses
@@ -215,7 +215,7 @@ def _table(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp])
 VIEW = View(
     name="classify",
     title="Classify",
-    group="Answers",
+    group=Group.PREDICTIONS,
     summary="What the network says the photo shows, with its most probable classes.",
     explanation=EXPLANATION,
     reference="Krizhevsky, Sutskever and Hinton 2012, ImageNet Classification with Deep CNNs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.shared.detections import (
     DetectionParams,
     answer_board,
@@ -57,7 +57,7 @@ def compute(scene: Scene, params: DetectionParams) -> Generator[Step[DetectorAns
 VIEW = View(
     name="detections",
     title="Detections",
-    group="Answers",
+    group=Group.PREDICTIONS,
     summary="The objects a detector finds: boxes, scores, instance masks and keypoints.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN; He et al. 2017, Mask R-CNN",

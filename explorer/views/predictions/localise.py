@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, class_colors
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.shared.common import class_name, colour, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import iou_matrix
@@ -215,7 +215,7 @@ def _summary(
 VIEW = View(
     name="localise",
     title="Localise",
-    group="Answers",
+    group=Group.PREDICTIONS,
     summary="What the photo shows and the one box that the network puts around it.",
     explanation=EXPLANATION,
     reference="Simonyan and Zisserman 2014, Very Deep Convolutional Networks, appendix A",

@@ -11,7 +11,7 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.core.params import param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.shared.common import photo_of
 from explorer.views.shared.dreams import (
     channels_of,
@@ -211,7 +211,7 @@ class _Dream:
 VIEW = View(
     name="deep_dream",
     title="Deep dream",
-    group="Image optimisation",
+    group=Group.SYNTHESIS,
     summary="Changes the photo until a layer sees more of what it is looking for.",
     explanation=EXPLANATION,
     reference="Mordvintsev, Olah and Tyka 2015, Inceptionism",

@@ -11,7 +11,7 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.live.memory import brought_back
 from explorer.views.shared.common import photo_of
 from explorer.views.shared.dreams import (
@@ -237,7 +237,7 @@ def _result(dream: Dream, scene: Scene, params: Params) -> Result:
 VIEW = View(
     name=NAME,
     title="Ouroboros",
-    group="Image optimisation",
+    group=Group.SYNTHESIS,
     summary="A dream that feeds on itself: every frame starts from the dream of the one before.",
     explanation=EXPLANATION,
     reference="Mordvintsev, Olah and Tyka 2015, Inceptionism",

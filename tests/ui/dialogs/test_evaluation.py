@@ -61,11 +61,11 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
 def opened(qtbot: QtBot, window: Window) -> EvaluationSheet:
     control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
     qtbot.keyClick(window, Qt.Key.Key_P, control | shift)
-    palette = window.commands.open_palette
+    palette = window.sheets.palette
     assert palette is not None
     qtbot.keyClicks(palette.field, "evaluate on")
     qtbot.keyClick(palette.field, Qt.Key.Key_Return)
-    sheet = window.commands.open_evaluation
+    sheet = window.sheets.evaluation
     assert sheet is not None
     assert sheet.isVisible()
     return sheet

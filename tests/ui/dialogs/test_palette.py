@@ -11,7 +11,7 @@ from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QMainWindow
 
 from explorer.core.params import Box, Point, param
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.ui.board.pinned_result import labels
 from explorer.ui.dialogs.palette import Item, Palette, score
 from explorer.ui.shell import session
@@ -76,11 +76,11 @@ class Params:
     key: int | None = param(None, "Key", "Which box.")
 
 
-def view() -> View[Any]:
+def view() -> View[Any, Any]:
     def nothing(*_: object) -> Any:
         raise NotImplementedError
 
-    return View("v", "V", "G", "S.", "E.", "R", Params, nothing, nothing)
+    return View("v", "V", Group.OTHER, "S.", "E.", "R", Params, nothing, nothing)
 
 
 def test_parameters_come_back_from_their_plain_values() -> None:

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec
 from explorer.core.params import Box, Effect, Pick, Point, param
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.ui.form.choice_popup import flat_rows, tree_rows
 from explorer.ui.form.editors import (
     ChoiceEditor,
@@ -59,9 +59,9 @@ class Bare:
     pass
 
 
-def view_of(kind: type, name: str = "toy") -> View[Any]:
+def view_of(kind: type, name: str = "toy") -> View[Any, Any]:
     nothing: Any = None
-    return View(name, name, "Toys", "s", "e", "r", kind, nothing, nothing)
+    return View(name, name, Group.OTHER, "s", "e", "r", kind, nothing, nothing)
 
 
 def network(*layers: str, classes: int = 91) -> NetworkInfo:

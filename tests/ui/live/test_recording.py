@@ -58,7 +58,7 @@ def test_the_button_records_what_is_followed(
 ) -> None:
     proposed = answer_dialog(monkeypatch, tmp_path / "mine", kind)
     follow(qtbot, window, Frames())
-    part = window.live.recording.part
+    part = window.live.recording.controls
     assert not part.button.isChecked()
     qtbot.mouseClick(part.button, Qt.MouseButton.LeftButton)
     assert proposed[0].endswith(".mp4")
@@ -92,7 +92,7 @@ def test_a_closed_dialog_records_nothing(
     follow(qtbot, window, Frames())
     window.actions_["record"].trigger()
     assert window.live.recording.recorder is None
-    assert not window.live.recording.part.button.isChecked()
+    assert not window.live.recording.controls.button.isChecked()
 
 
 def test_it_can_be_recorded_only_while_live(window: Window, qtbot: Any) -> None:
@@ -149,7 +149,7 @@ def test_a_full_disk_is_said_and_live_goes_on(
     window.live.recording.start(str(tmp_path / "mine.mp4"))
     qtbot.waitUntil(lambda: "No space left" in said(window), timeout=SECONDS)
     assert window.live.recording.recorder is None
-    assert not window.live.recording.part.button.isChecked()
+    assert not window.live.recording.controls.button.isChecked()
     shown = number(window)
     qtbot.waitUntil(lambda: number(window) > shown + 3, timeout=SECONDS)
 

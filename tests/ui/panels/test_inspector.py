@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from explorer.core.params import param
 from explorer.core.runner import Failure, State, Update
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.ui.panels.explanation import Explanation
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.panels.progress import duration
@@ -35,9 +35,9 @@ class Params:
     top: int = param(5, "Top", "How many.", low=1, high=50)
 
 
-def view(name: str = "toy", text: str = TEXT) -> View[Any]:
+def view(name: str = "toy", text: str = TEXT) -> View[Any, Any]:
     nothing: Any = None
-    return View(name, "A toy", "Toys", "s", text, "Me 2024", Params, nothing, nothing)
+    return View(name, "A toy", Group.OTHER, "s", text, "Me 2024", Params, nothing, nothing)
 
 
 def update(state: State = State.RUNNING, **rest: Any) -> Update:

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from explorer.core.network_info import NetworkInfo, NetworkSpec
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.panels.cards import CardRow, Heading
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
 LEFT = Qt.MouseButton.LeftButton
 
 
-def view(name: str, group: str, *tasks: str) -> View[Any]:
+def view(name: str, group: Group, *tasks: str) -> View[Any, Any]:
     nothing: Any = None
     title = name.capitalize()
     summary = f"{title} in a sentence."
@@ -27,9 +27,9 @@ def view(name: str, group: str, *tasks: str) -> View[Any]:
 
 
 VIEWS = (
-    view("classify", "Answers", "classification"),
-    view("detections", "Answers", "detection"),
-    view("maps", "Inside"),
+    view("classify", Group.PREDICTIONS, "classification"),
+    view("detections", Group.PREDICTIONS, "detection"),
+    view("maps", Group.INSIDE),
 )
 ACCURACY = (("ImageNet-1K acc@1", 69.758),)
 BOX_MAP = (("COCO-val2017 box_map", 37.0),)
@@ -107,7 +107,7 @@ def at(picker: NetworkPicker, name: str) -> None:
 
 
 def test_views_stand_under_their_groups(views: ViewPicker) -> None:
-    assert titles(views) == ["Answers", "Classify", "Detections", "Inside", "Maps"]
+    assert titles(views) == ["Predictions", "Classify", "Detections", "Inside the network", "Maps"]
     assert views.button.text() == "Maps"
 
 
@@ -127,7 +127,7 @@ def test_a_view_is_found_and_chosen_by_keys(views: ViewPicker, qtbot: QtBot) -> 
     qtbot.keyClick(views.button, Qt.Key.Key_Return)
     search = views.panel.cards.search
     qtbot.keyClicks(search, "detect")
-    assert titles(views) == ["Answers", "Detections"]
+    assert titles(views) == ["Predictions", "Detections"]
     qtbot.keyClick(search, Qt.Key.Key_Return)
     assert heard.news == ["detections"]
     assert not views._popup.isVisible()

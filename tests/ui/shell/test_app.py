@@ -18,9 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from explorer.core import settings
 from explorer.core.errors import ExplorerError
-from explorer.ui.shell import crash_log as reports
-from explorer.ui.shell import display_check as display
-from explorer.ui.shell import idle_timer as heart
+from explorer.ui.shell import crash_log, display_check, idle_timer
 
 ROOT = Path(__file__).parents[3]
 START = "import sys; from explorer.ui.shell.app import main; sys.exit(main(sys.argv[1:]))"
@@ -98,57 +96,57 @@ def test_plugin_paths_of_another_qt_are_removed(home: Path) -> None:
 
 def test_missing_libraries_are_named_by_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(display, "_loads", lambda library: "cursor" not in library)
-    assert display.missing_packages({"DISPLAY": ":0"}) == ("libxcb-cursor0",)
-    assert "apt-get install libxcb-cursor0" in display.complaint({"DISPLAY": ":0"})
-    assert display.complaint({"QT_QPA_PLATFORM": "offscreen"}) == ""
-    assert "no display" in display.complaint({})
+    monkeypatch.setattr(display_check, "_loads", lambda library: "cursor" not in library)
+    assert display_check.missing_packages({"DISPLAY": ":0"}) == ("libxcb-cursor0",)
+    assert "apt-get install libxcb-cursor0" in display_check.complaint({"DISPLAY": ":0"})
+    assert display_check.complaint({"QT_QPA_PLATFORM": "offscreen"}) == ""
+    assert "no display" in display_check.complaint({})
 
 
 @pytest.fixture
-def reporter(qapp: object) -> Iterator[reports.Reporter]:
-    made = reports.Reporter()
+def hooks(qapp: object) -> Iterator[crash_log.ErrorHooks]:
+    made = crash_log.ErrorHooks()
     yield made
     made.deleteLater()
 
 
 def test_uncaught_errors_are_logged_and_told_a_few_times(
-    qtbot: QtBot, reporter: reports.Reporter, caplog: pytest.LogCaptureFixture
+    qtbot: QtBot, hooks: crash_log.ErrorHooks, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[tuple[str, str]] = []
-    reporter.problem.connect(lambda sentence, details: told.append((sentence, details)))
+    hooks.problem.connect(lambda sentence, details: told.append((sentence, details)))
     for number in range(50):
         try:
             raise ZeroDivisionError(f"number {number}\nmore")
         except ZeroDivisionError as error:
-            reporter._uncaught(type(error), error, error.__traceback__)
-    assert len(told) == reports.MOST_PER_MINUTE
+            hooks._uncaught(type(error), error, error.__traceback__)
+    assert len(told) == crash_log.MOST_PER_MINUTE
     assert told[0][0] == "number 0"
     assert "ZeroDivisionError" in told[0][1]
     assert caplog.text.count("nobody caught this") == 50
 
 
-def test_the_hook_survives_an_error_that_cannot_be_printed(reporter: reports.Reporter) -> None:
+def test_the_hook_survives_an_error_that_cannot_be_printed(hooks: crash_log.ErrorHooks) -> None:
     class Rude(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no words")
 
-    reporter._uncaught(Rude, Rude(), None)
-    reporter._uncaught(ExplorerError, ExplorerError("This is wrong.", "Do that."), None)
-    reporter._uncaught(KeyboardInterrupt, KeyboardInterrupt(), None)
+    hooks._uncaught(Rude, Rude(), None)
+    hooks._uncaught(ExplorerError, ExplorerError("This is wrong.", "Do that."), None)
+    hooks._uncaught(KeyboardInterrupt, KeyboardInterrupt(), None)
 
 
-def test_errors_of_threads_are_told(qtbot: QtBot, reporter: reports.Reporter) -> None:
+def test_errors_of_threads_are_told(qtbot: QtBot, hooks: crash_log.ErrorHooks) -> None:
     before = sys.excepthook, threading.excepthook
-    reporter.install()
+    hooks.install()
     try:
-        with qtbot.waitSignal(reporter.problem, timeout=3000) as told:
+        with qtbot.waitSignal(hooks.problem, timeout=3000) as told:
             thread = threading.Thread(target=lambda: 1 / 0)
             thread.start()
             thread.join()
         assert "division" in told.args[0]
     finally:
-        reporter.uninstall()
+        hooks.uninstall()
         sys.excepthook, threading.excepthook = before
 
 
@@ -161,8 +159,8 @@ def test_a_crash_is_offered_once(home: Path) -> None:
     crashed.write_text("Fatal Python error: Segmentation fault")
     mine = folder / f"fault-{os.getpid()}.txt"
     mine.write_text("still running")
-    assert "Segmentation fault" in reports.last_crash()
-    assert reports.last_crash() == ""
+    assert "Segmentation fault" in crash_log.last_crash()
+    assert crash_log.last_crash() == ""
     assert mine.is_file()
     assert (folder / "last-crash.txt").is_file()
 
@@ -170,7 +168,7 @@ def test_a_crash_is_offered_once(home: Path) -> None:
 def test_a_killed_run_leaves_nothing_to_offer(home: Path) -> None:
     (home / "logs").mkdir()
     (home / "logs" / "fault-999999999.txt").write_text("")
-    assert reports.last_crash() == ""
+    assert crash_log.last_crash() == ""
     assert not list((home / "logs").glob("fault-*"))
 
 
@@ -178,8 +176,8 @@ def test_a_folder_that_cannot_be_written_only_costs_the_log(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (home / "logs").write_text("a file where the folder should be")
-    assert reports.start_log() is None
-    fault = reports.FaultFile()
+    assert crash_log.start_log() is None
+    fault = crash_log.FaultFile()
     with caplog.at_level(logging.WARNING):
         fault.start()
     fault.alive()
@@ -190,7 +188,7 @@ def test_a_folder_that_cannot_be_written_only_costs_the_log(
 def test_what_was_imported_is_not_looked_through_again() -> None:
     before = len(gc.get_objects())
     assert before > 10_000
-    heart.settle()
+    idle_timer.settle()
     try:
         assert len(gc.get_objects()) < before / 100
     finally:
@@ -207,7 +205,7 @@ def test_garbage_is_collected_between_events() -> None:
     try:
         kept = [Cycle() for _ in range(gc.get_threshold()[0] + 100)]
         kept.clear()
-        heart.collect()
+        idle_timer.collect()
         assert gc.get_count()[0] < gc.get_threshold()[0]
     finally:
         if enabled:

@@ -93,7 +93,7 @@ def choose(qtbot: QtBot, window: Window, words: str) -> None:
         Qt.Key.Key_P,
         Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier,
     )
-    palette = window.commands.open_palette
+    palette = window.sheets.palette
     assert palette is not None
     assert palette.isVisible()
     qtbot.keyClicks(palette.field, words)
@@ -275,14 +275,14 @@ def test_shift_drop_compares(qtbot: QtBot, window: Make, photo: Path, other: Pat
         lambda: answered(w) and w.study.image is not None and w.study.image.name == "other.png",
         timeout=ANSWER,
     )
-    assert w.comparison.pinned
+    assert w.pinned.there
     assert w.actions_["compare"].isChecked()
     pane = w.study.board.panes[0].name if w.study.board else ""
     assert w.board.cell(pane).compare == "split"
     w.actions_["compare_mode"].trigger()
     assert w.board.cell(pane).compare == "wipe"
     qtbot.keyClick(w, Qt.Key.Key_C)
-    assert not w.comparison.pinned
+    assert not w.pinned.there
     assert w.board.cell(pane).compare is None
 
 
@@ -348,42 +348,38 @@ def test_pictures_data_boxes_and_films_are_written(
     from explorer.saving.export import read_metadata
 
     w = window(paths=[str(photo)], wishes={"view": "deep_dream"})
-    qtbot.waitUntil(lambda: len(w.bridge.recorder) > 2, timeout=ANSWER)
+    qtbot.waitUntil(lambda: len(w.bridge.step_film) > 2, timeout=ANSWER)
     w.study.cancel()
     qtbot.waitUntil(lambda: not w.study.running, timeout=ANSWER)
 
     def written(path: Path, write: Callable[[], None]) -> None:
         w.notices.clear()
-        with qtbot.waitSignal(w.bridge.updated, timeout=ANSWER, check_params_cb=_saved):
-            write()
-        assert path.stat().st_size > 0, w.notices.texts
+        write()
+        qtbot.waitUntil(lambda: bool(w.notices.texts), timeout=ANSWER)
+        assert w.notices.texts == [f"Saved {path}"]
+        assert path.stat().st_size > 0
 
     film = tmp_path / "film.gif"
-    written(film, lambda: w.outlet.write_film(str(film)))
+    written(film, lambda: w.exporter.write_film(str(film)))
     picture = tmp_path / "dream.png"
-    written(picture, lambda: w.outlet.write_picture(str(picture), whole=True))
+    written(picture, lambda: w.exporter.write_picture(str(picture), whole=True))
     assert read_metadata(picture)["view"] == "deep_dream"
     data = tmp_path / "dream.json"
-    written(data, lambda: w.outlet.write_data(str(data)))
+    written(data, lambda: w.exporter.write_data(str(data)))
     w.actions_["copy_view"].trigger()
     assert not QGuiApplication.clipboard().image().isNull()
-
-
-def _saved(update: object) -> bool:
-    key, state = getattr(update, "key", ""), getattr(update, "state", None)
-    return key == "save" and state is State.DONE
 
 
 def test_sheets_open_and_close_by_keys(qtbot: QtBot, window: Make) -> None:
     w = window()
     qtbot.keyClick(w, Qt.Key.Key_F1)
-    sheet = w.commands.open_sheet
+    sheet = w.sheets.shortcuts
     assert sheet is not None
     assert sheet.isVisible()
     qtbot.keyClick(sheet, Qt.Key.Key_Escape)
     assert not sheet.isVisible()
     qtbot.keyClick(w, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
-    preferences = w.commands.open_preferences
+    preferences = w.sheets.preferences
     assert preferences is not None
     preferences.theme.setCurrentIndex(preferences.theme.findData("dark"))
     assert theme.is_dark()

@@ -20,7 +20,7 @@ from explorer.core.params import Box, Point
 from explorer.core.settings import Settings
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.shell.window import Window
-from explorer.ui.truth.truth import Truths
+from explorer.ui.truth.photo_truth import PhotoTruth
 from explorer.ui.truth.truth_editor import TruthEditor
 from tests.ui.truth_toys import Drawn, RegionParams, toy_view
 
@@ -51,7 +51,7 @@ class Toys:
             toy_view(self.drawn, "region", RegionParams),
         ]
         views = {**ready.views, **{view.name: view for view in toys}}
-        window._on_ready(replace(ready, views=views))
+        window.set_ready(replace(ready, views=views))
         self.show("toy")
 
     def show(self, view: str) -> None:
@@ -362,7 +362,7 @@ def test_the_session_keeps_the_boxes(toys: Toys, make: Make, tmp_path: Path) -> 
 
 
 def test_a_damaged_session_is_tolerated() -> None:
-    truths = Truths()
+    truths = PhotoTruth()
     bad = {"a": [[1, 2, 3]], "b": 5, "c": [[5, 5, 1, 1, ""]], "d": [["x", 0, 1, 1, ""]], "e": None}
     truths.restore({**bad, "good": [[1, 2, 3, 4, "cat"]]})
     assert truths.packed() == {"good": [[1, 2, 3, 4, "cat"]]}
@@ -370,12 +370,12 @@ def test_a_damaged_session_is_tolerated() -> None:
 
 
 def test_a_session_file_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("explorer.ui.truth.truth.MOST_BOXES", 5)
-    truths = Truths()
+    monkeypatch.setattr("explorer.ui.truth.photo_truth.MOST_BOXES", 5)
+    truths = PhotoTruth()
     for key in "abc":
         truths.put(key, (Box(0, 0, 1, 1),) * 2)
     assert list(truths.packed()) == ["b", "c"]
-    monkeypatch.setattr("explorer.ui.truth.truth.MOST_PHOTOS", 2)
+    monkeypatch.setattr("explorer.ui.truth.photo_truth.MOST_PHOTOS", 2)
     truths.put("d", (Box(0, 0, 1, 1),))
     assert truths.of("a") == ()
     assert list(truths.packed()) == ["c", "d"]
@@ -436,7 +436,7 @@ def test_a_view_without_truth_keeps_what_is_loaded(
     toys: Toys, tmp_path: Path, qtbot: QtBot
 ) -> None:
     toys.show("classify")
-    toys.w.truth.read(str(coco(tmp_path)))
+    toys.w.truth_files.read(str(coco(tmp_path)))
     qtbot.waitUntil(lambda: any("Toy" in text for text in toys.w.notices.texts), timeout=9000)
     toys.show("toy")
     assert toys.truth == (Box(10, 20, 40, 60, "cat"),)
@@ -457,7 +457,7 @@ def test_the_truth_is_saved_and_loaded_again(
     qtbot.waitUntil(lambda: any("Saved" in text for text in toys.w.notices.texts), timeout=9000)
     before = toys.rounded()
     toys.editor.clear.click()
-    toys.w.truth.read(str(path))
+    toys.w.truth_files.read(str(path))
     qtbot.waitUntil(lambda: len(toys.truth) == 1, timeout=9000)
     assert toys.rounded() == before
     assert toys.truth[0].label == "object"

@@ -11,7 +11,7 @@ import numpy as np
 from explorer.core.layers import Board
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.classic.selective_search.boxes import SHOWN, proposal_board
 from explorer.views.classic.selective_search.tree import (
     PAINTS,
@@ -278,7 +278,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 VIEW = View(
     name="selective_search",
     title="Selective search",
-    group="Detection, opened",
+    group=Group.CLASSIC,
     summary="Superpixels merge into objects and at last the photo: every region is a proposal.",
     explanation=EXPLANATION,
     reference="Uijlings et al. 2013, Selective Search for Object Recognition",

@@ -12,7 +12,7 @@ from explorer.core.layers import Board, Boxes, Heat, Layer, Masks, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.networks.preprocess import Frame
 from explorer.views.detection.anchor_sandbox.labels import (
     AMBER,
@@ -409,7 +409,7 @@ def _notes(result: Result, params: Params, state: State) -> tuple[str, ...]:
 VIEW = View(
     name="anchor_sandbox",
     title="Anchor sandbox",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="Drag a ground-truth box: which anchors become positive, ignored or negative.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1.2",

@@ -20,7 +20,7 @@ from explorer.core.layers import (
 from explorer.core.layers import class_colors as tints
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.detection.anchors.mosaic import map_title, maps_pane
 from explorer.views.shared.anchors import (
     GREY,
@@ -400,7 +400,7 @@ def _levels_table(table: AnchorTable) -> Table:
 VIEW = View(
     name="anchors",
     title="Anchors",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="The boxes that stand on every cell before the network looks, and its answer to each.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1.1",

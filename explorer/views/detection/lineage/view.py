@@ -11,7 +11,7 @@ from explorer.core.layers import Board, Boxes, Layer, Lines, Pane, Picture, Plot
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.detection.lineage.sentences import headline, lineage_rows
 from explorer.views.shared.anchors import (
     BLUE,
@@ -378,7 +378,7 @@ def _victims(lineage: PhotoLineage) -> Table:
 VIEW = View(
     name="box_biography",
     title="Life of a box",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="From a detection back to its anchor, and from any anchor to what became of it.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1",

@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.layers import Board, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.detection.nms.candidates import (
     DETECTIONS,
     DRAWN,
@@ -365,7 +365,7 @@ def _merge_summary(merges: Merges, snapshot: Snapshot, params: Params) -> str:
 VIEW = View(
     name="nms_theatre",
     title="Suppression theatre",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="Which boxes suppress which: greedy, Soft-NMS and OverFeat's merge, step by step.",
     explanation=EXPLANATION,
     reference="Bodla et al. 2017, Soft-NMS; Sermanet et al. 2014, OverFeat, section 4.3",

@@ -12,7 +12,7 @@ from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_color
 from explorer.core.params import Effect, param
 from explorer.core.settings import cache_folder
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.detection.pipeline_race.charts import (
     LANES,
     over_proposals,
@@ -381,7 +381,7 @@ def _summary(result: Result, count: int) -> str:
 VIEW = View(
     name="pipeline_race",
     title="Pipeline race",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="R-CNN, SPP-net, Fast R-CNN, Faster R-CNN and a single shot race on your photo.",
     explanation=EXPLANATION,
     reference="Girshick et al. 2014, R-CNN; Girshick 2015, Fast R-CNN; Ren et al. 2015",

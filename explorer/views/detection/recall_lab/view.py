@@ -12,7 +12,7 @@ from explorer.core.layers import Board, Layer, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.detection.recall_lab.charts import (
     COUNTS,
     Scored,
@@ -301,7 +301,7 @@ def _summary(
 VIEW = View(
     name="recall_lab",
     title="Recall lab",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="Which proposals find the objects: many methods against your ground truth.",
     explanation=EXPLANATION,
     reference="Hosang et al. 2016, What makes for effective detection proposals?",

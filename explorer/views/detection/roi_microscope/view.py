@@ -12,7 +12,7 @@ from explorer.core.layers import Board, Boxes, Layer, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import head_answer_of, layer_maps_of, pooled_maps_of
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.detection.roi_microscope.charts import (
     class_bars,
     geometry_table,
@@ -357,7 +357,7 @@ def _summary(result: Result, cut: Cut) -> str:
 VIEW = View(
     name="roi_microscope",
     title="RoI microscope",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="How a box is cut out of a feature map: RoIPool, RoIWarp, RoIAlign, SPP side by side.",
     explanation=EXPLANATION,
     reference="He et al. 2017, Mask R-CNN, section 3",

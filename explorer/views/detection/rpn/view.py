@@ -11,7 +11,7 @@ import numpy as np
 from explorer.core.layers import Board, Boxes, Curve, Layer, Pane, Picture, Plot, Table
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.detection.rpn.training import Lesson, lesson_board, lesson_of
 from explorer.views.shared.anchors import (
     BLUE,
@@ -282,7 +282,7 @@ def _summary(result: Result, number: int) -> str:
 VIEW = View(
     name="rpn",
     title="Proposals, step by step",
-    group="Detection, opened",
+    group=Group.DETECTION,
     summary="From the score map to the proposals, stage by stage, and the losses of training.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1",

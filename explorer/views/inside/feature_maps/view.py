@@ -11,7 +11,7 @@ from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Pic
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.stages import activation_of
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.inside.feature_maps.charts import channel_table, feature_vector, histogram
 from explorer.views.shared.common import default_layer, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
@@ -376,7 +376,7 @@ def _notes(answer: Activation) -> tuple[str, ...]:
 VIEW = View(
     name="feature_maps",
     title="Feature maps",
-    group="Inside the network",
+    group=Group.INSIDE,
     summary="All channels of any layer as one mosaic, and one of them laid over the photo.",
     explanation=EXPLANATION,
     reference="Zeiler and Fergus 2014, Visualizing and Understanding Convolutional Networks",

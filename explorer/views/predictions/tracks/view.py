@@ -11,7 +11,7 @@ import numpy as np
 from explorer.core.layers import Board, Pane
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.live.memory import brought_back
 from explorer.views.predictions.tracks.layers import (
     box_layers,
@@ -335,7 +335,7 @@ def _summary(state: State, classes: tuple[str, ...]) -> str:
 VIEW = View(
     name=NAME,
     title="Tracks",
-    group="Answers",
+    group=Group.PREDICTIONS,
     summary="Follows objects through a film: numbers, trails, counts at a line and in a region.",
     explanation=EXPLANATION,
     reference="Bewley et al. 2016, Simple Online and Realtime Tracking",

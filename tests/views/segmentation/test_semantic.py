@@ -11,7 +11,7 @@ from explorer.core.params import Point
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
 from explorer.networks.preprocess import Preprocess
-from explorer.views.predictions.semantic import VIEW, Params, Result
+from explorer.views.segmentation.semantic import VIEW, Params, Result
 from tests.toys import FixedSegmenter, make_network, toy_image
 
 CLASSES = ("__background__", "red", "green")

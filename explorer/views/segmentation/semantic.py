@@ -21,7 +21,7 @@ from explorer.core.layers import (
 )
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.views.shared.common import class_name, colour, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.segmentation import Segmentation, coarser_answers, segmentation_of
@@ -322,7 +322,7 @@ def _summary(legend: Table) -> str:
 VIEW = View(
     name="semantic",
     title="Semantic segmentation",
-    group="Answers",
+    group=Group.SEGMENTATION,
     summary="The class of every pixel, with areas and the probability of any class as a heat map.",
     explanation=EXPLANATION,
     reference="Long, Shelhamer and Darrell 2015, Fully Convolutional Networks",

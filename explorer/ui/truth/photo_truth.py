@@ -22,7 +22,7 @@ MOST_BOXES = 20_000
 """Boxes that a session file takes: one that is too large is not read again."""
 
 
-class Truths:
+class PhotoTruth:
     """By the key of a photo (`Image.key`): its boxes."""
 
     def __init__(self) -> None:

@@ -1,0 +1,132 @@
+"""What a question names beside its photo and its network: opened before the view computes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.core.errors import ExplorerError
+from explorer.core.network_info import NetworkSpec
+from explorer.core.params import Parameter, references
+from explorer.core.values import FolderRef, ImageRef, NetworkRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from explorer.engine.view import View
+    from explorer.images.image import Image
+    from explorer.networks.network import Network
+
+MOST_NETWORKS = 8
+"""That one question may name beside its own: all of them are in memory at once."""
+MOST_PHOTOS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """The networks and photos that a view's parameters name."""
+
+    networks: Mapping[NetworkRef, Network] = field(default_factory=dict)
+    images: Mapping[ImageRef, Image] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What is to be opened for a view: networks with the parameters that ask for them."""
+
+    networks: dict[NetworkRef, Parameter | None]
+    images: tuple[ImageRef, ...]
+
+
+def named(view: View[Any, Any], params: Any) -> Named:
+    """Everything that the view takes beside the photo and the network.
+
+    Raises:
+        ExplorerError: A folder is not there, or there are too many networks.
+    """
+    networks: dict[NetworkRef, Parameter | None] = dict.fromkeys(view.uses)
+    images: dict[ImageRef, None] = {}
+    for parameter, ref in references(params):
+        match ref:
+            case NetworkRef():
+                networks[ref] = parameter
+            case ImageRef():
+                images[ref] = None
+            case FolderRef(path):
+                if not Path(path).is_dir():
+                    raise ExplorerError(
+                        f"{parameter.meta.title}: there is no folder {path}.",
+                        "It may have been moved, renamed or deleted: choose another one.",
+                    )
+    if len(networks) > MOST_NETWORKS:
+        raise ExplorerError(
+            f"{view.title} is asked for {len(networks)} more networks at once.",
+            f"Choose {MOST_NETWORKS} at most.",
+        )
+    return Named(networks, tuple(images))
+
+
+def spec_of(ref: NetworkRef, beside: NetworkSpec | None) -> NetworkSpec:
+    """The network of `ref` on the device and in the precision of the question's own."""
+    if beside is None:
+        return NetworkSpec(ref.name, ref.weights)
+    return NetworkSpec(ref.name, ref.weights, beside.device, beside.half)
+
+
+def check_task(network: Network, parameter: Parameter | None) -> None:
+    """Refuses a network whose task the parameter does not take.
+
+    Raises:
+        ExplorerError: The sentence names the tasks that it takes.
+    """
+    tasks = parameter.meta.tasks if parameter is not None else frozenset()
+    if parameter is not None and tasks and network.info.task not in tasks:
+        raise ExplorerError(
+            f"{parameter.meta.title} takes a network for {' or '.join(sorted(tasks))}; "
+            f"{network.info.title} does {network.info.task}.",
+            "Choose another network.",
+        )
+
+
+class Photos:
+    """The last few photos that parameters named, decoded; a changed file is read again."""
+
+    def __init__(self) -> None:
+        self._images: OrderedDict[tuple[ImageRef, int], Image] = OrderedDict()
+
+    def get(self, ref: ImageRef) -> Image:
+        """The photo of a file, or the sample of that name where there is no such file.
+
+        Raises:
+            ExplorerError: When it cannot be read.
+        """
+        key = (ref, _changed(ref.source))
+        if key not in self._images:
+            self._images[key] = _read(ref.source)
+            while len(self._images) > MOST_PHOTOS:
+                self._images.popitem(last=False)
+        self._images.move_to_end(key)
+        return self._images[key]
+
+    def forget(self) -> None:
+        self._images.clear()
+
+
+def _changed(source: str) -> int:
+    try:
+        return Path(source).stat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0
+
+
+def _read(source: str) -> Image:
+    from explorer.images.image import open_image
+    from explorer.images.sources import gallery
+
+    if not Path(source).exists():
+        for sample in gallery():
+            if sample.name == source:
+                return sample.load()
+    return open_image(source)

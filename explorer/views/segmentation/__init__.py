@@ -1,0 +1,1 @@
+"""What the network says of every pixel."""
