@@ -175,11 +175,9 @@ def _network(
         class_paths=variant.class_paths,
         notes=(*notes, *((remark,) if remark else ())),
         default_layer=variant.default_layer or default_layer(layers),
+        keypoints=variant.keypoints,
     )
-    network = Network(info, module, preprocess, device, dtype)
-    if variant.keypoints:
-        network.extras["keypoint_names"] = variant.keypoints
-    return network
+    return Network(info, module, preprocess, device, dtype)
 
 
 def layers_of(module: nn.Module) -> tuple[LayerInfo, ...]:

@@ -103,6 +103,7 @@ class DetectorAnswer:
         classes: Its names by label.
         floor: The score under which the network itself drops boxes.
         words: For every box where it stopped in the network's tree of words; empty without a tree.
+        joints: The names of its keypoints; empty when nobody says them.
     """
 
     photo: Picture
@@ -110,6 +111,7 @@ class DetectorAnswer:
     classes: tuple[str, ...]
     floor: float
     words: tuple[str, ...] = ()
+    joints: tuple[str, ...] = ()
     cache: DrawCache = field(default_factory=DrawCache)
 
 
@@ -122,7 +124,7 @@ def answer_board(result: DetectorAnswer, params: DetectionParams) -> Board:
         layers.append(_masks(result, params, rows))
     layers += [*_halo(result, params, rows), _boxes(result, params, rows)]
     if params.keypoints and found.keypoints is not None and len(rows):
-        layers += _skeletons(found, params, rows)
+        layers += _skeletons(result, params, rows)
     notes: tuple[str, ...] = ()
     if params.score < result.floor:
         notes = (f"This network itself drops boxes under {result.floor:g}.",)
@@ -139,7 +141,7 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
 
     Keys: `boxes` (N, 4) float32 xyxy in the photo's pixels, `labels` (N,) int64, `scores` (N,)
     float32, `classes` the names by label, `size` (width, height) of the photo, and `keypoints`
-    (N, K, 3) where the network gives them.
+    (N, K, 3) with their `keypoint_names` where the network gives them.
     """
     rows = shown(result, params)
     found = result.found
@@ -152,6 +154,7 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
     }
     if found.keypoints is not None:
         answer["keypoints"] = found.keypoints[rows]
+        answer["keypoint_names"] = result.joints
     return answer
 
 
@@ -174,7 +177,12 @@ def detected(scene: Scene) -> DetectorAnswer:
     )
     module = scene.network.module
     return DetectorAnswer(
-        photo_of(scene), found, scene.network.info.classes, score_floor(module), _words(scene)
+        photo_of(scene),
+        found,
+        scene.network.info.classes,
+        score_floor(module),
+        _words(scene),
+        scene.network.info.keypoints,
     )
 
 
@@ -241,8 +249,11 @@ def _masks(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.int
     )
 
 
-def _skeletons(found: Detections, params: DetectionParams, rows: NDArray[np.intp]) -> list[Layer]:
-    """Limbs between the joints that are certain enough, and those joints."""
+def _skeletons(
+    result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]
+) -> list[Layer]:
+    """Limbs between the joints that are certain enough, and those; the selected box's by name."""
+    found = result.found
     assert found.keypoints is not None
     joints = found.keypoints[rows]
     n, count = joints.shape[:2]
@@ -250,7 +261,14 @@ def _skeletons(found: Detections, params: DetectionParams, rows: NDArray[np.intp
     if found.keypoint_scores is not None:
         sure = found.keypoint_scores[rows] >= params.keypoint_score
     tints = np.broadcast_to(class_colors(count)[None], (n, count, 3))
-    points = Points(joints[sure][:, :2], tints[sure], radius=3.0, name="keypoints")
+    labels: tuple[str, ...] = ()
+    if len(result.joints) == count and params.selected in rows:
+        owners, kinds = np.nonzero(sure)
+        labels = tuple(
+            result.joints[kind].replace("_", " ") if rows[owner] == params.selected else ""
+            for owner, kind in zip(owners.tolist(), kinds.tolist(), strict=True)
+        )
+    points = Points(joints[sure][:, :2], tints[sure], 3.0, labels, "keypoints")
     if count != 17:  # only COCO's order of joints says which of them belong together
         return [points]
     start, end = np.array(COCO_SKELETON).T
