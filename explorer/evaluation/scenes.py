@@ -100,7 +100,7 @@ class SceneMaker:
             canvas, found = self._tiles(rng, split_tiles(rng, self.side))
         else:
             canvas, found = self._pasted(rng)
-        canvas = _shift_colours(canvas, rng)
+        canvas = _shift_colors(canvas, rng)
         boxes = np.array([placed.box for placed in found], np.float32).reshape(-1, 4)
         classes = self.photos.labels[np.array([placed.index for placed in found], np.intp)]
         labels = np.asarray(self.group_labels, np.int64)[classes]
@@ -314,7 +314,7 @@ def _blend(
     return opaque
 
 
-def _shift_colours(canvas: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _shift_colors(canvas: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     gain = rng.uniform(0.8, 1.2) * rng.uniform(0.93, 1.07, 3)
     table = np.arange(256)[:, None] * gain + rng.uniform(-20, 20)
     lut = table.clip(0, 255).astype(np.uint8)[None]

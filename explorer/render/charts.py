@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Colour, Curve, Heat, Masks, Plot, Table, UInt8, lookup_table
+from explorer.core.layers import Color, Curve, Heat, Masks, Plot, Table, UInt8, lookup_table
 from explorer.render.blocks import Block, Style, column, words
 from explorer.render.fonts import elided, line_height, text_width, write
 from explorer.render.surface import disc, fill, rounded, strokes
@@ -221,7 +221,7 @@ def _range(values: NDArray[np.float64], margin: float) -> tuple[float, float]:
     return low - (high - low) * margin, high + (high - low) * margin
 
 
-def _polyline(canvas: UInt8, points: NDArray[np.float64], color: Colour, width: float) -> None:
+def _polyline(canvas: UInt8, points: NDArray[np.float64], color: Color, width: float) -> None:
     good: NDArray[np.bool_] = np.isfinite(points.sum(axis=1))
     both = good[:-1] & good[1:]
     pairs = np.stack([points[:-1], points[1:]], axis=1)[both]
@@ -290,7 +290,7 @@ def _rows(table: Table, width: int, style: Style) -> Block:
     drop = (high - line_height(size)) // 2
 
     def line(
-        canvas: UInt8, texts: Sequence[str], x: int, y: int, letters: float, ink: Colour
+        canvas: UInt8, texts: Sequence[str], x: int, y: int, letters: float, ink: Color
     ) -> None:
         x += swatch
         for text, wide, right in zip(texts, room, numeric, strict=True):

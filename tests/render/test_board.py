@@ -144,7 +144,7 @@ def test_opacity_mixes_with_what_is_below(opacity: float) -> None:
 
 
 @pytest.mark.parametrize("colormap", ["viridis", "gray", "coolwarm"])
-def test_heat_has_the_colours_of_its_table(colormap: str) -> None:
+def test_heat_has_the_colors_of_its_table(colormap: str) -> None:
     values = np.linspace(-1, 3, 256, dtype=np.float32).reshape(16, 16)
     picture = _paint(Heat(values, -1, 3, colormap), size=(16, 16))  # type: ignore[arg-type]
     table = lookup_table(colormap).astype(int)  # type: ignore[arg-type]
@@ -211,7 +211,7 @@ def test_a_mask_of_no_opacity_leaves_its_outline() -> None:
     assert picture[30, 21].any()
 
 
-def test_a_class_without_a_colour_is_not_drawn() -> None:
+def test_a_class_without_a_color_is_not_drawn() -> None:
     masks = Masks(np.full((4, 4), 7, np.int32), _colors(RED))
     assert not _paint(masks, size=(4, 4)).any()
 
@@ -219,7 +219,7 @@ def test_a_class_without_a_colour_is_not_drawn() -> None:
 # -- boxes ----------------------------------------------------------------------------------------
 
 
-def test_a_box_has_its_colour_at_its_edge() -> None:
+def test_a_box_has_its_color_at_its_edge() -> None:
     boxes = Boxes(np.array([[10, 8, 30, 20]], np.float32), _colors(RED))
     picture = _paint(boxes)
     for x, y in ((10, 8), (20, 8), (29, 8), (10, 14), (29, 19), (20, 19)):
@@ -267,7 +267,7 @@ def test_no_boxes_at_all_are_fine() -> None:
     assert not _paint(Boxes(np.empty((0, 4), np.float32), np.empty((0, 3), np.uint8))).any()
 
 
-def test_twenty_thousand_boxes_are_drawn_by_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twenty_thousand_boxes_are_drawn_by_color(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     corner = rng.uniform(0, 900, (20_000, 2))
     xyxy = np.concatenate([corner, corner + rng.uniform(4, 60, corner.shape)], 1).astype(np.float32)
@@ -302,7 +302,7 @@ def test_a_heap_of_labels_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> Non
 # -- points, lines, grid, text --------------------------------------------------------------------
 
 
-def test_a_point_covers_its_place_in_its_colour() -> None:
+def test_a_point_covers_its_place_in_its_color() -> None:
     picture = _paint(Points(np.array([[20, 15]], np.float32), _colors(RED)))
     assert tuple(picture[15, 20]) == RED
     assert not picture[15, 30].any()

@@ -11,7 +11,7 @@ from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, clas
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import class_name, colour, photo_of, size_of
+from explorer.views.shared.common import class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.features.classification import logits_of, softmax
@@ -190,7 +190,7 @@ def _table(
         title="A box for every class" if result.per_class else "One box for all classes",
         layer="boxes",
         keys=tuple(int(k) for k in rows),
-        swatches=tuple(colour(colors[k]) for k in rows),
+        swatches=tuple(color(colors[k]) for k in rows),
     )
 
 

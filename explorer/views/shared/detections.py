@@ -70,7 +70,7 @@ class DetectionParams:
         True, "Keypoints", "Draws the joints and limbs of networks that give them.",
         effect=Effect.DRAW,
     )  # fmt: skip
-    colour_by: str = param(
+    color_by: str = param(
         "class", "Colour by", "One colour for every class, or one for every object.",
         effect=Effect.DRAW, choices=("class", "object"),
     )  # fmt: skip
@@ -200,7 +200,7 @@ def _words(scene: Scene) -> tuple[str, ...]:
 
 
 def _colors(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> UInt8:
-    by = rows if params.colour_by == "object" else result.found.labels[rows]
+    by = rows if params.color_by == "object" else result.found.labels[rows]
     return class_colors(int(by.max(initial=0)) + 1)[by]
 
 

@@ -96,13 +96,13 @@ def test_choices_are_things() -> None:
     assert choices.metadata["meta"].options(info) == ("cat", "dog", "car")
 
 
-def test_a_class_has_one_colour_everywhere() -> None:
+def test_a_class_has_one_color_everywhere() -> None:
     layer = boxes(fixed(), DetectionParams(score=0.0))
     table = class_colors(len(CLASSES))
     np.testing.assert_array_equal(layer.colors, table[[1, 5, 1]])
     single = boxes(fixed(), DetectionParams(score=0.0, classes=("car",)))
     np.testing.assert_array_equal(single.colors, table[[5]])
-    objects = boxes(fixed(), DetectionParams(score=0.0, colour_by="object"))
+    objects = boxes(fixed(), DetectionParams(score=0.0, color_by="object"))
     assert len(np.unique(objects.colors, axis=0)) == 3
 
 

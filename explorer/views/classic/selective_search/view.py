@@ -100,7 +100,7 @@ class Params:
         100.0, "Scale k", "A larger k makes larger superpixels.",
         low=20.0, high=1000.0, step=5.0, log=True,
     )  # fmt: skip
-    colour: bool = param(True, "Colour counts", "Regions of equal colours merge early.")
+    color: bool = param(True, "Colour counts", "Regions of equal colours merge early.")
     texture: bool = param(True, "Texture counts", "Regions with equal edges merge early.")
     size: bool = param(True, "Size counts", "Small regions merge early.")
     fill: bool = param(True, "Fill counts", "Regions that fill their common box merge early.")

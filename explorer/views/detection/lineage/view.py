@@ -34,7 +34,7 @@ from explorer.vision.trace import TwoStage
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.core.layers import Colour, Float32
+    from explorer.core.layers import Color, Float32
     from explorer.engine.scene import Scene
     from explorer.vision.detection.lineage import Outcome
     from explorer.vision.trace import Trace
@@ -303,7 +303,7 @@ def _generations(result: Result, lineage: PhotoLineage) -> list[Layer]:
 
 
 def _box(
-    box: Float32, tint: Colour, words: str, *, dotted: bool = False, width: float = 2.5
+    box: Float32, tint: Color, words: str, *, dotted: bool = False, width: float = 2.5
 ) -> Boxes:
     return Boxes(
         box[None].astype(np.float32), same(tint, 1), (words,), width=width, dotted=dotted,

@@ -83,7 +83,7 @@ def layer(board: Board, name: str) -> Any:
 WAY = (20.0, 26.0, 32.0, 38.0, 44.0, 50.0, 56.0, 62.0, 68.0, 74.0)
 
 
-def test_an_object_keeps_its_number_and_its_colour() -> None:
+def test_an_object_keeps_its_number_and_its_color() -> None:
     watcher = Watcher()
     first = watcher.board(watcher.walk(WAY[:2]))
     last = watcher.board(watcher.walk(WAY[2:], 0.2))
