@@ -18,8 +18,7 @@ import pytest
 from PIL import ImageCms
 
 from explorer.core.errors import ExplorerError
-from explorer.images import decoding, image
-from explorer.images import frame_count as frames
+from explorer.images import decoding, frame_count, image
 from explorer.images.image import (
     BACKGROUND,
     Image,
@@ -436,7 +435,7 @@ def test_frame_count_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     one = encoded(PIL.Image.new("P", (1, 1)), "GIF")
     data = one[:-1] + empty_frame * 50_000 + b"\x3b"
     found = decode_image(data, name="endless.gif")
-    assert found.frames == frames.MAX_FRAMES
+    assert found.frames == frame_count.MAX_FRAMES
     assert found.notes[-1] == "Frame 1 of 10000 or more."
     monkeypatch.setattr(decoding, "_SEEK_PIXELS", 100)
     assert decode_image(data, name="endless.gif", frame=99).frame == 99

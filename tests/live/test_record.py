@@ -14,7 +14,7 @@ import pytest
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Pane, Picture
-from explorer.live import record as module
+from explorer.live import record
 from explorer.live.record import MOST_WAITING, FilmRecorder, Look, painted
 from explorer.live.slot import Shot
 from explorer.live.unfinished import recover, remembered
@@ -254,7 +254,7 @@ def test_of_a_killed_program_all_but_the_last_seconds_are_there(
 def test_while_nothing_comes_the_last_frame_is_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
 ) -> None:
-    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(record, "TICK_SECONDS", 0.01)
     recorder = FilmRecorder(tmp_path / "r.mp4", 10)
     recorders.append(recorder)
     give(recorder, look(0, 0.0, time.perf_counter() - 8.0))

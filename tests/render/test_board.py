@@ -28,9 +28,7 @@ from explorer.core.layers import (
     lookup_table,
     stamped,
 )
-from explorer.render import charts
-from explorer.render import fonts as letters
-from explorer.render import labels as words
+from explorer.render import charts, fonts, labels
 from explorer.render.board import LARGEST_SIDE, paint_board, paint_pane
 from explorer.render.surface import clipped, dashes
 
@@ -294,7 +292,7 @@ def test_a_heap_of_labels_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> Non
     boxes = Boxes(np.tile(np.array([[20, 60, 120, 140]], np.float32), (200, 1)),
                   np.tile(_colors(RED), (200, 1)), ("word",) * 200)  # fmt: skip
     written: list[str] = []
-    monkeypatch.setattr(words, "write", lambda _c, text, *_a, **_k: written.append(text))
+    monkeypatch.setattr(labels, "write", lambda _c, text, *_a, **_k: written.append(text))
     _paint(boxes, size=(200, 200))
     assert 3 <= len(written) <= 20
 
@@ -527,19 +525,19 @@ def test_ticks_of_a_logarithmic_axis_are_round(
 
 def test_words_are_shortened_and_broken_to_fit() -> None:
     text = "a sentence that is too long for its place"
-    short = letters.elided(text, 120, 13)
+    short = fonts.elided(text, 120, 13)
     assert short.endswith("…")
-    assert letters.text_width(short, 13) <= 120
-    lines = letters.wrapped(text, 120, 13)
+    assert fonts.text_width(short, 13) <= 120
+    lines = fonts.wrapped(text, 120, 13)
     assert " ".join(lines) == text
-    assert all(letters.text_width(line, 13) <= 120 for line in lines)
-    assert letters.elided("abc", 0, 13) == ""
+    assert all(fonts.text_width(line, 13) <= 120 for line in lines)
+    assert fonts.elided("abc", 0, 13) == ""
 
 
 def forget_fonts() -> None:
     """Fonts are looked up once in a program's life; here they change."""
-    letters._width.cache_clear()
-    letters._pillow_font.cache_clear()
+    fonts._width.cache_clear()
+    fonts._pillow_font.cache_clear()
 
 
 @pytest.mark.parametrize("face", ["opencv", "pillow", "ascii"])
@@ -548,18 +546,18 @@ def test_letters_are_drawn_with_every_font(face: str, monkeypatch: pytest.Monkey
         pytest.skip("OpenCV 4 has no font of its own")
     forget_fonts()
     if face != "opencv":
-        monkeypatch.setattr(letters, "_face", lambda: None)
+        monkeypatch.setattr(fonts, "_face", lambda: None)
     if face == "ascii":
-        monkeypatch.setattr(letters, "_system_font", lambda: "")
+        monkeypatch.setattr(fonts, "_system_font", lambda: "")
     canvas = np.zeros((40, 200, 3), np.uint8)
-    letters.write(canvas, "Żółw × 0.93 …", (4, 4), 16, (255, 255, 255))
+    fonts.write(canvas, "Żółw × 0.93 …", (4, 4), 16, (255, 255, 255))
     lit = np.argwhere(canvas[..., 0] > 60)
     assert len(lit) > 100
     assert lit[:, 0].min() >= 2
-    assert lit[:, 0].max() <= 4 + letters.line_height(16)
-    assert abs(lit[:, 1].max() - 4 - letters.text_width("Żółw × 0.93 …", 16)) <= 4
-    letters.write(canvas, "outside", (-500, -500), 16, (255, 255, 255))
-    letters.write(canvas, "outside", (500, 500), 16, (255, 255, 255))
+    assert lit[:, 0].max() <= 4 + fonts.line_height(16)
+    assert abs(lit[:, 1].max() - 4 - fonts.text_width("Żółw × 0.93 …", 16)) <= 4
+    fonts.write(canvas, "outside", (-500, -500), 16, (255, 255, 255))
+    fonts.write(canvas, "outside", (500, 500), 16, (255, 255, 255))
     forget_fonts()
 
 

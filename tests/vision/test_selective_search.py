@@ -82,7 +82,7 @@ def by_pixels(tree: Tree, count: int) -> NDArray[np.int32]:
 
 def test_four_squares_by_color() -> None:
     pixels, labels = four_squares()
-    tree = segment_tree(pixels, Strategy("RGB", terms=("colour",)), labels=labels)
+    tree = segment_tree(pixels, Strategy("RGB", terms=("color",)), labels=labels)
     assert tree.children.tolist() == [[0, 1], [2, 3], [4, 5]]
     # The reds share all bins. Green and blue share the empty red channel only. The last two: each
     # channel holds half of one pair in the bin of 200 and half or all of it in the bin of 0:
@@ -115,7 +115,7 @@ def test_the_small_ones_go_first_by_size() -> None:
     np.testing.assert_allclose(tree.scores, [1 - 6 / 24, 1 - 14 / 24, 0], atol=1e-12)
 
 
-@pytest.mark.parametrize("terms", [TERMS, TERMS[1:], ("colour",), ("texture", "fill"), ("size",)])
+@pytest.mark.parametrize("terms", [TERMS, TERMS[1:], ("color",), ("texture", "fill"), ("size",)])
 def test_only_the_terms_that_are_on_count(terms: tuple[str, ...]) -> None:
     pixels, labels = scattered()
     tree = segment_tree(pixels, Strategy("HSV", terms=terms), labels=labels)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from explorer.vision.classic.superpixels import Float32, Int32, UInt8
 
-TERMS = ("colour", "texture", "size", "fill")
+TERMS = ("color", "texture", "size", "fill")
 """What two regions are compared by, in this order everywhere."""
 
 

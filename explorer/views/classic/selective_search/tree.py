@@ -182,7 +182,7 @@ def region_board(
     )  # fmt: skip
     plots = (
         _term_bars(grown, chosen),
-        cache.get(("colour", chosen.region), lambda: _color_plot(grown, chosen.region)),
+        cache.get(("color", chosen.region), lambda: _color_plot(grown, chosen.region)),
         cache.get(("texture", chosen.region), lambda: _texture_plot(grown, chosen.region)),
         _way_up(grown, cache, merged),
     )
@@ -270,7 +270,7 @@ def _color_plot(grown: Grown, region: int) -> Plot:
         Curve(xs, part.astype(np.float64) * len(channels), name, colors)
         for part, (name, colors) in zip(parts, channels, strict=True)
     )
-    return Plot("colour", "Colours", f"value in region {region}", "share of pixels", curves)
+    return Plot("color", "Colours", f"value in region {region}", "share of pixels", curves)
 
 
 def _texture_plot(grown: Grown, region: int) -> Plot:

@@ -16,8 +16,8 @@ from explorer.core.layers import (
     Picture,
     Plot,
     Table,
+    class_colors,
 )
-from explorer.core.layers import class_colors as tints
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -242,7 +242,7 @@ class _Cell:
     def colors(self) -> UInt8:
         """The drawn ones have colours of their own, the others are grey."""
         colors = same(GREY, len(self.rows))
-        colors[: self.drawn] = tints(self.drawn)
+        colors[: self.drawn] = class_colors(self.drawn)
         return colors
 
     def layers(self) -> list[Layer]:
