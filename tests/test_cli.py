@@ -360,8 +360,8 @@ def test_random_weights_are_stamped(
 
     trained = Engine.network
 
-    def untrained(self: Engine, spec: Any) -> Generator[Step[None], Any, Any]:
-        network = yield from trained(self, spec)
+    def untrained(self: Engine, spec: Any, *keep: Any) -> Generator[Step[None], Any, Any]:
+        network = yield from trained(self, spec, *keep)
         network.info = replace(network.info, state="untrained")
         return network
 

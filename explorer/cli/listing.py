@@ -81,6 +81,8 @@ def _view_text(view: View[Any, Any]) -> str:
 
 def _takes(parameter: Parameter) -> str:
     """name=default, with the values it may take."""
+    from explorer.engine.question import takes
+
     meta, default = parameter.meta, parameter.default
     if isinstance(default, tuple):
         shown = ",".join(map(str, default)) or "all"
@@ -88,16 +90,8 @@ def _takes(parameter: Parameter) -> str:
         shown = str(default).lower()
     else:
         shown = "none" if default is None else str(default)
-    if callable(meta.choices):
-        choices = " (words of the network)"
-    elif meta.choices:
-        choices = f" ({', '.join(meta.choices)})"
-    elif meta.low is not None and meta.high is not None:
-        choices = f" ({meta.low:g} to {meta.high:g})"
-    else:
-        form = {"Point": "x,y", "Box": "x0,y0,x1,y1"}.get(parameter.type.__name__, "")
-        choices = f" ({form})" if form else ""
-    return f"{parameter.name}={shown}{choices}"
+    words = takes(parameter) if parameter.type not in (bool, str) or meta.choices else ""
+    return f"{parameter.name}={shown} ({words})" if words else f"{parameter.name}={shown}"
 
 
 def _unit(parameter: Parameter) -> str:

@@ -13,6 +13,11 @@ masks and keypoints; `features` is a backbone without a head.
 WeightState = Literal["shipped", "cached", "download", "local", "untrained"]
 
 
+def untrained_note(title: str) -> str:
+    """The sentence for a network called `title` that has random weights."""
+    return f"UNTRAINED: {title} has random weights, its answers mean nothing."
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """Which network to use: plain data that a session file, a menu and the command line can hold.
@@ -83,6 +88,11 @@ class NetworkInfo:
     @property
     def untrained(self) -> bool:
         return self.state == "untrained"
+
+    @property
+    def untrained_note(self) -> str:
+        """What has to be said of random weights."""
+        return untrained_note(self.title)
 
     def layer_names(self, *kinds: str) -> tuple[str, ...]:
         """Names of the layers whose class name is among `kinds` (all when none is given)."""

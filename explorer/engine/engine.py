@@ -17,6 +17,7 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.core.params import resolved
 from explorer.core.step import Step
+from explorer.engine.question import check_suits
 from explorer.engine.references import Opened, Photos, check_task, named, spec_of
 from explorer.engine.scene import Moment, Scene
 from explorer.live.pace import Governor, Pace
@@ -83,7 +84,9 @@ class Answer:
 
     `info` is None until the network is loaded, and where the view needs none. `shot` is the frame
     that it is about when a film or a camera is followed, `seconds` how long the view took for it,
-    `share` the part of the network's own input size that it was looked at with.
+    `share` the part of the network's own input size that it was looked at with. `steered`: the
+    parameters were changed while it was computed, so that the same ones asked anew give another
+    answer.
     """
 
     ask: Ask
@@ -94,6 +97,7 @@ class Answer:
     beside: tuple[Side, ...] = ()
     seconds: float = 0.0
     share: float = 1.0
+    steered: bool = False
 
 
 class Engine:
@@ -127,6 +131,10 @@ class Engine:
                     del self._scenes[key]
         self._networks.move_to_end(spec)
         return self._networks[spec]
+
+    def keep(self, network: Network) -> None:
+        """Takes a network that somebody else has made: its `spec` asks for it from now on."""
+        self._networks[network.info.spec] = network
 
     def scene(self, network: Network | None, image: Image | None, seed: int) -> Scene:
         spec = None if network is None else network.info.spec
@@ -164,12 +172,14 @@ class Engine:
         scene.opened, params = main.opened or Opened(), main.params
         inner = ask.view.compute(scene, params)
         news: Any = None
+        steered = False
         answer = Answer(ask, info, params, None)
         try:
             while (step := self._next(inner, scene, news, token)) is not None:
-                answer = Answer(ask, info, params, step.value)
+                answer = Answer(ask, info, params, step.value, steered=steered)
                 news = yield Step(answer, step.done, step.total, step.note)
                 if news is not None:
+                    steered = True
                     news = params = resolved(news, info)
                     ask = replace(ask, params=params)
         finally:
@@ -289,12 +299,8 @@ class Engine:
         wanted = view.needs.network or any(other.needs.network for other, _ in ask.beside)
         if ask.spec is not None and wanted:
             network = yield from self._loaded(ask, ask.spec, frozenset())
-        if network is not None and not view.suits(network.info.task):
-            raise ExplorerError(
-                f"{view.title} needs a network for {' or '.join(sorted(view.tasks))}; "
-                f"{network.info.title} does {network.info.task}.",
-                "Choose another network.",
-            )
+        if network is not None:
+            check_suits(view, network.info)
         main = yield from self._prepared(ask, view, ask.params, network)
         sides = []
         for other, params in ask.beside:
@@ -315,8 +321,9 @@ class Engine:
             raise ExplorerError(f"It does not go with {network.info.title}.")
         if ask.image is None and view.needs.photo:
             raise ExplorerError("It needs a photo.")
-        params = resolved(params, None if network is None else network.info)
-        wanted = named(view, params)
+        info = None if network is None else network.info
+        params = resolved(params, info)
+        wanted = named(view, params, info)
         specs = {ref: spec_of(ref, ask.spec) for ref in wanted.networks}
         keep = frozenset(specs.values()) | ({ask.spec} if ask.spec is not None else set())
         networks = {}

@@ -15,6 +15,7 @@ from explorer.core.values import FolderRef, ImageRef, NetworkRef
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from explorer.core.network_info import NetworkInfo
     from explorer.images.image import Image
     from explorer.networks.network import Network
 
@@ -49,7 +50,7 @@ class Names(Protocol):
     def uses(self) -> tuple[NetworkRef, ...]: ...
 
 
-def named(view: Names, params: Any) -> Named:
+def named(view: Names, params: Any, info: NetworkInfo | None) -> Named:
     """Everything that the view takes beside the photo and the network.
 
     Raises:
@@ -57,7 +58,7 @@ def named(view: Names, params: Any) -> Named:
     """
     networks: dict[NetworkRef, Parameter | None] = dict.fromkeys(view.uses)
     images: dict[ImageRef, None] = {}
-    for parameter, ref in references(params):
+    for parameter, ref in references(params, info):
         match ref:
             case NetworkRef():
                 networks[ref] = parameter

@@ -95,3 +95,17 @@ def _painter(name: str) -> Callable[[], Image]:
         return from_array(SCENES[name](), name)
 
     return paint
+
+
+def sample(name: str) -> Sample | None:
+    """The gallery's picture of that name; None when there is none."""
+    return next((each for each in gallery() if each.name == name), None)
+
+
+def name_of(image: Image) -> str:
+    """The gallery's name of a picture that came from it; "" for any other."""
+    if image.path is None:
+        return image.name if image.name in dict(_SCENES) else ""
+    folder = _photo_folder()
+    names = {file: name for name, _, file, _ in _PHOTOS}
+    return names.get(image.path.name, "") if image.path.parent == folder else ""

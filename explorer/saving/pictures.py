@@ -1,4 +1,4 @@
-"""Pictures with the story of how they were made inside: PNG, JPEG, WebP and TIFF.
+"""Pictures with how they were made inside: PNG, JPEG, WebP and TIFF.
 
 The metadata is one JSON object. A PNG holds it as the text chunk `KEY`, JPEG and WebP as the
 EXIF tag UserComment, TIFF as its ImageDescription. `read_metadata` gives it back from any of them.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import Listing, call_lists
 from explorer.engine.view import View
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,17 @@ def find(name: str) -> View[Any, Any]:
     """
     views = discover()
     if name not in views:
+        near = get_close_matches(name, views, n=3, cutoff=0.5)
+        meant = f"Did you mean {' or '.join(near)}? " if near else ""
         raise ExplorerError(
-            f"There is no view {name!r}.", f"Choose among: {', '.join(sorted(views))}."
+            f"There is no view {name!r}.", f"{meant}Choose among: {', '.join(sorted(views))}."
         )
     return views[name]
+
+
+def listing() -> Listing[View[Any, Any]]:
+    """Every view by name, those of plug-ins too; printed, with what each is for."""
+    return Listing(sorted(discover().items()), lambda view: view.summary)
+
+
+call_lists(__name__, listing)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.network_info import LayerInfo, NetworkInfo
+from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
 from explorer.networks import devices
 from explorer.networks.checkpoints import fitting, reading, weights
@@ -53,7 +53,7 @@ def untrained(
     yield Step(None, 0, 2, f"Building {entry.title}")
     count = entry.num_classes or len(variant.classes)
     module = fitting.seeded(definition, num_classes=count)
-    notes = [f"UNTRAINED: {entry.title} has random weights, its answers mean nothing."]
+    notes = [untrained_note(entry.title)]
     if spec.weights == "" and entry.weights:
         option = entry.weights[0]
         size = f" ({option.megabytes:.0f} MB)" if option.megabytes else ""

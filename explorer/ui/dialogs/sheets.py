@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from explorer.ui.dialogs.evaluation import EvaluationSheet
+    from explorer.ui.dialogs.guide import GuideWindow
     from explorer.ui.dialogs.palette import Item, Palette
     from explorer.ui.dialogs.preferences import PreferencesSheet
     from explorer.ui.dialogs.shortcuts import ShortcutSheet
@@ -34,6 +35,7 @@ class Sheets(QObject):
         preferences: The sheet that was opened last, or None.
         shortcuts: Every key; None until it was opened.
         evaluation: One for the whole session: what it shows stays, what runs goes on.
+        guide: The window of the guide; None until it was opened.
     """
 
     def __init__(self, desk: Desk, actions: Actions) -> None:
@@ -43,10 +45,12 @@ class Sheets(QObject):
         self.preferences: PreferencesSheet | None = None
         self.shortcuts: ShortcutSheet | None = None
         self.evaluation: EvaluationSheet | None = None
+        self.guide: GuideWindow | None = None
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
         """The commands that are answered here."""
         return {
+            "guide": self.open_guide,
             "palette": self.open_palette,
             "preferences": self.open_preferences,
             "shortcuts": self.open_shortcuts,
@@ -87,6 +91,14 @@ class Sheets(QObject):
             place = settings.settings_path()
             self.shortcuts = ShortcutSheet(self._desk.main, self._actions, place)
         self.shortcuts.open(self.shortcuts.close_button)
+
+    def open_guide(self) -> None:
+        """The pages about how it is used and built; the window stays usable beside them."""
+        if self.guide is None:
+            from explorer.ui.dialogs.guide import GuideWindow
+
+            self.guide = GuideWindow(self._desk.main)
+        self.guide.show_page()
 
     def show_log(self) -> None:
         path = log_path()

@@ -80,7 +80,7 @@ class Bridge(QObject):
         super().__init__(parent)
         self._start_up = start_up or _start_up
         self._engine: Engine | None = None  # made and touched on the runner's thread only
-        self.step_film = StepFilm()
+        self.step_film = StepFilm(self.fetch, self)
         self._expected: dict[Hashable, tuple[int, weakref.WeakMethod[Receiver]]] = {}
         self._closed = False
         self._news.connect(self._drain, Qt.ConnectionType.QueuedConnection)

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from explorer.core.layers import UNTRAINED, Board, joined, stamped
 from explorer.core.params import Effect, effect_of, inside, parameters, resolved
 from explorer.core.runner import State, Update
+from explorer.engine.finish import FinishedAnswer
 from explorer.live.pace import Pace
 from explorer.ui.shell.bridge import LOOK, TASKS, Bridge, Ready
 from explorer.ui.truth.photo_truth import PhotoTruth, Truth
 
 if TYPE_CHECKING:
+    from explorer.core.layers import Board
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.view import View
     from explorer.images.image import Image
@@ -69,6 +70,7 @@ class Study(QObject):
         self.params: Any = None
         self.answer: Any = None
         self.board: Board | None = None
+        self.finished: FinishedAnswer | None = None
         self.running = False
         self.seed = 0
         self.device = "auto"
@@ -145,7 +147,8 @@ class Study(QObject):
     def clear(self) -> None:
         """No photo: nothing to look at."""
         self.cancel()
-        self.image = self.answer = self.board = self.slot = None
+        self.image = self.slot = None
+        self._forget_answer()
         self.subject_changed.emit()
 
     def set_view(self, name: str, params: Any = None) -> None:
@@ -313,45 +316,15 @@ class Study(QObject):
         if self.answer is None or self.answer.result is None or self.view is None:
             return
         began = time.perf_counter()
-        board = self._with_sides(self.view.draw(self.answer.result, self._drawn_params()))
-        notes = list(board.notes)
-        info = self.answer.info
-        if info is not None:
-            notes += [note for note in info.notes if note not in notes]
-            if info.untrained:
-                board = stamped(board, UNTRAINED)
-                words = self.tr("{network} has random weights: what it says means nothing yet.")
-                if not any(UNTRAINED in note for note in notes):
-                    notes.insert(0, words.format(network=info.title))
-        notes += [note for note in self.answer.ask.image.notes if note not in notes]
-        self.board = replace(board, notes=tuple(notes))
-        self.board_changed.emit(self.board)
-        self.drawing = time.perf_counter() - began
-
-    def data(self) -> Any:
-        """``(view, result, params)`` of the newest answer for an export; None without one."""
-        if self.answer is None or self.answer.result is None or self.view is None:
-            return None
-        return self.view, self.answer.result, self._drawn_params()
-
-    # -- inside -----------------------------------------------------------------------------------
-
-    def _with_sides(self, board: Board) -> Board:
-        """The main view's board with the first pane of every view beside it."""
         self._sides.update((side.view.name, side) for side in self.answer.beside)
         # One that is still being worked out keeps its place with what it said before.
         sides = [self._sides[name] for name in self.beside if name in self._sides]
-        if not sides or self.view is None:
-            return board
-        timed = self.answer.shot is not None
-        drawn = [
-            (side.view.name, _named(side.view, side.seconds, timed),
-             side.view.draw(side.result, side.params))
-            for side in sides if side.result is not None
-        ]  # fmt: skip
-        found = joined(board, _named(self.view, self.answer.seconds, timed), drawn)
-        problems = tuple(side.problem for side in sides if side.problem)
-        return replace(found, notes=(*found.notes, *problems))
+        self.finished = FinishedAnswer(self.answer, self._drawn_params(), sides)
+        self.board = self.finished.bare
+        self.board_changed.emit(self.board)
+        self.drawing = time.perf_counter() - began
+
+    # -- inside -----------------------------------------------------------------------------------
 
     def _params_of(self, view: View[Any, Any]) -> Any:
         """What a view beside the main one is asked with: what it was last used with."""
@@ -420,6 +393,7 @@ class Study(QObject):
         # The picture stays on the canvas until the next one; redraws of it make no sense any more.
         self.answer = None
         self.board = None
+        self.finished = None
         self._sides.clear()
 
     def _recall(self, params: Any = None) -> None:
@@ -448,7 +422,3 @@ class Study(QObject):
     def last_params(self) -> dict[str, Any]:
         """By view name: the parameters used last."""
         return dict(self._last)
-
-
-def _named(view: View[Any, Any], seconds: float, timed: bool) -> str:
-    return f"{view.title} · {seconds * 1000:.0f} ms" if timed else view.title
