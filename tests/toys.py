@@ -147,6 +147,14 @@ def tiny_faster_rcnn(classes: int = 5, *, min_size: int = 64, max_size: int = 96
         )  # fmt: skip
 
 
+def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7) -> None:
+    """A Faster R-CNN lets so many boxes of a level into its first suppression, and out of it."""
+    rpn = module.rpn
+    rpn._pre_nms_top_n["testing"] = before  # torchvision gives them no other door
+    rpn._post_nms_top_n["testing"] = after
+    rpn.nms_thresh = overlap
+
+
 def toy_network(task: str) -> Network:
     """A network for any view of `task`, with names, a class tree where there can be one."""
     if task == "detection":

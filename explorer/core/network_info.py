@@ -66,6 +66,7 @@ class NetworkInfo:
         class_paths: For every class the words from the root of a class tree to it; else empty.
         notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
         default_layer: A layer worth looking at first.
+        keypoints: Names of the joints that a detector finds, in its order; else empty.
     """
 
     spec: NetworkSpec
@@ -82,6 +83,7 @@ class NetworkInfo:
     class_paths: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
     default_layer: str = ""
+    keypoints: tuple[str, ...] = ()
 
     @property
     def untrained(self) -> bool:

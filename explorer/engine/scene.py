@@ -132,7 +132,7 @@ class Scene:
 
     @property
     def traced(self) -> bool:
-        """True once `vision.trace.trace_of` has followed the network step by step."""
+        """True once `engine.stages.trace_of` has followed the network step by step."""
         return TRACE in self._memo
 
     def forget(self) -> None:
@@ -154,9 +154,13 @@ class Scene:
         """(1, C, H, W) on the network's device, in its dtype: what the network is shown."""
         return self.memo("input", self._input)
 
+    def shown(self, values: Tensor) -> Tensor | list[Tensor]:
+        """(1, C, H, W) `values` as the module takes them: a detector gets its list of images."""
+        return values if self.network.preprocess.batched else [values[0]]
+
     def call(self, values: Tensor) -> Any:
-        """The module's own answer to (1, C, H, W) `values`; a detector gets its list of images."""
-        return self.network.module(values if self.network.preprocess.batched else [values[0]])
+        """The module's own answer to (1, C, H, W) `values`."""
+        return self.network.module(self.shown(values))
 
     @torch.no_grad()
     def output(self) -> Any:

@@ -17,8 +17,10 @@ from explorer.annotations import Annotated, Dataset, read_coco, read_voc
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name, read_file
 from explorer.evaluation import masks
+from explorer.evaluation.cases import Case, Source, Truth
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
 from explorer.evaluation.metrics import Objects
+from explorer.evaluation.photos_npz import read_npz
 from explorer.images.image import SUFFIXES, open_image
 from explorer.images.sources import expand
 
@@ -40,57 +42,6 @@ _COCO_NAMES = ("instances.json", "annotations.json", "_annotations.coco.json")
 _MASK_FOLDERS = ("semantic_masks", "SegmentationClass")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """What is right for one photo, in the network's classes.
-
-    Attributes:
-        label: Of the photo as a whole; -1 = nobody says.
-        objects: In pixels of the photo; None = nobody says.
-        mask: (H, W) int32, the class of every pixel, -1 = not to be counted; None = nobody says.
-        left_out: Objects of classes that the network does not know.
-    """
-
-    label: int = -1
-    objects: Objects | None = None
-    mask: NDArray[np.int32] | None = None
-    left_out: int = 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Case:
-    """One photo: `load` gives its (H, W, 3) uint8 pixels and its truth.
-
-    `load` raises an ExplorerError when it cannot be read. `mixed` = the cases come in no order, so
-    that the first ones are as good a part as any.
-    """
-
-    name: str
-    load: Callable[[], tuple[NDArray[np.uint8], Truth]]
-    mixed: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """A data set.
-
-    Attributes:
-        title: Its name for people.
-        kind: "class folders", "COCO", "VOC", "masks" or "npz".
-        classes: What has to be matched.
-        offers: What it says about its photos: "label", "objects", "mask".
-        make: From the task, the label of each class (-1 = unknown) and the network to the cases.
-        notes: Sentences about what was left out.
-    """
-
-    title: str
-    kind: str
-    classes: tuple[DataClass, ...]
-    offers: frozenset[str]
-    make: Callable[[Task, NDArray[np.int64], NetworkInfo], Sequence[Case]]
-    notes: tuple[str, ...] = ()
-
-
 def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
     """Reads what there is to know about the data at `path`, without the photos.
 
@@ -109,8 +60,6 @@ def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
     if path.is_dir():
         return _open_folder(path, task, images)
     if suffix == ".npz":
-        from explorer.evaluation.photos_npz import read_npz
-
         return read_npz(path)
     if suffix == ".json":
         dataset = read_coco(path)

@@ -16,9 +16,13 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.resources import resource_path
-from explorer.training.data.superclasses import COCO as GROUP_OF_COCO
-from explorer.training.data.superclasses import group_names, group_of
-from explorer.training.data.tiny_imagenet import Category, read_shipped_categories
+from explorer.networks.class_names import (
+    COCO_GROUPS,
+    Category,
+    group_names,
+    group_of,
+    read_shipped_categories,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +84,7 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
     """Finds the network's class of each class of the data.
 
     In turn by its WordNet id (names occur twice), its name and the words of its synset; for a
-    network whose classes are the groups that ship (`superclasses`), by the group first.
+    network whose classes are the groups of `class_names`, by the group first.
 
     Raises:
         ExplorerError: The network knows none of them, or has no names.
@@ -115,7 +119,7 @@ def canonical(name: str) -> str:
 
 
 def is_grouped(info: NetworkInfo) -> bool:
-    """True when the network's classes are the groups of `superclasses`."""
+    """True when the network's classes are the groups of `class_names`."""
     return {name for name in info.classes if canonical(name) not in BACKGROUND} == set(
         group_names()
     )
@@ -160,11 +164,11 @@ class _Names:
 
 
 def _label(known: DataClass, names: _Names, wnids: dict[str, int], *, grouped: bool) -> int:
-    if grouped and (known.ids or canonical(known.name) in GROUP_OF_COCO):
+    if grouped and (known.ids or canonical(known.name) in COCO_GROUPS):
         if known.ids:
             group = group_of(Category(known.wnid, known.name, (), known.ids))
         else:
-            group = GROUP_OF_COCO[canonical(known.name)]
+            group = COCO_GROUPS[canonical(known.name)]
         found = [names.get(group)] if group else []
     else:
         found = [wnids.get(known.wnid), *(names.get(w) for w in (known.name, *known.words))]

@@ -14,9 +14,11 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name, read_file
-from explorer.evaluation.datasets import Case, Source, Truth
+from explorer.evaluation.cases import Case, Source, Truth
 from explorer.evaluation.matching import DataClass, known_class, shipped_classes
 from explorer.evaluation.metrics import Objects
+from explorer.evaluation.photo_set import PhotoSet
+from explorer.evaluation.scenes import SCENES, SceneMaker, held_out_scene
 from explorer.images.image import decode_image
 
 if TYPE_CHECKING:
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.network_info import NetworkInfo, Task
-
-SCENES = 300
-"""As many as the figures on the cards of the detectors come from."""
 
 
 def read_npz(path: Path) -> Source:
@@ -134,15 +133,11 @@ def _quickly(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
 
 
 def _scenes(arrays: dict[str, NDArray[Any]], labels: NDArray[np.int64]) -> list[Case]:
-    from explorer.training.data.scenes import SceneMaker
-    from explorer.training.data.tiny_imagenet import Photos
-    from explorer.training.evaluate import held_out_scene
-
     every = [_quickly(arrays, i) for i in range(len(arrays["label"]))]
     if len({pixels.shape for pixels in every}) != 1 or every[0].shape[0] != every[0].shape[1]:
         raise ExplorerError("Scenes can be made of square photos of one size only.")
     boxes = arrays["box"].astype(np.float32) + np.array([0, 0, 1, 1], np.float32)
-    photos = Photos(np.stack(every), arrays["label"].astype(np.int64), boxes)
+    photos = PhotoSet(np.stack(every), arrays["label"].astype(np.int64), boxes)
     maker = SceneMaker(photos, np.maximum(labels, 0).tolist())  # 0 = no object, to be background
 
     def scene(i: int) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:

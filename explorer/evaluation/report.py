@@ -38,7 +38,7 @@ class Report:
         weights: Of the network, for people.
         task: What the network answers.
         data: The name of the data.
-        kind: Of the data, see `datasets.Source`.
+        kind: Of the data, see `cases.Source`.
         figures: By the keys of `FIGURES`, those that make sense for network and data.
         by_class: By the network's class: figures, and "objects" or "photos".
         photos: How many were looked at.

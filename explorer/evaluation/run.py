@@ -18,7 +18,7 @@ from explorer.core.reading import display_name
 from explorer.core.step import Step
 from explorer.engine.engine import is_oom
 from explorer.engine.scene import checked
-from explorer.evaluation.datasets import Case, Source, Truth, background_of, open_source
+from explorer.evaluation.datasets import background_of, open_source
 from explorer.evaluation.matching import Match, match
 from explorer.evaluation.report import Report
 from explorer.evaluation.scores import Look, Score, score_for
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Engine
+    from explorer.evaluation.cases import Case, Source, Truth
     from explorer.networks.network import Network
 
 

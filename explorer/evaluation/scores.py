@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.network_info import Task
-    from explorer.evaluation.datasets import Truth
+    from explorer.evaluation.cases import Truth
     from explorer.networks.preprocess import Frame
 
 Figures = tuple[dict[str, float], dict[str, dict[str, float]]]

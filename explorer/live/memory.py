@@ -1,7 +1,7 @@
 """What views remember from frame to frame, as bytes and back, so that a film can be gone on with.
 
-Only plain values, arrays, tensors and the program's own dataclasses are brought back: bytes that
-name anything else are refused before it is built.
+Only plain values, arrays, tensors and the classes that were named to `brought_back` come back:
+bytes that name anything else are refused before it is built, and nothing is imported for them.
 """
 
 from __future__ import annotations
@@ -10,24 +10,39 @@ import importlib
 import io
 import pickle
 from collections import OrderedDict, defaultdict, deque
-from dataclasses import is_dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+from explorer.core.params import Box, Point
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+T = TypeVar("T")
+
+_KNOWN: dict[str, type[Any]] = {}
+"""By their full names: the classes that are built again."""
+
+
+def brought_back(kind: type[T]) -> type[T]:
+    """Lets memories hold objects of a class. Decorates those that views keep from frame to frame.
+
+    A view that keeps a class of a lower room calls it with that. What such a class holds must be
+    brought back as well.
+    """
+    _KNOWN[f"{kind.__module__}.{kind.__qualname__}"] = kind
+    return kind
+
+
 _PLAIN = (deque, OrderedDict, defaultdict, set, frozenset, list, dict, int, float, complex)
-_ALLOWED = {f"{kind.__module__}.{kind.__name__}": kind for kind in (*_PLAIN, np.ndarray, np.dtype)}
+for _kind in (*_PLAIN, np.ndarray, np.dtype, Box, Point):
+    brought_back(_kind)
+
 _NUMPY = {"_reconstruct", "scalar", "_frombuffer"}
 _NUMPY_MODULES = {
     "numpy._core.multiarray", "numpy.core.multiarray", "numpy._core.numeric", "numpy.core.numeric",
 }  # fmt: skip
-
-_OWN = ("explorer.core.layers", "explorer.core.params", "explorer.vision.")
-"""Beginnings of the modules whose dataclasses views keep: a file must not have others imported."""
 
 
 def frozen(memory: dict[str, Any]) -> bytes | None:
@@ -73,14 +88,10 @@ class _Pickler(pickle.Pickler):
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         words = f"{module}.{name}"
-        if words in _ALLOWED:
-            return _ALLOWED[words]
+        if words in _KNOWN:
+            return _KNOWN[words]
         if module == __name__ and name == "tensor":
             return tensor
         if module in _NUMPY_MODULES and name in _NUMPY:
             return getattr(importlib.import_module(module), name)
-        if module.startswith(_OWN) and "." not in name:
-            found = getattr(importlib.import_module(module), name)
-            if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum)):
-                return found
         raise pickle.UnpicklingError(f"{words} is not brought back")

@@ -153,11 +153,14 @@ class FilmRecorder:
             until = self._stopped_at or time.perf_counter()
         return replace(status, seconds=0.0 if first is None else max(0.0, until - first))
 
-    def stop(self) -> None:
-        """No more frames; what was handed over is still written. It does not wait for that."""
+    def stop(self, at: float | None = None) -> None:
+        """No more frames; what was handed over is still written. It does not wait for that.
+
+        The film ends `at` this time of `time.perf_counter`, now when none is given.
+        """
         with self._condition:
             if self._stopped_at is None:
-                self._stopped_at = time.perf_counter()
+                self._stopped_at = time.perf_counter() if at is None else at
             self._condition.notify_all()
 
     def wait(self, timeout: float) -> bool:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.core.errors import ExplorerError
 from explorer.core.step import Step
 from explorer.networks import devices, plugins, shipped, zoo
-from explorer.networks.checkpoints import fitting, loading, weights
-from explorer.networks.checkpoints import reading as checkpoints
+from explorer.networks.checkpoints import fitting, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def guess(path: Path) -> tuple[str, ...]:
     Raises:
         ExplorerError: When the file cannot be read as weights.
     """
-    return fitting.guess_architecture(checkpoints.read(path), _definitions())
+    return fitting.guess_architecture(reading.read(path), _definitions())
 
 
 def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
@@ -89,16 +88,16 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
     if not spec.weights:
         return (yield from loading.untrained(definition, spec, device))
     yield Step(None, 0, 2, f"Reading {Path(spec.weights).name}")
-    checkpoint = checkpoints.read(Path(spec.weights).expanduser())
+    checkpoint = reading.read(Path(spec.weights).expanduser())
     return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
 
 
 def _guessed(
     spec: NetworkSpec,
-) -> Generator[Step[None], Any, tuple[Definition, checkpoints.Checkpoint]]:
+) -> Generator[Step[None], Any, tuple[Definition, reading.Checkpoint]]:
     path = Path(spec.weights).expanduser()
     yield Step(None, 0, 3, f"Reading {path.name}")
-    checkpoint = checkpoints.read(path)
+    checkpoint = reading.read(path)
     yield Step(None, 1, 3, f"Looking for the network of {path.name}")
     names = fitting.guess_architecture(checkpoint, _definitions())
     if not names:

@@ -60,6 +60,10 @@ class Frame:
         return x0, y0, x1, y1
 
 
+SAME_FRAME = Frame()
+"""Leaves every place where it is."""
+
+
 def grid_frame(source: tuple[int, int], grid: tuple[int, int]) -> Frame:
     """From (H, W) `source` pixels to a feature map of (H, W) `grid` cells over all of them."""
     return Frame(grid[1] / source[1], grid[0] / source[0])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Board, Colour, Heat, Masks, Pane, UInt8
+from explorer.core.layers import Board, Color, Heat, Masks, Pane, UInt8
 from explorer.render.blocks import (
     Block,
     Style,
@@ -51,7 +51,7 @@ def paint_pane(
     *,
     scale: float = 1.0,
     density: float = 1.0,
-    backdrop: Colour = (24, 26, 30),
+    backdrop: Color = (24, 26, 30),
 ) -> UInt8:
     """The layers of one pane, nothing around them: (H, W, 3) uint8 RGB.
 

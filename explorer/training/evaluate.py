@@ -12,11 +12,11 @@ from PIL import Image
 
 from explorer.evaluation.coco import coco_ap
 from explorer.evaluation.metrics import Found, Objects
+from explorer.evaluation.scenes import SCENES, Scene, SceneMaker, held_out_scenes
+from explorer.networks.class_names import COCO_GROUPS, label_names
 from explorer.training.cards import rounded
 from explorer.training.data.pseudo_masks import masked_photos
-from explorer.training.data.scenes import Scene, SceneMaker, to_tensor
-from explorer.training.data.superclasses import COCO as COCO_GROUPS
-from explorer.training.data.superclasses import label_names
+from explorer.training.data.scene_task import to_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from explorer.training.lessons.registry import Material
-
-
-SCENES = 300
-"""That the figures on the cards come from."""
 
 
 def measured(
@@ -54,16 +50,6 @@ def measured(
             title, file = "COCO photos, masks by hand", "instance_masks.json"
         found[title] = rounded(figures(coco_scenes(material.coco, file)))
     return found
-
-
-def held_out_scenes(maker: SceneMaker, count: int = SCENES, seed: int = 2_015) -> list[Scene]:
-    """The same scenes every time, made of photos that no training has seen."""
-    return [held_out_scene(maker, i, seed) for i in range(count)]
-
-
-def held_out_scene(maker: SceneMaker, index: int, seed: int = 2_015) -> Scene:
-    """One of `held_out_scenes`."""
-    return maker.make(np.random.default_rng([seed, index]))
 
 
 def coco_scenes(folder: Path, file: str = "instances.json") -> list[Scene]:

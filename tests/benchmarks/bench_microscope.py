@@ -19,8 +19,9 @@ from torchvision.ops import roi_align, roi_pool
 
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.views.detection.roi_microscope.view import VIEW, Params
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 from tests.toys import make_network, toy_image
 
 pytestmark = pytest.mark.benchmark

@@ -38,11 +38,11 @@ def test_a_drag(method: str) -> None:
     corner = rng.uniform(0, 300, (150, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(40, 200, (150, 2))], 1).astype(np.float32)
     scores = np.sort(rng.uniform(0.05, 1, 150).astype(np.float32))[::-1].copy()
-    cast = made(boxes, scores, tuple("abc"[i % 3] for i in range(150)), 150)
-    result = Result(Picture(np.zeros((480, 640, 3), np.uint8)), {DETECTIONS: cast})
+    candidates = made(boxes, scores, tuple("abc"[i % 3] for i in range(150)), 150)
+    result = Result(Picture(np.zeros((480, 640, 3), np.uint8)), {DETECTIONS: candidates})
     params = Params(method=method, most=150)
     first = spent_ms(lambda: draw(result, params))
-    tensors = [torch.from_numpy(values) for values in (boxes, scores, cast.groups)]
+    tensors = [torch.from_numpy(values) for values in (boxes, scores, candidates.groups)]
     steps, thresholds, own = [], [], []
     name = "limit" if method == OVERFEAT else "threshold"
     for move in range(MOVES):

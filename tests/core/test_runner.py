@@ -1,4 +1,4 @@
-"""Each property of the runner that DESIGN.md promises."""
+"""Each property that the runner promises."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ from explorer.core.step import Step
 from explorer.engine import engine as engine_module
 from explorer.engine.engine import MOST_NETWORKS, Answer, Ask, Engine, is_oom
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.engine.view import Group, View
 from explorer.live.pace import SETTLE, Pace
 from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network
-from explorer.vision.trace import trace_of
 from tests.toys import hook_count, toy_image, toy_network
 
 

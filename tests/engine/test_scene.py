@@ -7,8 +7,7 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.engine.scene import Moment, Scene, checked
-from explorer.vision.features.activations import activation
-from explorer.vision.trace import trace_of
+from explorer.engine.stages import activation_of, trace_of
 from tests.toys import toy_image, toy_network
 
 
@@ -77,16 +76,16 @@ def forwards(scene: Scene) -> list[int]:
 def test_from_the_second_frame_on_an_answer_and_a_layer_share_one_pass() -> None:
     network = toy_network("classification")
     still = Scene(network, toy_image())
-    expected = activation(still, "conv2").values
+    expected = activation_of(still, "conv2").values
     seen = forwards(still)
     first = Scene(network, toy_image(), moment=Moment(0, 0.0))
     first.output()
-    activation(first, "conv2")
+    activation_of(first, "conv2")
     assert len(seen) == 2
     assert first.asked == {"conv2"}
     second = Scene(network, toy_image(), moment=Moment(1, 0.1, layers=frozenset(first.asked)))
     answer = second.output()
-    found = activation(second, "conv2").values
+    found = activation_of(second, "conv2").values
     assert len(seen) == 3
     assert (found == expected).all()
     assert torch.equal(answer, still.output())
@@ -96,12 +95,12 @@ def test_a_trace_and_a_layer_of_a_detector_share_one_pass() -> None:
     network = toy_network("detection")
     still = Scene(network, toy_image())
     layer = next(info.name for info in network.info.layers if info.kind == "Conv2d")
-    expected = activation(still, layer)
+    expected = activation_of(still, layer)
     seen = forwards(still)
     asked = frozenset(still.asked)
     second = Scene(network, toy_image(), moment=Moment(1, 0.1, layers=asked))
     trace = trace_of(second)
-    found = activation(second, layer)
+    found = activation_of(second, layer)
     assert len(seen) == 1
     assert (found.values == expected.values).all()
     assert found.frame == expected.frame
@@ -111,9 +110,9 @@ def test_a_trace_and_a_layer_of_a_detector_share_one_pass() -> None:
 def test_looking_at_a_layer_first_answers_too() -> None:
     scene = Scene(toy_network("classification"), toy_image())
     seen = forwards(scene)
-    activation(scene, "conv1")
+    activation_of(scene, "conv1")
     scene.output()
-    activation(scene, "conv1")
+    activation_of(scene, "conv1")
     assert len(seen) == 1
     scene.forget()
     scene.output()

@@ -17,7 +17,7 @@ from explorer.evaluation import run as evaluation
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry
 from tests.data import shared_data
-from tests.evaluation.sets import class_folders, coco_set, colour_network
+from tests.evaluation.sets import class_folders, coco_set, color_network
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -32,7 +32,7 @@ def explorer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
     def load(spec: Any) -> Generator[Step[None], Any, Any]:
         yield Step(None, 0, 1, "making it")
-        return colour_network(spec.name)
+        return color_network(spec.name)
 
     def find(name: str) -> Entry:
         if name not in entries:

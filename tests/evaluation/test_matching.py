@@ -6,7 +6,7 @@ import pytest
 
 from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.evaluation.matching import DataClass, canonical, is_grouped, match
-from explorer.training.data.superclasses import COCO, group_names
+from explorer.networks.class_names import COCO_GROUPS, group_names
 from tests.toys import toy_network
 
 
@@ -47,7 +47,7 @@ def test_classes_become_groups() -> None:
     network = info(*names)
     assert is_grouped(network)
     assert not is_grouped(info(*names[:-1]))
-    word, group = next(iter(COCO.items()))
+    word, group = next(iter(COCO_GROUPS.items()))
     found = match([DataClass(word), DataClass("n01443537"), DataClass("person")], network)
     assert found.labels[0] == names.index(group)
     assert found.matched["n01443537"] in names
@@ -59,8 +59,8 @@ def test_classes_become_groups() -> None:
 
 def test_every_name_in_the_table_of_groups_is_found_there() -> None:
     network = info("background", *group_names())
-    found = match([DataClass(word) for word in COCO], network)
-    assert found.matched == COCO
+    found = match([DataClass(word) for word in COCO_GROUPS], network)
+    assert found.matched == COCO_GROUPS
 
 
 def test_only_a_background_in_common_is_nothing_in_common() -> None:

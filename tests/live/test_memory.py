@@ -71,7 +71,7 @@ def test_functions_of_the_program_are_refused_too() -> None:
         thawed(pickle.dumps({"a": write_bytes}))
 
 
-def test_dataclasses_of_other_rooms_are_not_brought_back() -> None:
+def test_classes_that_no_view_keeps_are_not_brought_back() -> None:
     assert frozen({"tracks": Settings()}) is None
     with pytest.raises(ValueError, match=r"explorer\.core\.settings\.Settings is not brought back"):
         thawed(pickle.dumps({"tracks": Settings()}))

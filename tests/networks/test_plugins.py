@@ -34,6 +34,7 @@ def networks():
         name="lab_net", title="Lab net", task="classification", classes=("ant", "bee"), build=build,
         preprocess=Preprocess(resize=32, crop=32), summary="Tells ants from bees.",
         weights=Path(__file__).with_name("lab.pth"), weights_title="ants and bees",
+        keypoints=("feeler", "leg"),
     )
 
 def taken():
@@ -69,6 +70,7 @@ def test_untrained_without_its_file(lab: Path) -> None:
     network, _ = finish(catalogue.load(NetworkSpec("lab_net")))
     assert network.info.untrained
     assert network.info.classes == ("ant", "bee")
+    assert network.info.keypoints == ("feeler", "leg")
     assert network.info.input_title == "RGB, short side 32, centre 32 x 32"
 
 

@@ -6,16 +6,19 @@ import torch
 from torch.nn import functional
 
 from explorer.engine.scene import Scene
+from explorer.engine.stages import anchor_answers_of
 from explorer.networks.checkpoints import fitting
 from explorer.networks.checkpoints.reading import Checkpoint
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
 from explorer.networks.entry import Entry
 from explorer.networks.preprocess import Preprocess
-from explorer.views.detection.anchors import view as anchors
-from explorer.views.predictions import detections
+from explorer.views.detection.anchors.view import BEST
+from explorer.views.detection.anchors.view import VIEW as ANCHORS
+from explorer.views.detection.anchors.view import Params as AnchorParams
+from explorer.views.predictions.detections import VIEW as DETECTIONS
+from explorer.views.shared.detections import DetectionParams
 from explorer.vision.detection.detections import score_floor
-from explorer.vision.trace.answers import anchor_answers
 from tests.toys import make_network, toy_image
 
 TREE = {"words": ["animal", "dog", "cat", "cup"], "parents": [-1, 0, 0, -1], "labels": [0, 1, 2, 3]}
@@ -126,7 +129,7 @@ def test_v2_stacks_four_neighbours():
 def test_the_anchors_view_gets_its_priors():
     model = v2()
     scene = Scene(make_network(model, "detection"), toy_image(48, 96))
-    found = anchor_answers(scene)
+    found = anchor_answers_of(scene)
     (level,) = found.levels
     assert found.size == (64, 128)
     assert (level.rows, level.columns, level.per_cell) == (4, 8, 2)
@@ -172,10 +175,10 @@ def test_views_show_what_it_found(model):
     model.score_thresh = 0.001
     classes = ("background", "dog", "cat", "cup")
     scene = Scene(make_network(model, "detection", classes=classes), toy_image(60, 90))
-    (step,) = detections.VIEW.compute(scene, detections.Params(score=0.0))
+    (step,) = DETECTIONS.compute(scene, DetectionParams(score=0.0))
     (own,) = scene.call(scene.input())
     assert torch.equal(torch.from_numpy(step.value.found.xyxy), own["boxes"])
-    board = detections.VIEW.draw(step.value, detections.Params(score=0.0))
+    board = DETECTIONS.draw(step.value, DetectionParams(score=0.0))
     (table,) = board.tables
     assert ("word" in table.columns) == isinstance(model, MiniYOLOv2)
     if isinstance(model, MiniYOLOv2):
@@ -184,13 +187,13 @@ def test_views_show_what_it_found(model):
         ):
             wanted = "not sure" if word < 0 else f"{' > '.join(model.tree.way(word))} {score:.2f}"
             assert row[1] == wanted
-        (step,) = anchors.VIEW.compute(scene, anchors.Params())
-        assert anchors.VIEW.draw(step.value, anchors.Params(show=anchors.BEST)).summary
+        (step,) = ANCHORS.compute(scene, AnchorParams())
+        assert ANCHORS.draw(step.value, AnchorParams(show=BEST)).summary
 
 
 def test_a_descent_that_stops_early_is_told():
     model = v2()
     model.score_thresh, model.least = 0.001, 1.1
     scene = Scene(make_network(model, "detection", classes=("", "a", "b", "c")), toy_image(60, 90))
-    (step,) = detections.VIEW.compute(scene, detections.Params())
+    (step,) = DETECTIONS.compute(scene, DetectionParams())
     assert set(step.value.words) == {"not sure"}

@@ -28,9 +28,7 @@ from explorer.core.layers import (
     lookup_table,
     stamped,
 )
-from explorer.render import charts
-from explorer.render import fonts as letters
-from explorer.render import labels as words
+from explorer.render import charts, fonts, labels
 from explorer.render.board import LARGEST_SIDE, paint_board, paint_pane
 from explorer.render.surface import clipped, dashes
 
@@ -144,7 +142,7 @@ def test_opacity_mixes_with_what_is_below(opacity: float) -> None:
 
 
 @pytest.mark.parametrize("colormap", ["viridis", "gray", "coolwarm"])
-def test_heat_has_the_colours_of_its_table(colormap: str) -> None:
+def test_heat_has_the_colors_of_its_table(colormap: str) -> None:
     values = np.linspace(-1, 3, 256, dtype=np.float32).reshape(16, 16)
     picture = _paint(Heat(values, -1, 3, colormap), size=(16, 16))  # type: ignore[arg-type]
     table = lookup_table(colormap).astype(int)  # type: ignore[arg-type]
@@ -211,7 +209,7 @@ def test_a_mask_of_no_opacity_leaves_its_outline() -> None:
     assert picture[30, 21].any()
 
 
-def test_a_class_without_a_colour_is_not_drawn() -> None:
+def test_a_class_without_a_color_is_not_drawn() -> None:
     masks = Masks(np.full((4, 4), 7, np.int32), _colors(RED))
     assert not _paint(masks, size=(4, 4)).any()
 
@@ -219,7 +217,7 @@ def test_a_class_without_a_colour_is_not_drawn() -> None:
 # -- boxes ----------------------------------------------------------------------------------------
 
 
-def test_a_box_has_its_colour_at_its_edge() -> None:
+def test_a_box_has_its_color_at_its_edge() -> None:
     boxes = Boxes(np.array([[10, 8, 30, 20]], np.float32), _colors(RED))
     picture = _paint(boxes)
     for x, y in ((10, 8), (20, 8), (29, 8), (10, 14), (29, 19), (20, 19)):
@@ -267,7 +265,7 @@ def test_no_boxes_at_all_are_fine() -> None:
     assert not _paint(Boxes(np.empty((0, 4), np.float32), np.empty((0, 3), np.uint8))).any()
 
 
-def test_twenty_thousand_boxes_are_drawn_by_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twenty_thousand_boxes_are_drawn_by_color(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     corner = rng.uniform(0, 900, (20_000, 2))
     xyxy = np.concatenate([corner, corner + rng.uniform(4, 60, corner.shape)], 1).astype(np.float32)
@@ -294,7 +292,7 @@ def test_a_heap_of_labels_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> Non
     boxes = Boxes(np.tile(np.array([[20, 60, 120, 140]], np.float32), (200, 1)),
                   np.tile(_colors(RED), (200, 1)), ("word",) * 200)  # fmt: skip
     written: list[str] = []
-    monkeypatch.setattr(words, "write", lambda _c, text, *_a, **_k: written.append(text))
+    monkeypatch.setattr(labels, "write", lambda _c, text, *_a, **_k: written.append(text))
     _paint(boxes, size=(200, 200))
     assert 3 <= len(written) <= 20
 
@@ -302,7 +300,7 @@ def test_a_heap_of_labels_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> Non
 # -- points, lines, grid, text --------------------------------------------------------------------
 
 
-def test_a_point_covers_its_place_in_its_colour() -> None:
+def test_a_point_covers_its_place_in_its_color() -> None:
     picture = _paint(Points(np.array([[20, 15]], np.float32), _colors(RED)))
     assert tuple(picture[15, 20]) == RED
     assert not picture[15, 30].any()
@@ -494,9 +492,9 @@ def test_whole_numbers_are_written_in_full() -> None:
 
 
 def test_words_give_way_before_numbers_do() -> None:
-    assert charts._shared([300, 80, 200], [False, True, False], 400) == [160, 80, 160]
-    assert charts._shared([300, 80], [False, True], 100) == [40, 60]
-    assert charts._shared([50, 50], [False, True], 400) == [50, 50]
+    assert charts.shared_widths([300, 80, 200], [False, True, False], 400) == [160, 80, 160]
+    assert charts.shared_widths([300, 80], [False, True], 100) == [40, 60]
+    assert charts.shared_widths([50, 50], [False, True], 400) == [50, 50]
 
 
 @pytest.mark.parametrize("span", [(0, 1), (-3, 7), (0, 1e-6), (1e5, 1e5 + 3), (-1e9, 1e9)])
@@ -527,36 +525,40 @@ def test_ticks_of_a_logarithmic_axis_are_round(
 
 def test_words_are_shortened_and_broken_to_fit() -> None:
     text = "a sentence that is too long for its place"
-    short = letters.elided(text, 120, 13)
+    short = fonts.elided(text, 120, 13)
     assert short.endswith("…")
-    assert letters.text_width(short, 13) <= 120
-    lines = letters.wrapped(text, 120, 13)
+    assert fonts.text_width(short, 13) <= 120
+    lines = fonts.wrapped(text, 120, 13)
     assert " ".join(lines) == text
-    assert all(letters.text_width(line, 13) <= 120 for line in lines)
-    assert letters.elided("abc", 0, 13) == ""
+    assert all(fonts.text_width(line, 13) <= 120 for line in lines)
+    assert fonts.elided("abc", 0, 13) == ""
+
+
+def forget_fonts() -> None:
+    """Fonts are looked up once in a program's life; here they change."""
+    fonts._width.cache_clear()
+    fonts._pillow_font.cache_clear()
 
 
 @pytest.mark.parametrize("face", ["opencv", "pillow", "ascii"])
 def test_letters_are_drawn_with_every_font(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if face == "opencv" and not hasattr(cv2, "FontFace"):
         pytest.skip("OpenCV 4 has no font of its own")
-    letters._width.cache_clear()
-    letters._pillow_font.cache_clear()
+    forget_fonts()
     if face != "opencv":
-        monkeypatch.setattr(letters, "_face", lambda: None)
+        monkeypatch.setattr(fonts, "_face", lambda: None)
     if face == "ascii":
-        monkeypatch.setattr(letters, "_system_font", lambda: "")
+        monkeypatch.setattr(fonts, "_system_font", lambda: "")
     canvas = np.zeros((40, 200, 3), np.uint8)
-    letters.write(canvas, "Żółw × 0.93 …", (4, 4), 16, (255, 255, 255))
+    fonts.write(canvas, "Żółw × 0.93 …", (4, 4), 16, (255, 255, 255))
     lit = np.argwhere(canvas[..., 0] > 60)
     assert len(lit) > 100
     assert lit[:, 0].min() >= 2
-    assert lit[:, 0].max() <= 4 + letters.line_height(16)
-    assert abs(lit[:, 1].max() - 4 - letters.text_width("Żółw × 0.93 …", 16)) <= 4
-    letters.write(canvas, "outside", (-500, -500), 16, (255, 255, 255))
-    letters.write(canvas, "outside", (500, 500), 16, (255, 255, 255))
-    letters._width.cache_clear()
-    letters._pillow_font.cache_clear()
+    assert lit[:, 0].max() <= 4 + fonts.line_height(16)
+    assert abs(lit[:, 1].max() - 4 - fonts.text_width("Żółw × 0.93 …", 16)) <= 4
+    fonts.write(canvas, "outside", (-500, -500), 16, (255, 255, 255))
+    fonts.write(canvas, "outside", (500, 500), 16, (255, 255, 255))
+    forget_fonts()
 
 
 def test_segments_are_clipped_to_the_canvas() -> None:

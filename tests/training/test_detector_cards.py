@@ -8,11 +8,11 @@ import torch
 
 from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
+from explorer.evaluation.scenes import SceneMaker, held_out_scenes
 from explorer.networks import catalogue
-from explorer.training.data.scenes import SceneMaker
-from explorer.training.data.superclasses import group_labels, group_names
-from explorer.training.data.tiny_imagenet import read_photos, read_shipped_categories
-from explorer.training.evaluate import figures, held_out_scenes
+from explorer.networks.class_names import group_labels, group_names, read_shipped_categories
+from explorer.training.data.tiny_imagenet import read_photos
+from explorer.training.evaluate import figures
 from tests.data import shared_data
 from tests.steps import finish
 

@@ -5,7 +5,7 @@ import pytest
 from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
 from explorer.networks import catalogue
-from explorer.training.data.superclasses import group_names
+from explorer.networks.class_names import group_names
 from explorer.training.lessons import rcnn as lesson
 from explorer.training.lessons.registry import Material
 from explorer.vision.pipelines.rcnn import load

@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 
-from explorer.training.data.tiny_imagenet import Photos
+from explorer.evaluation.photo_set import PhotoSet
 
-COLOURS = np.array([[255, 40, 40], [40, 255, 40], [60, 60, 255], [255, 255, 60]], np.uint8)
+COLORS = np.array([[255, 40, 40], [40, 255, 40], [60, 60, 255], [255, 255, 60]], np.uint8)
 
 
-def toy_photos(count: int = 24, classes: int = 4, seed: int = 0) -> Photos:
+def toy_photos(count: int = 24, classes: int = 4, seed: int = 0) -> PhotoSet:
     """64x64; the box is filled with the colour of the class, everything else is dark grey."""
     rng = np.random.default_rng(seed)
     pixels = np.full((count, 64, 64, 3), 20, np.uint8)
@@ -17,12 +17,12 @@ def toy_photos(count: int = 24, classes: int = 4, seed: int = 0) -> Photos:
     for i in range(count):
         x0, y0 = rng.integers(4, 20, 2)
         x1, y1 = rng.integers(40, 60, 2)
-        pixels[i, y0:y1, x0:x1] = COLOURS[labels[i]]
+        pixels[i, y0:y1, x0:x1] = COLORS[labels[i]]
         boxes[i] = x0, y0, x1, y1
-    return Photos(pixels, labels, boxes)
+    return PhotoSet(pixels, labels, boxes)
 
 
-def write_npz(path, photos: Photos) -> None:
+def write_npz(path, photos: PhotoSet) -> None:
     """The format of the real data: JPEG bytes end to end, inclusive boxes."""
     streams = [cv2.imencode(".jpg", p[..., ::-1])[1].ravel() for p in photos.pixels]
     offset = np.cumsum([0, *(len(s) for s in streams)])

@@ -11,7 +11,8 @@ from explorer.core.params import resolved
 from explorer.engine.scene import Scene
 from explorer.networks.network import Network
 from explorer.views.inside.feature_maps import view as feature_maps
-from explorer.views.predictions import detections
+from explorer.views.predictions.detections import VIEW as DETECTIONS
+from explorer.views.shared.detections import DetectionParams
 from explorer.views.synthesis import deep_dream
 from tests.toys import hook_count, make_network, toy_image
 
@@ -41,8 +42,8 @@ def network(name: str) -> Network:
 @pytest.mark.parametrize("name", NAMES)
 def test_detections_are_the_networks_own(name: str) -> None:
     scene = Scene(network(name), toy_image(60, 80))
-    params = detections.Params(score=0.0)
-    (step,) = detections.VIEW.compute(scene, params)
+    params = DetectionParams(score=0.0)
+    (step,) = DETECTIONS.compute(scene, params)
     with torch.no_grad():
         (own,) = scene.call(scene.input())
     found = step.value.found
@@ -52,7 +53,7 @@ def test_detections_are_the_networks_own(name: str) -> None:
     assert (found.masks is not None) == ("masks" in own)
     if found.keypoints is not None:
         assert torch.equal(torch.from_numpy(found.keypoints), own["keypoints"])
-    board = detections.VIEW.draw(step.value, params)
+    board = DETECTIONS.draw(step.value, params)
     assert len(board.tables[0].rows) == len(found)
     assert hook_count(scene.network.module) == 0
 

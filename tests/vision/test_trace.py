@@ -14,9 +14,12 @@ from torchvision.ops import boxes as box_ops
 
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.networks.embedded import mini_fasterrcnn, mini_maskrcnn, mini_retinanet
 from explorer.networks.hooks import captured, interruptible
 from explorer.networks.preprocess import Frame
+from explorer.vision.detection.roi_head import layer_maps, pooled_maps, run_head
+from explorer.vision.features.activations import activation
 from explorer.vision.trace import (
     Filter,
     Nms,
@@ -25,10 +28,16 @@ from explorer.vision.trace import (
     Trace,
     TwoStage,
     place_of,
-    trace_of,
     traced,
 )
-from tests.toys import FixedDetector, hook_count, make_network, tiny_faster_rcnn, toy_image
+from tests.toys import (
+    FixedDetector,
+    few_proposals,
+    hook_count,
+    make_network,
+    tiny_faster_rcnn,
+    toy_image,
+)
 from tests.toys import toy_network as toy
 from tests.views.test_all_detectors import NAMES, lower_thresholds, network
 
@@ -243,8 +252,7 @@ def test_suppression_by_hand() -> None:
 
 def test_the_rest_of_a_level_waits_outside_the_top_k() -> None:
     module = tiny_faster_rcnn().eval()
-    module.rpn._pre_nms_top_n["testing"] = 10
-    module.rpn._post_nms_top_n["testing"] = 3
+    few_proposals(module, before=10, after=3)
     trace = traced(module, picture())
     assert isinstance(trace, TwoStage)
     counts = [len(stage.ids) for stage in trace.rpn.filter.stages]
@@ -296,6 +304,23 @@ class OtherProposals(RegionProposalNetwork):
 
     def filter_proposals(self, *arguments: Any) -> Any:
         return super().filter_proposals(*arguments)
+
+
+def test_the_head_of_a_plain_module_on_a_box() -> None:
+    """On a proposal it says what the forward pass said, without a scene."""
+    module = tiny_faster_rcnn().eval()
+    trace = traced(module, torch.rand(3, 48, 96))
+    assert isinstance(trace, TwoStage)
+    found = run_head(module, trace, trace.rpn.proposals[0].numpy())
+    np.testing.assert_allclose(found.probabilities, trace.roi.probabilities[0], atol=1e-5)
+    np.testing.assert_allclose(found.boxes, trace.roi.boxes[0], atol=1e-3)
+    maps = pooled_maps(trace)
+    assert (maps.names, maps.scales, maps.size) == (("0",), ((1 / 16, 1 / 16),), (3, 3))
+    alone = layer_maps(activation(module, [torch.rand(3, 48, 96)], "backbone"), "backbone", Frame())
+    assert alone.scales == maps.scales
+    one_stage = traced(network("ssdlite320_mobilenet_v3_large").module, torch.rand(3, 32, 32))
+    with pytest.raises(ExplorerError, match="no second stage"):
+        pooled_maps(one_stage)
 
 
 def test_what_cannot_be_followed_is_refused() -> None:

@@ -10,8 +10,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
 from explorer.networks import devices
-from explorer.networks.checkpoints import fitting, weights
-from explorer.networks.checkpoints import reading as checkpoints
+from explorer.networks.checkpoints import fitting, reading, weights
 from explorer.networks.network import Network
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def from_option(
     else:
         path = Path(option.path)
     yield Step(None, 0, 2, f"Reading {path.name}")
-    checkpoint = _with_shared(checkpoints.read(path), option)
+    checkpoint = _with_shared(reading.read(path), option)
     yield Step(None, 1, 2, f"Building {entry.title}")
     fit = fitting.fit(checkpoint, definition, allow_not_finite=variant.features_only)
     variant.finish(fit.module)
@@ -97,13 +96,11 @@ def from_option(
     )  # fmt: skip
 
 
-def _with_shared(
-    checkpoint: checkpoints.Checkpoint, option: WeightsOption
-) -> checkpoints.Checkpoint:
+def _with_shared(checkpoint: reading.Checkpoint, option: WeightsOption) -> reading.Checkpoint:
     """The tensors of the file together with those that it leaves to other files."""
     tensors = dict(checkpoint.tensors)
     paths = {file for file, _, _ in option.shares}
-    files = {path: checkpoints.read(Path(path)).tensors for path in paths}
+    files = {path: reading.read(Path(path)).tensors for path in paths}
     for file, here, there in option.shares:
         for name, tensor in files[file].items():
             if name.startswith(there):
@@ -115,7 +112,7 @@ def from_checkpoint(
     definition: Definition,
     spec: NetworkSpec,
     device: torch.device,
-    checkpoint: checkpoints.Checkpoint,
+    checkpoint: reading.Checkpoint,
 ) -> Generator[Step[None], Any, Network]:
     """Weights of a local file on a chosen architecture, with the file's own class count."""
     entry = definition.entry
@@ -175,11 +172,9 @@ def _network(
         class_paths=variant.class_paths,
         notes=(*notes, *((remark,) if remark else ())),
         default_layer=variant.default_layer or default_layer(layers),
+        keypoints=variant.keypoints,
     )
-    network = Network(info, module, preprocess, device, dtype)
-    if variant.keypoints:
-        network.extras["keypoint_names"] = variant.keypoints
-    return network
+    return Network(info, module, preprocess, device, dtype)
 
 
 def layers_of(module: nn.Module) -> tuple[LayerInfo, ...]:
@@ -226,7 +221,7 @@ def _longest_sequence(layers: tuple[LayerInfo, ...]) -> list[str]:
 
 
 def _class_names(
-    definition: Definition, checkpoint: checkpoints.Checkpoint, fit: Fit
+    definition: Definition, checkpoint: reading.Checkpoint, fit: Fit
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names for the class count that was found, and a sentence about where they come from."""
     if fit.headless:

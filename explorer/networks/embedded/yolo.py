@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from torchvision.models.detection.image_list import ImageList
 
-    from explorer.networks.preprocess import Frame
-    from explorer.vision.trace.answers import AnchorAnswers
-    from explorer.vision.trace.parts import Nms
-
 STRIDE = 16
 """Pixels from one cell to the next: that of `layer4`."""
 
@@ -111,11 +107,11 @@ class YOLO(nn.Module):
         Boxes are (N, 4) x0, y0, x1, y1 in pixels of the picture that was given; labels are int64
         from 1 on; the surest comes first.
         """
-        batch, numbers = self._numbers(images)
-        padded = _padded(batch)
+        batch, numbers = self.numbers(images)
+        padded = padded_size(batch)
         found = []
         for one, size in zip(numbers, batch.image_sizes, strict=True):
-            clipped, best, labels, rows, more = self._surest(one, padded, size)
+            clipped, best, labels, rows, more = self.surest(one, padded, size)
             kept = batched_nms(clipped, best, labels, self.nms_thresh)
             kept = kept[((clipped[kept, 2:] - clipped[kept, :2]) > 1).all(1)]  # not in the padding
             kept = kept[: self.detections_per_img]
@@ -125,26 +121,20 @@ class YOLO(nn.Module):
         answers: list[Answer] = self.transform.postprocess(found, batch.image_sizes, sizes)
         return answers
 
-    @torch.no_grad()
-    def suppression(self, images: list[Tensor] | Tensor) -> tuple[Frame, Nms]:
-        """What goes into it and what stays; see `explorer.vision.trace.answers.HasSuppression`."""
-        from explorer.networks.preprocess import Frame
-        from explorer.vision.trace.parts import Nms
-
-        batch, numbers = self._numbers(images)
-        (one,), (size,) = numbers, batch.image_sizes
-        boxes, scores, labels, rows, _ = self._surest(one, _padded(batch), size)
-        kept = batched_nms(boxes, scores, labels, self.nms_thresh)
-        height, width = images[0].shape[-2:]
-        return Frame(size[1] / width, size[0] / height), Nms(
-            rows * self.num_classes + labels, boxes, scores, labels, self.nms_thresh, kept,
-            self.detections_per_img,
-        )  # fmt: skip
-
-    def _surest(
+    def surest(
         self, numbers: Tensor, padded: tuple[int, int], size: tuple[int, int]
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Answer]:
-        """Clipped boxes, scores, labels and rows of the best pairs of box and class; the rest."""
+        """What goes into the suppression: the best pairs of a box and a class.
+
+        Args:
+            numbers: Of `predict`, without the batch.
+            padded: Height and width of what the body saw.
+            size: The same without the padding; boxes are clipped to it.
+
+        Returns:
+            Boxes (K, 4), scores (K,), labels (K,), the rows (K,) of `candidates`, and what else is
+            known of all candidates.
+        """
         boxes, scores, more = self.candidates(numbers, padded)
         rows, labels = torch.where(scores > self.score_thresh)
         best = scores[rows, labels]
@@ -152,7 +142,8 @@ class YOLO(nn.Module):
         rows, labels = rows[order], labels[order]
         return clip_boxes_to_image(boxes[rows], size), best, labels, rows, more
 
-    def _numbers(self, images: list[Tensor] | Tensor) -> tuple[ImageList, Tensor]:
+    def numbers(self, images: Tensor | list[Tensor]) -> tuple[ImageList, Tensor]:
+        """The resized and padded batch, and what `predict` says to it."""
         batch, _ = self.transform(list(images))
         return batch, self.predict(self.features(batch.tensors))
 
@@ -304,28 +295,6 @@ class MiniYOLOv2(YOLO):
         word_scores = sure * torch.where(words < 0, 1.0, beside)
         return boxes[rows], scores, {"words": words, "word_scores": word_scores}
 
-    @torch.no_grad()
-    def anchor_answers(self, images: list[Tensor] | Tensor) -> AnchorAnswers:
-        """What every prior of every cell says; see `explorer.vision.trace.answers.HasAnchors`."""
-        from explorer.networks.preprocess import Frame
-        from explorer.vision.trace.answers import AnchorAnswers
-        from explorer.vision.trace.parts import make_levels
-
-        batch, numbers = self._numbers(images)
-        (one,), (size,) = numbers, batch.image_sizes
-        still = torch.zeros_like(one)
-        anchors = STRIDE * self.boxes_of(still).flatten(0, 2)
-        flatly = one.flatten(0, 2)
-        scores = self.tree.per_label(self.tree(flatly[:, 5:]), self.num_classes)
-        best, labels = (flatly[:, 4:5].sigmoid() * scores).max(dim=1)
-        rows, columns, priors = one.shape[:3]
-        levels = make_levels([("layer4", rows, columns)], [priors], anchors, _padded(batch))
-        height, width = images[0].shape[-2:]
-        return AnchorAnswers(
-            Frame(size[1] / width, size[0] / height), size, levels, anchors, best,
-            STRIDE * self.boxes_of(one).flatten(0, 2), labels, "best class",
-        )  # fmt: skip
-
 
 def boxes_apart(numbers: Tensor, boxes: int) -> Tensor:
     """The first B 5 of (…, B 5 + C) numbers -> (…, B, 5)."""
@@ -339,7 +308,8 @@ def _begin(layer: nn.Conv2d, bias: Sequence[float]) -> None:
     layer.bias.copy_(torch.tensor(bias))
 
 
-def _padded(batch: ImageList) -> tuple[int, int]:
+def padded_size(batch: ImageList) -> tuple[int, int]:
+    """Height and width of what the body sees."""
     height, width = batch.tensors.shape[-2:]
     return int(height), int(width)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from explorer.training.data.tiny_imagenet import Photos
+from explorer.evaluation.photo_set import PhotoSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,19 +90,19 @@ def _from_middle(box: NDArray[np.float32], height: int, width: int) -> NDArray[n
     return found
 
 
-def masked_photos(material: Material, split: str) -> tuple[Photos, NDArray[np.uint8]]:
+def masked_photos(material: Material, split: str) -> tuple[PhotoSet, NDArray[np.uint8]]:
     """The photos of "train" or "val" that learn masks, and `packed_masks`, kept beside the pixels.
 
     Of those for training every third one: what learns masks has a body that knows all of them.
     """
     photos = material.train if split == "train" else material.val
     if split == "train":
-        photos = Photos(photos.pixels[::EVERY], photos.labels[::EVERY], photos.boxes[::EVERY])
+        photos = PhotoSet(photos.pixels[::EVERY], photos.labels[::EVERY], photos.boxes[::EVERY])
     return photos, packed_masks(photos, material.root / "cache" / f"{split}-masks.npy")
 
 
 def packed_masks(
-    photos: Photos, cache: Path | None = None, *, workers: int | None = None
+    photos: PhotoSet, cache: Path | None = None, *, workers: int | None = None
 ) -> NDArray[np.uint8]:
     """The pseudo-mask of every photo, from `cache` when it is there.
 
@@ -111,10 +111,10 @@ def packed_masks(
     Args:
         photos: With their boxes.
         cache: A .npy of an earlier call for the same photos; it is written when it is not there.
-        workers: Photos at the same time; None = as many as there are processors.
+        workers: PhotoSet at the same time; None = as many as there are processors.
 
     Returns:
-        (N, H, W / 8) uint8, see `unpacked`; mapped from the file.
+        (N, H, W / 8) uint8, see `explorer.evaluation.scenes.unpacked`; mapped from the file.
     """
     count, height, width = photos.pixels.shape[:3]
     shape = (count, height, -(-width // 8))
@@ -141,10 +141,5 @@ def packed_masks(
     return masks
 
 
-def _packed(photos: Photos, index: int) -> NDArray[np.uint8]:
+def _packed(photos: PhotoSet, index: int) -> NDArray[np.uint8]:
     return np.packbits(grab_cut(photos.pixels[index], photos.boxes[index]), axis=1)
-
-
-def unpacked(packed: NDArray[np.uint8], width: int) -> NDArray[np.bool_]:
-    """(…, H, W / 8) uint8, eight pixels in a byte, the leftmost one highest -> (…, H, W) bool."""
-    return np.unpackbits(packed, axis=-1, count=width).astype(np.bool_)

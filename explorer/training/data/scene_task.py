@@ -6,8 +6,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
-from explorer.training.data.scenes import SIDE, Scene, SceneMaker
+from explorer.evaluation.scenes import SIDE, Scene, SceneMaker
 from explorer.training.loop import step_seed
 
 if TYPE_CHECKING:
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from explorer.training.data.tiny_imagenet import Photos
+    from explorer.evaluation.photo_set import PhotoSet
     from explorer.training.loop import Recipe
 
 PHOTOS_PER_SCENE = 4
 """About; so that an epoch is one use of every photo."""
+
+
+def to_tensor(scene: Scene) -> torch.Tensor:
+    """(H, W, 3) uint8 -> (3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(scene.pixels).permute(2, 0, 1).float() / 255
 
 
 @dataclass(slots=True, eq=False)
@@ -28,7 +34,7 @@ class SceneTask:
     """A `loop.Task` but for its network and its losses, which a lesson adds.
 
     Args:
-        data: Photos with boxes.
+        data: PhotoSet with boxes.
         group_labels: For every class of the photos its label, 1..; 0 = none.
         weights: Of the trained network that it begins with; None begins from random ones.
         recipe: The numbers.
@@ -39,7 +45,7 @@ class SceneTask:
         masks: Of the photos, see `pseudo_masks.packed_masks`; None = the scenes have none.
     """
 
-    data: Photos
+    data: PhotoSet
     group_labels: Sequence[int]
     weights: dict[str, Tensor] | None = None
     _: KW_ONLY

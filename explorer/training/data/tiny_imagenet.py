@@ -6,7 +6,6 @@ import csv
 import json
 import logging
 import os
-from dataclasses import dataclass
 from functools import cache as cached
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ import cv2
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.evaluation.photo_set import PhotoSet
+from explorer.networks.class_names import Category
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,49 +28,7 @@ SIDE = 64
 """Side of every photo in pixels."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Photos:
-    """A labelled set of equally large photos.
-
-    Attributes:
-        pixels: (N, 64, 64, 3) uint8 RGB, possibly mapped from a file.
-        labels: (N,) int64, 0..199.
-        boxes: (N, 4) float32 xyxy in pixel edges (pixel j covers [j, j + 1)), y down.
-    """
-
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    boxes: NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        count = len(self.labels)
-        if self.pixels.ndim != 4 or self.pixels.shape[0] != count or self.pixels.shape[3] != 3:
-            raise ValueError(f"pixels must be ({count}, H, W, 3), not {self.pixels.shape}")
-        if self.boxes.shape != (count, 4):
-            raise ValueError(f"boxes must be ({count}, 4), not {self.boxes.shape}")
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True, slots=True)
-class Category:
-    """One of the 200 classes.
-
-    Attributes:
-        wnid: WordNet id, "n02085620".
-        name: First word of the synset.
-        path: First words of all synsets from the root ("entity") to this one.
-        ids: Their WordNet ids, in the same order.
-    """
-
-    wnid: str
-    name: str
-    path: tuple[str, ...]
-    ids: tuple[str, ...]
-
-
-def read_photos(folder: Path, split: str, cache: Path) -> Photos:
+def read_photos(folder: Path, split: str, cache: Path) -> PhotoSet:
     """Read `folder`/tiny-imagenet/`split`.npz (or `folder`/`split`.npz).
 
     Decoding 76 000 JPEGs takes a while, so the pixels are kept in `cache` and mapped from there.
@@ -83,7 +42,7 @@ def read_photos(folder: Path, split: str, cache: Path) -> Photos:
         boxes = archive["box"].astype(np.float32)
         pixels = _cached_pixels(source, archive, cache / f"{split}-pixels.npy")
     boxes[:, 2:] += 1  # the file has inclusive pixels
-    return Photos(pixels, labels, boxes)
+    return PhotoSet(pixels, labels, boxes)
 
 
 def read_categories(folder: Path) -> list[Category]:
@@ -113,12 +72,6 @@ def write_categories(categories: Sequence[Category], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     path.write_text(f"[\n{text}\n]\n", encoding="utf-8")
-
-
-def read_shipped_categories(path: Path) -> list[Category]:
-    """What `write_categories` wrote."""
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Category(r["wnid"], r["name"], tuple(r["path"]), tuple(r["ids"])) for r in rows]
 
 
 def _find(folder: Path, name: str) -> Path:

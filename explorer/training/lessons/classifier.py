@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.training.data.tiny_imagenet import Photos
+    from explorer.evaluation.photo_set import PhotoSet
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(epochs=34, batch=128, peak=0.2)
@@ -60,7 +60,7 @@ class ClassifierTask:
     the Knowledge in a Neural Network"), both softened by `TEMPERATURE`.
     """
 
-    data: Photos
+    data: PhotoSet
     recipe: Recipe = RECIPE
     num_classes: int = 200
     phases: tuple[Phase, ...] = PHASES
@@ -218,7 +218,7 @@ def seen_through(crop: Tensor, pixels: Tensor, side: int, generator: torch.Gener
 
 
 def batches(
-    data: Photos, device: torch.device, *, side: int | None = None, batch: int = 250
+    data: PhotoSet, device: torch.device, *, side: int | None = None, batch: int = 250
 ) -> Iterator[tuple[slice, Tensor]]:
     """All photos in their order: their rows and (n, 3, side, side) normalised."""
     for start in range(0, len(data), batch):
@@ -233,13 +233,13 @@ def batches(
 
 @torch.inference_mode()
 def accuracy(
-    model: nn.Module, data: Photos, *, side: int | None = None, batch: int = 250
+    model: nn.Module, data: PhotoSet, *, side: int | None = None, batch: int = 250
 ) -> dict[str, float]:
     """Top-1 and top-5 of a network in eval mode.
 
     Args:
         model: (N, 3, H, W) -> (N, classes).
-        data: Photos it has not seen.
+        data: PhotoSet it has not seen.
         side: Resize the photos to this side first; None = as they are.
         batch: How many at once.
     """

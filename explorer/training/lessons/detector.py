@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.detection.roi_heads import fastrcnn_loss
 
+from explorer.evaluation.scenes import SCENES, Scene
+from explorer.networks.class_names import label_names
 from explorer.networks.embedded import mini_fasterrcnn
 from explorer.training.cards import Facts, Share
-from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask
-from explorer.training.data.scenes import Scene, to_tensor
-from explorer.training.data.superclasses import label_names
-from explorer.training.evaluate import SCENES, figures, measured
+from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask, to_tensor
+from explorer.training.evaluate import figures, measured
 from explorer.training.loop import Recipe
 
 if TYPE_CHECKING:

@@ -31,9 +31,9 @@ from explorer.training.lessons.classifier import (
 from explorer.training.loop import Recipe, step_seed
 
 if TYPE_CHECKING:
+    from explorer.evaluation.photo_set import PhotoSet
     from explorer.networks.embedded.localiser import Attach
     from explorer.training.cards import Facts
-    from explorer.training.data.tiny_imagenet import Photos
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(epochs=3, batch=128, peak=0.2, warmup=0.1, decay=1e-4, average=0.998)
@@ -87,13 +87,13 @@ class LocaliserTask:
     """What the loop needs to know; see `loop.Task`.
 
     Args:
-        data: Photos with one box each.
+        data: PhotoSet with one box each.
         body: A name of `BODIES`.
         weights: Of the trained body; None begins from random ones.
         num_classes: Of the body.
     """
 
-    data: Photos
+    data: PhotoSet
     body: str
     weights: dict[str, Tensor] | None = None
     recipe: Recipe = RECIPE
@@ -175,7 +175,7 @@ def boxes_in_crop(boxes: Tensor, crop: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([low, high], 1), (high - low).prod(1) >= 0.4 * whole
 
 
-def fractions(data: Photos) -> Tensor:
+def fractions(data: PhotoSet) -> Tensor:
     """(N, 4) float32: the photos' boxes in parts of width and height."""
     height, width = data.pixels.shape[1:3]
     return torch.from_numpy(data.boxes / np.array([width, height] * 2, np.float32))
@@ -239,12 +239,12 @@ def facts(name: str, material: Material) -> Facts:
 
 
 @torch.inference_mode()
-def localisation(model: nn.Module, data: Photos, *, side: int) -> dict[str, float]:
+def localisation(model: nn.Module, data: PhotoSet, *, side: int) -> dict[str, float]:
     """How often the first class is wrong, its box is, and one of both (Russakovsky et al. 2015).
 
     Args:
         model: As `MiniLocaliser`.
-        data: Photos it has not seen.
+        data: PhotoSet it has not seen.
         side: Resize the photos to this side first.
 
     Returns:

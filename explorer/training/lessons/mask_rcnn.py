@@ -16,11 +16,11 @@ from torchvision.models.detection.roi_heads import maskrcnn_loss, paste_masks_in
 from torchvision.ops import box_iou, clip_boxes_to_image
 
 from explorer.evaluation.coco import Masks, coco_mask_ap50
+from explorer.evaluation.scenes import SIDE, Scene
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
 from explorer.training.cards import Facts, Share
 from explorer.training.data.pseudo_masks import PSEUDO, masked_photos
-from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask
-from explorer.training.data.scenes import SIDE, Scene, to_tensor
+from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask, to_tensor
 from explorer.training.evaluate import measured
 from explorer.training.lessons import detector
 from explorer.training.loop import Recipe

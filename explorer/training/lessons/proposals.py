@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explorer.evaluation.scenes import SceneMaker, held_out_scenes
 from explorer.training.data import clusters
-from explorer.training.data.scenes import SceneMaker
-from explorer.training.evaluate import held_out_scenes
 from explorer.vision.detection.boxes import recall
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.training.data.scenes import Scene
+    from explorer.evaluation.scenes import Scene
     from explorer.training.lessons.registry import Material
 
 log = logging.getLogger(__name__)

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
+from explorer.evaluation.scenes import Scene, SceneMaker, held_out_scenes
+from explorer.networks.class_names import group_names
 from explorer.networks.embedded import mini_resnet
-from explorer.training import evaluate
 from explorer.training.cards import DATA, LICENCE, rounded
-from explorer.training.data.scenes import Scene, SceneMaker
-from explorer.training.data.superclasses import group_names
+from explorer.training.evaluate import average_precision
 from explorer.vision.classic.selective_search import regions
 from explorer.vision.detection.boxes import encode, iou_matrix
 from explorer.vision.pipelines import rcnn, sppnet
@@ -246,7 +246,7 @@ def fit(name: str, material: Material, folder: Path) -> None:
 def measure(shipped: RCNN, material: Material, count: int, most: int = MOST) -> dict[str, Any]:
     """COCO's figures on the first `count` held-out scenes, with `most` regions of each."""
     maker = SceneMaker(material.val, material.group_labels)
-    scenes = evaluate.held_out_scenes(maker, count)
+    scenes = held_out_scenes(maker, count)
     found: list[list[dict[str, NDArray[Any]]]] = [[], []]
     for scene in scenes:
         boxes = regions(scene.pixels, most=most)
@@ -257,6 +257,6 @@ def measure(shipped: RCNN, material: Material, count: int, most: int = MOST) -> 
             answers.append({"boxes": answer.xyxy, "labels": answer.labels, "scores": answer.scores})
     names = ["background", *shipped.classes]
     return {
-        title: rounded(evaluate.average_precision(scenes, answers, names))
+        title: rounded(average_precision(scenes, answers, names))
         for title, answers in zip(("R-CNN", "SPP-net"), found, strict=True)
     }

@@ -26,14 +26,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.training.data import tiny_imagenet as data
-from explorer.training.data.superclasses import group_labels
+from explorer.networks.class_names import group_labels
+from explorer.training.data.tiny_imagenet import read_categories, read_photos
 from explorer.training.loop import CHECKPOINT, Recipe, load_average
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
+
+    from explorer.evaluation.photo_set import PhotoSet
+    from explorer.networks.class_names import Category
 
 LESSONS = {
     "mini-resnet": "explorer.training.lessons.classifier",
@@ -78,16 +81,16 @@ class Material:
     coco: Path | None = None
 
     @cached_property
-    def train(self) -> data.Photos:
-        return data.read_photos(self.folder, "train", self.root / "cache")
+    def train(self) -> PhotoSet:
+        return read_photos(self.folder, "train", self.root / "cache")
 
     @cached_property
-    def val(self) -> data.Photos:
-        return data.read_photos(self.folder, "val", self.root / "cache")
+    def val(self) -> PhotoSet:
+        return read_photos(self.folder, "val", self.root / "cache")
 
     @cached_property
-    def categories(self) -> list[data.Category]:
-        return data.read_categories(self.folder)
+    def categories(self) -> list[Category]:
+        return read_categories(self.folder)
 
     @cached_property
     def group_labels(self) -> list[int]:

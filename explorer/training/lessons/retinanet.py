@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from explorer.networks.embedded.retinanet import mini_retinanet
 from explorer.training.cards import Share
-from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask, part_of
-from explorer.training.data.scenes import Scene, to_tensor
+from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask, part_of, to_tensor
 from explorer.training.lessons import detector
 from explorer.training.lessons.detector import detector_facts, scene_targets
 from explorer.training.loop import Recipe
@@ -22,6 +21,7 @@ from explorer.training.loop import Recipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from explorer.evaluation.scenes import Scene
     from explorer.training.cards import Facts
     from explorer.training.lessons.registry import Material
 

@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.evaluation.metrics import Confusion
+from explorer.evaluation.scenes import SCENES, SIDE, Scene
+from explorer.networks.class_names import label_names
 from explorer.networks.embedded import MEAN, STD, MiniFCN, mini_fcn
 from explorer.networks.embedded.fcn import without_norm
 from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import Facts, Share
 from explorer.training.data.pseudo_masks import PSEUDO, masked_photos
 from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask
-from explorer.training.data.scenes import SIDE, Scene
-from explorer.training.data.superclasses import label_names
-from explorer.training.evaluate import SCENES, measured
+from explorer.training.evaluate import measured
 from explorer.training.lessons.classifier import normalise, preprocessing
 from explorer.training.loop import Recipe
 

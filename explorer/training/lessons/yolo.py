@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.evaluation.scenes import SIDE, SceneMaker
+from explorer.networks.class_names import group_labels
 from explorer.networks.embedded.wordtree import ROOT
 from explorer.networks.embedded.yolo import STRIDE, MiniYOLOv1, MiniYOLOv2
 from explorer.training.cards import Share
 from explorer.training.data import clusters
 from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask, part_of
-from explorer.training.data.scenes import SIDE, SceneMaker
-from explorer.training.data.superclasses import group_labels
 from explorer.training.lessons import detector
 from explorer.training.lessons.classifier import normalise
 from explorer.training.lessons.detector import detector_facts
@@ -27,9 +27,9 @@ from explorer.training.yolo_losses import Truth, v1_losses, v2_losses
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from explorer.evaluation.scenes import Scene
+    from explorer.networks.class_names import Category
     from explorer.training.cards import Facts
-    from explorer.training.data.scenes import Scene
-    from explorer.training.data.tiny_imagenet import Category
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(epochs=3, batch=16, peak=0.05, warmup=0.1, decay=5e-4, average=0.998, clip=10.0)

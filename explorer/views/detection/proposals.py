@@ -12,7 +12,8 @@ from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, counted, same, truth_boxes
-from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.common import photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import (
     ALL_RPN,
     RPN,
@@ -138,7 +139,7 @@ class Result:
     photo: Picture
     method: str
     found: Proposals
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +169,7 @@ def draw(result: Result, params: Params) -> Board:
         layers.append(_coverage(result, params, shown))
     if params.show != COVERAGE:
         key = ("boxes", params.level, state.top)
-        layers.append(result.kept.get(key, lambda: proposal_boxes(found, shown)))
+        layers.append(result.cache.get(key, lambda: proposal_boxes(found, shown)))
     layers += truth_layers(params.truth, found.boxes[shown], state.best, state.owners, params.iou)
     layers += _selected(result, params)
     title = first_words(result.method, state.top, len(state.rows))
@@ -217,7 +218,7 @@ def _state(result: Result, params: Params) -> State:
         rows = np.flatnonzero(found.levels == min(params.level, last) - 1)
     top = min(params.top, len(rows))
     wanted = truth_boxes(params.truth)
-    table, overlaps = result.kept.get(
+    table, overlaps = result.cache.get(
         ("truth", params.truth, params.level),
         lambda: (covered(wanted, found.boxes[rows]), iou_matrix(wanted, found.boxes[rows])),
     )
@@ -226,7 +227,7 @@ def _state(result: Result, params: Params) -> State:
 
 
 def _coverage(result: Result, params: Params, shown: NDArray[np.intp]) -> Heat:
-    return result.kept.get(
+    return result.cache.get(
         ("coverage", params.level, len(shown), params.opacity),
         lambda: coverage(result.found.boxes[shown], size_of(result.photo), params.opacity),
     )

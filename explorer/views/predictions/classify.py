@@ -11,7 +11,8 @@ from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, class
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import Kept, class_name, colour, photo_of, size_of
+from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.classification import logits_of, softmax, tree_masses
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Result:
     logits: Float32
     classes: tuple[str, ...]
     paths: tuple[tuple[str, ...], ...]
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
@@ -106,7 +107,7 @@ def draw(result: Result, params: Params) -> Board:
             f"The {len(order)} most probable of {len(shares)} classes",
             x_label="probability",
             bars=tuple(
-                (class_name(result.classes, k), float(shares[k]), colour(colors[k])) for k in order
+                (class_name(result.classes, k), float(shares[k]), color(colors[k])) for k in order
             ),
             bar_range=(0.0, 1.0),
         )
@@ -154,7 +155,7 @@ def _panes(result: Result, params: Params, words: str) -> tuple[Pane, ...]:
     if not params.show_input:
         return (Pane("image", size, (result.photo,)),)
     # A recorded film has no bars beside the picture: the answer is written on it.
-    crop = result.kept.get(("crop", words), lambda: _crop_box(result.crop, words))
+    crop = result.cache.get(("crop", words), lambda: _crop_box(result.crop, words))
     height, width = result.seen.rgb.shape[:2]
     return (
         Pane("image", size, (result.photo, crop), title="The photo and the part that is used"),
@@ -179,7 +180,7 @@ def _crop_box(crop: Extent, words: str) -> Boxes:
 
 
 def _path_plot(result: Result, shares: NDArray[np.float32], leaf: int) -> Plot:
-    tint = colour(class_colors(len(shares))[leaf])
+    tint = color(class_colors(len(shares))[leaf])
     masses = tree_masses(result.paths, shares, leaf)
     return Plot(
         "path",
@@ -207,7 +208,7 @@ def _table(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp])
         ("rank", "class", "probability", "logit", "index"),
         rows,
         title="Most probable classes",
-        swatches=tuple(colour(colors[k]) for k in order),
+        swatches=tuple(color(colors[k]) for k in order),
     )
 
 

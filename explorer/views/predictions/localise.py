@@ -11,7 +11,8 @@ from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, clas
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import Kept, class_name, colour, photo_of, size_of
+from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.features.classification import logits_of, softmax
 from explorer.vision.features.localisation import boxes_of
@@ -93,7 +94,7 @@ class Result:
     boxes: Float32
     classes: tuple[str, ...]
     layer: str
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
     @property
     def per_class(self) -> bool:
@@ -189,7 +190,7 @@ def _table(
         title="A box for every class" if result.per_class else "One box for all classes",
         layer="boxes",
         keys=tuple(int(k) for k in rows),
-        swatches=tuple(colour(colors[k]) for k in rows),
+        swatches=tuple(color(colors[k]) for k in rows),
     )
 
 

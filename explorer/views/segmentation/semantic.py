@@ -22,7 +22,8 @@ from explorer.core.layers import (
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import Kept, class_name, colour, photo_of, size_of
+from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.segmentation import Segmentation, coarser_answers, segmentation_of
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Result:
     extent: Extent
     classes: tuple[str, ...]
     coarser: dict[str, NDArray[np.int32]] = field(default_factory=dict)
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
@@ -125,7 +126,7 @@ def draw(result: Result, params: Params) -> Board:
     size = size_of(result.photo)
     readout = _readout(result)
     key = ("classes", params.background, params.sure)
-    index = result.kept.get(key, lambda: _index(result, params))
+    index = result.cache.get(key, lambda: _index(result, params))
     masks = Masks(
         index,
         class_colors(len(result.found.probabilities)),
@@ -142,7 +143,7 @@ def draw(result: Result, params: Params) -> Board:
         layers: tuple[Layer, ...] = (result.photo, _heat(result, params))
         title = f"Probability of {params.heat}"
         panes.append(Pane("probability", size, layers, title=title, readout=readout))
-    table = result.kept.get(("legend", params.sure), lambda: _legend(result, params))
+    table = result.cache.get(("legend", params.sure), lambda: _legend(result, params))
     return Board(
         panes=tuple(panes),
         plots=_plots(result, params, table),
@@ -156,7 +157,7 @@ def _coarser(result: Result, params: Params) -> list[Pane]:
     size, panes = size_of(result.photo), []
     for stride, classes in result.coarser.items():
         key = ("stride", stride, params.background)
-        shown = result.kept.get(key, partial(_hidden, classes, result, params))
+        shown = result.cache.get(key, partial(_hidden, classes, result, params))
         masks = Masks(
             shown,
             class_colors(len(result.found.probabilities)),
@@ -229,7 +230,7 @@ def _hidden(index: NDArray[np.int32], result: Result, params: Params) -> NDArray
 def _heat(result: Result, params: Params) -> Heat:
     chosen = result.classes.index(params.heat)
     key = ("heat", chosen)
-    return result.kept.get(
+    return result.cache.get(
         key,
         lambda: Heat(
             result.found.probabilities[chosen].astype(np.float32),
@@ -268,7 +269,7 @@ def _legend(result: Result, params: Params) -> Table:
         ("class", "area %", "pixels", "mean probability"),
         rows,
         title=f"Classes in the network's {sure.shape[1]} x {sure.shape[0]} pixels",
-        swatches=tuple(colour(colors[k]) for k in order),
+        swatches=tuple(color(colors[k]) for k in order),
     )
 
 
@@ -283,7 +284,7 @@ def _plots(result: Result, params: Params, legend: Table) -> tuple[Plot, ...]:
     shares = result.found.probabilities[:, cell[0], cell[1]]
     colors = class_colors(len(shares))
     bars = tuple(
-        (class_name(result.classes, int(k)), float(shares[k]), colour(colors[k]))
+        (class_name(result.classes, int(k)), float(shares[k]), color(colors[k]))
         for k in np.argsort(-shares, kind="stable")[:5]
     )
     return (Plot("shares", "Probabilities at this pixel", bars=bars, bar_range=(0.0, 1.0)),)

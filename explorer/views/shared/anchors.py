@@ -9,8 +9,8 @@ import numpy as np
 
 from explorer.annotations.truth import LAYER
 from explorer.core.layers import Boxes, Heat, lookup_table
-from explorer.views.shared.common import Kept
-from explorer.vision.trace.answers import anchor_answers
+from explorer.engine.stages import anchor_answers_of
+from explorer.views.shared.draw_cache import DrawCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from explorer.core.layers import Colour, Float32, UInt8
+    from explorer.core.layers import Color, Float32, UInt8
     from explorer.core.params import Box
     from explorer.engine.scene import Scene
     from explorer.networks.preprocess import Frame
     from explorer.vision.trace import Level
 
-BLUE: Colour = (90, 170, 255)
-ORANGE: Colour = (255, 160, 40)
-GREEN: Colour = (80, 220, 120)
-RED: Colour = (240, 80, 80)
-WHITE: Colour = (255, 255, 255)
-GREY: Colour = (150, 150, 150)
+BLUE: Color = (90, 170, 255)
+ORANGE: Color = (255, 160, 40)
+GREEN: Color = (80, 220, 120)
+RED: Color = (240, 80, 80)
+WHITE: Color = (255, 255, 255)
+GREY: Color = (150, 150, 150)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class AnchorTable:
     labels: NDArray[np.int64] | None
     meaning: str
     best: NDArray[np.int64]
-    kept: Kept = field(default_factory=lambda: Kept(24))
+    cache: DrawCache = field(default_factory=lambda: DrawCache(24))
 
 
 def anchor_table(scene: Scene) -> AnchorTable:
@@ -64,7 +64,7 @@ def anchor_table(scene: Scene) -> AnchorTable:
 
 
 def _table(scene: Scene) -> AnchorTable:
-    found = anchor_answers(scene)
+    found = anchor_answers_of(scene)
     back = found.frame.inverse()
     scores = plain(found.scores)
     return AnchorTable(
@@ -132,7 +132,7 @@ def score_heat(table: AnchorTable, level: int, prior: int, opacity: float) -> He
             return score_map(table, level, prior), level
         return all_levels_map(table)
 
-    grid, number = table.kept.get(("map", level, prior), values)
+    grid, number = table.cache.get(("map", level, prior), values)
     place = table.levels[number]
     x, y = place.stride
     extent = table.frame.inverse().extent(place.columns * x, place.rows * y)
@@ -170,7 +170,7 @@ def shades(scores: Float32, low: float = 0.25) -> UInt8:
     return colors
 
 
-def same(color: Colour, count: int) -> UInt8:
+def same(color: Color, count: int) -> UInt8:
     """(N, 3) of one colour."""
     return np.tile(np.array([color], np.uint8), (count, 1))
 

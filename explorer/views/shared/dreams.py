@@ -78,7 +78,7 @@ def channels_param() -> Any:
 
 
 def step_param(default: float) -> Any:
-    """`Rate.step`."""
+    """`StepOptions.step`."""
     return param(
         default, "Step size", "How far the mean pixel moves in a step; 1 is from black to white.",
         effect=Effect.STEER, low=0.001, high=0.1, log=True,
@@ -86,7 +86,7 @@ def step_param(default: float) -> Any:
 
 
 def jitter_param(default: int) -> Any:
-    """`Rate.jitter`."""
+    """`StepOptions.jitter`."""
     return param(
         default, "Jitter", "Largest random shift before every step.", effect=Effect.STEER,
         low=0, high=64, unit="px", advanced=True,
@@ -94,7 +94,7 @@ def jitter_param(default: int) -> Any:
 
 
 def smoothing_param() -> Any:
-    """`Rate.smoothing`."""
+    """`StepOptions.smoothing`."""
     return param(
         0.5, "Smoothing", "Blur of the gradient, as a standard deviation.", effect=Effect.STEER,
         low=0.0, high=4.0, step=0.1, unit="px", advanced=True,
@@ -102,7 +102,7 @@ def smoothing_param() -> Any:
 
 
 def tv_param() -> Any:
-    """`Rate.tv`."""
+    """`StepOptions.variation`."""
     return param(
         0.02, "TV weight", "How much every pixel is pulled towards its neighbours in a step.",
         effect=Effect.STEER, low=0.0, high=0.2, step=0.005, advanced=True,

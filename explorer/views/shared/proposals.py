@@ -11,7 +11,7 @@ import torch
 from explorer.annotations.truth import LAYER
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat, boxes_at
-from explorer.views.detection.rpn.stages import stages_of
+from explorer.engine.stages import trace_of
 from explorer.views.shared.anchors import (
     GREEN,
     RED,
@@ -22,9 +22,10 @@ from explorer.views.shared.anchors import (
     shades,
     truth_boxes,
 )
+from explorer.views.shared.filter_stages import stages_of
 from explorer.vision.classic.proposals import METHODS, Proposals, propose
 from explorer.vision.detection.boxes import iou_matrix
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -26,7 +26,7 @@ from explorer.views.shared.dreams import (
 )
 from explorer.vision.synthesis.ascent import (
     Objective,
-    Rate,
+    StepOptions,
     Target,
     ascend,
     octave_sizes,
@@ -182,9 +182,9 @@ class _Dream:
 
     def step(self) -> Result:
         params = self._params
-        rate = Rate(params.step, params.jitter, params.smoothing, params.tv)
+        options = StepOptions(params.step, params.jitter, params.smoothing, params.tv)
         picture, height = ascend(
-            self._picture, self._target, params.layer, self._objective, rate, self._generator
+            self._picture, self._target, params.layer, self._objective, options, self._generator
         )
         if is_finite(picture, height):
             self._picture = picture

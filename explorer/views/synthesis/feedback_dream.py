@@ -12,7 +12,8 @@ from explorer.core.errors import ExplorerError
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import photo_of, recalled, remember
+from explorer.live.memory import brought_back
+from explorer.views.shared.common import photo_of
 from explorer.views.shared.dreams import (
     channels_of,
     channels_param,
@@ -24,9 +25,10 @@ from explorer.views.shared.dreams import (
     step_param,
     tv_param,
 )
+from explorer.views.shared.memory import recalled, remember
 from explorer.vision.synthesis.ascent import (
     Objective,
-    Rate,
+    StepOptions,
     Target,
     ascend,
     octave_sizes,
@@ -107,6 +109,7 @@ class Params:
     tv: float = tv_param()
 
 
+@brought_back
 @dataclass(frozen=True, slots=True, eq=False)
 class Dream:
     """What goes from round to round.
@@ -189,10 +192,10 @@ def dreamt(
         picture = picture.lerp_(old, params.stay).clamp_(0.0, 1.0)
         heights = before.heights[-REMEMBERED + 1 :]
     objective = Objective(channels_of(params.channels))
-    rate = Rate(params.step, params.jitter, params.smoothing, params.tv)
+    options = StepOptions(params.step, params.jitter, params.smoothing, params.tv)
     rounds = 1 if before is None else before.rounds + 1
     for step in range(params.steps):
-        after, height = ascend(picture, target, params.layer, objective, rate, generator)
+        after, height = ascend(picture, target, params.layer, objective, options, generator)
         if not is_finite(after, height):
             problem = (
                 f"Round {rounds} stopped at step {step + 1}: the layer's answer is not finite. "

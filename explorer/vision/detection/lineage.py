@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Fate:
+class Outcome:
     """What a filter did with one candidate.
 
     Attributes:
@@ -51,7 +51,7 @@ class Fate:
 
 
 @dataclass(frozen=True, eq=False)
-class Biography:
+class Lineage:
     """One anchor and all that became of it; boxes in pixels of the transformed image.
 
     Attributes:
@@ -80,18 +80,18 @@ class Biography:
     score: float
     deltas: Float32
     moved: Float32
-    first: Fate
+    first: Outcome
     label: int
     proposal: int | None = None
     pooled_from: int = 0
     probabilities: Float32 | None = None
     box_deltas: Float32 | None = None
     box: Float32 | None = None
-    second: Fate | None = None
+    second: Outcome | None = None
     detection: int | None = None
 
 
-def of_detection(trace: Trace, number: int) -> Biography:
+def of_detection(trace: Trace, number: int) -> Lineage:
     """The life of detection `number` (the surest is 0).
 
     Raises:
@@ -104,7 +104,7 @@ def of_detection(trace: Trace, number: int) -> Biography:
 
 
 @torch.no_grad()
-def of_anchor(trace: Trace, index: int, label: int | None = None) -> Biography:
+def of_anchor(trace: Trace, index: int, label: int | None = None) -> Lineage:
     """The life of anchor `index`, for one class or (None) for its surest one.
 
     Raises:
@@ -115,10 +115,10 @@ def of_anchor(trace: Trace, index: int, label: int | None = None) -> Biography:
     return _one_stage(trace, index, label)
 
 
-def _two_stage(trace: TwoStage, index: int, label: int | None) -> Biography:
+def _two_stage(trace: TwoStage, index: int, label: int | None) -> Lineage:
     seen, rpn, roi = trace.pyramid, trace.rpn, trace.roi
     place = place_of(seen.levels, index)
-    first = _fate(rpn.filter, index, rpn.scores, _level_ids(trace, place.level))
+    first = _outcome(rpn.filter, index, rpn.scores, _level_ids(trace, place.level))
     found = (rpn.proposal_anchors == index).nonzero()
     number = int(found[0, 0]) if len(found) else None
     cell = _cell(trace, place)
@@ -127,19 +127,19 @@ def _two_stage(trace: TwoStage, index: int, label: int | None) -> Biography:
         _row(rpn.deltas, index), _row(rpn.clipped, index), first,
     )  # fmt: skip
     if number is None:
-        return Biography(*start, label or 0)
+        return Lineage(*start, label or 0)
     chances = roi.probabilities[number]
     label = int(chances[1:].argmax()) + 1 if label is None else label
     candidate = number * roi.classes + label
-    second = _fate(roi.filter, candidate, roi.probabilities.flatten(), None)
-    return Biography(
+    second = _outcome(roi.filter, candidate, roi.probabilities.flatten(), None)
+    return Lineage(
         *start, label, number, int(roi.levels[number]), _plain(chances),
         _row(roi.deltas[number], label), _row(roi.boxes[number], label), second,
         second.rank - 1 if second.stage == "" else None,
     )  # fmt: skip
 
 
-def _one_stage(trace: OneStage, index: int, label: int | None) -> Biography:
+def _one_stage(trace: OneStage, index: int, label: int | None) -> Lineage:
     seen = trace.pyramid
     place = place_of(seen.levels, index)
     chances = trace.scores[index]
@@ -151,15 +151,15 @@ def _one_stage(trace: OneStage, index: int, label: int | None) -> Biography:
         level = seen.levels[place.level]
         first, last = level.first * trace.classes, (level.first + level.count) * trace.classes
         ids = sure[(sure >= first) & (sure < last)]
-    fate = _fate(trace.filter, index * trace.classes + label, trace.scores.flatten(), ids)
-    return Biography(
+    outcome = _outcome(trace.filter, index * trace.classes + label, trace.scores.flatten(), ids)
+    return Lineage(
         index, place, _cell(trace, place), _row(seen.anchors, index), float(chances[label]),
-        _row(trace.deltas, index), _row(trace.boxes, index), fate, label,
-        probabilities=_plain(chances), detection=fate.rank - 1 if fate.stage == "" else None,
+        _row(trace.deltas, index), _row(trace.boxes, index), outcome, label,
+        probabilities=_plain(chances), detection=outcome.rank - 1 if outcome.stage == "" else None,
     )  # fmt: skip
 
 
-def _fate(filtered: Filter, candidate: int, scores: Tensor, rivals: Tensor | None) -> Fate:
+def _outcome(filtered: Filter, candidate: int, scores: Tensor, rivals: Tensor | None) -> Outcome:
     """`rivals` are the ids among which the best k are chosen (a level's or a class's)."""
     names = [stage.name for stage in filtered.stages]
     stage = filtered.end(candidate)
@@ -186,7 +186,7 @@ def _fate(filtered: Filter, candidate: int, scores: Tensor, rivals: Tensor | Non
         rank = int((before == candidate).nonzero()[0, 0]) + 1
     else:
         rank = int(((scores if before is None else scores[before]) > own).sum()) + 1
-    return Fate(
+    return Outcome(
         stage,
         rank,
         filtered.total if before is None else len(before),

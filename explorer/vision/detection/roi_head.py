@@ -1,4 +1,9 @@
-"""The maps that boxes are cut from in a scene, and a detector's second stage run on any box."""
+"""The maps that boxes are cut from, and a detector's second stage run on any box.
+
+``trace = traced(fasterrcnn_resnet50_fpn().eval(), image)`` (`explorer.vision.trace`) once, then
+``pooled_maps(trace)`` are its maps and ``run_head(model, trace, box)`` is what the head says to a
+box of one's own.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +18,15 @@ from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image
 
 from explorer.core.errors import ExplorerError
 from explorer.vision.detection.roi import fpn_level
-from explorer.vision.features.activations import activation
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from explorer.engine.scene import Scene
     from explorer.networks.preprocess import Frame
+    from explorer.vision.features.activations import Activation
+    from explorer.vision.trace import Trace
 
     Float32 = NDArray[np.float32]
 
@@ -68,38 +73,14 @@ class RoiMaps:
         return found
 
 
-def pooled_maps(scene: Scene) -> RoiMaps:
-    """The maps that the second stage of the scene's detector cuts its proposals from.
-
-    Raises:
-        ExplorerError: When the network is no two-stage detector of torchvision's kind.
-    """
-    return scene.memo("roi maps", lambda: _pooled_maps(scene))
-
-
-def layer_maps(scene: Scene, layer: str) -> RoiMaps:
-    """The answer of any layer, as one map.
-
-    Raises:
-        ExplorerError: When the layer is unknown or its cells are no places of the photo.
-    """
-    return scene.memo(("roi maps", layer), lambda: _layer_maps(scene, layer))
-
-
-def _two_stage(scene: Scene) -> TwoStage:
-    trace = trace_of(scene)
-    pool = trace.roi.pool if isinstance(trace, TwoStage) else None
-    if not isinstance(trace, TwoStage) or not isinstance(pool, MultiScaleRoIAlign):
-        raise ExplorerError(
-            "This network has no second stage that cuts out boxes.",
-            "Choose a layer, or a network of the R-CNN family.",
-        )
-    return trace
-
-
 @torch.no_grad()
-def _pooled_maps(scene: Scene) -> RoiMaps:
-    trace = _two_stage(scene)
+def pooled_maps(trace: Trace) -> RoiMaps:
+    """The maps that the second stage of a detector cuts its proposals from.
+
+    Raises:
+        ExplorerError: When it is no two-stage detector of torchvision's kind.
+    """
+    trace = _two_stage(trace)
     pool: Any = trace.roi.pool
     frame, features = trace.pyramid.frame, trace.pyramid.features
     names = tuple(name for name in features if name in pool.featmap_names)
@@ -115,19 +96,37 @@ def _pooled_maps(scene: Scene) -> RoiMaps:
     )  # fmt: skip
 
 
-def _layer_maps(scene: Scene, layer: str) -> RoiMaps:
-    answer = activation(scene, layer)
+def layer_maps(answer: Activation, layer: str, frame: Frame) -> RoiMaps:
+    """The answer of any layer, as one map.
+
+    Args:
+        answer: What it gave.
+        layer: Its name.
+        frame: From the photo's pixels to those of the network's input.
+
+    Raises:
+        ExplorerError: When its cells are no places of the photo.
+    """
     if answer.frame is None:
         raise ExplorerError(
             f"The cells of {layer!r} are no places of the photo.", "Choose a convolution."
         )
-    frame = scene.frame
     scale = (answer.frame.sx / frame.sx, answer.frame.sy / frame.sy)
     nothing = np.zeros((0, 4), np.float32)
     return RoiMaps(
         frame, (layer,), (answer.values,), (scale,), None, (_telling(answer.values),), None, 2,
         nothing, nothing[:, 0],
     )  # fmt: skip
+
+
+def _two_stage(trace: Trace) -> TwoStage:
+    pool = trace.roi.pool if isinstance(trace, TwoStage) else None
+    if not isinstance(trace, TwoStage) or not isinstance(pool, MultiScaleRoIAlign):
+        raise ExplorerError(
+            "This network has no second stage that cuts out boxes.",
+            "Choose a layer, or a network of the R-CNN family.",
+        )
+    return trace
 
 
 def _telling(values: Float32) -> int:
@@ -154,18 +153,19 @@ class HeadAnswer:
 
 
 @torch.no_grad()
-def run_head(scene: Scene, box: Float32) -> HeadAnswer:
+def run_head(module: nn.Module, trace: Trace, box: Float32) -> HeadAnswer:
     """The network's own pooling, head and predictor on one box, by the features of its trace.
 
     Args:
-        scene: Of a two-stage detector.
+        module: A two-stage detector.
+        trace: Its own.
         box: (4,) float32 in pixels of the network's transformed image, as a proposal is.
 
     Raises:
         ExplorerError: When the network is no two-stage detector of torchvision's kind.
     """
-    trace = _two_stage(scene)
-    heads: Any = scene.network.module.roi_heads
+    trace = _two_stage(trace)
+    heads: Any = module.roi_heads
     own = trace.rpn.proposals
     rows = torch.from_numpy(np.array(box, np.float32)[None]).to(own.device, own.dtype)
     size = trace.pyramid.size

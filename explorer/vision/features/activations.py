@@ -1,4 +1,8 @@
-"""One layer's answer to a photo, as maps that know where they lie on it."""
+"""One layer's answer to a photo, as maps that know where they lie on it.
+
+``activation(resnet18().eval(), batch, "layer3").values`` are the maps that ``layer3`` gives for the
+one picture of ``batch`` (1, 3, H, W); its ``frame`` leads from the picture's pixels to their cells.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,18 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.preprocess import Frame, grid_frame
+from explorer.networks.hooks import captured
+from explorer.networks.preprocess import SAME_FRAME, Frame, grid_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
 
-    from explorer.engine.scene import Scene
+RESIZE = "transform"
+"""The part of torchvision's detectors that resizes and pads the picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,20 +58,67 @@ class Activation:
 
 @torch.no_grad()
 def activation(
-    scene: Scene, layer: str, *, call: int = 0, part: int = 0, item: int = 0
+    module: nn.Module,
+    images: Tensor | list[Tensor],
+    layer: str,
+    *,
+    frame: Frame = SAME_FRAME,
+    call: int = 0,
+    part: int = 0,
+    item: int = 0,
 ) -> Activation:
-    """Runs the network on the scene's photo and keeps what `layer` gave.
+    """Runs a module in eval mode on one picture and keeps what `layer` gave.
 
-    `call`, `part` and `item` beyond what there is mean the last one.
+    Args:
+        module: Any module.
+        images: What it takes: (1, C, H, W), or a list with one (C, H, W), on its device.
+        layer: The dotted name of one of its modules.
+        frame: From the photo's pixels to those of the picture.
+        call: Which call of a layer that is used several times; beyond the last = the last.
+        part: Which tensor of an answer that has several; as `call`.
+        item: Which entry of the tensor's batch; as `call`.
 
     Raises:
         ExplorerError: When the layer is unknown, was not called, or gave no tensor.
     """
-    module = scene.network.module
-    inside = "transform"
-    resizes = isinstance(getattr(module, inside, None), GeneralizedRCNNTransform)
-    layers = list(dict.fromkeys([layer, inside] if resizes else [layer]))
-    records = scene.records(*layers)
+    with captured(module, layers_read(module, layer)) as records:
+        module(images)
+    height, width = images[0].shape[-2:]
+    return recorded_activation(
+        records, layer, (height, width), frame, call=call, part=part, item=item
+    )
+
+
+def layers_read(module: nn.Module, layer: str) -> list[str]:
+    """The layers whose records `recorded_activation` needs for the answer of `layer`."""
+    resizes = isinstance(getattr(module, RESIZE, None), GeneralizedRCNNTransform)
+    return list(dict.fromkeys([layer, RESIZE] if resizes else [layer]))
+
+
+def recorded_activation(
+    records: Mapping[str, Sequence[Any]],
+    layer: str,
+    size: tuple[int, int],
+    frame: Frame = SAME_FRAME,
+    *,
+    call: int = 0,
+    part: int = 0,
+    item: int = 0,
+) -> Activation:
+    """What `layer` gave, from the records of a forward pass (`explorer.networks.hooks.captured`).
+
+    Args:
+        records: Of `layers_read` at least.
+        layer: As in `activation`.
+        size: Height and width of the picture.
+        frame: From the photo's pixels to those of the picture.
+        call: As in `activation`.
+        part: As in `activation`.
+        item: As in `activation`.
+
+    Raises:
+        ExplorerError: When the layer was not called, or gave no tensor.
+    """
     calls = records[layer]
     if not calls:
         raise ExplorerError(
@@ -75,10 +131,10 @@ def activation(
         raise ExplorerError(f"The layer {layer!r} does not answer with tensors.", "Choose another.")
     part = min(part, len(tensors) - 1)
     tensor = tensors[part][1]
-    height, width = scene.input().shape[-2:]
-    frame, source = scene.frame, (height, width)
-    if resizes and records[inside]:
-        inner, source = detector_frame(records[inside][0][0], (height, width))
+    source = size
+    resized = [answer for answer in records.get(RESIZE, ()) if _is_batch(answer)]
+    if resized:
+        inner, source = detector_frame(resized[0][0], size)
         frame = frame.then(inner)
     items = tensor.shape[0] if tensor.ndim > 1 else 1
     values, spatial = as_maps(tensor, source, min(item, max(0, items - 1)))
@@ -94,6 +150,11 @@ def activation(
         items=items,
         item=min(item, max(0, items - 1)),
     )
+
+
+def _is_batch(answer: Any) -> bool:
+    """Whether this is what `GeneralizedRCNNTransform` gives: images and targets."""
+    return isinstance(answer, tuple) and len(answer) > 0 and isinstance(answer[0], ImageList)
 
 
 def detector_frame(batch: Any, size: tuple[int, int]) -> tuple[Frame, tuple[int, int]]:

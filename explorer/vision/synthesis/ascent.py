@@ -123,7 +123,7 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class StepOptions:
     """How a step is taken.
 
     Attributes:
@@ -146,7 +146,7 @@ def ascend(
     target: Target,
     layer: str,
     objective: Objective,
-    rate: Rate,
+    options: StepOptions,
     generator: torch.Generator,
 ) -> tuple[Tensor, float]:
     """One step up: ``x <- clip(x + step * g / mean|g| + variation * Laplacian(x))``.
@@ -160,15 +160,15 @@ def ascend(
         target: Runs the network.
         layer: Up to which layer.
         objective: What to climb.
-        rate: How.
+        options: How.
         generator: For the jitter; on the CPU.
 
     Returns:
         The new picture, and the objective before the step.
     """
     shift = [0, 0]
-    if rate.jitter:
-        offsets = torch.randint(-rate.jitter, rate.jitter + 1, (2,), generator=generator)
+    if options.jitter:
+        offsets = torch.randint(-options.jitter, options.jitter + 1, (2,), generator=generator)
         shift = offsets.tolist()
     with torch.enable_grad():
         shown = picture.detach().roll(shift, (2, 3)).requires_grad_()
@@ -176,11 +176,11 @@ def ascend(
         (gradient,) = torch.autograd.grad(height, shown)
     with torch.no_grad():
         gradient = gradient.roll([-side for side in shift], (2, 3))
-        if rate.smoothing > 0:
-            gradient = blurred(gradient, rate.smoothing)
-        gradient *= rate.step / gradient.abs().mean().clamp_min(1e-12)
-        if rate.variation > 0:
-            gradient += rate.variation * laplacian(picture)
+        if options.smoothing > 0:
+            gradient = blurred(gradient, options.smoothing)
+        gradient *= options.step / gradient.abs().mean().clamp_min(1e-12)
+        if options.variation > 0:
+            gradient += options.variation * laplacian(picture)
         return gradient.add_(picture).clamp_(0.0, 1.0), float(height)
 
 

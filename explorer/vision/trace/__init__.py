@@ -3,6 +3,10 @@
 The parts of the network run themselves (transform, backbone, heads, anchor generator, box coder,
 pooling); only the bookkeeping between them is done again here, and what each step would throw away
 is kept. Run to its end, a trace's `output` is `torch.equal` to the module's own answer.
+
+``traced(fasterrcnn_resnet50_fpn(weights="DEFAULT").eval(), image)``, with an image (3, H, W) in
+[0, 1], is a `TwoStage`: ``.rpn.proposals`` are the boxes between the stages, ``.roi.logits`` what
+the second one says to each.
 """
 
 from __future__ import annotations
@@ -17,8 +21,7 @@ from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.models.detection.ssd import SSD
 
 from explorer.core.errors import ExplorerError
-from explorer.engine.scene import TRACE, checked
-from explorer.networks.preprocess import Frame
+from explorer.networks.preprocess import SAME_FRAME
 from explorer.vision.trace.one_stage import Kind, OneStage, trace_one_stage
 from explorer.vision.trace.parts import (
     Filter,
@@ -37,11 +40,9 @@ from explorer.vision.trace.two_stage import RoiStage, Rpn, TwoStage, trace_two_s
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from explorer.engine.scene import Scene
+    from explorer.networks.preprocess import Frame
 
 Trace = TwoStage | OneStage
-
-NO_FRAME = Frame()
 
 ONE_STAGE: tuple[tuple[type[Any], Kind], ...] = (
     (RetinaNet, "retinanet"),
@@ -50,29 +51,8 @@ ONE_STAGE: tuple[tuple[type[Any], Kind], ...] = (
 )
 
 
-def trace_of(scene: Scene) -> Trace:
-    """The trace of the scene's network on its photo, worked out once.
-
-    Raises:
-        ExplorerError: When the network is not one of torchvision's detectors, or its answer is not
-            finite.
-    """
-    return scene.memo(TRACE, lambda: _trace(scene))
-
-
-def _trace(scene: Scene) -> Trace:
-    with scene.recording():
-        found = traced(scene.network.module, scene.input()[0], scene.frame)
-    # A detector drops scores that are NaN without a word: its logits say it.
-    checked(
-        [found.rpn.objectness, found.roi.logits] if isinstance(found, TwoStage) else found.logits
-    )
-    scene.memo("output", lambda: checked(found.output))
-    return found
-
-
 @torch.no_grad()
-def traced(module: nn.Module, image: Tensor, frame: Frame = NO_FRAME) -> Trace:
+def traced(module: nn.Module, image: Tensor, frame: Frame = SAME_FRAME) -> Trace:
     """Runs a detector in eval mode on one image and keeps every stage.
 
     Args:
@@ -126,6 +106,5 @@ __all__ = [
     "level_of",
     "make_levels",
     "place_of",
-    "trace_of",
     "traced",
 ]

@@ -1,47 +1,27 @@
-"""What every anchor of a detector answers, in one form for all networks that have anchors."""
+"""What every anchor of a detector answers, in one form for all networks that have anchors.
+
+``anchor_answers(ssd300_vgg16().eval(), [image])`` has all its anchors and the best class of each.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.networks.embedded.yolo import YOLO, MiniYOLOv2
+from explorer.networks.preprocess import SAME_FRAME
+from explorer.vision.trace import TwoStage, traced, yolo
+from explorer.vision.trace.parts import AnchorAnswers
 
 if TYPE_CHECKING:
-    from explorer.engine.scene import Scene
+    from torch import nn
+
     from explorer.networks.preprocess import Frame
-    from explorer.vision.trace.parts import Level, Nms
-
-
-@dataclass(frozen=True, eq=False)
-class AnchorAnswers:
-    """N anchors, cell by cell, and what the network says about each.
-
-    Boxes are x0, y0, x1, y1 in pixels of the network's own (transformed) image, y down.
-
-    Attributes:
-        frame: From the pixels of the module's input (in `anchor_answers(scene)`: of the photo) to
-            those of the boxes.
-        size: Height and width of the transformed image without padding.
-        levels: Where the anchors stand (`explorer.vision.trace.make_levels` makes them).
-        anchors: (N, 4).
-        scores: (N,) in [0, 1]: objectness, or the best class's score.
-        refined: (N, 4), the anchors moved by the network's deltas, not clipped.
-        labels: (N,) int64, the best class of each anchor; None where anchors have no class.
-        meaning: What a score is, in a word or two: "objectness", "best class".
-    """
-
-    frame: Frame
-    size: tuple[int, int]
-    levels: tuple[Level, ...]
-    anchors: Tensor
-    scores: Tensor
-    refined: Tensor
-    labels: Tensor | None
-    meaning: str
+    from explorer.vision.trace import Trace
+    from explorer.vision.trace.parts import Nms
 
 
 @runtime_checkable
@@ -52,7 +32,7 @@ class HasAnchors(Protocol):
     module does not resize.
     """
 
-    def anchor_answers(self, images: list[Tensor] | Tensor) -> AnchorAnswers:
+    def anchor_answers(self, images: Tensor | list[Tensor]) -> AnchorAnswers:
         """Takes what `forward` takes: a list with one (C, H, W) image, or (1, C, H, W)."""
         ...
 
@@ -61,7 +41,7 @@ class HasAnchors(Protocol):
 class HasSuppression(Protocol):
     """A module that is no torchvision detector but suppresses overlapping boxes as those do."""
 
-    def suppression(self, images: list[Tensor] | Tensor) -> tuple[Frame, Nms]:
+    def suppression(self, images: Tensor | list[Tensor]) -> tuple[Frame, Nms]:
         """What goes into it and what stays, and the frame of its boxes.
 
         Takes what `forward` takes; the frame is as in `HasAnchors`, from the module's input.
@@ -69,26 +49,40 @@ class HasSuppression(Protocol):
         ...
 
 
-def anchor_answers(scene: Scene) -> AnchorAnswers:
-    """The anchors of the scene's network, worked out once; `frame` is from the photo.
+def anchor_answers(
+    module: nn.Module, images: Tensor | list[Tensor], frame: Frame = SAME_FRAME
+) -> AnchorAnswers:
+    """What a detector in eval mode says of every anchor, on one image.
+
+    Args:
+        module: One of torchvision's detectors, or one that has anchors of its own (`HasAnchors`).
+        images: What it takes: a list with one (C, H, W), or (1, C, H, W), on its device.
+        frame: From the photo's pixels to those of the image; the answer's is from the photo too.
 
     Raises:
         ExplorerError: When the network has no anchors that can be followed.
     """
-    return scene.memo("anchor_answers", lambda: _answers(scene))
+    own = own_answers(module, images, frame)
+    return answers_of(traced(module, images[0], frame)) if own is None else own
 
 
 @torch.no_grad()
-def _answers(scene: Scene) -> AnchorAnswers:
-    module = scene.network.module
+def own_answers(
+    module: nn.Module, images: Tensor | list[Tensor], frame: Frame = SAME_FRAME
+) -> AnchorAnswers | None:
+    """As `anchor_answers`; None when only a trace can tell."""
     if isinstance(module, HasAnchors):
-        values = scene.input()
-        own = module.anchor_answers(values if scene.network.preprocess.batched else [values[0]])
-        return AnchorAnswers(
-            scene.frame.then(own.frame), own.size, own.levels, own.anchors, own.scores,
-            own.refined, own.labels, own.meaning,
-        )  # fmt: skip
-    trace = trace_of(scene)
+        own = module.anchor_answers(images)
+    elif isinstance(module, MiniYOLOv2):
+        own = yolo.anchor_answers(module, images)
+    else:
+        return None
+    return replace(own, frame=frame.then(own.frame))
+
+
+@torch.no_grad()
+def answers_of(trace: Trace) -> AnchorAnswers:
+    """What a trace knows of every anchor."""
     seen = trace.pyramid
     if isinstance(trace, TwoStage):
         scores, refined, labels, meaning = trace.rpn.scores, trace.rpn.decoded, None, "objectness"
@@ -98,3 +92,20 @@ def _answers(scene: Scene) -> AnchorAnswers:
     return AnchorAnswers(
         seen.frame, seen.size, seen.levels, seen.anchors, scores, refined, labels, meaning
     )
+
+
+@torch.no_grad()
+def own_suppression(
+    module: nn.Module, images: Tensor | list[Tensor], frame: Frame = SAME_FRAME
+) -> tuple[Frame, Nms] | None:
+    """The suppression of a detector that is none of torchvision's; None when it tells of none.
+
+    Arguments as in `anchor_answers`; the frame in the answer is from the photo to its boxes.
+    """
+    if isinstance(module, HasSuppression):
+        own, nms = module.suppression(images)
+    elif isinstance(module, YOLO):
+        own, nms = yolo.suppression(module, images)
+    else:
+        return None
+    return frame.then(own), nms

@@ -151,6 +151,33 @@ class Pyramid:
 
 
 @dataclass(frozen=True, eq=False)
+class AnchorAnswers:
+    """N anchors, cell by cell, and what the network says about each.
+
+    Boxes are x0, y0, x1, y1 in pixels of the network's own (transformed) image, y down.
+
+    Attributes:
+        frame: From the photo's pixels, or those of the module's input, to those of the boxes.
+        size: Height and width of the transformed image without padding.
+        levels: Where the anchors stand (`explorer.vision.trace.make_levels` makes them).
+        anchors: (N, 4).
+        scores: (N,) in [0, 1]: objectness, or the best class's score.
+        refined: (N, 4), the anchors moved by the network's deltas, not clipped.
+        labels: (N,) int64, the best class of each anchor; None where anchors have no class.
+        meaning: What a score is, in a word or two: "objectness", "best class".
+    """
+
+    frame: Frame
+    size: tuple[int, int]
+    levels: tuple[Level, ...]
+    anchors: Tensor
+    scores: Tensor
+    refined: Tensor
+    labels: Tensor | None
+    meaning: str
+
+
+@dataclass(frozen=True, eq=False)
 class Stage:
     """A step of a filter: `ids` (n,) int64 are the candidates still there, in the network's order.
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from explorer.evaluation.photo_set import PhotoSet
+from explorer.evaluation.scenes import unpacked
 from explorer.training.data import pseudo_masks
-from explorer.training.data.pseudo_masks import grab_cut, packed_masks, unpacked
-from explorer.training.data.tiny_imagenet import Photos
+from explorer.training.data.pseudo_masks import grab_cut, packed_masks
 from tests.training.toy import toy_photos
 
 
@@ -14,9 +15,9 @@ def disc(centre, radius, side=64):
 
 def photo_of(mask, seed=0):
     """An orange thing on blue ground, both with grain."""
-    colours = np.where(mask[..., None], [230, 140, 30], [40, 60, 160])
+    colors = np.where(mask[..., None], [230, 140, 30], [40, 60, 160])
     grain = np.random.default_rng(seed).normal(0, 12, (*mask.shape, 3))
-    return (colours + grain).clip(0, 255).astype(np.uint8)
+    return (colors + grain).clip(0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_packing_is_undone():
 def test_masks_are_made_once_and_do_not_depend_on_who_makes_them(tmp_path, monkeypatch):
     pixels = np.stack([photo_of(disc((20 + i, 30), 10 + i), seed=i) for i in range(6)])
     boxes = np.array([[10, 20 - i, 30 + 2 * i, 40 + i] for i in range(6)], np.float32)
-    photos = Photos(pixels, np.zeros(6, np.int64), boxes)
+    photos = PhotoSet(pixels, np.zeros(6, np.int64), boxes)
     cache = tmp_path / "below" / "masks.npy"
     first = packed_masks(photos, cache, workers=3)
     assert first.shape == (6, 64, 8)

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torchvision.ops import roi_align
 
+from explorer.evaluation.scenes import Scene, held_out_scenes
 from explorer.networks.embedded import mini_resnet
-from explorer.training.data.scenes import Scene
-from explorer.training.evaluate import average_precision, detect, held_out_scenes
+from explorer.training.evaluate import average_precision, detect
 from explorer.training.lessons.detector import RECIPE, DetectorTask, detector_losses
 from explorer.training.loop import train
 from tests.training.toy import toy_photos

@@ -16,7 +16,7 @@ from explorer.training.lessons.localiser import (
     shipped,
 )
 from explorer.training.loop import Recipe, train
-from tests.training.toy import COLOURS, toy_photos
+from tests.training.toy import COLORS, toy_photos
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(epochs=1, batch=4, peak=0.1)
@@ -52,7 +52,7 @@ def test_boxes_lie_where_the_pixels_are_in_random_parts():
     views = seen_through(crop, torch.from_numpy(photos.pixels), 128, generator)
     boxes, _ = boxes_in_crop(fractions(photos), crop)
     for view, box, label in zip(views, boxes, photos.labels, strict=True):
-        channel = view[int(COLOURS[label].argmax())]
+        channel = view[int(COLORS[label].argmax())]
         if float(channel.max() - channel.min()) < 0.5:  # turned grey and faint
             continue
         rows, columns = np.nonzero((channel > (channel.max() + channel.min()) / 2).numpy())

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from explorer.training.data.scenes import Scene
+from explorer.evaluation.scenes import Scene
 from explorer.training.lessons.mask_rcnn import (
     RECIPE,
     MaskTask,

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from explorer.training.data.scenes import Scene
+from explorer.evaluation.scenes import Scene
 from explorer.training.lessons import proposals
 from explorer.training.lessons.registry import Material
 from tests.training.toy import write_data

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from explorer.evaluation.scenes import SceneMaker
 from explorer.networks.embedded import MiniResNet
-from explorer.training.data.scenes import SceneMaker
 from explorer.training.lessons import rcnn as lesson
 from explorer.training.lessons.registry import Material
 from explorer.vision.detection.boxes import decode, iou_matrix

@@ -6,9 +6,9 @@ import torch
 from torch.nn import functional
 from torchvision.ops import box_iou, sigmoid_focal_loss
 
+from explorer.evaluation.scenes import Scene
 from explorer.networks.embedded import mini_fasterrcnn
 from explorer.networks.embedded.retinanet import mini_retinanet
-from explorer.training.data.scenes import Scene
 from explorer.training.lessons.retinanet import RECIPE, RetinaNetTask, retina_losses
 from explorer.training.loop import train
 from explorer.vision.detection.boxes import encode

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from explorer.evaluation.scenes import Scene
 from explorer.networks.embedded import mini_resnet
 from explorer.training import evaluate
 from explorer.training.__main__ import main
-from explorer.training.data.scenes import Scene
 from explorer.training.lessons.segmenter import (
     RECIPE,
     SegmenterTask,

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from explorer.core.resources import resource_path
+from explorer.evaluation.scenes import Scene, SceneMaker
+from explorer.networks.class_names import group_labels, group_names, read_shipped_categories
 from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
-from explorer.training.data.scenes import Scene, SceneMaker
-from explorer.training.data.superclasses import group_labels, group_names
-from explorer.training.data.tiny_imagenet import read_categories, read_shipped_categories
+from explorer.training.data.tiny_imagenet import read_categories
 from explorer.training.lessons.yolo import (
     RECIPE,
     YoloTask,

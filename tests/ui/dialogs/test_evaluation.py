@@ -20,7 +20,7 @@ from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.dialogs.evaluation import EvaluationSheet
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window
-from tests.evaluation.sets import GREEN, RED, class_folders, colour_network, filled, voc_set
+from tests.evaluation.sets import GREEN, RED, class_folders, color_network, filled, voc_set
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
@@ -39,7 +39,7 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
 
     def load(spec: NetworkSpec) -> Generator[Step[None], Any, Any]:
         yield Step(None, 0, 1, "making it")
-        return colour_network(spec.name)
+        return color_network(spec.name)
 
     def start_up() -> Generator[Step[Any], Any, None]:
         from explorer.views import discover

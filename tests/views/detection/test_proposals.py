@@ -15,6 +15,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Table
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.views.detection.proposals import BOTH, VIEW, Params, Result
 from explorer.views.shared.proposals import (
     ALL_RPN,
@@ -25,7 +26,7 @@ from explorer.views.shared.proposals import (
     proposals_of,
 )
 from explorer.vision.classic.proposals import METHODS, propose
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 from tests.toys import make_network, toy_image, toy_network
 
 TRUTH = (Box(16, 12, 32, 24, "cat"), Box(1, 40, 4, 44))

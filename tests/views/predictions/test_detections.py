@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ import torch
 from explorer.core.layers import Boxes, Lines, Masks, Points, class_colors
 from explorer.engine.scene import Scene
 from explorer.networks.preprocess import Preprocess
-from explorer.views.predictions.detections import VIEW, Params, Result
+from explorer.views.predictions.detections import VIEW
+from explorer.views.shared.detections import DetectionParams, DetectorAnswer
 from tests.toys import FixedDetector, make_network, tiny_faster_rcnn, toy_image, toy_network
 
 CLASSES = ("__background__", "cat", "dog", "N/A", "N/A", "car")
@@ -32,15 +35,15 @@ def answer() -> dict[str, torch.Tensor]:
     }
 
 
-def fixed(preprocess: Preprocess | None = None) -> Result:
+def fixed(preprocess: Preprocess | None = None) -> DetectorAnswer:
     network = make_network(
         FixedDetector(answer()), "detection", classes=CLASSES, preprocess=preprocess
     )
-    (step,) = VIEW.compute(Scene(network, toy_image()), Params())
+    (step,) = VIEW.compute(Scene(network, toy_image()), DetectionParams())
     return step.value
 
 
-def boxes(result: Result, params: Params) -> Boxes:
+def boxes(result: DetectorAnswer, params: DetectionParams) -> Boxes:
     found = VIEW.draw(result, params).boxes("detections")
     assert found is not None
     return found
@@ -48,7 +51,7 @@ def boxes(result: Result, params: Params) -> Boxes:
 
 def test_equal_to_the_networks_own_output() -> None:
     scene = Scene(toy_network("detection"), toy_image())
-    (step,) = VIEW.compute(scene, Params())
+    (step,) = VIEW.compute(scene, DetectionParams())
     with torch.no_grad():
         own = scene.network.module(
             [torch.from_numpy(scene.image.pixels.copy()).permute(2, 0, 1) / 255]
@@ -61,12 +64,12 @@ def test_equal_to_the_networks_own_output() -> None:
 
 def test_the_slider_hides_and_keys_stay() -> None:
     result = fixed()
-    assert boxes(result, Params(score=0.0)).keys == (0, 1, 2)
-    assert boxes(result, Params(score=0.55)).keys == (0, 1)
-    assert boxes(result, Params(score=0.0, classes=("car",))).keys == (1,)
-    assert boxes(result, Params(score=0.0, classes=("car",))).row(1) == 0
-    assert boxes(result, Params(score=0.95)).xyxy.shape == (0, 4)
-    board = VIEW.draw(result, Params(score=0.0))
+    assert boxes(result, DetectionParams(score=0.0)).keys == (0, 1, 2)
+    assert boxes(result, DetectionParams(score=0.55)).keys == (0, 1)
+    assert boxes(result, DetectionParams(score=0.0, classes=("car",))).keys == (1,)
+    assert boxes(result, DetectionParams(score=0.0, classes=("car",))).row(1) == 0
+    assert boxes(result, DetectionParams(score=0.95)).xyxy.shape == (0, 4)
+    board = VIEW.draw(result, DetectionParams(score=0.0))
     assert board.tables[0].keys == (0, 1, 2)
     assert board.tables[0].layer == "detections"
     assert board.tables[0].rows[1] == ("car", 0.6, 15.0, 15.0, 25.0, 25.0)
@@ -74,34 +77,41 @@ def test_the_slider_hides_and_keys_stay() -> None:
 
 def test_sentences() -> None:
     result = fixed()
-    assert VIEW.draw(result, Params(score=0.0)).summary == "3 of 3 boxes from 0.00: 2 cat, 1 car"
-    assert VIEW.draw(result, Params(score=0.0)).notes == (
+    assert (
+        VIEW.draw(result, DetectionParams(score=0.0)).summary
+        == "3 of 3 boxes from 0.00: 2 cat, 1 car"
+    )
+    assert VIEW.draw(result, DetectionParams(score=0.0)).notes == (
         "This network itself drops boxes under 0.05.",
     )
-    assert VIEW.draw(result, Params()).notes == ()
-    assert VIEW.draw(result, Params(score=1.0)).summary.startswith("No box passes; the surest of 3")
+    assert VIEW.draw(result, DetectionParams()).notes == ()
+    assert VIEW.draw(result, DetectionParams(score=1.0)).summary.startswith(
+        "No box passes; the surest of 3"
+    )
 
 
 def test_choices_are_things() -> None:
     info = toy_network("detection").info
-    choices = next(f for f in Params.__dataclass_fields__.values() if f.name == "classes")
+    choices = next(f for f in DetectionParams.__dataclass_fields__.values() if f.name == "classes")
     assert choices.metadata["meta"].options(info) == ("cat", "dog", "car")
 
 
-def test_a_class_has_one_colour_everywhere() -> None:
-    layer = boxes(fixed(), Params(score=0.0))
+def test_a_class_has_one_color_everywhere() -> None:
+    layer = boxes(fixed(), DetectionParams(score=0.0))
     table = class_colors(len(CLASSES))
     np.testing.assert_array_equal(layer.colors, table[[1, 5, 1]])
-    single = boxes(fixed(), Params(score=0.0, classes=("car",)))
+    single = boxes(fixed(), DetectionParams(score=0.0, classes=("car",)))
     np.testing.assert_array_equal(single.colors, table[[5]])
-    objects = boxes(fixed(), Params(score=0.0, colour_by="object"))
+    objects = boxes(fixed(), DetectionParams(score=0.0, color_by="object"))
     assert len(np.unique(objects.colors, axis=0)) == 3
 
 
 def test_masks_by_hand() -> None:
     result = fixed()
     layer = next(
-        x for x in VIEW.draw(result, Params(score=0.0)).panes[0].layers if isinstance(x, Masks)
+        x
+        for x in VIEW.draw(result, DetectionParams(score=0.0)).panes[0].layers
+        if isinstance(x, Masks)
     )
     assert layer.index[12, 12] == 0
     assert layer.index[17, 17] == 0, "the surer object lies on top"
@@ -109,7 +119,9 @@ def test_masks_by_hand() -> None:
     assert layer.index[1, 1] == -1, "probability 0.49 is not"
     assert layer.extent == (0, 0, 64, 48)
     again = next(
-        x for x in VIEW.draw(result, Params(score=0.1)).panes[0].layers if isinstance(x, Masks)
+        x
+        for x in VIEW.draw(result, DetectionParams(score=0.1)).panes[0].layers
+        if isinstance(x, Masks)
     )
     assert again.index is layer.index, "the same objects: nothing is composed anew"
 
@@ -129,13 +141,25 @@ def test_quantised_masks_agree_with_the_floats(level: float) -> None:
 
 
 def test_keypoints_and_limbs() -> None:
-    layers = VIEW.draw(fixed(), Params(score=0.8)).panes[0].layers
+    layers = VIEW.draw(fixed(), DetectionParams(score=0.8)).panes[0].layers
     points = next(x for x in layers if isinstance(x, Points))
     limbs = next(x for x in layers if isinstance(x, Lines))
     # scores -1, 0, 1 ... 15: the first joint is too uncertain, and so are its two limbs
     assert len(points.xy) == 16
     assert len(limbs.segments) == 19 - 2
     assert points.xy[0].tolist() == [1.0, 0.0]
+
+
+def test_the_joints_of_the_selected_box_are_named() -> None:
+    result = replace(fixed(), joints=tuple(f"joint_{number}" for number in range(17)))
+    layers = VIEW.draw(result, DetectionParams(score=0.5, selected=1)).panes[0].layers
+    (points,) = (x for x in layers if isinstance(x, Points))
+    assert points.labels == ("",) * 16 + tuple(f"joint {number}" for number in range(1, 17))
+    (plain,) = (x for x in VIEW.draw(result, DetectionParams()).panes[0].layers
+                if isinstance(x, Points))  # fmt: skip
+    assert plain.labels == ()
+    assert VIEW.data is not None
+    assert VIEW.data(result, DetectionParams())["keypoint_names"] == result.joints
 
 
 def test_boxes_come_back_from_a_resized_input() -> None:
@@ -148,7 +172,7 @@ def test_boxes_come_back_from_a_resized_input() -> None:
 
 
 def test_data_is_what_is_shown() -> None:
-    found = VIEW.data(fixed(), Params(score=0.5))
+    found = VIEW.data(fixed(), DetectionParams(score=0.5))
     assert found["boxes"].tolist() == [[10, 10, 20, 20], [15, 15, 25, 25]]
     assert found["labels"].tolist() == [1, 5]
     assert found["classes"] == CLASSES
@@ -158,16 +182,16 @@ def test_data_is_what_is_shown() -> None:
 def test_nothing_found() -> None:
     module = tiny_faster_rcnn()
     module.roi_heads.score_thresh = 2.0
-    (step,) = VIEW.compute(Scene(make_network(module, "detection"), toy_image()), Params())
-    board = VIEW.draw(step.value, Params())
+    (step,) = VIEW.compute(Scene(make_network(module, "detection"), toy_image()), DetectionParams())
+    board = VIEW.draw(step.value, DetectionParams())
     assert board.summary == "The network found nothing."
     assert board.tables[0].rows == ()
 
 
 def test_a_selected_box_stands_out_while_it_is_shown() -> None:
-    board = VIEW.draw(fixed(), Params(score=0.0, selected=1))
+    board = VIEW.draw(fixed(), DetectionParams(score=0.0, selected=1))
     halo = board.boxes("selected")
     assert halo is not None
     assert halo.xyxy.tolist() == [[15, 15, 25, 25]]
-    assert VIEW.draw(fixed(), Params(score=0.7, selected=1)).boxes("selected") is None
-    assert VIEW.draw(fixed(), Params(selected=99)).boxes("selected") is None
+    assert VIEW.draw(fixed(), DetectionParams(score=0.7, selected=1)).boxes("selected") is None
+    assert VIEW.draw(fixed(), DetectionParams(selected=99)).boxes("selected") is None

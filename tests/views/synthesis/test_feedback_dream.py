@@ -24,7 +24,7 @@ from explorer.networks.network import Network
 from explorer.views.synthesis.feedback_dream import VIEW, Params, Result
 from explorer.vision.synthesis.ascent import (
     Objective,
-    Rate,
+    StepOptions,
     Target,
     ascend,
     pictured,
@@ -57,13 +57,13 @@ def test_a_round_is_a_mixture_and_some_steps() -> None:
     stream.look(0)
     second = stream.look(1)
     target, generator = Target.of(stream.network), torch.Generator()
-    rate, dream = Rate(stream.params.step, 0, 0.0, 0.0), None
+    options, dream = StepOptions(stream.params.step, 0, 0.0, 0.0), None
     for number in (0, 1):
         picture = pictured(toy_image(seed=number).pixels, (48, 64), 3)
         if dream is not None:
             picture = (0.3 * picture + 0.7 * zoomed(dream, 1.1)).clamp(0, 1)
         for _ in range(2):
-            picture, _ = ascend(picture, target, "conv2", Objective(), rate, generator)
+            picture, _ = ascend(picture, target, "conv2", Objective(), options, generator)
         dream = picture
     kept = stream.memory["ouroboros"].after.picture
     torch.testing.assert_close(kept, dream, atol=1e-5, rtol=0)

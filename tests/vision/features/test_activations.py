@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from explorer.core.errors import ExplorerError
-from explorer.engine.scene import Scene
 from explorer.networks.hooks import output_until
+from explorer.networks.preprocess import Frame
 from explorer.vision.features.activations import (
     activation,
     as_maps,
@@ -18,7 +18,7 @@ from explorer.vision.features.activations import (
     token_grid,
 )
 from explorer.vision.features.mosaics import Statistics, Tiling, stretched
-from tests.toys import ToyConvNet, hook_count, make_network, toy_image, toy_network
+from tests.toys import ToyConvNet, hook_count, tiny_faster_rcnn
 
 
 def test_tokens_in_rows_with_and_without_a_class_token() -> None:
@@ -79,22 +79,36 @@ def test_parts_of_a_layer_with_several_tensors() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.pair(x)["coarse"]
 
-    scene = Scene(make_network(Net(), "features"), toy_image())
-    found = activation(scene, "pair", part=1)
+    picture = torch.rand(1, 3, 48, 64)
+    found = activation(Net(), picture, "pair", part=1)
     assert found.parts == ("fine", "coarse")
     assert found.values.shape == (3, 24, 32)
-    assert activation(scene, "pair", part=99).part == 1
+    assert found.frame == Frame(0.5, 0.5)
+    np.testing.assert_array_equal(found.values, picture[0, :, ::2, ::2])
+    assert activation(Net(), picture, "pair", part=99).part == 1
+    in_photo = activation(Net(), picture, "pair", part=1, frame=Frame(0.5, 0.5, 1.0, 0.0)).frame
+    assert in_photo == Frame(0.25, 0.25, 0.5, 0.0)
+
+
+def test_a_detectors_maps_reach_over_its_padding() -> None:
+    """48 x 96 at most 96 long stays, and is padded to 64 x 96: 4 x 6 cells of 16 pixels."""
+    module = tiny_faster_rcnn().eval()
+    found = activation(module, [torch.rand(3, 48, 96)], "backbone.conv2")
+    assert found.values.shape == (16, 4, 6)
+    assert found.frame == Frame(1 / 16, 1 / 16)
+    crops = activation(module, [torch.rand(3, 48, 96)], "roi_heads.box_roi_pool", item=2)
+    assert (crops.frame, crops.item) == (None, 2)
+    assert hook_count(module) == 0
 
 
 def test_layers_that_are_not_there_or_not_called() -> None:
-    network = toy_network("classification")
-    network.module.unused = nn.Conv2d(1, 1, 1)
-    scene = Scene(network, toy_image())
+    module, picture = ToyConvNet().eval(), torch.rand(1, 3, 32, 32)
+    module.unused = nn.Conv2d(1, 1, 1)
     with pytest.raises(ExplorerError, match="not called"):
-        activation(scene, "unused")
+        activation(module, picture, "unused")
     with pytest.raises(ExplorerError, match="no layer"):
-        activation(scene, "conv9")
-    assert hook_count(network.module) == 0
+        activation(module, picture, "conv9")
+    assert hook_count(module) == 0
 
 
 def test_output_until_stops_right_there() -> None:
@@ -143,12 +157,3 @@ def test_statistics_and_stretching() -> None:
     assert numbers.dead.tolist() == [False, True, True]
     assert stretched(maps, numbers).tolist() == [[[0, 1]], [[0, 1]], [[0, 0]]]
     assert Statistics.of(-np.ones((2, 1, 1), np.float32)).dead.tolist() == [False, False]
-
-
-def test_many_large_maps_are_quick() -> None:
-    import time
-
-    maps = np.random.default_rng(0).normal(size=(2048, 25, 34)).astype(np.float32)
-    began = time.perf_counter()
-    Tiling.of(*maps.shape).mosaic(stretched(maps, Statistics.of(maps)))
-    assert time.perf_counter() - began < 2.0, "a loop over pixels would take far longer"

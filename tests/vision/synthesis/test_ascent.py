@@ -8,7 +8,7 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.vision.synthesis.ascent import (
     Objective,
-    Rate,
+    StepOptions,
     Target,
     ascend,
     blurred,
@@ -56,9 +56,9 @@ def test_a_step_by_hand() -> None:
     """conv1's channel 0 is red alone, so only red rises, at the pixels that are used."""
     network = make_network(ToyConvNet(), "classification")
     picture = torch.full((1, 3, 8, 8), 0.5)
-    rate = Rate(step=0.01, jitter=0, smoothing=0.0, variation=0.0)
+    options = StepOptions(step=0.01, jitter=0, smoothing=0.0, variation=0.0)
     after, height = ascend(
-        picture, Target.of(network), "conv1", Objective((0,)), rate, torch.Generator()
+        picture, Target.of(network), "conv1", Objective((0,)), options, torch.Generator()
     )
     assert height == pytest.approx(0.5)
     change = after - picture
@@ -73,9 +73,9 @@ def test_jitter_only_moves_the_grid() -> None:
     """With jitter the pixels that are raised are shifted; their number and height stay."""
     network = make_network(ToyConvNet(), "classification")
     picture = torch.full((1, 3, 8, 8), 0.5)
-    rate = Rate(step=0.01, jitter=3, smoothing=0.0, variation=0.0)
+    options = StepOptions(step=0.01, jitter=3, smoothing=0.0, variation=0.0)
     generator = torch.Generator().manual_seed(4)
-    after, _ = ascend(picture, Target.of(network), "conv1", Objective((0,)), rate, generator)
+    after, _ = ascend(picture, Target.of(network), "conv1", Objective((0,)), options, generator)
     raised = (after - picture)[0, 0] > 0
     assert int(raised.sum()) == 16
     assert raised.any(1).sum() == raised.any(0).sum() == 4

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32
     from explorer.core.params import Box
     from explorer.views.classic.selective_search.tree import Grown
-    from explorer.views.shared.common import Kept
+    from explorer.views.shared.draw_cache import DrawCache
 
 SHOWN = ("the best", "this level", "so far")
 FOUND = 0.5
@@ -25,7 +25,7 @@ MOST_POINTS = 400
 
 
 def proposal_board(
-    grown: Grown, kept: Kept, proposals: Float32, left: int, *, shown: str, most: int,
+    grown: Grown, cache: DrawCache, proposals: Float32, left: int, *, shown: str, most: int,
     truth: tuple[Box, ...],
 ) -> Board:  # fmt: skip
     """The pane "proposals", their table, and recall where there is ground truth.
@@ -33,12 +33,12 @@ def proposal_board(
     `proposals` is (N, 4) in the photo's pixels, the best first.
     """
     level = left if shown != SHOWN[0] else 0
-    boxes, keys, title = kept.get(
+    boxes, keys, title = cache.get(
         ("shown", shown, level, most), lambda: _taken(grown, proposals, left, shown, most)
     )
     layers: list[Layer] = [
         grown.photo,
-        kept.get(
+        cache.get(
             ("boxes", shown, level, most),
             lambda: Boxes(boxes, same(BLUE, len(boxes)), keys=keys, width=1.0, name="proposals"),
         ),
@@ -46,13 +46,13 @@ def proposal_board(
     overlaps: Float32 | None = None
     summary, plots = "", list[Plot]()
     if truth:
-        overlaps = kept.get(
+        overlaps = cache.get(
             ("overlaps", shown, level, most, truth), lambda: iou_matrix(truth_boxes(truth), boxes)
         )
         layers.append(_best_layer(boxes, overlaps))
         summary = _recall_words(overlaps.max(axis=1))
-        plots.append(_recall_plot(kept, proposals, truth, most))
-    table = kept.get(
+        plots.append(_recall_plot(cache, proposals, truth, most))
+    table = cache.get(
         ("table", shown, level, most, truth), lambda: _table(boxes, keys, overlaps, shown)
     )
     pane = Pane("proposals", size_of(grown.photo), tuple(layers), title)
@@ -97,7 +97,7 @@ def _recall_words(tops: Float32) -> str:
     )
 
 
-def _recall_plot(kept: Kept, proposals: Float32, truth: tuple[Box, ...], most: int) -> Plot:
+def _recall_plot(cache: DrawCache, proposals: Float32, truth: tuple[Box, ...], most: int) -> Plot:
     def curves() -> tuple[Curve, ...]:
         best = np.maximum.accumulate(iou_matrix(truth_boxes(truth), proposals), axis=1)
         points = np.unique(np.geomspace(1, len(proposals), MOST_POINTS).astype(np.int64))
@@ -112,7 +112,7 @@ def _recall_plot(kept: Kept, proposals: Float32, truth: tuple[Box, ...], most: i
 
     return Plot(
         "recall", "Recall", "so many of the best boxes", "share of objects found",
-        kept.get(("recall", truth), curves), log_x=True, marker=float(most), steers="most",
+        cache.get(("recall", truth), curves), log_x=True, marker=float(most), steers="most",
     )  # fmt: skip
 
 

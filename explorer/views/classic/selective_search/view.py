@@ -20,7 +20,8 @@ from explorer.views.classic.selective_search.tree import (
     region_board,
 )
 from explorer.views.shared.anchors import counted
-from explorer.views.shared.common import Kept, photo_of
+from explorer.views.shared.common import photo_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.classic.selective_search import (
     MODES,
     TERMS,
@@ -99,7 +100,7 @@ class Params:
         100.0, "Scale k", "A larger k makes larger superpixels.",
         low=20.0, high=1000.0, step=5.0, log=True,
     )  # fmt: skip
-    colour: bool = param(True, "Colour counts", "Regions of equal colours merge early.")
+    color: bool = param(True, "Colour counts", "Regions of equal colours merge early.")
     texture: bool = param(True, "Texture counts", "Regions with equal edges merge early.")
     size: bool = param(True, "Size counts", "Small regions merge early.")
     fill: bool = param(True, "Fill counts", "Regions that fill their common box merge early.")
@@ -151,7 +152,7 @@ class Result:
     seconds: float
     done: int
     total: int
-    kept: Kept = field(default_factory=lambda: Kept(16))
+    cache: DrawCache = field(default_factory=lambda: DrawCache(16))
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
@@ -179,7 +180,9 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         if last or plan[number].k != wanted.k:  # a list per first segmentation is often enough
             spent = sum(known[done][1] for done in plan[:number])
             boxes = _listed([known[done][0] for done in plan[:number]], scene, params, scale)
-            result = replace(result, proposals=boxes, seconds=spent, done=number, kept=Kept(16))
+            result = replace(
+                result, proposals=boxes, seconds=spent, done=number, cache=DrawCache(16)
+            )
             yield Step(result, number, total, f"{wanted.space}, k = {wanted.k:g}")
             start = time.perf_counter()
 
@@ -225,16 +228,16 @@ def _listed(
 
 
 def draw(result: Result, params: Params) -> Board:
-    grown, kept = result.grown, result.kept
+    grown, cache = result.grown, result.cache
     left = grown.left(params.merged)
     chosen = chosen_region(grown, params.at, left)
     words = f"{grown.strategy.space}, k = {grown.strategy.k:g}"
     regions = region_board(
-        grown, kept, chosen, left, words, paint=params.paint, opacity=params.opacity,
+        grown, cache, chosen, left, words, paint=params.paint, opacity=params.opacity,
         merged=params.merged,
     )  # fmt: skip
     taken = proposal_board(
-        grown, kept, result.proposals, left, shown=params.shown, most=params.most,
+        grown, cache, result.proposals, left, shown=params.shown, most=params.most,
         truth=params.truth,
     )  # fmt: skip
     source = "this tree" if result.done == 0 or result.total == 1 else f"{result.done} trees"

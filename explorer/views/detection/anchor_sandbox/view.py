@@ -11,6 +11,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Layer, Masks, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
+from explorer.engine.stages import trace_of
 from explorer.engine.view import Group, View
 from explorer.networks.preprocess import Frame
 from explorer.views.detection.anchor_sandbox.labels import (
@@ -29,11 +30,12 @@ from explorer.views.detection.anchor_sandbox.labels import (
     truth_table,
 )
 from explorer.views.shared.anchors import counted, truth_boxes
-from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.common import photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.anchors import AnchorRule
 from explorer.vision.detection.boxes import encode
 from explorer.vision.detection.matching import Match, Overlaps, match
-from explorer.vision.trace import OneStage, trace_of
+from explorer.vision.trace import OneStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -181,7 +183,7 @@ class Result:
     overlaps: Overlaps
     title: str
     note: str = ""
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,13 +210,13 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
 def draw(result: Result, params: Params) -> Board:
     anchors = result.anchors
-    state = result.kept.get(
+    state = result.cache.get(
         ("state", params.truth, params.high, params.low, params.force, params.selected),
         lambda: _state(result, params),
     )
     counts = anchors.counts(state.found)
     layers: list[Layer] = [result.photo]
-    heat = result.kept.get(
+    heat = result.cache.get(
         ("cells", params.truth, params.high, params.low, params.force, params.paint, params.level,
          params.opacity),
         lambda: _cells(result, params, state),

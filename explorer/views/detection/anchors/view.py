@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,35 +10,31 @@ import numpy as np
 from explorer.core.layers import (
     Board,
     Boxes,
-    Heat,
     Layer,
     Lines,
     Pane,
     Picture,
     Plot,
     Table,
-    Text,
+    class_colors,
 )
-from explorer.core.layers import class_colors as tints
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
+from explorer.views.detection.anchors.mosaic import map_title, maps_pane
 from explorer.views.shared.anchors import (
     GREY,
-    ORANGE,
     WHITE,
     AnchorTable,
     anchor_at,
     anchor_table,
     counted,
-    level_name,
-    prior_words,
     same,
     score_heat,
-    score_map,
     shades,
 )
-from explorer.views.shared.common import Kept, class_name, colour, photo_of, size_of
+from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import centres, clip, encode
 from explorer.vision.trace.parts import place_of
 
@@ -76,8 +71,6 @@ Ren et al. 2015, *Faster R-CNN*, section 3.1.1; Liu et al. 2016, *SSD*, section 
 """
 
 CELL, BEST = "one cell", "the best of the photo"
-GAP = 2
-MOST_WORDS = 24
 MOST_BARS = 9
 
 
@@ -124,7 +117,7 @@ class Result:
     table: AnchorTable
     classes: tuple[str, ...]
     tiles: tuple[tuple[int, int], ...]
-    kept: Kept = field(default_factory=lambda: Kept(16))
+    cache: DrawCache = field(default_factory=lambda: DrawCache(16))
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
@@ -143,7 +136,7 @@ def draw(result: Result, params: Params) -> Board:
     index = _anchor(result, params, level, prior)
     layers: list[Layer] = [
         result.photo,
-        result.kept.get(
+        result.cache.get(
             ("heat", level, prior, opacity),
             lambda: score_heat(result.table, level, prior, opacity),
         ),
@@ -160,11 +153,11 @@ def draw(result: Result, params: Params) -> Board:
     panes = (
         Pane(
             "image", size_of(result.photo), tuple(layers),
-            title=_heat_title(result, level, prior), readout=_readout(result),
+            title=map_title(result.table, level, prior), readout=_readout(result),
         ),
-        _maps_pane(result, params),
+        maps_pane(result.table, result.tiles, result.cache, params.tile),
     )  # fmt: skip
-    levels = result.kept.get("levels", lambda: _levels_table(result.table))
+    levels = result.cache.get("levels", lambda: _levels_table(result.table))
     return Board(panes=panes, plots=plots, tables=(table, levels), summary=summary)
 
 
@@ -249,7 +242,7 @@ class _Cell:
     def colors(self) -> UInt8:
         """The drawn ones have colours of their own, the others are grey."""
         colors = same(GREY, len(self.rows))
-        colors[: self.drawn] = tints(self.drawn)
+        colors[: self.drawn] = class_colors(self.drawn)
         return colors
 
     def layers(self) -> list[Layer]:
@@ -294,7 +287,7 @@ class _Cell:
             title="The anchors of this cell",
             layer="refined",
             keys=tuple(range(len(rows))),
-            swatches=tuple(colour(tint) for tint in self.colors()),
+            swatches=tuple(color(tint) for tint in self.colors()),
         )
 
     def _label(self, row: int) -> tuple[str, ...]:
@@ -304,7 +297,7 @@ class _Cell:
     def bars(self) -> Plot:
         table = self.result.table
         bars = tuple(
-            (_shape_words(table.anchors[row]), float(table.scores[row]), colour(tint))
+            (_shape_words(table.anchors[row]), float(table.scores[row]), color(tint))
             for row, tint in zip(self.rows[:MOST_BARS], self.colors(), strict=False)
         )
         title = f"Scores of this cell's anchors ({table.meaning})"
@@ -376,87 +369,6 @@ def _best_words(result: Result, rows: NDArray[np.int64]) -> str:
 
 
 # -- maps and levels ------------------------------------------------------------------------------
-
-
-def _heat_title(result: Result, level: int, prior: int) -> str:
-    if level < 0:
-        return f"{result.table.meaning.capitalize()}, best of all anchors"
-    shape = prior_words(result.table, level, prior)
-    return f"Level {level + 1}, {shape} px ({level_name(result.table.levels[level])})"
-
-
-def _grid(result: Result) -> tuple[int, int, int, int]:
-    """Columns of the mosaic, and the height, width of a tile; then its rows."""
-    table = result.table
-    finest = max(table.levels, key=lambda level: level.rows * level.columns)
-    widest = max(level.per_cell for level in table.levels)
-    if len(table.levels) > 1:
-        return widest, finest.rows, finest.columns, len(table.levels)
-    columns = math.ceil(math.sqrt(widest))
-    return columns, finest.rows, finest.columns, math.ceil(widest / columns)
-
-
-def _corners(result: Result) -> Float32:
-    """(T, 2) upper left corners of the tiles in the mosaic."""
-    columns, height, width, _ = _grid(result)
-    found = []
-    for number, (level, prior) in enumerate(result.tiles):
-        row, column = (level, prior) if len(result.table.levels) > 1 else divmod(number, columns)
-        found.append((column * (width + GAP), row * (height + GAP)))
-    return np.array(found, np.float32)
-
-
-def _mosaic(result: Result) -> Heat:
-    columns, height, width, rows = _grid(result)
-    shape = (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP)
-    values = np.full(shape, np.nan, np.float32)
-    corners = _corners(result).astype(int)
-    for (level, prior), (x, y) in zip(result.tiles, corners, strict=True):
-        grid = score_map(result.table, level, prior)
-        down = np.arange(height) * grid.shape[0] // height
-        across = np.arange(width) * grid.shape[1] // width
-        values[y : y + height, x : x + width] = grid[down[:, None], across]
-    high = float(max(result.table.scores.max(), 1e-6))
-    return Heat(values, 0.0, high, "inferno", unit=result.table.meaning, name="mosaic")
-
-
-def _maps_pane(result: Result, params: Params) -> Pane:
-    _, height, width, _ = _grid(result)
-    heat = result.kept.get("mosaic", lambda: _mosaic(result))
-    corners = result.kept.get("corners", lambda: _corners(result))
-    boxes = np.concatenate([corners, corners + np.array([width, height], np.float32)], axis=1)
-    colors = same((90, 90, 90), len(boxes))
-    layers: list[Layer] = [heat]
-    layers.append(Boxes(boxes, colors, keys=tuple(range(len(boxes))), width=1.0, name="maps"))
-    if params.tile is not None:
-        chosen = min(params.tile, len(boxes) - 1)
-        layers.append(
-            Boxes(boxes[chosen : chosen + 1], same(ORANGE, 1), width=3.0, selectable=False,
-                  name="chosen")
-        )  # fmt: skip
-    if len(boxes) <= MOST_WORDS:
-        for (level, prior), (x, y) in zip(result.tiles, corners, strict=True):
-            words = prior_words(result.table, level, prior)
-            layers.append(Text(words, (float(x), float(y)), size=9.0, name="shape"))
-    size = (float(heat.values.shape[1]), float(heat.values.shape[0]))
-    title = f"{len(boxes)} maps, one for each anchor of a cell"
-    if len(result.table.levels) > 1:
-        title = f"{len(boxes)} maps: anchors across, levels down"
-    return Pane(
-        "maps", size, tuple(layers), title=title,
-        frame="maps", readout=_maps_readout(result, boxes),
-    )  # fmt: skip
-
-
-def _maps_readout(result: Result, boxes: Float32) -> Callable[[float, float], str]:
-    def readout(x: float, y: float) -> str:
-        hit = (boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3])
-        found = np.flatnonzero(hit)
-        if len(found) == 0:
-            return ""
-        return _heat_title(result, *result.tiles[int(found[0])])
-
-    return readout
 
 
 def _readout(result: Result) -> Callable[[float, float], str]:

@@ -13,153 +13,158 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.core.layers import Float32
-    from explorer.vision.detection.lineage import Biography, Fate
+    from explorer.vision.detection.lineage import Lineage, Outcome
     from explorer.vision.trace import OneStage, Trace
 
-Chapter = tuple[str, str, str]
+Row = tuple[str, str, str]
 """Step, box, what happened."""
 
 
-def chapters(trace: Trace, life: Biography, classes: Sequence[str]) -> tuple[Chapter, ...]:
+def lineage_rows(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> tuple[Row, ...]:
     """The rows of the story, in the photo's pixels."""
     frame = trace.pyramid.frame
     scale = (frame.sx, frame.sy)
-    level = trace.pyramid.levels[life.place.level]
-    place = life.place
-    name = class_name(classes, life.label)
+    level = trace.pyramid.levels[lineage.place.level]
+    place = lineage.place
+    name = class_name(classes, lineage.label)
     two = isinstance(trace, TwoStage)
-    found: list[Chapter] = [
+    found: list[Row] = [
         (
             "cell", "",
             f"Level {place.level + 1} (stride {level.stride[0]:g}), row {place.row}, column "
             f"{place.column}.",
         ),
         (
-            "anchor", _size(life.anchor, scale),
+            "anchor", _size(lineage.anchor, scale),
             f"Number {place.prior + 1} of the {level.per_cell} of its cell. "
-            + (f"Objectness {life.score:.3f}." if two else f"{name}: {life.score:.3f}."),
+            + (f"Objectness {lineage.score:.3f}." if two else f"{name}: {lineage.score:.3f}."),
         ),
         (
-            "moved" if two else "box", _size(life.moved, scale),
-            _deltas(life.deltas, fcos=not two and _kind(trace) == "fcos"),
+            "moved" if two else "box", _size(lineage.moved, scale),
+            _deltas(lineage.deltas, fcos=not two and _kind(trace) == "fcos"),
         ),
     ]  # fmt: skip
     if not isinstance(trace, TwoStage):
-        return (*found, ("filter", "", _one_end(trace, life.first, name)))
-    found.append(("first filter", "", _first_end(trace, life)))
-    if life.proposal is None or life.probabilities is None or life.box is None:
+        return (*found, ("filter", "", _one_end(trace, lineage.first, name)))
+    found.append(("first filter", "", _first_end(trace, lineage)))
+    if lineage.proposal is None or lineage.probabilities is None or lineage.box is None:
         return tuple(found)
-    assert life.box_deltas is not None
-    assert life.second is not None
+    assert lineage.box_deltas is not None
+    assert lineage.second is not None
     maps = getattr(trace.roi.pool, "featmap_names", [])
-    source = f" It is cut from map {life.pooled_from + 1} of {len(maps)}." if len(maps) > 1 else ""
+    source = (
+        f" It is cut from map {lineage.pooled_from + 1} of {len(maps)}." if len(maps) > 1 else ""
+    )
     found += [
         (
-            "proposal", _size(life.moved, scale),
-            f"Number {life.proposal + 1} of {len(trace.roi.proposals)}.{source}",
+            "proposal", _size(lineage.moved, scale),
+            f"Number {lineage.proposal + 1} of {len(trace.roi.proposals)}.{source}",
         ),
         (
             "class", "",
-            f"{name} {life.probabilities[life.label]:.3f}, background {life.probabilities[0]:.3f}.",
+            f"{name} {lineage.probabilities[lineage.label]:.3f}, "
+            f"background {lineage.probabilities[0]:.3f}.",
         ),
-        ("moved again", _size(life.box, scale), _deltas(life.box_deltas, trace.roi.weights)),
-        ("second filter", "", _second_end(trace, life.second, name)),
+        ("moved again", _size(lineage.box, scale), _deltas(lineage.box_deltas, trace.roi.weights)),
+        ("second filter", "", _second_end(trace, lineage.second, name)),
     ]  # fmt: skip
     return tuple(found)
 
 
-def headline(trace: Trace, life: Biography, classes: Sequence[str]) -> str:
+def headline(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> str:
     """The whole life in one or two sentences."""
-    name = class_name(classes, life.label)
-    place, level = life.place, trace.pyramid.levels[life.place.level]
-    start = f"An anchor of {_size(life.anchor, (trace.pyramid.frame.sx, trace.pyramid.frame.sy))}"
+    name = class_name(classes, lineage.label)
+    place, level = lineage.place, trace.pyramid.levels[lineage.place.level]
+    start = (
+        f"An anchor of {_size(lineage.anchor, (trace.pyramid.frame.sx, trace.pyramid.frame.sy))}"
+    )
     start += f" on level {place.level + 1} (stride {level.stride[0]:g})"
     if not isinstance(trace, TwoStage):
-        if life.detection is not None:
-            return f"{start} became detection {life.detection + 1}: {name} {life.score:.2f}."
-        return f"{start} ended here. {_one_end(trace, life.first, name)}"
-    if life.proposal is None:
-        return f"{start} ended here. {_first_end(trace, life)}"
-    assert life.second is not None
-    assert life.probabilities is not None
-    start += f" became proposal {life.proposal + 1}"
-    if life.detection is not None:
-        chance = life.probabilities[life.label]
-        gone = len(life.second.victims)
+        if lineage.detection is not None:
+            return f"{start} became detection {lineage.detection + 1}: {name} {lineage.score:.2f}."
+        return f"{start} ended here. {_one_end(trace, lineage.first, name)}"
+    if lineage.proposal is None:
+        return f"{start} ended here. {_first_end(trace, lineage)}"
+    assert lineage.second is not None
+    assert lineage.probabilities is not None
+    start += f" became proposal {lineage.proposal + 1}"
+    if lineage.detection is not None:
+        chance = lineage.probabilities[lineage.label]
+        gone = len(lineage.second.victims)
         more = f" and suppressed {gone} others of its class" if gone else ""
-        return f"{start}, then detection {life.detection + 1}: {name} {chance:.2f}{more}."
-    return f"{start} and ended there. {_second_end(trace, life.second, name)}"
+        return f"{start}, then detection {lineage.detection + 1}: {name} {chance:.2f}{more}."
+    return f"{start} and ended there. {_second_end(trace, lineage.second, name)}"
 
 
-def _first_end(trace: TwoStage, life: Biography) -> str:
-    rpn, fate = trace.rpn, life.first
-    match fate.stage:
+def _first_end(trace: TwoStage, lineage: Lineage) -> str:
+    rpn, outcome = trace.rpn, lineage.first
+    match outcome.stage:
         case "top_k":
             return (
-                f"Not among the best {rpn.pre_nms} of its level: {_nth(fate.rank)} of "
-                f"{counted(fate.among)}; the last that went on has {fate.lowest:.3f}."
+                f"Not among the best {rpn.pre_nms} of its level: {_nth(outcome.rank)} of "
+                f"{counted(outcome.among)}; the last that went on has {outcome.lowest:.3f}."
             )
         case "large":
             return f"Too small: after clipping one side is under {rpn.smallest:g} px."
         case "sure":
             return f"Its objectness is under the threshold of {rpn.threshold:g}."
         case "nms":
-            return _killed(fate, "level", rpn.filter.nms.threshold)
+            return _killed(outcome, "level", rpn.filter.nms.threshold)
         case "top_n":
             return (
                 f"It survived the suppression, but only the best {rpn.filter.nms.most} go on; it "
-                f"was {_nth(fate.rank)}."
+                f"was {_nth(outcome.rank)}."
             )
-    gone = len(fate.victims)
+    gone = len(outcome.victims)
     return f"Among the best; it suppressed {gone} of its level."
 
 
-def _second_end(trace: TwoStage, fate: Fate, name: str) -> str:
+def _second_end(trace: TwoStage, outcome: Outcome, name: str) -> str:
     roi = trace.roi
-    match fate.stage:
+    match outcome.stage:
         case "sure":
             return f"Background: {name} is not over the threshold of {roi.threshold:g}."
         case "large":
             return f"Too small: one side is under {roi.smallest:g} px."
         case "nms":
-            return _killed(fate, "class", roi.filter.nms.threshold)
+            return _killed(outcome, "class", roi.filter.nms.threshold)
         case "top_n":
             return (
                 f"It survived the suppression, but only the best {roi.filter.nms.most} are "
-                f"answered; it was {_nth(fate.rank)}."
+                f"answered; it was {_nth(outcome.rank)}."
             )
-    return _alive(fate)
+    return _alive(outcome)
 
 
-def _one_end(trace: OneStage, fate: Fate, name: str) -> str:
-    match fate.stage:
+def _one_end(trace: OneStage, outcome: Outcome, name: str) -> str:
+    match outcome.stage:
         case "sure":
             return f"Background: {name} is not over the threshold of {trace.threshold:g}."
         case "top_k":
             group = "class" if trace.kind == "ssd" else "level"
             return (
-                f"Not among the best {trace.pre_nms} of its {group}: {_nth(fate.rank)} of "
-                f"{counted(fate.among)}; the last that went on has {fate.lowest:.3f}."
+                f"Not among the best {trace.pre_nms} of its {group}: {_nth(outcome.rank)} of "
+                f"{counted(outcome.among)}; the last that went on has {outcome.lowest:.3f}."
             )
         case "nms":
-            return _killed(fate, "class", trace.filter.nms.threshold)
+            return _killed(outcome, "class", trace.filter.nms.threshold)
         case "top_n":
             return (
                 f"It survived the suppression, but only the best {trace.filter.nms.most} are "
-                f"answered; it was {_nth(fate.rank)}."
+                f"answered; it was {_nth(outcome.rank)}."
             )
-    return _alive(fate)
+    return _alive(outcome)
 
 
-def _alive(fate: Fate) -> str:
-    gone = len(fate.victims)
-    return f"Detection {fate.rank} of {fate.among}; it suppressed {gone} of its class."
+def _alive(outcome: Outcome) -> str:
+    gone = len(outcome.victims)
+    return f"Detection {outcome.rank} of {outcome.among}; it suppressed {gone} of its class."
 
 
-def _killed(fate: Fate, group: str, threshold: float) -> str:
+def _killed(outcome: Outcome, group: str, threshold: float) -> str:
     return (
-        f"Suppressed: IoU {fate.iou:.2f} with a surer box of its {group} "
-        f"({fate.killer_score:.3f}); the limit is {threshold:g}."
+        f"Suppressed: IoU {outcome.iou:.2f} with a surer box of its {group} "
+        f"({outcome.killer_score:.3f}); the limit is {threshold:g}."
     )
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from explorer.core.layers import Board, Boxes, Layer, Lines, Pane, Picture, Plot, Table
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
+from explorer.engine.stages import trace_of
 from explorer.engine.view import Group, View
-from explorer.views.detection.lineage.sentences import chapters, headline
+from explorer.views.detection.lineage.sentences import headline, lineage_rows
 from explorer.views.shared.anchors import (
     BLUE,
     GREEN,
@@ -25,16 +26,17 @@ from explorer.views.shared.anchors import (
     plain,
     same,
 )
-from explorer.views.shared.common import Kept, class_name, photo_of, size_of
-from explorer.vision.detection.lineage import Biography, of_anchor, of_detection
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.views.shared.common import class_name, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
+from explorer.vision.detection.lineage import Lineage, of_anchor, of_detection
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.core.layers import Colour, Float32
+    from explorer.core.layers import Color, Float32
     from explorer.engine.scene import Scene
-    from explorer.vision.detection.lineage import Fate
+    from explorer.vision.detection.lineage import Outcome
     from explorer.vision.trace import Trace
 
 EXPLANATION = """
@@ -111,8 +113,8 @@ class Params:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Life:
-    """One biography in the photo's pixels; `chapters` are the rows of its table."""
+class PhotoLineage:
+    """One lineage in the photo's pixels; `rows` are the rows of its table."""
 
     cell: Float32
     anchor: Float32
@@ -120,14 +122,14 @@ class Life:
     box: Float32 | None
     label: str
     score: float
-    first: Fate
-    second: Fate | None
+    first: Outcome
+    second: Outcome | None
     killer: Float32 | None
     victims: Float32
     victim_scores: Float32
     victim_ious: Float32
     chances: tuple[tuple[str, float], ...]
-    chapters: tuple[tuple[str, str, str], ...]
+    rows: tuple[tuple[str, str, str], ...]
     headline: str
     detection: int | None
     index: int
@@ -135,59 +137,59 @@ class Life:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`life` is None when there is no detection to follow."""
+    """`lineage` is None when there is no detection to follow."""
 
     photo: Picture
     boxes: Float32
     labels: tuple[str, ...]
     scores: Float32
-    life: Life | None
+    lineage: PhotoLineage | None
     two: bool
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     trace = trace_of(scene)
     (found,) = scene.output()
     classes = scene.network.info.classes
-    life = _followed(scene, trace, params)
+    lineage = _followed(scene, trace, params)
     yield Step(
         Result(
             photo_of(scene),
             scene.frame.inverse().boxes(plain(found["boxes"])),
             tuple(class_name(classes, int(label)) for label in numbers(found["labels"])),
             plain(found["scores"]),
-            None if life is None else _told(scene, trace, life),
+            None if lineage is None else _told(scene, trace, lineage),
             isinstance(trace, TwoStage),
         )
     )
 
 
 def draw(result: Result, params: Params) -> Board:
-    life = result.life
+    lineage = result.lineage
     layers: list[Layer] = [result.photo, _others(result)]
     tables: tuple[Table, ...] = (_detections(result),)
-    if life is None:
+    if lineage is None:
         pane = Pane("image", size_of(result.photo), tuple(layers))
         return Board(panes=(pane,), tables=tables, summary=NO_DETECTION)
     if params.victims:
-        layers += _suppression(life)
-    layers += _generations(result, life)
+        layers += _suppression(lineage)
+    layers += _generations(result, lineage)
     if params.arrows:
-        layers += _arrows(life)
-    story = Table("life", ("step", "box", "what happened"), life.chapters, title="Its life")
+        layers += _arrows(lineage)
+    story = Table("life", ("step", "box", "what happened"), lineage.rows, title="Its life")
     tables = (story, *tables)
-    if len(life.victims):
-        tables = (*tables, _victims(life))
+    if len(lineage.victims):
+        tables = (*tables, _victims(lineage))
     bars = tuple(
-        (name, chance, GREEN if name == life.label else GREY) for name, chance in life.chances
+        (name, chance, GREEN if name == lineage.label else GREY) for name, chance in lineage.chances
     )
     plots = (Plot("classes", "Class probabilities", bars=bars, bar_range=(0.0, 1.0)),)
     return Board(
-        panes=(Pane("image", size_of(result.photo), tuple(layers), title=_title(result, life)),),
+        panes=(Pane("image", size_of(result.photo), tuple(layers), title=_title(result, lineage)),),
         plots=plots if bars else (),
         tables=tables,
-        summary=life.headline,
+        summary=lineage.headline,
     )
 
 
@@ -198,25 +200,25 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     `suppressed` (n, 4), `suppressed_iou` (n,), `probabilities` by class name (the surest first),
     `life` the story's rows and `anchor_index`. Empty when there is no detection.
     """
-    life = result.life
-    if life is None:
+    lineage = result.lineage
+    if lineage is None:
         return {}
     found: dict[str, Any] = {
-        "anchor_index": life.index,
-        "anchor": life.anchor,
-        "suppressed": life.victims,
-        "suppressed_iou": life.victim_ious,
-        "probabilities": dict(life.chances),
-        "life": life.chapters,
+        "anchor_index": lineage.index,
+        "anchor": lineage.anchor,
+        "suppressed": lineage.victims,
+        "suppressed_iou": lineage.victim_ious,
+        "probabilities": dict(lineage.chances),
+        "life": lineage.rows,
     }
     if result.two:
-        found["proposal"] = life.moved
-    if life.detection is not None:
-        found["detection"] = life.moved if life.box is None else life.box
+        found["proposal"] = lineage.moved
+    if lineage.detection is not None:
+        found["detection"] = lineage.moved if lineage.box is None else lineage.box
     return found
 
 
-def _followed(scene: Scene, trace: Trace, params: Params) -> Biography | None:
+def _followed(scene: Scene, trace: Trace, params: Params) -> Lineage | None:
     if params.start == DETECTION:
         count = len(trace.filter.survivors)
         if count == 0:
@@ -230,38 +232,38 @@ def _followed(scene: Scene, trace: Trace, params: Params) -> Biography | None:
     return of_anchor(trace, int(table.best[0]) if index is None else index)
 
 
-def _told(scene: Scene, trace: Trace, life: Biography) -> Life:
+def _told(scene: Scene, trace: Trace, lineage: Lineage) -> PhotoLineage:
     back = trace.pyramid.frame.inverse()
     classes = scene.network.info.classes
-    last = life.second or life.first
-    killer = life.first.killer if life.first.killer is not None else last.killer
+    last = lineage.second or lineage.first
+    killer = lineage.first.killer if lineage.first.killer is not None else last.killer
     chances: tuple[tuple[str, float], ...] = ()
-    if life.probabilities is not None:
-        order = np.argsort(-life.probabilities, kind="stable")[:MOST_CLASSES]
+    if lineage.probabilities is not None:
+        order = np.argsort(-lineage.probabilities, kind="stable")[:MOST_CLASSES]
         chances = tuple(
-            (_chance_name(classes, int(k)), float(life.probabilities[k])) for k in order
+            (_chance_name(classes, int(k)), float(lineage.probabilities[k])) for k in order
         )
-    score = life.score
-    if life.second is not None and life.probabilities is not None:
-        score = float(life.probabilities[life.label])
-    return Life(
-        cell=back.boxes(life.cell[None]),
-        anchor=back.boxes(life.anchor[None])[0],
-        moved=back.boxes(life.moved[None])[0],
-        box=None if life.box is None else back.boxes(life.box[None])[0],
-        label=class_name(classes, life.label),
+    score = lineage.score
+    if lineage.second is not None and lineage.probabilities is not None:
+        score = float(lineage.probabilities[lineage.label])
+    return PhotoLineage(
+        cell=back.boxes(lineage.cell[None]),
+        anchor=back.boxes(lineage.anchor[None])[0],
+        moved=back.boxes(lineage.moved[None])[0],
+        box=None if lineage.box is None else back.boxes(lineage.box[None])[0],
+        label=class_name(classes, lineage.label),
         score=score,
-        first=life.first,
-        second=life.second,
+        first=lineage.first,
+        second=lineage.second,
         killer=None if killer is None else back.boxes(killer[None]),
         victims=back.boxes(last.victims),
         victim_scores=last.victim_scores,
         victim_ious=last.victim_ious,
         chances=chances,
-        chapters=chapters(trace, life, classes),
-        headline=headline(trace, life, classes),
-        detection=life.detection,
-        index=life.index,
+        rows=lineage_rows(trace, lineage, classes),
+        headline=headline(trace, lineage, classes),
+        detection=lineage.detection,
+        index=lineage.index,
     )
 
 
@@ -269,10 +271,10 @@ def _chance_name(classes: tuple[str, ...], label: int) -> str:
     return "background" if label == 0 else class_name(classes, label)
 
 
-def _title(result: Result, life: Life) -> str:
-    if life.detection is not None:
-        return f"Detection {life.detection + 1}: {life.label} {life.score:.2f}"
-    return f"Anchor {life.index}"
+def _title(result: Result, lineage: PhotoLineage) -> str:
+    if lineage.detection is not None:
+        return f"Detection {lineage.detection + 1}: {lineage.label} {lineage.score:.2f}"
+    return f"Anchor {lineage.index}"
 
 
 def _others(result: Result) -> Boxes:
@@ -281,27 +283,27 @@ def _others(result: Result) -> Boxes:
     return Boxes(boxes, same((205, 205, 205), len(boxes)), keys=keys, width=1.0, name="detections")
 
 
-def _generations(result: Result, life: Life) -> list[Layer]:
+def _generations(result: Result, lineage: PhotoLineage) -> list[Layer]:
     """Anchor, proposal and detection, each with its name."""
-    ended = life.detection is None
+    ended = lineage.detection is None
     layers: list[Layer] = [
-        Boxes(life.cell, same(WHITE, 1), width=1.5, fill=0.3, selectable=False, name="cell"),
-        _box(life.anchor, BLUE, "anchor", dotted=True),
+        Boxes(lineage.cell, same(WHITE, 1), width=1.5, fill=0.3, selectable=False, name="cell"),
+        _box(lineage.anchor, BLUE, "anchor", dotted=True),
     ]
     if not result.two:
-        words = "box" if ended else f"{life.label} {life.score:.2f}"
-        return [*layers, _box(life.moved, ORANGE if ended else GREEN, words, width=3.0)]
-    alive = life.first.stage == ""
-    layers.append(_box(life.moved, ORANGE, "proposal" if alive else "moved anchor"))
-    if life.box is not None and life.detection is not None:
-        layers.append(_box(life.box, GREEN, f"{life.label} {life.score:.2f}", width=3.5))
-    elif life.box is not None:
-        layers.append(_box(life.box, GREY, f"{life.label} {life.score:.2f}"))
+        words = "box" if ended else f"{lineage.label} {lineage.score:.2f}"
+        return [*layers, _box(lineage.moved, ORANGE if ended else GREEN, words, width=3.0)]
+    alive = lineage.first.stage == ""
+    layers.append(_box(lineage.moved, ORANGE, "proposal" if alive else "moved anchor"))
+    if lineage.box is not None and lineage.detection is not None:
+        layers.append(_box(lineage.box, GREEN, f"{lineage.label} {lineage.score:.2f}", width=3.5))
+    elif lineage.box is not None:
+        layers.append(_box(lineage.box, GREY, f"{lineage.label} {lineage.score:.2f}"))
     return layers
 
 
 def _box(
-    box: Float32, tint: Colour, words: str, *, dotted: bool = False, width: float = 2.5
+    box: Float32, tint: Color, words: str, *, dotted: bool = False, width: float = 2.5
 ) -> Boxes:
     return Boxes(
         box[None].astype(np.float32), same(tint, 1), (words,), width=width, dotted=dotted,
@@ -309,10 +311,10 @@ def _box(
     )  # fmt: skip
 
 
-def _arrows(life: Life) -> list[Layer]:
-    steps = [(life.anchor, life.moved, ORANGE)]
-    if life.box is not None:
-        steps.append((life.moved, life.box, GREEN if life.detection is not None else GREY))
+def _arrows(lineage: PhotoLineage) -> list[Layer]:
+    steps = [(lineage.anchor, lineage.moved, ORANGE)]
+    if lineage.box is not None:
+        steps.append((lineage.moved, lineage.box, GREEN if lineage.detection is not None else GREY))
     return [
         Lines(_joined(before, after), same(tint, 3), width=2.0, arrow=True, name="moves")
         for before, after, tint in steps
@@ -328,17 +330,22 @@ def _joined(before: Float32, after: Float32) -> Float32:
     return np.concatenate([points(before), points(after)], axis=1)
 
 
-def _suppression(life: Life) -> list[Layer]:
+def _suppression(lineage: PhotoLineage) -> list[Layer]:
     layers: list[Layer] = []
-    few = life.victims[:MOST_VICTIMS]
+    few = lineage.victims[:MOST_VICTIMS]
     if len(few):
         layers.append(
             Boxes(few, same(RED, len(few)), width=1.0, selectable=False, name="suppressed")
         )
-    if life.killer is not None:
+    if lineage.killer is not None:
         layers.append(
             Boxes(
-                life.killer, same(RED, 1), ("killer",), width=3.0, selectable=False, name="killer"
+                lineage.killer,
+                same(RED, 1),
+                ("killer",),
+                width=3.0,
+                selectable=False,
+                name="killer",
             )
         )
     return layers
@@ -355,10 +362,12 @@ def _detections(result: Result) -> Table:
     )  # fmt: skip
 
 
-def _victims(life: Life) -> Table:
+def _victims(lineage: PhotoLineage) -> Table:
     rows = tuple(
         (round(float(score), 3), round(float(iou), 3), *(round(float(side), 1) for side in box))
-        for score, iou, box in zip(life.victim_scores, life.victim_ious, life.victims, strict=True)
+        for score, iou, box in zip(
+            lineage.victim_scores, lineage.victim_ious, lineage.victims, strict=True
+        )
     )
     return Table(
         "suppressed", ("score", "IoU", "x0", "y0", "x1", "y1"), rows,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.engine.stages import own_suppression_of, trace_of
 from explorer.views.shared.anchors import numbers, plain, truth_boxes
 from explorer.views.shared.common import class_name
 from explorer.vision.detection.detections import detections_of
 from explorer.vision.detection.nms import by_score, overlaps
-from explorer.vision.trace import TwoStage, trace_of
-from explorer.vision.trace.answers import HasSuppression
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ DETECTIONS, PROPOSALS, DRAWN = "detections", "proposals", "my boxes"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cast:
+class Candidates:
     """N boxes, the surest first.
 
     Nobody below can suppress anybody above: the first n of them end as they do among all.
@@ -65,18 +65,17 @@ class Cast:
     note: str = ""
 
 
-def casts_of(scene: Scene) -> dict[str, Cast]:
+def candidates_of(scene: Scene) -> dict[str, Candidates]:
     """The detector's own boxes right before each suppression, by source; worked out once."""
-    return scene.memo("nms_casts", lambda: _casts(scene))
+    return scene.memo("nms candidates", lambda: _sources(scene))
 
 
-def _casts(scene: Scene) -> dict[str, Cast]:
-    classes, module = scene.network.info.classes, scene.network.module
-    if isinstance(module, HasSuppression):
-        values = scene.input()
-        frame, nms = module.suppression(values if scene.network.preprocess.batched else [values[0]])
+def _sources(scene: Scene) -> dict[str, Candidates]:
+    classes = scene.network.info.classes
+    if (own := own_suppression_of(scene)) is not None:
+        frame, nms = own
         names = _names(numbers(nms.groups), classes)
-        return {DETECTIONS: _before(nms, scene.frame.then(frame).inverse(), names, "class")}
+        return {DETECTIONS: _before(nms, frame.inverse(), names, "class")}
     try:
         trace = trace_of(scene)
     except ExplorerError as error:
@@ -95,19 +94,19 @@ def _names(labels: NDArray[np.int64], classes: tuple[str, ...]) -> tuple[str, ..
     return tuple(class_name(classes, int(label)) for label in labels)
 
 
-def _before(nms: Nms, back: Frame, names: Sequence[str], word: str) -> Cast:
+def _before(nms: Nms, back: Frame, names: Sequence[str], word: str) -> Candidates:
     scores, boxes, groups = plain(nms.scores), plain(nms.boxes), numbers(nms.groups)
     rows = by_score(scores)[:MOST]
     kept = np.zeros(len(scores), bool)
     kept[numbers(nms.kept)] = True
-    return Cast(
+    return Candidates(
         back.boxes(boxes[rows]), scores[rows], tuple(names[row] for row in rows), groups[rows],
         overlaps(boxes, None, rows), overlaps(boxes, groups, rows), word, len(scores),
         nms.threshold, kept[rows],
     )  # fmt: skip
 
 
-def _answered(scene: Scene, error: ExplorerError) -> Cast:
+def _answered(scene: Scene, error: ExplorerError) -> Candidates:
     """The answer of a detector whose stages are not known: its own suppression is over."""
     height, width = scene.input().shape[-2:]
     found = detections_of(scene.output(), scene.frame, (height, width))
@@ -119,17 +118,17 @@ def _answered(scene: Scene, error: ExplorerError) -> Cast:
 
 def made(
     boxes: Float32, scores: Float32, names: tuple[str, ...], total: int, note: str = ""
-) -> Cast:
+) -> Candidates:
     """Boxes in the photo's pixels, the surest first; equal names are a group."""
     words = sorted(set(names))
     groups = np.array([words.index(name) for name in names], np.intp)
-    return Cast(
+    return Candidates(
         boxes, scores, names, groups, overlaps(boxes), overlaps(boxes, groups), "class", total,
         note=note,
     )  # fmt: skip
 
 
-def drawn(truth: Sequence[Box]) -> Cast:
+def drawn(truth: Sequence[Box]) -> Candidates:
     """Boxes of one's own: a number behind the name is the score, as in "cat 0.8".
 
     Without one the first box is the surest.

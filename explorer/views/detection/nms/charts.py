@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
-from explorer.views.detection.nms.stage import ACTS, FALLS, FELL, KEPT, SINKS, TINTS, WAITS
+from explorer.views.detection.nms.snapshot import ACTS, FALLS, FELL, KEPT, SINKS, TINTS, WAITS
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, RED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Float32
-    from explorer.views.detection.nms.stage import Moment
+    from explorer.views.detection.nms.snapshot import Snapshot
     from explorer.vision.detection.nms import History, Merges
 
 MOST_BARS = 20
@@ -22,56 +22,57 @@ BEFORE = 2
 """Bars over the one whose turn it is, when not all fit."""
 
 
-def list_bars(moment: Moment) -> Plot:
+def list_bars(snapshot: Snapshot) -> Plot:
     """The scores as they are now, in the colours of the photo; of a long list the part in play."""
-    rows = moment.order
-    if moment.parts.max(initial=1) > 1:  # merged boxes are no longer in the list
-        rows = rows[moment.states[rows] != FELL]
+    rows = snapshot.order
+    if snapshot.parts.max(initial=1) > 1:  # merged boxes are no longer in the list
+        rows = rows[snapshot.states[rows] != FELL]
     first = 0
-    if moment.acting is not None:
-        first = int(np.flatnonzero(rows == moment.acting)[0]) - BEFORE
+    if snapshot.acting is not None:
+        first = int(np.flatnonzero(rows == snapshot.acting)[0]) - BEFORE
     first = max(0, min(first, len(rows) - MOST_BARS))
     mark = {FELL: " ✕", FALLS: " ✕"}
     bars = tuple(
         (
-            f"{row + 1} {moment.names[row]}{mark.get(int(moment.states[row]), '')}",
-            float(moment.scores[row]),
-            TINTS[int(moment.states[row])],
+            f"{row + 1} {snapshot.names[row]}{mark.get(int(snapshot.states[row]), '')}",
+            float(snapshot.scores[row]),
+            TINTS[int(snapshot.states[row])],
         )
         for row in rows[first : first + MOST_BARS].tolist()
     )
-    high = max(1.0, float(moment.scores.max(initial=0.0)))
+    high = max(1.0, float(snapshot.scores.max(initial=0.0)))
     return Plot("scores", "Scores now", bars=bars, bar_range=(0, high))
 
 
-def list_table(moment: Moment, first: Float32, *, merged: bool) -> Table:
+def list_table(snapshot: Snapshot, first: Float32, *, merged: bool) -> Table:
     """All boxes with what became of them; `first` (n,) are the scores at the start."""
-    rows = moment.order.tolist()
+    rows = snapshot.order.tolist()
     lines: list[tuple[str | int | float, ...]] = []
     for row in rows:
         start = round(float(first[row]), 3) if row < len(first) else ""
-        by = int(moment.by[row])
+        by = int(snapshot.by[row])
         lines.append(
             (
-                row + 1, moment.names[row], start, round(float(moment.scores[row]), 3),
-                _became(moment, row, merged), "" if by < 0 else round(float(moment.ious[row]), 3),
+                row + 1, snapshot.names[row], start, round(float(snapshot.scores[row]), 3),
+                _became(snapshot, row, merged),
+                "" if by < 0 else round(float(snapshot.ious[row]), 3),
             )
         )  # fmt: skip
     return Table(
         "list", ("box", "is", "score", "now", "what became of it", "IoU"), tuple(lines),
         title="Every box", layer="boxes", keys=tuple(row + 1 for row in rows),
-        swatches=tuple(TINTS[int(moment.states[row])] for row in rows),
+        swatches=tuple(TINTS[int(snapshot.states[row])] for row in rows),
     )  # fmt: skip
 
 
-def _became(moment: Moment, row: int, merged: bool) -> str:
-    state, step, by = int(moment.states[row]), int(moment.steps[row]), int(moment.by[row]) + 1
+def _became(snapshot: Snapshot, row: int, merged: bool) -> str:
+    state, step, by = int(snapshot.states[row]), int(snapshot.steps[row]), int(snapshot.by[row]) + 1
     if state in (WAITS, SINKS):
         return "waits" if state == WAITS else "waits with a lower score"
     if merged:
         if state in (FELL, FALLS):
             return f"step {step}: merged into {by}"
-        parts = int(moment.parts[row])
+        parts = int(snapshot.parts[row])
         return f"step {step}: mean of {parts} boxes" if parts > 1 else "stays alone"
     if state == KEPT:
         return f"step {step}: stays"
@@ -80,7 +81,7 @@ def _became(moment: Moment, row: int, merged: bool) -> str:
     return f"step {step}: suppressed by {by}"
 
 
-def left_plot(history: History, moment: Moment) -> Plot:
+def left_plot(history: History, snapshot: Snapshot) -> Plot:
     """How many boxes wait, stay and have fallen after every step; its line moves the step.
 
     The place after the last step is where nobody takes a turn any more.
@@ -94,31 +95,31 @@ def left_plot(history: History, moment: Moment) -> Plot:
         Curve(steps, fell.astype(np.float64), "suppressed", RED),
     )
     return Plot(
-        "steps", "After every step", "step", "boxes", curves, marker=_at(moment),
+        "steps", "After every step", "step", "boxes", curves, marker=_at(snapshot),
         steers="step",
     )  # fmt: skip
 
 
-def merge_plot(merges: Merges, moment: Moment) -> Plot:
+def merge_plot(merges: Merges, snapshot: Snapshot) -> Plot:
     """How well the pair of every merge matches, also of those that are not made.
 
     The place after the last merge that is made is where it is over.
     """
     steps = np.arange(1, len(merges.pairs) + 1, dtype=np.float64)
-    made = steps <= moment.last
+    made = steps <= snapshot.last
     curves = tuple(
         Curve(steps[which], merges.matches[which].astype(np.float64), words, tint)
         for which, words, tint in ((made, "merged", GREEN), (~made, "match too badly", RED))
         if which.any()
     )
     return Plot(
-        "steps", "Match of every pair", "step", "match, 0 = equal", curves, marker=_at(moment),
-        steers="step", stop=float(moment.last + 1),
+        "steps", "Match of every pair", "step", "match, 0 = equal", curves, marker=_at(snapshot),
+        steers="step", stop=float(snapshot.last + 1),
     )  # fmt: skip
 
 
-def _at(moment: Moment) -> float:
-    return float(moment.step)
+def _at(snapshot: Snapshot) -> float:
+    return float(snapshot.step)
 
 
 def sweep_plot(
@@ -131,40 +132,40 @@ def sweep_plot(
     )  # fmt: skip
 
 
-def turn_words(moment: Moment) -> str:
+def turn_words(snapshot: Snapshot) -> str:
     """What happens in this step of a suppression."""
-    if moment.step == 0:
-        return (
-            f"{len(moment.boxes)} boxes wait, the surest first. Play the steps, or drag their line."
-        )
-    row = moment.acting
+    if snapshot.step == 0:
+        many = len(snapshot.boxes)
+        return f"{many} boxes wait, the surest first. Play the steps, or drag their line."
+    row = snapshot.acting
     assert row is not None
-    falls, sinks = moment.rows(FALLS), len(moment.rows(SINKS))
-    waits = len(moment.rows(WAITS)) + sinks
+    falls, sinks = snapshot.rows(FALLS), len(snapshot.rows(SINKS))
+    waits = len(snapshot.rows(WAITS)) + sinks
     did = "suppresses none"
     if len(falls):
-        low, high = float(moment.ious[falls].min()), float(moment.ious[falls].max())
+        low, high = float(snapshot.ious[falls].min()), float(snapshot.ious[falls].max())
         which = f"IoU {low:.2f}" if len(falls) == 1 else f"IoU {low:.2f} to {high:.2f}"
         did = f"suppresses {boxes(len(falls))} ({which})"
     if sinks:
         did += f" and lowers the score of {sinks}"
     return (
-        f"Step {moment.step} of {moment.last}: box {row + 1}, {moment.words(row)}, is the surest "
-        f"one left and stays. It {did}; {boxes(waits)} still {'wait' if waits != 1 else 'waits'}."
+        f"Step {snapshot.step} of {snapshot.last}: box {row + 1}, {snapshot.words(row)}, is the "
+        f"surest one left and stays. It {did}; {boxes(waits)} still "
+        f"{'wait' if waits != 1 else 'waits'}."
     )
 
 
-def merge_words(moment: Moment, match: float) -> str:
+def merge_words(snapshot: Snapshot, match: float) -> str:
     """What happens in this step of a merge."""
-    if moment.step == 0:
-        return f"{len(moment.boxes)} boxes. Every step merges the two that match best."
-    one, other = (int(row) + 1 for row in moment.rows(FALLS))
-    row = moment.acting
+    if snapshot.step == 0:
+        return f"{len(snapshot.boxes)} boxes. Every step merges the two that match best."
+    one, other = (int(row) + 1 for row in snapshot.rows(FALLS))
+    row = snapshot.acting
     assert row is not None
     return (
-        f"Step {moment.step} of {moment.last}: boxes {one} and {other} match best ({match:.2f}; "
-        f"IoU {moment.ious[one - 1]:.2f}). Their mean is box {row + 1} with the sum of their "
-        f"scores, {moment.scores[row]:.2f}."
+        f"Step {snapshot.step} of {snapshot.last}: boxes {one} and {other} match best "
+        f"({match:.2f}; IoU {snapshot.ious[one - 1]:.2f}). Their mean is box {row + 1} with "
+        f"the sum of their scores, {snapshot.scores[row]:.2f}."
     )
 
 

@@ -15,8 +15,8 @@ from explorer.views.detection.nms.candidates import (
     DETECTIONS,
     DRAWN,
     PROPOSALS,
-    Cast,
-    casts_of,
+    Candidates,
+    candidates_of,
     drawn,
 )
 from explorer.views.detection.nms.charts import (
@@ -29,9 +29,10 @@ from explorer.views.detection.nms.charts import (
     sweep_plot,
     turn_words,
 )
-from explorer.views.detection.nms.stage import KEPT, Moment, layers_of, merging, suppression
+from explorer.views.detection.nms.snapshot import KEPT, Snapshot, layers_of, merging, suppression
 from explorer.views.shared.anchors import counted
-from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.common import photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.nms import Decay, History, Merges, merge, suppress
 
 if TYPE_CHECKING:
@@ -159,48 +160,48 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`casts` are the network's own boxes by source; empty where it is no detector."""
+    """`sources` are the network's own boxes by source; empty where it is no detector."""
 
     photo: Picture
-    casts: dict[str, Cast]
-    kept: Kept = field(default_factory=lambda: Kept(24))
+    sources: dict[str, Candidates]
+    cache: DrawCache = field(default_factory=lambda: DrawCache(24))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Play:
-    """The first `count` boxes of the cast, all that happens to them, and one moment of it."""
+class Playback:
+    """The first `count` boxes of the candidates, all that happens to them, and one step of it."""
 
     source: str
-    cast: Cast
+    candidates: Candidates
     count: int
     plot: History | Merges
-    moment: Moment
+    snapshot: Snapshot
     key: tuple[Any, ...]
     """What the plot depends on but its thresholds."""
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     detector = scene.network.info.task == "detection"
-    yield Step(Result(photo_of(scene), casts_of(scene) if detector else {}))
+    yield Step(Result(photo_of(scene), candidates_of(scene) if detector else {}))
 
 
 def draw(result: Result, params: Params) -> Board:
-    play = _played(result, params)
-    moment = play.moment
+    playback = _played(result, params)
+    snapshot = playback.snapshot
     layers = layers_of(
-        moment, fallen=params.fallen, arrows=params.arrows, selected=params.selected,
-        plain=play.source == DRAWN,
+        snapshot, fallen=params.fallen, arrows=params.arrows, selected=params.selected,
+        plain=playback.source == DRAWN,
     )  # fmt: skip
-    first = play.cast.scores[: play.count]
+    first = playback.candidates.scores[: playback.count]
     plots: tuple[Plot, ...] = ()
-    if play.count:
-        plots = (list_bars(moment), _steps(play), _sweep(result, play, params))
+    if playback.count:
+        plots = (list_bars(snapshot), _steps(playback), _sweep(result, playback, params))
     return Board(
-        panes=(Pane("image", size_of(result.photo), (result.photo, *layers), _title(play)),),
+        panes=(Pane("image", size_of(result.photo), (result.photo, *layers), _title(playback)),),
         plots=plots,
-        tables=(list_table(moment, first, merged=isinstance(play.plot, Merges)),),
-        summary=_summary(play, params),
-        notes=(play.cast.note,) if play.cast.note else (),
+        tables=(list_table(snapshot, first, merged=isinstance(playback.plot, Merges)),),
+        summary=_summary(playback, params),
+        notes=(playback.candidates.note,) if playback.candidates.note else (),
     )
 
 
@@ -213,68 +214,75 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     it happened (0: never), `score_history` (steps + 1, n). Merge: `merged_boxes` (n + M, 4),
     `merged_scores`, `pairs` (M, 2), `match` (M,), and `kept` the rows that stay at the limit.
     """
-    play = _played(result, params)
-    cast, count = play.cast, play.count
+    playback = _played(result, params)
+    candidates, count = playback.candidates, playback.count
     found: dict[str, Any] = {
-        "boxes": cast.boxes[:count],
-        "scores": cast.scores[:count],
-        "names": cast.names[:count],
-        "iou": _overlaps(cast, count, params),
+        "boxes": candidates.boxes[:count],
+        "scores": candidates.scores[:count],
+        "names": candidates.names[:count],
+        "iou": _overlaps(candidates, count, params),
     }
-    if isinstance(play.plot, History):
-        history = play.plot
+    if isinstance(playback.plot, History):
+        history = playback.plot
         return found | {
             "kept": history.picks, "killer": history.killers, "killer_iou": history.ious,
             "step": history.ended, "score_history": history.scores,
         }  # fmt: skip
-    merges = play.plot
+    merges = playback.plot
     return found | {
         "kept": merges.alive(merges.until(params.limit)), "merged_boxes": merges.boxes,
         "merged_scores": merges.scores, "pairs": merges.pairs, "match": merges.matches,
     }  # fmt: skip
 
 
-def _played(result: Result, params: Params) -> Play:
-    source = params.source if params.source in (*result.casts, DRAWN) else DETECTIONS
-    if source == DRAWN or not result.casts:
-        source, cast = DRAWN, result.kept.get(("drawn", params.truth), lambda: drawn(params.truth))
+def _played(result: Result, params: Params) -> Playback:
+    source = params.source if params.source in (*result.sources, DRAWN) else DETECTIONS
+    if source == DRAWN or not result.sources:
+        source, candidates = (
+            DRAWN,
+            result.cache.get(("drawn", params.truth), lambda: drawn(params.truth)),
+        )
     else:
-        cast = result.casts[source]
-    count = min(params.most, int((cast.scores >= params.score).sum()))
+        candidates = result.sources[source]
+    count = min(params.most, int((candidates.scores >= params.score).sum()))
     own = params.truth if source == DRAWN else ()
     key = (source, own, count, params.method, params.within)
     if params.method == OVERFEAT:
-        groups = cast.groups[:count] if params.within else None
-        merges = result.kept.get(
-            key, lambda: merge(cast.boxes[:count], cast.scores[:count], groups)
+        groups = candidates.groups[:count] if params.within else None
+        merges = result.cache.get(
+            key, lambda: merge(candidates.boxes[:count], candidates.scores[:count], groups)
         )
-        moment = merging(cast, merges, merges.until(params.limit), params.step)
-        return Play(source, cast, count, merges, moment, key)
-    history = result.kept.get(
+        snapshot = merging(candidates, merges, merges.until(params.limit), params.step)
+        return Playback(source, candidates, count, merges, snapshot, key)
+    history = result.cache.get(
         (*key, params.threshold, params.sigma, params.score),
-        lambda: _suppressed(cast, count, params, params.threshold, params.sigma),
+        lambda: _suppressed(candidates, count, params, params.threshold, params.sigma),
     )
-    return Play(source, cast, count, history, suppression(cast, history, params.step), key)
+    return Playback(
+        source, candidates, count, history, suppression(candidates, history, params.step), key
+    )
 
 
-def _overlaps(cast: Cast, count: int, params: Params) -> Float32:
-    return (cast.apart if params.within else cast.together)[:count, :count]
+def _overlaps(candidates: Candidates, count: int, params: Params) -> Float32:
+    return (candidates.apart if params.within else candidates.together)[:count, :count]
 
 
-def _suppressed(cast: Cast, count: int, params: Params, threshold: float, sigma: float) -> History:
+def _suppressed(
+    candidates: Candidates, count: int, params: Params, threshold: float, sigma: float
+) -> History:
     return suppress(
-        _overlaps(cast, count, params), cast.scores[:count], DECAYS[params.method],
+        _overlaps(candidates, count, params), candidates.scores[:count], DECAYS[params.method],
         threshold=threshold, sigma=sigma, floor=params.score,
     )  # fmt: skip
 
 
-def _steps(play: Play) -> Plot:
-    if isinstance(play.plot, Merges):
-        return merge_plot(play.plot, play.moment)
-    return left_plot(play.plot, play.moment)
+def _steps(playback: Playback) -> Plot:
+    if isinstance(playback.plot, Merges):
+        return merge_plot(playback.plot, playback.snapshot)
+    return left_plot(playback.plot, playback.snapshot)
 
 
-def _sweep(result: Result, play: Play, params: Params) -> Plot:
+def _sweep(result: Result, playback: Playback, params: Params) -> Plot:
     """How many boxes stay, over the one number that decides in this method."""
     name = {GAUSSIAN: "sigma", OVERFEAT: "limit"}.get(params.method, "threshold")
     words = {"sigma": "sigma", "limit": "worst match that is merged", "threshold": "IoU threshold"}
@@ -282,12 +290,12 @@ def _sweep(result: Result, play: Play, params: Params) -> Plot:
     values = np.linspace(low, high, SWEPT)
 
     def stay() -> NDArray[np.float64]:
-        if isinstance(play.plot, Merges):
-            left = [play.count - play.plot.until(value) for value in values.tolist()]
+        if isinstance(playback.plot, Merges):
+            left = [playback.count - playback.plot.until(value) for value in values.tolist()]
         else:
             left = [
                 _suppressed(
-                    play.cast, play.count, params,
+                    playback.candidates, playback.count, params,
                     value if name == "threshold" else params.threshold,
                     value if name == "sigma" else params.sigma,
                 ).steps
@@ -295,60 +303,62 @@ def _sweep(result: Result, play: Play, params: Params) -> Plot:
             ]  # fmt: skip
         return np.array(left, np.float64)
 
-    kept = result.kept.get(("sweep", *play.key, params.score), stay)
+    kept = result.cache.get(("sweep", *playback.key, params.score), stay)
     return sweep_plot(values, kept, getattr(params, name), name, words[name])
 
 
-def _title(play: Play) -> str:
-    many = counted(play.cast.total)
+def _title(playback: Playback) -> str:
+    many = counted(playback.candidates.total)
     whose = {DETECTIONS: "before the detections", PROPOSALS: "before the proposals"}
-    if play.source == DRAWN:
+    if playback.source == DRAWN:
         return "Your boxes"
-    if play.cast.threshold is None:
-        return f"The surest {play.count} of {many} answers"
-    return f"The surest {play.count} of {many} boxes {whose[play.source]}"
+    if playback.candidates.threshold is None:
+        return f"The surest {playback.count} of {many} answers"
+    return f"The surest {playback.count} of {many} boxes {whose[playback.source]}"
 
 
-def _summary(play: Play, params: Params) -> str:
-    moment = play.moment
-    if not play.count:
-        if play.source == DRAWN and not play.cast.total:
+def _summary(playback: Playback, params: Params) -> str:
+    snapshot = playback.snapshot
+    if not playback.count:
+        if playback.source == DRAWN and not playback.candidates.total:
             return "No boxes yet. Draw two that overlap (Shift and drag, inside a box)."
         return f"No box has a score of {params.score:g} or more: lower 'Score from'."
-    if isinstance(play.plot, Merges):
-        return _merge_summary(play.plot, moment, params)
-    return turn_words(moment) if not moment.over else _end_words(play, play.plot, params)
+    if isinstance(playback.plot, Merges):
+        return _merge_summary(playback.plot, snapshot, params)
+    return (
+        turn_words(snapshot) if not snapshot.over else _end_words(playback, playback.plot, params)
+    )
 
 
-def _end_words(play: Play, history: History, params: Params) -> str:
+def _end_words(playback: Playback, history: History, params: Params) -> str:
     number = f"sigma {params.sigma:g}" if params.method == GAUSSIAN else f"IoU {params.threshold:g}"
     stay = "stays" if history.steps == 1 else "stay"
-    words = f"{history.steps} of {boxes(play.count)} {stay} ({params.method}, {number})."
+    words = f"{history.steps} of {boxes(playback.count)} {stay} ({params.method}, {number})."
     fell = history.killers[history.killers >= 0]
     if len(fell):
         most = int(np.bincount(fell).argmax())
         words += (
-            f" Box {most + 1}, {play.moment.words(most)}, suppressed the most: "
+            f" Box {most + 1}, {playback.snapshot.words(most)}, suppressed the most: "
             f"{int((fell == most).sum())}."
         )
-    cast = play.cast
-    if cast.threshold is None or cast.kept is None:
+    candidates = playback.candidates
+    if candidates.threshold is None or candidates.kept is None:
         return words
-    own = np.flatnonzero(cast.kept[: play.count])
+    own = np.flatnonzero(candidates.kept[: playback.count])
     which = "the same ones" if np.array_equal(np.sort(history.picks), own) else str(len(own))
-    return f"{words} The network itself keeps {which} (greedy, IoU {cast.threshold:g})."
+    return f"{words} The network itself keeps {which} (greedy, IoU {candidates.threshold:g})."
 
 
-def _merge_summary(merges: Merges, moment: Moment, params: Params) -> str:
-    if not moment.over:
-        match = float(merges.matches[moment.step - 1]) if moment.step else 0.0
-        return merge_words(moment, match)
-    stay = moment.rows(KEPT)
-    best = int(stay[moment.scores[stay].argmax()])
+def _merge_summary(merges: Merges, snapshot: Snapshot, params: Params) -> str:
+    if not snapshot.over:
+        match = float(merges.matches[snapshot.step - 1]) if snapshot.step else 0.0
+        return merge_words(snapshot, match)
+    stay = snapshot.rows(KEPT)
+    best = int(stay[snapshot.scores[stay].argmax()])
     return (
-        f"{moment.last} merges make {boxes(len(stay))} of {merges.count} (match up to "
-        f"{params.limit:g}). The surest, {moment.words(best)}, is the mean of "
-        f"{boxes(int(moment.parts[best]))}."
+        f"{snapshot.last} merges make {boxes(len(stay))} of {merges.count} (match up to "
+        f"{params.limit:g}). The surest, {snapshot.words(best)}, is the mean of "
+        f"{boxes(int(snapshot.parts[best]))}."
     )
 
 

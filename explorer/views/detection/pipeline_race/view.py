@@ -23,7 +23,8 @@ from explorer.views.detection.pipeline_race.charts import (
     total_bars,
 )
 from explorer.views.shared.anchors import BLUE, same
-from explorer.views.shared.common import Kept, class_name, photo_of, size_of
+from explorer.views.shared.common import class_name, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.classic.proposals import METHODS, propose
 from explorer.vision.race.candidates import first
 from explorer.vision.race.feature_cache import FeatureCache
@@ -178,7 +179,7 @@ class Result:
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     disk: str = ""
-    kept: Kept = field(default_factory=lambda: Kept(24))
+    cache: DrawCache = field(default_factory=lambda: DrawCache(24))
 
     def having(self, name: str, lane: Lane, title: str, classes: tuple[str, ...]) -> Result:
         """The same with one more lane."""
@@ -289,7 +290,7 @@ def draw(result: Result, params: Params) -> Board:
             total_bars(lanes, count, search),
             stage_bars(lanes, count, search),
             replace(
-                result.kept.get(curves, lambda: over_proposals(lanes, search)), marker=float(count)
+                result.cache.get(curves, lambda: over_proposals(lanes, search)), marker=float(count)
             ),
         )
         if lanes
@@ -334,7 +335,7 @@ def _found(result: Result, params: Params, name: str) -> Detections:
         return first(lane.found, params.score)
     floor = params.margin if name in (RCNN_LANE, SPP) else params.score
     candidates = lane.candidates
-    return result.kept.get(
+    return result.cache.get(
         (name, lane.done, params.count, floor), lambda: candidates.detections(params.count, floor)
     )
 

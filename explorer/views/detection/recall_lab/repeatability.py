@@ -13,7 +13,8 @@ from explorer.engine.scene import Scene
 from explorer.images.image import from_array
 from explorer.views.detection.recall_lab.charts import COLORS
 from explorer.views.shared.anchors import counted, shades
-from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.common import photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import NAMES, headed, proposals_of
 from explorer.vision.classic.proposals import METHODS
 from explorer.vision.detection.boxes import iou_matrix
@@ -58,7 +59,7 @@ class RepeatResult:
     pictures: tuple[Picture, ...]
     runs: tuple[tuple[str, tuple[Again, ...]], ...]
     missing: str
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
     @property
     def strengths(self) -> tuple[float, ...]:
@@ -122,7 +123,7 @@ def repeat_board(result: RepeatResult, strength: int, top: int, of: str) -> Boar
     title = ""
     if shown:
         part = runs[shown][number]
-        layers += result.kept.get(("boxes", number, shown, top), lambda: _pairs(part, top))
+        layers += result.cache.get(("boxes", number, shown, top), lambda: _pairs(part, top))
         title = f"{headed(shown)}, dotted: from the changed photo"
     picture = result.pictures[number]
     words = f"{result.change}, {result.words(number)}"

@@ -11,6 +11,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Layer, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
+from explorer.engine.stages import trace_of
 from explorer.engine.view import Group, View
 from explorer.views.detection.recall_lab.charts import (
     COUNTS,
@@ -23,7 +24,8 @@ from explorer.views.detection.recall_lab.charts import (
 )
 from explorer.views.detection.recall_lab.repeatability import RepeatResult, repeat, repeat_board
 from explorer.views.shared.anchors import counted, truth_boxes
-from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.common import photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import (
     ALL_RPN,
     NAMES,
@@ -39,7 +41,7 @@ from explorer.vision.classic.proposals import METHODS
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.corruptions import CHANGES
 from explorer.vision.detection.recall import average_recall
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -142,7 +144,7 @@ class RecallResult:
     runs: tuple[tuple[str, Proposals], ...]
     total: int
     missing: str
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 Result = RecallResult | RepeatResult
@@ -247,7 +249,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 
 
 def _scored(result: RecallResult, params: Params) -> tuple[Scored, ...]:
-    return result.kept.get(
+    return result.cache.get(
         ("scored", params.truth), lambda: scored(result.runs, truth_boxes(params.truth))
     )
 
@@ -255,7 +257,7 @@ def _scored(result: RecallResult, params: Params) -> tuple[Scored, ...]:
 def _layers(
     result: RecallResult, params: Params, chosen: Scored, rows: NDArray[np.intp]
 ) -> list[Layer]:
-    drawn = result.kept.get(
+    drawn = result.cache.get(
         ("boxes", chosen.name, len(rows)), lambda: proposal_boxes(chosen.found, rows)
     )
     wanted, boxes = truth_boxes(params.truth), chosen.found.boxes[rows]

@@ -14,8 +14,8 @@ from explorer.vision.detection.roi import Pooled, roi_align, roi_pool, roi_warp,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from explorer.core.layers import Colour, Extent, Float32
-    from explorer.views.shared.common import Kept
+    from explorer.core.layers import Color, Extent, Float32
+    from explorer.views.shared.draw_cache import DrawCache
 
 METHODS = ("RoIPool", "RoIWarp", "RoIAlign", "SPP")
 OTHER = "other RoIAlign"
@@ -26,8 +26,8 @@ DIFFERENCES = {
     "RoIAlign - the other RoIAlign": ("RoIAlign", OTHER),
 }
 PYRAMID = (1, 2, 4)
-PINK: Colour = (255, 60, 170)
-BIN: Colour = (255, 214, 160)
+PINK: Color = (255, 60, 170)
+BIN: Color = (255, 214, 160)
 GAP, HEADING = 0.1, 0.24
 """Between the tiles and above them, in sides of a tile."""
 BACKDROP = np.full((1, 1, 3), 36, np.uint8)
@@ -86,11 +86,11 @@ class Cut:
         return float(np.abs(np.array(snapped(self.cells)) - self.cells).max())
 
 
-def map_pane(cut: Cut, method: str, zoom: bool, chosen: int, title: str, kept: Kept) -> Pane:
+def map_pane(cut: Cut, method: str, zoom: bool, chosen: int, title: str, cache: DrawCache) -> Pane:
     """The channel around the box, with window, bins and places of one method."""
     left, top, side_x, side_y = _crop(cut, zoom)
     origin = np.array([left, top, left, top], np.float32)
-    heat = kept.get(
+    heat = cache.get(
         ("map", id(cut), left, top, side_x), lambda: _channel(cut, left, top, side_x, side_y)
     )
     found = cut.pooled[method]
@@ -163,11 +163,11 @@ def _crop(cut: Cut, zoom: bool) -> tuple[int, int, int, int]:
     return left, top, side, side
 
 
-def pooled_pane(cut: Cut, difference: str, chosen: int, kept: Kept) -> Pane:
+def pooled_pane(cut: Cut, difference: str, chosen: int, cache: DrawCache) -> Pane:
     """All outputs as tiles with one scale, and a difference with its own."""
-    tiles = kept.get(("tiles", id(cut)), lambda: _tiles(cut))
+    tiles = cache.get(("tiles", id(cut)), lambda: _tiles(cut))
     layers: list[Layer] = list(tiles)
-    delta = kept.get(("difference", id(cut), difference), lambda: _difference(cut, difference))
+    delta = cache.get(("difference", id(cut), difference), lambda: _difference(cut, difference))
     layers.append(delta)
     bins = _bins(cut)
     layers.append(bins)

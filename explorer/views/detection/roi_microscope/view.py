@@ -11,6 +11,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
+from explorer.engine.stages import head_answer_of, layer_maps_of, pooled_maps_of
 from explorer.engine.view import Group, View
 from explorer.views.detection.roi_microscope.charts import (
     class_bars,
@@ -27,16 +28,9 @@ from explorer.views.detection.roi_microscope.panes import (
     pool_all,
     pooled_pane,
 )
-from explorer.views.inside.feature_maps.view import default_layer
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, same
-from explorer.views.shared.common import Kept, class_name, photo_of, size_of
-from explorer.vision.detection.roi_head import (
-    HeadAnswer,
-    RoiMaps,
-    layer_maps,
-    pooled_maps,
-    run_head,
-)
+from explorer.views.shared.common import class_name, default_layer, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -44,6 +38,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
+    from explorer.vision.detection.roi_head import HeadAnswer, RoiMaps
 
 EXPLANATION = """
 The second stage of a detector needs the same number of values from every box, large or small. It
@@ -182,24 +177,24 @@ class Result:
     answer: HeadAnswer | None
     classes: tuple[str, ...]
     note: str = ""
-    kept: Kept = field(default_factory=lambda: Kept(12))
+    cache: DrawCache = field(default_factory=lambda: DrawCache(12))
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     info = scene.network.info
     layer, note = params.layer or _layers(info)[0], ""
     try:
-        maps = pooled_maps(scene) if layer == HEAD else layer_maps(scene, layer)
+        maps = pooled_maps_of(scene) if layer == HEAD else layer_maps_of(scene, layer)
     except ExplorerError as error:
         if params.layer not in ("", HEAD):
             raise
         layer = default_layer(info)
-        maps, note = layer_maps(scene, layer), f"{error.message} This is the layer {layer}."
+        maps, note = layer_maps_of(scene, layer), f"{error.message} This is the layer {layer}."
     on_photo, origin, chosen = _subject(scene, maps, params)
     base = maps.frame.boxes(on_photo[None])[0]
     box = base + np.array([params.shift, 0, params.shift, 0], np.float32)
     number, exact = maps.level(box)
-    answer = run_head(scene, box) if params.head and maps.size is not None else None
+    answer = head_answer_of(scene, box) if params.head and maps.size is not None else None
     yield Step(
         Result(
             photo_of(scene), maps, base, box, number, exact, origin, chosen, answer, info.classes,
@@ -222,14 +217,14 @@ def _subject(scene: Scene, maps: RoiMaps, params: Params) -> tuple[Float32, str,
 
 
 def draw(result: Result, params: Params) -> Board:
-    maps, kept = result.maps, result.kept
+    maps, cache = result.maps, result.cache
     channel = _channel(result, params)
     key = (channel, params.size, params.sampling, params.aligned)
-    cut = kept.get(("cut", key), lambda: _cut(result, params, channel))
+    cut = cache.get(("cut", key), lambda: _cut(result, params, channel))
     bin_number = (params.cell or 0) % 1000 if params.cell is not None else None
     if bin_number is None or bin_number >= params.size**2:
         bin_number = (params.size // 2) * params.size + params.size // 2
-    plot = kept.get(
+    plot = cache.get(
         ("shift", key, bin_number, params.reach),
         lambda: shift_plot(cut, maps, result.base, result.number, bin_number, params.reach),
     )
@@ -237,8 +232,8 @@ def draw(result: Result, params: Params) -> Board:
     title = f"{'Map ' if maps.size else ''}{name}, channel {channel}"
     panes = (
         _image_pane(result, params),
-        map_pane(cut, params.method, params.zoom, bin_number, title, kept),
-        pooled_pane(cut, params.difference, bin_number, kept),
+        map_pane(cut, params.method, params.zoom, bin_number, title, cache),
+        pooled_pane(cut, params.difference, bin_number, cache),
     )  # fmt: skip
     tables = [geometry_table(cut), level_table(maps, result.box, result.number, result.exact)]
     plots = [replace(plot, marker=params.shift)]

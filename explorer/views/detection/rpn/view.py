@@ -12,7 +12,6 @@ from explorer.core.layers import Board, Boxes, Curve, Layer, Pane, Picture, Plot
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.detection.rpn.stages import StageBoxes, recalls, stages_of
 from explorer.views.detection.rpn.training import Lesson, lesson_board, lesson_of
 from explorer.views.shared.anchors import (
     BLUE,
@@ -28,7 +27,9 @@ from explorer.views.shared.anchors import (
     truth_boxes,
     truth_layer,
 )
-from explorer.views.shared.common import Kept, photo_of, size_of
+from explorer.views.shared.common import photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.filter_stages import StageBoxes, recalls, stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -123,7 +124,7 @@ class Result:
     truth: tuple[Box, ...]
     covered: tuple[tuple[float, float], ...]
     lesson: Lesson | None
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
@@ -189,7 +190,7 @@ def _drawn(result: Result, params: Params, number: int) -> list[Layer]:
     stage, level = result.stages[number], params.level - 1
     if number == 0:
         level = min(level, len(result.table.levels) - 1)
-        heat = result.kept.get(
+        heat = result.cache.get(
             ("heat", level, params.opacity),
             lambda: score_heat(result.table, level, -1, params.opacity),
         )

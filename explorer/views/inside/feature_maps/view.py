@@ -10,10 +10,11 @@ import numpy as np
 from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
+from explorer.engine.stages import activation_of
 from explorer.engine.view import Group, View
 from explorer.views.inside.feature_maps.charts import channel_table, feature_vector, histogram
-from explorer.views.shared.common import Kept, photo_of, size_of
-from explorer.vision.features.activations import Activation, activation
+from explorer.views.shared.common import default_layer, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.mosaics import Statistics, Tiling, stretched
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Colormap
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
+    from explorer.vision.features.activations import Activation
 
 EXPLANATION = """
 Every layer turns its input into a stack of **feature maps**, one per channel. A convolution's map k
@@ -55,15 +57,6 @@ Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*; 
 
 SCALES = ("each channel", "shared", "around zero")
 ORANGE = (255, 160, 40)
-
-
-def default_layer(info: NetworkInfo) -> str:
-    """The network's own choice, else the last convolution, else the last layer."""
-    names = info.layer_names()
-    if info.default_layer in names:
-        return info.default_layer
-    convolutions = info.layer_names("Conv2d")
-    return (convolutions or names or ("",))[-1]
 
 
 def _layers(info: NetworkInfo) -> tuple[str, ...]:
@@ -138,18 +131,18 @@ class Result:
     layer: str
     answer: Activation
     statistics: Statistics
-    kept: Kept = field(default_factory=Kept)
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     layer = params.layer or default_layer(scene.network.info)
-    answer = activation(scene, layer, call=params.call, part=params.part, item=params.item)
+    answer = activation_of(scene, layer, call=params.call, part=params.part, item=params.item)
     yield Step(Result(photo_of(scene), layer, answer, Statistics.of(answer.values)))
 
 
 def draw(result: Result, params: Params) -> Board:
-    values, kept = result.answer.values, result.kept
-    order = kept.get(("order", params.sort), lambda: _order(result, params.sort))
+    values, cache = result.answer.values, result.cache
+    order = cache.get(("order", params.sort), lambda: _order(result, params.sort))
     tiling = Tiling.of(*values.shape)
     channel = _most_telling(result.statistics)
     if params.channel is not None:
@@ -159,14 +152,16 @@ def draw(result: Result, params: Params) -> Board:
         _image_pane(result, params, channel, cell),
         _mosaic_pane(result, params, order, channel, cell),
     )
-    plots = [kept.get(("histogram", channel), lambda: histogram(values, channel))]
+    plots = [cache.get(("histogram", channel), lambda: histogram(values, channel))]
     if cell is not None or values[0].size == 1:
         plots.insert(0, feature_vector(values, cell))
     dead = int(result.statistics.dead.sum())
     return Board(
         panes=panes,
         plots=tuple(plots),
-        tables=(kept.get(("table", params.sort), lambda: channel_table(result.statistics, order)),),
+        tables=(
+            cache.get(("table", params.sort), lambda: channel_table(result.statistics, order)),
+        ),
         summary=_title(result) + (f" · {dead} dead" if dead else ""),
         notes=_notes(result.answer),
     )
@@ -234,8 +229,8 @@ def _mosaic_pane(
     values = result.answer.values
     tiling = Tiling.of(*values.shape)
     key = ("mosaic", params.scale, params.sort, params.colormap)
-    heat = result.kept.get(key, lambda: _mosaic(result, params, order))
-    tiles = result.kept.get(("tiles", params.sort), lambda: _tiles(tiling, order))
+    heat = result.cache.get(key, lambda: _mosaic(result, params, order))
+    tiles = result.cache.get(("tiles", params.sort), lambda: _tiles(tiling, order))
     chosen = tiles.row(channel)
     layers: list[Layer] = [heat, tiles]
     if chosen is not None:

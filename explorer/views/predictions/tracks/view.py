@@ -12,7 +12,7 @@ from explorer.core.layers import Board, Pane
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.predictions import detections
+from explorer.live.memory import brought_back
 from explorer.views.predictions.tracks.layers import (
     box_layers,
     count_layers,
@@ -20,11 +20,21 @@ from explorer.views.predictions.tracks.layers import (
     track_table,
     trails,
 )
-from explorer.views.shared.common import class_name, recalled, remember, size_of
+from explorer.views.shared.common import class_name, size_of
+from explorer.views.shared.detections import (
+    DetectionParams,
+    DetectorAnswer,
+    answer_board,
+    answer_data,
+    class_choices,
+    detected,
+    shown,
+)
+from explorer.views.shared.memory import recalled, remember
 from explorer.vision.detection.detections import Detections
 from explorer.vision.detection.nms import overlaps, suppress
 from explorer.vision.tracking.counting import LineCount, RegionCount
-from explorer.vision.tracking.tracks import Settings, Tracks
+from explorer.vision.tracking.tracks import Motion, Settings, Tracks
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -102,7 +112,7 @@ class Params:
     )  # fmt: skip
     classes: tuple[str, ...] = param(
         (), "Classes", "Only boxes of these classes are followed; none chosen means all.",
-        choices=detections.class_choices,
+        choices=class_choices,
     )  # fmt: skip
     line_from: Point | None = param(
         None, "Line from", "Click on the picture: one end of a line at which objects are counted.",
@@ -142,6 +152,7 @@ class Params:
     )  # fmt: skip
 
 
+@brought_back
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
     """What goes from frame to frame.
@@ -175,16 +186,20 @@ class State:
         return State(tracks, line, region, np.concatenate([young, [now]]))
 
 
+for _part in (Tracks, Motion, LineCount, RegionCount, Settings):  # a state and its key hold them
+    brought_back(_part)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """`seen` is the detector's answer; `state` is None on a still."""
 
-    seen: detections.Result
+    seen: DetectorAnswer
     state: State | None
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
-    seen, moment = detections.detected(scene), scene.moment
+    seen, moment = detected(scene), scene.moment
     if moment is None:
         yield Step(Result(seen, None))
         return
@@ -201,7 +216,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 def draw(result: Result, params: Params) -> Board:
     seen, state = result.seen, result.state
     if state is None:
-        board = detections.draw(seen, _filter(params))
+        board = answer_board(seen, _filter(params))
         (pane,) = board.panes
         marks = count_layers(_line(params), _region(params), params.line_from, size_of(seen.photo))
         pane = replace(pane, layers=(*pane.layers, *marks))
@@ -233,7 +248,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     """
     seen, state = result.seen, result.state
     if state is None:
-        found = detections.data(seen, _filter(params))
+        found = answer_data(seen, _filter(params))
         n = len(found["boxes"])
         state, tracks = State.none(), {"ids": np.zeros(n, np.int64)}
         answer = {**tracks, "speeds": np.zeros((n, 2), np.float32), **found}
@@ -267,14 +282,14 @@ def _settings(params: Params) -> Settings:
     return Settings(params.gate, params.hits, params.keep, params.agnostic, first=params.score)
 
 
-def _filter(params: Params) -> detections.Params:
-    return detections.Params(score=params.score, classes=params.classes)
+def _filter(params: Params) -> DetectionParams:
+    return DetectionParams(score=params.score, classes=params.classes)
 
 
-def _followable(seen: detections.Result, params: Params) -> Detections:
+def _followable(seen: DetectorAnswer, params: Params) -> Detections:
     """The boxes that may go on with a track; across classes the surest of those in one place."""
     lower = replace(_filter(params), score=min(params.weak, params.score))
-    rows, found = detections.shown(seen, lower), seen.found
+    rows, found = shown(seen, lower), seen.found
     if params.agnostic:
         apart = suppress(overlaps(found.xyxy[rows]), found.scores[rows], threshold=ONE_PLACE)
         rows = rows[apart.picks]

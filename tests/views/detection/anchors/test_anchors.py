@@ -11,9 +11,10 @@ import torch
 from explorer.core.layers import Boxes, Heat
 from explorer.core.params import Point
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.views.detection.anchors.view import BEST, VIEW, Params, Result
 from explorer.views.shared.anchors import all_levels_map, anchor_table, score_map
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 from tests.toys import toy_image, toy_network
 from tests.views.test_all_detectors import network
 

@@ -15,12 +15,12 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
+from explorer.engine.stages import head_answer_of, layer_maps_of, pooled_maps_of, trace_of
 from explorer.networks.embedded.rcnn import MiniResNetFPN
 from explorer.networks.embedded.resnet import MiniResNet
 from explorer.networks.network import Network
 from explorer.views.detection.roi_microscope.view import HEAD, VIEW, Params, Result
-from explorer.vision.detection.roi_head import layer_maps, pooled_maps, run_head
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image, toy_network
 
 MINE = Box(9.25, 7.5, 41.75, 38.0)
@@ -77,7 +77,7 @@ def test_the_default_is_what_the_network_pools(scene: Scene) -> None:
     """RoIAlign of the proposals at the network's own size and sampling, levels included."""
     trace = trace_of(scene)
     assert isinstance(trace, TwoStage)
-    maps = pooled_maps(scene)
+    maps = pooled_maps_of(scene)
     assert maps.size == (5, 5)
     assert maps.levels == (3, 4)
     levels = set()
@@ -210,8 +210,8 @@ def test_a_layer_of_a_classifier() -> None:
 
 def test_features_are_worked_out_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = Scene(toy_network("classification"), toy_image())
-    layer_maps(classifier, "conv2")
-    pooled_maps(scene)
+    layer_maps_of(classifier, "conv2")
+    pooled_maps_of(scene)
 
     def refuse(*_: object) -> None:
         raise AssertionError("the network runs again")
@@ -229,6 +229,6 @@ def test_networks_without_a_second_stage_fall_back_to_a_layer() -> None:
         result = result_of(scene, params)
         assert "This is the layer backbone.conv2" in VIEW.draw(result, params).notes[0]
     with pytest.raises(ExplorerError, match="no second stage"):
-        run_head(scene, np.zeros(4, np.float32))
+        head_answer_of(scene, np.zeros(4, np.float32))
     with pytest.raises(ExplorerError, match="no layer"):
         result_of(scene, Params(layer="nowhere"))

@@ -23,8 +23,8 @@ from explorer.images.image import Image, from_array
 from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network
 from explorer.render.board import paint_board
-from explorer.views.predictions import detections
 from explorer.views.predictions.tracks.view import STILL, VIEW, Params, Result
+from explorer.views.shared.detections import DetectionParams, answer_board
 from tests.toys import FixedDetector, make_network
 
 CLASSES = ("__background__", "cat", "dog")
@@ -83,7 +83,7 @@ def layer(board: Board, name: str) -> Any:
 WAY = (20.0, 26.0, 32.0, 38.0, 44.0, 50.0, 56.0, 62.0, 68.0, 74.0)
 
 
-def test_an_object_keeps_its_number_and_its_colour() -> None:
+def test_an_object_keeps_its_number_and_its_color() -> None:
     watcher = Watcher()
     first = watcher.board(watcher.walk(WAY[:2]))
     last = watcher.board(watcher.walk(WAY[2:], 0.2))
@@ -233,7 +233,7 @@ def test_a_still_shows_the_detections_and_says_what_to_do() -> None:
     assert board.notes[0] == STILL
     assert board.boxes("detections") is not None
     assert layer(board, "line") is not None
-    expected = detections.draw(result.seen, detections.Params(score=watcher.params.score))
+    expected = answer_board(result.seen, DetectionParams(score=watcher.params.score))
     assert board.summary == expected.summary
     data = watcher.data(result)
     assert data["ids"].tolist() == [0]

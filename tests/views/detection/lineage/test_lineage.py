@@ -1,4 +1,4 @@
-"""What the view tells of a box is its biography, in the photo's own pixels."""
+"""What the view tells of a box is its lineage, in the photo's own pixels."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import pytest
 from explorer.core.layers import Board
 from explorer.core.params import Point
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.views.detection.lineage.view import ANCHOR, VIEW, Params, Result
-from explorer.vision.trace import TwoStage, trace_of
-from tests.toys import toy_image, toy_network
+from explorer.vision.trace import TwoStage
+from tests.toys import few_proposals, toy_image, toy_network
 from tests.views.test_all_detectors import network
 
 
 def scene_of(name: str = "toy") -> Scene:
     net = toy_network("detection") if name == "toy" else network(name)
     if name == "toy":
-        net.module.rpn._pre_nms_top_n["testing"] = 60
-        net.module.rpn._post_nms_top_n["testing"] = 15
-        net.module.rpn.nms_thresh = 0.4
+        few_proposals(net.module, before=60, after=15, overlap=0.4)
     return Scene(net, toy_image(60, 80))
 
 
@@ -38,11 +37,11 @@ def test_a_detection_and_its_anchor(name: str) -> None:
     scene = scene_of(name)
     (own,) = scene.call(scene.input())
     result, board = shown(scene, selected=2)
-    assert result.life is not None
-    assert result.life.detection == 1
-    box = result.life.moved if result.life.box is None else result.life.box
+    assert result.lineage is not None
+    assert result.lineage.detection == 1
+    box = result.lineage.moved if result.lineage.box is None else result.lineage.box
     np.testing.assert_allclose(box, own["boxes"][1].numpy(), rtol=1e-5, atol=1e-4)
-    assert f"detection 2: {result.life.label}" in board.summary
+    assert f"detection 2: {result.lineage.label}" in board.summary
     assert board.boxes("anchor") is not None
     assert (board.boxes("proposal") is not None) == (name == "toy")
     data = VIEW.data(result, Params())  # type: ignore[misc]
@@ -56,8 +55,8 @@ def test_a_detection_and_its_anchor(name: str) -> None:
 
 def test_a_number_beyond_the_last_is_the_last() -> None:
     result, _ = shown(scene_of(), selected=9999)
-    assert result.life is not None
-    assert result.life.detection == len(result.boxes) - 1
+    assert result.lineage is not None
+    assert result.lineage.detection == len(result.boxes) - 1
 
 
 def fates(scene: Scene) -> dict[str, int]:
@@ -88,8 +87,8 @@ def test_why_an_anchor_ended(stage: str, words: str) -> None:
     scene = scene_of()
     index = fates(scene)[stage]
     result, board = shown(scene, **at(scene, index))
-    assert result.life is not None
-    assert result.life.index == index
+    assert result.lineage is not None
+    assert result.lineage.index == index
     assert words in board.summary
     assert board.boxes("moved anchor") is not None
     assert (board.boxes("killer") is not None) == (stage == "nms")
@@ -109,11 +108,11 @@ def test_no_detection_says_where_to_go_on() -> None:
     scene = scene_of()
     scene.network.module.roi_heads.score_thresh = 1.5
     result, board = shown(scene)
-    assert result.life is None
+    assert result.lineage is None
     assert "an anchor" in board.summary
     assert VIEW.data(result, Params()) == {}  # type: ignore[misc]
     result, board = shown(scene, start=ANCHOR)
-    assert result.life is not None
+    assert result.lineage is not None
     assert "Background" in board.summary
 
 
@@ -125,10 +124,10 @@ def test_suppressed_boxes_are_listed_with_their_overlap() -> None:
         trace.filter.victims(int(trace.filter.survivors[i]))
     ))  # fmt: skip
     result, board = shown(scene, selected=most + 1)
-    assert result.life is not None
-    assert len(result.life.victims) > 0
-    assert (result.life.victim_ious > trace.filter.nms.threshold - 1e-5).all()
-    assert (result.life.victim_scores <= result.life.score).all()
+    assert result.lineage is not None
+    assert len(result.lineage.victims) > 0
+    assert (result.lineage.victim_ious > trace.filter.nms.threshold - 1e-5).all()
+    assert (result.lineage.victim_scores <= result.lineage.score).all()
     assert board.boxes("suppressed") is not None
     assert any(table.name == "suppressed" for table in board.tables)
     _, board = shown(scene, selected=most + 1, victims=False, arrows=False)

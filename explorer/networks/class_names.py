@@ -1,18 +1,46 @@
-"""About 20 groups of the 200 classes, for detectors and masks: what "a dog" is in WordNet."""
+"""Words of classes: Tiny ImageNet's 200 in the tree of WordNet, and about 20 groups of them.
+
+The groups are for detectors and masks: all that is "a dog" in WordNet is one class there.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from explorer.training.data.tiny_imagenet import Category
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One class in the tree of WordNet.
+
+    Attributes:
+        wnid: WordNet id, "n02085620".
+        name: First word of the synset.
+        path: First words of all synsets from the root ("entity") to this one.
+        ids: Their WordNet ids, in the same order.
+    """
+
+    wnid: str
+    name: str
+    path: tuple[str, ...]
+    ids: tuple[str, ...]
+
+
+def read_shipped_categories(path: Path) -> list[Category]:
+    """The classes of a file in `resources/classes`, in the order of their labels."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Category(r["wnid"], r["name"], tuple(r["path"]), tuple(r["ids"])) for r in rows]
+
 
 NOT_A_THING = ""
 """For landscapes, shops seen from inside, webs …: their box is no object's."""
 
-RULES: dict[str, str] = {
+GROUP_RULES: dict[str, str] = {
     # animals
     "n02084071": "dog",
     "n02120997": "cat",  # all felines, lions too
@@ -69,7 +97,7 @@ RULES: dict[str, str] = {
 }
 """WordNet id -> group. The rule nearest to the class on its way to the root decides."""
 
-COCO = {
+COCO_GROUPS = {
     **{name: name for name in ("dog", "cat", "bird", "car")},
     **dict.fromkeys(("horse", "sheep", "cow", "zebra", "giraffe"), "hoofed animal"),
     **dict.fromkeys(("bear", "elephant"), "other mammal"),
@@ -89,8 +117,8 @@ COCO = {
 
 
 def group_names() -> list[str]:
-    """In the order of `RULES`."""
-    return [name for name in dict.fromkeys(RULES.values()) if name != NOT_A_THING]
+    """In the order of `GROUP_RULES`."""
+    return [name for name in dict.fromkeys(GROUP_RULES.values()) if name != NOT_A_THING]
 
 
 def label_names() -> list[str]:
@@ -101,8 +129,8 @@ def label_names() -> list[str]:
 def group_of(category: Category) -> str | None:
     """The group's name, or None when the class is no thing that has a place in a photo."""
     for wnid in reversed(category.ids):
-        if wnid in RULES:
-            return RULES[wnid] or None
+        if wnid in GROUP_RULES:
+            return GROUP_RULES[wnid] or None
     return None
 
 

@@ -12,13 +12,14 @@ import torch
 from explorer.core.layers import Board, Lines, Points
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.views.detection.nms.candidates import (
     DETECTIONS,
     DRAWN,
     MOST,
     PROPOSALS,
-    casts_of,
+    candidates_of,
     drawn,
 )
 from explorer.views.detection.nms.view import (
@@ -31,7 +32,7 @@ from explorer.views.detection.nms.view import (
     Params,
     Result,
 )
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 from tests.toys import FixedDetector, make_network, toy_image, toy_network
 from tests.views.test_all_detectors import NAMES, network
 
@@ -69,9 +70,9 @@ def test_greedy_is_the_networks_own(name: str) -> None:
     for source, nms in filters.items():
         values = {"source": source, "threshold": nms.threshold, "score": 0.0, "most": 150}
         result, board = shown(scene, **values)
-        cast = result.casts[source]
-        assert cast.total == len(nms.scores)
-        assert len(cast.boxes) == min(len(nms.scores), MOST)
+        candidates = result.sources[source]
+        assert candidates.total == len(nms.scores)
+        assert len(candidates.boxes) == min(len(nms.scores), MOST)
         order = nms.scores.argsort(descending=True, stable=True)
         data = VIEW.data(result, Params(**values))  # type: ignore[misc]
         count = len(data["boxes"])
@@ -85,7 +86,7 @@ def test_greedy_is_the_networks_own(name: str) -> None:
         np.testing.assert_array_equal(
             data["boxes"], back.boxes(nms.boxes[order[:count]].numpy().astype(np.float32))
         )
-    assert (PROPOSALS in result.casts) == isinstance(trace, TwoStage)
+    assert (PROPOSALS in result.sources) == isinstance(trace, TwoStage)
 
 
 @pytest.mark.parametrize("name", ["mini_yolo_v1", "mini_yolo_v2"])
@@ -102,7 +103,7 @@ def test_a_detector_of_our_own_shows_what_it_suppresses(name: str) -> None:
     (own,) = scene.call(scene.input())
     values = {"score": 0.0, "most": 150, "threshold": 0.5}
     result, board = shown(scene, **values)
-    assert result.casts[DETECTIONS].total > len(own["boxes"]) > 0
+    assert result.sources[DETECTIONS].total > len(own["boxes"]) > 0
     assert "keeps the same ones" in board.summary
     data = VIEW.data(result, Params(**values))  # type: ignore[misc]
     found = {tuple(box) for box in np.round(data["boxes"][data["kept"]], 2).tolist()}
@@ -144,11 +145,11 @@ def test_the_steps_by_hand() -> None:
 
 
 def test_equal_scores_keep_their_order_and_all_compete_when_told_to() -> None:
-    cast = drawn(ONE_ROW)
-    assert cast.names == ("cat", "cat", "box", "dog")
-    np.testing.assert_allclose(cast.scores, [0.9, 0.8, 0.8, 0.7])
-    assert cast.apart[0, 3] == 0
-    assert cast.together[0, 3] == pytest.approx(1 / 3)
+    candidates = drawn(ONE_ROW)
+    assert candidates.names == ("cat", "cat", "box", "dog")
+    np.testing.assert_allclose(candidates.scores, [0.9, 0.8, 0.8, 0.7])
+    assert candidates.apart[0, 3] == 0
+    assert candidates.together[0, 3] == pytest.approx(1 / 3)
     result, _ = shown(scene_of())
     params = Params(source=DRAWN, truth=ONE_ROW, threshold=0.3)
     assert VIEW.data(result, params)["kept"].tolist() == [0, 2, 3]  # type: ignore[misc]
@@ -244,7 +245,7 @@ def test_the_curve_says_how_many_stay_at_each_threshold() -> None:
 def test_without_boxes_it_says_what_to_do() -> None:
     scene = Scene(toy_network("classification"), toy_image())
     result, board = shown(scene)
-    assert result.casts == {}
+    assert result.sources == {}
     assert "Draw two" in board.summary
     assert board.plots == ()
     _, board = shown(scene_of(), score=1.0)
@@ -264,11 +265,11 @@ def test_a_detector_of_another_kind_shows_its_answers() -> None:
     net = make_network(FixedDetector(answer), "detection", classes=("", "cat"))
     result, board = shown(Scene(net, toy_image()))
     assert "cannot be followed" in board.notes[0]
-    first, second = casts_of(Scene(net, toy_image()))[DETECTIONS].scores
+    first, second = candidates_of(Scene(net, toy_image()))[DETECTIONS].scores
     assert first > second == 0.5
     assert "1 of 2 boxes stays" in board.summary
     assert "network" not in board.summary
-    assert PROPOSALS not in result.casts
+    assert PROPOSALS not in result.sources
 
 
 def test_the_fallen_can_be_hidden() -> None:

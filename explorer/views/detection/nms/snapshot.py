@@ -1,4 +1,4 @@
-"""One moment of a suppression or a merge: what every box is doing, and how that is drawn."""
+"""One step of a suppression or a merge: what every box is doing, and how that is drawn."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, RED, WHITE, same
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Colour, Float32, Layer
-    from explorer.views.detection.nms.candidates import Cast
+    from explorer.core.layers import Color, Float32, Layer
+    from explorer.views.detection.nms.candidates import Candidates
     from explorer.vision.detection.nms import History, Merges
 
 WAITS, SINKS, KEPT, FELL, FALLS, ACTS = range(6)
-DIM_RED: Colour = (186, 74, 74)
-YELLOW: Colour = (240, 220, 80)
-TINTS: dict[int, Colour] = {
+DIM_RED: Color = (186, 74, 74)
+YELLOW: Color = (240, 220, 80)
+TINTS: dict[int, Color] = {
     WAITS: BLUE, SINKS: YELLOW, KEPT: GREEN, FELL: DIM_RED, FALLS: RED, ACTS: ORANGE,
 }  # fmt: skip
 assert set(TINTS) == {WAITS, SINKS, KEPT, FELL, FALLS, ACTS}
@@ -35,11 +35,11 @@ MOST_FIGURES = 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moment:
+class Snapshot:
     """M boxes after some steps.
 
     Attributes:
-        step: How many steps were taken; `last` + 1 = the curtain has fallen.
+        step: How many steps were taken; `last` + 1 = everything is over.
         last: How many there are.
         boxes: (M, 4) float32 in the photo's pixels.
         names: (M,) what each is.
@@ -84,8 +84,8 @@ class Moment:
         return f"{self.names[row]} {'sum ' if self.parts[row] > 1 else ''}{score}"
 
 
-def suppression(cast: Cast, history: History, step: int) -> Moment:
-    """The first boxes of the cast, as many as the history has, after `step` steps."""
+def suppression(candidates: Candidates, history: History, step: int) -> Snapshot:
+    """The first boxes of the candidates, as many as the history has, after `step` steps."""
     count = len(history.killers)
     now = min(step, history.steps)
     states = np.full(count, WAITS, np.intp)
@@ -98,20 +98,21 @@ def suppression(cast: Cast, history: History, step: int) -> Moment:
     steps = np.where(history.ended <= now, history.ended, 0)
     steps[history.picks[:now]] = np.arange(1, now + 1)
     fallen = np.isin(states, (FELL, FALLS))
-    return Moment(
-        min(step, history.steps + 1), history.steps, cast.boxes[:count], cast.names[:count],
+    return Snapshot(
+        min(step, history.steps + 1), history.steps, candidates.boxes[:count],
+        candidates.names[:count],
         history.scores[now], states, np.where(fallen, history.killers, -1),
         np.where(fallen, history.ious, np.float32(0)), steps, np.arange(count),
         np.ones(count, np.intp),
     )  # fmt: skip
 
 
-def merging(cast: Cast, merges: Merges, last: int, step: int) -> Moment:
+def merging(candidates: Candidates, merges: Merges, last: int, step: int) -> Snapshot:
     """The boxes and what was made of them in the first `step` of `last` merges."""
     now = min(step, last)
     count = merges.count
     total = count + now
-    names, parts = list(cast.names[:count]), [1] * count
+    names, parts = list(candidates.names[:count]), [1] * count
     for one, other in merges.pairs[:now].tolist():
         names.append(names[one] if names[one] == names[other] else "several")
         parts.append(parts[one] + parts[other])
@@ -128,19 +129,19 @@ def merging(cast: Cast, merges: Merges, last: int, step: int) -> Moment:
     steps[gone] = np.repeat(np.arange(1, now + 1), 2)
     steps[count:] = np.where(states[count:] == FELL, steps[count:], np.arange(1, now + 1))
     order = np.concatenate([merges.alive(now), gone[::-1]])
-    return Moment(
+    return Snapshot(
         min(step, last + 1), last, merges.boxes[:total], tuple(names), merges.scores[:total],
         states, by, ious, steps.astype(np.intp), order, np.array(parts, np.intp),
     )  # fmt: skip
 
 
 def layers_of(
-    moment: Moment, *, fallen: bool, arrows: bool, selected: int | None, plain: bool
+    snapshot: Snapshot, *, fallen: bool, arrows: bool, selected: int | None, plain: bool
 ) -> list[Layer]:
     """What lies over the photo.
 
     Args:
-        moment: See there.
+        snapshot: See there.
         fallen: Boxes that went in earlier steps are drawn too.
         arrows: From every box that goes to the one that takes it away.
         selected: A number (row + 1), whose arrows and outline are white.
@@ -148,21 +149,21 @@ def layers_of(
     """
     fill = 0.12 if plain else 0.0
     order = (*((FELL,) if fallen else ()), WAITS, SINKS, KEPT, FALLS, ACTS)
-    rows = np.concatenate([moment.rows(state)[::-1] for state in order])
+    rows = np.concatenate([snapshot.rows(state)[::-1] for state in order])
     found: list[Layer] = [
         Boxes(
-            moment.boxes[rows], _tints(moment.states[rows]), keys=tuple((rows + 1).tolist()),
+            snapshot.boxes[rows], _tints(snapshot.states[rows]), keys=tuple((rows + 1).tolist()),
             width=6.0 if plain else 1.0, fill=fill, name="boxes",
         )
     ]  # fmt: skip
-    found += _marked(moment, KEPT, 2.0, MOST_LABELS)
-    found += [*_marked(moment, SINKS, 1.5, 0), *_marked(moment, FALLS, 2.0, 0)]
-    chosen = selected is not None and 1 <= selected <= len(moment.boxes)
-    if arrows and not (chosen and moment.over):
-        found += _arrows(moment, fallen)
-    found += _marked(moment, ACTS, 4.0, 1)
+    found += _marked(snapshot, KEPT, 2.0, MOST_LABELS)
+    found += [*_marked(snapshot, SINKS, 1.5, 0), *_marked(snapshot, FALLS, 2.0, 0)]
+    chosen = selected is not None and 1 <= selected <= len(snapshot.boxes)
+    if arrows and not (chosen and snapshot.over):
+        found += _arrows(snapshot, fallen)
+    found += _marked(snapshot, ACTS, 4.0, 1)
     if chosen and selected is not None:
-        found += _chosen(moment, selected - 1)
+        found += _chosen(snapshot, selected - 1)
     return found
 
 
@@ -170,65 +171,65 @@ def _tints(states: NDArray[np.intp]) -> NDArray[np.uint8]:
     return np.array([TINTS[state] for state in states.tolist()], np.uint8).reshape(-1, 3)
 
 
-def _marked(moment: Moment, state: int, width: float, most: int) -> list[Layer]:
+def _marked(snapshot: Snapshot, state: int, width: float, most: int) -> list[Layer]:
     """Boxes of a state in thick lines; the surest come first, and so to their names."""
-    rows = moment.rows(state)
+    rows = snapshot.rows(state)
     if len(rows) == 0:
         return []
-    rows = rows[np.argsort(-moment.scores[rows], kind="stable")]
-    labels = tuple(moment.words(row) if n < most else "" for n, row in enumerate(rows.tolist()))
+    rows = rows[np.argsort(-snapshot.scores[rows], kind="stable")]
+    labels = tuple(snapshot.words(row) if n < most else "" for n, row in enumerate(rows.tolist()))
     return [
         Boxes(
-            moment.boxes[rows], same(TINTS[state], len(rows)), labels if most else (), width=width,
-            selectable=False, name=MARKED[state],
+            snapshot.boxes[rows], same(TINTS[state], len(rows)), labels if most else (),
+            width=width, selectable=False, name=MARKED[state],
         )
     ]  # fmt: skip
 
 
-def _arrows(moment: Moment, fallen: bool) -> list[Layer]:
+def _arrows(snapshot: Snapshot, fallen: bool) -> list[Layer]:
     """Those of this step; at the end all."""
-    rows = moment.rows(FALLS)
-    if moment.over and fallen:
-        rows = moment.rows(FELL)[:MOST_ARROWS]
+    rows = snapshot.rows(FALLS)
+    if snapshot.over and fallen:
+        rows = snapshot.rows(FELL)[:MOST_ARROWS]
     if len(rows) == 0:
         return []
-    thin = moment.over
+    thin = snapshot.over
     lines = Lines(
-        _to_killer(moment, rows), same(DIM_RED if thin else RED, len(rows)),
+        _to_killer(snapshot, rows), same(DIM_RED if thin else RED, len(rows)),
         width=1.0 if thin else 2.0, arrow=True, name="arrows",
     )  # fmt: skip
-    return [lines] if thin else [lines, _figures(moment, rows[:MOST_FIGURES])]
+    return [lines] if thin else [lines, _figures(snapshot, rows[:MOST_FIGURES])]
 
 
-def _chosen(moment: Moment, row: int) -> list[Layer]:
-    ends = np.array([row]) if moment.by[row] >= 0 else np.flatnonzero(moment.by == row)
+def _chosen(snapshot: Snapshot, row: int) -> list[Layer]:
+    ends = np.array([row]) if snapshot.by[row] >= 0 else np.flatnonzero(snapshot.by == row)
     box = Boxes(
-        moment.boxes[[row]], same(WHITE, 1), (f"box {row + 1}: {moment.names[row]}",), width=3.0,
-        selectable=False, name="chosen",
+        snapshot.boxes[[row]], same(WHITE, 1), (f"box {row + 1}: {snapshot.names[row]}",),
+        width=3.0, selectable=False, name="chosen",
     )  # fmt: skip
     if len(ends) == 0:
         return [box]
     lines = Lines(
-        _to_killer(moment, ends), same(WHITE, len(ends)), width=2.0, arrow=True, name="its arrows"
+        _to_killer(snapshot, ends), same(WHITE, len(ends)), width=2.0, arrow=True, name="its arrows"
     )
-    return [box, lines, _figures(moment, ends[:MOST_FIGURES])]
+    return [box, lines, _figures(snapshot, ends[:MOST_FIGURES])]
 
 
-def _figures(moment: Moment, rows: NDArray[np.intp]) -> Points:
-    words = tuple(f"{iou:.2f}" for iou in moment.ious[rows])
-    arrows = _to_killer(moment, rows)
+def _figures(snapshot: Snapshot, rows: NDArray[np.intp]) -> Points:
+    words = tuple(f"{iou:.2f}" for iou in snapshot.ious[rows])
+    arrows = _to_killer(snapshot, rows)
     middles = (arrows[:, :2] + arrows[:, 2:]) / np.float32(2)
     return Points(middles, same(WHITE, len(rows)), 3.0, words, name="IoU")
 
 
-def _to_killer(moment: Moment, rows: NDArray[np.intp]) -> Float32:
+def _to_killer(snapshot: Snapshot, rows: NDArray[np.intp]) -> Float32:
     """(n, 4) from a corner of each box to that corner of the box that took it away.
 
     It is the corner that is furthest from the other's: between the centres of boxes that overlap
     there is hardly room for an arrow.
     """
     corners = [[0, 1], [2, 1], [2, 3], [0, 3]]
-    tails, tips = moment.boxes[rows][:, corners], moment.boxes[moment.by[rows]][:, corners]
+    tails, tips = snapshot.boxes[rows][:, corners], snapshot.boxes[snapshot.by[rows]][:, corners]
     far = np.hypot(*(tips - tails).transpose(2, 0, 1)).argmax(axis=1)
     each = np.arange(len(rows))
     found: Float32 = np.concatenate([tails[each, far], tips[each, far]], axis=1)

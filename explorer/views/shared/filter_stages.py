@@ -1,4 +1,4 @@
-"""The stages of a trace as boxes in the photo's pixels, for the view of them."""
+"""From anchors to what is left of them: the stages of a trace as boxes in the photo's pixels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explorer.engine.stages import trace_of
 from explorer.views.shared.anchors import anchor_table, counted, numbers, plain
 from explorer.vision.detection.boxes import recall
-from explorer.vision.trace import TwoStage, trace_of
+from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

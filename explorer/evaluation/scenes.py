@@ -1,4 +1,4 @@
-"""Training scenes for detectors: several photos in one picture at many scales, with real boxes.
+"""Scenes for detectors: several photos in one picture at many scales, with real boxes.
 
 Three layouts: photos cut out and pasted on a background with soft edges (Dwibedi et al. 2017, "Cut,
 Paste and Learn"), photos laid side by side (the mosaic of Bochkovskiy et al. 2020), and one photo
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-
-from explorer.training.data.pseudo_masks import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from explorer.training.data.tiny_imagenet import Photos
+    from explorer.evaluation.photo_set import PhotoSet
+
+SCENES = 300
+"""Of photos that no training has seen: what the figures on the cards of detectors come from."""
 
 SIDE = 192
 """Of a scene in pixels: three times that of a photo."""
@@ -62,11 +62,6 @@ class _Placed:
     mask: NDArray[np.bool_] | None
 
 
-def to_tensor(scene: Scene) -> torch.Tensor:
-    """(H, W, 3) uint8 -> (3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(scene.pixels).permute(2, 0, 1).float() / 255
-
-
 @dataclass(slots=True, eq=False)
 class SceneMaker:
     """Makes scenes out of photos; all chance comes from the generator that `make` is given.
@@ -79,7 +74,7 @@ class SceneMaker:
             otherwise.
     """
 
-    photos: Photos
+    photos: PhotoSet
     group_labels: Sequence[int]
     side: int = SIDE
     masks: NDArray[np.uint8] | None = None
@@ -102,10 +97,10 @@ class SceneMaker:
         if layout < 0.2:
             canvas, found = self._tiles(rng, [(0, 0, self.side, self.side)])
         elif layout < 0.45:
-            canvas, found = self._tiles(rng, _split(rng, self.side))
+            canvas, found = self._tiles(rng, split_tiles(rng, self.side))
         else:
             canvas, found = self._pasted(rng)
-        canvas = _shift_colours(canvas, rng)
+        canvas = _shift_colors(canvas, rng)
         boxes = np.array([placed.box for placed in found], np.float32).reshape(-1, 4)
         classes = self.photos.labels[np.array([placed.index for placed in found], np.intp)]
         labels = np.asarray(self.group_labels, np.int64)[classes]
@@ -131,7 +126,7 @@ class SceneMaker:
             part = _match_ratio(part, (x1 - x0) / (y1 - y0), rng, self.photos.pixels.shape[1])
             patch, box, mask = self._cut(index, part, (x1 - x0, y1 - y0), rng)
             canvas[y0:y1, x0:x1] = patch
-            seen = _visible(box, (0, 0, x1 - x0, y1 - y0))
+            seen = visible_part(box, (0, 0, x1 - x0, y1 - y0))
             if seen is not None:
                 found.append(_Placed(index, _moved(seen, x0, y0), self._on_canvas(mask, x0, y0)))
         return canvas, found
@@ -148,12 +143,12 @@ class SceneMaker:
             width = _whole((part[2] - part[0]) / longest * goal * stretch, self.side)
             height = _whole((part[3] - part[1]) / longest * goal / stretch, self.side)
             patch, box, mask = self._cut(index, part, (width, height), rng)
-            seen = _visible(box, (0, 0, width, height))
+            seen = visible_part(box, (0, 0, width, height))
             if seen is None:
                 continue
             for _ in range(8):
                 x, y = (int(rng.integers(0, self.side - s + 1)) for s in (width, height))
-                if any(_covered(p.box, (x, y, x + width, y + height)) > 0.25 for p in found):
+                if any(covered_share(p.box, (x, y, x + width, y + height)) > 0.25 for p in found):
                     continue
                 opaque = _blend(canvas, patch, x, y, rng)
                 for placed in found:
@@ -173,7 +168,7 @@ class SceneMaker:
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_] | None]:
         packed = None if self.masks is None else self.masks[index]
-        return _cut(self.photos, index, part, size, rng, packed)
+        return cut_patch(self.photos, index, part, size, rng, packed)
 
     def _on_canvas(
         self, mask: NDArray[np.bool_] | None, x: int, y: int
@@ -208,8 +203,8 @@ class SceneMaker:
         return background
 
 
-def _split(rng: np.random.Generator, side: int) -> list[tuple[int, int, int, int]]:
-    # Two to nine tiles with uneven edges.
+def split_tiles(rng: np.random.Generator, side: int) -> list[tuple[int, int, int, int]]:
+    """A square as one to nine tiles with uneven edges, x0, y0, x1, y1 each."""
     columns, rows = ((2, 1), (1, 2), (2, 2), (2, 2), (3, 2), (2, 3), (3, 3))[int(rng.integers(7))]
 
     def edges(count: int) -> list[int]:
@@ -253,8 +248,8 @@ def _to_pixels(part: NDArray[np.float64], side: int) -> NDArray[np.float32]:
     return np.array([x0, y0, x1, y1], np.float32)
 
 
-def _cut(
-    photos: Photos,
+def cut_patch(
+    photos: PhotoSet,
     index: int,
     part: NDArray[np.float32],
     size: tuple[int, int],
@@ -319,17 +314,17 @@ def _blend(
     return opaque
 
 
-def _shift_colours(canvas: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _shift_colors(canvas: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     gain = rng.uniform(0.8, 1.2) * rng.uniform(0.93, 1.07, 3)
     table = np.arange(256)[:, None] * gain + rng.uniform(-20, 20)
     lut = table.clip(0, 255).astype(np.uint8)[None]
     return cv2.LUT(canvas, lut).astype(np.uint8, copy=False)
 
 
-def _visible(
+def visible_part(
     box: NDArray[np.float32], window: tuple[float, float, float, float]
 ) -> NDArray[np.float32] | None:
-    # The part of a box inside the window; None when most of it is outside or nothing can be seen.
+    """The part of a box inside the window; None when most is outside or nothing can be seen."""
     x0, y0 = np.maximum(box[:2], window[:2])
     x1, y1 = np.minimum(box[2:], window[2:])
     if min(x1 - x0, y1 - y0) < _SMALLEST:
@@ -339,7 +334,8 @@ def _visible(
     return np.array([x0, y0, x1, y1], np.float32)
 
 
-def _covered(box: NDArray[np.float32], by: tuple[float, float, float, float]) -> float:
+def covered_share(box: NDArray[np.float32], by: tuple[float, float, float, float]) -> float:
+    """How much of a box lies under another one, in [0, 1]."""
     width = min(box[2], by[2]) - max(box[0], by[0])
     height = min(box[3], by[3]) - max(box[1], by[1])
     area = (box[2] - box[0]) * (box[3] - box[1])
@@ -352,3 +348,18 @@ def _moved(box: NDArray[np.float32], x: int, y: int) -> NDArray[np.float32]:
 
 def _whole(length: float, largest: int) -> int:
     return int(np.clip(round(length), 8, largest))
+
+
+def held_out_scenes(maker: SceneMaker, count: int = SCENES, seed: int = 2_015) -> list[Scene]:
+    """The same scenes every time, made of photos that no training has seen."""
+    return [held_out_scene(maker, i, seed) for i in range(count)]
+
+
+def held_out_scene(maker: SceneMaker, index: int, seed: int = 2_015) -> Scene:
+    """One of `held_out_scenes`."""
+    return maker.make(np.random.default_rng([seed, index]))
+
+
+def unpacked(packed: NDArray[np.uint8], width: int) -> NDArray[np.bool_]:
+    """(…, H, W / 8) uint8, eight pixels in a byte, the leftmost one highest -> (…, H, W) bool."""
+    return np.unpackbits(packed, axis=-1, count=width).astype(np.bool_)

@@ -1,0 +1,67 @@
+"""A data set as evaluations see it: its classes, and photos whose right answers are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from explorer.core.network_info import NetworkInfo, Task
+    from explorer.evaluation.matching import DataClass
+    from explorer.evaluation.metrics import Objects
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What is right for one photo, in the network's classes.
+
+    Attributes:
+        label: Of the photo as a whole; -1 = nobody says.
+        objects: In pixels of the photo; None = nobody says.
+        mask: (H, W) int32, the class of every pixel, -1 = not to be counted; None = nobody says.
+        left_out: Objects of classes that the network does not know.
+    """
+
+    label: int = -1
+    objects: Objects | None = None
+    mask: NDArray[np.int32] | None = None
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One photo: `load` gives its (H, W, 3) uint8 pixels and its truth.
+
+    `load` raises an ExplorerError when it cannot be read. `mixed` = the cases come in no order, so
+    that the first ones are as good a part as any.
+    """
+
+    name: str
+    load: Callable[[], tuple[NDArray[np.uint8], Truth]]
+    mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A data set.
+
+    Attributes:
+        title: Its name for people.
+        kind: "class folders", "COCO", "VOC", "masks" or "npz".
+        classes: What has to be matched.
+        offers: What it says about its photos: "label", "objects", "mask".
+        make: From the task, the label of each class (-1 = unknown) and the network to the cases.
+        notes: Sentences about what was left out.
+    """
+
+    title: str
+    kind: str
+    classes: tuple[DataClass, ...]
+    offers: frozenset[str]
+    make: Callable[[Task, NDArray[np.int64], NetworkInfo], Sequence[Case]]
+    notes: tuple[str, ...] = ()
