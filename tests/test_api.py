@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 import explorer
 from explorer import ExplorerError
-from explorer.core import progress
+from explorer.engine import progress
 from explorer.images.image import from_array
 from explorer.images.samples import sample
 from explorer.networks.preprocess import Preprocess
