@@ -133,6 +133,11 @@ class Canvas(TruthCanvas):
         self._marker = point
         self.viewport().update()
 
+    @property
+    def linked_cursor(self) -> Point | None:
+        """Where the mouse is on another pane of the same frame."""
+        return self._linked
+
     def set_linked_cursor(self, point: Point | None) -> None:
         """The position of the mouse in another pane of the same frame."""
         if point != self._linked:

@@ -102,7 +102,7 @@ class PaneCell(QWidget):
         self._share = 0.5
         self.canvas = Canvas(self)
         self.reference = Canvas(self)
-        self._divider = Divider(self)
+        self.divider = Divider(self)
         self._badges = (self._badge("A"), self._badge("B"))
         self.canvas.viewpoint_changed.connect(self._canvas_moved)
         self.reference.viewpoint_changed.connect(self._reference_moved)
@@ -116,7 +116,7 @@ class PaneCell(QWidget):
             canvas.truth_chosen.connect(self._truth_chosen)
             canvas.status.connect(self.status)
         self.canvas.box_selected.connect(self._box_selected)
-        self._divider.moved.connect(self._divider_moved)
+        self.divider.moved.connect(self._divider_moved)
         self._arrange()
 
     def _badge(self, letter: str) -> QLabel:
@@ -176,7 +176,7 @@ class PaneCell(QWidget):
         half = whole.width() // 2
         compared, wipe = self._compare is not None, self._compare == "wipe"
         self.reference.setVisible(compared)
-        self._divider.setVisible(wipe)
+        self.divider.setVisible(wipe)
         for widget in (self.canvas, self.canvas.viewport()):
             widget.clearMask()
         if not compared:
@@ -191,10 +191,10 @@ class PaneCell(QWidget):
                 right = QRegion(x, 0, max(whole.width() - x, 1), whole.height())
                 widget.setMask(right.translated(-widget.mapTo(self, QPoint(0, 0))))
             self.canvas.raise_()
-            self._divider.setGeometry(
+            self.divider.setGeometry(
                 x - GRIP // 2, CAPTION_HEIGHT, GRIP, whole.height() - CAPTION_HEIGHT
             )
-            self._divider.raise_()
+            self.divider.raise_()
         else:
             self.reference.setGeometry(QRect(0, 0, half - 1, whole.height()))
             self.canvas.setGeometry(QRect(half + 1, 0, whole.width() - half - 1, whole.height()))
