@@ -38,19 +38,19 @@ class Inspector(QWidget):
         self.strip.cancel_requested.connect(self.cancel_requested)
         self.strip.pause_toggled.connect(self.pause_toggled)
         self.error = ErrorCard()
-        self._title = Label(self.tr("Nothing to show yet"), factor=1.35, bold=True)
-        self._reference = Label(quiet=True, factor=0.92)
-        self._reference.hide()
+        self.title = Label(self.tr("Nothing to show yet"), factor=1.35, bold=True)
+        self.reference = Label(quiet=True, factor=0.92)
+        self.reference.hide()
         self._notes = QVBoxLayout()
         self._notes.setSpacing(UNIT)
         self.explanation = Explanation()
-        self._about = Fold(self.tr("What you see"), self.explanation, opened=True)
-        self._about.hide()
+        self.about = Fold(self.tr("What you see"), self.explanation, opened=True)
+        self.about.hide()
 
         head = QVBoxLayout()
         head.setSpacing(UNIT // 2)
-        head.addWidget(self._title)
-        head.addWidget(self._reference)
+        head.addWidget(self.title)
+        head.addWidget(self.reference)
         column = QWidget()
         column.setAutoFillBackground(False)
         layout = QVBoxLayout(column)
@@ -61,7 +61,7 @@ class Inspector(QWidget):
         layout.addWidget(self.error)
         layout.addLayout(self._notes)
         layout.addWidget(self._form)
-        layout.addWidget(self._about)
+        layout.addWidget(self.about)
         layout.addStretch(1)
 
         self._scroll = QScrollArea()
@@ -86,11 +86,11 @@ class Inspector(QWidget):
             return
         self._view = view
         self.strip.show()
-        self._title.setText(view.title)
-        self._reference.setText(view.reference)
-        self._reference.setVisible(bool(view.reference))
+        self.title.setText(view.title)
+        self.reference.setText(view.reference)
+        self.reference.setVisible(bool(view.reference))
         self.explanation.show_markdown(view.explanation)
-        self._about.setVisible(bool(view.explanation))
+        self.about.setVisible(bool(view.explanation))
         self.clear_message()
         self.strip.clear()
 
@@ -119,7 +119,7 @@ class Inspector(QWidget):
         """Sentences that must not be missed; the same ones leave everything as it is."""
         if notes == self.notes:
             return
-        for card in self._cards():
+        for card in self.cards():
             self._notes.removeWidget(card)
             card.hide()
             card.deleteLater()
@@ -128,9 +128,9 @@ class Inspector(QWidget):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return tuple(card.note for card in self._cards())
+        return tuple(card.note for card in self.cards())
 
-    def _cards(self) -> list[NoteCard]:
+    def cards(self) -> list[NoteCard]:
         items = (self._notes.itemAt(row) for row in range(self._notes.count()))
         cards = (item.widget() for item in items if item is not None)
         return [card for card in cards if isinstance(card, NoteCard)]

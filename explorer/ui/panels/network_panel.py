@@ -136,7 +136,7 @@ class NetworkPanel(QWidget):
     # -- building ---------------------------------------------------------------------------------
 
     def _build_tabs(self) -> None:
-        self._tabs = QButtonGroup(self)
+        self.tabs = QButtonGroup(self)
         self._tab_line = QHBoxLayout()
         self._tab_line.setSpacing(2)
         for number, (task, words) in enumerate(tasks_in_words(self).items()):
@@ -145,17 +145,17 @@ class NetworkPanel(QWidget):
             button.setCheckable(True)
             button.setAutoRaise(True)
             button.setChecked(not task)
-            self._tabs.addButton(button, number)
+            self.tabs.addButton(button, number)
             self._tab_line.addWidget(button)
         self._tab_line.addStretch(1)
-        self._tabs.idClicked.connect(self._filter)
+        self.tabs.idClicked.connect(self._filter)
 
     def _build_details(self) -> None:
         self._details = Card()
         self._title = Label(bold=True)
         self._badge = Badge()
         self._summary = Label(quiet=True, factor=0.92)
-        self._facts = Label(quiet=True, factor=0.92)
+        self.facts = Label(quiet=True, factor=0.92)
         self.weights = Combo()
         self.weights.setAccessibleName(self.tr("Weights"))
         self.weights.currentIndexChanged.connect(self._show_choice)
@@ -179,7 +179,7 @@ class NetworkPanel(QWidget):
         layout.addLayout(head)
         layout.addWidget(self._summary)
         layout.addWidget(self.weights)
-        layout.addWidget(self._facts)
+        layout.addWidget(self.facts)
         layout.addLayout(buttons)
         self._details.hide()
 
@@ -308,8 +308,8 @@ class NetworkPanel(QWidget):
             return
         word, kind = state_words(self, choice.state, choice.megabytes)
         self._badge.set(word, kind)
-        self._facts.setText(choice.detail)
-        self._facts.setVisible(bool(choice.detail))
+        self.facts.setText(choice.detail)
+        self.facts.setVisible(bool(choice.detail))
         spec = self._asked(choice)
         in_use = (
             self._spec is not None and self._spec.name == spec.name and self._is_present(choice)

@@ -99,7 +99,7 @@ class ViewPicker(QWidget):
         self.button.clicked.connect(self.open)
         self.panel = ViewPanel()
         self.panel.chosen.connect(self._choose)
-        self._popup = Popup(self, self.panel)
+        self.popup = Popup(self, self.panel)
         _only(self, self.button)
 
     def set_views(self, views: Sequence[View[Any, Any]]) -> None:
@@ -120,10 +120,10 @@ class ViewPicker(QWidget):
         """Opens the pop-up under the button."""
         self.panel.cards.search.clear()
         self.panel.cards.point_at(self.panel.cards.model.current)
-        self._popup.open_at(self.button, QSize(400, 520))
+        self.popup.open_at(self.button, QSize(400, 520))
 
     def _choose(self, name: str) -> None:
-        self._popup.hide()
+        self.popup.hide()
         self.chosen.emit(name)
 
 
@@ -148,7 +148,7 @@ class NetworkPicker(QWidget):
         self.panel.chosen.connect(self._choose)
         self.panel.adjusted.connect(self._adjust)
         self.panel.checkpoint_wanted.connect(self._want)
-        self._popup = Popup(self, self.panel)
+        self.popup = Popup(self, self.panel)
         _only(self, self.button)
 
     @property
@@ -182,7 +182,7 @@ class NetworkPicker(QWidget):
     def open(self) -> None:
         """Opens the pop-up under the button."""
         self.panel.prepare()
-        self._popup.open_at(self.button, QSize(440, 640))
+        self.popup.open_at(self.button, QSize(440, 640))
 
     def _show(self) -> None:
         spec = self.panel.spec
@@ -194,7 +194,7 @@ class NetworkPicker(QWidget):
         self.button.setAccessibleDescription(detail)
 
     def _choose(self, spec: NetworkSpec) -> None:
-        self._popup.hide()
+        self.popup.hide()
         self._adjust(spec)
 
     def _adjust(self, spec: NetworkSpec) -> None:
@@ -202,7 +202,7 @@ class NetworkPicker(QWidget):
         self.chosen.emit(spec)
 
     def _want(self, name: str) -> None:
-        self._popup.hide()
+        self.popup.hide()
         self.checkpoint_wanted.emit(name)
 
 

@@ -94,6 +94,11 @@ class JobStrip(QWidget):
             self._share = ""
         self._run(can_pause)
 
+    @property
+    def counting(self) -> bool:
+        """The seconds of a job are counted, or about to be."""
+        return self._tick.isActive() or self._late.isActive()
+
     def clear(self) -> None:
         """As at the start: no job, no words."""
         self._stop()

@@ -130,7 +130,7 @@ def test_a_view_is_found_and_chosen_by_keys(views: ViewPicker, qtbot: QtBot) -> 
     assert titles(views) == ["Predictions", "Detections"]
     qtbot.keyClick(search, Qt.Key.Key_Return)
     assert heard.news == ["detections"]
-    assert not views._popup.isVisible()
+    assert not views.popup.isVisible()
 
 
 def test_a_view_is_chosen_by_one_click(views: ViewPicker, qtbot: QtBot) -> None:
@@ -147,8 +147,8 @@ def test_a_search_without_a_match_says_so(views: ViewPicker, qtbot: QtBot) -> No
     qtbot.keyClicks(views.panel.cards.search, "zzz")
     assert views.panel.cards.nothing.isVisible()
     qtbot.keyClick(views.panel.cards.search, Qt.Key.Key_Return)
-    qtbot.keyClick(views._popup, Qt.Key.Key_Escape)
-    assert not views._popup.isVisible()
+    qtbot.keyClick(views.popup, Qt.Key.Key_Escape)
+    assert not views.popup.isVisible()
 
 
 def test_networks_by_family_with_their_states(networks: NetworkPicker) -> None:
@@ -169,7 +169,7 @@ def test_a_line_names_a_score_rather_than_a_count(networks: NetworkPicker) -> No
     (card,) = (line for line in lines(networks) if isinstance(line, CardRow))
     assert card.text == "Classification · top1 0.213 · 2.6 M weights"
     networks.open()
-    assert networks.panel._facts.text() == "photos 5000 · top1 0.213 · 200 classes"
+    assert networks.panel.facts.text() == "photos 5000 · top1 0.213 · 200 classes"
 
 
 def test_looking_around_downloads_nothing(networks: NetworkPicker, qtbot: QtBot) -> None:
@@ -194,7 +194,7 @@ def test_the_download_button_asks_for_these_weights(networks: NetworkPicker, qtb
     assert heard.args == [NetworkSpec("alexnet", "V1")]
     assert networks.spec == NetworkSpec("alexnet", "V1")
     assert networks.button.text() == "AlexNet"
-    assert not networks._popup.isVisible()
+    assert not networks.popup.isVisible()
 
 
 def test_enter_takes_what_is_at_hand(networks: NetworkPicker, qtbot: QtBot) -> None:
@@ -273,9 +273,9 @@ def test_networks_that_do_not_suit_the_view_stand_last(networks: NetworkPicker) 
 
 
 def test_the_task_tabs_filter(networks: NetworkPicker) -> None:
-    {tab.text(): tab for tab in networks.panel._tabs.buttons()}["Detect"].click()
+    {tab.text(): tab for tab in networks.panel.tabs.buttons()}["Detect"].click()
     assert titles(networks) == ["torchvision", "Faster R-CNN"]
-    networks.panel._tabs.button(0).click()
+    networks.panel.tabs.button(0).click()
     assert len(titles(networks)) == 8
 
 
