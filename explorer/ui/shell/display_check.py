@@ -39,7 +39,7 @@ def missing_packages(environment: Mapping[str, str] | None = None) -> tuple[str,
     platform = environment.get("QT_QPA_PLATFORM", "")
     if platform.startswith("xcb") or (not platform and not environment.get("WAYLAND_DISPLAY")):
         wanted |= X11
-    return tuple(package for library, package in wanted.items() if not _loads(library))
+    return tuple(package for library, package in wanted.items() if not loads(library))
 
 
 def complaint(environment: Mapping[str, str] | None = None) -> str:
@@ -62,7 +62,8 @@ def complaint(environment: Mapping[str, str] | None = None) -> str:
     return ""
 
 
-def _loads(library: str) -> bool:
+def loads(library: str) -> bool:
+    """Whether the system finds a shared library."""
     try:
         ctypes.CDLL(library)
     except OSError:
