@@ -17,7 +17,7 @@ from explorer.core.runner import Failure, State, Update
 from explorer.core.settings import Preferences, Settings
 from explorer.core.step import Step
 from explorer.engine.engine import Answer, Ask, Side
-from explorer.engine.view import View
+from explorer.engine.view import Group, View
 from explorer.images.image import Image, from_array
 from explorer.live.slot import Shot
 from explorer.networks.entry import Entry
@@ -61,7 +61,7 @@ def nothing(*_: object) -> Generator[Step[Any], Any, None]:
 
 
 def view(name: str, title: str, *, painter: Any = draw, **more: Any) -> View[Any]:
-    return View(name, title, "Toys", "S.", "E.", "R", Params, nothing, painter, **more)
+    return View(name, title, Group.OTHER, "S.", "E.", "R", Params, nothing, painter, **more)
 
 
 SORT = view("classify", "Sort", tasks=frozenset({"classification"}))
