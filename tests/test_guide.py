@@ -66,6 +66,13 @@ def test_the_view_of_the_guide_keeps_the_contract(site: Path, tmp_path: Path) ->
     assert (tmp_path / "g.png").stat().st_size > 10_000
 
 
+def test_the_view_of_the_guide_is_written_as_the_others_are(tmp_path: Path) -> None:
+    (view,) = blocks("add-a-view.md", "python")
+    place = tmp_path / "input_gradient.py"
+    place.write_text(view, encoding="utf-8")
+    python("-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), str(place))
+
+
 def test_the_network_of_the_guide_is_in_the_catalogue(site: Path) -> None:
     (code,) = blocks("add-a-network.md", "python")
     (points,) = blocks("add-a-network.md", "toml")

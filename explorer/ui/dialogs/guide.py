@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QDialog,
+    QFrame,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
@@ -116,11 +117,13 @@ class GuideWindow(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Guide"))
         self.setModal(False)
-        self.resize(UNIT * 120, UNIT * 90)
+        self.resize(UNIT * 142, UNIT * 96)  # a line of code fits
         self.page = Page()
         self.pages = QListWidget()
         self.pages.setAccessibleName(self.tr("Pages of the guide"))
         self.pages.setFixedWidth(UNIT * 26)
+        self.pages.setSpacing(UNIT // 4)
+        self.pages.setFrameShape(QFrame.Shape.NoFrame)
         for name in PAGES:
             path = page_path(name)
             item = QListWidgetItem(title_of(path))
