@@ -15,7 +15,7 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from explorer.core.params import Box
-from explorer.saving.export import LabelledBoxes, read_metadata
+from explorer.saving.export import ImageInfo, LabelledBoxes, read_metadata
 from explorer.ui.photos.exporter import Exporter
 from tests.ui.toy_desk import ToyPanels, photo
 
@@ -65,7 +65,7 @@ def test_the_whole_board_as_a_picture_says_how_to_make_it_again(
         assert image.width > 60
     metadata = read_metadata(place)
     assert metadata["view"] == "classify"
-    assert metadata["network"] == "sorter"
+    assert metadata["network"]["name"] == "sorter"
     assert metadata["seed"] == 7
     assert metadata["parameters"]["score"] == 0.5
 
@@ -98,7 +98,7 @@ def test_boxes_as_coco(
     answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path
 ) -> None:
     place = tmp_path / "boxes.json"
-    exporter.write_boxes(str(place), BOXES, "coco")
+    exporter.write_boxes(str(place), BOXES, ImageInfo("cat.png", 60, 40), "coco")
     said(answered, qtbot)
     found = json.loads(place.read_text())
     (box,) = found["annotations"] if isinstance(found, dict) else found
@@ -218,3 +218,54 @@ def test_ground_truth_is_saved_when_there_is_some(
     exporter.save_truth()
     assert said(answered, qtbot) == f"Saved {place}"
     assert place.read_text().split()[1:] == ["0.250000", "0.250000", "0.500000", "0.500000"]
+
+
+def test_copy_as_python_asks_the_same(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path
+) -> None:
+    study = answered.study
+    study.set_image(replace(photo(), path=tmp_path / "cat.png"))
+    study.set_params(replace(study.params, depth=3, score=0.25))
+    answered.bridge.answer()
+    exporter.copy_python()
+    assert "same numbers" in said(answered, qtbot)
+    script = QGuiApplication.clipboard().text()
+    assert compile(script, "script", "exec")
+    place = str(tmp_path / "cat.png")
+    for words in (
+        '"classify"',
+        f'"{place}"',
+        'network="sorter"',
+        "depth=3",
+        "score=0.25",
+        "seed=7",
+    ):
+        assert words in script
+
+
+def test_a_photo_that_is_no_file_cannot_be_copied_as_python(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot
+) -> None:
+    QGuiApplication.clipboard().setText("before")
+    exporter.copy_python()
+    assert said(answered, qtbot) == (
+        "cat.png is not a file, so no script can open it. Save the photo first."
+    )
+    assert QGuiApplication.clipboard().text() == "before"
+
+
+def test_files_of_boxes_name_the_photo_by_its_file(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study = answered.study
+    study.set_image(replace(photo("shown as this.png"), path=tmp_path / "really this.png"))
+    monkeypatch.setattr(type(study), "truth", (Box(1, 2, 11, 22, "cat"),))
+    place = tmp_path / "truth.json"
+    answer_dialog(monkeypatch, lambda _, kinds: (str(place), kinds[0]))
+    exporter.save_truth()
+    said(answered, qtbot)
+    assert json.loads(place.read_text())["images"][0]["file_name"] == "really this.png"

@@ -80,9 +80,9 @@ def test_steering_reaches_what_runs_and_asks_anew_when_nothing_does(
 def test_what_was_computed_belongs_to_its_own_parameters(study: Study, bridge: ToyBridge) -> None:
     study.set_params(replace(study.params, depth=4))
     study.set_params(replace(study.params, score=0.75))
-    found = study.data()
+    found = study.finished
     assert found is not None
-    assert (found[2].depth, found[2].score) == (1, 0.75), "the new depth has no answer yet"
+    assert (found.params.depth, found.params.score) == (1, 0.75), "the new depth has no answer yet"
 
 
 def test_a_view_brings_a_network_that_suits_it_along(study: Study, bridge: ToyBridge) -> None:
@@ -234,7 +234,7 @@ def test_no_photo_is_nothing_to_look_at(study: Study, bridge: ToyBridge) -> None
     study.look()
     study.clear()
     assert not study.running
-    assert (study.image, study.board, study.data()) == (None, None, None)
+    assert (study.image, study.board, study.finished) == (None, None, None)
     asked = len(bridge.asked)
     study.look()
     assert len(bridge.asked) == asked
