@@ -298,10 +298,10 @@ def test_random_weights_are_stamped(
 ) -> None:
     from dataclasses import replace
 
-    from explorer.render import board as paint
+    from explorer.render import board as board_module
 
     seen: list[Any] = []
-    painted, trained = paint.paint_pane, Engine.network
+    rendered, trained = board_module.render_pane, Engine.network
 
     def untrained(self: Engine, spec: Any) -> Generator[Step[None], Any, Any]:
         network = yield from trained(self, spec)
@@ -310,9 +310,9 @@ def test_random_weights_are_stamped(
 
     def watched(pane: Pane, *rest: Any, **more: Any) -> Any:
         seen.append([x for x in pane.layers if isinstance(x, Text) and x.text == UNTRAINED])
-        return painted(pane, *rest, **more)
+        return rendered(pane, *rest, **more)
 
-    monkeypatch.setattr(paint, "paint_pane", watched)
+    monkeypatch.setattr(board_module, "render_pane", watched)
     monkeypatch.setattr(Engine, "network", untrained)
     path = film(tmp_path / "a.avi", 2)
     assert explorer("render", "counting", path, "-o", tmp_path / "o.mp4")[0] == 0

@@ -33,7 +33,9 @@ ORDER = (
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 
 MOST_MODULES = 15
-FULL: dict[str, str] = {}
+FULL = {
+    "core": "parameters grow to a folder of their own (values, param_forms, params)",
+}
 """Folders that hold more, and why."""
 
 CIRCLES: dict[frozenset[str], str] = {}

@@ -293,10 +293,10 @@ class _Job:
             pieces.line(frame_line(shot.number, shot.position, *names, finished.data))
 
     def _frame(self, pane: Pane) -> UInt8:
-        from explorer.render.board import paint_pane
+        from explorer.render.board import render_pane
 
         scale = self._args.width / pane.size[0] if self._args.width else 1.0
-        return paint_pane(pane, scale=scale, density=max(1.0, scale * max(pane.size) / 1080))
+        return render_pane(pane, scale=scale, density=max(1.0, scale * max(pane.size) / 1080))
 
     def _tell(self, take: _Take, pieces: Pieces, done: int, written: int) -> None:
         self._progress.clear()

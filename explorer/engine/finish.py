@@ -202,19 +202,19 @@ class FinishedAnswer:
         Raises:
             ExplorerError: There is no such pane; the sentence names those there are.
         """
-        from explorer.render.board import paint_board, paint_pane
+        from explorer.render.board import render_board, render_pane
 
         if pane is not None:
-            return paint_pane(self.pane(pane))
-        return paint_board(self.board, width=width, theme=theme, title=self.title)
+            return render_pane(self.pane(pane))
+        return render_board(self.board, width=width, theme=theme, title=self.title)
 
     def frame(self, pane: str | None = None) -> UInt8:
         """A frame of a film of steps: one pane, by default the first; (H, W, 3) uint8 RGB."""
-        from explorer.render.board import paint_pane
+        from explorer.render.board import render_pane
 
         shown = self.pane(pane)
         longest = max(shown.size)
-        return paint_pane(shown, scale=min(max(longest, FRAME_SIDES[0]), FRAME_SIDES[1]) / longest)
+        return render_pane(shown, scale=min(max(longest, FRAME_SIDES[0]), FRAME_SIDES[1]) / longest)
 
     def pane(self, name: str | None = None) -> Pane:
         """The pane `name`, by default the first.

@@ -24,7 +24,7 @@ _LETTERS = 12.0
 _DARK: Color = (20, 22, 26)
 
 
-def paint_words(surface: Surface, layers: Iterable[Layer]) -> None:
+def render_words(surface: Surface, layers: Iterable[Layer]) -> None:
     """Draws the texts and labels of all `layers`; labels make room for texts and earlier labels."""
     layers = tuple(layers)
     texts = [layer for layer in layers if isinstance(layer, Text)]

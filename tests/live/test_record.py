@@ -15,7 +15,7 @@ import pytest
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Pane, Picture
 from explorer.live import record
-from explorer.live.record import MOST_WAITING, FilmRecorder, Look, painted
+from explorer.live.record import MOST_WAITING, FilmRecorder, Look, rendered
 from explorer.live.slot import Shot
 from explorer.live.unfinished import recover, remembered
 from explorer.saving.film_pieces import Record, folder_of
@@ -115,9 +115,9 @@ def test_a_slow_painter_leaves_frames_out_and_holds_nobody_up(tmp_path: Path, be
     def slow(drawn: Board) -> np.ndarray:
         painting.set()
         assert go_on.wait(SECONDS)
-        return painted(drawn)
+        return rendered(drawn)
 
-    recorder = FilmRecorder(tmp_path / "r.mp4", 10, paint=slow)
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10, render=slow)
     assert recorder.add(look(0, 0.0, began, board=board(0), data=dict))
     assert painting.wait(SECONDS)
     # The painter hangs: what is handed over from now on must come back at once, taken or not.

@@ -30,7 +30,7 @@ from explorer.engine.scene import Scene
 from explorer.engine.view import View
 from explorer.networks.hooks import interruptible, tensors_in
 from explorer.networks.network import Network
-from explorer.render.board import paint_board
+from explorer.render.board import render_board
 from explorer.views import discover
 from tests.toys import hook_count, toy_image, toy_network
 
@@ -237,7 +237,7 @@ def test_the_same_seed_gives_the_same_data(view: View[Any, Any], task: str) -> N
 def test_it_can_be_painted(view: View[Any, Any], task: str, scene: Scene) -> None:
     params = defaults(view, scene.network.info)
     board = view.draw(first_steps(view, scene, params, 1)[-1].value, params)
-    picture = paint_board(board)
+    picture = render_board(board)
     assert picture.dtype == np.uint8
     assert picture.std() > 1
 

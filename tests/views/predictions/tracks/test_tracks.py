@@ -22,7 +22,7 @@ from explorer.engine.scene import Moment, Scene
 from explorer.images.image import Image, from_array
 from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network
-from explorer.render.board import paint_board
+from explorer.render.board import render_board
 from explorer.views.predictions.tracks.view import STILL, VIEW, Params, Result
 from explorer.views.shared.detections import DetectionParams, answer_board
 from tests.toys import FixedDetector, make_network
@@ -254,7 +254,7 @@ def test_nothing_at_all_is_drawn_too() -> None:
     watcher = Watcher(**LINE, region=Box(0.0, 0.0, 50.0, 50.0))
     board = watcher.board(watcher.look(0.0))
     assert board.summary.startswith("Nothing is followed · 0 numbered so far")
-    assert paint_board(board).std() > 1
+    assert render_board(board).std() > 1
 
 
 def test_it_follows_a_film_through_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
