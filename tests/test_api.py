@@ -214,8 +214,8 @@ def test_a_network_that_was_loaded_answers_as_its_name(photo: Path) -> None:
 def test_a_checkpoint_is_loaded_by_its_path(photo: Path, tmp_path: Path) -> None:
     place = tmp_path / "my.pth"
     torch.save(explorer.load("mini-resnet", weights="none").module.state_dict(), place)
-    network = explorer.load("mini-resnet", weights=place)
-    assert network.info.weights_title == "my.pth"
+    network = explorer.load("mini-resnet", weights=place, device="cpu")
+    assert repr(network) == "<Network Mini ResNet: classification, my.pth, on cpu>"
     assert network.info.state == "local"
 
 
@@ -466,7 +466,9 @@ def test_render_as_python_gives_the_files_of_render(
     for name in ("a.png", "a.json"):
         assert (here / name).read_bytes() == (there / name).read_bytes(), name
     assert main([*words, "--as-python", "--film", "a.mp4"]) == 2
-    assert main([*words, "--as-python", "--width", "400"]) == 2
+    assert main([*words, "--as-python", "--theme", "dark"]) == 2
+    assert main(["render", "detections", "film.mp4", "--as-python"]) == 2
+    assert "A script looks at photos" in capsys.readouterr().err
 
 
 def test_equal_arrays_have_equal_metadata(photo: Path) -> None:

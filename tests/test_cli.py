@@ -20,7 +20,7 @@ from PIL import Image
 
 from explorer import __version__, views
 from explorer.__main__ import main
-from explorer.cli import COMMANDS, doctor, words
+from explorer.cli import COMMANDS, console, doctor
 from explorer.cli.outputs import outputs
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Box
@@ -526,7 +526,7 @@ class _Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_that_goes_away() -> None:
     stream = _Terminal()
-    progress = words.Progress(stream)
+    progress = console.Progress(stream)
     progress.show("cat", 1, 4, "octave 1")
     progress.show("cat", 1, 4, "octave 1")
     progress.show("cat", 2, 4, "octave 1")
@@ -542,7 +542,7 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
 
 def test_a_log_gets_no_bar() -> None:
     stream = io.StringIO()
-    words.Progress(stream).show("cat", 1, 4)
+    console.Progress(stream).show("cat", 1, 4)
     assert stream.getvalue() == ""
 
 
@@ -551,10 +551,10 @@ def test_words_that_a_terminal_cannot_show_do_not_end_the_program(
 ) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    words.say("Żółw 80 × 80")
+    console.say("Żółw 80 × 80")
     assert raw.getvalue() == f"???w 80 ? 80{os.linesep}".encode()
     monkeypatch.setattr(sys, "stdout", None)
-    words.say("nobody reads this")
+    console.say("nobody reads this")
 
 
 # -- doctor ---------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from explorer import __version__
-from explorer.cli.words import complain, say
+from explorer.cli.console import complain, say
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from explorer.cli.words import Progress
+    from explorer.cli.console import Progress
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Engine
     from explorer.engine.view import View

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.words import Progress, complain, say, table
+from explorer.cli.console import Progress, complain, say, table
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.cli.arguments import is_folder, loaded, settings, spec_of
+from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
-from explorer.cli.words import Progress, complain, say
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
 from explorer.live.opening import PLAYED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.words import say, table
+from explorer.cli.console import say, table
 
 if TYPE_CHECKING:
     import argparse

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli import film, truth
+from explorer.cli import film, truth_option
 from explorer.cli.arguments import (
     STEPS_FPS,
     check_numbers,
@@ -18,8 +18,8 @@ from explorer.cli.arguments import (
     settings,
     spec_of,
 )
+from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import HELP, outputs
-from explorer.cli.words import Progress, complain, say
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     out.add_argument("--film", metavar="OUT", help="every step as a film: .mp4 or .gif")
     out.add_argument(
         "--as-python", action="store_true",
-        help="nothing yet: print a Python script that gives the same numbers",
+        help="compute nothing, print a Python script that gives the same numbers",
     )  # fmt: skip
     how = parser.add_argument_group("how")
     how.add_argument("--network", help="the network to look at; by default one that ships")
@@ -80,7 +80,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
         help="a parameter of the view; again for another",
     )  # fmt: skip
-    truth.add_option(how)
+    truth_option.add_option(how)
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     how.add_argument("--half", action="store_true", help="half precision where the network has it")
     how.add_argument("--seed", type=int, default=0, help="for views that draw random numbers")
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
     view = views.find(args.view)
     texts = settings(args.settings, view)
-    truth.check(args.truth, view)
+    truth_option.check(args.truth, view)
     engine, progress = Engine(), Progress()
     photos = _photos(args.images, view)
     plans = _plans(args, [photo.stem for photo in photos])
@@ -147,7 +147,7 @@ def _print_script(args: argparse.Namespace) -> int:
 
     view = views.find(args.view)
     texts = settings(args.settings, view)
-    truth.check(args.truth, view)
+    truth_option.check(args.truth, view)
     spec = spec_of(args, view)
     photos = _photos(args.images, view)
     plans = _plans(args, [photo.stem for photo in photos])
@@ -161,8 +161,8 @@ def _check_script(args: argparse.Namespace) -> None:
     """Raises for what a script has no words for."""
     if film.wanted(args):
         raise ExplorerError("A script looks at photos, not at films.", "Leave --as-python out.")
-    for option in ("boxes", "film", "pane", "width"):
-        if getattr(args, option) is not None:
+    for option in ("boxes", "film", "pane", "width", "theme"):
+        if getattr(args, option) not in (None, "light"):
             raise ExplorerError(f"A script has no --{option}.", "It takes -o and --data.")
     if args.out or args.data:
         _check_outputs(args)
@@ -177,7 +177,7 @@ def _about(
     if image is None:
         return None, params
     placed, said = placed_inside(params, image.width, image.height)
-    params, notes = truth.with_file(placed, args.truth, image)
+    params, notes = truth_option.with_file(placed, args.truth, image)
     for note in (*said, *notes):
         complain(f"{title}: {note}")
     return image, params
