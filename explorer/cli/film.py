@@ -289,7 +289,7 @@ class _Job:
             pieces.add(self._frame(finished.pane(self._args.pane)), times)
         if pieces.lines is not None:
             shot = answer.shot
-            names = (self._view.name, self._spec.name if self._spec is not None else "")
+            names = (self._view.name, self._info.spec.name if self._info is not None else "")
             pieces.line(frame_line(shot.number, shot.position, *names, finished.data))
 
     def _frame(self, pane: Pane) -> UInt8:
