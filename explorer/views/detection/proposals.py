@@ -115,8 +115,9 @@ class Params:
         effect=Effect.DRAW, choices=(BOXES, COVERAGE, BOTH),
     )  # fmt: skip
     level: int = param(
-        0, "Pyramid level", "RPN: only boxes of this level, 1 is the finest; 0 means all.",
+        0, "Pyramid level", "Only boxes of this level, 1 is the finest; 0 means all.",
         effect=Effect.DRAW, low=0, high=8, step=1,
+        when=lambda params, _: params.method in (RPN, ALL_RPN),
     )  # fmt: skip
     most: int = param(
         2000, "Ask for", "At most so many boxes; several methods spread them differently.",
@@ -125,6 +126,7 @@ class Params:
     opacity: float = param(
         0.7, "Coverage opacity", "How much the coverage hides the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
+        when=lambda params, _: params.show != BOXES,
     )  # fmt: skip
     selected: int | None = param(
         None, "Selected box", "Its score and overlaps are shown; click a box.",
