@@ -178,27 +178,27 @@ def _square(value: int, side: int) -> Picture:
     return Picture(np.repeat(((ramp + value) % 256)[..., None], 3, 2).astype(np.uint8))
 
 
-def _draw_square(result: int, params: Size) -> Board:
-    picture = _square(result, params.side)
+def _draw_square(result: Picture, params: Size) -> Board:
+    side = result.rgb.shape[0]
     return Board(
-        (Pane("square", (params.side, params.side), (picture,), frame="square"),),
-        summary=f"{result} of {params.side}",
+        (Pane("square", (side, side), (result,), frame="square"),),
+        summary=f"{result.rgb[0, 0, 0]} of {side}",
     )
 
 
-def _of_nothing(scene: Scene, params: Size) -> Generator[Step[int], Any, None]:
-    yield Step(params.side * 2)
+def _of_nothing(scene: Scene, params: Size) -> Generator[Step[Picture], Any, None]:
+    yield Step(_square(params.side * 2, params.side))
 
 
-def _of_network(scene: Scene, params: Size) -> Generator[Step[int], Any, None]:
-    yield Step(scene.network.info.parameters % 256)
+def _of_network(scene: Scene, params: Size) -> Generator[Step[Picture], Any, None]:
+    yield Step(_square(scene.network.info.parameters, params.side))
 
 
-def _of_photo(scene: Scene, params: Size) -> Generator[Step[int], Any, None]:
-    yield Step(int(scene.image.pixels.mean()))
+def _of_photo(scene: Scene, params: Size) -> Generator[Step[Picture], Any, None]:
+    yield Step(_square(int(scene.image.pixels.mean()), params.side))
 
 
-def _needing(needs: Needs, compute: Any, name: str) -> View[Size, int]:
+def _needing(needs: Needs, compute: Any, name: str) -> View[Size, Picture]:
     return View(
         name=name,
         title=name.replace("_", " ").capitalize(),

@@ -358,7 +358,6 @@ def test_follows_frames_and_a_jump_back(view: View[Any, Any], task: str) -> None
         assert hooks_of(scene) == 0
         assert fingerprints(scene) == before
         layers = frozenset(scene.asked)
-    assert not [part for part in walk(memory) if isinstance(part, torch.Tensor)]
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)

@@ -184,7 +184,6 @@ def draw(result: Result, params: Params) -> Board:
         plots=_plots(result, params, state),
         tables=_tables(result, params, state),
         summary=_summary(result, params, state),
-        notes=_notes(result, params),
     )
 
 
@@ -351,12 +350,6 @@ def _summary(result: Result, params: Params, state: State) -> str:
         f"{words} · the first {counted(state.top)} find {hits} of {len(params.truth)} objects at "
         f"IoU {params.iou:.2f} · average recall {average_recall(state.best):.2f}"
     )
-
-
-def _notes(result: Result, params: Params) -> tuple[str, ...]:
-    if params.level and result.method not in (RPN, ALL_RPN):
-        return ("Only the RPN's proposals come from pyramid levels: all boxes are shown.",)
-    return ()
 
 
 VIEW = View(
