@@ -306,6 +306,8 @@ class Window(QMainWindow):
         alone = not self.study.wants_photo
         self.restore.show_docks(self._item is not None or alone)
         shown = alone or (self._item is not None and looking)
+        if not shown:
+            self.status.time.setText("")
         self.stack.setCurrentWidget(self.board if shown else self.welcome)
 
     def _item_chosen(self, item: object) -> None:
