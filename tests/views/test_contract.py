@@ -323,7 +323,7 @@ def test_what_does_not_apply_does_not_matter(view: View[Any, Any], task: str, sc
     info = info_of(scene)
     params = defaults(view, info)
     result = first_steps(view, scene, params, 1)[-1].value
-    picture = paint_board(view.draw(result, params), width=400)
+    picture = render_board(view.draw(result, params), width=400)
     for parameter in parameters(view.Params):
         if parameter.applies(params, info):
             continue
@@ -332,7 +332,7 @@ def test_what_does_not_apply_does_not_matter(view: View[Any, Any], task: str, sc
             scene.opened = opened_for(view, changed, info)
             if parameter.meta.effect is Effect.DRAW:
                 np.testing.assert_array_equal(
-                    paint_board(view.draw(result, changed), width=400), picture, parameter.name
+                    render_board(view.draw(result, changed), width=400), picture, parameter.name
                 )
             else:
                 assert first_steps(view, scene, changed, 1), parameter.name
