@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from explorer.core.network_info import NetworkSpec, Task
+    from explorer.core.unavailable import Unavailable
     from explorer.networks.definition import Definition
     from explorer.networks.network import Network
 
@@ -28,6 +29,7 @@ __all__ = [
     "find",
     "guess",
     "load",
+    "unavailable",
 ]
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
@@ -37,6 +39,11 @@ SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
 def entries() -> tuple[Entry, ...]:
     """All networks with the present states of their weights; builds none of them."""
     return tuple(definition.entry.refreshed(weights.state_of) for definition in _definitions())
+
+
+def unavailable() -> tuple[Unavailable, ...]:
+    """What was found among the plug-ins and cannot be used, with the reasons."""
+    return plugins.survey({definition.entry.name for definition in _ours()})[1]
 
 
 def find(name: str) -> Entry:
@@ -141,5 +148,9 @@ def _definition(name: str) -> Definition:
 
 
 def _definitions() -> tuple[Definition, ...]:
-    ours = (*shipped.definitions(), *zoo.definitions())
+    ours = _ours()
     return (*ours, *plugins.definitions({definition.entry.name for definition in ours}))
+
+
+def _ours() -> tuple[Definition, ...]:
+    return (*shipped.definitions(), *zoo.definitions())

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.ui.form.choices import Combo
-from explorer.ui.panels.cards import CardList, CardRow
+from explorer.ui.panels.cards import CardList, CardRow, unavailable_cards
 from explorer.ui.panels.network_words import (
     RANDOM,
     Choice,
@@ -38,6 +38,7 @@ from explorer.ui.widgets.small_widgets import UNIT, Card, Label, Switch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from explorer.core.unavailable import Unavailable
     from explorer.networks.entry import Entry, WeightsOption
 
 
@@ -57,6 +58,7 @@ class NetworkPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._entries: dict[str, Entry] = {}
+        self._unavailable: tuple[Unavailable, ...] = ()
         self._choices: tuple[Choice, ...] = ()
         self._spec: NetworkSpec | None = None
         self._info: NetworkInfo | None = None
@@ -84,8 +86,11 @@ class NetworkPanel(QWidget):
 
     # -- what the picker calls --------------------------------------------------------------------
 
-    def set_entries(self, entries: Sequence[Entry]) -> None:
+    def set_entries(
+        self, entries: Sequence[Entry], unavailable: Sequence[Unavailable] = ()
+    ) -> None:
         self._entries = {entry.name: entry for entry in entries}
+        self._unavailable = tuple(unavailable)
         self._fill()
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
@@ -227,7 +232,8 @@ class NetworkPanel(QWidget):
                 suiting.append(card)
             else:
                 others.append(replace(card, group=self._reason(), dim=True))
-        self.cards.set_cards((*suiting, *others))
+        dead = () if self._task else unavailable_cards(self, self._unavailable)
+        self.cards.set_cards((*suiting, *others, *dead))
         self._look_at(self.cards.current_key())
 
     def _line(self, entry: Entry, option: WeightsOption | None) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Hashable, Mapping
 
     from explorer.core.network_info import NetworkSpec, Task
+    from explorer.core.unavailable import Unavailable
     from explorer.engine.engine import Engine
     from explorer.images.image import Image
     from explorer.live.pace import Pace
@@ -59,6 +60,8 @@ class Ready:
     entries: tuple[Entry, ...]
     devices: tuple[tuple[str, str], ...]
     defaults: Mapping[str, NetworkSpec]
+    unavailable: tuple[Unavailable, ...] = ()  # views
+    unavailable_networks: tuple[Unavailable, ...] = ()
 
 
 class Bridge(QObject):
@@ -255,7 +258,7 @@ def _start_up() -> Generator[Step[Any], Any, None]:
     yield Step(None, 1, 3, "Loading the networks")
     from explorer.core.network_info import NetworkSpec
     from explorer.networks import catalogue, devices
-    from explorer.views import discover
+    from explorer.views import survey
 
     yield Step(None, 2, 3, "Finding the views")
     entries = catalogue.entries()
@@ -265,7 +268,12 @@ def _start_up() -> Generator[Step[Any], Any, None]:
         best = catalogue.default_for(task) or next(iter(fitting), None)
         if best is not None:
             defaults[task] = NetworkSpec(best.name)
-    yield Step(Ready(discover(), entries, devices.available(), defaults), 3, 3)
+    found = survey()
+    ready = Ready(
+        found.views, entries, devices.available(), defaults, tuple(found.unavailable),
+        catalogue.unavailable(),
+    )  # fmt: skip
+    yield Step(ready, 3, 3)
 
 
 def _be_polite() -> None:

@@ -281,8 +281,8 @@ class Window(QMainWindow):
     def set_ready(self, ready: Ready) -> None:
         """Views and networks are known; what was looked at the last time is looked at again."""
         self.study.set_ready(ready)
-        self.views.set_views(tuple(ready.views.values()))
-        self.networks.set_entries(ready.entries)
+        self.views.set_views(tuple(ready.views.values()), ready.unavailable)
+        self.networks.set_entries(ready.entries, ready.unavailable_networks)
         self.networks.set_devices(ready.devices)
         self.inspector.strip.clear()
         self.restore.study(ready)
