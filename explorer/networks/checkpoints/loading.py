@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
-from explorer.networks import devices
+from explorer.networks import devices, digest
 from explorer.networks.checkpoints import fitting, reading, weights
 from explorer.networks.network import Network
 
@@ -173,6 +173,7 @@ def _network(
         notes=(*notes, *((remark,) if remark else ())),
         default_layer=variant.default_layer or default_layer(layers),
         keypoints=variant.keypoints,
+        digester=digest.lazily(module),
     )
     return Network(info, module, preprocess, device, dtype)
 
