@@ -107,7 +107,7 @@ def _unit(parameter: Parameter) -> str:
 
 
 def _network_row(entry: Entry) -> tuple[str, str, str, str]:
-    weights = _WEIGHTS[entry.state]
+    weights = "made here" if entry.family == "made" else _WEIGHTS[entry.state]
     if entry.state == "download" and entry.weights[0].megabytes:
         weights += f" ({entry.weights[0].megabytes:.0f} MB)"
     return (entry.name, entry.task, weights, entry.title)
@@ -126,6 +126,10 @@ def _view(view: View[Any, Any]) -> dict[str, Any]:
         "reference": view.reference,
         "tasks": sorted(view.tasks),
         "film": view.film,
+        "actions": [
+            {"name": action.name, "title": action.title, "help": action.help}
+            for action in view.actions
+        ],
         "parameters": [
             {
                 "name": p.name,

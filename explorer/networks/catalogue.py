@@ -1,4 +1,4 @@
-"""The one list of networks: embedded ones, all of torchvision, and those of plug-ins."""
+"""The one list of networks: embedded ones, those made here, torchvision's, and plug-ins'."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.step import Step
-from explorer.networks import devices, plugins, shipped, zoo
+from explorer.networks import devices, made, plugins, shipped, zoo
 from explorer.networks.checkpoints import fitting, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkSpec, Task
     from explorer.core.unavailable import Unavailable
     from explorer.networks.definition import Definition
+    from explorer.networks.made import NewNetwork
     from explorer.networks.network import Network
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "entries",
     "find",
     "guess",
+    "keep",
     "load",
     "unavailable",
 ]
@@ -42,8 +44,17 @@ def entries() -> tuple[Entry, ...]:
 
 
 def unavailable() -> tuple[Unavailable, ...]:
-    """What was found among the plug-ins and cannot be used, with the reasons."""
-    return plugins.survey({definition.entry.name for definition in _ours()})[1]
+    """What was found among those made here and the plug-ins' and cannot be used, and why."""
+    return _survey()[1]
+
+
+def keep(new: NewNetwork) -> str:
+    """Adds a network that was made here; returns its name in the catalogue.
+
+    Raises:
+        ExplorerError: It cannot be written.
+    """
+    return made.keep(new, {definition.entry.name for definition in _definitions()})
 
 
 def find(name: str) -> Entry:
@@ -148,9 +159,13 @@ def _definition(name: str) -> Definition:
 
 
 def _definitions() -> tuple[Definition, ...]:
-    ours = _ours()
-    return (*ours, *plugins.definitions({definition.entry.name for definition in ours}))
+    return _survey()[0]
 
 
-def _ours() -> tuple[Definition, ...]:
-    return (*shipped.definitions(), *zoo.definitions())
+def _survey() -> tuple[tuple[Definition, ...], tuple[Unavailable, ...]]:
+    ours, theirs = shipped.definitions(), zoo.definitions()
+    known = {definition.entry.name: definition for definition in (*ours, *theirs)}
+    plugged, refused = plugins.survey(known)
+    known.update((definition.entry.name, definition) for definition in plugged)
+    own, broken = made.survey(known)
+    return (*ours, *own, *theirs, *plugged), (*broken, *refused)

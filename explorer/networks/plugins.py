@@ -86,11 +86,6 @@ class Plugin:
             raise ValueError(f"{self.name!r} is no name for a network")
 
 
-def definitions(taken: Collection[str]) -> tuple[Definition, ...]:
-    """The networks of all installed plug-ins; see `survey`."""
-    return survey(taken)[0]
-
-
 def survey(taken: Collection[str]) -> tuple[tuple[Definition, ...], tuple[Unavailable, ...]]:
     """The networks of all installed plug-ins, and what could not be taken among them.
 

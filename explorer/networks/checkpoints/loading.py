@@ -90,10 +90,12 @@ def from_option(
     variant.finish(fit.module)
     task: Task = "features" if variant.features_only else entry.task
     state: WeightState = "shipped" if option.state == "shipped" else "cached"
-    return _network(
+    network = _network(
         definition, spec, device, fit.module, variant, task, state, option.title,
         (*variant.notes, *fit.notes), fit,
     )  # fmt: skip
+    network.extras["variant"] = variant.origin or option.name
+    return network
 
 
 def _with_shared(checkpoint: reading.Checkpoint, option: WeightsOption) -> reading.Checkpoint:
@@ -175,7 +177,9 @@ def _network(
         keypoints=variant.keypoints,
         digester=digest.lazily(module),
     )
-    return Network(info, module, preprocess, device, dtype)
+    network = Network(info, module, preprocess, device, dtype)
+    network.extras["architecture"] = definition.architecture or definition.entry.name
+    return network
 
 
 def layers_of(module: nn.Module) -> tuple[LayerInfo, ...]:
