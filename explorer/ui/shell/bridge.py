@@ -150,6 +150,7 @@ class Bridge(QObject):
         receiver: Receiver,
         *,
         live: bool = False,
+        background: bool = False,
     ) -> int:
         """A job with the networks that are in memory, on the runner's thread."""
 
@@ -160,7 +161,9 @@ class Bridge(QObject):
                 self._engine = Engine()
             return begin(self._engine, token)
 
-        return self._submit(self._runner, key, with_engine, receiver, live=live)
+        return self._submit(
+            self._runner, key, with_engine, receiver, live=live, background=background
+        )
 
     def work(self, key: Hashable, begin: Callable[[Token], JobSteps], receiver: Receiver) -> int:
         """A job that needs torch, on the runner's thread."""
@@ -182,8 +185,9 @@ class Bridge(QObject):
         """Hands `params` to the running look; False when none is running."""
         return self._runner.steer(LOOK, params)
 
-    def pause(self, paused: bool) -> bool:
-        return self._runner.pause(LOOK, paused)
+    def pause(self, paused: bool, key: Hashable = LOOK) -> bool:
+        """Stops giving turns to a job of the runner, or goes on; False when there is none."""
+        return self._runner.pause(key, paused)
 
     def cancel(self, key: Hashable = LOOK) -> bool:
         return any(runner.cancel(key) for runner in self._runners)
@@ -218,12 +222,13 @@ class Bridge(QObject):
         receiver: Receiver,
         *,
         live: bool = False,
+        background: bool = False,
     ) -> int:
         if not isinstance(getattr(receiver, "__self__", None), QObject):
             raise TypeError(f"the news of {key!r} needs a bound method of a QObject: {receiver!r}")
         if self._closed:
             return 0
-        ticket = runner.submit(key, begin, live=live)
+        ticket = runner.submit(key, begin, live=live, background=background)
         self._expected[key] = ticket, weakref.WeakMethod(receiver)
         return ticket
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from explorer.ui.panels.welcome import Welcome
     from explorer.ui.photos.filmstrip import Filmstrip
     from explorer.ui.results.results import Results
+    from explorer.ui.shell.background import BackgroundJobs
     from explorer.ui.shell.bridge import Bridge
     from explorer.ui.shell.study import Study
 
@@ -41,6 +42,10 @@ class Desk(Protocol):
     @property
     def bridge(self) -> Bridge:
         """The workers."""
+
+    @property
+    def jobs(self) -> BackgroundJobs:
+        """The long work behind the questions."""
 
     @property
     def notices(self) -> Notices:

@@ -26,6 +26,7 @@ from explorer.ui.dialogs.notice import Notice, Notices
 from explorer.ui.dialogs.sheets import Sheets
 from explorer.ui.live.live import Live
 from explorer.ui.panels.inspector import Inspector
+from explorer.ui.panels.job_list import JobButton, JobList
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 from explorer.ui.panels.status import Status
 from explorer.ui.panels.welcome import Welcome
@@ -35,6 +36,7 @@ from explorer.ui.photos.intake import Intake
 from explorer.ui.results.results import Results
 from explorer.ui.shell import layout
 from explorer.ui.shell.actions import Actions
+from explorer.ui.shell.background import BackgroundJobs
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.commands import Commands
 from explorer.ui.shell.history import Edits
@@ -97,6 +99,7 @@ class Window(QMainWindow):
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
+        self.jobs = BackgroundJobs(self.bridge, self)
         self._make_widgets()
         self.notices = Notices(self.stack)
         self.restore = Restore(self, known, wishes or {})
@@ -111,6 +114,9 @@ class Window(QMainWindow):
         self.live = Live(self)
         self._column.addWidget(self.live.bar)
         self.sheets = Sheets(self, self.actions_)
+        self.job_button = JobButton(self.jobs)
+        self.job_list = JobList(self, self.jobs, self.sheets.job_kinds())
+        self.status.add_jobs(self.job_button)
         self.truth_files = TruthFiles(self, self.inspector.form, self.board)
         self.menus = layout.Menus(self, self.actions_)
         self.live.fill(self.menus["Live"], self.menus["Live"].actions()[0])
@@ -151,6 +157,7 @@ class Window(QMainWindow):
             self.exporter.handlers(),
             self.live.handlers(),
             self.sheets.handlers(),
+            {"jobs": self.open_jobs},
             {"undo": undo.undo, "redo": undo.redo, "load_truth": self.truth_files.load},
         )
         actions.set_live(False)
@@ -190,6 +197,8 @@ class Window(QMainWindow):
         self.loaded.connect(self.live.recording.recover)
         self.truth_files.save_wanted.connect(self.exporter.save_truth)
         self.pinned.changed.connect(self._pinned_changed)
+        self.job_button.clicked.connect(self.open_jobs)
+        self.job_list.show_wanted.connect(self.sheets.show_job)
 
     # -- what the parts ask -----------------------------------------------------------------------
 
@@ -261,6 +270,7 @@ class Window(QMainWindow):
             self.presenter.stop()
             self.live.stop()
             self._ended = self.bridge.close()
+            self.jobs.close()
             self.strip.close_worker()
             self.welcome.close_worker()
         return self._ended
@@ -290,6 +300,11 @@ class Window(QMainWindow):
         self.sheets.networks_came()
         self.presenter.subject()
         self.study.look()
+        self.jobs.restore()
+
+    def open_jobs(self) -> None:
+        """The list of background jobs, over the status bar."""
+        self.job_list.open_above(self.status)
 
     # -- the page and what is on it ---------------------------------------------------------------
 

@@ -140,12 +140,17 @@ def test_what_does_not_fit_is_one_sentence(
     assert "top1" in sheet.headline.text()
 
 
-def test_it_is_cancelled_in_the_middle_and_keeps_what_it_has(
-    qtbot: QtBot, window: Window, tmp_path: Path
-) -> None:
+def many_photos(root: Path) -> Path:
     for name, colour in (("red", RED), ("green", GREEN)):
         for number in range(400):
-            filled(tmp_path / name / f"{number}.png", colour)
+            filled(root / name / f"{number}.png", colour)
+    return root
+
+
+def test_it_is_cancelled_in_the_middle_and_keeps_what_it_has(
+    qtbot: QtBot, window: Window, tmp_path: Path, home: Path
+) -> None:
+    many_photos(tmp_path)
     sheet = opened(qtbot, window)
     sheet.set_data(tmp_path)
     sheet.limit.setCurrentIndex(sheet.limit.findData(0))
@@ -153,12 +158,13 @@ def test_it_is_cancelled_in_the_middle_and_keeps_what_it_has(
     qtbot.mouseClick(sheet.start_button, LEFT)
     qtbot.waitUntil(lambda: "of 800" in sheet.words.text() and "top1" in sheet.headline.text(),
                     timeout=WAIT)  # fmt: skip
-    qtbot.keyClick(sheet, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: not sheet.running, timeout=WAIT)
-    assert sheet.isVisible(), "Esc ended the work, not the sheet"
+    qtbot.mouseClick(sheet.strip.cancel, LEFT)
+    assert not sheet.running
     assert "of 800" in sheet.words.text()
     assert sheet.save.isEnabled()
-    assert not window.bridge.busy
+    assert window.jobs.all == ()
+    qtbot.waitUntil(lambda: not window.bridge.busy, timeout=WAIT)
+    assert not list((home / "data" / "jobs").glob("*")), "nothing is taken up after a restart"
     qtbot.keyClick(sheet, Qt.Key.Key_Escape)
     assert not sheet.isVisible()
 
