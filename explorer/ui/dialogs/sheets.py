@@ -86,11 +86,13 @@ class Sheets(QObject):
         return self.evaluation
 
     def open_preferences(self) -> None:
+        from explorer.ui.dialogs.cache_row import CacheRow
         from explorer.ui.dialogs.preferences import PreferencesSheet
 
         ready = self._desk.study.ready
         devices = tuple(name for name, _ in ready.devices) if ready is not None else ()
-        sheet = PreferencesSheet(self._desk.main, self._desk.settings.preferences, devices)
+        known, cache = self._desk.settings.preferences, CacheRow(self._desk.bridge)
+        sheet = PreferencesSheet(self._desk.main, known, devices, cache)
         sheet.changed.connect(self._desk.apply_preferences)
         sheet.closed.connect(sheet.deleteLater)
         sheet.open(sheet.theme)

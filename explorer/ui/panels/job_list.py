@@ -118,7 +118,7 @@ class JobRow(Card):
 
 
 class JobList(PopupFrame):
-    """All jobs, the newest first; Tab goes through their buttons, Esc closes.
+    """All jobs, in the order of their start; Tab goes through their buttons, Esc closes.
 
     Signals:
         show_wanted: A job's id: its result is to be shown.
@@ -183,7 +183,7 @@ class JobList(PopupFrame):
             row.cancel_wanted.connect(self._jobs.cancel)
             row.show_wanted.connect(self._show)
             self.rows[job_id] = row
-            self._column.insertWidget(0, row)
+            self._column.insertWidget(len(self.rows) - 1, row)
         if found is not None and row is not None:
             row.set_job(found)
         self._arrange()

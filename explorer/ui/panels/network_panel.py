@@ -7,10 +7,11 @@ weights, and only that click does.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -49,11 +50,17 @@ class NetworkPanel(QWidget):
         chosen: A NetworkSpec: the user asked for this network.
         adjusted: A NetworkSpec: the present network on another device or in another precision.
         checkpoint_wanted: The name of the entry that a file is to be loaded onto.
+        rename_wanted: The name of a network that was made here.
+        export_wanted: The same.
+        delete_wanted: The same.
     """
 
     chosen = Signal(object)
     adjusted = Signal(object)
     checkpoint_wanted = Signal(str)
+    rename_wanted = Signal(str)
+    export_wanted = Signal(str)
+    delete_wanted = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,6 +177,22 @@ class NetworkPanel(QWidget):
         self.checkpoint = QPushButton(self.tr("Open checkpoint…"))
         self.checkpoint.setToolTip(self.tr("Load a .pth, .pt or .safetensors file of this network"))
         self.checkpoint.clicked.connect(self._want_checkpoint)
+        self.rename = QPushButton(self.tr("Rename…"))
+        self.export = QPushButton(self.tr("Export…"))
+        self.delete = QPushButton(self.tr("Delete…"))
+        for button, wanted in (
+            (self.rename, self.rename_wanted),
+            (self.export, self.export_wanted),
+            (self.delete, self.delete_wanted),
+        ):
+            button.clicked.connect(partial(self._want, wanted))
+        self._own = QWidget()
+        own = QHBoxLayout(self._own)
+        own.setContentsMargins(0, 0, 0, 0)
+        own.setSpacing(UNIT)
+        for button in (self.rename, self.export, self.delete):
+            own.addWidget(button)
+        own.addStretch(1)
         head = QHBoxLayout()
         head.addWidget(self._title, 1)
         head.addWidget(self._badge)
@@ -210,6 +233,7 @@ class NetworkPanel(QWidget):
     def _fill(self) -> None:
         families = {
             "embedded": self.tr("Shipped with the program"),
+            "made": self.tr("Made here"),
             "torchvision": "torchvision",
             "plugin": self.tr("From plug-ins"),
         }
@@ -291,6 +315,11 @@ class NetworkPanel(QWidget):
             return
         self._title.setText(entry.title)
         self._summary.setText(entry.summary)
+        self._own.setVisible(entry.family == "made")
+        in_use = self._spec is not None and self._spec.name == name
+        self.delete.setEnabled(not in_use)
+        hint = self.tr("It is in use: choose another network first") if in_use else ""
+        self.delete.setToolTip(hint)
         self._choices = self._choices_of(name)
         chosen = 0
         present = self._spec is not None and self._spec.name == name
@@ -370,6 +399,10 @@ class NetworkPanel(QWidget):
     def _want_checkpoint(self) -> None:
         if self.cards.current_key():
             self.checkpoint_wanted.emit(self.cards.current_key())
+
+    def _want(self, wanted: SignalInstance, _checked: bool = False) -> None:
+        if self.cards.current_key():
+            wanted.emit(self.cards.current_key())
 
     def _adjust(self, _value: object = None) -> None:
         if self._spec is None:

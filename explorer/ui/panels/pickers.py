@@ -156,6 +156,12 @@ class NetworkPicker(QWidget):
         self.panel.adjusted.connect(self._adjust)
         self.panel.checkpoint_wanted.connect(self._want)
         self.popup = Popup(self, self.panel)
+        for wanted in (
+            self.panel.rename_wanted,
+            self.panel.export_wanted,
+            self.panel.delete_wanted,
+        ):
+            wanted.connect(self._leave)
         _only(self, self.button)
 
     @property
@@ -192,6 +198,9 @@ class NetworkPicker(QWidget):
         """Opens the pop-up under the button."""
         self.panel.prepare()
         self.popup.open_at(self.button, QSize(440, 640))
+
+    def _leave(self, _name: str) -> None:
+        self.popup.hide()  # what follows is asked in a dialog
 
     def _show(self) -> None:
         spec = self.panel.spec

@@ -188,7 +188,8 @@ class BackgroundJobs(QObject):
         if update.state is State.RUNNING:
             found.phase = Phase.PAUSED if found.phase is Phase.PAUSED else Phase.RUNNING
             found.note = update.note
-            found.share = min(update.done / update.total, 1.0) if update.total > 0 else -1.0
+            known = update.total > 0 and found.value is not None  # before that it is made ready
+            found.share = min(update.done / update.total, 1.0) if known else -1.0
         elif update.state is State.DONE:
             found.phase, found.share = Phase.DONE, 1.0
         else:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkSpec, Task
     from explorer.core.unavailable import Unavailable
     from explorer.engine.engine import Engine
+    from explorer.engine.view import Action
     from explorer.images.image import Image
     from explorer.live.pace import Pace
     from explorer.live.slot import Slot
@@ -46,6 +47,7 @@ Receiver = Callable[[Update], object]
 
 START = "start"
 LOOK = "look"
+ACT = "act"
 TASKS: tuple[Task, ...] = (
     "classification", "localisation", "detection", "segmentation", "features",
 )  # fmt: skip
@@ -142,6 +144,26 @@ class Bridge(QObject):
             return engine.follow(Ask(view, spec, image, params, seed, beside), slot, token, pace)
 
         return self.compute(LOOK, begin, receiver, live=True)
+
+    def act(
+        self,
+        action: Action,
+        view: View[Any],
+        spec: NetworkSpec,
+        image: Image,
+        params: Any,
+        seed: int,
+        *,
+        receiver: Receiver,
+    ) -> int:
+        """Does an action of `view` on what it looks at: steps of `engine.Answer` follow."""
+
+        def begin(engine: Engine, token: Token) -> JobSteps:
+            from explorer.engine.engine import Ask
+
+            return engine.act(Ask(view, spec, image, params, seed), action, token)
+
+        return self.compute(ACT, begin, receiver)
 
     def compute(
         self,

@@ -40,6 +40,7 @@ from explorer.ui.shell.background import BackgroundJobs
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.commands import Commands
 from explorer.ui.shell.history import Edits
+from explorer.ui.shell.making import Making
 from explorer.ui.shell.presenter import Presenter
 from explorer.ui.shell.restore import Restore
 from explorer.ui.shell.study import Study
@@ -113,6 +114,7 @@ class Window(QMainWindow):
         self.exporter = Exporter(self, self.board)
         self.live = Live(self)
         self._column.addWidget(self.live.bar)
+        self.making = Making(self)
         self.sheets = Sheets(self, self.actions_)
         self.job_button = JobButton(self.jobs)
         self.job_list = JobList(self, self.jobs, self.sheets.job_kinds())

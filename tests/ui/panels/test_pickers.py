@@ -139,7 +139,7 @@ def test_an_unavailable_view_says_why_and_cannot_be_chosen(views: ViewPicker, qt
     qtbot.mouseClick(listed.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.mouseDClick(listed.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert heard.news == []
-    assert views._popup.isVisible()
+    assert views.popup.isVisible()
 
 
 def test_a_view_is_found_and_chosen_by_keys(views: ViewPicker, qtbot: QtBot) -> None:
