@@ -208,6 +208,7 @@ class NetworkPanel(QWidget):
         layout.addWidget(self._summary)
         layout.addWidget(self.weights)
         layout.addWidget(self.facts)
+        layout.addWidget(self._own)
         layout.addLayout(buttons)
         self._details.hide()
 
