@@ -129,6 +129,7 @@ class EvaluationSheet(Overlay):
         column.addWidget(self.figures)
         column.addSpacing(UNIT)
         column.addWidget(self.classes, 1)
+        column.addStretch(0)  # before there are figures, the words stay together
         self._found = found
         foot = QHBoxLayout()
         foot.addWidget(self.said, 1)
@@ -349,9 +350,11 @@ class EvaluationSheet(Overlay):
 
     def _tell(self, found: Background) -> None:
         report, failure = found.value, found.failure
-        words = f"{report.title}: {report.headline()}." if report is not None else ""
-        words = words if failure is None else failure.message
-        text = self.tr("Evaluation finished. {words}").format(words=words)
+        if failure is not None:
+            text = self.tr("Evaluation failed. {words}").format(words=failure.message)
+        else:
+            words = f"{report.title}: {report.headline()}." if report is not None else ""
+            text = self.tr("Evaluation finished. {words}").format(words=words)
         show = ((self.tr("Show"), partial(self.show_job, found.job.id)),)
         kind = "info" if failure is None else "error"
         self._desk.notices.show_notice(Notice(text, kind, "", show))
