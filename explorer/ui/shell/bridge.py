@@ -148,7 +148,7 @@ class Bridge(QObject):
     def act(
         self,
         action: Action,
-        view: View[Any],
+        view: View[Any, Any],
         spec: NetworkSpec,
         image: Image,
         params: Any,
