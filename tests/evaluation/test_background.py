@@ -21,7 +21,7 @@ from explorer.evaluation.background import params_of, wish_of
 from explorer.evaluation.report import Report
 from explorer.evaluation.run import Wish, fulfil
 from explorer.jobs import EVALUATION, KINDS
-from tests.evaluation.sets import BLUE, GREEN, RED, colour_network, filled, mask_set, picture
+from tests.evaluation.sets import BLUE, GREEN, RED, color_network, filled, mask_set, picture
 
 
 class ToyEngine:
@@ -32,7 +32,7 @@ class ToyEngine:
 
     def network(self, _spec: NetworkSpec) -> Any:
         yield from ()
-        return colour_network(self._task)
+        return color_network(self._task)
 
 
 def class_photos(root: Path) -> Path:

@@ -30,9 +30,9 @@ from explorer.ui.dialogs.messages import ErrorCard
 from explorer.ui.dialogs.notice import Notice
 from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.form.choices import Combo
+from explorer.ui.jobs.background import Background, Phase
 from explorer.ui.panels.progress import JobStrip
 from explorer.ui.results.table import TableWidget
-from explorer.ui.shell.background import Background, Phase
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from explorer.core.settings import Preferences, Settings
     from explorer.ui.board.board import BoardView
     from explorer.ui.dialogs.notice import Notices
+    from explorer.ui.jobs.background import BackgroundJobs
     from explorer.ui.panels.inspector import Inspector
     from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
     from explorer.ui.panels.status import Status
     from explorer.ui.panels.welcome import Welcome
     from explorer.ui.photos.filmstrip import Filmstrip
     from explorer.ui.results.results import Results
-    from explorer.ui.shell.background import BackgroundJobs
     from explorer.ui.shell.bridge import Bridge
     from explorer.ui.shell.study import Study
 

@@ -24,9 +24,11 @@ from explorer.ui.board.canvas import Canvas
 from explorer.ui.board.pinned_result import PinnedResult
 from explorer.ui.dialogs.notice import Notice, Notices
 from explorer.ui.dialogs.sheets import Sheets
+from explorer.ui.jobs.background import BackgroundJobs
+from explorer.ui.jobs.job_list import JobButton, JobList
 from explorer.ui.live.live import Live
 from explorer.ui.panels.inspector import Inspector
-from explorer.ui.panels.job_list import JobButton, JobList
+from explorer.ui.panels.making import Making
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 from explorer.ui.panels.status import Status
 from explorer.ui.panels.welcome import Welcome
@@ -36,11 +38,9 @@ from explorer.ui.photos.intake import Intake
 from explorer.ui.results.results import Results
 from explorer.ui.shell import layout
 from explorer.ui.shell.actions import Actions
-from explorer.ui.shell.background import BackgroundJobs
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.commands import Commands
 from explorer.ui.shell.history import Edits
-from explorer.ui.shell.making import Making
 from explorer.ui.shell.presenter import Presenter
 from explorer.ui.shell.restore import Restore
 from explorer.ui.shell.study import Study

@@ -18,7 +18,7 @@ from explorer.core.step import Step
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.dialogs.evaluation import EvaluationSheet
-from explorer.ui.shell.background import BackgroundJobs, Phase
+from explorer.ui.jobs.background import BackgroundJobs, Phase
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window
 from tests.evaluation.sets import GREEN, RED, class_folders, color_network, filled, voc_set

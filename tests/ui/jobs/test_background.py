@@ -16,12 +16,12 @@ from explorer.core.checkpoint import Checkpoint
 from explorer.core.errors import ExplorerError
 from explorer.core.jobs import JobStore, Work
 from explorer.core.step import Step
-from explorer.ui.panels.job_list import JobButton, JobList
-from explorer.ui.shell.background import BackgroundJobs, Phase
+from explorer.ui.jobs.background import BackgroundJobs, Phase
+from explorer.ui.jobs.job_list import JobButton, JobList
 from explorer.ui.shell.bridge import Bridge
 
 WAIT = 20_000
-KINDS = {"count": "tests.ui.shell.test_background:counting"}
+KINDS = {"count": "tests.ui.jobs.test_background:counting"}
 LEFT = Qt.MouseButton.LeftButton
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)

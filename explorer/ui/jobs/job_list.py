@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.ui.jobs.background import Background, BackgroundJobs, Phase
 from explorer.ui.panels.progress import duration
-from explorer.ui.shell.background import Background, BackgroundJobs, Phase
 from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label, PopupFrame
 from explorer.ui.widgets.theme import icon
 
