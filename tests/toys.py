@@ -14,6 +14,7 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
 from explorer.images.image import Image, from_array
+from explorer.networks.digest import lazily
 from explorer.networks.embedded import mini_localiser
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
@@ -43,7 +44,7 @@ def make_network(
         spec=NetworkSpec(name), title=name, task=task, classes=classes, layers=layers,
         state="local", weights_title="by hand", device="cpu", dtype="float32",
         parameters=sum(p.numel() for p in module.parameters()), input_title=preprocess.title(),
-        class_paths=class_paths, default_layer=default_layer,
+        class_paths=class_paths, default_layer=default_layer, digester=lazily(module),
     )  # fmt: skip
     return Network(info, module, preprocess, torch.device("cpu"), torch.float32)
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
+from explorer.core.atomic import unwritable
+from explorer.core.errors import ExplorerError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+_PAUSE_SECONDS = 0.02
 
 
 def locked(path: Path) -> int | None:
@@ -33,3 +41,27 @@ def locked(path: Path) -> int | None:
         os.close(handle)
         return None
     return handle
+
+
+@contextlib.contextmanager
+def holding(path: Path, seconds: float = 10.0) -> Iterator[None]:
+    """Waits for the lock of the file `path` and holds it; its folder is made where it is missing.
+
+    Raises:
+        ExplorerError: Another program has kept it all the time, or the file cannot be made.
+    """
+    ends = time.monotonic() + seconds
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while (handle := locked(path)) is None:
+            if time.monotonic() >= ends:
+                raise ExplorerError(
+                    f"Another program is working in {path.parent}.", "Wait for it and try again."
+                )
+            time.sleep(_PAUSE_SECONDS)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        yield
+    finally:
+        os.close(handle)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Task = Literal["classification", "localisation", "detection", "segmentation", "features"]
 """`localisation` names the photo and gives one box (as in ILSVRC); `detection` includes instance
@@ -16,6 +19,11 @@ WeightState = Literal["shipped", "cached", "download", "local", "untrained"]
 def untrained_note(title: str) -> str:
     """The sentence for a network called `title` that has random weights."""
     return f"UNTRAINED: {title} has random weights, its answers mean nothing."
+
+
+def unknown() -> str:
+    """The digest of a network whose weights nobody has asked about."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class NetworkInfo:
         notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
         default_layer: A layer worth looking at first.
         keypoints: Names of the joints that a detector finds, in its order; else empty.
+        digester: What works out `digest`.
     """
 
     spec: NetworkSpec
@@ -84,6 +93,15 @@ class NetworkInfo:
     notes: tuple[str, ...] = ()
     default_layer: str = ""
     keypoints: tuple[str, ...] = ()
+    digester: Callable[[], str] = unknown
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights, the key of what is worth keeping on disk; "" = not known.
+
+        The first call may read every weight: make it on the runner's thread.
+        """
+        return self.digester()
 
     @property
     def untrained(self) -> bool:

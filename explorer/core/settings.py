@@ -122,6 +122,12 @@ def cache_folder() -> Path:
     return Path(home, "cache") if home else Path(platformdirs.user_cache_dir(NAME, appauthor=False))
 
 
+def data_folder() -> Path:
+    """For what must not be lost: EXPLORER_HOME/data, else the user's data folder."""
+    home = os.environ.get("EXPLORER_HOME")
+    return Path(home, "data") if home else Path(platformdirs.user_data_dir(NAME, appauthor=False))
+
+
 def settings_path() -> Path:
     return config_folder() / "settings.json"
 

@@ -17,6 +17,7 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.core.params import resolved
 from explorer.core.step import Step
+from explorer.engine.actions import Made, joining
 from explorer.engine.question import check_suits
 from explorer.engine.references import Opened, Photos, check_task, named, spec_of
 from explorer.engine.scene import Moment, Scene
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.core.runner import Token
-    from explorer.engine.view import View
+    from explorer.engine.view import Action, View
     from explorer.images.image import Image
     from explorer.live.slot import Shot, Slot
     from explorer.networks.network import Network
@@ -86,7 +87,7 @@ class Answer:
     that it is about when a film or a camera is followed, `seconds` how long the view took for it,
     `share` the part of the network's own input size that it was looked at with. `steered`: the
     parameters were changed while it was computed, so that the same ones asked anew give another
-    answer.
+    answer. `made` are the networks that came out of it and have joined the catalogue.
     """
 
     ask: Ask
@@ -98,6 +99,7 @@ class Answer:
     seconds: float = 0.0
     share: float = 1.0
     steered: bool = False
+    made: tuple[Made, ...] = ()
 
 
 class Engine:
@@ -170,7 +172,8 @@ class Engine:
         info = network.info if network is not None else None
         scene = self.scene(network, ask.image, ask.seed)
         scene.opened, params = main.opened or Opened(), main.params
-        inner = ask.view.compute(scene, params)
+        made: list[Made] = []
+        inner = joining(ask.view.compute(scene, params), made)
         news: Any = None
         steered = False
         answer = Answer(ask, info, params, None)
@@ -184,12 +187,36 @@ class Engine:
                     ask = replace(ask, params=params)
         finally:
             inner.close()
+        if made:
+            answer = replace(answer, made=tuple(made))
+            yield Step(answer, 0, 0, made[0].title)
         for side in sides:
             answer = replace(answer, beside=(*answer.beside, self._side(side, scene, token)))
             news = yield Step(answer, 0, 0, side.view.title)
             if news is not None:  # the main view has nobody to listen any more: it starts again
                 yield from self.steps(replace(ask, params=resolved(news, info)), token)
                 return
+
+    def act(self, ask: Ask, action: Action, token: Token) -> Generator[Step[Answer], Any, None]:
+        """A job for the runner: an action of the view, on what it looks at.
+
+        The steps carry no result; the last one tells the networks that were made.
+
+        Raises:
+            ExplorerError: As `steps`; what was made cannot be written.
+        """
+        network, main, _ = yield from self._set_up(replace(ask, beside=()))
+        scene = self.scene(network, ask.image, ask.seed)
+        scene.opened = main.opened or Opened()
+        made: list[Made] = []
+        inner = joining(action.run(scene, main.params), made)
+        answer = Answer(ask, None if network is None else network.info, main.params, None)
+        try:
+            while (step := self._next(inner, scene, None, token)) is not None:
+                yield Step(answer, step.done, step.total, step.note)
+        finally:
+            inner.close()
+        yield Step(replace(answer, made=tuple(made)), 1, 1, action.title)
 
     def follow(
         self, ask: Ask, slot: Slot, token: Token, pace: Pace = AS_IT_IS
@@ -388,7 +415,7 @@ class Engine:
         return result
 
     def _next(
-        self, inner: Generator[Step[Any], Any, None], scene: Scene, news: Any, token: Token
+        self, inner: Generator[Step[Any], Any, Any], scene: Scene, news: Any, token: Token
     ) -> Step[Any] | None:
         """The next step of a view's computation; None after the last."""
         try:

@@ -16,7 +16,7 @@ from explorer.vision.detection.detections import detections_of
 from explorer.vision.features.segmentation import scores_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,6 +64,16 @@ class Score(Protocol):
 
     def figures(self, classes: Sequence[str]) -> Figures:
         """The figures so far."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All counts so far, as `restore` takes them: they can be kept in a file."""
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on from what `arrays` gave.
+
+        Raises:
+            KeyError, ValueError: They are from another kind of score.
+        """
 
 
 def score_for(task: Task, classes: int, *, eleven_point: bool = False) -> Score:
@@ -137,6 +147,16 @@ class Names:
             row["localisation_error"] = 1 - located / boxes
         return row
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """See `Score`."""
+        return {"counts": self._counts.copy(), "localises": np.array(self._localises)}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """See `Score`."""
+        localises = bool(arrays["localises"])
+        _put(self._counts, arrays["counts"])
+        self._localises = localises
+
 
 class Boxes:
     """Average precision by COCO and by VOC."""
@@ -179,6 +199,37 @@ class Boxes:
             figures["voc_AP_11"] = _mean([area.eleven_point for area in voc.values()])
         return figures, by_class
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """See `Score`: everything of all photos in a row, and how much of it is whose."""
+        truth, found = self._truth, self._found
+        return {
+            "objects": np.array([len(photo.labels) for photo in truth], np.int64),
+            "xyxy": _joined([photo.xyxy for photo in truth], (0, 4)),
+            "labels": _joined([photo.labels for photo in truth]),
+            "crowd": _joined([photo.crowd for photo in truth]),
+            "difficult": _joined([photo.difficult for photo in truth]),
+            "boxes": np.array([len(photo.labels) for photo in found], np.int64),
+            "found_xyxy": _joined([photo.xyxy for photo in found], (0, 4)),
+            "found_labels": _joined([photo.labels for photo in found]),
+            "found_scores": _joined([photo.scores for photo in found]),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """See `Score`."""
+        objects, boxes = arrays["objects"], arrays["boxes"]
+        truth = [
+            np.split(arrays[name], np.cumsum(objects)[:-1])
+            for name in ("xyxy", "labels", "crowd", "difficult")
+        ]
+        found = [
+            np.split(arrays[f"found_{name}"], np.cumsum(boxes)[:-1])
+            for name in ("xyxy", "labels", "scores")
+        ]
+        if len(objects):
+            self._truth = [Objects(*parts) for parts in zip(*truth, strict=True)]
+            self._found = [Found(*parts) for parts in zip(*found, strict=True)]
+        self.objects = sum(int((~photo.passed).sum()) for photo in self._truth)
+
 
 class Pixels:
     """Mean intersection over union, over the pixels of the photo that the network has seen."""
@@ -212,6 +263,21 @@ class Pixels:
         }
         return {"mIoU": _mean(list(found.values()))}, by_class
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """See `Score`."""
+        none = np.zeros((0, 0), np.int64)
+        counts = none if self._confusion is None else self._confusion.counts.copy()
+        return {"confusion": counts, "photos": np.array(self.photos)}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """See `Score`."""
+        counts, photos = arrays["confusion"], int(arrays["photos"])
+        if len(counts):
+            confusion = Confusion(len(counts))
+            _put(confusion.counts, counts)
+            self._confusion = confusion
+        self.photos = photos
+
 
 def in_photo(answer: NDArray[np.int32], frame: Frame, size: tuple[int, int]) -> NDArray[np.int32]:
     """The classes of an input's pixels at the pixels of the photo; -1 outside of the input.
@@ -227,6 +293,16 @@ def in_photo(answer: NDArray[np.int32], frame: Frame, size: tuple[int, int]) -> 
     found = answer[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
     seen = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
     return np.where(seen, found, -1).astype(np.int32)
+
+
+def _put(place: NDArray[np.int64], values: NDArray[Any]) -> None:
+    if values.shape != place.shape:
+        raise ValueError(f"counts of shape {values.shape} where {place.shape} are needed")
+    place[...] = values
+
+
+def _joined(parts: Sequence[NDArray[Any]], empty: tuple[int, ...] = (0,)) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(empty)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""The one list of networks: embedded ones, all of torchvision, and those of plug-ins."""
+"""The one list of networks: embedded ones, those made here, torchvision's, and plug-ins'."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.step import Step
-from explorer.networks import devices, plugins, shipped, zoo
+from explorer.networks import devices, made, plugins, shipped, zoo
 from explorer.networks.checkpoints import fitting, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from explorer.core.network_info import NetworkSpec, Task
+    from explorer.core.unavailable import Unavailable
     from explorer.networks.definition import Definition
+    from explorer.networks.made import NewNetwork
     from explorer.networks.network import Network
 
 __all__ = [
@@ -27,7 +29,9 @@ __all__ = [
     "entries",
     "find",
     "guess",
+    "keep",
     "load",
+    "unavailable",
 ]
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
@@ -37,6 +41,20 @@ SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
 def entries() -> tuple[Entry, ...]:
     """All networks with the present states of their weights; builds none of them."""
     return tuple(definition.entry.refreshed(weights.state_of) for definition in _definitions())
+
+
+def unavailable() -> tuple[Unavailable, ...]:
+    """What was found among those made here and the plug-ins' and cannot be used, and why."""
+    return _survey()[1]
+
+
+def keep(new: NewNetwork) -> str:
+    """Adds a network that was made here; returns its name in the catalogue.
+
+    Raises:
+        ExplorerError: It cannot be written.
+    """
+    return made.keep(new, {definition.entry.name for definition in _definitions()})
 
 
 def find(name: str) -> Entry:
@@ -141,5 +159,13 @@ def _definition(name: str) -> Definition:
 
 
 def _definitions() -> tuple[Definition, ...]:
-    ours = (*shipped.definitions(), *zoo.definitions())
-    return (*ours, *plugins.definitions({definition.entry.name for definition in ours}))
+    return _survey()[0]
+
+
+def _survey() -> tuple[tuple[Definition, ...], tuple[Unavailable, ...]]:
+    ours, theirs = shipped.definitions(), zoo.definitions()
+    known = {definition.entry.name: definition for definition in (*ours, *theirs)}
+    plugged, refused = plugins.survey(known)
+    known.update((definition.entry.name, definition) for definition in plugged)
+    own, broken = made.survey(known)
+    return (*ours, *own, *theirs, *plugged), (*broken, *refused)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import Task, WeightState
 
-Family = Literal["embedded", "torchvision", "plugin"]
+Family = Literal["embedded", "made", "torchvision", "plugin"]
 OptionState = Literal["shipped", "cached", "download"]
 
 NO_WEIGHTS = "none"

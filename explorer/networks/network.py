@@ -23,6 +23,8 @@ class Network:
         preprocess: From (H, W, 3) uint8 to what `module` is called with.
         device: Where `module` is.
         dtype: Of its floating-point weights.
+        extras: "architecture" and "variant": the catalogue's words for what was built; what else
+            views keep with it.
     """
 
     info: NetworkInfo

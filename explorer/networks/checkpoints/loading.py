@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
-from explorer.networks import devices
+from explorer.networks import devices, digest
 from explorer.networks.checkpoints import fitting, reading, weights
 from explorer.networks.network import Network
 
@@ -90,10 +90,12 @@ def from_option(
     variant.finish(fit.module)
     task: Task = "features" if variant.features_only else entry.task
     state: WeightState = "shipped" if option.state == "shipped" else "cached"
-    return _network(
+    network = _network(
         definition, spec, device, fit.module, variant, task, state, option.title,
         (*variant.notes, *fit.notes), fit,
     )  # fmt: skip
+    network.extras["variant"] = variant.origin or option.name
+    return network
 
 
 def _with_shared(checkpoint: reading.Checkpoint, option: WeightsOption) -> reading.Checkpoint:
@@ -173,8 +175,11 @@ def _network(
         notes=(*notes, *((remark,) if remark else ())),
         default_layer=variant.default_layer or default_layer(layers),
         keypoints=variant.keypoints,
+        digester=digest.lazily(module),
     )
-    return Network(info, module, preprocess, device, dtype)
+    network = Network(info, module, preprocess, device, dtype)
+    network.extras["architecture"] = definition.architecture or definition.entry.name
+    return network
 
 
 def layers_of(module: nn.Module) -> tuple[LayerInfo, ...]:

@@ -12,6 +12,7 @@ from PySide6.QtGui import QDesktopServices
 
 from explorer import __version__
 from explorer.core import settings
+from explorer.jobs import EVALUATION
 from explorer.ui.shell.crash_log import log_path
 from explorer.ui.widgets import theme
 
@@ -67,18 +68,31 @@ class Sheets(QObject):
             self.evaluation.networks_came()
 
     def open_evaluation(self) -> None:
+        self._the_evaluation().show_sheet()
+
+    def job_kinds(self) -> frozenset[str]:
+        """The background jobs whose results are shown here."""
+        return frozenset({EVALUATION})
+
+    def show_job(self, job_id: str) -> None:
+        """Opens the sheet that shows a background job."""
+        self._the_evaluation().show_job(job_id)
+
+    def _the_evaluation(self) -> EvaluationSheet:
         if self.evaluation is None:
             from explorer.ui.dialogs.evaluation import EvaluationSheet
 
             self.evaluation = EvaluationSheet(self._desk)
-        self.evaluation.show_sheet()
+        return self.evaluation
 
     def open_preferences(self) -> None:
+        from explorer.ui.dialogs.cache_row import CacheRow
         from explorer.ui.dialogs.preferences import PreferencesSheet
 
         ready = self._desk.study.ready
         devices = tuple(name for name, _ in ready.devices) if ready is not None else ()
-        sheet = PreferencesSheet(self._desk.main, self._desk.settings.preferences, devices)
+        known, cache = self._desk.settings.preferences, CacheRow(self._desk.bridge)
+        sheet = PreferencesSheet(self._desk.main, known, devices, cache)
         sheet.changed.connect(self._desk.apply_preferences)
         sheet.closed.connect(sheet.deleteLater)
         sheet.open(sheet.theme)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -39,12 +39,20 @@ from explorer.ui.widgets.badges import badge_size, draw_badge
 from explorer.ui.widgets.small_widgets import UNIT, Label, blend, muted, scaled_font
 from explorer.ui.widgets.theme import icon
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from explorer.core.unavailable import Unavailable
+
 Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
 class CardRow:
-    """One card; `reason` says why it is `dim`, `words` are further words that a search finds."""
+    """One card; `reason` says why it is `dim`, `words` are further words that a search finds.
+
+    A `dead` one is there to be read and cannot be chosen.
+    """
 
     key: str
     group: str
@@ -55,11 +63,28 @@ class CardRow:
     reason: str = ""
     words: str = ""
     dim: bool = False
+    dead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
     title: str
+
+
+def unavailable_cards(owner: QObject, unavailable: Sequence[Unavailable]) -> tuple[CardRow, ...]:
+    """A card for everything that could not be loaded, with its reason; none can be chosen."""
+    return tuple(
+        CardRow(
+            f"unavailable {number}",
+            owner.tr("Unavailable"),
+            entry.name,
+            entry.origin,
+            reason=entry.reason,
+            dim=True,
+            dead=True,
+        )
+        for number, entry in enumerate(unavailable)
+    )
 
 
 class CardsModel(QAbstractListModel):
@@ -135,6 +160,9 @@ class CardsModel(QAbstractListModel):
     def flags(self, index: Index) -> Qt.ItemFlag:
         if not index.isValid() or isinstance(self._lines[index.row()], Heading):
             return Qt.ItemFlag.NoItemFlags
+        line = self._lines[index.row()]
+        if isinstance(line, CardRow) and line.dead:  # the cursor may rest on it, to read why
+            return Qt.ItemFlag.ItemIsSelectable
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
 
@@ -334,12 +362,12 @@ class CardList(QWidget):
 
     def _clicked(self, index: QModelIndex) -> None:
         line = self.model.line(index.row())
-        if isinstance(line, CardRow):
+        if isinstance(line, CardRow) and not line.dead:
             self.activated.emit(line.key)
 
     def _doubled(self, index: QModelIndex) -> None:
         line = self.model.line(index.row())
-        if isinstance(line, CardRow):
+        if isinstance(line, CardRow) and not line.dead:
             self.entered.emit(line.key)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -367,8 +395,8 @@ class CardList(QWidget):
                 self.list.setCurrentIndex(self.model.index(row))
             return True
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            if self.current_key():
-                self.entered.emit(self.current_key())
+            if self.list.currentIndex().isValid():
+                self._doubled(self.list.currentIndex())
             return True
         return False
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from explorer.core.runner import Failure, State, Update
 from explorer.ui.dialogs.messages import ErrorCard, NoteCard
 from explorer.ui.form.form import Form
+from explorer.ui.panels.action_buttons import ActionButtons
 from explorer.ui.panels.explanation import Explanation
 from explorer.ui.panels.progress import JobStrip
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Inspector(QWidget):
-    """Header, job strip, messages, notes, form and explanation, in one column that scrolls.
+    """Header, job strip, messages, notes, form, actions and explanation, in a column that scrolls.
 
     Signals:
         cancel_requested: The user no longer wants the running answer.
@@ -41,6 +42,7 @@ class Inspector(QWidget):
         self.title = Label(self.tr("Nothing to show yet"), factor=1.35, bold=True)
         self.reference = Label(quiet=True, factor=0.92)
         self.reference.hide()
+        self.action_buttons = ActionButtons()
         self._notes = QVBoxLayout()
         self._notes.setSpacing(UNIT)
         self.explanation = Explanation()
@@ -61,6 +63,7 @@ class Inspector(QWidget):
         layout.addWidget(self.error)
         layout.addLayout(self._notes)
         layout.addWidget(self._form)
+        layout.addWidget(self.action_buttons)
         layout.addWidget(self.about)
         layout.addStretch(1)
 
@@ -89,6 +92,7 @@ class Inspector(QWidget):
         self.title.setText(view.title)
         self.reference.setText(view.reference)
         self.reference.setVisible(bool(view.reference))
+        self.action_buttons.set_actions(view.actions)
         self.explanation.show_markdown(view.explanation)
         self.about.setVisible(bool(view.explanation))
         self.clear_message()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from explorer.ui.panels.cards import CardList, CardRow
+from explorer.ui.panels.cards import CardList, CardRow, unavailable_cards
 from explorer.ui.panels.network_panel import NetworkPanel
 from explorer.ui.panels.network_words import state_words
 from explorer.ui.panels.picker_button import PickerButton, Popup
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.core.unavailable import Unavailable
     from explorer.engine.view import View
     from explorer.networks.entry import Entry
 
@@ -34,6 +35,7 @@ class ViewPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._views: tuple[View[Any, Any], ...] = ()
+        self._unavailable: tuple[Unavailable, ...] = ()
         self._task, self._network = "", ""
         self.cards = CardList(self.tr("Search the views"))
         self.cards.activated.connect(self.chosen)
@@ -43,8 +45,12 @@ class ViewPanel(QWidget):
         layout.addWidget(self.cards)
         self.setFocusProxy(self.cards)
 
-    def set_views(self, views: Sequence[View[Any, Any]]) -> None:
+    def set_views(
+        self, views: Sequence[View[Any, Any]], unavailable: Sequence[Unavailable] = ()
+    ) -> None:
+        """The views, and those that could not be loaded, which are shown with the reason."""
         self._views = tuple(sorted(views, key=lambda view: view.group.place))
+        self._unavailable = tuple(unavailable)
         self._fill()
 
     def set_network(self, task: str, title: str) -> None:
@@ -57,20 +63,19 @@ class ViewPanel(QWidget):
         self.cards.set_current(name)
 
     def _fill(self) -> None:
-        self.cards.set_cards(
-            tuple(
-                CardRow(
-                    view.name,
-                    view.group.title,
-                    view.title,
-                    view.summary,
-                    reason=self._reason(view),
-                    dim=bool(self._reason(view)),
-                    words=view.reference,
-                )
-                for view in self._views
+        good = (
+            CardRow(
+                view.name,
+                view.group.title,
+                view.title,
+                view.summary,
+                reason=self._reason(view),
+                dim=bool(self._reason(view)),
+                words=view.reference,
             )
+            for view in self._views
         )
+        self.cards.set_cards((*good, *unavailable_cards(self, self._unavailable)))
 
     def _reason(self, view: View[Any, Any]) -> str:
         if not self._task or view.suits(self._task):
@@ -102,9 +107,11 @@ class ViewPicker(QWidget):
         self.popup = Popup(self, self.panel)
         _only(self, self.button)
 
-    def set_views(self, views: Sequence[View[Any, Any]]) -> None:
+    def set_views(
+        self, views: Sequence[View[Any, Any]], unavailable: Sequence[Unavailable] = ()
+    ) -> None:
         self._titles = {view.name: view.title for view in views}
-        self.panel.set_views(views)
+        self.panel.set_views(views, unavailable)
 
     def set_current(self, name: str) -> None:
         """Shows `name` as the present view; emits nothing."""
@@ -149,6 +156,12 @@ class NetworkPicker(QWidget):
         self.panel.adjusted.connect(self._adjust)
         self.panel.checkpoint_wanted.connect(self._want)
         self.popup = Popup(self, self.panel)
+        for wanted in (
+            self.panel.rename_wanted,
+            self.panel.export_wanted,
+            self.panel.delete_wanted,
+        ):
+            wanted.connect(self._leave)
         _only(self, self.button)
 
     @property
@@ -156,9 +169,11 @@ class NetworkPicker(QWidget):
         """The present choice."""
         return self.panel.spec
 
-    def set_entries(self, entries: Sequence[Entry]) -> None:
+    def set_entries(
+        self, entries: Sequence[Entry], unavailable: Sequence[Unavailable] = ()
+    ) -> None:
         """The catalogue; called again when states have changed (a download is done)."""
-        self.panel.set_entries(entries)
+        self.panel.set_entries(entries, unavailable)
         self._show()
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
@@ -183,6 +198,9 @@ class NetworkPicker(QWidget):
         """Opens the pop-up under the button."""
         self.panel.prepare()
         self.popup.open_at(self.button, QSize(440, 640))
+
+    def _leave(self, _name: str) -> None:
+        self.popup.hide()  # what follows is asked in a dialog
 
     def _show(self) -> None:
         spec = self.panel.spec

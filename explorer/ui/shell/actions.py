@@ -89,6 +89,7 @@ COMMANDS = (
     Command(
         "evaluate", QT_NOOP("Evaluate on a folder…"), "Ctrl+Shift+E", "chart", "Look", rule=True
     ),
+    Command("jobs", QT_NOOP("Background jobs"), "Ctrl+J", "recent", "Look"),
     Command("live_film", QT_NOOP("Open film…"), "", "film", "Live", rule=True),
     Command("live_address", QT_NOOP("Open network stream…"), "", "globe", "Live"),
     Command("live_screen", QT_NOOP("Part of the screen…"), "", "fullscreen", "Live"),

@@ -26,10 +26,11 @@ from explorer.ui.truth.photo_truth import PhotoTruth, Truth
 if TYPE_CHECKING:
     from explorer.core.layers import Board
     from explorer.core.network_info import NetworkInfo, NetworkSpec
-    from explorer.engine.view import View
+    from explorer.engine.view import Action, View
     from explorer.images.image import Image
     from explorer.live.slot import Slot
     from explorer.networks.entry import Entry
+    from explorer.ui.shell.bridge import Receiver
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Study(QObject):
         news: The `Update` of the look in progress.
         waiting: A look was submitted.
         said: A sentence for the user, about something the program did by itself.
+        made: Networks that a look has made: `engine.actions.Made`s.
     """
 
     subject_changed = Signal()
@@ -55,6 +57,7 @@ class Study(QObject):
     news = Signal(object)
     waiting = Signal()
     said = Signal(str)
+    made = Signal(object)
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -315,6 +318,15 @@ class Study(QObject):
             self._bridge.look(*question, receiver=self._on_update)
         self.waiting.emit()
 
+    def act(self, action: Action, receiver: Receiver) -> bool:
+        """Does an action of the view on what is looked at; False when nothing is."""
+        if self.view is None or self.spec is None or self.image is None:
+            return False
+        self._bridge.act(
+            action, self.view, self.spec, self.image, self.params, self.seed, receiver=receiver
+        )
+        return True
+
     def cancel(self) -> None:
         self._bridge.cancel(LOOK)
 
@@ -379,6 +391,8 @@ class Study(QObject):
                 if answer.shot is not None:
                     self.image = answer.ask.image
                 self.draw()
+        if answer is not None and answer.made and update.state is State.DONE:
+            self.made.emit(answer.made)
         self.news.emit(update)
 
     def _switch_network(self, view: View[Any, Any], old: Entry | None) -> None:

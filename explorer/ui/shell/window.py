@@ -24,8 +24,11 @@ from explorer.ui.board.canvas import Canvas
 from explorer.ui.board.pinned_result import PinnedResult
 from explorer.ui.dialogs.notice import Notice, Notices
 from explorer.ui.dialogs.sheets import Sheets
+from explorer.ui.jobs.background import BackgroundJobs
+from explorer.ui.jobs.job_list import JobButton, JobList
 from explorer.ui.live.live import Live
 from explorer.ui.panels.inspector import Inspector
+from explorer.ui.panels.making import Making
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 from explorer.ui.panels.status import Status
 from explorer.ui.panels.welcome import Welcome
@@ -97,6 +100,7 @@ class Window(QMainWindow):
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
+        self.jobs = BackgroundJobs(self.bridge, self)
         self._make_widgets()
         self.notices = Notices(self.stack)
         self.restore = Restore(self, known, wishes or {})
@@ -110,7 +114,11 @@ class Window(QMainWindow):
         self.exporter = Exporter(self, self.board)
         self.live = Live(self)
         self._column.addWidget(self.live.bar)
+        self.making = Making(self)
         self.sheets = Sheets(self, self.actions_)
+        self.job_button = JobButton(self.jobs)
+        self.job_list = JobList(self, self.jobs, self.sheets.job_kinds())
+        self.status.add_jobs(self.job_button)
         self.truth_files = TruthFiles(self, self.inspector.form, self.board)
         self.menus = layout.Menus(self, self.actions_)
         self.live.fill(self.menus["Live"], self.menus["Live"].actions()[0])
@@ -151,6 +159,7 @@ class Window(QMainWindow):
             self.exporter.handlers(),
             self.live.handlers(),
             self.sheets.handlers(),
+            {"jobs": self.open_jobs},
             {"undo": undo.undo, "redo": undo.redo, "load_truth": self.truth_files.load},
         )
         actions.set_live(False)
@@ -194,6 +203,8 @@ class Window(QMainWindow):
         self.loaded.connect(self.live.recording.recover)
         self.truth_files.save_wanted.connect(self.exporter.save_truth)
         self.pinned.changed.connect(self._pinned_changed)
+        self.job_button.clicked.connect(self.open_jobs)
+        self.job_list.show_wanted.connect(self.sheets.show_job)
 
     # -- what the parts ask -----------------------------------------------------------------------
 
@@ -265,6 +276,7 @@ class Window(QMainWindow):
             self.presenter.stop()
             self.live.stop()
             self._ended = self.bridge.close()
+            self.jobs.close()
             self.strip.close_worker()
             self.welcome.close_worker()
         return self._ended
@@ -285,8 +297,8 @@ class Window(QMainWindow):
     def set_ready(self, ready: Ready) -> None:
         """Views and networks are known; what was looked at the last time is looked at again."""
         self.study.set_ready(ready)
-        self.views.set_views(tuple(ready.views.values()))
-        self.networks.set_entries(ready.entries)
+        self.views.set_views(tuple(ready.views.values()), ready.unavailable)
+        self.networks.set_entries(ready.entries, ready.unavailable_networks)
         self.networks.set_devices(ready.devices)
         self.inspector.strip.clear()
         self.restore.study(ready)
@@ -294,6 +306,11 @@ class Window(QMainWindow):
         self.sheets.networks_came()
         self.presenter.subject()
         self.study.look()
+        self.jobs.restore()
+
+    def open_jobs(self) -> None:
+        """The list of background jobs, over the status bar."""
+        self.job_list.open_above(self.status)
 
     # -- the page and what is on it ---------------------------------------------------------------
 

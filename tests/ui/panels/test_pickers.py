@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from explorer.core.network_info import NetworkInfo, NetworkSpec
+from explorer.core.unavailable import Unavailable
 from explorer.engine.view import Group, View
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.panels.cards import CardRow, Heading
@@ -120,6 +121,25 @@ def test_a_view_that_does_not_suit_is_dimmed_with_the_reason(views: ViewPicker) 
     )
     assert not cards["classify"].dim
     assert not cards["maps"].dim
+
+
+def test_an_unavailable_view_says_why_and_cannot_be_chosen(views: ViewPicker, qtbot: QtBot) -> None:
+    broken = Unavailable("fine_view", "their.module of their-package", "ImportError: no 'softmax'.")
+    views.panel.set_views(VIEWS, (broken,))
+    assert titles(views)[-2:] == ["Unavailable", "fine_view"]
+    heard = Heard(views.chosen)
+    qtbot.keyClick(views.button, Qt.Key.Key_Return)
+    search, listed = views.panel.cards.search, views.panel.cards.list
+    qtbot.keyClicks(search, "fine_view")
+    model = views.panel.cards.model
+    index = model.index(model.row_of("unavailable 0"))
+    assert "ImportError: no 'softmax'." in index.data(Qt.ItemDataRole.AccessibleTextRole)
+    qtbot.keyClick(search, Qt.Key.Key_Return)
+    place = listed.visualRect(index).center()
+    qtbot.mouseClick(listed.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(listed.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert heard.news == []
+    assert views.popup.isVisible()
 
 
 def test_a_view_is_found_and_chosen_by_keys(views: ViewPicker, qtbot: QtBot) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_colors
 from explorer.core.params import Effect, NetworkRef, param
-from explorer.core.settings import cache_folder
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.detection.pipeline_race.charts import (
@@ -250,10 +249,10 @@ def _rcnn(
     """R-CNN's lane batch by batch; what was computed before is not computed again."""
     pixels, boxes = scene.image.pixels, result.proposals
     regions = scene.memo(("race", RCNN_LANE, params.proposer), lambda: WarpedRegions(boxes))
-    cache = FeatureCache(cache_folder() / "rcnn-features")
-    path = cache.path(scene.image.key, own.body, own.side, boxes)
+    cache = FeatureCache()
+    entry = cache.entry(scene.image.key, own.body, own.side, boxes)
     disk = ""
-    if params.keep and not regions.complete and (read := cache.read(path, boxes)) is not None:
+    if params.keep and not regions.complete and (read := cache.read(entry, boxes)) is not None:
         regions.seconds, regions.parts = read.seconds, read.parts
 
     def now(step: int, note: str = "") -> Step[Result]:
@@ -268,13 +267,12 @@ def _rcnn(
             note = f"R-CNN: {regions.done} of {wanted} proposals"
             yield now(min(4 + regions.done // BATCH, total - 1), note)
     if params.keep and regions.complete:
-        size = cache.size(path)
-        if not size:
-            try:
-                size = cache.write(path, regions).size
-            except ExplorerError as error:
-                disk = f"R-CNN's features cannot be kept: {error.message}"
-        if size:
+        try:
+            kept = entry.complete or cache.write(entry, regions)
+        except ExplorerError as error:
+            kept, disk = False, f"R-CNN's features cannot be kept: {error.message}"
+        if kept:
+            size = entry.size
             disk = (
                 f"R-CNN's features of {regions.done} proposals take {size / 1e6:.1f} MB on the disk"
             )
