@@ -28,9 +28,9 @@ from explorer.core import params as declared
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import Listing
 from explorer.core.network_info import NetworkSpec
-from explorer.core.progress import for_scripts
 from explorer.core.values import Box, Point
 from explorer.engine.finish import FinishedAnswer
+from explorer.engine.progress import for_scripts
 from explorer.engine.question import (
     default_network,
     params_of,
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import Task
     from explorer.core.params import Parameter
-    from explorer.core.progress import Shows
     from explorer.core.step import Step
     from explorer.engine.engine import Engine
+    from explorer.engine.progress import Shows
     from explorer.engine.view import View
 
 __all__ = [

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from explorer.core.errors import ExplorerError
-from explorer.core.progress import Progress, write
+from explorer.engine.progress import Progress, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -114,7 +114,6 @@ class PreferencesSheet(Overlay):
         self.half.toggled.connect(self._tell)
         self.restore.toggled.connect(self._tell)
         self.seed.setFixedWidth(UNIT * 18)
-        self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.seed.editingFinished.connect(self._tell)
 

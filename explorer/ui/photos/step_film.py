@@ -96,12 +96,13 @@ class StepFilm(QObject):
                 except StopIteration:
                     return
                 if step.value.result is not None:
-                    self._put(step.value)
+                    self.keep(step.value)
                 news = yield step
         finally:
             steps.close()
 
-    def _put(self, answer: Answer) -> None:
+    def keep(self, answer: Answer) -> None:
+        """Takes a step; the runner's thread goes on at once."""
         with self._lock:
             number, self._count = self._count, self._count + 1
             if number % self._stride:
