@@ -33,9 +33,7 @@ ORDER = (
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 
 MOST_MODULES = 15
-FULL = {
-    "core": "parameters grow to a folder of their own (values, param_forms, params)",
-}
+FULL: dict[str, str] = {}
 """Folders that hold more, and why."""
 
 CIRCLES: dict[frozenset[str], str] = {}

@@ -97,6 +97,17 @@ class ToyConvNet(nn.Module):
         return self.fc(self.pool(x).flatten(1))
 
 
+class ToyBackbone(ToyConvNet):
+    """The same without its head: answers with the maps of `conv2`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.pool, self.fc
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.conv2(self.relu(self.conv1(x))))
+
+
 class FixedDetector(nn.Module):
     """Always answers with the same boxes; `score_thresh` is its floor, as in torchvision."""
 
@@ -171,6 +182,8 @@ def toy_network(task: str) -> Network:
             classes=("cat", "dog", "car", "cup"), default_layer="body.features.3",
             preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         )  # fmt: skip
+    if task == "features":
+        return make_network(ToyBackbone(), "features", default_layer="conv2")
     if task == "segmentation":
         return make_network(
             FixedSegmenter(), "segmentation", classes=("__background__", "red", "green"),

@@ -162,9 +162,10 @@ def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]
         before, after = (getattr(values, parameter.name) for values in (params, found))
         if before != after:
             done = "left out" if after is None else "moved inside"
-            words.append(
-                f"{parameter.name} lies outside of the {width} x {height} pixels and is {done}."
-            )
+            where = f"lies outside of the {width} x {height} pixels"
+            if isinstance(before, Mask):
+                where = f"has {before.width} x {before.height} pixels and not {width} x {height}"
+            words.append(f"{parameter.name} {where} and is {done}.")
     return found, words
 
 

@@ -241,6 +241,7 @@ class Canvas(MarkedCanvas):
             self.truth_chosen.emit(self._truth.chosen)
         elif self._handle:
             self._drag, self._drawn = _Drag.EDIT, self._box
+            self._points.chosen = None
         else:
             self._drag = _Drag.DRAW if self._mode is Mode.BOX else _Drag.PAN
 
@@ -265,7 +266,7 @@ class Canvas(MarkedCanvas):
             self.truth_chosen.emit(self._truth.choose_at(at.x(), at.y()))
             self.viewport().update()
         if self._inside(at):
-            if self._mode is Mode.POINTS and self.takes_points:
+            if self._mode in (Mode.POINTS, Mode.BOX) and self.takes_points:
                 self._point_clicked(position)
             self.clicked.emit(Point(at.x(), at.y()))
 
@@ -370,7 +371,7 @@ class Canvas(MarkedCanvas):
         elif key == Qt.Key.Key_Escape and self._drag is _Drag.CORNER:
             self._drag = _Drag.NONE
             self.points_edited.emit(self._points.end(cancel=True), True)
-        elif self._drag is _Drag.NONE and self._takes_marks and self.mark_key(event):
+        elif self._drag is _Drag.NONE and self._marks_hear(key) and self.mark_key(event):
             pass
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (
             self._mode is not Mode.LOOK or self.shows_truth
@@ -385,8 +386,11 @@ class Canvas(MarkedCanvas):
         elif not (key in ARROWS and self._nudge(*ARROWS[key], event.modifiers())):
             event.ignore()  # the window's: next image, and the like
 
-    @property
-    def _takes_marks(self) -> bool:
+    def _marks_hear(self, key: Qt.Key) -> bool:
+        """Whether a key is for the mask or the points before it is for a box."""
+        if self._mode is Mode.BOX:  # points beside a box: the chosen one, and Enter after the box
+            enter = key in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            return self._box is not None if enter else self._points.chosen is not None
         return self._mode in (Mode.PAINT, Mode.POINTS)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:

@@ -71,7 +71,9 @@ class Record(Card):
     def set_surroundings(self, info: NetworkInfo | None, around: Around) -> None:
         """Takes over the network's choices and what is there to choose from."""
         self._info = info
-        for entry in self.column.rows.values():
+        default = resolved(type(self._row)(), info)
+        for name, entry in self.column.rows.items():
+            entry.default = getattr(default, name)
             entry.set_info(info)
             entry.set_around(around)
 

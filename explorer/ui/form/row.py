@@ -138,8 +138,9 @@ class Column(QWidget):
         for parameter in entries:
             section = parameter.meta.section
             if section and section not in self._headings:
-                self._headings[section] = Label(section, quiet=True, bold=True)
-                layout.addWidget(self._headings[section])
+                heading = self._headings[section] = Label(section, quiet=True, bold=True)
+                heading.setContentsMargins(0, UNIT if self.rows else 0, 0, 0)
+                layout.addWidget(heading)
             row = ParameterRow(parameter, make)
             row.edited.connect(self.edited)
             self.rows[parameter.name] = row

@@ -47,6 +47,11 @@ def key_of(item: object) -> str:
     return f"sample:{getattr(item, 'name', item)}"
 
 
+def name_of(sample: object) -> str:
+    """What an `ImageRef` calls a sample."""
+    return str(getattr(sample, "name", sample))
+
+
 def title_of(item: object) -> str:
     if isinstance(item, str | PathLike):
         return Path(item).name.encode(errors="replace").decode(errors="replace")

@@ -97,8 +97,8 @@ class Bridge(QObject):
     def look(
         self,
         view: View[Any, Any],
-        spec: NetworkSpec,
-        image: Image,
+        spec: NetworkSpec | None,
+        image: Image | None,
         params: Any,
         seed: int,
         beside: Beside = (),
@@ -121,8 +121,8 @@ class Bridge(QObject):
     def follow(
         self,
         view: View[Any, Any],
-        spec: NetworkSpec,
-        image: Image,
+        spec: NetworkSpec | None,
+        image: Image | None,
         params: Any,
         seed: int,
         beside: Beside,

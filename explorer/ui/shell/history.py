@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from explorer.core.params import Pick, parameters
+from explorer.core.params import Kind, Mask, Pick, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,7 @@ class Edits(QObject):
     def __init__(self, study: Study, form: Form, board: BoardView, parent: QObject) -> None:
         super().__init__(parent)
         self._study, self._form, self._board = study, form, board
+        self._stroke: Any = None  # the parameters before the stroke that is being painted
         self.stack = QUndoStack(self)
         self.stack.setUndoLimit(MOST_ENTRIES)
         form.changed.connect(self._form_changed)
@@ -56,22 +57,33 @@ class Edits(QObject):
         if before is None or not hasattr(before, name):
             return
         after = replace(before, **{name: value})
-        if after == before:
+        parameter = next(p for p in parameters(type(after)) if p.name == name)
+        if parameter.kind is Kind.MASK:
+            self._painted(before, after)
+        elif after == before:
             return
-        kind = next(p.meta.pick for p in parameters(type(after)) if p.name == name)
-        if kind not in (Pick.HOVER, Pick.SELECT):
+        elif parameter.meta.pick not in (Pick.HOVER, Pick.SELECT):
             self._push(after)
         self._study.set_params(after)
         self._form.set_params(after)
         self.edited.emit()
 
-    def _push(self, after: Any) -> None:
+    def _painted(self, before: Any, after: Any) -> None:
+        """A stroke is one entry, however often it has said what is painted so far."""
+        if self._stroke is None:
+            self._stroke = before
+        if not self._board.dragging:
+            start, self._stroke = self._stroke, None
+            self._push(after, start if type(start) is type(after) else before)
+
+    def _push(self, after: Any, before: Any = None) -> None:
         study = self._study
-        if study.view is None or type(study.params) is not type(after) or study.params == after:
+        before = study.params if before is None else before
+        if study.view is None or type(before) is not type(after) or before == after:
             return
         place = (study.image.key if study.image else "", study.view.name)
         text = study.view.title
-        self.stack.push(ParamsCommand(place, study.params, after, study.revisit, text))
+        self.stack.push(ParamsCommand(place, before, after, study.revisit, text))
 
 
 class ParamsCommand(QUndoCommand):
@@ -117,6 +129,8 @@ class ParamsCommand(QUndoCommand):
         same = other._place == self._place and other._names == self._names and len(self._names) == 1
         # A list that grows or shrinks is a step of its own; its entries are moved in one.
         same = same and _length(other._before, self._names) == _length(other._after, self._names)
+        if any(isinstance(getattr(self._after, name), Mask) for name in self._names):
+            return False  # every stroke is an entry of its own
         if not same or other._when - self._when > MERGE_SECONDS:
             return False
         self._after, self._when = other._after, other._when

@@ -9,7 +9,9 @@ from PySide6.QtCore import QObject, QTimer
 from explorer.core.layers import Board, Pane, Picture
 from explorer.core.params import Pick, parameters
 from explorer.core.runner import State, Update
+from explorer.ui.form.around import Around
 from explorer.ui.form.picks import PickSpec
+from explorer.ui.photos.filmstrip import name_of, title_of
 
 if TYPE_CHECKING:
     from explorer.images.image import Image
@@ -77,6 +79,8 @@ class Presenter(QObject):
             self._panels.inspector.form.set_view(view, study.params, study.info)
             self.picks()
             self._panels.networks.set_tasks(view.tasks, view.title)
+            self._panels.networks.setEnabled(view.needs.network)
+        self._panels.inspector.form.set_around(self.around())
         if study.spec is not None:
             self._panels.networks.set_spec(study.spec)
         if entry is not None:
@@ -104,14 +108,26 @@ class Presenter(QObject):
             self._panels.networks.set_info(study.info)
             self.status()
 
+    def around(self) -> Around:
+        """What the form may offer: the photos of the strip, the networks of the catalogue."""
+        study, strip = self._panels.study, self._panels.strip
+        photos = [(str(item), title_of(item)) for item in strip.items if isinstance(item, str)]
+        photos += [(name_of(sample), title_of(sample)) for sample in strip.samples.items]
+        entries = study.ready.entries if study.ready is not None else ()
+        image = None if study.live else study.image
+        size = (image.width, image.height) if image is not None else None
+        return Around(tuple(photos), entries, size)
+
     def picks(self) -> None:
-        view, params = self._panels.study.view, self._panels.study.params
+        """What can be picked on the canvas: what applies to the other settings."""
+        study = self._panels.study
+        view, params = study.view, study.params
         if view is None:
             return
         picks = [
             PickSpec.of(entry)
             for entry in parameters(view.Params)
-            if entry.meta.pick is not Pick.NONE
+            if entry.meta.pick is not Pick.NONE and entry.applies(params, study.info)
         ]
         self._panels.board.set_picks(picks, {name: getattr(params, name) for name, *_ in picks})
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from explorer.core.params import Effect, effect_of, inside, parameters, resolved
+from explorer.core.params import Effect, effect_of, inside, parameters, references, resolved
 from explorer.core.runner import State, Update
 from explorer.engine.finish import FinishedAnswer
 from explorer.live.pace import Pace
@@ -100,6 +100,11 @@ class Study(QObject):
             return None
         return next((entry for entry in self._ready.entries if entry.name == spec.name), None)
 
+    @property
+    def wants_photo(self) -> bool:
+        """Nothing can be shown before there is a photo."""
+        return self.view is None or self.view.needs.photo
+
     def set_ready(self, ready: Ready) -> None:
         self._ready = ready
 
@@ -150,6 +155,8 @@ class Study(QObject):
         self.image = self.slot = None
         self._forget_answer()
         self.subject_changed.emit()
+        if not self.wants_photo:
+            self.look()
 
     def set_view(self, name: str, params: Any = None) -> None:
         """Looks with the view `name`; a network that it cannot use is replaced, which is said."""
@@ -159,7 +166,8 @@ class Study(QObject):
         self._forget_answer()
         self.view = view
         entry = self.entry()
-        if self.spec is None or (entry is not None and not view.suits(entry.task)):
+        unfit = entry is not None and not view.suits(entry.task)
+        if view.needs.network and (self.spec is None or unfit):
             self._switch_network(view, entry)
         self._recall(params)
         self.subject_changed.emit()
@@ -249,7 +257,9 @@ class Study(QObject):
         effect = effect_of(before, params)
         following = self.live and self.answer is not None  # before that nobody listens
         steers = effect is Effect.STEER or (effect is Effect.COMPUTE and following)
-        steered = steers and self.running and self._bridge.steer(params)
+        # Another network may have to be loaded first, while nobody listens.
+        steered = steers and self._references(before) == self._references(params)
+        steered = steered and self.running and self._bridge.steer(params)
         if effect is Effect.DRAW or steered:
             self.draw()
         elif effect is not None:
@@ -284,7 +294,7 @@ class Study(QObject):
 
     def look(self) -> None:
         """Asks for an answer when everything is there; whatever runs is replaced."""
-        if self._ready is None or self.image is None:
+        if self._ready is None or (self.image is None and self.wants_photo):
             return
         if self.view is None:
             first = self.views.get(FIRST_VIEW) or next(iter(self.views.values()), None)
@@ -292,7 +302,7 @@ class Study(QObject):
                 return
             self.set_view(first.name)
             return
-        if self.spec is None:
+        if self.spec is None and self.view.needs.network:
             return
         self.running = True
         self.submitted += 1
@@ -338,6 +348,10 @@ class Study(QObject):
         if not isinstance(params, view.Params):
             params = view.Params()
         return self.photo_truth.into(params, key) if key else params
+
+    def _references(self, params: Any) -> list[object]:
+        """The photos, networks and folders that parameters name."""
+        return [ref for _, ref in references(params, self.info)]
 
     def _drawn_params(self) -> Any:
         # What was computed belongs to the answer's own parameters; the rest follows the form.

@@ -163,6 +163,10 @@ class Window(QMainWindow):
         study.said.connect(self.notices.say)
         study.subject_changed.connect(self.show_page)
         self.edits.edited.connect(self.refresh)
+        self.edits.edited.connect(self.presenter.picks)
+        self.inspector.form.brush_changed.connect(self.board.set_brush)
+        self.inspector.form.said.connect(self.notices.say)
+        self.board.brush_changed.connect(self.inspector.form.show_brush)
         self.views.chosen.connect(study.set_view)
         self.networks.chosen.connect(study.set_network)
         self.networks.checkpoint_wanted.connect(self.commands.open_checkpoint)
@@ -294,12 +298,17 @@ class Window(QMainWindow):
     # -- the page and what is on it ---------------------------------------------------------------
 
     def show_page(self) -> None:
-        """The docks come with the first item; the welcome page goes with the first photo of one."""
+        """The docks come with the first item; the welcome page goes with the first photo of one.
+
+        A view that needs no photo has its page at once.
+        """
         looking = self.study.image is not None or self.board.board is not None
-        self.restore.show_docks(self._item is not None)
-        self.stack.setCurrentWidget(
-            self.board if self._item is not None and looking else self.welcome
-        )
+        alone = not self.study.wants_photo
+        self.restore.show_docks(self._item is not None or alone)
+        shown = alone or (self._item is not None and looking)
+        if not shown:
+            self.status.time.setText("")
+        self.stack.setCurrentWidget(self.board if shown else self.welcome)
 
     def _item_chosen(self, item: object) -> None:
         self.live.stop_for_photo()

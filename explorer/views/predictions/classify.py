@@ -73,8 +73,9 @@ class Params:
     )  # fmt: skip
     path_of: str = param(
         TOP, "Path in the class tree",
-        "The class whose path from the root of WordNet is shown (networks with a class tree only).",
+        "The class whose path from the root of WordNet is shown.",
         effect=Effect.DRAW, choices=_path_choices, advanced=True,
+        when=lambda _, info: info is not None and bool(info.class_paths),
     )  # fmt: skip
 
 

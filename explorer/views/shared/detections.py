@@ -50,6 +50,20 @@ def class_choices(info: NetworkInfo) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in info.classes if name not in NO_CLASS))
 
 
+def _gives(info: NetworkInfo | None, part: str) -> bool:
+    """Whether the network has a head for masks or keypoints, by the names of its layers."""
+    names = info.layer_names() if info is not None else ()
+    return any(name.rpartition(".")[2].startswith(part) for name in names)
+
+
+def _has_masks(_params: DetectionParams, info: NetworkInfo | None) -> bool:
+    return _gives(info, "mask")
+
+
+def _drawn_masks(params: DetectionParams, info: NetworkInfo | None) -> bool:
+    return params.masks and _gives(info, "mask")
+
+
 @dataclass(frozen=True, slots=True)
 class DetectionParams:
     """See the help of each."""
@@ -64,11 +78,11 @@ class DetectionParams:
     )  # fmt: skip
     labels: bool = param(True, "Labels", "Writes class and score at every box.", effect=Effect.DRAW)
     masks: bool = param(
-        True, "Masks", "Paints the instance masks of networks that give them.", effect=Effect.DRAW
+        True, "Masks", "Paints the instance masks.", effect=Effect.DRAW, when=_has_masks
     )
     keypoints: bool = param(
-        True, "Keypoints", "Draws the joints and limbs of networks that give them.",
-        effect=Effect.DRAW,
+        True, "Keypoints", "Draws the joints and limbs.",
+        effect=Effect.DRAW, when=lambda _, info: _gives(info, "keypoint"),
     )  # fmt: skip
     color_by: str = param(
         "class", "Colour by", "One colour for every class, or one for every object.",
@@ -76,16 +90,17 @@ class DetectionParams:
     )  # fmt: skip
     mask_level: float = param(
         0.5, "Mask from", "A pixel belongs to an object from this probability on.",
-        effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, advanced=True,
+        effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     mask_opacity: float = param(
         0.45, "Mask opacity", "How much the masks cover the photo.",
-        effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
+        effect=Effect.DRAW, low=0.0, high=1.0, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     keypoint_score: float = param(
         0.0, "Keypoint score from",
         "Joints are hidden whose heat map has a lower highest value (hidden limbs are low).",
         effect=Effect.DRAW, low=-20.0, high=40.0, step=0.5, advanced=True,
+        when=lambda params, info: params.keypoints and _gives(info, "keypoint"),
     )  # fmt: skip
     selected: int | None = param(
         None, "Selected box", "The box whose row is chosen in the table.",

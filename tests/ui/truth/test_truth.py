@@ -363,9 +363,15 @@ def test_the_session_keeps_the_boxes(toys: Toys, make: Make, tmp_path: Path) -> 
 
 def test_a_damaged_session_is_tolerated() -> None:
     truths = PhotoTruth()
-    bad = {"a": [[1, 2, 3]], "b": 5, "c": [[5, 5, 1, 1, ""]], "d": [["x", 0, 1, 1, ""]], "e": None}
-    truths.restore({**bad, "good": [[1, 2, 3, 4, "cat"]]})
-    assert truths.packed() == {"good": [[1, 2, 3, 4, "cat"]]}
+    box = {"x0": 1.0, "y0": 2.0, "x1": 3.0, "y1": 4.0, "label": "cat"}
+    good = {"boxes": [box], "mask": None, "joints": [{"x": 1.0, "y": 2.5}]}
+    bad = {
+        "a": {**good, "boxes": [{**box, "x0": 9.0}]}, "b": 5, "c": {"boxes": [box]}, "e": None,
+        "d": {**good, "boxes": [{**box, "y0": "x"}]}, "f": {**good, "mask": {"png": "AAAA"}},
+        "g": {**good, "joints": [{"x": 1e400, "y": 0.0}]}, "h": [[1, 2, 3, 4, "cat"]],
+    }  # fmt: skip
+    truths.restore({**bad, "good": good})
+    assert truths.packed() == {"good": good}
     assert json.loads(json.dumps(truths.packed())) == truths.packed()
 
 

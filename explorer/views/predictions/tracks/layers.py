@@ -79,7 +79,7 @@ def names(tracks: Tracks, classes: tuple[str, ...], rows: NDArray[np.bool_]) -> 
 def count_layers(
     line: LineCount | None,
     region: RegionCount | None,
-    begun: Point | None,
+    ends: tuple[Point, ...],
     size: tuple[float, float],
 ) -> list[Layer]:
     """The line with an arrow to where "in" is, and the region, both with their counts."""
@@ -103,12 +103,10 @@ def count_layers(
             Text(f"in {line.into} · out {line.out}", (float(words_at[0]), float(words_at[1])),
                  color=COUNTED, name="line counts"),
         ]  # fmt: skip
-        ends = np.array([start, end], np.float32)
-    elif begun is not None:
-        ends = np.array([[begun.x, begun.y]], np.float32)
-    else:
+    if not ends:
         return layers
-    return [*layers, Points(ends, same(COUNTED, len(ends)), name="line ends")]
+    xy = np.array([(point.x, point.y) for point in ends], np.float32)
+    return [*layers, Points(xy, same(COUNTED, len(xy)), name="line ends")]
 
 
 def count_plot(

@@ -28,7 +28,7 @@ from explorer.views.shared.detections import DetectionParams, answer_board
 from tests.toys import FixedDetector, make_network
 
 CLASSES = ("__background__", "cat", "dog")
-LINE = {"line_from": Point(60.0, 0.0), "line_to": Point(60.0, 60.0)}
+LINE = {"line": (Point(60.0, 0.0), Point(60.0, 60.0))}
 BLACK = np.zeros((60, 120, 3), np.uint8)
 
 Seen = tuple[float, int, float]
@@ -161,7 +161,7 @@ def test_counts_at_a_line_and_in_a_region() -> None:
 
 
 def test_one_end_of_a_line_asks_for_the_other() -> None:
-    watcher = Watcher(line_from=Point(60.0, 5.0))
+    watcher = Watcher(line=(Point(60.0, 5.0),))
     board = watcher.board(watcher.walk(WAY))
     assert board.notes == ("Click where the line ends.",)
     assert isinstance(layer(board, "line ends"), Points)
@@ -172,7 +172,7 @@ def test_one_end_of_a_line_asks_for_the_other() -> None:
 def test_a_new_line_counts_from_zero_and_numbers_stay() -> None:
     watcher = Watcher(**LINE)
     assert watcher.data(watcher.walk(WAY))["crossed_out"] == 1
-    watcher.params = replace(watcher.params, line_to=Point(60.0, 50.0))
+    watcher.params = replace(watcher.params, line=(*watcher.params.line, Point(60.0, 50.0)))
     result = watcher.look(1.0, (80.0, 1, 0.9))
     assert watcher.data(result)["crossed_out"] == 0
     assert watcher.data(result)["ids"].tolist() == [1]
@@ -290,7 +290,7 @@ def test_it_follows_a_film_through_the_engine(monkeypatch: pytest.MonkeyPatch) -
     assert VIEW.data is not None
     data = VIEW.data(answer.result, answer.params)
     assert (data["ids"].tolist(), data["crossed_out"]) == ([1], 1)
-    back = steps.send(replace(params, line_from=Point(60.0, 10.0))).value
+    back = steps.send(replace(params, line=(Point(60.0, 10.0), params.line[1]))).value
     assert VIEW.data(back.result, back.params)["crossed_out"] == 0, "on the frame that is there"
     assert VIEW.data(back.result, back.params)["ids"].tolist() == [1]
     steps.close()
