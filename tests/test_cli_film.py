@@ -120,7 +120,9 @@ def test_every_frame_is_in_the_film_and_has_a_line(
     assert [line["data"]["shown"] for line in lines] == list(range(20))
     assert [line["data"]["count"] for line in lines] == list(range(1, 21))
     assert lines[0]["data"]["pixels"] == {"shape": [48, 64, 3], "dtype": "uint8"}
-    assert {(line["view"], line["network"]) for line in lines} == {("counting", "toy")}
+    assert {(line["view"], line["network"]) for line in lines} == {
+        ("counting", "toy-classification")
+    }
     assert names(tmp_path) == {"a.avi", "o.mp4", "o.jsonl"}
     assert counting.drawn == 20, "once for each frame"
 
@@ -306,8 +308,8 @@ def test_random_weights_are_stamped(
     seen: list[Any] = []
     rendered, trained = board_module.render_pane, Engine.network
 
-    def untrained(self: Engine, spec: Any, *keep: Any) -> Generator[Step[None], Any, Any]:
-        network = yield from trained(self, spec, *keep)
+    def untrained(self: Engine, *rest: Any) -> Generator[Step[None], Any, Any]:
+        network = yield from trained(self, *rest)
         network.info = replace(network.info, state="untrained")
         return network
 
