@@ -120,9 +120,7 @@ def test_every_frame_is_in_the_film_and_has_a_line(
     assert [line["data"]["shown"] for line in lines] == list(range(20))
     assert [line["data"]["count"] for line in lines] == list(range(1, 21))
     assert lines[0]["data"]["pixels"] == {"shape": [48, 64, 3], "dtype": "uint8"}
-    assert {(line["view"], line["network"]) for line in lines} == {
-        ("counting", "toy-classification")
-    }
+    assert {(line["view"], line["network"]) for line in lines} == {("counting", "toy")}
     assert names(tmp_path) == {"a.avi", "o.mp4", "o.jsonl"}
     assert counting.drawn == 20, "once for each frame"
 

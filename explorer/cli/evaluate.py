@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         )
         return 130
     if args.out is not None:
-        from explorer.core.atomic import write_bytes
+        from explorer.core.storage.atomic import write_bytes
         from explorer.evaluation.report import csv_of, json_of
 
         content = json_of(report) if args.out.suffix.lower() == ".json" else csv_of(report)

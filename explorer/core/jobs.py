@@ -29,17 +29,17 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from explorer.core import checkpoint as files
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import Cancelled, ExplorerError
-from explorer.core.lock import locked
+from explorer.core.storage import checkpoint as files
+from explorer.core.storage.atomic import write_bytes
+from explorer.core.storage.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from explorer.core.checkpoint import Checkpoint
     from explorer.core.runner import JobSteps, Token
+    from explorer.core.storage.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import platformdirs
 
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.atomic import write_bytes
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from explorer.core.checkpoint import Checkpoint
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.checkpoint import Checkpoint
 from explorer.engine.scene import checked
 from explorer.evaluation.scores import Look
 from explorer.networks.hooks import interruptible

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 import torch
 from safetensors.torch import save
 
-from explorer.core.atomic import replacing, write_bytes
 from explorer.core.errors import ExplorerError
-from explorer.core.lock import holding
 from explorer.core.network_info import Task
 from explorer.core.settings import data_folder
+from explorer.core.storage.atomic import replacing, write_bytes
+from explorer.core.storage.lock import holding
 from explorer.core.unavailable import Unavailable
 from explorer.networks.digest import weights_digest
 from explorer.networks.entry import Entry, WeightsOption

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Table
+from explorer.core.storage.atomic import write_bytes
 from explorer.saving.plain_values import column_names, plain
 
 if TYPE_CHECKING:

@@ -1,12 +1,12 @@
 """Everything the program writes for its user: pictures, data, boxes and films, each atomically.
 
-A file is either as it was or completely new (`explorer.core.atomic`). The format follows from the
-suffix. What cannot be written ends in an `ExplorerError`.
+A file is either as it was or completely new (`explorer.core.storage.atomic`). The format follows
+from the suffix. What cannot be written ends in an `ExplorerError`.
 """
 
 from __future__ import annotations
 
-from explorer.core.atomic import replacing, write_bytes
+from explorer.core.storage.atomic import replacing, write_bytes
 from explorer.saving.boxes import (
     BOX_FORMATS,
     BOX_SUFFIX,

@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from explorer.core.atomic import replacing, unwritable, write_bytes
 from explorer.core.errors import ExplorerError
-from explorer.core.lock import locked
+from explorer.core.storage.atomic import replacing, unwritable, write_bytes
+from explorer.core.storage.lock import locked
 from explorer.saving.film import film_size, film_suffix, fit, has_h264, open_sink, save_film
 from explorer.saving.mp4 import join
 from explorer.saving.plain_values import plain

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, PngImagePlugin
 
 from explorer import __version__
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.atomic import write_bytes
 from explorer.saving.plain_values import plain
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from explorer.core import jobs
-from explorer.core.checkpoint import Checkpoint
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.jobs import Job, JobStore, Work
 from explorer.core.runner import Runner, State, Token
 from explorer.core.step import Step
+from explorer.core.storage.checkpoint import Checkpoint
 
 KINDS = {"sum": "tests.core.test_jobs:summing"}
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from explorer.core.disk_cache import DiskCache
 from explorer.core.runner import State
 from explorer.core.step import Step
+from explorer.core.storage.disk_cache import DiskCache
 from explorer.ui.widgets.small_widgets import UNIT, Label
 
 if TYPE_CHECKING:

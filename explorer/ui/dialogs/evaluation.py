@@ -413,7 +413,7 @@ class EvaluationSheet(Overlay):
         assert report is not None
 
         def job() -> Generator[Step[Any], Any, None]:
-            from explorer.core.atomic import write_bytes
+            from explorer.core.storage.atomic import write_bytes
             from explorer.evaluation.report import csv_of, json_of
 
             content = csv_of(report) if path.suffix.lower() == ".csv" else json_of(report)

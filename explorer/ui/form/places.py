@@ -9,10 +9,10 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import ExplorerError
 from explorer.core.param_forms import read_mask
 from explorer.core.params import Mask, Pick, Point
+from explorer.core.storage.atomic import write_bytes
 from explorer.ui.board.brush import LARGEST, SMALLEST, Brush
 from explorer.ui.form.around import Around
 from explorer.ui.form.choices import Combo

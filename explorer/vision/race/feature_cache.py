@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core import checkpoint
-from explorer.core.checkpoint import Checkpoint
-from explorer.core.disk_cache import DiskCache, Entry
+from explorer.core.storage import checkpoint
+from explorer.core.storage.checkpoint import Checkpoint
+from explorer.core.storage.disk_cache import DiskCache, Entry
 from explorer.networks.digest import weights_digest
 from explorer.vision.pipelines.rcnn import Features
 from explorer.vision.race.lanes import WarpedRegions

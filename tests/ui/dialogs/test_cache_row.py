@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from explorer.core.disk_cache import DiskCache
+from explorer.core.storage.disk_cache import DiskCache
 from explorer.ui.dialogs.cache_row import CacheRow, in_words
 from explorer.ui.shell.bridge import Bridge
 

@@ -12,10 +12,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from explorer.core.checkpoint import Checkpoint
 from explorer.core.errors import ExplorerError
 from explorer.core.jobs import JobStore, Work
 from explorer.core.step import Step
+from explorer.core.storage.checkpoint import Checkpoint
 from explorer.ui.jobs.background import BackgroundJobs, Phase
 from explorer.ui.jobs.job_list import JobButton, JobList
 from explorer.ui.shell.bridge import Bridge

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.core.disk_cache import DiskCache
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.disk_cache import DiskCache
 from explorer.vision.pipelines.rcnn import Features
 from explorer.vision.race.feature_cache import FILE, FeatureCache
 from explorer.vision.race.lanes import WarpedRegions

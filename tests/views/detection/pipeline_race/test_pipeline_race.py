@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from explorer.core.disk_cache import DiskCache
 from explorer.core.layers import Boxes
 from explorer.core.params import parameters
 from explorer.core.settings import cache_folder
+from explorer.core.storage.disk_cache import DiskCache
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.networks.embedded import MiniResNet

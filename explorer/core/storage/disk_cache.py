@@ -21,9 +21,9 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from explorer.core.atomic import unwritable, write_bytes
-from explorer.core.lock import locked
 from explorer.core.settings import cache_folder
+from explorer.core.storage.atomic import unwritable, write_bytes
+from explorer.core.storage.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.core import checkpoint, disk_cache
-from explorer.core.checkpoint import Checkpoint
-from explorer.core.disk_cache import DiskCache, Entry, files_state, folder_state
 from explorer.core.errors import ExplorerError
+from explorer.core.storage import checkpoint, disk_cache
+from explorer.core.storage.checkpoint import Checkpoint
+from explorer.core.storage.disk_cache import DiskCache, Entry, files_state, folder_state
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def test_every_word_of_the_key_counts(cache: DiskCache) -> None:
 def test_a_killed_program_leaves_a_beginning_that_goes_on(cache: DiskCache) -> None:
     code = """
 import os, pathlib, signal, sys
-from explorer.core import checkpoint
-from explorer.core.checkpoint import Checkpoint
-from explorer.core.disk_cache import DiskCache
+from explorer.core.storage import checkpoint
+from explorer.core.storage.checkpoint import Checkpoint
+from explorer.core.storage.disk_cache import DiskCache
 entry = DiskCache(pathlib.Path(sys.argv[1])).entry("toy", name="long")
 with entry.filling() as mine:
     assert mine
@@ -93,7 +93,7 @@ with entry.filling() as mine:
 def test_one_program_at_a_time_fills_an_entry_and_its_work_is_not_cleared(cache: DiskCache) -> None:
     code = """
 import pathlib, sys
-from explorer.core.disk_cache import DiskCache
+from explorer.core.storage.disk_cache import DiskCache
 entry = DiskCache(pathlib.Path(sys.argv[1])).entry("toy", name="shared")
 with entry.filling() as mine:
     entry.file("data.bin").write_bytes(b"x")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.atomic import write_bytes
+from explorer.core.storage.atomic import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

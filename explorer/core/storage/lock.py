@@ -8,8 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from explorer.core.atomic import unwritable
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.atomic import unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
