@@ -164,7 +164,7 @@ def test_what_a_killed_program_has_left_is_found_at_the_next_start(
         pieces.add(numbered(n))
         pieces.line("{}")
     pieces.commit(20)
-    pieces.release()  # private: what the system does when the program is killed
+    pieces.release()  # as the system does when the program is killed
     unfinished.remember(film)
     made = Window(Settings())
     qtbot.addWidget(made)
