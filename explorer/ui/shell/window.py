@@ -102,7 +102,7 @@ class Window(QMainWindow):
         self.study = Study(self.bridge, self)
         self.jobs = BackgroundJobs(self.bridge, self)
         self._make_widgets()
-        self.notices = Notices(self.stack)
+        self.notices = Notices(self, room=self.stack, column=self.docks["inspector"])
         self.restore = Restore(self, known, wishes or {})
         self.pinned = PinnedResult(self.board, known.preferences.compare, self)
         self.actions_ = Actions(self, known.shortcuts)
@@ -192,6 +192,7 @@ class Window(QMainWindow):
         self.menus.recent_chosen.connect(self.intake.open_path)
         self.menus.recent_cleared.connect(self.restore.clear_recent)
         self.intake.found.connect(self._found)
+        self.intake.opened.connect(self.inspector.settle)
         self.intake.opened.connect(study.set_image)
         self.intake.failed.connect(self._show_failure)
         self.intake.film.connect(self.live.film)
@@ -329,6 +330,7 @@ class Window(QMainWindow):
 
     def _item_chosen(self, item: object) -> None:
         self.live.stop_for_photo()
+        self.inspector.settle()
         if item is None:
             self._nothing_chosen()
         else:
@@ -365,7 +367,7 @@ class Window(QMainWindow):
 
     def _show_failure(self, failure: Failure) -> None:
         details = "" if failure.expected else failure.traceback
-        self.inspector.show_error(failure.message, failure.hint, details)
+        self.inspector.show_error(failure.message, failure.hint, details, stays=True)
         self.docks["inspector"].show()
 
     def _pinned_changed(self, there: bool) -> None:
