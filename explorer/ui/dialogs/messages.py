@@ -108,9 +108,7 @@ class ErrorCard(Card):
         layout.addWidget(self.details)
         self.hide()
 
-    def set_error(
-        self, message: str, hint: str, details: str, ways: Sequence[Way] = ()
-    ) -> None:
+    def set_error(self, message: str, hint: str, details: str, ways: Sequence[Way] = ()) -> None:
         self._message.setText(message)
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))

@@ -272,7 +272,7 @@ def test_a_view_that_does_not_suit_brings_its_network_along(
     w = window(paths=[str(photo)])
     qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
     said: list[str] = []
-    w.study.said.connect(said.append)
+    w.study.moved.connect(said.append)
     w.study.set_view("semantic")
     qtbot.waitUntil(lambda: answered(w, "semantic"), timeout=ANSWER)
     assert any("another kind of network" in text for text in said)
