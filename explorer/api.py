@@ -240,7 +240,7 @@ def load(
             "none" for random ones, or the path of a checkpoint; "" = the best that are here.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …
         half: Half precision where the network has it.
-        task: Of a module: "classification", "detection", "segmentation", "localisation" or
+        task: Of a module: "classification", "detection", "segmentation", "localization" or
             "features"; by default what its answer looks like.
         classes: Of a module: names by index; a detector's index 0 is the background.
         preprocess: Of a module: what is done to a photo before; by default ImageNet's.

@@ -15,7 +15,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
 from explorer.images.image import Image, from_array
 from explorer.networks.digest import lazily
-from explorer.networks.embedded import mini_localiser
+from explorer.networks.embedded import mini_localizer
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 
@@ -174,12 +174,12 @@ def toy_network(task: str) -> Network:
         return make_network(
             tiny_faster_rcnn(len(names)), "detection", classes=names, default_layer="backbone.conv2"
         )
-    if task == "localisation":
+    if task == "localization":
         with torch.random.fork_rng():
             torch.manual_seed(2)
-            localiser = mini_localiser(4, body="mini_vgg", per_class=True, grid=2)
+            localizer = mini_localizer(4, body="mini_vgg", per_class=True, grid=2)
         return make_network(
-            localiser, "localisation",
+            localizer, "localization",
             classes=("cat", "dog", "car", "cup"), default_layer="body.features.3",
             preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         )  # fmt: skip

@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "evaluate",
         help="how good a network is on photos whose right answers are known",
         description="Measure a network on photos whose right answers are known: top-1 and top-5, "
-        "localisation error, average precision by COCO and by Pascal VOC, mean IoU.",
+        "localization error, average precision by COCO and by Pascal VOC, mean IoU.",
         epilog="DATA is a folder with a folder of photos for every class (named by class or "
         "WordNet id), a COCO JSON or its folder, a folder with Pascal VOC's XML files, a folder of "
         "class masks, or an npz of photos as `explorer train` takes it. A class that the network "

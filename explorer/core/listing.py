@@ -1,13 +1,17 @@
-"""What there is, by name, for a script or a notebook: `explorer.views()`, `explorer.networks()`."""
+"""What there is, by name, for a script or a notebook: `explorer.views()`, `explorer.networks()`.
+
+A name that changes is understood for one more release: `renamed` gives the new one.
+"""
 
 from __future__ import annotations
 
 import sys
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 
@@ -36,3 +40,20 @@ def call_lists(package: str, entries: Callable[[], Listing[Any]]) -> None:
             return entries()
 
     sys.modules[package].__class__ = Listed
+
+
+def renamed(name: str, names: Mapping[str, str]) -> str:
+    """Today's name of what may have been called `name`: the old name's entry, else `name`.
+
+    The first time an old name is met, a line on stderr gives the new one.
+    """
+    if name not in names:
+        return name
+    _notice(name, names[name])
+    return names[name]
+
+
+@cache  # one line for each name, however often a script gives it
+def _notice(old: str, new: str) -> None:
+    if sys.stderr is not None:  # a program without a console (pythonw) has none
+        sys.stderr.write(f"explorer: {old} is now called {new}; please use the new name.\n")

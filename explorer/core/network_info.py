@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+from explorer.core.errors import ExplorerError
+from explorer.core.listing import renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Task = Literal["classification", "localisation", "detection", "segmentation", "features"]
-"""`localisation` names the photo and gives one box (as in ILSVRC); `detection` includes instance
+Task = Literal["classification", "localization", "detection", "segmentation", "features"]
+"""`localization` names the photo and gives one box (as in ILSVRC); `detection` includes instance
 masks and keypoints; `features` is a backbone without a head.
 """
+
+_OLD_TASKS = {"localisation": "localization"}
+"""Words of earlier versions, still understood in this one."""
+
+
+def task_of(word: str) -> Task:
+    """The task called `word`, in a card or by a script.
+
+    Raises:
+        ExplorerError: When there is none; the sentence names those there are.
+    """
+    word = renamed(word, _OLD_TASKS)
+    if word not in get_args(Task):
+        raise ExplorerError(
+            f"There is no task {word!r}.", f"Choose among: {', '.join(get_args(Task))}."
+        )
+    return cast("Task", word)
+
 
 WeightState = Literal["shipped", "cached", "download", "local", "untrained"]
 

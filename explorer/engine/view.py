@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from explorer.core.network_info import task_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
@@ -157,6 +159,7 @@ class View(Generic[P, R]):
             raise TypeError(f"the view {self.name} names tasks, but it needs no network")
         if self.live and not self.needs.photo:
             raise TypeError(f"the view {self.name} is live, but it needs no photo")
+        object.__setattr__(self, "tasks", frozenset(map(task_of, self.tasks)))
 
     def suits(self, task: str) -> bool:
         return not self.tasks or task in self.tasks

@@ -217,7 +217,7 @@ def _annotated(dataset: Dataset, path: Path, kind: str, images: Path | None) -> 
     def make(task: Task, labels: NDArray[np.int64], info: NetworkInfo) -> list[Case]:
         known = {c.name: int(label) for c, label in zip(classes, labels, strict=True)}
         chosen: Sequence[Annotated] = photos
-        if task in ("classification", "localisation"):
+        if task in ("classification", "localization"):
             chosen = [p for p in photos if _single(p) and known.get(p.labels[0], -1) >= 0]
         elif task == "segmentation":
             chosen = [p for p in photos if any(e.segmentation for e in p.entries)]

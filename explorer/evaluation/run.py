@@ -49,7 +49,7 @@ NEEDS: dict[str, tuple[str, str, str]] = {
         "label", "names whole photos, but {data} does not say what each photo shows",
         "Use a folder with a folder of photos for every class, or choose a detector.",
     ),
-    "localisation": (
+    "localization": (
         "label", "names whole photos, but {data} does not say what each photo shows",
         "Use photos with one object each, or choose a detector.",
     ),

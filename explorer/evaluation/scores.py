@@ -86,14 +86,14 @@ def score_for(task: Task, classes: int, *, eleven_point: bool = False) -> Score:
 
 
 class Names:
-    """Top-1, top-5, and the localisation error where the network gives a box (ILSVRC 2012)."""
+    """Top-1, top-5, and the localization error where the network gives a box (ILSVRC 2012)."""
 
     cheap = True
 
     def __init__(self, classes: int) -> None:
         # Photos, first right, one of five right, with a box, class and box right
         self._counts = np.zeros((classes, 5), np.int64)
-        self._localises = False
+        self._localizes = False
 
     @property
     def photos(self) -> int:
@@ -113,7 +113,7 @@ class Names:
         for row, found in zip((0, 1, 2), (place >= 0, place < 1, place < 5), strict=True):
             np.add.at(self._counts[:, row], labels[found], 1)
         if isinstance(output, dict) and "boxes" in output:
-            self._localises = True
+            self._localizes = True
             boxes = output["boxes"].detach().float().cpu().numpy()
             for look, box, right in zip(looks, boxes, place < 1, strict=True):
                 self._locate(look, box, first=bool(right))
@@ -143,19 +143,19 @@ class Names:
     def _row(self, counts: NDArray[np.int64]) -> dict[str, float]:
         photos, first, five, boxes, located = counts.tolist()
         row = {"top1": first / max(photos, 1), "top5": five / max(photos, 1)}
-        if self._localises and boxes:
-            row["localisation_error"] = 1 - located / boxes
+        if self._localizes and boxes:
+            row["localization_error"] = 1 - located / boxes
         return row
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """See `Score`."""
-        return {"counts": self._counts.copy(), "localises": np.array(self._localises)}
+        return {"counts": self._counts.copy(), "localizes": np.array(self._localizes)}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
-        localises = bool(arrays["localises"])
+        localizes = bool(arrays["localizes"])
         _put(self._counts, arrays["counts"])
-        self._localises = localises
+        self._localizes = localizes
 
 
 class Boxes:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
-from explorer.core.network_info import NetworkInfo, NetworkSpec, Task
+from explorer.core.network_info import NetworkInfo, NetworkSpec, task_of
 from explorer.networks.checkpoints.loading import default_layer, layers_of
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from explorer.core.network_info import Task
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet: what most published networks were trained with."""
@@ -46,10 +48,8 @@ def from_module(
     Raises:
         ExplorerError: It answers to no picture, or to one in a way that says no task.
     """
-    if task is not None and task not in get_args(Task):
-        raise ExplorerError(
-            f"There is no task {task!r}.", f"Choose among: {', '.join(get_args(Task))}."
-        )
+    if task is not None:
+        task = task_of(task)
     first = next(module.parameters(), None)
     device = first.device if first is not None else torch.device("cpu")
     dtype = first.dtype if first is not None else torch.float32

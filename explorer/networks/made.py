@@ -13,13 +13,13 @@ import re
 import shutil
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from safetensors.torch import save
 
 from explorer.core.errors import ExplorerError
-from explorer.core.network_info import Task
+from explorer.core.network_info import Task, task_of
 from explorer.core.settings import data_folder
 from explorer.core.storage.atomic import replacing, write_bytes
 from explorer.core.storage.lock import holding
@@ -224,8 +224,7 @@ def _definition(card: dict[str, Any], known: Mapping[str, Definition]) -> Defini
         raise ExplorerError(f"The name {name!r} is taken by another network.")
     if base is None:
         raise ExplorerError(f"Its architecture {card['base']!r} is not in the catalogue.")
-    if card["task"] not in get_args(Task):
-        raise ExplorerError(f"Its task {card['task']!r} is unknown.")
+    task = task_of(str(card["task"]))
     weights = folder() / f"{name}.safetensors"
     if not weights.is_file():
         raise ExplorerError("Its weights are missing.")
@@ -236,7 +235,7 @@ def _definition(card: dict[str, Any], known: Mapping[str, Definition]) -> Defini
         classes=classes,
         preprocess=_preprocess(card["preprocessing"]),
         class_paths=like.class_paths if classes == like.classes else (),
-        features_only=card["task"] == "features",
+        features_only=task == "features",
         notes=(),
         origin=str(card["variant"]),
     )
@@ -252,7 +251,7 @@ def _definition(card: dict[str, Any], known: Mapping[str, Definition]) -> Defini
     entry = Entry(
         name=name,
         title=str(card["title"]),
-        task=card["task"],
+        task=task,
         family="made",
         summary=f"{card['note']} Made here on {str(card['made'])[:10]}, as {name}.".strip(),
         weights=(option,),

@@ -30,9 +30,9 @@ import logging
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from explorer.core.network_info import Task
+from explorer.core.network_info import Task, task_of
 from explorer.core.unavailable import Unavailable, sentence
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.entry import Entry, WeightsOption
@@ -80,8 +80,7 @@ class Plugin:
     keypoints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.task not in get_args(Task):
-            raise ValueError(f"plug-in {self.name!r} has no known task: {self.task!r}")
+        object.__setattr__(self, "task", task_of(self.task))
         if not self.name or self.name != self.name.strip() or "/" in self.name:
             raise ValueError(f"{self.name!r} is no name for a network")
 

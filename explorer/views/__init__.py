@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import Listing, call_lists
+from explorer.core.listing import Listing, call_lists, renamed
 from explorer.core.unavailable import Unavailable, sentence
 from explorer.engine.view import View
 
@@ -32,6 +32,15 @@ COURSE = (
     "feature_maps", "deep_dream", "ouroboros",
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""
+
+
+OLD_NAMES = {
+    "nms_theatre": "nms",
+    "ouroboros": "feedback_dream",
+    "box_biography": "lineage",
+    "localise": "localize",
+}
+"""Names of earlier versions, still understood in this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,8 @@ def find(name: str) -> View[Any, Any]:
             is unavailable.
     """
     found = survey()
+    if name not in found.views:
+        name = current_name(name)
     if name in found.views:
         return found.views[name]
     known = f"Choose among: {', '.join(sorted(found.views))}."
@@ -106,6 +117,11 @@ def find(name: str) -> View[Any, Any]:
     near = get_close_matches(name, found.views, n=3, cutoff=0.5)
     meant = f"Did you mean {' or '.join(near)}? " if near else ""
     raise ExplorerError(f"There is no view {name!r}.", f"{meant}{known}")
+
+
+def current_name(name: str) -> str:
+    """The name of today of a view that an earlier version called `name`."""
+    return renamed(name, OLD_NAMES)
 
 
 def listing() -> Listing[View[Any, Any]]:

@@ -127,7 +127,7 @@ class ColorDetector(nn.Module):
         ]
 
 
-class Localiser(nn.Module):
+class Localizer(nn.Module):
     """The mean colour's class, and always the middle of the input as its box."""
 
     def __init__(self) -> None:
@@ -149,6 +149,6 @@ def color_network(task: str, **more: Any) -> Network:
         return make_network(
             FixedSegmenter(), "segmentation", classes=("background", "red", "green"), **more
         )
-    module = MeanClassifier((1.0, 1.0, 1.0)) if task == "classification" else Localiser()
+    module = MeanClassifier((1.0, 1.0, 1.0)) if task == "classification" else Localizer()
     more.setdefault("preprocess", Preprocess(resize=16, crop=16))
     return make_network(module, task, classes=("red", "green", "blue"), **more)  # type: ignore[arg-type]

@@ -60,7 +60,7 @@ def test_json_is_one_document(explorer: Run, tmp_path: Path) -> None:
     assert content["network"] == "toy"
     figures = {key: content[key] for key in ("AP", "AP50", "AR", "voc_AP", "voc_AP_11")}
     assert all(value == pytest.approx(1.0) for value in figures.values())
-    assert not {"top1", "mIoU", "localisation_error"} & set(content)
+    assert not {"top1", "mIoU", "localization_error"} & set(content)
     assert content["photos"] == 2
     assert content["objects_left_out"] == 1
 

@@ -22,12 +22,12 @@ from explorer.evaluation.run import evaluate
 from explorer.evaluation.scenes import SceneMaker, held_out_scenes
 from explorer.networks.class_names import group_names, read_shipped_categories
 from explorer.networks.embedded import MEAN, STD
-from explorer.networks.embedded.localiser import mini_localiser
+from explorer.networks.embedded.localizer import mini_localizer
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 from explorer.training.data.tiny_imagenet import read_photos
 from explorer.training.evaluate import figures
-from explorer.training.lessons.localiser import localisation
+from explorer.training.lessons.localizer import localization
 from tests.evaluation.sets import (
     BLUE,
     GREEN,
@@ -129,7 +129,7 @@ def test_photos_of_an_npz_and_their_boxes(tmp_path: Path) -> None:
     # Class 0 is painted red, 1 green, 2 blue: a network that calls green "dog" is never right there
     names = ("DOG", "Auto", "hill")
     network = make_network(
-        color_network("localisation").module, "localisation", classes=names,  # type: ignore[arg-type]
+        color_network("localization").module, "localization", classes=names,  # type: ignore[arg-type]
         preprocess=Preprocess(resize=64, crop=64),
     )  # fmt: skip
     path = npz_set(tmp_path)
@@ -143,15 +143,15 @@ def test_photos_of_an_npz_and_their_boxes(tmp_path: Path) -> None:
     own = (photos.boxes[:, 2:] - photos.boxes[:, :2]).prod(1)
     wrong = shared / (own + 32 * 32 - shared) < 0.5
     assert 0 < wrong.sum() < 8
-    assert report.figures["localisation_error"] == pytest.approx(wrong.mean())
+    assert report.figures["localization_error"] == pytest.approx(wrong.mean())
     swapped = make_network(
-        network.module, "localisation", classes=("Auto", "DOG", "hill"),  # type: ignore[arg-type]
+        network.module, "localization", classes=("Auto", "DOG", "hill"),  # type: ignore[arg-type]
         preprocess=network.preprocess,
     )  # fmt: skip
     worse = whole(swapped, opened(path, swapped))
     hills = (np.arange(8) % 3) == 2
     assert worse.figures["top1"] == pytest.approx(hills.mean())
-    assert worse.figures["localisation_error"] == pytest.approx(1 - (hills & ~wrong).mean())
+    assert worse.figures["localization_error"] == pytest.approx(1 - (hills & ~wrong).mean())
 
 
 def test_an_npz_without_names_has_the_classes_that_ship(tmp_path: Path) -> None:
@@ -170,20 +170,20 @@ def test_an_npz_without_names_has_the_classes_that_ship(tmp_path: Path) -> None:
     assert any("classes.tsv" in note for note in report.notes)
 
 
-def test_the_localisers_that_ship_get_the_figures_of_their_card(tmp_path: Path) -> None:
+def test_the_localizers_that_ship_get_the_figures_of_their_card(tmp_path: Path) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        model = mini_localiser(3)
+        model = mini_localizer(3)
     preprocess = Preprocess(resize=64, crop=64, mean=MEAN, std=STD)
     network = make_network(
-        model, "localisation", classes=("dog", "red", "hill"), preprocess=preprocess
+        model, "localization", classes=("dog", "red", "hill"), preprocess=preprocess
     )
     path = npz_set(tmp_path, 40)
     report = whole(network, opened(path, network))
-    card = localisation(model, read_photos(tmp_path, "val", tmp_path / "cache"), side=64)
+    card = localization(model, read_photos(tmp_path, "val", tmp_path / "cache"), side=64)
     assert 0 < card["top1"] < 1
-    assert card["localisation_error"] < 1
-    for key in ("top1", "localisation_error"):
+    assert card["localization_error"] < 1
+    for key in ("top1", "localization_error"):
         assert report.figures[key] == pytest.approx(card[key])
 
 

@@ -135,7 +135,7 @@ def test_delete_leaves_nothing() -> None:
     ("change", "reason"),
     [
         ({"base": "no_such_net"}, "Its architecture 'no_such_net' is not in the catalogue."),
-        ({"task": "dreaming"}, "Its task 'dreaming' is unknown."),
+        ({"task": "dreaming"}, "There is no task 'dreaming'."),
         ({"format": 99}, "not in the form that this program writes"),
         ({"preprocessing": {"resise": 3}}, "unexpected keyword"),
         ({"classes": None}, "Its card"),

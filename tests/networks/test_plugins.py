@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue
 from explorer.networks.plugins import Plugin
@@ -117,11 +118,11 @@ def test_failing_is_logged_and_left_out(
 @pytest.mark.parametrize(
     ("name", "task", "words"),
     [
-        ("a", "dreaming", "no known task"),
+        ("a", "dreaming", "no task"),
         ("", "detection", "no name"),
         ("a/b", "detection", "name"),
     ],
 )
 def test_plugin_is_checked(name: str, task: str, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, ExplorerError), match=words):
         Plugin(name, "T", task, (), lambda _: nn.Identity(), Preprocess())  # type: ignore[arg-type]

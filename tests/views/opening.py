@@ -18,7 +18,7 @@ from tests.toys import toy_image, toy_network
 
 NO_NETWORK = "none"
 """Stands for the task where a view needs no network."""
-TASKS = ("classification", "localisation", "detection", "segmentation", "features")
+TASKS = ("classification", "localization", "detection", "segmentation", "features")
 TOY = NetworkRef("toy")
 """Opened as a toy of a task that the parameter takes; any other one is the catalogue's."""
 

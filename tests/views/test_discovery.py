@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from explorer import views
 from explorer.cli import run
+from explorer.core import listing
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import task_of
 from tests.networks.installed import install
 
 PLUGINS = """
@@ -81,6 +84,27 @@ def test_a_plugin_that_cannot_be_taken_is_listed_with_the_reason(
     assert (entry.name, entry.reason) == (name, reason)
     assert entry.origin == f"{value} of lab-explorer"
     assert found.views["classify"].title == "Classify", "a duplicate replaces nothing"
+
+
+@pytest.mark.parametrize(("old", "new"), views.OLD_NAMES.items())
+def test_a_view_is_still_found_by_its_old_name(
+    old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listing._notice.cache_clear()
+    assert [views.find(name).name for name in (old, old, new)] == [new] * 3
+    shown = capsys.readouterr()
+    assert shown.err == f"explorer: {old} is now called {new}; please use the new name.\n", "once"
+    assert not shown.out
+
+
+def test_tasks_are_still_known_by_their_old_names(capsys: pytest.CaptureFixture[str]) -> None:
+    listing._notice.cache_clear()
+    assert task_of("localisation") == task_of("localization") == "localization"
+    assert "localisation is now called localization" in capsys.readouterr().err
+    view = replace(views.find("classify"), tasks=frozenset({"localisation"}))
+    assert view.suits("localization"), "of a plug-in made for an earlier version"
+    with pytest.raises(ExplorerError, match="no task 'dreaming'"):
+        task_of("dreaming")
 
 
 @pytest.fixture

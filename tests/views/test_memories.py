@@ -20,7 +20,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "tracks": {
         "score": 0.0, "hits": 1, "line": (Point(0, 24), Point(64, 24)), "region": Box(4, 4, 40, 40),
     },
-    "ouroboros": {"steps": 1, "size": 64},
+    "feedback_dream": {"steps": 1, "size": 64},
 }  # fmt: skip
 """With which views remember all that they can."""
 
@@ -64,8 +64,8 @@ def test_a_memory_that_was_written_goes_on_as_if_it_had_stayed(
 
 
 def test_some_views_do_remember() -> None:
-    assert {"tracks", "ouroboros"} <= discover().keys()
-    for name in ("tracks", "ouroboros"):
+    assert {"tracks", "feedback_dream"} <= discover().keys()
+    for name in ("tracks", "feedback_dream"):
         view, memory = discover()[name], dict[str, Any]()
         answer(view, tasks_of(view)[0], 0, memory)
         assert memory

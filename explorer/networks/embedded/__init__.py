@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.fcn import MiniFCN, mini_fcn
-from explorer.networks.embedded.localiser import MiniLocaliser, mini_localiser
+from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_resnet": mini_resnet,
     "mini_vgg": mini_vgg,
-    "mini_localiser": mini_localiser,
+    "mini_localizer": mini_localizer,
     "mini_fasterrcnn": mini_fasterrcnn,
     "mini_maskrcnn": mini_maskrcnn,
     "mini_fcn": mini_fcn,
@@ -42,7 +42,7 @@ __all__ = [
     "MEAN",
     "STD",
     "MiniFCN",
-    "MiniLocaliser",
+    "MiniLocalizer",
     "MiniResNet",
     "MiniResNetFPN",
     "MiniVGG",
@@ -50,7 +50,7 @@ __all__ = [
     "MiniYOLOv2",
     "mini_fasterrcnn",
     "mini_fcn",
-    "mini_localiser",
+    "mini_localizer",
     "mini_maskrcnn",
     "mini_resnet",
     "mini_retinanet",

@@ -49,7 +49,7 @@ START = "start"
 LOOK = "look"
 ACT = "act"
 TASKS: tuple[Task, ...] = (
-    "classification", "localisation", "detection", "segmentation", "features",
+    "classification", "localization", "detection", "segmentation", "features",
 )  # fmt: skip
 QUIT_SECONDS = 3.0
 

@@ -223,7 +223,7 @@ VIEW = View(
     Params=Params,
     compute=compute,
     draw=draw,
-    tasks=frozenset({"classification", "localisation"}),
+    tasks=frozenset({"classification", "localization"}),
     data=data,
     answer_only=True,
 )

@@ -250,6 +250,15 @@ def test_the_session_comes_back(qtbot: QtBot, window: Make, photo: Path, other: 
     assert any("no longer there" in text for text in again.notices.texts)
 
 
+def test_a_session_of_an_earlier_version_finds_its_view(
+    qtbot: QtBot, window: Make, photo: Path
+) -> None:
+    old = Session(view="localise", params={"localise": {"top": 3}})
+    w = window(Settings(session=old), paths=[str(photo)])
+    qtbot.waitUntil(lambda: answered(w, "localize"), timeout=ANSWER)
+    assert w.study.params.top == 3
+
+
 @pytest.mark.parametrize(
     "session",
     [

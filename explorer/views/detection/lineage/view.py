@@ -382,8 +382,8 @@ def _victims(lineage: PhotoLineage) -> Table:
 
 
 VIEW = View(
-    name="box_biography",
-    title="Life of a box",
+    name="lineage",
+    title="Lineage of a box",
     group=Group.DETECTION,
     summary="From a detection back to its anchor, and from any anchor to what became of it.",
     explanation=EXPLANATION,

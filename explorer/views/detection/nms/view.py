@@ -366,8 +366,8 @@ def _merge_summary(merges: Merges, snapshot: Snapshot, params: Params) -> str:
 
 
 VIEW = View(
-    name="nms_theatre",
-    title="Suppression theatre",
+    name="nms",
+    title="NMS step by step",
     group=Group.DETECTION,
     summary="Which boxes suppress which: greedy, Soft-NMS and OverFeat's merge, step by step.",
     explanation=EXPLANATION,

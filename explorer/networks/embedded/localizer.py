@@ -68,8 +68,8 @@ class BoxHead(nn.Module):
         return torch.cat([centre - size / 2, centre + size / 2], dim=2)
 
 
-class MiniLocaliser(nn.Module):
-    """A classifier with a `BoxHead`: localisation by regression.
+class MiniLocalizer(nn.Module):
+    """A classifier with a `BoxHead`: localization by regression.
 
     Simonyan & Zisserman 2014, appendix A (one box or one per class); Sermanet et al. 2014,
     "OverFeat". `body` is the classifier with its own weights, and the logits are its own.
@@ -111,13 +111,13 @@ class MiniLocaliser(nn.Module):
         }
 
 
-def mini_localiser(
+def mini_localizer(
     num_classes: int = 200,
     *,
     body: str = "mini_resnet",
     attach: Attach = "conv",
     per_class: bool = False,
     grid: int = 5,
-) -> MiniLocaliser:
+) -> MiniLocalizer:
     """`body` is a name of `BODIES`."""
-    return MiniLocaliser(BODIES[body](num_classes), attach, per_class=per_class, grid=grid)
+    return MiniLocalizer(BODIES[body](num_classes), attach, per_class=per_class, grid=grid)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import box_iou, generalized_box_iou_loss
 
-from explorer.networks.embedded.localiser import BODIES, BoxHead
+from explorer.networks.embedded.localizer import BODIES, BoxHead
 from explorer.training.cards import Share, rounded
 from explorer.training.lessons import vgg
 from explorer.training.lessons.classifier import (
@@ -32,7 +32,7 @@ from explorer.training.loop import Recipe, step_seed
 
 if TYPE_CHECKING:
     from explorer.evaluation.photo_set import PhotoSet
-    from explorer.networks.embedded.localiser import Attach
+    from explorer.networks.embedded.localizer import Attach
     from explorer.training.cards import Facts
     from explorer.training.lessons.registry import Material
 
@@ -83,7 +83,7 @@ class BoxHeads(nn.Module):
 
 
 @dataclass(slots=True, eq=False)
-class LocaliserTask:
+class LocalizerTask:
     """What the loop needs to know; see `loop.Task`.
 
     Args:
@@ -194,14 +194,14 @@ def _head(name: str) -> str:
     return name.split("-", 3)[3]
 
 
-def task(name: str, material: Material) -> LocaliserTask:
+def task(name: str, material: Material) -> LocalizerTask:
     """See `lessons`."""
     body = _body(name)
     weights = material.trained(body.replace("_", "-"))
     if body == "mini_vgg":
         weights = vgg.shipped(name, weights)
     recipe, classes = material.recipe(RECIPE), len(material.categories)
-    return LocaliserTask(material.train, body, weights, recipe, classes, name)
+    return LocalizerTask(material.train, body, weights, recipe, classes, name)
 
 
 def shipped(name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -224,7 +224,7 @@ def facts(name: str, material: Material) -> Facts:
         place = "after the average pooling"
     found = classifier_facts(
         f"{plain} + {'a box per class' if per_class else 'one box'}, {place}",
-        "mini_localiser",
+        "mini_localizer",
         f"body.{layer}",
         SIDES[body],
         material,
@@ -232,23 +232,23 @@ def facts(name: str, material: Material) -> Facts:
     kwargs = {"body": body, "attach": attach, "per_class": per_class, "grid": grid_of(body)}
     return replace(
         found,
-        task="localisation",
+        task="localization",
         kwargs={**found.kwargs, **kwargs},
         shares=(Share(body.replace("_", "-"), "body.", ""),),
     )
 
 
 @torch.inference_mode()
-def localisation(model: nn.Module, data: PhotoSet, *, side: int) -> dict[str, float]:
+def localization(model: nn.Module, data: PhotoSet, *, side: int) -> dict[str, float]:
     """How often the first class is wrong, its box is, and one of both (Russakovsky et al. 2015).
 
     Args:
-        model: As `MiniLocaliser`.
+        model: As `MiniLocalizer`.
         data: PhotoSet it has not seen.
         side: Resize the photos to this side first.
 
     Returns:
-        `localisation_error`: class wrong or IoU under 0.5; `top1`; `box_error`: IoU under 0.5,
+        `localization_error`: class wrong or IoU under 0.5; `top1`; `box_error`: IoU under 0.5,
         whatever the class; `mean_iou`.
     """
     device = next(model.parameters()).device
@@ -260,7 +260,7 @@ def localisation(model: nn.Module, data: PhotoSet, *, side: int) -> dict[str, fl
         overlap.append(box_iou(found["boxes"].cpu(), truth[rows]).diagonal())
     hit, iou = torch.cat(right), torch.cat(overlap)
     return {
-        "localisation_error": 1 - float((hit & (iou >= 0.5)).float().mean()),
+        "localization_error": 1 - float((hit & (iou >= 0.5)).float().mean()),
         "top1": float(hit.float().mean()),
         "box_error": float((iou < 0.5).float().mean()),
         "mean_iou": float(iou.mean()),
@@ -269,4 +269,4 @@ def localisation(model: nn.Module, data: PhotoSet, *, side: int) -> dict[str, fl
 
 def measure(name: str, model: nn.Module, material: Material) -> dict[str, Any]:
     """See `lessons`."""
-    return rounded(localisation(model, material.val, side=SIDES[_body(name)]))
+    return rounded(localization(model, material.val, side=SIDES[_body(name)]))

@@ -1,4 +1,4 @@
-"""Where a localisation network says its classes are, in the photo's own pixels."""
+"""Where a localization network says its classes are, in the photo's own pixels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def boxes_of(output: Any, frame: Frame, size: tuple[int, int]) -> NDArray[np.flo
     if not isinstance(output, dict) or not {"logits", "boxes"} <= output.keys():
         raise ExplorerError(
             "This network does not answer with classes and one box.",
-            "Choose a localisation network, mini-boxes-resnet-conv for one.",
+            "Choose a localization network, mini-boxes-resnet-conv for one.",
         )
     classes = output["logits"].shape[1]
     boxes = output.get("boxes_per_class", output["boxes"][:, None])[0]

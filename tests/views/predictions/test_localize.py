@@ -12,8 +12,8 @@ from explorer.core.params import Box
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
 from explorer.networks.preprocess import Preprocess
-from explorer.views.predictions.localise import VIEW, Params
-from explorer.vision.features.localisation import boxes_of
+from explorer.views.predictions.localize import VIEW, Params
+from explorer.vision.features.localization import boxes_of
 from tests.toys import make_network, toy_image, toy_network
 
 CLASSES = ("cat", "dog", "car")
@@ -29,7 +29,7 @@ class Says(nn.Module):
 
 
 def result_of(height: int, width: int, preprocess: Preprocess | None = None):
-    network = make_network(Says(), "localisation", classes=CLASSES, preprocess=preprocess)
+    network = make_network(Says(), "localization", classes=CLASSES, preprocess=preprocess)
     photo = from_array(np.zeros((height, width, 3), np.uint8), "black")
     (step,) = VIEW.compute(Scene(network, photo), Params())
     return step.value
@@ -69,7 +69,7 @@ def test_against_the_truth_by_hand(box: Box, words: str) -> None:
 
 
 def test_equal_to_the_networks_own_output() -> None:
-    scene = Scene(toy_network("localisation"), toy_image())
+    scene = Scene(toy_network("localization"), toy_image())
     (step,) = VIEW.compute(scene, Params())
     with torch.no_grad():
         own = scene.network.module(scene.input())

@@ -3,16 +3,16 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.networks.embedded import mini_localiser
+from explorer.networks.embedded import mini_localizer
 from explorer.training.lessons.classifier import random_crop, seen_through
-from explorer.training.lessons.localiser import (
+from explorer.training.lessons.localizer import (
     HEADS,
-    LocaliserTask,
+    LocalizerTask,
     box_loss,
     boxes_in_crop,
     fractions,
     grid_of,
-    localisation,
+    localization,
     shipped,
 )
 from explorer.training.loop import Recipe, train
@@ -72,7 +72,7 @@ def test_the_loss_by_hand():
 
 
 def task_of(body="mini_resnet", recipe=RECIPE):
-    return LocaliserTask(toy_photos(16), body, recipe=recipe, num_classes=4)
+    return LocalizerTask(toy_photos(16), body, recipe=recipe, num_classes=4)
 
 
 @pytest.mark.parametrize("body", ["mini_resnet", "mini_vgg"])
@@ -85,7 +85,7 @@ def test_a_training_moves_the_heads_only_and_every_head_ships_alone(tmp_path, bo
     for name, value in after.items():
         assert torch.equal(value, before[name]) is name.startswith("body."), name
     for head, (attach, per_class) in HEADS.items():
-        network = mini_localiser(
+        network = mini_localizer(
             4, body=body, attach=attach, per_class=per_class, grid=grid_of(body)
         )
         network.load_state_dict(shipped(f"mini-boxes-x-{head}", after))
@@ -103,13 +103,13 @@ class Fixed(nn.Module):
         return {"logits": logits, "boxes": torch.tensor([[0, 0, 0.5, 1.0]]).expand(len(images), -1)}
 
 
-def test_localisation_error_by_hand():
+def test_localization_error_by_hand():
     photos = toy_photos(4)
     photos.boxes[:] = [[0, 0, 32, 64], [0, 0, 32, 64], [0, 0, 64, 64], [40, 0, 64, 64]]
     photos.labels[:] = [0, 1, 0, 0]
     # class right: 3 of 4; IoU 1, 1, 1/2, 0: the box is right in 3, both are in 2
-    found = localisation(Fixed(), photos, side=64)
-    assert found["localisation_error"] == pytest.approx(0.5)
+    found = localization(Fixed(), photos, side=64)
+    assert found["localization_error"] == pytest.approx(0.5)
     assert found["top1"] == pytest.approx(0.75)
     assert found["box_error"] == pytest.approx(0.25)
     assert found["mean_iou"] == pytest.approx(2.5 / 4)

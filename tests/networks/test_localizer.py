@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from explorer.networks.embedded import MiniLocaliser, mini_localiser, mini_resnet
-from explorer.networks.embedded.localiser import BoxHead
+from explorer.networks.embedded import MiniLocalizer, mini_localizer, mini_resnet
+from explorer.networks.embedded.localizer import BoxHead
 
 CASES = [
     (body, attach, per_class)
@@ -15,7 +15,7 @@ CASES = [
 @pytest.mark.parametrize(("body", "attach", "per_class"), CASES)
 def test_it_answers_with_the_box_of_the_first_class(body, attach, per_class):
     torch.manual_seed(0)
-    network = mini_localiser(7, body=body, attach=attach, per_class=per_class).eval()
+    network = mini_localizer(7, body=body, attach=attach, per_class=per_class).eval()
     torch.nn.init.normal_(network.head.fc2.weight)  # so that boxes differ
     images = torch.randn(3, 3, 80, 64)
     with torch.no_grad():
@@ -56,7 +56,7 @@ def test_the_last_map_keeps_places_apart_and_the_vector_does_not():
 
 def test_the_body_keeps_the_names_of_its_own_file():
     body = mini_resnet(5)
-    network = MiniLocaliser(mini_resnet(5), "conv", per_class=True)
+    network = MiniLocalizer(mini_resnet(5), "conv", per_class=True)
     network.body.load_state_dict(body.state_dict())
     own = {k.removeprefix("body.") for k in network.state_dict() if k.startswith("body.")}
     assert own == set(body.state_dict())
@@ -65,7 +65,7 @@ def test_the_body_keeps_the_names_of_its_own_file():
 def test_all_eight_heads_together_are_small():
     heads = 0
     for body, attach, per_class in CASES:
-        network = mini_localiser(body=body, attach=attach, per_class=per_class)
+        network = mini_localizer(body=body, attach=attach, per_class=per_class)
         size = 2 * sum(p.numel() for p in network.head.parameters())
         assert size <= 0.6e6
         heads += size

@@ -15,7 +15,7 @@ from explorer.views.shared.common import class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.features.classification import logits_of, softmax
-from explorer.vision.features.localisation import boxes_of
+from explorer.vision.features.localization import boxes_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,7 +33,7 @@ centre and the size of one box, each squeezed between 0 and 1 by a sigmoid:
     y0 = cy - h / 2     y1 = cy + h / 2     (fractions of its height)
 
 **Reading it.** The box is what the network thinks the first class fills. There is always exactly
-one, even on a photo with five dogs or with none: this is localisation, not detection. The yellow
+one, even on a photo with five dogs or with none: this is localization, not detection. The yellow
 frame is the part of the photo that the network sees; no box can leave it.
 
 **One box or one per class.** A head with one box for all classes must say where *the object* is
@@ -213,8 +213,8 @@ def _summary(
 
 
 VIEW = View(
-    name="localise",
-    title="Localise",
+    name="localize",
+    title="Localize",
     group=Group.PREDICTIONS,
     summary="What the photo shows and the one box that the network puts around it.",
     explanation=EXPLANATION,
@@ -222,7 +222,7 @@ VIEW = View(
     Params=Params,
     compute=compute,
     draw=draw,
-    tasks=frozenset({"localisation"}),
+    tasks=frozenset({"localization"}),
     data=data,
     answer_only=True,
 )
