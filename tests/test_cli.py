@@ -162,7 +162,7 @@ def test_list_for_programs(explorer: Run) -> None:
     status, out, _ = explorer("list", "--json")
     found = json.loads(out)
     assert status == 0
-    assert set(found) == {"views", "networks"}
+    assert set(found) == {"views", "networks", "unavailable"}
     views = {view["name"]: view for view in found["views"]}
     score = next(p for p in views["detections"]["parameters"] if p["name"] == "score")
     assert (score["default"], score["low"], score["high"], score["effect"]) == (0.2, 0, 1, "draw")

@@ -14,7 +14,7 @@ NATURAL: Mapping[Task, str] = {
     "classification": "classify",
     "detection": "detections",
     "segmentation": "semantic",
-    "localisation": "localise",
+    "localization": "localize",
     "features": "feature_maps",
 }
 """By task: the view that shows what a network for it answers."""
