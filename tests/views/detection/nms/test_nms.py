@@ -170,7 +170,7 @@ def test_scores_sink_before_a_box_falls() -> None:
     assert layer(board, "sinks").xyxy.tolist() == [[10, 0, 30, 20]]
     (bars, *_) = board.plots
     assert [round(value, 3) for _, value, _ in bars.bars] == [0.9, 0.145, 0.8, 0.467]
-    assert bars.bars[1][0] == "2 cat ✕"
+    assert bars.bars[1][0] == "2 cat ×"
     soft = replace(params, method=GAUSSIAN, step=END)
     assert "sigma 0.5" in VIEW.draw(result, soft).summary
     assert VIEW.draw(result, soft).plots[2].steers == "sigma"
