@@ -270,8 +270,10 @@ class Canvas(MarkedCanvas):
             self.clicked.emit(Point(at.x(), at.y()))
 
     def _point_clicked(self, position: QPointF) -> None:
-        """Chooses the point there, or adds one."""
+        """Chooses the point there, or adds one where that is wanted."""
         corner = self._corner_at(position)
+        if corner is None and not self._points.adding:
+            return
         if corner is None:
             self.points_edited.emit(self._points.add(Point(*self.at_pane(position))), True)
         else:

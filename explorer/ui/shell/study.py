@@ -8,6 +8,7 @@ computation, `COMPUTE` replaces it.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import OrderedDict
 from dataclasses import replace
@@ -82,6 +83,7 @@ class Study(QObject):
         self._whole = False  # the answer is not one on the way
         self._photo_comes = False
         self.photo_truth = PhotoTruth()
+        self.checkpoint_folder = ""
         self.image: Image | None = None
         self.view: View[Any, Any] | None = None
         self.spec: NetworkSpec | None = None
@@ -202,6 +204,8 @@ class Study(QObject):
         self.device, self.half = spec.device, spec.half
         if spec == self.spec:
             return
+        if os.path.isabs(spec.weights):
+            self.checkpoint_folder = os.path.dirname(spec.weights)
         self._forget_answer()
         self._photo_comes = False
         self.spec = spec

@@ -185,6 +185,8 @@ class Window(QMainWindow):
         self.edits.edited.connect(self.refresh)
         self.edits.edited.connect(self.presenter.picks)
         self.inspector.form.brush_changed.connect(self.board.set_brush)
+        self.inspector.form.placing_changed.connect(self.board.set_placing)
+        self.board.placing_ended.connect(self.inspector.form.end_placing)
         self.inspector.form.said.connect(self.notices.say)
         self.board.brush_changed.connect(self.inspector.form.show_brush)
         self.views.chosen.connect(study.set_view)

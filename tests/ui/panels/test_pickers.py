@@ -102,6 +102,12 @@ def titles(picker: Any) -> list[str]:
     return [line.title for line in lines(picker)]
 
 
+def info(spec: NetworkSpec) -> NetworkInfo:
+    return NetworkInfo(
+        spec, "SqueezeNet", "classification", (), (), "cached", "ImageNet", "cpu", "float32", 1, "",
+    )  # fmt: skip
+
+
 def at(picker: NetworkPicker, name: str) -> None:
     picker.open()
     picker.panel.cards.point_at(name)
@@ -269,6 +275,8 @@ def test_weights_are_chosen_one_by_one(networks: NetworkPicker) -> None:
 def test_the_present_choice_is_marked(networks: NetworkPicker) -> None:
     networks.set_spec(NetworkSpec("squeeze"))
     networks.open()
+    assert networks.panel.use.text() == "Chosen", "it has not been loaded"
+    networks.set_info(info(NetworkSpec("squeeze")))
     assert networks.panel.use.text() == "In use"
     assert not networks.panel.use.isEnabled()
     assert networks.button.badge == "on disk"

@@ -115,8 +115,8 @@ class Params:
         choices=class_choices,
     )  # fmt: skip
     line: tuple[Point, ...] = param(
-        (), "Line", "Click both ends on the picture: objects that cross it are counted. A further "
-        "click begins another line.",
+        (), "Counting line", "Press the button, then click both ends on the picture: objects that "
+        "cross it are counted. The ends can be dragged.",
         pick=Pick.POINTS, pane="image", most=2,
     )  # fmt: skip
     region: Box | None = param(
