@@ -329,8 +329,10 @@ def test_a_figure_is_asked_its_size_and_written_with_it(
     for width in (120.0, 60.0):
         place = tmp_path / f"figure-{width:g}.svg"
         bare = str(place.with_suffix(""))
-        answer_dialog(monkeypatch, lambda _, kinds, bare=bare: (bare, kinds[2]))
+        answer_dialog(monkeypatch, lambda _, kinds, bare=bare: (bare, kinds[0]))
         exporter.save_picture()
+        exporter.sheet.what.setCurrentIndex(2)
+        exporter.sheet.go_on.click()
         (sheet,) = answered.main.findChildren(FigureSheet)
         if width == 60.0:
             assert sheet.width_mm.value() == 120.0, "as the last time"
@@ -352,6 +354,8 @@ def test_a_figure_that_is_cancelled_is_not_written(
 ) -> None:  # fmt: skip
     answer_dialog(monkeypatch, lambda _, __: (str(tmp_path / "figure.pdf"), ""))
     exporter.save_picture()
+    exporter.sheet.what.setCurrentIndex(2)
+    exporter.sheet.go_on.click()
     (sheet,) = answered.main.findChildren(FigureSheet)
     qtbot.keyClick(sheet, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not answered.main.findChildren(FigureSheet))
