@@ -390,3 +390,21 @@ def test_a_write_protected_folder_is_a_sentence(
     status, _, err = explorer("render", "counting", path, "-o", folder / "o.mp4")
     assert status == 2
     assert "could not be written" in _sentence(err)
+
+
+def test_views_beside_are_in_the_film(explorer: Run, counting: Counting, tmp_path: Path) -> None:
+    source, both, alone = film(tmp_path / "a.avi", 4), tmp_path / "b.mp4", tmp_path / "c.mp4"
+    assert explorer("render", "counting", source, "-o", alone)[0] == 0
+    command = ("render", "counting", source, "-o", both, "--beside")
+    assert explorer(*command, "selective_search")[0] == 0
+    one, two = frames(alone)[0], frames(both)[0]
+    assert len(two) == len(one) == 4
+    assert two[0].shape[1] > one[0].shape[1]
+    status, _, err = explorer(*command, "deep_dream")
+    assert (status, _sentence(err)) == (
+        2, "Deep dream cannot follow a film. Leave it out of --beside.",
+    )  # fmt: skip
+    photo = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    status, _, err = explorer("render", "counting", photo, "-o", both, "--beside", "anchors")
+    assert (status, "--beside goes with films" in err) == (2, True)

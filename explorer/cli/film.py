@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from explorer.core.layers import Pane, UInt8
+    from explorer.core.layers import UInt8
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Answer, Engine
+    from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import View
     from explorer.live.slot import Shot
     from explorer.saving.film_pieces import Pieces
@@ -38,6 +39,10 @@ _WRITTEN = frozenset({".mp4", ".gif"})
 def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--start", type=float, default=0.0, help="seconds into the film")
     group.add_argument("--end", type=float, default=0.0, help="seconds into the film")
+    group.add_argument(
+        "--beside", metavar="VIEW", action="append", default=[],
+        help="another view that is shown beside, with its usual parameters; again for one more",
+    )  # fmt: skip
     group.add_argument(
         "--again", action="store_true", help="begin anew even if a part is there already"
     )
@@ -66,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         raise ExplorerError(
             f"{view.title} cannot follow a film.", "Choose another view, or give it a photo."
         )
+    beside = _beside(args.beside)
     texts = settings(args.settings, view)
     stems = [path.stem for path in paths]
     films = outputs(args.out, stems, ".mp4") if args.out else [None] * len(paths)
@@ -73,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     engine, progress = Engine(), Progress()
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
-    job = _Job(args, engine, view, spec, info, params_of(view, texts, info), progress)
+    job = _Job(args, engine, view, spec, info, params_of(view, texts, info), progress, beside)
     failed = False
     try:
         for path, film, data in zip(paths, films, lines, strict=True):
@@ -90,6 +96,17 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.clear()
     return 2 if failed else 0
+
+
+def _beside(names: list[str]) -> tuple[tuple[View[Any, Any], Any], ...]:
+    """The views beside the main one, with their parameters."""
+    from explorer import views
+
+    found = [views.find(name) for name in names]
+    for view in found:
+        if not view.live:
+            raise ExplorerError(f"{view.title} cannot follow a film.", "Leave it out of --beside.")
+    return tuple((view, view.Params()) for view in found)
 
 
 def _check(args: argparse.Namespace) -> list[Path]:
@@ -152,8 +169,10 @@ class _Job:
         info: NetworkInfo | None,
         params: Any,
         progress: Progress,
+        beside: tuple[tuple[View[Any, Any], Any], ...],
     ) -> None:
         self._args, self._engine, self._view, self._spec = args, engine, view, spec
+        self._beside = beside
         self._info, self._params, self._progress = info, params, progress
 
     def render(self, path: Path, out: Path | None, lines: Path | None) -> None:
@@ -233,6 +252,7 @@ class _Job:
             "seed": args.seed,
             "range": [args.start, args.end],
             "size": [args.width, args.pane],
+            "beside": args.beside,
         }
 
     def _run(self, take: _Take, pieces: Pieces) -> None:
@@ -257,7 +277,7 @@ class _Job:
         params, moved = placed_inside(self._params, image.width, image.height)
         for note in moved:
             complain(f"{name}: {note}")
-        ask = Ask(self._view, self._spec, image, params, self._args.seed)
+        ask = Ask(self._view, self._spec, image, params, self._args.seed, self._beside)
         steps = self._engine.film(ask, shots(), Token(), memory)
         clock, done = _Clock(), begun
         try:
@@ -286,15 +306,19 @@ class _Job:
             raise ExplorerError(f"{self._view.title} gave no answer for a frame.")
         finished = FinishedAnswer(answer)
         if pieces.film is not None and times:
-            pieces.add(self._frame(finished.pane(self._args.pane)), times)
+            pieces.add(self._frame(finished), times)
         if pieces.lines is not None:
             shot = answer.shot
             names = (self._view.name, self._info.spec.name if self._info is not None else "")
             pieces.line(frame_line(shot.number, shot.position, *names, finished.data))
 
-    def _frame(self, pane: Pane) -> UInt8:
+    def _frame(self, finished: FinishedAnswer) -> UInt8:
+        from explorer.live.record import rendered_whole
         from explorer.render.board import render_pane
 
+        if self._beside and self._args.pane is None:
+            return rendered_whole(finished.board, self._args.width or 0)
+        pane = finished.pane(self._args.pane)
         scale = self._args.width / pane.size[0] if self._args.width else 1.0
         return render_pane(pane, scale=scale, density=max(1.0, scale * max(pane.size) / 1080))
 

@@ -118,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
         return _print_script(args)
     if film.wanted(args):
         return film.run(args)
+    if args.beside:
+        raise ExplorerError("--beside goes with films.", "Render the other view by itself.")
     _check_outputs(args)
     from explorer import views  # torch comes with them: what can be said before has been said
     from explorer.engine.engine import Engine
