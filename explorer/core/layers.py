@@ -231,14 +231,24 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
-    """Words with their upper left corner at `xy`; `size` is in screen points, on a dark plate."""
+    """Words with their upper left corner at `xy`; `size` is in screen points, on a dark plate.
+
+    It is moved as far as it takes to be on the pane. `swatches` put a colored square before each
+    line: a color key.
+    """
 
     text: str
     xy: tuple[float, float]
     color: Color = (255, 255, 255)
     size: float = 11.0
     plate: bool = True
+    swatches: tuple[Color, ...] = ()
     name: str = "text"
+
+    def __post_init__(self) -> None:
+        lines = self.text.count("\n") + 1
+        if self.swatches and len(self.swatches) != lines:
+            raise ValueError(f"Text has {len(self.swatches)} swatches for {lines} lines")
 
 
 Layer = Picture | Heat | Boxes | Masks | Points | Lines | Grid | Text
