@@ -251,6 +251,9 @@ class Text:
             raise ValueError(f"Text has {len(self.swatches)} swatches for {lines} lines")
 
 
+FRAMED = 12.0
+"""A box's shorter side is so many times as long as its frame is wide, or the frame is 1 wide."""
+
 Layer = Picture | Heat | Boxes | Masks | Points | Lines | Grid | Text
 
 
@@ -449,6 +452,19 @@ def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArra
     return rows[np.argsort(areas, kind="stable")]
 
 
+def frame_widths(width: float, xyxy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(N,) how wide the frames of (N, 4) boxes are: thinner on small ones, which they would hide.
+
+    Args:
+        width: Of a large box, in screen units.
+        xyxy: Corners in screen units; x0 and x1 may be swapped, y0 and y1 too.
+    """
+    sides = np.abs(xyxy[:, 2:].astype(np.float64) - xyxy[:, :2]).min(axis=1, initial=np.inf)
+    steps = np.floor(2 * sides / FRAMED) / 2  # so that many boxes are drawn at once
+    widths: NDArray[np.float64] = np.minimum(width, np.maximum(1.0, steps))
+    return widths
+
+
 def heat_index(heat: Heat) -> UInt8:
     """The lookup-table index of every value: (H, W) uint8, `low` -> 0 and `high` -> 255, clipped.
 
@@ -487,6 +503,7 @@ __all__ = [
     "cell_at",
     "class_colors",
     "extent_of",
+    "frame_widths",
     "heat_index",
     "lookup_table",
     "stamped",

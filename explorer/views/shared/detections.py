@@ -413,12 +413,13 @@ def _summary(
     if len(found) == 0:
         return f"The network found nothing{compared}."
     if len(rows) == 0:
+        least = least_score(result, params)
         best = int(found.scores.argmax())
+        if found.scores[best] >= least:
+            return f"No detection of the chosen classes has a score >= {least:.2f}{compared}."
         name = class_name(result.classes, int(found.labels[best]))
-        return (
-            f"No detection has a score >= {least_score(result, params):.2f}; the highest of "
-            f"{len(found)} is {found.scores[best]:.2f} ({name}){compared}."
-        )
+        highest = f"{found.scores[best]:.2f} ({name}){compared}"
+        return f"No detection has a score >= {least:.2f}; the highest of {len(found)} is {highest}."
     counts = Counter(class_name(result.classes, int(label)) for label in found.labels[rows])
     words = ", ".join(f"{count} {plural(name, count)}" for name, count in counts.most_common(6))
     rest = len(counts) - 6

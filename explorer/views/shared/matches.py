@@ -13,6 +13,7 @@ from explorer.core.layers import Boxes, Text
 from explorer.evaluation.matching import DataClass, match
 from explorer.evaluation.metrics import RIGHT, Found, Objects, outcomes
 from explorer.views.shared.anchors import GREEN, GREY, RED, WHITE, same, truth_boxes
+from explorer.views.shared.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +150,6 @@ def truth_of_matches(found: Matches) -> list[Boxes]:
 
 def key_of_matches(found: Matches, height: float) -> Text:
     """What the colors mean and how many there are, in the lower left corner."""
-    titles = {"TP": "true positives", "FP": "false positives", "FN": "false negatives"}
-    lines = [f"{count} {titles[word]}" for word, count in found.counts.items()]
+    titles = {"TP": "true positive", "FP": "false positive", "FN": "false negative"}
+    lines = [f"{count} {plural(titles[word], count)}" for word, count in found.counts.items()]
     return Text("\n".join(lines), (0.0, height), swatches=tuple(COLORS.values()), name="key")
