@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
+from explorer.annotations.truth import LAYER
 from explorer.core.layers import (
     Boxes,
     Grid,
@@ -23,6 +24,7 @@ from explorer.core.layers import (
     Text,
     lookup_table,
 )
+from explorer.core.values import Box
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.board.pan_zoom import Viewpoint
 from explorer.ui.items.box_item import BoxesItem
@@ -415,3 +417,12 @@ def test_pyramid_stops_at_single_rows() -> None:
     pyramid = Pyramid(np.zeros((1, 5000), np.uint8), average=True)
     assert pyramid.image(0.001).height() == 1
     assert Pyramid(np.zeros((9, 7), np.uint8), average=False).image(0.25).width() == 2
+
+
+def test_ground_truth_that_the_view_shows_is_drawn_once(canvas: Canvas) -> None:
+    layer = boxes((5, 5, 35, 25), labels=("cat",), name=LAYER, selectable=False)
+    shown = show(canvas, plain(), layer)
+    canvas.set_truth((Box(5, 5, 35, 25, "cat"),))
+    assert grab(canvas) == shown
+    canvas.set_truth((Box(6, 6, 35, 25, "cat"),))
+    assert grab(canvas) != shown, "a box that is being dragged away from it is seen"
