@@ -300,7 +300,8 @@ class Plot:
     """Curves over common axes, or horizontal `bars` (label, value, colour), the first on top.
 
     `marker` is a vertical line at that x; dragging it writes the number parameter `steers`. Playing
-    that parameter ends at the x `stop`; None = where the curves end.
+    that parameter ends at the x `stop`, and its slider, too; None = where the curves end.
+    `x_names` stand on the axis in the place of the numbers 1, 2, 3 …
     """
 
     name: str
@@ -315,6 +316,7 @@ class Plot:
     marker: float | None = None
     steers: str = ""
     stop: float | None = None
+    x_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

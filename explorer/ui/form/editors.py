@@ -136,6 +136,9 @@ class NumberEditor(Editor):
         if self.player is not None:
             self.player.last = None if value is None else self._scale.position(value)
 
+    def stops_at(self, value: float | None) -> None:
+        self.pair.limit(value)
+
     def stop(self) -> None:
         if self.player is not None:
             self.player.stop()
