@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from explorer.core.network_info import SCORE_THRESHOLD
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -42,6 +44,7 @@ class Variant:
         finish: A last touch to a module that carries these weights.
         notes: Sentences for the user.
         default_layer: A layer worth looking at first; empty = found by rule.
+        score_threshold: See `NetworkInfo.score_threshold`.
         origin: The published weights whose finishing touches it carries, when it goes by another
             name.
     """
@@ -54,6 +57,7 @@ class Variant:
     finish: Callable[[nn.Module], None] = as_it_is
     notes: tuple[str, ...] = ()
     default_layer: str = ""
+    score_threshold: float = SCORE_THRESHOLD
     origin: str = ""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.network_info import task_of
+from explorer.core.network_info import SCORE_THRESHOLD, task_of
 from explorer.core.resources import resource_path
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.embedded import ARCHITECTURES
@@ -59,6 +59,7 @@ def _definition(path: Path) -> Definition:
         _preprocess(card.get("preprocessing", {}), task),
         class_paths=_class_paths(classes, card.get("class_tree", CLASS_TREE)),
         default_layer=str(card.get("default_layer", "")),
+        score_threshold=float(card.get("score_threshold", SCORE_THRESHOLD)),
     )
     architecture = card["architecture"]
     build = ARCHITECTURES[architecture["function"]]

@@ -175,6 +175,7 @@ def _network(
         notes=(*notes, *((remark,) if remark else ())),
         default_layer=variant.default_layer or default_layer(layers),
         keypoints=variant.keypoints,
+        score_threshold=variant.score_threshold,
         digester=digest.lazily(module),
     )
     network = Network(info, module, preprocess, device, dtype)

@@ -96,7 +96,7 @@ def left_plot(history: History, snapshot: Snapshot) -> Plot:
     )
     return Plot(
         "steps", "After every step", "step", "boxes", curves, marker=_at(snapshot),
-        steers="step",
+        steers="step", stop=steps[-1],
     )  # fmt: skip
 
 
