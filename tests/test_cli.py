@@ -171,7 +171,10 @@ def test_list_for_programs(explorer: Run) -> None:
     assert all(entry["state"] for entry in found["networks"])
     some = json.loads(explorer("list", "views", "--json")[1])
     assert some.keys() == {"views", "unavailable"}
-    assert json.loads(explorer("list", "networks", "--json")[1]).keys() == {"networks"}
+    assert json.loads(explorer("list", "networks", "--json")[1]).keys() == {
+        "networks",
+        "unavailable",
+    }
 
 
 SHORT_DREAM = (
