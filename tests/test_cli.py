@@ -171,8 +171,10 @@ def test_list_for_programs(explorer: Run) -> None:
     assert all(entry["state"] for entry in found["networks"])
     some = json.loads(explorer("list", "views", "--json")[1])
     assert some.keys() == {"views", "unavailable"}
-    some = json.loads(explorer("list", "networks", "--json")[1])
-    assert some.keys() == {"networks", "unavailable"}
+    assert json.loads(explorer("list", "networks", "--json")[1]).keys() == {
+        "networks",
+        "unavailable",
+    }
 
 
 SHORT_DREAM = (
