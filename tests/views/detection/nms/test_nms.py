@@ -287,7 +287,8 @@ def test_the_fallen_can_be_hidden() -> None:
     board = VIEW.draw(result, Params(source=DRAWN, truth=ONE_ROW, step=2))
     names = [getattr(x, "name", "") for x in board.panes[0].layers]
     assert {"kept", "acts", "boxes"} <= set(names)
-    hidden = VIEW.draw(result, Params(source=DRAWN, truth=ONE_ROW, fallen=False, arrows=False, step=END))
+    alone = Params(source=DRAWN, truth=ONE_ROW, fallen=False, arrows=False, step=END)
+    hidden = VIEW.draw(result, alone)
     boxes = hidden.boxes("boxes")
     assert boxes is not None
     assert len(boxes.xyxy) == 3
