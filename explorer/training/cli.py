@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, help="folder for checkpoints and weights")
     parser.add_argument("--epochs", type=float, help="passes over the photos")
+    parser.add_argument("--minutes", type=float, help="end after this time, whatever the epochs")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     parser.add_argument(
@@ -85,8 +86,9 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     out: Path = args.out or default_folder(args.name)
     material = Material(
-        args.data, out.parent, args.epochs, args.seed, backbone=args.backbone, coco=args.coco
-    )
+        args.data, out.parent, args.epochs, args.seed,
+        backbone=args.backbone, coco=args.coco, minutes=args.minutes,
+    )  # fmt: skip
     teaches = lesson(args.name)
     if not args.export and hasattr(teaches, "task"):
         task = teaches.task(args.name, material)

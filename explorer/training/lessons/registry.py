@@ -51,6 +51,7 @@ LESSONS = {
     "mini-retinanet": "explorer.training.lessons.retinanet",
     "mini-yolo-v1": "explorer.training.lessons.yolo",
     "mini-yolo-v2": "explorer.training.lessons.yolo",
+    "lite-fasterrcnn": "explorer.training.lessons.lite_detector",
 }
 """Network -> module."""
 
@@ -68,6 +69,7 @@ class Material:
         folder: With train.npz, val.npz and the class tables.
         root: The folder above every training's own: checkpoints and decoded photos.
         epochs: Instead of the recipe's; None = as the recipe says.
+        minutes: Of training, instead of the recipe's.
         seed: Of everything.
         backbone: A checkpoint to begin with instead of the one in `root`.
         coco: A folder with COCO photos on which detectors are measured as well.
@@ -79,6 +81,7 @@ class Material:
     seed: int = 0
     backbone: Path | None = None
     coco: Path | None = None
+    minutes: float | None = None
 
     @cached_property
     def train(self) -> PhotoSet:
@@ -99,7 +102,12 @@ class Material:
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """`recipe` with the wishes."""
-        return replace(recipe, seed=self.seed, epochs=self.epochs or recipe.epochs)
+        return replace(
+            recipe,
+            seed=self.seed,
+            epochs=self.epochs or recipe.epochs,
+            minutes=self.minutes or recipe.minutes,
+        )
 
     def trained(self, name: str) -> dict[str, Tensor]:
         """The averaged weights of another training, which this one builds on.
