@@ -10,7 +10,7 @@ Task = Literal["classification", "localisation", "detection", "segmentation", "f
 masks and keypoints; `features` is a backbone without a head.
 """
 
-WeightState = Literal["shipped", "cached", "download", "local", "untrained"]
+WeightState = Literal["shipped", "cached", "download", "missing", "local", "untrained"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,5 +132,5 @@ def average_precision(
         for result in found
     ]
     result = coco_ap([Objects.plain(scene.boxes, scene.labels) for scene in scenes], answers)
-    by_class = {names[label]: round(ap50, 4) for label, (_, ap50, _) in result.by_class.items()}
+    by_class = {names[label]: round(own.ap50, 4) for label, own in result.by_class.items()}
     return {"AP": result.ap, "AP50": result.ap50, "AR": result.ar, "AP50 by class": by_class}

@@ -98,9 +98,9 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, channels, H / stride, W / stride), rounded up."""
-        y = self.act1(self.bn1(self.conv_pw(x)))
-        y = self.act2(self.bn2(self.conv_dw(self.pad(y))))
-        y = self.bn3(self.conv_pwl(y))
+        wide = self.act1(self.bn1(self.conv_pw(x)))
+        wide = self.act2(self.bn2(self.conv_dw(self.pad(wide))))
+        y: Tensor = self.bn3(self.conv_pwl(wide))
         return x + y if self.adds else y
 
 

@@ -185,9 +185,7 @@ class CanvasMaker:
         self._shape = np.cumsum(weights.sum(0) / weights.sum())
         self._photo = np.cumsum(weights / np.maximum(weights.sum(0), 1e-9), axis=0)
 
-    def batch(
-        self, rng: np.random.Generator, count: int, mosaics: float = MOSAICS
-    ) -> list[Canvas]:
+    def batch(self, rng: np.random.Generator, count: int, mosaics: float = MOSAICS) -> list[Canvas]:
         """`count` canvases of one shape."""
         kind = min(int(np.searchsorted(self._shape, rng.random())), len(SHAPES) - 1)
         return [self._canvas(rng, kind, mosaics) for _ in range(count)]
@@ -260,7 +258,9 @@ def placed(
     size = (max(8, round(high * aspect)), max(8, round(high)))
     scale = np.array([size[0] / pixels.shape[1], size[1] / pixels.shape[0]] * 2, np.float32)
     smaller = size[1] < pixels.shape[0]
-    resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    resized = cv2.resize(
+        pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    )
     left, top = (
         int(rng.integers(min(0, room), max(0, room) + 1))
         for room in (width - size[0], height - size[1])
@@ -323,8 +323,8 @@ def recolored(canvas: Canvas, rng: np.random.Generator) -> Canvas:
     pixels = np.ascontiguousarray(canvas.pixels)
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.94, 1.06, 3)
     table = (np.arange(256)[:, None] - 127) * gain + 127 + rng.uniform(-25, 25)
-    pixels = cv2.LUT(pixels, table.clip(0, 255).astype(np.uint8)[None])
+    tinted = cv2.LUT(pixels, table.clip(0, 255).astype(np.uint8)[None])
     share = 0.0 if rng.random() < GREY else rng.uniform(0.6, 1.4)
-    grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    pixels = cv2.addWeighted(pixels, share, grey, 1 - share, 0)
-    return Canvas(pixels, canvas.boxes, canvas.labels, canvas.ignored)
+    grey = cv2.cvtColor(cv2.cvtColor(tinted, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    mixed = cv2.addWeighted(tinted, share, grey, 1 - share, 0)
+    return Canvas(mixed.astype(np.uint8, copy=False), canvas.boxes, canvas.labels, canvas.ignored)

@@ -19,7 +19,7 @@ from torch.nn import functional
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import box_iou
 
-from explorer.networks.checkpoints.packaged import LITE0
+from explorer.networks import shipped
 from explorer.networks.embedded.lite import (
     MEAN,
     STD,
@@ -207,9 +207,7 @@ def _proposals(
     objectness, moves = concat_box_prediction_layers(logits, deltas)
     with torch.no_grad():
         decoded = rpn.box_coder.decode(moves.detach(), anchors).view(len(canvases), -1, 4)
-        proposals, _ = rpn.filter_proposals(
-            decoded, objectness.detach(), batch.image_sizes, counts
-        )
+        proposals, _ = rpn.filter_proposals(decoded, objectness.detach(), batch.image_sizes, counts)
         truth = [{"boxes": _tensor(c.boxes, anchors[0])} for c in canvases]
         labels, matched = rpn.assign_targets_to_anchors(anchors, truth)
         labels = [
@@ -309,7 +307,8 @@ def task(name: str, material: Material) -> LiteDetectorTask:
     if material.backbone is not None:
         weights = load_average(material.backbone)[0]
     else:
-        weights = from_package(torch.load(LITE0.verified(), map_location="cpu", weights_only=True))
+        path = shipped.packaged("efficientnet-lite0").verified()
+        weights = from_package(torch.load(path, map_location="cpu", weights_only=True))
     return LiteDetectorTask(
         pool=read_pool(material.folder), weights=weights, recipe=material.recipe(RECIPE), name=name
     )

