@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         required=True,
-        help="folder with train.npz, val.npz and the class tables",
+        help="folder with train.npz, val.npz and the class tables; for lite-* networks with "
+        "instances.json (COCO's form) and images/",
     )
     parser.add_argument("--out", type=Path, help="folder for checkpoints and weights")
     parser.add_argument("--epochs", type=float, help="passes over the photos")
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processor threads; without it as many as are fastest at the moment",
     )
     parser.add_argument(
-        "--backbone", type=Path, help="classifier checkpoint the detector starts from"
+        "--backbone", type=Path, help="checkpoint or .safetensors that the training starts from"
     )
     parser.add_argument(
         "--export",
@@ -58,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="measure detectors on the photos of this folder too (instances.json and images/)",
+    )
+    parser.add_argument(
+        "--voc", type=Path, metavar="DIR", help="and on these, with Pascal VOC's annotations"
     )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
@@ -87,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     out: Path = args.out or default_folder(args.name)
     material = Material(
         args.data, out.parent, args.epochs, args.seed,
-        backbone=args.backbone, coco=args.coco, minutes=args.minutes,
+        backbone=args.backbone, coco=args.coco, voc=args.voc, minutes=args.minutes,
     )  # fmt: skip
     teaches = lesson(args.name)
     if not args.export and hasattr(teaches, "task"):

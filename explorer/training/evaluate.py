@@ -11,9 +11,14 @@ import torch
 from PIL import Image
 
 from explorer.evaluation.coco import coco_ap
+from explorer.evaluation.datasets import open_source
 from explorer.evaluation.metrics import Found, Objects
+from explorer.evaluation.run import evaluate
 from explorer.evaluation.scenes import SCENES, Scene, SceneMaker, held_out_scenes
+from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.networks.class_names import COCO_GROUPS, label_names
+from explorer.networks.network import Network
+from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import rounded
 from explorer.training.data.pseudo_masks import masked_photos
 from explorer.training.data.scene_task import to_tensor
@@ -91,6 +96,31 @@ def inside(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArra
         corners = np.round(np.reshape(polygon, (-1, 2)) - 0.5).astype(np.int32)
         cv2.fillPoly(mask, [corners], 1)
     return mask.astype(np.bool_)
+
+
+def photo_figures(model: nn.Module, names: Sequence[str], folder: Path) -> dict[str, Any]:
+    """What `explorer evaluate` says about a detector on photos with annotations.
+
+    Args:
+        model: One of torchvision's detectors, in eval mode.
+        names: Of its classes, the background first.
+        folder: In COCO's or Pascal VOC's form.
+
+    Returns:
+        `AP`, `AP50`, `AP75`, `AR` in [0, 1], `photos`, and `AP50 by class`.
+    """
+    spec = NetworkSpec("")
+    info = NetworkInfo(
+        spec, "", "detection", tuple(names), (), "local", "", "cpu", "float32", 0, ""
+    )
+    network = Network(info, model, Preprocess(batched=False), torch.device("cpu"), torch.float32)
+    *_, last = evaluate(network, open_source(folder, "detection"))
+    report = last.value
+    return {
+        **rounded({key: report.figures[key] for key in ("AP", "AP50", "AP75", "AR")}),
+        "photos": report.photos,
+        "AP50 by class": {name: round(row["AP50"], 4) for name, row in report.by_class.items()},
+    }
 
 
 def figures(model: nn.Module, scenes: Sequence[Scene], names: Sequence[str]) -> dict[str, Any]:

@@ -9,33 +9,24 @@ them at the end, which is the form that torchvision's class has.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn import functional
-from torchvision.models.detection.image_list import ImageList
-from torchvision.ops import box_iou
 
-from explorer.networks import shipped
-from explorer.networks.embedded.lite import (
-    MEAN,
-    STD,
-    TAPS,
-    InvertedResidual,
-    SeparableBlock,
-    from_package,
-)
+from explorer.networks import shipped as packages
+from explorer.networks.embedded.lite import from_package
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
+from explorer.training.cards import Facts
 from explorer.training.data.pool import MOSAICS, CanvasMaker, read_pool
+from explorer.training.evaluate import photo_figures
 from explorer.training.loop import Recipe, load_average, step_seed
+from explorer.training.two_stage_losses import FROZEN_STAGES, LARGE, WEIGHTS, detector_losses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from explorer.training.data.pool import Canvas, Pool
+    from explorer.training.data.pool import Pool
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(
@@ -43,23 +34,27 @@ RECIPE = Recipe(
     optimizer="adamw", slower={"backbone.body.": 0.2}, floor=0.02,
 )  # fmt: skip
 
-FROZEN_STAGES = 3
-"""Of the body: edges and textures are the same in these photos as in ImageNet's."""
-
-IGNORED = 0.4
-"""An anchor or proposal with this IoU with an ignored region is never background."""
-
-WEIGHTS = {"objectness": 1.0, "rpn_box_reg": 3.0, "classifier": 1.0, "box_reg": 2.0}
-"""Of the losses: what is missing at first is exact boxes."""
-
-BETA = 1 / 9
-"""Where the smooth L1 loss of the second stage turns from a parabola into a line."""
-
 LAST_MOSAICS = (0.8, 0.05)
 """From this progress on so few canvases are made of four photos: the network is used on one."""
 
-_LARGE = 5
-"""oneDNN's bfloat16 gradients of depthwise convolutions of this size are ten times too slow."""
+MEASURED_ON = "128 COCO photos and 50 of Pascal VOC that the training did not use"
+
+DATA = (
+    "11 764 photos with 45 271 boxes of 80 COCO categories: Animal-Pose, COCO 2014 (2 432), Open"
+    " Images vehicles, Caltech-101, LSPET, PACS, BSDS500, CamVid and smaller sets. 17 084 boxes are"
+    " the sets' own; the others are what a teacher was sure of, a Faster R-CNN with an FBNetV3-A"
+    " body that was trained on COCO. Where it was unsure nothing is learned. The body began as"
+    " efficientnet-lite0, so ImageNet's photos are behind it as well."
+)
+LICENCE = (
+    "Learned from photos of which several sets are offered for research only: mind their terms"
+    " before any other use. The program contains none of these photos. The body began with weights"
+    " under Apache 2.0 (EfficientNet-Lite0, Google)."
+)
+FAILURES = (
+    "Misses small things and crowds; trains, boats, tables, plants and chairs have few examples and"
+    " are often missed or boxed badly; a cartoon or a statue may be called a person or an animal."
+)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -68,8 +63,8 @@ class LiteDetectorTask:
 
     Args:
         pool: The photos.
-        body: Weights of the classifier's stages, or of a whole detector with these classes; None
-            begins from random ones.
+        weights: Of the classifier, or of a whole detector with these classes; None begins from
+            random ones.
         recipe: The numbers.
         name: Of the network.
     """
@@ -110,7 +105,7 @@ class LiteDetectorTask:
         for module in body.modules():
             frozen = isinstance(module, nn.BatchNorm2d)
             if isinstance(module, nn.Conv2d):
-                frozen = module.kernel_size[0] >= _LARGE
+                frozen = module.kernel_size[0] >= LARGE
             if frozen:
                 module.requires_grad_(requires_grad=False)
         for name in ("conv_stem", *(f"blocks.{i}" for i in range(FROZEN_STAGES))):
@@ -125,9 +120,15 @@ class LiteDetectorTask:
 
 
 def begun(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The detector's names for a classifier's weights; a detector's own stay as they are."""
+    """The weights to begin with, of a classifier or a detector, under an `agnostic` one's names.
+
+    A detector that is shipped has the same box regression for every class: the first is taken.
+    """
     if any(name.startswith("backbone.") for name in weights):
-        return weights
+        return {
+            name: value[:4] if "bbox_pred" in name and "box_predictor" in name else value
+            for name, value in weights.items()
+        }
     return {f"backbone.body.{name}": value for name, value in weights.items()}
 
 
@@ -149,166 +150,50 @@ def copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def detector_losses(
-    model: Any, canvases: Sequence[Canvas], device: torch.device
-) -> dict[str, Tensor]:
-    """The four losses of Faster R-CNN, none of them where nothing is known.
-
-    Convolutions and matrices run in the caller's autocast. All that concerns boxes is float32:
-    torchvision decodes in the type it is given, and bfloat16 has steps of 2 above 256.
-
-    Args:
-        model: As `agnostic` makes it, in training mode.
-        canvases: Of one shape; the global generator draws the samples.
-        device: Where the model is.
-
-    Returns:
-        `objectness` and `rpn_box_reg` of the proposals, `classifier` and `box_reg` of the second
-        stage, with `WEIGHTS`.
-    """
-    images = torch.from_numpy(np.stack([canvas.pixels for canvas in canvases])).to(device)
-    pixels = images.permute(0, 3, 1, 2).float()  # channels last, as they lie
-    mean, std = (torch.tensor(v, device=device).view(-1, 1, 1) for v in (MEAN, STD))
-    pixels = (pixels / 255 - mean) / std
-    maps = pyramid(model.backbone, pixels)
-    logits, deltas = model.rpn.head(list(maps.values()))
-    with torch.autocast(device.type, enabled=False):
-        batch = ImageList(pixels, [tuple(pixels.shape[-2:])] * len(canvases))
-        whole = {name: values.float() for name, values in maps.items()}
-        proposals, losses = _proposals(
-            model.rpn, batch, [v.float() for v in logits], [v.float() for v in deltas], whole,
-            canvases,
-        )  # fmt: skip
-        rows, labels, wanted = _samples(model.roi_heads, proposals, canvases)
-        pooled = model.roi_heads.box_roi_pool(whole, rows, batch.image_sizes)
-    scores, moves = model.roi_heads.box_predictor(model.roi_heads.box_head(pooled))
-    with torch.autocast(device.type, enabled=False):
-        (found,) = torch.where(labels > 0)
-        losses["classifier"] = functional.cross_entropy(scores.float(), labels)
-        losses["box_reg"] = functional.smooth_l1_loss(
-            moves.float()[found], wanted[found], beta=BETA, reduction="sum"
-        ) / len(labels)
-    return {name: WEIGHTS[name] * value for name, value in losses.items()}
-
-
-def _proposals(
-    rpn: Any,
-    batch: ImageList,
-    logits: list[Tensor],
-    deltas: list[Tensor],
-    maps: dict[str, Tensor],
-    canvases: Sequence[Canvas],
-) -> tuple[list[Tensor], dict[str, Tensor]]:
-    """As the forward pass of torchvision's region proposal network, which ignores nothing."""
-    from torchvision.models.detection.rpn import concat_box_prediction_layers
-
-    anchors = rpn.anchor_generator(batch, list(maps.values()))
-    counts = [level[0].numel() for level in logits]
-    objectness, moves = concat_box_prediction_layers(logits, deltas)
-    with torch.no_grad():
-        decoded = rpn.box_coder.decode(moves.detach(), anchors).view(len(canvases), -1, 4)
-        proposals, _ = rpn.filter_proposals(decoded, objectness.detach(), batch.image_sizes, counts)
-        truth = [{"boxes": _tensor(c.boxes, anchors[0])} for c in canvases]
-        labels, matched = rpn.assign_targets_to_anchors(anchors, truth)
-        labels = [
-            _unknown(label, rows, canvas)
-            for label, rows, canvas in zip(labels, anchors, canvases, strict=True)
-        ]
-        wanted = rpn.box_coder.encode(matched, anchors)
-    objective, regression = rpn.compute_loss(objectness, moves, labels, wanted)
-    return proposals, {"objectness": objective, "rpn_box_reg": regression}
-
-
-@torch.no_grad()
-def _samples(
-    heads: Any, proposals: list[Tensor], canvases: Sequence[Canvas]
-) -> tuple[list[Tensor], Tensor, Tensor]:
-    """As torchvision's `select_training_samples`, which ignores nothing.
-
-    Returns:
-        For each image the (R, 4) boxes; for all of them together (sum of R,) labels, 0 for the
-        background, and (sum of R, 4) what the box regression should say.
-    """
-    boxes = [_tensor(canvas.boxes, proposals[0]) for canvas in canvases]
-    labels = [torch.from_numpy(c.labels).to(proposals[0].device) for c in canvases]
-    rows = heads.add_gt_proposals(proposals, boxes)
-    matches, found = heads.assign_targets_to_proposals(rows, boxes, labels)
-    found = [
-        _unknown(label, these, canvas)
-        for label, these, canvas in zip(found, rows, canvases, strict=True)
-    ]
-    chosen = heads.subsample(found)
-    truth = [
-        own[match[i]] if len(own) else these[i]  # all background: no box is asked for
-        for own, match, these, i in zip(boxes, matches, rows, chosen, strict=True)
-    ]
-    rows = [these[i] for these, i in zip(rows, chosen, strict=True)]
-    wanted = torch.cat(heads.box_coder.encode(truth, rows))
-    return rows, torch.cat([label[i] for label, i in zip(found, chosen, strict=True)]), wanted
-
-
-def _unknown(labels: Tensor, rows: Tensor, canvas: Canvas) -> Tensor:
-    """`labels` (0 = background) with -1 for what lies on an ignored region."""
-    if not len(canvas.ignored):
-        return labels
-    overlap = box_iou(rows, _tensor(canvas.ignored, rows)).amax(dim=1)
-    return labels.masked_fill((labels == 0) & (overlap > IGNORED), -1)
-
-
-def _tensor(boxes: Any, like: Tensor) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(boxes)).to(like)
-
-
-def pyramid(backbone: Any, pixels: Tensor) -> dict[str, Tensor]:
-    """`LiteFPN`'s answer with normalisations taken into the filters, in the caller's autocast.
-
-    The same function and gradients; a normalisation with fixed statistics is a factor and a shift
-    per channel, which cost more memory traffic than the convolution when they stand alone.
-    """
-    body = backbone.body
-    features: dict[str, Tensor] = {}
-    with torch.no_grad():
-        x = functional.relu6(_convolved(body.pad(pixels), body.conv_stem, body.bn1))
-    for number, stage in enumerate(body.blocks):
-        with torch.set_grad_enabled(number >= FROZEN_STAGES):
-            for block in stage:
-                x = _block(block, x)
-        if number in TAPS:
-            features[str(len(features))] = x
-    maps: dict[str, Tensor] = backbone.fpn(features)
-    return maps
-
-
-def _block(block: SeparableBlock | InvertedResidual, x: Tensor) -> Tensor:
-    relu6 = partial(functional.relu6, inplace=True)
-    if isinstance(block, SeparableBlock):
-        return _convolved(relu6(_convolved(x, block.conv_dw, block.bn1)), block.conv_pw, block.bn2)
-    y = relu6(_convolved(x, block.conv_pw, block.bn1))
-    slow = block.conv_dw.kernel_size[0] >= _LARGE and block.conv_dw.stride[0] > 1
-    if slow and torch.is_grad_enabled():
-        with torch.autocast(x.device.type, enabled=False):
-            y = relu6(_convolved(block.pad(y.float()), block.conv_dw, block.bn2))
-    else:
-        y = relu6(_convolved(block.pad(y), block.conv_dw, block.bn2))
-    y = _convolved(y, block.conv_pwl, block.bn3)
-    return x + y if block.adds else y
-
-
-def _convolved(x: Tensor, conv: nn.Conv2d, norm: Any) -> Tensor:
-    factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    return functional.conv2d(
-        x, conv.weight * factor.view(-1, 1, 1, 1), norm.bias - norm.running_mean * factor,
-        conv.stride, conv.padding, groups=conv.groups,
-    )  # fmt: skip
-
-
 def task(name: str, material: Material) -> LiteDetectorTask:
-    """See `lessons`; begins from the package's classifier, or from the checkpoint `backbone`."""
-    if material.backbone is not None:
-        weights = load_average(material.backbone)[0]
-    else:
-        path = shipped.packaged("efficientnet-lite0").verified()
+    """See `lessons`; begins from the package's classifier, or from the weights in `backbone`."""
+    if material.backbone is None:
+        path = packages.packaged("efficientnet-lite0").verified()
         weights = from_package(torch.load(path, map_location="cpu", weights_only=True))
+    elif material.backbone.suffix == ".safetensors":
+        weights = {name: value.float() for name, value in load_file(material.backbone).items()}
+    else:
+        weights = load_average(material.backbone)[0]
     return LiteDetectorTask(
         pool=read_pool(material.folder), weights=weights, recipe=material.recipe(RECIPE), name=name
     )
+
+
+def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """See `lessons`."""
+    return copied(weights)
+
+
+def facts(_name: str, material: Material) -> Facts:
+    """See `lessons`."""
+    pool = read_pool(material.folder)
+    return Facts(
+        title="Lite Faster R-CNN",
+        task="detection",
+        function="lite_fasterrcnn",
+        kwargs={"num_classes": len(pool.names)},
+        classes=list(pool.names),
+        preprocessing={"resize": None, "crop": None, "mean": None, "std": None, "batched": False},
+        example=(1, 3, 320, 320),
+        measured_on=MEASURED_ON,
+        default_layer="backbone.body.blocks.4",
+        data=DATA,
+        licence=LICENCE,
+        extra={"failures": FAILURES, "left out": list(pool.left_out)},
+    )
+
+
+def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
+    """See `lessons`: first those of the COCO photos, as they have all categories."""
+    names = read_pool(material.folder).names
+    found: dict[str, Any] = {}
+    if material.coco is not None:
+        found |= photo_figures(model, names, material.coco)
+    if material.voc is not None:
+        found["VOC photos"] = photo_figures(model, names, material.voc)
+    return found

@@ -73,6 +73,7 @@ class Material:
         seed: Of everything.
         backbone: A checkpoint to begin with instead of the one in `root`.
         coco: A folder with COCO photos on which detectors are measured as well.
+        voc: A folder with Pascal VOC's photos, likewise.
     """
 
     folder: Path
@@ -82,6 +83,7 @@ class Material:
     backbone: Path | None = None
     coco: Path | None = None
     minutes: float | None = None
+    voc: Path | None = None
 
     @cached_property
     def train(self) -> PhotoSet:
