@@ -8,18 +8,17 @@ given, and bfloat16 has steps of 2 pixels above 256).
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import box_iou
 
-from explorer.networks.embedded.lite import MEAN, STD, TAPS, InvertedResidual, SeparableBlock
+from explorer.training.lite_body import folded_maps, normalized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,12 +33,6 @@ WEIGHTS = {"objectness": 1.0, "rpn_box_reg": 3.0, "classifier": 1.0, "box_reg": 
 
 BETA = 1 / 9
 """Where the smooth L1 loss of the second stage turns from a parabola into a line."""
-
-FROZEN_STAGES = 3
-"""Of the body: edges and textures are the same in these photos as in ImageNet's."""
-
-LARGE = 5
-"""oneDNN's bfloat16 gradients of depthwise convolutions of this size are ten times too slow."""
 
 
 def detector_losses(
@@ -56,11 +49,9 @@ def detector_losses(
         `objectness` and `rpn_box_reg` of the proposals, `classifier` and `box_reg` of the second
         stage, with `WEIGHTS`.
     """
-    images = torch.from_numpy(np.stack([canvas.pixels for canvas in canvases])).to(device)
-    pixels = images.permute(0, 3, 1, 2).float()  # channels last, as they lie
-    mean, std = (torch.tensor(v, device=device).view(-1, 1, 1) for v in (MEAN, STD))
-    pixels = (pixels / 255 - mean) / std
-    maps = pyramid(model.backbone, pixels)
+    pixels = normalized(canvases, device)
+    features = {str(i): x for i, x in enumerate(folded_maps(model.backbone.body, pixels))}
+    maps = model.backbone.fpn(features)
     logits, deltas = model.rpn.head(list(maps.values()))
     with torch.autocast(device.type, enabled=False):
         batch = ImageList(pixels, [tuple(pixels.shape[-2:])] * len(canvases))
@@ -145,46 +136,3 @@ def _unknown(labels: Tensor, rows: Tensor, canvas: Canvas) -> Tensor:
 
 def _tensor(boxes: Any, like: Tensor) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(boxes)).to(like)
-
-
-def pyramid(backbone: Any, pixels: Tensor) -> dict[str, Tensor]:
-    """`LiteFPN`'s answer with normalisations taken into the filters, in the caller's autocast.
-
-    The same function and gradients; a normalisation with fixed statistics is a factor and a shift
-    per channel, which cost more memory traffic than the convolution when they stand alone.
-    """
-    body = backbone.body
-    features: dict[str, Tensor] = {}
-    with torch.no_grad():
-        x = functional.relu6(_convolved(body.pad(pixels), body.conv_stem, body.bn1))
-    for number, stage in enumerate(body.blocks):
-        with torch.set_grad_enabled(number >= FROZEN_STAGES):
-            for block in stage:
-                x = _block(block, x)
-        if number in TAPS:
-            features[str(len(features))] = x
-    maps: dict[str, Tensor] = backbone.fpn(features)
-    return maps
-
-
-def _block(block: SeparableBlock | InvertedResidual, x: Tensor) -> Tensor:
-    relu6 = partial(functional.relu6, inplace=True)
-    if isinstance(block, SeparableBlock):
-        return _convolved(relu6(_convolved(x, block.conv_dw, block.bn1)), block.conv_pw, block.bn2)
-    y = relu6(_convolved(x, block.conv_pw, block.bn1))
-    slow = block.conv_dw.kernel_size[0] >= LARGE and block.conv_dw.stride[0] > 1
-    if slow and torch.is_grad_enabled():
-        with torch.autocast(x.device.type, enabled=False):
-            y = relu6(_convolved(block.pad(y.float()), block.conv_dw, block.bn2))
-    else:
-        y = relu6(_convolved(block.pad(y), block.conv_dw, block.bn2))
-    y = _convolved(y, block.conv_pwl, block.bn3)
-    return x + y if block.adds else y
-
-
-def _convolved(x: Tensor, conv: nn.Conv2d, norm: Any) -> Tensor:
-    factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    return functional.conv2d(
-        x, conv.weight * factor.view(-1, 1, 1, 1), norm.bias - norm.running_mean * factor,
-        conv.stride, conv.padding, groups=conv.groups,
-    )  # fmt: skip

@@ -168,14 +168,8 @@ class LiteFPN(nn.Module):
 
     def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
         """(N, 3, H, W) -> maps "0", "1" and "2" of (N, width, H/8, W/8), …/16, …/32."""
-        features: OrderedDict[str, Tensor] = OrderedDict()
-        body = self.body
-        x = body.act1(body.bn1(body.conv_stem(body.pad(images))))  # type: ignore[operator]
-        for number, stage in enumerate(body.blocks):  # type: ignore[arg-type]
-            x = stage(x)
-            if number in TAPS:
-                features[str(len(features))] = x
-        maps: OrderedDict[str, Tensor] = self.fpn(features)
+        features = {str(i): x for i, x in enumerate(body_maps(self.body, images))}
+        maps: OrderedDict[str, Tensor] = self.fpn(OrderedDict(features))
         return maps
 
 
@@ -183,6 +177,19 @@ def stages(model: EfficientNetLite0) -> nn.Sequential:
     """Its layers from `pad` to `blocks` under their names: the body of what detects."""
     names = ("pad", "conv_stem", "bn1", "act1", "blocks")
     return nn.Sequential(OrderedDict((name, getattr(model, name)) for name in names))
+
+
+def body_maps(body: nn.Sequential, images: Tensor) -> list[Tensor]:
+    """The maps of strides 8, 16 and 32 that `stages` makes of (N, 3, H, W) normalised RGB."""
+    found = []
+    x = images
+    for layer in body[:-1]:
+        x = layer(x)
+    for number, stage in enumerate(body[-1].children()):
+        x = stage(x)
+        if number in TAPS:
+            found.append(x)
+    return found
 
 
 def same_padding(kernel: int, stride: int) -> nn.Module:

@@ -22,8 +22,9 @@ from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.training.cards import Facts
 from explorer.training.data.pool import MOSAICS, CanvasMaker, read_pool
 from explorer.training.evaluate import photo_figures
+from explorer.training.lite_body import FROZEN_STAGES, LARGE
 from explorer.training.loop import Recipe, load_average, step_seed
-from explorer.training.two_stage_losses import FROZEN_STAGES, LARGE, WEIGHTS, detector_losses
+from explorer.training.two_stage_losses import WEIGHTS, detector_losses
 
 if TYPE_CHECKING:
     from explorer.training.data.pool import Pool

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from explorer.networks.embedded import efficientnet_lite0, lite_fasterrcnn
+from explorer.networks.embedded.lite import body_maps
 from explorer.training.__main__ import main
 from explorer.training.data.pool import Canvas, read_pool
 from explorer.training.lessons.lite_detector import (
@@ -15,8 +16,9 @@ from explorer.training.lessons.lite_detector import (
     begun,
     copied,
 )
+from explorer.training.lite_body import folded_maps
 from explorer.training.loop import train
-from explorer.training.two_stage_losses import detector_losses, pyramid
+from explorer.training.two_stage_losses import detector_losses
 from tests.training.pool_toy import write_pool
 
 CPU = torch.device("cpu")
@@ -65,19 +67,19 @@ def test_it_goes_on_from_a_shipped_detector(pool):
     assert begun({"conv_stem.weight": box}).keys() == {"backbone.body.conv_stem.weight"}
 
 
-def test_the_pyramid_in_training_is_the_networks_own(pool):
+def test_the_body_in_training_is_the_networks_own(pool):
     _, model = prepared(pool)
     for norm in model.backbone.body.modules():
         if isinstance(norm, torch.nn.BatchNorm2d):
             norm.running_mean.normal_(std=0.1)
             norm.running_var.uniform_(0.5, 2)
     pixels = torch.randn(1, 3, 64, 96)
-    wanted, found = model.backbone(pixels), pyramid(model.backbone, pixels)
-    assert wanted.keys() == found.keys()
-    for name in wanted:
-        assert torch.allclose(found[name], wanted[name], rtol=1e-3, atol=1e-3), name
-    found["2"].sum().backward()
     body = model.backbone.body
+    wanted, found = body_maps(body, pixels), folded_maps(body, pixels)
+    assert [tuple(values.shape[1:]) for values in found] == [(40, 8, 12), (112, 4, 6), (320, 2, 3)]
+    for ours, own in zip(found, wanted, strict=True):
+        assert torch.allclose(ours, own, rtol=1e-3, atol=1e-3)
+    found[2].sum().backward()
     assert body.blocks[3][0].conv_pw.weight.grad.abs().sum() > 0
     assert body.blocks[2][0].conv_pw.weight.grad is None
 
