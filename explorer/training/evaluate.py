@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from explorer.networks.network import Task
     from explorer.training.lessons.registry import Material
 
 
@@ -98,28 +99,40 @@ def inside(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArra
     return mask.astype(np.bool_)
 
 
-def photo_figures(model: nn.Module, names: Sequence[str], folder: Path) -> dict[str, Any]:
-    """What `explorer evaluate` says about a detector on photos with annotations.
+BY_CLASS: dict[Task, str] = {"detection": "AP50", "segmentation": "IoU"}
+"""The figure that a card has for every class."""
+
+
+def photo_figures(
+    model: nn.Module,
+    names: Sequence[str],
+    folder: Path,
+    task: Task = "detection",
+    preprocess: Preprocess | None = None,
+) -> dict[str, Any]:
+    """What `explorer evaluate` says about a network on photos with annotations.
 
     Args:
-        model: One of torchvision's detectors, in eval mode.
+        model: In eval mode, on the CPU.
         names: Of its classes, the background first.
-        folder: In COCO's or Pascal VOC's form.
+        folder: Whatever `explorer evaluate` takes for the task.
+        task: What it answers.
+        preprocess: What a photo goes through; None = nothing, as a detector does it by itself.
 
     Returns:
-        `AP`, `AP50`, `AP75`, `AR` in [0, 1], `photos`, and `AP50 by class`.
+        The figures in [0, 1] (`AP50` and so on), `photos`, and one figure by class.
     """
-    spec = NetworkSpec("")
     info = NetworkInfo(
-        spec, "", "detection", tuple(names), (), "local", "", "cpu", "float32", 0, ""
+        NetworkSpec(""), "", task, tuple(names), (), "local", "", "cpu", "float32", 0, ""
     )
-    network = Network(info, model, Preprocess(batched=False), torch.device("cpu"), torch.float32)
-    *_, last = evaluate(network, open_source(folder, "detection"))
-    report = last.value
+    steps = preprocess or Preprocess(batched=False)
+    network = Network(info, model, steps, torch.device("cpu"), torch.float32)
+    *_, last = evaluate(network, open_source(folder, task))
+    report, key = last.value, BY_CLASS[task]
     return {
-        **rounded({key: report.figures[key] for key in ("AP", "AP50", "AP75", "AR")}),
+        **rounded(dict(report.figures)),
         "photos": report.photos,
-        "AP50 by class": {name: round(row["AP50"], 4) for name, row in report.by_class.items()},
+        f"{key} by class": {name: round(row[key], 4) for name, row in report.by_class.items()},
     }
 
 

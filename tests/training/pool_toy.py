@@ -8,23 +8,30 @@ import numpy as np
 COLOURS = {1: (255, 40, 40), 3: (40, 255, 40), 9: (60, 60, 255)}
 
 
-def write_pool(folder, count=6, size=(60, 80), **image):
-    """`count` photos of (H, W) `size`, each with a "person" and a "car" and one unsure "boat"."""
+def write_pool(folder, count=6, size=(60, 80), *, masks=False, **image):
+    """`count` photos of (H, W) `size`, each with a "person" and a "car" and one unsure "boat".
+
+    With `masks`, pixels of a person are 15 and of a car 7, as in Pascal VOC's masks.
+    """
     (folder / "images").mkdir(parents=True)
+    (folder / "masks").mkdir()
     rng = np.random.default_rng(0)
     images, annotations = [], []
     for number in range(count):
-        pixels = np.full((*size, 3), 90, np.uint8)
+        pixels, mask = np.full((*size, 3), 90, np.uint8), np.zeros(size, np.uint8)
         for category, score in ((1, 1.0), (3, 0.7), (9, 0.3)):
             x, y = (int(rng.integers(2, side // 2)) for side in (size[1], size[0]))
             width, height = size[1] // 3, size[0] // 3
             pixels[y : y + height, x : x + width] = COLOURS[category]
+            mask[y : y + height, x : x + width] = {1: 15, 3: 7, 9: 255}[category]
             annotations.append({
                 "id": len(annotations), "image_id": number, "category_id": category,
                 "bbox": [x, y, width, height], "score": score, "iscrowd": 0,
             })  # fmt: skip
         name = f"{number}.png"
         cv2.imwrite(str(folder / "images" / name), pixels[..., ::-1])
+        if masks:
+            cv2.imwrite(str(folder / "masks" / name), mask)
         images.append(
             {"id": number, "file_name": name, "height": size[0], "width": size[1], **image}
         )

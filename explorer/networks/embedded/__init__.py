@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.fcn import MiniFCN, mini_fcn
 from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite0
+from explorer.networks.embedded.lite_deeplab import LiteDeepLab, lite_deeplab
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.networks.embedded.localiser import MiniLocaliser, mini_localiser
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
@@ -38,6 +39,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_yolo_v2": mini_yolo_v2,
     "efficientnet_lite0": efficientnet_lite0,
     "lite_fasterrcnn": lite_fasterrcnn,
+    "lite_deeplab": lite_deeplab,
 }
 """Functions by the name that a model card gives under `architecture`."""
 
@@ -46,6 +48,7 @@ __all__ = [
     "MEAN",
     "STD",
     "EfficientNetLite0",
+    "LiteDeepLab",
     "MiniFCN",
     "MiniLocaliser",
     "MiniResNet",
@@ -54,6 +57,7 @@ __all__ = [
     "MiniYOLOv1",
     "MiniYOLOv2",
     "efficientnet_lite0",
+    "lite_deeplab",
     "lite_fasterrcnn",
     "mini_fasterrcnn",
     "mini_fcn",

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.evaluation.masks import read_mask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,9 @@ GREY = 0.04
 LEAST_SIDE, LEAST_SHARE = 4.0, 0.35
 """An object must show so many pixels each way, and so much of itself, else it is ignored."""
 
+UNSURE_PIXEL = 255
+"""In masks: the class is not known."""
+
 MOST_OFTEN, COMMON = 3.0, 300
 """Photos of categories with fewer photos than `COMMON` are drawn up to so much more often."""
 
@@ -66,6 +70,7 @@ class PoolPhoto:
         labels: (N,) int64, 1.. into `Pool.names`.
         ignored: (M, 4) float32 regions about which nothing is known.
         aspect: Width / height as the photo was taken; 0 = unknown, as it was squashed.
+        mask: Of a palette PNG with the class of every pixel; None when it has none.
     """
 
     path: Path
@@ -73,6 +78,7 @@ class PoolPhoto:
     labels: NDArray[np.int64]
     ignored: Boxes
     aspect: float
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,12 +98,16 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canvas:
-    """A picture to learn from: (H, W, 3) uint8 RGB with objects and ignored regions."""
+    """A picture to learn from: (H, W, 3) uint8 RGB with objects and ignored regions.
+
+    `mask` is the class of every pixel, (H, W) uint8, `UNSURE_PIXEL` where nobody knows.
+    """
 
     pixels: NDArray[np.uint8]
     boxes: Boxes
     labels: NDArray[np.int64]
     ignored: Boxes
+    mask: NDArray[np.uint8] | None = None
 
 
 def read_pool(folder: Path, least: int = 30) -> Pool:
@@ -137,6 +147,26 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
         ("background", *(categories[number] for number in known)),
         tuple(name for number, name in categories.items() if number not in label),
     )
+
+
+def masked(pool: Pool, folder: Path) -> Pool:
+    """The photos that have a mask: `folder`/masks/NAME.png for the photo NAME.
+
+    Raises:
+        ExplorerError: None has.
+    """
+    masks = {path.stem: path for path in sorted((folder / "masks").glob("*.png"))}
+    photos = tuple(
+        replace(photo, mask=masks[photo.path.stem])
+        for photo in pool.photos
+        if photo.path.stem in masks
+    )
+    if not photos:
+        raise ExplorerError(
+            f"There are no masks in {folder / 'masks'}.",
+            "Put a PNG with the class of every pixel there, named as the photo is.",
+        )
+    return Pool(photos, pool.names, pool.left_out)
 
 
 def _is_object(note: dict[str, Any]) -> bool:
@@ -265,18 +295,28 @@ def placed(
         int(rng.integers(min(0, room), max(0, room) + 1))
         for room in (width - size[0], height - size[1])
     )
-    canvas = np.full((height, width, 3), 127, np.uint8)
-    inside = (slice(max(0, top), top + size[1]), slice(max(0, left), left + size[0]))
-    from_top, from_left = max(0, -top), max(0, -left)
-    target = canvas[inside]
-    target[:] = resized[
-        from_top : from_top + target.shape[0], from_left : from_left + target.shape[1]
-    ]
     shift = np.array([left, top, left, top], np.float32)
+    mask = None
+    if photo.mask is not None:
+        whole = cv2.resize(read_mask(photo.mask), size, interpolation=cv2.INTER_NEAREST)
+        mask = _shifted(whole, np.full(shape, UNSURE_PIXEL, np.uint8), top, left)
     found = visible(
-        Canvas(canvas, photo.boxes * scale + shift, photo.labels, photo.ignored * scale + shift)
-    )
+        Canvas(
+            _shifted(resized, np.full((*shape, 3), 127, np.uint8), top, left),
+            photo.boxes * scale + shift, photo.labels, photo.ignored * scale + shift, mask,
+        )
+    )  # fmt: skip
     return mirrored(found) if rng.random() < 0.5 else found
+
+
+def _shifted(
+    values: NDArray[Any], onto: NDArray[np.uint8], top: int, left: int
+) -> NDArray[np.uint8]:
+    """`onto` with `values` laid over it at `top`, `left`, which may be negative."""
+    target = onto[max(0, top) : top + values.shape[0], max(0, left) : left + values.shape[1]]
+    rows, columns = target.shape[:2]
+    target[:] = values[max(0, -top) :, max(0, -left) :][:rows, :columns]
+    return onto
 
 
 def visible(canvas: Canvas) -> Canvas:
@@ -291,7 +331,7 @@ def visible(canvas: Canvas) -> Canvas:
     )
     ignored = np.concatenate([ignored, boxes[~shown]])
     ignored = ignored[((ignored[:, 2:] - ignored[:, :2]) >= 1).all(axis=1)]
-    return Canvas(canvas.pixels, boxes[shown], canvas.labels[shown], ignored)
+    return replace(canvas, boxes=boxes[shown], labels=canvas.labels[shown], ignored=ignored)
 
 
 def mirrored(canvas: Canvas) -> Canvas:
@@ -301,21 +341,27 @@ def mirrored(canvas: Canvas) -> Canvas:
         np.stack([width - b[:, 2], b[:, 1], width - b[:, 0], b[:, 3]], axis=1)
         for b in (canvas.boxes, canvas.ignored)
     )
-    return Canvas(canvas.pixels[:, ::-1], boxes, canvas.labels, ignored)
+    mask = None if canvas.mask is None else canvas.mask[:, ::-1]
+    return Canvas(canvas.pixels[:, ::-1], boxes, canvas.labels, ignored, mask)
 
 
 def joined(parts: list[tuple[Canvas, int, int]], shape: tuple[int, int]) -> Canvas:
     """Canvases side by side: each with its top and left on the new one of (H, W) `shape`."""
-    pixels = np.empty((*shape, 3), np.uint8)
+    pixels, mask = np.empty((*shape, 3), np.uint8), np.full(shape, UNSURE_PIXEL, np.uint8)
     boxes, ignored = [], []
     for part, top, left in parts:
         height, width = part.pixels.shape[:2]
         pixels[top : top + height, left : left + width] = part.pixels
+        if part.mask is not None:
+            mask[top : top + height, left : left + width] = part.mask
         shift = np.array([left, top, left, top], np.float32)
         boxes.append(part.boxes + shift)
         ignored.append(part.ignored + shift)
     labels = np.concatenate([part.labels for part, _, _ in parts])
-    return Canvas(pixels, np.concatenate(boxes), labels, np.concatenate(ignored))
+    has_mask = any(part.mask is not None for part, _, _ in parts)
+    return Canvas(
+        pixels, np.concatenate(boxes), labels, np.concatenate(ignored), mask if has_mask else None
+    )
 
 
 def recolored(canvas: Canvas, rng: np.random.Generator) -> Canvas:
@@ -327,4 +373,4 @@ def recolored(canvas: Canvas, rng: np.random.Generator) -> Canvas:
     share = 0.0 if rng.random() < GREY else rng.uniform(0.6, 1.4)
     grey = cv2.cvtColor(cv2.cvtColor(tinted, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     mixed = cv2.addWeighted(tinted, share, grey, 1 - share, 0)
-    return Canvas(mixed.astype(np.uint8, copy=False), canvas.boxes, canvas.labels, canvas.ignored)
+    return replace(canvas, pixels=mixed.astype(np.uint8, copy=False))

@@ -52,6 +52,7 @@ LESSONS = {
     "mini-yolo-v1": "explorer.training.lessons.yolo",
     "mini-yolo-v2": "explorer.training.lessons.yolo",
     "lite-fasterrcnn": "explorer.training.lessons.lite_detector",
+    "lite-deeplab": "explorer.training.lessons.lite_segmenter",
 }
 """Network -> module."""
 

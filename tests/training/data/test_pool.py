@@ -10,6 +10,7 @@ from explorer.training.data.pool import (
     CanvasMaker,
     Pool,
     joined,
+    masked,
     mirrored,
     placed,
     read_pool,
@@ -100,6 +101,28 @@ def test_a_squashed_photo_gets_its_aspect_back(tmp_path, monkeypatch):
     assert (made.pixels == 127).all(axis=2).mean() < 0.01  # twice as wide as high: it fills it
     sides = made.boxes[:, 2:] - made.boxes[:, :2]
     assert np.allclose(sides[:, 0] / sides[:, 1], 2.0, atol=0.1)
+
+
+def test_masks_go_where_their_photos_go(tmp_path):
+    pool = masked(read_pool(write_pool(tmp_path, masks=True), least=3), tmp_path)
+    maker = CanvasMaker(pool)
+    rng = np.random.default_rng(3)
+    right = wrong = 0
+    for number in range(6):
+        for made in maker.batch(rng, 2, mosaics=float(number % 2)):
+            assert made.mask.shape == made.pixels.shape[:2]
+            assert set(np.unique(made.mask)) <= {0, 7, 15, 255}
+            red, green = (made.pixels[..., i].astype(int) for i in (0, 1))
+            colored = np.isin(made.mask, (7, 15)) & (np.abs(red - green) > 60)
+            agrees = (red > green) == (made.mask == 15)
+            right += (colored & agrees).sum()
+            wrong += (colored & ~agrees).sum()
+    assert right > 1000 + 20 * wrong
+
+
+def test_without_masks_nothing_can_be_segmented(tmp_path):
+    with pytest.raises(ExplorerError, match="There are no masks in"):
+        masked(read_pool(write_pool(tmp_path), least=3), tmp_path)
 
 
 def test_a_photo_that_is_gone_is_said(tmp_path):
