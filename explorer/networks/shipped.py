@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.resources import resource_path
-from explorer.networks.class_tree import read_class_paths
+from explorer.networks.class_names import read_class_paths
 from explorer.networks.definition import Definition, Variant, same_names
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.networks.embedded.lite import from_package

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.evaluation.coco import coco_ap
 from explorer.evaluation.datasets import open_source
 from explorer.evaluation.metrics import Found, Objects
 from explorer.evaluation.run import evaluate
 from explorer.evaluation.scenes import SCENES, Scene, SceneMaker, held_out_scenes
-from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.networks.class_names import COCO_GROUPS, label_names
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from explorer.networks.network import Task
+    from explorer.core.network_info import Task
     from explorer.training.lessons.registry import Material
 
 

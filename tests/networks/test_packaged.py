@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue, shipped
-from explorer.networks.network import NetworkSpec
 from explorer.networks.packaged import Packaged
 from tests.steps import finish
 
