@@ -120,7 +120,7 @@ def photo_figures(
         preprocess: What a photo goes through; None = nothing, as a detector does it by itself.
 
     Returns:
-        The figures in [0, 1] (`AP50` and so on), `photos`, and one figure by class.
+        The figures in [0, 1] (`AP50` and so on), and one of them by class.
     """
     info = NetworkInfo(
         NetworkSpec(""), "", task, tuple(names), (), "local", "", "cpu", "float32", 0, ""
@@ -131,7 +131,6 @@ def photo_figures(
     report, key = last.value, BY_CLASS[task]
     return {
         **rounded(dict(report.figures)),
-        "photos": report.photos,
         f"{key} by class": {name: round(row[key], 4) for name, row in report.by_class.items()},
     }
 
