@@ -63,6 +63,7 @@ def _definition(path: Path) -> Definition:
         classes,
         _preprocess(card.get("preprocessing", {}), task),
         class_paths=_class_paths(classes, card.get("class_tree", CLASS_TREE)),
+        keypoints=tuple(str(name) for name in card.get("keypoints", ())),
         default_layer=str(card.get("default_layer", "")),
         renamed=RENAMED[architecture["function"]] if "package" in card else same_names,
     )

@@ -63,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--voc", type=Path, metavar="DIR", help="and on these, with Pascal VOC's annotations"
     )
+    parser.add_argument(
+        "--joints",
+        type=Path,
+        metavar="DIR",
+        help="people with joints (joints.json and images/), to learn from and to measure on",
+    )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--resume", action="store_true", default=True, help="go on from the checkpoint (default)"
@@ -92,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     material = Material(
         args.data, out.parent, args.epochs, args.seed,
         backbone=args.backbone, coco=args.coco, voc=args.voc, minutes=args.minutes,
+        joints=args.joints,
     )  # fmt: skip
     teaches = lesson(args.name)
     if not args.export and hasattr(teaches, "task"):

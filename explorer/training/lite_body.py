@@ -19,7 +19,7 @@ from explorer.networks.embedded.lite import MEAN, STD, TAPS, InvertedResidual, S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from explorer.training.data.pool import Canvas
+    from explorer.training.data.canvases import Canvas
 
 FROZEN_STAGES = 3
 """Of the body: edges and textures are the same in other photos as in ImageNet's."""

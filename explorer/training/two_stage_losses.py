@@ -16,20 +16,29 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
-from torchvision.ops import box_iou
+from torchvision.ops import box_iou, clip_boxes_to_image
 
 from explorer.training.lite_body import folded_maps, normalized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from explorer.training.data.pool import Canvas
+    from numpy.typing import NDArray
+
+    from explorer.training.data.canvases import Canvas
 
 IGNORED = 0.4
 """An anchor or proposal with this IoU with an ignored region is never background."""
 
 WEIGHTS = {"objectness": 1.0, "rpn_box_reg": 3.0, "classifier": 1.0, "box_reg": 2.0}
 """Of the losses: what is missing at first is exact boxes."""
+
+COPIES = 2
+"""Boxes about every object."""
+
+SHIFT = 0.1
+"""Standard deviation by which their sides are moved, in parts of the object's width and height;
+about what a detector is wrong by, with an IoU of 0.7 in the mean."""
 
 BETA = 1 / 9
 """Where the smooth L1 loss of the second stage turns from a parabola into a line."""
@@ -136,3 +145,23 @@ def _unknown(labels: Tensor, rows: Tensor, canvas: Canvas) -> Tensor:
 
 def _tensor(boxes: Any, like: Tensor) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(boxes)).to(like)
+
+
+def boxes_about(objects: NDArray[np.float32], size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """`COPIES` boxes about each object, as a detector would find them.
+
+    Those with an IoU of less than 0.5 with the object are left out.
+
+    Args:
+        objects: (N, 4) xyxy.
+        size: (H, W) that they are clipped to.
+
+    Returns:
+        (M, 4) boxes and (M,) int64, their objects' rows; the global generator draws them.
+    """
+    truth = torch.from_numpy(objects).repeat(COPIES, 1)
+    sides = (truth[:, 2:] - truth[:, :2]).repeat(1, 2)
+    boxes = clip_boxes_to_image(truth + SHIFT * sides * torch.randn(truth.shape), tuple(size))
+    rows = torch.arange(len(objects)).repeat(COPIES)
+    near = box_iou(boxes, truth).diagonal() >= 0.5
+    return boxes[near], rows[near]

@@ -8,10 +8,12 @@ import numpy as np
 COLOURS = {1: (255, 40, 40), 3: (40, 255, 40), 9: (60, 60, 255)}
 
 
-def write_pool(folder, count=6, size=(60, 80), *, masks=False, **image):
+def write_pool(folder, count=6, size=(60, 80), *, masks=False, joints=False, **image):
     """`count` photos of (H, W) `size`, each with a "person" and a "car" and one unsure "boat".
 
-    With `masks`, pixels of a person are 15 and of a car 7, as in Pascal VOC's masks.
+    With `masks`, pixels of a person are 15 and of a car 7, as in Pascal VOC's masks. With `joints`,
+    a person's nose is at the upper left corner, the left shoulder at the upper right one, the right
+    one in the middle.
     """
     (folder / "images").mkdir(parents=True)
     (folder / "masks").mkdir()
@@ -28,6 +30,11 @@ def write_pool(folder, count=6, size=(60, 80), *, masks=False, **image):
                 "id": len(annotations), "image_id": number, "category_id": category,
                 "bbox": [x, y, width, height], "score": score, "iscrowd": 0,
             })  # fmt: skip
+            if joints and category == 1:
+                places = np.zeros((17, 3))
+                places[0], places[5] = (x, y, 2), (x + width - 1, y, 2)
+                places[6] = x + width / 2, y + height / 2, 1
+                annotations[-1]["keypoints"] = places.ravel().tolist()
         name = f"{number}.png"
         cv2.imwrite(str(folder / "images" / name), pixels[..., ::-1])
         if masks:

@@ -13,6 +13,7 @@ from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.fcn import MiniFCN, mini_fcn
 from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite0
 from explorer.networks.embedded.lite_deeplab import LiteDeepLab, lite_deeplab
+from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.networks.embedded.localiser import MiniLocaliser, mini_localiser
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
@@ -40,6 +41,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "efficientnet_lite0": efficientnet_lite0,
     "lite_fasterrcnn": lite_fasterrcnn,
     "lite_deeplab": lite_deeplab,
+    "lite_keypointrcnn": lite_keypointrcnn,
 }
 """Functions by the name that a model card gives under `architecture`."""
 
@@ -59,6 +61,7 @@ __all__ = [
     "efficientnet_lite0",
     "lite_deeplab",
     "lite_fasterrcnn",
+    "lite_keypointrcnn",
     "mini_fasterrcnn",
     "mini_fcn",
     "mini_localiser",

@@ -20,7 +20,8 @@ from explorer.networks import shipped as packages
 from explorer.networks.embedded.lite import from_package
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.training.cards import Facts
-from explorer.training.data.pool import MOSAICS, CanvasMaker, read_pool
+from explorer.training.data.canvases import MOSAICS, CanvasMaker
+from explorer.training.data.pool import read_pool
 from explorer.training.evaluate import photo_figures
 from explorer.training.lite_body import FROZEN_STAGES, LARGE
 from explorer.training.loop import Recipe, load_average, step_seed

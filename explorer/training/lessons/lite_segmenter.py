@@ -19,7 +19,8 @@ from explorer.networks.embedded.lite import MEAN, STD
 from explorer.networks.embedded.lite_deeplab import lite_deeplab
 from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import Facts, Share
-from explorer.training.data.pool import UNSURE_PIXEL, CanvasMaker, masked, read_pool
+from explorer.training.data.canvases import UNSURE_PIXEL, CanvasMaker
+from explorer.training.data.pool import masked, read_pool
 from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
 from explorer.training.lessons.lite_detector import LICENCE
@@ -29,7 +30,8 @@ from explorer.training.loop import Recipe, step_seed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from explorer.training.data.pool import Canvas, Pool
+    from explorer.training.data.canvases import Canvas
+    from explorer.training.data.pool import Pool
     from explorer.training.lessons.registry import Material
 
 DETECTOR = "lite-fasterrcnn"

@@ -53,6 +53,7 @@ LESSONS = {
     "mini-yolo-v2": "explorer.training.lessons.yolo",
     "lite-fasterrcnn": "explorer.training.lessons.lite_detector",
     "lite-deeplab": "explorer.training.lessons.lite_segmenter",
+    "lite-keypointrcnn": "explorer.training.lessons.lite_keypoints",
 }
 """Network -> module."""
 
@@ -75,6 +76,7 @@ class Material:
         backbone: A checkpoint to begin with instead of the one in `root`.
         coco: A folder with COCO photos on which detectors are measured as well.
         voc: A folder with Pascal VOC's photos, likewise.
+        joints: A folder with people whose joints are known, see `pool.read_lspet`.
     """
 
     folder: Path
@@ -85,6 +87,7 @@ class Material:
     coco: Path | None = None
     minutes: float | None = None
     voc: Path | None = None
+    joints: Path | None = None
 
     @cached_property
     def train(self) -> PhotoSet:

@@ -1,22 +1,21 @@
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from explorer.core.errors import ExplorerError
-from explorer.training.data.pool import (
+from explorer.training.data.canvases import (
     SHAPES,
     Canvas,
     CanvasMaker,
-    Pool,
     joined,
-    masked,
     mirrored,
     placed,
-    read_pool,
     recolored,
     visible,
 )
+from explorer.training.data.pool import Pool, masked, people, read_lspet, read_pool
 from tests.training.pool_toy import COLOURS, write_pool
 
 ONE = (1.0, 1.0)
@@ -94,7 +93,7 @@ def test_batches_are_a_function_of_their_generator(tmp_path):
 
 
 def test_a_squashed_photo_gets_its_aspect_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("explorer.training.data.pool.ASPECT_JITTER", 0.0)
+    monkeypatch.setattr("explorer.training.data.canvases.ASPECT_JITTER", 0.0)
     folder = write_pool(tmp_path, size=(60, 60), squashed=True, aspect=2.0)
     photo = read_pool(folder, least=3).photos[0]
     made = placed(photo, 0, (100, 200), ONE, np.random.default_rng(0))
@@ -123,6 +122,69 @@ def test_masks_go_where_their_photos_go(tmp_path):
 def test_without_masks_nothing_can_be_segmented(tmp_path):
     with pytest.raises(ExplorerError, match="There are no masks in"):
         masked(read_pool(write_pool(tmp_path), least=3), tmp_path)
+
+
+def test_joints_go_where_their_people_go(tmp_path):
+    pool = people(read_pool(write_pool(tmp_path, joints=True), least=3))
+    assert pool.photos[0].joints.shape == (2, 17, 3)
+    assert not pool.photos[0].joints[1].any()  # the car
+    rng = np.random.default_rng(4)
+    for made in (made for _ in range(6) for made in CanvasMaker(pool).batch(rng, 2, 0.0)):
+        for box, label, joints in zip(made.boxes, made.labels, made.joints, strict=True):
+            seen = joints[:, 2] > 0
+            assert not seen.any() or label == 1
+            inside = (joints[seen, :2] >= box[:2] - 1) & (joints[seen, :2] <= box[2:] + 1)
+            assert inside.all()
+
+
+def test_mirrored_joints_by_hand():
+    joints = np.zeros((1, 17, 3), np.float32)
+    joints[0, 0], joints[0, 5] = (10, 4, 2), (20, 6, 1)
+    found = mirrored(replace(canvas([[5, 0, 25, 10]]), joints=joints)).joints[0]
+    assert found[0].tolist() == [50, 4, 2]
+    assert found[6].tolist() == [40, 6, 1]  # the left shoulder has become the right one
+    assert not found[[i for i in range(17) if i not in (0, 6)]].any()
+    assert joints[0, 5].tolist() == [20, 6, 1]
+
+
+def test_joints_outside_are_not_known():
+    joints = np.zeros((1, 17, 3), np.float32)
+    joints[0, 0], joints[0, 5] = (-2, 4, 2), (20, 6, 1)
+    found = visible(replace(canvas([[5, 0, 25, 10]]), joints=joints)).joints[0]
+    assert found[0].tolist() == [0, 0, 0]
+    assert found[5].tolist() == [20, 6, 1]
+
+
+def write_lspet(folder):
+    joints = [value for i in range(14) for value in (i, 2 * i, 2)]
+    joints[:3] = [0, 0, 0]
+    image = {"width": 60, "height": 40}
+    content = {
+        "images": [
+            {"id": 1, "file_name": "a.jpg", "split": "train", **image},
+            {"id": 2, "file_name": "b.jpg", "split": "val", **image},
+        ],
+        "annotations": [
+            {"image_id": i, "bbox": [1, 2, 30, 20], "keypoints": joints} for i in (1, 2)
+        ],
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "joints.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_the_joints_of_leeds_get_cocos_places(tmp_path):
+    (photo,) = read_lspet(write_lspet(tmp_path), "val")
+    assert photo.path.name == "b.jpg"
+    assert photo.boxes.tolist() == [[1, 2, 31, 22]]
+    joints = photo.joints[0]
+    assert joints[16].tolist() == [0, 0, 0]  # the right ankle, which is missing
+    assert joints[14].tolist() == [1, 2, 2]  # the right knee
+    assert joints[9].tolist() == [11, 22, 2]  # the left wrist
+    assert not joints[:5].any()
+    assert [p.path.name for p in read_lspet(tmp_path, "train")] == ["a.jpg"]
+    with pytest.raises(ExplorerError, match="cannot be read as joints"):
+        read_lspet(tmp_path / "nothing", "val")
 
 
 def test_a_photo_that_is_gone_is_said(tmp_path):

@@ -8,7 +8,8 @@ import torch
 from explorer.networks.embedded import efficientnet_lite0, lite_fasterrcnn
 from explorer.networks.embedded.lite import body_maps
 from explorer.training.__main__ import main
-from explorer.training.data.pool import Canvas, read_pool
+from explorer.training.data.canvases import Canvas
+from explorer.training.data.pool import read_pool
 from explorer.training.lessons.lite_detector import (
     RECIPE,
     LiteDetectorTask,
