@@ -100,9 +100,6 @@ class LiteDetectorTask:
 
     def prepare(self, model: nn.Module) -> None:
         model.train()
-        # One point per bin: the backward pass of RoIAlign is else a quarter of a step.
-        pool: Any = model.get_submodule("roi_heads.box_roi_pool")
-        pool.sampling_ratio = 1
         body = model.get_submodule("backbone.body").eval()
         for module in body.modules():
             frozen = isinstance(module, nn.BatchNorm2d)
