@@ -20,7 +20,7 @@ from PIL import Image
 
 from explorer import __version__, views
 from explorer.__main__ import main
-from explorer.cli import COMMANDS, doctor, words
+from explorer.cli import COMMANDS, console, doctor
 from explorer.cli.outputs import outputs
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Box
@@ -162,7 +162,7 @@ def test_list_for_programs(explorer: Run) -> None:
     status, out, _ = explorer("list", "--json")
     found = json.loads(out)
     assert status == 0
-    assert set(found) == {"views", "networks"}
+    assert set(found) == {"views", "networks", "unavailable"}
     views = {view["name"]: view for view in found["views"]}
     score = next(p for p in views["detections"]["parameters"] if p["name"] == "score")
     assert (score["default"], score["low"], score["high"], score["effect"]) == (0.2, 0, 1, "draw")
@@ -360,8 +360,8 @@ def test_random_weights_are_stamped(
 
     trained = Engine.network
 
-    def untrained(self: Engine, spec: Any) -> Generator[Step[None], Any, Any]:
-        network = yield from trained(self, spec)
+    def untrained(self: Engine, spec: Any, *keep: Any) -> Generator[Step[None], Any, Any]:
+        network = yield from trained(self, spec, *keep)
         network.info = replace(network.info, state="untrained")
         return network
 
@@ -526,7 +526,7 @@ class _Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_that_goes_away() -> None:
     stream = _Terminal()
-    progress = words.Progress(stream)
+    progress = console.Progress(stream)
     progress.show("cat", 1, 4, "octave 1")
     progress.show("cat", 1, 4, "octave 1")
     progress.show("cat", 2, 4, "octave 1")
@@ -542,7 +542,7 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
 
 def test_a_log_gets_no_bar() -> None:
     stream = io.StringIO()
-    words.Progress(stream).show("cat", 1, 4)
+    console.Progress(stream).show("cat", 1, 4)
     assert stream.getvalue() == ""
 
 
@@ -551,10 +551,10 @@ def test_words_that_a_terminal_cannot_show_do_not_end_the_program(
 ) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    words.say("Żółw 80 × 80")
+    console.say("Żółw 80 × 80")
     assert raw.getvalue() == f"???w 80 ? 80{os.linesep}".encode()
     monkeypatch.setattr(sys, "stdout", None)
-    words.say("nobody reads this")
+    console.say("nobody reads this")
 
 
 # -- doctor ---------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
+        self.drawn = 0
         self.forgets = False
         self.view: View[Any, Any] = View(
             name="counting", title="Counting", group=Group.OTHER, summary="It counts.",
@@ -61,6 +62,7 @@ class Counting:
         })  # fmt: skip
 
     def _draw(self, result: Any, params: Params) -> Board:
+        self.drawn += 1
         pixels = result["pixels"]
         return Board((Pane("image", (pixels.shape[1], pixels.shape[0]), (Picture(pixels),)),))
 
@@ -120,6 +122,7 @@ def test_every_frame_is_in_the_film_and_has_a_line(
     assert lines[0]["data"]["pixels"] == {"shape": [48, 64, 3], "dtype": "uint8"}
     assert {(line["view"], line["network"]) for line in lines} == {("counting", "toy")}
     assert names(tmp_path) == {"a.avi", "o.mp4", "o.jsonl"}
+    assert counting.drawn == 20, "once for each frame"
 
 
 @pytest.mark.parametrize("count", [3, 8, 13, 20])
@@ -298,21 +301,21 @@ def test_random_weights_are_stamped(
 ) -> None:
     from dataclasses import replace
 
-    from explorer.render import board as paint
+    from explorer.render import board as board_module
 
     seen: list[Any] = []
-    painted, trained = paint.paint_pane, Engine.network
+    rendered, trained = board_module.render_pane, Engine.network
 
-    def untrained(self: Engine, spec: Any) -> Generator[Step[None], Any, Any]:
-        network = yield from trained(self, spec)
+    def untrained(self: Engine, *rest: Any) -> Generator[Step[None], Any, Any]:
+        network = yield from trained(self, *rest)
         network.info = replace(network.info, state="untrained")
         return network
 
     def watched(pane: Pane, *rest: Any, **more: Any) -> Any:
         seen.append([x for x in pane.layers if isinstance(x, Text) and x.text == UNTRAINED])
-        return painted(pane, *rest, **more)
+        return rendered(pane, *rest, **more)
 
-    monkeypatch.setattr(paint, "paint_pane", watched)
+    monkeypatch.setattr(board_module, "render_pane", watched)
     monkeypatch.setattr(Engine, "network", untrained)
     path = film(tmp_path / "a.avi", 2)
     assert explorer("render", "counting", path, "-o", tmp_path / "o.mp4")[0] == 0

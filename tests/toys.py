@@ -14,7 +14,8 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
 from explorer.images.image import Image, from_array
-from explorer.networks.embedded import mini_localiser
+from explorer.networks.digest import lazily
+from explorer.networks.embedded import mini_localizer
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 
@@ -43,7 +44,7 @@ def make_network(
         spec=NetworkSpec(name), title=name, task=task, classes=classes, layers=layers,
         state="local", weights_title="by hand", device="cpu", dtype="float32",
         parameters=sum(p.numel() for p in module.parameters()), input_title=preprocess.title(),
-        class_paths=class_paths, default_layer=default_layer,
+        class_paths=class_paths, default_layer=default_layer, digester=lazily(module),
     )  # fmt: skip
     return Network(info, module, preprocess, torch.device("cpu"), torch.float32)
 
@@ -97,6 +98,17 @@ class ToyConvNet(nn.Module):
         return self.fc(self.pool(x).flatten(1))
 
 
+class ToyBackbone(ToyConvNet):
+    """The same without its head: answers with the maps of `conv2`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.pool, self.fc
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.conv2(self.relu(self.conv1(x))))
+
+
 class FixedDetector(nn.Module):
     """Always answers with the same boxes; `score_thresh` is its floor, as in torchvision."""
 
@@ -147,6 +159,14 @@ def tiny_faster_rcnn(classes: int = 5, *, min_size: int = 64, max_size: int = 96
         )  # fmt: skip
 
 
+def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7) -> None:
+    """A Faster R-CNN lets so many boxes of a level into its first suppression, and out of it."""
+    rpn = module.rpn
+    rpn._pre_nms_top_n["testing"] = before  # torchvision gives them no other door
+    rpn._post_nms_top_n["testing"] = after
+    rpn.nms_thresh = overlap
+
+
 def toy_network(task: str) -> Network:
     """A network for any view of `task`, with names, a class tree where there can be one."""
     if task == "detection":
@@ -154,15 +174,17 @@ def toy_network(task: str) -> Network:
         return make_network(
             tiny_faster_rcnn(len(names)), "detection", classes=names, default_layer="backbone.conv2"
         )
-    if task == "localisation":
+    if task == "localization":
         with torch.random.fork_rng():
             torch.manual_seed(2)
-            localiser = mini_localiser(4, body="mini_vgg", per_class=True, grid=2)
+            localizer = mini_localizer(4, body="mini_vgg", per_class=True, grid=2)
         return make_network(
-            localiser, "localisation",
+            localizer, "localization",
             classes=("cat", "dog", "car", "cup"), default_layer="body.features.3",
             preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         )  # fmt: skip
+    if task == "features":
+        return make_network(ToyBackbone(), "features", default_layer="conv2")
     if task == "segmentation":
         return make_network(
             FixedSegmenter(), "segmentation", classes=("__background__", "red", "green"),

@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from explorer.core.layers import Board, Boxes
-from explorer.core.params import Pick, parameters
+from explorer.core.params import Kind, Pick, parameters
 
 if TYPE_CHECKING:
-    from explorer.core.params import Box
+    from explorer.core.params import Box, Mask, Point
 
 LAYER = "ground truth"
 """The name of the layer of boxes that `with_truth` adds."""
 
 
-def truth_name(params_type: type) -> str:
-    """The parameter of a view that takes the ground truth; "" when it takes none."""
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """What is really in a photo, in its pixels.
+
+    Attributes:
+        boxes: Of objects, with their classes.
+        mask: Of the photo's size; its indices are classes.
+        joints: In their order.
+    """
+
+    boxes: tuple[Box, ...] = ()
+    mask: Mask | None = None
+    joints: tuple[Point, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.boxes or self.mask is not None or self.joints)
+
+
+_PARTS = {Kind.BOXES: "boxes", Kind.MASK: "mask", Kind.POINTS: "joints"}
+"""By the kind of a parameter: the part of the ground truth that it takes."""
+
+
+def truth_names(params_type: type) -> dict[str, str]:
+    """The parts of the ground truth that a view takes, with the parameter for each."""
     if not is_dataclass(params_type):  # no view has been shown yet
-        return ""
-    names = (p.name for p in parameters(params_type) if p.meta.pick is Pick.TRUTH)
-    return next(names, "")
+        return {}
+    takes = (p for p in parameters(params_type) if p.meta.pick is Pick.TRUTH)
+    return {_PARTS[p.kind]: p.name for p in takes}
+
+
+def truth_name(params_type: type) -> str:
+    """The parameter of a view that takes the boxes; "" when it takes none."""
+    return truth_names(params_type).get("boxes", "")
+
+
+def put_truth(params: Any, truth: GroundTruth) -> Any:
+    """`params` with the parts of `truth` that they take."""
+    names = truth_names(type(params))
+    changes = {name: getattr(truth, part) for part, name in names.items()}
+    return replace(params, **changes) if changes else params
+
+
+def taken_truth(params: Any, before: GroundTruth) -> GroundTruth:
+    """`before` with the parts that `params` have."""
+    names = truth_names(type(params))
+    return replace(before, **{part: getattr(params, name) for part, name in names.items()})
 
 
 def truth_of(params: Any) -> tuple[Box, ...]:

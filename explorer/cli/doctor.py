@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution, distributions
 from typing import TYPE_CHECKING, Any
 
 from explorer import __version__
-from explorer.cli.words import say, table
+from explorer.cli.console import say, table
 
 if TYPE_CHECKING:
     import argparse

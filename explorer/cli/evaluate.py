@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.words import Progress, complain, say, table
+from explorer.cli.console import Progress, complain, say, table
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "evaluate",
         help="how good a network is on photos whose right answers are known",
         description="Measure a network on photos whose right answers are known: top-1 and top-5, "
-        "localisation error, average precision by COCO and by Pascal VOC, mean IoU.",
+        "localization error, average precision by COCO and by Pascal VOC, mean IoU.",
         epilog="DATA is a folder with a folder of photos for every class (named by class or "
         "WordNet id), a COCO JSON or its folder, a folder with Pascal VOC's XML files, a folder of "
         "class masks, or an npz of photos as `explorer train` takes it. A class that the network "
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         )
         return 130
     if args.out is not None:
-        from explorer.core.atomic import write_bytes
+        from explorer.core.storage.atomic import write_bytes
         from explorer.evaluation.report import csv_of, json_of
 
         content = json_of(report) if args.out.suffix.lower() == ".json" else csv_of(report)

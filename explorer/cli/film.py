@@ -8,18 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.asking import (
-    board_of,
-    is_folder,
-    loaded,
-    pane_of,
-    params_of,
-    placed_inside,
-    settings,
-    spec_of,
-)
+from explorer.cli.arguments import is_folder, loaded, settings, spec_of
+from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
-from explorer.cli.words import Progress, complain, say
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
 from explorer.live.opening import PLAYED
@@ -30,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from explorer.core.layers import UInt8
+    from explorer.core.layers import Pane, UInt8
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Answer, Engine
     from explorer.engine.view import View
@@ -68,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     paths = _check(args)
     from explorer import views  # torch comes with them: what can be said before has been said
     from explorer.engine.engine import Engine
+    from explorer.engine.question import params_of
 
     view = views.find(args.view)
     if not view.live:
@@ -246,6 +238,7 @@ class _Job:
     def _run(self, take: _Take, pieces: Pieces) -> None:
         from explorer.core.runner import Token
         from explorer.engine.engine import Ask
+        from explorer.engine.question import placed_inside
         from explorer.images.image import from_array
         from explorer.live.memory import frozen, thawed
 
@@ -286,26 +279,24 @@ class _Job:
         self._tell(take, pieces, done, written)
 
     def _add(self, answer: Answer, pieces: Pieces, times: int) -> None:
-        from explorer.saving.export import view_data
+        from explorer.engine.finish import FinishedAnswer
         from explorer.saving.lines import frame_line
 
         if answer.result is None or answer.shot is None:
             raise ExplorerError(f"{self._view.title} gave no answer for a frame.")
-        board = board_of(answer)
+        finished = FinishedAnswer(answer)
         if pieces.film is not None and times:
-            pieces.add(self._frame(answer), times)
+            pieces.add(self._frame(finished.pane(self._args.pane)), times)
         if pieces.lines is not None:
             shot = answer.shot
-            data = view_data(self._view, answer.result, answer.params, board)
-            names = (self._view.name, self._spec.name if self._spec is not None else "")
-            pieces.line(frame_line(shot.number, shot.position, *names, data))
+            names = (self._view.name, self._info.spec.name if self._info is not None else "")
+            pieces.line(frame_line(shot.number, shot.position, *names, finished.data))
 
-    def _frame(self, answer: Answer) -> UInt8:
-        from explorer.render.board import paint_pane
+    def _frame(self, pane: Pane) -> UInt8:
+        from explorer.render.board import render_pane
 
-        pane = pane_of(board_of(answer), self._args.pane, self._view.title)
         scale = self._args.width / pane.size[0] if self._args.width else 1.0
-        return paint_pane(pane, scale=scale, density=max(1.0, scale * max(pane.size) / 1080))
+        return render_pane(pane, scale=scale, density=max(1.0, scale * max(pane.size) / 1080))
 
     def _tell(self, take: _Take, pieces: Pieces, done: int, written: int) -> None:
         self._progress.clear()

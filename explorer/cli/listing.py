@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.words import say, table
+from explorer.cli.console import say, table
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from explorer.core.params import Parameter
+    from explorer.core.unavailable import Unavailable
     from explorer.engine.view import View
     from explorer.networks.entry import Entry
 
@@ -39,14 +42,16 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """List; always 0."""
-    views = _views() if args.what != "networks" else None
-    networks = _networks() if args.what != "views" else None
+    views, broken_views = _views() if args.what != "networks" else (None, ())
+    networks, broken_networks = _networks() if args.what != "views" else (None, ())
+    unavailable = (*broken_views, *broken_networks)
     if args.json:
         listed: dict[str, Any] = {}
         if views is not None:
             listed["views"] = [_view(view) for view in views]
         if networks is not None:
             listed["networks"] = [_network(entry) for entry in networks]
+        listed["unavailable"] = [asdict(entry) for entry in unavailable]
         say(json.dumps(listed, ensure_ascii=False, indent=1))
         return 0
     parts = []
@@ -55,21 +60,24 @@ def run(args: argparse.Namespace) -> int:
     if networks is not None:
         rows = [("name", "task", "weights", "title"), *map(_network_row, networks)]
         parts += ["Networks", table(rows)]
+    if unavailable:
+        reasons = [(entry.name, entry.origin, entry.reason) for entry in unavailable]
+        parts += ["Unavailable", table([("name", "from", "reason"), *reasons])]
     say("\n\n".join(parts))
     return 0
 
 
-def _views() -> list[View[Any, Any]]:
+def _views() -> tuple[list[View[Any, Any]], Sequence[Unavailable]]:
     from explorer import views
 
-    found = views.discover()
-    return [found[name] for name in sorted(found)]
+    found = views.survey()
+    return [found.views[name] for name in sorted(found.views)], found.unavailable
 
 
-def _networks() -> tuple[Entry, ...]:
+def _networks() -> tuple[tuple[Entry, ...], Sequence[Unavailable]]:
     from explorer.networks import catalogue
 
-    return catalogue.entries()
+    return catalogue.entries(), catalogue.unavailable()
 
 
 def _view_text(view: View[Any, Any]) -> str:
@@ -82,6 +90,8 @@ def _view_text(view: View[Any, Any]) -> str:
 
 def _takes(parameter: Parameter) -> str:
     """name=default, with the values it may take."""
+    from explorer.engine.question import takes
+
     meta, default = parameter.meta, parameter.default
     if isinstance(default, tuple):
         shown = ",".join(map(str, default)) or "all"
@@ -89,16 +99,8 @@ def _takes(parameter: Parameter) -> str:
         shown = str(default).lower()
     else:
         shown = "none" if default is None else str(default)
-    if callable(meta.choices):
-        choices = " (words of the network)"
-    elif meta.choices:
-        choices = f" ({', '.join(meta.choices)})"
-    elif meta.low is not None and meta.high is not None:
-        choices = f" ({meta.low:g} to {meta.high:g})"
-    else:
-        form = {"Point": "x,y", "Box": "x0,y0,x1,y1"}.get(parameter.type.__name__, "")
-        choices = f" ({form})" if form else ""
-    return f"{parameter.name}={shown}{choices}"
+    words = takes(parameter) if parameter.type not in (bool, str) or meta.choices else ""
+    return f"{parameter.name}={shown} ({words})" if words else f"{parameter.name}={shown}"
 
 
 def _unit(parameter: Parameter) -> str:
@@ -106,7 +108,7 @@ def _unit(parameter: Parameter) -> str:
 
 
 def _network_row(entry: Entry) -> tuple[str, str, str, str]:
-    weights = _WEIGHTS[entry.state]
+    weights = "made here" if entry.family == "made" else _WEIGHTS[entry.state]
     if entry.state == "download" and entry.weights[0].megabytes:
         weights += f" ({entry.weights[0].megabytes:.0f} MB)"
     return (entry.name, entry.task, weights, entry.title)
@@ -125,6 +127,10 @@ def _view(view: View[Any, Any]) -> dict[str, Any]:
         "reference": view.reference,
         "tasks": sorted(view.tasks),
         "film": view.film,
+        "actions": [
+            {"name": action.name, "title": action.title, "help": action.help}
+            for action in view.actions
+        ],
         "parameters": [
             {
                 "name": p.name,

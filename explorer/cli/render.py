@@ -9,37 +9,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli import film, truth
-from explorer.cli.asking import (
-    PICTURE_WIDTH,
+from explorer.cli import film, truth_option
+from explorer.cli.arguments import (
     STEPS_FPS,
-    board_of,
     check_numbers,
     is_folder,
     loaded,
-    pane_of,
-    params_of,
-    placed_inside,
     settings,
     spec_of,
-    without_effect,
 )
+from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import HELP, outputs
-from explorer.cli.words import Progress, complain, say
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
 
-    from explorer.core.layers import Board, UInt8
+    from explorer.core.layers import UInt8
     from explorer.core.network_info import NetworkSpec
-    from explorer.engine.engine import Answer, Ask, Engine
+    from explorer.engine.engine import Ask, Engine
+    from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import View
     from explorer.images.image import Image
     from explorer.saving.boxes import ImageInfo, LabelledBoxes
 
-_FILM_SIDES = (320, 1280)  # the longer side of a film's frames, at least and at most
+PICTURE_WIDTH = 1600
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -71,6 +66,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="of the boxes (COCO puts all photos into one file)",
     )  # fmt: skip
     out.add_argument("--film", metavar="OUT", help="every step as a film: .mp4 or .gif")
+    out.add_argument(
+        "--as-python", action="store_true",
+        help="compute nothing, print a Python script that gives the same numbers",
+    )  # fmt: skip
     how = parser.add_argument_group("how")
     how.add_argument("--network", help="the network to look at; by default one that ships")
     how.add_argument(
@@ -81,7 +80,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
         help="a parameter of the view; again for another",
     )  # fmt: skip
-    truth.add_option(how)
+    truth_option.add_option(how)
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     how.add_argument("--half", action="store_true", help="half precision where the network has it")
     how.add_argument("--seed", type=int, default=0, help="for views that draw random numbers")
@@ -102,15 +101,18 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Render; 0 = everything written, 2 = at least one photo or film failed."""
     check_numbers(args)
+    if args.as_python:
+        return _print_script(args)
     if film.wanted(args):
         return film.run(args)
     _check_outputs(args)
     from explorer import views  # torch comes with them: what can be said before has been said
     from explorer.engine.engine import Engine
+    from explorer.engine.question import params_of, without_effect
 
     view = views.find(args.view)
     texts = settings(args.settings, view)
-    truth.check(args.truth, view)
+    truth_option.check(args.truth, view)
     engine, progress = Engine(), Progress()
     photos = _photos(args.images, view)
     plans = _plans(args, [photo.stem for photo in photos])
@@ -134,6 +136,51 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.clear()
     return 2 if failed else 0
+
+
+def _print_script(args: argparse.Namespace) -> int:
+    """What is asked as a Python script; nothing is loaded and nothing is computed for it."""
+    _check_script(args)
+    from explorer import views
+    from explorer.engine.question import params_of
+    from explorer.engine.script import script
+
+    view = views.find(args.view)
+    texts = settings(args.settings, view)
+    truth_option.check(args.truth, view)
+    spec = spec_of(args, view)
+    photos = _photos(args.images, view)
+    plans = _plans(args, [photo.stem for photo in photos])
+    asked = [_about(params_of(view, texts), photo.load(), args, photo.stem) for photo in photos]
+    outs = [[str(out) for out in (plan.picture, plan.data) if out] for plan in plans]
+    say(script(view, spec, asked, seed=args.seed, outs=outs).rstrip())
+    return 0
+
+
+def _check_script(args: argparse.Namespace) -> None:
+    """Raises for what a script has no words for."""
+    if film.wanted(args):
+        raise ExplorerError("A script looks at photos, not at films.", "Leave --as-python out.")
+    for option in ("boxes", "film", "pane", "width", "theme"):
+        if getattr(args, option) not in (None, "light"):
+            raise ExplorerError(f"A script has no --{option}.", "It takes -o and --data.")
+    if args.out or args.data:
+        _check_outputs(args)
+
+
+def _about(
+    params: Any, image: Image | None, args: argparse.Namespace, title: str
+) -> tuple[Image | None, Any]:
+    """The photo with the parameters that hold for it; what was changed is said."""
+    from explorer.engine.question import placed_inside
+
+    if image is None:
+        return None, params
+    placed, said = placed_inside(params, image.width, image.height)
+    params, notes = truth_option.with_file(placed, args.truth, image)
+    for note in (*said, *notes):
+        complain(f"{title}: {note}")
+    return image, params
 
 
 # -- before anything is computed
@@ -241,22 +288,15 @@ class _Job:
         from explorer.engine.engine import Ask
         from explorer.saving.export import save_film
 
-        params = self._params
-        said: list[str] = []
-        if image is not None:
-            placed, said = placed_inside(params, image.width, image.height)
-            params, notes = truth.with_file(placed, self._args.truth, image)
-            said += notes
-        for note in said:
-            self._progress.clear()
-            complain(f"{title}: {note}")
+        self._progress.clear()
+        _, params = _about(self._params, image, self._args, title)
         ask = Ask(self._view, self._spec, image, params, self._args.seed)
-        last: Answer | None = None
+        last: FinishedAnswer | None = None
 
         def frames() -> Iterator[UInt8]:
             nonlocal last
             for last in self._answers(ask, title):
-                yield self._frame(last)
+                yield last.frame(self._args.pane)
 
         if plan.film is not None:
             count = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
@@ -276,70 +316,45 @@ class _Job:
             save_coco(path, entries)
             self._tell("", path, f"{sum(len(boxes.xyxy) for _, boxes in entries)} boxes")
 
-    def _answers(self, ask: Ask, title: str) -> Iterator[Answer]:
+    def _answers(self, ask: Ask, title: str) -> Iterator[FinishedAnswer]:
         from explorer.core.runner import Token
+        from explorer.engine.finish import FinishedAnswer
 
         steps = self._engine.steps(ask, Token())
         try:
             for step in steps:
                 self._progress.show(title, step.done, step.total, step.note)
                 if step.value.result is not None:
-                    yield step.value
+                    yield FinishedAnswer(step.value)
         finally:
             steps.close()
 
-    def _frame(self, answer: Answer) -> UInt8:
-        from explorer.render.board import paint_pane
+    def _write(self, answer: FinishedAnswer, plan: _Plan, title: str) -> None:
+        from explorer.saving.export import save_data, save_picture
 
-        pane = pane_of(board_of(answer), self._args.pane, self._view.title)
-        longest = max(pane.size)
-        scale = min(max(longest, _FILM_SIDES[0]), _FILM_SIDES[1]) / longest
-        return paint_pane(pane, scale=scale)
-
-    def _picture(self, answer: Answer, board: Board) -> UInt8:
-        from explorer.render.board import paint_board, paint_pane
-
-        if self._args.pane is not None:
-            return paint_pane(pane_of(board, self._args.pane, self._view.title))
-        network, image = answer.info, answer.ask.image
-        parts = (self._view.title, network and network.title, image and image.name)
-        title = " · ".join(part for part in parts if part)
-        return paint_board(
-            board, width=self._args.width or PICTURE_WIDTH, theme=self._args.theme, title=title
-        )
-
-    def _write(self, answer: Answer, plan: _Plan, title: str) -> None:
-        from explorer.saving.export import save_data, save_picture, story, view_data
-
-        board = board_of(answer)
-        how = story(
-            self._view, answer.info, answer.params, answer.ask.image, self._args.seed, board.notes
-        )
+        args = self._args
         if plan.picture is not None:
-            save_picture(plan.picture, self._picture(answer, board), how)
-            self._tell(title, plan.picture, board.summary)
+            rgb = answer.picture(
+                width=args.width or PICTURE_WIDTH, theme=args.theme, pane=args.pane
+            )
+            save_picture(plan.picture, rgb, answer.metadata)
+            self._tell(title, plan.picture, answer.summary)
         if plan.data is not None:
-            found = view_data(self._view, answer.result, answer.params, board, plan.data)
-            save_data(plan.data, found, how)
+            save_data(plan.data, answer.data_for(plan.data), answer.metadata)
             self._tell(title, plan.data)
         if plan.boxes is not None:
-            self._boxes(answer, board, plan.boxes, title)
+            self._boxes(answer, plan.boxes, title)
 
-    def _boxes(self, answer: Answer, board: Board, path: Path, title: str) -> None:
-        from explorer.saving.export import ImageInfo, boxes_of, save_boxes, view_data
+    def _boxes(self, answer: FinishedAnswer, path: Path, title: str) -> None:
+        from explorer.saving.export import save_boxes
 
-        data = view_data(self._view, answer.result, answer.params, board)
-        boxes = boxes_of(data, answer.info.classes if answer.info else ())
+        boxes = answer.boxes
         if boxes is None:
             raise ExplorerError(f"{self._view.title} has no boxes to write.", "Leave --boxes out.")
-        image = answer.ask.image
-        if image is None:
-            raise ExplorerError(f"{self._view.title} has no photo.", "Leave --boxes out.")
-        about = ImageInfo(image.path.name if image.path else image.name, image.width, image.height)
         if self._args.format == "coco":
-            self._coco.setdefault(path, []).append((about, boxes))
+            self._coco.setdefault(path, []).append((answer.photo_info, boxes))
         else:
-            save_boxes(path, boxes, about, self._args.format)
+            save_boxes(path, boxes, answer.photo_info, self._args.format)
             self._tell(title, path, f"{len(boxes.xyxy)} boxes")
 
     def _tell(self, title: str, path: Path, words: str = "") -> None:

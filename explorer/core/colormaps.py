@@ -10,10 +10,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 Colormap = Literal["viridis", "magma", "inferno", "gray", "turbo", "coolwarm"]
 
-_STOPS: dict[Colormap, tuple[Colour, ...]] = {
+_STOPS: dict[Colormap, tuple[Color, ...]] = {
     # Sampled anchors of the well-known tables (viridis family: van der Walt and Smith, 2015, CC0;
     # turbo: Mikhailov, 2019; coolwarm: Moreland, 2009); between them colours are interpolated.
     "viridis": (
@@ -52,7 +52,7 @@ def lookup_table(colormap: Colormap) -> NDArray[np.uint8]:
 COLORMAPS: tuple[Colormap, ...] = tuple(_STOPS)
 
 
-_CLASS_COLORS: tuple[Colour, ...] = (
+_CLASS_COLORS: tuple[Color, ...] = (
     (255, 140, 25), (168, 40, 255), (36, 222, 48), (0, 212, 255), (255, 0, 128), (107, 153, 61),
     (142, 101, 184), (217, 127, 119), (0, 235, 200), (217, 217, 0), (255, 0, 43), (255, 64, 223),
     (64, 96, 255), (255, 217, 140), (22, 217, 103), (25, 159, 255), (153, 107, 15), (38, 153, 124),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.core.colormaps import COLORMAPS, Colormap, Colour, class_colors, lookup_table
+from explorer.core.colormaps import COLORMAPS, Color, Colormap, class_colors, lookup_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -215,7 +215,7 @@ class Grid:
     xs: Float32
     ys: Float32
     extent: Extent
-    color: Colour = (255, 255, 255)
+    color: Color = (255, 255, 255)
     width: float = 1.0
     opacity: float = 0.6
     name: str = "grid"
@@ -235,7 +235,7 @@ class Text:
 
     text: str
     xy: tuple[float, float]
-    color: Colour = (255, 255, 255)
+    color: Color = (255, 255, 255)
     size: float = 11.0
     plate: bool = True
     name: str = "text"
@@ -272,7 +272,7 @@ class Curve:
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     label: str = ""
-    color: Colour = (90, 160, 250)
+    color: Color = (90, 160, 250)
 
     def __post_init__(self) -> None:
         _expect(
@@ -295,7 +295,7 @@ class Plot:
     x_label: str = ""
     y_label: str = ""
     curves: tuple[Curve, ...] = ()
-    bars: tuple[tuple[str, float, Colour], ...] = ()
+    bars: tuple[tuple[str, float, Color], ...] = ()
     bar_range: tuple[float, float] | None = None
     log_y: bool = False
     log_x: bool = False
@@ -317,7 +317,7 @@ class Table:
     title: str = ""
     layer: str = ""
     keys: tuple[int, ...] = ()
-    swatches: tuple[Colour, ...] = ()
+    swatches: tuple[Color, ...] = ()
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -456,8 +456,8 @@ __all__ = [
     "UNTRAINED",
     "Board",
     "Boxes",
+    "Color",
     "Colormap",
-    "Colour",
     "Curve",
     "Extent",
     "Float32",

@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
-Task = Literal["classification", "localisation", "detection", "segmentation", "features"]
-"""`localisation` names the photo and gives one box (as in ILSVRC); `detection` includes instance
+from explorer.core.errors import ExplorerError
+from explorer.core.listing import renamed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Task = Literal["classification", "localization", "detection", "segmentation", "features"]
+"""`localization` names the photo and gives one box (as in ILSVRC); `detection` includes instance
 masks and keypoints; `features` is a backbone without a head.
 """
 
+_OLD_TASKS = {"localisation": "localization"}
+"""Words of earlier versions, still understood in this one."""
+
+
+def task_of(word: str) -> Task:
+    """The task called `word`, in a card or by a script.
+
+    Raises:
+        ExplorerError: When there is none; the sentence names those there are.
+    """
+    word = renamed(word, _OLD_TASKS)
+    if word not in get_args(Task):
+        raise ExplorerError(
+            f"There is no task {word!r}.", f"Choose among: {', '.join(get_args(Task))}."
+        )
+    return cast("Task", word)
+
+
 WeightState = Literal["shipped", "cached", "download", "missing", "local", "untrained"]
+
+
+def untrained_note(title: str) -> str:
+    """The sentence for a network called `title` that has random weights."""
+    return f"UNTRAINED: {title} has random weights, its answers mean nothing."
+
+
+def unknown() -> str:
+    """The digest of a network whose weights nobody has asked about."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +95,8 @@ class NetworkInfo:
         class_paths: For every class the words from the root of a class tree to it; else empty.
         notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
         default_layer: A layer worth looking at first.
+        keypoints: Names of the joints that a detector finds, in its order; else empty.
+        digester: What works out `digest`.
     """
 
     spec: NetworkSpec
@@ -77,10 +113,25 @@ class NetworkInfo:
     class_paths: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
     default_layer: str = ""
+    keypoints: tuple[str, ...] = ()
+    digester: Callable[[], str] = unknown
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights, the key of what is worth keeping on disk; "" = not known.
+
+        The first call may read every weight: make it on the runner's thread.
+        """
+        return self.digester()
 
     @property
     def untrained(self) -> bool:
         return self.state == "untrained"
+
+    @property
+    def untrained_note(self) -> str:
+        """What has to be said of random weights."""
+        return untrained_note(self.title)
 
     def layer_names(self, *kinds: str) -> tuple[str, ...]:
         """Names of the layers whose class name is among `kinds` (all when none is given)."""

@@ -156,13 +156,22 @@ def _network(text: str) -> NetworkRef:
 def _mask(text: str) -> Mask:
     if text.startswith(PNG_TEXT):
         return _mask_of(text.removeprefix(PNG_TEXT))
+    return read_mask(text)
+
+
+def read_mask(path: str) -> Mask:
+    """The mask in a file: an indexed PNG, or any gray picture.
+
+    Raises:
+        ExplorerError: It cannot be read or is no mask.
+    """
     content = read_file(
-        text, limit=MOST_MASK_BYTES, kind="an indexed PNG", smaller="Give a smaller mask."
+        path, limit=MOST_MASK_BYTES, kind="an indexed PNG", smaller="Give a smaller mask."
     )
     try:
         return Mask.read(content)
     except ValueError as error:
-        raise ExplorerError(f"{text} is no mask: {error}.", "Give an indexed PNG.") from error
+        raise ExplorerError(f"{path} is no mask: {error}.", "Give an indexed PNG.") from error
 
 
 def _mask_of(words: str) -> Mask:

@@ -365,13 +365,20 @@ def _in(point: Point, width: int, height: int) -> Point:
     return point if (x, y) == (point.x, point.y) else Point(x, y)
 
 
-def references(params: Any) -> Iterator[tuple[Parameter, ImageRef | NetworkRef | FolderRef]]:
-    """Every photo, network and folder that `params` name, those of their rows too."""
+def references(
+    params: Any, info: NetworkInfo | None
+) -> Iterator[tuple[Parameter, ImageRef | NetworkRef | FolderRef]]:
+    """Every photo, network and folder that `params` name, those of their rows too.
+
+    Parameters that do not apply name nothing.
+    """
     for parameter in parameters(type(params)):
         value = getattr(params, parameter.name)
+        if not parameter.applies(params, info):
+            continue
         if parameter.kind is Kind.ROWS:
             for row in value:
-                yield from references(row)
+                yield from references(row, info)
         elif parameter.kind in REFERENCES and value is not None:
             several = value if isinstance(value, tuple) else (value,)
             yield from ((parameter, ref) for ref in several)

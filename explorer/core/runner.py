@@ -3,7 +3,8 @@
 The runner knows nothing of torch, views or Qt: a job is a generator of steps. Each turn advances
 the job that was submitted last, so a short question is answered while a dream waits. A job marked
 `live` (a camera that never ends) takes turns with that one instead: it neither starves nor is
-starved.
+starved. Jobs marked `background` (an evaluation of a thousand photos) stand behind every question:
+they take turns with each other, and with live ones, while nobody asks anything.
 """
 
 from __future__ import annotations
@@ -35,12 +36,17 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
-    """Why a job ended: a sentence and a hint for the user, a traceback for whoever helps them."""
+    """Why a job ended: a sentence and a hint for the user, a traceback for whoever helps them.
+
+    `about` and `instead` are those of the `ExplorerError`; empty for a defect.
+    """
 
     message: str
     hint: str
     traceback: str
     expected: bool
+    about: str = ""
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +89,7 @@ class Token:
 
 class _Job:
     __slots__ = (
+        "background",
         "key",
         "live",
         "paused",
@@ -98,9 +105,15 @@ class _Job:
     )
 
     def __init__(
-        self, key: Hashable, ticket: int, start: Callable[[Token], JobSteps], live: bool
+        self,
+        key: Hashable,
+        ticket: int,
+        start: Callable[[Token], JobSteps],
+        live: bool,
+        background: bool,
     ) -> None:
-        self.key, self.ticket, self.start, self.live = key, ticket, start, live
+        self.key, self.ticket, self.start = key, ticket, start
+        self.live, self.background = live, background
         self.token = Token()
         self.steps: JobSteps | None = None
         self.steer: Any = None
@@ -136,18 +149,27 @@ class Runner:
     # -- any thread -------------------------------------------------------------------------------
 
     def submit(
-        self, key: Hashable, start: Callable[[Token], JobSteps], *, live: bool = False
+        self,
+        key: Hashable,
+        start: Callable[[Token], JobSteps],
+        *,
+        live: bool = False,
+        background: bool = False,
     ) -> int:
         """Replaces the job of `key`, waiting or running, and returns the new job's ticket.
 
-        `start(token)` makes the generator on the runner's thread.
+        Args:
+            key: One job of a key at a time.
+            start: Makes the generator, on the runner's thread.
+            live: It never ends: it takes turns with whatever else runs.
+            background: It waits while any question is open.
         """
         with self._condition:
             if self._stopping:
                 raise RuntimeError("the runner is closed")
             self._retire(key)
             self._inbox.pop(key, None)
-            job = _Job(key, next(self._tickets), start, live)
+            job = _Job(key, next(self._tickets), start, live, background)
             self._jobs[key] = job
             self._condition.notify()
             return job.ticket
@@ -197,7 +219,7 @@ class Runner:
 
     @property
     def busy(self) -> bool:
-        """True while any job is waiting, paused or running."""
+        """True while any job is waiting, paused or running, background ones included."""
         with self._condition:
             return bool(self._jobs) or bool(self._closing) or self._current is not None
 
@@ -226,10 +248,11 @@ class Runner:
         ready = [job for job in self._jobs.values() if not job.paused]
         if not ready:
             return None
-        newest = max(
-            (job for job in ready if not job.live), key=lambda job: job.ticket, default=None
-        )
-        candidates = [job for job in ready if job.live or job is newest]
+        questions = [job for job in ready if not (job.live or job.background)]
+        newest = max(questions, key=lambda job: job.ticket, default=None)
+        candidates = [
+            job for job in ready if job.live or job is newest or (job.background and newest is None)
+        ]
         return min(
             candidates, key=lambda job: job.turn
         )  # whoever waited longest; 0 = never had a turn
@@ -340,7 +363,7 @@ class Runner:
 def _failure(error: Exception) -> Failure:
     text = "".join(traceback.format_exception(error))
     if isinstance(error, ExplorerError):
-        return Failure(error.message, error.hint, text, expected=True)
+        return Failure(error.message, error.hint, text, True, error.about, error.instead)
     log.error("a job failed\n%s", text)
     sentence = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return Failure(

@@ -17,8 +17,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import platformdirs
 
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.atomic import write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +120,12 @@ def cache_folder() -> Path:
     """For what can be computed again: EXPLORER_HOME/cache, else the user's cache folder."""
     home = os.environ.get("EXPLORER_HOME")
     return Path(home, "cache") if home else Path(platformdirs.user_cache_dir(NAME, appauthor=False))
+
+
+def data_folder() -> Path:
+    """For what must not be lost: EXPLORER_HOME/data, else the user's data folder."""
+    home = os.environ.get("EXPLORER_HOME")
+    return Path(home, "data") if home else Path(platformdirs.user_data_dir(NAME, appauthor=False))
 
 
 def settings_path() -> Path:

@@ -17,6 +17,8 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.core.params import resolved
 from explorer.core.step import Step
+from explorer.engine.actions import Made, joining
+from explorer.engine.question import check_suits
 from explorer.engine.references import Opened, Photos, check_task, named, spec_of
 from explorer.engine.scene import Moment, Scene
 from explorer.live.pace import Governor, Pace
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.core.runner import Token
-    from explorer.engine.view import View
+    from explorer.engine.view import Action, View
     from explorer.images.image import Image
     from explorer.live.slot import Shot, Slot
     from explorer.networks.network import Network
@@ -83,7 +85,9 @@ class Answer:
 
     `info` is None until the network is loaded, and where the view needs none. `shot` is the frame
     that it is about when a film or a camera is followed, `seconds` how long the view took for it,
-    `share` the part of the network's own input size that it was looked at with.
+    `share` the part of the network's own input size that it was looked at with. `steered`: the
+    parameters were changed while it was computed, so that the same ones asked anew give another
+    answer. `made` are the networks that came out of it and have joined the catalogue.
     """
 
     ask: Ask
@@ -94,6 +98,8 @@ class Answer:
     beside: tuple[Side, ...] = ()
     seconds: float = 0.0
     share: float = 1.0
+    steered: bool = False
+    made: tuple[Made, ...] = ()
 
 
 class Engine:
@@ -127,6 +133,10 @@ class Engine:
                     del self._scenes[key]
         self._networks.move_to_end(spec)
         return self._networks[spec]
+
+    def keep(self, network: Network) -> None:
+        """Takes a network that somebody else has made: its `spec` asks for it from now on."""
+        self._networks[network.info.spec] = network
 
     def scene(self, network: Network | None, image: Image | None, seed: int) -> Scene:
         spec = None if network is None else network.info.spec
@@ -162,24 +172,51 @@ class Engine:
         info = network.info if network is not None else None
         scene = self.scene(network, ask.image, ask.seed)
         scene.opened, params = main.opened or Opened(), main.params
-        inner = ask.view.compute(scene, params)
+        made: list[Made] = []
+        inner = joining(ask.view.compute(scene, params), made)
         news: Any = None
+        steered = False
         answer = Answer(ask, info, params, None)
         try:
             while (step := self._next(inner, scene, news, token)) is not None:
-                answer = Answer(ask, info, params, step.value)
+                answer = Answer(ask, info, params, step.value, steered=steered)
                 news = yield Step(answer, step.done, step.total, step.note)
                 if news is not None:
+                    steered = True
                     news = params = resolved(news, info)
                     ask = replace(ask, params=params)
         finally:
             inner.close()
+        if made:
+            answer = replace(answer, made=tuple(made))
+            yield Step(answer, 0, 0, made[0].title)
         for side in sides:
             answer = replace(answer, beside=(*answer.beside, self._side(side, scene, token)))
             news = yield Step(answer, 0, 0, side.view.title)
             if news is not None:  # the main view has nobody to listen any more: it starts again
                 yield from self.steps(replace(ask, params=resolved(news, info)), token)
                 return
+
+    def act(self, ask: Ask, action: Action, token: Token) -> Generator[Step[Answer], Any, None]:
+        """A job for the runner: an action of the view, on what it looks at.
+
+        The steps carry no result; the last one tells the networks that were made.
+
+        Raises:
+            ExplorerError: As `steps`; what was made cannot be written.
+        """
+        network, main, _ = yield from self._set_up(replace(ask, beside=()))
+        scene = self.scene(network, ask.image, ask.seed)
+        scene.opened = main.opened or Opened()
+        made: list[Made] = []
+        inner = joining(action.run(scene, main.params), made)
+        answer = Answer(ask, None if network is None else network.info, main.params, None)
+        try:
+            while (step := self._next(inner, scene, None, token)) is not None:
+                yield Step(answer, step.done, step.total, step.note)
+        finally:
+            inner.close()
+        yield Step(replace(answer, made=tuple(made)), 1, 1, action.title)
 
     def follow(
         self, ask: Ask, slot: Slot, token: Token, pace: Pace = AS_IT_IS
@@ -288,13 +325,13 @@ class Engine:
             raise ExplorerError(f"{view.title} needs a network.", "Choose one.")
         wanted = view.needs.network or any(other.needs.network for other, _ in ask.beside)
         if ask.spec is not None and wanted:
-            network = yield from self._loaded(ask, ask.spec, frozenset())
-        if network is not None and not view.suits(network.info.task):
-            raise ExplorerError(
-                f"{view.title} needs a network for {' or '.join(sorted(view.tasks))}; "
-                f"{network.info.title} does {network.info.task}.",
-                "Choose another network.",
-            )
+            try:
+                network = yield from self._loaded(ask, ask.spec, frozenset())
+            except ExplorerError as error:
+                error.about = "network"
+                raise
+        if network is not None:
+            check_suits(view, network.info)
         main = yield from self._prepared(ask, view, ask.params, network)
         sides = []
         for other, params in ask.beside:
@@ -315,8 +352,9 @@ class Engine:
             raise ExplorerError(f"It does not go with {network.info.title}.")
         if ask.image is None and view.needs.photo:
             raise ExplorerError("It needs a photo.")
-        params = resolved(params, None if network is None else network.info)
-        wanted = named(view, params)
+        info = None if network is None else network.info
+        params = resolved(params, info)
+        wanted = named(view, params, info)
         specs = {ref: spec_of(ref, ask.spec) for ref in wanted.networks}
         keep = frozenset(specs.values()) | ({ask.spec} if ask.spec is not None else set())
         networks = {}
@@ -381,7 +419,7 @@ class Engine:
         return result
 
     def _next(
-        self, inner: Generator[Step[Any], Any, None], scene: Scene, news: Any, token: Token
+        self, inner: Generator[Step[Any], Any, Any], scene: Scene, news: Any, token: Token
     ) -> Step[Any] | None:
         """The next step of a view's computation; None after the last."""
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
@@ -15,7 +15,7 @@ from explorer.core.values import FolderRef, ImageRef, NetworkRef
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from explorer.engine.view import View
+    from explorer.core.network_info import NetworkInfo
     from explorer.images.image import Image
     from explorer.networks.network import Network
 
@@ -40,7 +40,17 @@ class Named:
     images: tuple[ImageRef, ...]
 
 
-def named(view: View[Any, Any], params: Any) -> Named:
+class Names(Protocol):
+    """What is read here of a view, which knows scenes, which know this module."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def uses(self) -> tuple[NetworkRef, ...]: ...
+
+
+def named(view: Names, params: Any, info: NetworkInfo | None) -> Named:
     """Everything that the view takes beside the photo and the network.
 
     Raises:
@@ -48,7 +58,7 @@ def named(view: View[Any, Any], params: Any) -> Named:
     """
     networks: dict[NetworkRef, Parameter | None] = dict.fromkeys(view.uses)
     images: dict[ImageRef, None] = {}
-    for parameter, ref in references(params):
+    for parameter, ref in references(params, info):
         match ref:
             case NetworkRef():
                 networks[ref] = parameter

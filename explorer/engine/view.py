@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from explorer.core.network_info import task_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from explorer.core.step import Step
     from explorer.core.values import NetworkRef
     from explorer.engine.scene import Scene
+    from explorer.networks.made import NewNetwork
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -84,6 +87,25 @@ assert set(_TITLES) == set(Group)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Action:
+    """A button of a view: something that it does beside looking. Afterwards the view looks again.
+
+    Attributes:
+        name: The programs' word, a Python identifier.
+        title: The button's words, as in "Keep this network".
+        help: One sentence that says what will happen.
+        run: ``(scene, params) -> Generator[Step, None, NewNetwork | None]``, on the runner's
+            thread, under the rules of `compute`. The steps show progress; a network that is
+            returned joins the catalogue as "made here".
+    """
+
+    name: str
+    title: str
+    help: str
+    run: Callable[[Scene, Any], Generator[Step[Any], Any, NewNetwork | None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class View(Generic[P, R]):
     """A way to look at what a network computes, with parameters `P` and results `R`.
 
@@ -97,7 +119,7 @@ class View(Generic[P, R]):
         Params: A frozen dataclass whose fields are made by `param`.
         compute: ``(scene, params) -> Generator[Step, params | None, None]``, on the runner's
             thread. A yield gives back the newest params when a `STEER` parameter has changed, else
-            None.
+            None. A `NewNetwork` that it returns at its end joins the catalogue as "made here".
         draw: ``(result, params) -> Board``: pure, cheap, numpy only, on the window's thread.
         tasks: The network tasks it can look at; empty = any network with an image input.
         data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by
@@ -108,6 +130,7 @@ class View(Generic[P, R]):
             a faster copy that says the same up to rounding.
         needs: What must be chosen first. A scene without a photo or a network refuses to give one.
         uses: Networks that it always takes beside the chosen one; `scene.network_of` gives them.
+        actions: Its buttons.
     """
 
     name: str
@@ -117,7 +140,7 @@ class View(Generic[P, R]):
     explanation: str
     reference: str
     Params: type[P]
-    compute: Callable[[Scene, P], Generator[Step[R], P | None, None]]
+    compute: Callable[[Scene, P], Generator[Step[R], P | None, NewNetwork | None]]
     draw: Callable[[R, P], Board]
     tasks: frozenset[str] = frozenset()
     data: Callable[[R, P], Mapping[str, Any]] | None = None
@@ -126,6 +149,7 @@ class View(Generic[P, R]):
     answer_only: bool = False
     needs: Needs = Needs.BOTH
     uses: tuple[NetworkRef, ...] = ()
+    actions: tuple[Action, ...] = ()
 
     def __post_init__(self) -> None:
         if self.group not in _TITLES:
@@ -135,6 +159,7 @@ class View(Generic[P, R]):
             raise TypeError(f"the view {self.name} names tasks, but it needs no network")
         if self.live and not self.needs.photo:
             raise TypeError(f"the view {self.name} is live, but it needs no photo")
+        object.__setattr__(self, "tasks", frozenset(map(task_of, self.tasks)))
 
     def suits(self, task: str) -> bool:
         return not self.tasks or task in self.tasks

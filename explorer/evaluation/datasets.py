@@ -217,7 +217,7 @@ def _annotated(dataset: Dataset, path: Path, kind: str, images: Path | None) -> 
     def make(task: Task, labels: NDArray[np.int64], info: NetworkInfo) -> list[Case]:
         known = {c.name: int(label) for c, label in zip(classes, labels, strict=True)}
         chosen: Sequence[Annotated] = photos
-        if task in ("classification", "localisation"):
+        if task in ("classification", "localization"):
             chosen = [p for p in photos if _single(p) and known.get(p.labels[0], -1) >= 0]
         elif task == "segmentation":
             chosen = [p for p in photos if any(e.segmentation for e in p.entries)]
@@ -257,7 +257,7 @@ def _boxed(
         label = int(labels[0]) if _single(photo) else -1
         mask = None
         if background is not None:
-            mask = masks.painted(photo, labels, background, pixels.shape[:2])
+            mask = masks.rasterized(photo, labels, background, pixels.shape[:2])
         return pixels, Truth(label, objects, mask, int((~keep).sum()))
 
     return load
@@ -288,12 +288,12 @@ def _masks(folder: Path, images: Path | None) -> Source:
     def make(_task: Task, labels: NDArray[np.int64], info: NetworkInfo) -> list[Case]:
         table = np.full(256, -1, np.int32)
         table[numbers] = np.where(labels >= 0, labels, background_of(info))
-        return [Case(p.name, _painted(p, m, table)) for p, m in found.pairs]
+        return [Case(p.name, _class_mask(p, m, table)) for p, m in found.pairs]
 
     return Source(display_name(folder), "masks", classes, frozenset({"mask"}), make)
 
 
-def _painted(
+def _class_mask(
     photo: Path, mask: Path, table: NDArray[np.int32]
 ) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
     return lambda: (open_image(photo).pixels, Truth(mask=table[masks.read_mask(mask)]))

@@ -1,4 +1,4 @@
-"""The right class of every pixel: folders of class masks, and outlines painted as masks."""
+"""The right class of every pixel: folders of class masks, and outlines drawn as masks."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def has_outlines(dataset: Dataset) -> bool:
     return any(entry.segmentation for photo in dataset for entry in photo.entries)
 
 
-def painted(
+def rasterized(
     photo: Annotated, labels: NDArray[np.int64], background: int, size: tuple[int, int]
 ) -> NDArray[np.int32]:
     """COCO's outlines as one mask: small objects lie over large ones.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FIGURES = {
     "top1": "the first guess is right",
     "top5": "one of the first five guesses is right",
-    "localisation_error": "class wrong or box with an IoU under 0.5",
+    "localization_error": "class wrong or box with an IoU under 0.5",
     "AP": "COCO's average precision, mean over IoU 0.5 to 0.95",
     "AP50": "COCO's average precision at IoU 0.5",
     "AP75": "COCO's average precision at IoU 0.75",

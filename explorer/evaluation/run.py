@@ -6,34 +6,30 @@ any two photos, and every step carries the figures so far.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
 from explorer.core.step import Step
 from explorer.engine.engine import is_oom
-from explorer.engine.scene import checked
 from explorer.evaluation.datasets import background_of, open_source
 from explorer.evaluation.matching import Match, match
+from explorer.evaluation.passing import Pass
 from explorer.evaluation.report import Report
-from explorer.evaluation.scores import Look, Score, score_for
-from explorer.networks.hooks import interruptible
+from explorer.evaluation.scores import score_for
 from explorer.vision.detection.detections import score_floor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
-    from torch import Tensor
-
+    from explorer.core.jobs import Work
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Engine
-    from explorer.evaluation.cases import Case, Source, Truth
+    from explorer.evaluation.cases import Case, Source
     from explorer.networks.network import Network
 
 
@@ -53,7 +49,7 @@ NEEDS: dict[str, tuple[str, str, str]] = {
         "label", "names whole photos, but {data} does not say what each photo shows",
         "Use a folder with a folder of photos for every class, or choose a detector.",
     ),
-    "localisation": (
+    "localization": (
         "label", "names whole photos, but {data} does not say what each photo shows",
         "Use photos with one object each, or choose a detector.",
     ),
@@ -67,17 +63,24 @@ NEEDS: dict[str, tuple[str, str, str]] = {
     ),
 }  # fmt: skip
 
-_MOST_VALUES = 16 * 3 * 224 * 224
-_MOST_AT_ONCE = 64
 _FIRST_FIGURES = 8
 
 
 def fulfil(
-    wish: Wish, engine: Engine, cancelled: Callable[[], bool] = lambda: False
+    wish: Wish,
+    engine: Engine,
+    cancelled: Callable[[], bool] = lambda: False,
+    work: Work | None = None,
 ) -> Generator[Step[Any], Any, None]:
     """A job for the runner: the network, the data, the photos.
 
     The steps carry the `Report` so far, None before the first photo.
+
+    Args:
+        wish: What is asked.
+        engine: Whose networks are used.
+        cancelled: Asked inside long forwards.
+        work: In the background: what an earlier run had, and where the state is kept.
 
     Raises:
         ExplorerError: For whatever the user can mend; out of memory is one of those.
@@ -87,8 +90,9 @@ def fulfil(
     source = open_source(wish.data, network.info.task, wish.images)
     try:
         yield from evaluate(
-            network, source, limit=wish.limit, eleven_point=wish.eleven_point, cancelled=cancelled
-        )
+            network, source, limit=wish.limit, eleven_point=wish.eleven_point,
+            cancelled=cancelled, work=work,
+        )  # fmt: skip
     except (RuntimeError, MemoryError) as error:
         if not is_oom(error):
             raise
@@ -106,6 +110,7 @@ def evaluate(
     limit: int = 0,
     eleven_point: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
+    work: Work | None = None,
 ) -> Generator[Step[Report], Any, None]:
     """Looks at the photos of `source` and compares with what is right.
 
@@ -115,6 +120,7 @@ def evaluate(
         limit: At most this many photos, drawn at random but always the same; 0 = all.
         eleven_point: Detectors get `voc_AP_11` as well.
         cancelled: Asked inside long forwards.
+        work: In the background: what an earlier run had, and where the state is kept.
 
     Yields:
         The report so far; the last one is complete.
@@ -129,35 +135,32 @@ def evaluate(
         raise ExplorerError(f"{source.title} has no photo that {info.title} can be tried on.")
     report = _blank(network, source, found, len(cases))
     score = score_for(info.task, len(info.classes), eleven_point=eleven_point)
+    going = Pass(network, cases, score, cancelled)
+    if work is not None:
+        if work.resumed is not None and not going.resume(work.resumed):
+            words = "The photos or the network have changed since: it was started again."
+            report = replace(report, notes=(*report.notes, words))
+        work.keep(going.checkpoint)
     names = _told_apart(info.classes)
-    waiting: list[tuple[Look, Tensor]] = []
-    skipped: list[tuple[str, str]] = []
-    seconds, due, left_out = 0.0, _FIRST_FIGURES, 0
-    for done, case in enumerate(cases, 1):
-        began = time.perf_counter()
-        look = _loaded(case, network, skipped)
-        if look is not None:
-            left_out += look[0].truth.left_out
-            if waiting and waiting[0][1].shape != look[1].shape:
-                _flush(network, score, waiting, cancelled)
-            waiting.append(look)
-            if len(waiting) >= _at_once(network, look[1]):
-                _flush(network, score, waiting, cancelled)
-        last = done == len(cases)
-        if last and waiting:
-            _flush(network, score, waiting, cancelled)
+    due = max(_FIRST_FIGURES, score.photos * 3 // 2)
+    while True:
+        if going.done < len(cases):
+            going.look_at_next()
+        last = going.done == len(cases)
         if last and score.photos == 0:
-            raise ExplorerError("None of the photos can be read.", skipped[0][1])
+            raise ExplorerError("None of the photos can be read.", going.skipped[0][1])
         if last or (score.cheap and score.photos > report.photos) or score.photos >= due:
             due = max(due, score.photos * 3 // 2)
             figures, by_class = score.figures(names)
             report = replace(report, figures=figures, by_class=by_class)
-        seconds += time.perf_counter() - began
         report = replace(
-            report, photos=score.photos, objects=score.objects, objects_left_out=left_out,
-            skipped=tuple(skipped), seconds=seconds, complete=last,
+            report, photos=score.photos, objects=score.objects, complete=last,
+            objects_left_out=going.left_out, skipped=tuple(going.skipped), seconds=going.seconds,
         )  # fmt: skip
-        yield Step(report, done, len(cases), report.headline() or case.name)
+        name = cases[going.done - 1].name
+        yield Step(report, going.done, len(cases), report.headline() or name)
+        if last:
+            return
 
 
 def _fitting(info: NetworkInfo, source: Source) -> Match:
@@ -207,48 +210,3 @@ def _blank(network: Network, source: Source, found: Match, wanted: int) -> Repor
         data=source.title, kind=source.kind, wanted=wanted, matched=found.matched,
         left_out=found.left_out, notes=tuple(dict.fromkeys(notes)),
     )  # fmt: skip
-
-
-def _loaded(
-    case: Case, network: Network, skipped: list[tuple[str, str]]
-) -> tuple[Look, Tensor] | None:
-    try:
-        pixels, truth = case.load()
-        _same_size(pixels, truth)
-    except ExplorerError as error:
-        skipped.append((case.name, error.message))
-        return None
-    values = network.preprocess(pixels)
-    height, width = pixels.shape[:2]
-    frame = network.preprocess.frame(height, width)
-    return Look(truth, frame, (height, width), tuple(values.shape[-2:])), values
-
-
-def _same_size(pixels: np.ndarray[Any, Any], truth: Truth) -> None:
-    if truth.mask is not None and truth.mask.shape != pixels.shape[:2]:
-        raise ExplorerError("Its mask has another size.")
-
-
-def _at_once(network: Network, values: Tensor) -> int:
-    """How many photos of this size go through together; a detector takes one at a time."""
-    if not network.preprocess.batched or network.info.task == "segmentation":
-        return 1
-    return min(max(_MOST_VALUES // values.numel(), 1), _MOST_AT_ONCE)
-
-
-def _flush(
-    network: Network,
-    score: Score,
-    waiting: list[tuple[Look, Tensor]],
-    cancelled: Callable[[], bool],
-) -> None:
-    values = torch.cat([values for _, values in waiting])
-    with interruptible(network.module, cancelled):
-        output = _output(network, values.to(network.device, network.dtype))
-    score.add([look for look, _ in waiting], output)
-    waiting.clear()
-
-
-@torch.no_grad()
-def _output(network: Network, values: Tensor) -> Any:
-    return checked(network.module(values if network.preprocess.batched else [values[0]]))

@@ -97,10 +97,10 @@ class SceneMaker:
         if layout < 0.2:
             canvas, found = self._tiles(rng, [(0, 0, self.side, self.side)])
         elif layout < 0.45:
-            canvas, found = self._tiles(rng, _split(rng, self.side))
+            canvas, found = self._tiles(rng, split_tiles(rng, self.side))
         else:
             canvas, found = self._pasted(rng)
-        canvas = _shift_colours(canvas, rng)
+        canvas = _shift_colors(canvas, rng)
         boxes = np.array([placed.box for placed in found], np.float32).reshape(-1, 4)
         classes = self.photos.labels[np.array([placed.index for placed in found], np.intp)]
         labels = np.asarray(self.group_labels, np.int64)[classes]
@@ -126,7 +126,7 @@ class SceneMaker:
             part = _match_ratio(part, (x1 - x0) / (y1 - y0), rng, self.photos.pixels.shape[1])
             patch, box, mask = self._cut(index, part, (x1 - x0, y1 - y0), rng)
             canvas[y0:y1, x0:x1] = patch
-            seen = _visible(box, (0, 0, x1 - x0, y1 - y0))
+            seen = visible_part(box, (0, 0, x1 - x0, y1 - y0))
             if seen is not None:
                 found.append(_Placed(index, _moved(seen, x0, y0), self._on_canvas(mask, x0, y0)))
         return canvas, found
@@ -143,12 +143,12 @@ class SceneMaker:
             width = _whole((part[2] - part[0]) / longest * goal * stretch, self.side)
             height = _whole((part[3] - part[1]) / longest * goal / stretch, self.side)
             patch, box, mask = self._cut(index, part, (width, height), rng)
-            seen = _visible(box, (0, 0, width, height))
+            seen = visible_part(box, (0, 0, width, height))
             if seen is None:
                 continue
             for _ in range(8):
                 x, y = (int(rng.integers(0, self.side - s + 1)) for s in (width, height))
-                if any(_covered(p.box, (x, y, x + width, y + height)) > 0.25 for p in found):
+                if any(covered_share(p.box, (x, y, x + width, y + height)) > 0.25 for p in found):
                     continue
                 opaque = _blend(canvas, patch, x, y, rng)
                 for placed in found:
@@ -168,7 +168,7 @@ class SceneMaker:
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_] | None]:
         packed = None if self.masks is None else self.masks[index]
-        return _cut(self.photos, index, part, size, rng, packed)
+        return cut_patch(self.photos, index, part, size, rng, packed)
 
     def _on_canvas(
         self, mask: NDArray[np.bool_] | None, x: int, y: int
@@ -203,8 +203,8 @@ class SceneMaker:
         return background
 
 
-def _split(rng: np.random.Generator, side: int) -> list[tuple[int, int, int, int]]:
-    # Two to nine tiles with uneven edges.
+def split_tiles(rng: np.random.Generator, side: int) -> list[tuple[int, int, int, int]]:
+    """A square as one to nine tiles with uneven edges, x0, y0, x1, y1 each."""
     columns, rows = ((2, 1), (1, 2), (2, 2), (2, 2), (3, 2), (2, 3), (3, 3))[int(rng.integers(7))]
 
     def edges(count: int) -> list[int]:
@@ -248,7 +248,7 @@ def _to_pixels(part: NDArray[np.float64], side: int) -> NDArray[np.float32]:
     return np.array([x0, y0, x1, y1], np.float32)
 
 
-def _cut(
+def cut_patch(
     photos: PhotoSet,
     index: int,
     part: NDArray[np.float32],
@@ -314,17 +314,17 @@ def _blend(
     return opaque
 
 
-def _shift_colours(canvas: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _shift_colors(canvas: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     gain = rng.uniform(0.8, 1.2) * rng.uniform(0.93, 1.07, 3)
     table = np.arange(256)[:, None] * gain + rng.uniform(-20, 20)
     lut = table.clip(0, 255).astype(np.uint8)[None]
     return cv2.LUT(canvas, lut).astype(np.uint8, copy=False)
 
 
-def _visible(
+def visible_part(
     box: NDArray[np.float32], window: tuple[float, float, float, float]
 ) -> NDArray[np.float32] | None:
-    # The part of a box inside the window; None when most of it is outside or nothing can be seen.
+    """The part of a box inside the window; None when most is outside or nothing can be seen."""
     x0, y0 = np.maximum(box[:2], window[:2])
     x1, y1 = np.minimum(box[2:], window[2:])
     if min(x1 - x0, y1 - y0) < _SMALLEST:
@@ -334,7 +334,8 @@ def _visible(
     return np.array([x0, y0, x1, y1], np.float32)
 
 
-def _covered(box: NDArray[np.float32], by: tuple[float, float, float, float]) -> float:
+def covered_share(box: NDArray[np.float32], by: tuple[float, float, float, float]) -> float:
+    """How much of a box lies under another one, in [0, 1]."""
     width = min(box[2], by[2]) - max(box[0], by[0])
     height = min(box[3], by[3]) - max(box[1], by[1])
     area = (box[2] - box[0]) * (box[3] - box[1])

@@ -16,7 +16,7 @@ from explorer.vision.detection.detections import detections_of
 from explorer.vision.features.segmentation import scores_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -65,6 +65,16 @@ class Score(Protocol):
     def figures(self, classes: Sequence[str]) -> Figures:
         """The figures so far."""
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All counts so far, as `restore` takes them: they can be kept in a file."""
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on from what `arrays` gave.
+
+        Raises:
+            KeyError, ValueError: They are from another kind of score.
+        """
+
 
 def score_for(task: Task, classes: int, *, eleven_point: bool = False) -> Score:
     """The counter for a network of this task."""
@@ -76,14 +86,14 @@ def score_for(task: Task, classes: int, *, eleven_point: bool = False) -> Score:
 
 
 class Names:
-    """Top-1, top-5, and the localisation error where the network gives a box (ILSVRC 2012)."""
+    """Top-1, top-5, and the localization error where the network gives a box (ILSVRC 2012)."""
 
     cheap = True
 
     def __init__(self, classes: int) -> None:
         # Photos, first right, one of five right, with a box, class and box right
         self._counts = np.zeros((classes, 5), np.int64)
-        self._localises = False
+        self._localizes = False
 
     @property
     def photos(self) -> int:
@@ -103,7 +113,7 @@ class Names:
         for row, found in zip((0, 1, 2), (place >= 0, place < 1, place < 5), strict=True):
             np.add.at(self._counts[:, row], labels[found], 1)
         if isinstance(output, dict) and "boxes" in output:
-            self._localises = True
+            self._localizes = True
             boxes = output["boxes"].detach().float().cpu().numpy()
             for look, box, right in zip(looks, boxes, place < 1, strict=True):
                 self._locate(look, box, first=bool(right))
@@ -133,9 +143,19 @@ class Names:
     def _row(self, counts: NDArray[np.int64]) -> dict[str, float]:
         photos, first, five, boxes, located = counts.tolist()
         row = {"top1": first / max(photos, 1), "top5": five / max(photos, 1)}
-        if self._localises and boxes:
-            row["localisation_error"] = 1 - located / boxes
+        if self._localizes and boxes:
+            row["localization_error"] = 1 - located / boxes
         return row
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """See `Score`."""
+        return {"counts": self._counts.copy(), "localizes": np.array(self._localizes)}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """See `Score`."""
+        localizes = bool(arrays["localizes"])
+        _put(self._counts, arrays["counts"])
+        self._localizes = localizes
 
 
 class Boxes:
@@ -178,6 +198,37 @@ class Boxes:
             figures["voc_AP_11"] = _mean([area.eleven_point for area in voc.values()])
         return figures, by_class
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """See `Score`: everything of all photos in a row, and how much of it is whose."""
+        truth, found = self._truth, self._found
+        return {
+            "objects": np.array([len(photo.labels) for photo in truth], np.int64),
+            "xyxy": _joined([photo.xyxy for photo in truth], (0, 4)),
+            "labels": _joined([photo.labels for photo in truth]),
+            "crowd": _joined([photo.crowd for photo in truth]),
+            "difficult": _joined([photo.difficult for photo in truth]),
+            "boxes": np.array([len(photo.labels) for photo in found], np.int64),
+            "found_xyxy": _joined([photo.xyxy for photo in found], (0, 4)),
+            "found_labels": _joined([photo.labels for photo in found]),
+            "found_scores": _joined([photo.scores for photo in found]),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """See `Score`."""
+        objects, boxes = arrays["objects"], arrays["boxes"]
+        truth = [
+            np.split(arrays[name], np.cumsum(objects)[:-1])
+            for name in ("xyxy", "labels", "crowd", "difficult")
+        ]
+        found = [
+            np.split(arrays[f"found_{name}"], np.cumsum(boxes)[:-1])
+            for name in ("xyxy", "labels", "scores")
+        ]
+        if len(objects):
+            self._truth = [Objects(*parts) for parts in zip(*truth, strict=True)]
+            self._found = [Found(*parts) for parts in zip(*found, strict=True)]
+        self.objects = sum(int((~photo.passed).sum()) for photo in self._truth)
+
 
 class Pixels:
     """Mean intersection over union, over the pixels of the photo that the network has seen."""
@@ -211,6 +262,21 @@ class Pixels:
         }
         return {"mIoU": _mean(list(found.values()))}, by_class
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """See `Score`."""
+        none = np.zeros((0, 0), np.int64)
+        counts = none if self._confusion is None else self._confusion.counts.copy()
+        return {"confusion": counts, "photos": np.array(self.photos)}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """See `Score`."""
+        counts, photos = arrays["confusion"], int(arrays["photos"])
+        if len(counts):
+            confusion = Confusion(len(counts))
+            _put(confusion.counts, counts)
+            self._confusion = confusion
+        self.photos = photos
+
 
 def in_photo(answer: NDArray[np.int32], frame: Frame, size: tuple[int, int]) -> NDArray[np.int32]:
     """The classes of an input's pixels at the pixels of the photo; -1 outside of the input.
@@ -226,6 +292,16 @@ def in_photo(answer: NDArray[np.int32], frame: Frame, size: tuple[int, int]) -> 
     found = answer[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
     seen = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
     return np.where(seen, found, -1).astype(np.int32)
+
+
+def _put(place: NDArray[np.int64], values: NDArray[Any]) -> None:
+    if values.shape != place.shape:
+        raise ValueError(f"counts of shape {values.shape} where {place.shape} are needed")
+    place[...] = values
+
+
+def _joined(parts: Sequence[NDArray[Any]], empty: tuple[int, ...] = (0,)) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(empty)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -167,6 +167,24 @@ def decode(data: bytes, *, label: str, frame: int, max_pixels: int, draft: int =
     return Decoded(pixels, tuple(notes), frames)
 
 
+def decoded(picture: PIL.Image.Image, *, label: str, max_pixels: int) -> Decoded:
+    """As `decode`, for a picture that somebody has opened already; it stays open.
+
+    Raises:
+        ExplorerError: As `decode`.
+    """
+    with _pillow(max_pixels), _translated(label, max_pixels):
+        if picture.width * picture.height > max_pixels:
+            raise _too_large(label, max_pixels, picture.width * picture.height)
+        picture.load()
+        pixels, notes = to_rgb(picture, label)
+        orientation = _orientation(picture)
+    if orientation != 1:
+        pixels = np.ascontiguousarray(upright(pixels, orientation))
+        notes.append(f"Turned upright (EXIF orientation {orientation}).")
+    return Decoded(pixels, tuple(notes), 1)
+
+
 @contextmanager
 def _pillow(max_pixels: int) -> Iterator[None]:
     """Pillow's process-wide switches, set for one decode and put back.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 UInt8 = NDArray[np.uint8]
 Float = NDArray[np.float64]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 _WIDTH, _HEIGHT = 640, 480
 _FINE = 2  # scenes are painted at twice the size and shrunk, which smooths every edge alike
@@ -49,7 +49,7 @@ def _shapes() -> UInt8:
 
 
 def _shape(
-    canvas: UInt8, kind: int, x: float, y: float, size: float, colour: Colour, turn: float
+    canvas: UInt8, kind: int, x: float, y: float, size: float, color: Color, turn: float
 ) -> None:
     radius = size / 2
     corners = {1: 4, 2: 3, 3: 10}.get(kind, 64)
@@ -60,9 +60,9 @@ def _shape(
     shadow = np.array([radius * 0.06 + 1, radius * 0.09 + 1])
     soft = tuple(int(v * 0.8) for v in canvas[int(y * _FINE), int(x * _FINE)])
     _polygon(canvas, outline + centre + shadow, soft)
-    _polygon(canvas, outline + centre, colour)
+    _polygon(canvas, outline + centre, color)
     if kind == 4:  # a ring
-        pale = tuple(int(v + (255 - v) * 0.6) for v in colour)
+        pale = tuple(int(v + (255 - v) * 0.6) for v in color)
         _polygon(canvas, outline * 0.55 + centre, pale)
 
 
@@ -99,7 +99,7 @@ def _crowd() -> UInt8:
     return _shrunk(canvas)
 
 
-def _ball(canvas: UInt8, x: float, y: float, radius: float, colour: Colour) -> None:
+def _ball(canvas: UInt8, x: float, y: float, radius: float, color: Color) -> None:
     cx, cy, r = x * _FINE, y * _FINE, radius * _FINE
     top, left = max(0, int(cy - r)), max(0, int(cx - r))
     part = canvas[top : max(top, int(cy + r) + 2), left : max(left, int(cx + r) + 2)]
@@ -108,7 +108,7 @@ def _ball(canvas: UInt8, x: float, y: float, radius: float, colour: Colour) -> N
     distance = dx**2 + dy**2
     height = np.sqrt(np.clip(1 - distance, 0, 1))
     light = np.clip(-0.45 * dx - 0.55 * dy + 0.7 * height, 0, 1)
-    shade = (0.35 + 0.65 * light)[:, :, None] * np.asarray(colour, float)
+    shade = (0.35 + 0.65 * light)[:, :, None] * np.asarray(color, float)
     shine = (np.clip(light, 0, 1) ** 24)[:, :, None] * 150
     part[distance <= 1] = np.clip(shade + shine, 0, 255)[distance <= 1].astype(np.uint8)
 
@@ -132,10 +132,10 @@ def _page() -> UInt8:
                 line += _word(rng) + " "
             _write(canvas, line[: int(rng.integers(28, 33))], 38 + column * 292, y, 0.42, ink, 1)
             y += 17
-    for index, colour in enumerate(_PALETTE):
+    for index, color in enumerate(_PALETTE):
         bar = 20 + int(rng.integers(20, 78))
         left = 2 * (340 + index * 42)
-        cv2.rectangle(canvas, (left, 2 * (345 - bar)), (left + 56, 2 * 345), colour, -1)
+        cv2.rectangle(canvas, (left, 2 * (345 - bar)), (left + 56, 2 * 345), color, -1)
     return _shrunk(canvas)
 
 
@@ -145,7 +145,7 @@ def _word(rng: np.random.Generator) -> str:
     return "".join(pairs[int(pick(len(pairs)))] for _ in range(int(pick(1, 4))))
 
 
-def _colours() -> UInt8:
+def _colors() -> UInt8:
     """All hues around, from grey to full colour outwards; below, every step from black to white."""
     y, x = np.mgrid[: _HEIGHT * _FINE, : _WIDTH * _FINE].astype(np.float32)
     dx, dy = x - _WIDTH * _FINE / 2, y - 205 * _FINE
@@ -199,23 +199,23 @@ def _edges() -> UInt8:
     return _shrunk(canvas)
 
 
-def _backdrop(top: Colour, bottom: Colour) -> UInt8:
+def _backdrop(top: Color, bottom: Color) -> UInt8:
     """A vertical gradient at the fine size."""
     share = np.linspace(0, 1, _HEIGHT * _FINE)[:, None, None]
     column = np.asarray(top) * (1 - share) + np.asarray(bottom) * share
     return np.repeat(np.rint(column).astype(np.uint8), _WIDTH * _FINE, axis=1)
 
 
-def _polygon(canvas: UInt8, points: Float, colour: tuple[int, ...]) -> None:
-    cv2.fillPoly(canvas, [np.rint(points * _FINE).astype(np.int32)], colour)
+def _polygon(canvas: UInt8, points: Float, color: tuple[int, ...]) -> None:
+    cv2.fillPoly(canvas, [np.rint(points * _FINE).astype(np.int32)], color)
 
 
 def _write(
-    canvas: UInt8, text: str, x: int, y: int, scale: float, colour: Colour, thick: int
+    canvas: UInt8, text: str, x: int, y: int, scale: float, color: Color, thick: int
 ) -> None:
     where = (x * _FINE, y * _FINE)
     font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(canvas, text, where, font, scale * _FINE, colour, thick * _FINE - 1, cv2.LINE_AA)
+    cv2.putText(canvas, text, where, font, scale * _FINE, color, thick * _FINE - 1, cv2.LINE_AA)
 
 
 def _shrunk(canvas: UInt8) -> UInt8:
@@ -228,7 +228,7 @@ SCENES: dict[str, Callable[[], UInt8]] = {
     "gratings": _gratings,
     "crowd": _crowd,
     "page": _page,
-    "colours": _colours,
+    "colours": _colors,
     "edges": _edges,
 }
 """(480, 640, 3) uint8 RGB by the gallery's names."""

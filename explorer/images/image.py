@@ -27,7 +27,7 @@ import numpy as np
 import PIL.Image
 
 from explorer.core.reading import display_name, read_file, too_many_bytes
-from explorer.images.decoding import SUFFIXES, decode
+from explorer.images.decoding import SUFFIXES, decode, decoded
 from explorer.images.pixels import BACKGROUND, ON_BACKGROUND, composite, scale_to_8
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ __all__ = [
     "Image",
     "decode_image",
     "from_array",
+    "from_pillow",
     "open_image",
     "thumbnail",
 ]
@@ -123,6 +124,18 @@ def decode_image(
     if len(data) > MAX_BYTES:
         raise too_many_bytes(name, len(data), MAX_BYTES, _SMALLER)
     return _decoded(data, name, None, frame, max_megapixels)
+
+
+def from_pillow(picture: PIL.Image.Image) -> Image:
+    """Makes an image of Pillow's, in any of its modes; a file that it has open stays open.
+
+    Raises:
+        ExplorerError: It cannot be decoded or is too large.
+    """
+    place = getattr(picture, "filename", "")
+    name = display_name(Path(place)) if isinstance(place, str) and place else "picture"
+    found = decoded(picture, label=name, max_pixels=_pixels(MAX_MEGAPIXELS))
+    return _image(found.pixels.copy(), name, None, found.notes, 1, 0)
 
 
 def from_array(array: NDArray[Any], name: str) -> Image:

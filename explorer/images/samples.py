@@ -1,4 +1,4 @@
-"""Pictures that are always there: photos that ship inside scikit-image, and painted scenes.
+"""Pictures that are always there: photos that ship inside scikit-image, and generated scenes.
 
 The photos are read from the installed package's own folder; nothing is ever downloaded. The scenes
 are the same at every start: each is a pure function with its seed inside.
@@ -55,7 +55,7 @@ class Sample:
     _make: Callable[[], Image] = field(repr=False)
 
     def load(self) -> Image:
-        """Reads or paints it: the same pixels every time.
+        """Reads or generates it: the same pixels every time.
 
         Raises:
             ExplorerError: scikit-image's file has become unreadable.
@@ -64,14 +64,14 @@ class Sample:
 
 
 def gallery() -> tuple[Sample, ...]:
-    """Returns the photos that are installed, then the painted scenes; nothing is loaded yet."""
+    """Returns the photos that are installed, then the generated scenes; nothing is loaded yet."""
     photos = []
     folder = _photo_folder()
     for name, title, file, credit in _PHOTOS:
         if folder is not None and (folder / file).is_file():
             photos.append(Sample(name, title, f"{credit} (scikit-image)", _reader(folder / file)))
     scenes = (
-        Sample(name, title, "Painted by Convnet Explorer", _painter(name))
+        Sample(name, title, "Painted by Convnet Explorer", _generator(name))
         for name, title in _SCENES
     )
     return (*photos, *scenes)
@@ -88,10 +88,24 @@ def _reader(path: Path) -> Callable[[], Image]:
     return lambda: open_image(path)
 
 
-def _painter(name: str) -> Callable[[], Image]:
-    def paint() -> Image:
+def _generator(name: str) -> Callable[[], Image]:
+    def generate() -> Image:
         from explorer.images.generated import SCENES  # late: it brings OpenCV in
 
         return from_array(SCENES[name](), name)
 
-    return paint
+    return generate
+
+
+def sample(name: str) -> Sample | None:
+    """The gallery's picture of that name; None when there is none."""
+    return next((each for each in gallery() if each.name == name), None)
+
+
+def name_of(image: Image) -> str:
+    """The gallery's name of a picture that came from it; "" for any other."""
+    if image.path is None:
+        return image.name if image.name in dict(_SCENES) else ""
+    folder = _photo_folder()
+    names = {file: name for name, _, file, _ in _PHOTOS}
+    return names.get(image.path.name, "") if image.path.parent == folder else ""

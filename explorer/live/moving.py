@@ -85,10 +85,10 @@ class MovingScene:
         canvas = np.ascontiguousarray(np.broadcast_to(ramp * tint, (height, width, 3))).astype(
             np.uint8
         )
-        for i, colour in enumerate(((220, 60, 50), (60, 160, 70), (250, 200, 40), (70, 80, 200))):
+        for i, color in enumerate(((220, 60, 50), (60, 160, 70), (250, 200, 40), (70, 80, 200))):
             angle = seconds * (0.6 + 0.25 * i) + i * 1.7
             x = width * (0.5 + 0.36 * math.cos(angle))
             y = height * (0.5 + 0.32 * math.sin(angle * 1.3))
             radius = min(width, height) * (0.07 + 0.025 * i)
-            cv2.circle(canvas, (round(x), round(y)), round(radius), colour, -1, cv2.LINE_AA)
+            cv2.circle(canvas, (round(x), round(y)), round(radius), color, -1, cv2.LINE_AA)
         return canvas

@@ -41,7 +41,7 @@ LATE_SECONDS = 2.0
 
 TICK_SECONDS = 0.5
 LONGEST_SIDE = 1280
-"""Of a painted frame: more would cost more than it shows."""
+"""Of a rendered frame: more would cost more than it shows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ class Look:
     Attributes:
         shot: The frame.
         filmed: It is to be seen in the film.
-        board: What is painted; None = the frame as it is.
+        board: What is rendered; None = the frame as it is.
         view: The name of the view that has answered.
         network: The name of the network.
         data: Gives the view's data, on the recorder's thread; None = there is no answer to write.
@@ -94,7 +94,7 @@ class FilmRecorder:
     Args:
         path: Ends in .mp4. The names appear when the recording is over.
         rate: Frames a second of the film at most; what comes faster is left out of it.
-        paint: From a pane of a board to pixels; by default `explorer.render.board.paint_pane`.
+        render: From a pane of a board to pixels; by default `explorer.render.board.render_pane`.
         notify: Called on the recorder's thread when it is over; it must only wake somebody up.
     """
 
@@ -103,12 +103,12 @@ class FilmRecorder:
         path: Path,
         rate: float = 25.0,
         *,
-        paint: Callable[[Board], UInt8] | None = None,
+        render: Callable[[Board], UInt8] | None = None,
         notify: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
         self._rate = min(max(rate, 1.0), 60.0)
-        self._paint, self._notify = paint or painted, notify
+        self._render, self._notify = render or rendered, notify
         self._condition = threading.Condition()
         self._waiting: deque[Look] = deque()
         self._status = RecordStatus()
@@ -153,11 +153,14 @@ class FilmRecorder:
             until = self._stopped_at or time.perf_counter()
         return replace(status, seconds=0.0 if first is None else max(0.0, until - first))
 
-    def stop(self) -> None:
-        """No more frames; what was handed over is still written. It does not wait for that."""
+    def stop(self, at: float | None = None) -> None:
+        """No more frames; what was handed over is still written. It does not wait for that.
+
+        The film ends `at` this time of `time.perf_counter`, now when none is given.
+        """
         with self._condition:
             if self._stopped_at is None:
-                self._stopped_at = time.perf_counter()
+                self._stopped_at = time.perf_counter() if at is None else at
             self._condition.notify_all()
 
     def wait(self, timeout: float) -> bool:
@@ -216,7 +219,7 @@ class FilmRecorder:
             self._fill(look.shot.at, pieces)
             if pieces.written <= self._place(look.shot.at):
                 board = look.board
-                pieces.add(look.shot.pixels if board is None else self._paint(board))
+                pieces.add(look.shot.pixels if board is None else self._render(board))
         if look.data is not None:
             shot, at = look.shot, round(look.shot.at - self._first, 4)
             data = look.data()
@@ -276,9 +279,9 @@ def _be_polite() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
-def painted(board: Board) -> UInt8:
+def rendered(board: Board) -> UInt8:
     """The first pane of a board with everything that is drawn on it."""
-    from explorer.render.board import paint_pane
+    from explorer.render.board import render_pane
 
     pane = board.panes[0]
-    return paint_pane(pane, scale=min(1.0, LONGEST_SIDE / max(pane.size)))
+    return render_pane(pane, scale=min(1.0, LONGEST_SIDE / max(pane.size)))

@@ -7,9 +7,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import ExplorerError
 from explorer.core.settings import config_folder
+from explorer.core.storage.atomic import write_bytes
 from explorer.saving.film_pieces import Busy, recovered
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The one list of networks: embedded ones, all of torchvision, and those of plug-ins."""
+"""The one list of networks: embedded ones, those made here, torchvision's, and plug-ins'."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.step import Step
-from explorer.networks import devices, plugins, shipped, zoo
-from explorer.networks.checkpoints import fitting, loading, weights
-from explorer.networks.checkpoints import reading as checkpoints
+from explorer.networks import devices, made, plugins, shipped, zoo
+from explorer.networks.checkpoints import fitting, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from explorer.core.network_info import NetworkSpec, Task
+    from explorer.core.unavailable import Unavailable
     from explorer.networks.definition import Definition
+    from explorer.networks.made import NewNetwork
     from explorer.networks.network import Network
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "entries",
     "find",
     "guess",
+    "keep",
     "load",
+    "unavailable",
 ]
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
@@ -38,6 +41,20 @@ SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
 def entries() -> tuple[Entry, ...]:
     """All networks with the present states of their weights; builds none of them."""
     return tuple(definition.entry.refreshed(weights.state_of) for definition in _definitions())
+
+
+def unavailable() -> tuple[Unavailable, ...]:
+    """What was found among those made here and the plug-ins' and cannot be used, and why."""
+    return _survey()[1]
+
+
+def keep(new: NewNetwork) -> str:
+    """Adds a network that was made here; returns its name in the catalogue.
+
+    Raises:
+        ExplorerError: It cannot be written.
+    """
+    return made.keep(new, {definition.entry.name for definition in _definitions()})
 
 
 def find(name: str) -> Entry:
@@ -62,7 +79,7 @@ def guess(path: Path) -> tuple[str, ...]:
     Raises:
         ExplorerError: When the file cannot be read as weights.
     """
-    return fitting.guess_architecture(checkpoints.read(path), _definitions())
+    return fitting.guess_architecture(reading.read(path), _definitions())
 
 
 def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
@@ -89,16 +106,16 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
     if not spec.weights:
         return (yield from loading.untrained(definition, spec, device))
     yield Step(None, 0, 2, f"Reading {Path(spec.weights).name}")
-    checkpoint = checkpoints.read(Path(spec.weights).expanduser())
+    checkpoint = reading.read(Path(spec.weights).expanduser())
     return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
 
 
 def _guessed(
     spec: NetworkSpec,
-) -> Generator[Step[None], Any, tuple[Definition, checkpoints.Checkpoint]]:
+) -> Generator[Step[None], Any, tuple[Definition, reading.Checkpoint]]:
     path = Path(spec.weights).expanduser()
     yield Step(None, 0, 3, f"Reading {path.name}")
-    checkpoint = checkpoints.read(path)
+    checkpoint = reading.read(path)
     yield Step(None, 1, 3, f"Looking for the network of {path.name}")
     names = fitting.guess_architecture(checkpoint, _definitions())
     if not names:
@@ -142,5 +159,13 @@ def _definition(name: str) -> Definition:
 
 
 def _definitions() -> tuple[Definition, ...]:
-    ours = (*shipped.definitions(), *zoo.definitions())
-    return (*ours, *plugins.definitions({definition.entry.name for definition in ours}))
+    return _survey()[0]
+
+
+def _survey() -> tuple[tuple[Definition, ...], tuple[Unavailable, ...]]:
+    ours, theirs = shipped.definitions(), zoo.definitions()
+    known = {definition.entry.name: definition for definition in (*ours, *theirs)}
+    plugged, refused = plugins.survey(known)
+    known.update((definition.entry.name, definition) for definition in plugged)
+    own, broken = made.survey(known)
+    return (*ours, *own, *theirs, *plugged), (*broken, *refused)

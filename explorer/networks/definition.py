@@ -48,6 +48,8 @@ class Variant:
         finish: A last touch to a module that carries these weights.
         notes: Sentences for the user.
         default_layer: A layer worth looking at first; empty = found by rule.
+        origin: The published weights whose finishing touches it carries, when it goes by another
+            name.
     """
 
     classes: tuple[str, ...]
@@ -59,6 +61,7 @@ class Variant:
     finish: Callable[[nn.Module], None] = as_it_is
     notes: tuple[str, ...] = ()
     default_layer: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +76,7 @@ class Definition:
         arguments: What the tensors of a checkpoint (None = no checkpoint) say about the options of
             the architecture, as keyword arguments of `make` with hashable values.
         finish: A last touch to every module after its weights are in place.
+        architecture: The entry that `make` belongs to, when it is another one.
     """
 
     entry: Entry
@@ -81,3 +85,4 @@ class Definition:
     variants: Mapping[str, Variant] = field(default_factory=dict)
     arguments: Callable[[Mapping[str, Tensor] | None], dict[str, Any]] = no_arguments
     finish: Callable[[nn.Module], None] = as_it_is
+    architecture: str = ""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import Task, WeightState
     from explorer.networks.packaged import Packaged
 
-Family = Literal["embedded", "torchvision", "plugin"]
+Family = Literal["embedded", "made", "torchvision", "plugin"]
 OptionState = Literal["shipped", "cached", "download", "missing"]
 
 NO_WEIGHTS = "none"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from explorer.networks.preprocess import Preprocess
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Network:
     """The module itself, touched by the runner's thread only.
 
@@ -23,6 +23,8 @@ class Network:
         preprocess: From (H, W, 3) uint8 to what `module` is called with.
         device: Where `module` is.
         dtype: Of its floating-point weights.
+        extras: "architecture" and "variant": the catalogue's words for what was built; what else
+            views keep with it.
     """
 
     info: NetworkInfo
@@ -31,3 +33,7 @@ class Network:
     device: torch.device
     dtype: torch.dtype
     extras: dict[str, object] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        info = self.info
+        return f"<Network {info.title}: {info.task}, {info.weights_title}, on {info.device}>"

@@ -30,9 +30,10 @@ import logging
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from explorer.core.network_info import Task
+from explorer.core.network_info import Task, task_of
+from explorer.core.unavailable import Unavailable, sentence
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.entry import Entry, WeightsOption
 
@@ -79,29 +80,37 @@ class Plugin:
     keypoints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.task not in get_args(Task):
-            raise ValueError(f"plug-in {self.name!r} has no known task: {self.task!r}")
+        object.__setattr__(self, "task", task_of(self.task))
         if not self.name or self.name != self.name.strip() or "/" in self.name:
             raise ValueError(f"{self.name!r} is no name for a network")
 
 
-def definitions(taken: Collection[str]) -> tuple[Definition, ...]:
-    """The networks of all installed plug-ins; one that fails is logged and left out.
+def survey(taken: Collection[str]) -> tuple[tuple[Definition, ...], tuple[Unavailable, ...]]:
+    """The networks of all installed plug-ins, and what could not be taken among them.
+
+    One that fails, or has a name that is taken, is logged, left out and listed with its reason.
 
     Args:
         taken: Names that a plug-in may not use.
     """
     found: dict[str, Definition] = {}
+    unavailable: list[Unavailable] = []
     for point in entry_points(group=GROUP):
+        package = f" of {point.dist.name}" if point.dist is not None else ""
+        origin = f"{point.value}{package}"
         try:
             for plugin in point.load()():
                 if plugin.name in taken or plugin.name in found:
-                    raise ValueError(f"the name {plugin.name!r} is taken")
-                found[plugin.name] = _definition(plugin)
+                    reason = f"The name {plugin.name!r} is taken by another network."
+                    log.error("%s = %s was left out: %s", point.name, point.value, reason)
+                    unavailable.append(Unavailable(plugin.name, origin, reason))
+                else:
+                    found[plugin.name] = _definition(plugin)
         # Code of others: whatever it raises must not take the other networks away.
-        except Exception:
+        except (Exception, SystemExit) as error:
             log.exception("the network plug-in %s = %s was left out", point.name, point.value)
-    return tuple(found.values())
+            unavailable.append(Unavailable(point.name, origin, sentence(error)))
+    return tuple(found.values()), tuple(unavailable)
 
 
 def _definition(plugin: Plugin) -> Definition:

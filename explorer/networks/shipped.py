@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from explorer.core.errors import ExplorerError
+from explorer.core.network_info import task_of
 from explorer.core.resources import resource_path
 from explorer.networks.class_names import read_class_paths
 from explorer.networks.definition import Definition, Variant, same_names
@@ -38,14 +40,14 @@ def definitions() -> tuple[Definition, ...]:
     for card in sorted(resource_path("weights").glob("*.json")):
         try:
             found.append(_definition(card))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ExplorerError, OSError, ValueError, KeyError, TypeError):
             log.exception("the card %s was left out", card.name)
     return tuple(found)
 
 
 def _definition(path: Path) -> Definition:
     card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    task: Task = card["task"]
+    task = task_of(str(card["task"]))
     architecture = card["architecture"]
     classes = tuple(str(word) for word in card["classes"])
     options = tuple(_options(card, path, len(classes)))
@@ -131,7 +133,7 @@ def _metrics(card: dict[str, Any]) -> tuple[tuple[str, float], ...]:
 def _summary(task: Task, card: dict[str, Any], classes: int) -> str:
     what = {
         "classification": "Names the picture as a whole",
-        "localisation": "Names the picture and draws one box",
+        "localization": "Names the picture and draws one box",
         "detection": "Finds objects and draws a box around each",
         "segmentation": "Says for every pixel what it belongs to",
     }.get(task, "Answers")

@@ -15,7 +15,7 @@ from explorer.render.surface import rounded
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from explorer.core.layers import Colour, UInt8
+    from explorer.core.layers import Color, UInt8
 
 Theme = Literal["light", "dark"]
 
@@ -24,15 +24,15 @@ Theme = Literal["light", "dark"]
 class Style:
     """Colours and sizes; `density` is the number of pixels in one screen unit."""
 
-    page: Colour
-    card: Colour
-    ink: Colour
-    muted: Colour
-    rule: Colour
-    stripe: Colour
-    backdrop: Colour
-    warning: Colour
-    warning_ink: Colour
+    page: Color
+    card: Color
+    ink: Color
+    muted: Color
+    rule: Color
+    stripe: Color
+    backdrop: Color
+    warning: Color
+    warning_ink: Color
     density: float = 1.0
 
     def px(self, units: float) -> int:
@@ -126,7 +126,7 @@ def room_in_card(style: Style, width: int) -> int:
     return max(1, width - 2 * style.px(14))
 
 
-def words(text: str, width: int, size: float, color: Colour, *, bold: bool = False) -> Block:
+def words(text: str, width: int, size: float, color: Color, *, bold: bool = False) -> Block:
     """A paragraph broken to `width` pixels."""
     lines = wrapped(text, width, size, bold=bold)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Board, Colour, Heat, Masks, Pane, UInt8
+from explorer.core.layers import Board, Color, Heat, Masks, Pane, UInt8
 from explorer.render.blocks import (
     Block,
     Style,
@@ -32,8 +32,8 @@ from explorer.render.charts import (
     table_block,
     table_width,
 )
-from explorer.render.labels import paint_words
-from explorer.render.layers import paint_layer
+from explorer.render.labels import render_words
+from explorer.render.layers import render_layer
 from explorer.render.surface import Surface
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ LARGEST_SIDE = 16384
 _UNITS = 1080  # the screen units across a board: density = width / _UNITS
 
 
-def paint_pane(
+def render_pane(
     pane: Pane,
     size: tuple[int, int] | None = None,
     *,
     scale: float = 1.0,
     density: float = 1.0,
-    backdrop: Colour = (24, 26, 30),
+    backdrop: Color = (24, 26, 30),
 ) -> UInt8:
     """The layers of one pane, nothing around them: (H, W, 3) uint8 RGB.
 
@@ -74,12 +74,12 @@ def paint_pane(
     canvas[:] = backdrop
     surface = Surface(canvas, width / frame_width, height / frame_height, density)
     for layer in pane.layers:
-        paint_layer(surface, layer)
-    paint_words(surface, pane.layers)
+        render_layer(surface, layer)
+    render_words(surface, pane.layers)
     return canvas
 
 
-def paint_board(
+def render_board(
     board: Board,
     *,
     width: int = 1600,
@@ -204,7 +204,7 @@ def _pane_block(pane: Pane, width: int, style: Style) -> Block:
     size = (max(1, round(frame_width * scale)), max(1, round(frame_height * scale)))
 
     def draw(canvas: UInt8, x: int, y: int) -> None:
-        picture = paint_pane(pane, size, density=style.density, backdrop=style.backdrop)
+        picture = render_pane(pane, size, density=style.density, backdrop=style.backdrop)
         part = canvas[y : y + picture.shape[0], x : x + picture.shape[1]]
         part[:] = picture[: part.shape[0], : part.shape[1]]
 
@@ -233,4 +233,4 @@ def _scales(pane: Pane, width: int, style: Style) -> list[Block]:
     return found
 
 
-__all__ = ["LARGEST_SIDE", "Theme", "paint_board", "paint_pane"]
+__all__ = ["LARGEST_SIDE", "Theme", "render_board", "render_pane"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Colour, Curve, Heat, Masks, Plot, Table, UInt8, lookup_table
+from explorer.core.layers import Color, Curve, Heat, Masks, Plot, Table, UInt8, lookup_table
 from explorer.render.blocks import Block, Style, column, words
 from explorer.render.fonts import elided, line_height, text_width, write
 from explorer.render.surface import disc, fill, rounded, strokes
@@ -221,7 +221,7 @@ def _range(values: NDArray[np.float64], margin: float) -> tuple[float, float]:
     return low - (high - low) * margin, high + (high - low) * margin
 
 
-def _polyline(canvas: UInt8, points: NDArray[np.float64], color: Colour, width: float) -> None:
+def _polyline(canvas: UInt8, points: NDArray[np.float64], color: Color, width: float) -> None:
     good: NDArray[np.bool_] = np.isfinite(points.sum(axis=1))
     both = good[:-1] & good[1:]
     pairs = np.stack([points[:-1], points[1:]], axis=1)[both]
@@ -284,13 +284,13 @@ def _rows(table: Table, width: int, style: Style) -> Block:
     gaps = max(1, len(wanted) - 1)
     if sum(wanted) + gap * gaps > width - swatch - style.px(6):
         gap = style.px(9)
-    room = _shared(wanted, numeric, width - swatch - gap * gaps - style.px(6))
+    room = shared_widths(wanted, numeric, width - swatch - gap * gaps - style.px(6))
     spare = width - swatch - style.px(6) - sum(room) - gap * gaps
     gap += min(max(0, spare // gaps), style.px(36))
     drop = (high - line_height(size)) // 2
 
     def line(
-        canvas: UInt8, texts: Sequence[str], x: int, y: int, letters: float, ink: Colour
+        canvas: UInt8, texts: Sequence[str], x: int, y: int, letters: float, ink: Color
     ) -> None:
         x += swatch
         for text, wide, right in zip(texts, room, numeric, strict=True):
@@ -323,7 +323,7 @@ def _cells(column: Sequence[str | int | float]) -> list[str]:
     return [value if isinstance(value, str) else next(texts) for value in column]
 
 
-def _shared(wanted: list[int], numeric: list[bool], width: int) -> list[int]:
+def shared_widths(wanted: list[int], numeric: list[bool], width: int) -> list[int]:
     """Column widths that fit into `width`: the widest give way, words before numbers."""
     room = list(wanted)
     for kind, least in ((False, 40), (True, 1)):

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
-    from explorer.core.layers import Colour, UInt8
+    from explorer.core.layers import Color, UInt8
 
 _REGULAR, _BOLD = 400, 500
 _SYSTEM_FONTS = (
@@ -43,7 +43,7 @@ def write(
     text: str,
     at: tuple[float, float],
     size: float,
-    color: Colour,
+    color: Color,
     *,
     bold: bool = False,
 ) -> None:
@@ -107,7 +107,7 @@ def _width(line: str, pixels: int, bold: bool) -> int:
 
 
 def _draw(
-    canvas: UInt8, line: str, x: int, baseline: int, pixels: int, color: Colour, bold: bool
+    canvas: UInt8, line: str, x: int, baseline: int, pixels: int, color: Color, bold: bool
 ) -> None:
     face = _face()
     if face is not None:

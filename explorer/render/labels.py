@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Boxes, Colour, Extent, Layer, Points, Text
+from explorer.core.layers import Boxes, Color, Extent, Layer, Points, Text
 from explorer.render.fonts import line_height, text_width, write
 from explorer.render.surface import Surface, ordered, rounded
 
@@ -21,10 +21,10 @@ MOST_LABELS = 300
 
 _OVERLAPPING = 12
 _LETTERS = 12.0
-_DARK: Colour = (20, 22, 26)
+_DARK: Color = (20, 22, 26)
 
 
-def paint_words(surface: Surface, layers: Iterable[Layer]) -> None:
+def render_words(surface: Surface, layers: Iterable[Layer]) -> None:
     """Draws the texts and labels of all `layers`; labels make room for texts and earlier labels."""
     layers = tuple(layers)
     texts = [layer for layer in layers if isinstance(layer, Text)]
@@ -38,7 +38,7 @@ def paint_words(surface: Surface, layers: Iterable[Layer]) -> None:
         _text(surface, text)
 
 
-def ink_on(color: Sequence[int]) -> Colour:
+def ink_on(color: Sequence[int]) -> Color:
     """Black or white, whichever reads better on `color`."""
     red, green, blue = color
     return (16, 17, 20) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
@@ -89,7 +89,7 @@ def _box_labels(surface: Surface, layer: Boxes, taken: _Taken) -> None:
         left = max(0, min(round(max(x0 - 1, 0)), surface.width - wide))
         spots = [y0 - high, y0, y1 - high, y1, y0 + high, y0 - 2 * high, y0 + 2 * high, 0.0]
         plates = [(left, top, left + wide, top + high) for top in _rounded(spots)]
-        _label(surface, text, taken.choose(plates, surface), _colour(layer.colors[row]))
+        _label(surface, text, taken.choose(plates, surface), _color(layer.colors[row]))
 
 
 def _point_labels(surface: Surface, layer: Points, taken: _Taken) -> None:
@@ -120,7 +120,7 @@ def _plate_size(surface: Surface, text: str) -> tuple[int, int]:
     return wide, line_height(size) + round(2 * surface.density)
 
 
-def _label(surface: Surface, text: str, plate: Extent | None, color: Colour) -> None:
+def _label(surface: Surface, text: str, plate: Extent | None, color: Color) -> None:
     if plate is None:
         return
     rounded(surface.canvas, plate, color, radius=3 * surface.density, alpha=0.92)
@@ -158,5 +158,5 @@ def _rounded(values: Sequence[float]) -> list[int]:
     return [round(value) for value in values]
 
 
-def _colour(row: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Colour:
+def _color(row: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Color:
     return (int(row[0]), int(row[1]), int(row[2]))

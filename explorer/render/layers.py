@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 _CRISP = 2000  # up to so many boxes every edge has its width and a rim, above one pixel
 
 
-def paint_layer(surface: Surface, layer: Layer) -> None:
-    """Draws the shapes of `layer` over what `surface` holds; its words come with `paint_words`."""
+def render_layer(surface: Surface, layer: Layer) -> None:
+    """Draws the shapes of `layer` over what `surface` holds; its words come with `render_words`."""
     match layer:
         case Picture():
             _picture(surface, layer)
@@ -60,7 +60,7 @@ def paint_layer(surface: Surface, layer: Layer) -> None:
         case Grid():
             _grid(surface, layer)
         case Text():
-            pass  # words lie on top of everything: `paint_words`
+            pass  # words lie on top of everything: `render_words`
         case _:
             assert_never(layer)
 

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Colour, Extent, Float32, UInt8
+    from explorer.core.layers import Color, Extent, Float32, UInt8
 
 _SHIFT = 4  # OpenCV takes coordinates in 1/16 pixel
 
@@ -128,7 +128,7 @@ def fill(canvas: UInt8, x0: int, y0: int, x1: int, y1: int, color: Any, alpha: f
 def rounded(
     canvas: UInt8,
     box: Extent,
-    color: Colour,
+    color: Color,
     *,
     radius: float = 4.0,
     alpha: float = 1.0,

@@ -20,9 +20,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Table
+from explorer.core.storage.atomic import write_bytes
 from explorer.saving.plain_values import plain
 
 if TYPE_CHECKING:

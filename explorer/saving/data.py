@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Table
+from explorer.core.storage.atomic import write_bytes
 from explorer.saving.plain_values import column_names, plain
 
 if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
-
-    from explorer.core.layers import Board
-    from explorer.engine.view import View
 
 DATA_SUFFIXES = (".json", ".csv", ".npz")
 
@@ -56,19 +53,6 @@ def save_data(
     else:
         content = as_npz(data, metadata)
     write_bytes(path, content)
-
-
-def view_data(
-    view: View[Any, Any], result: Any, params: Any, board: Board, path: str | os.PathLike[str] = ""
-) -> Mapping[str, Any]:
-    """What there is to write of a result: the view's own data, else the tables of its board.
-
-    A CSV file gets the tables where the board has some: they are made to be read row by row.
-    """
-    tables = {table.name: table for table in board.tables}
-    if view.data is None or (tables and Path(path).suffix.lower() == ".csv"):
-        return tables
-    return view.data(result, params)
 
 
 def data_suffix(path: str | os.PathLike[str]) -> str:

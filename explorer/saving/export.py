@@ -1,12 +1,12 @@
 """Everything the program writes for its user: pictures, data, boxes and films, each atomically.
 
-A file is either as it was or completely new (`explorer.core.atomic`). The format follows from the
-suffix. What cannot be written ends in an `ExplorerError`.
+A file is either as it was or completely new (`explorer.core.storage.atomic`). The format follows
+from the suffix. What cannot be written ends in an `ExplorerError`.
 """
 
 from __future__ import annotations
 
-from explorer.core.atomic import replacing, write_bytes
+from explorer.core.storage.atomic import replacing, write_bytes
 from explorer.saving.boxes import (
     BOX_FORMATS,
     BOX_SUFFIX,
@@ -17,9 +17,9 @@ from explorer.saving.boxes import (
     save_boxes,
     save_coco,
 )
-from explorer.saving.data import DATA_SUFFIXES, data_suffix, save_data, view_data
+from explorer.saving.data import DATA_SUFFIXES, data_suffix, save_data
 from explorer.saving.film import FILM_SUFFIXES, film_suffix, save_film
-from explorer.saving.metadata import story, versions
+from explorer.saving.metadata import metadata, versions
 from explorer.saving.pictures import (
     FORMATS,
     KEY,
@@ -45,6 +45,7 @@ __all__ = [
     "data_suffix",
     "encoded",
     "film_suffix",
+    "metadata",
     "picture_format",
     "read_metadata",
     "replacing",
@@ -53,8 +54,6 @@ __all__ = [
     "save_data",
     "save_film",
     "save_picture",
-    "story",
     "versions",
-    "view_data",
     "write_bytes",
 ]

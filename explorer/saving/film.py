@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from explorer.core.atomic import replacing
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.atomic import replacing
 
 if TYPE_CHECKING:
     import os

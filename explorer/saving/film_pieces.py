@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from explorer.core.atomic import replacing, unwritable, write_bytes
 from explorer.core.errors import ExplorerError
-from explorer.core.lock import locked
+from explorer.core.storage.atomic import replacing, unwritable, write_bytes
+from explorer.core.storage.lock import locked
 from explorer.saving.film import film_size, film_suffix, fit, has_h264, open_sink, save_film
 from explorer.saving.mp4 import join
 from explorer.saving.plain_values import plain
@@ -246,7 +246,7 @@ class Pieces:
         self._written = self.record.written
         if not self._records:
             self.discard()
-        self._release()
+        self.release()
 
     def finish(self) -> None:
         """The film and the lines under their names; the pieces are gone then.
@@ -267,9 +267,15 @@ class Pieces:
 
     def discard(self) -> None:
         """No pieces any more."""
-        self._release()
+        self.release()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._records = []
+
+    def release(self) -> None:
+        """Lets other runs at the pieces, which stay as they are."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)  # the system lets go of the lock, also when the program is killed
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -284,11 +290,6 @@ class Pieces:
             raise Busy(
                 f"{shown} is being made by another run.", "Wait for it, or choose another name."
             )
-
-    def _release(self) -> None:
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)  # the system lets go of the lock, also when the program is killed
 
     def _empty(self) -> None:
         for path in self.folder.iterdir():

@@ -11,30 +11,42 @@ from explorer import __version__
 from explorer.core.param_forms import params_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from explorer.core.network_info import NetworkInfo
-    from explorer.engine.view import View
     from explorer.images.image import Image
 
 _PACKAGES = ("torch", "torchvision", "numpy", "opencv-contrib-python-headless", "pillow")
 
 
-def story(
-    view: View[Any, Any],
-    info: NetworkInfo | None,
+def metadata(
+    view: str,
     params: Any,
+    info: NetworkInfo | None,
     image: Image | None,
     seed: int,
     notes: Sequence[str] = (),
+    *,
+    beside: Mapping[str, Any] | None = None,
+    steered: bool = False,
 ) -> dict[str, Any]:
     """View, parameters, network, weights, photo, seed, device and versions by name.
 
     The photo's `digest` is `Image.key`: of its shape and pixels, not of its file.
+
+    Args:
+        view: Its name.
+        params: Of the view.
+        info: The network, None for a view that needs none.
+        image: The photo, None for a view that needs none.
+        seed: For random numbers.
+        notes: Sentences of the board.
+        beside: The parameters of views shown beside it, by their names.
+        steered: Parameters were changed while it ran: asked anew, they give another answer.
     """
     answer: dict[str, Any] = {
         "program": f"Convnet Explorer {__version__}",
-        "view": view.name,
+        "view": view,
         "parameters": params_json(params),
         "seed": seed,
         "versions": versions(),
@@ -58,6 +70,10 @@ def story(
             "dtype": info.dtype,
             "input": info.input_title,
         }
+    if beside:
+        answer["beside"] = {name: params_json(its) for name, its in beside.items()}
+    if steered:
+        answer["steered"] = True
     if notes:
         answer["notes"] = list(notes)
     return answer

@@ -1,4 +1,4 @@
-"""Pictures with the story of how they were made inside: PNG, JPEG, WebP and TIFF.
+"""Pictures with how they were made inside: PNG, JPEG, WebP and TIFF.
 
 The metadata is one JSON object. A PNG holds it as the text chunk `KEY`, JPEG and WebP as the
 EXIF tag UserComment, TIFF as its ImageDescription. `read_metadata` gives it back from any of them.
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, PngImagePlugin
 
 from explorer import __version__
-from explorer.core.atomic import write_bytes
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.atomic import write_bytes
 from explorer.saving.plain_values import plain
 
 if TYPE_CHECKING:

@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.evaluation.coco import coco_ap
 from explorer.evaluation.datasets import open_source
 from explorer.evaluation.metrics import Found, Objects
 from explorer.evaluation.run import evaluate
 from explorer.evaluation.scenes import SCENES, Scene, SceneMaker, held_out_scenes
 from explorer.networks.class_names import COCO_GROUPS, label_names
-from explorer.networks.network import Network
+from explorer.networks.given import from_module
 from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import rounded
 from explorer.training.data.pseudo_masks import masked_photos
@@ -122,11 +121,8 @@ def photo_figures(
     Returns:
         The figures in [0, 1] (`AP50` and so on), and one of them by class.
     """
-    info = NetworkInfo(
-        NetworkSpec(""), "", task, tuple(names), (), "local", "", "cpu", "float32", 0, ""
-    )
     steps = preprocess or Preprocess(batched=False)
-    network = Network(info, model, steps, torch.device("cpu"), torch.float32)
+    network = from_module(model, task=task, classes=names, preprocess=steps)
     *_, last = evaluate(network, open_source(folder, task))
     report, key = last.value, BY_CLASS[task]
     return {

@@ -5,45 +5,158 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
-from importlib.metadata import entry_points
-from typing import Any
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import Listing, call_lists, renamed
+from explorer.core.unavailable import Unavailable, sentence
 from explorer.engine.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
 
+GROUP = "explorer.views"
+SHARED = "shared"
+"""The package of what several views use; no view is in it."""
+
+COURSE = (
+    "classify", "localise", "detections", "tracks",
+    "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms_theatre",
+    "box_biography", "recall_lab", "pipeline_race",
+    "feature_maps", "deep_dream", "ouroboros",
+)  # fmt: skip
+"""The order in which views of a group are taught; those that are not named come after, by title."""
+
+
+OLD_NAMES = {
+    "nms_theatre": "nms",
+    "ouroboros": "feedback_dream",
+    "box_biography": "lineage",
+    "localise": "localize",
+}
+"""Names of earlier versions, still understood in this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is: the views by name, and what could not be taken among them."""
+
+    views: dict[str, View[Any, Any]] = field(default_factory=dict)
+    unavailable: list[Unavailable] = field(default_factory=list)
+
+    def take(self, view: object, name: str, origin: str) -> None:
+        """Adds `view`; what is none, or has a name that is taken, is listed with the reason."""
+        if not isinstance(view, View):
+            self.refuse(name, origin, f"It gives a {type(view).__name__}, not a View.")
+        elif view.name in self.views:
+            self.refuse(view.name, origin, f"The name {view.name!r} is taken by another view.")
+        else:
+            self.views[view.name] = view
+
+    def refuse(self, name: str, origin: str, reason: str) -> None:
+        self.unavailable.append(Unavailable(name, origin, reason))
+
 
 def discover() -> dict[str, View[Any, Any]]:
-    """Every view by name: the modules of this package that define `VIEW`, then the plug-ins'.
+    """Every view by name; see `survey`."""
+    return survey().views
 
-    A plug-in that fails to import is left out and logged: it must not take the program down.
+
+def survey() -> Found:
+    """Every view, by group and in each as they are taught, and what is unavailable.
+
+    A module or a plug-in that fails is left out, logged, and listed with its reason: one view must
+    not take the others down. Of two views with one name the first keeps it.
     """
-    found: dict[str, View[Any, Any]] = {}
-    for module_info in pkgutil.walk_packages(__path__, __name__ + "."):
-        view = getattr(importlib.import_module(module_info.name), "VIEW", None)
-        if isinstance(view, View):
-            found[view.name] = view
-    for entry in entry_points(group="explorer.views"):
+    found = Found()
+    for name, module in _modules(Path(__path__[0])):
         try:
-            view = entry.load()
-        except Exception:  # somebody else's code: any failure of it must leave ours standing
-            log.exception("the view plug-in %s could not be loaded", entry.name)
+            view = getattr(importlib.import_module(module), "VIEW", None)
+        # Whatever a view's file raises while it is read must leave the other views standing.
+        except Exception as error:
+            log.exception("the view %s could not be loaded", module)
+            found.refuse(name, module, sentence(error))
             continue
-        if isinstance(view, View):
-            found[view.name] = view
+        if view is not None:
+            found.take(view, name, module)
+    for entry in entry_points(group=GROUP):
+        _take_plugin(found, entry)
+    ordered = sorted(found.views.values(), key=_place)
+    found.views.clear()
+    found.views.update((view.name, view) for view in ordered)
     return found
+
+
+def _place(view: View[Any, Any]) -> tuple[int, int, str]:
+    place = COURSE.index(view.name) if view.name in COURSE else len(COURSE)
+    return view.group.place, place, view.title
 
 
 def find(name: str) -> View[Any, Any]:
     """The view called `name`.
 
     Raises:
-        ExplorerError: When there is none; the sentence names those there are.
+        ExplorerError: When there is none; the sentence names those there are, or says why this one
+            is unavailable.
     """
-    views = discover()
-    if name not in views:
-        raise ExplorerError(
-            f"There is no view {name!r}.", f"Choose among: {', '.join(sorted(views))}."
-        )
-    return views[name]
+    found = survey()
+    if name not in found.views:
+        name = current_name(name)
+    if name in found.views:
+        return found.views[name]
+    known = f"Choose among: {', '.join(sorted(found.views))}."
+    for entry in found.unavailable:
+        if entry.name == name:
+            raise ExplorerError(f"The view {name!r} is unavailable: {entry.reason}", known)
+    near = get_close_matches(name, found.views, n=3, cutoff=0.5)
+    meant = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise ExplorerError(f"There is no view {name!r}.", f"{meant}{known}")
+
+
+def current_name(name: str) -> str:
+    """The name of today of a view that an earlier version called `name`."""
+    return renamed(name, OLD_NAMES)
+
+
+def listing() -> Listing[View[Any, Any]]:
+    """Every view by name, those of plug-ins too; printed, with what each is for."""
+    return Listing(sorted(discover().items()), lambda view: view.summary)
+
+
+def _modules(folder: Path) -> Iterator[tuple[str, str]]:
+    """Name and module of every view in a package: GROUP/NAME.py, or GROUP/NAME/view.py."""
+    for group in _children(folder):
+        if group == SHARED:
+            continue
+        for name in _children(folder / group):
+            module = f"{__name__}.{group}.{name}"
+            if "view" in _children(folder / group / name):
+                yield name, f"{module}.view"
+            elif not (folder / group / name).is_dir():
+                yield name, module
+
+
+def _children(folder: Path) -> list[str]:
+    return [entry.name for entry in pkgutil.iter_modules([str(folder)])]
+
+
+def _take_plugin(found: Found, entry: EntryPoint) -> None:
+    package = f" of {entry.dist.name}" if entry.dist is not None else ""
+    origin = f"{entry.value}{package}"
+    try:
+        view = entry.load()
+    # Somebody else's code: whatever it does while it is imported must leave ours standing.
+    except (Exception, SystemExit) as error:
+        log.exception("the view plug-in %s could not be loaded", entry.name)
+        found.refuse(entry.name, origin, sentence(error))
+        return
+    found.take(view, entry.name, origin)
+
+
+call_lists(__name__, listing)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from explorer.annotations import around as module
 from explorer.annotations.around import around
 from explorer.core.params import Box
 from tests.data import shared_data
@@ -82,7 +81,7 @@ def test_what_is_no_annotation_is_passed_over(
     assert around(photo, (20, 10)) is None
     placed(tmp_path, "instances.json", coco("a.jpg"))
     assert around(photo, (20, 10)) is not None
-    monkeypatch.setattr(module, "MOST_BYTES", 10)
+    monkeypatch.setattr("explorer.annotations.around.MOST_BYTES", 10)
     assert around(photo, (20, 10)) is None, "large files are read only when they are chosen"
 
 

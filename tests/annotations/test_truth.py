@@ -7,7 +7,7 @@ import numpy as np
 from explorer.annotations.truth import LAYER, truth_name, truth_of, with_truth
 from explorer.core.layers import Board, Pane, Picture
 from explorer.core.params import Box, Pick, param
-from explorer.render.board import paint_pane
+from explorer.render.board import render_pane
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def test_boxes_are_drawn_on_photos_only() -> None:
     layer = marked.boxes(LAYER)
     assert layer is not None
     assert layer.labels == ("", "cat")
-    picture = paint_pane(marked.panes[0])
+    picture = render_pane(marked.panes[0])
     assert (picture[20, 9:12] > 200).any(), "the left side of the first box is white"
     assert (picture[20, 20:40] == 0).all(), "and its inside is empty"
     assert with_truth(marked, boxes) is marked

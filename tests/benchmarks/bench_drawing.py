@@ -182,7 +182,7 @@ def test_pan_of_a_big_mosaic_against_pyqtgraph(qtbot: QtBot, canvas: Canvas) -> 
     assert statistics.median(ratios) >= 2
 
 
-def test_another_colour_map_costs_a_view_not_an_array(canvas: Canvas) -> None:
+def test_another_color_map_costs_a_view_not_an_array(canvas: Canvas) -> None:
     values = np.random.default_rng(0).random((4096, 4096), np.float32)
     first = Heat(values, 0, 1)
     canvas.set_pane(Pane("mosaic", (4096, 4096), (first,)))
@@ -191,8 +191,8 @@ def test_another_colour_map_costs_a_view_not_an_array(canvas: Canvas) -> None:
     frame_ms(canvas.viewport(), paints, canvas.update)
     names = iter(("magma", "turbo", "gray", "inferno") * FRAMES)
 
-    def recolour() -> None:
+    def recolor() -> None:
         canvas.set_pane(Pane("mosaic", (4096, 4096), (Heat(values, 0, 1, next(names)),)))
 
-    times = [frame_ms(canvas.viewport(), paints, recolour) for _ in range(FRAMES)]
+    times = [frame_ms(canvas.viewport(), paints, recolor) for _ in range(FRAMES)]
     at_most(20, "4096 x 4096, another colour map", times)

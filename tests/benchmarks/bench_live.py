@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from PySide6.QtCore import QObject
 
 from explorer.core.network_info import NetworkSpec
+from explorer.core.runner import Update
 from explorer.core.settings import Settings
 from explorer.core.step import Step
 from explorer.images.sources import gallery
@@ -96,7 +98,7 @@ def as_the_program_runs() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
-class Bare:
+class Bare(QObject):
     """The loop without a window: on the thread that answers in the window, while nothing else runs.
 
     A second thread with torch in it would be another pool of OpenMP threads: with more threads than
@@ -104,6 +106,7 @@ class Bare:
     """
 
     def __init__(self, window: Window, spec: NetworkSpec, frames: list[Pixels], qtbot: QtBot):
+        super().__init__()
         self._window, self._spec, self._frames, self._qtbot = window, spec, frames, qtbot
         self._network: Network | None = None
         self._times: list[float] = []
@@ -113,11 +116,14 @@ class Bare:
         self._window.live.leave()
         self._qtbot.waitUntil(lambda: not self._window.bridge.busy, timeout=60_000)
         self._times = []
-        self._window.bridge.work("bare", lambda _: self._job(count))
+        self._window.bridge.work("bare", lambda _: self._job(count), self._hear)
         self._qtbot.waitUntil(
             lambda: len(self._times) == count and not self._window.bridge.busy, timeout=120_000
         )
         return self._times
+
+    def _hear(self, update: Update) -> None:
+        assert update.failure is None, update.failure
 
     def _job(self, count: int) -> Generator[Step[Any], Any, None]:
         if self._network is None:
@@ -146,13 +152,13 @@ def test_live_detection(spec: NetworkSpec, frames: list[Pixels], qtbot: QtBot) -
         window.deleteLater()
         pytest.skip(f"the machine is busy: idle timers are {quiet.percentile(99):.1f} ms late")
     live, study = window.live, window.study
-    live._make = lambda _: Loop(frames)
+    live.make = lambda _: Loop(frames)
     study.set_view("detections")
     study.set_network(spec)
     shown: list[tuple[int, float, float]] = []  # frame, age, time
 
     def painted() -> None:
-        shot = live._shown
+        shot = live.shown
         if shot is not None and (not shown or shown[-1][0] != shot.number):
             shown.append((shot.number, shot.age, time.perf_counter()))
 
@@ -163,7 +169,7 @@ def test_live_detection(spec: NetworkSpec, frames: list[Pixels], qtbot: QtBot) -
     for _ in range(ROUNDS):
         plain = bare.seconds(30)
         live.start(SourceSpec("camera", "bench", title="Bench"))
-        qtbot.waitUntil(lambda: live._shown is not None, timeout=120_000)
+        qtbot.waitUntil(lambda: live.shown is not None, timeout=120_000)
         qtbot.wait(SETTLE_MS)
         shown.clear()
         lateness = measured(qtbot, SECONDS)

@@ -1,4 +1,4 @@
-"""How fast the suppression theatre follows the mouse: 150 boxes, step and threshold dragged.
+"""How fast the NMS view follows the mouse: 150 boxes, step and threshold dragged.
 
 Run it by name: ``pytest tests/benchmarks/bench_nms.py -s``. Our whole `draw` (the suppression with
 its history, layers, list, plots) and torchvision's `batched_nms` of the same boxes take turns.

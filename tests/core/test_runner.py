@@ -1,4 +1,4 @@
-"""Each property of the runner that DESIGN.md promises."""
+"""Each property that the runner promises."""
 
 from __future__ import annotations
 
@@ -192,6 +192,75 @@ def test_a_live_job_takes_turns_and_does_not_starve_the_rest(inbox: Inbox) -> No
     inbox.ended("camera")
     both = order[: 2 * 10]
     assert abs(both.count("camera") - both.count("dream")) <= 2, order
+
+
+def listed(order: list[str], name: str, steps: int) -> Callable[[Token], Any]:
+    def start(_token: Token) -> Generator[Step[int], Any, None]:
+        for n in range(steps):
+            order.append(name)
+            yield Step(n)
+
+    return start
+
+
+def test_background_jobs_stand_behind_every_question(inbox: Inbox) -> None:
+    order: list[str] = []
+    gate, holding = threading.Event(), threading.Event()
+
+    def hold(_token: Token) -> Generator[Step[int], Any, None]:
+        holding.set()
+        gate.wait(WAIT)
+        yield Step(0)
+
+    inbox.runner.submit("hold", hold)
+    assert holding.wait(WAIT)
+    inbox.runner.submit("first", listed(order, "first", 6), background=True)
+    inbox.runner.submit("question", listed(order, "question", 3))
+    inbox.runner.submit("second", listed(order, "second", 6), background=True)
+    gate.set()
+    inbox.ended("first")
+    inbox.ended("second")
+    assert order[:3] == ["question"] * 3, "submitted in between, answered before both"
+    assert order[3:] == ["first", "second"] * 6, "they take turns with each other"
+
+
+def test_a_question_breaks_into_a_background_job_and_does_not_end_it(inbox: Inbox) -> None:
+    closed, running = threading.Event(), threading.Event()
+    inbox.runner.submit("work", endless(closed, running), background=True)
+    assert running.wait(WAIT)
+    inbox.runner.submit("question", counting(3))
+    assert inbox.ended("question").value == 3
+    running.clear()
+    assert running.wait(WAIT), "the work goes on"
+    assert not closed.is_set()
+
+
+def test_a_paused_question_does_not_hold_up_the_background(inbox: Inbox) -> None:
+    closed, running = threading.Event(), threading.Event()
+    inbox.runner.submit("dream", endless(closed, running))
+    assert running.wait(WAIT)
+    inbox.runner.pause("dream", True)
+    inbox.runner.submit("work", counting(3), background=True)
+    assert inbox.ended("work").value == 3
+
+
+def test_live_and_background_take_turns(inbox: Inbox) -> None:
+    order: list[str] = []
+    gate, holding = threading.Event(), threading.Event()
+
+    def hold(_token: Token) -> Generator[Step[int], Any, None]:
+        holding.set()
+        gate.wait(WAIT)
+        yield Step(0)
+
+    inbox.runner.submit("hold", hold)
+    assert holding.wait(WAIT)
+    inbox.runner.submit("camera", listed(order, "camera", 40), live=True)
+    inbox.runner.submit("work", listed(order, "work", 10), background=True)
+    gate.set()
+    inbox.ended("work")
+    inbox.ended("camera")
+    assert abs(order[:20].count("camera") - order[:20].count("work")) <= 2, order
 
 
 def test_steering_hands_the_newest_parameters_to_the_next_step(inbox: Inbox) -> None:

@@ -22,21 +22,21 @@ Rectangle = tuple[tuple[int, int, int], tuple[int, int, int, int]]
 def picture(path: Path, *rectangles: Rectangle, size: tuple[int, int] = (40, 60)) -> Path:
     """A black photo of (height, width) `size` with coloured rectangles (x0, y0, x1, y1)."""
     pixels = np.zeros((*size, 3), np.uint8)
-    for colour, (x0, y0, x1, y1) in rectangles:
-        pixels[y0:y1, x0:x1] = colour
+    for color, (x0, y0, x1, y1) in rectangles:
+        pixels[y0:y1, x0:x1] = color
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return path
 
 
-def filled(path: Path, colour: tuple[int, int, int]) -> Path:
-    return picture(path, (colour, (0, 0, 16, 16)), size=(16, 16))
+def filled(path: Path, color: tuple[int, int, int]) -> Path:
+    return picture(path, (color, (0, 0, 16, 16)), size=(16, 16))
 
 
 def class_folders(root: Path) -> Path:
     """Three red photos of which one is green, two green ones, one of a class nobody knows."""
-    for name, colour in (("a", RED), ("b", RED), ("c", GREEN)):
-        filled(root / "red" / f"{name}.png", colour)
+    for name, color in (("a", RED), ("b", RED), ("c", GREEN)):
+        filled(root / "red" / f"{name}.png", color)
     for name in ("a", "b"):
         filled(root / "Green" / f"{name}.png", GREEN)
     filled(root / "violet" / "a.png", BLUE)
@@ -102,7 +102,7 @@ def mask_set(root: Path) -> Path:
     return root / "semantic_masks"
 
 
-class ColourDetector(nn.Module):
+class ColorDetector(nn.Module):
     """A box around all red pixels (label 1) and around all green ones (label 2)."""
 
     def __init__(self, score: float = 0.9) -> None:
@@ -127,7 +127,7 @@ class ColourDetector(nn.Module):
         ]
 
 
-class Localiser(nn.Module):
+class Localizer(nn.Module):
     """The mean colour's class, and always the middle of the input as its box."""
 
     def __init__(self) -> None:
@@ -139,16 +139,16 @@ class Localiser(nn.Module):
         return {"logits": self.trunk(x), "boxes": box.expand(len(x), 4)}
 
 
-def colour_network(task: str, **more: Any) -> Network:
+def color_network(task: str, **more: Any) -> Network:
     """A network of `task` with the classes red and green (and blue where it names photos)."""
     if task == "detection":
         return make_network(
-            ColourDetector(), "detection", classes=("__background__", "red", "green"), **more
+            ColorDetector(), "detection", classes=("__background__", "red", "green"), **more
         )
     if task == "segmentation":
         return make_network(
             FixedSegmenter(), "segmentation", classes=("background", "red", "green"), **more
         )
-    module = MeanClassifier((1.0, 1.0, 1.0)) if task == "classification" else Localiser()
+    module = MeanClassifier((1.0, 1.0, 1.0)) if task == "classification" else Localizer()
     more.setdefault("preprocess", Preprocess(resize=16, crop=16))
     return make_network(module, task, classes=("red", "green", "blue"), **more)  # type: ignore[arg-type]

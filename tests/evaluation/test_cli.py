@@ -17,7 +17,7 @@ from explorer.evaluation import run as evaluation
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry
 from tests.data import shared_data
-from tests.evaluation.sets import class_folders, coco_set, colour_network
+from tests.evaluation.sets import class_folders, coco_set, color_network
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -32,7 +32,7 @@ def explorer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
     def load(spec: Any) -> Generator[Step[None], Any, Any]:
         yield Step(None, 0, 1, "making it")
-        return colour_network(spec.name)
+        return color_network(spec.name)
 
     def find(name: str) -> Entry:
         if name not in entries:
@@ -60,7 +60,7 @@ def test_json_is_one_document(explorer: Run, tmp_path: Path) -> None:
     assert content["network"] == "toy"
     figures = {key: content[key] for key in ("AP", "AP50", "AR", "voc_AP", "voc_AP_11")}
     assert all(value == pytest.approx(1.0) for value in figures.values())
-    assert not {"top1", "mIoU", "localisation_error"} & set(content)
+    assert not {"top1", "mIoU", "localization_error"} & set(content)
     assert content["photos"] == 2
     assert content["objects_left_out"] == 1
 
@@ -121,7 +121,7 @@ def test_ctrl_c_tells_what_was_reached(
     data = class_folders(tmp_path / "data")
     status, out, err = explorer("--data", data, "--json", "-o", target)
     assert (status, out) == (130, "")
-    assert "interrupted after 0 of 5 photos: no figure yet" in err
+    assert "interrupted after 1 of 5 photos: top1 100.0 %" in err
     assert closed
     assert not target.exists()
 

@@ -22,19 +22,19 @@ from explorer.evaluation.run import evaluate
 from explorer.evaluation.scenes import SceneMaker, held_out_scenes
 from explorer.networks.class_names import group_names, read_shipped_categories
 from explorer.networks.embedded import MEAN, STD
-from explorer.networks.embedded.localiser import mini_localiser
+from explorer.networks.embedded.localizer import mini_localizer
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 from explorer.training.data.tiny_imagenet import read_photos
 from explorer.training.evaluate import figures
-from explorer.training.lessons.localiser import localisation
+from explorer.training.lessons.localizer import localization
 from tests.evaluation.sets import (
     BLUE,
     GREEN,
     RED,
     class_folders,
     coco_set,
-    colour_network,
+    color_network,
     filled,
     mask_set,
     picture,
@@ -59,7 +59,7 @@ def opened(path: Path, network: Network, images: Path | None = None) -> Source:
 
 
 def test_class_folders(tmp_path: Path) -> None:
-    network = colour_network("classification")
+    network = color_network("classification")
     report = whole(network, opened(class_folders(tmp_path), network))
     assert report.figures == {"top1": pytest.approx(4 / 5), "top5": 1.0}
     assert report.by_class == {
@@ -74,7 +74,7 @@ def test_class_folders(tmp_path: Path) -> None:
 
 def test_photos_of_other_sizes_go_through_together_where_they_can(tmp_path: Path) -> None:
     # Without a crop every size of a photo gives another size of input.
-    network = colour_network("classification", preprocess=Preprocess(resize=8))
+    network = color_network("classification", preprocess=Preprocess(resize=8))
     for number, size in enumerate([(16, 16), (16, 32), (16, 32), (32, 16)]):
         picture(tmp_path / "red" / f"{number}.png", (RED, (0, 0, *size[::-1])), size=size)
     sizes: list[tuple[int, ...]] = []
@@ -88,7 +88,7 @@ def test_photos_of_other_sizes_go_through_together_where_they_can(tmp_path: Path
 def test_a_photo_that_cannot_be_read_is_skipped_and_named(tmp_path: Path) -> None:
     class_folders(tmp_path)
     (tmp_path / "red" / "b.png").write_bytes(b"no picture")
-    network = colour_network("classification")
+    network = color_network("classification")
     report = whole(network, opened(tmp_path, network))
     assert report.photos == 4
     assert report.wanted == 5
@@ -101,10 +101,10 @@ def test_a_photo_that_cannot_be_read_is_skipped_and_named(tmp_path: Path) -> Non
 
 
 def test_a_limit_takes_the_same_photos_of_all_classes(tmp_path: Path) -> None:
-    for name, colour in (("red", RED), ("green", GREEN)):
+    for name, color in (("red", RED), ("green", GREEN)):
         for number in range(30):
-            filled(tmp_path / name / f"{number}.png", colour)
-    network = colour_network("classification")
+            filled(tmp_path / name / f"{number}.png", color)
+    network = color_network("classification")
     source = opened(tmp_path, network)
     notes = [[step.value for step in evaluate(network, source, limit=10)][-1] for _ in range(2)]
     assert notes[0].photos == 10
@@ -129,7 +129,7 @@ def test_photos_of_an_npz_and_their_boxes(tmp_path: Path) -> None:
     # Class 0 is painted red, 1 green, 2 blue: a network that calls green "dog" is never right there
     names = ("DOG", "Auto", "hill")
     network = make_network(
-        colour_network("localisation").module, "localisation", classes=names,  # type: ignore[arg-type]
+        color_network("localization").module, "localization", classes=names,  # type: ignore[arg-type]
         preprocess=Preprocess(resize=64, crop=64),
     )  # fmt: skip
     path = npz_set(tmp_path)
@@ -143,15 +143,15 @@ def test_photos_of_an_npz_and_their_boxes(tmp_path: Path) -> None:
     own = (photos.boxes[:, 2:] - photos.boxes[:, :2]).prod(1)
     wrong = shared / (own + 32 * 32 - shared) < 0.5
     assert 0 < wrong.sum() < 8
-    assert report.figures["localisation_error"] == pytest.approx(wrong.mean())
+    assert report.figures["localization_error"] == pytest.approx(wrong.mean())
     swapped = make_network(
-        network.module, "localisation", classes=("Auto", "DOG", "hill"),  # type: ignore[arg-type]
+        network.module, "localization", classes=("Auto", "DOG", "hill"),  # type: ignore[arg-type]
         preprocess=network.preprocess,
     )  # fmt: skip
     worse = whole(swapped, opened(path, swapped))
     hills = (np.arange(8) % 3) == 2
     assert worse.figures["top1"] == pytest.approx(hills.mean())
-    assert worse.figures["localisation_error"] == pytest.approx(1 - (hills & ~wrong).mean())
+    assert worse.figures["localization_error"] == pytest.approx(1 - (hills & ~wrong).mean())
 
 
 def test_an_npz_without_names_has_the_classes_that_ship(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_an_npz_without_names_has_the_classes_that_ship(tmp_path: Path) -> None:
     path.rename(tmp_path / "held_out.npz")
     first = read_shipped_categories(resource_path("classes", "tiny-imagenet.json"))[:3]
     network = make_network(
-        colour_network("classification").module, "classification",
+        color_network("classification").module, "classification",
         classes=tuple(c.name for c in first), preprocess=Preprocess(resize=64, crop=64),
     )  # fmt: skip
     report = whole(network, opened(tmp_path, network))
@@ -170,20 +170,20 @@ def test_an_npz_without_names_has_the_classes_that_ship(tmp_path: Path) -> None:
     assert any("classes.tsv" in note for note in report.notes)
 
 
-def test_the_localisers_that_ship_get_the_figures_of_their_card(tmp_path: Path) -> None:
+def test_the_localizers_that_ship_get_the_figures_of_their_card(tmp_path: Path) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        model = mini_localiser(3)
+        model = mini_localizer(3)
     preprocess = Preprocess(resize=64, crop=64, mean=MEAN, std=STD)
     network = make_network(
-        model, "localisation", classes=("dog", "red", "hill"), preprocess=preprocess
+        model, "localization", classes=("dog", "red", "hill"), preprocess=preprocess
     )
     path = npz_set(tmp_path, 40)
     report = whole(network, opened(path, network))
-    card = localisation(model, read_photos(tmp_path, "val", tmp_path / "cache"), side=64)
+    card = localization(model, read_photos(tmp_path, "val", tmp_path / "cache"), side=64)
     assert 0 < card["top1"] < 1
-    assert card["localisation_error"] < 1
-    for key in ("top1", "localisation_error"):
+    assert card["localization_error"] < 1
+    for key in ("top1", "localization_error"):
         assert report.figures[key] == pytest.approx(card[key])
 
 
@@ -215,7 +215,7 @@ def test_detectors_of_groups_get_the_scenes_of_their_card(tmp_path: Path, monkey
 
 
 def test_coco(tmp_path: Path) -> None:
-    network = colour_network("detection")
+    network = color_network("detection")
     report = whole(network, opened(coco_set(tmp_path), network))
     for key in ("AP", "AP50", "AP75", "AR", "voc_AP"):
         assert report.figures[key] == pytest.approx(1.0)
@@ -238,7 +238,7 @@ def test_coco(tmp_path: Path) -> None:
 
 def test_photos_that_became_smaller_take_their_boxes_along(tmp_path: Path) -> None:
     path = coco_set(tmp_path)
-    network = colour_network("detection")
+    network = color_network("detection")
     one = picture(
         tmp_path / "images" / "one.png", (RED, (10, 10, 50, 50)), (GREEN, (60, 20, 100, 60)),
         size=(80, 120),
@@ -251,7 +251,7 @@ def test_photos_that_became_smaller_take_their_boxes_along(tmp_path: Path) -> No
 
 
 def test_voc(tmp_path: Path) -> None:
-    network = colour_network("detection")
+    network = color_network("detection")
     report = whole(network, opened(voc_set(tmp_path), network))
     # Two objects count, the difficult one does not; one box, and it is right.
     assert report.objects == 2
@@ -264,7 +264,7 @@ def test_a_photo_of_one_object_is_a_photo_of_its_class(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     content["annotations"] = content["annotations"][:3]  # two.png shows one green thing
     path.write_text(json.dumps(content))
-    network = colour_network("classification")
+    network = color_network("classification")
     report = whole(network, opened(path, network))
     assert (report.photos, report.figures["top1"]) == (1, 1.0)
 
@@ -273,7 +273,7 @@ def test_a_photo_of_one_object_is_a_photo_of_its_class(tmp_path: Path) -> None:
 
 
 def test_masks(tmp_path: Path) -> None:
-    network = colour_network("segmentation")
+    network = color_network("segmentation")
     folder = mask_set(tmp_path)
     report = whole(network, opened(folder, network))
     # Red is said on 30 columns and right on 20 of 39 rows; the rest is background (class 0 wins
@@ -288,17 +288,17 @@ def test_masks(tmp_path: Path) -> None:
 def test_masks_in_the_frame_of_the_photo(tmp_path: Path) -> None:
     """Half the size in, and a centre crop: what was not seen does not count."""
     folder = mask_set(tmp_path)
-    half = colour_network("segmentation", preprocess=Preprocess(resize=(20, 30)))
+    half = color_network("segmentation", preprocess=Preprocess(resize=(20, 30)))
     # Made smaller, the edge of the red half lies blurred in one input column: two more of the photo
     assert whole(half, opened(folder, half)).by_class["red"]["IoU"] == pytest.approx(20 / 32)
-    crop = colour_network("segmentation", preprocess=Preprocess(crop=40))
+    crop = color_network("segmentation", preprocess=Preprocess(crop=40))
     report = whole(crop, opened(folder, crop))
     assert report.by_class["red"] == {"IoU": pytest.approx(10 / 20), "pixels": 10 * 39}
 
 
 def test_voc_masks(tmp_path: Path) -> None:
     network = make_network(
-        colour_network("segmentation").module, "segmentation",
+        color_network("segmentation").module, "segmentation",
         classes=("__background__", "airplane", "bicycle"),
     )  # fmt: skip
     picture(tmp_path / "JPEGImages" / "v.png", (RED, (0, 0, 30, 40)))
@@ -316,7 +316,7 @@ def test_voc_masks(tmp_path: Path) -> None:
 
 
 def test_outlines_of_coco_become_masks(tmp_path: Path) -> None:
-    network = colour_network("segmentation")
+    network = color_network("segmentation")
     report = whole(network, opened(coco_set(tmp_path), network))
     assert report.figures["mIoU"] == pytest.approx(1.0)
     assert report.by_class["red"]["pixels"] == 20 * 20
@@ -335,14 +335,14 @@ def test_outlines_of_coco_become_masks(tmp_path: Path) -> None:
     ],
 )
 def test_data_for_another_kind_of_network(tmp_path: Path, task: str, make: Any, words: str) -> None:
-    network = colour_network(task)
+    network = color_network(task)
     with pytest.raises(ExplorerError, match=words):
         whole(network, opened(make(tmp_path), network))
 
 
 def test_a_network_that_knows_none_of_the_classes(tmp_path: Path) -> None:
     filled(tmp_path / "violet" / "a.png", BLUE)
-    network = colour_network("classification")
+    network = color_network("classification")
     with pytest.raises(ExplorerError, match=r"knows none of the classes of this data \(violet\)"):
         whole(network, opened(tmp_path, network))
     nameless = make_network(network.module, "classification")
@@ -379,7 +379,7 @@ def test_a_damaged_npz_is_said(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match="has 3 lines, but there are 10 classes"):
         open_source(path, "classification")
     np.savez(path, **{**arrays, "jpeg": np.zeros_like(arrays["jpeg"])})
-    network = make_network(colour_network("classification").module, "classification",
+    network = make_network(color_network("classification").module, "classification",
                            classes=("dog", "red", "hill"))  # fmt: skip
     with pytest.raises(ExplorerError, match="None of the photos"):
         whole(network, opened(path, network))
@@ -389,7 +389,7 @@ def test_a_damaged_npz_is_said(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_is_not_finite_is_said(tmp_path: Path) -> None:
-    network = colour_network("classification")
+    network = color_network("classification")
     network.module.fc.weight.data.fill_(float("nan"))  # type: ignore[union-attr]
     with pytest.raises(ExplorerError, match="not finite"):
         whole(network, opened(class_folders(tmp_path), network))
@@ -399,7 +399,7 @@ def test_an_answer_that_is_not_finite_is_said(tmp_path: Path) -> None:
 
 
 def test_it_can_be_closed_after_every_step(tmp_path: Path) -> None:
-    network = colour_network("detection")
+    network = color_network("detection")
     source = opened(coco_set(tmp_path), network)
     for count in (1, 2):
         steps = evaluate(network, source)
@@ -422,7 +422,7 @@ def test_a_forward_can_be_interrupted(tmp_path: Path) -> None:
 
 
 def test_reports_for_programs_and_for_people(tmp_path: Path) -> None:
-    network = colour_network("detection")
+    network = color_network("detection")
     report = whole(network, opened(coco_set(tmp_path), network))
     content = json.loads(json_of(report))
     assert content["AP50"] == pytest.approx(1.0)

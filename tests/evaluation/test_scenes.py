@@ -3,7 +3,7 @@ import pytest
 
 from explorer.evaluation import scenes
 from explorer.evaluation.scenes import SceneMaker
-from tests.training.toy import COLOURS, toy_photos
+from tests.training.toy import COLORS, toy_photos
 
 GROUPS = [1, 2, 3, 0]  # the fourth class is no thing
 
@@ -27,10 +27,10 @@ def test_a_cut_carries_the_box_to_where_its_pixels_are(maker):
     photos = maker.photos
     for index in range(12):
         part = np.array([2, 3, 62, 61], np.float32)  # the object is well inside
-        patch, box, mask = scenes._cut(photos, index, part, (180, 116), rng)
+        patch, box, mask = scenes.cut_patch(photos, index, part, (180, 116), rng)
         assert mask is None
-        colour = COLOURS[photos.labels[index]].astype(float)
-        share = (patch.astype(float) - 20) @ (colour - 20) / ((colour - 20) @ (colour - 20))
+        color = COLORS[photos.labels[index]].astype(float)
+        share = (patch.astype(float) - 20) @ (color - 20) / ((color - 20) @ (color - 20))
         ys, xs = np.nonzero(share > 0.5)
         found = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
         assert found == pytest.approx(box, abs=2.1)  # a photo's pixel is 3 by 2 here
@@ -44,8 +44,8 @@ def test_the_object_fills_its_box(maker):
             continue
         x0, y0, x1, y1 = (round(float(v)) for v in scene.boxes[0])
         inside = scene.pixels[y0:y1, x0:x1].reshape(-1, 3).astype(float)
-        colour = COLOURS[scene.labels[0] - 1].astype(float)
-        cosine = (inside.mean(0) @ colour) / np.linalg.norm(inside.mean(0)) / np.linalg.norm(colour)
+        color = COLORS[scene.labels[0] - 1].astype(float)
+        cosine = (inside.mean(0) @ color) / np.linalg.norm(inside.mean(0)) / np.linalg.norm(color)
         assert cosine > 0.95
         looked_at += 1
     assert looked_at >= 10
@@ -78,16 +78,18 @@ def test_a_scene_is_a_function_of_its_generator(maker):
 def test_the_visible_part_of_a_box_by_hand():
     window = (0, 0, 100, 100)
     box = np.array([-10, 20, 30, 60], np.float32)
-    assert scenes._visible(box, window).tolist() == [0, 20, 30, 60]
-    assert scenes._visible(np.array([-70, 0, 30, 50], np.float32), window) is None  # 30 % is left
-    assert scenes._visible(np.array([95, 0, 103, 50], np.float32), window) is None  # too narrow
-    assert scenes._covered(np.array([0, 0, 10, 10]), (5, 0, 20, 10)) == 0.5
+    assert scenes.visible_part(box, window).tolist() == [0, 20, 30, 60]
+    assert (
+        scenes.visible_part(np.array([-70, 0, 30, 50], np.float32), window) is None
+    )  # 30 % is left
+    assert scenes.visible_part(np.array([95, 0, 103, 50], np.float32), window) is None  # too narrow
+    assert scenes.covered_share(np.array([0, 0, 10, 10]), (5, 0, 20, 10)) == 0.5
 
 
 def test_tiles_cover_the_picture_once():
     for seed in range(20):
         hits = np.zeros((90, 90), int)
-        for x0, y0, x1, y1 in scenes._split(np.random.default_rng(seed), 90):
+        for x0, y0, x1, y1 in scenes.split_tiles(np.random.default_rng(seed), 90):
             hits[y0:y1, x0:x1] += 1
         assert (hits == 1).all()
 
@@ -114,9 +116,9 @@ def test_masks_lie_on_their_objects(masking):
             found = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
             assert (found[:2] >= box[:2] - 1.6).all()
             assert (found[2:] <= box[2:] + 1.6).all()
-            colour = COLOURS[label - 1].astype(float)
+            color = COLORS[label - 1].astype(float)
             seen = scene.pixels[mask].astype(float).mean(0)
-            assert seen @ colour / np.linalg.norm(seen) / np.linalg.norm(colour) > 0.9
+            assert seen @ color / np.linalg.norm(seen) / np.linalg.norm(color) > 0.9
             if len(scene.labels) == 1 and found[2] - found[0] < 0.6 * (box[2] - box[0]):
                 middle = (found[0] + found[2]) / 2
                 sides.add("left" if middle < (box[0] + box[2]) / 2 else "right")

@@ -18,8 +18,7 @@ import pytest
 from PIL import ImageCms
 
 from explorer.core.errors import ExplorerError
-from explorer.images import decoding, image
-from explorer.images import frame_count as frames
+from explorer.images import decoding, frame_count, image
 from explorer.images.image import (
     BACKGROUND,
     Image,
@@ -38,10 +37,10 @@ RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 25
 def corners() -> PIL.Image.Image:
     """6 x 4 with four different corners, so that every turn shows."""
     picture = PIL.Image.new("RGB", (6, 4), (90, 90, 90))
-    for place, colour in zip(
+    for place, color in zip(
         [(0, 0), (5, 0), (0, 3), (5, 3)], [RED, GREEN, BLUE, WHITE], strict=True
     ):
-        picture.putpixel(place, colour)
+        picture.putpixel(place, color)
     return picture
 
 
@@ -217,7 +216,7 @@ def test_palette_with_transparency(transparency: int | bytes) -> None:
     assert (at(found, 0, 0), at(found, 1, 0)) == (WHITE, BLUE)
 
 
-def test_colour_key() -> None:
+def test_color_key() -> None:
     rgb = decoded(corners(), "PNG", transparency=(255, 0, 0))
     assert (at(rgb, 0, 0), at(rgb, 5, 0)) == (WHITE, GREEN)
     grey = PIL.Image.fromarray(np.array([[0, 7, 65535]], np.uint16))
@@ -309,7 +308,7 @@ def png(width: int, height: int, depth: int, kind: int, rows: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + data + chunk(b"IEND", b"")
 
 
-def test_16_bit_colour_says_so() -> None:
+def test_16_bit_color_says_so() -> None:
     row = np.array([0, 65535, 32768], ">u2").tobytes()
     found = decode_image(png(1, 1, 16, 2, b"\0" + row), name="x")
     assert at(found, 0, 0) == (0, 255, 128)
@@ -403,13 +402,13 @@ def test_from_array_refuses_what_is_no_image(array: NDArray[Any]) -> None:
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_frames(kind: str) -> None:
-    colours = [RED, GREEN, BLUE]
-    pages = [PIL.Image.new("RGB", (8, 8), colour) for colour in colours]
+    colors = [RED, GREEN, BLUE]
+    pages = [PIL.Image.new("RGB", (8, 8), color) for color in colors]
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encoded(pages[0], kind, save_all=True, append_images=pages[1:], **options)
-    for frame, colour in enumerate(colours):
+    for frame, color in enumerate(colors):
         found = decode_image(data, name="film", frame=frame)
-        assert at(found, 4, 4) == colour
+        assert at(found, 4, 4) == color
         assert (found.frame, found.frames) == (frame, 3)
         assert found.notes == (f"Frame {frame + 1} of 3.",)
     for frame in (3, 10**9, -1):
@@ -436,7 +435,7 @@ def test_frame_count_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     one = encoded(PIL.Image.new("P", (1, 1)), "GIF")
     data = one[:-1] + empty_frame * 50_000 + b"\x3b"
     found = decode_image(data, name="endless.gif")
-    assert found.frames == frames.MAX_FRAMES
+    assert found.frames == frame_count.MAX_FRAMES
     assert found.notes[-1] == "Frame 1 of 10000 or more."
     monkeypatch.setattr(decoding, "_SEEK_PIXELS", 100)
     assert decode_image(data, name="endless.gif", frame=99).frame == 99

@@ -366,9 +366,9 @@ def test_crowd_overlaps_and_shapes_do_not_touch_the_rim() -> None:
 
 
 def test_without_scikit_image_the_scenes_remain(monkeypatch: pytest.MonkeyPatch) -> None:
-    from explorer.images import samples as module
+    from explorer.images import samples
 
-    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setattr(samples, "find_spec", lambda _: None)
     assert {sample.credit for sample in gallery()} == {"Painted by Convnet Explorer"}
 
 

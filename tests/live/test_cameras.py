@@ -132,17 +132,17 @@ class Device:
 
     there: ClassVar[tuple[object, ...]] = ()
     opened: ClassVar[list[object]] = []
+    sets: ClassVar[list[tuple[int, float]]] = []
 
     def __init__(self, where: object, *more: object) -> None:
         self.open = str(where) in Device.there
-        self.sets: list[tuple[int, float]] = []
         Device.opened.append(where)
 
     def isOpened(self) -> bool:
         return self.open
 
     def set(self, what: int, value: float) -> bool:
-        self.sets.append((what, value))
+        Device.sets.append((what, value))
         return True
 
     def read(self):
@@ -158,7 +158,7 @@ class Device:
 def device(monkeypatch):
     import cv2
 
-    Device.there, Device.opened = (), []
+    Device.there, Device.opened, Device.sets = (), [], []
     monkeypatch.setattr(cv2, "VideoCapture", Device)
     monkeypatch.setattr(video, "known_device", lambda where: where in Device.there)
     return Device
@@ -204,6 +204,6 @@ def test_the_wished_size_is_asked_for(device, monkeypatch) -> None:
     plug(monkeypatch, ("0", "Desk"))
     source = source_of(SourceSpec("camera", "0", (1280, 720), name="Desk"))
     source.open()
-    assert (cv2.CAP_PROP_FRAME_WIDTH, 1280) in source._camera.sets
-    assert (cv2.CAP_PROP_FRAME_HEIGHT, 720) in source._camera.sets
+    assert (cv2.CAP_PROP_FRAME_WIDTH, 1280) in device.sets
+    assert (cv2.CAP_PROP_FRAME_HEIGHT, 720) in device.sets
     source.close()

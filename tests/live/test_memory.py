@@ -65,7 +65,7 @@ def test_bytes_from_elsewhere_are_refused(data: bytes) -> None:
 
 
 def test_functions_of_the_program_are_refused_too() -> None:
-    from explorer.core.atomic import write_bytes
+    from explorer.core.storage.atomic import write_bytes
 
     with pytest.raises(ValueError, match="write_bytes"):
         thawed(pickle.dumps({"a": write_bytes}))

@@ -14,8 +14,8 @@ import pytest
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Pane, Picture
-from explorer.live import record as module
-from explorer.live.record import MOST_WAITING, FilmRecorder, Look, painted
+from explorer.live import record
+from explorer.live.record import MOST_WAITING, FilmRecorder, Look, rendered
 from explorer.live.slot import Shot
 from explorer.live.unfinished import recover, remembered
 from explorer.saving.film_pieces import Record, folder_of
@@ -62,9 +62,7 @@ def give(recorder: FilmRecorder, given: Look) -> None:
 
 def over(recorder: FilmRecorder, at: float) -> list[int]:
     """What the film shows at every tenth of a second, recorded up to that time."""
-    with recorder._condition:
-        recorder._stopped_at = at
-        recorder._condition.notify_all()
+    recorder.stop(at)
     assert recorder.wait(SECONDS)
     return [number_of((frame, 0.0)) for frame in shown(recorder.path, 10)]
 
@@ -117,9 +115,9 @@ def test_a_slow_painter_leaves_frames_out_and_holds_nobody_up(tmp_path: Path, be
     def slow(drawn: Board) -> np.ndarray:
         painting.set()
         assert go_on.wait(SECONDS)
-        return painted(drawn)
+        return rendered(drawn)
 
-    recorder = FilmRecorder(tmp_path / "r.mp4", 10, paint=slow)
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10, render=slow)
     assert recorder.add(look(0, 0.0, began, board=board(0), data=dict))
     assert painting.wait(SECONDS)
     # The painter hangs: what is handed over from now on must come back at once, taken or not.
@@ -229,7 +227,7 @@ def test_of_a_killed_program_all_but_the_last_seconds_are_there(
 
     def dies(self: Pieces, frames: int, memory: bytes | None = None) -> None:
         if len(self._records) == 3:
-            self._release()
+            self.release()
             raise Killed
         commit(self, frames, memory)
 
@@ -239,7 +237,7 @@ def test_of_a_killed_program_all_but_the_last_seconds_are_there(
     recorders.append(recorder)
     for number in range(85):
         given = look(number, number / 10, began, data=dict)
-        while not recorder.add(given) and recorder._thread.is_alive():
+        while not recorder.add(given) and not recorder.wait(0.0):
             threading.Event().wait(0.001)
     assert recorder.wait(SECONDS)
     assert not (tmp_path / "r.mp4").exists()
@@ -256,7 +254,7 @@ def test_of_a_killed_program_all_but_the_last_seconds_are_there(
 def test_while_nothing_comes_the_last_frame_is_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
 ) -> None:
-    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(record, "TICK_SECONDS", 0.01)
     recorder = FilmRecorder(tmp_path / "r.mp4", 10)
     recorders.append(recorder)
     give(recorder, look(0, 0.0, time.perf_counter() - 8.0))

@@ -61,7 +61,7 @@ def frame(region: tuple[int, int, int, int] | None) -> np.ndarray:
     return pixels
 
 
-def test_a_part_is_read_in_the_programs_colours() -> None:
+def test_a_part_is_read_in_the_programs_colors() -> None:
     pixels = frame((100, 50, 320, 200))
     assert pixels.shape == (200, 320, 3)
     assert pixels[0, 0].tolist() == [30, 100, 10]

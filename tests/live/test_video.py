@@ -52,7 +52,7 @@ def test_a_film_is_searched_by_frame(film: Path, where: float, wanted: int) -> N
     source.close()
 
 
-def test_colours_are_in_the_programs_order(tmp_path: Path) -> None:
+def test_colors_are_in_the_programs_order(tmp_path: Path) -> None:
     path = tmp_path / "red.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     writer.write(np.full((48, 64, 3), (0, 0, 255), np.uint8))  # OpenCV's red

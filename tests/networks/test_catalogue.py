@@ -158,6 +158,8 @@ class TestLoad:
         steps = catalogue.load(NetworkSpec("squeezenet1_1"))
         next(steps)
         steps.close()
+        network, _ = finish(catalogue.load(NetworkSpec("squeezenet1_1")))
+        assert network.info.state == "untrained"
 
     def test_half(self) -> None:
         network, _ = finish(catalogue.load(NetworkSpec("squeezenet1_1", device="cpu", half=True)))

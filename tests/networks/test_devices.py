@@ -75,5 +75,24 @@ def test_half() -> None:
     dtype, words = devices.dtype_for(GPU, "detection", True)
     assert dtype == torch.float32
     assert "float32" in words
+
+
+@pytest.mark.parametrize(
+    ("capability", "pays"), [("AVX2", False), ("AVX512", False), ("AMX", True), ("amx", True)]
+)
+def test_half_pays_on_a_processor_that_multiplies_in_bfloat16(
+    monkeypatch: pytest.MonkeyPatch, capability: str, pays: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert devices.half_pays(CPU, "classification") is pays
     assert not devices.half_pays(CPU, "detection")
-    assert devices.half_pays(CPU, "classification") in (True, False)
+
+
+@pytest.mark.parametrize(("capability", "pays"), [((6, 1), False), ((7, 0), True), ((9, 0), True)])
+def test_half_pays_on_a_gpu_with_tensor_cores(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], pays: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert devices.half_pays(GPU, "segmentation") is pays
+    assert not devices.half_pays(GPU, "detection")
+    assert devices.half_pays(torch.device("mps"), "segmentation")

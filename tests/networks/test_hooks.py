@@ -11,6 +11,7 @@ from torch import nn
 
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.networks.hooks import captured, interruptible, map_tensors, tensors_in
+from tests.toys import hook_count
 
 
 class Twice(nn.Module):
@@ -29,10 +30,6 @@ class Twice(nn.Module):
         return {"out": self.scale(kept) + first}
 
 
-def hooks_on(module: nn.Module) -> int:
-    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in module.modules())
-
-
 def test_records_every_call_before_in_place_changes() -> None:
     net, x = Twice(), torch.tensor([[3.0]])
     plain = net(x)["out"]
@@ -43,7 +40,7 @@ def test_records_every_call_before_in_place_changes() -> None:
     assert float(records["relu"][0]) == 0.0
     assert torch.equal(records[""][0]["out"], plain)
     assert not records["scale"][0].requires_grad
-    assert hooks_on(net) == 0
+    assert hook_count(net) == 0
 
 
 def test_keep_graph_differentiates_through_the_record() -> None:
@@ -58,7 +55,7 @@ def test_unknown_layer_names_itself_and_leaves_nothing() -> None:
     net = Twice()
     with pytest.raises(ExplorerError, match="no layer 'nope'"), captured(net, ["scale", "nope"]):
         pass
-    assert hooks_on(net) == 0
+    assert hook_count(net) == 0
 
 
 def test_an_exception_inside_removes_the_hooks() -> None:
@@ -67,7 +64,7 @@ def test_an_exception_inside_removes_the_hooks() -> None:
         net(torch.zeros(1, 5))
     with pytest.raises(KeyError), interruptible(net, lambda: False):
         raise KeyError
-    assert hooks_on(net) == 0
+    assert hook_count(net) == 0
 
 
 def test_a_forward_is_interrupted_between_its_modules() -> None:
@@ -76,7 +73,7 @@ def test_a_forward_is_interrupted_between_its_modules() -> None:
     with pytest.raises(Cancelled), interruptible(net, lambda: calls.append(1) or len(calls) > 4):  # type: ignore[func-returns-value]
         net(torch.zeros(1))
     assert len(calls) == 5
-    assert hooks_on(net) == 0
+    assert hook_count(net) == 0
 
 
 def test_another_threads_forward_is_not_interrupted() -> None:

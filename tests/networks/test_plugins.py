@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue
 from explorer.networks.plugins import Plugin
@@ -34,6 +35,7 @@ def networks():
         name="lab_net", title="Lab net", task="classification", classes=("ant", "bee"), build=build,
         preprocess=Preprocess(resize=32, crop=32), summary="Tells ants from bees.",
         weights=Path(__file__).with_name("lab.pth"), weights_title="ants and bees",
+        keypoints=("feeler", "leg"),
     )
 
 def taken():
@@ -69,6 +71,7 @@ def test_untrained_without_its_file(lab: Path) -> None:
     network, _ = finish(catalogue.load(NetworkSpec("lab_net")))
     assert network.info.untrained
     assert network.info.classes == ("ant", "bee")
+    assert network.info.keypoints == ("feeler", "leg")
     assert network.info.input_title == "RGB, short side 32, centre 32 x 32"
 
 
@@ -115,11 +118,11 @@ def test_failing_is_logged_and_left_out(
 @pytest.mark.parametrize(
     ("name", "task", "words"),
     [
-        ("a", "dreaming", "no known task"),
+        ("a", "dreaming", "no task"),
         ("", "detection", "no name"),
         ("a/b", "detection", "name"),
     ],
 )
 def test_plugin_is_checked(name: str, task: str, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, ExplorerError), match=words):
         Plugin(name, "T", task, (), lambda _: nn.Identity(), Preprocess())  # type: ignore[arg-type]

@@ -28,10 +28,8 @@ from explorer.core.layers import (
     lookup_table,
     stamped,
 )
-from explorer.render import charts
-from explorer.render import fonts as letters
-from explorer.render import labels as words
-from explorer.render.board import LARGEST_SIDE, paint_board, paint_pane
+from explorer.render import charts, fonts, labels
+from explorer.render.board import LARGEST_SIDE, render_board, render_pane
 from explorer.render.surface import clipped, dashes
 
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)
@@ -41,8 +39,8 @@ def _pane(*layers: Layer, size: tuple[float, float] = (40, 30)) -> Pane:
     return Pane("image", size, layers)
 
 
-def _paint(*layers: Layer, size: tuple[float, float] = (40, 30), scale: float = 1.0) -> np.ndarray:
-    return paint_pane(_pane(*layers, size=size), scale=scale, backdrop=BLACK)
+def _render(*layers: Layer, size: tuple[float, float] = (40, 30), scale: float = 1.0) -> np.ndarray:
+    return render_pane(_pane(*layers, size=size), scale=scale, backdrop=BLACK)
 
 
 def _colors(*colors: tuple[int, int, int]) -> np.ndarray:
@@ -75,7 +73,7 @@ def test_there_is_a_sample_of_every_layer_type() -> None:
 @pytest.mark.parametrize("kind", get_args(Layer))
 @pytest.mark.parametrize("scale", [0.3, 1.0, 2.7])
 def test_every_layer_type_draws_something_at_any_scale(kind: type, scale: float) -> None:
-    picture = _paint(_one_of_each()[kind], scale=scale)
+    picture = _render(_one_of_each()[kind], scale=scale)
     assert picture.shape == (round(30 * scale), round(40 * scale), 3)
     assert picture.dtype == np.uint8
     assert picture.any()
@@ -86,18 +84,18 @@ def test_every_layer_type_draws_something_at_any_scale(kind: type, scale: float)
 
 def test_a_photo_in_its_own_size_is_copied() -> None:
     photo = _photo()
-    assert np.array_equal(_paint(Picture(photo)), photo)
+    assert np.array_equal(_render(Picture(photo)), photo)
 
 
 def test_an_enlarged_photo_repeats_its_pixels() -> None:
     photo = _photo()
-    assert np.array_equal(_paint(Picture(photo), scale=3), photo.repeat(3, 0).repeat(3, 1))
+    assert np.array_equal(_render(Picture(photo), scale=3), photo.repeat(3, 0).repeat(3, 1))
 
 
 def test_a_smooth_photo_is_interpolated() -> None:
     photo = np.zeros((1, 2, 3), np.uint8)
     photo[0, 1] = 200
-    row = _paint(Picture(photo, smooth=True), size=(2, 1), scale=10)[5, :, 0].astype(int)
+    row = _render(Picture(photo, smooth=True), size=(2, 1), scale=10)[5, :, 0].astype(int)
     assert (np.diff(row) >= 0).all()
     assert 80 < row[9] < 120
 
@@ -105,11 +103,11 @@ def test_a_smooth_photo_is_interpolated() -> None:
 def test_a_shrunk_photo_is_averaged() -> None:
     photo = np.zeros((8, 8, 3), np.uint8)
     photo[:, ::2] = 200
-    assert np.abs(_paint(Picture(photo), size=(8, 8), scale=0.25).astype(int) - 100).max() <= 1
+    assert np.abs(_render(Picture(photo), size=(8, 8), scale=0.25).astype(int) - 100).max() <= 1
 
 
 def test_an_extent_says_where_the_array_lies() -> None:
-    picture = _paint(Picture(np.full((2, 2, 3), 255, np.uint8), extent=(10, 5, 20, 15)))
+    picture = _render(Picture(np.full((2, 2, 3), 255, np.uint8), extent=(10, 5, 20, 15)))
     lit = np.argwhere(picture[..., 0])
     assert lit.min(0).tolist() == [5, 10]
     assert lit.max(0).tolist() == [14, 19]
@@ -118,7 +116,7 @@ def test_an_extent_says_where_the_array_lies() -> None:
 @pytest.mark.parametrize("extent", [(-20, -20, 60, 50), (39, 29, 80, 80), (-5, -5, 1, 1)])
 def test_an_extent_may_reach_over_the_pane(extent: tuple[float, float, float, float]) -> None:
     white = Picture(np.full((4, 4, 3), 255, np.uint8), extent=extent)
-    lit = _paint(white)[..., 0] > 0
+    lit = _render(white)[..., 0] > 0
     x0, y0, x1, y1 = (round(max(0, side)) for side in extent)
     expected = np.zeros((30, 40), bool)
     expected[y0:y1, x0:x1] = True
@@ -129,13 +127,13 @@ def test_an_extent_may_reach_over_the_pane(extent: tuple[float, float, float, fl
     "extent", [(5, 5, 5, 9), (9, 9, 5, 5), (100, 100, 120, 120), (0, 0, np.inf, 3), (np.nan,) * 4]
 )
 def test_an_extent_without_area_draws_nothing(extent: tuple[float, float, float, float]) -> None:
-    assert not _paint(Picture(_photo(), extent=extent)).any()
+    assert not _render(Picture(_photo(), extent=extent)).any()
 
 
 @pytest.mark.parametrize("opacity", [0.0, 0.25, 0.5, 1.0])
 def test_opacity_mixes_with_what_is_below(opacity: float) -> None:
     below, above = _photo(1), _photo(2)
-    picture = _paint(Picture(below), Picture(above, opacity=opacity))
+    picture = _render(Picture(below), Picture(above, opacity=opacity))
     expected = below + (above.astype(float) - below) * opacity
     assert np.abs(picture - expected).max() <= 0.51
 
@@ -144,9 +142,9 @@ def test_opacity_mixes_with_what_is_below(opacity: float) -> None:
 
 
 @pytest.mark.parametrize("colormap", ["viridis", "gray", "coolwarm"])
-def test_heat_has_the_colours_of_its_table(colormap: str) -> None:
+def test_heat_has_the_colors_of_its_table(colormap: str) -> None:
     values = np.linspace(-1, 3, 256, dtype=np.float32).reshape(16, 16)
-    picture = _paint(Heat(values, -1, 3, colormap), size=(16, 16))  # type: ignore[arg-type]
+    picture = _render(Heat(values, -1, 3, colormap), size=(16, 16))  # type: ignore[arg-type]
     table = lookup_table(colormap).astype(int)  # type: ignore[arg-type]
     expected = table[((values + 1) / 4 * 255).astype(int)]
     assert np.abs(picture - expected).max() <= 2  # one step of the table at most
@@ -156,12 +154,12 @@ def test_heat_has_the_colours_of_its_table(colormap: str) -> None:
 
 def test_values_beyond_the_scale_take_its_ends() -> None:
     heat = Heat(np.array([[-9, 9]], np.float32), 0, 1)
-    picture = _paint(heat, size=(2, 1))
+    picture = _render(heat, size=(2, 1))
     assert np.array_equal(picture[0], lookup_table("viridis")[[0, 255]])
 
 
 def test_a_heat_map_of_one_value_is_drawn() -> None:
-    picture = _paint(Heat(np.full((2, 2), 3, np.float32), 3, 3), size=(2, 2))
+    picture = _render(Heat(np.full((2, 2), 3, np.float32), 3, 3), size=(2, 2))
     assert (picture == lookup_table("viridis")[0]).all()
 
 
@@ -172,7 +170,7 @@ def test_numbers_that_are_not_finite_show_what_is_below(smooth: bool, scale: flo
     values[:, 4:] = np.nan
     values[0, 7], values[1, 7] = np.inf, -np.inf
     below = Picture(np.full((8, 8, 3), 7, np.uint8))
-    picture = _paint(below, Heat(values, 0, 1, smooth=smooth), size=(8, 8), scale=scale)
+    picture = _render(below, Heat(values, 0, 1, smooth=smooth), size=(8, 8), scale=scale)
     assert (picture[:, -1] == 7).all()
     assert (picture[:, 0] == lookup_table("viridis")[255]).all()
 
@@ -180,7 +178,7 @@ def test_numbers_that_are_not_finite_show_what_is_below(smooth: bool, scale: flo
 def test_low_values_fade_out() -> None:
     heat = Heat(np.array([[0, 0.5, 1]], np.float32), 0, 1, "gray", alpha_by_value=True)
     below = Picture(np.full((1, 3, 3), 100, np.uint8))
-    picture = _paint(below, heat, size=(3, 1))[0, :, 0]
+    picture = _render(below, heat, size=(3, 1))[0, :, 0]
     assert picture[0] == 100
     assert picture[2] == 255
     assert abs(int(picture[1]) - (100 + 127) // 2) <= 1
@@ -197,31 +195,31 @@ def _disc() -> Masks:
 
 def test_a_mask_tints_its_inside_and_nothing_else() -> None:
     below = Picture(np.full((60, 80, 3), 100, np.uint8))
-    picture = _paint(below, _disc(), size=(80, 60)).astype(int)
+    picture = _render(below, _disc(), size=(80, 60)).astype(int)
     assert np.abs(picture[30, 40] - (50, 178, 50)).max() <= 2
     assert (picture[2, 2] == 100).all()
     assert (picture[30, 21] == GREEN).all(), "the outline has the full colour"
-    without = _paint(below, replace(_disc(), outline=False), size=(80, 60))
+    without = _render(below, replace(_disc(), outline=False), size=(80, 60))
     assert np.abs(without[30, 21].astype(int) - (50, 178, 50)).max() <= 2
 
 
 def test_a_mask_of_no_opacity_leaves_its_outline() -> None:
-    picture = _paint(replace(_disc(), opacity=0.0), size=(80, 60))
+    picture = _render(replace(_disc(), opacity=0.0), size=(80, 60))
     assert not picture[30, 40].any()
     assert picture[30, 21].any()
 
 
-def test_a_class_without_a_colour_is_not_drawn() -> None:
+def test_a_class_without_a_color_is_not_drawn() -> None:
     masks = Masks(np.full((4, 4), 7, np.int32), _colors(RED))
-    assert not _paint(masks, size=(4, 4)).any()
+    assert not _render(masks, size=(4, 4)).any()
 
 
 # -- boxes ----------------------------------------------------------------------------------------
 
 
-def test_a_box_has_its_colour_at_its_edge() -> None:
+def test_a_box_has_its_color_at_its_edge() -> None:
     boxes = Boxes(np.array([[10, 8, 30, 20]], np.float32), _colors(RED))
-    picture = _paint(boxes)
+    picture = _render(boxes)
     for x, y in ((10, 8), (20, 8), (29, 8), (10, 14), (29, 19), (20, 19)):
         assert tuple(picture[y, x]) == RED
     assert not picture[14, 20].any()
@@ -230,7 +228,7 @@ def test_a_box_has_its_colour_at_its_edge() -> None:
 
 def test_a_box_follows_the_scale() -> None:
     boxes = Boxes(np.array([[10, 8, 30, 20]], np.float32), _colors(RED))
-    picture = _paint(boxes, scale=3)
+    picture = _render(boxes, scale=3)
     assert tuple(picture[24, 60]) == RED
     assert tuple(picture[40, 30]) == RED
     assert not picture[42, 60].any()
@@ -238,12 +236,12 @@ def test_a_box_follows_the_scale() -> None:
 
 def test_a_filled_box_tints_its_inside() -> None:
     boxes = Boxes(np.array([[10, 8, 30, 20]], np.float32), _colors(RED), fill=0.5)
-    assert tuple(_paint(boxes)[14, 20]) == (128, 0, 0)
+    assert tuple(_render(boxes)[14, 20]) == (128, 0, 0)
 
 
 def test_a_dotted_box_has_gaps() -> None:
     boxes = Boxes(np.array([[5, 5, 195, 95]], np.float32), _colors(RED), dotted=True)
-    top = _paint(boxes, size=(200, 100))[5, 5:195, 0]
+    top = _render(boxes, size=(200, 100))[5, 5:195, 0]
     assert (top > 200).any()
     assert (top == 0).any()
 
@@ -252,7 +250,7 @@ def test_a_dotted_box_has_gaps() -> None:
 def test_a_box_that_is_not_finite_is_left_out(bad: float) -> None:
     xyxy = np.array([[bad, 20, 80, 90], [50, 60, 130, 120]], np.float32)
     boxes = Boxes(xyxy, _colors(GREEN, RED), ("bad", "good"))
-    picture = _paint(boxes, size=(200, 200)).astype(int)
+    picture = _render(boxes, size=(200, 200)).astype(int)
     assert tuple(picture[119, 129]) == RED
     assert (picture[..., 1] - picture[..., 0]).max() < 100
 
@@ -260,14 +258,14 @@ def test_a_box_that_is_not_finite_is_left_out(bad: float) -> None:
 @pytest.mark.parametrize("dotted", [False, True])
 def test_a_box_far_beyond_the_pane_does_not_wrap_around(dotted: bool) -> None:
     huge = np.array([[-1e9, -1e9, 1e9, 1e9], [1e8, 1e8, 2e8, 2e8]], np.float32)
-    assert not _paint(Boxes(huge, _colors(RED, GREEN), dotted=dotted)).any()
+    assert not _render(Boxes(huge, _colors(RED, GREEN), dotted=dotted)).any()
 
 
 def test_no_boxes_at_all_are_fine() -> None:
-    assert not _paint(Boxes(np.empty((0, 4), np.float32), np.empty((0, 3), np.uint8))).any()
+    assert not _render(Boxes(np.empty((0, 4), np.float32), np.empty((0, 3), np.uint8))).any()
 
 
-def test_twenty_thousand_boxes_are_drawn_by_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twenty_thousand_boxes_are_drawn_by_color(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     corner = rng.uniform(0, 900, (20_000, 2))
     xyxy = np.concatenate([corner, corner + rng.uniform(4, 60, corner.shape)], 1).astype(np.float32)
@@ -275,7 +273,7 @@ def test_twenty_thousand_boxes_are_drawn_by_colour(monkeypatch: pytest.MonkeyPat
     calls = []
     draw = cv2.polylines
     monkeypatch.setattr(cv2, "polylines", lambda *args: calls.append(len(args[1])) or draw(*args))
-    picture = _paint(Boxes(xyxy, colors), size=(960, 960))
+    picture = _render(Boxes(xyxy, colors), size=(960, 960))
     assert len(calls) == 3
     assert sum(calls) == 20_000
     assert picture.any()
@@ -284,7 +282,7 @@ def test_twenty_thousand_boxes_are_drawn_by_colour(monkeypatch: pytest.MonkeyPat
 def test_labels_keep_clear_of_each_other() -> None:
     xyxy = np.array([[20, 60, 120, 140]] * 3, np.float32)
     boxes = Boxes(xyxy, _colors(RED, GREEN, BLUE), ("one", "two", "three"))
-    picture = _paint(boxes, size=(200, 200))
+    picture = _render(boxes, size=(200, 200))
     areas = [int((picture == color).all(axis=2).sum()) for color in (RED, GREEN, BLUE)]
     plates = [int((np.abs(picture.astype(int) - c).max(2) < 40).sum()) for c in (RED, GREEN, BLUE)]
     assert min(plates) > 200, (areas, plates)
@@ -294,16 +292,16 @@ def test_a_heap_of_labels_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> Non
     boxes = Boxes(np.tile(np.array([[20, 60, 120, 140]], np.float32), (200, 1)),
                   np.tile(_colors(RED), (200, 1)), ("word",) * 200)  # fmt: skip
     written: list[str] = []
-    monkeypatch.setattr(words, "write", lambda _c, text, *_a, **_k: written.append(text))
-    _paint(boxes, size=(200, 200))
+    monkeypatch.setattr(labels, "write", lambda _c, text, *_a, **_k: written.append(text))
+    _render(boxes, size=(200, 200))
     assert 3 <= len(written) <= 20
 
 
 # -- points, lines, grid, text --------------------------------------------------------------------
 
 
-def test_a_point_covers_its_place_in_its_colour() -> None:
-    picture = _paint(Points(np.array([[20, 15]], np.float32), _colors(RED)))
+def test_a_point_covers_its_place_in_its_color() -> None:
+    picture = _render(Points(np.array([[20, 15]], np.float32), _colors(RED)))
     assert tuple(picture[15, 20]) == RED
     assert not picture[15, 30].any()
 
@@ -311,12 +309,12 @@ def test_a_point_covers_its_place_in_its_colour() -> None:
 def test_points_outside_or_not_finite_are_left_out() -> None:
     xy = np.array([[1e9, 5], [np.nan, 3], [np.inf, 3], [-50, -50]], np.float32)
     points = Points(xy, _colors(RED, RED, RED, RED), labels=("a", "b", "c", "d"))
-    assert not _paint(points).any()
+    assert not _render(points).any()
 
 
 def test_a_line_goes_from_end_to_end() -> None:
     lines = Lines(np.array([[5, 15, 35, 15]], np.float32), _colors(RED))
-    picture = _paint(lines)
+    picture = _render(lines)
     assert (picture[14:16, 6:34, 0].max(0) > 100).all()
     assert not picture[:, :4].any()
     assert not picture[:, 37:].any()
@@ -324,13 +322,13 @@ def test_a_line_goes_from_end_to_end() -> None:
 
 def test_a_line_over_the_whole_world_crosses_the_pane() -> None:
     lines = Lines(np.array([[-3e9, 15, 3e9, 15]], np.float32), _colors(RED))
-    assert (_paint(lines)[14:16, :, 0].max(0) > 100).all()
+    assert (_render(lines)[14:16, :, 0].max(0) > 100).all()
 
 
 def test_an_arrow_has_a_head_at_its_second_end() -> None:
     plain = Lines(np.array([[10, 50, 80, 50]], np.float32), _colors(RED))
     arrow = replace(plain, arrow=True)
-    more = _paint(arrow, size=(100, 100)).astype(int) - _paint(plain, size=(100, 100))
+    more = _render(arrow, size=(100, 100)).astype(int) - _render(plain, size=(100, 100))
     where = np.argwhere(more[..., 0] > 100)
     assert len(where) > 10
     assert where[:, 1].min() > 60
@@ -339,7 +337,7 @@ def test_an_arrow_has_a_head_at_its_second_end() -> None:
 def test_grid_lines_lie_in_their_extent() -> None:
     xs, ys = np.array([10, 20, np.nan], np.float32), np.array([5, 999], np.float32)
     grid = Grid(xs, ys, (8, 4, 30, 20), opacity=0.5)
-    picture = _paint(grid)[..., 0]
+    picture = _render(grid)[..., 0]
     assert set(np.unique(picture)) == {0, 128}, "crossings are not brighter"
     lit = np.argwhere(picture)
     assert lit.min(0).tolist() == [4, 8]
@@ -348,13 +346,13 @@ def test_grid_lines_lie_in_their_extent() -> None:
 
 def test_text_outside_is_moved_onto_the_pane() -> None:
     for xy in ((-500.0, -500.0), (500.0, 500.0)):
-        assert (_paint(Text("words", xy), size=(100, 60)) > 150).any()
+        assert (_render(Text("words", xy), size=(100, 60)) > 150).any()
 
 
 def test_a_stamp_is_on_every_pane() -> None:
     board = Board((_pane(Picture(_photo())), Pane("b", (9, 9))))
     for pane in stamped(board, UNTRAINED).panes:
-        picture = paint_pane(pane, size=(300, 300), backdrop=BLACK)
+        picture = render_pane(pane, size=(300, 300), backdrop=BLACK)
         yellow = np.abs(picture.astype(int) - (255, 196, 0)).max(2) < 30
         assert yellow.sum() > 50
 
@@ -363,18 +361,18 @@ def test_a_stamp_is_on_every_pane() -> None:
 
 
 def test_a_pane_is_fitted_into_a_size() -> None:
-    assert paint_pane(_pane(), size=(400, 400)).shape == (300, 400, 3)
-    assert paint_pane(_pane(), size=(4000, 30)).shape == (30, 40, 3)
+    assert render_pane(_pane(), size=(400, 400)).shape == (300, 400, 3)
+    assert render_pane(_pane(), size=(4000, 30)).shape == (30, 40, 3)
 
 
 def test_a_pane_is_never_larger_than_the_limit() -> None:
-    assert paint_pane(Pane("a", (1e6, 1.0))).shape == (1, LARGEST_SIDE, 3)
+    assert render_pane(Pane("a", (1e6, 1.0))).shape == (1, LARGEST_SIDE, 3)
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, -1), (np.nan, 5), (np.inf, 5)])
 def test_a_pane_without_a_size_is_refused(size: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="positive"):
-        paint_pane(Pane("a", size))
+        render_pane(Pane("a", size))
 
 
 def _full_board() -> Board:
@@ -395,13 +393,13 @@ def _full_board() -> Board:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [200, 900, 1600])
 def test_a_full_board_has_the_width_that_was_asked_for(width: int, theme: str) -> None:
-    picture = paint_board(_full_board(), width=width, theme=theme, title="Title")  # type: ignore[arg-type]
+    picture = render_board(_full_board(), width=width, theme=theme, title="Title")  # type: ignore[arg-type]
     assert picture.shape[1] == width
     assert picture.std() > 5
 
 
 def test_painting_twice_gives_the_same_picture() -> None:
-    assert np.array_equal(paint_board(_full_board()), paint_board(_full_board()))
+    assert np.array_equal(render_board(_full_board()), render_board(_full_board()))
 
 
 @pytest.mark.parametrize(
@@ -424,13 +422,15 @@ def test_painting_twice_gives_the_same_picture() -> None:
 )  # fmt: skip
 def test_odd_boards_are_painted(board: Board) -> None:
     for width in (160, 1000):
-        assert paint_board(board, width=width).shape[1] == width
+        assert render_board(board, width=width).shape[1] == width
 
 
 def test_notes_and_summary_are_on_the_picture() -> None:
     plain = Board((Pane("a", (10, 10)),))
-    assert paint_board(replace(plain, notes=("UNTRAINED",))).shape[0] > paint_board(plain).shape[0]
-    assert paint_board(replace(plain, summary="Words")).shape[0] > paint_board(plain).shape[0]
+    assert (
+        render_board(replace(plain, notes=("UNTRAINED",))).shape[0] > render_board(plain).shape[0]
+    )
+    assert render_board(replace(plain, summary="Words")).shape[0] > render_board(plain).shape[0]
 
 
 def test_a_heat_map_shows_its_scale(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -438,7 +438,7 @@ def test_a_heat_map_shows_its_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board((Pane("a", (4, 3), (heat, heat)), Pane("b", (4, 3), (replace(heat, high=20),))))
     written: list[str] = []
     monkeypatch.setattr(charts, "write", lambda _c, text, *_a, **_k: written.append(text))
-    picture = paint_board(board, width=800)
+    picture = render_board(board, width=800)
     assert written == ["-0.25", "12.5", "activation", "-0.25", "20", "activation"]
     table = lookup_table("magma")
     rows = (picture[:, 20:40] == table[:20][None]).all(axis=2).any(axis=1)
@@ -451,7 +451,7 @@ def test_named_regions_have_a_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     masks = Masks(index, _colors(RED, GREEN, BLUE), ("wall", "sky", "cat"))
     written: list[str] = []
     monkeypatch.setattr(charts, "write", lambda _c, text, *_a, **_k: written.append(text))
-    paint_board(Board((Pane("a", (10, 10), (masks,)),)))
+    render_board(Board((Pane("a", (10, 10), (masks,)),)))
     assert written == ["wall", "cat"]
 
 
@@ -462,7 +462,7 @@ def test_a_long_table_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(
         charts, "words", lambda text, *a, **k: said.append(text) or real(text, *a, **k)
     )
-    paint_board(Board((), tables=(table,)))
+    render_board(Board((), tables=(table,)))
     assert said == ["… and 7 more"]
 
 
@@ -494,9 +494,9 @@ def test_whole_numbers_are_written_in_full() -> None:
 
 
 def test_words_give_way_before_numbers_do() -> None:
-    assert charts._shared([300, 80, 200], [False, True, False], 400) == [160, 80, 160]
-    assert charts._shared([300, 80], [False, True], 100) == [40, 60]
-    assert charts._shared([50, 50], [False, True], 400) == [50, 50]
+    assert charts.shared_widths([300, 80, 200], [False, True, False], 400) == [160, 80, 160]
+    assert charts.shared_widths([300, 80], [False, True], 100) == [40, 60]
+    assert charts.shared_widths([50, 50], [False, True], 400) == [50, 50]
 
 
 @pytest.mark.parametrize("span", [(0, 1), (-3, 7), (0, 1e-6), (1e5, 1e5 + 3), (-1e9, 1e9)])
@@ -527,36 +527,40 @@ def test_ticks_of_a_logarithmic_axis_are_round(
 
 def test_words_are_shortened_and_broken_to_fit() -> None:
     text = "a sentence that is too long for its place"
-    short = letters.elided(text, 120, 13)
+    short = fonts.elided(text, 120, 13)
     assert short.endswith("…")
-    assert letters.text_width(short, 13) <= 120
-    lines = letters.wrapped(text, 120, 13)
+    assert fonts.text_width(short, 13) <= 120
+    lines = fonts.wrapped(text, 120, 13)
     assert " ".join(lines) == text
-    assert all(letters.text_width(line, 13) <= 120 for line in lines)
-    assert letters.elided("abc", 0, 13) == ""
+    assert all(fonts.text_width(line, 13) <= 120 for line in lines)
+    assert fonts.elided("abc", 0, 13) == ""
+
+
+def forget_fonts() -> None:
+    """Fonts are looked up once in a program's life; here they change."""
+    fonts._width.cache_clear()
+    fonts._pillow_font.cache_clear()
 
 
 @pytest.mark.parametrize("face", ["opencv", "pillow", "ascii"])
 def test_letters_are_drawn_with_every_font(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if face == "opencv" and not hasattr(cv2, "FontFace"):
         pytest.skip("OpenCV 4 has no font of its own")
-    letters._width.cache_clear()
-    letters._pillow_font.cache_clear()
+    forget_fonts()
     if face != "opencv":
-        monkeypatch.setattr(letters, "_face", lambda: None)
+        monkeypatch.setattr(fonts, "_face", lambda: None)
     if face == "ascii":
-        monkeypatch.setattr(letters, "_system_font", lambda: "")
+        monkeypatch.setattr(fonts, "_system_font", lambda: "")
     canvas = np.zeros((40, 200, 3), np.uint8)
-    letters.write(canvas, "Żółw × 0.93 …", (4, 4), 16, (255, 255, 255))
+    fonts.write(canvas, "Żółw × 0.93 …", (4, 4), 16, (255, 255, 255))
     lit = np.argwhere(canvas[..., 0] > 60)
     assert len(lit) > 100
     assert lit[:, 0].min() >= 2
-    assert lit[:, 0].max() <= 4 + letters.line_height(16)
-    assert abs(lit[:, 1].max() - 4 - letters.text_width("Żółw × 0.93 …", 16)) <= 4
-    letters.write(canvas, "outside", (-500, -500), 16, (255, 255, 255))
-    letters.write(canvas, "outside", (500, 500), 16, (255, 255, 255))
-    letters._width.cache_clear()
-    letters._pillow_font.cache_clear()
+    assert lit[:, 0].max() <= 4 + fonts.line_height(16)
+    assert abs(lit[:, 1].max() - 4 - fonts.text_width("Żółw × 0.93 …", 16)) <= 4
+    fonts.write(canvas, "outside", (-500, -500), 16, (255, 255, 255))
+    fonts.write(canvas, "outside", (500, 500), 16, (255, 255, 255))
+    forget_fonts()
 
 
 def test_segments_are_clipped_to_the_canvas() -> None:
@@ -580,13 +584,13 @@ def test_a_marker_and_a_log_axis(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     with monkeypatch.context() as patch:
         patch.setattr(charts, "write", lambda _c, text, *_a, **_k: written.append(text))
-        paint_board(Board((), plots=(plot,)), width=800)
+        render_board(Board((), plots=(plot,)), width=800)
     assert {"0.1", "1", "10", "100"} <= set(written)
-    with_line = paint_board(Board((), plots=(plot,)), width=800)
-    without = paint_board(Board((), plots=(replace(plot, marker=None),)), width=800)
+    with_line = render_board(Board((), plots=(plot,)), width=800)
+    without = render_board(Board((), plots=(replace(plot, marker=None),)), width=800)
     columns = np.flatnonzero((with_line != without).any(axis=(0, 2)))
     assert np.ptp(columns) < 4, "an upright line"
-    marks = {at: paint_board(Board((), plots=(replace(plot, marker=at),)), width=800) for at in x}
+    marks = {at: render_board(Board((), plots=(replace(plot, marker=at),)), width=800) for at in x}
     places = [np.flatnonzero((marks[at] != without).any(axis=(0, 2))).mean() for at in x]
     steps = np.diff(places)
     np.testing.assert_allclose(steps, steps[0], atol=1.0)  # decades are equally far apart
@@ -596,5 +600,5 @@ def test_a_marker_and_a_log_axis(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_marker_that_a_log_axis_cannot_show(marker: float) -> None:
     x = np.array([0.0, 1.0, 10.0])
     plot = Plot("p", curves=(Curve(x, x),), log_x=True)
-    picture = paint_board(Board((), plots=(replace(plot, marker=marker),)), width=400)
-    assert np.array_equal(picture, paint_board(Board((), plots=(plot,)), width=400))
+    picture = render_board(Board((), plots=(replace(plot, marker=marker),)), width=400)
+    assert np.array_equal(picture, render_board(Board((), plots=(plot,)), width=400))

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.core import atomic
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.layers import Table
+from explorer.core.storage import atomic
 from explorer.saving import film
 from explorer.saving.export import (
     PICTURE_SUFFIXES,

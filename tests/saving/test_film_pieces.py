@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from explorer.core.errors import ExplorerError
-from explorer.saving import film_pieces as module
+from explorer.saving import film_pieces
 from explorer.saving.film_pieces import Pieces, Record, folder_of, recovered
 from explorer.saving.lines import MOST_VALUES, frame_line
 from tests.live.films import numbered
@@ -22,7 +22,7 @@ def begun(folder: Path, request: Any = None, *, suffix: str = ".mp4", **how: Any
 
 def killed(pieces: Pieces) -> None:
     """What is left when the program ends in the middle: its files, without its lock."""
-    pieces._release()
+    pieces.release()
 
 
 def fill(pieces: Pieces, numbers: range, each: int = 4) -> Pieces:
@@ -156,7 +156,7 @@ def test_a_full_disk_keeps_the_pieces_before(
         def verify(self, count: int) -> bool:
             return False
 
-    monkeypatch.setattr(module, "open_sink", Full)
+    monkeypatch.setattr(film_pieces, "open_sink", Full)
     with pytest.raises(ExplorerError, match="disk full"):
         fill(pieces, range(4, 8))
     pieces.abandon()

@@ -5,7 +5,7 @@ import numpy as np
 
 from explorer.evaluation.photo_set import PhotoSet
 
-COLOURS = np.array([[255, 40, 40], [40, 255, 40], [60, 60, 255], [255, 255, 60]], np.uint8)
+COLORS = np.array([[255, 40, 40], [40, 255, 40], [60, 60, 255], [255, 255, 60]], np.uint8)
 
 
 def toy_photos(count: int = 24, classes: int = 4, seed: int = 0) -> PhotoSet:
@@ -17,7 +17,7 @@ def toy_photos(count: int = 24, classes: int = 4, seed: int = 0) -> PhotoSet:
     for i in range(count):
         x0, y0 = rng.integers(4, 20, 2)
         x1, y1 = rng.integers(40, 60, 2)
-        pixels[i, y0:y1, x0:x1] = COLOURS[labels[i]]
+        pixels[i, y0:y1, x0:x1] = COLORS[labels[i]]
         boxes[i] = x0, y0, x1, y1
     return PhotoSet(pixels, labels, boxes)
 

@@ -21,8 +21,7 @@ from explorer.live.capture import Phase
 from explorer.live.source import SourceSpec
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.dialogs.screen_picker import Cover, ScreenPicker, native_rect
-from explorer.ui.live.live import FILM_COMMANDS
-from explorer.ui.shell.actions import COMMANDS
+from explorer.ui.shell.actions import COMMANDS, FILM_COMMANDS
 from explorer.ui.shell.window import Window
 from tests.live.films import film as write
 from tests.live.films import number_of
@@ -60,7 +59,7 @@ class Frames:
 def window(qtbot: Any) -> Iterator[Window]:
     """Without views and networks: frames are shown as they are."""
     made = Window(Settings())
-    made._begun = True  # it does not begin by itself when it is painted
+    made._begun = True  # private: a painted window begins by itself, which loads PyTorch
     qtbot.addWidget(made)
     yield made
     made.close()
@@ -74,9 +73,9 @@ def loaded(window: Window, qtbot: Any) -> Window:
 
 
 def follow(qtbot: Any, window: Window, source: Any) -> None:
-    window.live._make = lambda _: source
+    window.live.make = lambda _: source
     window.live.start(SourceSpec("camera", "0", title="Toy"))
-    qtbot.waitUntil(lambda: window.live._shown is not None, timeout=SECONDS)
+    qtbot.waitUntil(lambda: window.live.shown is not None, timeout=SECONDS)
 
 
 # -- cameras in the menu ---------------------------------------------------------------------------
@@ -84,7 +83,7 @@ def follow(qtbot: Any, window: Window, source: Any) -> None:
 
 def opened(qtbot: Any, window: Window, wanted: str) -> list[QAction]:
     """The entries of the Live menu when it is open and `wanted` is among them."""
-    menu = window.live.cameras._menu
+    menu = window.live.cameras.menu
     menu.aboutToShow.emit()
     qtbot.waitUntil(lambda: wanted in [a.text() for a in menu.actions()], timeout=SECONDS)
     return menu.actions()
@@ -123,7 +122,7 @@ def test_the_list_is_made_anew_each_time(window: Window, qtbot: Any, monkeypatch
     ):
         monkeypatch.setattr(cameras, "cameras", lambda found=found: found)
         names = [a.text() for a in opened(qtbot, window, wanted)]
-        assert names[: max(1, len(found))] == [c.name for c in found] or [wanted]
+        assert names[: max(1, len(found))] == ([c.name for c in found] or [wanted])
         assert names.count(wanted) == 1
         assert "Looking for cameras …" not in names
 
@@ -138,7 +137,7 @@ def test_cameras_that_cannot_be_listed_are_none(window: Window, qtbot: Any, monk
 
 def test_the_first_page_offers_what_can_be_followed(window: Window) -> None:
     menu = window.welcome.live.menu()
-    assert menu is window.live.cameras._menu
+    assert menu is window.live.cameras.menu
     words = [action.text() for action in menu.actions() if action.isVisible()]
     assert {"Open film…", "Built-in moving scene", "Part of the screen…"} <= set(words)
     assert "camera" in window.welcome.live.text().lower()
@@ -151,7 +150,7 @@ def test_the_first_page_offers_what_can_be_followed(window: Window) -> None:
 def playing(window: Window, qtbot: Any, tmp_path: Path) -> Window:
     window.live.film(str(write(tmp_path / "film.avi", FRAMES)))
     qtbot.waitUntil(lambda: window.live.bar.film.film, timeout=SECONDS)
-    window.live._look()
+    window.live.look()
     return window
 
 
@@ -164,7 +163,7 @@ def newest(window: Window) -> int:
 
 def until(qtbot: Any, window: Window, number: int) -> None:
     qtbot.waitUntil(lambda: newest(window) == number, timeout=SECONDS)
-    window.live._look()
+    window.live.look()
 
 
 def phase(window: Window) -> Phase:
@@ -227,7 +226,7 @@ def test_a_film_at_its_end_begins_again_with_space(playing: Window, qtbot: Any) 
     film.loop.click()
     QTest.keyClick(playing, Qt.Key.Key_End)
     qtbot.waitUntil(lambda: phase(playing) is Phase.ENDED, timeout=SECONDS)
-    playing.live._look()
+    playing.live.look()
     assert film.play.toolTip() == "Play (Space)"
     QTest.keyClick(playing, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: 0 <= newest(playing) < FRAMES // 2, timeout=SECONDS)
@@ -292,7 +291,7 @@ def test_film_keys_sleep_without_a_film(window: Window, qtbot: Any, tmp_path: Pa
 
 
 def test_keys_of_films_are_on_the_shortcut_sheet(window: Window) -> None:
-    window.commands.shortcuts()
+    window.sheets.open_shortcuts()
     words = {label.text() for label in window.sheets.shortcuts.findChildren(QLabel)}
     listed = {c.title for c in COMMANDS if c.name in FILM_COMMANDS and c.keys}
     assert len(listed) == 5
@@ -308,7 +307,7 @@ def test_a_device_that_no_view_follows_is_given_back(loaded: Window, qtbot: Any)
     loaded.study.set_view("deep_dream")  # it wants a picture that stands still
     qtbot.waitUntil(lambda: source.closed == 1, timeout=SECONDS)
     qtbot.waitUntil(lambda: "Switched off" in loaded.live.bar.phase.text(), timeout=SECONDS)
-    shown = loaded.live._shown
+    shown = loaded.live.shown
     loaded.live.toggle_freeze()  # what was seen last is still there
     assert np.array_equal(loaded.study.image.pixels, shown.pixels)
     assert source.opened == 1
@@ -321,8 +320,8 @@ def test_a_device_that_no_view_follows_is_given_back(loaded: Window, qtbot: Any)
     qtbot.waitUntil(lambda: source.closed == 2, timeout=SECONDS)
     loaded.study.set_view("classify")  # as does a view that can follow
     qtbot.waitUntil(lambda: loaded.study.live and source.opened == 3, timeout=SECONDS)
-    last = loaded.live._shown
-    qtbot.waitUntil(lambda: loaded.live._shown is not last, timeout=SECONDS)
+    last = loaded.live.shown
+    qtbot.waitUntil(lambda: loaded.live.shown is not last, timeout=SECONDS)
     assert "Switched off" not in loaded.live.bar.phase.text()
     loaded.live.leave()
     qtbot.waitUntil(lambda: source.closed == 3, timeout=SECONDS)
@@ -346,7 +345,7 @@ def test_a_defect_gives_the_device_back(loaded: Window, qtbot: Any, monkeypatch)
     def broken(*args: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(Engine, "_whole", broken)
+    monkeypatch.setattr(Engine, "_whole", broken)  # private: a defect has no public door
     qtbot.waitUntil(lambda: source.closed == 1, timeout=SECONDS)
     assert loaded.live.capture is None
 
@@ -363,11 +362,11 @@ def test_two_hundred_switches_leave_nothing_behind(loaded: Window, qtbot: Any) -
         sources.append(Frames())
         return sources[-1]
 
-    loaded.live._make = make
+    loaded.live.make = make
     for number in range(200):
         loaded.live.start(SourceSpec("camera", str(number), title=f"Camera {number}"))
         if number % 20 == 0:
-            qtbot.waitUntil(lambda: loaded.live._shown is not None, timeout=SECONDS)
+            qtbot.waitUntil(lambda: loaded.live.shown is not None, timeout=SECONDS)
     assert loaded.study.image.name == "Camera 199"
     loaded.live.leave()
     qtbot.waitUntil(lambda: not captures(), timeout=SECONDS)
@@ -437,7 +436,7 @@ def test_the_whole_screen(picker: ScreenPicker, qtbot: Any, by: str) -> None:
 
 def test_it_is_dimmed_but_for_the_rectangle(picker: ScreenPicker) -> None:
     cover = picker.covers[0]
-    cover._picture.fill(Qt.GlobalColor.white)
+    cover.picture.fill(Qt.GlobalColor.white)
     QTest.mousePress(cover, LEFT, pos=QPoint(200, 300))
     QTest.mouseMove(cover, QPoint(400, 500))
     image = cover.grab().toImage()
@@ -465,7 +464,7 @@ def test_where_it_cannot_be_read_the_window_says_so(window: Window, monkeypatch)
 def test_the_part_that_was_chosen_is_followed(window: Window, qtbot: Any, monkeypatch) -> None:
     monkeypatch.setattr("explorer.ui.live.live.why_not", str)
     asked: list[SourceSpec] = []
-    window.live._make = lambda spec: asked.append(spec) or Frames()
+    window.live.make = lambda spec: asked.append(spec) or Frames()
     window.live.screen_dialog()
     qtbot.waitUntil(lambda: bool(window.live.picker.covers), timeout=SECONDS)
     drag(window.live.picker.covers[0], QPoint(10, 20), QPoint(209, 119))

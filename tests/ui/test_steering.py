@@ -94,7 +94,7 @@ def test_play_waits_for_an_answer(form: Form, qtbot: QtBot) -> None:
     play = player(form)
     play.set_busy(True)
     ticks: list[None] = []
-    play._timer.timeout.connect(lambda: ticks.append(None))
+    play.timer.timeout.connect(lambda: ticks.append(None))
     play.start()
     qtbot.waitUntil(lambda: len(ticks) >= 2, timeout=9000)
     assert form.params.count == 3
@@ -116,7 +116,7 @@ def test_a_long_range_is_through_in_time(qtbot: QtBot) -> None:
     play.start()
     steps = 0
     while play.playing:
-        play._step()
+        play.step()
         steps += 1
     assert steps * STEP_MS <= LONGEST_SECONDS * 1000
     assert slider.value() == 10_000
@@ -127,10 +127,10 @@ def test_play_ends_where_the_curves_end(form: Form, qtbot: QtBot) -> None:
     form.set_plots((Plot("p", curves=(curve,), steers="count"), Plot("q", curves=(curve,))))
     play = player(form)
     play.start()
-    assert 300 <= play._timer.interval() <= 900, "few steps are slow enough to be seen"
+    assert 300 <= play.timer.interval() <= 900, "few steps are slow enough to be seen"
     steps = 0
     while play.playing:
-        play._step()
+        play.step()
         steps += 1
     assert (steps, form.params.count) == (2, 5)
     play.start()
@@ -139,12 +139,12 @@ def test_play_ends_where_the_curves_end(form: Form, qtbot: QtBot) -> None:
     form.set_plots((Plot("p", curves=(curve,), steers="count", stop=2.0),))
     play.start()
     while play.playing:
-        play._step()
+        play.step()
     assert form.params.count == 2, "what lies behind is shown, but not played"
     form.set_plots(())
     play.start()
     while play.playing:
-        play._step()
+        play.step()
     assert form.params.count == 9
 
 
@@ -184,13 +184,13 @@ def curves(results: Results) -> CurvesPlot:
 
 def spot(tab: CurvesPlot, x: float) -> QPointF:
     """Where the axis' own x is on the viewport, half-way up."""
-    box = tab._plot.getPlotItem().getViewBox()
+    box = tab.chart.getPlotItem().getViewBox()
     y = sum(box.viewRange()[1]) / 2
-    return QPointF(tab._plot.mapFromScene(box.mapViewToScene(QPointF(x, y))))
+    return QPointF(tab.chart.mapFromScene(box.mapViewToScene(QPointF(x, y))))
 
 
 def drag(tab: CurvesPlot, start: float, *ends: float) -> None:
-    viewport, left = tab._plot.viewport(), Qt.MouseButton.LeftButton
+    viewport, left = tab.chart.viewport(), Qt.MouseButton.LeftButton
     none, keys = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
 
     def send(kind: QEvent.Type, at: QPointF, button: Any, held: Any) -> None:
@@ -223,7 +223,7 @@ def test_curves_keep_their_ranges_under_the_hand(results: Results) -> None:
     results.set_board(Board((), (plot(2.0),)))
     tab = curves(results)
     tab.grab()
-    box = tab._plot.getPlotItem().getViewBox()
+    box = tab.chart.getPlotItem().getViewBox()
     ranges: list[Any] = []
 
     def follow(name: str, x: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import fields, is_dataclass, replace
@@ -11,14 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.layers import Board
 from explorer.core.network_info import NetworkInfo
-from explorer.core.param_forms import parse
+from explorer.core.param_forms import json_of, params_json, params_text, parse, text_of, value_of
 from explorer.core.params import (
     Box,
     Effect,
+    FolderRef,
+    ImageRef,
+    Kind,
+    Mask,
     Parameter,
     Point,
     parameters,
@@ -26,29 +32,30 @@ from explorer.core.params import (
     validated,
 )
 from explorer.core.step import Step
-from explorer.engine.scene import Scene
-from explorer.engine.view import View
+from explorer.engine.scene import Moment, Scene
+from explorer.engine.view import Group, View
 from explorer.networks.hooks import interruptible, tensors_in
 from explorer.networks.network import Network
-from explorer.render.board import paint_board
+from explorer.render.board import render_board
 from explorer.views import discover
-from tests.toys import hook_count, toy_image, toy_network
+from tests.toy_views import every_toy
+from tests.toys import hook_count, toy_image
+from tests.views.opening import TOY, info_of, opened_for, scene_for, tasks_of
 
-VIEWS = discover()
-TASKS = ("classification", "localisation", "detection", "segmentation")
+VIEWS = {**discover(), **{view.name: view for view in every_toy()}}
 CASES = [
     pytest.param(view, task, id=f"{name}-{task}")
     for name, view in sorted(VIEWS.items())
-    for task in TASKS
-    if view.suits(task)
+    for task in tasks_of(view)
 ]
+LIVE = [case for case in CASES if case.values[0].live]  # type: ignore[union-attr]
 MOST_STEPS = 4
 """A long computation shows what it is like in its first steps."""
 
 
 @pytest.fixture
-def scene(task: str) -> Scene:
-    return Scene(toy_network(task), toy_image(), seed=3)
+def scene(view: View[Any, Any], task: str) -> Scene:
+    return scene_for(view, task)
 
 
 def first_steps(
@@ -61,7 +68,7 @@ def first_steps(
         generator.close()
 
 
-def defaults(view: View[Any, Any], info: NetworkInfo) -> Any:
+def defaults(view: View[Any, Any], info: NetworkInfo | None) -> Any:
     return resolved(view.Params(), info)
 
 
@@ -70,25 +77,63 @@ def refused_in_words(parameter: Parameter) -> AbstractContextManager[None]:
     return nullcontext() if parameter.type is not str else suppress(ExplorerError)
 
 
-def values_to_try(parameter: Parameter, info: NetworkInfo) -> list[Any]:
-    """Both ends of a number, some of many choices, and nothing at all where that is allowed."""
+def values_to_try(parameter: Parameter, info: NetworkInfo | None) -> list[Any]:
+    """Both ends of everything, some of many choices, and nothing at all where that is allowed."""
+    found = few_of(parameter, info)
+    most = parameter.meta.most
+    found = [value[:most] if isinstance(value, tuple) else value for value in found]
+    return [*found, None] if parameter.optional else found
+
+
+def few_of(parameter: Parameter, info: NetworkInfo | None) -> list[Any]:
     meta = parameter.meta
     words = meta.options(info)
     few = list(dict.fromkeys([*words[:3], *words[-2:]]))
-    match parameter.type.__name__:
-        case "bool":
-            found: list[Any] = [False, True]
-        case "int" | "float":
-            found = [meta.low, meta.high] if meta.low is not None else [0]
-        case "str":
-            found = few if words else [parameter.default]
-        case "tuple":
-            found = [(), tuple(words), *((word,) for word in few)]
-        case "Point":
-            found = [Point(20.5, 12.25), Point(-5.0, 1e6)]
-        case _:
-            found = [Box(4.0, 4.0, 20.0, 20.0), Box(0.0, 0.0, 0.0, 0.0)]
-    return [*found, None] if parameter.optional else found
+    box, edge, dog = Box(4, 4, 20, 20), Box(0, 0, 0, 0), Box(-3, 30, 70, 60, "dog")
+    points = (Point(20.5, 12.25), Point(-5.0, 1e6), Point(0.0, 0.0))
+    match parameter.kind:
+        case Kind.SWITCH:
+            return [False, True]
+        case Kind.WHOLE | Kind.NUMBER:
+            return [meta.low, meta.high] if meta.low is not None else [0]
+        case Kind.WORD:
+            return few if words else [parameter.default, "some words, = and ; too"]
+        case Kind.WORDS:
+            return [(), tuple(words), *((word,) for word in few)]
+        case Kind.POINT:
+            return list(points[:2])
+        case Kind.POINTS:
+            return [(), points[:1], points, points * 40]
+        case Kind.BOX:
+            return [box, edge]
+        case Kind.BOXES:
+            return [(), (box,), (box, dog, box, edge)]
+        case Kind.MASK:
+            painted = np.zeros((48, 64), np.uint8)
+            painted[10:30, 5:40] = 1
+            return [Mask.of(painted), Mask.of(np.full((5, 7), 255, np.uint8))]
+        case Kind.IMAGE:
+            return [ImageRef("cat"), ImageRef("coins")]
+        case Kind.NETWORK:
+            return [TOY]
+        case Kind.NETWORKS:
+            return [(), (TOY,), (TOY, TOY)]
+        case Kind.FOLDER:
+            return [FolderRef(".")]
+        case Kind.ROWS:
+            return rows_to_try(parameter, info)
+
+
+def rows_to_try(parameter: Parameter, info: NetworkInfo | None) -> list[Any]:
+    """No row, several, and one for every value of every field."""
+    assert parameter.item is not None
+    row = resolved(parameter.item(), info)
+    changed = [
+        (replace(row, **{entry.name: value}),)
+        for entry in parameters(parameter.item)
+        for value in values_to_try(entry, info)
+    ]
+    return [(), (row, row), *changed]
 
 
 def walk(value: Any, seen: set[int] | None = None) -> Iterator[Any]:
@@ -111,6 +156,19 @@ def walk(value: Any, seen: set[int] | None = None) -> Iterator[Any]:
         yield from walk(part, seen)
 
 
+def modules_of(scene: Scene) -> nn.ModuleList:
+    """Every network that the view may call."""
+    return nn.ModuleList([network.module for network in scene.networks])
+
+
+def hooks_of(scene: Scene) -> int:
+    return sum(hook_count(network.module) for network in scene.networks)
+
+
+def fingerprints(scene: Scene) -> list[list[float]]:
+    return [fingerprint(network) for network in scene.networks]
+
+
 def fingerprint(network: Network) -> list[float]:
     state = network.module.state_dict()
     modes = [float(module.training) for module in network.module.modules()]
@@ -122,9 +180,11 @@ def fingerprint(network: Network) -> list[float]:
 def test_says_what_it_is(view: View[Any, Any]) -> None:
     assert view.name.isidentifier()
     assert view.name == view.name.lower()
-    for words in (view.title, view.group, view.reference):
+    for words in (view.title, view.reference):
         assert words == words.strip() != ""
     assert view.summary.endswith(".")
+    room = view.compute.__module__.split(".")
+    assert room[:2] != ["explorer", "views"] or room[2] == view.group.value, "its group's folder"
     assert len(view.explanation) > 300
     assert "$" not in view.explanation, "formulas are indented blocks of plain characters"
     for parameter in parameters(view.Params):
@@ -139,15 +199,15 @@ def test_says_what_it_is(view: View[Any, Any]) -> None:
 def test_runs_draws_and_leaves_nothing_behind(
     view: View[Any, Any], task: str, scene: Scene
 ) -> None:
-    before = fingerprint(scene.network)
-    params = defaults(view, scene.network.info)
+    before = fingerprints(scene)
+    params = defaults(view, info_of(scene))
     for mode in (True, False):
         with torch.set_grad_enabled(mode):
             generator = view.compute(scene, params)
             steps = []
             for step in itertools.islice(generator, MOST_STEPS):
                 assert torch.is_grad_enabled() is mode, "the step leaks its grad mode"
-                assert hook_count(scene.network.module) == 0, "a hook waits between steps"
+                assert hooks_of(scene) == 0, "a hook waits between steps"
                 steps.append(step)
             generator.close()
             assert torch.is_grad_enabled() is mode
@@ -161,17 +221,17 @@ def test_runs_draws_and_leaves_nothing_behind(
         assert board.summary
         assert not [part for part in walk(step.value) if isinstance(part, torch.Tensor)]
         assert not tensors_in(vars(board) if hasattr(board, "__dict__") else list(walk(board)))
-    assert hook_count(scene.network.module) == 0
-    assert fingerprint(scene.network) == before
-    assert not any(weight.grad is not None for weight in scene.network.module.parameters())
+    assert hooks_of(scene) == 0
+    assert fingerprints(scene) == before
+    assert not any(weight.grad is not None for weight in modules_of(scene).parameters())
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
 def test_closes_after_its_first_step(view: View[Any, Any], task: str, scene: Scene) -> None:
-    generator = view.compute(scene, defaults(view, scene.network.info))
+    generator = view.compute(scene, defaults(view, info_of(scene)))
     next(generator)
     generator.close()
-    assert hook_count(scene.network.module) == 0
+    assert hooks_of(scene) == 0
     assert torch.is_grad_enabled()
 
 
@@ -181,29 +241,30 @@ def test_a_cancel_inside_a_forward_leaves_nothing(
 ) -> None:
     for allowed in (0, 1):
         asked = itertools.count()
-        generator = view.compute(scene, defaults(view, scene.network.info))
+        generator = view.compute(scene, defaults(view, info_of(scene)))
         cancelled = False
-        with interruptible(scene.network.module, lambda: next(asked) >= allowed):  # noqa: B023
+        with interruptible(modules_of(scene), lambda: next(asked) >= allowed):  # noqa: B023
             try:
                 next(generator)
             except Cancelled:
                 cancelled = True
         assert cancelled or next(asked) == 0, "only a view that never runs the network goes on"
         generator.close()
-        assert hook_count(scene.network.module) == 0
+        assert hooks_of(scene) == 0
         assert torch.is_grad_enabled()
         scene.forget()
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
 def test_every_parameter_at_both_ends(view: View[Any, Any], task: str, scene: Scene) -> None:
-    info = scene.network.info
+    info = info_of(scene)
     params = defaults(view, info)
     (*_, last) = first_steps(view, scene, params, 2)
     for parameter in parameters(view.Params):
         for value in values_to_try(parameter, info):
             validated(parameter, value, info)
             changed = replace(params, **{parameter.name: value})
+            scene.opened = opened_for(view, changed, info)
             if parameter.meta.effect is Effect.DRAW:
                 assert isinstance(view.draw(last.value, changed), Board)
                 continue
@@ -223,8 +284,8 @@ def test_every_parameter_at_both_ends(view: View[Any, Any], task: str, scene: Sc
 def test_the_same_seed_gives_the_same_data(view: View[Any, Any], task: str) -> None:
     answers = []
     for _ in range(2):
-        scene = Scene(toy_network(task), toy_image(), seed=3)
-        params = defaults(view, scene.network.info)
+        scene = scene_for(view, task)
+        params = defaults(view, info_of(scene))
         result = first_steps(view, scene, params, 2)[-1].value
         answers.append(view.data(result, params) if view.data else {})
     assert answers[0].keys() == answers[1].keys()
@@ -235,9 +296,9 @@ def test_the_same_seed_gives_the_same_data(view: View[Any, Any], task: str) -> N
 
 @pytest.mark.parametrize(("view", "task"), CASES)
 def test_it_can_be_painted(view: View[Any, Any], task: str, scene: Scene) -> None:
-    params = defaults(view, scene.network.info)
+    params = defaults(view, info_of(scene))
     board = view.draw(first_steps(view, scene, params, 1)[-1].value, params)
-    picture = paint_board(board)
+    picture = render_board(board)
     assert picture.dtype == np.uint8
     assert picture.std() > 1
 
@@ -246,30 +307,77 @@ def test_it_can_be_painted(view: View[Any, Any], task: str, scene: Scene) -> Non
 def test_parameters_survive_being_written_down(
     view: View[Any, Any], task: str, scene: Scene
 ) -> None:
-    info = scene.network.info
+    info = info_of(scene)
     for parameter in parameters(view.Params):
         for value in [parameter.default, *values_to_try(parameter, info)]:
-            match value:
-                case None:
-                    text = "none"
-                case bool():
-                    text = str(value).lower()
-                case tuple():
-                    text = ",".join(value)
-                case Point(x, y):
-                    text = f"{x},{y}"
-                case Box(x0, y0, x1, y1):
-                    text = f"{x0},{y0},{x1},{y1}"
-                case _:
-                    text = str(value)
+            text = text_of(parameter, value)
             assert parse(parameter, text, info) == value, (parameter.name, text)
+            plain = json.loads(json.dumps(json_of(parameter, value), allow_nan=False))
+            assert value_of(parameter, plain) == value, (parameter.name, plain)
+    assert params_text(view.Params()) == ()
+    json.dumps(params_json(defaults(view, info)))
+
+
+@pytest.mark.parametrize(("view", "task"), CASES)
+def test_what_does_not_apply_does_not_matter(view: View[Any, Any], task: str, scene: Scene) -> None:
+    info = info_of(scene)
+    params = defaults(view, info)
+    result = first_steps(view, scene, params, 1)[-1].value
+    picture = render_board(view.draw(result, params), width=400)
+    for parameter in parameters(view.Params):
+        if parameter.applies(params, info):
+            continue
+        for value in values_to_try(parameter, info):
+            changed = replace(params, **{parameter.name: value})
+            scene.opened = opened_for(view, changed, info)
+            if parameter.meta.effect is Effect.DRAW:
+                np.testing.assert_array_equal(
+                    render_board(view.draw(result, changed), width=400), picture, parameter.name
+                )
+            else:
+                assert first_steps(view, scene, changed, 1), parameter.name
+
+
+@pytest.mark.parametrize(("view", "task"), LIVE)
+def test_follows_frames_and_a_jump_back(view: View[Any, Any], task: str) -> None:
+    memory: dict[str, Any] = {}
+    layers: frozenset[str] = frozenset()
+    network = None
+    for number, seconds in enumerate((0.0, 0.1, 0.2, 0.05)):
+        moment = Moment(number, seconds, memory, layers)
+        scene = scene_for(view, task, image=toy_image(seed=number), moment=moment)
+        if network is not None:
+            scene = Scene(network, toy_image(seed=number), 3, moment, scene.opened)
+        network = scene.network if view.needs.network else None
+        before, params = fingerprints(scene), defaults(view, info_of(scene))
+        steps = first_steps(view, scene, params)
+        assert steps, "every frame has an answer"
+        board = view.draw(steps[-1].value, params)
+        assert board.panes
+        assert board.summary
+        assert hooks_of(scene) == 0
+        assert fingerprints(scene) == before
+        layers = frozenset(scene.asked)
+
+
+@pytest.mark.parametrize(("view", "task"), CASES)
+def test_it_takes_only_what_it_says_it_needs(view: View[Any, Any], task: str, scene: Scene) -> None:
+    assert view.needs.network or info_of(scene) is None
+    params = defaults(view, info_of(scene))
+    assert isinstance(view.draw(first_steps(view, scene, params, 1)[-1].value, params), Board)
+
+
+def test_every_group_but_the_last_has_its_folder() -> None:
+    shipped = {view.group for view in discover().values()}
+    assert Group.OTHER not in shipped
+    assert [group.place for group in Group] == list(range(len(Group)))
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)
 def test_a_redraw_gives_the_very_same_heavy_layers(
     view: View[Any, Any], task: str, scene: Scene
 ) -> None:
-    params = defaults(view, scene.network.info)
+    params = defaults(view, info_of(scene))
     result = first_steps(view, scene, params, 1)[-1].value
     arrays = []
     for _ in range(2):

@@ -80,9 +80,9 @@ def by_pixels(tree: Tree, count: int) -> NDArray[np.int32]:
     return index
 
 
-def test_four_squares_by_colour() -> None:
+def test_four_squares_by_color() -> None:
     pixels, labels = four_squares()
-    tree = segment_tree(pixels, Strategy("RGB", terms=("colour",)), labels=labels)
+    tree = segment_tree(pixels, Strategy("RGB", terms=("color",)), labels=labels)
     assert tree.children.tolist() == [[0, 1], [2, 3], [4, 5]]
     # The reds share all bins. Green and blue share the empty red channel only. The last two: each
     # channel holds half of one pair in the bin of 200 and half or all of it in the bin of 0:
@@ -115,7 +115,7 @@ def test_the_small_ones_go_first_by_size() -> None:
     np.testing.assert_allclose(tree.scores, [1 - 6 / 24, 1 - 14 / 24, 0], atol=1e-12)
 
 
-@pytest.mark.parametrize("terms", [TERMS, TERMS[1:], ("colour",), ("texture", "fill"), ("size",)])
+@pytest.mark.parametrize("terms", [TERMS, TERMS[1:], ("color",), ("texture", "fill"), ("size",)])
 def test_only_the_terms_that_are_on_count(terms: tuple[str, ...]) -> None:
     pixels, labels = scattered()
     tree = segment_tree(pixels, Strategy("HSV", terms=terms), labels=labels)
@@ -163,8 +163,8 @@ def test_merged_histograms_are_those_of_the_merged_pixels() -> None:
     held = tree.level(4)
     there, index = np.unique(held, return_inverse=True)
     bins = codes(SPACES["HSV"](pixels))
-    colour, texture = histograms(index.astype(np.int32)[labels], bins)
-    np.testing.assert_allclose(tree.regions.colour[there], colour, atol=1e-6)
+    color, texture = histograms(index.astype(np.int32)[labels], bins)
+    np.testing.assert_allclose(tree.regions.color[there], color, atol=1e-6)
     np.testing.assert_allclose(tree.regions.texture[there], texture, atol=1e-6)
 
 
@@ -172,15 +172,15 @@ def test_merged_histograms_are_those_of_the_merged_pixels() -> None:
 def test_histograms_count_every_pixel_once(space: str) -> None:
     pixels, labels = scattered(4)
     channels = SPACES[space](pixels)
-    colour, texture = histograms(labels, codes(channels))
+    color, texture = histograms(labels, codes(channels))
     count = channels.shape[2]
-    assert (colour.shape[1], texture.shape[1]) == (25 * count, 80 * count)
-    np.testing.assert_allclose(colour.sum(axis=1), 1, rtol=1e-5)
+    assert (color.shape[1], texture.shape[1]) == (25 * count, 80 * count)
+    np.testing.assert_allclose(color.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(texture.sum(axis=1), 1, rtol=1e-5)
     region = channels[labels == 1]
     for channel in range(count):
         plain, _ = np.histogram(region[:, channel], 25, (0, 256))
-        own = colour[1, 25 * channel : 25 * channel + 25]
+        own = color[1, 25 * channel : 25 * channel + 25]
         np.testing.assert_allclose(own, plain / (len(region) * count), atol=1e-6)
 
 

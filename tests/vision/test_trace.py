@@ -36,7 +36,14 @@ from explorer.vision.trace import (
     place_of,
     traced,
 )
-from tests.toys import FixedDetector, hook_count, make_network, tiny_faster_rcnn, toy_image
+from tests.toys import (
+    FixedDetector,
+    few_proposals,
+    hook_count,
+    make_network,
+    tiny_faster_rcnn,
+    toy_image,
+)
 from tests.toys import toy_network as toy
 from tests.views.test_all_detectors import NAMES, lower_thresholds, network
 
@@ -252,8 +259,7 @@ def test_suppression_by_hand() -> None:
 
 def test_the_rest_of_a_level_waits_outside_the_top_k() -> None:
     module = tiny_faster_rcnn().eval()
-    module.rpn._pre_nms_top_n["testing"] = 10
-    module.rpn._post_nms_top_n["testing"] = 3
+    few_proposals(module, before=10, after=3)
     trace = traced(module, picture())
     assert isinstance(trace, TwoStage)
     counts = [len(stage.ids) for stage in trace.rpn.filter.stages]

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.network_info import LayerInfo, NetworkInfo
+from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
-from explorer.networks import devices
-from explorer.networks.checkpoints import fitting, weights
-from explorer.networks.checkpoints import reading as checkpoints
+from explorer.networks import devices, digest
+from explorer.networks.checkpoints import fitting, reading, weights
 from explorer.networks.network import Network
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def untrained(
     yield Step(None, 0, 2, f"Building {entry.title}")
     count = entry.num_classes or len(variant.classes)
     module = fitting.seeded(definition, num_classes=count)
-    notes = [f"UNTRAINED: {entry.title} has random weights, its answers mean nothing."]
+    notes = [untrained_note(entry.title)]
     option = entry.weights[0] if entry.weights and spec.weights == "" else None
     if option is not None and option.package is not None:
         notes += option.package.missing
@@ -89,26 +88,26 @@ def from_option(
     else:
         path = Path(option.path)
     yield Step(None, 0, 2, f"Reading {path.name}")
-    checkpoint = _with_shared(checkpoints.read(path), option)
+    checkpoint = _with_shared(reading.read(path), option)
     checkpoint = replace(checkpoint, tensors=variant.renamed(checkpoint.tensors))
     yield Step(None, 1, 2, f"Building {entry.title}")
     fit = fitting.fit(checkpoint, definition, allow_not_finite=variant.features_only)
     variant.finish(fit.module)
     task: Task = "features" if variant.features_only else entry.task
     state: WeightState = "shipped" if option.state == "shipped" else "cached"
-    return _network(
+    network = _network(
         definition, spec, device, fit.module, variant, task, state, option.title,
         (*variant.notes, *fit.notes), fit,
     )  # fmt: skip
+    network.extras["variant"] = variant.origin or option.name
+    return network
 
 
-def _with_shared(
-    checkpoint: checkpoints.Checkpoint, option: WeightsOption
-) -> checkpoints.Checkpoint:
+def _with_shared(checkpoint: reading.Checkpoint, option: WeightsOption) -> reading.Checkpoint:
     """The tensors of the file together with those that it leaves to other files."""
     tensors = dict(checkpoint.tensors)
     paths = {file for file, _, _ in option.shares}
-    files = {path: checkpoints.read(Path(path)).tensors for path in paths}
+    files = {path: reading.read(Path(path)).tensors for path in paths}
     for file, here, there in option.shares:
         for name, tensor in files[file].items():
             if name.startswith(there):
@@ -120,7 +119,7 @@ def from_checkpoint(
     definition: Definition,
     spec: NetworkSpec,
     device: torch.device,
-    checkpoint: checkpoints.Checkpoint,
+    checkpoint: reading.Checkpoint,
 ) -> Generator[Step[None], Any, Network]:
     """Weights of a local file on a chosen architecture, with the file's own class count."""
     entry = definition.entry
@@ -180,10 +179,11 @@ def _network(
         class_paths=variant.class_paths,
         notes=(*notes, *((remark,) if remark else ())),
         default_layer=variant.default_layer or default_layer(layers),
+        keypoints=variant.keypoints,
+        digester=digest.lazily(module),
     )
     network = Network(info, module, preprocess, device, dtype)
-    if variant.keypoints:
-        network.extras["keypoint_names"] = variant.keypoints
+    network.extras["architecture"] = definition.architecture or definition.entry.name
     return network
 
 
@@ -231,7 +231,7 @@ def _longest_sequence(layers: tuple[LayerInfo, ...]) -> list[str]:
 
 
 def _class_names(
-    definition: Definition, checkpoint: checkpoints.Checkpoint, fit: Fit
+    definition: Definition, checkpoint: reading.Checkpoint, fit: Fit
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names for the class count that was found, and a sentence about where they come from."""
     if fit.headless:

@@ -15,7 +15,7 @@ from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite
 from explorer.networks.embedded.lite_deeplab import LiteDeepLab, lite_deeplab
 from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
-from explorer.networks.embedded.localiser import MiniLocaliser, mini_localiser
+from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_resnet": mini_resnet,
     "mini_vgg": mini_vgg,
-    "mini_localiser": mini_localiser,
+    "mini_localizer": mini_localizer,
     "mini_fasterrcnn": mini_fasterrcnn,
     "mini_maskrcnn": mini_maskrcnn,
     "mini_fcn": mini_fcn,
@@ -52,7 +52,7 @@ __all__ = [
     "EfficientNetLite0",
     "LiteDeepLab",
     "MiniFCN",
-    "MiniLocaliser",
+    "MiniLocalizer",
     "MiniResNet",
     "MiniResNetFPN",
     "MiniVGG",
@@ -64,7 +64,7 @@ __all__ = [
     "lite_keypointrcnn",
     "mini_fasterrcnn",
     "mini_fcn",
-    "mini_localiser",
+    "mini_localizer",
     "mini_maskrcnn",
     "mini_resnet",
     "mini_retinanet",

@@ -31,10 +31,10 @@ def best_boxes_of(module: nn.Module) -> None:
         isinstance(module, SSD)
         and type(module).postprocess_detections is SSD.postprocess_detections
     ):
-        module.postprocess_detections = MethodType(_postprocess_detections, module)
+        module.postprocess_detections = MethodType(postprocess_detections, module)
 
 
-def _postprocess_detections(
+def postprocess_detections(
     ssd: SSD,
     head_outputs: dict[str, Tensor],
     image_anchors: list[Tensor],

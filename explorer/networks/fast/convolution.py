@@ -50,12 +50,13 @@ class PackedConv2d(nn.Conv2d):
         if len(input) != 1:  # as many regions as were found: a new size at every frame
             return super().forward(input)
         found: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            input, self._packed(input.shape), self.bias, self.padding, self.stride, self.dilation,
-            self.groups, "none", [], "",
+            input, self.rearranged(input.shape), self.bias, self.padding, self.stride,
+            self.dilation, self.groups, "none", [], "",
         )  # fmt: skip
         return found
 
-    def _packed(self, shape: torch.Size) -> Tensor:
+    def rearranged(self, shape: torch.Size) -> Tensor:
+        """The weights in the order that is the best for an input of this shape."""
         kept: dict[torch.Size, Tensor] = self.__dict__.setdefault("kept", {})
         if shape not in kept:
             while kept and (len(kept) + 1) * self.weight.nbytes > MOST_BYTES:

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 LESSONS = {
     "mini-resnet": "explorer.training.lessons.classifier",
     "mini-vgg": "explorer.training.lessons.vgg",
-    "mini-boxes-resnet": "explorer.training.lessons.localiser",
-    "mini-boxes-vgg": "explorer.training.lessons.localiser",
+    "mini-boxes-resnet": "explorer.training.lessons.localizer",
+    "mini-boxes-vgg": "explorer.training.lessons.localizer",
     "fixed-proposals": "explorer.training.lessons.proposals",
     "mini-rcnn": "explorer.training.lessons.rcnn",
     "mini-fasterrcnn": "explorer.training.lessons.detector",

@@ -18,7 +18,7 @@ KEEP = 1.25
 def rows_of(count: int, columns: int) -> Rows:
     """`count` places in rows of up to `columns`, as even as possible, the longer rows last."""
     rows = math.ceil(count / columns)
-    cuts = [round(count * row / rows) for row in range(rows + 1)]
+    cuts = [count * row // rows for row in range(rows + 1)]
     return tuple(tuple(range(cuts[row], cuts[row + 1])) for row in range(rows))
 
 

@@ -9,8 +9,9 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from explorer.core.params import Box, Pick, Point
+from explorer.core.params import Box, Mask, Pick, Point
 from explorer.ui.board.arrange import Rows, arranged
+from explorer.ui.board.brush import Brush
 from explorer.ui.board.canvas import Canvas, Mode
 from explorer.ui.board.compare_pane import Compare, PaneCell
 from explorer.ui.board.pan_zoom import Viewpoint
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from explorer.ui.board.pane_view import Selection
 
 FRAME_MS = 16
+_SEVERAL = (Pick.POINTS, Pick.POLYGON)
 
 
 class BoardView(QWidget):
@@ -37,12 +39,14 @@ class BoardView(QWidget):
         picked: Parameter name and its new value: Point, Box, int (a key) or None.
         selection_changed: A `Selection` or None, when the user has chosen on a canvas.
         truth_chosen: The index of the ground-truth box that the user has chosen, or None.
+        brush_changed: The `Brush` that the user has changed by a key.
         status: Words for the status bar.
     """
 
     picked = Signal(str, object)
     selection_changed = Signal(object)
     truth_chosen = Signal(object)
+    brush_changed = Signal(object)
     status = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -59,6 +63,7 @@ class BoardView(QWidget):
         self._picks: tuple[PickSpec, ...] = ()
         self._values: dict[str, Any] = {}
         self._mode: Mode | None = None
+        self._brush = Brush()
         self._overlays = True
         self._share = 0.5
         self._selection: Selection | None = None
@@ -145,11 +150,15 @@ class BoardView(QWidget):
         cell.box_selected.connect(self._box_selected)
         cell.truth_edited.connect(self._truth_edited)
         cell.truth_chosen.connect(self._truth_chosen)
+        cell.points_edited.connect(self._points_edited)
+        cell.mask_painted.connect(self._mask_painted)
+        cell.brush_changed.connect(self._brush_changed)
         cell.status.connect(self.status)
         cell.wiped.connect(self._wiped)
         cell.set_share(self._share)
         for canvas in (cell.canvas, cell.reference):
             canvas.set_overlays_visible(self._overlays)
+            canvas.set_brush(self._brush)
         return cell
 
     def _welcome(self, pane: Pane, cell: PaneCell) -> None:
@@ -287,7 +296,14 @@ class BoardView(QWidget):
         for name, cell in self._cells.items():
             boxes, clicks = self._params(name, Pick.DRAG), self._params(name, Pick.CLICK)
             points = clicks or self._params(name, Pick.HOVER)
+            masks = self._params(name, Pick.BRUSH)
+            several = [s for s in self._picks if s.kind in _SEVERAL and self._fits(s, name)][:1]
             mode = Mode.BOX if boxes else Mode.POINT if points else Mode.LOOK
+            if masks:
+                mode = Mode.PAINT
+            elif several and not boxes:
+                mode = Mode.POINTS
+            mask = next((self._values.get(param) for param in masks), None)
             box = next((self._values.get(param) for param in boxes), None)
             mark = self._values.get(clicks[0]) if len(clicks) == 1 else None
             step = next((spec.step for spec in self._picks if spec.param in boxes), 1.0)
@@ -298,6 +314,13 @@ class BoardView(QWidget):
                 canvas.set_box(box if isinstance(box, Box) else None, step)
                 canvas.set_truth(truth, alone=not boxes)
                 canvas.set_marker(mark if isinstance(mark, Point) else None)
+                canvas.set_mask(mask if isinstance(mask, Mask) else None, wanted=bool(masks))
+                if several:
+                    spec, corners = several[0], self._values.get(several[0].param, ())
+                    closed = spec.kind is Pick.POLYGON
+                    canvas.set_points(corners, closed=closed, most=spec.most)
+                else:
+                    canvas.set_points(None)
 
     def _clicked(self, name: str, point: object) -> None:
         params = self._params(name, Pick.CLICK)
@@ -322,6 +345,34 @@ class BoardView(QWidget):
                 self._pick(param, boxes)
             else:
                 self._pick_soon(param, boxes)
+
+    def _points_edited(self, name: str, points: object, done: bool) -> None:
+        for spec in [s for s in self._picks if s.kind in _SEVERAL and self._fits(s, name)][:1]:
+            if done:
+                self._waiting.pop(spec.param, None)
+                self._pick(spec.param, points)
+            else:
+                self._pick_soon(spec.param, points)
+
+    def _mask_painted(self, name: str, mask: object, done: bool) -> None:
+        for param in self._params(name, Pick.BRUSH)[:1]:
+            self._waiting.pop(param, None)
+            if done:
+                self._pick(param, mask)
+            else:
+                self._values[param] = mask
+                self.picked.emit(param, mask)
+
+    def set_brush(self, brush: Brush) -> None:
+        """How the next stroke paints, in all panes. Silent."""
+        self._brush = brush
+        for canvas in self._canvases():
+            canvas.set_brush(brush)
+
+    def _brush_changed(self, brush: object) -> None:
+        assert isinstance(brush, Brush)
+        self.set_brush(brush)
+        self.brush_changed.emit(brush)
 
     def _truth_chosen(self, name: str, index: object) -> None:
         self.choose_truth(index if isinstance(index, int) else None)

@@ -14,8 +14,9 @@ from PySide6.QtGui import QKeyEvent
 from explorer.core.params import Box, Point
 from explorer.ui.board.canvas_marks import draw_crosshair, draw_edit_box, draw_marker
 from explorer.ui.board.handles import Handle, handle_at, moved, spanned
+from explorer.ui.board.marked_canvas import MarkedCanvas
 from explorer.ui.board.readout import readout
-from explorer.ui.truth.truth_canvas import ARROWS, TruthCanvas, nudged, stride
+from explorer.ui.truth.truth_canvas import ARROWS, nudged, stride
 from explorer.ui.truth.truth_marks import NEW
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Mode(Enum):
     LOOK = "look"
     POINT = "point"
     BOX = "box"
+    POINTS = "points"
+    PAINT = "paint"
 
 
 class _Drag(Enum):
@@ -43,6 +46,8 @@ class _Drag(Enum):
     DRAW = 3
     EDIT = 4
     TRUTH = 5
+    STROKE = 6
+    CORNER = 7
 
 
 _CURSORS = {
@@ -59,7 +64,7 @@ _CURSORS = {
 }
 
 
-class Canvas(TruthCanvas):
+class Canvas(MarkedCanvas):
     """Shows a pane and reports what the user does on it.
 
     Signals:
@@ -102,7 +107,8 @@ class Canvas(TruthCanvas):
         self.setAccessibleDescription(
             self.tr(
                 "Enter places a point or a box, arrow keys move it, with Shift ten times as far, "
-                "with Ctrl they resize a box, Delete removes it, Ctrl+D doubles a ground-truth box."
+                "with Ctrl they resize a box, Delete removes it, Ctrl+D doubles a ground-truth "
+                "box. Where a mask is painted, [ and ] change the brush, E erases, Enter paints."
             )
         )
 
@@ -118,8 +124,9 @@ class Canvas(TruthCanvas):
 
     @property
     def dragging(self) -> bool:
-        """Whether a box is in the hand of the user."""
-        return self._drag in (_Drag.DRAW, _Drag.EDIT, _Drag.TRUTH)
+        """Whether a box, a point or the brush is in the hand of the user."""
+        edits = (_Drag.DRAW, _Drag.EDIT, _Drag.TRUTH, _Drag.CORNER)
+        return self._drag in edits or self._mask.painting
 
     def set_box(self, box: Box | None, step: float = 1.0) -> None:
         """The picked box, which gets handles; arrow keys move it by `step`. Silent."""
@@ -132,6 +139,11 @@ class Canvas(TruthCanvas):
         """The picked position; silent."""
         self._marker = point
         self.viewport().update()
+
+    @property
+    def linked_cursor(self) -> Point | None:
+        """Where the mouse is on another pane of the same frame."""
+        return self._linked
 
     def set_linked_cursor(self, point: Point | None) -> None:
         """The position of the mouse in another pane of the same frame."""
@@ -153,6 +165,8 @@ class Canvas(TruthCanvas):
         if event.button() == Qt.MouseButton.MiddleButton or (left and self._space):
             self._panned = True
             self._drag = _Drag.PAN
+        elif left and self._mode is Mode.PAINT and self.paints and self.begin_stroke(position):
+            self._drag = _Drag.STROKE
         elif left and self._pane is not None:
             self._handle = self._handle_at(position) or ""
             self._drag = _Drag.PRESSED
@@ -166,12 +180,20 @@ class Canvas(TruthCanvas):
             self._begin_drag()
         if self._drag is _Drag.PAN:
             self.pan_by(position.x() - self._last.x(), position.y() - self._last.y())
+        elif self._drag is _Drag.STROKE:
+            self.go_on_stroke(self._last, position)
+        elif self._drag is _Drag.CORNER and self._pane is not None:
+            points = self._points.move(*self.at_pane(position), self._pane.size)
+            self.points_edited.emit(points, False)
+            self.viewport().update()
         elif self._drag in (_Drag.DRAW, _Drag.EDIT):
             self._drag_box(position)
         elif self._drag is _Drag.TRUTH and self._pane is not None:
             start, here = self.to_pane(self._press), self.to_pane(position)
             self.truth_edited.emit(self._truth.drag(start, here, self._pane.size), False)
             self.viewport().update()
+        if self._mode is Mode.PAINT and self.paints:
+            self.viewport().update()  # the brush's outline follows the mouse
         self._last = position
         self._look_at_mouse()
         self._update_cursor()
@@ -185,6 +207,10 @@ class Canvas(TruthCanvas):
             self._box, self._drawn = self._drawn, None
             self.box_drawn.emit(self._box)
             self.viewport().update()
+        elif drag is _Drag.STROKE:
+            self.end_stroke()
+        elif drag is _Drag.CORNER:
+            self.points_edited.emit(self._points.end(), True)
         elif drag is _Drag.TRUTH:
             self.tell_truth(self._truth.end())
         self._update_cursor()
@@ -194,7 +220,9 @@ class Canvas(TruthCanvas):
         on = self._handle_at(event.position()) or (
             self.shows_truth and self._truth.at(*self.at_pane(event.position()))
         )
-        if event.button() == Qt.MouseButton.LeftButton and not on:
+        if event.button() == Qt.MouseButton.LeftButton and self._mode in (Mode.PAINT, Mode.POINTS):
+            self.mousePressEvent(event)  # two quick dabs or points, not a wish to see everything
+        elif event.button() == Qt.MouseButton.LeftButton and not on:
             self.fit()
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -203,12 +231,16 @@ class Canvas(TruthCanvas):
         self._look_at_mouse()
 
     def _begin_drag(self) -> None:
-        if self._grip:
+        if (corner := self._corner_at(self._press)) is not None:
+            self._drag = _Drag.CORNER
+            self._points.begin(corner)
+        elif self._grip:
             self._drag = _Drag.TRUTH
             self._truth.begin(self._grip, *self.at_pane(self._press), self.reach)
             self.truth_chosen.emit(self._truth.chosen)
         elif self._handle:
             self._drag, self._drawn = _Drag.EDIT, self._box
+            self._points.chosen = None
         else:
             self._drag = _Drag.DRAW if self._mode is Mode.BOX else _Drag.PAN
 
@@ -233,7 +265,23 @@ class Canvas(TruthCanvas):
             self.truth_chosen.emit(self._truth.choose_at(at.x(), at.y()))
             self.viewport().update()
         if self._inside(at):
+            if self._mode in (Mode.POINTS, Mode.BOX) and self.takes_points:
+                self._point_clicked(position)
             self.clicked.emit(Point(at.x(), at.y()))
+
+    def _point_clicked(self, position: QPointF) -> None:
+        """Chooses the point there, or adds one."""
+        corner = self._corner_at(position)
+        if corner is None:
+            self.points_edited.emit(self._points.add(Point(*self.at_pane(position))), True)
+        else:
+            self._points.chosen = corner
+        self.viewport().update()
+
+    def _corner_at(self, position: QPointF) -> int | None:
+        if not self.takes_points:
+            return None
+        return self._points.at(*self.at_pane(position), self.reach)
 
     def _next_pick(self, position: QPointF, picks: list[Selection]) -> Selection | None:
         """Clicking again on the same place goes through the boxes that lie over each other."""
@@ -285,6 +333,10 @@ class Canvas(TruthCanvas):
             shape = Qt.CursorShape.ClosedHandCursor
         elif self._space:
             shape = Qt.CursorShape.OpenHandCursor
+        elif self._mode is Mode.PAINT and self.paints:
+            shape = Qt.CursorShape.CrossCursor
+        elif self._mouse is not None and self._corner_at(self._mouse) is not None:
+            shape = Qt.CursorShape.SizeAllCursor
         elif self._drag in (_Drag.EDIT, _Drag.TRUTH):
             shape = _CURSORS[self._grip or self._handle]
         elif self._mouse is not None and (
@@ -312,6 +364,14 @@ class Canvas(TruthCanvas):
         elif key == Qt.Key.Key_Escape and self._drag is _Drag.TRUTH:
             self._drag = _Drag.NONE
             self.tell_truth(self._truth.end(cancel=True))
+        elif key == Qt.Key.Key_Escape and self._drag is _Drag.STROKE:
+            self._drag = _Drag.NONE
+            self.end_stroke(cancel=True)
+        elif key == Qt.Key.Key_Escape and self._drag is _Drag.CORNER:
+            self._drag = _Drag.NONE
+            self.points_edited.emit(self._points.end(cancel=True), True)
+        elif self._drag is _Drag.NONE and self._marks_hear(key) and self.mark_key(event):
+            pass
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (
             self._mode is not Mode.LOOK or self.shows_truth
         ):
@@ -324,6 +384,13 @@ class Canvas(TruthCanvas):
             self.viewport().update()
         elif not (key in ARROWS and self._nudge(*ARROWS[key], event.modifiers())):
             event.ignore()  # the window's: next image, and the like
+
+    def _marks_hear(self, key: Qt.Key) -> bool:
+        """Whether a key is for the mask or the points before it is for a box."""
+        if self._mode is Mode.BOX:  # points beside a box: the chosen one, and Enter after the box
+            enter = key in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            return self._box is not None if enter else self._points.chosen is not None
+        return self._mode in (Mode.PAINT, Mode.POINTS)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
@@ -400,5 +467,7 @@ class Canvas(TruthCanvas):
         if box is not None:
             drawing = self._drag in (_Drag.DRAW, _Drag.EDIT)
             draw_edit_box(painter, lens, box, accent, drawing=drawing)
+        if self._mode is Mode.PAINT and self.paints and self._mouse is not None:
+            self.draw_brush(painter, lens, self.to_pane(self._mouse))
         if self._linked is not None and self._mouse is None and self._pane is not None:
             draw_crosshair(painter, lens, self._linked, self._pane.size)

@@ -91,6 +91,9 @@ class PaneCell(QWidget):
     box_selected = Signal(str, object)
     truth_edited = Signal(str, object, bool)
     truth_chosen = Signal(str, object)
+    points_edited = Signal(str, object, bool)
+    mask_painted = Signal(str, object, bool)
+    brush_changed = Signal(object)
     status = Signal(str)
     wiped = Signal(float)
 
@@ -102,7 +105,7 @@ class PaneCell(QWidget):
         self._share = 0.5
         self.canvas = Canvas(self)
         self.reference = Canvas(self)
-        self._divider = Divider(self)
+        self.divider = Divider(self)
         self._badges = (self._badge("A"), self._badge("B"))
         self.canvas.viewpoint_changed.connect(self._canvas_moved)
         self.reference.viewpoint_changed.connect(self._reference_moved)
@@ -114,9 +117,12 @@ class PaneCell(QWidget):
             canvas.box_dragged.connect(self._box_dragged)
             canvas.truth_edited.connect(self._truth_edited)
             canvas.truth_chosen.connect(self._truth_chosen)
+            canvas.points_edited.connect(self._points_edited)
+            canvas.mask_painted.connect(self._mask_painted)
+            canvas.brush_changed.connect(self.brush_changed)
             canvas.status.connect(self.status)
         self.canvas.box_selected.connect(self._box_selected)
-        self._divider.moved.connect(self._divider_moved)
+        self.divider.moved.connect(self._divider_moved)
         self._arrange()
 
     def _badge(self, letter: str) -> QLabel:
@@ -176,7 +182,7 @@ class PaneCell(QWidget):
         half = whole.width() // 2
         compared, wipe = self._compare is not None, self._compare == "wipe"
         self.reference.setVisible(compared)
-        self._divider.setVisible(wipe)
+        self.divider.setVisible(wipe)
         for widget in (self.canvas, self.canvas.viewport()):
             widget.clearMask()
         if not compared:
@@ -191,10 +197,10 @@ class PaneCell(QWidget):
                 right = QRegion(x, 0, max(whole.width() - x, 1), whole.height())
                 widget.setMask(right.translated(-widget.mapTo(self, QPoint(0, 0))))
             self.canvas.raise_()
-            self._divider.setGeometry(
+            self.divider.setGeometry(
                 x - GRIP // 2, CAPTION_HEIGHT, GRIP, whole.height() - CAPTION_HEIGHT
             )
-            self._divider.raise_()
+            self.divider.raise_()
         else:
             self.reference.setGeometry(QRect(0, 0, half - 1, whole.height()))
             self.canvas.setGeometry(QRect(half + 1, 0, whole.width() - half - 1, whole.height()))
@@ -246,6 +252,12 @@ class PaneCell(QWidget):
 
     def _truth_chosen(self, index: object) -> None:
         self.truth_chosen.emit(self.name, index)
+
+    def _points_edited(self, points: object, done: bool) -> None:
+        self.points_edited.emit(self.name, points, done)
+
+    def _mask_painted(self, mask: object, done: bool) -> None:
+        self.mask_painted.emit(self.name, mask, done)
 
     def _box_selected(self, selection: object) -> None:
         self.box_selected.emit(self.name, selection)

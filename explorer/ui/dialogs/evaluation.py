@@ -1,12 +1,13 @@
 """The evaluation sheet: how good a network is on a folder of photos with known answers.
 
-The work is a job of the runner that looks at photos for the window too: a network is never used by
-two threads, and a look that the user asks for meanwhile goes first.
+The work is a background job: it goes on behind every question whatever is looked at, with the sheet
+closed too, and after a restart. The sheet starts it, and shows what it has found.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +21,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.core.errors import ExplorerError
 from explorer.core.layers import Table
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
+from explorer.jobs import EVALUATION
 from explorer.ui.dialogs.messages import ErrorCard
 from explorer.ui.dialogs.notice import Notice
 from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.form.choices import Combo
+from explorer.ui.jobs.background import Background, Phase
 from explorer.ui.panels.progress import JobStrip
 from explorer.ui.results.table import TableWidget
-from explorer.ui.shell.bridge import is_over
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 
 if TYPE_CHECKING:
@@ -38,13 +41,11 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent
 
     from explorer.core.network_info import NetworkSpec
-    from explorer.core.runner import JobSteps, Token
-    from explorer.engine.engine import Engine
     from explorer.evaluation.datasets import Sight
     from explorer.evaluation.report import Report
     from explorer.ui.shell.desk import Desk
 
-EVALUATE, FIND, WRITE = "evaluate", "evaluate-find", "evaluate-write"
+FIND, WRITE = "evaluate-find", "evaluate-write"
 LIMITS = (100, 500, 2000, 0)
 FIRST_LIMIT = 500
 
@@ -60,9 +61,9 @@ class EvaluationSheet(Overlay):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.main, QSize(1000, 720))
         self._desk = desk
+        self._job = ""  # the one that is shown
         self._report: Report | None = None
         self._offered: set[Path] = set()  # places that were found beside a photo once
-        self.running = False
         self.data: Path | None = None
         self.folder = QPushButton(self.tr("Folder…"))
         self.file = QPushButton(self.tr("File…"))
@@ -76,6 +77,7 @@ class EvaluationSheet(Overlay):
         self.start_button = QPushButton(self.tr("Evaluate"))
         self.start_button.setDefault(True)
         self.strip = JobStrip()
+        self.strip.cancel.rename(self.tr("Cancel"))  # Esc closes the sheet; the work goes on
         self.error = ErrorCard()
         self.empty = Label(self.tr(EMPTY), quiet=True)
         self.headline = Label(factor=1.2, bold=True)
@@ -127,6 +129,7 @@ class EvaluationSheet(Overlay):
         column.addWidget(self.figures)
         column.addSpacing(UNIT)
         column.addWidget(self.classes, 1)
+        column.addStretch(0)  # before there are figures, the words stay together
         self._found = found
         foot = QHBoxLayout()
         foot.addWidget(self.said, 1)
@@ -149,16 +152,34 @@ class EvaluationSheet(Overlay):
         self.start_button.clicked.connect(self.start)
         self.save.clicked.connect(self._ask_save)
         self.strip.cancel_requested.connect(self._cancel)
+        self.strip.pause_toggled.connect(self._pause)
+        self._desk.jobs.changed.connect(self._job_changed)
+        self._desk.jobs.ended.connect(self._job_ended)
+
+    @property
+    def running(self) -> bool:
+        """The evaluation that is shown is not over."""
+        found = self._desk.jobs.find(self._job)
+        return found is not None and not found.phase.over
 
     # -- opening ----------------------------------------------------------------------------------
 
     def show_sheet(self) -> None:
         """Opens it; annotations beside the photo of the moment are used at once."""
+        if not self._job and (left := self._desk.jobs.newest(EVALUATION)) is not None:
+            self._take(left.job.id)  # of an earlier run of the program
         if not self.running:
             self._fill_networks()
             self._look_around()
         self._refresh()
         self.open(self.start_button if self.data is not None else self.folder)
+
+    def show_job(self, job_id: str) -> None:
+        """Opens it with the evaluation that this background job is."""
+        if job_id != self._job:
+            self._take(job_id)
+        self._refresh()
+        self.open(self.close_button)
 
     def _look_around(self) -> None:
         image = self._desk.study.image
@@ -245,56 +266,98 @@ class EvaluationSheet(Overlay):
     # -- the work ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Evaluates; whatever is running is replaced."""
+        """Evaluates, behind whatever else is asked."""
         spec, place, limit = self.network.currentData(), self.data, self.limit.currentData()
-        if spec is None or place is None:
+        if spec is None or place is None or self.running:
             return
+        from explorer.evaluation.background import params_of
+        from explorer.evaluation.run import Wish
+
         device, half = self._desk.study.device, self._desk.study.half
-        spec = replace(spec, device=device, half=half)
+        wish = Wish(replace(spec, device=device, half=half), place, limit=limit)
+        title = self.tr("{network} on {data}").format(network=self._title_of(spec), data=place.name)
+        self._show_nothing()
+        self.strip.set_waiting(self.tr("Starting"), can_pause=True)
+        self._job = self._desk.jobs.start(EVALUATION, title, params_of(wish))
+        self._refresh()
 
-        def begin(engine: Engine, token: Token) -> JobSteps:
-            from explorer.evaluation.run import Wish, fulfil
-
-            return fulfil(Wish(spec, place, limit=limit), engine, lambda: token.cancelled)
-
-        self.running = True
+    def _show_nothing(self) -> None:
         self._report = None
         self.said.setText("")
         self.error.hide()
-        self.strip.set_waiting(self.tr("Starting"), can_pause=False)
-        self._desk.bridge.compute(EVALUATE, begin, self._worked)
-        self._refresh()
+        self.strip.clear()
+
+    def _take(self, job_id: str) -> None:
+        """Shows this evaluation from now on: what it was asked, and what it has found."""
+        found = self._desk.jobs.find(job_id)
+        if found is None:
+            return
+        from explorer.evaluation.background import wish_of
+
+        self._job = job_id
+        self._show_nothing()
+        try:
+            wish = wish_of(found.job.params)
+        except ExplorerError as error:
+            self.error.set_error(error.message, error.hint, "")
+            return
+        self.data = wish.data
+        if self.limit.findData(wish.limit) < 0:
+            self.limit.addItem(self.tr("at most {count}").format(count=wish.limit), wish.limit)
+        self.limit.setCurrentIndex(self.limit.findData(wish.limit))
+        self._fill_networks()
+        if self.network.findData(wish.spec) < 0:
+            self.network.addItem(self._title_of(wish.spec), wish.spec)
+        self.network.setCurrentIndex(self.network.findData(wish.spec))
+        self._job_changed(job_id)
 
     def _cancel(self) -> None:
-        self._desk.bridge.cancel(EVALUATE)
+        # What it has found stays to be read; the job itself is gone.
+        self._desk.jobs.cancel(self._job)
+
+    def _pause(self, on: bool) -> None:
+        self._desk.jobs.pause(self._job, on)
 
     def _looked_around(self, update: Update) -> None:
         if update.state is State.DONE and update.value is not None and self.isVisible():
             self._use(update.value)
 
-    def _worked(self, update: Update) -> None:
-        self.strip.set_update(update, False)
-        if update.value is not None:
-            self._report = update.value
-        if is_over(update):
-            self._end(update)
+    def _job_changed(self, job_id: str) -> None:
+        if job_id != self._job:
+            return
+        found = self._desk.jobs.find(job_id)
+        if found is None:
+            self.strip.clear()
+        else:
+            self._report = found.value or self._report
+            self.strip.show_progress(found.note, found.share, found.seconds, can_pause=True)
+            self.strip.set_paused(found.phase is Phase.PAUSED)
+            if found.phase.over:
+                self.strip.clear()
+            if found.failure is not None:
+                details = "" if found.failure.expected else found.failure.traceback
+                self.error.set_error(found.failure.message, found.failure.hint, details)
+            else:
+                self.error.hide()
         self._refresh()
 
-    def _end(self, update: Update) -> None:
-        self.running = False
-        failure = update.failure
-        if failure is not None:
-            details = "" if failure.expected else failure.traceback
-            self.error.set_error(failure.message, failure.hint, details)
-        if not self.isVisible() and update.state is not State.CANCELLED:
-            self._tell(failure.message if failure is not None else "")
+    def _job_ended(self, job_id: str) -> None:
+        found = self._desk.jobs.find(job_id)
+        if found is None or found.job.kind != EVALUATION:
+            return
+        if job_id != self._job or not self.isVisible():
+            self._tell(found)
 
-    def _tell(self, problem: str) -> None:
-        report = self._report
-        words = problem or (f"{report.title}: {report.headline()}." if report is not None else "")
-        text = self.tr("Evaluation finished. {words}").format(words=words)
-        show = ((self.tr("Show"), self.show_sheet),)
-        self._desk.notices.show_notice(Notice(text, "error" if problem else "info", "", show))
+    def _tell(self, found: Background) -> None:
+        report, failure = found.value, found.failure
+        if failure is not None:
+            text = self.tr("Evaluation failed. {words}").format(words=failure.message)
+        else:
+            words = f"{report.title}: {report.headline()}." if report is not None else ""
+            text = self.tr("Evaluation finished. {words}").format(words=words)
+        show = ((self.tr("Show"), partial(self.show_job, found.job.id)),)
+        kind = "info" if failure is None else "error"
+        self._desk.notices.show_notice(Notice(text, kind, "", show))
 
     # -- what is shown ----------------------------------------------------------------------------
 
@@ -350,7 +413,7 @@ class EvaluationSheet(Overlay):
         assert report is not None
 
         def job() -> Generator[Step[Any], Any, None]:
-            from explorer.core.atomic import write_bytes
+            from explorer.core.storage.atomic import write_bytes
             from explorer.evaluation.report import csv_of, json_of
 
             content = csv_of(report) if path.suffix.lower() == ".csv" else json_of(report)
@@ -368,9 +431,8 @@ class EvaluationSheet(Overlay):
     # -- keys -------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.running:
-            self._cancel()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.start_button.isEnabled():
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and self.start_button.isEnabled():
             self.start()
         else:
             super().keyPressEvent(event)

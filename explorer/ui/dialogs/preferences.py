@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -20,9 +21,12 @@ from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.form.choices import Combo
 from explorer.ui.widgets.small_widgets import UNIT, Label, Switch
 
+if TYPE_CHECKING:
+    from explorer.ui.dialogs.cache_row import CacheRow
+
 
 class PreferencesSheet(Overlay):
-    """A sheet over the window.
+    """A sheet over the window; `cache` is the row about what is kept on disk.
 
     Signals:
         changed: The new `Preferences`.
@@ -30,8 +34,14 @@ class PreferencesSheet(Overlay):
 
     changed = Signal(object)
 
-    def __init__(self, window: QWidget, preferences: Preferences, devices: tuple[str, ...]) -> None:
-        super().__init__(window, QSize(UNIT * 66, UNIT * 62))
+    def __init__(
+        self,
+        window: QWidget,
+        preferences: Preferences,
+        devices: tuple[str, ...],
+        cache: CacheRow | None = None,
+    ) -> None:
+        super().__init__(window, QSize(UNIT * 66, UNIT * (62 if cache is None else 70)))
         self._preferences = preferences
         self.theme = Combo()
         for word, title in (
@@ -105,6 +115,8 @@ class PreferencesSheet(Overlay):
         self.body.setSpacing(UNIT * 3)
         self.body.addWidget(Label(self.tr("Preferences"), factor=1.35, bold=True))
         self.body.addLayout(grid)
+        if cache is not None:
+            self.body.addWidget(cache)
         self.body.addStretch(1)
         self.body.addLayout(foot)
 
@@ -114,7 +126,6 @@ class PreferencesSheet(Overlay):
         self.half.toggled.connect(self._tell)
         self.restore.toggled.connect(self._tell)
         self.seed.setFixedWidth(UNIT * 18)
-        self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.seed.editingFinished.connect(self._tell)
 

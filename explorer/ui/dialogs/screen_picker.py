@@ -100,7 +100,7 @@ class Cover(QWidget):
         self.setMouseTracking(True)
         self.setScreen(screen)
         self.setGeometry(screen.geometry())
-        self._picture: QPixmap = screen.grabWindow(0)
+        self.picture: QPixmap = screen.grabWindow(0)
         self._begin: QPoint | None = None
         self._end = QPoint()
 
@@ -156,7 +156,7 @@ class Cover(QWidget):
         accent = self.palette().color(QPalette.ColorRole.Highlight)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.drawPixmap(self.rect(), self._picture)
+            painter.drawPixmap(self.rect(), self.picture)
             for strip in _around(self.rect(), part):
                 painter.fillRect(strip, DIM)
             if part.isValid():

@@ -12,6 +12,7 @@ from PySide6.QtGui import QDesktopServices
 
 from explorer import __version__
 from explorer.core import settings
+from explorer.jobs import EVALUATION
 from explorer.ui.shell.crash_log import log_path
 from explorer.ui.widgets import theme
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from explorer.ui.dialogs.evaluation import EvaluationSheet
+    from explorer.ui.dialogs.guide import GuideWindow
     from explorer.ui.dialogs.palette import Item, Palette
     from explorer.ui.dialogs.preferences import PreferencesSheet
     from explorer.ui.dialogs.shortcuts import ShortcutSheet
@@ -34,6 +36,7 @@ class Sheets(QObject):
         preferences: The sheet that was opened last, or None.
         shortcuts: Every key; None until it was opened.
         evaluation: One for the whole session: what it shows stays, what runs goes on.
+        guide: The window of the guide; None until it was opened.
     """
 
     def __init__(self, desk: Desk, actions: Actions) -> None:
@@ -43,10 +46,12 @@ class Sheets(QObject):
         self.preferences: PreferencesSheet | None = None
         self.shortcuts: ShortcutSheet | None = None
         self.evaluation: EvaluationSheet | None = None
+        self.guide: GuideWindow | None = None
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
         """The commands that are answered here."""
         return {
+            "guide": self.open_guide,
             "palette": self.open_palette,
             "preferences": self.open_preferences,
             "shortcuts": self.open_shortcuts,
@@ -63,18 +68,31 @@ class Sheets(QObject):
             self.evaluation.networks_came()
 
     def open_evaluation(self) -> None:
+        self._the_evaluation().show_sheet()
+
+    def job_kinds(self) -> frozenset[str]:
+        """The background jobs whose results are shown here."""
+        return frozenset({EVALUATION})
+
+    def show_job(self, job_id: str) -> None:
+        """Opens the sheet that shows a background job."""
+        self._the_evaluation().show_job(job_id)
+
+    def _the_evaluation(self) -> EvaluationSheet:
         if self.evaluation is None:
             from explorer.ui.dialogs.evaluation import EvaluationSheet
 
             self.evaluation = EvaluationSheet(self._desk)
-        self.evaluation.show_sheet()
+        return self.evaluation
 
     def open_preferences(self) -> None:
+        from explorer.ui.dialogs.cache_row import CacheRow
         from explorer.ui.dialogs.preferences import PreferencesSheet
 
         ready = self._desk.study.ready
         devices = tuple(name for name, _ in ready.devices) if ready is not None else ()
-        sheet = PreferencesSheet(self._desk.main, self._desk.settings.preferences, devices)
+        known, cache = self._desk.settings.preferences, CacheRow(self._desk.bridge)
+        sheet = PreferencesSheet(self._desk.main, known, devices, cache)
         sheet.changed.connect(self._desk.apply_preferences)
         sheet.closed.connect(sheet.deleteLater)
         sheet.open(sheet.theme)
@@ -87,6 +105,14 @@ class Sheets(QObject):
             place = settings.settings_path()
             self.shortcuts = ShortcutSheet(self._desk.main, self._actions, place)
         self.shortcuts.open(self.shortcuts.close_button)
+
+    def open_guide(self) -> None:
+        """The pages about how it is used and built; the window stays usable beside them."""
+        if self.guide is None:
+            from explorer.ui.dialogs.guide import GuideWindow
+
+            self.guide = GuideWindow(self._desk.main)
+        self.guide.show_page()
 
     def show_log(self) -> None:
         path = log_path()

@@ -136,6 +136,11 @@ class SubsetBox(Combo):
         self._rows: tuple[Row, ...] = ()
         self._popup: ChoicePopup | None = None
 
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The words that are ticked."""
+        return self._chosen
+
     def set_words(self, words: tuple[str, ...], kinds: Mapping[str, str]) -> None:
         self._words = words
         layers = bool(words) and all(word in kinds for word in words)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from explorer.core.network_info import NetworkInfo
+    from explorer.ui.form.around import Around
 
 
 class Editor(QObject):
@@ -39,6 +40,9 @@ class Editor(QObject):
 
     def set_info(self, info: NetworkInfo | None) -> None:
         """Takes over the choices that the network gives."""
+
+    def set_around(self, around: Around) -> None:
+        """Takes over what is there to choose from."""
 
     def text(self, value: Any) -> str:
         """`value` in words, for the reset dot."""

@@ -13,16 +13,22 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
 
 from explorer.core.errors import ExplorerError
 from explorer.core.param_forms import parse
-from explorer.core.params import Box, Effect, Parameter, Pick, Point
+from explorer.core.params import Box, Effect, Kind, Parameter, Pick, Point
 from explorer.ui.form.choices import ChoiceBox, SubsetBox
 from explorer.ui.form.editor import Editor
 from explorer.ui.form.numbers import WIDEST, NumberPair, Scale
+from explorer.ui.form.places import MaskEditor, PointsEditor
 from explorer.ui.form.player import Player
+from explorer.ui.form.records import RecordsEditor
+from explorer.ui.form.references import FolderEditor, ImageEditor, NetworkEditor, NetworksEditor
+from explorer.ui.form.text import TextEditor
 from explorer.ui.truth.truth_editor import TruthEditor
-from explorer.ui.widgets.small_widgets import Flash, Switch
+from explorer.ui.widgets.small_widgets import Switch
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PySide6.QtCore import QObject
 
     from explorer.core.network_info import NetworkInfo
@@ -181,52 +187,6 @@ class SubsetEditor(Editor):
         return ", ".join(value) if value else self.tr("all")
 
 
-class TextEditor(Editor):
-    """Free words; several are parted by commas."""
-
-    def __init__(self, parameter: Parameter, parent: QObject) -> None:
-        super().__init__(parameter, parent)
-        self.field = QLineEdit()
-        self.field.setMaxLength(2000)
-        self.field.setPlaceholderText(parameter.meta.help.partition(". ")[0].rstrip("."))
-        self.field.editingFinished.connect(self._finish)
-        self._flash = Flash(self.field)
-        self._value: Any = None
-        self.below = self.field
-
-    def show_value(self, value: Any) -> None:
-        self._value = value
-        self.field.setText(self.text(value) if value is not None else "")
-        self.field.setCursorPosition(0)
-
-    def text(self, value: Any) -> str:
-        return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-    def read(self, text: str) -> Any:
-        """The value that `text` stands for.
-
-        Raises:
-            ExplorerError: When it is none.
-        """
-        return parse(self.parameter, text)
-
-    def _finish(self) -> None:
-        text = self.field.text().strip()
-        if self._value is not None and text == self.text(self._value):
-            return  # a field that was only looked at changes nothing
-        try:
-            value = self.read(text)
-        except ExplorerError as error:
-            self._flash.show()
-            self.field.setToolTip(f"{error.message} {error.hint}".strip())
-            self.show_value(self._value)
-            return
-        before = self._value
-        self.show_value(value)
-        if value != before:
-            self.edited.emit(value)
-
-
 class PickEditor(TextEditor):
     """A value that the canvas writes: shown, typed by who has no mouse, cleared by a button."""
 
@@ -288,16 +248,45 @@ def _choices(
     return words, kinds
 
 
+def _word(parameter: Parameter, parent: QObject) -> Editor:
+    free = parameter.meta.choices is None
+    return (TextEditor if free else ChoiceEditor)(parameter, parent)
+
+
+def _words(parameter: Parameter, parent: QObject) -> Editor:
+    free = parameter.meta.choices is None
+    return (TextEditor if free else SubsetEditor)(parameter, parent)
+
+
+def _whole(parameter: Parameter, parent: QObject) -> Editor:
+    selects = parameter.meta.pick is Pick.SELECT
+    return (PickEditor if selects else NumberEditor)(parameter, parent)
+
+
+def _records(parameter: Parameter, parent: QObject) -> Editor:
+    return RecordsEditor(parameter, parent, editor_for)
+
+
+_EDITORS: dict[Kind, Callable[[Parameter, QObject], Editor]] = {
+    Kind.SWITCH: SwitchEditor,
+    Kind.WHOLE: _whole,
+    Kind.NUMBER: NumberEditor,
+    Kind.WORD: _word,
+    Kind.WORDS: _words,
+    Kind.POINT: PickEditor,
+    Kind.POINTS: PointsEditor,
+    Kind.BOX: PickEditor,
+    Kind.BOXES: TruthEditor,
+    Kind.MASK: MaskEditor,
+    Kind.IMAGE: ImageEditor,
+    Kind.NETWORK: NetworkEditor,
+    Kind.NETWORKS: NetworksEditor,
+    Kind.FOLDER: FolderEditor,
+    Kind.ROWS: _records,
+}
+assert set(_EDITORS) == set(Kind)
+
+
 def editor_for(parameter: Parameter, parent: QObject) -> Editor:
-    """The editor that suits the parameter's type."""
-    if parameter.meta.pick is Pick.TRUTH:
-        return TruthEditor(parameter, parent)
-    if parameter.meta.pick is not Pick.NONE or parameter.type in (Point, Box):
-        return PickEditor(parameter, parent)
-    if parameter.type is bool:
-        return SwitchEditor(parameter, parent)
-    if parameter.type in (int, float):
-        return NumberEditor(parameter, parent)
-    if parameter.meta.choices is None:
-        return TextEditor(parameter, parent)
-    return (ChoiceEditor if parameter.type is str else SubsetEditor)(parameter, parent)
+    """The editor that suits what the parameter holds."""
+    return _EDITORS[parameter.kind](parameter, parent)

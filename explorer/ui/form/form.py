@@ -6,16 +6,17 @@ from dataclasses import replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from explorer.annotations.truth import truth_name
 from explorer.core.errors import ExplorerError
-from explorer.core.params import Effect, Parameter, effect_of, parameters, resolved
+from explorer.core.params import Effect, Pick, effect_of, parameters, resolved
+from explorer.ui.form.around import Around
 from explorer.ui.form.editors import editor_for
+from explorer.ui.form.places import MaskEditor
+from explorer.ui.form.row import Column, ParameterRow
 from explorer.ui.truth.truth_editor import TruthEditor
-from explorer.ui.widgets.small_widgets import UNIT, Fold, HelpButton, Label
+from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,98 +24,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Plot
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.view import View
-    from explorer.ui.form.editor import Editor
-
-
-class ResetDot(QToolButton):
-    """A dot that says "changed" and takes the change back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAutoRaise(True)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        policy = self.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.setSizePolicy(policy)
-
-    def sizeHint(self) -> QSize:
-        return QSize(UNIT * 2, UNIT * 2)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        radius = 4.5 if self.underMouse() or self.hasFocus() else 3.0
-        with QPainter(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self.palette().color(QPalette.ColorRole.Highlight))
-            painter.drawEllipse(QRectF(self.rect()).center(), radius, radius)
-
-
-class ParameterRow(QWidget):
-    """Title, (i), reset dot and editor; the help unfolds below."""
-
-    edited = Signal(str, object)
-
-    def __init__(self, parameter: Parameter) -> None:
-        super().__init__()
-        self.parameter = parameter
-        self.editor: Editor = editor_for(parameter, self)
-        self.editor.edited.connect(self._edited)
-        self.default = parameter.default
-        meta = parameter.meta
-        self._title = Label(meta.title)
-        self._title.hug()
-        self._title.clicked.connect(self._focus)
-        self.about = HelpButton(self.tr("What “{title}” means").format(title=meta.title))
-        self.dot = ResetDot()
-        self.dot.clicked.connect(self._reset)
-        self.help = Label(meta.help, quiet=True, factor=0.92)
-        self.help.hide()
-        self.about.toggled.connect(self.help.setVisible)
-        line = QHBoxLayout()
-        line.setSpacing(UNIT // 2)
-        line.addWidget(self._title)
-        line.addWidget(self.about)
-        line.addStretch(1)
-        line.addWidget(self.dot)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(UNIT // 2)
-        layout.addLayout(line)
-        if self.editor.beside is not None:
-            line.addSpacing(UNIT // 2)
-            line.addWidget(self.editor.beside)
-        if self.editor.below is not None:
-            layout.addWidget(self.editor.below)
-        layout.addWidget(self.help)
-        self.setToolTip(meta.help)
-        for widget in self.editor.widgets:
-            widget.setAccessibleName(meta.title)
-            widget.setAccessibleDescription(meta.help)
-
-    def set_info(self, info: NetworkInfo | None) -> None:
-        self.editor.set_info(info)
-
-    def show_value(self, value: Any) -> None:
-        self.editor.show_value(value)
-        self.mark(value)
-
-    def mark(self, value: Any) -> None:
-        """Shows the dot where `value` is not the default."""
-        self.dot.setVisible(value != self.default)
-        words = self.tr("Back to {value}").format(value=self.editor.text(self.default)[:80])
-        self.dot.setToolTip(words)
-        self.dot.setAccessibleName(f"{self.parameter.meta.title}: {words}")
-
-    def _edited(self, value: object) -> None:
-        self.edited.emit(self.parameter.name, value)
-
-    def _reset(self) -> None:
-        self.editor.show_value(self.default)
-        self.edited.emit(self.parameter.name, self.default)
-
-    def _focus(self) -> None:
-        self.editor.widgets[0].setFocus(Qt.FocusReason.MouseFocusReason)
+    from explorer.ui.board.brush import Brush
 
 
 class Form(QWidget):
@@ -124,11 +34,15 @@ class Form(QWidget):
         changed: ``(new params, Effect)``, for every change that the user makes, while dragging too.
         truth_chosen: The index of the ground-truth box that the user has chosen here, or None.
         truth_wanted: "load" or "save": ground truth from or to a file.
+        brush_changed: The `Brush` that the user wants to paint with.
+        said: A sentence about something that could not be done.
     """
 
     changed = Signal(object, object)
     truth_chosen = Signal(object)
     truth_wanted = Signal(str)
+    brush_changed = Signal(object)
+    said = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,6 +50,9 @@ class Form(QWidget):
         self._params: Any = None
         self._defaults: Any = None
         self._info: NetworkInfo | None = None
+        self._around = Around()
+        self._plain: Column | None = None
+        self._more: Column | None = None
         self.rows: dict[str, ParameterRow] = {}
         self._body: QWidget | None = None
         self._advanced: Fold | None = None
@@ -185,12 +102,26 @@ class Form(QWidget):
     def set_params(self, params: Any) -> None:
         """Shows `params` without a signal (undo, a session)."""
         self._params = params
-        # The boxes are the photo's, not settings: to reset the settings must not remove them.
-        if name := truth_name(type(params)):
-            self._keep(name, getattr(params, name))
+        # The truth is the photo's, not a setting: to reset the settings must not remove it.
         for name, row in self.rows.items():
+            if row.parameter.meta.pick is Pick.TRUTH:
+                self._keep(name, getattr(params, name))
             row.show_value(getattr(params, name))
         self._mark_reset()
+        self._show_applying()
+
+    def set_around(self, around: Around) -> None:
+        """What is there to choose from: photos, networks."""
+        if around != self._around:
+            self._around = around
+            for row in self.rows.values():
+                row.set_around(around)
+
+    def show_brush(self, brush: Brush) -> None:
+        """The brush as a key on the canvas has changed it; silent."""
+        for row in self.rows.values():
+            if isinstance(row.editor, MaskEditor):
+                row.editor.show_brush(brush)
 
     def show_truth_chosen(self, index: int | None) -> None:
         """The ground-truth box that is chosen on the canvas; silent."""
@@ -248,10 +179,11 @@ class Form(QWidget):
     def _edited(self, name: str, value: object) -> None:
         before = self._params
         self._params = replace(before, **{name: value})
-        if name == truth_name(type(before)):
+        if self.rows[name].parameter.meta.pick is Pick.TRUTH:
             self._keep(name, value)
         self.rows[name].mark(value)
         self._mark_reset()
+        self._show_applying()
         self._tell(before)
 
     def _tell(self, before: Any) -> None:
@@ -269,36 +201,40 @@ class Form(QWidget):
             self._layout.removeWidget(self._body)
             self._body.hide()
             self._body.deleteLater()
-        self.rows = {}
-        self._advanced = None
-        plain, more = QWidget(), QWidget()
-        plain_rows, more_rows = QVBoxLayout(plain), QVBoxLayout(more)
-        for rows in (plain_rows, more_rows):
-            rows.setContentsMargins(0, 0, 0, 0)
-            rows.setSpacing(UNIT * 2)
-        for parameter in parameters(view.Params):
-            row = ParameterRow(parameter)
-            row.edited.connect(self._edited)
+        entries = parameters(view.Params)
+        self._plain = Column([p for p in entries if not p.meta.advanced], editor_for)
+        self._more = Column([p for p in entries if p.meta.advanced], editor_for)
+        self.rows = {p.name: (self._plain.rows | self._more.rows)[p.name] for p in entries}
+        for column in (self._plain, self._more):
+            column.edited.connect(self._edited)
+        for row in self.rows.values():
+            row.set_around(self._around)
             if isinstance(row.editor, TruthEditor):
                 row.editor.chosen.connect(self.truth_chosen)
                 row.editor.wanted.connect(self.truth_wanted)
-            self.rows[parameter.name] = row
-            (more_rows if parameter.meta.advanced else plain_rows).addWidget(row)
+            elif isinstance(row.editor, MaskEditor):
+                row.editor.brush_changed.connect(self.brush_changed)
+                row.editor.said.connect(self.said)
+        self._advanced = Fold("", self._more, opened=view.name in self._unfolded)
         body = QWidget()
         layout = QVBoxLayout(body)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT * 2)
-        layout.addWidget(plain)
-        plain.setVisible(plain_rows.count() > 0)
-        if more_rows.count():
-            title = self.tr("More settings ({count})").format(count=more_rows.count())
-            self._advanced = Fold(title, more, opened=view.name in self._unfolded)
-            layout.addWidget(self._advanced)
-        else:
-            more.deleteLater()
+        layout.addWidget(self._plain)
+        layout.addWidget(self._advanced)
         self._layout.insertWidget(1, body)
         self._body = body
-        self.setVisible(bool(self.rows))
+
+    def _show_applying(self) -> None:
+        """What does not apply to the other settings and this network is not shown."""
+        if self._plain is None or self._more is None or self._advanced is None:
+            return
+        shown = self._plain.show_applying(self._params, self._info)
+        more = self._more.show_applying(self._params, self._info)
+        self._more.setVisible(self._advanced.opened)
+        self._advanced.rename(self.tr("More settings ({count})").format(count=more))
+        self._advanced.setVisible(more > 0)
+        self.setVisible(shown + more > 0)
 
     def _remember(self) -> None:
         if self._view is None or self._advanced is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from explorer.core.params import Kind, Pick
+
 if TYPE_CHECKING:
-    from explorer.core.params import Parameter, Pick
+    from explorer.core.params import Parameter
 
 
 class PickSpec(NamedTuple):
@@ -17,8 +19,15 @@ class PickSpec(NamedTuple):
     layer: str = ""
     step: float = 1.0
     """How far an arrow key moves a box."""
+    most: int | None = None
+    """So many points at most."""
 
     @classmethod
     def of(cls, parameter: Parameter) -> PickSpec:
-        meta = parameter.meta
-        return cls(parameter.name, meta.pick, meta.pane, meta.layer, meta.step or 1.0)
+        meta, kind = parameter.meta, parameter.meta.pick
+        if kind is Pick.TRUTH:  # its mask is painted like any, its joints are placed like any
+            kind = _TRUTH[parameter.kind]
+        return cls(parameter.name, kind, meta.pane, meta.layer, meta.step or 1.0, meta.most)
+
+
+_TRUTH = {Kind.BOXES: Pick.TRUTH, Kind.MASK: Pick.BRUSH, Kind.POINTS: Pick.POINTS}

@@ -27,6 +27,9 @@ class Player(QObject):
     Attributes:
         last: The position behind which nothing changes any more, if it is not the slider's end.
 
+    Attributes:
+        timer: Runs while it plays.
+
     Signals:
         moved: The slider's new position.
     """
@@ -39,8 +42,8 @@ class Player(QObject):
         self._busy = False
         self._at = 0
         self.last: int | None = None
-        self._timer = QTimer(self)
-        self._timer.timeout.connect(self._step)
+        self.timer = QTimer(self)
+        self.timer.timeout.connect(self.step)
         self.widget = QWidget()
         self.button = IconButton("play", self.tr("Play"))
         self.button.clicked.connect(self._toggle)
@@ -52,7 +55,7 @@ class Player(QObject):
 
     @property
     def playing(self) -> bool:
-        return self._timer.isActive()
+        return self.timer.isActive()
 
     def set_busy(self, busy: bool) -> None:
         """While an answer is computed the next step waits: every one of them is to be seen."""
@@ -64,11 +67,11 @@ class Player(QObject):
             self._go(self._slider.minimum())
         self._at = self._slider.value()
         span = max(1, self._end - self._slider.minimum())
-        self._timer.start(min(max(STEP_MS, SHORTEST_SECONDS * 1000 // span), SLOWEST_MS))
+        self.timer.start(min(max(STEP_MS, SHORTEST_SECONDS * 1000 // span), SLOWEST_MS))
         self._show()
 
     def stop(self) -> None:
-        self._timer.stop()
+        self.timer.stop()
         self._show()
 
     def check(self) -> None:
@@ -87,7 +90,8 @@ class Player(QObject):
         else:
             self.start()
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """One step on, unless an answer is waited for."""
         if self._busy:
             return
         span = self._end - self._slider.minimum()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Colour, UInt8
+    from explorer.core.layers import Color, UInt8
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Contained:
             log.exception("%s cannot be drawn and is left out", self._what)
 
 
-def qcolor(colour: Colour | UInt8, alpha: float = 1.0) -> QColor:
+def qcolor(colour: Color | UInt8, alpha: float = 1.0) -> QColor:
     red, green, blue = (int(channel) for channel in colour)
     return QColor(red, green, blue, round(255 * min(1.0, max(0.0, alpha))))
 

@@ -32,6 +32,11 @@ class LayerItem(QGraphicsItem):
         self.frame = (0.0, 0.0)
         self._contained = Contained(f"layer {layer.name!r}")
 
+    @property
+    def failed(self) -> bool:
+        """Drawing it has raised: it is left out until there is another layer."""
+        return self._contained.failed
+
     def boundingRect(self) -> QRectF:
         # Labels reach beyond their boxes by a screen size; culling whole layers gains nothing.
         return EVERYWHERE

@@ -34,7 +34,7 @@ class CameraMenu(QObject):
 
     def __init__(self, bridge: Bridge, menu: QMenu, before: QAction) -> None:
         super().__init__(menu)
-        self._bridge, self._menu, self._before = bridge, menu, before
+        self._bridge, self.menu, self._before = bridge, menu, before
         self._found: tuple[FoundCamera, ...] | None = None
         self._listed: list[QAction] = []
         menu.aboutToShow.connect(self._find)
@@ -58,7 +58,7 @@ class CameraMenu(QObject):
 
     def _list(self, found: tuple[FoundCamera, ...]) -> None:
         for action in self._listed:
-            self._menu.removeAction(action)
+            self.menu.removeAction(action)
             (action.menu() or action).deleteLater()
         self._listed = []
         for camera in found:
@@ -69,16 +69,16 @@ class CameraMenu(QObject):
     def _add_camera(self, camera: FoundCamera) -> None:
         title = camera.name.replace("&", "&&")
         if len(camera.sizes) < 2:
-            self._listed.append(self._entry(self._menu, title, camera, None))
+            self._listed.append(self._entry(self.menu, title, camera, None))
             self._listed[-1].setIcon(icon("camera"))
-            self._menu.insertAction(self._before, self._listed[-1])
+            self.menu.insertAction(self._before, self._listed[-1])
             return
-        sizes = QMenu(title, self._menu)
+        sizes = QMenu(title, self.menu)
         sizes.setIcon(icon("camera"))
         self._entry(sizes, self.tr("Automatic"), camera, None)
         for size in camera.sizes:
             self._entry(sizes, f"{size[0]} × {size[1]}", camera, size)
-        self._listed.append(self._menu.insertMenu(self._before, sizes))
+        self._listed.append(self.menu.insertMenu(self._before, sizes))
 
     def _entry(
         self, menu: QMenu, title: str, camera: FoundCamera, size: tuple[int, int] | None
@@ -91,9 +91,9 @@ class CameraMenu(QObject):
         return action
 
     def _add_words(self, words: str) -> None:
-        action = self._menu.addAction(words)
+        action = self.menu.addAction(words)
         action.setEnabled(False)
-        self._menu.insertAction(self._before, action)
+        self.menu.insertAction(self._before, action)
         self._listed.append(action)
 
     def _triggered(self) -> None:

@@ -41,6 +41,10 @@ CLOSE_SECONDS = 0.5
 class Live(QObject):
     """Owns the source that is read and the slot with its newest frame.
 
+    Attributes:
+        make: Opens the source of a spec.
+        capture: What is read, or None.
+
     Signals:
         followed: A source was begun (True) or left.
         film_shown: What is followed is a film that can be played, or no longer.
@@ -56,7 +60,8 @@ class Live(QObject):
 
     def __init__(self, desk: Desk, make: Callable[[SourceSpec], Source] = source_of) -> None:
         super().__init__(desk.main)
-        self._desk, self._make = desk, make
+        self._desk = desk
+        self.make = make
         self.recording = Recording(desk)
         self.bar = LiveBar(self.recording.controls)
         self.capture: Capture | None = None
@@ -71,8 +76,8 @@ class Live(QObject):
         self._film_shown = False
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MILLISECONDS)
-        self._poll.timeout.connect(self._look)
-        self._woken.connect(self._look, Qt.ConnectionType.QueuedConnection)
+        self._poll.timeout.connect(self.look)
+        self._woken.connect(self.look, Qt.ConnectionType.QueuedConnection)
         self.bar.freeze_toggled.connect(self.freeze)
         self.bar.stop_requested.connect(self.leave)
         self.bar.film.playback_changed.connect(self._play)
@@ -120,7 +125,7 @@ class Live(QObject):
 
     def _open(self, before: Capture | None = None) -> None:
         """Reads the source from now on, when `before` has given its device back."""
-        spec, make = self._spec, self._make
+        spec, make = self._spec, self.make
         assert spec is not None
         assert self._source is not None
         self.capture = Capture(
@@ -215,6 +220,11 @@ class Live(QObject):
         capture.stop(timeout)
         self.followed.emit(False)
 
+    @property
+    def shown(self) -> Shot | None:
+        """The frame whose answer was drawn last."""
+        return self._shown
+
     # -- freezing ---------------------------------------------------------------------------------
 
     def toggle_freeze(self) -> None:
@@ -240,7 +250,7 @@ class Live(QObject):
             self._past = ()
             self.capture.playback = self.bar.film.playback
             self._desk.study.follow(self.capture.slot, self._source)
-        self._look()
+        self.look()
 
     def _rewind(self, share: float) -> None:
         if self._past:
@@ -297,7 +307,8 @@ class Live(QObject):
             self._age = shot.age
             self._times.append(time.perf_counter())
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Says how the source is now, and what comes of it; done a few times a second."""
         capture = self.capture
         if capture is None:
             return
@@ -358,7 +369,7 @@ class Live(QObject):
             self._resting = True
             self.recording.stop()
             self.capture.stop(0.0)
-            self._look()
+            self.look()
 
     def _look_again(self) -> None:
         """Another view or network is to follow: the source is opened once more."""

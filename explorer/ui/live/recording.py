@@ -87,6 +87,35 @@ class RecordingControls(QWidget):
         )
 
 
+class Handover:
+    """Gives a recorder every frame of a capture once.
+
+    Args:
+        capture: What is read.
+        last: The number of the newest frame that is not to be recorded any more.
+    """
+
+    def __init__(self, capture: Capture | None = None, last: int = -1) -> None:
+        self._capture, self._last = capture, last
+
+    def give(self, recorder: FilmRecorder, capture: Capture) -> None:
+        """What has come since the last time; what was missed meanwhile is counted as left out.
+
+        The slot keeps the last seconds: nothing is missed between two looks.
+        """
+        if capture is not self._capture:  # the source was opened anew: its numbers begin again
+            self._capture, self._last = capture, -1
+        for shot in capture.slot.past:
+            if shot.number <= self._last:
+                continue
+            if not recorder.room:
+                break  # the next look finds it, unless it is too old by then
+            if shot.number > self._last + 1 > 0:
+                recorder.leave_out(shot.number - self._last - 1)
+            recorder.add(Look(shot))
+            self._last = shot.number
+
+
 class Recording(QObject):
     """Begins, feeds and ends the recording of what is followed.
 
@@ -104,7 +133,7 @@ class Recording(QObject):
         self.recorder: FilmRecorder | None = None
         self._ending: list[FilmRecorder] = []
         self._raw = False
-        self._fed: tuple[Capture | None, int] = (None, -1)
+        self._handover = Handover()
         self._folder = ""
         self.controls.toggled.connect(self.toggle)
         self._woken.connect(self._look_at_ends, Qt.ConnectionType.QueuedConnection)
@@ -141,7 +170,7 @@ class Recording(QObject):
         pace = capture.status.pace * capture.playback.speed or capture.status.rate or USUAL_RATE
         self._raw = raw
         newest = capture.slot.newest
-        self._fed = (capture, newest.number - 1 if newest is not None else -1)
+        self._handover = Handover(capture, newest.number - 1 if newest is not None else -1)
         self.recorder = FilmRecorder(Path(path), min(pace, ON_SCREEN), notify=self._woken.emit)
         self.show()
 
@@ -149,8 +178,8 @@ class Recording(QObject):
         """The film gets its name as soon as everything is written."""
         recorder, self.recorder = self.recorder, None
         if recorder is not None:
-            if self._raw:
-                self._feed(recorder)
+            if self._raw and self.capture is not None:
+                self._handover.give(recorder, self.capture)
             recorder.stop()
             self._ending.append(recorder)
         self.show()
@@ -167,53 +196,28 @@ class Recording(QObject):
 
     def take(self, answer: Any) -> None:
         """A live answer has been drawn."""
-        recorder, study = self.recorder, self._desk.study
-        if recorder is None:
+        recorder, finished = self.recorder, self._desk.study.finished
+        if recorder is None or finished is None:
             return
-        found = study.data()
-        if study.board is None or found is None:
-            return
-        view, result, params = found
-        board = study.board
+        board = finished.bare
 
         def data() -> Mapping[str, Any]:
-            from explorer.saving.export import view_data
-
-            return view_data(view, result, params, board)
+            return finished.data
 
         network = answer.info.spec.name if answer.info is not None else ""
         drawn = None if self._raw else board
-        recorder.add(Look(answer.shot, not self._raw, drawn, view.name, network, data))
+        recorder.add(Look(answer.shot, not self._raw, drawn, finished.view.name, network, data))
 
     def look(self) -> None:
         """Now and then while there is a source: its frames, and what is said."""
         if self.recorder is None:
             return
         capture = self.capture
-        if self._raw:
-            self._feed(self.recorder)
+        if self._raw and capture is not None:
+            self._handover.give(self.recorder, capture)
         if capture is not None and capture.status.phase is Phase.FAILED:
             self.stop()
         self.show()
-
-    def _feed(self, recorder: FilmRecorder) -> None:
-        # The slot keeps the last seconds: no frame is missed between two looks.
-        capture = self.capture
-        if capture is None:
-            return
-        before, last = self._fed
-        if capture is not before:
-            last = -1
-        for shot in capture.slot.past:
-            if shot.number <= last:
-                continue
-            if not recorder.room:
-                break  # the next look finds it, unless it is too old by then
-            if shot.number > last + 1 > 0:
-                recorder.leave_out(shot.number - last - 1)
-            recorder.add(Look(shot))
-            last = shot.number
-        self._fed = (capture, last)
 
     def show(self) -> None:
         status = self.recorder.status if self.recorder is not None else None

@@ -10,16 +10,20 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from explorer.core.runner import Failure, State, Update
 from explorer.ui.dialogs.messages import ErrorCard, NoteCard
 from explorer.ui.form.form import Form
+from explorer.ui.panels.action_buttons import ActionButtons
 from explorer.ui.panels.explanation import Explanation
 from explorer.ui.panels.progress import JobStrip
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from explorer.engine.view import View
+    from explorer.ui.dialogs.messages import Way
 
 
 class Inspector(QWidget):
-    """Header, job strip, messages, notes, form and explanation, in one column that scrolls.
+    """Header, job strip, messages, notes, form, actions and explanation, in a column that scrolls.
 
     Signals:
         cancel_requested: The user no longer wants the running answer.
@@ -32,25 +36,27 @@ class Inspector(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._view: View[Any, Any] | None = None
+        self._stays = False
         self._form = Form()
         self.strip = JobStrip()
         self.strip.hide()  # until there is a view; from then on its place is kept
         self.strip.cancel_requested.connect(self.cancel_requested)
         self.strip.pause_toggled.connect(self.pause_toggled)
         self.error = ErrorCard()
-        self._title = Label(self.tr("Nothing to show yet"), factor=1.35, bold=True)
-        self._reference = Label(quiet=True, factor=0.92)
-        self._reference.hide()
+        self.title = Label(self.tr("Nothing to show yet"), factor=1.35, bold=True)
+        self.reference = Label(quiet=True, factor=0.92)
+        self.reference.hide()
+        self.action_buttons = ActionButtons()
         self._notes = QVBoxLayout()
         self._notes.setSpacing(UNIT)
         self.explanation = Explanation()
-        self._about = Fold(self.tr("What you see"), self.explanation, opened=True)
-        self._about.hide()
+        self.about = Fold(self.tr("What you see"), self.explanation, opened=True)
+        self.about.hide()
 
         head = QVBoxLayout()
         head.setSpacing(UNIT // 2)
-        head.addWidget(self._title)
-        head.addWidget(self._reference)
+        head.addWidget(self.title)
+        head.addWidget(self.reference)
         column = QWidget()
         column.setAutoFillBackground(False)
         layout = QVBoxLayout(column)
@@ -61,7 +67,8 @@ class Inspector(QWidget):
         layout.addWidget(self.error)
         layout.addLayout(self._notes)
         layout.addWidget(self._form)
-        layout.addWidget(self._about)
+        layout.addWidget(self.action_buttons)
+        layout.addWidget(self.about)
         layout.addStretch(1)
 
         self._scroll = QScrollArea()
@@ -86,11 +93,12 @@ class Inspector(QWidget):
             return
         self._view = view
         self.strip.show()
-        self._title.setText(view.title)
-        self._reference.setText(view.reference)
-        self._reference.setVisible(bool(view.reference))
+        self.title.setText(view.title)
+        self.reference.setText(view.reference)
+        self.reference.setVisible(bool(view.reference))
+        self.action_buttons.set_actions(view.actions)
         self.explanation.show_markdown(view.explanation)
-        self._about.setVisible(bool(view.explanation))
+        self.about.setVisible(bool(view.explanation))
         self.clear_message()
         self.strip.clear()
 
@@ -108,18 +116,44 @@ class Inspector(QWidget):
         self.strip.show()
         self.strip.set_waiting(note, can_pause)
 
-    def show_error(self, message: str, hint: str = "", details: str = "") -> None:
-        self.error.set_error(message, hint, details)
+    def show_error(
+        self,
+        message: str,
+        hint: str = "",
+        details: str = "",
+        ways: Sequence[Way] = (),
+        *,
+        stays: bool = False,
+    ) -> None:
+        """Shows what went wrong.
+
+        Args:
+            message: One sentence.
+            hint: What can be done.
+            details: For whoever helps.
+            ways: Buttons that lead out of it.
+            stays: It is not about what is looked at (a photo or a network that cannot be had): a
+                good answer does not settle it, `settle` does.
+        """
+        self._stays = stays
+        self.error.set_error(message, hint, details, ways)
         self._scroll.ensureWidgetVisible(self.error)
 
     def clear_message(self) -> None:
+        """What is looked at is another thing, or has been answered."""
+        if not self._stays:
+            self.error.hide()
+
+    def settle(self) -> None:
+        """Another photo or network was chosen: whatever was said is no longer true."""
+        self._stays = False
         self.error.hide()
 
     def set_notes(self, notes: tuple[str, ...]) -> None:
         """Sentences that must not be missed; the same ones leave everything as it is."""
         if notes == self.notes:
             return
-        for card in self._cards():
+        for card in self.cards():
             self._notes.removeWidget(card)
             card.hide()
             card.deleteLater()
@@ -128,9 +162,9 @@ class Inspector(QWidget):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return tuple(card.note for card in self._cards())
+        return tuple(card.note for card in self.cards())
 
-    def _cards(self) -> list[NoteCard]:
+    def cards(self) -> list[NoteCard]:
         items = (self._notes.itemAt(row) for row in range(self._notes.count()))
         cards = (item.widget() for item in items if item is not None)
         return [card for card in cards if isinstance(card, NoteCard)]

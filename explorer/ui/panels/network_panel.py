@@ -7,10 +7,11 @@ weights, and only that click does.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -23,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.ui.form.choices import Combo
-from explorer.ui.panels.cards import CardList, CardRow
+from explorer.ui.panels.cards import CardList, CardRow, unavailable_cards
 from explorer.ui.panels.network_words import (
     RANDOM,
     Choice,
@@ -38,6 +39,7 @@ from explorer.ui.widgets.small_widgets import UNIT, Card, Label, Switch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from explorer.core.unavailable import Unavailable
     from explorer.networks.entry import Entry, WeightsOption
 
 
@@ -48,15 +50,22 @@ class NetworkPanel(QWidget):
         chosen: A NetworkSpec: the user asked for this network.
         adjusted: A NetworkSpec: the present network on another device or in another precision.
         checkpoint_wanted: The name of the entry that a file is to be loaded onto.
+        rename_wanted: The name of a network that was made here.
+        export_wanted: The same.
+        delete_wanted: The same.
     """
 
     chosen = Signal(object)
     adjusted = Signal(object)
     checkpoint_wanted = Signal(str)
+    rename_wanted = Signal(str)
+    export_wanted = Signal(str)
+    delete_wanted = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self._entries: dict[str, Entry] = {}
+        self._unavailable: tuple[Unavailable, ...] = ()
         self._choices: tuple[Choice, ...] = ()
         self._spec: NetworkSpec | None = None
         self._info: NetworkInfo | None = None
@@ -84,8 +93,11 @@ class NetworkPanel(QWidget):
 
     # -- what the picker calls --------------------------------------------------------------------
 
-    def set_entries(self, entries: Sequence[Entry]) -> None:
+    def set_entries(
+        self, entries: Sequence[Entry], unavailable: Sequence[Unavailable] = ()
+    ) -> None:
         self._entries = {entry.name: entry for entry in entries}
+        self._unavailable = tuple(unavailable)
         self._fill()
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
@@ -136,7 +148,7 @@ class NetworkPanel(QWidget):
     # -- building ---------------------------------------------------------------------------------
 
     def _build_tabs(self) -> None:
-        self._tabs = QButtonGroup(self)
+        self.tabs = QButtonGroup(self)
         self._tab_line = QHBoxLayout()
         self._tab_line.setSpacing(2)
         for number, (task, words) in enumerate(tasks_in_words(self).items()):
@@ -145,17 +157,17 @@ class NetworkPanel(QWidget):
             button.setCheckable(True)
             button.setAutoRaise(True)
             button.setChecked(not task)
-            self._tabs.addButton(button, number)
+            self.tabs.addButton(button, number)
             self._tab_line.addWidget(button)
         self._tab_line.addStretch(1)
-        self._tabs.idClicked.connect(self._filter)
+        self.tabs.idClicked.connect(self._filter)
 
     def _build_details(self) -> None:
         self._details = Card()
         self._title = Label(bold=True)
         self._badge = Badge()
         self._summary = Label(quiet=True, factor=0.92)
-        self._facts = Label(quiet=True, factor=0.92)
+        self.facts = Label(quiet=True, factor=0.92)
         self.weights = Combo()
         self.weights.setAccessibleName(self.tr("Weights"))
         self.weights.currentIndexChanged.connect(self._show_choice)
@@ -165,6 +177,22 @@ class NetworkPanel(QWidget):
         self.checkpoint = QPushButton(self.tr("Open checkpoint…"))
         self.checkpoint.setToolTip(self.tr("Load a .pth, .pt or .safetensors file of this network"))
         self.checkpoint.clicked.connect(self._want_checkpoint)
+        self.rename = QPushButton(self.tr("Rename…"))
+        self.export = QPushButton(self.tr("Export…"))
+        self.delete = QPushButton(self.tr("Delete…"))
+        for button, wanted in (
+            (self.rename, self.rename_wanted),
+            (self.export, self.export_wanted),
+            (self.delete, self.delete_wanted),
+        ):
+            button.clicked.connect(partial(self._want, wanted))
+        self._own = QWidget()
+        own = QHBoxLayout(self._own)
+        own.setContentsMargins(0, 0, 0, 0)
+        own.setSpacing(UNIT)
+        for button in (self.rename, self.export, self.delete):
+            own.addWidget(button)
+        own.addStretch(1)
         head = QHBoxLayout()
         head.addWidget(self._title, 1)
         head.addWidget(self._badge)
@@ -179,7 +207,8 @@ class NetworkPanel(QWidget):
         layout.addLayout(head)
         layout.addWidget(self._summary)
         layout.addWidget(self.weights)
-        layout.addWidget(self._facts)
+        layout.addWidget(self.facts)
+        layout.addWidget(self._own)
         layout.addLayout(buttons)
         self._details.hide()
 
@@ -205,6 +234,7 @@ class NetworkPanel(QWidget):
     def _fill(self) -> None:
         families = {
             "embedded": self.tr("Shipped with the program"),
+            "made": self.tr("Made here"),
             "torchvision": "torchvision",
             "plugin": self.tr("From plug-ins"),
         }
@@ -227,7 +257,8 @@ class NetworkPanel(QWidget):
                 suiting.append(card)
             else:
                 others.append(replace(card, group=self._reason(), dim=True))
-        self.cards.set_cards((*suiting, *others))
+        dead = () if self._task else unavailable_cards(self, self._unavailable)
+        self.cards.set_cards((*suiting, *others, *dead))
         self._look_at(self.cards.current_key())
 
     def _line(self, entry: Entry, option: WeightsOption | None) -> str:
@@ -285,6 +316,11 @@ class NetworkPanel(QWidget):
             return
         self._title.setText(entry.title)
         self._summary.setText(entry.summary)
+        self._own.setVisible(entry.family == "made")
+        in_use = self._spec is not None and self._spec.name == name
+        self.delete.setEnabled(not in_use)
+        hint = self.tr("It is in use: choose another network first") if in_use else ""
+        self.delete.setToolTip(hint)
         self._choices = self._choices_of(name)
         chosen = 0
         present = self._spec is not None and self._spec.name == name
@@ -308,8 +344,8 @@ class NetworkPanel(QWidget):
             return
         word, kind = state_words(self, choice.state, choice.megabytes)
         self._badge.set(word, kind)
-        self._facts.setText(choice.detail)
-        self._facts.setVisible(bool(choice.detail))
+        self.facts.setText(choice.detail)
+        self.facts.setVisible(bool(choice.detail))
         spec = self._asked(choice)
         in_use = (
             self._spec is not None and self._spec.name == spec.name and self._is_present(choice)
@@ -364,6 +400,10 @@ class NetworkPanel(QWidget):
     def _want_checkpoint(self) -> None:
         if self.cards.current_key():
             self.checkpoint_wanted.emit(self.cards.current_key())
+
+    def _want(self, wanted: SignalInstance, _checked: bool = False) -> None:
+        if self.cards.current_key():
+            wanted.emit(self.cards.current_key())
 
     def _adjust(self, _value: object = None) -> None:
         if self._spec is None:

@@ -43,7 +43,7 @@ def tasks_in_words(owner: QObject) -> dict[str, str]:
     return {
         "": owner.tr("All"),
         "classification": owner.tr("Classify"),
-        "localisation": owner.tr("Localise"),
+        "localization": owner.tr("Localize"),
         "detection": owner.tr("Detect"),
         "segmentation": owner.tr("Segment"),
         "features": owner.tr("Features"),

@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from explorer.ui.panels.cards import CardList, CardRow
+from explorer.ui.panels.cards import CardList, CardRow, unavailable_cards
 from explorer.ui.panels.network_panel import NetworkPanel
 from explorer.ui.panels.network_words import state_words
 from explorer.ui.panels.picker_button import PickerButton, Popup
 from explorer.ui.widgets.small_widgets import UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.core.unavailable import Unavailable
     from explorer.engine.view import View
     from explorer.networks.entry import Entry
 
 
 class ViewPanel(QWidget):
-    """All views by group, with a search field.
+    """All views by group, those that were used last above them, with a search field.
 
     Signals:
-        chosen: A view's name; one that does not suit the network is dimmed but can be chosen.
+        chosen: A view's name.
     """
 
     chosen = Signal(str)
@@ -34,7 +35,9 @@ class ViewPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._views: tuple[View[Any, Any], ...] = ()
-        self._task, self._network = "", ""
+        self._unavailable: tuple[Unavailable, ...] = ()
+        self._companions: dict[str, str] = {}
+        self._recent: tuple[str, ...] = ()
         self.cards = CardList(self.tr("Search the views"))
         self.cards.activated.connect(self.chosen)
         self.cards.entered.connect(self.chosen)
@@ -43,41 +46,45 @@ class ViewPanel(QWidget):
         layout.addWidget(self.cards)
         self.setFocusProxy(self.cards)
 
-    def set_views(self, views: Sequence[View[Any, Any]]) -> None:
-        self._views = tuple(sorted(views, key=lambda view: view.group.place))
+    def set_views(
+        self, views: Sequence[View[Any, Any]], unavailable: Sequence[Unavailable] = ()
+    ) -> None:
+        """The views, and those that could not be loaded, which are shown with the reason."""
+        self._views = tuple(views)
+        self._unavailable = tuple(unavailable)
         self._fill()
 
-    def set_network(self, task: str, title: str) -> None:
-        """Dims the views that cannot look at a network for `task`; "" dims none."""
-        if (task, title) != (self._task, self._network):
-            self._task, self._network = task, title
+    def set_companions(self, companions: Mapping[str, str]) -> None:
+        """By view: the title of the network that it would bring along, which its card says."""
+        if companions != self._companions:
+            self._companions = dict(companions)
+            self._fill()
+
+    def set_recent(self, names: Sequence[str]) -> None:
+        """The views that were used last, the newest first."""
+        if tuple(names) != self._recent:
+            self._recent = tuple(names)
             self._fill()
 
     def set_current(self, name: str) -> None:
         self.cards.set_current(name)
 
     def _fill(self) -> None:
-        self.cards.set_cards(
-            tuple(
-                CardRow(
-                    view.name,
-                    view.group.title,
-                    view.title,
-                    view.summary,
-                    reason=self._reason(view),
-                    dim=bool(self._reason(view)),
-                    words=view.reference,
-                )
-                for view in self._views
-            )
-        )
+        cards = {view.name: self._card(view) for view in self._views}
+        group = self.tr("Used last")
+        recent = [replace(cards[name], group=group) for name in self._recent if name in cards]
+        dead = unavailable_cards(self, self._unavailable)
+        self.cards.set_cards((*cards.values(), *dead), above=tuple(recent))
 
-    def _reason(self, view: View[Any, Any]) -> str:
-        if not self._task or view.suits(self._task):
-            return ""
-        wanted = self.tr(" or ").join(sorted(view.tasks))
-        return self.tr("Needs a network for {wanted}; {title} does {task}.").format(
-            wanted=wanted, title=self._network, task=self._task
+    def _card(self, view: View[Any, Any]) -> CardRow:
+        network = self._companions.get(view.name, "")
+        return CardRow(
+            view.name,
+            view.group.title,
+            view.title,
+            view.summary,
+            reason=self.tr("with {network}").format(network=network) if network else "",
+            words=view.reference,
         )
 
 
@@ -99,12 +106,14 @@ class ViewPicker(QWidget):
         self.button.clicked.connect(self.open)
         self.panel = ViewPanel()
         self.panel.chosen.connect(self._choose)
-        self._popup = Popup(self, self.panel)
+        self.popup = Popup(self, self.panel)
         _only(self, self.button)
 
-    def set_views(self, views: Sequence[View[Any, Any]]) -> None:
+    def set_views(
+        self, views: Sequence[View[Any, Any]], unavailable: Sequence[Unavailable] = ()
+    ) -> None:
         self._titles = {view.name: view.title for view in views}
-        self.panel.set_views(views)
+        self.panel.set_views(views, unavailable)
 
     def set_current(self, name: str) -> None:
         """Shows `name` as the present view; emits nothing."""
@@ -113,17 +122,20 @@ class ViewPicker(QWidget):
         self.button.show_choice(title)
         self.button.setToolTip(self.tr("View: {title}").format(title=title))
 
-    def set_network(self, task: str, title: str) -> None:
-        self.panel.set_network(task, title)
+    def set_companions(self, companions: Mapping[str, str]) -> None:
+        self.panel.set_companions(companions)
+
+    def set_recent(self, names: Sequence[str]) -> None:
+        self.panel.set_recent(names)
 
     def open(self) -> None:
         """Opens the pop-up under the button."""
         self.panel.cards.search.clear()
         self.panel.cards.point_at(self.panel.cards.model.current)
-        self._popup.open_at(self.button, QSize(400, 520))
+        self.popup.open_at(self.button, QSize(400, 520))
 
     def _choose(self, name: str) -> None:
-        self._popup.hide()
+        self.popup.hide()
         self.chosen.emit(name)
 
 
@@ -148,7 +160,13 @@ class NetworkPicker(QWidget):
         self.panel.chosen.connect(self._choose)
         self.panel.adjusted.connect(self._adjust)
         self.panel.checkpoint_wanted.connect(self._want)
-        self._popup = Popup(self, self.panel)
+        self.popup = Popup(self, self.panel)
+        for wanted in (
+            self.panel.rename_wanted,
+            self.panel.export_wanted,
+            self.panel.delete_wanted,
+        ):
+            wanted.connect(self._leave)
         _only(self, self.button)
 
     @property
@@ -156,9 +174,11 @@ class NetworkPicker(QWidget):
         """The present choice."""
         return self.panel.spec
 
-    def set_entries(self, entries: Sequence[Entry]) -> None:
+    def set_entries(
+        self, entries: Sequence[Entry], unavailable: Sequence[Unavailable] = ()
+    ) -> None:
         """The catalogue; called again when states have changed (a download is done)."""
-        self.panel.set_entries(entries)
+        self.panel.set_entries(entries, unavailable)
         self._show()
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
@@ -182,7 +202,10 @@ class NetworkPicker(QWidget):
     def open(self) -> None:
         """Opens the pop-up under the button."""
         self.panel.prepare()
-        self._popup.open_at(self.button, QSize(440, 640))
+        self.popup.open_at(self.button, QSize(440, 640))
+
+    def _leave(self, _name: str) -> None:
+        self.popup.hide()  # what follows is asked in a dialog
 
     def _show(self) -> None:
         spec = self.panel.spec
@@ -194,7 +217,7 @@ class NetworkPicker(QWidget):
         self.button.setAccessibleDescription(detail)
 
     def _choose(self, spec: NetworkSpec) -> None:
-        self._popup.hide()
+        self.popup.hide()
         self._adjust(spec)
 
     def _adjust(self, spec: NetworkSpec) -> None:
@@ -202,7 +225,7 @@ class NetworkPicker(QWidget):
         self.chosen.emit(spec)
 
     def _want(self, name: str) -> None:
-        self._popup.hide()
+        self.popup.hide()
         self.checkpoint_wanted.emit(name)
 
 

@@ -82,17 +82,25 @@ class JobStrip(QWidget):
         if update.state is not State.RUNNING:
             self._finish(update)
             return
-        self._note = update.note
-        self._seconds = update.seconds
-        if update.total > 0:
-            share = min(1.0, max(0.0, update.done / update.total))
+        share = max(0.0, update.done / update.total) if update.total > 0 else -1.0
+        self.show_progress(update.note, share, update.seconds, can_pause)
+
+    def show_progress(self, note: str, share: float, seconds: float, can_pause: bool) -> None:
+        """A job runs and is so far: `share` in [0, 1], or below 0 when nobody knows."""
+        self._note, self._seconds = note, seconds
+        if share >= 0:
             self.bar.setRange(0, 1000)
-            self.bar.setValue(round(share * 1000))
-            self._share = f"{share:.0%}"
+            self.bar.setValue(round(min(share, 1.0) * 1000))
+            self._share = f"{min(share, 1.0):.0%}"
         else:
             self.bar.setRange(0, 0)
             self._share = ""
         self._run(can_pause)
+
+    @property
+    def counting(self) -> bool:
+        """The seconds of a job are counted, or about to be."""
+        return self._tick.isActive() or self._late.isActive()
 
     def clear(self) -> None:
         """As at the start: no job, no words."""

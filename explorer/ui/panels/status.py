@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
 from explorer.ui.widgets.small_widgets import UNIT
 
 
 class Status(QStatusBar):
-    """What is under the mouse on the left; network, device and time on the right."""
+    """What is under the mouse on the left; time, network, device and jobs on the right."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,3 +28,7 @@ class Status(QStatusBar):
         self.addWidget(self.readout, 1)
         self.addPermanentWidget(self.time)
         self.addPermanentWidget(self.network)
+
+    def add_jobs(self, button: QWidget) -> None:
+        """Puts the button of the background jobs into the corner."""
+        self.addPermanentWidget(button)

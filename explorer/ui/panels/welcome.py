@@ -96,7 +96,7 @@ class Welcome(QWidget):
 
     def __init__(self, thumbnails: Thumbnails | None = None) -> None:
         super().__init__()
-        self._thumbnails = thumbnails or Thumbnails(self)
+        self.thumbnails = thumbnails or Thumbnails(self)
         self._drag = False
         self.tiles: list[SampleTile] = []
         title = Label(self.tr("Drop a photo here"), factor=1.8, bold=True)
@@ -162,7 +162,7 @@ class Welcome(QWidget):
             self._gallery.removeWidget(tile)
             tile.hide()
             tile.deleteLater()
-        self.tiles = [SampleTile(item, self._thumbnails) for item in samples[:MOST_SAMPLES]]
+        self.tiles = [SampleTile(item, self.thumbnails) for item in samples[:MOST_SAMPLES]]
         for number, tile in enumerate(self.tiles):
             tile.clicked.connect(self._chosen)
             self._gallery.addWidget(tile, number // 3, number % 3)
@@ -178,8 +178,8 @@ class Welcome(QWidget):
 
     def close_worker(self) -> None:
         """Joins the thumbnail thread when this widget made it."""
-        if self._thumbnails.parent() is self:
-            self._thumbnails.close()
+        if self.thumbnails.parent() is self:
+            self.thumbnails.close()
 
     def _steps(self) -> tuple[tuple[str, str], ...]:
         return (

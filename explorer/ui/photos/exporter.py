@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog
 
-from explorer import __version__
-from explorer.annotations.truth import truth_of, with_truth
+from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
 from explorer.ui.widgets import theme
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from explorer.core.layers import UInt8
-    from explorer.saving.boxes import BoxFormat, LabelledBoxes
+    from explorer.saving.boxes import BoxFormat, ImageInfo, LabelledBoxes
     from explorer.ui.board.board import BoardView
     from explorer.ui.shell.desk import Desk
 
@@ -53,6 +50,7 @@ class Exporter(QObject):
             "screenshot": self.screenshot,
             "save_truth": self.save_truth,
             "copy_view": self.copy,
+            "copy_python": self.copy_python,
         }
 
     # -- what the user asks -----------------------------------------------------------------------
@@ -77,9 +75,10 @@ class Exporter(QObject):
             return
         kinds: dict[str, Callable[[str], None]] = {}
         kinds[f"{self.tr('Data')} (*.json *.csv *.npz)"] = self.write_data
-        boxes = self._boxes()
-        if boxes is not None:
-            kinds |= self._box_kinds(boxes)
+        finished = self._desk.study.finished
+        boxes = finished.boxes if finished is not None else None
+        if finished is not None and boxes is not None:
+            kinds |= self._box_kinds(boxes, finished.photo_info)
         view = self._desk.study.view
         if view is not None and view.film and len(self._desk.bridge.step_film) > 1:
             film = f"{self.tr('Film')} (*.mp4 *.gif)"
@@ -94,15 +93,16 @@ class Exporter(QObject):
 
     def save_truth(self) -> None:
         """The photo's ground truth as COCO, VOC or YOLO."""
-        truth = self._desk.study.truth
-        if not truth:
+        truth, photo = self._desk.study.truth, self._desk.study.image
+        if not truth or photo is None:
             self._desk.notices.say(self.tr("This photo has no ground truth to save."))
             return
-        from explorer.saving.export import LabelledBoxes
+        from explorer.saving.export import ImageInfo, LabelledBoxes
 
         corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in truth], np.float32)
         boxes = LabelledBoxes(corners, tuple(box.label or "object" for box in truth))
-        kinds = self._box_kinds(boxes)
+        name = photo.path.name if photo.path else photo.name
+        kinds = self._box_kinds(boxes, ImageInfo(name, photo.width, photo.height))
         path, kind = self._ask(self.tr("Save ground truth"), ".json", tuple(kinds))
         if path:
             kinds.get(kind, next(iter(kinds.values())))(path)
@@ -113,6 +113,20 @@ class Exporter(QObject):
             return
         QGuiApplication.clipboard().setImage(_image(self._view.grab_rgb()))
         self._desk.notices.say(self.tr("Copied."), seconds=3)
+
+    def copy_python(self) -> None:
+        """A script that asks the same, onto the clipboard."""
+        finished = self._desk.study.finished
+        if finished is None or not self._something():
+            return
+        try:
+            words = finished.as_python()
+        except ExplorerError as error:
+            self._desk.notices.say(f"{error.message} {error.hint}".strip(), "error", seconds=12)
+            return
+        QGuiApplication.clipboard().setText(words)
+        said = self.tr("Copied: a Python script that gives the same numbers.")
+        self._desk.notices.say(said, seconds=5)
 
     def screenshot(self) -> None:
         """The whole window."""
@@ -126,24 +140,22 @@ class Exporter(QObject):
     # -- writing ----------------------------------------------------------------------------------
 
     def write_picture(self, path: str, *, whole: bool) -> None:
-        board, words = self._view.board, self._desk.study.title
-        assert board is not None
-        board = with_truth(board, truth_of(self._desk.study.params))
-        metadata, dark = self.metadata(), theme.is_dark()
+        finished = self._desk.study.finished
+        assert finished is not None
+        # What is drawn and described is taken now, on this thread; the painting may take its time.
+        pane, metadata = None if whole else finished.board.panes[0].name, finished.metadata
+        dark = theme.is_dark()
 
         def job() -> None:
-            from explorer.render.board import paint_board, paint_pane
-
-            if whole:
-                rgb = paint_board(board, theme="dark" if dark else "light", title=words)
-            else:
-                rgb = paint_pane(board.panes[0])
+            rgb = finished.picture(theme="dark" if dark else "light", pane=pane)
             _save_picture(path, rgb, metadata)
 
         self._start(path, job)
 
     def write_data(self, path: str) -> None:
-        data, metadata = self._data(), self.metadata()
+        finished = self._desk.study.finished
+        assert finished is not None
+        data, metadata = finished.data_for(path), finished.metadata
 
         def job() -> None:
             from explorer.saving.export import save_data
@@ -152,20 +164,19 @@ class Exporter(QObject):
 
         self._start(path, job)
 
-    def write_boxes(self, path: str, boxes: LabelledBoxes, kind: BoxFormat) -> None:
-        image = self._desk.study.image
-        if image is None:
-            return
-
+    def write_boxes(
+        self, path: str, boxes: LabelledBoxes, image: ImageInfo, kind: BoxFormat
+    ) -> None:
         def job() -> None:
-            from explorer.saving.export import ImageInfo, save_boxes
+            from explorer.saving.export import save_boxes
 
-            save_boxes(path, boxes, ImageInfo(image.name, image.width, image.height), kind)
+            save_boxes(path, boxes, image, kind)
 
         self._start(path, job)
 
     def write_film(self, path: str) -> None:
         film = self._desk.bridge.step_film
+        film.draw()
 
         def job() -> None:
             from explorer.saving.export import save_film
@@ -173,28 +184,6 @@ class Exporter(QObject):
             save_film(path, film.frames())
 
         self._start(path, job)
-
-    def metadata(self) -> dict[str, Any]:
-        """What is needed to make the same picture again."""
-        study = self._desk.study
-        found: dict[str, Any] = {
-            "program": f"convnet-explorer {__version__}",
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "image": study.image.name if study.image else "",
-            "seed": study.seed,
-        }
-        data = study.data()
-        if data is not None:
-            view, _, params = data
-            found["view"] = view.name
-            found["parameters"] = {e.name: getattr(params, e.name) for e in fields(params)}
-        if study.info is not None:
-            info = study.info
-            found["network"] = info.spec.name
-            found["weights"] = info.weights_title
-            found["device"], found["dtype"] = info.device, info.dtype
-        return found
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -234,29 +223,18 @@ class Exporter(QObject):
         self._desk.notices.say(self.tr("There is no result to save yet."))
         return False
 
-    def _data(self) -> dict[str, Any]:
-        found = self._desk.study.data()
-        board = self._desk.study.board
-        tables = {table.name: table for table in board.tables} if board is not None else {}
-        if found is None or found[0].data is None:
-            return dict(tables)
-        view, result, params = found
-        return dict(view.data(result, params))
-
-    def _boxes(self) -> LabelledBoxes | None:
-        from explorer.saving.export import boxes_of
-
-        info = self._desk.study.info
-        return boxes_of(self._data(), info.classes if info is not None else ())
-
-    def _box_kinds(self, boxes: LabelledBoxes) -> dict[str, Callable[[str], None]]:
+    def _box_kinds(
+        self, boxes: LabelledBoxes, image: ImageInfo
+    ) -> dict[str, Callable[[str], None]]:
         """By the words of a file dialog: what writes `boxes` in that format."""
+
+        def writer(kind: BoxFormat) -> Callable[[str], None]:
+            return lambda path: self.write_boxes(path, boxes, image, kind)
+
         return {
-            f"{self.tr('Boxes as COCO')} (*.json)": lambda p: self.write_boxes(p, boxes, "coco"),
-            f"{self.tr('Boxes as Pascal VOC')} (*.xml)": lambda p: self.write_boxes(
-                p, boxes, "voc"
-            ),
-            f"{self.tr('Boxes as YOLO')} (*.txt)": lambda p: self.write_boxes(p, boxes, "yolo"),
+            f"{self.tr('Boxes as COCO')} (*.json)": writer("coco"),
+            f"{self.tr('Boxes as Pascal VOC')} (*.xml)": writer("voc"),
+            f"{self.tr('Boxes as YOLO')} (*.txt)": writer("yolo"),
         }
 
     def _draw(self, path: Path) -> None:

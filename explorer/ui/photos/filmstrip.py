@@ -47,6 +47,11 @@ def key_of(item: object) -> str:
     return f"sample:{getattr(item, 'name', item)}"
 
 
+def name_of(sample: object) -> str:
+    """What an `ImageRef` calls a sample."""
+    return str(getattr(sample, "name", sample))
+
+
 def title_of(item: object) -> str:
     if isinstance(item, str | PathLike):
         return Path(item).name.encode(errors="replace").decode(errors="replace")
@@ -173,9 +178,9 @@ class Filmstrip(QWidget):
             view.customContextMenuRequested.connect(self._menu)
         self._views[0].setAccessibleName(self.tr("Photos"))
         self._views[1].setAccessibleName(self.tr("Samples"))
-        self._empty = Label(self.tr("Photos that you open or drop are lined up here."), quiet=True)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setContentsMargins(UNIT * 2, UNIT, UNIT * 2, UNIT)
+        self.empty = Label(self.tr("Photos that you open or drop are lined up here."), quiet=True)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setContentsMargins(UNIT * 2, UNIT, UNIT * 2, UNIT)
         self._tabs = QButtonGroup(self)
         tabs = QHBoxLayout()
         tabs.setContentsMargins(UNIT, UNIT // 2, UNIT, UNIT // 2)
@@ -195,7 +200,7 @@ class Filmstrip(QWidget):
         self._count.hug()
         tabs.addWidget(self._count)
         self._stack = QStackedLayout()
-        for page in (*self._views, self._empty):
+        for page in (*self._views, self.empty):
             self._stack.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -237,7 +242,7 @@ class Filmstrip(QWidget):
 
     def select(self, index: int) -> None:
         """Makes a row of the source in sight current; a row out of range does nothing."""
-        view = self._view
+        view = self.view
         view.setCurrentIndex(view.model().index(index, 0))
 
     def select_item(self, item: object) -> bool:
@@ -264,8 +269,8 @@ class Filmstrip(QWidget):
 
     def remove_current(self) -> None:
         """Takes the current photo off the strip; the file stays. Its neighbour becomes current."""
-        index = self._view.currentIndex()
-        if self._view is not self._views[0] or not index.isValid():
+        index = self.view.currentIndex()
+        if self.view is not self._views[0] or not index.isValid():
             return
         item = self.photos.items[index.row()]
         self.photos.remove(index.row())
@@ -288,7 +293,8 @@ class Filmstrip(QWidget):
     # -- inside -----------------------------------------------------------------------------------
 
     @property
-    def _view(self) -> StripView:
+    def view(self) -> StripView:
+        """The source in sight."""
         return self._views[max(0, self._tabs.checkedId())]
 
     def _show_source(self, number: int) -> None:
@@ -296,13 +302,13 @@ class Filmstrip(QWidget):
         model = self._views[number].model()
         count = model.rowCount()
         empty = number == 0 and count == 0
-        self._stack.setCurrentWidget(self._empty if empty else self._views[number])
+        self._stack.setCurrentWidget(self.empty if empty else self._views[number])
         words = f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if count else ""
         self._count.setText(words)
         self._tabs.button(number).setToolTip(words)
 
     def _go(self, steps: int) -> None:
-        view = self._view
+        view = self.view
         row = view.currentIndex().row() + steps
         if 0 <= row < view.model().rowCount():
             self.select(row)
@@ -318,7 +324,7 @@ class Filmstrip(QWidget):
         self.current_changed.emit(item)
 
     def _menu(self, place: QPoint) -> None:
-        index = self._view.indexAt(place)
+        index = self.view.indexAt(place)
         if not index.isValid():
             return
         self.select(index.row())
@@ -328,14 +334,14 @@ class Filmstrip(QWidget):
         if isinstance(item, str | PathLike):
             menu.addAction(self.tr("Show in folder"), self._show_in_folder)
             menu.addAction(self.tr("Copy path"), self._copy_path)
-        if self._view is self._views[0]:
+        if self.view is self._views[0]:
             menu.addSeparator()
             menu.addAction(self.tr("Remove from the strip"), self.remove_current)
             menu.addAction(self.tr("Remove all"), self.clear)
         if menu.isEmpty():
             menu.deleteLater()
             return
-        menu.popup(self._view.viewport().mapToGlobal(place))
+        menu.popup(self.view.viewport().mapToGlobal(place))
 
     def _show_in_folder(self) -> None:
         if isinstance(self._current, str | PathLike):

@@ -1,52 +1,93 @@
 """Keeps the steps of a view that makes films while they stream: a film needs no second run.
 
-Lives on the runner's thread; the window only takes a finished copy.
+A step goes through three hands. The runner's thread puts its answer down and goes on; the window's
+thread draws it, as it draws everything; the files runner paints the board and packs the picture.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from PySide6.QtCore import QObject, Qt, Signal
+
+from explorer.core.step import Step
+
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from explorer.core.layers import UInt8
-    from explorer.core.step import Step
+    from explorer.core.runner import JobSteps, Token, Update
     from explorer.engine.engine import Answer
+    from explorer.engine.finish import FinishedAnswer
+
+log = logging.getLogger(__name__)
 
 MOST_FRAMES = 600
-LONGEST_SIDE = 1280
+MOST_WAITING = 60
+"""So many steps wait to be drawn or painted; of more every second one is left out."""
+
 QUALITY = 92
+PAINT = "step film"
 
 
-class StepFilm:
-    """Frames as JPEG, thinned out to every second one whenever there are too many."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    """The picture of step `number` as JPEG."""
 
-    def __init__(self) -> None:
+    number: int
+    jpeg: bytes
+
+
+class StepFilm(QObject):
+    """Frames as JPEG, thinned out to every second one whenever there are too many.
+
+    Args:
+        fetch: Submits a job under a key to the files runner (`Bridge.fetch`).
+        parent: As always in Qt.
+    """
+
+    _came = Signal()
+
+    def __init__(
+        self,
+        fetch: Callable[[str, Callable[[Token], JobSteps], Callable[[Update], object]], object],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._fetch = fetch
         self._lock = threading.Lock()
-        self._frames: list[bytes] = []
-        self._stride, self._count = 1, 0
+        self._painting = threading.Lock()
+        self._answers: deque[tuple[int, Answer]] = deque()
+        self._drawn: deque[tuple[int, FinishedAnswer]] = deque()
+        self._frames: list[_Frame] = []
+        self._stride, self._count, self._take = 1, 0, 0
+        self._subject: tuple[Any, ...] = ()
+        self._came.connect(self.draw, Qt.ConnectionType.QueuedConnection)
 
     def __len__(self) -> int:
+        """How many steps are kept, those that are still to be painted included."""
         with self._lock:
-            return len(self._frames)
+            return len(self._answers) + len(self._drawn) + len(self._frames)
 
     def clear(self) -> None:
+        """Begins a new film."""
         with self._lock:
-            self._frames, self._stride, self._count = [], 1, 0
+            self._answers.clear()
+            self._drawn.clear()
+            self._frames = []
+            self._stride, self._count = 1, 0
+            self._take += 1
 
-    def frames(self) -> Iterator[UInt8]:
-        """(H, W, 3) uint8 RGB, in their order."""
-        import cv2
-        import numpy as np
+    def keep_only(self, answer: Answer) -> None:
+        """The steps that led to `answer` stay, those of another question are dropped."""
+        if self._subject != _subject(answer):
+            self.clear()
 
-        with self._lock:
-            kept = list(self._frames)
-        for data in kept:
-            frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-            if frame is not None:
-                yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
+    # -- the runner's thread ----------------------------------------------------------------------
 
     def recorded(
         self, steps: Generator[Step[Answer], Any, None]
@@ -61,29 +102,103 @@ class StepFilm:
                 except StopIteration:
                     return
                 if step.value.result is not None:
-                    self._keep(step.value)
+                    self.keep(step.value)
                 news = yield step
         finally:
             steps.close()
 
-    def _keep(self, answer: Answer) -> None:
-        self._count += 1
-        if (self._count - 1) % self._stride:
-            return
-        import cv2
-
-        from explorer.render.board import paint_pane
-
-        board = answer.ask.view.draw(answer.result, answer.params)
-        pane = max(board.panes, key=lambda pane: pane.size[0] * pane.size[1])
-        scale = min(1.0, LONGEST_SIDE / max(pane.size))
-        rgb = paint_pane(pane, scale=scale)
-        flags = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-        done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), flags)
-        if not done:
-            return
+    def keep(self, answer: Answer) -> None:
+        """Takes a step; the runner's thread goes on at once."""
         with self._lock:
-            self._frames.append(data.tobytes())
-            if len(self._frames) > MOST_FRAMES:
-                self._frames = self._frames[::2]
-                self._stride *= 2
+            self._subject = _subject(answer)
+            number, self._count = self._count, self._count + 1
+            if number % self._stride:
+                return
+            first = not self._answers
+            self._answers.append((number, answer))
+            if len(self._answers) + len(self._drawn) > MOST_WAITING:
+                self._thin()
+        if first:  # the window is woken once, however many come before it looks
+            self._came.emit()
+
+    # -- the window's thread ----------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Draws what has come, and has it painted."""
+        from explorer.engine.finish import FinishedAnswer
+
+        with self._lock:
+            answers, take = list(self._answers), self._take
+            self._answers.clear()
+        all_of_them = [(number, FinishedAnswer(answer)) for number, answer in answers]
+        finished = [each for each in all_of_them if each[1].board.panes]  # this draws them
+        with self._lock:
+            if not finished or take != self._take:
+                return
+            idle = not self._drawn
+            self._drawn.extend(finished)
+        if idle:
+            self._fetch(PAINT, lambda _: self._painted(), self._told)
+
+    def _told(self, update: Update) -> None:
+        if update.failure is not None:  # the next step is painted all the same
+            log.error("a step was not painted: %s", update.failure.traceback)
+
+    # -- the files runner -------------------------------------------------------------------------
+
+    def frames(self) -> Iterator[UInt8]:
+        """(H, W, 3) uint8 RGB, in their order; what is still to be painted comes first."""
+        import cv2
+        import numpy as np
+
+        for _ in self._painted():
+            pass
+        with self._lock:
+            kept = list(self._frames)
+        for entry in kept:
+            frame = cv2.imdecode(np.frombuffer(entry.jpeg, np.uint8), cv2.IMREAD_COLOR)
+            if frame is not None:
+                yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
+
+    def _painted(self) -> JobSteps:
+        while self._paint_next():
+            yield Step(None, 0, 0)
+
+    def _paint_next(self) -> bool:
+        """Paints the oldest board; False when none is left."""
+        with self._painting:  # a film that is written may come in between: the order stays
+            with self._lock:
+                if not self._drawn:
+                    return False
+                (number, finished), take = self._drawn[0], self._take
+            jpeg = _packed(finished.frame())
+            with self._lock:
+                if take != self._take:
+                    return bool(self._drawn)
+                if self._drawn and self._drawn[0][0] == number:
+                    self._drawn.popleft()
+                if number % self._stride == 0:
+                    self._frames.append(_Frame(number, jpeg))
+                if len(self._frames) > MOST_FRAMES:
+                    self._thin()
+                return bool(self._drawn)
+
+    def _thin(self) -> None:
+        """Leaves every second frame out, those to come as well."""
+        self._stride *= 2
+        self._answers = deque(e for e in self._answers if e[0] % self._stride == 0)
+        self._drawn = deque(e for e in self._drawn if e[0] % self._stride == 0)
+        self._frames = [frame for frame in self._frames if frame.number % self._stride == 0]
+
+
+def _packed(rgb: UInt8) -> bytes:
+    import cv2
+
+    flags = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), flags)
+    return data.tobytes()
+
+
+def _subject(answer: Answer) -> tuple[Any, ...]:
+    ask = answer.ask
+    return (ask.view.name, ask.image.key if ask.image is not None else "", ask.spec, ask.seed)

@@ -89,36 +89,36 @@ class CurvesPlot(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         library = pyqtgraph()
-        self._plot = library.PlotWidget(self)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        self.chart = library.PlotWidget(self)
+        self.chart.setMenuEnabled(False)
+        self.chart.hideButtons()
+        self.chart.setFrameShape(QFrame.Shape.NoFrame)
         for side in ("bottom", "left"):  # an IoU of 0.7 is not "700 (x0.001)"
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
-        self._plot.getAxis("bottom").logTickStrings = log_words
-        self._plot.getAxis("left").logTickStrings = partial(log_words, room=9)
-        self._legend = self._plot.addLegend(offset=(-12, 8), labelTextSize="9pt")
-        self._curves: list[Any] = []
+            self.chart.getAxis(side).enableAutoSIPrefix(False)
+        self.chart.getAxis("bottom").logTickStrings = log_words
+        self.chart.getAxis("left").logTickStrings = partial(log_words, room=9)
+        self.legend = self.chart.addLegend(offset=(-12, 8), labelTextSize="9pt")
+        self.curves: list[Any] = []
         self._shown: Plot | None = None
-        self._line = library.InfiniteLine(angle=90, movable=False)
-        self._line.setVisible(False)
-        self._words = library.TextItem(anchor=(0, 1))
-        self._words.setVisible(False)
-        for extra in (self._line, self._words):
-            self._plot.addItem(extra, ignoreBounds=True)
-        self.marker = Marker(self._plot, library, self)
+        self.line = library.InfiniteLine(angle=90, movable=False)
+        self.line.setVisible(False)
+        self.words = library.TextItem(anchor=(0, 1))
+        self.words.setVisible(False)
+        for extra in (self.line, self.words):
+            self.chart.addItem(extra, ignoreBounds=True)
+        self.marker = Marker(self.chart, library, self)
         self.marker.dragged.connect(self.steered)
-        self._plot.scene().sigMouseMoved.connect(self._mouse_moved)
-        self._plot.viewport().installEventFilter(self)
+        self.chart.scene().sigMouseMoved.connect(self._mouse_moved)
+        self.chart.viewport().installEventFilter(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._plot)
+        layout.addWidget(self.chart)
         copy = QAction(self.tr("Copy the numbers"), self)
         copy.triggered.connect(self.copy)
         whole = QAction(self.tr("Show everything"), self)
-        whole.triggered.connect(self._plot.getPlotItem().enableAutoRange)
-        self._plot.addActions([whole, copy])
-        self._plot.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        whole.triggered.connect(self.chart.getPlotItem().enableAutoRange)
+        self.chart.addActions([whole, copy])
+        self.chart.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._restyle()
 
     def set_plot(self, plot: Plot) -> None:
@@ -126,18 +126,18 @@ class CurvesPlot(QWidget):
         library = pyqtgraph()
         before, self._shown = self._shown, plot
         if before is None or (before.x_label, before.y_label) != (plot.x_label, plot.y_label):
-            self._plot.setLabel("bottom", plot.x_label)
-            self._plot.setLabel("left", plot.y_label)
+            self.chart.setLabel("bottom", plot.x_label)
+            self.chart.setLabel("left", plot.y_label)
         if before is None or (before.log_x, before.log_y) != (plot.log_x, plot.log_y):
-            self._plot.setLogMode(x=plot.log_x, y=plot.log_y)
+            self.chart.setLogMode(x=plot.log_x, y=plot.log_y)
         labels = [curve.label for curve in plot.curves]
         if before is None or [curve.label for curve in before.curves] != labels:
-            for item in self._curves:
-                self._plot.removeItem(item)
-            self._curves = [self._plot.plot([], [], name=label or None) for label in labels]
+            for item in self.curves:
+                self.chart.removeItem(item)
+            self.curves = [self.chart.plot([], [], name=label or None) for label in labels]
             named = any(labels) and labels != [plot.y_label]  # the axis says it already
-            self._legend.setVisible(named and len(labels) <= MOST_NAMED)
-        for item, curve in zip(self._curves, plot.curves, strict=True):
+            self.legend.setVisible(named and len(labels) <= MOST_NAMED)
+        for item, curve in zip(self.curves, plot.curves, strict=True):
             x, y = drawable(curve, log_y=plot.log_y, log_x=plot.log_x)
             item.setPen(library.mkPen(qcolor(curve.color), width=1.8))
             item.setData(x, y, connect="finite")
@@ -159,8 +159,8 @@ class CurvesPlot(QWidget):
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
-            self._line.setVisible(False)
-            self._words.setVisible(False)
+            self.line.setVisible(False)
+            self.words.setVisible(False)
         return bool(super().eventFilter(watched, event))
 
     def changeEvent(self, event: QEvent) -> None:
@@ -173,28 +173,28 @@ class CurvesPlot(QWidget):
         ink = palette.text().color()
         faint = QColor(ink)
         faint.setAlphaF(0.35)
-        self._plot.setBackground(palette.base().color())
+        self.chart.setBackground(palette.base().color())
         for side in ("left", "bottom"):
-            axis = self._plot.getAxis(side)
+            axis = self.chart.getAxis(side)
             axis.setPen(library.mkPen(faint))
             axis.setTextPen(library.mkPen(ink))
-        self._plot.showGrid(x=True, y=True, alpha=0.12)
-        self._legend.setLabelTextColor(ink)
-        self._line.setPen(library.mkPen(faint))
+        self.chart.showGrid(x=True, y=True, alpha=0.12)
+        self.legend.setLabelTextColor(ink)
+        self.line.setPen(library.mkPen(faint))
         self.marker.restyle(palette.highlight().color())
-        self._words.setColor(ink)
+        self.words.setColor(ink)
 
     def _mouse_moved(self, position: QPointF) -> None:
         plot = self._shown
-        if plot is None or not self._plot.plotItem.vb.sceneBoundingRect().contains(position):
+        if plot is None or not self.chart.plotItem.vb.sceneBoundingRect().contains(position):
             return
-        mouse = self._plot.plotItem.vb.mapSceneToView(position)
+        mouse = self.chart.plotItem.vb.mapSceneToView(position)
         x = 10.0 ** min(mouse.x(), 300.0) if plot.log_x else mouse.x()
         found = [(curve.label, nearest_sample(curve, x)) for curve in plot.curves]
         samples = [(label, *sample) for label, sample in found if sample is not None]
         if not samples:
             return
-        view = self._plot.plotItem.vb.viewRange()
+        view = self.chart.plotItem.vb.viewRange()
         nearest = min((at for _, at, _ in samples), key=lambda at: abs(at - x))
         if plot.log_x and nearest <= 0:
             return
@@ -204,16 +204,16 @@ class CurvesPlot(QWidget):
             samples = [samples[row] for row in closest]
         words = [f"{label}  {number(value)}".strip() for label, _, value in samples]
         spot = math.log10(nearest) if plot.log_x else nearest
-        self._line.setPos(spot)
-        self._words.setText("\n".join([f"{plot.x_label or 'x'}  {number(nearest)}", *words]))
-        self._words.setAnchor((1, 0) if spot > sum(view[0]) / 2 else (0, 0))
-        self._words.setPos(spot, view[1][1])
-        self._line.setVisible(True)
-        self._words.setVisible(True)
+        self.line.setPos(spot)
+        self.words.setText("\n".join([f"{plot.x_label or 'x'}  {number(nearest)}", *words]))
+        self.words.setAnchor((1, 0) if spot > sum(view[0]) / 2 else (0, 0))
+        self.words.setPos(spot, view[1][1])
+        self.line.setVisible(True)
+        self.words.setVisible(True)
 
     def _way(self, x: float, y: float, mouse: QPointF) -> float:
         """How far a sample is from the mouse, in shares of the plot."""
-        shown, view = self._shown, self._plot.plotItem.vb.viewRange()
+        shown, view = self._shown, self.chart.plotItem.vb.viewRange()
         if shown is None or (shown.log_x and x <= 0) or (shown.log_y and y <= 0):
             return math.inf
         x, y = math.log10(x) if shown.log_x else x, math.log10(y) if shown.log_y else y
@@ -237,8 +237,8 @@ class BarsPlot(QScrollArea):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._bars = _Bars(self)
-        self.setWidget(self._bars)
+        self.bars = _Bars(self)
+        self.setWidget(self.bars)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         copy = QAction(self.tr("Copy the numbers"), self)
@@ -247,12 +247,12 @@ class BarsPlot(QScrollArea):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
 
     def set_plot(self, plot: Plot) -> None:
-        self._bars.set_plot(plot)
+        self.bars.set_plot(plot)
         self.setAccessibleName(plot.title or plot.name)
 
     def copy(self) -> None:
         """Labels and values as tab-separated columns to the clipboard."""
-        rows = [f"{label}\t{value:g}" for label, value, _ in self._bars.plot.bars]
+        rows = [f"{label}\t{value:g}" for label, value, _ in self.bars.plot.bars]
         QGuiApplication.clipboard().setText("\n".join(rows) + "\n")
 
 
@@ -265,10 +265,15 @@ class _Bars(QWidget):
 
     def set_plot(self, plot: Plot) -> None:
         self.plot = plot
-        self.setMinimumHeight(TOP + self._pitch() * len(plot.bars) + 10)
+        self.setMinimumHeight(TOP + self.pitch() * len(plot.bars) + 10)
         self.update()
 
-    def _pitch(self) -> int:
+    @property
+    def failed(self) -> bool:
+        """Drawing them has raised: they are left out until there are others."""
+        return self._contained.failed
+
+    def pitch(self) -> int:
         return self.fontMetrics().height() + 9
 
     def sizeHint(self) -> QSize:
@@ -285,7 +290,7 @@ class _Bars(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):
-            row = (event.pos().y() - TOP) // self._pitch()
+            row = (event.pos().y() - TOP) // self.pitch()
             if 0 <= row < len(self.plot.bars):
                 label, value, _ = self.plot.bars[row]
                 QToolTip.showText(event.globalPos(), f"{label}: {value:.6g}", self)
@@ -308,13 +313,13 @@ class _Bars(QWidget):
         names = min(widest, self.width() * 0.4)
         figures = max((metrics.horizontalAdvance(_figure(v)) for _, v, _ in plot.bars), default=0.0)
         track = QRectF(12 + names + 10, 0, max(self.width() - names - figures - 44, 20.0), 0)
-        track.setHeight(self._pitch() - 7)
+        track.setHeight(self.pitch() - 7)
         track_colour = QColor(ink)
         track_colour.setAlphaF(0.07)
         zero = track.left() + track.width() * (min(max(0.0, low), high) - low) / (high - low)
         for row, (label, value, colour) in enumerate(plot.bars):
-            top = TOP + row * self._pitch()
-            if top > dirty.bottom() or top + self._pitch() < dirty.top():
+            top = TOP + row * self.pitch()
+            if top > dirty.bottom() or top + self.pitch() < dirty.top():
                 continue
             track.moveTop(top + 3)
             painter.setPen(Qt.PenStyle.NoPen)

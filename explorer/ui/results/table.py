@@ -16,7 +16,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QKeySequence, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from explorer.core.layers import Colour, Table
+from explorer.core.layers import Color, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ class TableModel(QAbstractTableModel):
         self._places: list[int | None] = []
         self._numeric: list[bool] = []
         self._sort: tuple[int, Qt.SortOrder] | None = None
-        self._icons: dict[Colour, QIcon] = {}
+        self._icons: dict[Color, QIcon] = {}
         self._rows_of_keys: dict[int, int] | None = None
 
     @property
@@ -184,7 +184,7 @@ class TableModel(QAbstractTableModel):
             )
         return "\n".join(lines) + "\n"
 
-    def _icon(self, colour: Colour) -> QIcon:
+    def _icon(self, colour: Color) -> QIcon:
         found = self._icons.get(colour)
         if found is None:
             pixmap = QPixmap(32, 32)

@@ -61,8 +61,11 @@ COMMANDS = (
     Command("redo", QT_NOOP("Redo"), "Ctrl+Shift+Z; Ctrl+Y", "redo", "Edit"),
     Command("paste", QT_NOOP("Paste photo"), "Ctrl+V", "paste", "Edit", rule=True),
     Command("copy_view", QT_NOOP("Copy picture"), "Ctrl+Shift+C", "copy", "Edit"),
+    Command("copy_python", QT_NOOP("Copy as Python"), "Ctrl+Alt+C", "copy", "Edit"),
     Command("preferences", QT_NOOP("Preferences…"), "Ctrl+,", "preferences", "Edit", rule=True),
-    Command("previous", QT_NOOP("Previous photo"), "A", "previous", "View"),
+    Command("go_back", QT_NOOP("Back"), "Alt+Left", "back", "View"),
+    Command("go_forward", QT_NOOP("Forward"), "Alt+Right", "forward", "View"),
+    Command("previous", QT_NOOP("Previous photo"), "A", "previous", "View", rule=True),
     Command("next", QT_NOOP("Next photo"), "D", "next", "View"),
     Command("zoom_in", QT_NOOP("Zoom in"), "Ctrl++; Ctrl+=", "zoom-in", "View", rule=True),
     Command("zoom_out", QT_NOOP("Zoom out"), "Ctrl+-", "zoom-out", "View"),
@@ -88,6 +91,7 @@ COMMANDS = (
     Command(
         "evaluate", QT_NOOP("Evaluate on a folder…"), "Ctrl+Shift+E", "chart", "Look", rule=True
     ),
+    Command("jobs", QT_NOOP("Background jobs"), "Ctrl+J", "recent", "Look"),
     Command("live_film", QT_NOOP("Open film…"), "", "film", "Live", rule=True),
     Command("live_address", QT_NOOP("Open network stream…"), "", "globe", "Live"),
     Command("live_screen", QT_NOOP("Part of the screen…"), "", "fullscreen", "Live"),
@@ -101,6 +105,7 @@ COMMANDS = (
     Command("film_in", QT_NOOP("Begin at this frame (in point)"), "I", "mark-in", "Live"),
     Command("film_out", QT_NOOP("End at this frame (out point)"), "O", "mark-out", "Live"),
     Command("film_clear", QT_NOOP("Clear the in and out points"), "Shift+I", "close", "Live"),
+    Command("guide", QT_NOOP("Guide"), "Ctrl+F1", "info", "Help"),
     Command("palette", QT_NOOP("All commands…"), "Ctrl+Shift+P", "search", "Help"),
     Command("shortcuts", QT_NOOP("Keyboard shortcuts"), "F1; ?", "keyboard", "Help"),
     Command("log", QT_NOOP("Show the log file"), "", "log", "Help", rule=True),

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Hashable, Mapping
 
     from explorer.core.network_info import NetworkSpec, Task
+    from explorer.core.unavailable import Unavailable
     from explorer.engine.engine import Engine
+    from explorer.engine.view import Action
     from explorer.images.image import Image
     from explorer.live.pace import Pace
     from explorer.live.slot import Slot
@@ -45,8 +47,9 @@ Receiver = Callable[[Update], object]
 
 START = "start"
 LOOK = "look"
+ACT = "act"
 TASKS: tuple[Task, ...] = (
-    "classification", "localisation", "detection", "segmentation", "features",
+    "classification", "localization", "detection", "segmentation", "features",
 )  # fmt: skip
 QUIT_SECONDS = 3.0
 
@@ -59,6 +62,8 @@ class Ready:
     entries: tuple[Entry, ...]
     devices: tuple[tuple[str, str], ...]
     defaults: Mapping[str, NetworkSpec]
+    unavailable: tuple[Unavailable, ...] = ()  # views
+    unavailable_networks: tuple[Unavailable, ...] = ()
 
 
 class Bridge(QObject):
@@ -80,7 +85,7 @@ class Bridge(QObject):
         super().__init__(parent)
         self._start_up = start_up or _start_up
         self._engine: Engine | None = None  # made and touched on the runner's thread only
-        self.step_film = StepFilm()
+        self.step_film = StepFilm(self.fetch, self)
         self._expected: dict[Hashable, tuple[int, weakref.WeakMethod[Receiver]]] = {}
         self._closed = False
         self._news.connect(self._drain, Qt.ConnectionType.QueuedConnection)
@@ -97,8 +102,8 @@ class Bridge(QObject):
     def look(
         self,
         view: View[Any, Any],
-        spec: NetworkSpec,
-        image: Image,
+        spec: NetworkSpec | None,
+        image: Image | None,
         params: Any,
         seed: int,
         beside: Beside = (),
@@ -121,8 +126,8 @@ class Bridge(QObject):
     def follow(
         self,
         view: View[Any, Any],
-        spec: NetworkSpec,
-        image: Image,
+        spec: NetworkSpec | None,
+        image: Image | None,
         params: Any,
         seed: int,
         beside: Beside,
@@ -140,6 +145,26 @@ class Bridge(QObject):
 
         return self.compute(LOOK, begin, receiver, live=True)
 
+    def act(
+        self,
+        action: Action,
+        view: View[Any, Any],
+        spec: NetworkSpec,
+        image: Image,
+        params: Any,
+        seed: int,
+        *,
+        receiver: Receiver,
+    ) -> int:
+        """Does an action of `view` on what it looks at: steps of `engine.Answer` follow."""
+
+        def begin(engine: Engine, token: Token) -> JobSteps:
+            from explorer.engine.engine import Ask
+
+            return engine.act(Ask(view, spec, image, params, seed), action, token)
+
+        return self.compute(ACT, begin, receiver)
+
     def compute(
         self,
         key: Hashable,
@@ -147,6 +172,7 @@ class Bridge(QObject):
         receiver: Receiver,
         *,
         live: bool = False,
+        background: bool = False,
     ) -> int:
         """A job with the networks that are in memory, on the runner's thread."""
 
@@ -157,7 +183,9 @@ class Bridge(QObject):
                 self._engine = Engine()
             return begin(self._engine, token)
 
-        return self._submit(self._runner, key, with_engine, receiver, live=live)
+        return self._submit(
+            self._runner, key, with_engine, receiver, live=live, background=background
+        )
 
     def work(self, key: Hashable, begin: Callable[[Token], JobSteps], receiver: Receiver) -> int:
         """A job that needs torch, on the runner's thread."""
@@ -179,11 +207,17 @@ class Bridge(QObject):
         """Hands `params` to the running look; False when none is running."""
         return self._runner.steer(LOOK, params)
 
-    def pause(self, paused: bool) -> bool:
-        return self._runner.pause(LOOK, paused)
+    def pause(self, paused: bool, key: Hashable = LOOK) -> bool:
+        """Stops giving turns to a job of the runner, or goes on; False when there is none."""
+        return self._runner.pause(key, paused)
 
     def cancel(self, key: Hashable = LOOK) -> bool:
         return any(runner.cancel(key) for runner in self._runners)
+
+    def leave(self, key: Hashable = LOOK) -> None:
+        """Ends a job of which nobody wants to hear any more."""
+        self._expected.pop(key, None)
+        self.cancel(key)
 
     @property
     def busy(self) -> bool:
@@ -215,12 +249,13 @@ class Bridge(QObject):
         receiver: Receiver,
         *,
         live: bool = False,
+        background: bool = False,
     ) -> int:
         if not isinstance(getattr(receiver, "__self__", None), QObject):
             raise TypeError(f"the news of {key!r} needs a bound method of a QObject: {receiver!r}")
         if self._closed:
             return 0
-        ticket = runner.submit(key, begin, live=live)
+        ticket = runner.submit(key, begin, live=live, background=background)
         self._expected[key] = ticket, weakref.WeakMethod(receiver)
         return ticket
 
@@ -255,7 +290,7 @@ def _start_up() -> Generator[Step[Any], Any, None]:
     yield Step(None, 1, 3, "Loading the networks")
     from explorer.core.network_info import NetworkSpec
     from explorer.networks import catalogue, devices
-    from explorer.views import discover
+    from explorer.views import survey
 
     yield Step(None, 2, 3, "Finding the views")
     entries = catalogue.entries()
@@ -265,7 +300,12 @@ def _start_up() -> Generator[Step[Any], Any, None]:
         best = catalogue.default_for(task) or next(iter(fitting), None)
         if best is not None:
             defaults[task] = NetworkSpec(best.name)
-    yield Step(Ready(discover(), entries, devices.available(), defaults), 3, 3)
+    found = survey()
+    ready = Ready(
+        found.views, entries, devices.available(), defaults, tuple(found.unavailable),
+        catalogue.unavailable(),
+    )  # fmt: skip
+    yield Step(ready, 3, 3)
 
 
 def _be_polite() -> None:

@@ -58,10 +58,10 @@ class Commands(QObject):
         """Enables what makes sense now."""
         study, actions = self._panels.study, self._actions
         board, photo = study.board is not None, study.image is not None
-        for name in ("save", "save_as", "copy_view"):
+        for name in ("save", "save_as", "copy_view", "copy_python"):
             actions[name].setEnabled(board)
-        for name in ("load_truth", "run"):
-            actions[name].setEnabled(photo)
+        actions["load_truth"].setEnabled(photo)
+        actions["run"].setEnabled(photo or not study.wants_photo)
         actions["save_truth"].setEnabled(bool(study.truth))
         actions["compare"].setEnabled(board or self._pinned.there)
         actions["compare_mode"].setEnabled(self._pinned.there)

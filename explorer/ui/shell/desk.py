@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from explorer.core.settings import Preferences, Settings
     from explorer.ui.board.board import BoardView
     from explorer.ui.dialogs.notice import Notices
+    from explorer.ui.jobs.background import BackgroundJobs
     from explorer.ui.panels.inspector import Inspector
     from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
     from explorer.ui.panels.status import Status
@@ -41,6 +42,10 @@ class Desk(Protocol):
     @property
     def bridge(self) -> Bridge:
         """The workers."""
+
+    @property
+    def jobs(self) -> BackgroundJobs:
+        """The long work behind the questions."""
 
     @property
     def notices(self) -> Notices:

@@ -99,13 +99,15 @@ class Restore(QObject):
     def study(self, ready: Ready) -> None:
         """View, network and parameters of the last time, or those of the command line."""
         from explorer.core.network_info import NetworkSpec
+        from explorer.views import current_name
 
         study, last = self._panels.study, self.settings.session
         restore = self.settings.preferences.restore_session
         if restore:
+            params = {current_name(name): values for name, values in last.params.items()}
             known = {
                 name: session.unpacked(ready.views[name], values)
-                for name, values in last.params.items()
+                for name, values in params.items()
                 if name in ready.views and isinstance(values, dict)
             }
             study.restore(known)
@@ -123,7 +125,7 @@ class Restore(QObject):
         elif network:
             words = self.tr("There is no network {name} any more.").format(name=repr(network))
             self._panels.notices.say(words, "warning")
-        view = self._wishes.get("view") or (last.view if restore else "")
+        view = current_name(self._wishes.get("view") or (last.view if restore else ""))
         if view in ready.views:
             study.set_view(view)
 

@@ -16,19 +16,26 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from explorer.core.layers import UNTRAINED, Board, joined, stamped
-from explorer.core.params import Effect, effect_of, inside, parameters, resolved
+from explorer.core.params import Effect, effect_of, inside, parameters, references, resolved
 from explorer.core.runner import State, Update
+from explorer.engine.finish import FinishedAnswer
 from explorer.live.pace import Pace
-from explorer.ui.shell.bridge import LOOK, TASKS, Bridge, Ready
+from explorer.ui.navigation.choosing import natural_view
+from explorer.ui.navigation.kept_answers import KeptAnswers
+from explorer.ui.navigation.used_networks import UsedNetworks
+from explorer.ui.shell.bridge import LOOK, Bridge, Ready
 from explorer.ui.truth.photo_truth import PhotoTruth, Truth
 
 if TYPE_CHECKING:
+    from explorer.core.layers import Board
     from explorer.core.network_info import NetworkInfo, NetworkSpec
-    from explorer.engine.view import View
+    from explorer.core.runner import Failure
+    from explorer.engine.engine import Answer
+    from explorer.engine.view import Action, View
     from explorer.images.image import Image
     from explorer.live.slot import Slot
     from explorer.networks.entry import Entry
+    from explorer.ui.shell.bridge import Receiver
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +52,12 @@ class Study(QObject):
         board_changed: The new `Board`.
         news: The `Update` of the look in progress.
         waiting: A look was submitted.
-        said: A sentence for the user, about something the program did by itself.
+        said: A sentence for the user.
+        moved: A sentence about a view or a network that the program is choosing by itself; where
+            the user was before can be gone back to.
+        rested: What is shown is there without a computation: it was kept, or none was asked for.
+        network_failed: A NetworkSpec and the `Failure`: it cannot be had.
+        made: Networks that a look has made: `engine.actions.Made`s.
     """
 
     subject_changed = Signal()
@@ -54,6 +66,10 @@ class Study(QObject):
     news = Signal(object)
     waiting = Signal()
     said = Signal(str)
+    moved = Signal(str)
+    rested = Signal()
+    network_failed = Signal(object, object)
+    made = Signal(object)
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +77,10 @@ class Study(QObject):
         self._ready: Ready | None = None
         self._remembered: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._last: dict[str, Any] = {}  # by view: the parameters that were used last, on any photo
+        self._networks = UsedNetworks()
+        self._kept = KeptAnswers()
+        self._whole = False  # the answer is not one on the way
+        self._photo_comes = False
         self.photo_truth = PhotoTruth()
         self.image: Image | None = None
         self.view: View[Any, Any] | None = None
@@ -69,6 +89,7 @@ class Study(QObject):
         self.params: Any = None
         self.answer: Any = None
         self.board: Board | None = None
+        self.finished: FinishedAnswer | None = None
         self.running = False
         self.seed = 0
         self.device = "auto"
@@ -98,8 +119,14 @@ class Study(QObject):
             return None
         return next((entry for entry in self._ready.entries if entry.name == spec.name), None)
 
+    @property
+    def wants_photo(self) -> bool:
+        """Nothing can be shown before there is a photo."""
+        return self.view is None or self.view.needs.photo
+
     def set_ready(self, ready: Ready) -> None:
         self._ready = ready
+        self._networks.defaults = ready.defaults
 
     @property
     def title(self) -> str:
@@ -135,18 +162,27 @@ class Study(QObject):
 
     def set_image(self, image: Image, slot: Slot | None = None) -> None:
         """Looks at `image` with the view and the network in use (the first time: defaults)."""
+        self._forget_answer()
         self.slot = slot
         self.image = image
-        self._forget_answer()
+        if slot is not None and self.view is not None and not self.view.live:
+            self._give_way(self.tr("{view} cannot follow frames: showing {other} instead."))
         self._recall()
         self.subject_changed.emit()
-        self.look()
+        again, self._photo_comes = self._photo_comes, False
+        if again and slot is None:
+            self.show_again()
+        else:
+            self.look()
 
     def clear(self) -> None:
         """No photo: nothing to look at."""
         self.cancel()
-        self.image = self.answer = self.board = self.slot = None
+        self.image = self.slot = None
+        self._forget_answer()
         self.subject_changed.emit()
+        if not self.wants_photo:
+            self.look()
 
     def set_view(self, name: str, params: Any = None) -> None:
         """Looks with the view `name`; a network that it cannot use is replaced, which is said."""
@@ -154,10 +190,9 @@ class Study(QObject):
         if view is None or (view is self.view and params is None):
             return
         self._forget_answer()
+        self._photo_comes = False
+        self._bring_network(view)
         self.view = view
-        entry = self.entry()
-        if self.spec is None or (entry is not None and not view.suits(entry.task)):
-            self._switch_network(view, entry)
         self._recall(params)
         self.subject_changed.emit()
         self.look()
@@ -168,21 +203,57 @@ class Study(QObject):
         if spec == self.spec:
             return
         self._forget_answer()
+        self._photo_comes = False
         self.spec = spec
         self.info = None
         entry = self.entry()
         if self.view is not None and entry is not None and not self.view.suits(entry.task):
-            other = next((view for view in self.views.values() if view.suits(entry.task)), None)
-            if other is not None:
-                self.said.emit(
-                    self.tr("{view} cannot use {network}: showing {other} instead.").format(
-                        view=self.view.title, network=entry.title, other=other.title
-                    )
-                )
-                self.view = other
-                self._recall()
+            self._give_way(self.tr("{view} cannot use {network}: showing {other} instead."))
+            self._recall()
         self.subject_changed.emit()
         self.look()
+
+    def look_with(self, spec: NetworkSpec) -> None:
+        """As `set_network`; the network in use is looked with again."""
+        if spec == self.spec:
+            self.look()
+        else:
+            self.set_network(spec)
+
+    def stand(self, view: str, spec: NetworkSpec | None, *, photo_comes: bool = False) -> None:
+        """Goes back to a view and a network: what is kept is shown, else it is looked at.
+
+        Args:
+            view: Its name.
+            spec: The network; None = the one in use.
+            photo_comes: Another photo is about to be set: it is shown in the same way.
+        """
+        self._forget_answer()
+        self.view = self.views.get(view, self.view)
+        if spec is not None and spec != self.spec:
+            self.spec, self.info = spec, None
+        self._photo_comes = photo_comes
+        if photo_comes:
+            self._bridge.leave()
+            self.running = False
+        self._recall()
+        self.subject_changed.emit()
+        if not photo_comes:
+            self.show_again()
+
+    def fall_back(self) -> None:
+        """Takes the network that worked last, in the place of one that cannot be had."""
+        entry = self.entry()
+        if self.spec is None or self.view is None:
+            return
+        before = self._networks.instead_of(self.spec, entry.task if entry is not None else "")
+        if before is None:
+            return
+        name, spec = before
+        entry = self.entry(spec)
+        if not name or (entry is not None and self.view.suits(entry.task)):
+            name = self.view.name
+        self.stand(name, self._on_device(spec))
 
     def use(self, name: str, weights: str = "") -> None:
         """Looks with the network `name` of the catalogue, by default with its own weights."""
@@ -246,7 +317,9 @@ class Study(QObject):
         effect = effect_of(before, params)
         following = self.live and self.answer is not None  # before that nobody listens
         steers = effect is Effect.STEER or (effect is Effect.COMPUTE and following)
-        steered = steers and self.running and self._bridge.steer(params)
+        # Another network may have to be loaded first, while nobody listens.
+        steered = steers and self._references(before) == self._references(params)
+        steered = steered and self.running and self._bridge.steer(params)
         if effect is Effect.DRAW or steered:
             self.draw()
         elif effect is not None:
@@ -259,18 +332,9 @@ class Study(QObject):
         self.set_params(replace(self.params, **{name: value}))
         self.params_changed.emit()
 
-    def revisit(self, place: tuple[str, str], params: Any) -> None:
-        """Parameters of an earlier time (undo), of the photo and the view that `place` names.
-
-        They are shown on the photo of the moment; the ground truth stays with its own photo.
-        """
-        key, view = place
-        self.photo_truth.take(params, key)
-        if self.view is None or self.view.name != view:
-            self.set_view(view, params)
-            return
-        here = self.image.key if self.image is not None else ""
-        self.set_params(params if here == key else self.photo_truth.into(params, here))
+    def put_params(self, values: dict[str, Any]) -> None:
+        """Values of an earlier time (undo), by the names of their parameters."""
+        self.set_params(replace(self.params, **values))
         self.params_changed.emit()
 
     def restore(self, params: dict[str, Any]) -> None:
@@ -281,7 +345,7 @@ class Study(QObject):
 
     def look(self) -> None:
         """Asks for an answer when everything is there; whatever runs is replaced."""
-        if self._ready is None or self.image is None:
+        if self._ready is None or (self.image is None and self.wants_photo):
             return
         if self.view is None:
             first = self.views.get(FIRST_VIEW) or next(iter(self.views.values()), None)
@@ -289,18 +353,42 @@ class Study(QObject):
                 return
             self.set_view(first.name)
             return
-        if self.spec is None:
+        if self.spec is None and self.view.needs.network:
             return
         self.running = True
         self.submitted += 1
-        offered = self.offered()
-        beside = tuple((v, self._params_of(v)) for v in offered if v.name in self.beside)
+        beside = tuple((view, self._params_of(view)) for view in self._sides_wanted())
         question = (self.view, self.spec, self.image, self.params, self.seed, beside)
         if self.slot is not None:
             self._bridge.follow(*question, self.slot, self.pace, receiver=self._on_update)
         else:
             self._bridge.look(*question, receiver=self._on_update)
         self.waiting.emit()
+
+    def show_again(self) -> None:
+        """What is kept of this place; else it is looked at, but for a film, which is long."""
+        answer = self._kept_answer()
+        film = self.view is not None and self.view.film
+        if answer is None and not film:
+            self.look()
+            return
+        self._bridge.leave()
+        self.running = False
+        if answer is not None:
+            self._bridge.step_film.keep_only(answer)
+            self._take_info(answer.info)
+            self.answer, self._whole = answer, True
+            self.draw()
+        self.rested.emit()
+
+    def act(self, action: Action, receiver: Receiver) -> bool:
+        """Does an action of the view on what is looked at; False when nothing is."""
+        if self.view is None or self.spec is None or self.image is None:
+            return False
+        self._bridge.act(
+            action, self.view, self.spec, self.image, self.params, self.seed, receiver=receiver
+        )
+        return True
 
     def cancel(self) -> None:
         self._bridge.cancel(LOOK)
@@ -313,45 +401,15 @@ class Study(QObject):
         if self.answer is None or self.answer.result is None or self.view is None:
             return
         began = time.perf_counter()
-        board = self._with_sides(self.view.draw(self.answer.result, self._drawn_params()))
-        notes = list(board.notes)
-        info = self.answer.info
-        if info is not None:
-            notes += [note for note in info.notes if note not in notes]
-            if info.untrained:
-                board = stamped(board, UNTRAINED)
-                words = self.tr("{network} has random weights: what it says means nothing yet.")
-                if not any(UNTRAINED in note for note in notes):
-                    notes.insert(0, words.format(network=info.title))
-        notes += [note for note in self.answer.ask.image.notes if note not in notes]
-        self.board = replace(board, notes=tuple(notes))
-        self.board_changed.emit(self.board)
-        self.drawing = time.perf_counter() - began
-
-    def data(self) -> Any:
-        """``(view, result, params)`` of the newest answer for an export; None without one."""
-        if self.answer is None or self.answer.result is None or self.view is None:
-            return None
-        return self.view, self.answer.result, self._drawn_params()
-
-    # -- inside -----------------------------------------------------------------------------------
-
-    def _with_sides(self, board: Board) -> Board:
-        """The main view's board with the first pane of every view beside it."""
         self._sides.update((side.view.name, side) for side in self.answer.beside)
         # One that is still being worked out keeps its place with what it said before.
         sides = [self._sides[name] for name in self.beside if name in self._sides]
-        if not sides or self.view is None:
-            return board
-        timed = self.answer.shot is not None
-        drawn = [
-            (side.view.name, _named(side.view, side.seconds, timed),
-             side.view.draw(side.result, side.params))
-            for side in sides if side.result is not None
-        ]  # fmt: skip
-        found = joined(board, _named(self.view, self.answer.seconds, timed), drawn)
-        problems = tuple(side.problem for side in sides if side.problem)
-        return replace(found, notes=(*found.notes, *problems))
+        self.finished = FinishedAnswer(self.answer, self._drawn_params(), sides)
+        self.board = self.finished.bare
+        self.board_changed.emit(self.board)
+        self.drawing = time.perf_counter() - began
+
+    # -- inside -----------------------------------------------------------------------------------
 
     def _params_of(self, view: View[Any, Any]) -> Any:
         """What a view beside the main one is asked with: what it was last used with."""
@@ -365,6 +423,10 @@ class Study(QObject):
         if not isinstance(params, view.Params):
             params = view.Params()
         return self.photo_truth.into(params, key) if key else params
+
+    def _references(self, params: Any) -> list[object]:
+        """The photos, networks and folders that parameters name."""
+        return [ref for _, ref in references(params, self.info)]
 
     def _drawn_params(self) -> Any:
         # What was computed belongs to the answer's own parameters; the rest follows the form.
@@ -383,43 +445,102 @@ class Study(QObject):
             self.running = False
         answer = update.value
         if answer is not None and answer.ask.view is self.view:
-            if answer.info is not None and answer.info is not self.info:
-                self.info = answer.info
-                self.params = resolved(self.params, answer.info)
-                self.params_changed.emit()
+            self._take_info(answer.info)
+            if answer.result is not None:
+                self._whole = update.state is State.DONE
             if answer.result is not None and answer is not self.answer:
                 self.answer = answer
                 if answer.shot is not None:
                     self.image = answer.ask.image
                 self.draw()
+        if answer is not None and answer.made and update.state is State.DONE:
+            self.made.emit(answer.made)
         self.news.emit(update)
+        if update.state is State.FAILED and update.failure is not None:
+            self._failed(update.failure)
 
-    def _switch_network(self, view: View[Any, Any], old: Entry | None) -> None:
-        assert self._ready is not None
-        fitting = [task for task in TASKS if view.suits(task) and task in self._ready.defaults]
-        if not fitting:
-            if old is not None:
-                self.said.emit(
-                    self.tr("No network for {view} is at hand: choose one.").format(view=view.title)
-                )
+    def _take_info(self, info: NetworkInfo | None) -> None:
+        """A network has been loaded."""
+        if info is None:
             return
-        self.spec = self._on_device(self._ready.defaults[fitting[0]])
-        self.info = None
+        entry = self.entry(info.spec)
+        if entry is not None and self.view is not None:
+            self._networks.worked(self.view.name, entry.task, info.spec)
+        if info is not self.info:
+            self.info = info
+            self.params = resolved(self.params, info)
+            self.params_changed.emit()
+
+    def _failed(self, failure: Failure) -> None:
+        # A defect before the network was known counts as well: it has not worked yet.
+        lost = failure.about == "network" or (not failure.expected and self.info is None)
+        # Only on another device or in another precision it does not work: those are to be mended.
+        if not lost or self.spec is None or self._networks.settled(self.spec):
+            return
+        self.network_failed.emit(self.spec, failure)
+
+    def network_for(self, view: View[Any, Any]) -> NetworkSpec | None:
+        """The network that `view` will look at: the one in use where it suits, else another one."""
         entry = self.entry()
-        if old is not None and entry is not None:
+        if not view.needs.network or (entry is not None and view.suits(entry.task)):
+            return self.spec
+        return self._networks.suiting(view)
+
+    def _bring_network(self, view: View[Any, Any]) -> None:
+        """Before `view` is shown: a network that it can look at."""
+        old, spec = self.entry(), self.network_for(view)
+        if spec == self.spec:
+            return
+        if spec is None:
             self.said.emit(
+                self.tr("No network for {view} is at hand: choose one.").format(view=view.title)
+            )
+            return
+        entry = self.entry(spec)
+        if old is not None and entry is not None:
+            self.moved.emit(
                 self.tr("{view} needs another kind of network: using {network}.").format(
                     view=view.title, network=entry.title
                 )
             )
+        self.spec = self._on_device(spec)
+        self.info = None
+
+    def _give_way(self, words: str) -> None:
+        """A view that cannot go on gives way to the natural one of the network, which is said."""
+        view, entry = self.view, self.entry()
+        other = natural_view(self.views, entry.task if entry is not None else "", live=self.live)
+        if view is None or other is None:
+            return
+        network = entry.title if entry is not None else ""
+        self.moved.emit(words.format(view=view.title, network=network, other=other.title))
+        self.view = other
+
+    def _sides_wanted(self) -> list[View[Any, Any]]:
+        return [view for view in self.offered() if view.name in self.beside]
+
+    def _kept_answer(self) -> Answer | None:
+        if self.view is None or (self.image is None and self.wants_photo) or self.live:
+            return None
+        from explorer.engine.engine import Ask
+
+        answer = self._kept.find(Ask(self.view, self.spec, self.image, self.params, self.seed))
+        if answer is None or self.view.film:
+            return answer
+        shown = {side.view.name for side in answer.beside}
+        return answer if shown == {view.name for view in self._sides_wanted()} else None
 
     def _on_device(self, spec: NetworkSpec) -> NetworkSpec:
         return replace(spec, device=self.device, half=self.half)
 
     def _forget_answer(self) -> None:
         # The picture stays on the canvas until the next one; redraws of it make no sense any more.
+        if self.answer is not None:
+            self._kept.put(self.answer, whole=self._whole)
+        self._whole = False
         self.answer = None
         self.board = None
+        self.finished = None
         self._sides.clear()
 
     def _recall(self, params: Any = None) -> None:
@@ -435,6 +556,7 @@ class Study(QObject):
     def _remember(self) -> None:
         if self.view is None:
             return
+        self._last.pop(self.view.name, None)  # the newest is the last one
         self._last[self.view.name] = self.params
         if self.image is not None:
             key = (self.image.key, self.view.name)
@@ -446,9 +568,5 @@ class Study(QObject):
 
     @property
     def last_params(self) -> dict[str, Any]:
-        """By view name: the parameters used last."""
+        """By view name, in the order of use: the parameters used last."""
         return dict(self._last)
-
-
-def _named(view: View[Any, Any], seconds: float, timed: bool) -> str:
-    return f"{view.title} · {seconds * 1000:.0f} ms" if timed else view.title

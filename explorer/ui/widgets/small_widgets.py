@@ -282,6 +282,13 @@ class Fold(QWidget):
         self.opened = not opened
         self.set_opened(opened)
 
+    def rename(self, title: str) -> None:
+        """Another heading."""
+        if title != self.button.text():
+            self.button.setText(title)
+            self.button.setAccessibleName(title)
+            self.button.updateGeometry()
+
     def set_opened(self, opened: bool) -> None:
         if opened == self.opened:
             return

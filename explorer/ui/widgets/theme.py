@@ -114,6 +114,8 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit {
   selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus {
   border-color: $accent; }
+QSpinBox { padding-left: 0; padding-right: 0; }
+QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }
 QAbstractItemView { border: 0; }
 QProgressBar { background: $pressed; border: 0; border-radius: 2px; max-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }
@@ -207,7 +209,7 @@ def icon(name: str) -> QIcon:
     An unknown name gives an empty icon and a line in the log.
     """
     shades = colors()
-    made = _icon(name, shades["text"], shades["faint"], shades["on_accent"], _ratio())
+    made = _icon(name, shades["text"], shades["faint"], shades["on_accent"], pixel_ratio())
     if not made.isNull():
         _names[made.cacheKey()] = name
     return made
@@ -262,8 +264,8 @@ def _drawn(renderer: QSvgRenderer, size: int, ratio: float) -> QPixmap:
     return pixmap
 
 
-def _ratio() -> float:
-    # One rendering at the sharpest screen serves the others too.
+def pixel_ratio() -> float:
+    """Of the sharpest screen: one rendering for it serves the others too."""
     return max((screen.devicePixelRatio() for screen in QGuiApplication.screens()), default=1.0)
 
 

@@ -115,8 +115,9 @@ class Params:
         effect=Effect.DRAW, choices=(BOXES, COVERAGE, BOTH),
     )  # fmt: skip
     level: int = param(
-        0, "Pyramid level", "RPN: only boxes of this level, 1 is the finest; 0 means all.",
+        0, "Pyramid level", "Only boxes of this level, 1 is the finest; 0 means all.",
         effect=Effect.DRAW, low=0, high=8, step=1,
+        when=lambda params, _: params.method in (RPN, ALL_RPN),
     )  # fmt: skip
     most: int = param(
         2000, "Ask for", "At most so many boxes; several methods spread them differently.",
@@ -125,6 +126,7 @@ class Params:
     opacity: float = param(
         0.7, "Coverage opacity", "How much the coverage hides the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
+        when=lambda params, _: params.show != BOXES,
     )  # fmt: skip
     selected: int | None = param(
         None, "Selected box", "Its score and overlaps are shown; click a box.",
@@ -182,7 +184,6 @@ def draw(result: Result, params: Params) -> Board:
         plots=_plots(result, params, state),
         tables=_tables(result, params, state),
         summary=_summary(result, params, state),
-        notes=_notes(result, params),
     )
 
 
@@ -349,12 +350,6 @@ def _summary(result: Result, params: Params, state: State) -> str:
         f"{words} · the first {counted(state.top)} find {hits} of {len(params.truth)} objects at "
         f"IoU {params.iou:.2f} · average recall {average_recall(state.best):.2f}"
     )
-
-
-def _notes(result: Result, params: Params) -> tuple[str, ...]:
-    if params.level and result.method not in (RPN, ALL_RPN):
-        return ("Only the RPN's proposals come from pyramid levels: all boxes are shown.",)
-    return ()
 
 
 VIEW = View(

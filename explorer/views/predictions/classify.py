@@ -11,7 +11,7 @@ from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, class
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import class_name, colour, photo_of, size_of
+from explorer.views.shared.common import class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.classification import logits_of, softmax, tree_masses
 
@@ -73,8 +73,9 @@ class Params:
     )  # fmt: skip
     path_of: str = param(
         TOP, "Path in the class tree",
-        "The class whose path from the root of WordNet is shown (networks with a class tree only).",
+        "The class whose path from the root of WordNet is shown.",
         effect=Effect.DRAW, choices=_path_choices, advanced=True,
+        when=lambda _, info: info is not None and bool(info.class_paths),
     )  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def draw(result: Result, params: Params) -> Board:
             f"The {len(order)} most probable of {len(shares)} classes",
             x_label="probability",
             bars=tuple(
-                (class_name(result.classes, k), float(shares[k]), colour(colors[k])) for k in order
+                (class_name(result.classes, k), float(shares[k]), color(colors[k])) for k in order
             ),
             bar_range=(0.0, 1.0),
         )
@@ -180,7 +181,7 @@ def _crop_box(crop: Extent, words: str) -> Boxes:
 
 
 def _path_plot(result: Result, shares: NDArray[np.float32], leaf: int) -> Plot:
-    tint = colour(class_colors(len(shares))[leaf])
+    tint = color(class_colors(len(shares))[leaf])
     masses = tree_masses(result.paths, shares, leaf)
     return Plot(
         "path",
@@ -208,7 +209,7 @@ def _table(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp])
         ("rank", "class", "probability", "logit", "index"),
         rows,
         title="Most probable classes",
-        swatches=tuple(colour(colors[k]) for k in order),
+        swatches=tuple(color(colors[k]) for k in order),
     )
 
 
@@ -222,7 +223,7 @@ VIEW = View(
     Params=Params,
     compute=compute,
     draw=draw,
-    tasks=frozenset({"classification", "localisation"}),
+    tasks=frozenset({"classification", "localization"}),
     data=data,
     answer_only=True,
 )

@@ -22,7 +22,7 @@ from explorer.core.layers import (
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import class_name, colour, photo_of, size_of
+from explorer.views.shared.common import class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.segmentation import Segmentation, coarser_answers, segmentation_of
 
@@ -269,7 +269,7 @@ def _legend(result: Result, params: Params) -> Table:
         ("class", "area %", "pixels", "mean probability"),
         rows,
         title=f"Classes in the network's {sure.shape[1]} x {sure.shape[0]} pixels",
-        swatches=tuple(colour(colors[k]) for k in order),
+        swatches=tuple(color(colors[k]) for k in order),
     )
 
 
@@ -284,7 +284,7 @@ def _plots(result: Result, params: Params, legend: Table) -> tuple[Plot, ...]:
     shares = result.found.probabilities[:, cell[0], cell[1]]
     colors = class_colors(len(shares))
     bars = tuple(
-        (class_name(result.classes, int(k)), float(shares[k]), colour(colors[k]))
+        (class_name(result.classes, int(k)), float(shares[k]), color(colors[k]))
         for k in np.argsort(-shares, kind="stable")[:5]
     )
     return (Plot("shares", "Probabilities at this pixel", bars=bars, bar_range=(0.0, 1.0)),)

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from explorer.core.layers import Colour, Float32, UInt8
+    from explorer.core.layers import Color, Float32, UInt8
     from explorer.core.params import Box
     from explorer.engine.scene import Scene
     from explorer.networks.preprocess import Frame
     from explorer.vision.trace import Level
 
-BLUE: Colour = (90, 170, 255)
-ORANGE: Colour = (255, 160, 40)
-GREEN: Colour = (80, 220, 120)
-RED: Colour = (240, 80, 80)
-WHITE: Colour = (255, 255, 255)
-GREY: Colour = (150, 150, 150)
+BLUE: Color = (90, 170, 255)
+ORANGE: Color = (255, 160, 40)
+GREEN: Color = (80, 220, 120)
+RED: Color = (240, 80, 80)
+WHITE: Color = (255, 255, 255)
+GREY: Color = (150, 150, 150)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,7 +170,7 @@ def shades(scores: Float32, low: float = 0.25) -> UInt8:
     return colors
 
 
-def same(color: Colour, count: int) -> UInt8:
+def same(color: Color, count: int) -> UInt8:
     """(N, 3) of one colour."""
     return np.tile(np.array([color], np.uint8), (count, 1))
 

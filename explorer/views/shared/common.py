@@ -9,7 +9,7 @@ from explorer.core.layers import Picture
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from explorer.core.layers import Colour, UInt8
+    from explorer.core.layers import Color, UInt8
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
@@ -31,7 +31,7 @@ def class_name(classes: Sequence[str], index: int) -> str:
     return (classes[index].strip("_") or classes[index]) if known else f"class {index}"
 
 
-def colour(rgb: UInt8) -> Colour:
+def color(rgb: UInt8) -> Color:
     """A (3,) uint8 row of a colour table as plain numbers."""
     red, green, blue = (int(value) for value in rgb)
     return red, green, blue

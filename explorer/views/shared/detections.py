@@ -50,6 +50,20 @@ def class_choices(info: NetworkInfo) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in info.classes if name not in NO_CLASS))
 
 
+def _gives(info: NetworkInfo | None, part: str) -> bool:
+    """Whether the network has a head for masks or keypoints, by the names of its layers."""
+    names = info.layer_names() if info is not None else ()
+    return any(name.rpartition(".")[2].startswith(part) for name in names)
+
+
+def _has_masks(_params: DetectionParams, info: NetworkInfo | None) -> bool:
+    return _gives(info, "mask")
+
+
+def _drawn_masks(params: DetectionParams, info: NetworkInfo | None) -> bool:
+    return params.masks and _gives(info, "mask")
+
+
 @dataclass(frozen=True, slots=True)
 class DetectionParams:
     """See the help of each."""
@@ -64,28 +78,29 @@ class DetectionParams:
     )  # fmt: skip
     labels: bool = param(True, "Labels", "Writes class and score at every box.", effect=Effect.DRAW)
     masks: bool = param(
-        True, "Masks", "Paints the instance masks of networks that give them.", effect=Effect.DRAW
+        True, "Masks", "Paints the instance masks.", effect=Effect.DRAW, when=_has_masks
     )
     keypoints: bool = param(
-        True, "Keypoints", "Draws the joints and limbs of networks that give them.",
-        effect=Effect.DRAW,
+        True, "Keypoints", "Draws the joints and limbs.",
+        effect=Effect.DRAW, when=lambda _, info: _gives(info, "keypoint"),
     )  # fmt: skip
-    colour_by: str = param(
+    color_by: str = param(
         "class", "Colour by", "One colour for every class, or one for every object.",
         effect=Effect.DRAW, choices=("class", "object"),
     )  # fmt: skip
     mask_level: float = param(
         0.5, "Mask from", "A pixel belongs to an object from this probability on.",
-        effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, advanced=True,
+        effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     mask_opacity: float = param(
         0.45, "Mask opacity", "How much the masks cover the photo.",
-        effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
+        effect=Effect.DRAW, low=0.0, high=1.0, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     keypoint_score: float = param(
         0.0, "Keypoint score from",
         "Joints are hidden whose heat map has a lower highest value (hidden limbs are low).",
         effect=Effect.DRAW, low=-20.0, high=40.0, step=0.5, advanced=True,
+        when=lambda params, info: params.keypoints and _gives(info, "keypoint"),
     )  # fmt: skip
     selected: int | None = param(
         None, "Selected box", "The box whose row is chosen in the table.",
@@ -103,6 +118,7 @@ class DetectorAnswer:
         classes: Its names by label.
         floor: The score under which the network itself drops boxes.
         words: For every box where it stopped in the network's tree of words; empty without a tree.
+        joints: The names of its keypoints; empty when nobody says them.
     """
 
     photo: Picture
@@ -110,6 +126,7 @@ class DetectorAnswer:
     classes: tuple[str, ...]
     floor: float
     words: tuple[str, ...] = ()
+    joints: tuple[str, ...] = ()
     cache: DrawCache = field(default_factory=DrawCache)
 
 
@@ -122,7 +139,7 @@ def answer_board(result: DetectorAnswer, params: DetectionParams) -> Board:
         layers.append(_masks(result, params, rows))
     layers += [*_halo(result, params, rows), _boxes(result, params, rows)]
     if params.keypoints and found.keypoints is not None and len(rows):
-        layers += _skeletons(found, params, rows)
+        layers += _skeletons(result, params, rows)
     notes: tuple[str, ...] = ()
     if params.score < result.floor:
         notes = (f"This network itself drops boxes under {result.floor:g}.",)
@@ -139,7 +156,7 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
 
     Keys: `boxes` (N, 4) float32 xyxy in the photo's pixels, `labels` (N,) int64, `scores` (N,)
     float32, `classes` the names by label, `size` (width, height) of the photo, and `keypoints`
-    (N, K, 3) where the network gives them.
+    (N, K, 3) with their `keypoint_names` where the network gives them.
     """
     rows = shown(result, params)
     found = result.found
@@ -152,6 +169,7 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
     }
     if found.keypoints is not None:
         answer["keypoints"] = found.keypoints[rows]
+        answer["keypoint_names"] = result.joints
     return answer
 
 
@@ -174,7 +192,12 @@ def detected(scene: Scene) -> DetectorAnswer:
     )
     module = scene.network.module
     return DetectorAnswer(
-        photo_of(scene), found, scene.network.info.classes, score_floor(module), _words(scene)
+        photo_of(scene),
+        found,
+        scene.network.info.classes,
+        score_floor(module),
+        _words(scene),
+        scene.network.info.keypoints,
     )
 
 
@@ -192,7 +215,7 @@ def _words(scene: Scene) -> tuple[str, ...]:
 
 
 def _colors(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> UInt8:
-    by = rows if params.colour_by == "object" else result.found.labels[rows]
+    by = rows if params.color_by == "object" else result.found.labels[rows]
     return class_colors(int(by.max(initial=0)) + 1)[by]
 
 
@@ -241,8 +264,11 @@ def _masks(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.int
     )
 
 
-def _skeletons(found: Detections, params: DetectionParams, rows: NDArray[np.intp]) -> list[Layer]:
-    """Limbs between the joints that are certain enough, and those joints."""
+def _skeletons(
+    result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]
+) -> list[Layer]:
+    """Limbs between the joints that are certain enough, and those; the selected box's by name."""
+    found = result.found
     assert found.keypoints is not None
     joints = found.keypoints[rows]
     n, count = joints.shape[:2]
@@ -250,7 +276,14 @@ def _skeletons(found: Detections, params: DetectionParams, rows: NDArray[np.intp
     if found.keypoint_scores is not None:
         sure = found.keypoint_scores[rows] >= params.keypoint_score
     tints = np.broadcast_to(class_colors(count)[None], (n, count, 3))
-    points = Points(joints[sure][:, :2], tints[sure], radius=3.0, name="keypoints")
+    labels: tuple[str, ...] = ()
+    if len(result.joints) == count and params.selected in rows:
+        owners, kinds = np.nonzero(sure)
+        labels = tuple(
+            result.joints[kind].replace("_", " ") if rows[owner] == params.selected else ""
+            for owner, kind in zip(owners.tolist(), kinds.tolist(), strict=True)
+        )
+    points = Points(joints[sure][:, :2], tints[sure], 3.0, labels, "keypoints")
     if count != 17:  # only COCO's order of joints says which of them belong together
         return [points]
     start, end = np.array(COCO_SKELETON).T

@@ -72,7 +72,7 @@ Mordvintsev, Olah and Tyka 2015, *Inceptionism* (their film "journeys" feeds zoo
 Mahendran and Vedaldi 2015 for the TV term.
 """
 
-NAME = "ouroboros"
+NAME = "feedback_dream"
 REMEMBERED = 300
 """Rounds in the plot."""
 
@@ -236,7 +236,7 @@ def _result(dream: Dream, scene: Scene, params: Params) -> Result:
 
 VIEW = View(
     name=NAME,
-    title="Ouroboros",
+    title="Feedback dream",
     group=Group.SYNTHESIS,
     summary="A dream that feeds on itself: every frame starts from the dream of the one before.",
     explanation=EXPLANATION,

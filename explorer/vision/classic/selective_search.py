@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from explorer.vision.classic.superpixels import Float32, Int32, UInt8
 
-TERMS = ("colour", "texture", "size", "fill")
+TERMS = ("color", "texture", "size", "fill")
 """What two regions are compared by, in this order everywhere."""
 
 
@@ -68,12 +68,12 @@ tiny; three larger scales (12 strategies) are fewer, and the first 2 000 of them
 class Regions:
     """R regions: sizes in pixels (R,) float64, boxes (R, 4) float32 xyxy, histograms with sum 1.
 
-    `colour` is (R, 25 C) and `texture` (R, 80 C) float32; `area` is the photo's, in pixels.
+    `color` is (R, 25 C) and `texture` (R, 80 C) float32; `area` is the photo's, in pixels.
     """
 
     sizes: NDArray[np.float64]
     boxes: Float32
-    colour: Float32
+    color: Float32
     texture: Float32
     area: int
 
@@ -82,7 +82,7 @@ class Regions:
     ) -> NDArray[np.float64]:
         """(P, 4) float64: the four terms of P pairs of regions, each about 0 to 1 (section 3.2)."""
         found = np.empty((len(first), 4))
-        for column, table in enumerate((self.colour, self.texture)):
+        for column, table in enumerate((self.color, self.texture)):
             found[:, column] = np.minimum(table[first], table[second]).sum(axis=1)
         both = self.sizes[first] + self.sizes[second]
         found[:, 2] = 1 - both / self.area
@@ -207,9 +207,9 @@ def grow(start: Start, terms: Sequence[str]) -> Tree:
     leaves, edges = start.leaves, start.edges
     n, area = len(leaves.sizes), leaves.area
     weights = tuple(float(term in terms) for term in TERMS)
-    wide = leaves.colour.shape[1]
+    wide = leaves.color.shape[1]
     table = np.empty((2 * n - 1, wide + leaves.texture.shape[1]), np.float32)
-    table[:n, :wide], table[:n, wide:] = leaves.colour, leaves.texture
+    table[:n, :wide], table[:n, wide:] = leaves.color, leaves.texture
     begin, end = (0 if weights[0] else wide), (table.shape[1] if weights[1] else wide)
     seen = table[:, begin:end] if end > begin else None
     sizes: list[float] = leaves.sizes.tolist()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Int32 = NDArray[np.int32]
     UInt8 = NDArray[np.uint8]
 
-COLOUR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
+COLOR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
 SIGMA = 0.8
 """The blur before the segmentation, in pixels."""
 LEAST = 100
@@ -82,13 +82,13 @@ class Codes:
         texture: (M,) int32, the columns of the texture histogram they count in.
     """
 
-    colour: Int32
+    color: Int32
     pixel: Int32
     texture: Int32
 
     @property
     def channels(self) -> int:
-        return len(self.colour)
+        return len(self.color)
 
 
 def codes(channels: UInt8) -> Codes:
@@ -100,8 +100,8 @@ def codes(channels: UInt8) -> Codes:
     """
     count = channels.shape[2]
     flat = channels.reshape(-1, count).T.astype(np.int32)
-    colour = flat * COLOUR_BINS // 256
-    colour += np.arange(count, dtype=np.int32)[:, None] * COLOUR_BINS
+    color = flat * COLOR_BINS // 256
+    color += np.arange(count, dtype=np.int32)[:, None] * COLOR_BINS
     pixels, columns = [], []
     for channel in range(count):
         slopes = directional_derivatives(channels[..., channel])
@@ -116,7 +116,7 @@ def codes(channels: UInt8) -> Codes:
             columns.append(bins + (channel * DIRECTIONS + direction) * TEXTURE_BINS)
     nothing = np.empty(0, np.int32)
     return Codes(
-        colour, np.concatenate([nothing, *pixels]), np.concatenate([nothing, *columns])
+        color, np.concatenate([nothing, *pixels]), np.concatenate([nothing, *columns])
     )  # fmt: skip
 
 
@@ -149,14 +149,14 @@ def histograms(labels: Int32, found: Codes) -> tuple[Float32, Float32]:
     flat = labels.ravel()
     n = int(flat.max()) + 1
     sizes = np.bincount(flat, minlength=n)
-    wide = COLOUR_BINS * found.channels
-    colour = np.bincount((flat * wide + found.colour).ravel(), minlength=n * wide)
+    wide = COLOR_BINS * found.channels
+    color = np.bincount((flat * wide + found.color).ravel(), minlength=n * wide)
     deep = TEXTURE_BINS * DIRECTIONS * found.channels
     cells = flat[found.pixel] * deep + found.texture
     texture = np.bincount(cells, minlength=n * deep).reshape(n, -1, TEXTURE_BINS)
     texture[..., 0] = sizes[:, None] - texture.sum(axis=2)  # all the others are weak there
     return (
-        (colour.reshape(n, wide) / (sizes * found.channels)[:, None]).astype(np.float32),
+        (color.reshape(n, wide) / (sizes * found.channels)[:, None]).astype(np.float32),
         (texture.reshape(n, deep) / (sizes * found.channels * DIRECTIONS)[:, None]).astype(
             np.float32
         ),

@@ -70,7 +70,7 @@ def pooled(found: Tensor, boxes: Float32, size: tuple[int, ...]) -> Features:
         size: Height and width of the photo.
 
     Returns:
-        `vector` (N, 5 C), `map` (N, 4 C); see `vision.roi.spp`, to which it is equal.
+        `vector` (N, 5 C), `map` (N, 4 C); see `vision.detection.roi.spp`, to which it is equal.
     """
     height, width = found.shape[-2:]
     scale = np.array([width / size[1], height / size[0]] * 2, np.float32)

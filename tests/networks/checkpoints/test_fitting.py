@@ -266,7 +266,7 @@ def test_seeded_leaves_torchs_generator_alone() -> None:
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
-def test_grey_answers_as_colour_does_to_a_grey_photo() -> None:
+def test_grey_answers_as_color_does_to_a_grey_photo() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1))
     grey = torch.rand(1, 1, 8, 8)
     wanted = module(grey.expand(-1, 3, -1, -1))

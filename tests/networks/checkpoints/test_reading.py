@@ -20,8 +20,7 @@ from torchvision.models import squeezenet1_1
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue
-from explorer.networks.checkpoints import pickles
-from explorer.networks.checkpoints import reading as checkpoints
+from explorer.networks.checkpoints import pickles, reading
 from tests.steps import finish
 
 if TYPE_CHECKING:
@@ -56,43 +55,43 @@ class TestGood:
     @pytest.mark.parametrize("name", ["w.pth", "w.pt", "w", "w.jpg"])
     def test_state_dict(self, tmp_path: Path, name: str, zipped: bool) -> None:
         path = saved(tmp_path / name, STATE, _use_new_zipfile_serialization=zipped)
-        found = checkpoints.read(path)
+        found = reading.read(path)
         check_equal(found.tensors, STATE)
         assert found.name == name
         assert found.notes == ()
 
     def test_safetensors_by_content(self, tmp_path: Path) -> None:
         save_file(STATE, tmp_path / "w.pth")
-        found = checkpoints.read(tmp_path / "w.pth").tensors
+        found = reading.read(tmp_path / "w.pth").tensors
         check_equal(dict(sorted(found.items())), dict(sorted(STATE.items())))
 
     def test_safetensors_does_not_look_into_the_file(self, tmp_path: Path) -> None:
         path = tmp_path / "w.safetensors"
         save_file(STATE, path)
-        found = checkpoints.read(path)
+        found = reading.read(path)
         path.write_bytes(b"")  # a mapped tensor would end the process at the next line
         assert torch.equal(found.tensors["fc.weight"], STATE["fc.weight"])
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
     def test_other_floats_become_float32(self, tmp_path: Path, dtype: torch.dtype) -> None:
         state = {key: tensor.to(dtype) for key, tensor in STATE.items()}
-        check_equal(checkpoints.read(saved(tmp_path / "w.pth", state)).tensors, STATE)
+        check_equal(reading.read(saved(tmp_path / "w.pth", state)).tensors, STATE)
 
-    @pytest.mark.parametrize("nest", checkpoints.NESTS)
+    @pytest.mark.parametrize("nest", reading.NESTS)
     def test_nested(self, tmp_path: Path, nest: str) -> None:
         content = {"epoch": 3, "optimizer": {"state": {}}, nest: STATE}
-        found = checkpoints.read(saved(tmp_path / "w.pth", content))
+        found = reading.read(saved(tmp_path / "w.pth", content))
         check_equal(found.tensors, STATE)
         assert nest in found.notes[0]
 
     def test_weights_win_over_their_average(self, tmp_path: Path) -> None:
         other = {key: tensor + 1 for key, tensor in STATE.items()}
-        found = checkpoints.read(saved(tmp_path / "w.pth", {"model_ema": other, "model": STATE}))
+        found = reading.read(saved(tmp_path / "w.pth", {"model_ema": other, "model": STATE}))
         check_equal(found.tensors, STATE)
 
     def test_arguments_of_a_training_script(self, tmp_path: Path) -> None:
         content = {"model": STATE, "args": argparse.Namespace(lr=0.1, data="/x"), "epoch": 9}
-        check_equal(checkpoints.read(saved(tmp_path / "w.pth", content)).tensors, STATE)
+        check_equal(reading.read(saved(tmp_path / "w.pth", content)).tensors, STATE)
 
     @pytest.mark.parametrize(
         "extra",
@@ -105,7 +104,7 @@ class TestGood:
         ],
     )
     def test_class_names(self, tmp_path: Path, extra: dict[str, Any]) -> None:
-        found = checkpoints.read(saved(tmp_path / "w.pth", {"state_dict": STATE, **extra}))
+        found = reading.read(saved(tmp_path / "w.pth", {"state_dict": STATE, **extra}))
         assert found.classes == ("ant", "bee")
 
     def test_odd_keys_and_values_are_passed_over(self, tmp_path: Path) -> None:
@@ -116,7 +115,7 @@ class TestGood:
             "step": 5,
             "n": None,
         }
-        found = checkpoints.read(saved(tmp_path / "w.pth", {**STATE, **odd}))
+        found = reading.read(saved(tmp_path / "w.pth", {**STATE, **odd}))
         assert set(found.tensors) == {*STATE, "größe", "Größe"}
 
     def test_cuda_tags_become_cpu(self, tmp_path: Path) -> None:
@@ -127,11 +126,11 @@ class TestGood:
         def change(name: str, data: bytes) -> bytes:
             return data.replace(tag, other) if name.endswith("data.pkl") else data
 
-        check_equal(checkpoints.read(rezipped(path, change)).tensors, STATE)
+        check_equal(reading.read(rezipped(path, change)).tensors, STATE)
 
     def test_versions_are_kept(self, tmp_path: Path) -> None:
         state = nn.BatchNorm2d(2).state_dict()
-        assert checkpoints.read(saved(tmp_path / "w.pth", state)).versions == {"": {"version": 2}}
+        assert reading.read(saved(tmp_path / "w.pth", state)).versions == {"": {"version": 2}}
 
     def test_file_replaced_while_it_is_read(self, tmp_path: Path, monkeypatch: Any) -> None:
         path = saved(tmp_path / "w.pth", STATE)
@@ -143,7 +142,7 @@ class TestGood:
             return scan(program)
 
         monkeypatch.setattr(pickles, "scan", replacing)
-        check_equal(checkpoints.read(path).tensors, STATE)
+        check_equal(reading.read(path).tensors, STATE)
 
 
 def call_os_system() -> bytes:
@@ -268,7 +267,7 @@ class TestBad:
         path.write_bytes(content)
         monkeypatch.chdir(tmp_path)
         with pytest.raises(ExplorerError, match=words) as caught:
-            checkpoints.read(path)
+            reading.read(path)
         check_sentence(caught.value)
         assert not (tmp_path / "hacked").exists()
 
@@ -278,14 +277,14 @@ class TestBad:
         struct.pack_into("<II", content, place + 20, 10**9, 10**9)
         (tmp_path / "w.pth").write_bytes(content)
         with pytest.raises(ExplorerError, match=r"more than its own size"):
-            checkpoints.read(tmp_path / "w.pth")
+            reading.read(tmp_path / "w.pth")
 
     @pytest.mark.filterwarnings("ignore:.*quantize.*deprecated")
     def test_quantised_weights(self, tmp_path: Path) -> None:
         tensor = torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8)
         path = saved(tmp_path / "w.pth", {"a": tensor})
         with pytest.raises(ExplorerError, match=r"quantised|damaged"):
-            checkpoints.read(path)
+            reading.read(path)
 
     def test_missing_folder_pipe_and_nul(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
@@ -296,7 +295,7 @@ class TestBad:
             ("a\0b", "null"),
         ):
             with pytest.raises(ExplorerError, match=words) as caught:
-                checkpoints.read(tmp_path / name)
+                reading.read(tmp_path / name)
             check_sentence(caught.value)
 
     def test_removed_while_it_is_read(self, tmp_path: Path, monkeypatch: Any) -> None:
@@ -309,7 +308,7 @@ class TestBad:
 
         monkeypatch.setattr(pickles, "scan", emptied)
         with pytest.raises(ExplorerError, match="damaged"):
-            checkpoints.read(path)
+            reading.read(path)
 
 
 def check_sentence(error: ExplorerError) -> None:
@@ -375,7 +374,7 @@ def test_mutants_give_weights_or_one_sentence(tmp_path: Path) -> None:
     for seed in range(int(os.environ.get("EXPLORER_MUTANTS", "300"))):
         path.write_bytes(mutated(seed, base))
         try:
-            found = checkpoints.read(path)
+            found = reading.read(path)
         except ExplorerError as error:
             check_sentence(error)
         else:

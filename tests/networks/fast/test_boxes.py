@@ -33,7 +33,7 @@ def test_the_same_boxes_as_class_by_class(ssd, spread, thresh):
     given = head_outputs(2, 600, spread)
     with patch.object(ssd, "score_thresh", thresh):
         wanted = SSD.postprocess_detections(ssd, given, [anchors] * 2, [(320, 320)] * 2)
-        found = fast_boxes._postprocess_detections(ssd, given, [anchors] * 2, [(320, 320)] * 2)
+        found = fast_boxes.postprocess_detections(ssd, given, [anchors] * 2, [(320, 320)] * 2)
     for one, other in zip(wanted, found, strict=True):
         # So unsure a network finds nothing above a half.
         assert bool(len(one["scores"])) == (spread > 0.1 or thresh < 0.5)
@@ -84,7 +84,7 @@ def test_more_candidates_are_asked_for_and_then_the_network_itself(ssd):
         anchors = boxes + torch.tensor([0.0, 0, 1, 1])
         expected = SSD.postprocess_detections(ssd, given, [anchors], [(320, 320)])
         with patch.object(ssd, "detections_per_img", 400):
-            found = fast_boxes._postprocess_detections(ssd, given, [anchors], [(320, 320)])
+            found = fast_boxes.postprocess_detections(ssd, given, [anchors], [(320, 320)])
         assert torch.equal(expected[0]["boxes"], found[0]["boxes"])
 
 

@@ -73,7 +73,7 @@ def test_without_the_operators_nothing_is_packed(monkeypatch, caplog):
     def missing(self, shape):
         raise AttributeError("no such operator")
 
-    monkeypatch.setattr(PackedConv2d, "_packed", missing)
+    monkeypatch.setattr(PackedConv2d, "rearranged", missing)
     available.cache_clear()
     try:
         layer = nn.Conv2d(4, 4, 3)
@@ -86,8 +86,8 @@ def test_without_the_operators_nothing_is_packed(monkeypatch, caplog):
 
 
 def test_wrong_answers_are_not_used(monkeypatch):
-    packed = PackedConv2d._packed
-    monkeypatch.setattr(PackedConv2d, "_packed", lambda self, shape: packed(self, shape) * 2)
+    right = PackedConv2d.rearranged
+    monkeypatch.setattr(PackedConv2d, "rearranged", lambda self, shape: right(self, shape) * 2)
     available.cache_clear()
     try:
         assert not available()

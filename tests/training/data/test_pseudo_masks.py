@@ -15,9 +15,9 @@ def disc(centre, radius, side=64):
 
 def photo_of(mask, seed=0):
     """An orange thing on blue ground, both with grain."""
-    colours = np.where(mask[..., None], [230, 140, 30], [40, 60, 160])
+    colors = np.where(mask[..., None], [230, 140, 30], [40, 60, 160])
     grain = np.random.default_rng(seed).normal(0, 12, (*mask.shape, 3))
-    return (colours + grain).clip(0, 255).astype(np.uint8)
+    return (colors + grain).clip(0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ from explorer.core.step import Step
 from explorer.networks import catalogue
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.dialogs.evaluation import EvaluationSheet
+from explorer.ui.jobs.background import BackgroundJobs, Phase
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window
-from tests.evaluation.sets import GREEN, RED, class_folders, colour_network, filled, voc_set
+from tests.evaluation.sets import GREEN, RED, class_folders, color_network, filled, voc_set
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
@@ -39,7 +40,7 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
 
     def load(spec: NetworkSpec) -> Generator[Step[None], Any, Any]:
         yield Step(None, 0, 1, "making it")
-        return colour_network(spec.name)
+        return color_network(spec.name)
 
     def start_up() -> Generator[Step[Any], Any, None]:
         from explorer.views import discover
@@ -140,12 +141,17 @@ def test_what_does_not_fit_is_one_sentence(
     assert "top1" in sheet.headline.text()
 
 
-def test_it_is_cancelled_in_the_middle_and_keeps_what_it_has(
-    qtbot: QtBot, window: Window, tmp_path: Path
-) -> None:
+def many_photos(root: Path) -> Path:
     for name, colour in (("red", RED), ("green", GREEN)):
         for number in range(400):
-            filled(tmp_path / name / f"{number}.png", colour)
+            filled(root / name / f"{number}.png", colour)
+    return root
+
+
+def test_it_is_cancelled_in_the_middle_and_keeps_what_it_has(
+    qtbot: QtBot, window: Window, tmp_path: Path, home: Path
+) -> None:
+    many_photos(tmp_path)
     sheet = opened(qtbot, window)
     sheet.set_data(tmp_path)
     sheet.limit.setCurrentIndex(sheet.limit.findData(0))
@@ -153,12 +159,13 @@ def test_it_is_cancelled_in_the_middle_and_keeps_what_it_has(
     qtbot.mouseClick(sheet.start_button, LEFT)
     qtbot.waitUntil(lambda: "of 800" in sheet.words.text() and "top1" in sheet.headline.text(),
                     timeout=WAIT)  # fmt: skip
-    qtbot.keyClick(sheet, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: not sheet.running, timeout=WAIT)
-    assert sheet.isVisible(), "Esc ended the work, not the sheet"
+    qtbot.mouseClick(sheet.strip.cancel, LEFT)
+    assert not sheet.running
     assert "of 800" in sheet.words.text()
     assert sheet.save.isEnabled()
-    assert not window.bridge.busy
+    assert window.jobs.all == ()
+    qtbot.waitUntil(lambda: not window.bridge.busy, timeout=WAIT)
+    assert not list((home / "data" / "jobs").glob("*")), "nothing is taken up after a restart"
     qtbot.keyClick(sheet, Qt.Key.Key_Escape)
     assert not sheet.isVisible()
 
@@ -190,3 +197,68 @@ def test_a_closed_sheet_tells_when_it_is_done(qtbot: QtBot, window: Window, tmp_
     (card,) = window.notices.cards
     qtbot.mouseClick(card.buttons[0], LEFT)
     assert sheet.isVisible()
+
+
+def test_it_goes_on_behind_questions_and_through_a_change_of_photo(
+    qtbot: QtBot, window: Window, tmp_path: Path
+) -> None:
+    sheet = opened(qtbot, window)
+    sheet.set_data(many_photos(tmp_path / "data"))
+    sheet.limit.setCurrentIndex(sheet.limit.findData(0))
+    sheet.network.setCurrentIndex(sheet.network.findText("Toy classification"))
+    sheet.start()
+    (found,) = window.jobs.all
+    qtbot.waitUntil(lambda: found.phase is Phase.RUNNING and found.share > 0, timeout=WAIT)
+    sheet.close_sheet()
+    for colour, name in ((RED, "r"), (GREEN, "g")):
+        window.intake.open_paths([str(filled(tmp_path / f"{name}.png", colour))])
+        qtbot.waitUntil(
+            lambda name=name: (
+                window.study.image is not None
+                and window.study.image.name == f"{name}.png"
+                and window.study.board is not None
+            ),
+            timeout=WAIT,
+        )
+    window.study.set_view("feature_maps")
+    qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)
+    assert not found.phase.over, "the questions came first, and ended nothing"
+    qtbot.waitUntil(lambda: found.phase is Phase.DONE, timeout=WAIT)
+    assert found.value.figures["top1"] == 1.0
+    assert any("Evaluation finished" in text for text in window.notices.texts)
+
+
+def test_the_next_run_of_the_program_goes_on_with_it(
+    qtbot: QtBot, window: Window, tmp_path: Path
+) -> None:
+    sheet = opened(qtbot, window)
+    data = many_photos(tmp_path / "data")
+    sheet.set_data(data)
+    sheet.limit.setCurrentIndex(sheet.limit.findData(0))
+    sheet.network.setCurrentIndex(sheet.network.findText("Toy classification"))
+    sheet.start()
+    (found,) = window.jobs.all
+    qtbot.waitUntil(lambda: found.share > 0.1, timeout=WAIT)
+    window.jobs.pause(found.job.id)
+    qtbot.waitUntil(lambda: found.value is not None, timeout=WAIT)
+    window.finish()  # the checkpoint is written, the files are let go of
+    reached = found.value.photos
+
+    later = BackgroundJobs(Bridge(), window)
+    later.restore()
+    qtbot.waitUntil(lambda: len(later.all) == 1, timeout=WAIT)
+    (again,) = later.all
+    assert (again.phase, again.job.title) == (Phase.PAUSED, "Toy classification on data")
+    window.jobs, window.bridge = later, later._bridge
+    sheet.show_job(again.job.id)
+    assert sheet.data == data
+    assert sheet.limit.currentData() == 0
+    assert sheet.network.currentText() == "Toy classification"
+    assert sheet.strip.pause.isChecked()
+    later.pause(again.job.id, False)
+    qtbot.waitUntil(lambda: again.value is not None, timeout=WAIT)
+    assert again.value.photos >= reached > 1
+    qtbot.waitUntil(lambda: again.phase is Phase.DONE, timeout=WAIT)
+    assert again.value.photos == 800
+    assert later._bridge.close()
+    later.close()

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
+from PySide6.QtWidgets import QApplication, QCheckBox, QScrollArea, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.engine.view import Group, View
-from explorer.ui.form.choice_popup import flat_rows, tree_rows
+from explorer.ui.form.choice_popup import ChoicePopup, flat_rows, tree_rows
 from explorer.ui.form.editors import (
     ChoiceEditor,
     NumberEditor,
@@ -24,6 +24,7 @@ from explorer.ui.form.editors import (
 )
 from explorer.ui.form.form import Form
 from explorer.ui.form.numbers import Scale
+from explorer.ui.widgets.small_widgets import Fold
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -302,7 +303,7 @@ def test_a_layer_is_found_by_typing(form: Form, qtbot: QtBot) -> None:
     editor = form.rows["layer"].editor
     assert isinstance(editor, ChoiceEditor)
     editor.box.showPopup()
-    popup = editor.box._popup
+    popup = editor.box.findChild(ChoicePopup)
     assert popup is not None
     rows = [popup.model.row(popup.model.index(n)) for n in range(popup.model.rowCount())]
     assert [(row.depth, row.text, row.word is None) for row in rows[:4]] == [
@@ -318,7 +319,7 @@ def test_the_arrows_skip_headings_and_escape_closes(form: Form, qtbot: QtBot) ->
     editor = form.rows["layer"].editor
     assert isinstance(editor, ChoiceEditor)
     editor.box.showPopup()
-    popup = editor.box._popup
+    popup = editor.box.findChild(ChoicePopup)
     assert popup is not None
     qtbot.keyClick(popup.search, Qt.Key.Key_Down)
     assert popup.list.currentIndex().data() == "conv1"
@@ -334,7 +335,7 @@ def test_a_subset_is_ticked_and_keeps_its_ticks_while_searching(form: Form, qtbo
     assert isinstance(editor, SubsetEditor)
     assert editor.box.shown_text() == "all 91"
     qtbot.keyClick(editor.box, Qt.Key.Key_Space)
-    popup = editor.box._popup
+    popup = editor.box.findChild(ChoicePopup)
     assert popup is not None
     for word in ("class 12", "class 7"):
         popup.search.clear()
@@ -360,7 +361,8 @@ def test_a_pick_from_the_canvas_and_by_typing(form: Form, qtbot: QtBot) -> None:
     assert isinstance(box, PickEditor)
     type_in(qtbot, box.field, "50, 60, 10, 20")
     assert form.params.box == Box(10, 20, 50, 60)
-    box._clear.trigger()
+    (clear,) = (action for action in box.field.actions() if action.text() == "Clear")
+    clear.trigger()
     assert form.params.box is None
     type_in(qtbot, editor.field, "")
     assert form.params.point is None
@@ -374,9 +376,11 @@ def test_nasty_picks_are_left_alone(form: Form, qtbot: QtBot, text: str) -> None
         editor = form.rows[name].editor
         assert isinstance(editor, PickEditor)
         type_in(qtbot, editor.field, text)
-    assert form.params.point in (Point(1, 2), None)
+    emptied = text.strip() in ("", "None")
+    whole = {"1_000": 1000, "9" * 390: int("9" * 390)}  # Python reads them as whole numbers
+    assert form.params.point == (None if emptied else Point(1, 2))
     assert form.params.box is None
-    assert form.params.chosen is None or isinstance(form.params.chosen, int)
+    assert form.params.chosen == (None if emptied else whole.get(text, 3))
 
 
 @pytest.mark.parametrize("text", ["nan,nan", "inf,1", "1,2,3", "1", "1e999,2"])
@@ -401,13 +405,15 @@ def test_set_value_clamps_and_ignores(form: Form) -> None:
 
 def test_an_optional_number_is_switched_on_and_off(form: Form, qtbot: QtBot) -> None:
     editor = number(form, "limit")
-    assert editor._box is not None
+    assert editor.beside is not None
+    switch = editor.beside.findChild(QCheckBox)
+    assert switch is not None
     assert not editor.pair.field.isEnabled()
-    editor._box.click()
+    switch.click()
     assert form.params.limit == 1
     type_in(qtbot, editor.pair.field, "40")
     assert form.params.limit == 40
-    editor._box.click()
+    switch.click()
     assert form.params.limit is None
 
 
@@ -425,7 +431,8 @@ def test_the_dot_and_reset_take_changes_back(form: Form, qtbot: QtBot) -> None:
     form.reset()
     assert form.params == Params(layer="stem.conv")
     assert heard.news[-1][1] is Effect.COMPUTE
-    assert not form._reset.isVisible()
+    (reset,) = (b for b in form.findChildren(QToolButton) if b.text() == "Reset")
+    assert not reset.isVisible()
 
 
 def test_help_unfolds(form: Form, qtbot: QtBot) -> None:
@@ -449,12 +456,12 @@ def test_set_view_and_set_params_are_silent(form: Form) -> None:
 
 
 def test_advanced_rows_stay_unfolded_for_their_view(form: Form) -> None:
-    assert form._advanced is not None
-    assert not form._advanced.opened
-    form._advanced.set_opened(True)
+    (advanced,) = form.findChildren(Fold)
+    assert not advanced.opened
+    advanced.set_opened(True)
     form.set_view(view_of(Bare, "bare"), Bare(), INFO)
     form.set_view(TOY, Params(), INFO)
-    assert form._advanced.opened
+    assert form.findChildren(Fold)[-1].opened, "the new one; the old one goes in a moment"
 
 
 def test_hundreds_of_layers_open_at_once(qtbot: QtBot, form: Form) -> None:
@@ -463,7 +470,7 @@ def test_hundreds_of_layers_open_at_once(qtbot: QtBot, form: Form) -> None:
     editor = form.rows["layer"].editor
     assert isinstance(editor, ChoiceEditor)
     editor.box.showPopup()
-    popup = editor.box._popup
+    popup = editor.box.findChild(ChoicePopup)
     assert popup is not None
     assert popup.model.rowCount() == 1000 + 200 + 10
     popup.hide()

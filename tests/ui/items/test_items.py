@@ -145,7 +145,7 @@ def test_another_colour_map_over_the_same_numbers_uploads_nothing(canvas: Canvas
     after = item(canvas)
     assert isinstance(before, HeatItem)
     assert isinstance(after, HeatItem)
-    assert after._pyramid is before._pyramid
+    assert after._pyramid is before._pyramid  # private: an upload cannot be seen
     assert at(canvas, image, 5, 5) == tuple(lookup_table("viridis")[0])
 
 
@@ -186,7 +186,7 @@ def test_masks_of_noise_are_drawn_in_time(canvas: Canvas) -> None:
     noise = np.random.default_rng(0).integers(-1, 20, (1000, 1000)).astype(np.int32)
     masks = Masks(noise, np.full((20, 3), 200, np.uint8), extent=(0, 0, 40, 30))
     show(canvas, plain(), masks)
-    assert not item(canvas, 1)._contained.failed
+    assert not item(canvas, 1).failed
 
 
 def test_masks_with_the_same_index_keep_their_borders(canvas: Canvas) -> None:
@@ -197,7 +197,7 @@ def test_masks_with_the_same_index_keep_their_borders(canvas: Canvas) -> None:
     after = item(canvas)
     assert isinstance(before, MasksItem)
     assert isinstance(after, MasksItem)
-    assert after._borders is before._borders is not None
+    assert after._borders is before._borders is not None  # private: a cache cannot be seen
 
 
 def test_borders_are_runs_along_the_edges() -> None:
@@ -257,6 +257,7 @@ def test_boxes_many_are_drawn_once_while_panning(canvas: Canvas) -> None:
     corner = rng.random((2000, 2)) * [40, 30]
     layer = boxes(*np.concatenate([corner, corner + 2], 1).tolist())
     show(canvas, plain(), layer)
+    # private: how often something is rendered cannot be seen
     cache = item(canvas, 1)._cache  # type: ignore[attr-defined]
     once = cache.renders
     for _ in range(5):
@@ -275,7 +276,7 @@ def test_boxes_with_nonsense_coordinates(canvas: Canvas) -> None:
     for key in (None, 0, 2, 3, 4):
         canvas.set_selected(None if key is None else ("boxes", key))
         show(canvas, plain(), nasty)
-        assert not item(canvas, 1)._contained.failed
+        assert not item(canvas, 1).failed
 
 
 def test_selected_box_stands_out_and_others_fade(canvas: Canvas) -> None:
@@ -298,6 +299,7 @@ def test_dotted_boxes_have_gaps(canvas: Canvas) -> None:
 def test_labels_hold_still_while_panning(canvas: Canvas) -> None:
     layer = boxes((10, 12, 20, 20), (11, 12.5, 20, 20), labels=("first", "second"))
     show(canvas, plain(), layer)
+    # private: that nothing is placed anew cannot be seen
     placed = item(canvas, 1)._placed  # type: ignore[attr-defined]
     assert placed is not None
     assert [row for row, *_ in placed[1]] == [0]  # the second would lie on the first
@@ -321,7 +323,7 @@ def test_points_lines_grid_and_text(canvas: Canvas) -> None:
     assert max(at(canvas, image, 15, 20 + off)[1] for off in (-0.1, 0, 0.1)) > 200
     assert BLUE in [at(canvas, image, 30 + off, 15) for off in (-0.1, 0, 0.1)]
     assert at(canvas, image, 10.3, 10.3) != (90, 90, 90)
-    assert not any(i._contained.failed for i in canvas.items_of_layers)
+    assert not any(i.failed for i in canvas.items_of_layers)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3000])
@@ -339,7 +341,7 @@ def test_counts(canvas: Canvas, count: int) -> None:
         Lines(four, colour, arrow=True, dotted=True),
         Grid(xy[:, 0].copy(), xy[:, 1].copy(), (0, 0, 30, 30)),
     )
-    assert not any(i._contained.failed for i in canvas.items_of_layers)
+    assert not any(i.failed for i in canvas.items_of_layers)
 
 
 def test_stamp_stays_in_the_window(canvas: Canvas) -> None:

@@ -64,13 +64,13 @@ def window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 def follow(qtbot: Any, window: Window, source: Frames, title: str = "Toy") -> None:
-    window.live._make = lambda _: source
+    window.live.make = lambda _: source
     window.live.start(SourceSpec("camera", title, title=title))
-    qtbot.waitUntil(lambda: window.live._shown is not None, timeout=SECONDS)
+    qtbot.waitUntil(lambda: window.live.shown is not None, timeout=SECONDS)
 
 
 def number(window: Window) -> int:
-    return window.live._shown.number if window.live._shown is not None else -1
+    return window.live.shown.number if window.live.shown is not None else -1
 
 
 def test_frames_are_followed(window: Window, qtbot: Any) -> None:
@@ -90,7 +90,7 @@ def test_frames_are_followed(window: Window, qtbot: Any) -> None:
     qtbot.waitUntil(
         lambda: "computed" in words.text() and "0.0 shown" not in words.text(), timeout=SECONDS
     )
-    assert "Classify" in words.toolTip() or study.view.title in words.toolTip()
+    assert study.view.title in words.toolTip()
 
 
 def test_views_beside_the_main_one_follow_the_same_frames(window: Window, qtbot: Any) -> None:
@@ -161,7 +161,7 @@ def test_a_new_source_takes_the_place_of_the_old(window: Window, qtbot: Any) -> 
     one, two = Frames(), Frames()
     follow(qtbot, window, one)
     window.live.start(SourceSpec("camera", "1", title="Other"))
-    window.live._make = lambda _: two
+    window.live.make = lambda _: two
     window.live.start(SourceSpec("camera", "2", title="Third"))
     qtbot.waitUntil(lambda: two.opened == 1 and one.closed >= 1, timeout=SECONDS)
     qtbot.waitUntil(lambda: window.study.image.name == "Third", timeout=SECONDS)
@@ -192,7 +192,7 @@ def test_a_photo_ends_live(window: Window, qtbot: Any, tmp_path: Path) -> None:
 def test_a_source_that_is_not_there_says_so(window: Window, qtbot: Any) -> None:
     source = Frames()
     source.refuses = "No camera was found."
-    window.live._make = lambda _: source
+    window.live.make = lambda _: source
     window.live.start(SourceSpec("camera", "", title="Toy"))
     bar = window.live.bar
     qtbot.waitUntil(lambda: "No camera was found." in bar.phase.text(), timeout=SECONDS)
@@ -233,7 +233,7 @@ def test_a_film_is_played_by_opening_it(window: Window, qtbot: Any, tmp_path: Pa
         writer.write(np.full((48, 64, 3), n * 8, np.uint8))
     writer.release()
     window.intake.open_paths([path])
-    qtbot.waitUntil(lambda: window.live._shown is not None, timeout=SECONDS)
+    qtbot.waitUntil(lambda: window.live.shown is not None, timeout=SECONDS)
     live = window.live
     assert window.study.image.name == "grey.avi"
     assert not live.bar.film.play.isHidden()
@@ -241,10 +241,10 @@ def test_a_film_is_played_by_opening_it(window: Window, qtbot: Any, tmp_path: Pa
     assert live.capture is not None
     qtbot.waitUntil(lambda: live.capture.status.phase is Phase.PAUSED, timeout=SECONDS)
     live.bar.film.place.setValue(500)
-    qtbot.waitUntil(lambda: abs(live._shown.position - 1.5) < 0.11, timeout=SECONDS)
-    before = live._shown.position
+    qtbot.waitUntil(lambda: abs(live.shown.position - 1.5) < 0.11, timeout=SECONDS)
+    before = live.shown.position
     qtbot.mouseClick(live.bar.film.ahead, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: abs(live._shown.position - before - 0.1) < 0.02, timeout=SECONDS)
+    qtbot.waitUntil(lambda: abs(live.shown.position - before - 0.1) < 0.02, timeout=SECONDS)
 
 
 def test_f_freezes_only_while_live(window: Window, qtbot: Any) -> None:

@@ -17,7 +17,7 @@ from explorer.live import unfinished
 from explorer.live.record import Look, RecordStatus
 from explorer.live.slot import Shot
 from explorer.saving.film_pieces import Pieces, folder_of
-from explorer.ui.live.recording import RecordPart
+from explorer.ui.live.recording import Handover, RecordingControls
 from explorer.ui.shell.window import Window
 from tests.live.films import numbered
 from tests.saving.test_mp4 import frames
@@ -164,7 +164,7 @@ def test_what_a_killed_program_has_left_is_found_at_the_next_start(
         pieces.add(numbered(n))
         pieces.line("{}")
     pieces.commit(20)
-    pieces._release()  # as the system does when the program is killed
+    pieces.release()  # as the system does when the program is killed
     unfinished.remember(film)
     made = Window(Settings())
     qtbot.addWidget(made)
@@ -180,7 +180,7 @@ def test_what_a_killed_program_has_left_is_found_at_the_next_start(
 
 
 def test_what_the_bar_says(qtbot: Any) -> None:
-    part = RecordPart()
+    part = RecordingControls()
     qtbot.addWidget(part)
     part.show_status(RecordStatus(seconds=65.4, bytes=2_500_000))
     assert part.words.text() == "1:05 · 2.5 MB"
@@ -221,10 +221,9 @@ class Taker:
         self.missed += count
 
 
-def test_every_frame_is_handed_over_once_and_what_was_missed_is_counted(window: Window) -> None:
-    recording, taker, capture = window.live.recording, Taker(), Slots()
-    feed: Any = recording._feed
-    recording._fed = (capture, 4)  # type: ignore[assignment]
+def test_every_frame_is_handed_over_once_and_what_was_missed_is_counted() -> None:
+    taker, capture = Taker(), Slots()
+    feed: Any = Handover(capture, 4).give  # type: ignore[arg-type]
     for numbers in (range(2, 8), range(5, 10)):
         capture.hold(numbers)
         feed(taker, capture)

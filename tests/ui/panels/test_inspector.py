@@ -60,8 +60,8 @@ def inspector(qtbot: QtBot) -> Inspector:
 
 
 def test_the_header_names_view_and_paper(inspector: Inspector) -> None:
-    assert inspector._title.text() == "A toy"
-    assert inspector._reference.text() == "Me 2024"
+    assert inspector.title.text() == "A toy"
+    assert inspector.reference.text() == "Me 2024"
     assert inspector.form.params == Params()
 
 
@@ -84,8 +84,7 @@ def test_a_quick_job_never_flickers(inspector: Inspector) -> None:
     inspector.set_update(update(State.DONE, value=1, seconds=0.24, steps=12), False)
     assert inspector.strip.bar.isHidden()
     assert inspector.strip.words.toolTip() == "0.24 s · 12 steps"
-    assert not inspector.strip._tick.isActive()
-    assert not inspector.strip._late.isActive()
+    assert not inspector.strip.counting
 
 
 def test_the_column_does_not_jump(inspector: Inspector, qtbot: QtBot) -> None:
@@ -156,19 +155,24 @@ def test_any_words_fit(inspector: Inspector, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("done", "total"), [(0, 0), (-5, 10), (50, 10), (10**12, 10**13), (1, -1)]
+    ("done", "total", "maximum", "value"),
+    [(0, 0, 0, -1), (-5, 10, 1000, 0), (50, 10, 1000, 1000), (10**12, 10**13, 1000, 100),
+     (1, -1, 0, -1)],
 )  # fmt: skip
-def test_any_progress_fits(inspector: Inspector, done: int, total: int) -> None:
+def test_any_progress_fits(
+    inspector: Inspector, done: int, total: int, maximum: int, value: int
+) -> None:
     inspector.set_update(update(done=done, total=total), True)
-    assert 0 <= inspector.strip.bar.value() <= 1000 or inspector.strip.bar.maximum() == 0
+    bar = inspector.strip.bar
+    assert (bar.maximum(), bar.value()) == (maximum, value)
 
 
 def test_notes_are_replaced(inspector: Inspector) -> None:
     inspector.set_notes(("UNTRAINED", "damaged"))
     assert inspector.notes == ("UNTRAINED", "damaged")
-    card = inspector._cards()[0]
+    card = inspector.cards()[0]
     inspector.set_notes(("UNTRAINED", "damaged"))
-    assert inspector._cards()[0] is card
+    assert inspector.cards()[0] is card
     inspector.set_notes(())
     assert inspector.notes == ()
 
@@ -179,7 +183,7 @@ def test_another_view_starts_clean(inspector: Inspector) -> None:
     inspector.set_view(view("other", ""))
     assert inspector.error.isHidden()
     assert inspector.strip.words.text() == ""
-    assert inspector._about.isHidden()
+    assert inspector.about.isHidden()
 
 
 def test_the_explanation_is_as_high_as_its_text(qtbot: QtBot) -> None:

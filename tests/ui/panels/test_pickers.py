@@ -9,9 +9,10 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from explorer.core.network_info import NetworkInfo, NetworkSpec
+from explorer.core.unavailable import Unavailable
 from explorer.engine.view import Group, View
 from explorer.networks.entry import Entry, WeightsOption
-from explorer.ui.panels.cards import CardRow, Heading
+from explorer.ui.panels.cards import CardList, CardRow, Heading, rank
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
@@ -111,15 +112,58 @@ def test_views_stand_under_their_groups(views: ViewPicker) -> None:
     assert views.button.text() == "Maps"
 
 
-def test_a_view_that_does_not_suit_is_dimmed_with_the_reason(views: ViewPicker) -> None:
-    views.set_network("classification", "Tiny ResNet")
+def test_a_view_says_which_other_network_it_would_bring(views: ViewPicker) -> None:
+    views.set_companions({"detections": "Mini Faster R-CNN"})
     cards = {line.key: line for line in lines(views) if isinstance(line, CardRow)}
-    assert cards["detections"].dim
-    assert cards["detections"].reason == (
-        "Needs a network for detection; Tiny ResNet does classification."
-    )
-    assert not cards["classify"].dim
-    assert not cards["maps"].dim
+    assert cards["detections"].reason == "with Mini Faster R-CNN"
+    assert not any(card.dim for card in cards.values())
+    assert cards["classify"].reason == cards["maps"].reason == ""
+
+
+def test_views_that_were_used_last_stand_above_the_list(views: ViewPicker, qtbot: QtBot) -> None:
+    views.set_recent(("maps", "classify", "gone"))
+    assert titles(views)[:3] == ["Used last", "Maps", "Classify"]
+    assert titles(views).count("Maps") == 2, "its place in the list stays"
+    views.open()
+    assert views.panel.cards.list.currentIndex().row() == 1, "the one in use"
+    qtbot.keyClicks(views.panel.cards.search, "maps")
+    assert titles(views) == ["Maps"]
+
+
+def test_the_best_answer_to_a_search_comes_first() -> None:
+    def card(title: str, *, key: str = "", text: str = "", words: str = "") -> CardRow:
+        return CardRow(key or title.lower(), "Group", title, text, words=words)
+
+    exact, prefix = card("Anchors"), card("Anchors by hand")
+    word, part = card("All anchors"), card("Reanchorsed")
+    reference = card("Proposals", words="Anchors and their boxes")
+    text, other = card("RPN", text="Scores anchors."), card("Maps")
+    found = CardList("")
+    found.set_cards((other, text, reference, part, word, prefix, exact))
+    found.search.setText("anchors")
+    shown = [found.model.line(row) for row in range(found.model.rowCount())]
+    assert shown == [exact, prefix, word, part, reference, text]
+    assert found.current_key() == "anchors"
+    assert rank(exact, "all of these") is None
+
+
+def test_an_unavailable_view_says_why_and_cannot_be_chosen(views: ViewPicker, qtbot: QtBot) -> None:
+    broken = Unavailable("fine_view", "their.module of their-package", "ImportError: no 'softmax'.")
+    views.panel.set_views(VIEWS, (broken,))
+    assert titles(views)[-2:] == ["Unavailable", "fine_view"]
+    heard = Heard(views.chosen)
+    qtbot.keyClick(views.button, Qt.Key.Key_Return)
+    search, listed = views.panel.cards.search, views.panel.cards.list
+    qtbot.keyClicks(search, "fine_view")
+    model = views.panel.cards.model
+    index = model.index(model.row_of("unavailable 0"))
+    assert "ImportError: no 'softmax'." in index.data(Qt.ItemDataRole.AccessibleTextRole)
+    qtbot.keyClick(search, Qt.Key.Key_Return)
+    place = listed.visualRect(index).center()
+    qtbot.mouseClick(listed.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(listed.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert heard.news == []
+    assert views.popup.isVisible()
 
 
 def test_a_view_is_found_and_chosen_by_keys(views: ViewPicker, qtbot: QtBot) -> None:
@@ -127,10 +171,10 @@ def test_a_view_is_found_and_chosen_by_keys(views: ViewPicker, qtbot: QtBot) -> 
     qtbot.keyClick(views.button, Qt.Key.Key_Return)
     search = views.panel.cards.search
     qtbot.keyClicks(search, "detect")
-    assert titles(views) == ["Predictions", "Detections"]
+    assert titles(views) == ["Detections"]
     qtbot.keyClick(search, Qt.Key.Key_Return)
     assert heard.news == ["detections"]
-    assert not views._popup.isVisible()
+    assert not views.popup.isVisible()
 
 
 def test_a_view_is_chosen_by_one_click(views: ViewPicker, qtbot: QtBot) -> None:
@@ -147,8 +191,8 @@ def test_a_search_without_a_match_says_so(views: ViewPicker, qtbot: QtBot) -> No
     qtbot.keyClicks(views.panel.cards.search, "zzz")
     assert views.panel.cards.nothing.isVisible()
     qtbot.keyClick(views.panel.cards.search, Qt.Key.Key_Return)
-    qtbot.keyClick(views._popup, Qt.Key.Key_Escape)
-    assert not views._popup.isVisible()
+    qtbot.keyClick(views.popup, Qt.Key.Key_Escape)
+    assert not views.popup.isVisible()
 
 
 def test_networks_by_family_with_their_states(networks: NetworkPicker) -> None:
@@ -169,7 +213,7 @@ def test_a_line_names_a_score_rather_than_a_count(networks: NetworkPicker) -> No
     (card,) = (line for line in lines(networks) if isinstance(line, CardRow))
     assert card.text == "Classification · top1 0.213 · 2.6 M weights"
     networks.open()
-    assert networks.panel._facts.text() == "photos 5000 · top1 0.213 · 200 classes"
+    assert networks.panel.facts.text() == "photos 5000 · top1 0.213 · 200 classes"
 
 
 def test_looking_around_downloads_nothing(networks: NetworkPicker, qtbot: QtBot) -> None:
@@ -194,7 +238,7 @@ def test_the_download_button_asks_for_these_weights(networks: NetworkPicker, qtb
     assert heard.args == [NetworkSpec("alexnet", "V1")]
     assert networks.spec == NetworkSpec("alexnet", "V1")
     assert networks.button.text() == "AlexNet"
-    assert not networks._popup.isVisible()
+    assert not networks.popup.isVisible()
 
 
 def test_enter_takes_what_is_at_hand(networks: NetworkPicker, qtbot: QtBot) -> None:
@@ -273,9 +317,9 @@ def test_networks_that_do_not_suit_the_view_stand_last(networks: NetworkPicker) 
 
 
 def test_the_task_tabs_filter(networks: NetworkPicker) -> None:
-    {tab.text(): tab for tab in networks.panel._tabs.buttons()}["Detect"].click()
+    {tab.text(): tab for tab in networks.panel.tabs.buttons()}["Detect"].click()
     assert titles(networks) == ["torchvision", "Faster R-CNN"]
-    networks.panel._tabs.button(0).click()
+    networks.panel.tabs.button(0).click()
     assert len(titles(networks)) == 8
 
 

@@ -39,7 +39,7 @@ def test_it_says_what_to_do(welcome: Welcome) -> None:
 def test_samples_are_shown_and_chosen(welcome: Welcome, qtbot: QtBot) -> None:
     assert len(welcome.tiles) == MOST_SAMPLES
     tile = welcome.tiles[2]
-    qtbot.waitUntil(lambda: welcome._thumbnails.peek(key_of(tile.item)) is not None)
+    qtbot.waitUntil(lambda: welcome.thumbnails.peek(key_of(tile.item)) is not None)
     with qtbot.waitSignal(welcome.sample_chosen) as heard:
         qtbot.mouseClick(tile, LEFT)
     assert heard.args == [tile.item]

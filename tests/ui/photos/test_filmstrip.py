@@ -87,7 +87,7 @@ def test_next_and_previous_stop_at_the_ends(strip: Filmstrip, photos: list[str])
 
 def test_a_click_selects(strip: Filmstrip, qtbot: QtBot, photos: list[str]) -> None:
     strip.add(photos)
-    view = strip._view
+    view = strip.view
     place = view.visualRect(strip.photos.index(1)).center()
     qtbot.mouseClick(view.viewport(), LEFT, pos=place)
     assert strip.current == photos[1]
@@ -101,10 +101,10 @@ def test_removing_moves_on_to_the_neighbour(
     strip.add(photos[:3])
     strip.select(1)
     heard = Heard(strip)
-    qtbot.keyClick(strip._view, Qt.Key.Key_Delete)
+    qtbot.keyClick(strip.view, Qt.Key.Key_Delete)
     assert list(strip.items) == [photos[0], photos[2]]
     assert strip.current in (photos[0], photos[2])
-    assert strip._view.currentIndex().row() == list(strip.items).index(strip.current)
+    assert strip.view.currentIndex().row() == list(strip.items).index(strip.current)
     strip.remove_current()
     strip.remove_current()
     strip.remove_current()
@@ -126,11 +126,11 @@ def test_the_gallery_is_a_source_of_its_own(strip: Filmstrip, qtbot: QtBot) -> N
 
 
 def test_the_empty_strip_says_what_comes_here(strip: Filmstrip, photos: list[str]) -> None:
-    assert strip._empty.isVisible()
+    assert strip.empty.isVisible()
     strip.add(photos)
-    assert not strip._empty.isVisible()
+    assert not strip.empty.isVisible()
     strip.clear()
-    assert strip._empty.isVisible()
+    assert strip.empty.isVisible()
     assert strip.current is None
 
 
@@ -158,14 +158,14 @@ def test_a_hundred_thousand_paths_are_instant(strip: Filmstrip) -> None:
 def test_a_wide_strip_lies_down(strip: Filmstrip, photos: list[str]) -> None:
     strip.add(photos)
     strip.resize(700, 150)
-    first, second = (strip._view.visualRect(strip.photos.index(row)) for row in (0, 1))
+    first, second = (strip.view.visualRect(strip.photos.index(row)) for row in (0, 1))
     assert first.y() == second.y()
     assert first.x() < second.x()
 
 
 def test_the_menu_copies_the_path(strip: Filmstrip, qtbot: QtBot, photos: list[str]) -> None:
     strip.add(photos)
-    view = strip._view
+    view = strip.view
     place = view.visualRect(strip.photos.index(1)).center()
     view.customContextMenuRequested.emit(place)
     menu = strip.findChild(QMenu)

@@ -233,7 +233,7 @@ def test_bars_of_any_values(results: Results, values: tuple[float, ...]) -> None
     if values:
         tab = results.tab("scores")
         assert isinstance(tab, BarsPlot)
-        assert not tab._bars._contained.failed
+        assert not tab.bars.failed
 
 
 def test_bars_are_as_long_as_their_values(results: Results) -> None:
@@ -241,7 +241,7 @@ def test_bars_are_as_long_as_their_values(results: Results) -> None:
     tab = results.tab("scores")
     image = tab.grab().toImage()
     lengths = []
-    pitch = tab._bars._pitch()  # type: ignore[union-attr]
+    pitch = tab.bars.pitch()  # type: ignore[union-attr]
     for row in range(2):
         y = 10 + row * pitch + pitch // 2 - 1
         reds = [QColor(image.pixel(x, y)) == QColor(200, 50, 50) for x in range(image.width())]
@@ -262,12 +262,12 @@ def test_curves_reuse_their_items(results: Results) -> None:
     results.set_board(Board((), plots=(curves(2),)))
     tab = results.tab("loss")
     assert isinstance(tab, CurvesPlot)
-    before = list(tab._curves)
+    before = list(tab.curves)
     results.set_board(Board((), plots=(curves(2, points=90),)))
-    assert list(tab._curves) == before
-    assert len(tab._curves[0].getData()[0]) == 90
+    assert list(tab.curves) == before
+    assert len(tab.curves[0].getData()[0]) == 90
     results.set_board(Board((), plots=(curves(3),)))
-    assert len(tab._curves) == 3
+    assert len(tab.curves) == 3
 
 
 @pytest.mark.parametrize("points", [0, 1, 2, 100_000])
@@ -293,10 +293,10 @@ def test_values_under_the_mouse(results: Results) -> None:
     tab = results.tab("loss")
     assert isinstance(tab, CurvesPlot)
     results.grab()
-    QTest.mouseMove(tab._plot.viewport(), QPoint(350, 100))
-    tab._mouse_moved(tab._plot.mapToScene(QPoint(350, 100)))
-    assert "c0" in tab._words.toPlainText()
-    assert tab._line.isVisible()
+    QTest.mouseMove(tab.chart.viewport(), QPoint(350, 100))
+    tab.chart.scene().sigMouseMoved.emit(tab.chart.mapToScene(QPoint(350, 100)))
+    assert "c0" in tab.words.toPlainText()
+    assert tab.line.isVisible()
     curve = Curve(np.array([0.0, 1.0, 2.0]), np.array([5.0, np.nan, 7.0]))
     assert nearest_sample(curve, 1.2) == (2.0, 7.0)
     assert nearest_sample(Curve(np.zeros(0), np.zeros(0)), 1.0) is None
@@ -308,11 +308,11 @@ def test_of_many_curves_those_under_the_mouse_are_named(results: Results) -> Non
     results.set_board(Board((), plots=(Plot("p", curves=flat),)))
     tab = results.tab("p")
     assert isinstance(tab, CurvesPlot)
-    assert not tab._legend.isVisible()
+    assert not tab.legend.isVisible()
     results.grab()
-    box = tab._plot.plotItem.vb
-    tab._mouse_moved(box.mapViewToScene(QPointF(0.9, 10.9)))
-    lines = tab._words.toPlainText().split("\n")
+    box = tab.chart.plotItem.vb
+    tab.chart.scene().sigMouseMoved.emit(box.mapViewToScene(QPointF(0.9, 10.9)))
+    lines = tab.words.toPlainText().split("\n")
     assert lines == ["x  1", *(f"level {level}  {level}" for level in range(7, 12))]
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,35 @@ def test_without_a_display_there_is_one_sentence_and_status_2() -> None:
     assert "no display" in err
 
 
+@pytest.mark.parametrize("name", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_a_display_that_is_gone_gets_the_same_sentence(name: str, tmp_path: Path) -> None:
+    stale = {"DISPLAY": ":4711", "WAYLAND_DISPLAY": str(tmp_path / "gone")}[name]
+    process = start(**{name: stale})
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2, err
+    assert out == ""
+    assert err.count("\n") == 1
+    assert f"{name}={stale}: nobody answers" in err
+
+
+def test_only_displays_that_qt_would_try_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(display_check, "missing_packages", lambda _: ())
+
+    def answers(name: str, _display: str) -> bool:
+        asked.append(name)
+        return name == "DISPLAY"
+
+    monkeypatch.setattr(display_check, "answers", answers)
+    both = {"DISPLAY": ":1", "WAYLAND_DISPLAY": "wayland-1"}
+    assert display_check.complaint(both) == "", "one of them is enough"
+    assert "nobody answers" in display_check.complaint({**both, "QT_QPA_PLATFORM": "wayland-egl"})
+    assert display_check.complaint({**both, "QT_QPA_PLATFORM": "xcb"}) == ""
+    asked.clear()
+    assert display_check.complaint({**both, "QT_QPA_PLATFORM": "offscreen"}) == ""
+    assert asked == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly_even_while_torch_is_imported(number: int, home: Path) -> None:
     process = start(QT_QPA_PLATFORM="offscreen")
@@ -96,11 +126,22 @@ def test_plugin_paths_of_another_qt_are_removed(home: Path) -> None:
 
 def test_missing_libraries_are_named_by_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(display_check, "_loads", lambda library: "cursor" not in library)
+    monkeypatch.setattr(display_check, "loads", lambda library: "cursor" not in library)
     assert display_check.missing_packages({"DISPLAY": ":0"}) == ("libxcb-cursor0",)
     assert "apt-get install libxcb-cursor0" in display_check.complaint({"DISPLAY": ":0"})
     assert display_check.complaint({"QT_QPA_PLATFORM": "offscreen"}) == ""
     assert "no display" in display_check.complaint({})
+
+
+@contextmanager
+def installed(hooks: crash_log.ErrorHooks) -> Iterator[None]:
+    before = sys.excepthook, threading.excepthook
+    hooks.install()
+    try:
+        yield
+    finally:
+        hooks.uninstall()
+        sys.excepthook, threading.excepthook = before
 
 
 @pytest.fixture
@@ -115,39 +156,40 @@ def test_uncaught_errors_are_logged_and_told_a_few_times(
 ) -> None:
     told: list[tuple[str, str]] = []
     hooks.problem.connect(lambda sentence, details: told.append((sentence, details)))
-    for number in range(50):
-        try:
-            raise ZeroDivisionError(f"number {number}\nmore")
-        except ZeroDivisionError as error:
-            hooks._uncaught(type(error), error, error.__traceback__)
+    with installed(hooks):
+        for number in range(50):
+            try:
+                raise ZeroDivisionError(f"number {number}\nmore")
+            except ZeroDivisionError as error:
+                sys.excepthook(type(error), error, error.__traceback__)
     assert len(told) == crash_log.MOST_PER_MINUTE
     assert told[0][0] == "number 0"
     assert "ZeroDivisionError" in told[0][1]
     assert caplog.text.count("nobody caught this") == 50
 
 
-def test_the_hook_survives_an_error_that_cannot_be_printed(hooks: crash_log.ErrorHooks) -> None:
+def test_the_hook_survives_an_error_that_cannot_be_printed(
+    hooks: crash_log.ErrorHooks, caplog: pytest.LogCaptureFixture
+) -> None:
     class Rude(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no words")
 
-    hooks._uncaught(Rude, Rude(), None)
-    hooks._uncaught(ExplorerError, ExplorerError("This is wrong.", "Do that."), None)
-    hooks._uncaught(KeyboardInterrupt, KeyboardInterrupt(), None)
+    told: list[str] = []
+    hooks.problem.connect(lambda sentence, details: told.append(sentence))
+    with installed(hooks):
+        sys.excepthook(Rude, Rude(), None)
+        sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+        sys.excepthook(ExplorerError, ExplorerError("This is wrong.", "Do that."), None)
+    assert told == ["This is wrong. Do that."]
 
 
 def test_errors_of_threads_are_told(qtbot: QtBot, hooks: crash_log.ErrorHooks) -> None:
-    before = sys.excepthook, threading.excepthook
-    hooks.install()
-    try:
-        with qtbot.waitSignal(hooks.problem, timeout=3000) as told:
-            thread = threading.Thread(target=lambda: 1 / 0)
-            thread.start()
-            thread.join()
-        assert "division" in told.args[0]
-    finally:
-        hooks.uninstall()
-        sys.excepthook, threading.excepthook = before
+    with installed(hooks), qtbot.waitSignal(hooks.problem, timeout=3000) as told:
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+    assert "division" in told.args[0]
 
 
 def test_a_crash_is_offered_once(home: Path) -> None:

@@ -157,7 +157,7 @@ def test_drop_look_slide_dream_cancel(qtbot: QtBot, window: Make, photo: Path) -
     assert not w.study.running
     assert w.study.board is not None, "the last picture stays"
     assert gaps.stop() < 1.0
-    assert not w.notices.texts or all("wrong" not in text for text in w.notices.texts)
+    assert not [text for text in w.notices.texts if "wrong" in text]
 
 
 def test_closing_during_a_dream_is_quick_and_clean(qtbot: QtBot, window: Make, photo: Path) -> None:
@@ -190,6 +190,23 @@ def test_a_broken_first_file_leaves_the_welcome_page(
     drop_files(w, photo)
     qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
     assert w.stack.currentWidget() is w.board
+
+
+def test_a_broken_file_is_said_with_a_view_that_was_asked_for(
+    qtbot: QtBot, window: Make, tmp_path: Path, photo: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"nothing")
+    w = window(paths=[str(broken)], wishes={"view": "detections"})
+    qtbot.waitUntil(lambda: w.inspector.error.isVisible(), timeout=ANSWER)
+    qtbot.waitUntil(lambda: not w.bridge.busy, timeout=ANSWER)
+    assert w.study.view is not None
+    assert w.study.view.name == "detections"
+    assert w.inspector.error.isVisible(), "choosing the view has not taken it away"
+    assert "broken.png" in w.inspector.error.message
+    drop_files(w, photo)
+    qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
+    assert not w.inspector.error.isVisible()
 
 
 def test_a_broken_file_is_a_sentence_and_the_last_picture_stays(
@@ -233,6 +250,15 @@ def test_the_session_comes_back(qtbot: QtBot, window: Make, photo: Path, other: 
     assert any("no longer there" in text for text in again.notices.texts)
 
 
+def test_a_session_of_an_earlier_version_finds_its_view(
+    qtbot: QtBot, window: Make, photo: Path
+) -> None:
+    old = Session(view="localise", params={"localise": {"top": 3}})
+    w = window(Settings(session=old), paths=[str(photo)])
+    qtbot.waitUntil(lambda: answered(w, "localize"), timeout=ANSWER)
+    assert w.study.params.top == 3
+
+
 @pytest.mark.parametrize(
     "session",
     [
@@ -255,7 +281,7 @@ def test_a_view_that_does_not_suit_brings_its_network_along(
     w = window(paths=[str(photo)])
     qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
     said: list[str] = []
-    w.study.said.connect(said.append)
+    w.study.moved.connect(said.append)
     w.study.set_view("semantic")
     qtbot.waitUntil(lambda: answered(w, "semantic"), timeout=ANSWER)
     assert any("another kind of network" in text for text in said)

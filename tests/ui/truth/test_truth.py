@@ -269,9 +269,11 @@ def test_the_boxes_belong_to_the_photo(toys: Toys, tmp_path: Path) -> None:
     there = toys.truth
     toys.open(tmp_path / "a.png")
     assert toys.truth == here
-    toys.w.undo.undo()  # of what was drawn on the other photo
-    assert toys.truth == here
+    toys.w.undo.undo()  # of what was drawn here, in the view that was used last
+    assert toys.truth == ()
     toys.open(tmp_path / "b.png")
+    assert toys.truth == there, "undo does not reach what is not looked at"
+    toys.w.undo.undo()
     assert toys.truth == ()
     toys.w.undo.redo()
     assert toys.truth == there
@@ -346,7 +348,7 @@ def test_hidden_overlays_hide_the_truth(toys: Toys) -> None:
         x, y = round(where.x() * ratio), round(where.y() * ratio)
         return np.array([image.pixelColor(x + d, y).getRgb()[:3] for d in range(-4, 5)])
 
-    assert (left_edge() == 255).all(axis=1).any() or (left_edge() < 60).all(axis=1).any()
+    assert (left_edge() != 90).any(axis=1).sum() >= 2, "an edge of at least two pixels"
     toys.w.board.set_overlays_visible(False)
     assert (left_edge() == 90).all()
 
@@ -363,9 +365,15 @@ def test_the_session_keeps_the_boxes(toys: Toys, make: Make, tmp_path: Path) -> 
 
 def test_a_damaged_session_is_tolerated() -> None:
     truths = PhotoTruth()
-    bad = {"a": [[1, 2, 3]], "b": 5, "c": [[5, 5, 1, 1, ""]], "d": [["x", 0, 1, 1, ""]], "e": None}
-    truths.restore({**bad, "good": [[1, 2, 3, 4, "cat"]]})
-    assert truths.packed() == {"good": [[1, 2, 3, 4, "cat"]]}
+    box = {"x0": 1.0, "y0": 2.0, "x1": 3.0, "y1": 4.0, "label": "cat"}
+    good = {"boxes": [box], "mask": None, "joints": [{"x": 1.0, "y": 2.5}]}
+    bad = {
+        "a": {**good, "boxes": [{**box, "x0": 9.0}]}, "b": 5, "c": {"boxes": [box]}, "e": None,
+        "d": {**good, "boxes": [{**box, "y0": "x"}]}, "f": {**good, "mask": {"png": "AAAA"}},
+        "g": {**good, "joints": [{"x": 1e400, "y": 0.0}]}, "h": [[1, 2, 3, 4, "cat"]],
+    }  # fmt: skip
+    truths.restore({**bad, "good": good})
+    assert truths.packed() == {"good": good}
     assert json.loads(json.dumps(truths.packed())) == truths.packed()
 
 

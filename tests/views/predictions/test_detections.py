@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -94,13 +96,13 @@ def test_choices_are_things() -> None:
     assert choices.metadata["meta"].options(info) == ("cat", "dog", "car")
 
 
-def test_a_class_has_one_colour_everywhere() -> None:
+def test_a_class_has_one_color_everywhere() -> None:
     layer = boxes(fixed(), DetectionParams(score=0.0))
     table = class_colors(len(CLASSES))
     np.testing.assert_array_equal(layer.colors, table[[1, 5, 1]])
     single = boxes(fixed(), DetectionParams(score=0.0, classes=("car",)))
     np.testing.assert_array_equal(single.colors, table[[5]])
-    objects = boxes(fixed(), DetectionParams(score=0.0, colour_by="object"))
+    objects = boxes(fixed(), DetectionParams(score=0.0, color_by="object"))
     assert len(np.unique(objects.colors, axis=0)) == 3
 
 
@@ -146,6 +148,18 @@ def test_keypoints_and_limbs() -> None:
     assert len(points.xy) == 16
     assert len(limbs.segments) == 19 - 2
     assert points.xy[0].tolist() == [1.0, 0.0]
+
+
+def test_the_joints_of_the_selected_box_are_named() -> None:
+    result = replace(fixed(), joints=tuple(f"joint_{number}" for number in range(17)))
+    layers = VIEW.draw(result, DetectionParams(score=0.5, selected=1)).panes[0].layers
+    (points,) = (x for x in layers if isinstance(x, Points))
+    assert points.labels == ("",) * 16 + tuple(f"joint {number}" for number in range(1, 17))
+    (plain,) = (x for x in VIEW.draw(result, DetectionParams()).panes[0].layers
+                if isinstance(x, Points))  # fmt: skip
+    assert plain.labels == ()
+    assert VIEW.data is not None
+    assert VIEW.data(result, DetectionParams())["keypoint_names"] == result.joints
 
 
 def test_boxes_come_back_from_a_resized_input() -> None:

@@ -59,7 +59,7 @@ def test_equal_to_the_networks_own_output() -> None:
     assert torch.equal(probabilities, own.softmax(0).half())
 
 
-def test_background_and_unsure_pixels_stay_uncoloured() -> None:
+def test_background_and_unsure_pixels_stay_uncolored() -> None:
     result = halves()
     plain = layer(result, Masks, Params()).index
     assert set(np.unique(plain)) == {-1, 1}

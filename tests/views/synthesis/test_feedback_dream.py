@@ -65,7 +65,7 @@ def test_a_round_is_a_mixture_and_some_steps() -> None:
         for _ in range(2):
             picture, _ = ascend(picture, target, "conv2", Objective(), options, generator)
         dream = picture
-    kept = stream.memory["ouroboros"].after.picture
+    kept = stream.memory["feedback_dream"].after.picture
     torch.testing.assert_close(kept, dream, atol=1e-5, rtol=0)
     np.testing.assert_array_equal(second.rgb, preview(kept))
     assert second.rounds == len(second.heights) == 2
@@ -79,7 +79,7 @@ def test_nothing_stays_or_all_of_it() -> None:
     for stream, numbers in ((one, (0, 1, 2)), (other, (0, 7, 8))):
         for number in numbers:
             last = stream.look(number)
-        np.testing.assert_array_equal(last.rgb, preview(one.memory["ouroboros"].after.picture))
+        np.testing.assert_array_equal(last.rgb, preview(one.memory["feedback_dream"].after.picture))
     assert (np.diff(last.heights) > 0).all(), "without new frames it climbs"
 
 
@@ -162,7 +162,7 @@ def test_a_number_that_is_none_ends_a_round_only() -> None:
     stream.look(0)
     bad = stream.look(1)
     assert "Round 2 stopped at step 2" in bad.problem
-    kept = stream.memory["ouroboros"].after.picture
+    kept = stream.memory["feedback_dream"].after.picture
     assert bool(torch.isfinite(kept).all())
     assert len(bad.heights) == 2
     after = stream.look(2)

@@ -11,6 +11,7 @@ import torch
 from explorer.vision.detection.boxes import decode, iou_matrix
 from explorer.vision.detection.lineage import of_anchor, of_detection
 from explorer.vision.trace import OneStage, Trace, TwoStage, place_of, traced
+from tests.toys import few_proposals
 from tests.vision.test_trace import module_of, picture
 
 NAMES = ("toy", "retinanet_resnet50_fpn", "fcos_resnet50_fpn", "ssdlite320_mobilenet_v3_large")
@@ -19,9 +20,7 @@ NAMES = ("toy", "retinanet_resnet50_fpn", "fcos_resnet50_fpn", "ssdlite320_mobil
 def trace_of(name: str) -> Trace:
     module = module_of(name)
     if name == "toy":
-        module.rpn._pre_nms_top_n["testing"] = 60
-        module.rpn._post_nms_top_n["testing"] = 15
-        module.rpn.nms_thresh = 0.4
+        few_proposals(module, before=60, after=15, overlap=0.4)
     return traced(module, picture())
 
 

@@ -157,12 +157,3 @@ def test_statistics_and_stretching() -> None:
     assert numbers.dead.tolist() == [False, True, True]
     assert stretched(maps, numbers).tolist() == [[[0, 1]], [[0, 1]], [[0, 0]]]
     assert Statistics.of(-np.ones((2, 1, 1), np.float32)).dead.tolist() == [False, False]
-
-
-def test_many_large_maps_are_quick() -> None:
-    import time
-
-    maps = np.random.default_rng(0).normal(size=(2048, 25, 34)).astype(np.float32)
-    began = time.perf_counter()
-    Tiling.of(*maps.shape).mosaic(stretched(maps, Statistics.of(maps)))
-    assert time.perf_counter() - began < 2.0, "a loop over pixels would take far longer"

@@ -58,7 +58,7 @@ def test_a_region_is_stretched() -> None:
     assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (16, 211, 16, 211)
 
 
-def test_outside_the_photo_it_has_the_mean_colour() -> None:
+def test_outside_the_photo_it_has_the_mean_color() -> None:
     pixels = np.full((50, 50, 3), 255, np.uint8)
     crop = rcnn.picture_of(rcnn.warp(pixels, np.array([[0, 0, 50, 50]], np.float32), 227)[0])
     assert (crop[:10] == np.round(np.array(MEAN) * 255)).all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.vision.race import clock as module
+from explorer.vision.race import clock
 from explorer.vision.race.clock import Clock
 from tests.toys import hook_count
 
@@ -24,7 +24,7 @@ class Hands:
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
     made = Hands()
-    monkeypatch.setattr(module, "perf_counter", made)
+    monkeypatch.setattr(clock, "perf_counter", made)
     return made
 
 

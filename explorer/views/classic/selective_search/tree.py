@@ -12,30 +12,30 @@ import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Layer, Masks, Pane, Picture, Plot, Table
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, same
-from explorer.views.shared.common import colour, size_of
+from explorer.views.shared.common import color, size_of
 from explorer.vision.classic.selective_search import TERMS, Strategy, Tree
-from explorer.vision.classic.superpixels import COLOUR_BINS, TEXTURE_BINS
+from explorer.vision.classic.superpixels import COLOR_BINS, TEXTURE_BINS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Colour, Float32, UInt8
+    from explorer.core.layers import Color, Float32, UInt8
     from explorer.core.params import Point
     from explorer.views.shared.draw_cache import DrawCache
     from explorer.vision.classic.superpixels import Int32
 
 PAINTS = ("mean colour", "own colour", "outlines only")
 MOST_NEIGHBOURS = 4
-TERM_COLOURS: tuple[Colour, ...] = (
+TERM_COLORS: tuple[Color, ...] = (
     (230, 120, 170), (150, 130, 240), (120, 190, 200), (200, 180, 90)
 )  # fmt: skip
-CHANNEL_COLOURS: dict[str, tuple[Colour, ...]] = {
+CHANNEL_COLORS: dict[str, tuple[Color, ...]] = {
     "RGB": ((230, 90, 90), (90, 200, 110), (100, 150, 250)),
     "rgI": ((230, 90, 90), (90, 200, 110), (160, 160, 160)),
 }
-OTHER_CHANNELS: tuple[Colour, ...] = ((230, 150, 60), (90, 190, 200), (170, 140, 240))
+OTHER_CHANNELS: tuple[Color, ...] = ((230, 150, 60), (90, 190, 200), (170, 140, 240))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +182,7 @@ def region_board(
     )  # fmt: skip
     plots = (
         _term_bars(grown, chosen),
-        cache.get(("colour", chosen.region), lambda: _colour_plot(grown, chosen.region)),
+        cache.get(("color", chosen.region), lambda: _color_plot(grown, chosen.region)),
         cache.get(("texture", chosen.region), lambda: _texture_plot(grown, chosen.region)),
         _way_up(grown, cache, merged),
     )
@@ -249,28 +249,28 @@ def _term_bars(grown: Grown, chosen: Chosen) -> Plot:
         for number, term in enumerate(TERMS):
             if grown.tree.weights[number]:
                 label = f"{chosen.around[row]} {term}"
-                bars.append((label, float(chosen.terms[row, number]), TERM_COLOURS[number]))
+                bars.append((label, float(chosen.terms[row, number]), TERM_COLORS[number]))
     words = f"similarity to region {chosen.region}"
     return Plot("terms", "Similarity terms", words, bars=tuple(bars), bar_range=(0.0, 1.0))
 
 
-def _channels(grown: Grown) -> tuple[tuple[str, Colour], ...]:
+def _channels(grown: Grown) -> tuple[tuple[str, Color], ...]:
     space = grown.strategy.space
-    colours = CHANNEL_COLOURS.get(space, OTHER_CHANNELS)
+    colors = CHANNEL_COLORS.get(space, OTHER_CHANNELS)
     if len(space) == 1:
-        colours = ((160, 160, 160),)
-    return tuple(zip(space, colours, strict=True))
+        colors = ((160, 160, 160),)
+    return tuple(zip(space, colors, strict=True))
 
 
-def _colour_plot(grown: Grown, region: int) -> Plot:
+def _color_plot(grown: Grown, region: int) -> Plot:
     channels = _channels(grown)
-    parts = grown.tree.regions.colour[region].reshape(len(channels), COLOUR_BINS)
-    xs = (np.arange(COLOUR_BINS) + 0.5) * 256 / COLOUR_BINS
+    parts = grown.tree.regions.color[region].reshape(len(channels), COLOR_BINS)
+    xs = (np.arange(COLOR_BINS) + 0.5) * 256 / COLOR_BINS
     curves = tuple(
-        Curve(xs, part.astype(np.float64) * len(channels), name, colours)
-        for part, (name, colours) in zip(parts, channels, strict=True)
+        Curve(xs, part.astype(np.float64) * len(channels), name, colors)
+        for part, (name, colors) in zip(parts, channels, strict=True)
     )
-    return Plot("colour", "Colours", f"value in region {region}", "share of pixels", curves)
+    return Plot("color", "Colours", f"value in region {region}", "share of pixels", curves)
 
 
 def _texture_plot(grown: Grown, region: int) -> Plot:
@@ -283,10 +283,10 @@ def _texture_plot(grown: Grown, region: int) -> Plot:
         [number * 360 / count + np.arange(TEXTURE_BINS) * step for number in range(count)]
     )
     curves = []
-    for part, (name, colours) in zip(parts, channels, strict=True):
+    for part, (name, colors) in zip(parts, channels, strict=True):
         share = part.astype(np.float64) * len(channels) * count
         share[:, 0] = 0
-        curves.append(Curve(xs, share.ravel(), name, colours))
+        curves.append(Curve(xs, share.ravel(), name, colors))
     return Plot(
         "texture", "Edges",
         f"direction of the edge in region {region}, degrees; each from weak to strong",
@@ -331,7 +331,7 @@ def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
     return Table(
         "neighbours", ("region", "% of photo", *names, "similarity", "merges at"), rows,
         "Neighbours",
-        swatches=tuple(colour(rgb) for rgb in grown.means[chosen.around]),
+        swatches=tuple(color(rgb) for rgb in grown.means[chosen.around]),
     )  # fmt: skip
 
 

@@ -80,6 +80,9 @@ Felzenszwalb & Huttenlocher 2004, *Efficient Graph-Based Image Segmentation*.
 ONE_TREE = "this tree"
 
 
+SIMILARITY = "What counts when regions merge"
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
@@ -100,10 +103,14 @@ class Params:
         100.0, "Scale k", "A larger k makes larger superpixels.",
         low=20.0, high=1000.0, step=5.0, log=True,
     )  # fmt: skip
-    colour: bool = param(True, "Colour counts", "Regions of equal colours merge early.")
-    texture: bool = param(True, "Texture counts", "Regions with equal edges merge early.")
-    size: bool = param(True, "Size counts", "Small regions merge early.")
-    fill: bool = param(True, "Fill counts", "Regions that fill their common box merge early.")
+    color: bool = param(True, "Color", "Regions of equal colors merge early.", section=SIMILARITY)
+    texture: bool = param(
+        True, "Texture", "Regions with equal edges merge early.", section=SIMILARITY
+    )
+    size: bool = param(True, "Size", "Small regions merge early.", section=SIMILARITY)
+    fill: bool = param(
+        True, "Fill", "Regions that fill their common box merge early.", section=SIMILARITY
+    )
     paint: str = param(
         PAINTS[0], "Paint regions by", "A region of its own colour keeps that of its larger part.",
         effect=Effect.DRAW, choices=PAINTS,

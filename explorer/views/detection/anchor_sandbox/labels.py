@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Colour, Extent, Float32, Layer
+    from explorer.core.layers import Color, Extent, Float32, Layer
     from explorer.core.params import Box
     from explorer.networks.preprocess import Frame
     from explorer.vision.detection.matching import Match
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     Indices = NDArray[np.intp]
 
-GREEN: Colour = (60, 220, 110)
-AMBER: Colour = (255, 176, 32)
-DIM: Colour = (16, 20, 38)
-MOVE: Colour = (255, 90, 200)
-GROW: Colour = (80, 210, 255)
+GREEN: Color = (60, 220, 110)
+AMBER: Color = (255, 176, 32)
+DIM: Color = (16, 20, 38)
+MOVE: Color = (255, 90, 200)
+GROW: Color = (80, 210, 255)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

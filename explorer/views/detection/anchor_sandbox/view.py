@@ -79,14 +79,22 @@ Ren et al. 2015, *Faster R-CNN*, sections 3.1.1 to 3.1.3; Lin et al. 2017, *Feat
 Networks*. RetinaNet has thresholds of 0.5 and 0.4; SSD takes 0.5 for both.
 """
 
-OWN, MADE = "the network's own", "made here"
+OWN, MADE = "the network's own", "made by a rule"
 PAINTS = ("labels", "best IoU", "nothing")
 RATIOS = {"1:1": 1, "1:1, 1:r, r:1": 3, "1:1, 1:r, r:1 and halfway": 5}
 MOST_ANCHORS = 1_500_000
 
 
+RULE = "Rule"
+"""The section of what makes anchors."""
+
+
 def _sources(info: NetworkInfo) -> tuple[str, ...]:
     return (OWN, MADE) if info.task == "detection" else (MADE,)
+
+
+def _by_rule(params: Params, _info: NetworkInfo | None) -> bool:
+    return params.anchors == MADE
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,40 +137,42 @@ class Params:
         effect=Effect.DRAW,
     )  # fmt: skip
     anchors: str = param(
-        "", "Anchors", "Those of the network (torchvision's detectors), or made by the rule below.",
+        "", "Anchors", "Those of the network, or made by a rule that you choose.",
         choices=_sources,
     )  # fmt: skip
     scale: float = param(
-        128.0, "Scale", "Side of the smallest square anchor of the finest level (made here).",
-        low=8, high=512, step=1, unit="px", log=True,
+        128.0, "Scale", "Side of the smallest square anchor of the finest level.",
+        low=8, high=512, step=1, unit="px", log=True, section=RULE, when=_by_rule,
     )  # fmt: skip
     scales: int = param(
-        3, "Scales per level", "How many sizes stand around every cell (made here).",
-        low=1, high=4, step=1,
+        3, "Scales per level", "How many sizes stand around every cell.",
+        low=1, high=4, step=1, section=RULE, when=_by_rule,
     )  # fmt: skip
     factor: float = param(
-        2.0, "From scale to scale", "Each size is so many times the one before it (made here).",
-        low=1.1, high=3.0, step=0.05,
+        2.0, "From scale to scale", "Each size is so many times the one before it.",
+        low=1.1, high=3.0, step=0.05, section=RULE,
+        when=lambda params, info: _by_rule(params, info) and params.scales > 1,
     )  # fmt: skip
     ratio: float = param(
         2.0, "Longest ratio r", "The longer side of the longest anchor is r times the shorter one.",
-        low=1.1, high=5.0, step=0.1,
+        low=1.1, high=5.0, step=0.1, section=RULE,
+        when=lambda params, info: _by_rule(params, info) and RATIOS[params.ratios] > 1,
     )  # fmt: skip
     ratios: str = param(
-        "1:1, 1:r, r:1", "Ratios", "Which shapes stand around every cell (made here).",
-        choices=tuple(RATIOS),
+        "1:1, 1:r, r:1", "Ratios", "Which shapes stand around every cell.",
+        choices=tuple(RATIOS), section=RULE, when=_by_rule,
     )  # fmt: skip
     stride: int = param(
-        16, "Stride", "Pixels from one cell to the next on the finest level (made here).",
-        low=4, high=64, step=4, unit="px",
+        16, "Stride", "Pixels from one cell to the next on the finest level.",
+        low=4, high=64, step=4, unit="px", section=RULE, when=_by_rule,
     )  # fmt: skip
     levels: int = param(
-        1, "Levels", "Each further level doubles stride and scale (made here).",
-        low=1, high=5, step=1,
+        1, "Levels", "Each further level doubles stride and scale.",
+        low=1, high=5, step=1, section=RULE, when=_by_rule,
     )  # fmt: skip
     short_side: int = param(
-        600, "Input's short side", "So large is the photo for anchors that are made here.",
-        low=64, high=1200, step=8, unit="px", advanced=True,
+        600, "Input's short side", "So large is the photo that the rule makes anchors for.",
+        low=64, high=1200, step=8, unit="px", advanced=True, when=_by_rule,
     )  # fmt: skip
     opacity: float = param(
         0.45, "Opacity", "How much the painted cells cover the photo.",
@@ -202,7 +212,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         try:
             anchors, title = _own(scene)
         except ExplorerError as error:
-            own, note = False, f"{error.message} These anchors are made here."
+            own, note = False, f"{error.message} These anchors are made by the rule."
     if not own:
         anchors, title = _made(scene, params)
     yield Step(Result(photo_of(scene), anchors, Overlaps(anchors.xyxy), title, note))

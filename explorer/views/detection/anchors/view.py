@@ -16,8 +16,8 @@ from explorer.core.layers import (
     Picture,
     Plot,
     Table,
+    class_colors,
 )
-from explorer.core.layers import class_colors as tints
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -33,7 +33,7 @@ from explorer.views.shared.anchors import (
     score_heat,
     shades,
 )
-from explorer.views.shared.common import class_name, colour, photo_of, size_of
+from explorer.views.shared.common import class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import centres, clip, encode
 from explorer.vision.trace.parts import place_of
@@ -242,7 +242,7 @@ class _Cell:
     def colors(self) -> UInt8:
         """The drawn ones have colours of their own, the others are grey."""
         colors = same(GREY, len(self.rows))
-        colors[: self.drawn] = tints(self.drawn)
+        colors[: self.drawn] = class_colors(self.drawn)
         return colors
 
     def layers(self) -> list[Layer]:
@@ -287,7 +287,7 @@ class _Cell:
             title="The anchors of this cell",
             layer="refined",
             keys=tuple(range(len(rows))),
-            swatches=tuple(colour(tint) for tint in self.colors()),
+            swatches=tuple(color(tint) for tint in self.colors()),
         )
 
     def _label(self, row: int) -> tuple[str, ...]:
@@ -297,7 +297,7 @@ class _Cell:
     def bars(self) -> Plot:
         table = self.result.table
         bars = tuple(
-            (_shape_words(table.anchors[row]), float(table.scores[row]), colour(tint))
+            (_shape_words(table.anchors[row]), float(table.scores[row]), color(tint))
             for row, tint in zip(self.rows[:MOST_BARS], self.colors(), strict=False)
         )
         title = f"Scores of this cell's anchors ({table.meaning})"

@@ -34,7 +34,8 @@ from explorer.vision.trace import TwoStage
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.core.layers import Colour, Float32
+    from explorer.core.layers import Color, Float32
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
     from explorer.vision.detection.lineage import Outcome
     from explorer.vision.trace import Trace
@@ -79,6 +80,10 @@ NO_DETECTION = (
 )
 
 
+def _anchor(params: Params, _info: NetworkInfo | None) -> bool:
+    return params.start == ANCHOR
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
@@ -90,18 +95,19 @@ class Params:
     selected: int | None = param(
         None, "Detection", "Its number: choose a row or a box. None: the surest, number 1.",
         pick=Pick.SELECT, layer="detections", low=1, high=9999,
+        when=lambda params, _: params.start == DETECTION,
     )  # fmt: skip
     place: Point | None = param(
-        None, "Place of the anchor", "Click on the photo; needs 'an anchor'.",
-        pick=Pick.CLICK, pane="image",
+        None, "Place of the anchor", "Click on the photo.",
+        pick=Pick.CLICK, pane="image", when=_anchor,
     )  # fmt: skip
     level: int = param(
         0, "Pyramid level", "The anchor's level, 1 is the finest; 0 means the surest one.",
-        low=0, high=8, step=1, advanced=True,
+        low=0, high=8, step=1, advanced=True, when=_anchor,
     )  # fmt: skip
     prior: int = param(
         0, "Anchor of the cell", "Which of the cell's anchors, from 1; 0 means the surest one.",
-        low=0, high=32, step=1, advanced=True,
+        low=0, high=32, step=1, advanced=True, when=_anchor,
     )  # fmt: skip
     victims: bool = param(
         True, "Suppressed boxes", "Draws what this box suppressed, or the box that suppressed it.",
@@ -303,7 +309,7 @@ def _generations(result: Result, lineage: PhotoLineage) -> list[Layer]:
 
 
 def _box(
-    box: Float32, tint: Colour, words: str, *, dotted: bool = False, width: float = 2.5
+    box: Float32, tint: Color, words: str, *, dotted: bool = False, width: float = 2.5
 ) -> Boxes:
     return Boxes(
         box[None].astype(np.float32), same(tint, 1), (words,), width=width, dotted=dotted,
@@ -376,8 +382,8 @@ def _victims(lineage: PhotoLineage) -> Table:
 
 
 VIEW = View(
-    name="box_biography",
-    title="Life of a box",
+    name="lineage",
+    title="Lineage of a box",
     group=Group.DETECTION,
     summary="From a detection back to its anchor, and from any anchor to what became of it.",
     explanation=EXPLANATION,

@@ -13,14 +13,14 @@ from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, RED, WHITE, same
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Colour, Float32, Layer
+    from explorer.core.layers import Color, Float32, Layer
     from explorer.views.detection.nms.candidates import Candidates
     from explorer.vision.detection.nms import History, Merges
 
 WAITS, SINKS, KEPT, FELL, FALLS, ACTS = range(6)
-DIM_RED: Colour = (186, 74, 74)
-YELLOW: Colour = (240, 220, 80)
-TINTS: dict[int, Colour] = {
+DIM_RED: Color = (186, 74, 74)
+YELLOW: Color = (240, 220, 80)
+TINTS: dict[int, Color] = {
     WAITS: BLUE, SINKS: YELLOW, KEPT: GREEN, FELL: DIM_RED, FALLS: RED, ACTS: ORANGE,
 }  # fmt: skip
 assert set(TINTS) == {WAITS, SINKS, KEPT, FELL, FALLS, ACTS}

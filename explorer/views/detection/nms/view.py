@@ -115,16 +115,19 @@ class Params:
         effect=Effect.DRAW, low=0, high=END, step=1, play=True,
     )  # fmt: skip
     threshold: float = param(
-        0.5, "IoU threshold", "Overlaps above it are too much (greedy and soft, linear).",
+        0.5, "IoU threshold", "Overlaps above it are too much.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
+        when=lambda params, _: params.method in (GREEDY, LINEAR),
     )  # fmt: skip
     sigma: float = param(
-        0.5, "Sigma", "The larger, the gentler (soft, Gaussian).",
+        0.5, "Sigma", "The larger, the gentler.",
         effect=Effect.DRAW, low=0.05, high=2.0, step=0.05,
+        when=lambda params, _: params.method == GAUSSIAN,
     )  # fmt: skip
     limit: float = param(
-        0.6, "Merge up to", "The worst match that is still merged; 0 = equal boxes (OverFeat).",
+        0.6, "Merge up to", "The worst match that is still merged; 0 = equal boxes.",
         effect=Effect.DRAW, low=0.0, high=2.0, step=0.02,
+        when=lambda params, _: params.method == OVERFEAT,
     )  # fmt: skip
     within: bool = param(
         True, "Each class by itself",
@@ -150,7 +153,7 @@ class Params:
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
         (), "My boxes", "Draw boxes that overlap, and drag them while you watch.",
-        effect=Effect.DRAW, pick=Pick.TRUTH,
+        effect=Effect.DRAW, pick=Pick.TRUTH, when=lambda params, _: params.source == DRAWN,
     )  # fmt: skip
     selected: int | None = param(
         None, "Selected box", "Its arrows are white; choose a row or a box.",
@@ -363,8 +366,8 @@ def _merge_summary(merges: Merges, snapshot: Snapshot, params: Params) -> str:
 
 
 VIEW = View(
-    name="nms_theatre",
-    title="Suppression theatre",
+    name="nms",
+    title="NMS step by step",
     group=Group.DETECTION,
     summary="Which boxes suppress which: greedy, Soft-NMS and OverFeat's merge, step by step.",
     explanation=EXPLANATION,

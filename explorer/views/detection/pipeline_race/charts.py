@@ -13,12 +13,12 @@ from explorer.vision.race.clock import STAGES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from explorer.core.colormaps import Colour
+    from explorer.core.colormaps import Color
     from explorer.vision.race.lanes import Lane
 
 LANES = ("R-CNN", "SPP-net", "Fast R-CNN", "Faster R-CNN", "Single shot")
 
-COLOURS: dict[str, Colour] = {
+COLORS: dict[str, Color] = {
     "R-CNN": (230, 90, 80),
     "SPP-net": (240, 160, 50),
     "Fast R-CNN": (200, 190, 60),
@@ -74,7 +74,7 @@ def total_bars(lanes: Mapping[str, Lane], count: int, search: float) -> Plot:
         (
             f"{name} ({state_of(lanes[name], count)})",
             sum(stages_of(lanes[name], count, search).values()),
-            COLOURS[name],
+            COLORS[name],
         )
         for name in LANES
         if name in lanes
@@ -85,7 +85,7 @@ def total_bars(lanes: Mapping[str, Lane], count: int, search: float) -> Plot:
 def stage_bars(lanes: Mapping[str, Lane], count: int, search: float) -> Plot:
     """One bar per stage of every lane, in milliseconds."""
     bars = tuple(
-        (f"{name}: {stage}", 1000 * seconds, COLOURS[name])
+        (f"{name}: {stage}", 1000 * seconds, COLORS[name])
         for name in LANES
         if name in lanes
         for stage, seconds in stages_of(lanes[name], count, search).items()
@@ -100,7 +100,7 @@ def over_proposals(lanes: Mapping[str, Lane], search: float) -> Plot:
         Curve(
             x,
             np.array([sum(stages_of(lanes[name], n, search).values()) for n in x.tolist()]),
-            name, COLOURS[name],
+            name, COLORS[name],
         )
         for name in LANES
         if name in lanes

@@ -9,8 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_colors
-from explorer.core.params import Effect, param
-from explorer.core.settings import cache_folder
+from explorer.core.params import Effect, NetworkRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.detection.pipeline_race.charts import (
@@ -39,12 +38,19 @@ from explorer.vision.race.lanes import (
     spp_net,
     two_stage,
 )
-from explorer.vision.race.networks import SINGLE_SHOT, TWO_STAGE, borrowed, region_svms
+from explorer.vision.race.networks import (
+    BODY,
+    SINGLE_SHOT,
+    TWO_STAGE,
+    has_proposals,
+    region_svms,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from explorer.core.layers import Float32
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
     from explorer.networks.network import Network
     from explorer.vision.detection.detections import Detections
@@ -96,6 +102,10 @@ FIRST = 2 * BATCH
 """Regions that R-CNN looks at without being asked to, to predict the rest."""
 
 
+def _two_stage(info: NetworkInfo | None) -> bool:
+    return info is not None and has_proposals(info)
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
@@ -128,6 +138,16 @@ class Params:
         False, "Draw proposals", "Shows the proposals in thin blue lines.", effect=Effect.DRAW
     )
     labels: bool = param(True, "Labels", "Writes class and score at every box.", effect=Effect.DRAW)
+    two_stage: NetworkRef = param(
+        TWO_STAGE, "Two-stage detector",
+        "Runs as Fast and as Faster R-CNN, because the chosen network is a single shot.",
+        tasks=frozenset({"detection"}), when=lambda _, info: not _two_stage(info),
+    )  # fmt: skip
+    single_shot: NetworkRef = param(
+        SINGLE_SHOT, "Single shot",
+        "Runs as the single shot, because the chosen network is a two-stage detector.",
+        tasks=frozenset({"detection"}), when=lambda _, info: _two_stage(info),
+    )  # fmt: skip
     keep: bool = param(
         True, "Keep features on disk",
         "R-CNN's features are read from the disk when they are there, and kept there.",
@@ -174,15 +194,15 @@ class Result:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     result = Result(photo_of(scene), np.zeros((0, 4), np.float32))
-    yield Step(result, 0, 0, "Loading the networks")
-    own = yield from _told(result, region_svms(scene.network))
-    pair = scene.network
-    if not two_stage(pair):
-        pair = yield from _told(result, borrowed(scene.network, TWO_STAGE))
-    single = None if two_stage(scene.network) else scene.network
-    for name in SINGLE_SHOT:
-        if single is None:
-            single = yield from _told(result, borrowed(scene.network, name))
+    body = scene.network_of(BODY)
+    own = None
+    if not body.info.untrained:
+        own = scene.memo("region SVMs", lambda: region_svms(body.module))
+    pair, single = scene.network, scene.network
+    if _two_stage(scene.network.info):
+        single = scene.network_of(params.single_shot)
+    else:
+        pair = scene.network_of(params.two_stage)
     yield Step(result, 0, 0, "Looking for proposals")
     pixels = scene.image.pixels
     found = scene.memo(
@@ -192,21 +212,23 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     result = replace(result, proposals=boxes, search=found.seconds)
     total = 5 + -(-len(boxes) // BATCH)
 
-    def lane(name: str, network: Network | None, run: Callable[[Any], Lane], why: str) -> Result:
-        if network is None:
-            return result.lacking(name, why)
-        key = ("race", name) if name in (FASTER, SINGLE) else ("race", name, params.proposer)
+    def lane(name: str, network: Network, run: Callable[[Any], Lane], *, proposes: bool) -> Result:
+        if network is not scene.network and network.info.untrained:
+            return result.lacking(name, f"{network.info.title} has no trained weights here.")
+        if two_stage(network) is not proposes:
+            what = "a two-stage detector" if proposes else "a network without proposals"
+            return result.lacking(name, f"{network.info.title} is not {what}: choose one.")
+        key: tuple[Any, ...] = ("race", name, network.info.spec)
+        if name == FAST:
+            key = (*key, params.proposer)
         ran = scene.memo(key, lambda: run(network))
         return result.having(name, ran, network.info.title, network.info.classes)
 
-    result = lane(FASTER, pair, lambda n: faster_rcnn(n, pixels), "Choose a two-stage detector.")
+    result = lane(FASTER, pair, lambda n: faster_rcnn(n, pixels), proposes=True)
     yield Step(result, 1, total, "Single shot")
-    result = lane(
-        SINGLE, single, lambda n: single_shot(n, pixels),
-        "Choose a network without proposals, RetinaNet or SSD say, and it runs here.",
-    )  # fmt: skip
+    result = lane(SINGLE, single, lambda n: single_shot(n, pixels), proposes=False)
     yield Step(result, 2, total, "Fast R-CNN")
-    result = lane(FAST, pair, lambda n: fast_rcnn(n, pixels, boxes), "Choose a two-stage detector.")
+    result = lane(FAST, pair, lambda n: fast_rcnn(n, pixels, boxes), proposes=True)
     yield Step(result, 3, total, "SPP-net")
     if own is None:
         why = "Its SVMs are not there: explorer train mini-rcnn --data DIR makes them."
@@ -221,30 +243,16 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 OWN_TITLE = "Mini ResNet and SVMs"
 
 
-def _told(
-    result: Result, loading: Generator[Step[None], Any, Any]
-) -> Generator[Step[Result], Any, Any]:
-    """The steps of loading a network as steps of this view; returns the network."""
-    try:
-        while True:
-            step = next(loading)
-            yield Step(result, 0, 0, step.note)
-    except StopIteration as end:
-        return end.value
-    finally:
-        loading.close()
-
-
 def _rcnn(
     scene: Scene, params: Params, own: RCNN, result: Result, total: int
 ) -> Generator[Step[Result], Any, None]:
     """R-CNN's lane batch by batch; what was computed before is not computed again."""
     pixels, boxes = scene.image.pixels, result.proposals
     regions = scene.memo(("race", RCNN_LANE, params.proposer), lambda: WarpedRegions(boxes))
-    cache = FeatureCache(cache_folder() / "rcnn-features")
-    path = cache.path(scene.image.key, own.body, own.side, boxes)
+    cache = FeatureCache()
+    entry = cache.entry(scene.image.key, own.body, own.side, boxes)
     disk = ""
-    if params.keep and not regions.complete and (read := cache.read(path, boxes)) is not None:
+    if params.keep and not regions.complete and (read := cache.read(entry, boxes)) is not None:
         regions.seconds, regions.parts = read.seconds, read.parts
 
     def now(step: int, note: str = "") -> Step[Result]:
@@ -259,13 +267,12 @@ def _rcnn(
             note = f"R-CNN: {regions.done} of {wanted} proposals"
             yield now(min(4 + regions.done // BATCH, total - 1), note)
     if params.keep and regions.complete:
-        size = cache.size(path)
-        if not size:
-            try:
-                size = cache.write(path, regions).size
-            except ExplorerError as error:
-                disk = f"R-CNN's features cannot be kept: {error.message}"
-        if size:
+        try:
+            kept = entry.complete or cache.write(entry, regions)
+        except ExplorerError as error:
+            kept, disk = False, f"R-CNN's features cannot be kept: {error.message}"
+        if kept:
+            size = entry.size
             disk = (
                 f"R-CNN's features of {regions.done} proposals take {size / 1e6:.1f} MB on the disk"
             )
@@ -391,4 +398,5 @@ VIEW = View(
     tasks=frozenset({"detection"}),
     data=data,
     live=False,
+    uses=(BODY,),
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Colour, Float32
+    from explorer.core.layers import Color, Float32
     from explorer.vision.classic.proposals import Proposals
 
 COUNTS = (100, 1000, 2000)
@@ -29,7 +29,7 @@ COUNTS = (100, 1000, 2000)
 
 IOUS = np.linspace(0.5, 1.0, 101)
 
-COLORS: dict[str, Colour] = {
+COLORS: dict[str, Color] = {
     "selective search": (245, 130, 20),
     "SS quality": (170, 80, 30),
     "SS single": (250, 190, 110),

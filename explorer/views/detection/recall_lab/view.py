@@ -96,6 +96,14 @@ def _shown(info: NetworkInfo) -> tuple[str, ...]:
     return (BEST, *methods_of(info))
 
 
+def _recall(params: Params, _info: NetworkInfo | None) -> bool:
+    return params.look == RECALL
+
+
+def _repeat(params: Params, _info: NetworkInfo | None) -> bool:
+    return params.look == REPEAT
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
@@ -110,7 +118,7 @@ class Params:
     )
     truth: tuple[Box, ...] = param(
         (), "Ground truth", "The objects that should be found: draw or load them.",
-        effect=Effect.DRAW, pick=Pick.TRUTH,
+        effect=Effect.DRAW, pick=Pick.TRUTH, when=_recall,
     )  # fmt: skip
     top: int = param(
         100, "Number of boxes", "So many of every method count, and are drawn.",
@@ -118,17 +126,17 @@ class Params:
     )  # fmt: skip
     iou: float = param(
         0.5, "IoU threshold", "An object is found when a box overlaps it so much.",
-        effect=Effect.DRAW, low=0.5, high=1.0, step=0.01, play=True,
+        effect=Effect.DRAW, low=0.5, high=1.0, step=0.01, play=True, when=_recall,
     )  # fmt: skip
     of: str = param(
         BEST, "Boxes of", "Whose boxes are drawn on the photo.", effect=Effect.DRAW, choices=_shown
     )
     change: str = param(
-        "blur", "Change", "Repeatability: what is done to the photo.", choices=tuple(CHANGES)
+        "blur", "Change", "What is done to the photo.", choices=tuple(CHANGES), when=_repeat
     )
     strength: int = param(
-        3, "Strength", "Repeatability: which of the five strengths of the change is shown.",
-        effect=Effect.DRAW, low=1, high=5, step=1, play=True,
+        3, "Strength", "Which of the five strengths of the change is shown.",
+        effect=Effect.DRAW, low=1, high=5, step=1, play=True, when=_repeat,
     )  # fmt: skip
     most: int = param(
         2000, "Ask for", "So many boxes of every method at most.",

@@ -8,19 +8,19 @@ import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table, class_colors
 from explorer.views.detection.roi_microscope.panes import METHODS, PYRAMID, Cut
-from explorer.views.shared.common import class_name, colour
+from explorer.views.shared.common import class_name, color
 from explorer.vision.detection.roi import CANONICAL_LEVEL, CANONICAL_SIDE, when_shifted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from explorer.core.layers import Colour, Float32
+    from explorer.core.layers import Color, Float32
     from explorer.vision.detection.roi_head import HeadAnswer, RoiMaps
 
 STEP = 0.05
 """Pixels of the network's input between two points of the plot."""
 
-COLORS: dict[str, Colour] = {
+COLORS: dict[str, Color] = {
     "RoIPool": (240, 96, 80), "RoIWarp": (236, 172, 40), "RoIAlign": (70, 160, 250),
 }  # fmt: skip
 
@@ -56,7 +56,7 @@ def class_bars(answer: HeadAnswer, classes: Sequence[str], most: int = 7) -> Plo
         (
             class_name(classes, int(row)) if row else "background",
             float(answer.probabilities[row]),
-            colour(tints[row]) if row else (140, 144, 152),
+            color(tints[row]) if row else (140, 144, 152),
         )
         for row in best
     )

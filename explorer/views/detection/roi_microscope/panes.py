@@ -14,7 +14,7 @@ from explorer.vision.detection.roi import Pooled, roi_align, roi_pool, roi_warp,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from explorer.core.layers import Colour, Extent, Float32
+    from explorer.core.layers import Color, Extent, Float32
     from explorer.views.shared.draw_cache import DrawCache
 
 METHODS = ("RoIPool", "RoIWarp", "RoIAlign", "SPP")
@@ -26,8 +26,8 @@ DIFFERENCES = {
     "RoIAlign - the other RoIAlign": ("RoIAlign", OTHER),
 }
 PYRAMID = (1, 2, 4)
-PINK: Colour = (255, 60, 170)
-BIN: Colour = (255, 214, 160)
+PINK: Color = (255, 60, 170)
+BIN: Color = (255, 214, 160)
 GAP, HEADING = 0.1, 0.24
 """Between the tiles and above them, in sides of a tile."""
 BACKDROP = np.full((1, 1, 3), 36, np.uint8)

@@ -149,8 +149,8 @@ class Params:
         effect=Effect.DRAW, advanced=True,
     )  # fmt: skip
     head: bool = param(
-        True, "Run the head", "Asks the network's own head about the box (two-stage detectors).",
-        advanced=True,
+        True, "Run the head", "Asks the network's own head about the box.", advanced=True,
+        when=lambda _, info: info is not None and bool(info.layer_names("RoIHeads")),
     )  # fmt: skip
     most: int = param(
         10, "Proposals drawn", "At most so many, the surest first.",

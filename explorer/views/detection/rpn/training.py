@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Colour, Float32, Picture
+    from explorer.core.layers import Color, Float32, Picture
     from explorer.core.params import Box
     from explorer.engine.scene import Scene
     from explorer.vision.detection.losses import Judged, Losses
 
-TINTS: tuple[Colour, ...] = (BLUE, GREEN, ORANGE, (200, 120, 255))
+TINTS: tuple[Color, ...] = (BLUE, GREEN, ORANGE, (200, 120, 255))
 MOST_HARD = 12
 
 TITLES = {

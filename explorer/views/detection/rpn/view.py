@@ -34,6 +34,7 @@ from explorer.views.shared.filter_stages import StageBoxes, recalls, stages_of
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
@@ -75,6 +76,11 @@ FORWARD, TRAINING = "forward pass", "training"
 HINT = "Draw a box around an object and give it a class: it becomes ground truth."
 
 
+def _forward(params: Params, _info: NetworkInfo | None) -> bool:
+    # Until there is ground truth, a training step has nothing to look at but the forward pass.
+    return params.look == FORWARD or not params.truth
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
@@ -85,7 +91,7 @@ class Params:
     )  # fmt: skip
     stage: int = param(
         1, "Stage", "From the score map (1) to the proposals (8). Nothing is computed again.",
-        effect=Effect.DRAW, low=1, high=8, step=1, play=True,
+        effect=Effect.DRAW, low=1, high=8, step=1, play=True, when=_forward,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
         (), "Ground truth", "Boxes that are really there: for the recall and the losses.",
@@ -93,7 +99,7 @@ class Params:
     )  # fmt: skip
     level: int = param(
         0, "Pyramid level", "Only boxes of this level, 1 is the finest; 0 means all.",
-        effect=Effect.DRAW, low=0, high=8, step=1,
+        effect=Effect.DRAW, low=0, high=8, step=1, when=_forward,
     )  # fmt: skip
     most: int = param(
         20, "Boxes drawn", "At most so many, the surest first. All are counted.",
@@ -101,16 +107,16 @@ class Params:
     )  # fmt: skip
     dropped: bool = param(
         True, "Show what is dropped", "Draws the surest boxes that the stage removes in red.",
-        effect=Effect.DRAW,
+        effect=Effect.DRAW, when=_forward,
     )  # fmt: skip
     opacity: float = param(
         0.75, "Heat opacity", "How much the score map covers the photo.",
-        effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
+        effect=Effect.DRAW, low=0.0, high=1.0, advanced=True, when=_forward,
     )  # fmt: skip
     stored: bool = param(
         False, "Stored batch statistics",
         "In training mode batch norm uses the statistics of this one photo. On: the stored ones.",
-        advanced=True,
+        advanced=True, when=lambda params, _: params.look == TRAINING,
     )  # fmt: skip
 
 

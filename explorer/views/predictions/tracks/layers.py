@@ -8,21 +8,21 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Curve, Lines, Plot, Points, Table, Text, class_colors
 from explorer.views.shared.anchors import BLUE, GREEN, GREY, ORANGE, same
-from explorer.views.shared.common import class_name, colour
+from explorer.views.shared.common import class_name, color
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Colour, Layer, Picture, UInt8
+    from explorer.core.layers import Color, Layer, Picture, UInt8
     from explorer.core.params import Point
     from explorer.vision.tracking.counting import LineCount, RegionCount
     from explorer.vision.tracking.tracks import Tracks
 
-COUNTED: Colour = (255, 214, 10)
+COUNTED: Color = (255, 214, 10)
 """Of the line and the region."""
 
 
-def colours_of(numbers: NDArray[np.int64]) -> UInt8:
+def colors_of(numbers: NDArray[np.int64]) -> UInt8:
     """(N, 3): the colour of every number, the same in every frame."""
     return class_colors(int(numbers.max(initial=0)) + 1)[numbers]
 
@@ -40,7 +40,7 @@ def trails(tracks: Tracks, photo: Picture, seconds: float) -> list[Layer]:
     middle = ((first[:, 2:] + second[:, 2:]) / 2).astype(int)
     limit = np.array(photo.rgb.shape[1::-1]) - 1
     x, y = np.clip(middle, 0, limit).T
-    tints = colours_of(second[:, 0].astype(np.int64)) * (1 - age) + photo.rgb[y, x] * age
+    tints = colors_of(second[:, 0].astype(np.int64)) * (1 - age) + photo.rgb[y, x] * age
     segments = np.concatenate([first[:, 2:], second[:, 2:]], axis=1).astype(np.float32)
     return [Lines(segments, tints.round().astype(np.uint8), width=2.5, name="trails")]
 
@@ -55,12 +55,12 @@ def box_layers(tracks: Tracks, classes: tuple[str, ...], *, lost: bool) -> list[
         layers = [
             Boxes(xyxy[new], same(GREY, int(new.sum())), width=1.0, dotted=True, selectable=False,
                   name="new"),
-            Boxes(xyxy[away], colours_of(numbers[away]), names(tracks, classes, away),
+            Boxes(xyxy[away], colors_of(numbers[away]), names(tracks, classes, away),
                   keys=tuple(numbers[away].tolist()), width=1.0, dotted=True, selectable=False,
                   name="lost"),
         ]  # fmt: skip
     found = Boxes(
-        xyxy[here], colours_of(numbers[here]), names(tracks, classes, here),
+        xyxy[here], colors_of(numbers[here]), names(tracks, classes, here),
         keys=tuple(numbers[here].tolist()), name="tracks",
     )  # fmt: skip
     return [*layers, found]
@@ -79,7 +79,7 @@ def names(tracks: Tracks, classes: tuple[str, ...], rows: NDArray[np.bool_]) -> 
 def count_layers(
     line: LineCount | None,
     region: RegionCount | None,
-    begun: Point | None,
+    ends: tuple[Point, ...],
     size: tuple[float, float],
 ) -> list[Layer]:
     """The line with an arrow to where "in" is, and the region, both with their counts."""
@@ -103,19 +103,17 @@ def count_layers(
             Text(f"in {line.into} · out {line.out}", (float(words_at[0]), float(words_at[1])),
                  color=COUNTED, name="line counts"),
         ]  # fmt: skip
-        ends = np.array([start, end], np.float32)
-    elif begun is not None:
-        ends = np.array([[begun.x, begun.y]], np.float32)
-    else:
+    if not ends:
         return layers
-    return [*layers, Points(ends, same(COUNTED, len(ends)), name="line ends")]
+    xy = np.array([(point.x, point.y) for point in ends], np.float32)
+    return [*layers, Points(xy, same(COUNTED, len(xy)), name="line ends")]
 
 
 def count_plot(
     history: NDArray[np.float64], *, line: LineCount | None, region: RegionCount | None
 ) -> Plot:
     """How many were followed, and the counts, over the last minute of the film."""
-    wanted: list[tuple[str, Colour]] = [("objects", BLUE)]
+    wanted: list[tuple[str, Color]] = [("objects", BLUE)]
     columns = [1]
     if line is not None:
         wanted += [("in", GREEN), ("out", ORANGE)]
@@ -154,5 +152,5 @@ def track_table(tracks: Tracks, classes: tuple[str, ...]) -> Table:
         title="Tracks",
         layer="tracks",
         keys=tuple(numbers.tolist()),
-        swatches=tuple(colour(tint) for tint in colours_of(numbers)),
+        swatches=tuple(color(tint) for tint in colors_of(numbers)),
     )

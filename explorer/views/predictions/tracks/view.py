@@ -114,13 +114,10 @@ class Params:
         (), "Classes", "Only boxes of these classes are followed; none chosen means all.",
         choices=class_choices,
     )  # fmt: skip
-    line_from: Point | None = param(
-        None, "Line from", "Click on the picture: one end of a line at which objects are counted.",
-        pick=Pick.CLICK, pane="image",
-    )  # fmt: skip
-    line_to: Point | None = param(
-        None, "Line to", "Click again: its other end. Clear both to draw another line.",
-        pick=Pick.CLICK, pane="image",
+    line: tuple[Point, ...] = param(
+        (), "Line", "Click both ends on the picture: objects that cross it are counted. A further "
+        "click begins another line.",
+        pick=Pick.POINTS, pane="image", most=2,
     )  # fmt: skip
     region: Box | None = param(
         None, "Region", "Drag a box on the picture: objects in it are counted.",
@@ -218,7 +215,7 @@ def draw(result: Result, params: Params) -> Board:
     if state is None:
         board = answer_board(seen, _filter(params))
         (pane,) = board.panes
-        marks = count_layers(_line(params), _region(params), params.line_from, size_of(seen.photo))
+        marks = count_layers(_line(params), _region(params), params.line, size_of(seen.photo))
         pane = replace(pane, layers=(*pane.layers, *marks))
         return replace(board, panes=(pane,), notes=(STILL, *board.notes))
     photo, size = seen.photo, size_of(seen.photo)
@@ -226,9 +223,9 @@ def draw(result: Result, params: Params) -> Board:
         photo,
         *trails(state.tracks, photo, params.trail),
         *box_layers(state.tracks, seen.classes, lost=params.lost),
-        *count_layers(state.line, state.region, params.line_from, size),
+        *count_layers(state.line, state.region, params.line, size),
     )
-    half = params.line_from is not None and params.line_to is None
+    half = len(params.line) == 1
     return Board(
         panes=(Pane("image", size, layers),),
         plots=(count_plot(state.history, line=state.line, region=state.region),),
@@ -298,9 +295,9 @@ def _followable(seen: DetectorAnswer, params: Params) -> Detections:
 
 def _line(params: Params, before: LineCount | None = None) -> LineCount | None:
     """The line of the parameters, with the counts so far when it is still the same."""
-    start, end = params.line_from, params.line_to
-    if start is None or end is None:
+    if len(params.line) != 2:
         return None
+    start, end = params.line
     line = (start.x, start.y, end.x, end.y)
     return before if before is not None and before.line == line else LineCount(line)
 

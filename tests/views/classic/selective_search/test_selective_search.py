@@ -88,7 +88,7 @@ def test_the_slider_goes_from_superpixels_to_the_photo() -> None:
     assert "whole photo" in VIEW.draw(result, replace(PARAMS, merged=100.0)).summary
 
 
-def test_regions_are_painted_in_their_mean_colour() -> None:
+def test_regions_are_painted_in_their_mean_color() -> None:
     found = layer(drawn(replace(PARAMS, merged=0.0)), "regions")
     np.testing.assert_array_equal(found.colors[found.index], SQUARES)
     # Without a word about size the two reds are the most similar: they become their mean.
@@ -167,14 +167,14 @@ def test_a_clicked_region_stays_the_one_at_its_place() -> None:
 
 
 def test_switches_choose_the_terms() -> None:
-    params = replace(PARAMS, colour=False, fill=False)
+    params = replace(PARAMS, color=False, fill=False)
     made = photo_like()
     tree = answer(made, params).grown.tree
     strategy = Strategy("RGB", 100.0, ("texture", "size"))
     alone = segment_tree(made.image.pixels, strategy)
     assert tree.weights == (0.0, 1.0, 1.0, 0.0)
     np.testing.assert_array_equal(tree.children, alone.children)
-    none = replace(PARAMS, colour=False, texture=False, size=False, fill=False)
+    none = replace(PARAMS, color=False, texture=False, size=False, fill=False)
     assert "No term" in drawn(none).notes[0]
 
 

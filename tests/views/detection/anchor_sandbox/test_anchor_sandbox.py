@@ -159,7 +159,7 @@ def test_a_network_without_anchors_gets_some() -> None:
     network = make_network(FixedDetector({}), "detection")
     (step,) = VIEW.compute(Scene(network, toy_image()), Params(truth=TRUTH))
     board = VIEW.draw(step.value, Params(truth=TRUTH))
-    assert "made here" in board.notes[0]
+    assert "made by the rule" in board.notes[0]
 
 
 def test_too_many_anchors_are_refused() -> None:

@@ -13,16 +13,14 @@ from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
 from explorer.views.detection.lineage.view import ANCHOR, VIEW, Params, Result
 from explorer.vision.trace import TwoStage
-from tests.toys import toy_image, toy_network
+from tests.toys import few_proposals, toy_image, toy_network
 from tests.views.test_all_detectors import network
 
 
 def scene_of(name: str = "toy") -> Scene:
     net = toy_network("detection") if name == "toy" else network(name)
     if name == "toy":
-        net.module.rpn._pre_nms_top_n["testing"] = 60
-        net.module.rpn._post_nms_top_n["testing"] = 15
-        net.module.rpn.nms_thresh = 0.4
+        few_proposals(net.module, before=60, after=15, overlap=0.4)
     return Scene(net, toy_image(60, 80))
 
 

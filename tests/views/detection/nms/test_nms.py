@@ -1,4 +1,4 @@
-"""What the theatre plays is what the network's own suppression does, and what is written there."""
+"""What the view plays is what the network's own suppression does, and what is written there."""
 
 from __future__ import annotations
 

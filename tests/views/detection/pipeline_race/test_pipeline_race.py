@@ -12,8 +12,10 @@ import torch
 from safetensors.numpy import save_file
 
 from explorer.core.layers import Boxes
+from explorer.core.params import parameters
 from explorer.core.settings import cache_folder
-from explorer.core.step import Step
+from explorer.core.storage.disk_cache import DiskCache
+from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.networks.embedded import MiniResNet
 from explorer.networks.network import Network
@@ -22,7 +24,6 @@ from explorer.views.detection.pipeline_race.charts import LANES, PAPERS, seconds
 from explorer.views.detection.pipeline_race.view import VIEW, Params, Result
 from explorer.vision.race import lanes as lanes_module
 from explorer.vision.race import networks
-from explorer.vision.race.feature_cache import FeatureCache
 from explorer.vision.race.lanes import Lane
 from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image
 from tests.vision.race.test_lanes import single
@@ -32,11 +33,8 @@ CLASSES = ("cat", "dog", "car")
 
 @pytest.fixture(autouse=True)
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small classifier with SVMs of random numbers instead of those that ship."""
+    """SVMs of random numbers instead of those that ship."""
     rng = np.random.default_rng(0)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        body = make_network(MiniResNet(4, widths=(4, 8, 8, 8)), "classification", name="small")
     arrays = {}
     for part, size in (("heads", 8), ("pyramid", 40)):
         arrays |= {
@@ -47,19 +45,11 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         }
     path = tmp_path / networks.REGION_SVMS
     save_file(arrays, path, {"card": json.dumps({"classes": list(CLASSES), "side": 32})})
-    ships = {"mini-resnet": body, "mini-fasterrcnn": pair()}
-
-    def borrowed(owner: Network, name: str):
-        yield Step(None, 0, 1, f"Reading {name}")
-        return ships.get(name)
-
     where = networks.resource_path
 
     def resource_path(*parts: str) -> Path:
         return path if parts[-1] == networks.REGION_SVMS else where(*parts)
 
-    monkeypatch.setattr(networks, "borrowed", borrowed)
-    monkeypatch.setattr(view, "borrowed", borrowed)
     monkeypatch.setattr(networks, "resource_path", resource_path)
     monkeypatch.setattr(view, "FIRST", 8)
     for module in (view, lanes_module):
@@ -70,8 +60,25 @@ def pair() -> Network:
     return make_network(tiny_faster_rcnn(), "detection", classes=("bg", "a", "b", "c", "d"))
 
 
-def scene(network: Network | None = None) -> Scene:
-    return Scene(network or pair(), toy_image(96, 128))
+def body() -> Network:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make_network(MiniResNet(4, widths=(4, 8, 8, 8)), "classification", name="small")
+
+
+def scene(network: Network | None = None, **others: Network) -> Scene:
+    """With a small classifier and small detectors instead of those that ship."""
+    opened = {
+        networks.BODY: body(),
+        networks.TWO_STAGE: pair(),
+        networks.SINGLE_SHOT: single("retinanet"),
+    }
+    opened |= {getattr(networks, name): other for name, other in others.items()}
+    return Scene(network or pair(), toy_image(96, 128), opened=Opened(opened))
+
+
+def untrained(network: Network) -> Network:
+    return replace(network, info=replace(network.info, state="untrained"))
 
 
 def steps_of(own: Scene, params: Params) -> list[Result]:
@@ -80,7 +87,7 @@ def steps_of(own: Scene, params: Params) -> list[Result]:
 
 def test_without_being_asked_rcnn_is_measured_on_the_first_and_predicted() -> None:
     result = steps_of(scene(), Params())[-1]
-    assert set(result.lanes) == {"R-CNN", "SPP-net", "Fast R-CNN", "Faster R-CNN"}
+    assert set(result.lanes) == set(LANES)
     assert len(result.proposals) > 16
     lane = result.lanes["R-CNN"]
     assert lane.done == 8
@@ -126,6 +133,7 @@ def test_a_stopped_run_goes_on_where_it_was() -> None:
 def test_features_are_read_from_the_disk_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
     before = steps_of(scene(), Params(run=True))[-1]
     (file,) = cache_folder().rglob("*.npz")
+    size = DiskCache().size()
 
     def never(*_: object) -> None:
         raise AssertionError("computed again")
@@ -134,7 +142,8 @@ def test_features_are_read_from_the_disk_the_next_time(monkeypatch: pytest.Monke
         patched.setattr(lanes_module.WarpedRegions, "go_on", never)
         after = steps_of(scene(), Params())[-1]
     assert after.lanes["R-CNN"].done == len(before.proposals)
-    assert f"{file.stat().st_size / 1e6:.1f} MB on the disk" in after.disk
+    assert f"{size / 1e6:.1f} MB on the disk" in after.disk
+    assert file.stat().st_size > 0.9 * size
     for key, value in VIEW.data(before, Params()).items():
         np.testing.assert_array_equal(value, VIEW.data(after, Params())[key], err_msg=key)
     ignoring = steps_of(scene(), Params(keep=False))[-1]
@@ -208,17 +217,26 @@ def test_a_single_shot_network_runs_in_its_lane_and_a_shipped_pair_in_the_others
     assert hook_count(network.module) == 0
 
 
-def test_what_does_not_ship_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(_owner: Network):
-        yield Step(None, 0, 1, "looking")
-
-    monkeypatch.setattr(view, "region_svms", nothing)
-    board = VIEW.draw(steps_of(scene(), Params())[-1], Params())
+def test_what_does_not_ship_is_said() -> None:
+    without = scene(BODY=untrained(body()), SINGLE_SHOT=untrained(single("retinanet")))
+    board = VIEW.draw(steps_of(without, Params())[-1], Params())
     assert any("explorer train mini-rcnn" in note for note in board.notes)
-    assert any("Single shot" in note for note in board.notes)
+    assert any("no trained weights" in note for note in board.notes)
     assert board.pane("R-CNN").title == "R-CNN: cannot run"
     ran = {label.rpartition(" (")[0] for label, _, _ in board.plots[0].bars}
     assert ran == {"Fast R-CNN", "Faster R-CNN"}
+
+
+def test_a_chosen_network_of_the_other_kind_is_said() -> None:
+    board = VIEW.draw(steps_of(scene(SINGLE_SHOT=pair()), Params())[-1], Params())
+    assert any("is not a network without proposals" in note for note in board.notes)
+
+
+def test_the_form_asks_for_the_network_that_the_chosen_one_is_not() -> None:
+    by_name = {p.name: p for p in parameters(Params)}
+    for network, shown in ((pair(), "single_shot"), (single("retinanet"), "two_stage")):
+        applying = {n for n, p in by_name.items() if p.applies(Params(), network.info)}
+        assert applying & {"single_shot", "two_stage"} == {shown}
 
 
 def test_proposals_are_drawn_when_asked_for() -> None:
@@ -234,8 +252,3 @@ def test_proposals_are_drawn_when_asked_for() -> None:
         ]
         assert np.array_equal(layer.xyxy, result.proposals[:count])
     assert all(layer.name != "proposals" for layer in drawn.pane("Faster R-CNN").layers)
-
-
-def test_the_folder_of_features_is_the_caches(home: Path) -> None:
-    assert cache_folder() == home / "cache"
-    assert FeatureCache(cache_folder()).size(home / "nothing.npz") == 0

@@ -17,7 +17,7 @@ from explorer.engine.stages import trace_of
 from explorer.views.detection.rpn.training import class_indices
 from explorer.views.detection.rpn.view import TRAINING, VIEW, Params, Result
 from explorer.vision.trace import TwoStage
-from tests.toys import toy_image, toy_network
+from tests.toys import few_proposals, toy_image, toy_network
 from tests.views.test_all_detectors import network
 from tests.vision.detection.test_losses import reference
 from tests.vision.test_trace import picture
@@ -43,9 +43,7 @@ def board_of(scene: Scene, **values: Any) -> Board:
 
 def test_the_counts_are_those_of_the_trace() -> None:
     scene = scene_of()
-    scene.network.module.rpn._pre_nms_top_n["testing"] = 60
-    scene.network.module.rpn._post_nms_top_n["testing"] = 15
-    scene.network.module.rpn.nms_thresh = 0.4
+    few_proposals(scene.network.module, before=60, after=15, overlap=0.4)
     trace = trace_of(scene)
     assert isinstance(trace, TwoStage)
     counts = {stage.name: len(stage.ids) for stage in trace.rpn.filter.stages}
@@ -71,7 +69,9 @@ def test_every_stage_is_drawn(name: str, stages: int) -> None:
     result = result_of(scene, Params())
     assert len(result.stages) == stages
     last = result.stages[-1]
-    assert len(last.boxes) == len(scene.output()[0]["boxes"]) or name == "toy"
+    trace = trace_of(scene)
+    ends = trace.rpn.proposals if isinstance(trace, TwoStage) else trace.output[0]["boxes"]
+    assert len(last.boxes) == len(ends)
     for number in range(1, 9):
         params = Params(stage=number, most=10)
         board = VIEW.draw(result, params)

@@ -22,13 +22,13 @@ from explorer.engine.scene import Moment, Scene
 from explorer.images.image import Image, from_array
 from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network
-from explorer.render.board import paint_board
+from explorer.render.board import render_board
 from explorer.views.predictions.tracks.view import STILL, VIEW, Params, Result
 from explorer.views.shared.detections import DetectionParams, answer_board
 from tests.toys import FixedDetector, make_network
 
 CLASSES = ("__background__", "cat", "dog")
-LINE = {"line_from": Point(60.0, 0.0), "line_to": Point(60.0, 60.0)}
+LINE = {"line": (Point(60.0, 0.0), Point(60.0, 60.0))}
 BLACK = np.zeros((60, 120, 3), np.uint8)
 
 Seen = tuple[float, int, float]
@@ -83,7 +83,7 @@ def layer(board: Board, name: str) -> Any:
 WAY = (20.0, 26.0, 32.0, 38.0, 44.0, 50.0, 56.0, 62.0, 68.0, 74.0)
 
 
-def test_an_object_keeps_its_number_and_its_colour() -> None:
+def test_an_object_keeps_its_number_and_its_color() -> None:
     watcher = Watcher()
     first = watcher.board(watcher.walk(WAY[:2]))
     last = watcher.board(watcher.walk(WAY[2:], 0.2))
@@ -161,7 +161,7 @@ def test_counts_at_a_line_and_in_a_region() -> None:
 
 
 def test_one_end_of_a_line_asks_for_the_other() -> None:
-    watcher = Watcher(line_from=Point(60.0, 5.0))
+    watcher = Watcher(line=(Point(60.0, 5.0),))
     board = watcher.board(watcher.walk(WAY))
     assert board.notes == ("Click where the line ends.",)
     assert isinstance(layer(board, "line ends"), Points)
@@ -172,7 +172,7 @@ def test_one_end_of_a_line_asks_for_the_other() -> None:
 def test_a_new_line_counts_from_zero_and_numbers_stay() -> None:
     watcher = Watcher(**LINE)
     assert watcher.data(watcher.walk(WAY))["crossed_out"] == 1
-    watcher.params = replace(watcher.params, line_to=Point(60.0, 50.0))
+    watcher.params = replace(watcher.params, line=(*watcher.params.line, Point(60.0, 50.0)))
     result = watcher.look(1.0, (80.0, 1, 0.9))
     assert watcher.data(result)["crossed_out"] == 0
     assert watcher.data(result)["ids"].tolist() == [1]
@@ -254,7 +254,7 @@ def test_nothing_at_all_is_drawn_too() -> None:
     watcher = Watcher(**LINE, region=Box(0.0, 0.0, 50.0, 50.0))
     board = watcher.board(watcher.look(0.0))
     assert board.summary.startswith("Nothing is followed · 0 numbered so far")
-    assert paint_board(board).std() > 1
+    assert render_board(board).std() > 1
 
 
 def test_it_follows_a_film_through_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +290,7 @@ def test_it_follows_a_film_through_the_engine(monkeypatch: pytest.MonkeyPatch) -
     assert VIEW.data is not None
     data = VIEW.data(answer.result, answer.params)
     assert (data["ids"].tolist(), data["crossed_out"]) == ([1], 1)
-    back = steps.send(replace(params, line_from=Point(60.0, 10.0))).value
+    back = steps.send(replace(params, line=(Point(60.0, 10.0), params.line[1]))).value
     assert VIEW.data(back.result, back.params)["crossed_out"] == 0, "on the frame that is there"
     assert VIEW.data(back.result, back.params)["ids"].tolist() == [1]
     steps.close()

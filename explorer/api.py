@@ -1,0 +1,354 @@
+"""The Python door: ask any view about any photo from a script or a notebook, without a window.
+
+    import explorer
+
+    answer = explorer.look("classify", "cat.jpg", network="mini-resnet", top=3)
+    answer.summary, answer.data, answer.rgb
+    answer.save("cat.png")
+
+The words are those of the command line: the same views, networks, parameters and seeds, and the
+same numbers. One question is answered at a time, whatever thread it comes from.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections import deque
+from contextlib import nullcontext
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import PIL.Image
+
+from explorer.core import params as declared
+from explorer.core.errors import ExplorerError
+from explorer.core.listing import Listing
+from explorer.core.network_info import NetworkSpec
+from explorer.core.values import Box, Point
+from explorer.engine.finish import FinishedAnswer
+from explorer.engine.progress import for_scripts
+from explorer.engine.question import (
+    default_network,
+    params_of,
+    placed_inside,
+    takes,
+    without_effect,
+)
+from explorer.images.image import Image, from_array, from_pillow, open_image
+from explorer.images.samples import sample
+from explorer.networks.network import Network
+from explorer.networks.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+
+    from torch import nn
+
+    from explorer.core.network_info import Task
+    from explorer.core.params import Parameter
+    from explorer.core.step import Step
+    from explorer.engine.engine import Engine
+    from explorer.engine.progress import Shows
+    from explorer.engine.view import View
+
+__all__ = [
+    "Box",
+    "ExplorerError",
+    "FinishedAnswer",
+    "Network",
+    "Point",
+    "Preprocess",
+    "load",
+    "look",
+    "parameters",
+    "photo",
+    "steps",
+]
+
+_lock = threading.RLock()
+
+
+# -- asking ---------------------------------------------------------------------------------------
+
+
+def look(
+    view: str,
+    photo: Any = None,
+    *,
+    network: str | Network | nn.Module | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    **params: Any,
+) -> FinishedAnswer:
+    """Asks one view about one photo and waits for the answer.
+
+    Args:
+        view: A name from `views()`.
+        photo: The path of a file, a name of the gallery ("cat"), an image of Pillow, what `photo`
+            gave, or an array (H, W, 3) uint8 RGB. None for a view that needs none.
+        network: A name from `networks()`, what `load` gave, or any `nn.Module`, which is looked at
+            where it is and left as it was: training mode, gradients and device. None takes one that
+            ships with the program and goes with the view.
+        seed: Where random numbers start: equal questions get equal answers.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps" …, for a network that is named.
+        **params: Of the view, see `parameters(view)`. Places are in pixels of the photo, x to the
+            right and y down: (x, y), or (x0, y0, x1, y1) for a box.
+
+    Returns:
+        The answer: `data` has the numbers, `board` what is drawn, `rgb` a picture of it, and
+        `save(path)` writes any of them. A notebook shows the picture.
+
+    Raises:
+        ExplorerError: Whatever was asked wrongly; the sentence says what is right.
+    """
+    answers = steps(view, photo, network=network, seed=seed, device=device, **params)
+    last = deque(answers, maxlen=1)
+    if not last:
+        raise ExplorerError(f"The view {view} gave no answer.", "Choose another photo.")
+    return last[0]
+
+
+def steps(
+    view: str,
+    photo: Any = None,
+    *,
+    network: str | Network | nn.Module | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    **params: Any,
+) -> Iterator[FinishedAnswer]:
+    """As `look`, but gives every step on the way: `done` of `total`, the last one is the answer.
+
+    Leaving the loop early ends the computation; nothing of it stays on the network.
+
+    Yields:
+        Answers so far, each complete in itself.
+
+    Raises:
+        ExplorerError: As `look`; a wrong word is refused at once, before the first step.
+    """
+    from explorer.views import find
+
+    found = find(view)
+    params_of(found, params)  # what is wrong without a network is said before one is loaded
+    image = _image(found, photo)
+    engine, chosen = _network(found, network, device)
+    return _stepping(engine, found, chosen, image, params, seed)
+
+
+def _stepping(
+    engine: Engine,
+    view: View[Any, Any],
+    chosen: NetworkSpec | Network | None,
+    image: Image | None,
+    values: Mapping[str, Any],
+    seed: int,
+) -> Generator[FinishedAnswer, None, None]:
+    from explorer.core.runner import Token
+    from explorer.engine.engine import Ask
+    from explorer.networks.given import at_rest
+
+    bar = for_scripts()
+    try:
+        network = chosen
+        if isinstance(chosen, NetworkSpec):
+            network = _driven(engine.network(chosen), bar)
+        info = network.info if isinstance(network, Network) else None
+        params = params_of(view, values, info)
+        said = without_effect(params, values, info)
+        if image is not None:
+            params, moved = placed_inside(params, image.width, image.height)
+            said += [f"{image.name}: {words}" for words in moved]
+        for words in said:
+            warnings.warn(words, stacklevel=3)
+        ask = Ask(view, info.spec if info is not None else None, image, params, seed)
+        answers = engine.steps(ask, Token())
+        # A network that is named is the program's own; any other is only borrowed.
+        borrowed = chosen.module if isinstance(chosen, Network) else None
+        rest = nullcontext if borrowed is None else partial(at_rest, borrowed)
+        try:
+            while True:
+                with _lock, rest():
+                    step = next(answers, None)
+                if step is None:
+                    return
+                bar.show(view.title, step.done, step.total, step.note)
+                if step.value.result is not None:
+                    yield FinishedAnswer(
+                        step.value, done=step.done, total=step.total, note=step.note
+                    )
+        finally:
+            with _lock, rest():
+                answers.close()
+    finally:
+        bar.clear()
+
+
+# -- what there is --------------------------------------------------------------------------------
+
+
+def parameters(view: str) -> Listing[Parameter]:
+    """What `look` and `steps` take for a view, by name: default, valid values, meaning.
+
+    Raises:
+        ExplorerError: There is no such view; the sentence names the nearest.
+    """
+    from explorer.views import find
+
+    def words(parameter: Parameter) -> str:
+        meta = parameter.meta
+        unit = f" {meta.unit}" if meta.unit else ""
+        return f"{parameter.default!r} ({takes(parameter)}{unit})  {meta.help}"
+
+    found = find(view)
+    return Listing(((entry.name, entry) for entry in declared.parameters(found.Params)), words)
+
+
+def photo(path: str | os.PathLike[str], *, frame: int = 0) -> Image:
+    """A photo for `look` and `steps`: upright (H, W, 3) uint8 RGB in `pixels`, read-only.
+
+    Args:
+        path: A file, or a name of the gallery ("cat") when there is no file of that name.
+        frame: Which frame of an animation or page of a file, counted from 0.
+
+    Raises:
+        ExplorerError: It cannot be read; the sentence says why.
+    """
+    known = sample(str(path)) if not Path(path).exists() else None
+    return known.load() if known is not None else open_image(path, frame=frame)
+
+
+def load(
+    network: str | nn.Module = "",
+    *,
+    weights: str | os.PathLike[str] = "",
+    device: str = "auto",
+    half: bool = False,
+    task: Task | None = None,
+    classes: Sequence[str] = (),
+    preprocess: Preprocess | None = None,
+) -> Network:
+    """A network to look at: one of the catalogue with any weights, or any module of yours.
+
+    Args:
+        network: A name from `networks()`; "" = guessed from the weights' file; or an `nn.Module`.
+        weights: One of the network's own ("IMAGENET1K_V2" is downloaded when it is not here),
+            "none" for random ones, or the path of a checkpoint; "" = the best that are here.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps" …
+        half: Half precision where the network has it.
+        task: Of a module: "classification", "detection", "segmentation", "localization" or
+            "features"; by default what its answer looks like.
+        classes: Of a module: names by index; a detector's index 0 is the background.
+        preprocess: Of a module: what is done to a photo before; by default ImageNet's.
+
+    Returns:
+        The network: `module` is what answers, `info` says what is known of it. Looking at it
+        again sees what has been changed in `module` meanwhile.
+
+    Raises:
+        ExplorerError: Unknown name or weights; a file that does not fit; a module that answers to
+            no picture.
+    """
+    if not isinstance(network, str):
+        from explorer.networks.given import from_module
+
+        if weights or half or device != "auto":
+            raise ExplorerError(
+                "A module has its own weights, precision and device.",
+                "Change them on the module itself: load_state_dict(), half(), to().",
+            )
+        return from_module(network, task=task, classes=classes, preprocess=preprocess)
+    if task is not None or classes or preprocess is not None:
+        raise ExplorerError(
+            f"The network {network!r} knows its task, classes and preprocessing.",
+            "Give those with a module of your own.",
+        )
+    from explorer.networks import catalogue
+
+    bar = for_scripts()
+    try:
+        return _driven(catalogue.load(NetworkSpec(network, str(weights), device, half)), bar)
+    finally:
+        bar.clear()
+
+
+# -- inside ---------------------------------------------------------------------------------------
+
+
+def _network(
+    view: View[Any, Any], network: str | Network | nn.Module | None, device: str
+) -> tuple[Engine, NetworkSpec | Network | None]:
+    """Who answers, and of which network; none for a view that needs none."""
+    from explorer.engine.engine import Engine
+    from explorer.networks import catalogue
+
+    if not view.needs.network:
+        if network is not None:
+            raise ExplorerError(f"The view {view.name} needs no network.", "Leave it out.")
+        return _shared(), None
+    if network is None or isinstance(network, str):
+        name = network or default_network(view)
+        catalogue.find(name)
+        return _shared(), NetworkSpec(name, device=device)
+    found = network if isinstance(network, Network) else load(network)
+    if device not in ("auto", str(found.device)):
+        raise ExplorerError(
+            f"This network is on {found.device}, not on {device}.",
+            "Move it first, or leave device out.",
+        )
+    engine = Engine()  # nothing is remembered of it: it may be another one next time
+    engine.keep(found)
+    return engine, found
+
+
+@cache
+def _shared() -> Engine:
+    """Answers all questions that name their network, and keeps what it has loaded."""
+    from explorer.engine.engine import Engine
+
+    return Engine()
+
+
+def _driven(loading: Generator[Step[None], Any, Network], bar: Shows) -> Network:
+    """Loads to the end, with a bar."""
+    try:
+        while True:
+            with _lock:
+                step = next(loading)
+            bar.show("Loading", step.done, step.total, step.note)
+    except StopIteration as end:
+        network: Network = end.value
+        return network
+    finally:
+        loading.close()
+
+
+def _image(view: View[Any, Any], given: Any) -> Image | None:
+    """Whatever `look` takes for a photo; none for a view that needs none."""
+    if given is None and not view.needs.photo:
+        return None
+    if not view.needs.photo:
+        raise ExplorerError(f"The view {view.name} needs no photo.", "Leave it out.")
+    if isinstance(given, Image):
+        return given
+    if isinstance(given, (str, os.PathLike)):
+        return photo(given)
+    if isinstance(given, PIL.Image.Image):
+        return from_pillow(given)
+    if isinstance(given, np.ndarray):
+        try:
+            return from_array(given, "array")
+        except ValueError as error:
+            raise ExplorerError(f"This is no photo: {error}.", "Give (H, W, 3) uint8.") from error
+    if given is None:
+        raise ExplorerError(
+            f"The view {view.name} needs a photo.", "Give a path, an image or an array."
+        )
+    raise ExplorerError(
+        f"A photo cannot be made of a {type(given).__name__}.",
+        "Give a path, an image of Pillow or an array (H, W, 3) uint8.",
+    )

@@ -1,0 +1,93 @@
+"""What rendering photos and rendering films read from their arguments in the same way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.core.errors import ExplorerError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from explorer.cli.console import Progress
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.engine.engine import Engine
+    from explorer.engine.view import View
+
+STEPS_FPS = 12.0
+
+
+def check_numbers(args: argparse.Namespace) -> None:
+    """Those that no view and no network decide."""
+    if args.width is not None and not 160 <= args.width <= 16_000:
+        raise ExplorerError(f"--width {args.width} is out of range.", "It takes 160 to 16000.")
+    if args.fps is not None and not 0.1 <= args.fps <= 120:
+        raise ExplorerError(f"--fps {args.fps:g} is out of range.", "It takes 0.1 to 120.")
+
+
+def is_folder(out: str) -> bool:
+    """True when a file for each photo or film goes there."""
+    return out.endswith("/") or Path(out).is_dir()
+
+
+def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
+    """The words of --set by name; what needs no network to be checked is checked here."""
+    from explorer.engine.question import check_names, params_of
+
+    texts = {}
+    for entry in entries:
+        name, sign, text = entry.partition("=")
+        if not sign:
+            raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
+        check_names(view, [name])
+        texts[name] = text
+    params_of(view, texts)
+    return texts
+
+
+def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | None:
+    """The network that is asked for, or the one that ships for the view's task.
+
+    None for a view that needs none.
+    """
+    if not view.needs.network:
+        if args.network or args.weights:
+            raise ExplorerError(
+                f"The view {view.name} needs no network.", "Leave --network and --weights out."
+            )
+        return None
+    from explorer.core.network_info import NetworkSpec
+    from explorer.engine.question import default_network
+    from explorer.networks import catalogue
+
+    name = args.network
+    if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
+        name = ""  # the catalogue looks into the file
+    elif name is None:
+        name = default_network(view)
+    if name:
+        catalogue.find(name)
+    return NetworkSpec(name, args.weights, args.device, args.half)
+
+
+def loaded(
+    engine: Engine, spec: NetworkSpec | None, view: View[Any, Any], progress: Progress
+) -> NetworkInfo | None:
+    """Loads the network; one that does not go with the view is a sentence."""
+    from explorer.engine.question import check_suits
+
+    if spec is None:
+        return None
+    loading = engine.network(spec)
+    try:
+        while True:
+            step = next(loading)
+            progress.show(spec.name, step.done, step.total, step.note)
+    except StopIteration as end:
+        info: NetworkInfo = end.value.info
+    finally:
+        progress.clear()
+    check_suits(view, info)
+    return info

@@ -1,0 +1,59 @@
+"""What there is, by name, for a script or a notebook: `explorer.views()`, `explorer.networks()`.
+
+A name that changes is understood for one more release: `renamed` gives the new one.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
+
+
+class Listing(dict[str, T]):
+    """Entries by name; printed, a line for each says what it is."""
+
+    def __init__(self, entries: Iterable[tuple[str, T]], words: Callable[[T], str]) -> None:
+        super().__init__(entries)
+        self._words = words
+
+    def __repr__(self) -> str:
+        width = max(map(len, self), default=0)
+        return "\n".join(f"{name:{width}}  {self._words(entry)}" for name, entry in self.items())
+
+
+def call_lists(package: str, entries: Callable[[], Listing[Any]]) -> None:
+    """Lets the package itself be called: `explorer.views` is a package, and its list too.
+
+    An attribute of a package that is named like one of its sub-packages would be replaced by it at
+    the first import, so one object has to be both.
+    """
+
+    class Listed(ModuleType):
+        def __call__(self) -> Listing[Any]:
+            return entries()
+
+    sys.modules[package].__class__ = Listed
+
+
+def renamed(name: str, names: Mapping[str, str]) -> str:
+    """Today's name of what may have been called `name`: the old name's entry, else `name`.
+
+    The first time an old name is met, a line on stderr gives the new one.
+    """
+    if name not in names:
+        return name
+    _notice(name, names[name])
+    return names[name]
+
+
+@cache  # one line for each name, however often a script gives it
+def _notice(old: str, new: str) -> None:
+    if sys.stderr is not None:  # a program without a console (pythonw) has none
+        sys.stderr.write(f"explorer: {old} is now called {new}; please use the new name.\n")

@@ -1,0 +1,1 @@
+"""Files of the program: written atomically, locked, resumed, kept within a size."""

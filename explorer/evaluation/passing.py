@@ -1,0 +1,195 @@
+"""One photo after the other through a network, in batches, with a state that can be kept."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from explorer.core.errors import ExplorerError
+from explorer.core.storage.checkpoint import Checkpoint
+from explorer.engine.scene import checked
+from explorer.evaluation.scores import Look
+from explorer.networks.hooks import interruptible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from torch import Tensor
+
+    from explorer.evaluation.cases import Case, Truth
+    from explorer.evaluation.scores import Score
+    from explorer.networks.network import Network
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+
+_MOST_VALUES = 16 * 3 * 224 * 224
+_MOST_AT_ONCE = 64
+
+_MOST_FLOPS = {"cpu": 3e9}
+_MOST_FLOPS_ELSEWHERE = 3e11
+"""A batch takes about a tenth of a second: so long a question may have to wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Where the pass stood when nothing was waiting: what `score` holds is of these photos."""
+
+    done: int = 0
+    left_out: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+
+class Pass:
+    """The photos of an evaluation on their way through the network.
+
+    Batches depend on the photos alone, never on the time, and a state is kept between two of them:
+    a pass that is taken up again gives the same batches, and so the same numbers to the last bit.
+
+    Attributes:
+        done: Photos that were read, or could not be.
+        left_out: Objects of classes that the network does not know.
+        skipped: Photos that could not be read, each with the reason.
+        seconds: Of work, those of earlier runs included.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        cases: Sequence[Case],
+        score: Score,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._network, self._cases, self._score = network, cases, score
+        self._cancelled = cancelled
+        self._waiting: list[tuple[Look, Tensor]] = []
+        self._flops = 0  # of one photo, as soon as one went through alone
+        self._mark = _Mark()
+        self.done = self.left_out = 0
+        self.skipped: list[tuple[str, str]] = []
+        self.seconds = 0.0
+
+    def look_at_next(self) -> None:
+        """Reads the next photo; the network looks when enough of one size have come."""
+        began = time.perf_counter()
+        look = self._loaded(self._cases[self.done])
+        if look is not None:
+            if self._waiting and self._waiting[0][1].shape != look[1].shape:
+                self._flush()  # of the photos before this one
+                self._set_mark()
+            self.left_out += look[0].truth.left_out
+            self._waiting.append(look)
+        self.done += 1
+        full = bool(self._waiting) and len(self._waiting) >= self._at_once(self._waiting[0][1])
+        if full or (self._waiting and self.done == len(self._cases)):
+            self._flush()
+        self.seconds += time.perf_counter() - began
+        if not self._waiting:
+            self._set_mark()
+
+    # -- the state --------------------------------------------------------------------------------
+
+    def checkpoint(self) -> Checkpoint:
+        """What `resume` needs: the counts after the last batch, and what they were counted on."""
+        mark = self._mark
+        content = {
+            "format": FORMAT,
+            "photos": self._photos(),
+            "network": self._network.info.digest,
+            "done": mark.done,
+            "left_out": mark.left_out,
+            "skipped": self.skipped[: mark.skipped],
+            "seconds": mark.seconds,
+            "flops": self._flops,
+        }
+        return Checkpoint(content, self._score.arrays())
+
+    def resume(self, state: Checkpoint) -> bool:
+        """Goes on from a state of the same photos and weights; else stays at the beginning."""
+        content = state.content
+        mine = (FORMAT, self._photos(), self._network.info.digest)
+        if (content.get("format"), content.get("photos"), content.get("network")) != mine:
+            return False
+        try:
+            skipped = [(str(name), str(reason)) for name, reason in content["skipped"]]
+            mark = _Mark(
+                int(content["done"]), int(content["left_out"]), len(skipped),
+                float(content["seconds"]),
+            )  # fmt: skip
+            flops = int(content["flops"])
+            self._score.restore(state.arrays)
+        except (KeyError, ValueError, TypeError) as error:
+            log.warning("the state of an evaluation cannot be used: %s", error)
+            return False
+        self._mark, self._flops, self.skipped = mark, flops, skipped
+        self.done, self.left_out, self.seconds = mark.done, mark.left_out, mark.seconds
+        return True
+
+    def _photos(self) -> str:
+        """The photos by their names: another folder, or a new photo in it, is another pass."""
+        digest = hashlib.sha256()
+        for case in self._cases:
+            digest.update(f"{case.name}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def _set_mark(self) -> None:
+        self._mark = _Mark(self.done, self.left_out, len(self.skipped), self.seconds)
+
+    # -- the work ---------------------------------------------------------------------------------
+
+    def _loaded(self, case: Case) -> tuple[Look, Tensor] | None:
+        try:
+            pixels, truth = case.load()
+            _same_size(pixels, truth)
+        except ExplorerError as error:
+            self.skipped.append((case.name, error.message))
+            return None
+        preprocess = self._network.preprocess
+        values = preprocess(pixels)
+        height, width = pixels.shape[:2]
+        frame = preprocess.frame(height, width)
+        return Look(truth, frame, (height, width), tuple(values.shape[-2:])), values
+
+    def _at_once(self, values: Tensor) -> int:
+        """How many photos of this size go through together; a detector takes one at a time."""
+        network = self._network
+        if not network.preprocess.batched or network.info.task == "segmentation":
+            return 1
+        if not self._flops:
+            return 1  # the first one goes alone and is measured
+        most = _MOST_FLOPS.get(network.device.type, _MOST_FLOPS_ELSEWHERE)
+        room = min(_MOST_VALUES // values.numel(), int(most / self._flops), _MOST_AT_ONCE)
+        return max(room, 1)
+
+    def _flush(self) -> None:
+        network = self._network
+        values = torch.cat([values for _, values in self._waiting])
+        values = values.to(network.device, network.dtype)
+        with interruptible(network.module, self._cancelled):
+            if self._flops or not network.preprocess.batched:
+                output = _output(network, values)
+            else:
+                with FlopCounterMode(display=False) as counter:
+                    output = _output(network, values)
+                self._flops = max(counter.get_total_flops() // len(values), 1)
+        self._score.add([look for look, _ in self._waiting], output)
+        self._waiting.clear()
+
+
+def _same_size(pixels: np.ndarray[Any, Any], truth: Truth) -> None:
+    if truth.mask is not None and truth.mask.shape != pixels.shape[:2]:
+        raise ExplorerError("Its mask has another size.")
+
+
+@torch.no_grad()
+def _output(network: Network, values: Tensor) -> Any:
+    return checked(network.module(values if network.preprocess.batched else [values[0]]))

@@ -1,0 +1,16 @@
+"""The kinds of background jobs that there are: only these are run, and taken up after a restart."""
+
+from __future__ import annotations
+
+from explorer.core.jobs import JobStore
+from explorer.core.settings import data_folder
+
+EVALUATION = "evaluation"
+
+KINDS = {EVALUATION: "explorer.evaluation.background:job"}
+"""By name the function, which is imported when the first job of its kind runs; see `core.jobs`."""
+
+
+def store() -> JobStore:
+    """The jobs of this user, in the data folder."""
+    return JobStore(data_folder() / "jobs", KINDS)

@@ -1,0 +1,123 @@
+"""A classifier that also says where: four numbers per image, from its last map or after its FC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+
+from explorer.networks.embedded.resnet import MiniResNet
+from explorer.networks.embedded.vgg import MiniVGG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Attach = Literal["conv", "fc"]
+
+BODIES: dict[str, Callable[[int], MiniResNet | MiniVGG]] = {
+    "mini_resnet": MiniResNet,
+    "mini_vgg": MiniVGG,
+}
+
+
+class BoxHead(nn.Module):
+    """From what a classifier computed to boxes.
+
+    The four numbers are centre and size; a sigmoid keeps them inside the image.
+
+    Args:
+        channels: Of the map or the vector it is attached to.
+        attach: "conv": a 1x1 bottleneck keeps `grid` x `grid` places of the map apart; "fc": it
+            gets the vector, in which places are no longer apart.
+        boxes: How many: 1, or one for every class.
+        grid: See `attach`.
+        bottleneck: Channels of the 1x1 convolution.
+        hidden: Width of the fully connected layer.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        attach: Attach,
+        boxes: int,
+        *,
+        grid: int = 5,
+        bottleneck: int = 32,
+        hidden: int = 96,
+    ) -> None:
+        super().__init__()
+        self.attach = attach
+        if attach == "conv":
+            self.reduce = nn.Conv2d(channels, bottleneck, 1)
+            self.pool = nn.AdaptiveAvgPool2d(grid)
+            channels = bottleneck * grid * grid
+        self.relu = nn.ReLU(inplace=True)
+        self.fc1 = nn.Linear(channels, hidden)
+        self.fc2 = nn.Linear(hidden, 4 * boxes)
+        nn.init.normal_(self.fc2.weight, std=0.01)
+        with torch.no_grad():  # at first in the middle, three quarters of the width and height
+            self.fc2.bias.copy_(torch.tensor([0.0, 0.0, 1.1, 1.1]).repeat(boxes))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(N, C, h, w) or (N, C) -> (N, boxes, 4) x0, y0, x1, y1 as fractions, not yet clipped."""
+        if self.attach == "conv":
+            values = self.pool(self.relu(self.reduce(values))).flatten(1)
+        numbers = self.fc2(self.relu(self.fc1(values))).float().sigmoid()
+        centre, size = numbers.unflatten(1, (-1, 4)).split(2, dim=2)
+        return torch.cat([centre - size / 2, centre + size / 2], dim=2)
+
+
+class MiniLocalizer(nn.Module):
+    """A classifier with a `BoxHead`: localization by regression.
+
+    Simonyan & Zisserman 2014, appendix A (one box or one per class); Sermanet et al. 2014,
+    "OverFeat". `body` is the classifier with its own weights, and the logits are its own.
+
+    Args:
+        body: What names the image.
+        attach: See `BoxHead`.
+        per_class: One box for every class instead of one for all.
+        grid: See `BoxHead`.
+    """
+
+    def __init__(
+        self, body: MiniResNet | MiniVGG, attach: Attach, *, per_class: bool, grid: int = 5
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.classes = body.num_classes
+        channels = body.channels[0 if attach == "conv" else 1]
+        self.attached_to = f"body.{body.tap_names[0 if attach == 'conv' else 1]}"
+        """The layer whose output the head gets."""
+        self.head = BoxHead(channels, attach, self.classes if per_class else 1, grid=grid)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(N, 3, H, W) normalised RGB -> logits and boxes.
+
+        Returns:
+            `logits` (N, C); `boxes` (N, 4), that of the class with the largest logit; and
+            `boxes_per_class` (N, C, 4), all alike where one box serves all classes. Boxes are x0,
+            y0, x1, y1 in [0, 1] as fractions of the input's width and height.
+        """
+        found, vector, logits = self.body.taps(images)
+        boxes = self.head(found if self.head.attach == "conv" else vector).clamp(0, 1)
+        boxes = boxes.expand(-1, self.classes, -1)
+        rows = torch.arange(len(boxes), device=boxes.device)
+        return {
+            "logits": logits,
+            "boxes": boxes[rows, logits.argmax(dim=1)],
+            "boxes_per_class": boxes,
+        }
+
+
+def mini_localizer(
+    num_classes: int = 200,
+    *,
+    body: str = "mini_resnet",
+    attach: Attach = "conv",
+    per_class: bool = False,
+    grid: int = 5,
+) -> MiniLocalizer:
+    """`body` is a name of `BODIES`."""
+    return MiniLocalizer(BODIES[body](num_classes), attach, per_class=per_class, grid=grid)

@@ -1,0 +1,194 @@
+"""The guide: the Markdown pages of `resources/guide` in a window of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QUrl
+from PySide6.QtGui import (
+    QDesktopServices,
+    QFontDatabase,
+    QKeySequence,
+    QShortcut,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+)
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from explorer.core.resources import resource_path
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend, scaled_font
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGES = ("python", "glossary", "architecture", "add-a-view", "add-a-network")
+"""In the order of the list: for whoever uses it first, for whoever builds it last."""
+
+
+class Page(QTextBrowser):
+    """One page at a time; links between pages work, web addresses open in the browser."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setOpenLinks(False)
+        self.setAccessibleName(self.tr("Page of the guide"))
+        self.document().setDocumentMargin(UNIT * 2)
+        self.anchorClicked.connect(self.follow)
+        self.sourceChanged.connect(self.loaded)
+
+    def follow(self, address: QUrl) -> None:
+        """Where a link leads: another page, a heading of this one, or the web."""
+        if address.scheme() in ("http", "https"):
+            QDesktopServices.openUrl(address)
+        else:
+            self.open(self.source().resolved(address))
+
+    def open(self, address: QUrl) -> None:
+        """Reads a page and sets it to be read; with a fragment, from that heading on."""
+        self.setSource(address, QTextDocument.ResourceType.MarkdownResource)
+
+    def loaded(self, address: QUrl) -> None:
+        """A page has been read, by a link, the list or the way back."""
+        self._set_blocks()
+        if address.hasFragment():
+            self.scroll_to(address.fragment())
+
+    def scroll_to(self, anchor: str) -> None:
+        """To the heading that GitHub would give this anchor."""
+        block = self.document().begin()
+        while block.isValid():
+            if block.blockFormat().headingLevel() and anchor_of(block.text()) == anchor:
+                top = self.document().documentLayout().blockBoundingRect(block).top()
+                self.verticalScrollBar().setValue(int(top))
+                return
+            block = block.next()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and not self.source().isEmpty():
+            self._set_blocks()
+
+    def _set_blocks(self) -> None:
+        palette = self.palette()
+        shade = blend(palette.text().color(), palette.base().color(), 0.06)
+        fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        block = self.document().begin()
+        while block.isValid():
+            cursor = QTextCursor(block)
+            layout = QTextBlockFormat(block.blockFormat())
+            style = QTextCharFormat()
+            fence = QTextFormat.Property.BlockCodeFence
+            if layout.hasProperty(fence):
+                layout.setBackground(shade)
+                layout.setLeftMargin(UNIT)
+                after = block.next().blockFormat()
+                layout.setBottomMargin(0 if after.hasProperty(fence) else UNIT * 1.5)
+                style.setFont(fixed)
+            elif layout.headingLevel():
+                layout.setTopMargin(UNIT * 2 if block.position() else 0)
+                layout.setBottomMargin(UNIT)
+                size = {1: 1.6, 2: 1.25}.get(layout.headingLevel(), 1.05)
+                style.setFont(scaled_font(self.font(), size, bold=True))
+            elif block.textList() is None and cursor.currentTable() is None:
+                layout.setBottomMargin(UNIT)
+            cursor.setBlockFormat(layout)
+            if not style.isEmpty():
+                cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
+                cursor.mergeCharFormat(style)
+            block = block.next()
+
+
+class GuideWindow(QDialog):
+    """Pages on the left, the page on the right; Esc closes, Alt+Left goes back."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Guide"))
+        self.setModal(False)
+        self.resize(UNIT * 142, UNIT * 96)  # a line of code fits
+        self.page = Page()
+        self.pages = QListWidget()
+        self.pages.setAccessibleName(self.tr("Pages of the guide"))
+        self.pages.setFixedWidth(UNIT * 26)
+        self.pages.setSpacing(UNIT // 4)
+        self.pages.setFrameShape(QFrame.Shape.NoFrame)
+        for name in PAGES:
+            path = page_path(name)
+            item = QListWidgetItem(title_of(path))
+            item.setData(Qt.ItemDataRole.UserRole, QUrl.fromLocalFile(str(path)).toString())
+            self.pages.addItem(item)
+        self.back = IconButton("previous", self.tr("Back (Alt+Left)"))
+        self.forward = IconButton("next", self.tr("Forward (Alt+Right)"))
+        self.back.clicked.connect(self.page.backward)
+        self.forward.clicked.connect(self.page.forward)
+        for button in (self.back, self.forward):
+            button.setEnabled(False)
+        self.page.backwardAvailable.connect(self.back.setEnabled)
+        self.page.forwardAvailable.connect(self.forward.setEnabled)
+        self.page.sourceChanged.connect(self._mark)
+        self.pages.currentItemChanged.connect(self._chosen)
+        for keys, act in (
+            (QKeySequence.StandardKey.Back, self.page.backward),
+            (QKeySequence.StandardKey.Forward, self.page.forward),
+        ):
+            QShortcut(QKeySequence(keys), self).activated.connect(act)
+        head = QHBoxLayout()
+        head.addWidget(self.back)
+        head.addWidget(self.forward)
+        head.addStretch(1)
+        left = QVBoxLayout()
+        left.addLayout(head)
+        left.addWidget(self.pages, 1)
+        layout = QHBoxLayout(self)
+        layout.addLayout(left)
+        layout.addWidget(self.page, 1)
+
+    def show_page(self, name: str = "") -> None:
+        """Opens the page `name`, by default the one that was read last."""
+        if name or self.page.source().isEmpty():
+            self.pages.setCurrentRow(PAGES.index(name or PAGES[0]))
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        self.page.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _chosen(self, item: QListWidgetItem | None) -> None:
+        if item is not None:
+            self.page.open(QUrl(item.data(Qt.ItemDataRole.UserRole)))
+
+    def _mark(self, source: QUrl) -> None:
+        """The list follows links and the way back."""
+        shown = source.toString().partition("#")[0]
+        with QSignalBlocker(self.pages):
+            for row in range(self.pages.count()):
+                if self.pages.item(row).data(Qt.ItemDataRole.UserRole) == shown:
+                    self.pages.setCurrentRow(row)
+
+
+def page_path(name: str) -> Path:
+    """The file of a page."""
+    return resource_path("guide", f"{name}.md")
+
+
+def title_of(path: Path) -> str:
+    """A page's first heading."""
+    with path.open(encoding="utf-8") as file:
+        return file.readline().lstrip("# ").strip()
+
+
+def anchor_of(heading: str) -> str:
+    """What GitHub makes of a heading: small letters, dashes, no other signs."""
+    kept = (letter for letter in heading.lower() if letter.isalnum() or letter in " -_")
+    return "".join(kept).replace(" ", "-")

@@ -1,0 +1,1 @@
+"""Background jobs: what runs behind every question, and the list of it."""

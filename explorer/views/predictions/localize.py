@@ -1,0 +1,228 @@
+"""One box for the photo, regressed by a classifier with four more numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, class_colors
+from explorer.core.params import Box, Effect, Pick, param
+from explorer.core.step import Step
+from explorer.engine.view import Group, View
+from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.draw_cache import DrawCache
+from explorer.vision.detection.boxes import iou_matrix
+from explorer.vision.features.classification import logits_of, softmax
+from explorer.vision.features.localization import boxes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Extent, Float32
+    from explorer.engine.scene import Scene
+
+EXPLANATION = """
+A classifier says *what*. Four more numbers say *where*: a small head on the same network gives the
+centre and the size of one box, each squeezed between 0 and 1 by a sigmoid:
+
+    x0 = cx - w / 2     x1 = cx + w / 2     (fractions of the input's width)
+    y0 = cy - h / 2     y1 = cy + h / 2     (fractions of its height)
+
+**Reading it.** The box is what the network thinks the first class fills. There is always exactly
+one, even on a photo with five dogs or with none: this is localization, not detection. The yellow
+frame is the part of the photo that the network sees; no box can leave it.
+
+**One box or one per class.** A head with one box for all classes must say where *the object* is
+without knowing what it is. A head with a box per class answers for each of them; the table lists
+those of the most probable ones, and the more of them are drawn, the more they tell about what the
+head looks at.
+
+**After the last convolution or after the FC layer.** The last map still has places: the head can
+read off where it is bright. Behind the average pooling or a fully connected layer the place is
+only what the numbers of the vector happen to tell. Choose another network of this family on the
+same photo to compare.
+
+**Is it right?** ILSVRC counts an answer as right when the class is right *and* the box overlaps
+the true one by at least half:
+
+    IoU = area(both) / area(either) >= 0.5
+
+Draw the true box on the photo and the table shows the overlap of every box with it.
+
+Simonyan and Zisserman 2014, *Very Deep Convolutional Networks*, appendix A (one box against one per
+class); Sermanet et al. 2014, *OverFeat* (regression on the last maps of a classifier).
+"""
+
+YELLOW = np.array([[255, 196, 0]], np.uint8)
+GREEN = np.array([[60, 220, 90]], np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    top: int = param(
+        1, "Boxes drawn", "The boxes of how many of the most probable classes are drawn.",
+        effect=Effect.DRAW, low=1, high=10,
+    )  # fmt: skip
+    listed: int = param(
+        5, "Classes listed", "How many of the most probable classes are in the table.",
+        effect=Effect.DRAW, low=1, high=50,
+    )  # fmt: skip
+    show_crop: bool = param(
+        True, "Show what the network sees",
+        "Frames the part of the photo that the network is given; boxes lie inside it.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+    truth: tuple[Box, ...] = param(
+        (), "Ground truth", "The true boxes; the table shows how well each answer overlaps them.",
+        effect=Effect.DRAW, pick=Pick.TRUTH,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`logits` is (C,), `boxes` (C, 4) in the photo's pixels; `layer` is what the head gets."""
+
+    photo: Picture
+    crop: Extent
+    logits: Float32
+    boxes: Float32
+    classes: tuple[str, ...]
+    layer: str
+    cache: DrawCache = field(default_factory=DrawCache)
+
+    @property
+    def per_class(self) -> bool:
+        return bool((self.boxes != self.boxes[:1]).any())
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    output = scene.output()
+    height, width = scene.input().shape[-2:]
+    result = Result(
+        photo=photo_of(scene),
+        crop=scene.frame.inverse().extent(float(width), float(height)),
+        logits=logits_of(output),
+        boxes=boxes_of(output, scene.frame, (height, width)),
+        classes=scene.network.info.classes,
+        layer=str(getattr(scene.network.module, "attached_to", "")),
+    )
+    yield Step(result)
+
+
+def draw(result: Result, params: Params) -> Board:
+    shares = softmax(result.logits)
+    order = np.argsort(-result.logits, kind="stable")
+    drawn = order[: params.top if result.per_class else 1]
+    truth = _truth(params)
+    overlap = iou_matrix(truth, result.boxes) if len(truth) else None
+    layers: list[Layer] = [result.photo]
+    if params.show_crop:
+        crop = np.array([result.crop], np.float32)
+        layers.append(Boxes(crop, YELLOW, width=1.0, selectable=False, name="crop"))
+    if len(truth):
+        tints = np.repeat(GREEN, len(truth), axis=0)
+        layers.append(Boxes(truth, tints, dotted=True, selectable=False, name="truth"))
+    layers.append(_boxes(result, shares, drawn))
+    return Board(
+        panes=(Pane("image", size_of(result.photo), tuple(layers)),),
+        tables=(_table(result, shares, order[: params.listed], overlap),),
+        summary=_summary(result, shares, int(order[0]), params, overlap),
+    )
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """All classes, the most probable first.
+
+    Keys: `boxes` (C, 4) float32 xyxy in the photo's pixels, `labels` (C,) int64, `scores` (C,)
+    their probabilities, `classes` the names by label, `size` (width, height) of the photo.
+    """
+    order = np.argsort(-result.logits, kind="stable")
+    return {
+        "boxes": result.boxes[order],
+        "labels": order.astype(np.int64),
+        "scores": softmax(result.logits)[order],
+        "classes": result.classes,
+        "size": tuple(int(side) for side in size_of(result.photo)),
+    }
+
+
+def _truth(params: Params) -> Float32:
+    rows = [(box.x0, box.y0, box.x1, box.y1) for box in params.truth]
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def _boxes(result: Result, shares: Float32, rows: NDArray[np.intp]) -> Boxes:
+    last_on_top = rows[::-1]
+    return Boxes(
+        result.boxes[last_on_top],
+        class_colors(len(shares))[last_on_top],
+        labels=tuple(f"{class_name(result.classes, int(k))} {shares[k]:.0%}" for k in last_on_top),
+        keys=tuple(int(k) for k in last_on_top),
+        width=2.5,
+        name="boxes",
+    )
+
+
+def _table(
+    result: Result, shares: Float32, rows: NDArray[np.intp], overlap: Float32 | None
+) -> Table:
+    colors = class_colors(len(shares))
+    columns = ("class", "probability", "x0", "y0", "x1", "y1")
+    lines: list[tuple[str | int | float, ...]] = [
+        (
+            class_name(result.classes, int(k)),
+            round(float(shares[k]), 4),
+            *(round(float(side), 1) for side in result.boxes[k]),
+            *(() if overlap is None else (round(float(overlap[:, k].max()), 3),)),
+        )
+        for k in rows
+    ]
+    return Table(
+        "classes",
+        columns if overlap is None else (*columns, "IoU with the truth"),
+        tuple(lines),
+        title="A box for every class" if result.per_class else "One box for all classes",
+        layer="boxes",
+        keys=tuple(int(k) for k in rows),
+        swatches=tuple(color(colors[k]) for k in rows),
+    )
+
+
+def _summary(
+    result: Result, shares: Float32, first: int, params: Params, overlap: Float32 | None
+) -> str:
+    words = f"{class_name(result.classes, first)}: {shares[first]:.1%}"
+    x0, y0, x1, y1 = result.boxes[first]
+    words += f", in a box of {x1 - x0:.0f} x {y1 - y0:.0f} pixels"
+    if result.layer:
+        words += f" read from {result.layer}"
+    if overlap is None:
+        return words
+    best = int(overlap[:, first].argmax())
+    iou = float(overlap[best, first])
+    label = params.truth[best].label
+    wrong = label not in ("", class_name(result.classes, first))
+    verdict = "the class is wrong" if wrong else "right" if iou >= 0.5 else "the box is wrong"
+    return f"{words}; IoU {iou:.2f} with the truth: {verdict}"
+
+
+VIEW = View(
+    name="localize",
+    title="Localize",
+    group=Group.PREDICTIONS,
+    summary="What the photo shows and the one box that the network puts around it.",
+    explanation=EXPLANATION,
+    reference="Simonyan and Zisserman 2014, Very Deep Convolutional Networks, appendix A",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    tasks=frozenset({"localization"}),
+    data=data,
+    answer_only=True,
+)

@@ -1,0 +1,30 @@
+"""Finds the photos that a layer sees as most alike."""
+
+import sys
+
+import numpy as np
+
+import explorer
+
+
+def feature_vector(photo: str) -> np.ndarray:
+    """(C,) of length 1: the mean of every feature map of a late layer."""
+    maps = explorer.look("feature_maps", photo, network="mini-resnet", layer="layer4").data[
+        "activation"
+    ]
+    mean = maps.mean(axis=(1, 2))
+    return mean / np.linalg.norm(mean)
+
+
+def main(photos: list[str]) -> None:
+    """Prints the nearest other photo of each."""
+    vectors = np.stack([feature_vector(photo) for photo in photos])
+    alike = vectors @ vectors.T
+    np.fill_diagonal(alike, -1.0)
+    for row, photo in enumerate(photos):
+        best = int(alike[row].argmax())
+        print(f"{photo}: most like {photos[best]} ({alike[row, best]:.2f})")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["cat", "astronaut", "coffee", "rocket", "brick", "grass"])

@@ -1,0 +1,271 @@
+"""What leaves the window: files that are right, and sentences when there is nothing or no way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from explorer.core.params import Box
+from explorer.saving.export import ImageInfo, LabelledBoxes, read_metadata
+from explorer.ui.photos.exporter import Exporter
+from tests.ui.toy_desk import ToyPanels, photo
+
+BOXES = LabelledBoxes(np.array([[1, 2, 11, 22]], np.float32), ("cat",), np.array([0.5], np.float32))
+
+
+@pytest.fixture
+def exporter(panels: ToyPanels) -> Exporter:
+    return Exporter(panels, panels.board)
+
+
+@pytest.fixture
+def answered(panels: ToyPanels) -> ToyPanels:
+    """A photo has been answered and is on the canvas."""
+    panels.study.seed = 7
+    panels.study.set_image(photo())
+    panels.bridge.answer()
+    panels.board.set_board(panels.study.board)
+    return panels
+
+
+def said(panels: ToyPanels, qtbot: QtBot) -> str:
+    qtbot.waitUntil(lambda: bool(panels.notices.texts), timeout=20_000)
+    (words,) = panels.notices.texts
+    panels.notices.clear()
+    return words
+
+
+def answer_dialog(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[str, list[str]], tuple[str, str]]
+) -> None:
+    """`answer(start, kinds)` is what the user does in the file dialog."""
+
+    def ask(_: Any, __: str, start: str, kinds: str) -> tuple[str, str]:
+        return answer(start, kinds.split(";;"))
+
+    monkeypatch.setattr("explorer.ui.photos.exporter.QFileDialog.getSaveFileName", ask)
+
+
+def test_the_whole_board_as_a_picture_says_how_to_make_it_again(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path
+) -> None:
+    place = tmp_path / "board.png"
+    exporter.write_picture(str(place), whole=True)
+    assert said(answered, qtbot) == f"Saved {place}"
+    with PIL.Image.open(place) as image:
+        assert image.width > 60
+    metadata = read_metadata(place)
+    assert metadata["view"] == "classify"
+    assert metadata["network"]["name"] == "sorter"
+    assert metadata["seed"] == 7
+    assert metadata["parameters"]["score"] == 0.5
+
+
+def test_the_picture_alone_has_the_photos_size_and_pixels(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path
+) -> None:
+    place = tmp_path / "alone.png"
+    exporter.write_picture(str(place), whole=False)
+    said(answered, qtbot)
+    with PIL.Image.open(place) as image:
+        assert image.size == (60, 40)
+        assert image.getpixel((30, 20)) == (90, 90, 90)
+
+
+def test_numbers_are_those_of_the_table(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path
+) -> None:
+    place = tmp_path / "numbers.json"
+    answered.study.set_params(replace(answered.study.params, score=0.25))
+    exporter.write_data(str(place))
+    assert said(answered, qtbot) == f"Saved {place}"
+    text = place.read_text()
+    assert json.loads(text)
+    assert "90.0" in text, "the mean of the grey photo"
+    assert "0.25" in text, "as it is drawn now"
+
+
+def test_boxes_as_coco(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path
+) -> None:
+    place = tmp_path / "boxes.json"
+    exporter.write_boxes(str(place), BOXES, ImageInfo("cat.png", 60, 40), "coco")
+    said(answered, qtbot)
+    found = json.loads(place.read_text())
+    (box,) = found["annotations"] if isinstance(found, dict) else found
+    assert box["bbox"] == [1, 2, 10, 20]
+
+
+def test_without_a_result_nothing_is_asked_and_that_is_said(
+    panels: ToyPanels, exporter: Exporter, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    answer_dialog(monkeypatch, lambda start, _: (asked.append(start) or "", ""))
+    for act in (exporter.save_picture, exporter.export, exporter.copy):
+        act()
+    assert asked == []
+    assert said(panels, qtbot) == "There is no result to save yet."
+
+
+def test_a_folder_that_is_gone_is_a_sentence_and_leaves_no_file(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path
+) -> None:
+    place = tmp_path / "gone" / "numbers.json"
+    exporter.write_data(str(place))
+    words = said(answered, qtbot)
+    assert "Saved" not in words
+    assert not place.parent.exists()
+
+
+def test_the_dialog_proposes_a_name_and_a_bare_name_gets_its_suffix(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts: list[str] = []
+
+    def choose(start: str, kinds: list[str]) -> tuple[str, str]:
+        starts.append(start)
+        return str(tmp_path / "mine"), kinds[0]
+
+    answer_dialog(monkeypatch, choose)
+    exporter.export()
+    assert said(answered, qtbot) == f"Saved {tmp_path / 'mine.json'}"
+    exporter.save_picture()
+    assert said(answered, qtbot) == f"Saved {tmp_path / 'mine.png'}"
+    assert Path(starts[0]).name == "cat-classify.json"
+    assert starts[1] == str(tmp_path / "cat-classify.png"), "the folder of the last time"
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [(".svg", b"<?xml"), (".pdf", b"%PDF")])
+def test_the_canvas_as_a_drawing(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    suffix: str,
+    begins: bytes,
+) -> None:
+    place = tmp_path / f"canvas{suffix}"
+    answer_dialog(monkeypatch, lambda _, kinds: (str(place), kinds[-1]))
+    exporter.save_picture()
+    assert said(answered, qtbot) == f"Saved {place}"
+    assert place.read_bytes().startswith(begins)
+
+
+def test_a_dialog_that_is_left_writes_nothing(
+    answered: ToyPanels, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_dialog(monkeypatch, lambda *_: ("", ""))
+    for act in (exporter.save_picture, exporter.export, exporter.screenshot):
+        act()
+    assert not answered.bridge.busy
+    assert answered.notices.texts == []
+
+
+def test_what_is_seen_is_copied(answered: ToyPanels, exporter: Exporter) -> None:
+    exporter.copy()
+    image = QGuiApplication.clipboard().image()
+    seen = answered.board.grab_rgb()
+    assert (image.width(), image.height()) == (seen.shape[1], seen.shape[0])
+    spot = seen[seen.shape[0] // 2, seen.shape[1] // 2]
+    assert image.pixelColor(image.width() // 2, image.height() // 2).getRgb()[:3] == tuple(spot)
+    assert answered.notices.texts == ["Copied."]
+
+
+def test_the_whole_window_as_a_picture(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = tmp_path / "window.png"
+    answer_dialog(monkeypatch, lambda _, kinds: (str(place), kinds[0]))
+    exporter.screenshot()
+    said(answered, qtbot)
+    main = answered.main
+    with PIL.Image.open(place) as image:
+        ratio = main.devicePixelRatio()
+        assert image.size == (round(main.width() * ratio), round(main.height() * ratio))
+
+
+def test_ground_truth_is_saved_when_there_is_some(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = tmp_path / "truth.txt"
+    answer_dialog(monkeypatch, lambda _, kinds: (str(place), kinds[-1]))
+    exporter.save_truth()
+    assert said(answered, qtbot) == "This photo has no ground truth to save."
+    assert answered.study.image is not None
+    answered.study.photo_truth.put(answered.study.image.key, (Box(0, 0, 30, 20, "cat"),))
+    exporter.save_truth()
+    assert said(answered, qtbot) == f"Saved {place}"
+    assert place.read_text().split()[1:] == ["0.250000", "0.250000", "0.500000", "0.500000"]
+
+
+def test_copy_as_python_asks_the_same(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path
+) -> None:
+    study = answered.study
+    study.set_image(replace(photo(), path=tmp_path / "cat.png"))
+    study.set_params(replace(study.params, depth=3, score=0.25))
+    answered.bridge.answer()
+    exporter.copy_python()
+    assert "same numbers" in said(answered, qtbot)
+    script = QGuiApplication.clipboard().text()
+    assert compile(script, "script", "exec")
+    place = str(tmp_path / "cat.png")
+    for words in (
+        '"classify"',
+        f'"{place}"',
+        'network="sorter"',
+        "depth=3",
+        "score=0.25",
+        "seed=7",
+    ):
+        assert words in script
+
+
+def test_a_photo_that_is_no_file_cannot_be_copied_as_python(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot
+) -> None:
+    QGuiApplication.clipboard().setText("before")
+    exporter.copy_python()
+    assert said(answered, qtbot) == (
+        "cat.png is not a file, so no script can open it. Save the photo first."
+    )
+    assert QGuiApplication.clipboard().text() == "before"
+
+
+def test_files_of_boxes_name_the_photo_by_its_file(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study = answered.study
+    study.set_image(replace(photo("shown as this.png"), path=tmp_path / "really this.png"))
+    monkeypatch.setattr(type(study), "truth", (Box(1, 2, 11, 22, "cat"),))
+    place = tmp_path / "truth.json"
+    answer_dialog(monkeypatch, lambda _, kinds: (str(place), kinds[0]))
+    exporter.save_truth()
+    said(answered, qtbot)
+    assert json.loads(place.read_text())["images"][0]["file_name"] == "really this.png"

@@ -1,0 +1,71 @@
+"""Scenes for any view of the contract tests, with what its parameters name opened."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from explorer.core.network_info import NetworkInfo
+from explorer.core.params import ImageRef, NetworkRef, Parameter
+from explorer.engine.engine import Engine
+from explorer.engine.references import Opened, Photos, named, spec_of
+from explorer.engine.scene import Moment, Scene
+from explorer.engine.view import View
+from explorer.images.image import Image
+from explorer.networks.network import Network
+from tests.steps import finish
+from tests.toys import toy_image, toy_network
+
+NO_NETWORK = "none"
+"""Stands for the task where a view needs no network."""
+TASKS = ("classification", "localization", "detection", "segmentation", "features")
+TOY = NetworkRef("toy")
+"""Opened as a toy of a task that the parameter takes; any other one is the catalogue's."""
+
+
+def tasks_of(view: View[Any, Any]) -> tuple[str, ...]:
+    """The tasks to try a view with."""
+    if not view.needs.network:
+        return (NO_NETWORK,)
+    return tuple(task for task in TASKS if view.suits(task))
+
+
+def scene_for(
+    view: View[Any, Any],
+    task: str,
+    params: Any = None,
+    image: Image | None = None,
+    moment: Moment | None = None,
+) -> Scene:
+    """What the engine would give: nothing that the view says it does not need."""
+    network = toy_network(task) if view.needs.network else None
+    photo = (image or toy_image()) if view.needs.photo else None
+    scene = Scene(network, photo, seed=3, moment=moment)
+    scene.opened = opened_for(view, params or view.Params(), info_of(scene))
+    return scene
+
+
+def info_of(scene: Scene) -> NetworkInfo | None:
+    own = scene.networks[: 1 if scene._network is not None else 0]
+    return own[0].info if own else None
+
+
+def opened_for(view: View[Any, Any], params: Any, info: NetworkInfo | None) -> Opened:
+    wanted = named(view, params, info)
+    networks = {ref: _network(ref, parameter) for ref, parameter in wanted.networks.items()}
+    photos = Photos()
+    images: dict[ImageRef, Image] = {ref: photos.get(ref) for ref in wanted.images}
+    return Opened(networks, images)
+
+
+def _network(ref: NetworkRef, parameter: Parameter | None) -> Network:
+    if ref == TOY:
+        tasks = sorted(parameter.meta.tasks) if parameter is not None else []
+        return toy_network(tasks[0] if tasks else "classification")
+    return _loaded(ref)
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(ref: NetworkRef) -> Network:
+    network, _ = finish(Engine().network(spec_of(ref, None)))
+    return network
