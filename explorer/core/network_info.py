@@ -37,7 +37,7 @@ def task_of(word: str) -> Task:
     return cast("Task", word)
 
 
-WeightState = Literal["shipped", "cached", "download", "local", "untrained"]
+WeightState = Literal["shipped", "cached", "download", "missing", "local", "untrained"]
 
 
 def untrained_note(title: str) -> str:

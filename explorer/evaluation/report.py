@@ -19,6 +19,7 @@ FIGURES = {
     "localization_error": "class wrong or box with an IoU under 0.5",
     "AP": "COCO's average precision, mean over IoU 0.5 to 0.95",
     "AP50": "COCO's average precision at IoU 0.5",
+    "AP75": "COCO's average precision at IoU 0.75",
     "AR": "COCO's average recall with 100 boxes",
     "voc_AP": "Pascal VOC's average precision at IoU 0.5, every point",
     "voc_AP_11": "Pascal VOC's average precision at IoU 0.5, eleven points",

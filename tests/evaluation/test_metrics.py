@@ -78,7 +78,7 @@ def test_any_number_of_boxes_may_lie_in_a_crowd() -> None:
 def test_without_boxes_and_without_objects() -> None:
     nothing = Objects.plain(np.zeros((0, 4)), np.zeros(0))
     assert voc_ap([objects(A)], [found()])[CAT].every_point == 0
-    assert coco_ap([objects(A)], [found()]).by_class == {CAT: (0, 0, 0)}
+    assert coco_ap([objects(A)], [found()]).by_class == {CAT: (0, 0, 0, 0)}
     assert voc_ap([nothing], [found((0.9, *A))]) == {}
     assert coco_ap([nothing], [found((0.9, *A))]).by_class == {}
 

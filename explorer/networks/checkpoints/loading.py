@@ -54,8 +54,10 @@ def untrained(
     count = entry.num_classes or len(variant.classes)
     module = fitting.seeded(definition, num_classes=count)
     notes = [untrained_note(entry.title)]
-    if spec.weights == "" and entry.weights:
-        option = entry.weights[0]
+    option = entry.weights[0] if entry.weights and spec.weights == "" else None
+    if option is not None and option.package is not None:
+        notes += option.package.missing
+    elif option is not None:
         size = f" ({option.megabytes:.0f} MB)" if option.megabytes else ""
         notes.append(
             f"Its weights {option.name} are not on this computer; choose them to download{size}."
@@ -79,12 +81,15 @@ def from_option(
 ) -> Generator[Step[None], Any, Network]:
     """Named weights; they are downloaded first where they have to be."""
     entry, variant = definition.entry, definition.variants[option.name]
-    if option.url:
+    if option.package is not None:
+        path = option.package.verified()
+    elif option.url:
         path = yield from weights.download(option.url, megabytes=option.megabytes)
     else:
         path = Path(option.path)
     yield Step(None, 0, 2, f"Reading {path.name}")
     checkpoint = _with_shared(reading.read(path), option)
+    checkpoint = replace(checkpoint, tensors=variant.renamed(checkpoint.tensors))
     yield Step(None, 1, 2, f"Building {entry.title}")
     fit = fitting.fit(checkpoint, definition, allow_not_finite=variant.features_only)
     variant.finish(fit.module)

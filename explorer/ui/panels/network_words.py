@@ -34,6 +34,7 @@ def state_words(owner: QObject, state: str, megabytes: float = 0.0) -> tuple[str
         "cached": (owner.tr("on disk"), "good"),
         "local": (owner.tr("local file"), "info"),
         "download": (f"↓ {size}" if megabytes else owner.tr("download"), "quiet"),
+        "missing": (owner.tr("not installed"), "warning"),
         "untrained": ("UNTRAINED", "warning"),
     }.get(state, ("", "quiet"))
 
