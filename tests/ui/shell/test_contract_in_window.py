@@ -151,6 +151,7 @@ def test_points_are_entries_of_undo_and_go_with_the_form(
     w = window(paths=[str(photo)], wishes={"view": "every_kind"})
     looked(qtbot, w, "every_kind")
     canvas = w.board.canvas("copy")
+    w.inspector.form.rows["joints"].editor.place.click()
     for x, y in ((20, 20), (40, 30)):
         QTest.mouseClick(canvas.viewport(), LEFT, pos=at(canvas, x, y))
     assert len(w.study.params.joints) == 2
