@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.annotations.truth import truth_name
 from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name
 
 if TYPE_CHECKING:
     import argparse
@@ -47,10 +49,16 @@ def with_file(params: Any, path: str | None, image: Image) -> tuple[Any, tuple[s
     if path is None:
         return params, ()
     from explorer.annotations import read_for
+    from explorer.annotations.around import file_for
 
     place, photo = Path(path), image.path or Path(image.name)
-    if place.is_dir():
-        files = [place / f"{photo.stem}{suffix}" for suffix in (".xml", ".txt", ".json")]
-        place = next((file for file in files if file.is_file()), files[0])
+    if os.path.isdir(place):
+        found = file_for(place, photo)
+        if found is None:
+            raise ExplorerError(
+                f"{path} has no annotations of {display_name(photo)}.",
+                "They are files of its name that end in .xml or .txt, or a COCO .json.",
+            )
+        place = found
     boxes, notes = read_for(place, photo, (image.width, image.height))
     return replace(params, **{truth_name(type(params)): boxes}), notes

@@ -7,13 +7,14 @@ classes; `cases` then makes the photos for a network whose words for them were f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from explorer.annotations import Annotated, Dataset, read_coco, read_voc
+from explorer.annotations.voc import voc_files
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name, read_file
 from explorer.evaluation import masks
@@ -21,11 +22,12 @@ from explorer.evaluation.cases import Case, Source, Truth
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
 from explorer.evaluation.metrics import Objects
 from explorer.evaluation.photos_npz import read_npz
-from explorer.images.image import SUFFIXES, open_image
+from explorer.images.image import open_image
 from explorer.images.sources import expand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -39,6 +41,8 @@ NOTHING = (
 _TABLES = ("classes.tsv", "words.txt", "LOC_synset_mapping.txt")
 _MOST_TABLE_BYTES = 64 * 1024**2
 _COCO_NAMES = ("instances.json", "annotations.json", "_annotations.coco.json")
+_MOST_FOLDERS = 50
+"""Folders inside one that are looked into for XML files."""
 _MASK_FOLDERS = ("semantic_masks", "SegmentationClass")
 
 
@@ -62,13 +66,13 @@ def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
     if suffix == ".npz":
         return read_npz(path)
     if suffix == ".json":
-        dataset = read_coco(path)
+        dataset = read_coco(path, images=images)
         beside = masks.folder_near(path.parent) if task == "segmentation" else None
         if beside is not None and not masks.has_outlines(dataset):
             return _masks(beside, images)
-        return _annotated(dataset, path, "COCO", images)
+        return _annotated(dataset, path, "COCO")
     if suffix == ".xml":
-        return _annotated(read_voc(path), path, "VOC", images)
+        return _annotated(read_voc(path, images), path, "VOC")
     raise ExplorerError(f"{display_name(path)} is no data to evaluate on.", NOTHING)
 
 
@@ -107,9 +111,16 @@ def annotated_near(photo: Path) -> Sight | None:
 
 def voc_folder(folder: Path) -> Path | None:
     """The folder of XML files in `folder`, which may be itself."""
-    for place in (folder / "Annotations", folder / "annotations", folder):
-        if place.is_dir() and next(place.glob("*.xml"), None) is not None:
+    for place in (folder / "Annotations", folder / "annotations"):
+        if place.is_dir() and voc_files(place):
             return place
+    try:
+        inside = [name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
+    except OSError:  # it may not be entered
+        return None
+    for place in (folder, *(folder / name for name in inside[:_MOST_FOLDERS])):
+        if place.is_dir() and next(place.glob("*.xml"), None) is not None:
+            return folder
     return None
 
 
@@ -130,7 +141,7 @@ def _open_folder(path: Path, task: Task, images: Path | None) -> Source:
     if masks.is_mask_folder(path):
         return _masks(path, images)
     if voc_folder(path) is not None:
-        return _annotated(read_voc(path), path, "VOC", images)
+        return _annotated(read_voc(path, images), path, "VOC")
     found = coco_files(path)
     if found:
         if len(found) > 1 and found[0].name not in _COCO_NAMES:
@@ -205,8 +216,8 @@ def read_synsets(path: Path) -> dict[str, tuple[str, ...]]:
 # -- photos with boxes
 
 
-def _annotated(dataset: Dataset, path: Path, kind: str, images: Path | None) -> Source:
-    photos = tuple(_moved(photo, images) for photo in dataset)
+def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
+    photos = dataset.photos
     classes = tuple(DataClass(name) for name in dataset.classes if name)
     offers = {"objects"}
     if any(_single(photo) for photo in photos):
@@ -225,17 +236,6 @@ def _annotated(dataset: Dataset, path: Path, kind: str, images: Path | None) -> 
         return [Case(p.name, _boxed(p, known)) for p in chosen]
 
     return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes)
-
-
-def _moved(photo: Annotated, images: Path | None) -> Annotated:
-    if images is None:
-        return photo
-    inner = Path(*(part for part in Path(photo.name).parts if part not in ("..", "/")))
-    for place in (images / inner, images / inner.name, images / photo.path.name):
-        if place.is_file():
-            return replace(photo, path=place)
-    like = (images / f"{photo.path.stem}{suffix}" for suffix in sorted(SUFFIXES))
-    return replace(photo, path=next((p for p in like if p.is_file()), images / inner.name))
 
 
 def _single(photo: Annotated) -> bool:
