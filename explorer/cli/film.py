@@ -13,9 +13,9 @@ from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
-from explorer.live.opening import PLAYED
+from explorer.live.opening import is_film
 from explorer.live.timing import timed
-from explorer.live.video import FILM_SUFFIXES, Film
+from explorer.live.video import MOSTLY, Film
 
 if TYPE_CHECKING:
     import argparse
@@ -52,11 +52,11 @@ def wanted(args: argparse.Namespace) -> bool:
     """True when films are named. A GIF is one where a film or lines are to be written."""
     if not args.images:
         return False
-    suffixes = {Path(word).suffix.lower() for word in args.images}
+    if any(is_film(word) for word in args.images):
+        return True
     written = {Path(word).suffix.lower() for word in (args.out, args.data) if word}
-    return bool(suffixes & PLAYED) or (
-        suffixes <= FILM_SUFFIXES and bool(written & {*_WRITTEN, LINES})
-    )
+    gifs = all(Path(word).suffix.lower() == ".gif" for word in args.images)
+    return gifs and bool(written & {*_WRITTEN, LINES})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -114,7 +114,7 @@ def _check(args: argparse.Namespace) -> list[Path]:
 
     paths = [Path(word) for word in args.images]
     for path in paths:
-        if path.suffix.lower() not in FILM_SUFFIXES:
+        if not (is_film(path) or path.suffix.lower() == ".gif"):
             raise ExplorerError(
                 "Films and photos do not go together.", "Render them one after the other."
             )
@@ -279,14 +279,14 @@ class _Job:
             complain(f"{name}: {note}")
         ask = Ask(self._view, self._spec, image, params, self._args.seed, self._beside)
         steps = self._engine.film(ask, shots(), Token(), memory)
-        clock, done = _Clock(), begun
+        clock, done, last = _Clock(), begun, 0.0
         try:
             for step in steps:
                 answer = step.value
                 if answer.shot is None:
                     continue
                 self._add(answer, pieces, times)
-                done = answer.shot.number + 1
+                done, last = answer.shot.number + 1, answer.shot.position
                 if done % PIECE_FRAMES == 0:
                     pieces.commit(done, frozen(memory))
                 self._progress.show(name, done, take.total, clock.words(done, take.total))
@@ -296,7 +296,7 @@ class _Job:
             pieces.commit(done, frozen(memory))
         written = pieces.written
         pieces.finish()
-        self._tell(take, pieces, done, written)
+        self._tell(take, pieces, done, written, last)
 
     def _add(self, answer: Answer, pieces: Pieces, times: int) -> None:
         from explorer.engine.finish import FinishedAnswer
@@ -322,10 +322,12 @@ class _Job:
         scale = self._args.width / pane.size[0] if self._args.width else 1.0
         return render_pane(pane, scale=scale, density=max(1.0, scale * max(pane.size) / 1080))
 
-    def _tell(self, take: _Take, pieces: Pieces, done: int, written: int) -> None:
+    def _tell(self, take: _Take, pieces: Pieces, done: int, written: int, last: float) -> None:
         self._progress.clear()
-        less = done < 0.9 * take.total and not (self._args.start or self._args.end)
-        lost = f"; {take.total} are announced: the film is damaged or cut off" if less else ""
+        less = done < MOSTLY * take.total and not (self._args.start or self._args.end)
+        lost = ""
+        if less and not take.film.whole_until(last):
+            lost = f"; {take.total} are announced: the film may be damaged or cut off"
         if pieces.film is not None:
             say(f"{pieces.film}: {written} frames, {written / take.rate:.1f} s{lost}")
         if pieces.lines is not None:

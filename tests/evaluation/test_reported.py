@@ -11,7 +11,7 @@ import pytest
 from explorer.evaluation.datasets import open_source
 from explorer.evaluation.report import sentences
 from explorer.evaluation.run import evaluate
-from tests.evaluation.sets import coco_set, colour_network, mask_set, voc_set
+from tests.evaluation.sets import coco_set, color_network, mask_set, voc_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def report_of(data: Path, task: Any = "detection", images: Path | None = None) -> Report:
-    network = colour_network(task)
+    network = color_network(task)
     source = open_source(data, network.info.task, images)
     return [step.value for step in evaluate(network, source)][-1]
 
