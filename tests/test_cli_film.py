@@ -352,7 +352,7 @@ def test_random_weights_are_stamped(
         (["counting", "FILM"], "-o out.mp4"),
         (["counting", "FILM", "--film", "o.mp4"], "-o out.mp4"),
         (["counting", "FILM", "PHOTO", "-o", "o.mp4"], "do not go together"),
-        (["counting", "none.mp4", "-o", "o.mp4"], "none.mp4 is not a file"),
+        (["counting", "none.mp4", "-o", "o.mp4"], "none.mp4 does not exist"),
         (["counting", "EMPTY", "-o", "o.mp4"], "empty.mp4 cannot be played"),
         (["counting", "CUT", "-o", "o.mp4"], "cut.avi"),
         (["counting", "FILM", "-o", "none/o.mp4"], "could not be written"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.arguments import is_folder, loaded, settings, spec_of
+from explorer.cli.arguments import loaded, settings, spec_of, weights_file
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
+from explorer.cli.paths import check_outputs, existing, is_folder, local
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
+from explorer.core.storage.written import remember
 from explorer.live.opening import is_film
 from explorer.live.timing import timed
 from explorer.live.video import MOSTLY, Film
@@ -76,6 +79,9 @@ def run(args: argparse.Namespace) -> int:
     stems = [path.stem for path in paths]
     films = outputs(args.out, stems, ".mp4") if args.out else [None] * len(paths)
     lines = outputs(args.data, stems, LINES) if args.data else [None] * len(paths)
+    check_outputs(
+        [*films, *lines], [*paths, weights_file(args)], overwrite=args.overwrite
+    )  # fmt: skip
     engine, progress = Engine(), Progress()
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
@@ -112,7 +118,7 @@ def _beside(names: list[str]) -> tuple[tuple[View[Any, Any], Any], ...]:
 def _check(args: argparse.Namespace) -> list[Path]:
     from explorer.saving.export import film_suffix
 
-    paths = [Path(word) for word in args.images]
+    paths = [existing(word, "IMAGE") for word in args.images]
     for path in paths:
         if not (is_film(path) or path.suffix.lower() == ".gif"):
             raise ExplorerError(
@@ -122,6 +128,9 @@ def _check(args: argparse.Namespace) -> list[Path]:
         raise ExplorerError(
             "A film has no --boxes, --film or --truth.", "It takes -o out.mp4 and --data out.jsonl."
         )
+    for option, word in (("-o", args.out), ("--data", args.data)):
+        if word is not None:
+            local(word, option)
     if not (args.out or args.data):
         raise ExplorerError("Nothing would be written.", "Give -o out.mp4 or --data out.jsonl.")
     if args.out and not is_folder(args.out):
@@ -247,7 +256,7 @@ class _Job:
             "view": self._view.name,
             "parameters": params_json(self._params),
             "network": network,
-            "checkpoint": _stamp(weights) if weights is not None and weights.is_file() else None,
+            "checkpoint": _stamp(weights) if weights and os.path.isfile(weights) else None,
             "source": [str(path.resolve()), *_stamp(path)],
             "seed": args.seed,
             "range": [args.start, args.end],
@@ -328,6 +337,9 @@ class _Job:
         lost = ""
         if less and not take.film.whole_until(last):
             lost = f"; {take.total} are announced: the film may be damaged or cut off"
+        for path in (pieces.film, pieces.lines):
+            if path is not None:
+                remember(path)
         if pieces.film is not None:
             say(f"{pieces.film}: {written} frames, {written / take.rate:.1f} s{lost}")
         if pieces.lines is not None:
