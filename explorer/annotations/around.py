@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from explorer.annotations.class_lists import PLAIN, class_list
 from explorer.annotations.places import beside
 from explorer.core.errors import ExplorerError
-from explorer.core.reading import read_file
+from explorer.core.reading import listed, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,16 +82,9 @@ def _json_files(folder: Path) -> Iterator[Path]:
     patterns = ("instances*.json", "_annotations*.json", "annotations*.json")
     for place in (folder, folder.parent):
         for pattern in patterns:
-            yield from _sorted(place, pattern)
+            yield from listed(place, pattern)
     for place in (folder, folder.parent, folder.parent.parent):
-        yield from _sorted(place, "annotations/instances*.json")
-
-
-def _sorted(folder: Path, pattern: str) -> list[Path]:
-    try:
-        return sorted(folder.glob(pattern))
-    except OSError:  # it may not be entered
-        return []
+        yield from listed(place, "annotations/instances*.json")
 
 
 def _there(path: Path) -> tuple[Path, ...]:
@@ -113,5 +106,5 @@ def file_for(folder: Path, photo: Path) -> Path | None:
                 path = folder.joinpath(below, *parts[start:], name)
                 if os.path.isfile(path) and path.name not in PLAIN:
                     return path
-    files = [*_sorted(folder, "*.json"), *_sorted(folder, "annotations/*.json")]
+    files = [*listed(folder, "*.json"), *listed(folder, "annotations/*.json")]
     return next(_naming(photo, files), None)

@@ -52,7 +52,7 @@ class Places:
 
     def _exactly(self, place: Path) -> Path | None:
         try:
-            return place if place.is_file() else None
+            return place if os.path.isfile(place) else None
         except OSError:  # a name that no file can have
             return None
 
@@ -121,7 +121,7 @@ def _ends(words: tuple[str, ...]) -> Iterator[Path]:
 
 def _is_folder(place: Path) -> bool:
     try:
-        return place.is_dir()
+        return os.path.isdir(place)
     except OSError:  # it may not be entered, or nothing can be called so
         return False
 

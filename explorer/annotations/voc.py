@@ -49,9 +49,11 @@ def read_voc(path: str | os.PathLike[str], images: Path | None = None) -> Datase
         ExplorerError: The file cannot be read, or nothing in the folder can.
     """
     place = Path(path)
-    if not place.is_dir():
+    if not os.path.isdir(place):
         return _dataset([_photo(place, Places(place, images))], ())
-    folder = next((f for f in (place / "Annotations", place / "annotations") if f.is_dir()), place)
+    folder = next(
+        (f for f in (place / "Annotations", place / "annotations") if os.path.isdir(f)), place
+    )
     found: list[tuple[Annotated, int]] = []
     wrong = []
     places = Places(folder / "any.xml", images)

@@ -43,7 +43,9 @@ def existing(word: str, option: str) -> Path:
     """
     path = local(word, option)
     try:
-        os.stat(path)
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode) and not os.access(path, os.R_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except FileNotFoundError:
         raise ExplorerError(f"{word} does not exist.", f"Give {option} what is there.") from None
     except (OSError, ValueError) as error:

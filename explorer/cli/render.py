@@ -360,6 +360,7 @@ class _Job:
         from explorer.saving.export import save_coco
 
         for path, entries in self._coco.items():
+            self._make_folder(path)
             save_coco(path, entries)
             self._tell("", path, f"{sum(len(boxes.xyxy) for _, boxes in entries)} boxes")
 
@@ -403,10 +404,13 @@ class _Job:
             photo = replace(photo, name=name or photo.name)
             self._coco.setdefault(path, []).append((photo, boxes))
         else:
-            if is_folder(self._args.boxes):
-                path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder(path)
             save_boxes(path, boxes, photo, self._args.format)
             self._tell(title, path, f"{len(boxes.xyxy)} boxes")
+
+    def _make_folder(self, path: Path) -> None:
+        if is_folder(self._args.boxes):  # photos of one name keep their folders in it
+            path.parent.mkdir(parents=True, exist_ok=True)
 
     def _tell(self, title: str, path: Path, words: str = "") -> None:
         remember(path)

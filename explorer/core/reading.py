@@ -22,6 +22,18 @@ def display_name(path: str | os.PathLike[str]) -> str:
     return os.fsencode(place.name or str(place)).decode("utf-8", "replace")
 
 
+def listed(folder: Path, pattern: str) -> list[Path]:
+    """What a folder holds of a pattern, sorted; nothing where it may not be looked into.
+
+    pathlib's own questions (is_file, exists, glob) raise where a folder above may not be entered,
+    as in a container that another user has filled; those of os.path and this one do not.
+    """
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []
+
+
 def read_head(path: str | os.PathLike[str], size: int) -> bytes:
     """The first bytes of an ordinary file.
 

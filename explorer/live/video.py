@@ -84,7 +84,7 @@ class Film:
     def open(self) -> None:
         cv2 = _opencv()
         name = display_name(self.path)
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):
             raise ExplorerError(f"{name} is not a file.", "Choose a video file.")
         try:
             os.fsencode(self.path).decode("utf-8")  # OpenCV dies of other names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -170,7 +171,7 @@ def _option(entry: Entry, asked: str) -> WeightsOption | None:
     if asked.lower() in named:
         return named[asked.lower()]
     path, _ = reading.file_and_part(Path(asked).expanduser())
-    if path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or path.exists():
+    if path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or os.path.exists(path):
         return None
     valid = ", ".join([*(option.name for option in entry.weights), NO_WEIGHTS])
     raise ExplorerError(
