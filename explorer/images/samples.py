@@ -6,6 +6,7 @@ are the same at every start: each is a pure function with its seed inside.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,7 +69,7 @@ def gallery() -> tuple[Sample, ...]:
     photos = []
     folder = _photo_folder()
     for name, title, file, credit in _PHOTOS:
-        if folder is not None and (folder / file).is_file():
+        if folder is not None and os.path.isfile(folder / file):
             photos.append(Sample(name, title, f"{credit} (scikit-image)", _reader(folder / file)))
     scenes = (
         Sample(name, title, "Painted by Convnet Explorer", _generator(name))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
@@ -22,6 +22,7 @@ from explorer.networks.zoo import LONGEST, LONGEST_DETECTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from explorer.core.network_info import Task
 
@@ -86,10 +87,10 @@ def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[Weights
         (str(path.with_name(f"{share['network']}.safetensors")), share["prefix"], share["source"])
         for share in card.get("shares", ())
     )
-    missing = [name for name, _, _ in shares if not Path(name).is_file()]
+    missing = [name for name, _, _ in shares if not os.path.isfile(name)]
     if missing:
         log.warning("%s needs %s, which is not there", path.name, ", ".join(missing))
-    elif file.is_file():
+    elif os.path.isfile(file):
         yield WeightsOption(
             name="embedded",
             title=f"made for this program, {classes} classes",
@@ -154,7 +155,7 @@ def _preprocess(steps: dict[str, Any], task: Task) -> Preprocess:
 
 def _class_paths(classes: tuple[str, ...], tree: str) -> tuple[tuple[str, ...], ...]:
     file = resource_path(*tree.split("/"))
-    if not file.is_file():
+    if not os.path.isfile(file):
         return ()
     rows = read_class_paths(file)
     if [name for name, _ in rows] != list(classes):
