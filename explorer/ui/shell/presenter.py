@@ -9,10 +9,10 @@ from PySide6.QtCore import QObject, QTimer
 from explorer.core.layers import Board, Pane, Picture
 from explorer.core.params import Pick, parameters
 from explorer.core.runner import State, Update
-from explorer.ui.board.same_object import SameObject
 from explorer.ui.dialogs.notice import Notice
 from explorer.ui.form.around import Around
 from explorer.ui.form.picks import PickSpec
+from explorer.ui.live.same_object import SameObject
 from explorer.ui.photos.filmstrip import name_of, title_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Pane
-from explorer.ui.board.same_object import MOST_MISSED, SameObject
+from explorer.ui.live.same_object import MOST_MISSED, SameObject
 
 
 def board(*boxes: tuple[float, float, float, float], name: str = "detections") -> Board:
@@ -37,6 +37,14 @@ def test_an_object_that_is_missed_for_a_moment_is_found_again() -> None:
     for _ in range(MOST_MISSED):
         assert same.find(board(RIGHT), board(), None) is None
     assert same.find(board(), board(LEFT), None) is None, "it was given up"
+
+
+def test_what_the_user_lets_go_stays_so() -> None:
+    same = SameObject()
+    both = board(LEFT, RIGHT)
+    assert same.find(both, both, ("detections", 5)) == ("detections", 5)
+    assert same.find(both, both, None) is None
+    assert same.find(both, both, None) is None
 
 
 def test_numbers_of_a_tracker_and_other_selections_are_left_alone() -> None:

@@ -28,10 +28,11 @@ class SameObject:
         self._layer = ""
         self._box: NDArray[np.float32] | None = None
         self._missed = 0
+        self._told: Selection | None = None
 
     def forget(self) -> None:
         """Something else is looked at."""
-        self._box, self._missed = None, 0
+        self._box, self._missed, self._told = None, 0, None
 
     def find(
         self, before: Board | None, after: Board, chosen: Selection | None
@@ -43,6 +44,14 @@ class SameObject:
             after: The next one.
             chosen: Layer and key of the selected box in `before`; None = nothing is.
         """
+        if chosen is None and self._told is not None:
+            self.forget()  # the user has let it go
+        self._told = self._found(before, after, chosen)
+        return self._told
+
+    def _found(
+        self, before: Board | None, after: Board, chosen: Selection | None
+    ) -> Selection | None:
         if chosen is not None:
             if chosen[0] in NUMBERED:
                 return chosen
