@@ -106,6 +106,7 @@ class Window(QMainWindow):
         self._item: object = None
         self._before_live: object = None
         self._moved: Notice | None = None
+        self._moves = False  # the place that it leads to has not been reached
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
@@ -187,6 +188,7 @@ class Window(QMainWindow):
         study.moved.connect(self._say_moved)
         study.network_failed.connect(self._withdraw_moved)
         self.trail.changed.connect(self.refresh)
+        self.trail.changed.connect(self._gone_on)
         study.subject_changed.connect(self.show_page)
         self.edits.edited.connect(self.refresh)
         self.edits.edited.connect(self.presenter.picks)
@@ -370,6 +372,7 @@ class Window(QMainWindow):
     def _followed(self, on: bool) -> None:
         # A source of frames takes the place of the photo, which comes back when it is left.
         self.actions_.set_live(on)
+        self._moves = on
         if on:
             self._before_live = self.strip.current or self._before_live
             self._item = self.live
@@ -401,8 +404,13 @@ class Window(QMainWindow):
         self._withdraw_moved()
         here = self.trail.here
         undo = ((self.tr("Undo"), partial(self.trail.return_to, here)),) if here else ()
-        self._moved = Notice(sentence, "info", "", undo, MOVED_SECONDS)
+        self._moved, self._moves = Notice(sentence, "info", "", undo, MOVED_SECONDS), True
         self.notices.show_notice(self._moved)
+
+    def _gone_on(self) -> None:
+        if not self._moves:
+            self._withdraw_moved()
+        self._moves = False
 
     def _withdraw_moved(self) -> None:
         """What was said of an earlier move is no longer true."""

@@ -452,18 +452,24 @@ def test_back_and_forward_have_keys_and_buttons(qtbot: QtBot, window: Make, phot
     qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
     assert not w.actions_["go_back"].isEnabled()
     choose(qtbot, w, "detections")
-    (notice,) = w.notices.cards
-    assert "another kind of network" in notice.notice.text
+    assert ["another kind of network" in text for text in w.notices.texts] == [True]
     qtbot.waitUntil(lambda: answered(w, "detections"), timeout=ANSWER)
     submitted = w.study.submitted
     qtbot.keyClick(w, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
     assert answered(w, "classify")
     assert w.study.submitted == submitted, "its answer was kept"
+    assert w.notices.cards == [], "it is no longer true"
     w.actions_["go_forward"].trigger()
     assert answered(w, "detections")
+    choose(qtbot, w, "Classify")
+    qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
+    choose(qtbot, w, "detections")
+    (notice,) = w.notices.cards
+    qtbot.waitUntil(lambda: answered(w, "detections"), timeout=ANSWER)
     notice.buttons[0].click()
     assert w.study.view is not None
     assert w.study.view.name == "classify", "Undo of what was said"
+    assert w.notices.cards == []
     tools = {action.objectName() for bar in w.findChildren(QToolBar) for action in bar.actions()}
     assert {"go_back", "go_forward"} <= tools
 
