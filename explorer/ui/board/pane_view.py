@@ -85,7 +85,7 @@ class PaneView(PanZoomView):
             keep = before is not None and (before.name, before.size) == (pane.name, pane.size)
             for item in self._items:
                 item.frame = pane.size
-            self._caption.setText(pane.title)
+            self._elide_caption()
             self.setAccessibleName(pane.title or pane.name)
             self.set_content_size(*pane.size, keep=keep)
         self._apply_overlays()
@@ -201,7 +201,7 @@ class PaneView(PanZoomView):
 
     def viewpoint_shown(self) -> None:
         percent = self.viewpoint.scale * self.devicePixelRatioF() * 100
-        self._zoom_words.setText(f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %")
+        self._zoom_words.setText(f"{percent:.0f}%" if percent >= 10 else f"{percent:.1f}%")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -224,6 +224,12 @@ class PaneView(PanZoomView):
         if roomy:
             self._scale.setGeometry(left, 0, width, CAPTION_HEIGHT)
         self._caption.setGeometry(10, 0, max((left if roomy else end - 60) - 20, 0), CAPTION_HEIGHT)
+        self._elide_caption()
+
+    def _elide_caption(self) -> None:
+        title, room = self._pane.title if self._pane is not None else "", self._caption.width()
+        metrics = self._caption.fontMetrics()
+        self._caption.setText(metrics.elidedText(title, Qt.TextElideMode.ElideRight, room))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

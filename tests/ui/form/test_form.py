@@ -502,3 +502,24 @@ def test_rows_of_a_tree() -> None:
         (1, "d", "a.d", ""),
     ]  # fmt: skip
     assert [row.word for row in flat_rows(("x", "y"))] == ["x", "y"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    at: Point | None = param(None, "At", "Where.", pick=Pick.HOVER, effect=Effect.DRAW)
+    count: int = param(3, "Count", "How many.", low=1, high=9)
+
+
+def test_the_mouse_over_the_picture_brings_no_reset(qtbot: QtBot) -> None:
+    made = Form()
+    qtbot.addWidget(made)
+    nothing: Any = None
+    made.set_view(
+        View("v", "V", Group.OTHER, "s", "", "", Pointed, nothing, nothing), Pointed(), None
+    )
+    made.show()
+    (reset,) = (b for b in made.findChildren(QToolButton) if b.text() == "Reset")
+    made.set_params(Pointed(at=Point(1, 2)))
+    assert not reset.isVisible()
+    made.set_params(Pointed(at=Point(1, 2), count=4))
+    assert reset.isVisible()
