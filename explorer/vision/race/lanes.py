@@ -11,6 +11,7 @@ from torch.nn import functional
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.ops import clip_boxes_to_image
 
+from explorer.core.runner import measuring
 from explorer.vision.detection.boxes import clip
 from explorer.vision.detection.detections import Detections, detections_of
 from explorer.vision.pipelines import rcnn, sppnet
@@ -134,6 +135,10 @@ class WarpedRegions:
 
     def go_on(self, own: RCNN, pixels: NDArray[np.uint8]) -> None:
         """Warp and look at the next `BATCH` regions."""
+        with measuring():
+            self._next_batch(own, pixels)
+
+    def _next_batch(self, own: RCNN, pixels: NDArray[np.uint8]) -> None:
         device = next(own.body.parameters()).device
         boxes = self.boxes[self.done : self.done + BATCH]
         clock = Clock(device)
@@ -290,12 +295,14 @@ def _median(
         once: Runs everything: the clocks of the stages that depend on the number of proposals and
             of those that do not, and the answer.
     """
-    once()
     runs: list[tuple[float, int, tuple[Clock, Clock, A]]] = []
-    while len(runs) < RUNS:
-        found = once()
-        runs.append((sum(sum(clock.seconds.values()) for clock in found[:2]), len(runs), found))
-        if len(runs) == 3 and sum(total for total, *_ in runs) > PATIENCE:
-            break
+    with measuring():
+        once()
+        while len(runs) < RUNS:
+            found = once()
+            total = sum(sum(clock.seconds.values()) for clock in found[:2])
+            runs.append((total, len(runs), found))
+            if len(runs) == 3 and sum(total for total, *_ in runs) > PATIENCE:
+                break
     runs.sort(key=lambda run: run[:2])
     return *runs[len(runs) // 2][2], tuple(total for total, *_ in runs)
