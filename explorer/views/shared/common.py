@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from explorer.core.layers import Picture
+from explorer.core.network_info import SCORE_THRESHOLD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from explorer.core.layers import Color, UInt8
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
+
+CROP_COLOR: Color = (235, 235, 235)
+"""Of the dotted frame around what the network is shown: like no class and no answer."""
 
 
 def photo_of(scene: Scene) -> Picture:
@@ -29,6 +33,11 @@ def class_name(classes: Sequence[str], index: int) -> str:
     """The name of class `index`, also for a network whose classes have no names."""
     known = 0 <= index < len(classes)
     return (classes[index].strip("_") or classes[index]) if known else f"class {index}"
+
+
+def score_threshold(info: NetworkInfo | None) -> float:
+    """From which score a detection of the network counts, where the user says no other."""
+    return SCORE_THRESHOLD if info is None else info.score_threshold
 
 
 def color(rgb: UInt8) -> Color:
