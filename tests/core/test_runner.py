@@ -319,12 +319,15 @@ def test_errors_come_back_and_the_thread_lives_on(
 
 def test_an_error_for_the_user_keeps_its_sentence_and_hint(inbox: Inbox) -> None:
     def start(_token: Token) -> Generator[Step[int], Any, None]:
-        raise ExplorerError("The file is empty.", "Choose another one.")
+        error = ExplorerError("The file is empty.", "Choose another one.", instead=("a", "b"))
+        error.about = "network"
+        raise error
         yield
 
     inbox.runner.submit("bad", start)
     failure = inbox.ended("bad").failure
     assert failure is not None
+    assert (failure.about, failure.instead) == ("network", ("a", "b"))
     assert (failure.message, failure.hint, failure.expected) == (
         "The file is empty.",
         "Choose another one.",

@@ -137,6 +137,27 @@ def test_a_network_of_the_wrong_kind_is_said(loads: list[NetworkSpec]) -> None:
         results(Engine(), ask(tasks=frozenset({"detection"})))
 
 
+def test_a_network_that_cannot_be_had_is_told_from_a_view_that_fails(
+    loads: list[NetworkSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_scene: Scene, _params: Params) -> Generator[Step[Any], Any, None]:
+        raise ExplorerError("This view wants another photo.")
+        yield
+
+    with pytest.raises(ExplorerError) as caught:
+        results(Engine(), ask(broken))
+    assert caught.value.about == ""
+
+    def refuse(_spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
+        yield Step(None, 0, 2, "reading")
+        raise ExplorerError("The file is damaged.", instead=("other",))
+
+    monkeypatch.setattr(engine_module.catalogue, "load", refuse)
+    with pytest.raises(ExplorerError) as caught:
+        results(Engine(), ask())
+    assert (caught.value.about, caught.value.instead) == ("network", ("other",))
+
+
 def test_cancel_inside_a_forward_leaves_no_hook(loads: list[NetworkSpec]) -> None:
     token, networks = Token(), []
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from explorer.core.params import Effect, effect_of, inside, parameters, references, resolved
+from explorer.core.params import Effect, effect_of, parameters, references, resolved
 from explorer.core.runner import State, Update
 from explorer.engine.finish import FinishedAnswer
 from explorer.live.pace import Pace
 from explorer.ui.navigation.choosing import natural_view
 from explorer.ui.navigation.kept_answers import KeptAnswers
 from explorer.ui.navigation.used_networks import UsedNetworks
+from explorer.ui.navigation.used_params import UsedParams
 from explorer.ui.shell.bridge import LOOK, Bridge, Ready
 from explorer.ui.truth.photo_truth import PhotoTruth, Truth
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_REMEMBERED = 500
 FIRST_VIEW = "classify"
 
 
@@ -76,13 +75,12 @@ class Study(QObject):
         super().__init__(parent)
         self._bridge = bridge
         self._ready: Ready | None = None
-        self._remembered: OrderedDict[tuple[str, str], Any] = OrderedDict()
-        self._last: dict[str, Any] = {}  # by view: the parameters that were used last, on any photo
         self._networks = UsedNetworks()
         self._kept = KeptAnswers()
         self._whole = False  # the answer is not one on the way
         self._photo_comes = False
         self.photo_truth = PhotoTruth()
+        self._used = UsedParams(self.photo_truth)
         self.checkpoint_folder = ""
         self.image: Image | None = None
         self.view: View[Any, Any] | None = None
@@ -181,6 +179,7 @@ class Study(QObject):
         """No photo: nothing to look at."""
         self.cancel()
         self.image = self.slot = None
+        self._photo_comes = False
         self._forget_answer()
         self.subject_changed.emit()
         if not self.wants_photo:
@@ -343,7 +342,7 @@ class Study(QObject):
 
     def restore(self, params: dict[str, Any]) -> None:
         """Parameters by view, from a session."""
-        self._last.update(params)
+        self._used.last.update(params)
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -365,7 +364,9 @@ class Study(QObject):
             return
         self.running = True
         self.submitted += 1
-        beside = tuple((view, self._params_of(view)) for view in self._sides_wanted())
+        beside = tuple(
+            (view, self._used.of(view, self.image, live=self.live)) for view in self._sides_wanted()
+        )
         question = (self.view, self.spec, self.image, self.params, self.seed, beside)
         if self.slot is not None:
             self._bridge.follow(*question, self.slot, self.pace, receiver=self._on_update)
@@ -418,19 +419,6 @@ class Study(QObject):
         self.drawing = time.perf_counter() - began
 
     # -- inside -----------------------------------------------------------------------------------
-
-    def _params_of(self, view: View[Any, Any]) -> Any:
-        """What a view beside the main one is asked with: what it was last used with."""
-        image, last = self.image, self._last.get(view.name)
-        key = image.key if image is not None else ""
-        params = self._remembered.get((key, view.name))
-        if params is None and isinstance(last, view.Params):
-            # Of frames only a stand-in is known, which does not say where their edges are.
-            still = image if image is not None and not self.live else None
-            params = last if still is None else inside(last, still.width, still.height)
-        if not isinstance(params, view.Params):
-            params = view.Params()
-        return self.photo_truth.into(params, key) if key else params
 
     def _references(self, params: Any) -> list[object]:
         """The photos, networks and folders that parameters name."""
@@ -555,26 +543,17 @@ class Study(QObject):
         if self.view is None:
             return
         if not isinstance(params, self.view.Params):
-            params = self._params_of(self.view)
+            params = self._used.of(self.view, self.image, live=self.live)
         self.params = resolved(params, self.info) if self.info is not None else params
         if self.image is not None:
             self.params = self.photo_truth.into(self.params, self.image.key)
         self._remember()
 
     def _remember(self) -> None:
-        if self.view is None:
-            return
-        self._last.pop(self.view.name, None)  # the newest is the last one
-        self._last[self.view.name] = self.params
-        if self.image is not None:
-            key = (self.image.key, self.view.name)
-            self.photo_truth.take(self.params, self.image.key)
-            self._remembered[key] = self.params
-            self._remembered.move_to_end(key)
-            if len(self._remembered) > MOST_REMEMBERED:
-                self._remembered.popitem(last=False)
+        if self.view is not None:
+            self._used.put(self.view, self.image, self.params)
 
     @property
     def last_params(self) -> dict[str, Any]:
         """By view name, in the order of use: the parameters used last."""
-        return dict(self._last)
+        return dict(self._used.last)

@@ -52,11 +52,11 @@ seen.
 was not found in this frame: it stands where the object should be by now, and goes when it is not
 found again in time. A grey dotted box was not found often enough yet to get a number.
 
-**Counting.** *Click twice* on the picture: the two ends of a line. An object counts once when its
-centre goes from one side to the other; the arrow points to the side that is *in*. To draw the line
-anew, clear its ends in the form. *Drag a box*: a region. An object that was outside and comes in
-has entered; one that was there from the beginning on is only inside. A change of the line or the
-region starts its counts at 0.
+**Counting.** *Draw a line*, then click its two ends on the picture; they can be dragged. An object
+is counted once when its center crosses the line; the arrow points to the side that is *in*. The
+button begins a new line. *Drag a box*: a region. An object that comes in from outside has entered;
+one that was there from the start is only inside. Changing the line or the region resets its counts
+to 0.
 
 **How it works.** Each of the four numbers of a box (centre x, y, width, height) has a place p and a
 speed v. Between two frames that lie t seconds apart a **Kalman filter** predicts
