@@ -107,7 +107,9 @@ def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> Exp
             "Change its permissions or copy it to a folder of yours.",
         )
     if getattr(error, "errno", None) == errno.ENAMETOOLONG:
-        return ExplorerError(f"No file can be called {name[:40]}…: the name is too long.")
+        return ExplorerError(
+            f"No file can be called {name[:40]}…: the name is too long.", "Check the path."
+        )
     words = getattr(error, "strerror", None) or str(error)  # ValueError: a NUL character
     return ExplorerError(f"{name} cannot be read: {words}.", "Check the disk and the path.")
 

@@ -135,7 +135,7 @@ def _others() -> tuple[FontFile, ...]:
 
 def _installed() -> Iterator[FontFile]:
     for folder in _folders():
-        for path in folder.rglob("*") if folder.is_dir() else ():
+        for path in folder.rglob("*") if os.path.isdir(folder) else ():
             suffix = path.suffix.lower()
             if suffix in (".ttf", ".otf"):
                 yield FontFile(path)
