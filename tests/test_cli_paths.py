@@ -217,12 +217,13 @@ def test_photos_of_one_name_keep_their_own_boxes(explorer: Run, tmp_path: Path, 
     out = tmp_path / "out"
     out.mkdir()
     target = out / "all.json" if kind == "coco" else f"{out}/"
+    every = ("render", "detections", "--set", "score=0")
     own = []
     for path in photos:
         alone = tmp_path / f"alone-{len(own)}.json"
-        assert explorer("render", "detections", path, "--boxes", alone)[0] == 0
+        assert explorer(*every, path, "--boxes", alone)[0] == 0
         own.append(read_for(alone, path, (64, 48))[0])
-    argv = ("render", "detections", *photos, "--boxes", target, "--format", kind)
+    argv = (*every, *photos, "--boxes", target, "--format", kind)
     assert explorer(*argv)[0] == 0
     assert len({tuple(boxes) for boxes in own}) > 1
     for path, wanted in zip(photos, own, strict=True):
