@@ -232,7 +232,7 @@ def load(
     classes: Sequence[str] = (),
     preprocess: Preprocess | None = None,
 ) -> Network:
-    """A network to look at: one of the catalogue with any weights, or any module of yours.
+    """A network to look at: one of the catalog with any weights, or any module of yours.
 
     Args:
         network: A name from `networks()`; "" = guessed from the weights' file; or an `nn.Module`.

@@ -49,7 +49,7 @@ def explorer(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A catalogue of networks that need no files and no time."""
+    """A catalog of networks that need no files and no time."""
     entries = {
         task: Entry(f"toy-{task}", f"Toy {task}", task, "embedded", "A toy.")  # type: ignore[arg-type]
         for task in ("classification", "detection", "segmentation")

@@ -159,7 +159,7 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRef:
-    """Another network: its name in the catalogue and, where not the best at hand, its weights.
+    """Another network: its name in the catalog and, where not the best at hand, its weights.
 
     `weights` as in `NetworkSpec`; it is used on the device and in the precision of the question.
     """
@@ -169,7 +169,7 @@ class NetworkRef:
 
     def __post_init__(self) -> None:
         if not self.name or "@" in self.name:
-            raise ValueError("a network needs a name of the catalogue")
+            raise ValueError("a network needs a name of the catalog")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ VOC_CLASSES = (
 )  # fmt: skip
 """What the numbers of SegmentationClass mean; 255 is the edge between objects, never counted."""
 
-UNLABELLED = frozenset({"unlabeled", "unlabelled", "void", "ignore"})
+UNLABELLED = frozenset({"unlabeled", "unlabeled", "void", "ignore"})
 
 _LINE = re.compile(r"""^\s+["']?(\d+)["']?\s*:\s*["']?(.*?)["']?\s*$""")
 _MOST_LIST_BYTES = 1024**2
@@ -99,7 +99,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
                 raise ExplorerError(f"The mask {display_name(path)} is too large.")
             if picture.mode not in ("L", "P"):
                 raise ExplorerError(
-                    f"The mask {display_name(path)} has colours instead of class numbers."
+                    f"The mask {display_name(path)} has colors instead of class numbers."
                 )
             return np.array(picture)
     except (OSError, ValueError, SyntaxError) as error:

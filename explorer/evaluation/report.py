@@ -33,7 +33,7 @@ class Report:
     """The figures so far; plain values only.
 
     Attributes:
-        network: The catalogue's name.
+        network: The catalog's name.
         title: Of the network, for people.
         weights: Of the network, for people.
         task: What the network answers.

@@ -115,7 +115,7 @@ def evaluate(
     """Looks at the photos of `source` and compares with what is right.
 
     Args:
-        network: Any of the catalogue with classes.
+        network: Any of the catalog with classes.
         source: What `datasets.open_source` gave for the network's task.
         limit: At most this many photos, drawn at random but always the same; 0 = all.
         eleven_point: Detectors get `voc_AP_11` as well.

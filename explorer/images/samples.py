@@ -40,7 +40,7 @@ _SCENES = (
     ("gratings", "Zone plate and gratings"),
     ("crowd", "Crowd of balls"),
     ("page", "Printed page"),
-    ("colours", "Colour wheel"),
+    ("colors", "Color wheel"),
     ("edges", "Edges and textures"),
 )
 

@@ -49,7 +49,7 @@ def unavailable() -> tuple[Unavailable, ...]:
 
 
 def keep(new: NewNetwork) -> str:
-    """Adds a network that was made here; returns its name in the catalogue.
+    """Adds a network that was made here; returns its name in the catalog.
 
     Raises:
         ExplorerError: It cannot be written.
@@ -120,7 +120,7 @@ def _guessed(
     names = fitting.guess_architecture(checkpoint, _definitions())
     if not names:
         raise ExplorerError(
-            f"{path.name} fits no network of the catalogue.",
+            f"{path.name} fits no network of the catalog.",
             "Choose the network that it was trained with to see what differs.",
         )
     return _definition(names[0]), checkpoint

@@ -1,4 +1,4 @@
-"""All of torchvision's image networks as catalogue definitions.
+"""All of torchvision's image networks as catalog definitions.
 
 Nothing here builds a network while listing, and nothing triggers torchvision's own downloads:
 modules are built with ``weights=None`` and brought to what torchvision would have built around the

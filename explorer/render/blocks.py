@@ -22,7 +22,7 @@ Theme = Literal["light", "dark"]
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Colours and sizes; `density` is the number of pixels in one screen unit."""
+    """Colors and sizes; `density` is the number of pixels in one screen unit."""
 
     page: Color
     card: Color
@@ -52,7 +52,7 @@ class Style:
 
 
 def style_of(theme: Theme, density: float) -> Style:
-    """The colours of a theme at a density."""
+    """The colors of a theme at a density."""
     if theme == "light":
         return Style(
             page=(244, 245, 247), card=(255, 255, 255), ink=(27, 31, 36), muted=(101, 109, 118),

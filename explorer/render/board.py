@@ -95,7 +95,7 @@ def render_board(
     Args:
         board: What to paint.
         width: Of the picture, in pixels; its height follows from what is on the board.
-        theme: The colours around the panes.
+        theme: The colors around the panes.
         title: A heading above everything.
         density: Pixels for one screen unit; by default letters grow with the width.
     """
@@ -217,7 +217,7 @@ def _pane_block(pane: Pane, width: int, style: Style) -> Block:
 
 
 def _scales(pane: Pane, width: int, style: Style) -> list[Block]:
-    """One colour bar for each different scale of the pane, one legend for each map of regions."""
+    """One color bar for each different scale of the pane, one legend for each map of regions."""
     found: list[Block] = []
     seen: set[tuple[str, float, float, str]] = set()
     for layer in pane.layers:

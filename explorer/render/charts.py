@@ -344,7 +344,7 @@ def shared_widths(wanted: list[int], numeric: list[bool], width: int) -> list[in
 
 
 def scale_block(heat: Heat, width: int, style: Style) -> Block:
-    """The colour bar of a heat map with the values at both its ends and their unit."""
+    """The color bar of a heat map with the values at both its ends and their unit."""
     bar, size = style.px(10), style.small
     wide = min(width, style.px(320))
 

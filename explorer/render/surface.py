@@ -74,7 +74,7 @@ def placed(
 ) -> Placed | None:
     """`array` (H, W) or (H, W, C) stretched over `box` of a canvas of `shape` and clipped to it.
 
-    Each pixel takes the element at its centre; a shrunk array is averaged first (unless it holds
+    Each pixel takes the element at its center; a shrunk array is averaged first (unless it holds
     class numbers: `average` False), an enlarged one is interpolated when `smooth`.
     """
     x0, y0, x1, y1 = box
@@ -157,11 +157,11 @@ def strokes(
     *,
     smooth: bool = True,
 ) -> None:
-    """Draws N paths: (N, P, 2) points in pixels of the canvas, (N, 3) colours.
+    """Draws N paths: (N, P, 2) points in pixels of the canvas, (N, 3) colors.
 
     Upright lines need no smoothing, and one pixel wide they are several times as fast without.
 
-    Paths of one colour go to OpenCV in one call; colours are drawn in the order they first occur.
+    Paths of one color go to OpenCV in one call; colors are drawn in the order they first occur.
     """
     if len(paths) == 0:
         return

@@ -116,7 +116,7 @@ def export(
         "metrics": metrics,
         "measured_on": facts.measured_on.format(len(material.val)),
         "data": DATA,
-        "licence": LICENCE,
+        "license": LICENCE,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "seed": config["seed"],
         "recipe": {**config, "steps": step},

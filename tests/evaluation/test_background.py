@@ -25,7 +25,7 @@ from tests.evaluation.sets import BLUE, GREEN, RED, color_network, filled, mask_
 
 
 class ToyEngine:
-    """Lends one network of colours, a new module every time, as a restarted program has it."""
+    """Lends one network of colors, a new module every time, as a restarted program has it."""
 
     def __init__(self, task: str) -> None:
         self._task = task

@@ -286,7 +286,7 @@ def test_masks(tmp_path: Path) -> None:
 
 
 def test_masks_in_the_frame_of_the_photo(tmp_path: Path) -> None:
-    """Half the size in, and a centre crop: what was not seen does not count."""
+    """Half the size in, and a center crop: what was not seen does not count."""
     folder = mask_set(tmp_path)
     half = color_network("segmentation", preprocess=Preprocess(resize=(20, 30)))
     # Made smaller, the edge of the red half lies blurred in one input column: two more of the photo

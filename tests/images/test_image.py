@@ -240,7 +240,7 @@ def test_lab_and_ycbcr() -> None:
 
 
 def swapped_profile() -> bytes:
-    """A colour profile with red and blue exchanged: nobody can overlook whether it was applied."""
+    """A color profile with red and blue exchanged: nobody can overlook whether it was applied."""
     raw = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(raw[128:132], "big")
     tags = {bytes(raw[132 + 12 * i : 136 + 12 * i]): 132 + 12 * i for i in range(count)}
@@ -263,9 +263,9 @@ def test_srgb_profile_costs_nothing_and_a_broken_one_is_said() -> None:
     assert decoded(noise(), "PNG", icc_profile=srgb).notes == ()
     broken = decoded(noise(), "PNG", icc_profile=srgb[:200])
     assert np.array_equal(broken.pixels, np.asarray(noise()))
-    assert broken.notes == ("Its colour profile does not fit and was ignored.",)
+    assert broken.notes == ("Its color profile does not fit and was ignored.",)
     huge = decoded(noise(), "TIFF", icc_profile=srgb + bytes(5_000_000))
-    assert huge.notes == ("Its colour profile is too large and was ignored.",)
+    assert huge.notes == ("Its color profile is too large and was ignored.",)
 
 
 # Wide numbers

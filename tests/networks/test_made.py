@@ -134,7 +134,7 @@ def test_delete_leaves_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"base": "no_such_net"}, "Its architecture 'no_such_net' is not in the catalogue."),
+        ({"base": "no_such_net"}, "Its architecture 'no_such_net' is not in the catalog."),
         ({"task": "dreaming"}, "There is no task 'dreaming'."),
         ({"format": 99}, "not in the form that this program writes"),
         ({"preprocessing": {"resise": 3}}, "unexpected keyword"),

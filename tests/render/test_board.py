@@ -198,7 +198,7 @@ def test_a_mask_tints_its_inside_and_nothing_else() -> None:
     picture = _render(below, _disc(), size=(80, 60)).astype(int)
     assert np.abs(picture[30, 40] - (50, 178, 50)).max() <= 2
     assert (picture[2, 2] == 100).all()
-    assert (picture[30, 21] == GREEN).all(), "the outline has the full colour"
+    assert (picture[30, 21] == GREEN).all(), "the outline has the full color"
     without = _render(below, replace(_disc(), outline=False), size=(80, 60))
     assert np.abs(without[30, 21].astype(int) - (50, 178, 50)).max() <= 2
 

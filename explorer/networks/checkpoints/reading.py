@@ -286,7 +286,7 @@ def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
         raise ExplorerError(f"{name} cannot be used: {_short(key)} is a {tensor.layout} tensor.")
     if tensor.is_quantized:
         raise ExplorerError(
-            f"{name} holds quantised weights, which cannot be looked into.",
+            f"{name} holds quantized weights, which cannot be looked into.",
             "Choose the float weights of this network.",
         )
     if tensor.is_complex():

@@ -226,7 +226,7 @@ class EvaluationSheet(Overlay):
             self.network.setCurrentIndex(self.network.findData(kept))
 
     def networks_came(self) -> None:
-        """The catalogue is known now."""
+        """The catalog is known now."""
         self._fill_networks()
         self._refresh()
 

@@ -35,7 +35,7 @@ DIMMED = 0.3
 
 
 class BoxesItem(LayerItem):
-    """Strokes up to some hundred boxes; more are rasterised once and moved while the user pans."""
+    """Strokes up to some hundred boxes; more are rasterized once and moved while the user pans."""
 
     layer: Boxes
 

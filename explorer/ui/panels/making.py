@@ -93,7 +93,7 @@ class Making(QObject):
     # -- the catalogue ----------------------------------------------------------------------------
 
     def _list(self, then: Callable[[], None] | None = None) -> None:
-        """Reads the catalogue anew, then does what is to be done with it."""
+        """Reads the catalog anew, then does what is to be done with it."""
 
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.networks import catalogue

@@ -1,4 +1,4 @@
-"""The catalogue of networks as a panel: list, details with the weights, device and precision.
+"""The catalog of networks as a panel: list, details with the weights, device and precision.
 
 Nothing is downloaded from here: the button that names the megabytes emits the choice of those
 weights, and only that click does.

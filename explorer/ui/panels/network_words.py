@@ -1,4 +1,4 @@
-"""How the catalogue's facts are worded: states, tasks, metrics."""
+"""How the catalog's facts are worded: states, tasks, metrics."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class ViewPicker(QWidget):
 
 
 class NetworkPicker(QWidget):
-    """A button with the present network and the state of its weights; its pop-up is the catalogue.
+    """A button with the present network and the state of its weights; its pop-up is the catalog.
 
     Signals:
         chosen: A NetworkSpec.
@@ -172,7 +172,7 @@ class NetworkPicker(QWidget):
     def set_entries(
         self, entries: Sequence[Entry], unavailable: Sequence[Unavailable] = ()
     ) -> None:
-        """The catalogue; called again when states have changed (a download is done)."""
+        """The catalog; called again when states have changed (a download is done)."""
         self.panel.set_entries(entries, unavailable)
         self._show()
 

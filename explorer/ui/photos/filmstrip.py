@@ -268,7 +268,7 @@ class Filmstrip(QWidget):
         self._go(-1)
 
     def remove_current(self) -> None:
-        """Takes the current photo off the strip; the file stays. Its neighbour becomes current."""
+        """Takes the current photo off the strip; the file stays. Its neighbor becomes current."""
         index = self.view.currentIndex()
         if self.view is not self._views[0] or not index.isValid():
             return

@@ -109,7 +109,7 @@ class Presenter(QObject):
             self.status()
 
     def around(self) -> Around:
-        """What the form may offer: the photos of the strip, the networks of the catalogue."""
+        """What the form may offer: the photos of the strip, the networks of the catalog."""
         study, strip = self._panels.study, self._panels.strip
         photos = [(str(item), title_of(item)) for item in strip.items if isinstance(item, str)]
         photos += [(name_of(sample), title_of(sample)) for sample in strip.samples.items]

@@ -97,7 +97,7 @@ class Study(QObject):
         return dict(self._ready.views) if self._ready else {}
 
     def entry(self, spec: NetworkSpec | None = None) -> Entry | None:
-        """The catalogue's entry of `spec`, by default of the network in use."""
+        """The catalog's entry of `spec`, by default of the network in use."""
         spec = spec or self.spec
         if self._ready is None or spec is None:
             return None
@@ -199,7 +199,7 @@ class Study(QObject):
         self.look()
 
     def use(self, name: str, weights: str = "") -> None:
-        """Looks with the network `name` of the catalogue, by default with its own weights."""
+        """Looks with the network `name` of the catalog, by default with its own weights."""
         from explorer.core.network_info import NetworkSpec
 
         self.set_network(NetworkSpec(name, weights, self.device, self.half))

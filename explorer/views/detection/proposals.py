@@ -59,8 +59,8 @@ that all of the top boxes miss.
 
 **From the pixels**
 
-- *selective search* joins similar neighbours again and again; every region on the way gives a box
-  (Uijlings et al. 2013). This is its fast mode; *SS single* has one colour space and one measure of
+- *selective search* joins similar neighbors again and again; every region on the way gives a box
+  (Uijlings et al. 2013). This is its fast mode; *SS single* has one color space and one measure of
   likeness, *SS quality* many more.
 - *Edge Boxes* counts the contours that lie wholly inside a box (Zitnick & Dollar 2014). The paper
   takes structured edges from a trained forest, which does not ship with OpenCV: the edges here are
@@ -76,7 +76,7 @@ that all of the top boxes miss.
 - *sliding window*: a regular grid at several sizes and three shapes.
 - *k-means boxes*: clusters of the objects in the training photos of this program's networks
   ("R-CNN minus R", Lenc & Vedaldi 2015).
-- *Gaussian* and *uniform* draw centre, size and shape by lot, with mean and covariance, or within
+- *Gaussian* and *uniform* draw center, size and shape by lot, with mean and covariance, or within
   the range, of those k-means boxes (Hosang et al. 2016).
 
 **From the network**: the region proposal network, before and after non-maximum suppression, for

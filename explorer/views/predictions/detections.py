@@ -24,7 +24,7 @@ A detector answers with a set of **boxes**, each with a class and a **score**: h
 this class fills this box.
 
 **Reading it.** The slider hides boxes under a score; nothing is computed again, and a selection
-stays selected. A class has the same colour everywhere in the program. Choose a row of the table
+stays selected. A class has the same color everywhere in the program. Choose a row of the table
 or a box on the photo: they are one selection.
 
 **Two thresholds.** The network drops boxes under a floor of its own before it answers (0.05 for the

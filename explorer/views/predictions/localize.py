@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EXPLANATION = """
 A classifier says *what*. Four more numbers say *where*: a small head on the same network gives the
-centre and the size of one box, each squeezed between 0 and 1 by a sigmoid:
+center and the size of one box, each squeezed between 0 and 1 by a sigmoid:
 
     x0 = cx - w / 2     x1 = cx + w / 2     (fractions of the input's width)
     y0 = cy - h / 2     y1 = cy + h / 2     (fractions of its height)

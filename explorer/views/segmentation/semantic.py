@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 EXPLANATION = """
 The network gives every pixel one number per class. The softmax makes shares of them, and the
-class with the largest share colours the pixel:
+class with the largest share colors the pixel:
 
     p[c, y, x]  = exp(z[c, y, x]) / Σⱼ exp(z[j, y, x])
     class(y, x) = the c with the largest p[c, y, x]
 
 **Reading it.** The legend lists the classes found with the part of the photo they cover. The status
 bar names the classes under the mouse with their shares, and the plot shows the largest ones. *Sure
-from* leaves pixels uncoloured whose best class has a lower share: borders between things go first.
+from* leaves pixels uncolored whose best class has a lower share: borders between things go first.
 
 **One class.** Choose one to see its share everywhere as a heat map with a scale from 0 to 1, also
 where another class won.
@@ -74,18 +74,18 @@ class Params:
     """See the help of each."""
 
     opacity: float = param(
-        0.55, "Opacity", "How much the colours cover the photo.",
+        0.55, "Opacity", "How much the colors cover the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0,
     )  # fmt: skip
     outline: bool = param(
         True, "Borders", "Draws a line between regions of different classes.", effect=Effect.DRAW
     )
     background: bool = param(
-        False, "Colour the background", "Paints the class that means nothing else, too.",
+        False, "Color the background", "Paints the class that means nothing else, too.",
         effect=Effect.DRAW,
     )  # fmt: skip
     sure: float = param(
-        0.0, "Sure from", "Pixels whose best class has a lower probability stay uncoloured.",
+        0.0, "Sure from", "Pixels whose best class has a lower probability stay uncolored.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     heat: str = param(

@@ -163,7 +163,7 @@ def anchor_at(table: AnchorTable, x: float, y: float, level: int, prior: int) ->
 
 
 def shades(scores: Float32, low: float = 0.25) -> UInt8:
-    """(N, 3) colours of scores in [0, 1]: dark orange to light yellow."""
+    """(N, 3) colors of scores in [0, 1]: dark orange to light yellow."""
     table = lookup_table("inferno")
     where = (low + (1.0 - low) * np.clip(scores, 0.0, 1.0)) * 235
     colors: UInt8 = table[where.astype(np.uint8)]
@@ -171,7 +171,7 @@ def shades(scores: Float32, low: float = 0.25) -> UInt8:
 
 
 def same(color: Color, count: int) -> UInt8:
-    """(N, 3) of one colour."""
+    """(N, 3) of one color."""
     return np.tile(np.array([color], np.uint8), (count, 1))
 
 

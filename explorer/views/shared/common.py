@@ -32,7 +32,7 @@ def class_name(classes: Sequence[str], index: int) -> str:
 
 
 def color(rgb: UInt8) -> Color:
-    """A (3,) uint8 row of a colour table as plain numbers."""
+    """A (3,) uint8 row of a color table as plain numbers."""
     red, green, blue = (int(value) for value in rgb)
     return red, green, blue
 

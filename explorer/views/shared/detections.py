@@ -85,7 +85,7 @@ class DetectionParams:
         effect=Effect.DRAW, when=lambda _, info: _gives(info, "keypoint"),
     )  # fmt: skip
     color_by: str = param(
-        "class", "Colour by", "One colour for every class, or one for every object.",
+        "class", "Color by", "One color for every class, or one for every object.",
         effect=Effect.DRAW, choices=("class", "object"),
     )  # fmt: skip
     mask_level: float = param(

@@ -104,7 +104,7 @@ def smoothing_param() -> Any:
 def tv_param() -> Any:
     """`StepOptions.variation`."""
     return param(
-        0.02, "TV weight", "How much every pixel is pulled towards its neighbours in a step.",
+        0.02, "TV weight", "How much every pixel is pulled toward its neighbors in a step.",
         effect=Effect.STEER, low=0.0, high=0.2, step=0.005, advanced=True,
     )  # fmt: skip
 

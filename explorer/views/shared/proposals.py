@@ -109,7 +109,7 @@ def _rpn_seconds(scene: Scene) -> float:
 
 
 def strengths(found: Proposals, rows: NDArray[np.intp]) -> Float32:
-    """(n,) float32 in [0, 1] for the colours of `rows`: score over the best one, else by rank."""
+    """(n,) float32 in [0, 1] for the colors of `rows`: score over the best one, else by rank."""
     if found.scores is not None and len(found.scores) and found.scores[0] > 0:
         share: Float32 = np.clip(found.scores[rows] / found.scores[0], 0, 1)
         return share
@@ -118,7 +118,7 @@ def strengths(found: Proposals, rows: NDArray[np.intp]) -> Float32:
 
 
 def proposal_boxes(found: Proposals, rows: NDArray[np.intp]) -> Boxes:
-    """The boxes of `rows`, best first, coloured by score or rank, the best one on top."""
+    """The boxes of `rows`, best first, colored by score or rank, the best one on top."""
     behind = rows[::-1]
     labels: tuple[str, ...] = ()
     if len(rows) <= 10:
@@ -155,7 +155,7 @@ def readout(
 
 
 def coverage(boxes: Float32, size: tuple[float, float], opacity: float) -> Heat:
-    """How many of the boxes lie over the centre of each cell; `size` is the photo's width, height.
+    """How many of the boxes lie over the center of each cell; `size` is the photo's width, height.
 
     A cell is a pixel, or larger where the photo has more than `FINEST` of them on a side.
     """

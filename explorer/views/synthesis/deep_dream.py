@@ -53,16 +53,16 @@ layer answers more strongly:
     x ← x + step · g / mean|g| + TV · Laplacian(x),     g = dL/dx
 
 **Octaves.** It starts on a small copy of the photo, where a filter covers much of it, then goes on
-with what it dreamt on larger copies. *Jitter* shifts the picture a little before every step, so
+with what it dreamed on larger copies. *Jitter* shifts the picture a little before every step, so
 that the network's own grid leaves no pattern. The *TV* term (total variation) pulls every pixel
-towards its neighbours: less noise, softer shapes. *Smoothing* blurs the gradient instead of the
+toward its neighbors: less noise, softer shapes. *Smoothing* blurs the gradient instead of the
 picture.
 
 **While it runs** change layer, channels, step size, jitter, smoothing or TV: the next step uses
 them. Low layers give strokes and textures, middle ones eyes and scales, high ones parts of the
 things the network knows. The curve is L before every step; it falls when a new octave begins.
 
-Of a detector only the backbone runs, on a picture normalised as the detector does it. With the same
+Of a detector only the backbone runs, on a picture normalized as the detector does it. With the same
 seed and parameters the same picture comes out.
 
 Mordvintsev, Olah and Tyka 2015, *Inceptionism*; Mahendran and Vedaldi 2015 for the TV term; Olah et
@@ -92,7 +92,7 @@ class Params:
         "as long.", low=64, high=2048, step=32, unit="px",
     )  # fmt: skip
     start: str = param(
-        PHOTO, "Start from", "The photo, or grey noise drawn from the seed.",
+        PHOTO, "Start from", "The photo, or gray noise drawn from the seed.",
         choices=(PHOTO, NOISE),
     )  # fmt: skip
     jitter: int = jitter_param(16)
@@ -161,11 +161,11 @@ class _Dream:
         self._objective = Objective(channels_of(params.channels))
         if not params.layer:
             raise ExplorerError(
-                "This network has no layer that can be dreamt of.", "Choose another network."
+                "This network has no layer that can be dreamed of.", "Choose another network."
             )
 
     def begin(self, octave: int) -> None:
-        """Carries what was dreamt so far over to the next size: its difference to the photo."""
+        """Carries what was dreamed so far over to the next size: its difference to the photo."""
         if octave == 0:
             return
         before, size = self.sizes[octave - 1], self.sizes[octave]

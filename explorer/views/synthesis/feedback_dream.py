@@ -1,4 +1,4 @@
-"""A dream that feeds on itself: every frame begins with what was dreamt of the frame before."""
+"""A dream that feeds on itself: every frame begins with what was dreamed of the frame before."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-A snake that eats its own tail: what the network dreamt of one frame is mixed into the next one, and
+A snake that eats its own tail: what the network dreamed of one frame is mixed into the next one, and
 it dreams on.
 
     start  = (1 - stay) · new frame + stay · zoom(dream before)
@@ -58,8 +58,8 @@ with g = dL/dx, L the mean of the squared answers of the chosen layer, or the me
 channels you name: the same steps as in *Deep dream*.
 
 **Live** every frame of the camera or film is such a round. With *Old dream stays* at 0 each frame
-is dreamt by itself; at 0.9 what moves leaves a trail of dreams; at 1 the camera is forgotten after
-the first frame. The zoom lets the dream flow outwards from the centre: new things grow there.
+is dreamed by itself; at 0.9 what moves leaves a trail of dreams; at 1 the camera is forgotten after
+the first frame. The zoom lets the dream flow outwards from the center: new things grow there.
 
 **On a photo** it goes round with the photo in place of new frames; the steps are a film that can be
 exported.
@@ -88,7 +88,7 @@ class Params:
         effect=Effect.STEER, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     zoom: float = param(
-        1.02, "Zoom", "How much the dream before is enlarged about its centre; under 1 it shrinks.",
+        1.02, "Zoom", "How much the dream before is enlarged about its center; under 1 it shrinks.",
         effect=Effect.STEER, low=0.9, high=1.2, step=0.005,
     )  # fmt: skip
     step: float = step_param(0.015)
@@ -143,7 +143,7 @@ class Result:
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if not params.layer:
         raise ExplorerError(
-            "This network has no layer that can be dreamt of.", "Choose another network."
+            "This network has no layer that can be dreamed of.", "Choose another network."
         )
     target, moment = Target.of(scene.network), scene.moment
     if moment is not None:
@@ -164,7 +164,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 def _round(
     before: Dream | None, scene: Scene, target: Target, params: Params, generator: torch.Generator
 ) -> Dream:
-    """What `dreamt` gives; with values that make no sense (half-typed, say) the dream stands."""
+    """What `dreamed` gives; with values that make no sense (half-typed, say) the dream stands."""
     try:
         return dreamt(before, scene, target, params, generator)
     except ExplorerError as error:

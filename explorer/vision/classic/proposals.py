@@ -293,10 +293,10 @@ def _fixed(pixels: UInt8, most: int, seed: int) -> Found:
 
 @lru_cache(maxsize=1)
 def box_statistics() -> NDArray[np.float64]:
-    """(N, 4) float64: centre x and y, root of the area, log of width over height.
+    """(N, 4) float64: center x and y, root of the area, log of width over height.
 
     Of the fixed proposals, in shares of a square photo. The paper takes the boxes of PASCAL VOC;
-    these are the centres of clusters of the boxes that the program's own networks learned from, so
+    these are the centers of clusters of the boxes that the program's own networks learned from, so
     rare places count more than they do there.
     """
     x, y, width, height = centres(fixed_boxes()).astype(np.float64).T

@@ -34,13 +34,13 @@ class Changed:
     motion: tuple[float, float, float, float, float, float] = UNMOVED
 
     def back(self, boxes: Float32) -> Float32:
-        """(N, 4) xyxy boxes of `pixels` on the photo: their centres turned back, sides kept."""
+        """(N, 4) xyxy boxes of `pixels` on the photo: their centers turned back, sides kept."""
         a, b, c, d, e, f = self.motion
         turn = np.linalg.inv(np.array([[a, b], [d, e]]))
         return _carried(boxes, turn, -turn @ np.array([c, f]))
 
     def visible(self, boxes: Float32) -> NDArray[np.bool_]:
-        """(N,): which boxes of the photo have their centre inside the changed one."""
+        """(N,): which boxes of the photo have their center inside the changed one."""
         a, b, c, d, e, f = self.motion
         moved = _carried(boxes, np.array([[a, b], [d, e]]), np.array([c, f]))
         x, y = (moved[:, 0] + moved[:, 2]) / 2, (moved[:, 1] + moved[:, 3]) / 2

@@ -40,7 +40,7 @@ class Term:
     Attributes:
         name: The network's word for it.
         value: The network's own number.
-        rows: (n,) int64: the boxes of the judgement that take part in it.
+        rows: (n,) int64: the boxes of the judgment that take part in it.
         each: (n,) what each of them adds before the division.
         over: The divisor.
         formula: In words and signs.
@@ -309,7 +309,7 @@ def _judged_shots(kind: Kind, twin: Any, values: dict[str, float], seen: dict[st
         terms.append(
             Term(
                 "bbox_ctrness", values["bbox_ctrness"], positives, centred, over,
-                f"cross entropy of the centre-ness of the positives, {by}",
+                f"cross entropy of the center-ness of the positives, {by}",
             )
         )  # fmt: skip
     return Judged(anchors, matches, positives, negatives, tuple(terms))

@@ -184,7 +184,7 @@ def test_one_channel(tmp_path: Path) -> None:
     values = network.preprocess(torch.zeros(60, 80, 3, dtype=torch.uint8).numpy())
     assert network.module(values).shape == (1, 10)
     assert torch.equal(network.module.get_parameter("conv1.weight"), state["conv1.weight"])
-    assert "grey" in network.info.input_title
+    assert "gray" in network.info.input_title
 
 
 def test_input_size_of_a_transformer() -> None:

@@ -283,7 +283,7 @@ class TestBad:
     def test_quantised_weights(self, tmp_path: Path) -> None:
         tensor = torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8)
         path = saved(tmp_path / "w.pth", {"a": tensor})
-        with pytest.raises(ExplorerError, match=r"quantised|damaged"):
+        with pytest.raises(ExplorerError, match=r"quantized|damaged"):
             reading.read(path)
 
     def test_missing_folder_pipe_and_nul(self, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ SECONDS = 30_000
 
 
 class Frames:
-    """Endless grey frames; it counts, and can be unplugged."""
+    """Endless gray frames; it counts, and can be unplugged."""
 
     rate = 200.0
     duration = 0.0
@@ -227,7 +227,7 @@ def test_a_view_for_stills_says_so_and_a_frozen_frame_suits_it(window: Window, q
 def test_a_film_is_played_by_opening_it(window: Window, qtbot: Any, tmp_path: Path) -> None:
     import cv2
 
-    path = tmp_path / "grey.avi"
+    path = tmp_path / "gray.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     for n in range(30):
         writer.write(np.full((48, 64, 3), n * 8, np.uint8))
@@ -235,7 +235,7 @@ def test_a_film_is_played_by_opening_it(window: Window, qtbot: Any, tmp_path: Pa
     window.intake.open_paths([path])
     qtbot.waitUntil(lambda: window.live.shown is not None, timeout=SECONDS)
     live = window.live
-    assert window.study.image.name == "grey.avi"
+    assert window.study.image.name == "gray.avi"
     assert not live.bar.film.play.isHidden()
     qtbot.mouseClick(live.bar.film.play, Qt.MouseButton.LeftButton)
     assert live.capture is not None

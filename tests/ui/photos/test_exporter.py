@@ -90,7 +90,7 @@ def test_numbers_are_those_of_the_table(
     assert said(answered, qtbot) == f"Saved {place}"
     text = place.read_text()
     assert json.loads(text)
-    assert "90.0" in text, "the mean of the grey photo"
+    assert "90.0" in text, "the mean of the gray photo"
     assert "0.25" in text, "as it is drawn now"
 
 

@@ -1,4 +1,4 @@
-"""The tree half of the selective search view: regions of a level, one of them and its neighbours.
+"""The tree half of the selective search view: regions of a level, one of them and its neighbors.
 
 Everything here follows a slider or the mouse: what does not depend on the level is in `Grown`.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from explorer.views.shared.draw_cache import DrawCache
     from explorer.vision.classic.superpixels import Int32
 
-PAINTS = ("mean colour", "own colour", "outlines only")
+PAINTS = ("mean color", "own color", "outlines only")
 MOST_NEIGHBOURS = 4
 TERM_COLORS: tuple[Color, ...] = (
     (230, 120, 170), (150, 130, 240), (120, 190, 200), (200, 180, 90)
@@ -49,7 +49,7 @@ class Grown:
         seconds: How long that took.
         boxes: (2 n - 1, 4) float32 in the photo's pixels.
         means: (2 n - 1, 3) uint8 mean RGB.
-        own: (2 n - 1, 3) uint8, one colour each; a merged region has that of its larger part.
+        own: (2 n - 1, 3) uint8, one color each; a merged region has that of its larger part.
         parents: (2 n - 1,) int32, -1 for the photo.
     """
 
@@ -115,14 +115,14 @@ class Grown:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chosen:
-    """One region of a level and its neighbours there.
+    """One region of a level and its neighbors there.
 
     Attributes:
         held: (n,) int32, the region that each superpixel lies in.
         region: The chosen one.
         sibling: What it will merge with; -1 when it is the photo.
         inside: (n,) bool, the superpixels of the sibling.
-        around: (M,) its neighbours now, the most similar first.
+        around: (M,) its neighbors now, the most similar first.
         terms: (M, 4) their similarity terms.
         sums: (M,) of the terms that count.
     """
@@ -212,7 +212,7 @@ def _extent(grown: Grown) -> tuple[float, float, float, float]:
 
 
 def _marked(grown: Grown, chosen: Chosen) -> tuple[Masks, Masks]:
-    """The neighbours, outlined only, and over them the two that will merge."""
+    """The neighbors, outlined only, and over them the two that will merge."""
     beside = np.where(np.isin(chosen.held, chosen.around), np.int32(0), np.int32(-1))
     pair = np.where(chosen.inside, np.int32(1), np.int32(-1))
     pair[chosen.held == chosen.region] = 0
@@ -221,7 +221,7 @@ def _marked(grown: Grown, chosen: Chosen) -> tuple[Masks, Masks]:
     return (
         Masks(
             apart, same(BLUE, 2 * grown.tree.leaves - 1), extent=_extent(grown), opacity=0.0,
-            name="neighbours",
+            name="neighbors",
         ),
         Masks(
             pair[grown.tree.labels], np.array([ORANGE, GREEN], np.uint8),
@@ -270,7 +270,7 @@ def _color_plot(grown: Grown, region: int) -> Plot:
         Curve(xs, part.astype(np.float64) * len(channels), name, colors)
         for part, (name, colors) in zip(parts, channels, strict=True)
     )
-    return Plot("color", "Colours", f"value in region {region}", "share of pixels", curves)
+    return Plot("color", "Colors", f"value in region {region}", "share of pixels", curves)
 
 
 def _texture_plot(grown: Grown, region: int) -> Plot:
@@ -306,7 +306,7 @@ def _way_up(grown: Grown, cache: DrawCache, merged: float) -> Plot:
 
 
 def _then(grown: Grown, chosen: Chosen, region: int) -> str:
-    """When a neighbour becomes one with the chosen region, if it does so by the next merge."""
+    """When a neighbor becomes one with the chosen region, if it does so by the next merge."""
     if chosen.sibling < 0 or not chosen.inside[chosen.held == region].all():
         return ""
     left = grown.left_after(int(grown.parents[chosen.region])) + 1
@@ -329,8 +329,8 @@ def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
         )
     )  # fmt: skip
     return Table(
-        "neighbours", ("region", "% of photo", *names, "similarity", "merges at"), rows,
-        "Neighbours",
+        "neighbors", ("region", "% of photo", *names, "similarity", "merges at"), rows,
+        "Neighbors",
         swatches=tuple(color(rgb) for rgb in grown.means[chosen.around]),
     )  # fmt: skip
 

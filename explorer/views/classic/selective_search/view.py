@@ -43,16 +43,16 @@ if TYPE_CHECKING:
 EXPLANATION = """
 Before networks proposed boxes, most detectors took theirs from here (R-CNN and Fast R-CNN did). A
 photo is cut into **superpixels**, small regions of one look. Then, again and again, the two most
-similar neighbours become one, until the whole photo is one region. Every region on the way gives a
+similar neighbors become one, until the whole photo is one region. Every region on the way gives a
 box: an object is some region at some level, whatever its size.
 
 **Try it.** Play the slider. Orange is the chosen region, green what it will merge with, blue
-lines are its other neighbours. Click any place to choose the region there; it stays chosen on every
+lines are its other neighbors. Click any place to choose the region there; it stays chosen on every
 level. Without a click the next merge is shown. Then switch terms off and see what joins too early.
 
-**Similarity** of two neighbours a and b, the sum of the terms that are on:
+**Similarity** of two neighbors a and b, the sum of the terms that are on:
 
-    colour   Σ min(c_a, c_b)       histograms of 25 bins per channel
+    color   Σ min(c_a, c_b)       histograms of 25 bins per channel
     texture  Σ min(t_a, t_b)       8 directions x 10 bins per channel
     size     1 - (size_a + size_b) / size of the photo
     fill     1 - (size of the box around both - size_a - size_b) / size of the photo
@@ -68,8 +68,8 @@ region needs no pixel:
 them is no stronger than the strongest inside either of them plus k / size. A larger **k** makes
 larger ones.
 
-**Proposals.** One tree misses what its colours do not tell apart, so that *fast* grows 12 trees and
-*quality* 80, with different colour spaces, k and terms. Their boxes become one list: the place of a
+**Proposals.** One tree misses what its colors do not tell apart, so that *fast* grows 12 trees and
+*quality* 80, with different color spaces, k and terms. Their boxes become one list: the place of a
 region, counted from the top of its tree, times a random number, the smallest first. Draw or load
 ground truth to see which of your objects the first boxes find, and how many are needed.
 
@@ -94,10 +94,10 @@ class Params:
         effect=Effect.DRAW, low=0.0, high=100.0, step=1.0, unit="%", play=True,
     )  # fmt: skip
     at: Point | None = param(
-        None, "Region at", "Click on the photo: the region there is compared with its neighbours.",
+        None, "Region at", "Click on the photo: the region there is compared with its neighbors.",
         effect=Effect.DRAW, pick=Pick.CLICK, pane="image",
     )  # fmt: skip
-    space: str = param("HSV", "Colour space", "Of superpixels and histograms.",
+    space: str = param("HSV", "Color space", "Of superpixels and histograms.",
                        choices=tuple(SPACES))  # fmt: skip
     k: float = param(
         100.0, "Scale k", "A larger k makes larger superpixels.",
@@ -112,7 +112,7 @@ class Params:
         True, "Fill", "Regions that fill their common box merge early.", section=SIMILARITY
     )
     paint: str = param(
-        PAINTS[0], "Paint regions by", "A region of its own colour keeps that of its larger part.",
+        PAINTS[0], "Paint regions by", "A region of its own color keeps that of its larger part.",
         effect=Effect.DRAW, choices=PAINTS,
     )  # fmt: skip
     opacity: float = param(
@@ -265,7 +265,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     """The tree and the list of proposals.
 
     Keys: `labels` (H, W) int32 superpixels, at the size that was worked on; `children` (n - 1, 2)
-    int32, merge m makes region n + m of these; `terms` (n - 1, 4) float64 colour, texture, size,
+    int32, merge m makes region n + m of these; `terms` (n - 1, 4) float64 color, texture, size,
     fill of each merge; `similarity` (n - 1,) what it was chosen for; `sizes` (2 n - 1,) in pixels
     of `labels`; `boxes` (2 n - 1, 4) float32 and `proposals` (N, 4), the best first, both in the
     photo's pixels.

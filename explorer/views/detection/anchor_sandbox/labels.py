@@ -1,4 +1,4 @@
-"""What the anchor sandbox draws of labelled anchors: cells, badges, targets, tables."""
+"""What the anchor sandbox draws of labeled anchors: cells, badges, targets, tables."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Anchors:
         )
 
     def middle(self, place: Level) -> tuple[float, float]:
-        """The centre of the anchors of the first cell of a level."""
+        """The center of the anchors of the first cell of a level."""
         x0, y0, x1, y1 = self.xyxy[place.first].tolist()
         return (x0 + x1) / 2, (y0 + y1) / 2
 
@@ -155,7 +155,7 @@ def badges(truth: Sequence[Box], found: Match, high: float) -> list[Layer]:
 
 
 def target_layers(anchors: Anchors, truth: Float32, found: Match, chosen: int) -> list[Layer]:
-    """The chosen anchor dotted, and four arrows: how its centre moves and how its sides grow."""
+    """The chosen anchor dotted, and four arrows: how its center moves and how its sides grow."""
     back = anchors.frame.inverse()
     anchor = back.boxes(anchors.xyxy[chosen : chosen + 1])
     box = back.boxes(truth[found.owner[chosen]][None])
@@ -189,8 +189,8 @@ def target_table(anchors: Anchors, truth: Float32, found: Match, chosen: int) ->
     tx, ty, tw, th = _targets(anchors, truth, found, chosen)
     label = {1: "positive", 0: "negative", -1: "ignored"}[found.label_of(chosen)]
     rows = (
-        ("tx", f"{tx:+.4f}", f"centre {tx * wide:+.1f} px in x"),
-        ("ty", f"{ty:+.4f}", f"centre {ty * tall:+.1f} px in y"),
+        ("tx", f"{tx:+.4f}", f"center {tx * wide:+.1f} px in x"),
+        ("ty", f"{ty:+.4f}", f"center {ty * tall:+.1f} px in y"),
         ("tw", f"{tw:+.4f}", f"width {wide:g} px x {np.exp(tw):.3f}"),
         ("th", f"{th:+.4f}", f"height {tall:g} px x {np.exp(th):.3f}"),
         ("IoU", f"{found.best[chosen]:.4f}", f"{label}, with box {owner + 1}"),

@@ -1,4 +1,4 @@
-"""Which anchors learn from which ground-truth box, recoloured while a box is dragged."""
+"""Which anchors learn from which ground-truth box, recolored while a box is dragged."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from its overlap with the ground-truth boxes, and that label is what it learns:
 So that no box is left out, the anchors with the highest IoU of a box become positive whatever that
 IoU is (**force best match**).
 
-**Try it.** Draw a box on the photo and drag it, or load annotations: all anchors are labelled again
+**Try it.** Draw a box on the photo and drag it, or load annotations: all anchors are labeled again
 at every move. Green places have a positive anchor, amber ones only ignored ones, dim ones only
 negative ones; *best IoU* shows the number itself. A **red** box is one that no anchor learns. Make
 it small or long, or move it between the cells, and watch it go red without the forced match. Then
@@ -65,12 +65,12 @@ change scales, ratios and stride until it fits. (A box that touches no anchor at
 IoU of 0 with all: torchvision's forced match then makes every anchor positive.)
 
 **Targets.** Click an anchor. A positive one also learns the way to its box, in four numbers, with
-centres x, y and the anchor's own xa, ya, wa, ha:
+centers x, y and the anchor's own xa, ya, wa, ha:
 
     tx = (x - xa) / wa      tw = log(w / wa)
     ty = (y - ya) / ha      th = log(h / ha)
 
-The arrows show them: the centre moves by tx·wa and ty·ha, the sides grow by exp(tw) and exp(th).
+The arrows show them: the center moves by tx·wa and ty·ha, the sides grow by exp(tw) and exp(th).
 
 The curve counts the anchors above each IoU; drag its line to move the upper threshold. A training
 step takes only a sample of these anchors (256, at most half of them positive, in Faster R-CNN).

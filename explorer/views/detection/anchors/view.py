@@ -55,7 +55,7 @@ For each, the network gives a score and four numbers t that turn it into a bette
     y = ya + ha·ty      h = ha·exp(th)
 
 **Reading it.** Move over the photo: the square is the cell under the mouse, dotted boxes are its
-anchors, solid ones of the same colour what the network made of the surest of them. Click to keep a
+anchors, solid ones of the same color what the network made of the surest of them. Click to keep a
 place. The heat shows the best score of every cell: light = surely an object.
 
 **Small maps**: one for each level (row) and each of its anchors (column). Choose one to lay it over
@@ -240,7 +240,7 @@ class _Cell:
         return _Cell(result, rows, (number, row, column), min(drawn, len(rows)))
 
     def colors(self) -> UInt8:
-        """The drawn ones have colours of their own, the others are grey."""
+        """The drawn ones have colors of their own, the others are gray."""
         colors = same(GREY, len(self.rows))
         colors[: self.drawn] = class_colors(self.drawn)
         return colors

@@ -46,7 +46,7 @@ view follows one of them.
 
 **Forward, from a detection.** Choose a row of the table or a box on the photo. Dotted blue is the
 anchor, orange the **proposal** that the first stage made of it, green the **detection** that the
-second stage made of that. Arrows show what each stage did: they join the centres and the corners.
+second stage made of that. Arrows show what each stage did: they join the centers and the corners.
 Red are the boxes that this one suppressed.
 
 **Backwards, from an anchor.** Choose *an anchor* and click on the photo: the surest anchor of the
@@ -328,7 +328,7 @@ def _arrows(lineage: PhotoLineage) -> list[Layer]:
 
 
 def _joined(before: Float32, after: Float32) -> Float32:
-    """(3, 4): centre to centre, upper left to upper left, lower right to lower right."""
+    """(3, 4): center to center, upper left to upper left, lower right to lower right."""
 
     def points(box: Float32) -> Float32:
         return np.array([(box[:2] + box[2:]) / 2, box[:2], box[2:]], np.float32)

@@ -23,7 +23,7 @@ BEFORE = 2
 
 
 def list_bars(snapshot: Snapshot) -> Plot:
-    """The scores as they are now, in the colours of the photo; of a long list the part in play."""
+    """The scores as they are now, in the colors of the photo; of a long list the part in play."""
     rows = snapshot.order
     if snapshot.parts.max(initial=1) > 1:  # merged boxes are no longer in the list
         rows = rows[snapshot.states[rows] != FELL]

@@ -225,7 +225,7 @@ def _figures(snapshot: Snapshot, rows: NDArray[np.intp]) -> Points:
 def _to_killer(snapshot: Snapshot, rows: NDArray[np.intp]) -> Float32:
     """(n, 4) from a corner of each box to that corner of the box that took it away.
 
-    It is the corner that is furthest from the other's: between the centres of boxes that overlap
+    It is the corner that is furthest from the other's: between the centers of boxes that overlap
     there is hardly room for an arrow.
     """
     corners = [[0, 1], [2, 1], [2, 3], [0, 3]]

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-A detector finds every object many times: neighbouring anchors all answer. Something must make one
+A detector finds every object many times: neighboring anchors all answer. Something must make one
 box of many. This view plays it, step by step.
 
 **Reading it.** Blue boxes wait. In every step the surest one left takes its turn (orange) and stays
@@ -72,10 +72,10 @@ score.
 
 **OverFeat** (Sermanet et al. 2014) throws nothing away. Each step takes the two boxes that match
 best and puts their mean in their place, with the sum of their scores: many boxes that agree win.
-It stops when no pair matches well enough. The paper adds the distance of the centres and the
+It stops when no pair matches well enough. The paper adds the distance of the centers and the
 intersection without saying in which units; here
 
-    match = distance of the centres / mean diagonal + 1 - IoU
+    match = distance of the centers / mean diagonal + 1 - IoU
 
 **Boxes**: a detector's own right before its suppression, or yours: draw them as ground truth. A
 number behind the class is the score ("cat 0.8"); without one the first box is the surest.

@@ -78,7 +78,7 @@ again; the boxes are brought back and compared with those of the photo as it was
                   = mean IoU of every box with the nearest one that came again
 
 averaged over ten bins of box size, since large boxes overlap more. Up to 1000 boxes are compared.
-A turned box is brought back by its centre and keeps its sides; boxes whose centre is cut away are
+A turned box is brought back by its center and keeps its sides; boxes whose center is cut away are
 left out. Methods that do not look at the photo repeat themselves by construction; those that draw
 lots draw new ones.
 

@@ -60,7 +60,7 @@ class Cut:
         sampling: Places per bin along each axis.
         aligned: Of RoIAlign.
         pooled: By method; values are (1, n, n).
-        low: The smallest value of the channel, which is the lower end of all colours.
+        low: The smallest value of the channel, which is the lower end of all colors.
         high: The largest one.
     """
 

@@ -61,7 +61,7 @@ box itself, the orange one what the method makes of it, with its bins and the pl
 
     f(x, y) = Σ over cells i, j of  max(0, 1 - |x - j|) · max(0, 1 - |y - i|) · f[i, j]
 
-*Aligned* takes half a cell off before that, because the value of a cell stands at its centre.
+*Aligned* takes half a cell off before that, because the value of a cell stands at its center.
 torchvision's detectors do without it: what they read lies half a cell too far to the right and
 below. They have learned it so.
 

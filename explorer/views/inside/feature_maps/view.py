@@ -43,7 +43,7 @@ are in the table.
 every cell over the place it stands for. **Move the mouse** over either picture: the same position
 is marked in both, and the plot shows the values of all channels there, the place's feature vector.
 
-Early layers answer to edges and colours, later ones to parts and things, on coarser grids. A
+Early layers answer to edges and colors, later ones to parts and things, on coarser grids. A
 channel is called **dead** when it is nowhere above zero, or the same everywhere: a ReLU after it
 lets nothing through for this photo.
 
@@ -82,7 +82,7 @@ class Params:
         effect=Effect.DRAW, choices=("index", "mean", "max", "variance"),
     )  # fmt: skip
     colormap: str = param(
-        "viridis", "Colours", "The table that turns numbers into colours.",
+        "viridis", "Colors", "The table that turns numbers into colors.",
         effect=Effect.DRAW, choices=tuple(COLORMAPS),
     )  # fmt: skip
     channel: int | None = param(

@@ -48,17 +48,17 @@ A detector sees every frame for the first time. **Tracking** says which box of t
 object that had a box in the frame before: it gives it a **number**, the same one as long as it is
 seen.
 
-**Reading it.** A colour is an object. The line behind it is where its centre was. A thin dotted box
+**Reading it.** A color is an object. The line behind it is where its center was. A thin dotted box
 was not found in this frame: it stands where the object should be by now, and goes when it is not
-found again in time. A grey dotted box was not found often enough yet to get a number.
+found again in time. A gray dotted box was not found often enough yet to get a number.
 
 **Counting.** *Click twice* on the picture: the two ends of a line. An object counts once when its
-centre goes from one side to the other; the arrow points to the side that is *in*. To draw the line
+center goes from one side to the other; the arrow points to the side that is *in*. To draw the line
 anew, clear its ends in the form. *Drag a box*: a region. An object that was outside and comes in
 has entered; one that was there from the beginning on is only inside. A change of the line or the
 region starts its counts at 0.
 
-**How it works.** Each of the four numbers of a box (centre x, y, width, height) has a place p and a
+**How it works.** Each of the four numbers of a box (center x, y, width, height) has a place p and a
 speed v. Between two frames that lie t seconds apart a **Kalman filter** predicts
 
     p ← p + t·v

@@ -32,7 +32,7 @@ LINE = {"line": (Point(60.0, 0.0), Point(60.0, 60.0))}
 BLACK = np.zeros((60, 120, 3), np.uint8)
 
 Seen = tuple[float, int, float]
-"""Centre x, label, score; the boxes are 16 pixels a side in the middle of 60 rows."""
+"""Center x, label, score; the boxes are 16 pixels a side in the middle of 60 rows."""
 
 
 class Watcher:
