@@ -34,14 +34,14 @@ def is_folder(out: str) -> bool:
 
 def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
-    from explorer.engine.question import check_names, params_of
+    from explorer.engine.question import check_names, current_names, params_of
 
     texts = {}
     for entry in entries:
         name, sign, text = entry.partition("=")
         if not sign:
             raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
-        check_names(view, [name])
+        check_names(view, current_names(view, {name: None}))
         texts[name] = text
     params_of(view, texts)
     return texts

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import renamed
 from explorer.core.param_forms import WANTED, parse
 from explorer.core.params import Kind, inside, parameters, validated
 from explorer.core.values import Box, Mask, Point
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.core.params import Parameter
     from explorer.engine.view import View
+
+
+T = TypeVar("T")
+
+_OLD_NAMES = {("lineage", "victims"): "suppressed", ("nms", "fallen"): "suppressed"}
+"""Parameters, by view and name, that an earlier version called so; still understood in this one."""
+
+
+def current_names(view: View[Any, Any], values: Mapping[str, T]) -> dict[str, T]:
+    """`values` by the names of today of the view's parameters."""
+    names = {old: new for (owner, old), new in _OLD_NAMES.items() if owner == view.name}
+    return {renamed(name, names): value for name, value in values.items()}
 
 
 def check_names(view: View[Any, Any], names: Iterable[str]) -> None:
@@ -48,6 +61,7 @@ def params_of(
     Raises:
         ExplorerError: A wrong name or value; the sentence says what is right.
     """
+    values = current_names(view, values)
     check_names(view, values)
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     return view.Params(**{name: taken(known[name], v, info) for name, v in values.items()})

@@ -29,7 +29,7 @@ VOC_CLASSES = (
 )  # fmt: skip
 """What the numbers of SegmentationClass mean; 255 is the edge between objects, never counted."""
 
-UNLABELLED = frozenset({"unlabeled", "unlabeled", "void", "ignore"})
+UNLABELLED = frozenset({"unlabeled", "unlabelled", "void", "ignore"})
 
 _LINE = re.compile(r"""^\s+["']?(\d+)["']?\s*:\s*["']?(.*?)["']?\s*$""")
 _MOST_LIST_BYTES = 1024**2

@@ -138,3 +138,33 @@ def group_labels(categories: Sequence[Category]) -> list[int]:
     """For every class its group's label, 1..; 0 for the classes without a group."""
     number = {name: label for label, name in enumerate(label_names())}
     return [number[group_of(category) or "background"] for category in categories]
+
+
+_PLURALS = {
+    "person": "people", "mouse": "mice", "computer mouse": "computer mice", "knife": "knives",
+    "goldfish": "goldfish", "wolf": "wolves", "calf": "calves", "leaf": "leaves", "foot": "feet",
+    "goose": "geese", "ox": "oxen", "bison": "bison", "scissors": "scissors", "skis": "skis",
+    "sheep": "sheep", "fish": "fish", "aircraft": "aircraft", "broccoli": "broccoli",
+    "woman": "women", "man": "men", "child": "children",
+}  # fmt: skip
+
+
+def counted_name(count: int, name: str) -> str:
+    """So many of a class: "1 dog", "2 dogs", "3 people", "2 hot dogs"."""
+    if count == 1:
+        return f"1 {name}"
+    first, _, last = name.rpartition(" ")
+    plural = _PLURALS.get(name) or (f"{first} " if first else "") + _plural(last)
+    return f"{count} {plural}"
+
+
+def _plural(word: str) -> str:
+    if word in _PLURALS:
+        return _PLURALS[word]
+    if word.isdigit() or not word.isascii() or word.endswith("_"):  # not a word of English
+        return word
+    if word.endswith(("s", "x", "z", "ch", "sh")):
+        return f"{word}es"
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}s"

@@ -44,7 +44,7 @@ class AnchorTable:
         scores: (N,) float32 in [0, 1].
         labels: (N,) int64 classes, or None.
         meaning: What a score is.
-        best: (N,) int64: all anchors, the surest first.
+        best: (N,) int64: all anchors, highest score first.
     """
 
     frame: Frame
@@ -98,8 +98,8 @@ def numbers(values: Tensor) -> NDArray[np.int64]:
 
 
 def counted(count: int) -> str:
-    """217413 as "217 413"."""
-    return f"{count:,}".replace(",", " ")  # a thin space: thousands as in print
+    """217413 as "217,413"."""
+    return f"{count:,}"
 
 
 def score_map(table: AnchorTable, level: int, prior: int) -> Float32:
@@ -144,7 +144,7 @@ def score_heat(table: AnchorTable, level: int, prior: int, opacity: float) -> He
 
 
 def anchor_at(table: AnchorTable, x: float, y: float, level: int, prior: int) -> int | None:
-    """The index of the anchor at a place of the photo; the surest of those that are left open.
+    """The index of the anchor at a place of the photo; the highest-scoring of those left open.
 
     `level` and `prior` -1 leave them open. None where no cell covers the place.
     """

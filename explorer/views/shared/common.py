@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from explorer.core.layers import Picture
+from explorer.networks.class_names import counted_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from explorer.core.layers import Color, UInt8
     from explorer.core.network_info import NetworkInfo
@@ -29,6 +31,14 @@ def class_name(classes: Sequence[str], index: int) -> str:
     """The name of class `index`, also for a network whose classes have no names."""
     known = 0 <= index < len(classes)
     return (classes[index].strip("_") or classes[index]) if known else f"class {index}"
+
+
+def counts_of(classes: Sequence[str], labels: Iterable[int], most: int = 6) -> str:
+    """How many there are of each class, the most frequent first: "2 dogs, 1 cat"."""
+    counts = Counter(class_name(classes, label) for label in labels)
+    words = ", ".join(counted_name(count, name) for name, count in counts.most_common(most))
+    more = len(counts) - most
+    return words if more <= 0 else f"{words} and {more} more class{'es' if more > 1 else ''}"
 
 
 def color(rgb: UInt8) -> Color:

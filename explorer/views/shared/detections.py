@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from explorer.core.layers import (
 )
 from explorer.core.params import Effect, Pick, param
 from explorer.networks.embedded.wordtree import ROOT, WordTree
-from explorer.views.shared.common import class_name, photo_of, size_of
+from explorer.views.shared.common import class_name, counts_of, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.detections import (
     COCO_SKELETON,
@@ -69,41 +68,42 @@ class DetectionParams:
     """See the help of each."""
 
     score: float = param(
-        0.2, "Score from", "Boxes with a lower score are hidden. Nothing is computed again.",
+        0.2, "Min. score", "Detections with a lower score are hidden. Nothing is computed again.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     classes: tuple[str, ...] = param(
-        (), "Classes", "Only boxes of these classes are shown; none chosen means all.",
+        (), "Classes", "Only these classes are shown; none chosen means all.",
         effect=Effect.DRAW, choices=class_choices,
     )  # fmt: skip
-    labels: bool = param(True, "Labels", "Writes class and score at every box.", effect=Effect.DRAW)
+    labels: bool = param(True, "Labels", "Shows class and score at every box.", effect=Effect.DRAW)
     masks: bool = param(
         True, "Masks", "Paints the instance masks.", effect=Effect.DRAW, when=_has_masks
     )
     keypoints: bool = param(
-        True, "Keypoints", "Draws the joints and limbs.",
+        True, "Keypoints", "Draws the keypoints and the limbs between them.",
         effect=Effect.DRAW, when=lambda _, info: _gives(info, "keypoint"),
     )  # fmt: skip
     color_by: str = param(
-        "class", "Color by", "One color for every class, or one for every object.",
+        "class", "Color by", "One color per class, or one per object.",
         effect=Effect.DRAW, choices=("class", "object"),
     )  # fmt: skip
     mask_level: float = param(
-        0.5, "Mask from", "A pixel belongs to an object from this probability on.",
+        0.5, "Mask threshold", "A pixel belongs to the object if its mask probability >= this.",
         effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     mask_opacity: float = param(
-        0.45, "Mask opacity", "How much the masks cover the photo.",
+        0.45, "Mask opacity", "Opacity of the masks over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     keypoint_score: float = param(
-        0.0, "Keypoint score from",
-        "Joints are hidden whose heat map has a lower highest value (hidden limbs are low).",
+        0.0, "Min. keypoint score",
+        "Keypoints with a lower score (the maximum of their heat map) are hidden; occluded "
+        "joints score low.",
         effect=Effect.DRAW, low=-20.0, high=40.0, step=0.5, advanced=True,
         when=lambda params, info: params.keypoints and _gives(info, "keypoint"),
     )  # fmt: skip
     selected: int | None = param(
-        None, "Selected box", "The box whose row is chosen in the table.",
+        None, "Selected box", "The detection selected in the table or on the photo.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="detections",
     )  # fmt: skip
 
@@ -142,7 +142,7 @@ def answer_board(result: DetectorAnswer, params: DetectionParams) -> Board:
         layers += _skeletons(result, params, rows)
     notes: tuple[str, ...] = ()
     if params.score < result.floor:
-        notes = (f"This network itself drops boxes under {result.floor:g}.",)
+        notes = (f"The network itself drops detections with a score below {result.floor:g}.",)
     return Board(
         panes=(Pane("image", size_of(result.photo), tuple(layers)),),
         tables=(_table(result, params, rows),),
@@ -207,7 +207,9 @@ def _words(scene: Scene) -> tuple[str, ...]:
         return ()
     (answer,) = scene.output()
     return tuple(
-        f"{' > '.join(tree.way(word)[-WORDS_SHOWN:])} {score:.2f}" if word != ROOT else "not sure"
+        f"{' > '.join(tree.way(word)[-WORDS_SHOWN:])} {score:.2f}"
+        if word != ROOT
+        else "no word above the threshold"
         for word, score in zip(
             answer["words"].tolist(), answer["word_scores"].tolist(), strict=True
         )
@@ -321,12 +323,14 @@ def _table(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.int
 def _summary(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> str:
     found = result.found
     if len(found) == 0:
-        return "The network found nothing."
+        return "No detections."
     if len(rows) == 0:
         best = int(found.scores.argmax())
         name = class_name(result.classes, int(found.labels[best]))
-        return f"No box passes; the surest of {len(found)} is {name}: {found.scores[best]:.2f}."
-    counts = Counter(class_name(result.classes, int(label)) for label in found.labels[rows])
-    words = ", ".join(f"{count} {name}" for name, count in counts.most_common(6))
-    more = f" and {len(counts) - 6} more classes" if len(counts) > 6 else ""
-    return f"{len(rows)} of {len(found)} boxes from {params.score:.2f}: {words}{more}"
+        return (
+            f"No detection with score >= {params.score:.2f}; the highest of {len(found)} is "
+            f"{name} {found.scores[best]:.2f}."
+        )
+    words = counts_of(result.classes, found.labels[rows].tolist())
+    some = f"{len(rows)} of {len(found)} detection{'' if len(found) == 1 else 's'}"
+    return f"{some} (score >= {params.score:.2f}): {words}"

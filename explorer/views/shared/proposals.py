@@ -58,7 +58,7 @@ def headed(name: str) -> str:
 def first_words(name: str, top: int, count: int) -> str:
     """The title of a pane with the first `top` of `count` boxes of a method."""
     of = f"{counted(top)} of {counted(count)}" if top < count else f"all {counted(count)}"
-    return f"{headed(name)}: {'the first ' if top < count else ''}{of} boxes"
+    return f"{headed(name)}: {'top ' if top < count else ''}{of} boxes"
 
 
 def order_of(name: str) -> str:
@@ -80,7 +80,7 @@ def _made(scene: Scene, name: str, most: int) -> Proposals:
         return propose(name, scene.image.pixels, most, seed=scene.seed)
     if not isinstance(trace_of(scene), TwoStage):
         raise ExplorerError(
-            f"{scene.network.info.title} is a one-shot detector: it makes no proposals.",
+            f"{scene.network.info.title} is a single-stage detector: it has no proposals.",
             "Choose another method, or a network of the R-CNN family.",
         )
     stages = stages_of(scene)
@@ -145,11 +145,11 @@ def readout(
     def words(x: float, y: float) -> str:
         hit = boxes_at(boxes, x, y)
         if len(hit) == 0:
-            return "no proposal here"
+            return "no proposals here"
         row = int(rows[hit[0]])
         best = iou_matrix(wanted, found.boxes[row : row + 1]).max(initial=-1.0)
-        more = f", IoU {best:.2f} with the nearest object" if len(wanted) else ""
-        return f"{counted(len(hit))} proposals here, the smallest is {box_words(found, row)}{more}"
+        more = f", highest IoU with an object {best:.2f}" if len(wanted) else ""
+        return f"{counted(len(hit))} proposals here; the smallest: {box_words(found, row)}{more}"
 
     return words
 
@@ -171,7 +171,7 @@ def coverage(boxes: Float32, size: tuple[float, float], opacity: float) -> Heat:
     counts = steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1].astype(np.float32)
     return Heat(
         counts, 0.0, max(1.0, float(counts.max())), "viridis", (0.0, 0.0, width, height), opacity,
-        unit="boxes over a pixel", name="coverage",
+        unit="boxes per pixel", name="coverage",
     )  # fmt: skip
 
 
@@ -206,7 +206,7 @@ def truth_layers(
         layers.append(
             Boxes(
                 boxes[ranks[hit]], same(GREEN, int(hit.sum())), width=2.5, selectable=False,
-                name="best of each object",
+                name="best match of each object",
             )
         )  # fmt: skip
     return layers

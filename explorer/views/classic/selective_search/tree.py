@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from explorer.views.shared.draw_cache import DrawCache
     from explorer.vision.classic.superpixels import Int32
 
-PAINTS = ("mean color", "own color", "outlines only")
+PAINTS = ("mean color", "random color", "outlines only")
 MOST_NEIGHBOURS = 4
 TERM_COLORS: tuple[Color, ...] = (
     (230, 120, 170), (150, 130, 240), (120, 190, 200), (200, 180, 90)
@@ -225,7 +225,7 @@ def _marked(grown: Grown, chosen: Chosen) -> tuple[Masks, Masks]:
         ),
         Masks(
             pair[grown.tree.labels], np.array([ORANGE, GREEN], np.uint8),
-            ("the chosen region", "what it merges with"), _extent(grown), 0.35, name="chosen",
+            ("the chosen region", "region it merges with"), _extent(grown), 0.35, name="chosen",
         ),
     )  # fmt: skip
 
@@ -270,7 +270,7 @@ def _color_plot(grown: Grown, region: int) -> Plot:
         Curve(xs, part.astype(np.float64) * len(channels), name, colors)
         for part, (name, colors) in zip(parts, channels, strict=True)
     )
-    return Plot("color", "Colors", f"value in region {region}", "share of pixels", curves)
+    return Plot("color", "Colors", f"value in region {region}", "fraction of pixels", curves)
 
 
 def _texture_plot(grown: Grown, region: int) -> Plot:
@@ -288,9 +288,9 @@ def _texture_plot(grown: Grown, region: int) -> Plot:
         share[:, 0] = 0
         curves.append(Curve(xs, share.ravel(), name, colors))
     return Plot(
-        "texture", "Edges",
-        f"direction of the edge in region {region}, degrees; each from weak to strong",
-        "share of pixels", tuple(curves),
+        "texture", "Gradients",
+        f"gradient direction in region {region}, degrees; each from weak to strong",
+        "fraction of pixels", tuple(curves),
     )  # fmt: skip
 
 
@@ -300,8 +300,8 @@ def _way_up(grown: Grown, cache: DrawCache, merged: float) -> Plot:
         return Curve(grown.merged(left), grown.tree.scores, "similarity", ORANGE)
 
     return Plot(
-        "merges", "All merges", "from superpixels to photo, %",
-        "similarity", (cache.get("way up", curve),), marker=merged, steers="merged",
+        "merges", "All merges", "merging level, %",
+        "similarity", (cache.get("merging level", curve),), marker=merged, steers="merged",
     )  # fmt: skip
 
 
@@ -310,7 +310,8 @@ def _then(grown: Grown, chosen: Chosen, region: int) -> str:
     if chosen.sibling < 0 or not chosen.inside[chosen.held == region].all():
         return ""
     left = grown.left_after(int(grown.parents[chosen.region])) + 1
-    return f"{left} left" if region == chosen.sibling else f"{left} left, in {chosen.sibling}"
+    where = "" if region == chosen.sibling else f", in {chosen.sibling}"
+    return f"{left} left{where}"
 
 
 def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
@@ -344,9 +345,9 @@ def _fact_table(grown: Grown, chosen: Chosen) -> Table:
         ("size", f"{size} px, {grown.share(region):.2%} of the photo"),
         ("box", f"{x0:.0f}, {y0:.0f} to {x1:.0f}, {y1:.0f}"),
         ("formed", _merge_words(grown, region, "a superpixel")),
-        ("then", _merge_words(grown, int(grown.parents[region]), "it is the whole photo")),
+        ("then", _merge_words(grown, int(grown.parents[region]), "the whole photo")),
     ]
-    return Table("region", ("what", "value"), tuple(rows), "Region")
+    return Table("region", ("property", "value"), tuple(rows), "Region")
 
 
 def _merge_words(grown: Grown, region: int, instead: str) -> str:
@@ -363,7 +364,7 @@ def _merge_words(grown: Grown, region: int, instead: str) -> str:
 
 def _summary(grown: Grown, chosen: Chosen, left: int) -> str:
     if chosen.sibling < 0:
-        return "One region is left: the whole photo"
+        return "One region left: the whole photo"
     parent = int(grown.parents[chosen.region])
     when = grown.left_after(parent) + 1
     then = "next" if when == left else f"when {when} are left"

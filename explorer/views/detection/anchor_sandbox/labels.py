@@ -138,7 +138,7 @@ def badges(truth: Sequence[Box], found: Match, high: float) -> list[Layer]:
         share, top = int(found.shares[number]), float(found.tops[number])
         name = box.label or f"box {number + 1}"
         if share == 0:
-            names.append(f"{name}: no anchor, IoU {top:.2f}")
+            names.append(f"{name}: no positive anchor, best IoU {top:.2f}")
         elif top < np.float32(high):
             names.append(f"{name}: {share} forced, IoU {top:.2f}")
         else:
@@ -193,10 +193,12 @@ def target_table(anchors: Anchors, truth: Float32, found: Match, chosen: int) ->
         ("ty", f"{ty:+.4f}", f"center {ty * tall:+.1f} px in y"),
         ("tw", f"{tw:+.4f}", f"width {wide:g} px x {np.exp(tw):.3f}"),
         ("th", f"{th:+.4f}", f"height {tall:g} px x {np.exp(th):.3f}"),
-        ("IoU", f"{found.best[chosen]:.4f}", f"{label}, with box {owner + 1}"),
+        ("IoU", f"{found.best[chosen]:.4f}", f"{label}, matched to box {owner + 1}"),
         ("place", f"#{chosen}", f"level {place.level + 1}, row {place.row}, column {place.column}"),
     )
-    return Table("targets", ("target", "value", "meaning"), rows, title="Targets of the anchor")
+    return Table(
+        "targets", ("target", "value", "meaning"), rows, title="Regression targets of the anchor"
+    )
 
 
 def level_table(anchors: Anchors, counts: list[tuple[int, int]]) -> Table:
@@ -234,7 +236,7 @@ def curve(found: Match, high: float) -> Plot:
     some = reached > 0
     last = max(int(np.flatnonzero(some)[-1]) if some.any() else 0, 1)
     return Plot(
-        "reached", "Anchors that reach an IoU", x_label="IoU with the best box",
+        "reached", "Anchors above each IoU", x_label="highest IoU with a box",
         y_label="anchors", curves=(Curve(x[1 : last + 1], np.maximum(reached[1 : last + 1], 0.5)),),
         log_y=True, marker=high, steers="high",
     )  # fmt: skip

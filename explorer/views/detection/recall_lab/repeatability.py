@@ -124,7 +124,7 @@ def repeat_board(result: RepeatResult, strength: int, top: int, of: str) -> Boar
     if shown:
         part = runs[shown][number]
         layers += result.cache.get(("boxes", number, shown, top), lambda: _pairs(part, top))
-        title = f"{headed(shown)}, dotted: from the changed photo"
+        title = f"{headed(shown)}; dotted: from the changed photo"
     picture = result.pictures[number]
     words = f"{result.change}, {result.words(number)}"
     panes = (
@@ -188,12 +188,12 @@ def _plots(result: RepeatResult, number: int) -> tuple[Plot, ...]:
     strengths = f"strength: {words}"
     return (
         Plot(
-            "strength", "By strength", strengths, "repeatability",
+            "strength", "Repeatability by strength", strengths, "repeatability",
             tuple(along), marker=float(number + 1), steers="strength",
         ),
         Plot(
             "again", "By IoU", "IoU threshold",
-            "boxes that come again", tuple(curves),
+            "matched boxes", tuple(curves),
         ),
     )  # fmt: skip
 
@@ -220,10 +220,10 @@ def _summary(result: RepeatResult, number: int, runs: dict[str, tuple[Again, ...
     }
     at = result.words(number)
     if not looking:
-        return f"Proposals on the photo under {result.change} ({at}) are being compared …"
+        return f"Comparing the proposals under {result.change} ({at}) …"
     best, worst = max(looking, key=looking.__getitem__), min(looking, key=looking.__getitem__)
-    words = f"{result.change}, {at}: {best} repeats its boxes best ({looking[best]:.2f} of 1)"
+    words = f"{result.change}, {at}: highest repeatability {best} ({looking[best]:.2f})"
     if worst != best:
-        words += f", {worst} worst ({looking[worst]:.2f})"
+        words += f", lowest {worst} ({looking[worst]:.2f})"
     count = max((len(parts[number].first) for parts in runs.values()), default=0)
-    return f"{words} · up to {counted(count)} boxes of each of {len(runs)} methods"
+    return f"{words} · up to {counted(count)} boxes per method, {len(runs)} methods"

@@ -125,7 +125,7 @@ def count_plot(
         Curve(history[:, 0], history[:, column], label, tint)
         for column, (label, tint) in zip(columns, wanted, strict=True)
     )
-    return Plot("counts", "Objects over time", "seconds of the film", "objects", curves=curves)
+    return Plot("counts", "Objects over time", "time, s", "objects", curves=curves)
 
 
 def track_table(tracks: Tracks, classes: tuple[str, ...]) -> Table:
@@ -147,7 +147,7 @@ def track_table(tracks: Tracks, classes: tuple[str, ...]) -> Table:
     )
     return Table(
         "tracks",
-        ("id", "class", "score", "seen s", "lost s", "px/s", "x0", "y0", "x1", "y1"),
+        ("id", "class", "score", "age, s", "gap, s", "px/s", "x0", "y0", "x1", "y1"),
         lines,
         title="Tracks",
         layer="tracks",

@@ -175,7 +175,7 @@ def test_switches_choose_the_terms() -> None:
     assert tree.weights == (0.0, 1.0, 1.0, 0.0)
     np.testing.assert_array_equal(tree.children, alone.children)
     none = replace(PARAMS, color=False, texture=False, size=False, fill=False)
-    assert "No term" in drawn(none).notes[0]
+    assert "terms are off" in drawn(none).notes[0]
 
 
 def test_proposals_are_those_of_the_search() -> None:
@@ -200,7 +200,7 @@ def test_which_boxes_are_shown(shown: str) -> None:
     board = drawn(params)
     boxes = board.boxes("proposals")
     assert boxes is not None
-    assert len(boxes.xyxy) == {"the best": 7, "this level": 2, "so far": 6}[shown]
+    assert len(boxes.xyxy) == {"top-ranked": 7, "this level": 2, "so far": 6}[shown]
     rows = table(board, "proposals").rows
     assert [row[1:5] for row in rows] == [tuple(map(float, box)) for box in boxes.xyxy.tolist()]
 
