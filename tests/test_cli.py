@@ -12,9 +12,11 @@ import types
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
+import pypdf
 import pytest
 from PIL import Image
 
@@ -162,12 +164,13 @@ def test_list_for_programs(explorer: Run) -> None:
     status, out, _ = explorer("list", "--json")
     found = json.loads(out)
     assert status == 0
-    assert set(found) == {"views", "networks"}
+    assert set(found) == {"views", "networks", "unavailable"}
     views = {view["name"]: view for view in found["views"]}
     score = next(p for p in views["detections"]["parameters"] if p["name"] == "score")
     assert (score["default"], score["low"], score["high"], score["effect"]) == (0.2, 0, 1, "draw")
     assert all(entry["state"] for entry in found["networks"])
-    assert json.loads(explorer("list", "views", "--json")[1]).keys() == {"views"}
+    some = json.loads(explorer("list", "views", "--json")[1])
+    assert some.keys() == {"views", "unavailable"}
     assert json.loads(explorer("list", "networks", "--json")[1]).keys() == {"networks"}
 
 
@@ -195,6 +198,29 @@ def test_a_view_is_rendered(explorer: Run, photo: Path, tmp_path: Path, view: st
     data = json.loads((tmp_path / "d.json").read_text("utf-8"))
     assert data["metadata"] == story
     assert len(data) > 1
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize("suffix", [".svg", ".pdf"])
+@pytest.mark.parametrize("extra", [[], ["--theme", "dark"], ["--pane", "image"]])
+def test_a_view_is_rendered_as_a_figure(
+    explorer: Run, photo: Path, tmp_path: Path, suffix: str, extra: list[str]
+) -> None:
+    out = tmp_path / f"out{suffix}"
+    size = ("--width-mm", "50.8", "--font-size", "6")
+    status, said, err = explorer("render", "detections", photo, "-o", out, *size, *extra)
+    assert (status, err) == (0, "")
+    assert said.startswith(str(out))
+    assert read_metadata(out)["view"] == "detections"
+    if suffix == ".svg":
+        root = ElementTree.parse(out).getroot()
+        assert root.attrib["width"] == "50.8mm"
+        words = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    else:
+        (page,) = pypdf.PdfReader(out).pages
+        assert float(page.mediabox.width) == pytest.approx(144, abs=0.1)
+        words = page.extract_text().split()
+    assert ("class" in words) is not ("--pane" in extra), "the table's heading"
 
 
 @pytest.mark.usefixtures("toys")
@@ -381,7 +407,12 @@ def test_random_weights_are_stamped(
         (["clasify", "PHOTO", "-o", "a.png"], "classify, deep_dream, detections"),
         (["classify", "PHOTO"], "-o, --data, --boxes or --film"),
         (["classify", "PHOTO", "-o", "a.bmp"], ".jpg"),
-        (["classify", "PHOTO", "-o", "a.svg"], ".png"),
+        (["classify", "PHOTO", "-o", "a.eps"], ".webp, .svg, .pdf"),
+        (["classify", "PHOTO", "-o", "a.svg", "--width", "900"], "--width-mm"),
+        (["classify", "PHOTO", "-o", "a.png", "--width-mm", "86"], ".svg or .pdf"),
+        (["classify", "PHOTO", "-o", "a.png", "--font-size", "8"], ".svg or .pdf"),
+        (["classify", "PHOTO", "-o", "a.pdf", "--width-mm", "5"], "20 to 1000 mm"),
+        (["classify", "PHOTO", "-o", "a.svg", "--font-size", "nan"], "3 to 72 pt"),
         (["classify", "PHOTO", "--data", "a.xls"], ".csv"),
         (["classify", "PHOTO", "--film", "a.avi"], ".gif"),
         (["classify", "none.png", "-o", "a.png"], "none.png does not exist"),

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from explorer import __version__
 from explorer.cli.console import complain, say
@@ -29,7 +29,22 @@ COMMANDS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence instead of printing the usage."""
+    """Says what is wrong in one sentence instead of printing the usage.
+
+    Options may stand between the words, also where there may be no word at all.
+    """
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        chooses = any(action.nargs == argparse.PARSER for action in self._actions)
+        if self._mixing or chooses:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
 
     def error(self, message: str) -> NoReturn:
         # argparse has no final full stop, and ours have.

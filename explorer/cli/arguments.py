@@ -25,6 +25,30 @@ def check_numbers(args: argparse.Namespace) -> None:
         raise ExplorerError(f"--width {args.width} is out of range.", "It takes 160 to 16000.")
     if args.fps is not None and not 0.1 <= args.fps <= 120:
         raise ExplorerError(f"--fps {args.fps:g} is out of range.", "It takes 0.1 to 120.")
+    _check_figure(args)
+
+
+def _check_figure(args: argparse.Namespace) -> None:
+    """A figure is measured in millimeters and points, a picture in pixels."""
+    from explorer.saving.figures import is_figure
+
+    figure = bool(args.out) and is_figure(args.out)
+    if figure and args.width is not None:
+        raise ExplorerError("A figure has no width in pixels.", "Give --width-mm.")
+    if figure:
+        from explorer.render.vector.figure import FigureSize
+
+        FigureSize(**figure_size(args))
+    elif args.width_mm is not None or args.font_size is not None:
+        raise ExplorerError(
+            "--width-mm and --font-size are of a figure.", "Give -o a name ending in .svg or .pdf."
+        )
+
+
+def figure_size(args: argparse.Namespace) -> dict[str, float]:
+    """What is asked of the size of a figure."""
+    asked = {"width_mm": args.width_mm, "font_size": args.font_size}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def is_folder(out: str) -> bool:

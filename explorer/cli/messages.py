@@ -1,14 +1,13 @@
 """Every text of the program that somebody may read: `explorer list --messages`.
 
 Two sources are put together: the program's own code, read without running it, and what the views
-and networks that are installed declare. Whoever reviews the wording, or translates it, has one list.
+and networks that are installed declare. Who reviews the wording, or translates it, has one list.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import explorer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from explorer.core.params import Meta
     from explorer.engine.view import View
@@ -35,8 +34,8 @@ _WORDS = {
     "unit": "unit", "section": "label", "x_label": "axis", "y_label": "axis", "heading": "label",
     "param": "label", "counted": "label", "Table": "heading", "Plot": "label", "Curve": "label",
     "Pane": "label", "Text": "label", "hint": "error", "reason": "error", "caption": "label",
-    "Series": "label", "Bars": "label", "ExplorerError": "error", "Step": "note", "complain": "error",
-    "say": "note",
+    "Series": "label", "Bars": "label", "ExplorerError": "error", "Step": "note",
+    "complain": "error", "say": "note",
 }  # fmt: skip
 """Functions and keyword arguments that take words: of these a single word is listed, too."""
 

@@ -13,6 +13,7 @@ from explorer.cli import film, truth_option
 from explorer.cli.arguments import (
     STEPS_FPS,
     check_numbers,
+    figure_size,
     is_folder,
     loaded,
     settings,
@@ -21,6 +22,7 @@ from explorer.cli.arguments import (
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import HELP, outputs
 from explorer.core.errors import ExplorerError
+from explorer.render.vector import FONT_SIZE, WIDTH_MM
 
 if TYPE_CHECKING:
     import argparse
@@ -54,7 +56,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )  # fmt: skip
     out = parser.add_argument_group("what to write (at least one)")
     out.add_argument(
-        "-o", "--out", help="the picture: .png, .jpg, .webp or .tif; of a film: .mp4, .gif"
+        "-o",
+        "--out",
+        help="the picture: .png, .jpg, .webp or .tif; the figure: .svg or .pdf; of a film: .mp4, "
+        ".gif",
     )
     out.add_argument(
         "--data", metavar="OUT",
@@ -87,6 +92,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     how.add_argument(
         "--width", type=int,
         help=f"of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps its size)",
+    )  # fmt: skip
+    how.add_argument(
+        "--width-mm", type=float, metavar="MM",
+        help=f"of a figure (.svg, .pdf) in millimeters (by default {WIDTH_MM:g})",
+    )  # fmt: skip
+    how.add_argument(
+        "--font-size", type=float, metavar="PT",
+        help=f"of a figure's text in points (by default {FONT_SIZE:g})",
     )  # fmt: skip
     how.add_argument("--theme", choices=("light", "dark"), default="light")
     how.add_argument("--pane", help="only this pane, in its own size, without anything around it")
@@ -161,8 +174,8 @@ def _check_script(args: argparse.Namespace) -> None:
     """Raises for what a script has no words for."""
     if film.wanted(args):
         raise ExplorerError("A script looks at photos, not at films.", "Leave --as-python out.")
-    for option in ("boxes", "film", "pane", "width", "theme"):
-        if getattr(args, option) not in (None, "light"):
+    for option in ("boxes", "film", "pane", "width", "width-mm", "font-size", "theme"):
+        if getattr(args, option.replace("-", "_")) not in (None, "light"):
             raise ExplorerError(f"A script has no --{option}.", "It takes -o and --data.")
     if args.out or args.data:
         _check_outputs(args)
@@ -204,11 +217,12 @@ class _Plan:
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
-    from explorer.saving.export import data_suffix, film_suffix, picture_format
+    from explorer.saving.export import data_suffix, film_suffix, is_figure, picture_format
 
     if not (args.out or args.data or args.boxes or args.film):
         raise ExplorerError("Nothing would be written.", "Give -o, --data, --boxes or --film.")
-    checks = ((args.out, picture_format), (args.data, data_suffix), (args.film, film_suffix))
+    picture = None if args.out and is_figure(args.out) else args.out
+    checks = ((picture, picture_format), (args.data, data_suffix), (args.film, film_suffix))
     for out, check in checks:
         if out and not is_folder(out):
             check(out)
@@ -330,14 +344,14 @@ class _Job:
             steps.close()
 
     def _write(self, answer: FinishedAnswer, plan: _Plan, title: str) -> None:
-        from explorer.saving.export import save_data, save_picture
+        from explorer.saving.export import save_data
 
         args = self._args
         if plan.picture is not None:
-            rgb = answer.picture(
-                width=args.width or PICTURE_WIDTH, theme=args.theme, pane=args.pane
-            )
-            save_picture(plan.picture, rgb, answer.metadata)
+            answer.save_picture(
+                plan.picture, theme=args.theme, pane=args.pane,
+                width=args.width or PICTURE_WIDTH, **figure_size(args),
+            )  # fmt: skip
             self._tell(title, plan.picture, answer.summary)
         if plan.data is not None:
             save_data(plan.data, answer.data_for(plan.data), answer.metadata)

@@ -36,12 +36,17 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
-    """Why a job ended: a sentence and a hint for the user, a traceback for whoever helps them."""
+    """Why a job ended: a sentence and a hint for the user, a traceback for whoever helps them.
+
+    `about` and `instead` are those of the `ExplorerError`; empty for a defect.
+    """
 
     message: str
     hint: str
     traceback: str
     expected: bool
+    about: str = ""
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -358,7 +363,7 @@ class Runner:
 def _failure(error: Exception) -> Failure:
     text = "".join(traceback.format_exception(error))
     if isinstance(error, ExplorerError):
-        return Failure(error.message, error.hint, text, expected=True)
+        return Failure(error.message, error.hint, text, True, error.about, error.instead)
     log.error("a job failed\n%s", text)
     sentence = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return Failure(

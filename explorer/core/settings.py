@@ -76,6 +76,7 @@ class Session:
         geometry: Base64 of the window's geometry.
         docks: Base64 of toolbars and docks.
         truth: By photo: its ground truth, as `explorer.ui.truth.truth` packs it.
+        checkpoint_folder: Where the last file of weights was.
     """
 
     images: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ class Session:
     geometry: str = ""
     docks: str = ""
     truth: dict[str, Any] = field(default_factory=dict)
+    checkpoint_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,7 +325,11 @@ class Engine:
             raise ExplorerError(f"{view.title} needs a network.", "Choose one.")
         wanted = view.needs.network or any(other.needs.network for other, _ in ask.beside)
         if ask.spec is not None and wanted:
-            network = yield from self._loaded(ask, ask.spec, frozenset())
+            try:
+                network = yield from self._loaded(ask, ask.spec, frozenset())
+            except ExplorerError as error:
+                error.about = "network"
+                raise
         if network is not None:
             check_suits(view, network.info)
         main = yield from self._prepared(ask, view, ask.params, network)

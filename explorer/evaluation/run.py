@@ -6,6 +6,7 @@ any two photos, and every step carries the figures so far.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,9 @@ NEEDS: dict[str, tuple[str, str, str]] = {
 }  # fmt: skip
 
 _FIRST_FIGURES = 8
+_FEW = 100
+_MOST_SECONDS = 0.25
+"""Figures in between that take longer are not worth making a question wait."""
 
 
 def fulfil(
@@ -151,7 +155,10 @@ def evaluate(
             raise ExplorerError("None of the photos can be read.", going.skipped[0][1])
         if last or (score.cheap and score.photos > report.photos) or score.photos >= due:
             due = max(due, score.photos * 3 // 2)
+            began = time.perf_counter()
             figures, by_class = score.figures(names)
+            if score.photos > _FEW and time.perf_counter() - began > _MOST_SECONDS:
+                due = len(cases)  # questions would wait for it: from here on only at the end
             report = replace(report, figures=figures, by_class=by_class)
         report = replace(
             report, photos=score.photos, objects=score.objects, complete=last,

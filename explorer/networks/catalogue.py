@@ -107,7 +107,27 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
         return (yield from loading.untrained(definition, spec, device))
     yield Step(None, 0, 2, f"Reading {Path(spec.weights).name}")
     checkpoint = reading.read(Path(spec.weights).expanduser())
-    return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
+    try:
+        return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
+    except ExplorerError as error:
+        raise _with_another(error, checkpoint, entry) from error
+
+
+def _with_another(
+    error: ExplorerError, checkpoint: reading.Checkpoint, asked: Entry
+) -> ExplorerError:
+    """`error`, or a sentence with the network that the file is of, where that is another one."""
+    definitions = _definitions()
+    names = fitting.guess_architecture(checkpoint, definitions)
+    if not names or asked.name in names:
+        return error
+    titles = {found.entry.name: found.entry.title for found in definitions}
+    looks = " or ".join(f"{titles[name]} ({name})" for name in names[:2])
+    return ExplorerError(
+        f"{checkpoint.name} does not fit {asked.title}.",
+        f"It looks like {looks}: use that?",
+        instead=names,
+    )
 
 
 def _guessed(

@@ -5,13 +5,14 @@ They are drawn after all shapes, so that no line strikes a label through.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from explorer.core.layers import Boxes, Color, Extent, Layer, Points, Text
-from explorer.render.fonts import line_height, text_width, write
-from explorer.render.surface import Surface, ordered, rounded
+from explorer.render.surface import Mapped, ordered
+from explorer.render.typeface import line_height
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,13 +22,14 @@ MOST_LABELS = 300
 
 _OVERLAPPING = 12
 _LETTERS = 12.0
+_SCALES = (1.0, 0.85, 0.7, 0.55)  # of the letters of texts that are in each other's way
 _DARK: Color = (20, 22, 26)
 
 
-def render_words(surface: Surface, layers: Iterable[Layer]) -> None:
+def render_words(surface: Mapped, layers: Iterable[Layer]) -> None:
     """Draws the texts and labels of all `layers`; labels make room for texts and earlier labels."""
     layers = tuple(layers)
-    texts = [layer for layer in layers if isinstance(layer, Text)]
+    texts = _apart(surface, [layer for layer in layers if isinstance(layer, Text)])
     taken = _Taken([_text_plate(surface, text) for text in texts if text.plate])
     for layer in layers:
         if isinstance(layer, Boxes) and layer.labels:
@@ -50,21 +52,21 @@ class _Taken:
     def __init__(self, plates: list[Extent]) -> None:
         self._plates = np.array(plates, np.float64).reshape(-1, 4)
 
-    def choose(self, plates: Sequence[Extent], surface: Surface) -> Extent | None:
-        """The first plate that is on the canvas and free: now taken.
+    def choose(self, plates: Sequence[Extent], surface: Mapped) -> Extent | None:
+        """The first plate that is on the surface and free: now taken.
 
         Where all are taken the first few labels overlap, and later ones give way: their box is
         seen, and a heap of words is not read.
         """
-        on_canvas = [
+        on_surface = [
             plate
             for plate in plates
             if plate[0] >= 0 and plate[1] >= 0 and plate[3] <= surface.height
         ]
         few = len(self._plates) < _OVERLAPPING
-        chosen = next((plate for plate in on_canvas if self._free(plate)), None)
+        chosen = next((plate for plate in on_surface if self._free(plate)), None)
         if chosen is None and few:
-            chosen = next(iter(on_canvas), None)
+            chosen = next(iter(on_surface), None)
         if chosen is not None:
             self._plates = np.vstack([self._plates, chosen])
         return chosen
@@ -75,8 +77,8 @@ class _Taken:
         return not ((p[:, 0] < x1) & (p[:, 2] > x0) & (p[:, 1] < y1) & (p[:, 3] > y0)).any()
 
 
-def _box_labels(surface: Surface, layer: Boxes, taken: _Taken) -> None:
-    """A plate for each box: above it, else inside it or below, where no other plate lies."""
+def _box_labels(surface: Mapped, layer: Boxes, taken: _Taken) -> None:
+    """A plate for each box: above it, else inside it or below, to the left or right, where free."""
     drawn = 0
     for row, (x0, y0, x1, y1) in enumerate(ordered(surface.scaled(layer.xyxy))):
         text = layer.labels[row]
@@ -86,13 +88,14 @@ def _box_labels(surface: Surface, layer: Boxes, taken: _Taken) -> None:
             continue
         drawn += 1
         wide, high = _plate_size(surface, text)
-        left = max(0, min(round(max(x0 - 1, 0)), surface.width - wide))
+        most = surface.width - wide
+        lefts = [max(0, min(round(left), most)) for left in (max(x0 - 1, 0), x1 + 1 - wide)]
         spots = [y0 - high, y0, y1 - high, y1, y0 + high, y0 - 2 * high, y0 + 2 * high, 0.0]
-        plates = [(left, top, left + wide, top + high) for top in _rounded(spots)]
+        plates = [(left, top, left + wide, top + high) for left in lefts for top in _rounded(spots)]
         _label(surface, text, taken.choose(plates, surface), _color(layer.colors[row]))
 
 
-def _point_labels(surface: Surface, layer: Points, taken: _Taken) -> None:
+def _point_labels(surface: Mapped, layer: Points, taken: _Taken) -> None:
     """A plate for each point: to its right, else below, above or to its left."""
     gap = (layer.radius + 3) * surface.density
     drawn = 0
@@ -114,25 +117,43 @@ def _point_labels(surface: Surface, layer: Points, taken: _Taken) -> None:
         _label(surface, text, taken.choose(plates, surface), _DARK)
 
 
-def _plate_size(surface: Surface, text: str) -> tuple[int, int]:
+def _plate_size(surface: Mapped, text: str) -> tuple[int, int]:
     size = _LETTERS * surface.density
-    wide = text_width(text, size) + 2 * round(4 * surface.density)
+    wide = surface.on.typeface.width(text, size) + 2 * round(4 * surface.density)
     return wide, line_height(size) + round(2 * surface.density)
 
 
-def _label(surface: Surface, text: str, plate: Extent | None, color: Color) -> None:
+def _label(surface: Mapped, text: str, plate: Extent | None, color: Color) -> None:
     if plate is None:
         return
-    rounded(surface.canvas, plate, color, radius=3 * surface.density, alpha=0.92)
+    surface.on.rounded(plate, color, radius=3 * surface.density, alpha=0.92)
     at = (plate[0] + round(4 * surface.density), plate[1] + round(surface.density))
-    write(surface.canvas, text, at, _LETTERS * surface.density, ink_on(color))
+    surface.on.write(text, at, _LETTERS * surface.density, ink_on(color))
 
 
-def _text_plate(surface: Surface, layer: Text) -> Extent:
-    """Where the text goes: its corner at `xy`, moved as far as it takes to be on the canvas."""
+def _apart(surface: Mapped, texts: list[Text]) -> list[Text]:
+    """The texts, those of one name in smaller letters where that keeps them off one another."""
+    found: list[Text] = []
+    for name in dict.fromkeys(text.name for text in texts):
+        group = [text for text in texts if text.name == name]
+        sizes = [[replace(text, size=scale * text.size) for text in group] for scale in _SCALES]
+        found += next((smaller for smaller in sizes if _clear(surface, smaller)), group)
+    return found
+
+
+def _clear(surface: Mapped, texts: list[Text]) -> bool:
+    """Whether no two of the texts overlap."""
+    x0, y0, x1, y1 = np.array([_text_plate(surface, text) for text in texts], np.float64).T
+    across = (x0[:, None] < x1) & (x1[:, None] > x0)
+    down = (y0[:, None] < y1) & (y1[:, None] > y0)
+    return int((across & down).sum()) == len(texts)
+
+
+def _text_plate(surface: Mapped, layer: Text) -> Extent:
+    """Where the text goes: its corner at `xy`, moved as far as it takes to be on the surface."""
     size = _letters(surface, layer)
     pad = round(5 * surface.density) if layer.plate else 0
-    wide = text_width(layer.text, size, bold=True) + 2 * pad
+    wide = surface.on.typeface.width(layer.text, size, bold=True) + 2 * pad
     high = line_height(size) * (layer.text.count("\n") + 1) + pad
     x, y = layer.xy[0] * surface.sx, layer.xy[1] * surface.sy
     edge = 6 * surface.density if layer.plate else 0.0
@@ -141,17 +162,17 @@ def _text_plate(surface: Surface, layer: Text) -> Extent:
     return (left, top, left + wide, top + high)
 
 
-def _text(surface: Surface, layer: Text) -> None:
+def _text(surface: Mapped, layer: Text) -> None:
     plate = _text_plate(surface, layer)
     pad = round(5 * surface.density) if layer.plate else 0
     if layer.plate:
-        rounded(surface.canvas, plate, _DARK, radius=4 * surface.density, alpha=0.75)
+        surface.on.rounded(plate, _DARK, radius=4 * surface.density, alpha=0.75)
     at = (plate[0] + pad, plate[1] + pad // 2)
-    write(surface.canvas, layer.text, at, _letters(surface, layer), layer.color, bold=True)
+    surface.on.write(layer.text, at, _letters(surface, layer), layer.color, bold=True)
 
 
-def _letters(surface: Surface, layer: Text) -> float:
-    return layer.size * 4 / 3 * surface.density  # points to pixels at 96 in an inch
+def _letters(surface: Mapped, layer: Text) -> float:
+    return layer.size * 4 / 3 * surface.density  # points to screen units at 96 in an inch
 
 
 def _rounded(values: Sequence[float]) -> list[int]:

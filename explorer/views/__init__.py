@@ -25,6 +25,14 @@ GROUP = "explorer.views"
 SHARED = "shared"
 """The package of what several views use; no view is in it."""
 
+COURSE = (
+    "classify", "localise", "detections", "tracks",
+    "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms_theatre",
+    "box_biography", "recall_lab", "pipeline_race",
+    "feature_maps", "deep_dream", "ouroboros",
+)  # fmt: skip
+"""The order in which views of a group are taught; those that are not named come after, by title."""
+
 
 OLD_NAMES = {
     "nms_theatre": "nms",
@@ -61,7 +69,7 @@ def discover() -> dict[str, View[Any, Any]]:
 
 
 def survey() -> Found:
-    """The views of this package, then the plug-ins', and what is unavailable.
+    """Every view, by group and in each as they are taught, and what is unavailable.
 
     A module or a plug-in that fails is left out, logged, and listed with its reason: one view must
     not take the others down. Of two views with one name the first keeps it.
@@ -79,7 +87,15 @@ def survey() -> Found:
             found.take(view, name, module)
     for entry in entry_points(group=GROUP):
         _take_plugin(found, entry)
+    ordered = sorted(found.views.values(), key=_place)
+    found.views.clear()
+    found.views.update((view.name, view) for view in ordered)
     return found
+
+
+def _place(view: View[Any, Any]) -> tuple[int, int, str]:
+    place = COURSE.index(view.name) if view.name in COURSE else len(COURSE)
+    return view.group.place, place, view.title
 
 
 def find(name: str) -> View[Any, Any]:

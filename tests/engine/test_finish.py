@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -174,13 +175,29 @@ def test_nothing_is_drawn_twice() -> None:
     assert len(drawn) == 1
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".json", ".csv", ".npz"])
+@pytest.mark.parametrize(
+    "suffix", [".png", ".jpg", ".webp", ".tif", ".svg", ".pdf", ".json", ".csv", ".npz"]
+)
 def test_it_is_saved_by_its_suffix(tmp_path: Path, suffix: str) -> None:
     place = tmp_path / f"a{suffix}"
     FinishedAnswer(answer()).save(place)
     assert place.stat().st_size > 0
-    if suffix in (".png", ".tif"):
+    if suffix in (".png", ".tif", ".svg", ".pdf"):
         assert read_metadata(place)["view"] == "toy"
+
+
+def test_a_figure_is_saved_in_the_size_that_is_asked_for(tmp_path: Path) -> None:
+    place = tmp_path / "a.svg"
+    finished = FinishedAnswer(answer())
+    finished.save(place, width_mm=50.8, font_size=5)
+    root = ElementTree.parse(place).getroot()
+    assert root.attrib["viewBox"].split()[2] == "144"
+    words = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert finished.summary in words
+    alone = finished.figure(width_mm=50.8, pane=finished.board.panes[0].name)
+    assert alone.height < finished.figure(width_mm=50.8).height
+    with pytest.raises(ExplorerError, match="no pane"):
+        finished.figure(pane="none")
 
 
 def test_what_cannot_be_saved_is_a_sentence(tmp_path: Path) -> None:

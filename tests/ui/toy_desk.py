@@ -133,6 +133,9 @@ class ToyBridge(Bridge):
             self.tell(State.CANCELLED)
         return self.open
 
+    def leave(self, key: Hashable = LOOK) -> None:
+        self._receiver = None
+
     def answer(
         self,
         ask: Ask | None = None,

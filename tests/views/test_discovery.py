@@ -45,9 +45,23 @@ def test_every_file_of_a_group_is_a_view() -> None:
     assert len(names) == len(found.views), "a module among the views defines no VIEW"
 
 
+def test_views_come_in_the_order_of_a_course() -> None:
+    found = views.discover()
+    places = [view.group.place for view in found.values()]
+    assert places == sorted(places)
+    assert next(iter(found)) == "classify"
+    assert set(views.COURSE) <= set(found), "a name of the course is no view any more"
+    order = [name for name in found if name in views.COURSE]
+    for group in {view.group for view in found.values()}:
+        taught = [name for name in views.COURSE if found[name].group is group]
+        assert [name for name in order if found[name].group is group] == taught
+
+
 def test_plugins_come_after_ours(lab: Path) -> None:
     install(lab, {"lab": "lab_views:good"}, group=views.GROUP)
-    assert list(views.discover())[-1] == "lab_view"
+    found = views.discover()
+    group = [view.name for view in found.values() if view.group is found["lab_view"].group]
+    assert group[-1] == "lab_view", "in their group"
     assert views.find("lab_view").title == "Lab view"
 
 

@@ -124,10 +124,9 @@ class Canvas(MarkedCanvas):
 
     @property
     def dragging(self) -> bool:
-        """Whether a box is in the hand of the user."""
-        return self._drag in (
-            _Drag.DRAW, _Drag.EDIT, _Drag.TRUTH, _Drag.STROKE, _Drag.CORNER
-        )  # fmt: skip
+        """Whether a box, a point or the brush is in the hand of the user."""
+        edits = (_Drag.DRAW, _Drag.EDIT, _Drag.TRUTH, _Drag.CORNER)
+        return self._drag in edits or self._mask.painting
 
     def set_box(self, box: Box | None, step: float = 1.0) -> None:
         """The picked box, which gets handles; arrow keys move it by `step`. Silent."""
@@ -271,8 +270,10 @@ class Canvas(MarkedCanvas):
             self.clicked.emit(Point(at.x(), at.y()))
 
     def _point_clicked(self, position: QPointF) -> None:
-        """Chooses the point there, or adds one."""
+        """Chooses the point there, or adds one where that is wanted."""
         corner = self._corner_at(position)
+        if corner is None and not self._points.adding:
+            return
         if corner is None:
             self.points_edited.emit(self._points.add(Point(*self.at_pane(position))), True)
         else:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QFontDatabase, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPlainTextEdit,
+    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -14,6 +17,15 @@ from PySide6.QtWidgets import (
 
 from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label
 from explorer.ui.widgets.theme import icon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MOST_BOLD = 120
+"""Letters of a message."""
+
+Way = tuple[str, "Callable[[], object]"]
+"""A way out of trouble: the words of a button and what it does."""
 
 
 class Symbol(QWidget):
@@ -44,7 +56,11 @@ class NoteCard(Card):
 
 
 class ErrorCard(Card):
-    """What went wrong, what can be done, and the details for whoever helps."""
+    """What went wrong, what can be done, and the details for whoever helps.
+
+    Attributes:
+        ways: The buttons that lead out of it, in their order; each closes the card.
+    """
 
     def __init__(self) -> None:
         super().__init__("error")
@@ -66,6 +82,11 @@ class ErrorCard(Card):
         self.copy.setToolTip(self.tr("Copy the message and its details"))
         self.copy.clicked.connect(self._copy)
 
+        self._full = "", ""
+        self.ways: list[QPushButton] = []
+        self._ways = QVBoxLayout()
+        self._ways.setContentsMargins(UNIT * 3, UNIT // 2, UNIT // 2, 0)
+        self._ways.setSpacing(UNIT // 2)
         words = QVBoxLayout()
         words.setSpacing(UNIT // 2)
         words.addWidget(self._message)
@@ -86,28 +107,47 @@ class ErrorCard(Card):
         layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
         layout.setSpacing(UNIT // 2)
         layout.addLayout(top)
+        layout.addLayout(self._ways)
         layout.addWidget(self._foot)
         layout.addWidget(self.details)
         self.hide()
 
-    def set_error(self, message: str, hint: str, details: str) -> None:
-        self._message.setText(message)
-        self._hint.setText(hint)
-        self._hint.setVisible(bool(hint))
+    def set_error(self, message: str, hint: str, details: str, ways: Sequence[Way] = ()) -> None:
+        self._full = message, hint
+        head, rest = _parted(message)
+        self._message.setText(head)
+        self._hint.setText(f"{rest} {hint}".strip())
+        self._hint.setVisible(bool(rest or hint))
         self.details.setPlainText(details)
         self._show_details(False)
         self.more.setVisible(bool(details))
         self.copy.setText(self.tr("Copy"))
         self.setAccessibleName(f"{message} {hint}".strip())
+        for old in self.ways:
+            self._ways.removeWidget(old)
+            old.hide()
+            old.deleteLater()  # never at once: it may be the one that was pressed
+        self.ways = []
+        for text, act in ways:
+            self.add_way(text, act)
         self.show()
+
+    def add_way(self, text: str, act: Callable[[], object], *, first: bool = False) -> None:
+        """One more button; `first` puts it above the others."""
+        button = QPushButton(text)
+        button.clicked.connect(self.hide)
+        button.clicked.connect(act)
+        place = 0 if first else len(self.ways)
+        self.ways.insert(place, button)
+        self._ways.insertWidget(place, button)
 
     @property
     def message(self) -> str:
-        return self._message.text()
+        return self._full[0]
 
     @property
     def hint(self) -> str:
-        return self._hint.text()
+        return self._full[1]
 
     def _button(self, text: str) -> QToolButton:
         button = QToolButton()
@@ -128,3 +168,11 @@ class ErrorCard(Card):
         parts = (self.message, self.hint, self.details.toPlainText())
         QGuiApplication.clipboard().setText("\n\n".join(part for part in parts if part))
         self.copy.setText(self.tr("Copied"))
+
+
+def _parted(message: str) -> tuple[str, str]:
+    """What is set in bold, and the rest: fifteen bold lines are read by nobody."""
+    head, colon, rest = message.partition(": ")
+    if len(message) <= MOST_BOLD or not colon:
+        return message, ""
+    return f"{head}.", f"{rest[:1].upper()}{rest[1:]}"

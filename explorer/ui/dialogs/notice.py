@@ -1,4 +1,4 @@
-"""Notices: sentences that lie over the canvas for a while, never in the way of work."""
+"""Notices: sentences that lie over the lower right for a while, never over the picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST = 3
+WIDTH = UNIT * 50
+"""Where no column gives them another."""
+
 QUIET_SECONDS = 20.0
 """The same sentence is not shown again sooner than this."""
 
@@ -44,14 +47,16 @@ class NoticeCard(QWidget):
         super().__init__(parent)
         self.notice = notice
         self.setAccessibleName(notice.text)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
-        layout.setSpacing(UNIT)
         picture = QLabel()
         name = {"error": "error", "warning": "warning"}.get(notice.kind, "info")
         picture.setPixmap(theme.icon(name).pixmap(QSize(20, 20)))
-        layout.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(Label(notice.text), 1)
+        close = IconButton("close", self.tr("Close this notice"))
+        close.clicked.connect(self._close)
+        top = QHBoxLayout()
+        top.setSpacing(UNIT)
+        top.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        top.addWidget(Label(notice.text), 1)
+        top.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self.buttons: list[QPushButton] = []
         for words, action in notice.actions:
             button = QPushButton(words)
@@ -62,11 +67,17 @@ class NoticeCard(QWidget):
             copy = QPushButton(self.tr("Copy details"))
             copy.clicked.connect(self._copy)
             self.buttons.append(copy)
-        for button in self.buttons:
-            layout.addWidget(button)
-        close = IconButton("close", self.tr("Close this notice"))
-        close.clicked.connect(self._close)
-        layout.addWidget(close)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
+        layout.setSpacing(UNIT // 2)
+        layout.addLayout(top)
+        if self.buttons:
+            line = QHBoxLayout()
+            line.setSpacing(UNIT)
+            line.addStretch(1)
+            for button in self.buttons:
+                line.addWidget(button)
+            layout.addLayout(line)
         if notice.seconds:
             timer = QTimer(self)
             timer.setSingleShot(True)
@@ -91,18 +102,30 @@ class NoticeCard(QWidget):
 
 
 class Notices(QWidget):
-    """A column of notices at the bottom of `host`, over it."""
+    """A column of notices over `host`.
 
-    def __init__(self, host: QWidget) -> None:
+    They lie over the foot of `column` (the explanation is there, never the picture) while it is
+    seen in the window, else in the lower right of `room`.
+
+    Args:
+        host: What they lie over.
+        room: The part of it where they may lie; by default all of it.
+        column: A panel of it that gives them its width.
+    """
+
+    def __init__(
+        self, host: QWidget, *, room: QWidget | None = None, column: QWidget | None = None
+    ) -> None:
         super().__init__(host)
-        self._host = host
+        self._host, self._room, self._column = host, room or host, column
         self._cards: list[NoticeCard] = []
         self._last: dict[str, float] = {}
         self._busy: NoticeCard | None = None
         self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(UNIT * 2, 0, UNIT * 2, UNIT * 2)
+        self._layout.setContentsMargins(UNIT, 0, UNIT, UNIT)
         self._layout.setSpacing(UNIT)
-        host.installEventFilter(self)
+        for widget in {host, self._room, column or host}:
+            widget.installEventFilter(self)
         self.hide()
 
     @property
@@ -129,6 +152,8 @@ class Notices(QWidget):
         card.closed.connect(self._drop)
         self._cards.append(card)
         self._layout.addWidget(card)
+        self.show()
+        card.show()  # what is hidden takes no room in a layout
         self._place()
 
     def say(
@@ -157,12 +182,17 @@ class Notices(QWidget):
         for card in self.cards:
             self._drop(card)
 
-    def eventFilter(self, watched: QObject, event: object) -> bool:
-        if watched is self._host and getattr(event, "type", None) is not None:
-            kind = event.type()  # type: ignore[attr-defined]
-            if kind == kind.Resize and self._cards:
-                self._place()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        moved = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)
+        if event.type() in moved and self._cards:
+            self._place()
         return False
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest and self._cards:
+            self._place()  # a card has got more words, or a larger font
+        return done
 
     def _drop(self, card: object) -> None:
         if card not in self._cards:
@@ -178,9 +208,17 @@ class Notices(QWidget):
         self.setVisible(bool(self._cards))
         if not self._cards:
             return
-        width = min(self._host.width(), 760)
-        height = self._layout.totalHeightForWidth(width)
-        # At the bottom: captions and the UNTRAINED stamp are at the top.
-        left, top = (self._host.width() - width) // 2, self._host.height() - height
-        self.setGeometry(left, max(0, top), width, height)
+        room = self._area()
+        height = self._layout.totalHeightForWidth(room.width())
+        top = max(room.top(), room.bottom() + 1 - height)
+        self.setGeometry(QRect(room.left(), top, room.width(), height))
         self.raise_()
+
+    def _area(self) -> QRect:
+        column = self._column
+        if column is not None and column.isVisible() and column.window() is self._host.window():
+            return QRect(column.mapTo(self._host, QPoint()), column.size())
+        origin = self._room.mapTo(self._host, QPoint())
+        room = QRect(origin, self._room.size())
+        room.setLeft(max(room.left(), room.right() + 1 - WIDTH))
+        return room

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.params import Effect, Pick, effect_of, parameters, resolved
 from explorer.ui.form.around import Around
 from explorer.ui.form.editors import editor_for
-from explorer.ui.form.places import MaskEditor
+from explorer.ui.form.places import MaskEditor, PointsEditor
 from explorer.ui.form.row import Column, ParameterRow
 from explorer.ui.truth.truth_editor import TruthEditor
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
@@ -35,6 +36,7 @@ class Form(QWidget):
         truth_chosen: The index of the ground-truth box that the user has chosen here, or None.
         truth_wanted: "load" or "save": ground truth from or to a file.
         brush_changed: The `Brush` that the user wants to paint with.
+        placing_changed: The name of a parameter, and whether clicks are to place its points.
         said: A sentence about something that could not be done.
     """
 
@@ -42,6 +44,7 @@ class Form(QWidget):
     truth_chosen = Signal(object)
     truth_wanted = Signal(str)
     brush_changed = Signal(object)
+    placing_changed = Signal(str, bool)
     said = Signal(str)
 
     def __init__(self) -> None:
@@ -122,6 +125,12 @@ class Form(QWidget):
         for row in self.rows.values():
             if isinstance(row.editor, MaskEditor):
                 row.editor.show_brush(brush)
+
+    def end_placing(self, name: str) -> None:
+        """The points of a parameter have been placed."""
+        editor = self.rows[name].editor if name in self.rows else None
+        if isinstance(editor, PointsEditor):
+            editor.end_placing()
 
     def show_truth_chosen(self, index: int | None) -> None:
         """The ground-truth box that is chosen on the canvas; silent."""
@@ -215,6 +224,10 @@ class Form(QWidget):
             elif isinstance(row.editor, MaskEditor):
                 row.editor.brush_changed.connect(self.brush_changed)
                 row.editor.said.connect(self.said)
+            elif isinstance(row.editor, PointsEditor):
+                row.editor.placing_changed.connect(
+                    partial(self.placing_changed.emit, row.parameter.name)
+                )
         self._advanced = Fold("", self._more, opened=view.name in self._unfolded)
         body = QWidget()
         layout = QVBoxLayout(body)

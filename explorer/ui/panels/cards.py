@@ -49,7 +49,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class CardRow:
-    """One card; `reason` says why it is `dim`, `words` are further words that a search finds.
+    """One card; `reason` is a last line, `words` are further words that a search finds.
 
     A `dead` one is there to be read and cannot be chosen.
     """
@@ -87,18 +87,41 @@ def unavailable_cards(owner: QObject, unavailable: Sequence[Unavailable]) -> tup
     )
 
 
+def rank(card: CardRow, search: str) -> int | None:
+    """How well a card answers a search, 0 the best; None = not at all.
+
+    Its title before the beginning of its title, before a word and a part of its title, before its
+    words (name, group, reference), before its text.
+    """
+    search = " ".join(search.lower().split())
+    title, parts = card.title.lower(), search.split()
+    if search in (title, card.key.lower()):
+        return 0
+    if title.startswith(search):
+        return 1
+    if all(any(word.startswith(part) for word in title.split()) for part in parts):
+        return 2
+    words = f"{title} {card.key} {card.group} {card.words}".lower()
+    for place, haystack in enumerate((title, words, f"{words} {card.text.lower()}")):
+        if all(part in haystack for part in parts):
+            return 3 + place
+    return None
+
+
 class CardsModel(QAbstractListModel):
     """The cards that match the search, each group under its heading."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._cards: tuple[CardRow, ...] = ()
+        self._above: tuple[CardRow, ...] = ()
         self._lines: list[CardRow | Heading] = []
         self._search = ""
         self.current = ""
 
-    def set_cards(self, cards: tuple[CardRow, ...]) -> None:
-        self._cards = cards
+    def set_cards(self, cards: tuple[CardRow, ...], above: tuple[CardRow, ...] = ()) -> None:
+        """`above` are some of the cards once more, on top while nothing is searched for."""
+        self._cards, self._above = cards, above
         self._arrange()
 
     def search(self, text: str) -> None:
@@ -106,19 +129,24 @@ class CardsModel(QAbstractListModel):
         self._arrange()
 
     def _arrange(self) -> None:
-        parts = self._search.lower().split()
-        groups: dict[str, list[CardRow]] = {}
-        for card in self._cards:
-            haystack = f"{card.key} {card.title} {card.group} {card.text} {card.words}".lower()
-            if all(part in haystack for part in parts):
-                groups.setdefault(card.group, []).append(card)
         self.beginResetModel()
-        self._lines = []
-        for group, cards in groups.items():
-            if group:
-                self._lines.append(Heading(group))
-            self._lines.extend(cards)
+        self._lines = self._found() if self._search.strip() else self._listed()
         self.endResetModel()
+
+    def _listed(self) -> list[CardRow | Heading]:
+        groups: dict[str, list[CardRow]] = {}
+        for card in (*self._above, *self._cards):
+            groups.setdefault(card.group, []).append(card)
+        lines: list[CardRow | Heading] = []
+        for group, cards in groups.items():
+            lines += [Heading(group), *cards] if group else cards
+        return lines
+
+    def _found(self) -> list[CardRow | Heading]:
+        """What a search finds, the best first; dim cards after the others."""
+        ranked = [(card.dim, rank(card, self._search), card) for card in self._cards]
+        found = [entry for entry in ranked if entry[1] is not None]
+        return [card for *_, card in sorted(found, key=lambda entry: entry[:2])]
 
     def line(self, row: int) -> CardRow | Heading:
         return self._lines[row]
@@ -315,9 +343,9 @@ class CardList(QWidget):
         self.list.doubleClicked.connect(self._doubled)
         self.list.selectionModel().currentChanged.connect(self._moved)
 
-    def set_cards(self, cards: tuple[CardRow, ...]) -> None:
+    def set_cards(self, cards: tuple[CardRow, ...], above: tuple[CardRow, ...] = ()) -> None:
         at = self.current_key() or self.model.current
-        self.model.set_cards(cards)
+        self.model.set_cards(cards, above)
         self._after(at)
 
     def set_current(self, key: str) -> None:
@@ -352,9 +380,9 @@ class CardList(QWidget):
             self.list.scrollTo(index)
 
     def _search(self, text: str) -> None:
-        key = self.current_key()
         self.model.search(text)
-        self._after(key)
+        # The best answer to a search is the first one; without a search it is the one in use.
+        self._after("" if text.strip() else self.model.current)
 
     def _moved(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid() and self.current_key():

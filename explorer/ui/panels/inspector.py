@@ -16,7 +16,10 @@ from explorer.ui.panels.progress import JobStrip
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from explorer.engine.view import View
+    from explorer.ui.dialogs.messages import Way
 
 
 class Inspector(QWidget):
@@ -33,6 +36,7 @@ class Inspector(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._view: View[Any, Any] | None = None
+        self._stays = False
         self._form = Form()
         self.strip = JobStrip()
         self.strip.hide()  # until there is a view; from then on its place is kept
@@ -112,11 +116,37 @@ class Inspector(QWidget):
         self.strip.show()
         self.strip.set_waiting(note, can_pause)
 
-    def show_error(self, message: str, hint: str = "", details: str = "") -> None:
-        self.error.set_error(message, hint, details)
+    def show_error(
+        self,
+        message: str,
+        hint: str = "",
+        details: str = "",
+        ways: Sequence[Way] = (),
+        *,
+        stays: bool = False,
+    ) -> None:
+        """Shows what went wrong.
+
+        Args:
+            message: One sentence.
+            hint: What can be done.
+            details: For whoever helps.
+            ways: Buttons that lead out of it.
+            stays: It is not about what is looked at (a photo or a network that cannot be had): a
+                good answer does not settle it, `settle` does.
+        """
+        self._stays = stays
+        self.error.set_error(message, hint, details, ways)
         self._scroll.ensureWidgetVisible(self.error)
 
     def clear_message(self) -> None:
+        """What is looked at is another thing, or has been answered."""
+        if not self._stays:
+            self.error.hide()
+
+    def settle(self) -> None:
+        """Another photo or network was chosen: whatever was said is no longer true."""
+        self._stays = False
         self.error.hide()
 
     def set_notes(self, notes: tuple[str, ...]) -> None:

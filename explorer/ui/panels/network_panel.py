@@ -353,7 +353,8 @@ class NetworkPanel(QWidget):
         self.use.setEnabled(not in_use)
         self.use.setDefault(not in_use)
         if in_use:
-            self.use.setText(self.tr("In use"))
+            loaded = self._info is not None and self._info.spec == self._spec
+            self.use.setText(self.tr("In use") if loaded else self.tr("Chosen"))
         elif choice.state == "download":
             size = f" {choice.megabytes:.0f} MB" if choice.megabytes >= 1 else ""
             self.use.setText(self.tr("Download{size}").format(size=size))

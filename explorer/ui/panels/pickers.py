@@ -15,7 +15,7 @@ from explorer.ui.panels.picker_button import PickerButton, Popup
 from explorer.ui.widgets.small_widgets import UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.core.unavailable import Unavailable
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class ViewPanel(QWidget):
-    """All views by group, with a search field.
+    """All views by group, those that were used last above them, with a search field.
 
     Signals:
-        chosen: A view's name; one that does not suit the network is dimmed but can be chosen.
+        chosen: A view's name.
     """
 
     chosen = Signal(str)
@@ -36,7 +36,8 @@ class ViewPanel(QWidget):
         super().__init__()
         self._views: tuple[View[Any, Any], ...] = ()
         self._unavailable: tuple[Unavailable, ...] = ()
-        self._task, self._network = "", ""
+        self._companions: dict[str, str] = {}
+        self._recent: tuple[str, ...] = ()
         self.cards = CardList(self.tr("Search the views"))
         self.cards.activated.connect(self.chosen)
         self.cards.entered.connect(self.chosen)
@@ -49,40 +50,41 @@ class ViewPanel(QWidget):
         self, views: Sequence[View[Any, Any]], unavailable: Sequence[Unavailable] = ()
     ) -> None:
         """The views, and those that could not be loaded, which are shown with the reason."""
-        self._views = tuple(sorted(views, key=lambda view: view.group.place))
+        self._views = tuple(views)
         self._unavailable = tuple(unavailable)
         self._fill()
 
-    def set_network(self, task: str, title: str) -> None:
-        """Dims the views that cannot look at a network for `task`; "" dims none."""
-        if (task, title) != (self._task, self._network):
-            self._task, self._network = task, title
+    def set_companions(self, companions: Mapping[str, str]) -> None:
+        """By view: the title of the network that it would bring along, which its card says."""
+        if companions != self._companions:
+            self._companions = dict(companions)
+            self._fill()
+
+    def set_recent(self, names: Sequence[str]) -> None:
+        """The views that were used last, the newest first."""
+        if tuple(names) != self._recent:
+            self._recent = tuple(names)
             self._fill()
 
     def set_current(self, name: str) -> None:
         self.cards.set_current(name)
 
     def _fill(self) -> None:
-        good = (
-            CardRow(
-                view.name,
-                view.group.title,
-                view.title,
-                view.summary,
-                reason=self._reason(view),
-                dim=bool(self._reason(view)),
-                words=view.reference,
-            )
-            for view in self._views
-        )
-        self.cards.set_cards((*good, *unavailable_cards(self, self._unavailable)))
+        cards = {view.name: self._card(view) for view in self._views}
+        group = self.tr("Used last")
+        recent = [replace(cards[name], group=group) for name in self._recent if name in cards]
+        dead = unavailable_cards(self, self._unavailable)
+        self.cards.set_cards((*cards.values(), *dead), above=tuple(recent))
 
-    def _reason(self, view: View[Any, Any]) -> str:
-        if not self._task or view.suits(self._task):
-            return ""
-        wanted = self.tr(" or ").join(sorted(view.tasks))
-        return self.tr("Needs a network for {wanted}; {title} does {task}.").format(
-            wanted=wanted, title=self._network, task=self._task
+    def _card(self, view: View[Any, Any]) -> CardRow:
+        network = self._companions.get(view.name, "")
+        return CardRow(
+            view.name,
+            view.group.title,
+            view.title,
+            view.summary,
+            reason=self.tr("with {network}").format(network=network) if network else "",
+            words=view.reference,
         )
 
 
@@ -120,8 +122,11 @@ class ViewPicker(QWidget):
         self.button.show_choice(title)
         self.button.setToolTip(self.tr("View: {title}").format(title=title))
 
-    def set_network(self, task: str, title: str) -> None:
-        self.panel.set_network(task, title)
+    def set_companions(self, companions: Mapping[str, str]) -> None:
+        self.panel.set_companions(companions)
+
+    def set_recent(self, names: Sequence[str]) -> None:
+        self.panel.set_recent(names)
 
     def open(self) -> None:
         """Opens the pop-up under the button."""

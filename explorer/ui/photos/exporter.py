@@ -6,15 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QMarginsF, QObject, QPoint, QRect, QSizeF
-from PySide6.QtGui import (
-    QGuiApplication,
-    QImage,
-    QPageSize,
-    QPainter,
-    QPdfWriter,
-    QPixmap,
-)
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QGuiApplication, QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog
 
 from explorer.core.errors import ExplorerError
@@ -28,10 +21,12 @@ if TYPE_CHECKING:
     from explorer.core.layers import UInt8
     from explorer.saving.boxes import BoxFormat, ImageInfo, LabelledBoxes
     from explorer.ui.board.board import BoardView
+    from explorer.ui.dialogs.figure import FigureOptions
     from explorer.ui.shell.desk import Desk
 
 SAVE = "save"
 PICTURES = "*.png *.jpg *.webp *.tif"
+FIGURES = "*.svg *.pdf"
 
 
 class Exporter(QObject):
@@ -41,6 +36,7 @@ class Exporter(QObject):
         super().__init__(desk.main)
         self._desk, self._view = desk, view
         self._folder = ""
+        self._figure: FigureOptions | None = None
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
         """The commands that are answered here."""
@@ -61,11 +57,11 @@ class Exporter(QObject):
             return
         with_words = f"{self.tr('Everything on the board')} ({PICTURES})"
         alone = f"{self.tr('The picture alone, full size')} ({PICTURES})"
-        drawn = f"{self.tr('Drawing of the canvas')} (*.svg *.pdf)"
-        path, kind = self._ask(self.tr("Save picture"), ".png", (with_words, alone, drawn))
+        figure = f"{self.tr('Figure for a paper')} ({FIGURES})"
+        path, kind = self._ask(self.tr("Save picture"), ".png", (with_words, alone, figure))
         if path:
             if Path(path).suffix.lower() in (".svg", ".pdf"):
-                self._draw(Path(path))
+                self._ask_figure(path)
             else:
                 self.write_picture(path, whole=kind != alone)
 
@@ -149,6 +145,36 @@ class Exporter(QObject):
         def job() -> None:
             rgb = finished.picture(theme="dark" if dark else "light", pane=pane)
             _save_picture(path, rgb, metadata)
+
+        self._start(path, job)
+
+    def _ask_figure(self, path: str) -> None:
+        """Its size first; then it is written."""
+        from explorer.ui.dialogs.figure import FigureOptions, FigureSheet
+
+        def write(options: FigureOptions) -> None:
+            self._figure = options
+            self.write_figure(path, options)
+
+        sheet = FigureSheet(self._desk.main, Path(path), self._figure or FigureOptions())
+        sheet.accepted.connect(write)
+        sheet.closed.connect(sheet.deleteLater)
+        sheet.open(sheet.width_mm)
+
+    def write_figure(self, path: str, options: FigureOptions) -> None:
+        finished = self._desk.study.finished
+        assert finished is not None
+        pane = None if options.whole else finished.board.panes[0].name
+        metadata, title = finished.metadata, finished.title
+
+        def job() -> None:
+            from explorer.saving.export import save_figure
+
+            drawing = finished.figure(
+                width_mm=options.width_mm, font_size=options.font_size, theme=options.theme,
+                pane=pane,
+            )  # fmt: skip
+            save_figure(path, drawing, metadata, title=title)
 
         self._start(path, job)
 
@@ -236,29 +262,6 @@ class Exporter(QObject):
             f"{self.tr('Boxes as Pascal VOC')} (*.xml)": writer("voc"),
             f"{self.tr('Boxes as YOLO')} (*.txt)": writer("yolo"),
         }
-
-    def _draw(self, path: Path) -> None:
-        widget = self._view
-        size = widget.size()
-        if path.suffix.lower() == ".svg":
-            from PySide6.QtSvg import QSvgGenerator
-
-            svg = QSvgGenerator()
-            svg.setFileName(str(path))
-            svg.setSize(size)
-            svg.setViewBox(QRect(0, 0, size.width(), size.height()))
-            svg.setTitle(self._desk.study.title)
-            with QPainter(svg) as painter:
-                widget.render(painter, QPoint())
-        else:
-            pdf = QPdfWriter(str(path))
-            pdf.setResolution(96)
-            points = QSizeF(size.width() * 0.75, size.height() * 0.75)
-            pdf.setPageSize(QPageSize(points, QPageSize.Unit.Point))
-            pdf.setPageMargins(QMarginsF(0, 0, 0, 0))
-            with QPainter(pdf) as painter:
-                widget.render(painter, QPoint())
-        self._desk.notices.say(self.tr("Saved {path}").format(path=path))
 
 
 def _save_picture(path: str, rgb: UInt8, metadata: dict[str, Any]) -> None:

@@ -65,6 +65,7 @@ class StepFilm(QObject):
         self._drawn: deque[tuple[int, FinishedAnswer]] = deque()
         self._frames: list[_Frame] = []
         self._stride, self._count, self._take = 1, 0, 0
+        self._subject: tuple[Any, ...] = ()
         self._came.connect(self.draw, Qt.ConnectionType.QueuedConnection)
 
     def __len__(self) -> int:
@@ -80,6 +81,11 @@ class StepFilm(QObject):
             self._frames = []
             self._stride, self._count = 1, 0
             self._take += 1
+
+    def keep_only(self, answer: Answer) -> None:
+        """The steps that led to `answer` stay, those of another question are dropped."""
+        if self._subject != _subject(answer):
+            self.clear()
 
     # -- the runner's thread ----------------------------------------------------------------------
 
@@ -104,6 +110,7 @@ class StepFilm(QObject):
     def keep(self, answer: Answer) -> None:
         """Takes a step; the runner's thread goes on at once."""
         with self._lock:
+            self._subject = _subject(answer)
             number, self._count = self._count, self._count + 1
             if number % self._stride:
                 return
@@ -190,3 +197,8 @@ def _packed(rgb: UInt8) -> bytes:
     flags = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     _, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), flags)
     return data.tobytes()
+
+
+def _subject(answer: Answer) -> tuple[Any, ...]:
+    ask = answer.ask
+    return (ask.view.name, ask.image.key if ask.image is not None else "", ask.spec, ask.seed)

@@ -214,6 +214,11 @@ class Bridge(QObject):
     def cancel(self, key: Hashable = LOOK) -> bool:
         return any(runner.cancel(key) for runner in self._runners)
 
+    def leave(self, key: Hashable = LOOK) -> None:
+        """Ends a job of which nobody wants to hear any more."""
+        self._expected.pop(key, None)
+        self.cancel(key)
+
     @property
     def busy(self) -> bool:
         return any(runner.busy for runner in self._runners)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -92,9 +93,11 @@ class Commands(QObject):
         """Asks for a file of weights for the network `name`, and uses it."""
         kinds = f"{self.tr('Weights')} (*.pth *.pt *.safetensors *.ckpt *.bin);;* (*)"
         title = self.tr("Open a checkpoint")
-        path, _ = QFileDialog.getOpenFileName(self._panels.main, title, "", kinds)
+        study, last = self._panels.study, self._panels.study.checkpoint_folder
+        start = last if os.path.isdir(last) else ""
+        path, _ = QFileDialog.getOpenFileName(self._panels.main, title, start, kinds)
         if path:
-            self._panels.study.use(name, path)
+            study.use(name, path)
 
     # -- looking ----------------------------------------------------------------------------------
 

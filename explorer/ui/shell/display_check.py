@@ -29,6 +29,11 @@ X11 = {
 }
 """What the platform plug-in for X loads on top."""
 
+WAYS = (
+    "start this from a desktop session, use `xvfb-run`, or `explorer render` for pictures "
+    "without a window."
+)
+
 
 def missing_packages(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Debian packages whose libraries a window would miss here; empty where nothing is missing."""
@@ -47,19 +52,72 @@ def complaint(environment: Mapping[str, str] | None = None) -> str:
     environment = os.environ if environment is None else environment
     if not sys.platform.startswith("linux"):
         return ""
-    shown = any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
-    if not shown:
-        return (
-            "There is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are empty): "
-            "start this from a desktop session, use `xvfb-run`, or `explorer render` for pictures "
-            "without a window."
-        )
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    if not any(environment.get(name) for name in (*names, "QT_QPA_PLATFORM")):
+        return f"There is no display to open a window on ({' and '.join(names)} are empty): {WAYS}"
     missing = missing_packages(environment)
     if missing:
         return (
             f"A window needs system libraries that are missing: apt-get install {' '.join(missing)}"
         )
+    tried = _displays(environment)
+    if tried and not any(answers(name, display) for name, display in tried):
+        words = " and ".join(f"{name}={display}" for name, display in tried)
+        return f"There is no display to open a window on ({words}: nobody answers): {WAYS}"
     return ""
+
+
+def _displays(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The displays that Qt may try, as (variable, value); none where it needs no display."""
+    names = {"xcb": "DISPLAY", "wayland": "WAYLAND_DISPLAY"}
+    platform = environment.get("QT_QPA_PLATFORM", "")
+    if platform:
+        wanted = [name.strip().partition(":")[0] for name in platform.split(";")]
+        if any(name.partition("-")[0] not in names for name in wanted):
+            return []
+        found = [names[name.partition("-")[0]] for name in wanted]
+    else:
+        found = list(names.values())
+    return [(name, environment[name]) for name in dict.fromkeys(found) if environment.get(name)]
+
+
+def answers(name: str, display: str) -> bool:
+    """Whether a server answers at a display: an X server, or a compositor of Wayland.
+
+    True when the library that could tell is missing: Qt finds out then.
+
+    Args:
+        name: "DISPLAY" or "WAYLAND_DISPLAY".
+        display: Its value.
+    """
+    try:
+        if name == "WAYLAND_DISPLAY":
+            return _wayland_answers(ctypes.CDLL("libwayland-client.so.0"), display.encode())
+        return _x_answers(ctypes.CDLL("libxcb.so.1"), display.encode())
+    except OSError:
+        return True
+
+
+def _x_answers(xcb: ctypes.CDLL, display: bytes) -> bool:
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    for function in (xcb.xcb_connection_has_error, xcb.xcb_disconnect):
+        function.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(display, None)  # never null: an error is in what it gives
+    refused = bool(xcb.xcb_connection_has_error(connection))
+    xcb.xcb_disconnect(connection)
+    return not refused
+
+
+def _wayland_answers(wayland: ctypes.CDLL, display: bytes) -> bool:
+    wayland.wl_display_connect.restype = ctypes.c_void_p
+    wayland.wl_display_connect.argtypes = [ctypes.c_char_p]
+    wayland.wl_display_disconnect.argtypes = [ctypes.c_void_p]
+    connection = wayland.wl_display_connect(display)
+    if not connection:
+        return False
+    wayland.wl_display_disconnect(connection)
+    return True
 
 
 def loads(library: str) -> bool:

@@ -1,13 +1,17 @@
-"""What the user changes, with undo: one entry per change of a parameter, a slider drag in one."""
+"""What the user changes, with undo: one entry per change of a parameter, a slider drag in one.
+
+Every photo has a history of its own in every view: undo never leaves what is looked at.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtGui import QUndoCommand, QUndoGroup, QUndoStack
 
 from explorer.core.params import Kind, Mask, Pick, parameters
 
@@ -20,13 +24,14 @@ if TYPE_CHECKING:
 
 MERGE_SECONDS = 1.0
 MOST_ENTRIES = 200
+MOST_HISTORIES = 100
 
 
 class Edits(QObject):
     """Carries what is changed in the form or on the canvas into the study, and remembers it.
 
     Attributes:
-        stack: The entries for undo and redo.
+        group: Undo and redo of the photo and the view that are looked at.
 
     Signals:
         edited: The user has changed a parameter.
@@ -38,10 +43,28 @@ class Edits(QObject):
         super().__init__(parent)
         self._study, self._form, self._board = study, form, board
         self._stroke: Any = None  # the parameters before the stroke that is being painted
-        self.stack = QUndoStack(self)
-        self.stack.setUndoLimit(MOST_ENTRIES)
+        self.group = QUndoGroup(self)
+        self._stacks: OrderedDict[tuple[str, str], QUndoStack] = OrderedDict()
         form.changed.connect(self._form_changed)
         board.picked.connect(self._picked)
+        study.subject_changed.connect(self._turn_to)
+
+    def _turn_to(self) -> None:
+        """The history of what is looked at now becomes the one that undo walks."""
+        study = self._study
+        if study.view is None:
+            return
+        place = (study.image.key if study.image is not None else "", study.view.name)
+        stack = self._stacks.get(place)
+        if stack is None:
+            stack = self._stacks[place] = QUndoStack(self.group)
+            stack.setUndoLimit(MOST_ENTRIES)
+        self._stacks.move_to_end(place)
+        self.group.setActiveStack(stack)
+        while len(self._stacks) > MOST_HISTORIES:
+            _, oldest = self._stacks.popitem(last=False)
+            self.group.removeStack(oldest)
+            oldest.deleteLater()
 
     def _form_changed(self, params: object, effect: object) -> None:
         self._push(params)
@@ -81,32 +104,26 @@ class Edits(QObject):
         before = study.params if before is None else before
         if study.view is None or type(before) is not type(after) or before == after:
             return
-        place = (study.image.key if study.image else "", study.view.name)
-        text = study.view.title
-        self.stack.push(ParamsCommand(place, before, after, study.revisit, text))
+        self.group.activeStack().push(
+            ParamsCommand(before, after, study.put_params, study.view.title)
+        )
 
 
 class ParamsCommand(QUndoCommand):
-    """Goes from `before` to `after` through `show`, unless the user stands elsewhere by then.
+    """Goes from `before` to `after` and back; what it has not changed stays as it is meanwhile.
 
     Args:
-        place: What the parameters belong to (photo and view); `show(place, params)` returns there.
         before: The parameters as they were.
         after: The parameters as the user made them; they are in force already.
-        show: Puts parameters in force.
+        show: Puts values in force, by the names of their parameters.
         text: For the menu.
     """
 
     def __init__(
-        self,
-        place: tuple[str, str],
-        before: Any,
-        after: Any,
-        show: Callable[[tuple[str, str], Any], None],
-        text: str,
+        self, before: Any, after: Any, show: Callable[[dict[str, Any]], None], text: str
     ) -> None:
         super().__init__(text)
-        self._place, self._before, self._after, self._show = place, before, after, show
+        self._before, self._after, self._show = before, after, show
         self._names = changed_names(before, after)
         self._when = time.monotonic()
         self._fresh = True
@@ -118,15 +135,18 @@ class ParamsCommand(QUndoCommand):
         if self._fresh:  # pushing a command redoes it, but the change is already there
             self._fresh = False
             return
-        self._show(self._place, self._after)
+        self._show(self._values(self._after))
 
     def undo(self) -> None:
-        self._show(self._place, self._before)
+        self._show(self._values(self._before))
+
+    def _values(self, params: Any) -> dict[str, Any]:
+        return {name: getattr(params, name) for name in self._names}
 
     def mergeWith(self, other: QUndoCommand) -> bool:
         if not isinstance(other, ParamsCommand):
             return False
-        same = other._place == self._place and other._names == self._names and len(self._names) == 1
+        same = other._names == self._names and len(self._names) == 1
         # A list that grows or shrinks is a step of its own; its entries are moved in one.
         same = same and _length(other._before, self._names) == _length(other._after, self._names)
         if any(isinstance(getattr(self._after, name), Mask) for name in self._names):

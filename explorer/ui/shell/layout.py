@@ -118,6 +118,8 @@ def make_toolbar(
     live.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     bar.addWidget(live)
     bar.addSeparator()
+    bar.addAction(actions["go_back"])
+    bar.addAction(actions["go_forward"])
     # In a narrow window the network's long name gives way first.
     pickers[0].setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     for picker in pickers:

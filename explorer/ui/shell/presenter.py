@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 from explorer.core.layers import Board, Pane, Picture
 from explorer.core.params import Pick, parameters
 from explorer.core.runner import State, Update
+from explorer.ui.dialogs.notice import Notice
 from explorer.ui.form.around import Around
 from explorer.ui.form.picks import PickSpec
 from explorer.ui.photos.filmstrip import name_of, title_of
@@ -24,6 +25,10 @@ BARE_MILLISECONDS = 250
 
 STREAM_MILLISECONDS = 1000
 """Plots follow a stream of steps this often: axes are slow to paint, the picture is not."""
+
+REST_SECONDS = 15.0
+RECENT_VIEWS = 4
+"""So many are offered above the list of all."""
 
 DRAG_MILLISECONDS = 150
 """So often they follow a box that is dragged; the picture follows every move."""
@@ -51,6 +56,7 @@ class Presenter(QObject):
         study.board_changed.connect(self.board)
         study.news.connect(self.news)
         study.waiting.connect(self.waiting)
+        study.rested.connect(self.rested)
         panels.docks["results"].toggleViewAction().triggered.connect(self._want_results)
 
     def stop(self) -> None:
@@ -72,8 +78,9 @@ class Presenter(QObject):
 
     def subject(self) -> None:
         study = self._panels.study
-        view, entry = study.view, study.entry()
+        view = study.view
         if view is not None:
+            self._panels.views.set_recent(tuple(reversed(study.last_params))[:RECENT_VIEWS])
             self._panels.views.set_current(view.name)
             self._panels.inspector.set_view(view)
             self._panels.inspector.form.set_view(view, study.params, study.info)
@@ -83,8 +90,7 @@ class Presenter(QObject):
         self._panels.inspector.form.set_around(self.around())
         if study.spec is not None:
             self._panels.networks.set_spec(study.spec)
-        if entry is not None:
-            self._panels.views.set_network(entry.task, entry.title)
+        self._panels.views.set_companions(self.companions())
         self._panels.board.set_selection(None)
         self._panels.results.set_selection(None)
         self.status()
@@ -107,6 +113,17 @@ class Presenter(QObject):
         if study.info is not None:
             self._panels.networks.set_info(study.info)
             self.status()
+
+    def companions(self) -> dict[str, str]:
+        """By view: the title of the network that it would bring along."""
+        study = self._panels.study
+        brought = {name: study.network_for(view) for name, view in study.views.items()}
+        entries = {
+            name: study.entry(spec)
+            for name, spec in brought.items()
+            if spec is not None and spec != study.spec
+        }
+        return {name: entry.title for name, entry in entries.items() if entry is not None}
 
     def around(self) -> Around:
         """What the form may offer: the photos of the strip, the networks of the catalog."""
@@ -190,6 +207,23 @@ class Presenter(QObject):
         self._panels.inspector.set_waiting(self.tr("Waiting"), view is not None and view.film)
         self._panels.inspector.form.set_busy(True)
         self._panels.refresh()
+
+    def rested(self) -> None:
+        """Nothing is computed for what is shown."""
+        panels = self._panels
+        panels.inspector.strip.clear()
+        panels.inspector.form.set_busy(False)
+        panels.status.time.setText("")
+        self.status()
+        panels.refresh()
+        study = panels.study
+        if study.answer is None and study.view is not None:
+            self.bare()
+            words = self.tr("{view} takes its time: it starts when you run it.")
+            run = ((self.tr("Run"), study.look),)
+            panels.notices.show_notice(
+                Notice(words.format(view=study.view.title), actions=run, seconds=REST_SECONDS)
+            )
 
     def status(self, update: Update | None = None) -> None:
         study = self._panels.study

@@ -112,6 +112,7 @@ class Restore(QObject):
             }
             study.restore(known)
             study.photo_truth.restore(last.truth)
+            study.checkpoint_folder = last.checkpoint_folder
         names = {entry.name for entry in ready.entries}
         network = self._wishes.get("network") or (last.network.name if restore else "")
         if network and network in names:
@@ -170,6 +171,7 @@ class Restore(QObject):
             self._geometry(),
             self._docks(),
             study.photo_truth.packed(),
+            study.checkpoint_folder,
         )
 
     def _geometry(self) -> str:

@@ -8,6 +8,7 @@ computation, `COMPUTE` replaces it.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import OrderedDict
 from dataclasses import replace
@@ -20,12 +21,17 @@ from explorer.core.params import Effect, effect_of, inside, parameters, referenc
 from explorer.core.runner import State, Update
 from explorer.engine.finish import FinishedAnswer
 from explorer.live.pace import Pace
-from explorer.ui.shell.bridge import LOOK, TASKS, Bridge, Ready
+from explorer.ui.navigation.choosing import natural_view
+from explorer.ui.navigation.kept_answers import KeptAnswers
+from explorer.ui.navigation.used_networks import UsedNetworks
+from explorer.ui.shell.bridge import LOOK, Bridge, Ready
 from explorer.ui.truth.photo_truth import PhotoTruth, Truth
 
 if TYPE_CHECKING:
     from explorer.core.layers import Board
     from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.core.runner import Failure
+    from explorer.engine.engine import Answer
     from explorer.engine.view import Action, View
     from explorer.images.image import Image
     from explorer.live.slot import Slot
@@ -47,7 +53,11 @@ class Study(QObject):
         board_changed: The new `Board`.
         news: The `Update` of the look in progress.
         waiting: A look was submitted.
-        said: A sentence for the user, about something the program did by itself.
+        said: A sentence for the user.
+        moved: A sentence about a view or a network that the program is choosing by itself; where
+            the user was before can be gone back to.
+        rested: What is shown is there without a computation: it was kept, or none was asked for.
+        network_failed: A NetworkSpec and the `Failure`: it cannot be had.
         made: Networks that a look has made: `engine.actions.Made`s.
     """
 
@@ -57,6 +67,9 @@ class Study(QObject):
     news = Signal(object)
     waiting = Signal()
     said = Signal(str)
+    moved = Signal(str)
+    rested = Signal()
+    network_failed = Signal(object, object)
     made = Signal(object)
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
@@ -65,7 +78,12 @@ class Study(QObject):
         self._ready: Ready | None = None
         self._remembered: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._last: dict[str, Any] = {}  # by view: the parameters that were used last, on any photo
+        self._networks = UsedNetworks()
+        self._kept = KeptAnswers()
+        self._whole = False  # the answer is not one on the way
+        self._photo_comes = False
         self.photo_truth = PhotoTruth()
+        self.checkpoint_folder = ""
         self.image: Image | None = None
         self.view: View[Any, Any] | None = None
         self.spec: NetworkSpec | None = None
@@ -110,6 +128,7 @@ class Study(QObject):
 
     def set_ready(self, ready: Ready) -> None:
         self._ready = ready
+        self._networks.defaults = ready.defaults
 
     @property
     def title(self) -> str:
@@ -145,12 +164,18 @@ class Study(QObject):
 
     def set_image(self, image: Image, slot: Slot | None = None) -> None:
         """Looks at `image` with the view and the network in use (the first time: defaults)."""
+        self._forget_answer()
         self.slot = slot
         self.image = image
-        self._forget_answer()
+        if slot is not None and self.view is not None and not self.view.live:
+            self._give_way(self.tr("{view} cannot follow frames: showing {other} instead."))
         self._recall()
         self.subject_changed.emit()
-        self.look()
+        again, self._photo_comes = self._photo_comes, False
+        if again and slot is None:
+            self.show_again()
+        else:
+            self.look()
 
     def clear(self) -> None:
         """No photo: nothing to look at."""
@@ -167,11 +192,9 @@ class Study(QObject):
         if view is None or (view is self.view and params is None):
             return
         self._forget_answer()
+        self._photo_comes = False
+        self._bring_network(view)
         self.view = view
-        entry = self.entry()
-        unfit = entry is not None and not view.suits(entry.task)
-        if view.needs.network and (self.spec is None or unfit):
-            self._switch_network(view, entry)
         self._recall(params)
         self.subject_changed.emit()
         self.look()
@@ -181,22 +204,60 @@ class Study(QObject):
         self.device, self.half = spec.device, spec.half
         if spec == self.spec:
             return
+        if os.path.isabs(spec.weights):
+            self.checkpoint_folder = os.path.dirname(spec.weights)
         self._forget_answer()
+        self._photo_comes = False
         self.spec = spec
         self.info = None
         entry = self.entry()
         if self.view is not None and entry is not None and not self.view.suits(entry.task):
-            other = next((view for view in self.views.values() if view.suits(entry.task)), None)
-            if other is not None:
-                self.said.emit(
-                    self.tr("{view} cannot use {network}: showing {other} instead.").format(
-                        view=self.view.title, network=entry.title, other=other.title
-                    )
-                )
-                self.view = other
-                self._recall()
+            self._give_way(self.tr("{view} cannot use {network}: showing {other} instead."))
+            self._recall()
         self.subject_changed.emit()
         self.look()
+
+    def look_with(self, spec: NetworkSpec) -> None:
+        """As `set_network`; the network in use is looked with again."""
+        if spec == self.spec:
+            self.look()
+        else:
+            self.set_network(spec)
+
+    def stand(self, view: str, spec: NetworkSpec | None, *, photo_comes: bool = False) -> None:
+        """Goes back to a view and a network: what is kept is shown, else it is looked at.
+
+        Args:
+            view: Its name.
+            spec: The network; None = the one in use.
+            photo_comes: Another photo is about to be set: it is shown in the same way.
+        """
+        self._forget_answer()
+        self.view = self.views.get(view, self.view)
+        if spec is not None and spec != self.spec:
+            self.spec, self.info = spec, None
+        self._photo_comes = photo_comes
+        if photo_comes:
+            self._bridge.leave()
+            self.running = False
+        self._recall()
+        self.subject_changed.emit()
+        if not photo_comes:
+            self.show_again()
+
+    def fall_back(self) -> None:
+        """Takes the network that worked last, in the place of one that cannot be had."""
+        entry = self.entry()
+        if self.spec is None or self.view is None:
+            return
+        before = self._networks.instead_of(self.spec, entry.task if entry is not None else "")
+        if before is None:
+            return
+        name, spec = before
+        entry = self.entry(spec)
+        if not name or (entry is not None and self.view.suits(entry.task)):
+            name = self.view.name
+        self.stand(name, self._on_device(spec))
 
     def use(self, name: str, weights: str = "") -> None:
         """Looks with the network `name` of the catalog, by default with its own weights."""
@@ -275,18 +336,9 @@ class Study(QObject):
         self.set_params(replace(self.params, **{name: value}))
         self.params_changed.emit()
 
-    def revisit(self, place: tuple[str, str], params: Any) -> None:
-        """Parameters of an earlier time (undo), of the photo and the view that `place` names.
-
-        They are shown on the photo of the moment; the ground truth stays with its own photo.
-        """
-        key, view = place
-        self.photo_truth.take(params, key)
-        if self.view is None or self.view.name != view:
-            self.set_view(view, params)
-            return
-        here = self.image.key if self.image is not None else ""
-        self.set_params(params if here == key else self.photo_truth.into(params, here))
+    def put_params(self, values: dict[str, Any]) -> None:
+        """Values of an earlier time (undo), by the names of their parameters."""
+        self.set_params(replace(self.params, **values))
         self.params_changed.emit()
 
     def restore(self, params: dict[str, Any]) -> None:
@@ -309,14 +361,29 @@ class Study(QObject):
             return
         self.running = True
         self.submitted += 1
-        offered = self.offered()
-        beside = tuple((v, self._params_of(v)) for v in offered if v.name in self.beside)
+        beside = tuple((view, self._params_of(view)) for view in self._sides_wanted())
         question = (self.view, self.spec, self.image, self.params, self.seed, beside)
         if self.slot is not None:
             self._bridge.follow(*question, self.slot, self.pace, receiver=self._on_update)
         else:
             self._bridge.look(*question, receiver=self._on_update)
         self.waiting.emit()
+
+    def show_again(self) -> None:
+        """What is kept of this place; else it is looked at, but for a film, which is long."""
+        answer = self._kept_answer()
+        film = self.view is not None and self.view.film
+        if answer is None and not film:
+            self.look()
+            return
+        self._bridge.leave()
+        self.running = False
+        if answer is not None:
+            self._bridge.step_film.keep_only(answer)
+            self._take_info(answer.info)
+            self.answer, self._whole = answer, True
+            self.draw()
+        self.rested.emit()
 
     def act(self, action: Action, receiver: Receiver) -> bool:
         """Does an action of the view on what is looked at; False when nothing is."""
@@ -382,10 +449,9 @@ class Study(QObject):
             self.running = False
         answer = update.value
         if answer is not None and answer.ask.view is self.view:
-            if answer.info is not None and answer.info is not self.info:
-                self.info = answer.info
-                self.params = resolved(self.params, answer.info)
-                self.params_changed.emit()
+            self._take_info(answer.info)
+            if answer.result is not None:
+                self._whole = update.state is State.DONE
             if answer.result is not None and answer is not self.answer:
                 self.answer = answer
                 if answer.shot is not None:
@@ -394,31 +460,88 @@ class Study(QObject):
         if answer is not None and answer.made and update.state is State.DONE:
             self.made.emit(answer.made)
         self.news.emit(update)
+        if update.state is State.FAILED and update.failure is not None:
+            self._failed(update.failure)
 
-    def _switch_network(self, view: View[Any, Any], old: Entry | None) -> None:
-        assert self._ready is not None
-        fitting = [task for task in TASKS if view.suits(task) and task in self._ready.defaults]
-        if not fitting:
-            if old is not None:
-                self.said.emit(
-                    self.tr("No network for {view} is at hand: choose one.").format(view=view.title)
-                )
+    def _take_info(self, info: NetworkInfo | None) -> None:
+        """A network has been loaded."""
+        if info is None:
             return
-        self.spec = self._on_device(self._ready.defaults[fitting[0]])
-        self.info = None
+        entry = self.entry(info.spec)
+        if entry is not None and self.view is not None:
+            self._networks.worked(self.view.name, entry.task, info.spec)
+        if info is not self.info:
+            self.info = info
+            self.params = resolved(self.params, info)
+            self.params_changed.emit()
+
+    def _failed(self, failure: Failure) -> None:
+        # A defect before the network was known counts as well: it has not worked yet.
+        lost = failure.about == "network" or (not failure.expected and self.info is None)
+        # Only on another device or in another precision it does not work: those are to be mended.
+        if not lost or self.spec is None or self._networks.settled(self.spec):
+            return
+        self.network_failed.emit(self.spec, failure)
+
+    def network_for(self, view: View[Any, Any]) -> NetworkSpec | None:
+        """The network that `view` will look at: the one in use where it suits, else another one."""
         entry = self.entry()
-        if old is not None and entry is not None:
+        if not view.needs.network or (entry is not None and view.suits(entry.task)):
+            return self.spec
+        return self._networks.suiting(view)
+
+    def _bring_network(self, view: View[Any, Any]) -> None:
+        """Before `view` is shown: a network that it can look at."""
+        old, spec = self.entry(), self.network_for(view)
+        if spec == self.spec:
+            return
+        if spec is None:
             self.said.emit(
+                self.tr("No network for {view} is at hand: choose one.").format(view=view.title)
+            )
+            return
+        entry = self.entry(spec)
+        if old is not None and entry is not None:
+            self.moved.emit(
                 self.tr("{view} needs another kind of network: using {network}.").format(
                     view=view.title, network=entry.title
                 )
             )
+        self.spec = self._on_device(spec)
+        self.info = None
+
+    def _give_way(self, words: str) -> None:
+        """A view that cannot go on gives way to the natural one of the network, which is said."""
+        view, entry = self.view, self.entry()
+        other = natural_view(self.views, entry.task if entry is not None else "", live=self.live)
+        if view is None or other is None:
+            return
+        network = entry.title if entry is not None else ""
+        self.moved.emit(words.format(view=view.title, network=network, other=other.title))
+        self.view = other
+
+    def _sides_wanted(self) -> list[View[Any, Any]]:
+        return [view for view in self.offered() if view.name in self.beside]
+
+    def _kept_answer(self) -> Answer | None:
+        if self.view is None or (self.image is None and self.wants_photo) or self.live:
+            return None
+        from explorer.engine.engine import Ask
+
+        answer = self._kept.find(Ask(self.view, self.spec, self.image, self.params, self.seed))
+        if answer is None or self.view.film:
+            return answer
+        shown = {side.view.name for side in answer.beside}
+        return answer if shown == {view.name for view in self._sides_wanted()} else None
 
     def _on_device(self, spec: NetworkSpec) -> NetworkSpec:
         return replace(spec, device=self.device, half=self.half)
 
     def _forget_answer(self) -> None:
         # The picture stays on the canvas until the next one; redraws of it make no sense any more.
+        if self.answer is not None:
+            self._kept.put(self.answer, whole=self._whole)
+        self._whole = False
         self.answer = None
         self.board = None
         self.finished = None
@@ -437,6 +560,7 @@ class Study(QObject):
     def _remember(self) -> None:
         if self.view is None:
             return
+        self._last.pop(self.view.name, None)  # the newest is the last one
         self._last[self.view.name] = self.params
         if self.image is not None:
             key = (self.image.key, self.view.name)
@@ -448,5 +572,5 @@ class Study(QObject):
 
     @property
     def last_params(self) -> dict[str, Any]:
-        """By view name: the parameters used last."""
+        """By view name, in the order of use: the parameters used last."""
         return dict(self._last)

@@ -7,6 +7,7 @@ through the `Exporter`; the window shows what they say. The parts know it as a `
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -27,6 +28,8 @@ from explorer.ui.dialogs.sheets import Sheets
 from explorer.ui.jobs.background import BackgroundJobs
 from explorer.ui.jobs.job_list import JobButton, JobList
 from explorer.ui.live.live import Live
+from explorer.ui.navigation.network_trouble import NetworkTrouble
+from explorer.ui.navigation.trail import Trail
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.panels.making import Making
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
@@ -65,6 +68,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOVED_SECONDS = 15.0
+"""Long enough to read what has changed and to press its button."""
+
 
 class Window(QMainWindow):
     """See the module.
@@ -102,18 +108,20 @@ class Window(QMainWindow):
         self.study = Study(self.bridge, self)
         self.jobs = BackgroundJobs(self.bridge, self)
         self._make_widgets()
-        self.notices = Notices(self.stack)
+        self.notices = Notices(self, room=self.stack, column=self.docks["inspector"])
         self.restore = Restore(self, known, wishes or {})
         self.pinned = PinnedResult(self.board, known.preferences.compare, self)
         self.actions_ = Actions(self, known.shortcuts)
         self.commands = Commands(self, self.pinned, self.actions_)
         self.presenter = Presenter(self, self.pinned)
         self.edits = Edits(self.study, self.inspector.form, self.board, self)
-        self.undo = self.edits.stack
+        self.undo = self.edits.group
+        self.trail = Trail(self.study, self.strip, self)
         self.intake = Intake(self, self.strip)
         self.exporter = Exporter(self, self.board)
         self.live = Live(self)
         self._column.addWidget(self.live.bar)
+        self.trouble = NetworkTrouble(self, self.trail, self.commands.open_checkpoint)
         self.making = Making(self)
         self.sheets = Sheets(self, self.actions_)
         self.job_button = JobButton(self.jobs)
@@ -159,6 +167,7 @@ class Window(QMainWindow):
             self.exporter.handlers(),
             self.live.handlers(),
             self.sheets.handlers(),
+            self.trail.handlers(),
             {"jobs": self.open_jobs},
             {"undo": undo.undo, "redo": undo.redo, "load_truth": self.truth_files.load},
         )
@@ -170,13 +179,18 @@ class Window(QMainWindow):
     def _connect(self) -> None:
         study = self.study
         study.said.connect(self.notices.say)
+        study.moved.connect(self._say_moved)
+        self.trail.changed.connect(self.refresh)
         study.subject_changed.connect(self.show_page)
         self.edits.edited.connect(self.refresh)
         self.edits.edited.connect(self.presenter.picks)
         self.inspector.form.brush_changed.connect(self.board.set_brush)
+        self.inspector.form.placing_changed.connect(self.board.set_placing)
+        self.board.placing_ended.connect(self.inspector.form.end_placing)
         self.inspector.form.said.connect(self.notices.say)
         self.board.brush_changed.connect(self.inspector.form.show_brush)
         self.views.chosen.connect(study.set_view)
+        self.networks.chosen.connect(self.inspector.settle)
         self.networks.chosen.connect(study.set_network)
         self.networks.checkpoint_wanted.connect(self.commands.open_checkpoint)
         self.inspector.cancel_requested.connect(study.cancel)
@@ -192,6 +206,7 @@ class Window(QMainWindow):
         self.menus.recent_chosen.connect(self.intake.open_path)
         self.menus.recent_cleared.connect(self.restore.clear_recent)
         self.intake.found.connect(self._found)
+        self.intake.opened.connect(self.inspector.settle)
         self.intake.opened.connect(study.set_image)
         self.intake.failed.connect(self._show_failure)
         self.intake.film.connect(self.live.film)
@@ -219,6 +234,8 @@ class Window(QMainWindow):
     def refresh(self) -> None:
         """Enables the commands that make sense now."""
         self.commands.refresh()
+        self.actions_["go_back"].setEnabled(self.trail.can_go_back)
+        self.actions_["go_forward"].setEnabled(self.trail.can_go_forward)
 
     def apply_preferences(self, preferences: Preferences) -> None:
         """Takes changed preferences at once, and saves them."""
@@ -329,6 +346,7 @@ class Window(QMainWindow):
 
     def _item_chosen(self, item: object) -> None:
         self.live.stop_for_photo()
+        self.inspector.settle()
         if item is None:
             self._nothing_chosen()
         else:
@@ -365,8 +383,14 @@ class Window(QMainWindow):
 
     def _show_failure(self, failure: Failure) -> None:
         details = "" if failure.expected else failure.traceback
-        self.inspector.show_error(failure.message, failure.hint, details)
+        self.inspector.show_error(failure.message, failure.hint, details, stays=True)
         self.docks["inspector"].show()
+
+    def _say_moved(self, sentence: str) -> None:
+        """The program chooses another view or network; the user may not want that."""
+        here = self.trail.here
+        undo = ((self.tr("Undo"), partial(self.trail.return_to, here)),) if here else ()
+        self.notices.show_notice(Notice(sentence, "info", "", undo, MOVED_SECONDS))
 
     def _pinned_changed(self, there: bool) -> None:
         self.actions_["compare"].setChecked(there)

@@ -114,8 +114,8 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit {
   selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus {
   border-color: $accent; }
-QSpinBox { padding-left: 0; padding-right: 0; }
-QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }
+QAbstractSpinBox { padding-left: 0; padding-right: 0; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: 0; }
 QAbstractItemView { border: 0; }
 QProgressBar { background: $pressed; border: 0; border-radius: 2px; max-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }

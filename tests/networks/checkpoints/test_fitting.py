@@ -259,6 +259,18 @@ def test_guess_of_something_else(tmp_path: Path) -> None:
         finish(catalogue.load(NetworkSpec("", str(tmp_path / "w.pth"))))
 
 
+def test_a_file_of_another_network_names_it(tmp_path: Path) -> None:
+    torch.save(made("squeezenet1_1", num_classes=7), tmp_path / "w.pth")
+    with pytest.raises(ExplorerError, match="does not fit ResNet-18") as caught:
+        finish(catalogue.load(NetworkSpec("resnet18", str(tmp_path / "w.pth"))))
+    assert caught.value.hint == "It looks like SqueezeNet 1.1 (squeezenet1_1): use that?"
+    assert caught.value.instead == ("squeezenet1_1",)
+    torch.save(nn.Linear(1000, 1000).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(ExplorerError, match="of the tensors agree") as caught:
+        finish(catalogue.load(NetworkSpec("resnet18", str(tmp_path / "w.pth"))))
+    assert caught.value.instead == ()
+
+
 def test_seeded_leaves_torchs_generator_alone() -> None:
     before = torch.random.get_rng_state()
     one, two = (fitting.seeded(definition("squeezenet1_1"), num_classes=3) for _ in range(2))

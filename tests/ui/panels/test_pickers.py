@@ -12,7 +12,7 @@ from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.core.unavailable import Unavailable
 from explorer.engine.view import Group, View
 from explorer.networks.entry import Entry, WeightsOption
-from explorer.ui.panels.cards import CardRow, Heading
+from explorer.ui.panels.cards import CardList, CardRow, Heading, rank
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
@@ -102,6 +102,12 @@ def titles(picker: Any) -> list[str]:
     return [line.title for line in lines(picker)]
 
 
+def info(spec: NetworkSpec) -> NetworkInfo:
+    return NetworkInfo(
+        spec, "SqueezeNet", "classification", (), (), "cached", "ImageNet", "cpu", "float32", 1, "",
+    )  # fmt: skip
+
+
 def at(picker: NetworkPicker, name: str) -> None:
     picker.open()
     picker.panel.cards.point_at(name)
@@ -112,15 +118,39 @@ def test_views_stand_under_their_groups(views: ViewPicker) -> None:
     assert views.button.text() == "Maps"
 
 
-def test_a_view_that_does_not_suit_is_dimmed_with_the_reason(views: ViewPicker) -> None:
-    views.set_network("classification", "Tiny ResNet")
+def test_a_view_says_which_other_network_it_would_bring(views: ViewPicker) -> None:
+    views.set_companions({"detections": "Mini Faster R-CNN"})
     cards = {line.key: line for line in lines(views) if isinstance(line, CardRow)}
-    assert cards["detections"].dim
-    assert cards["detections"].reason == (
-        "Needs a network for detection; Tiny ResNet does classification."
-    )
-    assert not cards["classify"].dim
-    assert not cards["maps"].dim
+    assert cards["detections"].reason == "with Mini Faster R-CNN"
+    assert not any(card.dim for card in cards.values())
+    assert cards["classify"].reason == cards["maps"].reason == ""
+
+
+def test_views_that_were_used_last_stand_above_the_list(views: ViewPicker, qtbot: QtBot) -> None:
+    views.set_recent(("maps", "classify", "gone"))
+    assert titles(views)[:3] == ["Used last", "Maps", "Classify"]
+    assert titles(views).count("Maps") == 2, "its place in the list stays"
+    views.open()
+    assert views.panel.cards.list.currentIndex().row() == 1, "the one in use"
+    qtbot.keyClicks(views.panel.cards.search, "maps")
+    assert titles(views) == ["Maps"]
+
+
+def test_the_best_answer_to_a_search_comes_first() -> None:
+    def card(title: str, *, key: str = "", text: str = "", words: str = "") -> CardRow:
+        return CardRow(key or title.lower(), "Group", title, text, words=words)
+
+    exact, prefix = card("Anchors"), card("Anchors by hand")
+    word, part = card("All anchors"), card("Reanchorsed")
+    reference = card("Proposals", words="Anchors and their boxes")
+    text, other = card("RPN", text="Scores anchors."), card("Maps")
+    found = CardList("")
+    found.set_cards((other, text, reference, part, word, prefix, exact))
+    found.search.setText("anchors")
+    shown = [found.model.line(row) for row in range(found.model.rowCount())]
+    assert shown == [exact, prefix, word, part, reference, text]
+    assert found.current_key() == "anchors"
+    assert rank(exact, "all of these") is None
 
 
 def test_an_unavailable_view_says_why_and_cannot_be_chosen(views: ViewPicker, qtbot: QtBot) -> None:
@@ -147,7 +177,7 @@ def test_a_view_is_found_and_chosen_by_keys(views: ViewPicker, qtbot: QtBot) -> 
     qtbot.keyClick(views.button, Qt.Key.Key_Return)
     search = views.panel.cards.search
     qtbot.keyClicks(search, "detect")
-    assert titles(views) == ["Predictions", "Detections"]
+    assert titles(views) == ["Detections"]
     qtbot.keyClick(search, Qt.Key.Key_Return)
     assert heard.news == ["detections"]
     assert not views.popup.isVisible()
@@ -245,6 +275,8 @@ def test_weights_are_chosen_one_by_one(networks: NetworkPicker) -> None:
 def test_the_present_choice_is_marked(networks: NetworkPicker) -> None:
     networks.set_spec(NetworkSpec("squeeze"))
     networks.open()
+    assert networks.panel.use.text() == "Chosen", "it has not been loaded"
+    networks.set_info(info(NetworkSpec("squeeze")))
     assert networks.panel.use.text() == "In use"
     assert not networks.panel.use.isEnabled()
     assert networks.button.badge == "on disk"

@@ -60,6 +60,35 @@ def test_without_a_display_there_is_one_sentence_and_status_2() -> None:
     assert "no display" in err
 
 
+@pytest.mark.parametrize("name", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_a_display_that_is_gone_gets_the_same_sentence(name: str, tmp_path: Path) -> None:
+    stale = {"DISPLAY": ":4711", "WAYLAND_DISPLAY": str(tmp_path / "gone")}[name]
+    process = start(**{name: stale})
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2, err
+    assert out == ""
+    assert err.count("\n") == 1
+    assert f"{name}={stale}: nobody answers" in err
+
+
+def test_only_displays_that_qt_would_try_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(display_check, "missing_packages", lambda _: ())
+
+    def answers(name: str, _display: str) -> bool:
+        asked.append(name)
+        return name == "DISPLAY"
+
+    monkeypatch.setattr(display_check, "answers", answers)
+    both = {"DISPLAY": ":1", "WAYLAND_DISPLAY": "wayland-1"}
+    assert display_check.complaint(both) == "", "one of them is enough"
+    assert "nobody answers" in display_check.complaint({**both, "QT_QPA_PLATFORM": "wayland-egl"})
+    assert display_check.complaint({**both, "QT_QPA_PLATFORM": "xcb"}) == ""
+    asked.clear()
+    assert display_check.complaint({**both, "QT_QPA_PLATFORM": "offscreen"}) == ""
+    assert asked == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly_even_while_torch_is_imported(number: int, home: Path) -> None:
     process = start(QT_QPA_PLATFORM="offscreen")

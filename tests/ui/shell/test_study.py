@@ -86,22 +86,22 @@ def test_what_was_computed_belongs_to_its_own_parameters(study: Study, bridge: T
 
 
 def test_a_view_brings_a_network_that_suits_it_along(study: Study, bridge: ToyBridge) -> None:
-    said: list[str] = []
-    study.said.connect(said.append)
+    moved: list[str] = []
+    study.moved.connect(moved.append)
     study.set_view("find")
     assert study.spec == FINDER
-    assert said == ["Find needs another kind of network: using Finder."]
+    assert moved == ["Find needs another kind of network: using Finder."]
     assert bridge.asked[-1].view.name == "find"
     assert study.board is None, "what the other view drew is no answer of this one"
 
 
 def test_a_network_brings_a_view_that_can_use_it_along(study: Study, bridge: ToyBridge) -> None:
-    said: list[str] = []
-    study.said.connect(said.append)
+    moved: list[str] = []
+    study.moved.connect(moved.append)
     study.use("finder")
     assert study.view is not None
     assert study.view.name == "find"
-    assert said == ["Sort cannot use Finder: showing Find instead."]
+    assert moved == ["Sort cannot use Finder: showing Find instead."]
 
 
 def test_an_answer_that_comes_too_late_is_not_shown(study: Study, bridge: ToyBridge) -> None:
@@ -164,16 +164,6 @@ def test_a_place_beside_a_smaller_photo_is_moved_onto_it(study: Study) -> None:
     study.set_image(from_array(np.zeros((20, 20, 3), np.uint8), "small.png"))
     assert 0 <= study.params.at.x <= 20
     assert 0 <= study.params.at.y <= 20
-
-
-def test_undo_goes_back_to_its_view(study: Study) -> None:
-    assert study.image is not None
-    place, before = (study.image.key, "classify"), replace(study.params, depth=7)
-    study.set_view("bare")
-    study.revisit(place, before)
-    assert study.view is not None
-    assert study.view.name == "classify"
-    assert study.params.depth == 7
 
 
 def test_the_canvas_writes_one_parameter(study: Study) -> None:

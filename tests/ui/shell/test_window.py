@@ -192,6 +192,23 @@ def test_a_broken_first_file_leaves_the_welcome_page(
     assert w.stack.currentWidget() is w.board
 
 
+def test_a_broken_file_is_said_with_a_view_that_was_asked_for(
+    qtbot: QtBot, window: Make, tmp_path: Path, photo: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"nothing")
+    w = window(paths=[str(broken)], wishes={"view": "detections"})
+    qtbot.waitUntil(lambda: w.inspector.error.isVisible(), timeout=ANSWER)
+    qtbot.waitUntil(lambda: not w.bridge.busy, timeout=ANSWER)
+    assert w.study.view is not None
+    assert w.study.view.name == "detections"
+    assert w.inspector.error.isVisible(), "choosing the view has not taken it away"
+    assert "broken.png" in w.inspector.error.message
+    drop_files(w, photo)
+    qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
+    assert not w.inspector.error.isVisible()
+
+
 def test_a_broken_file_is_a_sentence_and_the_last_picture_stays(
     qtbot: QtBot, window: Make, photo: Path, tmp_path: Path
 ) -> None:
@@ -264,7 +281,7 @@ def test_a_view_that_does_not_suit_brings_its_network_along(
     w = window(paths=[str(photo)])
     qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
     said: list[str] = []
-    w.study.said.connect(said.append)
+    w.study.moved.connect(said.append)
     w.study.set_view("semantic")
     qtbot.waitUntil(lambda: answered(w, "semantic"), timeout=ANSWER)
     assert any("another kind of network" in text for text in said)

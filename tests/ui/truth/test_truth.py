@@ -269,9 +269,11 @@ def test_the_boxes_belong_to_the_photo(toys: Toys, tmp_path: Path) -> None:
     there = toys.truth
     toys.open(tmp_path / "a.png")
     assert toys.truth == here
-    toys.w.undo.undo()  # of what was drawn on the other photo
-    assert toys.truth == here
+    toys.w.undo.undo()  # of what was drawn here, in the view that was used last
+    assert toys.truth == ()
     toys.open(tmp_path / "b.png")
+    assert toys.truth == there, "undo does not reach what is not looked at"
+    toys.w.undo.undo()
     assert toys.truth == ()
     toys.w.undo.redo()
     assert toys.truth == there

@@ -31,7 +31,7 @@ def list_bars(snapshot: Snapshot) -> Plot:
     if snapshot.acting is not None:
         first = int(np.flatnonzero(rows == snapshot.acting)[0]) - BEFORE
     first = max(0, min(first, len(rows) - MOST_BARS))
-    mark = {FELL: " ✕", FALLS: " ✕"}
+    mark = {FELL: " ×", FALLS: " ×"}
     bars = tuple(
         (
             f"{row + 1} {snapshot.names[row]}{mark.get(int(snapshot.states[row]), '')}",

@@ -214,7 +214,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     `names`; `iou` (n, n) as compared. Suppression: `kept` the rows that stay in their order,
     `suppressed_by` (n,) the row that suppressed each (-1: none), `suppressed_iou` (n,), `step`
     (n,) in which it happened (0: never), `score_history` (steps + 1, n). Merge: `merged_boxes`
-    (n + M, 4), `merged_scores`, `pairs` (M, 2), `match` (M,), and `kept` the rows kept at the limit.
+    (n + M, 4), `merged_scores`, `pairs` (M, 2), `match` (M,), and `kept` the rows that remain.
     """
     playback = _played(result, params)
     candidates, count = playback.candidates, playback.count

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
-from explorer.core.params import Effect, Pick, Point, param
+from explorer.core.params import Effect, ImageRef, Pick, Point, param
 from explorer.core.step import Step
+from explorer.engine.scene import Scene
 from explorer.engine.stages import activation_of
 from explorer.engine.view import Group, View
 from explorer.views.inside.feature_maps.charts import channel_table, feature_vector, histogram
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import Colormap
     from explorer.core.network_info import NetworkInfo
-    from explorer.engine.scene import Scene
     from explorer.vision.features.activations import Activation
 
 EXPLANATION = """
@@ -47,6 +47,9 @@ both, and the plot shows the values of all channels there, the feature vector of
 Early layers respond to edges and colors, later ones to parts and objects, on coarser grids. A
 channel is called **dead** if it is nowhere above zero, or constant: after a ReLU it carries no
 information for this photo.
+
+**Compare with** another photo: the same channel is overlaid on it with the same scale, so that
+equal colors mean equal activations.
 
 *Alignment:* a feature map covers the whole input of the network. Detectors first resize the photo
 and pad it at the right and the bottom to a multiple of 32; their maps extend beyond the photo by
@@ -102,6 +105,9 @@ class Params:
         False, "Smooth", "Interpolates between cells. Off shows the cells as they are.",
         effect=Effect.DRAW,
     )  # fmt: skip
+    second: ImageRef | None = param(
+        None, "Compare with", "Another photo: the same channel over it, on the same scale."
+    )
     at: Point | None = param(
         None, "Position on the photo", "Marks the cell under the mouse in both pictures.",
         effect=Effect.DRAW, pick=Pick.HOVER, pane="image", advanced=True,
@@ -126,19 +132,26 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`answer.values` is (C, h, w) float32."""
+    """`answer.values` is (C, h, w) float32; `second` is another photo with its answer."""
 
     photo: Picture
     layer: str
     answer: Activation
     statistics: Statistics
+    second: tuple[Picture, Activation] | None = None
     cache: DrawCache = field(default_factory=DrawCache)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     layer = params.layer or default_layer(scene.network.info)
-    answer = activation_of(scene, layer, call=params.call, part=params.part, item=params.item)
-    yield Step(Result(photo_of(scene), layer, answer, Statistics.of(answer.values)))
+    which = {"call": params.call, "part": params.part, "item": params.item}
+    answer = activation_of(scene, layer, **which)
+    second = None
+    if params.second is not None:
+        other = Scene(scene.network, scene.image_of(params.second), scene.seed)
+        key = ("second photo", params.second, layer, *which.values())
+        second = photo_of(other), scene.memo(key, lambda: activation_of(other, layer, **which))
+    yield Step(Result(photo_of(scene), layer, answer, Statistics.of(answer.values), second))
 
 
 def draw(result: Result, params: Params) -> Board:
@@ -149,16 +162,16 @@ def draw(result: Result, params: Params) -> Board:
     if params.channel is not None:
         channel = min(params.channel, len(values) - 1)
     cell = _cell(result, params, tiling)
-    panes = (
-        _image_pane(result, params, channel, cell),
-        _mosaic_pane(result, params, order, channel, cell),
-    )
+    panes = [_image_pane(result, params, channel, cell)]
+    if result.second is not None:
+        panes.append(_second_pane(result, params, channel))
+    panes.append(_mosaic_pane(result, params, order, channel, cell))
     plots = [cache.get(("histogram", channel), lambda: histogram(values, channel))]
     if cell is not None or values[0].size == 1:
         plots.insert(0, feature_vector(values, cell))
     dead = int(result.statistics.dead.sum())
     return Board(
-        panes=panes,
+        panes=tuple(panes),
         plots=tuple(plots),
         tables=(
             cache.get(("table", params.sort), lambda: channel_table(result.statistics, order)),
@@ -172,7 +185,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     """The whole answer.
 
     Keys: `activation` (C, h, w) float32, `layer`, `shape` of the layer's own tensor, and `extent`
-    (x0, y0, x1, y1 of the maps in the photo's pixels) where cells are places of the photo.
+    (x0, y0, x1, y1 of the maps in the photo's pixels) where cells are places of the photo;
+    `second_activation` of the photo that it is compared with.
     """
     answer = result.answer
     found: dict[str, Any] = {
@@ -183,6 +197,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     if answer.frame is not None:
         height, width = answer.values.shape[1:]
         found["extent"] = answer.frame.inverse().extent(width, height)
+    if result.second is not None:
+        found["second_activation"] = result.second[1].values
     return found
 
 
@@ -260,34 +276,18 @@ def _tiles(tiling: Tiling, order: NDArray[np.intp]) -> Boxes:
 
 
 def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, int] | None) -> Pane:
-    answer, numbers = result.answer, result.statistics
-    low, high = float(numbers.low[channel]), float(numbers.high[channel])
+    answer, (low, high) = result.answer, _span(result, channel)
     title = f"Channel {channel}"
     span = f"{high:.4g}" if answer.values[channel].size == 1 else f"{low:.4g} to {high:.4g}"
     if answer.frame is None:
         title += f": {span}, no places of the photo"
         return Pane("image", size_of(result.photo), (result.photo,), title=title)
-    height, width = answer.values.shape[1:]
-    back = answer.frame.inverse()
     if params.scale == "around zero":  # otherwise the colour scale itself says the range
         title += f": {span}"
-        high = max(abs(low), abs(high))
-        low = -high
-    heat = Heat(
-        answer.values[channel],
-        low,
-        high,
-        colormap=cast("Colormap", params.colormap),
-        opacity=params.opacity,
-        extent=back.extent(width, height),
-        smooth=params.smooth,
-        alpha_by_value=params.fade and params.scale != "around zero",
-        unit="activation",
-        name="channel",
-    )
-    layers: list[Layer] = [result.photo, heat]
+    layers: list[Layer] = [result.photo, _channel_heat(answer, params, channel, low, high)]
     if cell is not None:
         row, column = cell
+        back = answer.frame.inverse()
         box = np.array([[column, row, column + 1, row + 1]], np.float32)
         tint = np.array([ORANGE], np.uint8)
         layers.append(Boxes(back.boxes(box), tint, selectable=False, name="cell"))
@@ -299,6 +299,56 @@ def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, i
         tuple(layers),
         title=title,
         readout=_image_readout(answer, channel),
+    )
+
+
+def _second_pane(result: Result, params: Params, channel: int) -> Pane:
+    """The channel over the photo that is compared, in the colors of the first one."""
+    assert result.second is not None
+    photo, answer = result.second
+    shown = min(channel, len(answer.values) - 1)
+    values = answer.values[shown]
+    title = f"Channel {shown} on the other photo: {values.min():.4g} to {values.max():.4g}"
+    if answer.frame is None:
+        return Pane("second", size_of(photo), (photo,), title=title, frame="second")
+    heat = _channel_heat(answer, params, shown, *_span(result, channel))
+    return Pane(
+        "second", size_of(photo), (photo, heat), title=title, frame="second",
+        readout=_image_readout(answer, shown),
+    )  # fmt: skip
+
+
+def _span(result: Result, channel: int) -> tuple[float, float]:
+    """The smallest and the largest value of the channel, on both photos where there are two."""
+    low, high = float(result.statistics.low[channel]), float(result.statistics.high[channel])
+    if result.second is not None and channel < len(result.second[1].values):
+        other = result.second[1].values[channel]
+        finite = other[np.isfinite(other)]
+        low = min(low, float(finite.min(initial=low)))
+        high = max(high, float(finite.max(initial=high)))
+    return low, high
+
+
+def _channel_heat(
+    answer: Activation, params: Params, channel: int, low: float, high: float
+) -> Heat:
+    """The channel over the photo whose answer it is; `answer.frame` is there."""
+    assert answer.frame is not None
+    height, width = answer.values.shape[1:]
+    if params.scale == "around zero":
+        high = max(abs(low), abs(high))
+        low = -high
+    return Heat(
+        answer.values[channel],
+        low,
+        high,
+        colormap=cast("Colormap", params.colormap),
+        opacity=params.opacity,
+        extent=answer.frame.inverse().extent(width, height),
+        smooth=params.smooth,
+        alpha_by_value=params.fade and params.scale != "around zero",
+        unit="activation",
+        name="channel",
     )
 
 

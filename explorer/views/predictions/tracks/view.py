@@ -52,7 +52,7 @@ dotted box was not detected in this frame: it is drawn at the predicted position
 is not detected again in time. A gray dotted box is tentative: it was not detected often enough yet
 to get an ID.
 
-**Counting.** *Click twice* on the picture: the two ends of a line. An object is counted once when
+**Counting.** *Counting line*: click its two ends on the picture. An object is counted once when
 its center crosses the line; the arrow points to the side that is *in*. To draw a new line, clear
 its ends in the form. *Drag a box*: a region. An object that comes in from outside has entered; one
 that was there from the start is only inside. Changing the line or the region resets its counts to
@@ -115,9 +115,9 @@ class Params:
         choices=class_choices,
     )  # fmt: skip
     line: tuple[Point, ...] = param(
-        (), "Line",
-        "Click both ends on the picture: objects that cross the line are counted. Another click "
-        "starts a new line.",
+        (), "Counting line",
+        "Press the button, then click both ends on the picture: objects that cross the line are "
+        "counted. The ends can be dragged.",
         pick=Pick.POINTS, pane="image", most=2,
     )  # fmt: skip
     region: Box | None = param(

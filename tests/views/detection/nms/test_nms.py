@@ -128,18 +128,13 @@ def test_the_steps_by_hand() -> None:
     assert "Step 1 of 3: box 1, cat 0.90" in board.summary
     assert "suppresses 1 box (IoU 0.82); 2 boxes left" in board.summary
     (arrow,) = layer(board, "arrows").segments.tolist()
-    assert arrow == [
-        2,
-        0,
-        0,
-        0,
-    ]  # from the first corner that is furthest from the suppressing box's
+    assert arrow == [2, 0, 0, 0]  # from the first corner that is furthest
     assert layer(board, "IoU").labels == ("0.82",)
     assert layer(board, "current").xyxy.tolist() == [[0, 0, 20, 20]]
     assert layer(board, "suppressed").xyxy.tolist() == [[2, 0, 22, 20]]
     rows = board.tables[0].rows
     assert [row[4] for row in rows] == [
-        "step 1: its turn", "step 1: suppressed by 1", "waits", "waits"
+        "step 1: current", "step 1: suppressed by 1", "waiting", "waiting"
     ]  # fmt: skip
     assert rows[1][3:] == (0.0, "step 1: suppressed by 1", 0.818)
     assert [row[1:3] for row in rows][2:] == [("box", 0.8), ("dog", 0.7)]
@@ -177,7 +172,7 @@ def test_scores_sink_before_a_box_falls() -> None:
     assert layer(board, "score lowered").xyxy.tolist() == [[10, 0, 30, 20]]
     (bars, *_) = board.plots
     assert [round(value, 3) for _, value, _ in bars.bars] == [0.9, 0.145, 0.8, 0.467]
-    assert bars.bars[1][0] == "2 cat ✕"
+    assert bars.bars[1][0] == "2 cat ×"
     soft = replace(params, method=GAUSSIAN, step=END)
     assert "sigma 0.5" in VIEW.draw(result, soft).summary
     assert VIEW.draw(result, soft).plots[2].steers == "sigma"

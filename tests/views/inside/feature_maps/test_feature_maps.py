@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from explorer.core.layers import Boxes, Heat, Points, cell_at
-from explorer.core.params import Point, resolved
+from explorer.core.params import ImageRef, Point, resolved
+from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.networks.hooks import captured
 from explorer.networks.preprocess import Preprocess
@@ -158,3 +159,27 @@ def test_data_holds_the_raw_numbers() -> None:
     assert found["activation"].dtype == np.float32
     np.testing.assert_array_equal(found["activation"], result.answer.values)
     assert found["extent"] == (0.0, 0.0, 64.0, 48.0)
+
+
+def test_a_second_photo_is_shown_on_the_same_scale() -> None:
+    other = ImageRef("other")
+    second = toy_image(30, 40, seed=5)
+    scene = Scene(plain_network(), toy_image(), opened=Opened(images={other: second}))
+    params = Params(layer="conv1", second=other, channel=0)
+    (step,) = VIEW.compute(scene, params)
+    board = VIEW.draw(step.value, params)
+    assert [pane.name for pane in board.panes] == ["image", "second", "mosaic"]
+    assert board.pane("second").size == (40.0, 30.0)
+    first, compared = (board.pane(name).layers[1] for name in ("image", "second"))
+    assert isinstance(first, Heat)
+    assert isinstance(compared, Heat)
+    assert (first.low, first.high) == (compared.low, compared.high)
+    values = [layer.values for layer in (first, compared)]
+    assert first.low == min(float(v.min()) for v in values)
+    assert first.high == max(float(v.max()) for v in values)
+    alone = Scene(plain_network(), second)
+    (own,) = VIEW.compute(alone, Params(layer="conv1"))
+    np.testing.assert_array_equal(compared.values, own.value.answer.values[0])
+    np.testing.assert_array_equal(
+        VIEW.data(step.value, params)["second_activation"], own.value.answer.values
+    )

@@ -1,0 +1,73 @@
+"""Notices: whole, beside the picture, one below the other, and gone after a while."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from PySide6.QtCore import QPoint, QRect
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from explorer.ui.dialogs.notice import WIDTH, Notice, Notices
+
+LONG = "Detections needs another kind of network than the one in use: Mini Faster R-CNN is used."
+
+
+def host_of(qtbot: QtBot) -> tuple[QWidget, QWidget, QWidget]:
+    """A window with a picture and a panel right of it."""
+    host, picture, panel = QWidget(), QWidget(), QWidget()
+    panel.setFixedWidth(300)
+    layout = QHBoxLayout(host)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    layout.addWidget(picture, 1)
+    layout.addWidget(panel)
+    host.resize(900, 600)
+    qtbot.addWidget(host)
+    host.show()
+    qtbot.waitExposed(host)
+    return host, picture, panel
+
+
+def places(notices: Notices, host: QWidget) -> list[QRect]:
+    return [QRect(card.mapTo(host, QPoint()), card.size()) for card in notices.cards]
+
+
+def test_every_notice_has_the_room_that_its_words_need(qtbot: QtBot) -> None:
+    host, *_ = host_of(qtbot)
+    notices = Notices(host)
+    for words in (LONG, "Two.", LONG.upper()):
+        notices.say(words)
+
+    def whole() -> None:
+        for card in notices.cards:
+            assert card.height() >= card.heightForWidth(card.width()), card.notice.text
+
+    qtbot.waitUntil(whole)
+    for above, below in pairwise(places(notices, host)):
+        assert above.bottom() < below.top()
+
+
+def test_they_lie_over_the_panel_and_not_over_the_picture(qtbot: QtBot) -> None:
+    host, picture, panel = host_of(qtbot)
+    notices = Notices(host, room=picture, column=panel)
+    notices.say(LONG)
+    assert notices.geometry().left() == panel.x()
+    assert notices.geometry().bottom() == panel.geometry().bottom()
+    panel.hide()
+    qtbot.waitUntil(lambda: notices.geometry().right() == host.rect().right())
+    assert notices.width() == WIDTH
+    panel.show()
+    qtbot.waitUntil(lambda: notices.geometry().left() == panel.x())
+
+
+def test_a_notice_goes_with_its_time_or_its_button(qtbot: QtBot) -> None:
+    host, *_ = host_of(qtbot)
+    notices, done = Notices(host), []
+    notices.say("Soon gone.", seconds=0.01)
+    notices.show_notice(Notice("Stays.", actions=(("Do", lambda: done.append(1)),)))
+    qtbot.waitUntil(lambda: notices.texts == ["Stays."])
+    notices.cards[0].buttons[0].click()
+    assert done == [1]
+    assert notices.texts == []
+    assert notices.isHidden()
