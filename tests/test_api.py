@@ -168,7 +168,7 @@ def test_steps_refuse_before_the_first_step(photo: Path) -> None:
 
 
 def test_a_place_beside_the_photo_is_moved_inside_and_said(photo: Path) -> None:
-    with pytest.warns(UserWarning, match=r"photo.png: place lies outside of the 80 x 60 pixels"):
+    with pytest.warns(UserWarning, match=r"photo.png: place lies outside the 80 x 60 pixels"):
         moved = explorer.look("anchors", photo, network="mini-fasterrcnn", place=(500, 30))
     edge = explorer.look("anchors", photo, network="mini-fasterrcnn", place=(79.5, 30))
     equal(moved.data, edge.data)

@@ -248,7 +248,7 @@ def test_a_place_beside_the_photo_is_moved_inside_and_that_is_said(
         "render", "anchors", photo, "--set", "place=9000,-5", "-o", tmp_path / "a.png"
     )
     assert status == 0
-    assert err.startswith("explorer: photo: place lies outside of the 64 x 48 pixels ")
+    assert err.startswith("explorer: photo: place lies outside the 64 x 48 pixels ")
     assert err.endswith("and is moved inside.\n")
     x, y = read_metadata(tmp_path / "a.png")["parameters"]["place"].values()
     assert y == 0

@@ -292,7 +292,7 @@ def test_a_film_that_is_cut_off_says_how_much_there_was(
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     status, out, _ = explorer("render", "counting", path, "-o", tmp_path / "o.mp4")
     assert status == 0
-    assert "40 are announced: the film is damaged or cut off" in out
+    assert "40 are declared in the file: the film is damaged or truncated" in out
     assert 1 <= len(frames(tmp_path / "o.mp4")[0]) < 40
 
 
@@ -375,7 +375,7 @@ def test_a_place_beside_the_frames_is_moved_inside_and_that_is_said(
         "--network", "toy-detection", "-o", tmp_path / "o.gif",
     )  # fmt: skip
     assert status == 0
-    assert "place lies outside of the " in err
+    assert "place lies outside the " in err
     assert "is moved inside." in err
 
 

@@ -19,6 +19,7 @@ from explorer.annotations.dataset import (
 from explorer.annotations.json_stream import members
 from explorer.annotations.places import Places
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import plural
 from explorer.core.reading import display_name, read_file
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def read_coco(path: str | os.PathLike[str], *, only: str = "") -> Dataset:
     """
     label = display_name(path)
     data = read_file(
-        path, limit=MAX_BYTES, kind="an annotation file", smaller="Split it up by photos."
+        path, limit=MAX_BYTES, kind="an annotation file", smaller="Split it into smaller files."
     )
     try:
         text = data.decode("utf-8-sig")
@@ -48,7 +49,7 @@ def read_coco(path: str | os.PathLike[str], *, only: str = "") -> Dataset:
     except (ValueError, RecursionError) as error:
         raise ExplorerError(
             f"{label} is not a COCO file: {first_line(error)}.",
-            'It is a JSON object with "images", "annotations" and "categories".',
+            'It must be a JSON object with "images", "annotations" and "categories".',
         ) from error
     wrong = lost = 0
     entries: dict[int | str, list[Annotation]] = {number: [] for number in images}
@@ -72,7 +73,14 @@ def read_coco(path: str | os.PathLike[str], *, only: str = "") -> Dataset:
     ids: dict[str, int] = {}
     for number, word in sorted(categories.items()):
         ids.setdefault(word, number)
-    notes = (*left_out(wrong), *([f"{lost} boxes belong to no photo of {label}."] if lost else []))
+    notes = (
+        *left_out(wrong),
+        *(
+            [f"Ignored {plural(lost, 'box', 'boxes')} of photos that are not in {label}."]
+            if lost
+            else []
+        ),
+    )
     return Dataset(tuple(photos), tuple(ids), ids, notes)
 
 

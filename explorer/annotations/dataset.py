@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+from explorer.core.listing import plural
 from explorer.core.params import Box
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
             notes.append(f"The annotations are for {known} pixels: the boxes were scaled.")
         else:
             across = down = 1.0
-            notes.append(f"The annotations are for {known} pixels: the boxes may lie wrong.")
+            notes.append(f"The annotations are for {known} pixels: the boxes may be misplaced.")
     boxes, outside = [], 0
     crowds = sum(entry.crowd for entry in photo.entries)
     for entry in photo.entries:
@@ -145,9 +146,11 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
         else:
             outside += 1
     if crowds:
-        notes.append(f"{crowds} crowd regions were left out.")
+        notes.append(f"Ignored {plural(crowds, 'crowd region')}.")
     if outside:
-        notes.append(f"{outside} boxes without an area inside the photo were left out.")
+        notes.append(
+            f"Ignored {plural(outside, 'box', 'boxes')} outside the photo or without an area."
+        )
     return tuple(boxes), tuple(notes)
 
 
@@ -177,7 +180,11 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 
 def left_out(count: int) -> tuple[str, ...]:
-    return (f"{count} boxes were left out: they are not finite numbers.",) if count else ()
+    return (
+        (f"Ignored {plural(count, 'box', 'boxes')} with values that are not finite.",)
+        if count
+        else ()
+    )
 
 
 def first_line(error: BaseException) -> str:

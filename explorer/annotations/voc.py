@@ -17,6 +17,7 @@ from explorer.annotations.dataset import (
 )
 from explorer.annotations.places import Places, read_bytes
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import plural
 from explorer.core.reading import display_name
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def read_voc(path: str | os.PathLike[str]) -> Dataset:
     if not photos:
         raise ExplorerError(
             f"{display_name(folder)} has no Pascal VOC annotations.",
-            wrong[0].message if wrong else "They are files NAME.xml, one for each photo.",
+            wrong[0].message if wrong else "They are files named NAME.xml, one for each photo.",
         )
-    notes = [f"{len(wrong)} files were left out. {wrong[0].message}"] if wrong else []
+    notes = [f"Ignored {plural(len(wrong), 'file')}: {wrong[0].message}"] if wrong else []
     return _voc_dataset(photos, notes)
 
 
@@ -61,16 +62,16 @@ def _voc_photo(path: Path, places: Places) -> Annotated:
     data = read_bytes(path)
     try:
         if b"<!ENTITY" in data:  # a few of them can stand for gigabytes
-            raise ExplorerError(f"{label} defines entities, which no annotation does.")
+            raise ExplorerError(f"{label} defines XML entities, which annotations never do.")
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ExplorerError(
-            f"{label} is not a Pascal VOC file: {first_line(error)}.", "It is an XML file."
+            f"{label} is not a Pascal VOC file: {first_line(error)}.", "It must be an XML file."
         ) from error
     if root.tag != "annotation":
         raise ExplorerError(
-            f"{label} is not a Pascal VOC file: it begins with {root.tag!r}.",
-            "Its outermost element is <annotation>.",
+            f"{label} is not a Pascal VOC file: its root element is {root.tag!r}.",
+            "The root element must be <annotation>.",
         )
     name = (root.findtext("filename") or "").strip() or path.stem
     size = size_of(root.findtext("size/width"), root.findtext("size/height"))

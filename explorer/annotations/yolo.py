@@ -39,7 +39,8 @@ def read_yolo(path: str | os.PathLike[str], size: tuple[int, int]) -> Dataset:
             entries.append(entry)
     if lines and not entries:
         raise ExplorerError(
-            f"{label} holds no YOLO labels.", "A line is: class cx cy width height, from 0 to 1."
+            f"{label} contains no YOLO labels.",
+            "Each line is: class cx cy width height, from 0 to 1.",
         )
     found = Places(place).find(place.stem)
     photo = Annotated(place.stem, found, size, tuple(entries), place.stem)

@@ -12,6 +12,7 @@ from explorer.cli.arguments import is_folder, loaded, settings, spec_of
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import plural
 from explorer.core.reading import display_name
 from explorer.live.opening import PLAYED
 from explorer.live.timing import timed
@@ -38,9 +39,7 @@ _WRITTEN = frozenset({".mp4", ".gif"})
 def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--start", type=float, default=0.0, help="seconds into the film")
     group.add_argument("--end", type=float, default=0.0, help="seconds into the film")
-    group.add_argument(
-        "--again", action="store_true", help="begin anew even if a part is there already"
-    )
+    group.add_argument("--again", action="store_true", help="start over even if a part exists")
 
 
 def wanted(args: argparse.Namespace) -> bool:
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     view = views.find(args.view)
     if not view.live:
         raise ExplorerError(
-            f"{view.title} cannot follow a film.", "Choose another view, or give it a photo."
+            f"{view.title} cannot process a film.", "Choose another view, or give it a photo."
         )
     texts = settings(args.settings, view)
     stems = [path.stem for path in paths]
@@ -99,11 +98,13 @@ def _check(args: argparse.Namespace) -> list[Path]:
     for path in paths:
         if path.suffix.lower() not in FILM_SUFFIXES:
             raise ExplorerError(
-                "Films and photos do not go together.", "Render them one after the other."
+                "Films and photos cannot be rendered in one run.",
+                "Render them one after the other.",
             )
     if args.boxes or args.film or args.truth:
         raise ExplorerError(
-            "A film has no --boxes, --film or --truth.", "It takes -o out.mp4 and --data out.jsonl."
+            "--boxes, --film and --truth do not apply to films.",
+            "Use -o out.mp4 and --data out.jsonl.",
         )
     if not (args.out or args.data):
         raise ExplorerError("Nothing would be written.", "Give -o out.mp4 or --data out.jsonl.")
@@ -115,7 +116,8 @@ def _check(args: argparse.Namespace) -> list[Path]:
         )
     if args.start < 0 or (args.end and args.end <= args.start):
         raise ExplorerError(
-            "--start and --end do not go together.", "They are seconds, --end behind --start."
+            "--start and --end do not go together.",
+            "They are in seconds, and --end must be after --start.",
         )
     return paths
 
@@ -202,15 +204,15 @@ class _Job:
         pieces = Pieces(out, lines, take.rate, request, again=args.again)
         if pieces.changed:
             complain(
-                f"{take.out}: an unfinished one was begun with other words "
-                f"({', '.join(pieces.changed)}); it begins anew."
+                f"{take.out}: options differ from the unfinished file "
+                f"({', '.join(pieces.changed)}): starting over."
             )
         elif pieces.record.frames and pieces.memory is None:
-            complain(f"{take.out}: what {self._view.title} remembers was not kept; it begins anew.")
+            complain(f"{take.out}: the state of {self._view.title} was not saved: starting over.")
             pieces.abandon()
             pieces = Pieces(out, lines, take.rate, request, again=True)
         elif pieces.record.frames:
-            complain(f"{take.out}: goes on behind frame {pieces.record.frames:,}.")
+            complain(f"{take.out}: resuming after frame {pieces.record.frames:,}.")
         return pieces
 
     def _request(self, path: Path) -> dict[str, Any]:
@@ -283,7 +285,7 @@ class _Job:
         from explorer.saving.lines import frame_line
 
         if answer.result is None or answer.shot is None:
-            raise ExplorerError(f"{self._view.title} gave no answer for a frame.")
+            raise ExplorerError(f"{self._view.title} gave no result for a frame.")
         finished = FinishedAnswer(answer)
         if pieces.film is not None and times:
             pieces.add(self._frame(finished.pane(self._args.pane)), times)
@@ -301,11 +303,15 @@ class _Job:
     def _tell(self, take: _Take, pieces: Pieces, done: int, written: int) -> None:
         self._progress.clear()
         less = done < 0.9 * take.total and not (self._args.start or self._args.end)
-        lost = f"; {take.total} are announced: the film is damaged or cut off" if less else ""
+        lost = (
+            f"; {take.total} are declared in the file: the film is damaged or truncated"
+            if less
+            else ""
+        )
         if pieces.film is not None:
-            say(f"{pieces.film}: {written} frames, {written / take.rate:.1f} s{lost}")
+            say(f"{pieces.film}: {plural(written, 'frame')}, {written / take.rate:.1f} s{lost}")
         if pieces.lines is not None:
-            say(f"{pieces.lines}: {done} lines{lost if pieces.film is None else ''}")
+            say(f"{pieces.lines}: {plural(done, 'line')}{lost if pieces.film is None else ''}")
 
 
 class _Clock:

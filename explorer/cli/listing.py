@@ -34,11 +34,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="List the views with their parameters and choices, and the networks with the "
         "states of their weights.",
     )
-    parser.add_argument("what", nargs="?", choices=("views", "networks"), help="only these")
+    parser.add_argument("what", nargs="?", choices=("views", "networks"), help="list only these")
     parser.add_argument(
-        "--messages", action="store_true", help="every text of the program, for reviewers"
+        "--messages",
+        action="store_true",
+        help="list every text of the program with file and line, for reviewers",
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="JSON output")
     return parser
 
 

@@ -22,6 +22,7 @@ from explorer.cli.arguments import (
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import HELP, outputs
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import plural
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
 
 if TYPE_CHECKING:
@@ -44,15 +45,15 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "render",
         help="run a view on photos or a film and write pictures, data or a film",
-        description="Run a view on photos, or on every frame of a film, and write what it shows, "
-        "without a window. A film that was interrupted goes on when the same command is given "
-        "again.",
+        description="Run a view on photos, or on every frame of a film, and write the result, "
+        "without a window. An interrupted film resumes when the same command is "
+        "given again.",
         epilog=f"{HELP} `explorer list` names the views with their parameters and the networks.",
     )
-    parser.add_argument("view", metavar="VIEW", help="what to look at")
+    parser.add_argument("view", metavar="VIEW", help="name of the view")
     parser.add_argument(
         "images", metavar="IMAGE", nargs="*",
-        help="photos, folders, names of the gallery, or films; none for a view that needs none",
+        help="photos, folders, names of samples, or films; none for a view that needs none",
     )  # fmt: skip
     out = parser.add_argument_group("what to write (at least one)")
     out.add_argument(
@@ -65,33 +66,33 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--data", metavar="OUT",
         help="the numbers: .json, .csv or .npz; of a film: .jsonl, a line for each frame",
     )  # fmt: skip
-    out.add_argument("--boxes", metavar="OUT", help="the boxes that a view finds")
+    out.add_argument("--boxes", metavar="OUT", help="the boxes of the result")
     out.add_argument(
         "--format", choices=("coco", "voc", "yolo"), default="coco",
-        help="of the boxes (COCO puts all photos into one file)",
+        help="format of the boxes (COCO writes all photos into one file)",
     )  # fmt: skip
     out.add_argument("--film", metavar="OUT", help="every step as a film: .mp4 or .gif")
     out.add_argument(
         "--as-python", action="store_true",
-        help="compute nothing, print a Python script that gives the same numbers",
+        help="compute nothing, print a Python script that gives the same result",
     )  # fmt: skip
     how = parser.add_argument_group("how")
-    how.add_argument("--network", help="the network to look at; by default one that ships")
+    how.add_argument("--network", help="network to use; by default one that ships with the program")
     how.add_argument(
         "--weights", default="",
         help="one of the network's weights, none (random), or the path of a checkpoint",
     )  # fmt: skip
     how.add_argument(
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
-        help="a parameter of the view; again for another",
+        help="a parameter of the view; may be repeated",
     )  # fmt: skip
     truth_option.add_option(how)
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
-    how.add_argument("--half", action="store_true", help="half precision where the network has it")
-    how.add_argument("--seed", type=int, default=0, help="for views that draw random numbers")
+    how.add_argument("--half", action="store_true", help="half precision where available")
+    how.add_argument("--seed", type=int, default=0, help="random seed")
     how.add_argument(
         "--width", type=int,
-        help=f"of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps its size)",
+        help=f"width of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps its size)",
     )  # fmt: skip
     how.add_argument(
         "--width-mm", type=float, metavar="MM",
@@ -102,10 +103,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help=f"of a figure's text in points (by default {FONT_SIZE:g})",
     )  # fmt: skip
     how.add_argument("--theme", choices=("light", "dark"), default="light")
-    how.add_argument("--pane", help="only this pane, in its own size, without anything around it")
+    how.add_argument("--pane", help="only this pane, at its own size")
     how.add_argument(
         "--fps", type=float,
-        help=f"frames of the film in a second (by default {STEPS_FPS:g}; a film keeps its rate)",
+        help=f"frames per second of the film (by default {STEPS_FPS:g}; a film keeps its rate)",
     )  # fmt: skip
     film.add_options(parser.add_argument_group("of a film"))
     return parser
@@ -173,10 +174,10 @@ def _print_script(args: argparse.Namespace) -> int:
 def _check_script(args: argparse.Namespace) -> None:
     """Raises for what a script has no words for."""
     if film.wanted(args):
-        raise ExplorerError("A script looks at photos, not at films.", "Leave --as-python out.")
+        raise ExplorerError("A script works on photos, not on films.", "Leave --as-python out.")
     for option in ("boxes", "film", "pane", "width", "width-mm", "font-size", "theme"):
         if getattr(args, option.replace("-", "_")) not in (None, "light"):
-            raise ExplorerError(f"A script has no --{option}.", "It takes -o and --data.")
+            raise ExplorerError(f"--{option} does not apply to a script.", "Use -o and --data.")
     if args.out or args.data:
         _check_outputs(args)
 
@@ -314,12 +315,12 @@ class _Job:
 
         if plan.film is not None:
             count = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
-            self._tell(title, plan.film, f"{count} frames")
+            self._tell(title, plan.film, plural(count, "frame"))
         else:
             for answer in self._answers(ask, title):
                 last = answer
         if last is None:
-            raise ExplorerError(f"{self._view.title} gave no answer for {title}.")
+            raise ExplorerError(f"{self._view.title} gave no result for {title}.")
         self._write(last, plan, title)
 
     def finish(self) -> None:
@@ -328,7 +329,9 @@ class _Job:
 
         for path, entries in self._coco.items():
             save_coco(path, entries)
-            self._tell("", path, f"{sum(len(boxes.xyxy) for _, boxes in entries)} boxes")
+            self._tell(
+                "", path, plural(sum(len(boxes.xyxy) for _, boxes in entries), "box", "boxes")
+            )
 
     def _answers(self, ask: Ask, title: str) -> Iterator[FinishedAnswer]:
         from explorer.core.runner import Token
@@ -369,7 +372,7 @@ class _Job:
             self._coco.setdefault(path, []).append((answer.photo_info, boxes))
         else:
             save_boxes(path, boxes, answer.photo_info, self._args.format)
-            self._tell(title, path, f"{len(boxes.xyxy)} boxes")
+            self._tell(title, path, plural(len(boxes.xyxy), "box", "boxes"))
 
     def _tell(self, title: str, path: Path, words: str = "") -> None:
         self._progress.clear()

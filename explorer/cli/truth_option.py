@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def add_option(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--truth", metavar="FILE",
-        help="the photos' ground truth, for views that take it: COCO .json, Pascal VOC .xml or "
-        "YOLO .txt (of several photos their folder)",
+        help="ground truth of the photos, for views that use it: COCO .json, Pascal VOC .xml or "
+             "YOLO .txt (a folder for several photos)",
     )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def check(path: str | None, view: View[Any, Any]) -> None:
     if path is None:
         return
     if not truth_name(view.Params):
-        raise ExplorerError(f"The view {view.name} takes no ground truth.", "Leave --truth out.")
+        raise ExplorerError(f"The view {view.name} uses no ground truth.", "Leave --truth out.")
     if not Path(path).exists():
         raise ExplorerError(f"{path} does not exist.", "Give --truth a file or a folder.")
 

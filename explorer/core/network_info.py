@@ -39,7 +39,7 @@ WeightState = Literal["shipped", "cached", "download", "local", "untrained"]
 
 def untrained_note(title: str) -> str:
     """The sentence for a network called `title` that has random weights."""
-    return f"UNTRAINED: {title} has random weights, its answers mean nothing."
+    return f"UNTRAINED: {title} has random weights; its results are meaningless."
 
 
 def unknown() -> str:

@@ -59,8 +59,8 @@ def read_file(
         ) from None
     except PermissionError:
         raise ExplorerError(
-            f"{name} may not be read: permission denied.",
-            "Change its permissions or copy it to a folder of yours.",
+            f"{name} cannot be read: permission denied.",
+            "Change its permissions or copy it to a folder of your own.",
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         words = getattr(error, "strerror", None) or str(error)
@@ -75,7 +75,7 @@ def read_file(
 def too_many_bytes(name: str, size: int, limit: int, smaller: str) -> ExplorerError:
     """The sentence for a file beyond the limit."""
     return ExplorerError(
-        f"{name} takes {size / 1e6:.0f} MB; at most {limit / 1e6:.0f} MB are read.", smaller
+        f"{name} takes {size / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB.", smaller
     )
 
 
@@ -86,4 +86,4 @@ def _refuse_special(info: os.stat_result, name: str, kind: str, folder: str) -> 
     if stat.S_ISDIR(mode):
         raise ExplorerError(f"{name} is a folder.", folder)
     what = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-    raise ExplorerError(f"{name} is {what}, not an ordinary file.", f"Choose {kind}.")
+    raise ExplorerError(f"{name} is {what}, not a regular file.", f"Choose {kind}.")

@@ -368,7 +368,7 @@ def _failure(error: Exception) -> Failure:
     sentence = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return Failure(
         f"Something went wrong: {sentence}",
-        "Copy the details for a report; everything else goes on.",
+        "Copy the details to report it; the program continues.",
         text,
         expected=False,
     )

@@ -141,7 +141,7 @@ def _decoded(content: bytes) -> UInt8:
             else:
                 raise ValueError("it has colors; a mask is indexed, gray or black and white")
     except (OSError, SyntaxError, struct.error, UnidentifiedImageError) as error:
-        raise ValueError("it is no picture, or a damaged one") from error
+        raise ValueError("it is not a picture, or damaged") from error
     index.setflags(write=False)
     return index
 
@@ -169,7 +169,7 @@ class NetworkRef:
 
     def __post_init__(self) -> None:
         if not self.name or "@" in self.name:
-            raise ValueError("a network needs a name of the catalog")
+            raise ValueError("a network needs a name from the catalog")
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def takes(parameter: Parameter) -> str:
     """What a parameter may be, in a few words: "1 to 50", "x,y", "red, green"."""
     meta = parameter.meta
     if callable(meta.choices):
-        return "words of the network"
+        return "names that depend on the network"
     if meta.choices and parameter.kind is not Kind.MASK:
         return ", ".join(meta.choices)
     if meta.low is not None and meta.high is not None:
@@ -156,7 +156,7 @@ def without_effect(params: Any, names: Iterable[str], info: NetworkInfo | None) 
     """A sentence for every parameter that was set and does not matter with the others."""
     about = f" and {info.title}" if info is not None else ""
     return [
-        f"{p.name} does not apply to the other settings{about}: it changes nothing."
+        f"{p.name} has no effect with the other settings{about}."
         for p in parameters(type(params))
         if p.name in names and not p.applies(params, info)
     ]
@@ -175,8 +175,8 @@ def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]
     for parameter in parameters(type(params)):
         before, after = (getattr(values, parameter.name) for values in (params, found))
         if before != after:
-            done = "left out" if after is None else "moved inside"
-            where = f"lies outside of the {width} x {height} pixels"
+            done = "ignored" if after is None else "moved inside"
+            where = f"lies outside the {width} x {height} pixels"
             if isinstance(before, Mask):
                 where = f"has {before.width} x {before.height} pixels and not {width} x {height}"
             words.append(f"{parameter.name} {where} and is {done}.")
@@ -196,7 +196,7 @@ def default_network(view: View[Any, Any]) -> str:
     entry = next((entry for entry in defaults if entry is not None), None)
     if entry is None:
         raise ExplorerError(
-            f"No network for {' or '.join(tasks)} is at hand.",
+            f"No network for {' or '.join(tasks)} is available.",
             "Choose another one; `explorer list` names them all.",
         )
     return entry.name

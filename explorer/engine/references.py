@@ -72,7 +72,7 @@ def named(view: Names, params: Any, info: NetworkInfo | None) -> Named:
                     )
     if len(networks) > MOST_NETWORKS:
         raise ExplorerError(
-            f"{view.title} is asked for {len(networks)} more networks at once.",
+            f"{view.title} would need {len(networks)} more networks at once.",
             f"Choose {MOST_NETWORKS} at most.",
         )
     return Named(networks, tuple(images))

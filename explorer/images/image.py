@@ -240,5 +240,5 @@ def _read(path: Path) -> bytes:
         limit=MAX_BYTES,
         kind="an image file",
         smaller=_SMALLER,
-        folder="Open it as a folder to see its pictures.",
+        folder="Open it as a folder.",
     )

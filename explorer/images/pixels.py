@@ -9,6 +9,7 @@ import numpy as np
 from PIL import ImageCms
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], 
         return table[values], f"16-bit values were scaled to 8 bits{as_bits}."
     low, high, finite = _range(values)
     if not finite:
-        raise ExplorerError(f"{label} holds no finite value.", "Check how it was made.")
+        raise ExplorerError(f"{label} has no finite values.", "Check how it was made.")
     if values.dtype.kind in "ui" and low >= 0 and high <= 255:
         return values.astype(np.uint8), ""
     unit = values.dtype.kind == "f" and low >= 0 and high <= 1
@@ -74,7 +75,7 @@ def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], 
         else f"Values {low:.6g} to {high:.6g} were stretched to 0 to 255."
     )
     if finite < values.size:
-        note += f" {values.size - finite} values that are not finite are shown black."
+        note += f" {plural(values.size - finite, 'value')} not finite, shown in black."
     return out, note
 
 
@@ -110,7 +111,7 @@ def to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], lis
         (H, W, 3) uint8 sRGB, C-contiguous, not yet turned upright, and notes about what was done.
 
     Raises:
-        ExplorerError: It holds no finite value.
+        ExplorerError: It has no finite values.
     """
     if holds_numbers(picture):
         return _numbers_to_rgb(picture, label)
@@ -196,7 +197,7 @@ def _profile(
             return plain, []
         convert = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), between, target)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return plain, ["Its color profile does not fit and was ignored."]
+        return plain, ["Its color profile does not match and was ignored."]
 
     def through(strip: PIL.Image.Image) -> PIL.Image.Image:
         same = strip if strip.mode == between else strip.convert(between)

@@ -136,12 +136,12 @@ def _guessed(
     path = Path(spec.weights).expanduser()
     yield Step(None, 0, 3, f"Reading {path.name}")
     checkpoint = reading.read(path)
-    yield Step(None, 1, 3, f"Looking for the network of {path.name}")
+    yield Step(None, 1, 3, f"Identifying the network of {path.name}")
     names = fitting.guess_architecture(checkpoint, _definitions())
     if not names:
         raise ExplorerError(
-            f"{path.name} fits no network of the catalog.",
-            "Choose the network that it was trained with to see what differs.",
+            f"{path.name} matches no network of the catalog.",
+            "Choose its network to see which tensors differ.",
         )
     return _definition(names[0]), checkpoint
 

@@ -59,7 +59,7 @@ def from_module(
             side, answer = _asked(module, device, dtype, preprocess)
         if task is None:
             task = _task_of(answer, side)
-            notes.append(f"{type(module).__name__} is taken for a network that does {task}.")
+            notes.append(f"{type(module).__name__} is assumed to be a network for {task}.")
         if preprocess is None:
             preprocess = _usual(task, side, _channels(module))
             notes.append(
@@ -120,7 +120,7 @@ def _asked(
         except Exception as error:  # noqa: BLE001 - somebody else's code: any failure is an answer
             problem = problem or error
     raise ExplorerError(
-        f"{type(module).__name__} takes no square picture: {problem}",
+        f"{type(module).__name__} accepts no square input: {problem}",
         "Give load(module, task=…, preprocess=…).",
     ) from problem
 

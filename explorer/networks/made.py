@@ -151,7 +151,7 @@ def rename(name: str, title: str) -> None:
         ExplorerError: It is not there, or cannot be written; an empty title.
     """
     if not title.strip():
-        raise ExplorerError("A network needs a title.", "Write a few words.")
+        raise ExplorerError("A network needs a title.", "Enter a title.")
     with holding(folder() / ".lock"):
         _write_card({**_card(name), "title": title.strip()})
 
@@ -182,7 +182,9 @@ def export(name: str, path: Path) -> tuple[Path, Path]:
     card = _card(name)
     beside = path.with_suffix(".json")
     if beside == path:
-        raise ExplorerError(f"{path.name} is no name for weights.", "End it in .safetensors.")
+        raise ExplorerError(
+            f"{path.name} is not a file name for weights.", "End it in .safetensors."
+        )
     with replacing(path) as temporary:
         try:
             shutil.copyfile(folder() / f"{name}.safetensors", temporary)

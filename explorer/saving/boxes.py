@@ -253,8 +253,8 @@ def _keep_classes(path: Path, classes: tuple[str, ...]) -> None:
         raise ExplorerError(f"{path} cannot be read.", "Choose another folder.") from error
     if there != lines:
         raise ExplorerError(
-            f"{path} lists other classes than these boxes have.",
-            "Choose another folder: the label files there would change their meaning.",
+            f"{path} lists other classes than those of these boxes.",
+            "Choose another folder: its label files would change their meaning.",
         )
 
 

@@ -288,7 +288,7 @@ class Pieces:
             raise unwritable(shown, error) from error
         if self._lock is None:
             raise Busy(
-                f"{shown} is being made by another run.", "Wait for it, or choose another name."
+                f"{shown} is being written by another run.", "Wait for it, or choose another name."
             )
 
     def _empty(self) -> None:

@@ -212,7 +212,7 @@ def test_a_folder_of_voc_files(tmp_path: Path) -> None:
     found = read_voc(tmp_path)
     assert [photo.path.name for photo in found] == ["a.jpg", "b.jpg"]
     assert found.classes == ("cat", "person")
-    assert "1 files were left out. c.xml" in found.notes[0]
+    assert "Ignored 1 file: c.xml" in found.notes[0]
 
 
 @pytest.mark.parametrize("text", ["", "no", "<html/>", "<annotation>", "<annotation/>\x01"])

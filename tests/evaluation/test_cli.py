@@ -70,7 +70,7 @@ def test_a_table_for_people_and_files(explorer: Run, tmp_path: Path) -> None:
     csv, document = tmp_path / "figures.csv", tmp_path / "figures.json"
     status, out, err = explorer("--data", data, "-o", csv)
     assert (status, err) == (0, "")
-    assert "top1  0.8000  the first guess is right" in out
+    assert "top1  0.8000  the top class is correct" in out
     assert "red    0.6667" in out
     assert "does not know 1 class of the data: violet." in out
     assert csv.read_text().startswith("figures\n")
@@ -121,7 +121,7 @@ def test_ctrl_c_tells_what_was_reached(
     data = class_folders(tmp_path / "data")
     status, out, err = explorer("--data", data, "--json", "-o", target)
     assert (status, out) == (130, "")
-    assert "interrupted after 1 of 5 photos: top1 100.0 %" in err
+    assert "interrupted after 1 of 5 photos: top1 100.0%" in err
     assert closed
     assert not target.exists()
 

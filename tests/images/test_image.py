@@ -160,7 +160,7 @@ def test_orientation_is_undone_once(kind: str, orientation: int) -> None:
     assert np.abs(found.pixels.astype(int) - np.asarray(big)).mean() < 3
     said = [note for note in found.notes if "upright" in note]
     assert said == (
-        [] if orientation == 1 else [f"Turned upright (EXIF orientation {orientation})."]
+        [] if orientation == 1 else [f"Rotated upright (EXIF orientation {orientation})."]
     )
 
 
@@ -263,7 +263,7 @@ def test_srgb_profile_costs_nothing_and_a_broken_one_is_said() -> None:
     assert decoded(noise(), "PNG", icc_profile=srgb).notes == ()
     broken = decoded(noise(), "PNG", icc_profile=srgb[:200])
     assert np.array_equal(broken.pixels, np.asarray(noise()))
-    assert broken.notes == ("Its color profile does not fit and was ignored.",)
+    assert broken.notes == ("Its color profile does not match and was ignored.",)
     huge = decoded(noise(), "TIFF", icc_profile=srgb + bytes(5_000_000))
     assert huge.notes == ("Its color profile is too large and was ignored.",)
 

@@ -135,7 +135,7 @@ def fit(checkpoint: Checkpoint, definition: Definition, *, allow_not_finite: boo
         raise _refusal(name, title, match)
     if not allow_not_finite and (bad := not_finite({key: state[key] for key in match.good})):
         raise ExplorerError(
-            f"{name} is damaged or from a failed training: {_listed(bad)} "
+            f"{name} is damaged or from a diverged training: {_listed(bad)} "
             f"{'holds' if len(bad) == 1 else 'hold'} NaN or infinity.",
             "Choose an earlier checkpoint.",
         )
@@ -146,9 +146,12 @@ def fit(checkpoint: Checkpoint, definition: Definition, *, allow_not_finite: boo
     if left.share < LEAST_SHARE:
         raise _refusal(name, title, left)
     if left.share < 1:
-        notes += (f"{name} fits {title} to {_percent(left.share)}: {_mismatches(left)}.",)
+        notes += (
+            f"{name} matches {title} in {_percent(left.share)} of the tensors: "
+            f"{_mismatches(left)}.",
+        )
     if headless:
-        notes += (f"{name} has no head for {title}: only its features are trained.",)
+        notes += (f"{name} has no head for {title}: only the backbone is trained.",)
     return Fit(module, count, left.share, headless, channels, arguments, notes)
 
 
@@ -321,7 +324,7 @@ def _compare(
         elif tuple(tensor.shape) == wanted:
             shapes.append(f"{key} holds {str(tensor.dtype).removeprefix('torch.')}")
         else:
-            shapes.append(f"{key} is {_size(tensor.shape)}, the network wants {_size(wanted)}")
+            shapes.append(f"{key} is {_size(tensor.shape)}, the network expects {_size(wanted)}")
     missing = tuple(key for key in expected if key not in state)
     unknown = tuple(key for key in state if key not in expected and not _is_counter(key))
     return _Match(frozenset(good), missing, unknown, tuple(shapes))
@@ -381,7 +384,7 @@ def _versions(module: nn.Module, versions: Mapping[str, Any] | None) -> dict[str
 
 def _refusal(name: str, title: str, match: _Match) -> ExplorerError:
     return ExplorerError(
-        f"{name} does not fit {title}: only {_percent(match.share)} of the tensors agree; "
+        f"{name} does not fit {title}: only {_percent(match.share)} of the tensors match; "
         f"{_mismatches(match)}.",
         "Choose the network that it was trained with.",
     )
@@ -394,12 +397,12 @@ def _mismatches(match: _Match) -> str:
     if match.unknown:
         parts.append(f"{len(match.unknown)} unknown ({_listed(match.unknown)})")
     if match.shapes:
-        parts.append(f"{len(match.shapes)} of another kind ({_listed(match.shapes, 2)})")
-    return ", ".join(parts) or "nothing is in it"
+        parts.append(f"{len(match.shapes)} of another shape or type ({_listed(match.shapes, 2)})")
+    return ", ".join(parts) or "it is empty"
 
 
 def _percent(share: float) -> str:
-    return f"{int(share * 1000) / 10:g} %"
+    return f"{int(share * 1000) / 10:g}%"
 
 
 def _listed(words: Iterable[str], most: int = 3) -> str:

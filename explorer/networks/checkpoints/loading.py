@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import plural
 from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
 from explorer.networks import devices, digest
@@ -58,7 +59,7 @@ def untrained(
         option = entry.weights[0]
         size = f" ({option.megabytes:.0f} MB)" if option.megabytes else ""
         notes.append(
-            f"Its weights {option.name} are not on this computer; choose them to download{size}."
+            f"Its weights {option.name} are not on this computer; select them to download{size}."
         )
     yield Step(None, 1, 2, f"Preparing {entry.title}")
     return _network(
@@ -241,10 +242,10 @@ def _class_names(
     for variant in (definition.assumed, *definition.variants.values()):
         if len(variant.classes) == count:
             return variant.classes, (
-                f"The file does not name its {count} classes; the names are those of the published "
-                f"weights of {definition.entry.title}.",
+                f"The file has no names for its {count} classes; those of the published weights "
+                f"are used: {definition.entry.title}.",
             )
-    return (), (f"The file has {count} classes and does not name them.",)
+    return (), (f"The file has {plural(count, 'class', 'classes')} without names.",)
 
 
 def closest(definition: Definition, fit: Fit) -> Variant:

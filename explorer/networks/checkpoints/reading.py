@@ -89,8 +89,8 @@ def read(path: Path) -> Checkpoint:
     found = _find_tensors(content)
     if found is None:
         raise ExplorerError(
-            f"{path.name} holds no weights.",
-            "It must hold a state dict: names with a tensor each.",
+            f"{path.name} contains no weights.",
+            "It must contain a state dict, a mapping from names to tensors.",
         )
     tensors, where = found
     if where:
@@ -173,7 +173,7 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise ExplorerError(
-            f"{name} is damaged: it was cut short or changed.", "Copy or download it again."
+            f"{name} is damaged: it is truncated or altered.", "Copy or download it again."
         ) from error
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
@@ -184,9 +184,9 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
                 "Unpack it and choose the weights inside.",
             )
     if sum(entry.file_size for entry in entries) > size:
-        raise ExplorerError(f"{name} is damaged: it claims to hold more than its own size.")
+        raise ExplorerError(f"{name} is damaged: it declares more data than its size.")
     if len(set(names)) != len(names):
-        raise ExplorerError(f"{name} is damaged: it holds two entries of one name.")
+        raise ExplorerError(f"{name} is damaged: it has two entries with one name.")
     if any("/code/" in entry or entry.endswith("constants.pkl") for entry in names):
         raise ExplorerError(
             f"{name} is a TorchScript program; loading it would run code from the file.",
@@ -198,7 +198,7 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
         for entry in names
     ):
         raise ExplorerError(
-            f"{name} is a program written by torch.export, not weights alone.",
+            f"{name} is a program exported with torch.export, not weights.",
             "Save the weights alone: torch.save(model.state_dict(), file).",
         )
     programs = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
@@ -216,7 +216,7 @@ def _check_storages(program: bytes, sizes: Mapping[str, int], name: str) -> None
     for storage in pickles.scan(program).storages:
         if storage.bytes > sizes.get(storage.key, -1):
             raise ExplorerError(
-                f"{name} is damaged: a tensor claims {storage.bytes} bytes where the file has "
+                f"{name} is damaged: a tensor declares {storage.bytes} bytes where the file has "
                 f"{max(sizes.get(storage.key, 0), 0)}."
             )
 
@@ -231,7 +231,8 @@ def _load(file: IO[bytes], name: str) -> Any:
         if not found:
             raise
         raise ExplorerError(
-            f"{name} holds Python objects ({_listed(found)}); loading them could run any code.",
+            f"{name} contains Python objects ({_listed(found)}); loading them could run "
+            "arbitrary code.",
             "Save the weights alone: torch.save(model.state_dict(), file).",
         ) from error
 
@@ -286,14 +287,14 @@ def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
         raise ExplorerError(f"{name} cannot be used: {_short(key)} is a {tensor.layout} tensor.")
     if tensor.is_quantized:
         raise ExplorerError(
-            f"{name} holds quantized weights, which cannot be looked into.",
+            f"{name} contains quantized weights, which are not supported.",
             "Choose the float weights of this network.",
         )
     if tensor.is_complex():
         raise ExplorerError(f"{name} cannot be used: {_short(key)} holds complex numbers.")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise ExplorerError(
-            f"{name} is damaged: {_short(key)} claims {tensor.numel()} numbers where "
+            f"{name} is damaged: {_short(key)} declares {tensor.numel()} values where "
             f"{tensor.untyped_storage().nbytes()} bytes are stored."
         )
     if tensor.is_floating_point() and tensor.dtype != torch.float32:

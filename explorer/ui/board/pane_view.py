@@ -201,7 +201,7 @@ class PaneView(PanZoomView):
 
     def viewpoint_shown(self) -> None:
         percent = self.viewpoint.scale * self.devicePixelRatioF() * 100
-        self._zoom_words.setText(f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %")
+        self._zoom_words.setText(f"{percent:.0f}%" if percent >= 10 else f"{percent:.1f}%")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

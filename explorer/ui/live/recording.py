@@ -76,13 +76,13 @@ class RecordingControls(QWidget):
         minutes, seconds = divmod(int(status.seconds), 60)
         words = f"{minutes}:{seconds:02d} · {_size(status.bytes)}"
         if status.left_out:
-            left_out = self.tr("{count:,} left out").format(count=status.left_out)
+            left_out = self.tr("{count:,} dropped").format(count=status.left_out)
             words = f"{words} · {left_out}"
         self.words.setText(words)
         self.words.setToolTip(
             self.tr(
-                "Recorded time, size on the disk, and frames that were left out of the film because"
-                " they could not be painted in time."
+                "Recorded time, file size, and frames dropped because they could not be drawn in "
+                "time."
             )
         )
 
@@ -149,8 +149,8 @@ class Recording(QObject):
         self.show()
 
     def _ask(self) -> None:
-        drawn = f"{self.tr('Film of what is drawn')} (*.mp4)"
-        raw = f"{self.tr('Film as it comes from the source')} (*.mp4)"
+        drawn = f"{self.tr('Film with results')} (*.mp4)"
+        raw = f"{self.tr('Source film')} (*.mp4)"
         title, start = self.tr("Record"), str(self._place())
         path, kind = QFileDialog.getSaveFileName(self._desk.main, title, start, f"{drawn};;{raw}")
         if path:
@@ -244,7 +244,7 @@ class Recording(QObject):
             path=recorder.path, lines=f"{status.lines:,}"
         )
         if status.left_out:
-            words += " " + self.tr("{count:,} frames were left out.").format(count=status.left_out)
+            words += " " + self.tr("{count:,} frames were dropped.").format(count=status.left_out)
         self._desk.notices.say(words)
 
     def _place(self) -> Path:
@@ -276,7 +276,7 @@ class Recording(QObject):
                 self._desk.notices.say(words, "warning", seconds=0)
             else:
                 words = self.tr(
-                    "The program ended while it recorded: {path} has what was recorded before."
+                    "The program closed while recording: {path} has the part recorded before."
                 )
                 self._desk.notices.say(words.format(path=film), "warning", seconds=0)
 

@@ -86,7 +86,7 @@ class Making(QObject):
         if made.use:
             self._panels.study.use(made.name)
             return
-        text = self.tr("{title} has joined the networks, under the heading Made here.")
+        text = self.tr("{title} was added to the networks, under Made here.")
         use = ((self.tr("Use it"), partial(self._panels.study.use, made.name)),)
         self._panels.notices.show_notice(Notice(text.format(title=made.title), actions=use))
 

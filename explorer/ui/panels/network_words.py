@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from explorer.core.listing import plural
+
 if TYPE_CHECKING:
     from PySide6.QtCore import QObject
 
@@ -53,7 +55,7 @@ def facts(option: WeightsOption) -> str:
     """As in: ImageNet-1K acc@1 69.8 · 1000 classes."""
     parts = [metric(name, value) for name, value in option.metrics]
     if option.categories:
-        parts.append(f"{option.categories} classes")
+        parts.append(plural(option.categories, "class", "classes"))
     return " · ".join(parts)
 
 

@@ -55,8 +55,8 @@ class Exporter(QObject):
         """The board as a picture; its parameters, seed and versions go into the file."""
         if not self._something():
             return
-        with_words = f"{self.tr('Everything on the board')} ({PICTURES})"
-        alone = f"{self.tr('The picture alone, full size')} ({PICTURES})"
+        with_words = f"{self.tr('All panes')} ({PICTURES})"
+        alone = f"{self.tr('Picture only, full size')} ({PICTURES})"
         figure = f"{self.tr('Figure for a paper')} ({FIGURES})"
         path, kind = self._ask(self.tr("Save picture"), ".png", (with_words, alone, figure))
         if path:
@@ -121,7 +121,7 @@ class Exporter(QObject):
             self._desk.notices.say(f"{error.message} {error.hint}".strip(), "error", seconds=12)
             return
         QGuiApplication.clipboard().setText(words)
-        said = self.tr("Copied: a Python script that gives the same numbers.")
+        said = self.tr("Copied a Python script that gives the same result.")
         self._desk.notices.say(said, seconds=5)
 
     def screenshot(self) -> None:

@@ -115,7 +115,7 @@ class CurvesPlot(QWidget):
         layout.addWidget(self.chart)
         copy = QAction(self.tr("Copy the numbers"), self)
         copy.triggered.connect(self.copy)
-        whole = QAction(self.tr("Show everything"), self)
+        whole = QAction(self.tr("Show all"), self)
         whole.triggered.connect(self.chart.getPlotItem().enableAutoRange)
         self.chart.addActions([whole, copy])
         self.chart.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)

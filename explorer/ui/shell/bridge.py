@@ -292,7 +292,7 @@ def _start_up() -> Generator[Step[Any], Any, None]:
     from explorer.networks import catalogue, devices
     from explorer.views import survey
 
-    yield Step(None, 2, 3, "Finding the views")
+    yield Step(None, 2, 3, "Loading the views")
     entries = catalogue.entries()
     defaults: dict[str, NetworkSpec] = {}
     for task in TASKS:

@@ -212,7 +212,7 @@ class Study(QObject):
         self.info = None
         entry = self.entry()
         if self.view is not None and entry is not None and not self.view.suits(entry.task):
-            self._give_way(self.tr("{view} cannot use {network}: showing {other} instead."))
+            self._give_way(self.tr("{view} does not support {network}: showing {other} instead."))
             self._recall()
         self.subject_changed.emit()
         self.look()
@@ -497,13 +497,13 @@ class Study(QObject):
             return
         if spec is None:
             self.said.emit(
-                self.tr("No network for {view} is at hand: choose one.").format(view=view.title)
+                self.tr("No network for {view} is available: choose one.").format(view=view.title)
             )
             return
         entry = self.entry(spec)
         if old is not None and entry is not None:
             self.moved.emit(
-                self.tr("{view} needs another kind of network: using {network}.").format(
+                self.tr("{view} needs a different network: using {network}.").format(
                     view=view.title, network=entry.title
                 )
             )

@@ -11,6 +11,7 @@ import torch
 from explorer.annotations.truth import LAYER
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat, boxes_at
+from explorer.core.listing import plural
 from explorer.engine.stages import trace_of
 from explorer.views.shared.anchors import (
     GREEN,
@@ -149,7 +150,7 @@ def readout(
         row = int(rows[hit[0]])
         best = iou_matrix(wanted, found.boxes[row : row + 1]).max(initial=-1.0)
         more = f", highest IoU with an object {best:.2f}" if len(wanted) else ""
-        return f"{counted(len(hit))} proposals here; the smallest: {box_words(found, row)}{more}"
+        return f"{plural(len(hit), 'proposal')} here; the smallest: {box_words(found, row)}{more}"
 
     return words
 

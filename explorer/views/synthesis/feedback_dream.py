@@ -141,9 +141,7 @@ class Result:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if not params.layer:
-        raise ExplorerError(
-            "This network has no layer that can be dreamed of.", "Choose another network."
-        )
+        raise ExplorerError("This network has no suitable layer.", "Choose another network.")
     target, moment = Target.of(scene.network), scene.moment
     if moment is not None:
         generator = torch.Generator().manual_seed(scene.seed + moment.number)
@@ -198,7 +196,7 @@ def dreamt(
         if not is_finite(after, height):
             problem = (
                 f"Iteration {rounds} stopped at step {step + 1}: the activation is not finite. "
-                "This is the last good picture."
+                "The last finite picture is kept."
             )
             return Dream(picture, heights, rounds, problem)
         picture = after

@@ -118,5 +118,5 @@ CHANGES: dict[str, Change] = {
     "blur": Change("sigma {:g} px", (0.5, 1, 2, 4, 8), blurred),
     "rotation": Change("{:g}°", (2.5, 5, 10, 15, 20), rotated),
     "JPEG": Change("quality {:g}", (90, 60, 30, 15, 5), compressed),
-    "brightness": Change("{:g} %", (50, 75, 90, 125, 150), brightened),
+    "brightness": Change("{:g}%", (50, 75, 90, 125, 150), brightened),
 }

@@ -137,8 +137,8 @@ def load(path: Path, body: nn.Module) -> RCNN:
         return RCNN(body, *heads_in(arrays), tuple(card["classes"]), card["side"], card)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ExplorerError(
-            f"{path.name} holds no SVMs and box regressors.",
-            "Make it anew with: explorer train mini-rcnn --data DIR",
+            f"{path.name} contains no SVMs and box regressors.",
+            "Train it with: explorer train mini-rcnn --data DIR",
         ) from error
 
 

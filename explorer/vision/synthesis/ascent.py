@@ -58,7 +58,7 @@ class Target:
             backbone = getattr(module, "backbone", None)
             if not isinstance(backbone, torch.nn.Module):
                 raise ExplorerError(
-                    "This detector has no backbone that can be run alone.",
+                    "The backbone of this detector cannot be run on its own.",
                     "Choose another network.",
                 )
             transform = getattr(module, "transform", None)
@@ -79,7 +79,7 @@ class Target:
         """
         if not layer.startswith(self.prefix):
             raise ExplorerError(
-                f"The layer {layer!r} cannot be reached on a picture of any size.",
+                f"The layer {layer!r} does not accept inputs of any size.",
                 f"Choose one whose name starts with {self.prefix}",
             )
         values = ((picture - self.mean) / self.std).to(self.dtype)
@@ -87,7 +87,7 @@ class Target:
         found = tensors_in(output)
         if not found:
             raise ExplorerError(
-                f"The layer {layer!r} does not answer with a tensor.", "Choose another layer."
+                f"The layer {layer!r} does not output a tensor.", "Choose another layer."
             )
         return found[0]
 

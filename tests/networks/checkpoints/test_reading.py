@@ -206,7 +206,7 @@ def good() -> bytes:
 ONNX = b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\x8c\x01\n"
 
 BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
-    "pickle that calls os.system": (lambda _: call_os_system(), "holds Python objects|damaged"),
+    "pickle that calls os.system": (lambda _: call_os_system(), "contains Python objects|damaged"),
     "zip that calls os.system": (
         lambda tmp: zip_with(tmp, {"a/data.pkl": call_os_system(), "a/version": b"3\n"}),
         r"posix\.system",
@@ -386,7 +386,7 @@ def test_load_of_a_bad_file_is_one_sentence(tmp_path: Path) -> None:
     cases = {
         "NaN": ({**state, "features.0.bias": torch.full((64,), float("nan"))}, "NaN or infinity"),
         "infinity": ({**state, "features.0.bias": torch.full((64,), float("inf"))}, "infinity"),
-        "other keys": ({f"x.{key}": value for key, value in state.items()}, "only 0 %"),
+        "other keys": ({f"x.{key}": value for key, value in state.items()}, "only 0%"),
         "other shapes": (
             {key: torch.ones(5, *value.shape[1:]) for key, value in state.items()},
             "is 5x3x3x3, the network wants 64x3x3x3",

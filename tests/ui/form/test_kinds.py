@@ -232,7 +232,7 @@ def test_a_mask_is_shown_cleared_saved_and_loaded(
 ) -> None:
     mask, said = editor(form, "mask", MaskEditor), []
     form.said.connect(said.append)
-    assert mask.share.text() == "nothing painted"
+    assert mask.share.text() == "empty"
     assert mask.clear.isHidden()
     form.set_value("mask", painted())
     assert mask.share.text() == "50.0% painted"

@@ -41,7 +41,7 @@ class Frames:
 
     def read(self) -> tuple[np.ndarray, float]:
         if self.unplugged.is_set():
-            raise Lost("The camera gives no pictures.")
+            raise Lost("The camera delivers no frames.")
         self.count += 1
         return np.full((48, 64, 3), self.count % 200, np.uint8), self.count / self.rate
 

@@ -265,7 +265,7 @@ def test_weights_are_chosen_one_by_one(networks: NetworkPicker) -> None:
     panel.weights.setCurrentIndex(0)
     assert panel.use.text() == "Download 5 MB"
     panel.weights.setCurrentIndex(2)
-    assert panel.use.text() == "Use untrained"
+    assert panel.use.text() == "Use random weights"
     heard = Heard(networks.chosen)
     panel.use.click()
     assert heard.news == [NetworkSpec("squeeze", "none")]

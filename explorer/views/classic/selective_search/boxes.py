@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Layer, Pane, Plot, Table
+from explorer.core.listing import plural
 from explorer.views.shared.anchors import BLUE, GREEN, RED, counted, same, truth_boxes
 from explorer.views.shared.common import size_of
 from explorer.vision.detection.boxes import iou_matrix
@@ -70,7 +71,7 @@ def _taken(
     formed = 2 * grown.tree.leaves - left
     if shown == SHOWN[1]:
         there = np.unique(grown.tree.level(left)).astype(np.intp)
-        many = f"Boxes of the {counted(left)} regions left"
+        many = f"Boxes of the {plural(left, 'region')} left"
         title = many if left > 1 else "Box of the last region"
     else:
         there = np.arange(formed)
@@ -92,8 +93,8 @@ def _recall_words(tops: Float32) -> str:
     found = int((tops >= FOUND).sum())
     average = float((tops[:, None] >= THRESHOLDS).mean())
     return (
-        f" · the boxes shown find {found} of {len(tops)} objects at IoU 0.5, average recall "
-        f"{average:.2f}"
+        f" · the boxes shown find {found} of {plural(len(tops), 'object')} at IoU 0.5, "
+        f"average recall {average:.2f}"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Layer, Masks, Pane, Picture
+from explorer.core.listing import plural
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
@@ -313,7 +314,7 @@ def _made(scene: Scene, params: Params) -> tuple[Anchors, str]:
             "Choose a larger stride or a smaller input.",
         )
     frame = Frame(size[1] / width, size[0] / height)
-    title = f"{rule.per_cell} anchors per cell on {size[1]} x {size[0]} pixels"
+    title = f"{plural(rule.per_cell, 'anchor')} per cell on {size[1]} x {size[0]} pixels"
     return Anchors(*rule.stand(size), frame), title
 
 
@@ -404,7 +405,9 @@ def _summary(anchors: Anchors, params: Params, state: State) -> str:
     )
     missed = int((found.shares == 0).sum())
     if missed:
-        words += f" · {missed} of {len(params.truth)} boxes have no positive anchor"
+        words += (
+            f" · no positive anchor for {missed} of {plural(len(params.truth), 'box', 'boxes')}"
+        )
     else:
         few, top = int(found.shares.min()), float(found.tops.min())
         words += f" · every box has at least {few}; lowest best IoU {top:.2f}"

@@ -312,7 +312,7 @@ class _Cell:
         label = "".join(f", {name}" for name in self._label(best))
         return (
             f"Level {number + 1} (stride {table.levels[number].stride[0]:g}), row {row}, column "
-            f"{column}: the surest of its {len(self.rows)} anchors is "
+            f"{column}: the highest-scoring of its {len(self.rows)} anchors: "
             f"{_shape_words(table.anchors[best])} with {table.meaning} "
             f"{table.scores[best]:.2f}{label}."
         )

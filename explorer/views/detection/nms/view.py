@@ -135,7 +135,7 @@ class Params:
     )  # fmt: skip
     score: float = param(
         0.1, "Min. score",
-        "Boxes with a lower score are left out; with Soft-NMS a box is suppressed below it.",
+        "Boxes with a lower score are not used; with Soft-NMS a box is suppressed below it.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     most: int = param(

@@ -9,6 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_colors
+from explorer.core.listing import plural
 from explorer.core.params import Effect, NetworkRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -226,7 +227,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         return result.having(name, ran, network.info.title, network.info.classes)
 
     result = lane(FASTER, pair, lambda n: faster_rcnn(n, pixels), proposes=True)
-    yield Step(result, 1, total, "Single shot")
+    yield Step(result, 1, total, "Single-stage")
     result = lane(SINGLE, single, lambda n: single_shot(n, pixels), proposes=False)
     yield Step(result, 2, total, "Fast R-CNN")
     result = lane(FAST, pair, lambda n: fast_rcnn(n, pixels, boxes), proposes=True)
@@ -365,7 +366,7 @@ def _pane(result: Result, params: Params, name: str) -> Pane:
     )
     part = ""
     if lane.candidates is not None and lane.done < min(params.count, len(result.proposals)):
-        part = f" of the first {lane.done} proposals"
+        part = f" of the first {plural(lane.done, 'proposal')}"
     title = f"{name}: {len(found)} {'box' if len(found) == 1 else 'boxes'}{part}"
     return Pane(name, size, tuple(layers), title=title)
 
@@ -380,7 +381,9 @@ def _summary(result: Result, count: int) -> str:
             search = result.search if lane.candidates is not None else 0.0
             guess = "about " if lane.candidates is not None and lane.done < count else ""
             words.append(f"{name} {guess}{seconds_words(lane.seconds(count) + search)}")
-    found = f"{count} proposals (search {seconds_words(result.search)}): {' · '.join(words)}"
+    found = (
+        f"{plural(count, 'proposal')} (search {seconds_words(result.search)}): {' · '.join(words)}"
+    )
     return f"{found} · {result.disk}" if result.disk else found
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Pane, Picture, Plot, Table
+from explorer.core.listing import plural
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
 from explorer.views.detection.recall_lab.charts import COLORS
-from explorer.views.shared.anchors import counted, shades
+from explorer.views.shared.anchors import shades
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import NAMES, headed, proposals_of
@@ -226,4 +227,6 @@ def _summary(result: RepeatResult, number: int, runs: dict[str, tuple[Again, ...
     if worst != best:
         words += f", lowest {worst} ({looking[worst]:.2f})"
     count = max((len(parts[number].first) for parts in runs.values()), default=0)
-    return f"{words} · up to {counted(count)} boxes per method, {len(runs)} methods"
+    return (
+        f"{words} · up to {plural(count, 'box', 'boxes')} per method, {plural(len(runs), 'method')}"
+    )

@@ -9,6 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Layer, Pane, Picture
+from explorer.core.listing import plural
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
@@ -23,7 +24,7 @@ from explorer.views.detection.recall_lab.charts import (
     winner,
 )
 from explorer.views.detection.recall_lab.repeatability import RepeatResult, repeat, repeat_board
-from explorer.views.shared.anchors import counted, truth_boxes
+from explorer.views.shared.anchors import truth_boxes
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import (
@@ -80,7 +81,7 @@ again; the boxes are mapped back and compared with those of the original photo.
 
 averaged over ten bins of box size, since large boxes overlap more. Up to 1000 boxes are compared. A
 rotated box is mapped back by its center and keeps its sides; boxes whose center falls outside are
-left out. Methods that do not depend on the photo repeat by construction; random methods draw new
+ignored. Methods that do not depend on the photo repeat by construction; random methods draw new
 boxes.
 
 The methods are explained in the view *Proposals*. Seconds are measured in this run on this
@@ -303,12 +304,12 @@ def _summary(
     share = best.recall(params.top, params.iou)
     hits, total = round(share * len(params.truth)), len(params.truth)
     words = (
-        f"With {counted(params.top)} boxes at IoU {params.iou:.2f}, {best.name} finds most: {hits} "
-        f"of {total} objects, in {best.found.seconds:.2f} s"
+        f"With {plural(params.top, 'box', 'boxes')} at IoU {params.iou:.2f}, {best.name} finds the "
+        f"most: {hits} of {plural(total, 'object')}, in {best.found.seconds:.2f} s"
     )
     if hits == 0:
         words = (
-            f"With {counted(params.top)} boxes no method finds any of the {total} objects "
+            f"With {plural(params.top, 'box', 'boxes')} no method finds any of the {total} objects "
             f"at IoU {params.iou:.2f}"
         )
     if len(methods) < result.total:

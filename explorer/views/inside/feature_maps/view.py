@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
+from explorer.core.listing import plural
 from explorer.core.params import Effect, ImageRef, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
@@ -404,8 +405,8 @@ def _image_readout(answer: Activation, channel: int) -> Callable[[float, float],
 def _title(result: Result) -> str:
     count, height, width = result.answer.values.shape
     if height * width == 1:
-        return f"{result.layer}: {count} values"
-    return f"{result.layer}: {count} channels of {width} x {height}"
+        return f"{result.layer}: {plural(count, 'value')}"
+    return f"{result.layer}: {plural(count, 'channel')} of {width} x {height}"
 
 
 def _notes(answer: Activation) -> tuple[str, ...]:

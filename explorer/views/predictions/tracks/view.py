@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Pane
+from explorer.core.listing import plural
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -322,7 +323,7 @@ def _summary(state: State, classes: tuple[str, ...]) -> str:
         words.append("Waiting for confirmation")
     else:
         words.append("No tracks")
-    words.append("1 track" if tracks.count == 1 else f"{tracks.count} tracks")
+    words.append(plural(tracks.count, "track"))
     if state.line is not None:
         words.append(f"line: {state.line.into} in, {state.line.out} out")
     if state.region is not None:

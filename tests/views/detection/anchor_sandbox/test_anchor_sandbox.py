@@ -81,7 +81,7 @@ def test_a_box_that_nothing_matches_turns_red() -> None:
     assert lost.labels[0].startswith("pole: no positive anchor")
     assert lost.colors[0, 0] > 200 > 2 * lost.colors[0, 1]
     assert len(boxes(result, params, "missed").xyxy) == 1
-    assert "1 of 1 boxes have no positive anchor" in VIEW.draw(result, params).summary
+    assert "no positive anchor for 1 of 1 box" in VIEW.draw(result, params).summary
     forced = replace(params, force=True)
     assert VIEW.draw(result, forced).boxes("missed") is None
     assert "forced" in boxes(result, forced, "ground truth").labels[0]
