@@ -312,12 +312,12 @@ def test_ground_truth_that_does_not_fit_is_one_sentence(
     explorer: Run, photo: Path, tmp_path: Path, toys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ("render", "classify", photo, "-o", tmp_path / "x.png", "--truth")
-    assert "takes no ground truth" in explorer(*command, photo)[2]
+    assert "uses no ground truth" in explorer(*command, photo)[2]
     monkeypatch.setattr(views, "find", lambda name: toy_view(Drawn(), name))
     assert "does not exist" in explorer(*command, tmp_path / "none.json")[2]
     status, _, err = explorer(*command, photo)
     assert status == 2
-    assert "no annotation file" in err
+    assert "not an annotation file" in err
 
 
 @pytest.mark.usefixtures("toys")

@@ -22,7 +22,8 @@ RETIRED = (
     # what boxes and networks do not do
     "surest", "surer", "killer", "victim", "the fallen", "sinks under", "leave each other alone",
     "takes its turn", "what the network sees", "the network sees", "network says", "network thinks",
-    "network looks", "network knows", "networks know", "does not know", "answers with", "answer with",
+    "network looks", "network knows", "networks know", "does not know", "answers with",
+    "answer with",
     "dreams of", "looking for more", "before the network has looked", "be dreamed of",
     # invented or old-fashioned
     "by lot", "draws lots", "one-shot", "single shot", "suppression theatre", "ouroboros",

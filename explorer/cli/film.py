@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     view = views.find(args.view)
     if not view.live:
         raise ExplorerError(
-            f"{view.title} cannot process a film.", "Choose another view, or give it a photo."
+            f"{view.title} does not support films.", "Choose another view, or give it a photo."
         )
     texts = settings(args.settings, view)
     stems = [path.stem for path in paths]

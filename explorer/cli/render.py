@@ -243,13 +243,13 @@ def _photos(words: Sequence[str], view: View[Any, Any]) -> list[_Photo]:
             f"The view {view.name} needs a photo.", "Give its path, or the name of a sample."
         )
     from explorer.images.image import open_image
-    from explorer.images.sources import expand, gallery
+    from explorer.images.samples import sample
+    from explorer.images.sources import expand
 
-    samples = {sample.name: sample for sample in gallery()}
     photos: list[_Photo] = []
     for word in words:
-        if word in samples and not Path(word).exists():
-            photos.append(_Photo(word, samples[word].load))
+        if not Path(word).exists() and (found := sample(word)) is not None:
+            photos.append(_Photo(found.name, found.load))
             continue
         paths = list(expand([word])) if Path(word).is_dir() else [Path(word)]
         if not paths:

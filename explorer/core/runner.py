@@ -200,7 +200,7 @@ class Runner:
             if job is None:
                 return False
             self._retire(key)
-            self._post(self._update(job, State.CANCELLED, note="cancelled"))
+            self._post(self._update(job, State.CANCELLED, note="canceled"))
             self._condition.notify()
         return True
 
@@ -341,7 +341,7 @@ class Runner:
                     self._post(self._update(job, State.DONE, 1, 1))
                 elif job.token.cancelled:
                     del self._jobs[job.key]
-                    self._post(self._update(job, State.CANCELLED, note="cancelled"))
+                    self._post(self._update(job, State.CANCELLED, note="canceled"))
                 elif step is not None:
                     self._post(self._update(job, State.RUNNING, step.done, step.total, step.note))
         if not wanted or job.token.cancelled:

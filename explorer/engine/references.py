@@ -133,10 +133,9 @@ def _changed(source: str) -> int:
 
 def _read(source: str) -> Image:
     from explorer.images.image import open_image
-    from explorer.images.sources import gallery
+    from explorer.images.samples import sample
 
-    if not Path(source).exists():
-        for sample in gallery():
-            if sample.name == source:
-                return sample.load()
+    found = None if Path(source).exists() else sample(source)
+    if found is not None:
+        return found.load()
     return open_image(source)

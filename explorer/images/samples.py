@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.core.listing import renamed
 from explorer.images.image import Image, from_array, open_image
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def _generator(name: str) -> Callable[[], Image]:
 
 def sample(name: str) -> Sample | None:
     """The gallery's picture of that name; None when there is none."""
+    name = renamed(name, {"colours": "colors"})
     return next((each for each in gallery() if each.name == name), None)
 
 

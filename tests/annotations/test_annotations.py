@@ -76,7 +76,7 @@ def test_negative_sizes_are_turned_over_and_what_is_no_box_is_counted(tmp_path: 
     found = read_coco(path)
     assert found.photos[0].boxes == (Box(10, 30, 30, 40, "cat"),)
     assert "6 boxes" in found.notes[0]
-    assert "1 boxes belong to no photo" in found.notes[1]
+    assert "Ignored 1 box of photos that are not in" in found.notes[1]
 
 
 def test_only_one_photo_is_kept(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_yolo_is_in_parts_of_the_photo(tmp_path: Path) -> None:
     np.testing.assert_allclose(photo.xyxy, expected, atol=1e-12)
     assert photo.labels == ("dog", "cat", "class 5")
     assert photo.entries[2].segmentation == [[0, 0, 100, 0, 100, 80, 0, 80]]
-    assert "2 boxes were left out" in found.notes[0]
+    assert "Ignored 2 boxes" in found.notes[0]
 
 
 def test_what_is_no_yolo_file_is_said(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_boxes_fit_a_photo_that_was_made_smaller(tmp_path: Path) -> None:
     )
     boxes, notes = read_for(path, "somewhere/a.png", (50, 40))
     assert boxes == (Box(5, 10, 50, 20, "cat"),)
-    assert [note.split(" ")[0] for note in notes] == ["The", "1", "1"]
+    assert [note.split(" ")[0] for note in notes] == ["The", "Ignored", "Ignored"]
     assert "100 × 80" in notes[0]
 
 
@@ -288,14 +288,14 @@ def test_another_shape_is_not_scaled(tmp_path: Path) -> None:
     photo = read_coco(coco_file(tmp_path, [entry([10, 20, 30, 20])])).photos[0]
     boxes, notes = fitted(photo, (80, 100))
     assert boxes == (Box(10, 20, 40, 40, "cat"),)
-    assert "may lie wrong" in notes[0]
+    assert "may be misplaced" in notes[0]
 
 
 def test_a_photo_that_the_file_does_not_name(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match=r"does not name c\.jpg"):
         read_for(coco_file(tmp_path, []), "c.jpg", (10, 10))
     (tmp_path / "a.csv").write_text("")
-    with pytest.raises(ExplorerError, match="no annotation file"):
+    with pytest.raises(ExplorerError, match="not an annotation file"):
         read_for(tmp_path / "a.csv", "a.jpg", (10, 10))
 
 

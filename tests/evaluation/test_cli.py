@@ -72,7 +72,7 @@ def test_a_table_for_people_and_files(explorer: Run, tmp_path: Path) -> None:
     assert (status, err) == (0, "")
     assert "top1  0.8000  the top class is correct" in out
     assert "red    0.6667" in out
-    assert "does not know 1 class of the data: violet." in out
+    assert "has no class for 1 class of the data set: violet." in out
     assert csv.read_text().startswith("figures\n")
     status, out, _ = explorer("--data", data, "-o", document, "--json")
     assert json.loads(document.read_text()) == json.loads(out) | {
@@ -85,8 +85,8 @@ def test_a_table_for_people_and_files(explorer: Run, tmp_path: Path) -> None:
     [
         (["--data", "nowhere"], "does not exist"),
         (["--data", ".", "--limit", "-1"], "out of range"),
-        (["--data", ".", "-o", "x.txt"], "no format for figures"),
-        (["--data", ".", "--images", "nowhere"], "is no folder"),
+        (["--data", ".", "-o", "x.txt"], "not a format for metrics"),
+        (["--data", ".", "--images", "nowhere"], "is not a folder"),
         (["--data", ".", "--network", "nonsense"], "There is no network"),
         (["--network", "detection"], "--data"),
     ],

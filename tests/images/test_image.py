@@ -467,7 +467,7 @@ def test_truncated_files_show_their_part(kind: str, options: dict[str, Any]) -> 
         assert pixels[:40].any()
         assert not pixels[150:].any()
         assert ("lower" if kind == "BMP" else "upper") in found.notes[0]
-        share = int(found.notes[0].split(" %")[0].split()[-1])
+        share = int(found.notes[0].split("%")[0].split()[-1])
         assert 35 <= share <= 60
 
 

@@ -184,7 +184,7 @@ def test_local_files(url: str, path: str) -> None:
         ("https://a b/x.png", "not an address"),
         ("http://host:port/x", "not an address"),
         ("http://[::1/x", "not an address"),
-        ("https://bank.example@evil.example/x.png", "true host"),
+        ("https://bank.example@evil.example/x.png", "looks like a host"),
     ],
 )
 def test_refused_urls(url: str, reason: str) -> None:
@@ -275,7 +275,7 @@ def test_fetch(site: str, page: str) -> None:
     ("page", "words"),
     [
         ("/gone", "404"),
-        ("/short", "half-way"),
+        ("/short", "ended the download early"),
         ("/html", "web page"),
         ("/garbage", "cannot be reached"),
         ("/round", "answered 302"),

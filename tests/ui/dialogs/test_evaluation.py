@@ -101,7 +101,7 @@ def test_choose_evaluate_sort_and_save(
     assert not sheet.empty.isVisible()
     qtbot.waitUntil(lambda: not sheet.running, timeout=WAIT)
     assert "top1 80.0%" in sheet.headline.text()
-    assert "does not know 1 class of the data: violet." in sheet.words.text()
+    assert "has no class for 1 class of the data set: violet." in sheet.words.text()
     assert sheet.figures.table_model().rowCount() == 2
     assert [row[0] for row in cells(sheet)] == ["red", "green"]
 

@@ -267,7 +267,7 @@ def test_a_narrow_line_says_what_matters_most(qtbot: Any) -> None:
     bar.resize(1000, 80)
     bar.set_budget(budget)
     assert bar.budget.text() == (
-        "30 captured → 17 computed → 16.4 shown /s · 75 ms old · 7 left out · 50% of the size"
+        "30 captured → 17 inference → 16.4 displayed /s · latency 75 ms · 7 dropped · input at 50%"
     )
     assert "Anchors: 10.0 ms" in bar.budget.toolTip()
     bar.resize(420, 80)
