@@ -156,7 +156,7 @@ def test_a_closed_pipe_ends_quietly(explorer: Run, monkeypatch: pytest.MonkeyPat
 def test_list_names_views_and_networks(explorer: Run) -> None:
     status, out, err = explorer("list")
     assert (status, err) == (0, "")
-    for word in ("classify", "detections", "score=0.2 (0 to 1)", "mini-resnet", "resnet18", "MB)"):
+    for word in ("classify", "detections", "score=none (0 to 1)", "mini-resnet", "resnet18", "MB)"):
         assert word in out
 
 
@@ -167,11 +167,14 @@ def test_list_for_programs(explorer: Run) -> None:
     assert set(found) == {"views", "networks", "unavailable"}
     views = {view["name"]: view for view in found["views"]}
     score = next(p for p in views["detections"]["parameters"] if p["name"] == "score")
-    assert (score["default"], score["low"], score["high"], score["effect"]) == (0.2, 0, 1, "draw")
+    assert (score["default"], score["low"], score["high"], score["effect"]) == (None, 0, 1, "draw")
     assert all(entry["state"] for entry in found["networks"])
     some = json.loads(explorer("list", "views", "--json")[1])
     assert some.keys() == {"views", "unavailable"}
-    assert json.loads(explorer("list", "networks", "--json")[1]).keys() == {"networks"}
+    assert json.loads(explorer("list", "networks", "--json")[1]).keys() == {
+        "networks",
+        "unavailable",
+    }
 
 
 SHORT_DREAM = (

@@ -336,7 +336,10 @@ def test_random_weights_are_stamped(
         (["counting", "CUT", "-o", "o.mp4"], "cut.avi"),
         (["counting", "FILM", "-o", "none/o.mp4"], "could not be written"),
         (["counting", "FILM", "-o", "o.mp4", "--start", "9"], "no frame between"),
-        (["counting", "FILM", "-o", "o.mp4", "--start", "1", "--end", "1"], "--end must be after --start"),
+        (
+            ["counting", "FILM", "-o", "o.mp4", "--start", "1", "--end", "1"],
+            "--end must be after --start",
+        ),
         (["counting", "FILM", "-o", "o.gif", "--fps", "120", "--width", "9"], "160 to 16000"),
         (["counting", "LONG", "-o", "o.gif"], "at most 10 frames"),
         (["classify", "FILM", "-o", "o.mp4", "--network", "toy-detection"], "classification"),
@@ -390,3 +393,21 @@ def test_a_write_protected_folder_is_a_sentence(
     status, _, err = explorer("render", "counting", path, "-o", folder / "o.mp4")
     assert status == 2
     assert "could not be written" in _sentence(err)
+
+
+def test_views_beside_are_in_the_film(explorer: Run, counting: Counting, tmp_path: Path) -> None:
+    source, both, alone = film(tmp_path / "a.avi", 4), tmp_path / "b.mp4", tmp_path / "c.mp4"
+    assert explorer("render", "counting", source, "-o", alone)[0] == 0
+    command = ("render", "counting", source, "-o", both, "--beside")
+    assert explorer(*command, "selective_search")[0] == 0
+    one, two = frames(alone)[0], frames(both)[0]
+    assert len(two) == len(one) == 4
+    assert two[0].shape[1] > one[0].shape[1]
+    status, _, err = explorer(*command, "deep_dream")
+    assert (status, _sentence(err)) == (
+        2, "Deep dream cannot follow a film. Leave it out of --beside.",
+    )  # fmt: skip
+    photo = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    status, _, err = explorer("render", "counting", photo, "-o", both, "--beside", "anchors")
+    assert (status, "--beside goes with films" in err) == (2, True)

@@ -19,7 +19,7 @@ from explorer.annotations.dataset import (
 from explorer.annotations.json_stream import members
 from explorer.annotations.places import Places
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.reading import display_name, read_file
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read_coco(path: str | os.PathLike[str], *, only: str = "") -> Dataset:
     notes = (
         *left_out(wrong),
         *(
-            [f"Ignored {plural(lost, 'box', 'boxes')} of photos that are not in {label}."]
+            [f"Ignored {number_of(lost, 'box', 'boxes')} of photos that are not in {label}."]
             if lost
             else []
         ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.params import Box
 
 if TYPE_CHECKING:
@@ -146,10 +146,10 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
         else:
             outside += 1
     if crowds:
-        notes.append(f"Ignored {plural(crowds, 'crowd region')}.")
+        notes.append(f"Ignored {number_of(crowds, 'crowd region')}.")
     if outside:
         notes.append(
-            f"Ignored {plural(outside, 'box', 'boxes')} outside the photo or without an area."
+            f"Ignored {number_of(outside, 'box', 'boxes')} outside the photo or without an area."
         )
     return tuple(boxes), tuple(notes)
 
@@ -181,7 +181,7 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 def left_out(count: int) -> tuple[str, ...]:
     return (
-        (f"Ignored {plural(count, 'box', 'boxes')} with values that are not finite.",)
+        (f"Ignored {number_of(count, 'box', 'boxes')} with values that are not finite.",)
         if count
         else ()
     )

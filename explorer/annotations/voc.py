@@ -17,7 +17,7 @@ from explorer.annotations.dataset import (
 )
 from explorer.annotations.places import Places, read_bytes
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.reading import display_name
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def read_voc(path: str | os.PathLike[str]) -> Dataset:
             f"{display_name(folder)} has no Pascal VOC annotations.",
             wrong[0].message if wrong else "They are files named NAME.xml, one for each photo.",
         )
-    notes = [f"Ignored {plural(len(wrong), 'file')}: {wrong[0].message}"] if wrong else []
+    notes = [f"Ignored {number_of(len(wrong), 'file')}: {wrong[0].message}"] if wrong else []
     return _voc_dataset(photos, notes)
 
 

@@ -34,14 +34,15 @@ def _check_figure(args: argparse.Namespace) -> None:
 
     figure = bool(args.out) and is_figure(args.out)
     if figure and args.width is not None:
-        raise ExplorerError("A figure has no width in pixels.", "Give --width-mm.")
+        raise ExplorerError("--width does not apply to figures.", "Give --width-mm.")
     if figure:
         from explorer.render.vector.figure import FigureSize
 
         FigureSize(**figure_size(args))
     elif args.width_mm is not None or args.font_size is not None:
         raise ExplorerError(
-            "--width-mm and --font-size are of a figure.", "Give -o a name ending in .svg or .pdf."
+            "--width-mm and --font-size apply to figures only.",
+            "Give -o a name ending in .svg or .pdf.",
         )
 
 

@@ -174,8 +174,10 @@ def _weights(problems: list[str]) -> dict[str, str]:
     found = {}
     for entry in entries:
         for option in entry.weights:
-            if option.state != "download":
+            if option.state in ("shipped", "cached"):
                 found[entry.name] = f"{option.state}: {option.title}"
+            elif option.state == "missing" and option.package is not None:
+                problems.append(f"{entry.title}: {' '.join(option.package.missing)}")
     if not any(words.startswith("shipped") for words in found.values()):
         problems.append("The networks that ship with the program are missing: reinstall it.")
     found["to download"] = f"{sum(entry.state == 'download' for entry in entries)} more networks"

@@ -12,7 +12,7 @@ from explorer.cli.arguments import is_folder, loaded, settings, spec_of
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.reading import display_name
 from explorer.live.opening import PLAYED
 from explorer.live.timing import timed
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from explorer.core.layers import Pane, UInt8
+    from explorer.core.layers import UInt8
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Answer, Engine
+    from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import View
     from explorer.live.slot import Shot
     from explorer.saving.film_pieces import Pieces
@@ -39,6 +40,10 @@ _WRITTEN = frozenset({".mp4", ".gif"})
 def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--start", type=float, default=0.0, help="seconds into the film")
     group.add_argument("--end", type=float, default=0.0, help="seconds into the film")
+    group.add_argument(
+        "--beside", metavar="VIEW", action="append", default=[],
+        help="another view shown beside, with its default parameters; may be repeated",
+    )  # fmt: skip
     group.add_argument("--again", action="store_true", help="start over even if a part exists")
 
 
@@ -65,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
         raise ExplorerError(
             f"{view.title} does not support films.", "Choose another view, or give it a photo."
         )
+    beside = _beside(args.beside)
     texts = settings(args.settings, view)
     stems = [path.stem for path in paths]
     films = outputs(args.out, stems, ".mp4") if args.out else [None] * len(paths)
@@ -72,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     engine, progress = Engine(), Progress()
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
-    job = _Job(args, engine, view, spec, info, params_of(view, texts, info), progress)
+    job = _Job(args, engine, view, spec, info, params_of(view, texts, info), progress, beside)
     failed = False
     try:
         for path, film, data in zip(paths, films, lines, strict=True):
@@ -89,6 +95,17 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.clear()
     return 2 if failed else 0
+
+
+def _beside(names: list[str]) -> tuple[tuple[View[Any, Any], Any], ...]:
+    """The views beside the main one, with their parameters."""
+    from explorer import views
+
+    found = [views.find(name) for name in names]
+    for view in found:
+        if not view.live:
+            raise ExplorerError(f"{view.title} cannot process a film.", "Leave it out of --beside.")
+    return tuple((view, view.Params()) for view in found)
 
 
 def _check(args: argparse.Namespace) -> list[Path]:
@@ -154,8 +171,10 @@ class _Job:
         info: NetworkInfo | None,
         params: Any,
         progress: Progress,
+        beside: tuple[tuple[View[Any, Any], Any], ...],
     ) -> None:
         self._args, self._engine, self._view, self._spec = args, engine, view, spec
+        self._beside = beside
         self._info, self._params, self._progress = info, params, progress
 
     def render(self, path: Path, out: Path | None, lines: Path | None) -> None:
@@ -235,6 +254,7 @@ class _Job:
             "seed": args.seed,
             "range": [args.start, args.end],
             "size": [args.width, args.pane],
+            "beside": args.beside,
         }
 
     def _run(self, take: _Take, pieces: Pieces) -> None:
@@ -259,7 +279,7 @@ class _Job:
         params, moved = placed_inside(self._params, image.width, image.height)
         for note in moved:
             complain(f"{name}: {note}")
-        ask = Ask(self._view, self._spec, image, params, self._args.seed)
+        ask = Ask(self._view, self._spec, image, params, self._args.seed, self._beside)
         steps = self._engine.film(ask, shots(), Token(), memory)
         clock, done = _Clock(), begun
         try:
@@ -288,15 +308,19 @@ class _Job:
             raise ExplorerError(f"{self._view.title} gave no result for a frame.")
         finished = FinishedAnswer(answer)
         if pieces.film is not None and times:
-            pieces.add(self._frame(finished.pane(self._args.pane)), times)
+            pieces.add(self._frame(finished), times)
         if pieces.lines is not None:
             shot = answer.shot
             names = (self._view.name, self._info.spec.name if self._info is not None else "")
             pieces.line(frame_line(shot.number, shot.position, *names, finished.data))
 
-    def _frame(self, pane: Pane) -> UInt8:
+    def _frame(self, finished: FinishedAnswer) -> UInt8:
+        from explorer.live.record import rendered_whole
         from explorer.render.board import render_pane
 
+        if self._beside and self._args.pane is None:
+            return rendered_whole(finished.board, self._args.width or 0)
+        pane = finished.pane(self._args.pane)
         scale = self._args.width / pane.size[0] if self._args.width else 1.0
         return render_pane(pane, scale=scale, density=max(1.0, scale * max(pane.size) / 1080))
 
@@ -309,9 +333,9 @@ class _Job:
             else ""
         )
         if pieces.film is not None:
-            say(f"{pieces.film}: {plural(written, 'frame')}, {written / take.rate:.1f} s{lost}")
+            say(f"{pieces.film}: {number_of(written, 'frame')}, {written / take.rate:.1f} s{lost}")
         if pieces.lines is not None:
-            say(f"{pieces.lines}: {plural(done, 'line')}{lost if pieces.film is None else ''}")
+            say(f"{pieces.lines}: {number_of(done, 'line')}{lost if pieces.film is None else ''}")
 
 
 class _Clock:

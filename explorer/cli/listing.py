@@ -21,6 +21,7 @@ _WEIGHTS = {
     "shipped": "ships with the program",
     "cached": "downloaded",
     "download": "to download",
+    "missing": "package not installed",
     "local": "a file",
     "untrained": "UNTRAINED",
 }

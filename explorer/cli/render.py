@@ -22,7 +22,7 @@ from explorer.cli.arguments import (
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import HELP, outputs
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     how.add_argument("--seed", type=int, default=0, help="random seed")
     how.add_argument(
         "--width", type=int,
-        help=f"width of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps its size)",
+        help=f"width of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps "
+             "its size)",
     )  # fmt: skip
     how.add_argument(
         "--width-mm", type=float, metavar="MM",
@@ -119,6 +120,8 @@ def run(args: argparse.Namespace) -> int:
         return _print_script(args)
     if film.wanted(args):
         return film.run(args)
+    if args.beside:
+        raise ExplorerError("--beside applies to films only.", "Render the other view by itself.")
     _check_outputs(args)
     from explorer import views  # torch comes with them: what can be said before has been said
     from explorer.engine.engine import Engine
@@ -315,7 +318,7 @@ class _Job:
 
         if plan.film is not None:
             count = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
-            self._tell(title, plan.film, plural(count, "frame"))
+            self._tell(title, plan.film, number_of(count, "frame"))
         else:
             for answer in self._answers(ask, title):
                 last = answer
@@ -330,7 +333,7 @@ class _Job:
         for path, entries in self._coco.items():
             save_coco(path, entries)
             self._tell(
-                "", path, plural(sum(len(boxes.xyxy) for _, boxes in entries), "box", "boxes")
+                "", path, number_of(sum(len(boxes.xyxy) for _, boxes in entries), "box", "boxes")
             )
 
     def _answers(self, ask: Ask, title: str) -> Iterator[FinishedAnswer]:
@@ -372,7 +375,7 @@ class _Job:
             self._coco.setdefault(path, []).append((answer.photo_info, boxes))
         else:
             save_boxes(path, boxes, answer.photo_info, self._args.format)
-            self._tell(title, path, plural(len(boxes.xyxy), "box", "boxes"))
+            self._tell(title, path, number_of(len(boxes.xyxy), "box", "boxes"))
 
     def _tell(self, title: str, path: Path, words: str = "") -> None:
         self._progress.clear()

@@ -231,15 +231,28 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
-    """Words with their upper left corner at `xy`; `size` is in screen points, on a dark plate."""
+    """Words with their upper left corner at `xy`; `size` is in screen points, on a dark plate.
+
+    It is moved as far as it takes to be on the pane. `swatches` put a colored square before each
+    line: a color key.
+    """
 
     text: str
     xy: tuple[float, float]
     color: Color = (255, 255, 255)
     size: float = 11.0
     plate: bool = True
+    swatches: tuple[Color, ...] = ()
     name: str = "text"
 
+    def __post_init__(self) -> None:
+        lines = self.text.count("\n") + 1
+        if self.swatches and len(self.swatches) != lines:
+            raise ValueError(f"Text has {len(self.swatches)} swatches for {lines} lines")
+
+
+FRAMED = 12.0
+"""A box's shorter side is so many times as long as its frame is wide, or the frame is 1 wide."""
 
 Layer = Picture | Heat | Boxes | Masks | Points | Lines | Grid | Text
 
@@ -287,7 +300,8 @@ class Plot:
     """Curves over common axes, or horizontal `bars` (label, value, color), the first on top.
 
     `marker` is a vertical line at that x; dragging it writes the number parameter `steers`. Playing
-    that parameter ends at the x `stop`; None = where the curves end.
+    that parameter ends at the x `stop`, and its slider, too; None = where the curves end.
+    `x_names` stand on the axis in the place of the numbers 1, 2, 3 …
     """
 
     name: str
@@ -302,6 +316,7 @@ class Plot:
     marker: float | None = None
     steers: str = ""
     stop: float | None = None
+    x_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -439,6 +454,19 @@ def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArra
     return rows[np.argsort(areas, kind="stable")]
 
 
+def frame_widths(width: float, xyxy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(N,) how wide the frames of (N, 4) boxes are: thinner on small ones, which they would hide.
+
+    Args:
+        width: Of a large box, in screen units.
+        xyxy: Corners in screen units; x0 and x1 may be swapped, y0 and y1 too.
+    """
+    sides = np.abs(xyxy[:, 2:].astype(np.float64) - xyxy[:, :2]).min(axis=1, initial=np.inf)
+    steps = np.floor(2 * sides / FRAMED) / 2  # so that many boxes are drawn at once
+    widths: NDArray[np.float64] = np.minimum(width, np.maximum(1.0, steps))
+    return widths
+
+
 def heat_index(heat: Heat) -> UInt8:
     """The lookup-table index of every value: (H, W) uint8, `low` -> 0 and `high` -> 255, clipped.
 
@@ -477,6 +505,7 @@ __all__ = [
     "cell_at",
     "class_colors",
     "extent_of",
+    "frame_widths",
     "heat_index",
     "lookup_table",
     "stamped",

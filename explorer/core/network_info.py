@@ -16,6 +16,9 @@ Task = Literal["classification", "localization", "detection", "segmentation", "f
 masks and keypoints; `features` is a backbone without a head.
 """
 
+SCORE_THRESHOLD = 0.5
+"""Of detections, where a network's card names no other."""
+
 _OLD_TASKS = {"localisation": "localization"}
 """Words of earlier versions, still understood in this one."""
 
@@ -34,7 +37,7 @@ def task_of(word: str) -> Task:
     return cast("Task", word)
 
 
-WeightState = Literal["shipped", "cached", "download", "local", "untrained"]
+WeightState = Literal["shipped", "cached", "download", "missing", "local", "untrained"]
 
 
 def untrained_note(title: str) -> str:
@@ -96,6 +99,7 @@ class NetworkInfo:
         notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
         default_layer: A layer worth looking at first.
         keypoints: Names of the joints that a detector finds, in its order; else empty.
+        score_threshold: The score from which a detection counts where nobody says otherwise.
         digester: What works out `digest`.
     """
 
@@ -114,6 +118,7 @@ class NetworkInfo:
     notes: tuple[str, ...] = ()
     default_layer: str = ""
     keypoints: tuple[str, ...] = ()
+    score_threshold: float = SCORE_THRESHOLD
     digester: Callable[[], str] = unknown
 
     @property

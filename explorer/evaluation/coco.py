@@ -6,7 +6,7 @@ faster-coco-eval counts; here the photos are put into its form. All figures lie 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,15 @@ _UNCOUNTED_AREA = 2e10
 """Larger than the largest area that COCO's evaluation counts (1e10)."""
 
 
+class ClassAP(NamedTuple):
+    """COCO's figures of one class; see `CocoAP`."""
+
+    ap: float
+    ap50: float
+    ap75: float
+    ar: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CocoAP:
     """COCO's figures.
@@ -32,14 +41,17 @@ class CocoAP:
     Attributes:
         ap: Mean over IoU 0.5, 0.55 … 0.95 and over the classes with an object.
         ap50: At IoU 0.5.
+        ap75: At IoU 0.75.
         ar: Recall with the 100 most certain boxes of every photo, mean over the same.
-        by_class: By label ``(AP, AP50, AR)`` for every class with an object that counts.
+        by_class: By label, for every class with an object that counts; the mean over these is what
+            stands above.
     """
 
     ap: float
     ap50: float
+    ap75: float
     ar: float
-    by_class: dict[int, tuple[float, float, float]]
+    by_class: dict[int, ClassAP]
 
 
 def coco_ap(truth: Sequence[Objects], found: Sequence[Found]) -> CocoAP:
@@ -58,22 +70,24 @@ def coco_ap(truth: Sequence[Objects], found: Sequence[Found]) -> CocoAP:
     counted = np.concatenate([np.zeros(0, np.int64), *(t.labels[~t.passed] for t in truth)])
     evaluation = _evaluated("bbox", photos, _objects(truth), _detections(found))
     if evaluation is None or not len(counted):
-        return CocoAP(0.0, 0.0, 0.0, {int(k): (0.0, 0.0, 0.0) for k in np.unique(counted)})
+        nothing = ClassAP(0.0, 0.0, 0.0, 0.0)
+        return CocoAP(*nothing, {int(k): nothing for k in np.unique(counted)})
     # precision: (IoU thresholds, recall steps, classes, sizes, limits), recall without the steps;
     # -1 = no such object
     precision = np.asarray(evaluation.eval["precision"])[..., 0, -1]
     recall = np.asarray(evaluation.eval["recall"])[..., 0, -1]
     by_class = {
-        int(label): (
+        int(label): ClassAP(
             float(precision[:, :, k].mean()),
             float(precision[0, :, k].mean()),
+            float(precision[5, :, k].mean()),
             float(recall[:, k].mean()),
         )
         for k, label in enumerate(evaluation.params.catIds)
         if recall[:, k].max() >= 0
     }
     stats = [float(value) for value in evaluation.stats]
-    return CocoAP(stats[0], stats[1], stats[8], by_class)
+    return CocoAP(stats[0], stats[1], stats[2], stats[8], by_class)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 
 from explorer.annotations import Annotated, Dataset, read_coco, read_voc
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.reading import display_name, read_file
 from explorer.evaluation import masks
 from explorer.evaluation.cases import Case, Source, Truth
@@ -169,7 +169,7 @@ def _class_folders(path: Path) -> Source:
         ]
 
     empty = len(photos) - len(filled)
-    notes = (f"Ignored {plural(empty, 'folder')} without photos.",) if empty else ()
+    notes = (f"Ignored {number_of(empty, 'folder')} without photos.",) if empty else ()
     return Source(display_name(path), "class folders", classes, frozenset({"label"}), make, notes)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.layers import Table
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.saving.data import as_csv, as_json
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ FIGURES = {
     "localization_error": "wrong class, or box with IoU < 0.5",
     "AP": "COCO's average precision, mean over IoU 0.5 to 0.95",
     "AP50": "COCO's average precision at IoU 0.5",
+    "AP75": "COCO's average precision at IoU 0.75",
     "AR": "COCO's average recall with 100 boxes",
     "voc_AP": "Pascal VOC's average precision at IoU 0.5, every point",
     "voc_AP_11": "Pascal VOC's average precision at IoU 0.5, eleven points",
@@ -138,9 +139,9 @@ def sentences(report: Report) -> list[str]:
         more = len(report.left_out) - 6
         names = ", ".join(report.left_out[:6]) + (f" and {more} more" if more > 0 else "")
         count = len(report.left_out)
-        classes = plural(count, "class", "classes")
+        classes = number_of(count, "class", "classes")
         objects = (
-            f" with {plural(report.objects_left_out, 'object')} in these photos"
+            f" with {number_of(report.objects_left_out, 'object')} in these photos"
             if report.objects_left_out
             else ""
         )
@@ -161,7 +162,7 @@ def counted(report: Report) -> str:
     shown = f"{report.photos} {unit}{'' if report.photos == 1 else 's'}"
     if not report.complete:
         shown += f" of {report.wanted}"
-    objects = f", {plural(report.objects, 'object')}" if report.task == "detection" else ""
+    objects = f", {number_of(report.objects, 'object')}" if report.task == "detection" else ""
     count = len(report.by_class)
     classes = f", {count} class{'' if count == 1 else 'es'}" if count else ""
     return f"{shown}{objects}{classes}, {report.seconds:.1f} s."

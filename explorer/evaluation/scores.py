@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from explorer.core.errors import ExplorerError
-from explorer.evaluation.coco import coco_ap
+from explorer.evaluation.coco import ClassAP, CocoAP, coco_ap
 from explorer.evaluation.metrics import Confusion, Found, Objects, overlaps, ranks, voc_ap
 from explorer.networks.hooks import tensors_in
 from explorer.vision.detection.detections import detections_of
@@ -188,12 +188,11 @@ class Boxes:
         coco, voc = coco_ap(self._truth, self._found), voc_ap(self._truth, self._found)
         by_class: dict[str, dict[str, float]] = {}
         for label, area in voc.items():
-            ap, ap50, ar = coco.by_class[label]
-            row = {"AP": ap, "AP50": ap50, "AR": ar, "voc_AP": area.every_point}
+            row = {**_coco_figures(coco.by_class[label]), "voc_AP": area.every_point}
             if self._eleven_point:
                 row["voc_AP_11"] = area.eleven_point
             by_class[classes[label]] = {**row, "objects": area.objects}
-        figures = {"AP": coco.ap, "AP50": coco.ap50, "AR": coco.ar}
+        figures = _coco_figures(coco)
         figures["voc_AP"] = _mean([area.every_point for area in voc.values()])
         if self._eleven_point:
             figures["voc_AP_11"] = _mean([area.eleven_point for area in voc.values()])
@@ -324,3 +323,7 @@ def _logits(output: Any, count: int) -> NDArray[np.float32]:
         )
     values: NDArray[np.float32] = scores.cpu().numpy()
     return values
+
+
+def _coco_figures(figures: CocoAP | ClassAP) -> dict[str, float]:
+    return {"AP": figures.ap, "AP50": figures.ap50, "AP75": figures.ap75, "AR": figures.ar}

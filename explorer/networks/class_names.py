@@ -1,4 +1,4 @@
-"""Words of classes: Tiny ImageNet's 200 in the tree of WordNet, and about 20 groups of them.
+"""Words of classes: ImageNet's in the tree of WordNet (Miller 1995), and about 20 groups of them.
 
 The groups are for detectors and masks: all that is "a dog" in WordNet is one class there.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,36 @@ def read_shipped_categories(path: Path) -> list[Category]:
     """The classes of a file in `resources/classes`, in the order of their labels."""
     rows = json.loads(path.read_text(encoding="utf-8"))
     return [Category(r["wnid"], r["name"], tuple(r["path"]), tuple(r["ids"])) for r in rows]
+
+
+def read_class_paths(path: Path) -> list[tuple[str, tuple[str, ...]]]:
+    """The name of every class, in order, with the words from the root of the tree down to it.
+
+    Args:
+        path: A JSON file: either a list with `name` and `path` for each class, or `nodes`, by
+            WordNet id the parent's id ("" for the root) and the word, and `classes`, ids in order.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no such file, or a node is its own ancestor.
+        KeyError: A parent is missing.
+    """
+    content: Any = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(content, list):
+        return [(row["name"], tuple(row["path"])) for row in content]
+    nodes: dict[str, list[str]] = content["nodes"]
+    return [(nodes[wnid][1], _path(nodes, wnid)) for wnid in content["classes"]]
+
+
+def _path(nodes: dict[str, list[str]], wnid: str) -> tuple[str, ...]:
+    words: list[str] = []
+    while wnid:
+        parent, word = nodes[wnid]
+        words.append(word)
+        if len(words) > len(nodes):
+            raise ValueError(f"{wnid} is above itself")
+        wnid = parent
+    return tuple(reversed(words))
 
 
 NOT_A_THING = ""
@@ -138,33 +168,3 @@ def group_labels(categories: Sequence[Category]) -> list[int]:
     """For every class its group's label, 1..; 0 for the classes without a group."""
     number = {name: label for label, name in enumerate(label_names())}
     return [number[group_of(category) or "background"] for category in categories]
-
-
-_PLURALS = {
-    "person": "people", "mouse": "mice", "computer mouse": "computer mice", "knife": "knives",
-    "goldfish": "goldfish", "wolf": "wolves", "calf": "calves", "leaf": "leaves", "foot": "feet",
-    "goose": "geese", "ox": "oxen", "bison": "bison", "scissors": "scissors", "skis": "skis",
-    "sheep": "sheep", "fish": "fish", "aircraft": "aircraft", "broccoli": "broccoli",
-    "woman": "women", "man": "men", "child": "children",
-}  # fmt: skip
-
-
-def counted_name(count: int, name: str) -> str:
-    """So many of a class: "1 dog", "2 dogs", "3 people", "2 hot dogs"."""
-    if count == 1:
-        return f"1 {name}"
-    first, _, last = name.rpartition(" ")
-    plural = _PLURALS.get(name) or (f"{first} " if first else "") + _plural(last)
-    return f"{count} {plural}"
-
-
-def _plural(word: str) -> str:
-    if word in _PLURALS:
-        return _PLURALS[word]
-    if word.isdigit() or not word.isascii() or word.endswith("_"):  # not a word of English
-        return word
-    if word.endswith(("s", "x", "z", "ch", "sh")):
-        return f"{word}es"
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return f"{word[:-1]}ies"
-    return f"{word}s"

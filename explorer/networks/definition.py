@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from explorer.core.network_info import SCORE_THRESHOLD
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -25,6 +27,11 @@ def no_arguments(_state: Mapping[str, Tensor] | None) -> dict[str, Any]:
     return {}
 
 
+def same_names(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """For files that call the tensors as the module does."""
+    return tensors
+
+
 def as_it_is(_module: nn.Module) -> None:
     """For a module that is ready once its weights are loaded."""
 
@@ -39,9 +46,11 @@ class Variant:
         keypoints: Names of the points of a keypoint detector.
         class_paths: See `NetworkInfo.class_paths`.
         features_only: The file has no trained head.
+        renamed: From the tensors under the names of the file to those of the module.
         finish: A last touch to a module that carries these weights.
         notes: Sentences for the user.
         default_layer: A layer worth looking at first; empty = found by rule.
+        score_threshold: See `NetworkInfo.score_threshold`.
         origin: The published weights whose finishing touches it carries, when it goes by another
             name.
     """
@@ -51,9 +60,11 @@ class Variant:
     keypoints: tuple[str, ...] = ()
     class_paths: tuple[tuple[str, ...], ...] = ()
     features_only: bool = False
+    renamed: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = same_names
     finish: Callable[[nn.Module], None] = as_it_is
     notes: tuple[str, ...] = ()
     default_layer: str = ""
+    score_threshold: float = SCORE_THRESHOLD
     origin: str = ""
 
 

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from explorer.core.network_info import Task, WeightState
+    from explorer.networks.packaged import Packaged
 
 Family = Literal["embedded", "made", "torchvision", "plugin"]
-OptionState = Literal["shipped", "cached", "download"]
+OptionState = Literal["shipped", "cached", "download", "missing"]
 
 NO_WEIGHTS = "none"
 """The name that asks for random weights."""
@@ -24,12 +25,14 @@ class WeightsOption:
     Attributes:
         name: What `NetworkSpec.weights` asks for.
         title: For people.
-        state: Shipped with the program, on this computer, or to download.
+        state: Shipped with the program, on this computer, to download, or in a package that is not
+            installed.
         megabytes: Size of the file; 0 when unknown.
         metrics: Names and values as published, for example ("ImageNet-1K acc@1", 69.758).
         categories: Number of classes (a detector's background counts); 0 = no trained head.
         url: Where it is downloaded from; empty when it is a file of its own.
         path: The file; for a URL the place it is downloaded to is asked from `weights.path_of`.
+        package: The package that the file comes in; None when it is no package's.
         license: Where its terms are, when they are not those of the network.
         shares: Tensors that lie in other files: (file, what their names begin with here, and
             there).
@@ -43,6 +46,7 @@ class WeightsOption:
     categories: int = 0
     url: str = ""
     path: str = ""
+    package: Packaged | None = None
     license: str = ""
     shares: tuple[tuple[str, str, str], ...] = ()
 
@@ -84,10 +88,10 @@ class Entry:
 
     @property
     def state(self) -> WeightState:
-        """For the picker: what choosing this entry gives, or "download" when weights can be had."""
+        """For the picker: what choosing this entry gives, or how its best weights can be had."""
         if self.at_hand is not None:
             return self.at_hand.state
-        return "download" if self.weights else "untrained"
+        return self.weights[0].state if self.weights else "untrained"
 
     def refreshed(self, state_of: Callable[[str], OptionState]) -> Entry:
         """This entry with the present state of every option that has a URL."""

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import plural
-from explorer.core.network_info import task_of
+from explorer.core.listing import number_of
+from explorer.core.network_info import SCORE_THRESHOLD, task_of
 from explorer.core.resources import resource_path
-from explorer.networks.definition import Definition, Variant
+from explorer.networks.class_names import read_class_paths
+from explorer.networks.definition import Definition, Variant, same_names
 from explorer.networks.embedded import ARCHITECTURES
+from explorer.networks.embedded.lite import from_package
 from explorer.networks.entry import Entry, WeightsOption
+from explorer.networks.packaged import Packaged
 from explorer.networks.preprocess import Preprocess
 from explorer.networks.zoo import LONGEST, LONGEST_DETECTION
 
@@ -27,6 +30,9 @@ log = logging.getLogger(__name__)
 
 CLASS_TREE = "classes/tiny-imagenet.json"
 """The tree of a card that names none; used when its classes are the card's, in order."""
+
+RENAMED = {"efficientnet_lite0": from_package}
+"""By architecture: how the tensors of its package get the names of the module."""
 
 
 def definitions() -> tuple[Definition, ...]:
@@ -43,6 +49,7 @@ def definitions() -> tuple[Definition, ...]:
 def _definition(path: Path) -> Definition:
     card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     task = task_of(str(card["task"]))
+    architecture = card["architecture"]
     classes = tuple(str(word) for word in card["classes"])
     options = tuple(_options(card, path, len(classes)))
     entry = Entry(
@@ -59,9 +66,11 @@ def _definition(path: Path) -> Definition:
         classes,
         _preprocess(card.get("preprocessing", {}), task),
         class_paths=_class_paths(classes, card.get("class_tree", CLASS_TREE)),
+        keypoints=tuple(str(name) for name in card.get("keypoints", ())),
         default_layer=str(card.get("default_layer", "")),
+        score_threshold=float(card.get("score_threshold", SCORE_THRESHOLD)),
+        renamed=RENAMED[architecture["function"]] if "package" in card else same_names,
     )
-    architecture = card["architecture"]
     build = ARCHITECTURES[architecture["function"]]
     kwargs = {**architecture.get("kwargs", {})}
     kwargs.pop("num_classes", None)
@@ -70,6 +79,9 @@ def _definition(path: Path) -> Definition:
 
 
 def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[WeightsOption]:
+    if "package" in card:
+        yield _packaged_option(card, classes)
+        return
     file = path.with_suffix(".safetensors")
     shares = tuple(
         (str(path.with_name(f"{share['network']}.safetensors")), share["prefix"], share["source"])
@@ -81,18 +93,43 @@ def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[Weights
     elif file.is_file():
         yield WeightsOption(
             name="embedded",
-            title=f"trained for this program, {plural(classes, 'class', 'classes')}",
+            title=f"trained for this program, {number_of(classes, 'class', 'classes')}",
             state="shipped",
             megabytes=file.stat().st_size / 1e6,
-            metrics=tuple(
-                (str(name), float(value))
-                for name, value in card.get("metrics", {}).items()
-                if isinstance(value, (int, float))
-            ),
+            metrics=_metrics(card),
             categories=classes,
             path=str(file),
             shares=shares,
         )
+
+
+def _packaged_option(card: dict[str, Any], classes: int) -> WeightsOption:
+    package = Packaged(**card["package"])
+    path = package.path()
+    return WeightsOption(
+        name="imagenet",
+        title=f"ImageNet, {classes} classes",
+        state="missing" if path is None else "shipped",
+        megabytes=float(card["bytes"]) / 1e6,
+        metrics=_metrics(card),
+        categories=classes,
+        path="" if path is None else str(path),
+        package=package,
+    )
+
+
+def packaged(name: str) -> Packaged:
+    """Where the weights of a network are that come in a package of their own."""
+    card = json.loads(resource_path("weights", f"{name}.json").read_text(encoding="utf-8"))
+    return Packaged(**card["package"])
+
+
+def _metrics(card: dict[str, Any]) -> tuple[tuple[str, float], ...]:
+    return tuple(
+        (str(name), float(value))
+        for name, value in card.get("metrics", {}).items()
+        if isinstance(value, (int, float))
+    )
 
 
 def _summary(task: Task, card: dict[str, Any], classes: int) -> str:
@@ -103,7 +140,7 @@ def _summary(task: Task, card: dict[str, Any], classes: int) -> str:
         "segmentation": "Classifies every pixel",
     }.get(task, "Computes features")
     size = int(card.get("parameters", 0)) / 1e6
-    count = plural(classes, "class", "classes")
+    count = number_of(classes, "class", "classes")
     return f"{what}: {count}, {size:.1f} million parameters, ships with the program."
 
 
@@ -121,7 +158,7 @@ def _class_paths(classes: tuple[str, ...], tree: str) -> tuple[tuple[str, ...], 
     file = resource_path(*tree.split("/"))
     if not file.is_file():
         return ()
-    rows = json.loads(file.read_text(encoding="utf-8"))
-    if [row["name"] for row in rows] != list(classes):
+    rows = read_class_paths(file)
+    if [name for name, _ in rows] != list(classes):
         return ()
-    return tuple(tuple(row["path"]) for row in rows)
+    return tuple(path for _, path in rows)

@@ -18,10 +18,12 @@ from explorer.core.layers import (
     Points,
     Text,
     extent_of,
+    frame_widths,
     heat_index,
     lookup_table,
 )
 from explorer.render.labels import ink_on
+from explorer.render.raster import CRISP
 from explorer.render.surface import Mapped, clipped, ordered
 
 if TYPE_CHECKING:
@@ -102,7 +104,12 @@ def _boxes(surface: Mapped, layer: Boxes) -> None:
     if layer.fill > 0:
         for (x0, y0, x1, y1), color in zip(corners.tolist(), colors, strict=True):
             surface.on.fill((x0, y0, x1, y1), color, layer.fill)
-    surface.on.outlines(corners, colors, width, dotted=layer.dotted)
+    widths = frame_widths(layer.width, corners / surface.density) * surface.density
+    if len(rows) > CRISP:
+        widths[:] = width  # they are drawn as thin as can be, all at once
+    for width in np.unique(widths)[::-1].tolist():  # the small ones on top
+        mine = widths == width
+        surface.on.outlines(corners[mine], colors[mine], width, dotted=layer.dotted)
 
 
 def _points(surface: Mapped, layer: Points) -> None:

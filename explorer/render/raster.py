@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from explorer.render.typeface import Typeface
 
 _SHIFT = 4  # OpenCV takes coordinates in 1/16 pixel
-_CRISP = 2000  # up to so many boxes every edge has its width and a rim, above one pixel
+CRISP = 2000  # up to so many boxes every edge has its width and a rim, above one pixel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +82,7 @@ class RasterSurface:
     def outlines(
         self, xyxy: NDArray[np.float64], colors: UInt8, width: float, *, dotted: bool = False
     ) -> None:
-        if not dotted and len(xyxy) <= _CRISP:
+        if not dotted and len(xyxy) <= CRISP:
             thick = max(1, round(width))
             for corners, color in zip(xyxy.round().astype(int).tolist(), colors, strict=True):
                 self._frame(corners, thick, color)
@@ -95,7 +95,7 @@ class RasterSurface:
             sides, of_side = clipped(sides, self.width + width, self.height + width)
             pieces, of_piece = dashed(sides, 3.0 * thick, 2.5 * thick)
             tints = colors[of_side[of_piece] // 4]
-            few = len(xyxy) <= _CRISP
+            few = len(xyxy) <= CRISP
             self._strokes(pieces.reshape(-1, 2, 2), tints, thick if few else 1, smooth=few)
         else:
             self._strokes(outline.reshape(-1, 5, 2), colors, 1, smooth=False)

@@ -47,6 +47,7 @@ class Facts:
     """What the cards of the networks differ in.
 
     `shares` are weights that lie in another network's file and are not written a second time.
+    "{}" in `measured_on` becomes the number of photos kept apart.
     """
 
     title: str
@@ -58,6 +59,8 @@ class Facts:
     example: tuple[int, ...]
     measured_on: str
     default_layer: str
+    data: str = DATA
+    licence: str = LICENCE
     extra: dict[str, Any] = field(default_factory=dict)
     shares: tuple[Share, ...] = ()
 
@@ -114,9 +117,11 @@ def export(
         "preprocessing": facts.preprocessing,
         "default_layer": facts.default_layer,
         "metrics": metrics,
-        "measured_on": facts.measured_on.format(len(material.val)),
-        "data": DATA,
-        "license": LICENCE,
+        "measured_on": facts.measured_on.format(len(material.val))
+        if "{}" in facts.measured_on
+        else facts.measured_on,
+        "data": facts.data,
+        "license": facts.licence,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "seed": config["seed"],
         "recipe": {**config, "steps": step},

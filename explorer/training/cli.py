@@ -32,10 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         required=True,
-        help="folder with train.npz, val.npz and the class tables",
+        help="folder with train.npz, val.npz and the class tables; for lite-* networks with "
+        "instances.json (COCO's form) and images/",
     )
     parser.add_argument("--out", type=Path, help="folder for checkpoints and weights")
     parser.add_argument("--epochs", type=float, help="passes over the photos")
+    parser.add_argument("--minutes", type=float, help="end after this time, whatever the epochs")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     parser.add_argument(
@@ -44,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processor threads; without it as many as are fastest at the moment",
     )
     parser.add_argument(
-        "--backbone", type=Path, help="classifier checkpoint the detector starts from"
+        "--backbone", type=Path, help="checkpoint or .safetensors that the training starts from"
     )
     parser.add_argument(
         "--export",
@@ -57,6 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="measure detectors on the photos of this folder too (instances.json and images/)",
+    )
+    parser.add_argument(
+        "--voc", type=Path, metavar="DIR", help="and on these, with Pascal VOC's annotations"
+    )
+    parser.add_argument(
+        "--joints",
+        type=Path,
+        metavar="DIR",
+        help="people with joints (joints.json and images/), to learn from and to measure on",
     )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
@@ -85,8 +96,10 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     out: Path = args.out or default_folder(args.name)
     material = Material(
-        args.data, out.parent, args.epochs, args.seed, backbone=args.backbone, coco=args.coco
-    )
+        args.data, out.parent, args.epochs, args.seed,
+        backbone=args.backbone, coco=args.coco, voc=args.voc, minutes=args.minutes,
+        joints=args.joints,
+    )  # fmt: skip
     teaches = lesson(args.name)
     if not args.export and hasattr(teaches, "task"):
         task = teaches.task(args.name, material)

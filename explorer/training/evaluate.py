@@ -11,9 +11,13 @@ import torch
 from PIL import Image
 
 from explorer.evaluation.coco import coco_ap
+from explorer.evaluation.datasets import open_source
 from explorer.evaluation.metrics import Found, Objects
+from explorer.evaluation.run import evaluate
 from explorer.evaluation.scenes import SCENES, Scene, SceneMaker, held_out_scenes
 from explorer.networks.class_names import COCO_GROUPS, label_names
+from explorer.networks.given import from_module
+from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import rounded
 from explorer.training.data.pseudo_masks import masked_photos
 from explorer.training.data.scene_task import to_tensor
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from explorer.core.network_info import Task
     from explorer.training.lessons.registry import Material
 
 
@@ -93,6 +98,39 @@ def inside(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArra
     return mask.astype(np.bool_)
 
 
+BY_CLASS: dict[Task, str] = {"detection": "AP50", "segmentation": "IoU"}
+"""The figure that a card has for every class."""
+
+
+def photo_figures(
+    model: nn.Module,
+    names: Sequence[str],
+    folder: Path,
+    task: Task = "detection",
+    preprocess: Preprocess | None = None,
+) -> dict[str, Any]:
+    """What `explorer evaluate` says about a network on photos with annotations.
+
+    Args:
+        model: In eval mode, on the CPU.
+        names: Of its classes, the background first.
+        folder: Whatever `explorer evaluate` takes for the task.
+        task: What it answers.
+        preprocess: What a photo goes through; None = nothing, as a detector does it by itself.
+
+    Returns:
+        The figures in [0, 1] (`AP50` and so on), and one of them by class.
+    """
+    steps = preprocess or Preprocess(batched=False)
+    network = from_module(model, task=task, classes=names, preprocess=steps)
+    *_, last = evaluate(network, open_source(folder, task))
+    report, key = last.value, BY_CLASS[task]
+    return {
+        **rounded(dict(report.figures)),
+        f"{key} by class": {name: round(row[key], 4) for name, row in report.by_class.items()},
+    }
+
+
 def figures(model: nn.Module, scenes: Sequence[Scene], names: Sequence[str]) -> dict[str, Any]:
     """`average_precision` of what the network finds in the scenes."""
     return average_precision(scenes, detect(model, scenes), names)
@@ -132,5 +170,5 @@ def average_precision(
         for result in found
     ]
     result = coco_ap([Objects.plain(scene.boxes, scene.labels) for scene in scenes], answers)
-    by_class = {names[label]: round(ap50, 4) for label, (_, ap50, _) in result.by_class.items()}
+    by_class = {names[label]: round(own.ap50, 4) for label, own in result.by_class.items()}
     return {"AP": result.ap, "AP50": result.ap50, "AR": result.ar, "AP50 by class": by_class}

@@ -14,7 +14,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -49,6 +49,11 @@ class Recipe:
         average: Decay per step of the moving average of the weights, which is what gets shipped.
         clip: Largest norm of the gradient (0 = no limit).
         seed: Of the weights, the order of the photos and every random crop.
+        optimizer: "sgd" or "adamw" (Loshchilov & Hutter 2019, with betas 0.9 and 0.99).
+        slower: Parts of the network, by their names' beginning, whose learning rate is this share.
+        minutes: The cycle ends after this time of training, whatever the epochs (0 = no limit);
+            the result then depends on the speed of the computer.
+        floor: The last learning rate, as a share of `peak`.
     """
 
     epochs: float
@@ -60,13 +65,18 @@ class Recipe:
     average: float = 0.999
     clip: float = 0.0
     seed: int = 0
+    optimizer: str = "sgd"
+    slower: dict[str, float] = field(default_factory=dict)
+    minutes: float = 0.0
+    floor: float = 0.0
 
     def rate(self, progress: float) -> float:
         """The learning rate at `progress` in [0, 1]."""
         if progress < self.warmup:
             return self.peak * (0.05 + 0.95 * progress / self.warmup)
         rest = (progress - self.warmup) / (1 - self.warmup)
-        return self.peak * (1 + math.cos(math.pi * min(1.0, rest))) / 2
+        share = (1 + math.cos(math.pi * min(1.0, rest))) / 2
+        return self.peak * (self.floor + (1 - self.floor) * share)
 
 
 class Task(Protocol):
@@ -104,6 +114,12 @@ class State:
     optimiser: torch.optim.Optimizer
     dtype: torch.dtype
     step: int = 0
+    seconds: float = 0.0
+
+    def progress(self, recipe: Recipe, total: int) -> float:
+        """The part of the training that is done, by steps or by time, in [0, 1]."""
+        spent = self.seconds / (60 * recipe.minutes) if recipe.minutes else 0.0
+        return min(1.0, max(self.step / total, spent))
 
 
 class Interrupted(Exception):
@@ -188,12 +204,14 @@ def train(
     meter = Meter(task.name, total, recipe.batch, out / "losses.jsonl")
     saved = time.monotonic()
     with _stop_requests() as stop:
-        while state.step < total:
+        while (progress := state.progress(recipe, total)) < 1:
             began = time.perf_counter()
-            losses = _step(task, recipe, state, total, device)
-            meter.add(losses, state.step)
+            losses = _step(task, recipe, state, progress, device)
+            spent = time.perf_counter() - began
+            state.seconds += spent
+            meter.add(losses, state.step, state.progress(recipe, total))
             if pilot is not None:
-                pilot.add(time.perf_counter() - began)
+                pilot.add(spent)
             if stop or state.step == stop_after:
                 save_checkpoint(state, out / CHECKPOINT)
                 raise Interrupted(f"{task.name} stopped after step {state.step} of {total}.")
@@ -208,12 +226,11 @@ def _step(
     task: Task,
     recipe: Recipe,
     state: State,
-    total: int,
+    progress: float,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    progress = state.step / total
     for group in state.optimiser.param_groups:
-        group["lr"] = recipe.rate(progress)
+        group["lr"] = recipe.rate(progress) * group.get("share", 1.0)
     # torchvision's samplers draw from the global generator: seeded per step for exact resuming.
     torch.manual_seed(step_seed(recipe.seed, state.step))
     half = state.dtype != torch.float32
@@ -255,11 +272,20 @@ def _update_average(state: State, decay: float) -> None:
 
 
 def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    trained = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    shares: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            found = [s for prefix, s in recipe.slower.items() if name.startswith(prefix)]
+            shares.setdefault(found[0] if found else 1.0, []).append(parameter)
+    groups: list[dict[str, Any]] = []
+    for share, trained in shares.items():
+        matrices, vectors = ([p for p in trained if (p.ndim > 1) == many] for many in (True, False))
+        groups += [
+            {"params": matrices, "weight_decay": recipe.decay, "share": share},
+            {"params": vectors, "weight_decay": 0.0, "share": share},
+        ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.peak, betas=(0.9, 0.99))
     return torch.optim.SGD(groups, lr=recipe.peak, momentum=recipe.momentum, nesterov=True)
 
 
@@ -270,6 +296,7 @@ def save_checkpoint(state: State, path: Path) -> None:
         "average": state.average,
         "optimizer": state.optimiser.state_dict(),
         "step": state.step,
+        "seconds": state.seconds,
         "dtype": _word(state.dtype),
     }
     partial = path.with_suffix(".partial")
@@ -294,6 +321,7 @@ def load_checkpoint(state: State, path: Path) -> None:
         state.average[name].copy_(value)
     state.optimiser.load_state_dict(content["optimizer"])
     state.step = int(content["step"])
+    state.seconds = float(content.get("seconds", 0.0))
     state.dtype = getattr(torch, content["dtype"])
 
 
@@ -339,22 +367,26 @@ class Meter:
         self._every = every
         self._smooth: dict[str, float] = {}
         self._since = time.monotonic()
+        self._first: tuple[float, float] | None = None
         self._steps = 0
 
-    def add(self, losses: dict[str, Tensor], step: int) -> None:
+    def add(self, losses: dict[str, Tensor], step: int, progress: float) -> None:
         self._steps += 1
         for key, value in losses.items():
             number = float(value)
             self._smooth[key] = 0.95 * self._smooth.get(key, number) + 0.05 * number
         spent = time.monotonic() - self._since
-        if spent < self._every and step != self._total:
+        if spent < self._every and progress < 1:
             return
         speed = self._steps / max(spent, 1e-9)
-        left = (self._total - step) / speed
+        if self._first is None:
+            self._first = (progress, time.monotonic())
+        done = progress - self._first[0]
+        left = (1 - progress) * (time.monotonic() - self._first[1]) / done if done else 0.0
         parts = " ".join(f"{key} {value:.3f}" for key, value in self._smooth.items())
         log.info(
             "%s %d/%d (%.1f %%)  %s  %.0f photos/s with %d threads  %d:%02d left",
-            *(self._name, step, self._total, 100 * step / self._total, parts),
+            *(self._name, step, self._total, 100 * progress, parts),
             *(speed * self._batch, torch.get_num_threads(), left // 60, left % 60),
         )
         with self._path.open("a", encoding="utf-8") as file:

@@ -26,10 +26,10 @@ SHARED = "shared"
 """The package of what several views use; no view is in it."""
 
 COURSE = (
-    "classify", "localise", "detections", "tracks",
-    "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms_theatre",
-    "box_biography", "recall_lab", "pipeline_race",
-    "feature_maps", "deep_dream", "ouroboros",
+    "classify", "localize", "detections", "tracks",
+    "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
+    "lineage", "recall_lab", "pipeline_race",
+    "feature_maps", "deep_dream", "feedback_dream",
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""
 

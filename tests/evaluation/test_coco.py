@@ -59,8 +59,8 @@ def test_coco_is_what_the_evaluator_says_about_files(tmp_path: Path) -> None:
     ours = coco_ap(truth, answers)
     assert 0.05 < ours.ap < 0.95
     assert [ours.ap, ours.ap50, ours.ar] == [float(theirs.stats[i]) for i in (0, 1, 8)]
-    assert ours.ap == pytest.approx(np.mean([ap for ap, _, _ in ours.by_class.values()]))
-    assert ours.ap50 == pytest.approx(np.mean([ap for _, ap, _ in ours.by_class.values()]))
+    assert ours.ap == pytest.approx(np.mean([own.ap for own in ours.by_class.values()]))
+    assert ours.ap50 == pytest.approx(np.mean([own.ap50 for own in ours.by_class.values()]))
 
 
 def halves() -> Masks:

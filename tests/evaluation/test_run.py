@@ -219,7 +219,7 @@ def test_detectors_of_groups_get_the_scenes_of_their_card(tmp_path: Path, monkey
 def test_coco(tmp_path: Path) -> None:
     network = color_network("detection")
     report = whole(network, opened(coco_set(tmp_path), network))
-    for key in ("AP", "AP50", "AR", "voc_AP"):
+    for key in ("AP", "AP50", "AP75", "AR", "voc_AP"):
         assert report.figures[key] == pytest.approx(1.0)
     assert "voc_AP_11" not in report.figures
     assert report.by_class["green"]["objects"] == 2
@@ -435,7 +435,7 @@ def test_reports_for_programs_and_for_people(tmp_path: Path) -> None:
     assert lines[:2] == ["figures", "metric,value,meaning"]
     assert any(line.startswith("green,1.0") for line in lines)
     table = by_class_table(report)
-    assert table.columns == ("class", "AP", "AP50", "AR", "voc_AP", "objects")
+    assert table.columns == ("class", "AP", "AP50", "AP75", "AR", "voc_AP", "objects")
 
 
 def test_the_data_of_a_photo_are_found_by_names_alone(tmp_path: Path) -> None:

@@ -1,9 +1,14 @@
+import json
+
+import pytest
+
 from explorer.core.resources import resource_path
 from explorer.networks.class_names import (
     Category,
     group_labels,
     group_names,
     group_of,
+    read_class_paths,
     read_shipped_categories,
 )
 
@@ -40,3 +45,23 @@ def test_every_group_has_members_and_few_classes_have_none():
         *("alp", "barbershop", "butcher shop", "cliff", "comic book", "confectionery"),
         *("coral reef", "lakeside", "seashore", "spider web"),
     ]
+
+
+def test_paths_through_a_tree_by_hand(tmp_path):
+    tree = tmp_path / "tree.json"
+    nodes = {"n1": ["", "entity"], "n2": ["n1", "animal"], "n3": ["n2", "dog"]}
+    tree.write_text(json.dumps({"nodes": nodes, "classes": ["n3", "n2"]}))
+    assert read_class_paths(tree) == [
+        ("dog", ("entity", "animal", "dog")), ("animal", ("entity", "animal")),
+    ]  # fmt: skip
+    nodes["n1"][0] = "n3"
+    tree.write_text(json.dumps({"nodes": nodes, "classes": ["n3"]}))
+    with pytest.raises(ValueError, match="above itself"):
+        read_class_paths(tree)
+
+
+def test_imagenets_thousand_classes():
+    paths = read_class_paths(resource_path("classes", "imagenet.json"))
+    assert len(paths) == 1000
+    assert all(path[0] == "entity" and path[-1] == name for name, path in paths)
+    assert paths[207][1][-4:] == ("hunting dog", "sporting dog", "retriever", "golden retriever")

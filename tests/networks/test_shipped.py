@@ -10,7 +10,7 @@ from explorer.networks import catalogue, shipped
 from explorer.networks.embedded import mini_resnet
 from tests.steps import finish
 
-MOST_MEGABYTES = 30
+MOST_MEGABYTES = 37
 
 
 def card(folder, name, shares=()):

@@ -8,6 +8,8 @@ import torch
 
 from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
+from explorer.evaluation.datasets import open_source
+from explorer.evaluation.run import evaluate
 from explorer.evaluation.scenes import SceneMaker, held_out_scenes
 from explorer.networks import catalogue
 from explorer.networks.class_names import group_labels, group_names, read_shipped_categories
@@ -18,9 +20,12 @@ from tests.steps import finish
 
 CARDS = [
     card
-    for path in sorted(resource_path("weights").glob("*.json"))
+    for path in sorted(resource_path("weights").glob("mini-*.json"))
     if (card := json.loads(path.read_text(encoding="utf-8")))["task"] == "detection"
 ]
+
+PHOTOS = [("lite-fasterrcnn", "voc-mini", "VOC photos", "AP50")]
+"""Networks of ordinary photos: a set, where its figures stand on the card, and which one."""
 
 SCENES = 300
 """As many as on the card: a fifth of them gives up to 0.1 more, with fewer boxes to rank."""
@@ -50,6 +55,21 @@ def test_average_precision_is_what_the_card_says(card, scenes):
     # and the boxes are what it is about: moved aside, they find little
     aside = [replace(scene, boxes=scene.boxes * 0.5) for scene in scenes[:20]]
     assert figures(network.module, aside, names)["AP50"] < 0.5 * found["AP50"]
+
+
+@pytest.mark.parametrize(("name", "folder", "where", "figure"), PHOTOS)
+def test_figures_on_photos_are_what_the_card_says(name, folder, where, figure):
+    pytest.importorskip("faster_coco_eval")
+    photos = shared_data(folder)
+    if photos is None:
+        pytest.skip("the shared test data are not here")
+    card = json.loads(resource_path("weights", f"{name}.json").read_text(encoding="utf-8"))
+    network, _ = finish(catalogue.load(NetworkSpec(name, device="cpu")))
+    assert network.info.state == "shipped"
+    source = open_source(photos, network.info.task)
+    *_, last = evaluate(network, source)
+    wanted = card["metrics"][where] if where else card["metrics"]
+    assert last.value.figures[figure] == pytest.approx(wanted[figure], abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("card", CARDS, ids=[card["name"] for card in CARDS])

@@ -148,3 +148,30 @@ def test_ctrl_c_ends_after_the_step_and_saves(tmp_path):
 
 
 RECIPE_ONE = Recipe(epochs=1, batch=1, peak=0.1)
+
+
+def test_the_cycle_may_end_by_time(tmp_path, monkeypatch):
+    clock = iter(range(0, 10_000, 10))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    recipe = replace(RECIPE, epochs=100, minutes=0.5)  # ten seconds a step
+    assert run(tmp_path, recipe).step == 3
+    assert run(tmp_path, replace(recipe, minutes=1.0)).step == 6  # it goes on where it was
+
+
+def test_the_rate_ends_at_its_floor():
+    recipe = replace(RECIPE, floor=0.1)
+    assert recipe.rate(1.0) == pytest.approx(0.1 * recipe.peak)
+    assert recipe.rate(recipe.warmup) == pytest.approx(recipe.peak)
+
+
+def test_slower_parts_have_their_share_of_the_rate(tmp_path):
+    recipe = replace(RECIPE, optimizer="adamw", slower={"layer1.": 0.25}, epochs=0.3)
+    state = run(tmp_path, recipe)
+    assert isinstance(state.optimiser, torch.optim.AdamW)
+    rates = {}
+    names = {id(value): name for name, value in state.model.named_parameters()}
+    for group in state.optimiser.param_groups:
+        for parameter in group["params"]:
+            rates[names[id(parameter)]] = group["lr"]
+    assert rates["layer1.0.conv1.weight"] == rates["conv1.weight"] / 4
+    assert len(rates) == len(list(state.model.parameters()))

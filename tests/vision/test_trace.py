@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,12 @@ from torchvision.ops import boxes as box_ops
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
-from explorer.networks.embedded import mini_fasterrcnn, mini_maskrcnn, mini_retinanet
+from explorer.networks.embedded import (
+    lite_fasterrcnn,
+    mini_fasterrcnn,
+    mini_maskrcnn,
+    mini_retinanet,
+)
 from explorer.networks.hooks import captured, interruptible
 from explorer.networks.preprocess import Frame
 from explorer.vision.detection.roi_head import layer_maps, pooled_maps, run_head
@@ -42,9 +48,10 @@ from tests.toys import toy_network as toy
 from tests.views.test_all_detectors import NAMES, lower_thresholds, network
 
 EMBEDDED = {
-    "mini-fasterrcnn": mini_fasterrcnn,
-    "mini-maskrcnn": mini_maskrcnn,
-    "mini-retinanet": mini_retinanet,
+    "lite-fasterrcnn": partial(lite_fasterrcnn, 6, short_side=64, long_side=96),
+    "mini-fasterrcnn": partial(mini_fasterrcnn, 6, side=64),
+    "mini-maskrcnn": partial(mini_maskrcnn, 6, side=64),
+    "mini-retinanet": partial(mini_retinanet, 6, side=64),
 }
 ALL = ["toy", *EMBEDDED, *NAMES]
 
@@ -53,7 +60,7 @@ def module_of(name: str) -> nn.Module:
     if name in EMBEDDED:
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            module = EMBEDDED[name](6, side=64)
+            module = EMBEDDED[name]()
         lower_thresholds(module)
         return module.eval()
     return tiny_faster_rcnn().eval() if name == "toy" else network(name).module

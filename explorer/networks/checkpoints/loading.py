@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
 from explorer.networks import devices, digest
@@ -55,8 +55,10 @@ def untrained(
     count = entry.num_classes or len(variant.classes)
     module = fitting.seeded(definition, num_classes=count)
     notes = [untrained_note(entry.title)]
-    if spec.weights == "" and entry.weights:
-        option = entry.weights[0]
+    option = entry.weights[0] if entry.weights and spec.weights == "" else None
+    if option is not None and option.package is not None:
+        notes += option.package.missing
+    elif option is not None:
         size = f" ({option.megabytes:.0f} MB)" if option.megabytes else ""
         notes.append(
             f"Its weights {option.name} are not on this computer; select them to download{size}."
@@ -80,12 +82,15 @@ def from_option(
 ) -> Generator[Step[None], Any, Network]:
     """Named weights; they are downloaded first where they have to be."""
     entry, variant = definition.entry, definition.variants[option.name]
-    if option.url:
+    if option.package is not None:
+        path = option.package.verified()
+    elif option.url:
         path = yield from weights.download(option.url, megabytes=option.megabytes)
     else:
         path = Path(option.path)
     yield Step(None, 0, 2, f"Reading {path.name}")
     checkpoint = _with_shared(reading.read(path), option)
+    checkpoint = replace(checkpoint, tensors=variant.renamed(checkpoint.tensors))
     yield Step(None, 1, 2, f"Building {entry.title}")
     fit = fitting.fit(checkpoint, definition, allow_not_finite=variant.features_only)
     variant.finish(fit.module)
@@ -176,6 +181,7 @@ def _network(
         notes=(*notes, *((remark,) if remark else ())),
         default_layer=variant.default_layer or default_layer(layers),
         keypoints=variant.keypoints,
+        score_threshold=variant.score_threshold,
         digester=digest.lazily(module),
     )
     network = Network(info, module, preprocess, device, dtype)
@@ -245,7 +251,7 @@ def _class_names(
                 f"The file has no names for its {count} classes; those of the published weights "
                 f"are used: {definition.entry.title}.",
             )
-    return (), (f"The file has {plural(count, 'class', 'classes')} without names.",)
+    return (), (f"The file has {number_of(count, 'class', 'classes')} without names.",)
 
 
 def closest(definition: Definition, fit: Fit) -> Variant:

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 
 from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.fcn import MiniFCN, mini_fcn
+from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite0
+from explorer.networks.embedded.lite_deeplab import LiteDeepLab, lite_deeplab
+from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
+from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
@@ -34,6 +38,10 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_retinanet": mini_retinanet,
     "mini_yolo_v1": mini_yolo_v1,
     "mini_yolo_v2": mini_yolo_v2,
+    "efficientnet_lite0": efficientnet_lite0,
+    "lite_fasterrcnn": lite_fasterrcnn,
+    "lite_deeplab": lite_deeplab,
+    "lite_keypointrcnn": lite_keypointrcnn,
 }
 """Functions by the name that a model card gives under `architecture`."""
 
@@ -41,6 +49,8 @@ __all__ = [
     "ARCHITECTURES",
     "MEAN",
     "STD",
+    "EfficientNetLite0",
+    "LiteDeepLab",
     "MiniFCN",
     "MiniLocalizer",
     "MiniResNet",
@@ -48,6 +58,10 @@ __all__ = [
     "MiniVGG",
     "MiniYOLOv1",
     "MiniYOLOv2",
+    "efficientnet_lite0",
+    "lite_deeplab",
+    "lite_fasterrcnn",
+    "lite_keypointrcnn",
     "mini_fasterrcnn",
     "mini_fcn",
     "mini_localizer",

@@ -14,6 +14,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBo
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import MultiScaleRoIAlign
 
+from explorer.networks.embedded.lite_rcnn import AlignedRoIAlign
 from explorer.networks.fast.boxes import best_boxes_of
 
 MOST_SIZES = 4
@@ -38,8 +39,8 @@ def hasten(module: nn.Module) -> None:
             setattr(module.get_submodule(above), last, KeptAnchors(part))
         elif type(part) is GeneralizedRCNNTransform:
             part.__class__ = ResizeFirst
-        elif type(part) is MultiScaleRoIAlign:
-            part.__class__ = ProductRoIAlign
+        elif type(part) in _PRODUCTS:
+            part.__class__ = _PRODUCTS[type(part)]
     best_boxes_of(module)
 
 
@@ -85,6 +86,8 @@ class ProductRoIAlign(MultiScaleRoIAlign):  # type: ignore[misc]
     2017, section 3). `explorer.vision.detection.roi` does it place by place, to be looked at.
     """
 
+    aligned = False
+
     def forward(
         self,
         x: dict[str, Tensor],
@@ -101,19 +104,34 @@ class ProductRoIAlign(MultiScaleRoIAlign):  # type: ignore[misc]
             as_it_was: Tensor = super().forward(x, boxes, image_shapes)
             return as_it_was
         if len(maps) == 1:
-            return pooled(maps[0], boxes[0], self.scales[0], bins, ratio)
+            return pooled(maps[0], boxes[0], self.scales[0], bins, ratio, aligned=self.aligned)
         levels = self.map_levels(boxes)
         found = maps[0].new_zeros((len(boxes[0]), maps[0].shape[1], *bins))
         for level, (values, scale) in enumerate(zip(maps, self.scales, strict=True)):
             rows = torch.where(levels == level)[0]
-            found[rows] = pooled(values, boxes[0][rows], scale, bins, ratio)
+            found[rows] = pooled(values, boxes[0][rows], scale, bins, ratio, aligned=self.aligned)
         return found
 
 
+class ProductAlignedRoIAlign(ProductRoIAlign, AlignedRoIAlign):
+    """The same with the half cell taken off."""
+
+    aligned = True
+
+
+_PRODUCTS = {MultiScaleRoIAlign: ProductRoIAlign, AlignedRoIAlign: ProductAlignedRoIAlign}
+
+
 def pooled(
-    values: Tensor, boxes: Tensor, scale: float, bins: tuple[int, int], ratio: int
+    values: Tensor,
+    boxes: Tensor,
+    scale: float,
+    bins: tuple[int, int],
+    ratio: int,
+    *,
+    aligned: bool = False,
 ) -> Tensor:
-    """As `torchvision.ops.roi_align` with `aligned=False`.
+    """As `torchvision.ops.roi_align`.
 
     Args:
         values: (1, C, H, W) features.
@@ -121,22 +139,27 @@ def pooled(
         scale: Of the features' cells per image pixel.
         bins: Rows and columns.
         ratio: Points per bin in each direction.
+        aligned: The value of a cell stands at its middle, and boxes may be narrower than a cell.
 
     Returns:
         (R, C, rows, columns).
     """
     count, height, width = values.shape[1:]
-    rows = _weights(boxes[:, 1], boxes[:, 3], scale, height, bins[0], ratio)
-    columns = _weights(boxes[:, 0], boxes[:, 2], scale, width, bins[1], ratio)
+    rows, columns = (
+        _weights(boxes[:, i] * scale, boxes[:, i + 2] * scale, size, number, ratio, aligned=aligned)
+        for i, size, number in ((1, height, bins[0]), (0, width, bins[1]))
+    )
     flat = values[0].permute(1, 2, 0).reshape(height, width * count)
     between = (rows.flatten(0, 1) @ flat).view(len(boxes), bins[0], width, count)
     return (columns[:, None] @ between).permute(0, 3, 1, 2)
 
 
-def _weights(low: Tensor, high: Tensor, scale: float, size: int, bins: int, ratio: int) -> Tensor:
+def _weights(
+    low: Tensor, high: Tensor, size: int, bins: int, ratio: int, *, aligned: bool
+) -> Tensor:
     """(R, bins, size): how much every cell of a map's side counts in every bin."""
-    start = low * scale
-    span = (high * scale - start).clamp(min=1.0)
+    start = low - 0.5 if aligned else low
+    span = high - low if aligned else (high - low).clamp(min=1.0)
     steps = (torch.arange(bins * ratio, device=low.device) + 0.5) / (bins * ratio)
     at = start[:, None] + span[:, None] * steps.to(low.dtype)
     inside = (at >= -1) & (at <= size)

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import maskrcnn_loss, paste_masks_in_image
-from torchvision.ops import box_iou, clip_boxes_to_image
 
 from explorer.evaluation.coco import Masks, coco_mask_ap50
 from explorer.evaluation.scenes import SIDE, Scene
@@ -24,6 +23,7 @@ from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask, to_te
 from explorer.training.evaluate import measured
 from explorer.training.lessons import detector
 from explorer.training.loop import Recipe
+from explorer.training.two_stage_losses import COPIES, SHIFT, boxes_about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,13 +38,6 @@ SHARED = ("backbone.", "rpn.", "roi_heads.box_head.", "roi_heads.box_predictor."
 """What is the detector's own, and lies in its file only."""
 
 RECIPE = Recipe(epochs=2, batch=8, peak=0.1, warmup=0.1, decay=1e-4, average=0.998, clip=5.0)
-
-COPIES = 2
-"""Boxes about every object."""
-
-SHIFT = 0.1
-"""Standard deviation by which their sides are moved, in parts of the object's width and height;
-about what a detector is wrong by, with an IoU of 0.7 in the mean."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -98,7 +91,7 @@ def mask_loss(model: Any, scenes: Sequence[Scene], device: torch.device) -> Tens
         device: Where the model is.
     """
     heads = model.roi_heads
-    about = [boxes_about(scene) for scene in scenes]
+    about = [boxes_about(scene.boxes, scene.pixels.shape[:2]) for scene in scenes]
     boxes, rows = [box.to(device) for box, _ in about], [row.to(device) for _, row in about]
     labels = [torch.from_numpy(scene.labels).to(device) for scene in scenes]
     masks = [torch.from_numpy(scene.masks).to(device) for scene in scenes]
@@ -112,20 +105,6 @@ def mask_loss(model: Any, scenes: Sequence[Scene], device: torch.device) -> Tens
         return logits.sum()
     loss: Tensor = maskrcnn_loss(logits, boxes, masks, labels, rows)
     return loss
-
-
-def boxes_about(scene: Scene) -> tuple[Tensor, Tensor]:
-    """`COPIES` boxes about each object: (N, 4) inside the scene and (N,) their objects' rows.
-
-    Those with an IoU of less than 0.5 with the object are left out.
-    """
-    truth = torch.from_numpy(scene.boxes).repeat(COPIES, 1)
-    size = (truth[:, 2:] - truth[:, :2]).repeat(1, 2)
-    boxes = truth + SHIFT * size * torch.randn(truth.shape)
-    boxes = clip_boxes_to_image(boxes, scene.pixels.shape[:2])
-    rows = torch.arange(len(scene.boxes)).repeat(COPIES)
-    near = box_iou(boxes, truth).diagonal() >= 0.5
-    return boxes[near], rows[near]
 
 
 def task(name: str, material: Material) -> MaskTask:

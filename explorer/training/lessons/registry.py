@@ -51,6 +51,9 @@ LESSONS = {
     "mini-retinanet": "explorer.training.lessons.retinanet",
     "mini-yolo-v1": "explorer.training.lessons.yolo",
     "mini-yolo-v2": "explorer.training.lessons.yolo",
+    "lite-fasterrcnn": "explorer.training.lessons.lite_detector",
+    "lite-deeplab": "explorer.training.lessons.lite_segmenter",
+    "lite-keypointrcnn": "explorer.training.lessons.lite_keypoints",
 }
 """Network -> module."""
 
@@ -68,9 +71,12 @@ class Material:
         folder: With train.npz, val.npz and the class tables.
         root: The folder above every training's own: checkpoints and decoded photos.
         epochs: Instead of the recipe's; None = as the recipe says.
+        minutes: Of training, instead of the recipe's.
         seed: Of everything.
         backbone: A checkpoint to begin with instead of the one in `root`.
         coco: A folder with COCO photos on which detectors are measured as well.
+        voc: A folder with Pascal VOC's photos, likewise.
+        joints: A folder with people whose joints are known, see `pool.read_lspet`.
     """
 
     folder: Path
@@ -79,6 +85,9 @@ class Material:
     seed: int = 0
     backbone: Path | None = None
     coco: Path | None = None
+    minutes: float | None = None
+    voc: Path | None = None
+    joints: Path | None = None
 
     @cached_property
     def train(self) -> PhotoSet:
@@ -99,7 +108,12 @@ class Material:
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """`recipe` with the wishes."""
-        return replace(recipe, seed=self.seed, epochs=self.epochs or recipe.epochs)
+        return replace(
+            recipe,
+            seed=self.seed,
+            epochs=self.epochs or recipe.epochs,
+            minutes=self.minutes or recipe.minutes,
+        )
 
     def trained(self, name: str) -> dict[str, Tensor]:
         """The averaged weights of another training, which this one builds on.

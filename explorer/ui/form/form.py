@@ -165,9 +165,11 @@ class Form(QWidget):
     def set_plots(self, plots: Sequence[Plot]) -> None:
         """A parameter that a plot steers plays to the plot's end, not beyond."""
         ends = {plot.steers: _end(plot) for plot in plots if plot.steers and plot.curves}
+        stops = {plot.steers: plot.stop for plot in plots if plot.steers}
         for name, row in self.rows.items():
             end = ends.get(name, inf)
             row.editor.ends_at(end if isfinite(end) else None)
+            row.editor.stops_at(stops.get(name))
 
     def set_busy(self, busy: bool) -> None:
         """An answer is computed, or no longer."""

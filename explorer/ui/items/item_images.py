@@ -19,7 +19,7 @@ from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSizeF, Qt, QThrea
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QTransform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -329,11 +329,14 @@ def small_font(base: QFont, points: float = 9.0, *, bold: bool = False) -> QFont
     return font
 
 
-def plate_rect(painter: QPainter, corner: QPointF, text: str) -> QRectF:
+def plate_rect(
+    painter: QPainter, corner: QPointF, text: str, swatches: Sequence[Color] = ()
+) -> QRectF:
     """What `draw_plate` covers."""
     metrics = QFontMetricsF(painter.font())
     lines = text.split("\n")
     width = max(metrics.horizontalAdvance(line) for line in lines)
+    width += metrics.height() if swatches else 0.0
     return QRectF(corner, QSizeF(width + 2 * PADDING, metrics.height() * len(lines) + 2))
 
 
@@ -370,15 +373,25 @@ def draw_plate(
     *,
     ink: QColor,
     paper: QColor,
+    swatches: Sequence[Color] = (),
 ) -> None:
-    """Words on a small rounded plate with its upper left corner at `corner` (window pixels)."""
+    """Words on a small rounded plate with its upper left corner at `corner` (window pixels).
+
+    `swatches` are the colors of squares before the lines.
+    """
     metrics = QFontMetricsF(painter.font())
-    rect = plate_rect(painter, corner, text)
+    rect = plate_rect(painter, corner, text, swatches)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(paper)
     painter.drawRoundedRect(rect, 3, 3)
+    high, side = metrics.height(), metrics.ascent() * 0.8
+    for row, color in enumerate(swatches):
+        top = rect.top() + 1 + row * high + (high - side) / 2
+        painter.setBrush(qcolor(color))
+        painter.drawRoundedRect(QRectF(rect.left() + PADDING, top, side, side), 2, 2)
     painter.setPen(ink)
+    across = PADDING + (high if swatches else 0.0)
     for row, line in enumerate(text.split("\n")):
-        down = 1 + row * metrics.height() + metrics.ascent()
-        painter.drawText(rect.topLeft() + QPointF(PADDING, down), line)
+        down = 1 + row * high + metrics.ascent()
+        painter.drawText(rect.topLeft() + QPointF(across, down), line)

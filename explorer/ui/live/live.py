@@ -43,6 +43,7 @@ class Live(QObject):
 
     Attributes:
         make: Opens the source of a spec.
+        photo_again: Goes back to the photo that was looked at before; False when there is none.
         capture: What is read, or None.
 
     Signals:
@@ -62,6 +63,7 @@ class Live(QObject):
         super().__init__(desk.main)
         self._desk = desk
         self.make = make
+        self.photo_again: Callable[[], bool] = bool
         self.recording = Recording(desk)
         self.bar = LiveBar(self.recording.controls)
         self.capture: Capture | None = None
@@ -185,9 +187,11 @@ class Live(QObject):
             self.start(SourceSpec("address", where.strip(), title=where.strip()))
 
     def leave(self) -> None:
-        """No source any more; the frame that is shown stays as an ordinary picture."""
+        """No source any more: back to the photos; without any the frame that is shown stays."""
         if self.capture is None:
             return
+        if self.photo_again():
+            return  # choosing a photo has ended it
         if self._shown is None:
             self.gave_up.emit()
         elif not self.bar.frozen:

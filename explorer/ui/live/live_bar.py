@@ -14,7 +14,7 @@ from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label, line
 
 
 @dataclass(frozen=True, slots=True)
-class Performance:
+class Budget:
     """Where the time of a followed frame goes.
 
     Attributes:
@@ -158,7 +158,7 @@ class LiveBar(QWidget):
         self.dot.set_kind("warning" if bad else "info" if self.frozen else "good")
         self.film.set_status(status)
 
-    def set_budget(self, budget: Performance | None) -> None:
+    def set_budget(self, budget: Budget | None) -> None:
         """What was measured over the last seconds; None while nothing moves."""
         words = budget.words() if budget is not None else ""
         # The rest of the line: the title, what has a place of its own, and the gaps between.

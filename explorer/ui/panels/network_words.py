@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QObject
@@ -36,6 +36,7 @@ def state_words(owner: QObject, state: str, megabytes: float = 0.0) -> tuple[str
         "cached": (owner.tr("on disk"), "good"),
         "local": (owner.tr("local file"), "info"),
         "download": (f"↓ {size}" if megabytes else owner.tr("download"), "quiet"),
+        "missing": (owner.tr("not installed"), "warning"),
         "untrained": ("UNTRAINED", "warning"),
     }.get(state, ("", "quiet"))
 
@@ -55,7 +56,7 @@ def facts(option: WeightsOption) -> str:
     """As in: ImageNet-1K acc@1 69.8 · 1000 classes."""
     parts = [metric(name, value) for name, value in option.metrics]
     if option.categories:
-        parts.append(plural(option.categories, "class", "classes"))
+        parts.append(number_of(option.categories, "class", "classes"))
     return " · ".join(parts)
 
 

@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QFileDialog
 from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
+from explorer.engine.finish import PICTURE_WIDTH
+from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
 from explorer.ui.widgets import theme
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 SAVE = "save"
 PICTURES = "*.png *.jpg *.webp *.tif"
 FIGURES = "*.svg *.pdf"
+LARGEST_PICTURE = 8000
+LONGEST_SIDE = 1280
+"""Of a film of steps, whose frames are kept no larger."""
+
+STEPS_RATE, MOST_RATE = 12, 60
 
 
 class Exporter(QObject):
@@ -55,37 +62,62 @@ class Exporter(QObject):
         """The board as a picture; its parameters, seed and versions go into the file."""
         if not self._something():
             return
-        with_words = f"{self.tr('All panes')} ({PICTURES})"
-        alone = f"{self.tr('Picture only, full size')} ({PICTURES})"
-        figure = f"{self.tr('Figure for a paper')} ({FIGURES})"
-        path, kind = self._ask(self.tr("Save picture"), ".png", (with_words, alone, figure))
-        if path:
-            if Path(path).suffix.lower() in (".svg", ".pdf"):
-                self._ask_figure(path)
-            else:
-                self.write_picture(path, whole=kind != alone)
+
+        def whole(path: str, options: Options) -> None:
+            self.write_picture(path, whole=True, width=options.size)
+
+        def alone(path: str, _options: Options) -> None:
+            self.write_picture(path, whole=False)
+
+        def figure(path: str, _options: Options) -> None:
+            self._ask_figure(path)
+
+        size, title = (PICTURE_WIDTH, LARGEST_PICTURE), self.tr("Width")
+        self._offer(
+            self.tr("Save picture"),
+            ExportKind(self.tr("All panes"), PICTURES, whole, size=size, size_title=title),
+            ExportKind(self.tr("Picture only, full size"), PICTURES, alone),
+            ExportKind(self.tr("Figure for a paper"), FIGURES, figure),
+        )
 
     def export(self) -> None:
         """Numbers, boxes or the film, by the kind that is chosen."""
         if not self._something():
             return
-        kinds: dict[str, Callable[[str], None]] = {}
-        kinds[f"{self.tr('Data')} (*.json *.csv *.npz)"] = self.write_data
-        finished = self._desk.study.finished
+        kinds: list[ExportKind] = []
+        view, finished = self._desk.study.view, self._desk.study.finished
+        if view is not None and view.film and len(self._desk.bridge.step_film) > 1:
+            kinds.append(
+                ExportKind(
+                    self.tr("Film of the steps"), "*.mp4 *.gif", self._write_film,
+                    size=(LONGEST_SIDE, LONGEST_SIDE), rate=(STEPS_RATE, MOST_RATE),
+                    size_title=self.tr("Max. side"),
+                )
+            )  # fmt: skip
+
+        def data(path: str, _options: Options) -> None:
+            self.write_data(path)
+
+        kinds.append(ExportKind(self.tr("Data"), "*.json *.csv *.npz", data))
         boxes = finished.boxes if finished is not None else None
         if finished is not None and boxes is not None:
-            kinds |= self._box_kinds(boxes, finished.photo_info)
-        view = self._desk.study.view
-        if view is not None and view.film and len(self._desk.bridge.step_film) > 1:
-            film = f"{self.tr('Film')} (*.mp4 *.gif)"
-            kinds = {film: self.write_film, **kinds}
-        suffix = ".mp4" if next(iter(kinds)).endswith("*.gif)") else ".json"
-        path, kind = self._ask(self.tr("Export"), suffix, tuple(kinds))
-        if path:
-            if Path(path).suffix.lower() in (".mp4", ".gif"):
-                self.write_film(path)
-            else:
-                kinds.get(kind, self.write_data)(path)
+            for words, write in self._box_kinds(boxes, finished.photo_info).items():
+                title, _, suffixes = words.partition(" (")
+                kinds.append(ExportKind(title, suffixes.rstrip(")"), _plain(write)))
+        self._offer(self.tr("Export"), *kinds)
+
+    def _offer(self, title: str, *kinds: ExportKind) -> None:
+        """Asks what, how large and how fast; then where to."""
+
+        def place(kind: ExportKind, options: Options) -> None:
+            path, _ = self._ask(title, kind.suffix, (f"{kind.title} ({kind.suffixes})",))
+            if path:
+                kind.write(path, options)
+
+        self.sheet = ExportSheet(self._desk.main, title, kinds)
+        self.sheet.accepted.connect(place)
+        self.sheet.closed.connect(self.sheet.deleteLater)
+        self.sheet.open(self.sheet.what)
 
     def save_truth(self) -> None:
         """The photo's ground truth as COCO, VOC or YOLO."""
@@ -135,7 +167,7 @@ class Exporter(QObject):
 
     # -- writing ----------------------------------------------------------------------------------
 
-    def write_picture(self, path: str, *, whole: bool) -> None:
+    def write_picture(self, path: str, *, whole: bool, width: int = PICTURE_WIDTH) -> None:
         finished = self._desk.study.finished
         assert finished is not None
         # What is drawn and described is taken now, on this thread; the painting may take its time.
@@ -143,7 +175,7 @@ class Exporter(QObject):
         dark = theme.is_dark()
 
         def job() -> None:
-            rgb = finished.picture(theme="dark" if dark else "light", pane=pane)
+            rgb = finished.picture(width=width, theme="dark" if dark else "light", pane=pane)
             _save_picture(path, rgb, metadata)
 
         self._start(path, job)
@@ -200,14 +232,18 @@ class Exporter(QObject):
 
         self._start(path, job)
 
-    def write_film(self, path: str) -> None:
+    def _write_film(self, path: str, options: Options) -> None:
+        self.write_film(path, size=options.size, rate=options.rate)
+
+    def write_film(self, path: str, *, size: int = LONGEST_SIDE, rate: float = STEPS_RATE) -> None:
+        """The steps; `size` = the longest side at most, `rate` in frames a second."""
         film = self._desk.bridge.step_film
         film.draw()
 
         def job() -> None:
             from explorer.saving.export import save_film
 
-            save_film(path, film.frames())
+            save_film(path, (_within(frame, size) for frame in film.frames()), rate)
 
         self._start(path, job)
 
@@ -262,6 +298,27 @@ class Exporter(QObject):
             f"{self.tr('Boxes as Pascal VOC')} (*.xml)": writer("voc"),
             f"{self.tr('Boxes as YOLO')} (*.txt)": writer("yolo"),
         }
+
+
+def _plain(write: Callable[[str], None]) -> Callable[[str, Options], None]:
+    """For a kind that has nothing to choose."""
+
+    def act(path: str, _options: Options) -> None:
+        write(path)
+
+    return act
+
+
+def _within(rgb: UInt8, size: int) -> UInt8:
+    """`rgb` with its longest side at most `size`."""
+    height, width = rgb.shape[:2]
+    share = size / max(height, width)
+    if share >= 1:
+        return rgb
+    import cv2
+
+    small = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _save_picture(path: str, rgb: UInt8, metadata: dict[str, Any]) -> None:

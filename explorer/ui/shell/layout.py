@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.core.settings import THEMES
 from explorer.ui.board.beside import BesideMenu
 from explorer.ui.live.live_options import LiveOptions
 from explorer.ui.shell.actions import MENUS, translated
@@ -185,7 +185,7 @@ class Menus(QObject):
         self._menus["View"].addMenu(docks)
         self._menus["Live"].insertMenu(actions["freeze"], LiveOptions(panels.study, window))
         self._menus["Look"].insertMenu(actions["run"], BesideMenu(panels.study, window))
-        self._themes = self._theme_menu()
+        self._themes = self._theme_menu(actions)
         self._menus["View"].addMenu(self._themes)
         panels.welcome.set_live_menu(self._menus["Live"])
         pickers = (panels.views, panels.networks)
@@ -215,26 +215,8 @@ class Menus(QObject):
     def _clear_recent(self) -> None:
         self.recent_cleared.emit()
 
-    def _theme_menu(self) -> QMenu:
+    def _theme_menu(self, actions: Actions) -> QMenu:
         menu = QMenu(self.tr("Theme"), self._panels.main)
-        group = QActionGroup(menu)
-        for word, title in (
-            ("system", self.tr("Follow system")),
-            ("light", self.tr("Light")),
-            ("dark", self.tr("Dark")),
-        ):
-            action = menu.addAction(title)
-            action.setCheckable(True)
-            action.setData(word)
-            group.addAction(action)
-        group.triggered.connect(self._theme_chosen)
-        menu.aboutToShow.connect(self._mark_theme)
+        for word in THEMES:
+            menu.addAction(actions[f"theme_{word}"])
         return menu
-
-    def _theme_chosen(self, action: QAction) -> None:
-        known = self._panels.settings.preferences
-        self._panels.apply_preferences(replace(known, theme=action.data()))
-
-    def _mark_theme(self) -> None:
-        for action in self._themes.actions():
-            action.setChecked(action.data() == self._panels.settings.preferences.theme)

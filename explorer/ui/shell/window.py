@@ -103,6 +103,7 @@ class Window(QMainWindow):
         self._space = False
         self._finished = False
         self._item: object = None
+        self._before_live: object = None
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
@@ -120,6 +121,7 @@ class Window(QMainWindow):
         self.intake = Intake(self, self.strip)
         self.exporter = Exporter(self, self.board)
         self.live = Live(self)
+        self.live.photo_again = self._photo_again
         self._column.addWidget(self.live.bar)
         self.trouble = NetworkTrouble(self, self.trail, self.commands.open_checkpoint)
         self.making = Making(self)
@@ -362,12 +364,16 @@ class Window(QMainWindow):
         self.status.time.setText("")
 
     def _followed(self, on: bool) -> None:
-        # A source of frames takes the place of the photo; its last frame stays when it is left.
+        # A source of frames takes the place of the photo, which comes back when it is left.
         self.actions_.set_live(on)
         if on:
+            self._before_live = self.strip.current or self._before_live
             self._item = self.live
             self.strip.deselect()
             self.intake.choose(None)
+
+    def _photo_again(self) -> bool:
+        return self._before_live is not None and self.strip.select_item(self._before_live)
 
     def _previewed(self, frame: Image) -> None:
         self.presenter.preview(frame)

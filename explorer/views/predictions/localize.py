@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.annotations.truth import LAYER
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, class_colors
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
@@ -126,7 +127,8 @@ def draw(result: Result, params: Params) -> Board:
         layers.append(Boxes(crop, YELLOW, width=1.0, selectable=False, name="crop"))
     if len(truth):
         tints = np.repeat(GREEN, len(truth), axis=0)
-        layers.append(Boxes(truth, tints, dotted=True, selectable=False, name="truth"))
+        names = tuple(box.label for box in params.truth)
+        layers.append(Boxes(truth, tints, names, dotted=True, selectable=False, name=LAYER))
     layers.append(_boxes(result, shares, drawn))
     return Board(
         panes=(Pane("image", size_of(result.photo), tuple(layers)),),

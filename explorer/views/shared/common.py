@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from explorer.core.layers import Picture
-from explorer.networks.class_names import counted_name
+from explorer.views.shared.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,9 +36,9 @@ def class_name(classes: Sequence[str], index: int) -> str:
 def counts_of(classes: Sequence[str], labels: Iterable[int], most: int = 6) -> str:
     """How many there are of each class, the most frequent first: "2 dogs, 1 cat"."""
     counts = Counter(class_name(classes, label) for label in labels)
-    words = ", ".join(counted_name(count, name) for name, count in counts.most_common(most))
+    words = ", ".join(f"{count} {plural(name, count)}" for name, count in counts.most_common(most))
     more = len(counts) - most
-    return words if more <= 0 else f"{words} and {more} more class{'es' if more > 1 else ''}"
+    return words if more <= 0 else f"{words} and {more} more {plural('class', more)}"
 
 
 def color(rgb: UInt8) -> Color:

@@ -223,8 +223,8 @@ def _judged_anchors(
         ),
         Term(
             "loss_rpn_box_reg", values["loss_rpn_box_reg"], positives, moved.sum(1), len(sampled),
-            "sum over the positive anchors of smooth L1(t - t*), divided by the number of "
-            "sampled anchors",
+            "sum over the positive anchors of smooth L1(t - t*), divided by the number "
+            "of sampled anchors",
         ),
     )  # fmt: skip
     boxes = seen["rpn.anchor_generator"][0]
@@ -247,8 +247,8 @@ def _judged_rois(values: dict[str, float], seen: dict[str, Any]) -> Judged:
         ),
         Term(
             "loss_box_reg", values["loss_box_reg"], positives, moved.sum(1), len(labels),
-            "sum over the positive RoIs of smooth L1(t - t*) of their class, divided by the "
-            "number of sampled RoIs",
+            "sum over the positive RoIs of smooth L1(t - t*) of their class, divided by "
+            "the number of sampled RoIs",
         ),
     )  # fmt: skip
     matches = torch.where(labels > 0, matches, BACKGROUND)

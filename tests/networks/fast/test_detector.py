@@ -10,6 +10,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 
 from explorer.networks.embedded import mini_fasterrcnn
+from explorer.networks.embedded.lite_rcnn import AlignedRoIAlign
 from explorer.networks.fast import detector as fast_detector
 from explorer.networks.fast.detector import (
     MOST_SIZES,
@@ -47,6 +48,10 @@ def test_pooling_as_torchvision_does(ratio, bins):
     rois = torch.cat([torch.zeros(len(boxes), 1), boxes], dim=1)
     wanted = roi_align(values, rois, bins, 1 / 8, ratio)
     assert torch.allclose(pooled(values, boxes, 1 / 8, bins, ratio), wanted, atol=1e-5)
+    aligned = roi_align(values, rois, bins, 1 / 8, ratio, aligned=True)
+    assert not torch.allclose(aligned, wanted, atol=1e-2)
+    found = pooled(values, boxes, 1 / 8, bins, ratio, aligned=True)
+    assert torch.allclose(found, aligned, atol=1e-5)
 
 
 def pyramid(images=1):
@@ -57,12 +62,12 @@ def pyramid(images=1):
     )
 
 
+@pytest.mark.parametrize("kind", [MultiScaleRoIAlign, AlignedRoIAlign])
 @pytest.mark.parametrize("names", [["0"], ["0", "1"]])
-def test_pooling_from_a_pyramid(names):
-    plain = MultiScaleRoIAlign(names, 7, 2, canonical_scale=96)
-    quick = MultiScaleRoIAlign(names, 7, 2, canonical_scale=96)
+def test_pooling_from_a_pyramid(names, kind):
+    plain, quick = (kind(names, 7, 2, canonical_scale=96) for _ in range(2))
     hasten(nn.ModuleList([quick]))
-    assert type(quick) is ProductRoIAlign
+    assert isinstance(quick, ProductRoIAlign)
     maps, boxes, shapes = pyramid(), [random_boxes(60, 150, 120)], [(160, 213)]
     wanted = plain(maps, boxes, shapes)
     for _ in range(2):  # torchvision's own learns the scales first

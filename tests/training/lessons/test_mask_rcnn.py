@@ -7,12 +7,12 @@ from explorer.evaluation.scenes import Scene
 from explorer.training.lessons.mask_rcnn import (
     RECIPE,
     MaskTask,
-    boxes_about,
     mask_figures,
     mask_loss,
     masks_in,
 )
 from explorer.training.loop import train
+from explorer.training.two_stage_losses import boxes_about
 from tests.training.lessons.test_segmenter import toy_masks, two_halves
 from tests.training.toy import toy_photos
 
@@ -48,7 +48,8 @@ def test_it_takes_over_the_detector():
 
 def test_boxes_lie_about_their_objects():
     torch.manual_seed(1)
-    boxes, rows = boxes_about(two_halves())
+    scene = two_halves()
+    boxes, rows = boxes_about(scene.boxes, scene.pixels.shape[:2])
     assert 2 <= len(boxes) == len(rows) <= 4
     assert set(rows.tolist()) == {0, 1}
     assert boxes.min() >= 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
@@ -91,6 +92,21 @@ def test_frames_are_followed(window: Window, qtbot: Any) -> None:
         lambda: "computed" in words.text() and "0.0 shown" not in words.text(), timeout=SECONDS
     )
     assert study.view.title in words.toolTip()
+
+
+def test_leaving_goes_back_to_the_photo(window: Window, qtbot: Any, tmp_path: Path) -> None:
+    place = tmp_path / "cat.png"
+    PIL.Image.new("RGB", (64, 48), (90, 120, 60)).save(place)
+    window.intake.open_path(str(place))
+    qtbot.waitUntil(lambda: window.study.image is not None, timeout=SECONDS)
+    for way in ("leave_live", "close_photo", "cancel"):
+        follow(qtbot, window, Frames())
+        assert window.strip.current is None
+        window.actions_[way].trigger()
+        qtbot.waitUntil(lambda: not window.study.live, timeout=SECONDS)
+        assert window.strip.current == str(place)
+        qtbot.waitUntil(lambda: window.study.image.name == "cat.png", timeout=SECONDS)
+        assert window.live.capture is None
 
 
 def test_views_beside_the_main_one_follow_the_same_frames(window: Window, qtbot: Any) -> None:

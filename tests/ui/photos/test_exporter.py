@@ -18,6 +18,7 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from explorer.core.params import Box
+from explorer.core.runner import State
 from explorer.saving.export import ImageInfo, LabelledBoxes, read_metadata
 from explorer.ui.dialogs.figure import FigureOptions, FigureSheet
 from explorer.ui.photos.exporter import Exporter
@@ -145,8 +146,10 @@ def test_the_dialog_proposes_a_name_and_a_bare_name_gets_its_suffix(
 
     answer_dialog(monkeypatch, choose)
     exporter.export()
+    exporter.sheet.go_on.click()
     assert said(answered, qtbot) == f"Saved {tmp_path / 'mine.json'}"
     exporter.save_picture()
+    exporter.sheet.go_on.click()
     assert said(answered, qtbot) == f"Saved {tmp_path / 'mine.png'}"
     assert Path(starts[0]).name == "cat-classify.json"
     assert starts[1] == str(tmp_path / "cat-classify.png"), "the folder of the last time"
@@ -156,10 +159,68 @@ def test_a_dialog_that_is_left_writes_nothing(
     answered: ToyPanels, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_dialog(monkeypatch, lambda *_: ("", ""))
-    for act in (exporter.save_picture, exporter.export, exporter.screenshot):
+    for act in (exporter.save_picture, exporter.export):
         act()
+        exporter.sheet.go_on.click()
+    exporter.screenshot()
+    exporter.export()
+    exporter.sheet.close_sheet()
     assert not answered.bridge.busy
     assert answered.notices.texts == []
+
+
+def test_what_and_how_large_stands_in_the_dialog(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offered: list[list[str]] = []
+    place = tmp_path / "board.png"
+
+    def choose(_start: str, kinds: list[str]) -> tuple[str, str]:
+        offered.append(kinds)
+        return str(place), kinds[0]
+
+    answer_dialog(monkeypatch, choose)
+    exporter.save_picture()
+    sheet = exporter.sheet
+    assert sheet.isVisible()
+    assert not sheet.rate.isVisible(), "a picture has none"
+    sheet.pixels.setValue(500)
+    sheet.go_on.click()
+    said(answered, qtbot)
+    with PIL.Image.open(place) as image:
+        assert image.width == 500
+    assert offered == [["Everything on the board (*.png *.jpg *.webp *.tif)"]], "no list of kinds"
+
+
+def test_a_film_of_steps_has_a_size_and_a_rate(
+    panels: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, film = panels.study, panels.bridge.step_film
+    study.set_view("dream")
+    study.set_image(photo())
+    for _ in range(4):
+        panels.bridge.answer(state=State.RUNNING)
+        film.keep(study.answer)
+    place = tmp_path / "steps.gif"
+    answer_dialog(monkeypatch, lambda _, kinds: (str(place), kinds[0]))
+    exporter.export()
+    sheet = exporter.sheet
+    assert sheet.what.currentText() == "Film of the steps"
+    sheet.pixels.setValue(320)
+    sheet.rate.setValue(5)
+    sheet.go_on.click()
+    said(panels, qtbot)
+    with PIL.Image.open(place) as image:
+        assert max(image.size) == 320
+        assert image.info["duration"] == 4 * 200, "four equal frames, each shown for a fifth second"
 
 
 def test_what_is_seen_is_copied(answered: ToyPanels, exporter: Exporter) -> None:
@@ -268,8 +329,10 @@ def test_a_figure_is_asked_its_size_and_written_with_it(
     for width in (120.0, 60.0):
         place = tmp_path / f"figure-{width:g}.svg"
         bare = str(place.with_suffix(""))
-        answer_dialog(monkeypatch, lambda _, kinds, bare=bare: (bare, kinds[2]))
+        answer_dialog(monkeypatch, lambda _, kinds, bare=bare: (bare, kinds[0]))
         exporter.save_picture()
+        exporter.sheet.what.setCurrentIndex(2)
+        exporter.sheet.go_on.click()
         (sheet,) = answered.main.findChildren(FigureSheet)
         if width == 60.0:
             assert sheet.width_mm.value() == 120.0, "as the last time"
@@ -291,6 +354,8 @@ def test_a_figure_that_is_cancelled_is_not_written(
 ) -> None:  # fmt: skip
     answer_dialog(monkeypatch, lambda _, __: (str(tmp_path / "figure.pdf"), ""))
     exporter.save_picture()
+    exporter.sheet.what.setCurrentIndex(2)
+    exporter.sheet.go_on.click()
     (sheet,) = answered.main.findChildren(FigureSheet)
     qtbot.keyClick(sheet, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not answered.main.findChildren(FigureSheet))

@@ -10,6 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from explorer.core.runner import State
+from explorer.core.settings import THEMES
 from explorer.ui.board.pinned_result import PinnedResult
 from explorer.ui.shell.actions import COMMANDS, FILM_COMMANDS, Actions
 from explorer.ui.shell.commands import Commands
@@ -172,6 +173,14 @@ def test_the_next_theme(panels: ToyPanels, commands: Commands, actions: Actions)
         actions["theme"].trigger()
         seen.append(panels.settings.preferences.theme)
     assert seen == ["light", "dark", "system"]
+
+
+def test_every_theme_is_a_command(panels: ToyPanels, commands: Commands, actions: Actions) -> None:
+    for word in ("dark", "light", "system"):
+        actions[f"theme_{word}"].trigger()
+        assert panels.settings.preferences.theme == word
+        checked = [name for name in THEMES if actions[f"theme_{name}"].isChecked()]
+        assert checked == [word]
 
 
 def test_overlays_are_hidden_and_shown(

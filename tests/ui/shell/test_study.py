@@ -211,6 +211,20 @@ def test_frames_are_followed_and_the_newest_is_the_picture(
     assert not study.live
 
 
+def test_a_view_that_cannot_follow_gives_way_to_the_natural_one(
+    desk: ToyDesk, bridge: ToyBridge
+) -> None:
+    study, moved = desk.study, list[str]()
+    study.moved.connect(moved.append)
+    study.set_image(photo())
+    study.set_view("dream")
+    study.follow(Slot(), photo("Film"))
+    assert study.view is not None
+    assert study.view.name == "classify"
+    assert bridge.asked[-1].view is study.view
+    assert moved == ["Dream cannot follow frames: showing Sort instead."]
+
+
 def test_another_device_asks_anew(study: Study, bridge: ToyBridge) -> None:
     study.set_device("cpu", False, 5)
     assert bridge.asked[-1].spec == replace(SORTER, device="cpu")

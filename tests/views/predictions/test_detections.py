@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.core.layers import Boxes, Lines, Masks, Points, class_colors
+from explorer.core.layers import Boxes, Lines, Masks, Points, Text, class_colors
+from explorer.core.network_info import LayerInfo
+from explorer.core.params import Box, parameters
 from explorer.engine.scene import Scene
 from explorer.networks.preprocess import Preprocess
 from explorer.views.predictions.detections import VIEW
 from explorer.views.shared.detections import DetectionParams, DetectorAnswer
+from explorer.views.shared.matches import COLORS
+from explorer.views.shared.plural import plural
 from tests.toys import FixedDetector, make_network, tiny_faster_rcnn, toy_image, toy_network
 
 CLASSES = ("__background__", "cat", "dog", "N/A", "N/A", "car")
@@ -86,8 +90,91 @@ def test_sentences() -> None:
     )
     assert VIEW.draw(result, DetectionParams()).notes == ()
     assert VIEW.draw(result, DetectionParams(score=1.0)).summary.startswith(
-        "No detection with score >= 1.00; the highest of 3"
+        "No detection has a score >= 1.00; the highest of 3 is 0.90 (cat)."
     )
+
+
+def test_the_threshold_is_the_networks_own_until_somebody_says_another() -> None:
+    result = fixed()
+    assert boxes(result, DetectionParams()).keys == (0, 1), "0.5 where no card says otherwise"
+    careful = replace(result, info=replace(result.info, score_threshold=0.7))
+    assert boxes(careful, DetectionParams()).keys == (0,)
+    assert boxes(careful, DetectionParams(score=0.1)).keys == (0, 1, 2)
+
+
+TRUTH = (Box(10, 10, 20, 20, "cat"), Box(15, 15, 25, 35, "car"), Box(40, 40, 50, 50, "dog"))
+"""The cat as it was found; the car twice as tall, an IoU of 100 / 200; and a dog nobody found."""
+
+
+def test_true_and_false_positives_and_false_negatives_by_hand() -> None:
+    result = fixed()
+    board = VIEW.draw(result, DetectionParams(score=0.0, truth=TRUTH))
+    layer = board.boxes("detections")
+    assert layer is not None
+    assert layer.labels == ("TP cat 0.90", "TP car 0.60", "FP cat 0.20")
+    np.testing.assert_array_equal(layer.colors, [COLORS["TP"], COLORS["TP"], COLORS["FP"]])
+    assert board.summary.endswith("; 2 TP, 1 FP, 1 FN at IoU >= 0.50")
+    assert [row[:4] for row in board.tables[0].rows] == [
+        ("cat", 0.9, "TP", 1.0), ("car", 0.6, "TP", 0.5), ("cat", 0.2, "FP", 0.0)
+    ]  # fmt: skip
+    missed = board.boxes("ground truth, missed")
+    assert missed is not None
+    assert missed.labels == ("FN dog",)
+    assert missed.xyxy.tolist() == [[40, 40, 50, 50]]
+    key = next(x for x in board.panes[0].layers if isinstance(x, Text))
+    assert key.text == "2 true positives\n1 false positive\n1 false negative"
+    assert key.swatches == tuple(COLORS.values())
+    found = VIEW.data(result, DetectionParams(score=0.0, truth=TRUTH))
+    assert found["match"] == ("TP", "TP", "FP")
+    assert found["missed"].tolist() == [[40, 40, 50, 50]]
+
+
+def test_a_higher_iou_makes_a_loose_box_a_false_positive() -> None:
+    summary = VIEW.draw(fixed(), DetectionParams(score=0.5, truth=TRUTH, iou=0.6)).summary
+    assert summary.endswith("; 1 TP, 1 FP, 2 FN at IoU >= 0.60")
+
+
+def test_only_the_chosen_classes_are_compared() -> None:
+    params = DetectionParams(score=0.5, truth=TRUTH, classes=("dog",))
+    assert VIEW.draw(fixed(), params).summary.endswith("; 0 TP, 0 FP, 1 FN at IoU >= 0.50.")
+
+
+def test_objects_without_a_class_match_any_and_unknown_ones_take_no_part() -> None:
+    nameless = tuple(replace(box, label="") for box in TRUTH)
+    board = VIEW.draw(fixed(), DetectionParams(score=0.5, truth=nameless))
+    assert "2 TP, 0 FP, 1 FN" in board.summary
+    board = VIEW.draw(
+        fixed(), DetectionParams(score=0.5, truth=(*TRUTH, Box(1, 1, 9, 9, "unicorn")))
+    )
+    assert "2 TP, 0 FP, 1 FN" in board.summary
+    assert any("1 object takes no part" in note for note in board.notes)
+    assert board.boxes("ground truth").labels == ("", "", "unicorn")  # type: ignore[union-attr]
+
+
+def test_the_classes_keep_their_colors_where_that_is_asked_for() -> None:
+    params = DetectionParams(score=0.5, truth=TRUTH, color_by="class")
+    layer = boxes(fixed(), params)
+    np.testing.assert_array_equal(layer.colors, class_colors(len(CLASSES))[[1, 5]])
+    assert layer.labels == ("cat 0.90", "car 0.60")
+
+
+@pytest.mark.parametrize(
+    ("name", "several"),
+    [("dog", "dogs"), ("person", "people"), ("bus", "buses"), ("class 3", "class 3"),
+     ("truck, bus or train", "trucks, buses or trains"), ("scissors", "scissors")],
+)  # fmt: skip
+def test_two_of_a_class(name: str, several: str) -> None:
+    assert plural(name, 2) == several
+    assert plural(name, 1) == name
+
+
+def test_switches_for_masks_and_joints_only_where_the_network_has_them() -> None:
+    info = toy_network("detection").info
+    by_name = {entry.name: entry for entry in parameters(DetectionParams)}
+    for name in ("masks", "mask_level", "mask_opacity", "keypoints", "keypoint_score"):
+        assert not by_name[name].applies(DetectionParams(), info), name
+    masked = replace(info, layers=(*info.layers, LayerInfo("mask_head", "Head", 0, True, 1)))
+    assert by_name["masks"].applies(DetectionParams(), masked)
 
 
 def test_choices_are_things() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.views.detection.nms.snapshot import ACTS, FALLS, FELL, KEPT, SINKS, TINTS, WAITS
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, RED
 
@@ -97,7 +97,7 @@ def left_plot(history: History, snapshot: Snapshot) -> Plot:
     )
     return Plot(
         "steps", "Boxes after each step", "step", "boxes", curves, marker=_at(snapshot),
-        steers="step",
+        steers="step", stop=steps[-1],
     )  # fmt: skip
 
 
@@ -173,4 +173,4 @@ def merge_words(snapshot: Snapshot, match: float) -> str:
 
 
 def boxes(count: int) -> str:
-    return plural(count, "box", "boxes")
+    return number_of(count, "box", "boxes")

@@ -110,7 +110,7 @@ class Params:
         effect=Effect.DRAW, choices=METHODS,
     )  # fmt: skip
     step: int = param(
-        END, "Step", "How many steps are done; at the right end all of them.",
+        0, "Step", "How many steps are done; at the right end all of them.",
         effect=Effect.DRAW, low=0, high=END, step=1, play=True,
     )  # fmt: skip
     threshold: float = param(

@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_colors
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.params import Effect, NetworkRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -83,7 +83,7 @@ seconds shown are those of computing them.
 
 The table compares your seconds with the papers', which were measured with VGG16 on GPUs of 2014 to
 2016. The papers of the first three exclude the time for proposals; so does the column *here*. mAP
-is that of the papers, on VOC 2007.
+   is that of the papers, on VOC 2007.
 
 **What differs from the papers.** All networks are small. R-CNN and SPP-net share the classifier
 Mini ResNet, which was not tuned for detection; SPP-net has one scale, and its SVMs stand on the
@@ -366,7 +366,7 @@ def _pane(result: Result, params: Params, name: str) -> Pane:
     )
     part = ""
     if lane.candidates is not None and lane.done < min(params.count, len(result.proposals)):
-        part = f" of the first {plural(lane.done, 'proposal')}"
+        part = f" of the first {number_of(lane.done, 'proposal')}"
     title = f"{name}: {len(found)} {'box' if len(found) == 1 else 'boxes'}{part}"
     return Pane(name, size, tuple(layers), title=title)
 
@@ -382,7 +382,8 @@ def _summary(result: Result, count: int) -> str:
             guess = "about " if lane.candidates is not None and lane.done < count else ""
             words.append(f"{name} {guess}{seconds_words(lane.seconds(count) + search)}")
     found = (
-        f"{plural(count, 'proposal')} (search {seconds_words(result.search)}): {' · '.join(words)}"
+        f"{number_of(count, 'proposal')} (search {seconds_words(result.search)}): "
+        f"{' · '.join(words)}"
     )
     return f"{found} · {result.disk}" if result.disk else found
 

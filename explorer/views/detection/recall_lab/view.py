@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Layer, Pane, Picture
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
@@ -302,16 +302,14 @@ def _summary(
     result: RecallResult, params: Params, methods: tuple[Scored, ...], best: Scored
 ) -> str:
     share = best.recall(params.top, params.iou)
+    boxes = number_of(params.top, "box", "boxes")
     hits, total = round(share * len(params.truth)), len(params.truth)
     words = (
-        f"With {plural(params.top, 'box', 'boxes')} at IoU {params.iou:.2f}, {best.name} finds the "
-        f"most: {hits} of {plural(total, 'object')}, in {best.found.seconds:.2f} s"
+        f"With {boxes} at IoU {params.iou:.2f}, {best.name} finds the most: "
+        f"{hits} of {number_of(total, 'object')}, in {best.found.seconds:.2f} s"
     )
     if hits == 0:
-        words = (
-            f"With {plural(params.top, 'box', 'boxes')} no method finds any of the {total} objects "
-            f"at IoU {params.iou:.2f}"
-        )
+        words = f"With {boxes} no method finds any of the {total} objects at IoU {params.iou:.2f}"
     if len(methods) < result.total:
         words += f" · {len(methods)} of {result.total} methods so far"
     return words

@@ -256,10 +256,11 @@ def _plots(result: Result, number: int) -> tuple[Plot, ...]:
     xs = np.arange(1, len(result.stages) + 1, dtype=np.float64)
     left = np.array([max(1, len(stage.boxes)) for stage in result.stages], np.float64)
     marker = float(number + 1)
+    names = tuple(stage.short for stage in result.stages)
     plots = [
         Plot(
             "left", "Boxes left", "stage", "boxes", (Curve(xs, left, "", ORANGE),),
-            log_y=True, marker=marker, steers="stage",
+            log_y=True, marker=marker, steers="stage", stop=xs[-1], x_names=names,
         )
     ]  # fmt: skip
     if result.covered:
@@ -270,7 +271,7 @@ def _plots(result: Result, number: int) -> tuple[Plot, ...]:
         plots.append(
             Plot(
                 "recall", "Recall after each stage", "stage", "recall", curves,
-                marker=marker, steers="stage",
+                marker=marker, steers="stage", stop=xs[-1], x_names=names,
             )
         )  # fmt: skip
     return tuple(plots)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.params import Effect, ImageRef, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
@@ -107,7 +107,7 @@ class Params:
         effect=Effect.DRAW,
     )  # fmt: skip
     second: ImageRef | None = param(
-        None, "Compare with", "Another photo: the same channel over it, on the same scale."
+        None, "Compare with", "Another photo, with the same channel overlaid on the same scale."
     )
     at: Point | None = param(
         None, "Position on the photo", "Marks the cell under the mouse in both pictures.",
@@ -405,8 +405,8 @@ def _image_readout(answer: Activation, channel: int) -> Callable[[float, float],
 def _title(result: Result) -> str:
     count, height, width = result.answer.values.shape
     if height * width == 1:
-        return f"{result.layer}: {plural(count, 'value')}"
-    return f"{result.layer}: {plural(count, 'channel')} of {width} x {height}"
+        return f"{result.layer}: {number_of(count, 'value')}"
+    return f"{result.layer}: {number_of(count, 'channel')} of {width} x {height}"
 
 
 def _notes(answer: Activation) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Pane
-from explorer.core.listing import plural
+from explorer.core.listing import number_of
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -53,11 +53,10 @@ dotted box was not detected in this frame: it is drawn at the predicted position
 is not detected again in time. A gray dotted box is tentative: it was not detected often enough yet
 to get an ID.
 
-**Counting.** *Counting line*: click its two ends on the picture. An object is counted once when
-its center crosses the line; the arrow points to the side that is *in*. To draw a new line, clear
-its ends in the form. *Drag a box*: a region. An object that comes in from outside has entered; one
-that was there from the start is only inside. Changing the line or the region resets its counts to
-0.
+**Counting.** *Counting line*: click its two ends on the picture. An object is counted once when its
+center crosses the line; the arrow points to the side that is *in*. To draw a new line, clear its
+ends in the form. *Drag a box*: a region. An object that comes in from outside has entered; one that
+was there from the start is only inside. Changing the line or the region resets its counts to 0.
 
 **How it works.** Each of the four box coordinates (center x, y, width, height) has a value p and a
 velocity v. Between two frames that lie t seconds apart a **Kalman filter** predicts
@@ -323,7 +322,7 @@ def _summary(state: State, classes: tuple[str, ...]) -> str:
         words.append("Waiting for confirmation")
     else:
         words.append("No tracks")
-    words.append(plural(tracks.count, "track"))
+    words.append(number_of(tracks.count, "track"))
     if state.line is not None:
         words.append(f"line: {state.line.into} in, {state.line.out} out")
     if state.region is not None:

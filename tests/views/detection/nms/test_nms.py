@@ -50,7 +50,7 @@ def scene_of(name: str = "toy") -> Scene:
 
 
 def shown(scene: Scene, **values: Any) -> tuple[Result, Board]:
-    params = Params(**values)
+    params = Params(**{"step": END, **values})
     (step,) = VIEW.compute(scene, params)
     return step.value, VIEW.draw(step.value, params)
 
@@ -117,6 +117,16 @@ def test_a_one_shot_detector_has_no_proposals() -> None:
     scene = scene_of("ssdlite320_mobilenet_v3_large")
     _, board = shown(scene, source=PROPOSALS, score=0.0)
     assert "before NMS of the detections" in board.panes[0].title
+
+
+def test_it_opens_at_the_start_and_its_slider_ends_at_the_last_step() -> None:
+    (step,) = VIEW.compute(scene_of(), Params())
+    values: Any = {"source": DRAWN, "truth": ONE_ROW, "threshold": 0.3}
+    board = VIEW.draw(step.value, Params(**values))
+    plot = next(plot for plot in board.plots if plot.steers == "step")
+    assert plot.marker == 0
+    assert plot.stop == len(VIEW.data(step.value, Params(**values))["kept"]) + 1
+    assert "4 boxes waiting" in board.summary
 
 
 def test_the_steps_by_hand() -> None:
@@ -233,7 +243,7 @@ def test_a_chosen_box_shows_its_own_arrows() -> None:
 
 def test_the_curve_says_how_many_stay_at_each_threshold() -> None:
     result, _ = shown(scene_of(), score=0.0)
-    params = Params(score=0.0)
+    params = Params(score=0.0, step=END)
     curve = VIEW.draw(result, params).plots[2].curves[0]
     for number in (0, 7, 20):
         at = replace(params, threshold=float(curve.x[number]))
@@ -279,7 +289,8 @@ def test_suppressed_boxes_can_be_hidden() -> None:
     board = VIEW.draw(result, Params(source=DRAWN, truth=ONE_ROW, step=2))
     names = [getattr(x, "name", "") for x in board.panes[0].layers]
     assert {"kept", "current", "boxes"} <= set(names)
-    hidden = VIEW.draw(result, Params(source=DRAWN, truth=ONE_ROW, suppressed=False, arrows=False))
+    alone = Params(source=DRAWN, truth=ONE_ROW, suppressed=False, arrows=False, step=END)
+    hidden = VIEW.draw(result, alone)
     boxes = hidden.boxes("boxes")
     assert boxes is not None
     assert len(boxes.xyxy) == 3

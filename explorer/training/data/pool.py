@@ -1,0 +1,214 @@
+"""Photos with COCO annotations, some of them unsure, that the lite networks learn from.
+
+Every annotation may have a `score` (1 when it is missing): sure ones are objects, and where unsure
+ones lie nothing is learned, neither that there is an object nor that there is none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.errors import ExplorerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Boxes = NDArray[np.float32]
+    Joints = NDArray[np.float32]
+
+SURE, UNSURE = 0.5, 0.2
+"""From this score on an annotation is an object, or a region to ignore."""
+
+JOINTS = 17
+"""COCO's of a person."""
+
+LSPET = (16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9)
+"""Which of COCO's joints the first twelve of Leeds Sports Pose are."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolPhoto:
+    """One photo and what is known about it.
+
+    Attributes:
+        path: Of the picture.
+        boxes: (N, 4) float32 xyxy of the objects, in its pixels.
+        labels: (N,) int64, 1.. into `Pool.names`.
+        ignored: (M, 4) float32 regions about which nothing is known.
+        aspect: Width / height as the photo was taken; 0 = unknown, as it was squashed.
+        mask: Of a palette PNG with the class of every pixel; None when it has none.
+        joints: (N, J, 3) float32 x, y and v of the objects' joints (v 0 = not known); None when
+            the photo has none.
+    """
+
+    path: Path
+    boxes: Boxes
+    labels: NDArray[np.int64]
+    ignored: Boxes
+    aspect: float
+    mask: Path | None = None
+    joints: Joints | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """Photos with boxes.
+
+    Attributes:
+        photos: All of them.
+        names: By label; 0 is the background.
+        left_out: Categories of the file with too few objects.
+    """
+
+    photos: tuple[PoolPhoto, ...]
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def read_pool(folder: Path, least: int = 30) -> Pool:
+    """Reads `folder`/instances.json; the photos are in `folder`/images and stay there.
+
+    Args:
+        folder: In COCO's format.
+        least: Categories with fewer sure objects are left out; their regions are ignored.
+
+    Raises:
+        ExplorerError: There is no such file, or it is none of COCO's format.
+    """
+    path = folder / "instances.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        categories = {int(row["id"]): str(row["name"]) for row in content["categories"]}
+        rows: dict[int, list[Any]] = {int(image["id"]): [] for image in content["images"]}
+        for note in content["annotations"]:
+            if note.get("score", 1.0) >= UNSURE:
+                rows[int(note["image_id"])].append(note)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(
+            f"{path} cannot be read as annotations in COCO's format.",
+            "Give a folder with instances.json and images/.",
+        ) from error
+    sure = Counter(
+        int(note["category_id"]) for notes in rows.values() for note in notes if _is_object(note)
+    )
+    known = [number for number in sorted(categories) if sure[number] >= least]
+    label = {number: i for i, number in enumerate(known, start=1)}
+    photos = tuple(
+        _photo(folder / "images", image, rows[int(image["id"])], label)
+        for image in content["images"]
+    )
+    return Pool(
+        photos,
+        ("background", *(categories[number] for number in known)),
+        tuple(name for number, name in categories.items() if number not in label),
+    )
+
+
+def masked(pool: Pool, folder: Path) -> Pool:
+    """The photos that have a mask: `folder`/masks/NAME.png for the photo NAME.
+
+    Raises:
+        ExplorerError: None has.
+    """
+    masks = {path.stem: path for path in sorted((folder / "masks").glob("*.png"))}
+    photos = tuple(
+        replace(photo, mask=masks[photo.path.stem])
+        for photo in pool.photos
+        if photo.path.stem in masks
+    )
+    if not photos:
+        raise ExplorerError(
+            f"There are no masks in {folder / 'masks'}.",
+            "Put a PNG with the class of every pixel there, named as the photo is.",
+        )
+    return Pool(photos, pool.names, pool.left_out)
+
+
+def people(pool: Pool) -> Pool:
+    """The photos with someone whose joints are known."""
+    return replace(pool, photos=tuple(p for p in pool.photos if p.joints is not None))
+
+
+def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
+    """Leeds Sports Pose Extended: `folder`/joints.json, one person (label 1) a photo.
+
+    Neck and head top, which COCO's joints do not have, are left out.
+
+    Args:
+        folder: In COCO's form, photos in images/.
+        split: "train" or "val".
+
+    Raises:
+        ExplorerError: There is no such file, or it has another form.
+    """
+    path = folder / "joints.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        notes = {int(note["image_id"]): note for note in content["annotations"]}
+        return tuple(
+            _person(folder / "images", image, notes[int(image["id"])])
+            for image in content["images"]
+            if image["split"] == split
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(
+            f"{path} cannot be read as joints in COCO's form.",
+            "Give a folder with joints.json and images/.",
+        ) from error
+
+
+def _person(folder: Path, image: dict[str, Any], note: dict[str, Any]) -> PoolPhoto:
+    x, y, width, height = note["bbox"]
+    joints = np.zeros((1, JOINTS, 3), np.float32)
+    joints[0, list(LSPET)] = np.array(note["keypoints"], np.float32).reshape(-1, 3)[: len(LSPET)]
+    return PoolPhoto(
+        folder / image["file_name"],
+        np.array([[x, y, x + width, y + height]], np.float32),
+        np.ones(1, np.int64),
+        np.zeros((0, 4), np.float32),
+        image["width"] / image["height"],
+        joints=joints,
+    )
+
+
+def _is_object(note: dict[str, Any]) -> bool:
+    return note.get("score", 1.0) >= SURE and not note.get("iscrowd")
+
+
+def _photo(
+    folder: Path, image: dict[str, Any], notes: list[Any], label: dict[int, int]
+) -> PoolPhoto:
+    boxes: list[list[float]] = []
+    labels: list[int] = []
+    joints: list[list[float]] = []
+    ignored: list[list[float]] = []
+    for note in notes:
+        x, y, width, height = note["bbox"]
+        corners = [x, y, x + width, y + height]
+        number = label.get(int(note["category_id"]))
+        if number is not None and _is_object(note):
+            boxes.append(corners)
+            labels.append(number)
+            joints.append(note.get("keypoints", [0.0] * 3 * JOINTS))
+        else:
+            ignored.append(corners)
+    aspect = float(image.get("aspect", 0.0 if image.get("squashed") else 1.0))
+    if not image.get("squashed"):
+        aspect = image["width"] / image["height"]
+    return PoolPhoto(
+        folder / image["file_name"],
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(labels, np.int64),
+        np.array(ignored, np.float32).reshape(-1, 4),
+        aspect,
+        joints=np.array(joints, np.float32).reshape(-1, JOINTS, 3)
+        if any(map(any, joints))
+        else None,
+    )

@@ -1,0 +1,198 @@
+"""Training of `lite-fasterrcnn`: COCO's categories on photos, from an ImageNet classifier.
+
+Ren et al. 2015, "Faster R-CNN", all of it at once (section 3.2, approximate joint training). Its
+box regression is the same for all classes while it learns, since rare classes have too few boxes
+to learn one of their own (as in Dai et al. 2016, R-FCN, section 3), and is copied for each of
+them at the end, which is the form that torchvision's class has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from explorer.networks import shipped as packages
+from explorer.networks.embedded.lite import from_package
+from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
+from explorer.training.cards import Facts
+from explorer.training.data.canvases import MOSAICS, CanvasMaker
+from explorer.training.data.pool import read_pool
+from explorer.training.evaluate import photo_figures
+from explorer.training.lite_body import FROZEN_STAGES, LARGE
+from explorer.training.loop import Recipe, load_average, step_seed
+from explorer.training.two_stage_losses import WEIGHTS, detector_losses
+
+if TYPE_CHECKING:
+    from explorer.training.data.pool import Pool
+    from explorer.training.lessons.registry import Material
+
+RECIPE = Recipe(
+    epochs=50, batch=16, peak=1e-3, warmup=0.03, decay=0.02, average=0.998, clip=10.0,
+    optimizer="adamw", slower={"backbone.body.": 0.2}, floor=0.02,
+)  # fmt: skip
+
+LAST_MOSAICS = (0.8, 0.05)
+"""From this progress on so few canvases are made of four photos: the network is used on one."""
+
+MEASURED_ON = "128 COCO photos and 50 of Pascal VOC that the training did not use"
+
+DATA = (
+    "11 764 photos with 45 271 boxes of 80 COCO categories: Animal-Pose, COCO 2014 (2 432), Open"
+    " Images vehicles, Caltech-101, LSPET, PACS, BSDS500, CamVid and smaller sets. 17 084 boxes are"
+    " the sets' own; the others are what a teacher was sure of, a Faster R-CNN with an FBNetV3-A"
+    " body that was trained on COCO. Where it was unsure nothing is learned. The body began as"
+    " efficientnet-lite0, so ImageNet's photos are behind it as well."
+)
+LICENCE = (
+    "Learned from photos of which several sets are offered for research only: mind their terms"
+    " before any other use. The program contains none of these photos. The body began with weights"
+    " under Apache 2.0 (EfficientNet-Lite0, Google)."
+)
+FAILURES = (
+    "Misses small things and crowds; trains, boats, tables, plants and chairs have few examples and"
+    " are often missed or boxed badly; a cartoon or a statue may be called a person or an animal."
+)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class LiteDetectorTask:
+    """See `loop.Task`.
+
+    Args:
+        pool: The photos.
+        weights: Of the classifier, or of a whole detector with these classes; None begins from
+            random ones.
+        recipe: The numbers.
+        name: Of the network.
+    """
+
+    pool: Pool
+    weights: dict[str, Tensor] | None
+    recipe: Recipe = RECIPE
+    name: str = "lite-fasterrcnn"
+    photos: int = field(init=False)
+    maker: CanvasMaker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.photos = len(self.pool.photos)
+        self.maker = CanvasMaker(self.pool)
+
+    def settings(self) -> dict[str, object]:
+        return {
+            "frozen": f"stem, stages 0 to {FROZEN_STAGES - 1}, 5x5 filters, normalizations",
+            "weights of the losses": WEIGHTS,
+            "four photos on a canvas": MOSAICS,
+            "ignored": list(self.pool.left_out),
+        }
+
+    def build(self) -> nn.Module:
+        model = agnostic(lite_fasterrcnn(len(self.pool.names)))
+        if self.weights is not None:
+            own = model.state_dict()
+            given = {k: v for k, v in begun(self.weights).items() if k in own}
+            model.load_state_dict({**own, **given})
+        return model
+
+    def prepare(self, model: nn.Module) -> None:
+        model.train()
+        body = model.get_submodule("backbone.body").eval()
+        for module in body.modules():
+            frozen = isinstance(module, nn.BatchNorm2d)
+            if isinstance(module, nn.Conv2d):
+                frozen = module.kernel_size[0] >= LARGE
+            if frozen:
+                module.requires_grad_(requires_grad=False)
+        for name in ("conv_stem", *(f"blocks.{i}" for i in range(FROZEN_STAGES))):
+            body.get_submodule(name).requires_grad_(requires_grad=False)
+
+    def losses(
+        self, model: nn.Module, step: int, progress: float, device: torch.device
+    ) -> dict[str, Tensor]:
+        rng = np.random.default_rng(step_seed(self.recipe.seed, step))
+        mosaics = LAST_MOSAICS[1] if progress >= LAST_MOSAICS[0] else MOSAICS
+        return detector_losses(model, self.maker.batch(rng, self.recipe.batch, mosaics), device)
+
+
+def begun(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights to begin with, of a classifier or a detector, under an `agnostic` one's names.
+
+    A detector that is shipped has the same box regression for every class: the first is taken.
+    """
+    if any(name.startswith("backbone.") for name in weights):
+        return {
+            name: value[:4] if "bbox_pred" in name and "box_predictor" in name else value
+            for name, value in weights.items()
+        }
+    return {f"backbone.body.{name}": value for name, value in weights.items()}
+
+
+def agnostic(model: Any) -> nn.Module:
+    """The detector with one box regression for all classes in place of one for each."""
+    predictor = model.roi_heads.box_predictor
+    predictor.bbox_pred = nn.Linear(predictor.bbox_pred.in_features, 4)
+    found: nn.Module = model
+    return found
+
+
+def copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of an `agnostic` detector with its box regression copied for every class."""
+    classes = len(weights["roi_heads.box_predictor.cls_score.bias"])
+    found = dict(weights)
+    for kind in ("weight", "bias"):
+        name = f"roi_heads.box_predictor.bbox_pred.{kind}"
+        found[name] = torch.cat([weights[name]] * classes)
+    return found
+
+
+def task(name: str, material: Material) -> LiteDetectorTask:
+    """See `lessons`; begins from the package's classifier, or from the weights in `backbone`."""
+    if material.backbone is None:
+        path = packages.packaged("efficientnet-lite0").verified()
+        weights = from_package(torch.load(path, map_location="cpu", weights_only=True))
+    elif material.backbone.suffix == ".safetensors":
+        weights = {name: value.float() for name, value in load_file(material.backbone).items()}
+    else:
+        weights = load_average(material.backbone)[0]
+    return LiteDetectorTask(
+        pool=read_pool(material.folder), weights=weights, recipe=material.recipe(RECIPE), name=name
+    )
+
+
+def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """See `lessons`."""
+    return copied(weights)
+
+
+def facts(_name: str, material: Material) -> Facts:
+    """See `lessons`."""
+    pool = read_pool(material.folder)
+    return Facts(
+        title="Lite Faster R-CNN",
+        task="detection",
+        function="lite_fasterrcnn",
+        kwargs={"num_classes": len(pool.names)},
+        classes=list(pool.names),
+        preprocessing={"resize": None, "crop": None, "mean": None, "std": None, "batched": False},
+        example=(1, 3, 320, 320),
+        measured_on=MEASURED_ON,
+        default_layer="backbone.body.blocks.4",
+        data=DATA,
+        licence=LICENCE,
+        extra={"failures": FAILURES, "ignored": list(pool.left_out)},
+    )
+
+
+def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
+    """See `lessons`: first those of the COCO photos, as they have all categories."""
+    names = read_pool(material.folder).names
+    found: dict[str, Any] = {}
+    if material.coco is not None:
+        found |= photo_figures(model, names, material.coco)
+    if material.voc is not None:
+        found["VOC photos"] = photo_figures(model, names, material.voc)
+    return found
