@@ -18,7 +18,6 @@ import warnings
 from collections import deque
 from contextlib import nullcontext
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -218,7 +217,7 @@ def photo(path: str | os.PathLike[str], *, frame: int = 0) -> Image:
     Raises:
         ExplorerError: It cannot be read; the sentence says why.
     """
-    known = sample(str(path)) if not Path(path).exists() else None
+    known = sample(str(path)) if not os.path.exists(path) else None
     return known.load() if known is not None else open_image(path, frame=frame)
 
 

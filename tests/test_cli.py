@@ -475,7 +475,9 @@ def test_ctrl_c_and_sigterm_end_cleanly(
     out = tmp_path / "a.mp4"
     out.write_bytes(b"old")
     before = signal.getsignal(signal.SIGTERM)
-    assert explorer("render", "classify", photo, "--film", out) == (status, "", says)
+    assert explorer("render", "classify", photo, "--film", out, "--overwrite") == (
+        status, "", says,
+    )  # fmt: skip
     assert signal.getsignal(signal.SIGTERM) == before
     assert closed == ["closed"]
     assert out.read_bytes() == b"old"

@@ -23,7 +23,7 @@ from explorer.core.step import Step
 from explorer.engine.engine import Engine
 from explorer.engine.view import Group, View
 from explorer.saving import film as saving
-from tests.live.films import SIZE, film, gif, number_of, varied
+from tests.live.films import SIZE, film, gif, late, number_of, varied
 from tests.saving.test_mp4 import frames
 from tests.test_cli import Run, _sentence, explorer, toys
 
@@ -292,8 +292,29 @@ def test_a_film_that_is_cut_off_says_how_much_there_was(
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     status, out, _ = explorer("render", "counting", path, "-o", tmp_path / "o.mp4")
     assert status == 0
-    assert "40 are declared in the file: the film is damaged or truncated" in out
+    assert "40 are announced: the film may be damaged or cut off" in out
     assert 1 <= len(frames(tmp_path / "o.mp4")[0]) < 40
+
+
+@pytest.mark.parametrize("kind", ["varied", "late"])
+def test_an_intact_film_is_not_called_damaged(
+    explorer: Run, counting: Counting, tmp_path: Path, kind: str
+) -> None:
+    path = film(tmp_path / "a.mkv", 10, rate=25, codec="MJPG")
+    if kind == "late":
+        late(path, 5000, 5400)
+    else:
+        path = varied(film(tmp_path / "a.mp4", 10, codec="mp4v"), [40, 900, *[40] * 8])
+    status, out, err = explorer("render", "counting", path, "--data", tmp_path / "o.jsonl")
+    assert (status, err) == (0, "")
+    assert out == f"{tmp_path / 'o.jsonl'}: 10 lines\n"
+
+
+def test_a_transport_stream_is_a_film(explorer: Run, counting: Counting, tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mts", 10, rate=25, codec="mp4v")
+    status, out, _ = explorer("render", "counting", path, "-o", tmp_path / "o.mp4")
+    assert status == 0
+    assert "10 frames" in out
 
 
 def test_random_weights_are_stamped(
@@ -330,8 +351,8 @@ def test_random_weights_are_stamped(
         (["counting", "FILM", "--data", "o.json"], ".jsonl"),
         (["counting", "FILM"], "-o out.mp4"),
         (["counting", "FILM", "--film", "o.mp4"], "-o out.mp4"),
-        (["counting", "FILM", "PHOTO", "-o", "o.mp4"], "one run"),
-        (["counting", "none.mp4", "-o", "o.mp4"], "none.mp4 is not a file"),
+        (["counting", "FILM", "PHOTO", "-o", "o.mp4"], "do not go together"),
+        (["counting", "none.mp4", "-o", "o.mp4"], "none.mp4 does not exist"),
         (["counting", "EMPTY", "-o", "o.mp4"], "empty.mp4 cannot be played"),
         (["counting", "CUT", "-o", "o.mp4"], "cut.avi"),
         (["counting", "FILM", "-o", "none/o.mp4"], "could not be written"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,11 +53,6 @@ def figure_size(args: argparse.Namespace) -> dict[str, float]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def is_folder(out: str) -> bool:
-    """True when a file for each photo or film goes there."""
-    return out.endswith("/") or Path(out).is_dir()
-
-
 def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
     from explorer.engine.question import check_names, current_names, params_of
@@ -70,6 +66,21 @@ def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
         texts[name] = text
     params_of(view, texts)
     return texts
+
+
+def network_name(args: argparse.Namespace) -> str | None:
+    """What --network says; None without it."""
+    name: str | None = args.network
+    if name == "":
+        raise ExplorerError("--network is empty.", "`explorer list` names the networks.")
+    return name
+
+
+def weights_file(args: argparse.Namespace) -> Path | None:
+    """The file that --weights names, where it is one."""
+    from explorer.networks.checkpoints.reading import file_and_part
+
+    return file_and_part(Path(os.path.expanduser(args.weights)))[0] if args.weights else None
 
 
 def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | None:
@@ -87,7 +98,7 @@ def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | Non
     from explorer.engine.question import default_network
     from explorer.networks import catalogue
 
-    name = args.network
+    name = network_name(args)
     if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
         name = ""  # the catalogue looks into the file
     elif name is None:

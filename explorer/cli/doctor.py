@@ -208,7 +208,9 @@ def _folders(problems: list[str]) -> dict[str, str]:
 
         found["downloaded weights"] = weights.folder()
     for name, folder in found.items():
-        nearest = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+        nearest = next(
+            (place for place in (folder, *folder.parents) if os.path.exists(place)), folder
+        )
         if name != "resources" and not os.access(nearest, os.W_OK):
             problems.append(f"The folder for {name} cannot be written to: {folder}")
     return {name: str(folder) for name, folder in found.items()}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
+from explorer.cli import paths
+from explorer.cli.arguments import network_name, weights_file
 from explorer.cli.console import Progress, complain, say, table
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.written import remember
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator
+    from pathlib import Path
 
     from explorer.core.network_info import NetworkSpec
     from explorer.core.step import Step
@@ -32,8 +36,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "does not have are ignored and counted.",
     )
     parser.add_argument("--network", help="network to evaluate", metavar="NAME")
-    parser.add_argument("--data", type=Path, required=True, help="see below")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the annotated photos")
+    parser.add_argument("--data", required=True, help="see below")
+    parser.add_argument("--images", metavar="DIR", help="folder of the annotated photos")
     parser.add_argument(
         "--weights", default="",
         help="one of the network's weights, none (random), or the path of a checkpoint",
@@ -48,9 +52,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="also voc_AP_11, VOC's 11-point AP of before 2010",
     )
     parser.add_argument("--json", action="store_true", help="JSON output")
-    parser.add_argument(
-        "-o", "--out", type=Path, metavar="FILE", help="also write a .json or .csv file"
-    )
+    parser.add_argument("-o", "--out", metavar="FILE", help="also write a .json or .csv file")
+    paths.add_option(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
     parser.add_argument("--half", action="store_true", help="half precision where available")
     return parser
@@ -76,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
         content = json_of(report) if args.out.suffix.lower() == ".json" else csv_of(report)
         write_bytes(args.out, content)
+        remember(args.out)
     _tell(report, as_json=args.json)
     return 0
 
@@ -83,12 +87,29 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.limit < 0:
         raise ExplorerError(f"--limit {args.limit} is out of range.", "0 means all photos.")
-    if args.out is not None and args.out.suffix.lower() not in _SUFFIXES:
+    args.data = paths.existing(args.data, "--data")
+    if args.images is not None:
+        args.images = paths.existing(args.images, "--images")
+        if not os.path.isdir(args.images):
+            raise ExplorerError(
+                f"{args.images} is not a folder.", "Choose the folder of the photos."
+            )
+    if args.out is None:
+        return
+    args.out = paths.local(args.out, "-o")
+    if args.out.suffix.lower() not in _SUFFIXES:
         raise ExplorerError(f"{args.out.name} is not a format for metrics.", "Use .json or .csv.")
-    if not args.data.expanduser().exists():
-        raise ExplorerError(f"{args.data} does not exist.", "Choose a folder or a file.")
-    if args.images is not None and not args.images.is_dir():
-        raise ExplorerError(f"{args.images} is not a folder.", "Choose the folder of the photos.")
+    paths.check_outputs(
+        [args.out], [args.data, *_read_in(args.data), weights_file(args)],
+        overwrite=args.overwrite,
+    )  # fmt: skip
+
+
+def _read_in(data: Path) -> list[Path]:
+    """The files of annotations in a folder of data."""
+    from explorer.evaluation.datasets import coco_files
+
+    return coco_files(data) if os.path.isdir(data) else []
 
 
 def _spec(args: argparse.Namespace) -> NetworkSpec:
@@ -96,7 +117,7 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
     from explorer.evaluation.datasets import likely_task
     from explorer.networks import catalogue
 
-    name = args.network
+    name = network_name(args)
     if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
         name = ""  # the catalogue looks into the file
     elif name is None:
@@ -138,12 +159,14 @@ def _tell(report: Report, *, as_json: bool) -> None:
         say(written.json_of(report).decode("utf-8").rstrip("\n"))
         return
     classes = written.by_class_table(report)
-    rows = [classes.columns, *([_cell(value) for value in row] for row in classes.rows)]
-    say(table(rows))
-    say(f"\n{report.title} ({report.weights}) on {report.data}")
-    say(table([
-        (key, f"{value:.4f}", written.FIGURES[key]) for key, value in report.figures.items()
-    ]))  # fmt: skip
+    if classes.rows:
+        rows = [classes.columns, *([_cell(value) for value in row] for row in classes.rows)]
+        say(table(rows) + "\n")
+    say(f"{report.title} ({report.weights}) on {report.data}")
+    if report.figures:
+        say(table([
+            (key, f"{value:.4f}", written.FIGURES[key]) for key, value in report.figures.items()
+        ]))  # fmt: skip
     for sentence in written.sentences(report):
         say(f"  {sentence}")
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.arguments import is_folder, loaded, settings, spec_of
+from explorer.cli.arguments import loaded, settings, spec_of, weights_file
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
+from explorer.cli.paths import check_outputs, existing, is_folder, local
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.reading import display_name
-from explorer.live.opening import PLAYED
+from explorer.core.storage.written import remember
+from explorer.live.opening import is_film
 from explorer.live.timing import timed
-from explorer.live.video import FILM_SUFFIXES, Film
+from explorer.live.video import MOSTLY, Film
 
 if TYPE_CHECKING:
     import argparse
@@ -51,11 +54,11 @@ def wanted(args: argparse.Namespace) -> bool:
     """True when films are named. A GIF is one where a film or lines are to be written."""
     if not args.images:
         return False
-    suffixes = {Path(word).suffix.lower() for word in args.images}
+    if any(is_film(word) for word in args.images):
+        return True
     written = {Path(word).suffix.lower() for word in (args.out, args.data) if word}
-    return bool(suffixes & PLAYED) or (
-        suffixes <= FILM_SUFFIXES and bool(written & {*_WRITTEN, LINES})
-    )
+    gifs = all(Path(word).suffix.lower() == ".gif" for word in args.images)
+    return gifs and bool(written & {*_WRITTEN, LINES})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,6 +78,9 @@ def run(args: argparse.Namespace) -> int:
     stems = [path.stem for path in paths]
     films = outputs(args.out, stems, ".mp4") if args.out else [None] * len(paths)
     lines = outputs(args.data, stems, LINES) if args.data else [None] * len(paths)
+    check_outputs(
+        [*films, *lines], [*paths, weights_file(args)], overwrite=args.overwrite
+    )  # fmt: skip
     engine, progress = Engine(), Progress()
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
@@ -111,9 +117,9 @@ def _beside(names: list[str]) -> tuple[tuple[View[Any, Any], Any], ...]:
 def _check(args: argparse.Namespace) -> list[Path]:
     from explorer.saving.export import film_suffix
 
-    paths = [Path(word) for word in args.images]
+    paths = [existing(word, "IMAGE") for word in args.images]
     for path in paths:
-        if path.suffix.lower() not in FILM_SUFFIXES:
+        if not (is_film(path) or path.suffix.lower() == ".gif"):
             raise ExplorerError(
                 "Films and photos cannot be rendered in one run.",
                 "Render them one after the other.",
@@ -123,6 +129,9 @@ def _check(args: argparse.Namespace) -> list[Path]:
             "--boxes, --film and --truth do not apply to films.",
             "Use -o out.mp4 and --data out.jsonl.",
         )
+    for option, word in (("-o", args.out), ("--data", args.data)):
+        if word is not None:
+            local(word, option)
     if not (args.out or args.data):
         raise ExplorerError("Nothing would be written.", "Give -o out.mp4 or --data out.jsonl.")
     if args.out and not is_folder(args.out):
@@ -249,7 +258,7 @@ class _Job:
             "view": self._view.name,
             "parameters": params_json(self._params),
             "network": network,
-            "checkpoint": _stamp(weights) if weights is not None and weights.is_file() else None,
+            "checkpoint": _stamp(weights) if weights and os.path.isfile(weights) else None,
             "source": [str(path.resolve()), *_stamp(path)],
             "seed": args.seed,
             "range": [args.start, args.end],
@@ -281,14 +290,14 @@ class _Job:
             complain(f"{name}: {note}")
         ask = Ask(self._view, self._spec, image, params, self._args.seed, self._beside)
         steps = self._engine.film(ask, shots(), Token(), memory)
-        clock, done = _Clock(), begun
+        clock, done, last = _Clock(), begun, 0.0
         try:
             for step in steps:
                 answer = step.value
                 if answer.shot is None:
                     continue
                 self._add(answer, pieces, times)
-                done = answer.shot.number + 1
+                done, last = answer.shot.number + 1, answer.shot.position
                 if done % PIECE_FRAMES == 0:
                     pieces.commit(done, frozen(memory))
                 self._progress.show(name, done, take.total, clock.words(done, take.total))
@@ -298,7 +307,7 @@ class _Job:
             pieces.commit(done, frozen(memory))
         written = pieces.written
         pieces.finish()
-        self._tell(take, pieces, done, written)
+        self._tell(take, pieces, done, written, last)
 
     def _add(self, answer: Answer, pieces: Pieces, times: int) -> None:
         from explorer.engine.finish import FinishedAnswer
@@ -324,18 +333,19 @@ class _Job:
         scale = self._args.width / pane.size[0] if self._args.width else 1.0
         return render_pane(pane, scale=scale, density=max(1.0, scale * max(pane.size) / 1080))
 
-    def _tell(self, take: _Take, pieces: Pieces, done: int, written: int) -> None:
+    def _tell(self, take: _Take, pieces: Pieces, done: int, written: int, last: float) -> None:
         self._progress.clear()
-        less = done < 0.9 * take.total and not (self._args.start or self._args.end)
-        lost = (
-            f"; {take.total} are declared in the file: the film is damaged or truncated"
-            if less
-            else ""
-        )
+        less = done < MOSTLY * take.total and not (self._args.start or self._args.end)
+        lost = ""
+        if less and not take.film.whole_until(last):
+            lost = f"; {take.total} are announced: the film may be damaged or cut off"
+        for path in (pieces.film, pieces.lines):
+            if path is not None:
+                remember(path)
         if pieces.film is not None:
-            say(f"{pieces.film}: {number_of(written, 'frame')}, {written / take.rate:.1f} s{lost}")
+            say(f"{pieces.film}: {quantity(written, 'frame')}, {written / take.rate:.1f} s{lost}")
         if pieces.lines is not None:
-            say(f"{pieces.lines}: {number_of(done, 'line')}{lost if pieces.film is None else ''}")
+            say(f"{pieces.lines}: {quantity(done, 'line')}{lost if pieces.film is None else ''}")
 
 
 class _Clock:

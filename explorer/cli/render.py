@@ -5,24 +5,27 @@ Films are `explorer.cli.film`'s.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli import film, truth_option
+from explorer.cli import film, paths, truth_option
 from explorer.cli.arguments import (
     STEPS_FPS,
     check_numbers,
     figure_size,
-    is_folder,
     loaded,
     settings,
     spec_of,
+    weights_file,
 )
 from explorer.cli.console import Progress, complain, say
-from explorer.cli.outputs import HELP, outputs
+from explorer.cli.outputs import HELP, box_outputs, outputs
+from explorer.cli.paths import check_outputs, existing, is_folder, local, relative_names
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
+from explorer.core.storage.written import remember
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
 
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--as-python", action="store_true",
         help="compute nothing, print a Python script that gives the same result",
     )  # fmt: skip
+    paths.add_option(out)
     how = parser.add_argument_group("how")
     how.add_argument("--network", help="network to use; by default one that ships with the program")
     how.add_argument(
@@ -132,7 +136,8 @@ def run(args: argparse.Namespace) -> int:
     truth_option.check(args.truth, view)
     engine, progress = Engine(), Progress()
     photos = _photos(args.images, view)
-    plans = _plans(args, [photo.stem for photo in photos])
+    plans = _plans(args, photos)
+    _protect(args, photos, plans)
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
     params = params_of(view, texts, info)
@@ -167,7 +172,7 @@ def _print_script(args: argparse.Namespace) -> int:
     truth_option.check(args.truth, view)
     spec = spec_of(args, view)
     photos = _photos(args.images, view)
-    plans = _plans(args, [photo.stem for photo in photos])
+    plans = _plans(args, photos)
     asked = [_about(params_of(view, texts), photo.load(), args, photo.stem) for photo in photos]
     outs = [[str(out) for out in (plan.picture, plan.data) if out] for plan in plans]
     say(script(view, spec, asked, seed=args.seed, outs=outs).rstrip())
@@ -208,26 +213,34 @@ def _about(
 class _Photo:
     stem: str
     load: Callable[[], Image | None]
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The files that one photo's results go to."""
+    """The files that one photo's results go to, and its name in files of boxes ("" = its own)."""
 
     picture: Path | None
     data: Path | None
     boxes: Path | None
     film: Path | None
+    name: str = ""
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
     from explorer.saving.export import data_suffix, film_suffix, is_figure, picture_format
 
+    picture = str if args.out and is_figure(args.out) else picture_format
+    checks = (
+        ("-o", args.out, picture), ("--data", args.data, data_suffix),
+        ("--film", args.film, film_suffix), ("--boxes", args.boxes, str),
+    )  # fmt: skip
+    for option, out, _ in checks:
+        if out is not None:
+            local(out, option)
     if not (args.out or args.data or args.boxes or args.film):
         raise ExplorerError("Nothing would be written.", "Give -o, --data, --boxes or --film.")
-    picture = None if args.out and is_figure(args.out) else args.out
-    checks = ((picture, picture_format), (args.data, data_suffix), (args.film, film_suffix))
-    for out, check in checks:
+    for _, out, check in checks:
         if out and not is_folder(out):
             check(out)
 
@@ -251,17 +264,33 @@ def _photos(words: Sequence[str], view: View[Any, Any]) -> list[_Photo]:
 
     photos: list[_Photo] = []
     for word in words:
-        if not Path(word).exists() and (found := sample(word)) is not None:
+        if not os.path.exists(word) and (found := sample(word)) is not None:
             photos.append(_Photo(found.name, found.load))
             continue
-        paths = list(expand([word])) if Path(word).is_dir() else [Path(word)]
+        place = local(word, "IMAGE")
+        paths = list(expand([existing(word, "IMAGE")])) if os.path.isdir(place) else [place]
         if not paths:
             raise ExplorerError(f"There is no picture in the folder {word}.", "Choose another one.")
-        photos += [_Photo(path.stem, lambda path=path: open_image(path)) for path in paths]  # type: ignore[misc]
+        photos += [_Photo(path.stem, lambda path=path: open_image(path), path) for path in paths]  # type: ignore[misc]
     return photos
 
 
-def _plans(args: argparse.Namespace, stems: list[str]) -> list[_Plan]:
+def _protect(args: argparse.Namespace, photos: Sequence[_Photo], plans: Sequence[_Plan]) -> None:
+    """Raises where a file would be lost."""
+    read = [photo.path for photo in photos]
+    truths = [truth_option.file_of(args.truth, path) for path in read if path is not None]
+    outs = [out for plan in plans for out in (plan.picture, plan.data, plan.film)]
+    boxes = dict.fromkeys(plan.boxes for plan in plans)  # COCO puts all photos into one file
+    check_outputs(
+        [*outs, *boxes], [*read, *truths, weights_file(args)], overwrite=args.overwrite,
+        below=Path(args.boxes) if args.boxes and is_folder(args.boxes) else None,
+    )  # fmt: skip
+
+
+def _plans(args: argparse.Namespace, photos: Sequence[_Photo]) -> list[_Plan]:
+    stems = [photo.stem for photo in photos]
+    names = relative_names([photo.path or Path(photo.stem) for photo in photos])
+
     def places(out: str | None, suffix: str) -> list[Path | None]:
         return [None] * len(stems) if not out else list(outputs(out, stems, suffix))
 
@@ -269,14 +298,16 @@ def _plans(args: argparse.Namespace, stems: list[str]) -> list[_Plan]:
 
     one_file = args.format == "coco" and args.boxes and not is_folder(args.boxes)
     together = one_file and "{" not in args.boxes
-    boxes = [Path(args.boxes)] * len(stems) if together else places(
-        args.boxes, BOX_SUFFIX[args.format]
-    )  # fmt: skip
+    boxes: Sequence[Path | None] = [None] * len(stems)
+    if args.boxes:
+        boxes = box_outputs(args.boxes, names, BOX_SUFFIX[args.format])
+    if together:
+        boxes = [Path(args.boxes)] * len(stems)
     return [
-        _Plan(picture, data, box, film)
-        for picture, data, box, film in zip(
+        _Plan(picture, data, box, film, name.as_posix() if photo.path is not None else "")
+        for picture, data, box, film, name, photo in zip(
             places(args.out, ".png"), places(args.data, ".json"), boxes, places(args.film, ".mp4"),
-            strict=True,
+            names, photos, strict=True,
         )
     ]  # fmt: skip
 
@@ -318,7 +349,7 @@ class _Job:
 
         if plan.film is not None:
             count = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
-            self._tell(title, plan.film, number_of(count, "frame"))
+            self._tell(title, plan.film, quantity(count, "frame"))
         else:
             for answer in self._answers(ask, title):
                 last = answer
@@ -331,9 +362,10 @@ class _Job:
         from explorer.saving.export import save_coco
 
         for path, entries in self._coco.items():
+            self._make_folder(path)
             save_coco(path, entries)
             self._tell(
-                "", path, number_of(sum(len(boxes.xyxy) for _, boxes in entries), "box", "boxes")
+                "", path, quantity(sum(len(boxes.xyxy) for _, boxes in entries), "box", "boxes")
             )
 
     def _answers(self, ask: Ask, title: str) -> Iterator[FinishedAnswer]:
@@ -363,20 +395,28 @@ class _Job:
             save_data(plan.data, answer.data_for(plan.data), answer.metadata)
             self._tell(title, plan.data)
         if plan.boxes is not None:
-            self._boxes(answer, plan.boxes, title)
+            self._boxes(answer, plan.boxes, plan.name, title)
 
-    def _boxes(self, answer: FinishedAnswer, path: Path, title: str) -> None:
+    def _boxes(self, answer: FinishedAnswer, path: Path, name: str, title: str) -> None:
         from explorer.saving.export import save_boxes
 
         boxes = answer.boxes
         if boxes is None:
             raise ExplorerError(f"{self._view.title} has no boxes to write.", "Leave --boxes out.")
+        photo = answer.photo_info
         if self._args.format == "coco":
-            self._coco.setdefault(path, []).append((answer.photo_info, boxes))
+            photo = replace(photo, name=name or photo.name)
+            self._coco.setdefault(path, []).append((photo, boxes))
         else:
-            save_boxes(path, boxes, answer.photo_info, self._args.format)
-            self._tell(title, path, number_of(len(boxes.xyxy), "box", "boxes"))
+            self._make_folder(path)
+            save_boxes(path, boxes, photo, self._args.format)
+            self._tell(title, path, f"{len(boxes.xyxy)} boxes")
+
+    def _make_folder(self, path: Path) -> None:
+        if is_folder(self._args.boxes):  # photos of one name keep their folders in it
+            path.parent.mkdir(parents=True, exist_ok=True)
 
     def _tell(self, title: str, path: Path, words: str = "") -> None:
+        remember(path)
         self._progress.clear()
         say(f"{path}: {words}" if words else str(path))

@@ -42,7 +42,7 @@ def call_lists(package: str, entries: Callable[[], Listing[Any]]) -> None:
     sys.modules[package].__class__ = Listed
 
 
-def number_of(count: int, one: str, many: str = "") -> str:
+def quantity(count: int, one: str, many: str = "") -> str:
     """So many: "1 box", "1,200 boxes"; `many` is `one` with an s unless it is given."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 

@@ -171,14 +171,14 @@ def save(settings: Settings, path: Path | None = None) -> None:
 def reset(path: Path | None = None) -> None:
     """Starts afresh; the old file is kept beside with `.bad` added to its name."""
     path = path or settings_path()
-    if path.exists():
+    if os.path.exists(path):
         _keep_bad(path)
         path.unlink(missing_ok=True)
 
 
 def _keep_bad(path: Path) -> None:
     try:
-        if path.is_file():
+        if os.path.isfile(path):
             os.replace(path, path.with_name(path.name + ".bad"))
     except OSError as error:
         log.warning("the unreadable settings could not be put aside: %s", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +66,7 @@ def named(view: Names, params: Any, info: NetworkInfo | None) -> Named:
             case ImageRef():
                 images[ref] = None
             case FolderRef(path):
-                if not Path(path).is_dir():
+                if not os.path.isdir(path):
                     raise ExplorerError(
                         f"{parameter.meta.title}: there is no folder {path}.",
                         "It may have been moved, renamed or deleted: choose another one.",
@@ -135,7 +136,7 @@ def _read(source: str) -> Image:
     from explorer.images.image import open_image
     from explorer.images.samples import sample
 
-    found = None if Path(source).exists() else sample(source)
+    found = None if os.path.exists(source) else sample(source)
     if found is not None:
         return found.load()
     return open_image(source)

@@ -7,6 +7,7 @@ detectors that ship know groups of classes only. What the network does not know 
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -126,7 +127,7 @@ def is_grouped(info: NetworkInfo) -> bool:
 def wnids_of(info: NetworkInfo) -> tuple[str, ...]:
     """The WordNet ids of the network's classes from its card; () when there are none."""
     card = resource_path("weights", f"{info.spec.name}.json")
-    if info.spec.name and card.is_file():
+    if info.spec.name and os.path.isfile(card):
         found: Any = json.loads(card.read_text(encoding="utf-8")).get("wnids", ())
         if len(found) == len(info.classes):
             return tuple(str(wnid) for wnid in found)
@@ -181,6 +182,6 @@ def shipped_classes() -> tuple[DataClass, ...]:
 @cache
 def _shipped() -> dict[str, Category]:
     path = resource_path("classes", "tiny-imagenet.json")
-    if not path.is_file():
+    if not os.path.isfile(path):
         return {}
     return {category.wnid: category for category in read_shipped_categories(path)}

@@ -7,6 +7,7 @@ without one they are the classes that ship, in their order.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -73,7 +74,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str, ...]]:
     """The names of the labels, and a sentence where they were not given."""
     table = folder / "classes.tsv"
-    if not table.is_file() and most <= len(shipped_classes()):
+    if not os.path.isfile(table) and most <= len(shipped_classes()):
         note = "There is no classes.tsv: Tiny ImageNet's classes are assumed."
         return shipped_classes(), (note,)
     data = read_file(table, limit=2**26, kind="a table", smaller="Is it one of words?")
@@ -93,7 +94,7 @@ def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str,
 
 def _tree(path: Path) -> dict[str, str]:
     """The parent of every WordNet id; empty without the file."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return {}
     data = read_file(path, limit=2**26, kind="a table", smaller="Is it one of words?")
     rows = (line.split("\t") for line in data.decode("utf-8", "replace").splitlines()[1:])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.layers import Table
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.saving.data import as_csv, as_json
 
 if TYPE_CHECKING:
@@ -139,9 +139,9 @@ def sentences(report: Report) -> list[str]:
         more = len(report.left_out) - 6
         names = ", ".join(report.left_out[:6]) + (f" and {more} more" if more > 0 else "")
         count = len(report.left_out)
-        classes = number_of(count, "class", "classes")
+        classes = quantity(count, "class", "classes")
         objects = (
-            f" with {number_of(report.objects_left_out, 'object')} in these photos"
+            f" with {quantity(report.objects_left_out, 'object')} in these photos"
             if report.objects_left_out
             else ""
         )
@@ -162,7 +162,7 @@ def counted(report: Report) -> str:
     shown = f"{report.photos} {unit}{'' if report.photos == 1 else 's'}"
     if not report.complete:
         shown += f" of {report.wanted}"
-    objects = f", {number_of(report.objects, 'object')}" if report.task == "detection" else ""
+    objects = f", {quantity(report.objects, 'object')}" if report.task == "detection" else ""
     count = len(report.by_class)
     classes = f", {count} class{'' if count == 1 else 'es'}" if count else ""
     return f"{shown}{objects}{classes}, {report.seconds:.1f} s."

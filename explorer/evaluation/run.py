@@ -64,6 +64,8 @@ NEEDS: dict[str, tuple[str, str, str]] = {
     ),
 }  # fmt: skip
 
+_NOTHING = "These photos have no objects to evaluate: there is no metric."
+
 _FIRST_FIGURES = 8
 _FEW = 100
 _MOST_SECONDS = 0.25
@@ -160,6 +162,8 @@ def evaluate(
             if score.photos > _FEW and time.perf_counter() - began > _MOST_SECONDS:
                 due = len(cases)  # questions would wait for it: from here on only at the end
             report = replace(report, figures=figures, by_class=by_class)
+        if last and not report.figures:
+            report = replace(report, notes=(*report.notes, _NOTHING))
         report = replace(
             report, photos=score.photos, objects=score.objects, complete=last,
             objects_left_out=going.left_out, skipped=tuple(going.skipped), seconds=going.seconds,

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ImageCms
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], 
         else f"Values {low:.6g} to {high:.6g} were stretched to 0 to 255."
     )
     if finite < values.size:
-        note += f" {number_of(values.size - finite, 'value')} not finite, shown in black."
+        note += f" {quantity(values.size - finite, 'value')} not finite, shown in black."
     return out, note
 
 

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 FILM_SUFFIXES = frozenset(
-    {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".gif"}
-)
+    {
+        ".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".gif",
+        ".ts", ".mts", ".m2ts", ".flv", ".f4v", ".3gp", ".3g2", ".asf", ".vob", ".m2v", ".mxf",
+        ".y4m", ".ogm", ".divx", ".dat",
+    }
+)  # fmt: skip
 
 OPEN_MILLISECONDS = 8000
 READ_MILLISECONDS = 5000
@@ -40,6 +44,9 @@ USUAL_RATE = 25.0
 
 SLACK = 0.0015
 """Seconds by which a frame's time may be rounded in its file."""
+
+MOSTLY = 0.9
+"""Of the length or the number of frames that a file names: less is not the whole film."""
 
 READ_ON = 48.0
 """Frames; a search that is nearer than that reads on instead of jumping again."""
@@ -67,6 +74,7 @@ class Film:
         self.rate = USUAL_RATE
         self.duration = 0.0
         self.frames = 0
+        self._begin = 0.0  # where the file's own clock stands at the first frame
         self._film: Any = None
         self._slack = SLACK
         self._next = 0  # number of the frame that is decoded next
@@ -76,7 +84,7 @@ class Film:
     def open(self) -> None:
         cv2 = _opencv()
         name = display_name(self.path)
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):
             raise ExplorerError(f"{name} is not a file.", "Choose a video file.")
         try:
             os.fsencode(self.path).decode("utf-8")  # OpenCV dies of other names
@@ -108,6 +116,14 @@ class Film:
             return None
         self._given = found[1]
         return _rgb(found[0]), found[1]
+
+    def whole_until(self, position: float) -> bool:
+        """True when a film whose last frame begins at `position` ends about where its file says.
+
+        How many frames there are is worked out from the length where the file does not count them:
+        a varying rate or a picture that begins late gives another number.
+        """
+        return self._begin + position + 1 / self.rate >= MOSTLY * self.duration
 
     def seek(self, position: float) -> None:
         """Goes to the frame that is shown at `position`: the last one that begins no later.
@@ -172,6 +188,8 @@ class Film:
         if not good or frame is None:
             return None
         number, self._next = self._next, self._next + 1
+        if number == 0:
+            self._begin = _sane(self._film.get(cv2.CAP_PROP_PTS), 0.0, 1e9, 0.0) / self.rate
         stamp = self._film.get(cv2.CAP_PROP_POS_MSEC) / 1000
         # Some formats say nothing (0 for every frame) or nonsense.
         known = math.isfinite(stamp) and stamp > 0

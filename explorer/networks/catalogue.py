@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,9 @@ __all__ = [
     "load",
     "unavailable",
 ]
+
+_NEAR = 0.6
+"""Of the tensors: a file that fits no network is laid beside the one that agrees with so many."""
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
 """Usual names of files with weights; any other name will do as well."""
@@ -95,6 +100,7 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
     device = devices.resolve(spec.device)
     if not spec.name:
         definition, checkpoint = yield from _guessed(spec)
+        spec = replace(spec, name=definition.entry.name)
         return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
     definition = _definition(spec.name)
     entry = definition.entry.refreshed(weights.state_of)
@@ -138,9 +144,16 @@ def _guessed(
     checkpoint = reading.read(path)
     yield Step(None, 1, 3, f"Identifying the network of {path.name}")
     names = fitting.guess_architecture(checkpoint, _definitions())
+    if len(names) > 1:
+        raise ExplorerError(
+            f"{checkpoint.name} fits {' and '.join(names)} equally well.",
+            "Name the one that it was trained with.",
+        )
+    if not names:  # fitting it to the nearest one tells what differs
+        names = fitting.guess_architecture(checkpoint, _definitions(), least=_NEAR)
     if not names:
         raise ExplorerError(
-            f"{path.name} matches no network of the catalog.",
+            f"{checkpoint.name} fits no network of the catalog.",
             "Choose its network to see which tensors differ.",
         )
     return _definition(names[0]), checkpoint
@@ -157,8 +170,8 @@ def _option(entry: Entry, asked: str) -> WeightsOption | None:
     named = {option.name.lower(): option for option in entry.weights}
     if asked.lower() in named:
         return named[asked.lower()]
-    path = Path(asked).expanduser()
-    if path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or path.exists():
+    path, _ = reading.file_and_part(Path(asked).expanduser())
+    if path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or os.path.exists(path):
         return None
     valid = ", ".join([*(option.name for option in entry.weights), NO_WEIGHTS])
     raise ExplorerError(

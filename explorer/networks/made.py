@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shutil
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +21,7 @@ from safetensors.torch import save
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import Task, task_of
+from explorer.core.reading import listed
 from explorer.core.settings import data_folder
 from explorer.core.storage.atomic import replacing, write_bytes
 from explorer.core.storage.lock import holding
@@ -228,7 +230,7 @@ def _definition(card: dict[str, Any], known: Mapping[str, Definition]) -> Defini
         raise ExplorerError(f"Its architecture {card['base']!r} is not in the catalog.")
     task = task_of(str(card["task"]))
     weights = folder() / f"{name}.safetensors"
-    if not weights.is_file():
+    if not os.path.isfile(weights):
         raise ExplorerError("Its weights are missing.")
     classes = tuple(str(word) for word in card["classes"])
     like = base.variants.get(card["variant"], base.assumed)
@@ -273,7 +275,7 @@ def _preprocess(steps: dict[str, Any]) -> Preprocess:
 
 def _cards() -> Iterator[dict[str, Any] | Unavailable]:
     """Every card, or why it cannot be read."""
-    for path in sorted(folder().glob("*.json")):
+    for path in listed(folder(), "*.json"):
         try:
             yield _read_card(path)
         except (OSError, ValueError, RecursionError) as error:
@@ -311,7 +313,9 @@ def _text(card: Mapping[str, Any]) -> bytes:
 def _free(title: str, taken: Collection[str]) -> str:
     """A name for the command line like the title, which nobody has."""
     plain = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "network"
-    there = {path.stem for path in folder().glob("*") if path.suffix in (".json", ".safetensors")}
+    there = {
+        path.stem for path in listed(folder(), "*") if path.suffix in (".json", ".safetensors")
+    }
     name, number = plain, 1
     while name in taken or name in there:
         number += 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.network_info import SCORE_THRESHOLD, task_of
 from explorer.core.resources import resource_path
 from explorer.networks.class_names import read_class_paths
@@ -23,6 +23,7 @@ from explorer.networks.zoo import LONGEST, LONGEST_DETECTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from explorer.core.network_info import Task
 
@@ -87,13 +88,13 @@ def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[Weights
         (str(path.with_name(f"{share['network']}.safetensors")), share["prefix"], share["source"])
         for share in card.get("shares", ())
     )
-    missing = [name for name, _, _ in shares if not Path(name).is_file()]
+    missing = [name for name, _, _ in shares if not os.path.isfile(name)]
     if missing:
         log.warning("%s needs %s, which is not there", path.name, ", ".join(missing))
-    elif file.is_file():
+    elif os.path.isfile(file):
         yield WeightsOption(
             name="embedded",
-            title=f"trained for this program, {number_of(classes, 'class', 'classes')}",
+            title=f"trained for this program, {quantity(classes, 'class', 'classes')}",
             state="shipped",
             megabytes=file.stat().st_size / 1e6,
             metrics=_metrics(card),
@@ -140,7 +141,7 @@ def _summary(task: Task, card: dict[str, Any], classes: int) -> str:
         "segmentation": "Classifies every pixel",
     }.get(task, "Computes features")
     size = int(card.get("parameters", 0)) / 1e6
-    count = number_of(classes, "class", "classes")
+    count = quantity(classes, "class", "classes")
     return f"{what}: {count}, {size:.1f} million parameters, ships with the program."
 
 
@@ -156,7 +157,7 @@ def _preprocess(steps: dict[str, Any], task: Task) -> Preprocess:
 
 def _class_paths(classes: tuple[str, ...], tree: str) -> tuple[tuple[str, ...], ...]:
     file = resource_path(*tree.split("/"))
-    if not file.is_file():
+    if not os.path.isfile(file):
         return ()
     rows = read_class_paths(file)
     if [name for name, _ in rows] != list(classes):

@@ -16,7 +16,7 @@ import torchvision.models as tv
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.networks.definition import Definition, Variant, as_it_is
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.networks.preprocess import Preprocess
@@ -250,4 +250,4 @@ def _summary(name: str, task: Task, best: Any) -> str:
         what = "Detects people and their keypoints"
     size = best.meta.get("num_params", 0) / 1e6
     classes = len(best.meta.get("categories") or ())
-    return f"{what}: {number_of(classes, 'class', 'classes')}, {size:.1f} million parameters."
+    return f"{what}: {quantity(classes, 'class', 'classes')}, {size:.1f} million parameters."

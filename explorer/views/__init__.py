@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import pkgutil
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -138,7 +139,7 @@ def _modules(folder: Path) -> Iterator[tuple[str, str]]:
             module = f"{__name__}.{group}.{name}"
             if "view" in _children(folder / group / name):
                 yield name, f"{module}.view"
-            elif not (folder / group / name).is_dir():
+            elif not os.path.isdir(folder / group / name):
                 yield name, module
 
 

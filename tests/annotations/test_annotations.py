@@ -41,7 +41,7 @@ def test_coco_boxes_come_as_corners_with_everything_the_file_says(tmp_path: Path
         tmp_path,
         [
             entry([10, 20, 30, 40], area=7.5, iscrowd=0, segmentation=outline),
-            entry([0, 0, 5, 6], iscrowd=1, ignore=1, category_id=7),
+            entry([0, 0, 5, 6], iscrowd=1, category_id=7),
             entry([1, 1, 1, 1], image="six", category_id=99),
         ],
     )
@@ -57,10 +57,10 @@ def test_coco_boxes_come_as_corners_with_everything_the_file_says(tmp_path: Path
     assert first.xyxy.tolist() == [[10, 20, 40, 60], [0, 0, 5, 6]]
     assert [e.area for e in first.entries] == [7.5, 30]
     assert first.crowd.tolist() == [False, True]
-    assert first.difficult.tolist() == [False, True]
+    assert first.difficult.tolist() == [False, False]
     assert first.entries[0].segmentation == outline
     assert second.labels == ("class 99",)
-    assert found.notes == ()
+    assert found.notes == ("1 box has a category_id that no category has.",)
 
 
 def test_negative_sizes_are_turned_over_and_what_is_no_box_is_counted(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_negative_sizes_are_turned_over_and_what_is_no_box_is_counted(tmp_path: 
     path = coco_file(tmp_path, [entry([30, 40, -20, -10]), *map(entry, bad), entry([0] * 4, [])])
     found = read_coco(path)
     assert found.photos[0].boxes == (Box(10, 30, 30, 40, "cat"),)
-    assert "6 boxes" in found.notes[0]
-    assert "Ignored 1 box of photos that are not in" in found.notes[1]
+    assert "6 objects were ignored" in found.notes[0]
+    assert "1 box belongs to no photo" in found.notes[1]
 
 
 def test_only_one_photo_is_kept(tmp_path: Path) -> None:
@@ -212,7 +212,8 @@ def test_a_folder_of_voc_files(tmp_path: Path) -> None:
     found = read_voc(tmp_path)
     assert [photo.path.name for photo in found] == ["a.jpg", "b.jpg"]
     assert found.classes == ("cat", "person")
-    assert "Ignored 1 file: c.xml" in found.notes[0]
+    assert "4 objects were ignored" in found.notes[0]
+    assert "1 file was ignored. c.xml" in found.notes[1]
 
 
 @pytest.mark.parametrize("text", ["", "no", "<html/>", "<annotation>", "<annotation/>\x01"])
@@ -245,7 +246,8 @@ def test_yolo_is_in_parts_of_the_photo(tmp_path: Path) -> None:
     np.testing.assert_allclose(photo.xyxy, expected, atol=1e-12)
     assert photo.labels == ("dog", "cat", "class 5")
     assert photo.entries[2].segmentation == [[0, 0, 100, 0, 100, 80, 0, 80]]
-    assert "Ignored 2 boxes" in found.notes[0]
+    assert "2 objects were ignored" in found.notes[0]
+    assert "1 object has a class number that classes.txt does not name" in found.notes[1]
 
 
 def test_what_is_no_yolo_file_is_said(tmp_path: Path) -> None:

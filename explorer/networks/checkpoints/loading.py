@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
 from explorer.networks import devices, digest
 from explorer.networks.checkpoints import fitting, reading, weights
+from explorer.networks.checkpoints.signatures import seeded
 from explorer.networks.network import Network
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def untrained(
     entry, variant = definition.entry, definition.assumed
     yield Step(None, 0, 2, f"Building {entry.title}")
     count = entry.num_classes or len(variant.classes)
-    module = fitting.seeded(definition, num_classes=count)
+    module = seeded(definition, num_classes=count)
     notes = [untrained_note(entry.title)]
     option = entry.weights[0] if entry.weights and spec.weights == "" else None
     if option is not None and option.package is not None:
@@ -162,6 +163,8 @@ def _network(
             ) from error
         raise
     preprocess = variant.preprocess
+    if fit is not None and fit.scale is not None:
+        preprocess = replace(preprocess, mean=fit.scale[0], std=fit.scale[1])
     if fit is not None and fit.channels == 1:
         preprocess = _grey(preprocess)
     layers = layers_of(module)
@@ -245,13 +248,17 @@ def _class_names(
         return own, ()
     if background and len(own) == count - 1:
         return ("__background__", *own), ()
+    if own:
+        return (), (
+            f"The file names {len(own)} classes, but its head has {count}: no name is used.",
+        )
     for variant in (definition.assumed, *definition.variants.values()):
         if len(variant.classes) == count:
             return variant.classes, (
                 f"The file has no names for its {count} classes; those of the published weights "
                 f"are used: {definition.entry.title}.",
             )
-    return (), (f"The file has {number_of(count, 'class', 'classes')} without names.",)
+    return (), (f"The file has {quantity(count, 'class', 'classes')} without names.",)
 
 
 def closest(definition: Definition, fit: Fit) -> Variant:

@@ -50,7 +50,7 @@ def path_of(url: str) -> Path:
 
 def state_of(url: str) -> OptionState:
     """Whether the file of `url` is on this computer."""
-    return "cached" if path_of(url).is_file() else "download"
+    return "cached" if os.path.isfile(path_of(url)) else "download"
 
 
 def download(
@@ -71,11 +71,11 @@ def download(
         ExplorerError: No network, no such file, a full disk, a wrong checksum.
     """
     target = path_of(url)
-    if target.is_file():
+    if os.path.isfile(target):
         return target
     part = target.with_name(f"{target.name}.part")
     _make_folder(target.parent)
-    have = part.stat().st_size if part.is_file() else 0
+    have = part.stat().st_size if os.path.isfile(part) else 0
     size = f" ({megabytes:.0f} MB)" if megabytes else ""
     yield Step(None, 0, 0, f"Requesting {target.name}{size}")
     with closing(_ask(url, have, timeout)) as answer, _open(part, answer.start) as file:

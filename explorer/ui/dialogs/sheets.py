@@ -5,6 +5,7 @@ Each is imported when it is opened for the first time: few starts need one.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QUrl
@@ -116,7 +117,7 @@ class Sheets(QObject):
 
     def show_log(self) -> None:
         path = log_path()
-        target = path if path.is_file() else path.parent
+        target = path if os.path.isfile(path) else path.parent
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(target)))
 
     def say_about(self) -> None:

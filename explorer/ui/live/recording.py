@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -294,7 +295,7 @@ class Recording(QObject):
         name = datetime.now().astimezone().strftime("%Y-%m-%d %H-%M-%S")  # no colon: Windows
         view = self._desk.study.view
         stem = f"{view.title} {name}" if view is not None else name
-        return (folder if folder.is_dir() else Path.home()) / f"{stem}.mp4"
+        return (folder if os.path.isdir(folder) else Path.home()) / f"{stem}.mp4"
 
     # -- what an earlier run has left -------------------------------------------------------------
 

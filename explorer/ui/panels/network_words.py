@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QObject
@@ -56,7 +56,7 @@ def facts(option: WeightsOption) -> str:
     """As in: ImageNet-1K acc@1 69.8 · 1000 classes."""
     parts = [metric(name, value) for name, value in option.metrics]
     if option.categories:
-        parts.append(number_of(option.categories, "class", "classes"))
+        parts.append(quantity(option.categories, "class", "classes"))
     return " · ".join(parts)
 
 

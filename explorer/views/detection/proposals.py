@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Heat, Layer, Pane, Picture, Plot, Table
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -344,13 +344,13 @@ def _summary(result: Result, params: Params, state: State) -> str:
     found = result.found
     if len(found.boxes) == 0:
         return f"{headed(result.method)} gives no proposals on this photo. Choose another method."
-    words = f"{number_of(len(found.boxes), 'proposal')} in {found.seconds:.2f} s"
+    words = f"{quantity(len(found.boxes), 'proposal')} in {found.seconds:.2f} s"
     if not params.truth:
         return f"{words} · draw a box around an object to see whether it is found"
     hits = int((state.best >= np.float32(params.iou)).sum())
     return (
         f"{words} · the top {counted(state.top)} find {hits} of "
-        f"{number_of(len(params.truth), 'object')} at IoU {params.iou:.2f} · average recall "
+        f"{quantity(len(params.truth), 'object')} at IoU {params.iou:.2f} · average recall "
         f"{average_recall(state.best):.2f}"
     )
 

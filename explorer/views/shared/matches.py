@@ -75,7 +75,7 @@ class Matches:
             return ""
         objects = "object takes" if len(self.apart) == 1 else "objects take"
         return (
-            f"{len(self.apart)} {objects} no part: no class, or one that the network does not know."
+            f"{len(self.apart)} {objects} no part: no class, or one that the network does not have."
         )
 
 

@@ -11,7 +11,7 @@ import torch
 from explorer.annotations.truth import LAYER
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat, boxes_at
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.engine.stages import trace_of
 from explorer.views.shared.anchors import (
     GREEN,
@@ -150,9 +150,7 @@ def readout(
         row = int(rows[hit[0]])
         best = iou_matrix(wanted, found.boxes[row : row + 1]).max(initial=-1.0)
         more = f", highest IoU with an object {best:.2f}" if len(wanted) else ""
-        return (
-            f"{number_of(len(hit), 'proposal')} here; the smallest: {box_words(found, row)}{more}"
-        )
+        return f"{quantity(len(hit), 'proposal')} here; the smallest: {box_words(found, row)}{more}"
 
     return words
 

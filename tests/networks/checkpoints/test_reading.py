@@ -20,7 +20,7 @@ from torchvision.models import squeezenet1_1
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue
-from explorer.networks.checkpoints import pickles, reading
+from explorer.networks.checkpoints import contents, pickles, reading
 from tests.steps import finish
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class TestGood:
         state = {key: tensor.to(dtype) for key, tensor in STATE.items()}
         check_equal(reading.read(saved(tmp_path / "w.pth", state)).tensors, STATE)
 
-    @pytest.mark.parametrize("nest", reading.NESTS)
+    @pytest.mark.parametrize("nest", contents.NESTS)
     def test_nested(self, tmp_path: Path, nest: str) -> None:
         content = {"epoch": 3, "optimizer": {"state": {}}, nest: STATE}
         found = reading.read(saved(tmp_path / "w.pth", content))
@@ -206,7 +206,7 @@ def good() -> bytes:
 ONNX = b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\x8c\x01\n"
 
 BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
-    "pickle that calls os.system": (lambda _: call_os_system(), "contains Python objects|damaged"),
+    "pickle that calls os.system": (lambda _: call_os_system(), r"torch\.save did not write"),
     "zip that calls os.system": (
         lambda tmp: zip_with(tmp, {"a/data.pkl": call_os_system(), "a/version": b"3\n"}),
         r"posix\.system",
@@ -254,7 +254,10 @@ BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
         "damaged",
     ),
     "safetensors without header": (lambda _: struct.pack("<Q", 20) + b"{" + b"x" * 40, "damaged"),
-    "recursion": (lambda _: b"\x80\x02" + b"]" * 3 + b"a" * 10 + b".", "damaged"),
+    "recursion": (
+        lambda _: b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + b"]" * 3 + b"a" * 10 + b".",
+        "damaged",
+    ),
 }
 
 
@@ -386,7 +389,10 @@ def test_load_of_a_bad_file_is_one_sentence(tmp_path: Path) -> None:
     cases = {
         "NaN": ({**state, "features.0.bias": torch.full((64,), float("nan"))}, "NaN or infinity"),
         "infinity": ({**state, "features.0.bias": torch.full((64,), float("inf"))}, "infinity"),
-        "other keys": ({f"x.{key}": value for key, value in state.items()}, "only 0%"),
+        "other keys": (
+            {f"{key}.x": value for key, value in state.items()},
+            "; 0 % of the tensors agree",
+        ),
         "other shapes": (
             {key: torch.ones(5, *value.shape[1:]) for key, value in state.items()},
             "is 5x3x3x3, the network expects 64x3x3x3",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Layer, Pane, Plot, Table
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.views.shared.anchors import BLUE, GREEN, RED, counted, same, truth_boxes
 from explorer.views.shared.common import size_of
 from explorer.vision.detection.boxes import iou_matrix
@@ -71,7 +71,7 @@ def _taken(
     formed = 2 * grown.tree.leaves - left
     if shown == SHOWN[1]:
         there = np.unique(grown.tree.level(left)).astype(np.intp)
-        many = f"Boxes of the {number_of(left, 'region')} left"
+        many = f"Boxes of the {quantity(left, 'region')} left"
         title = many if left > 1 else "Box of the last region"
     else:
         there = np.arange(formed)
@@ -93,7 +93,7 @@ def _recall_words(tops: Float32) -> str:
     found = int((tops >= FOUND).sum())
     average = float((tops[:, None] >= THRESHOLDS).mean())
     return (
-        f" · the boxes shown find {found} of {number_of(len(tops), 'object')} at IoU 0.5, "
+        f" · the boxes shown find {found} of {quantity(len(tops), 'object')} at IoU 0.5, "
         f"average recall {average:.2f}"
     )
 

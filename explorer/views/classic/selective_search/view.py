@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -256,7 +256,7 @@ def draw(result: Result, params: Params) -> Board:
     one = result.done == 0 or result.total == 1
     source = ONE_TREE if one else f"{result.done} hierarchies"
     summary = (
-        f"{regions.summary} · {number_of(len(result.proposals), 'box', 'boxes')} of {source} in "
+        f"{regions.summary} · {quantity(len(result.proposals), 'box', 'boxes')} of {source} in "
         f"{result.seconds:.1f} s{taken.summary}"
     )
     notes = (

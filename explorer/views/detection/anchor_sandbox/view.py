@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Layer, Masks, Pane, Picture
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
@@ -314,7 +314,7 @@ def _made(scene: Scene, params: Params) -> tuple[Anchors, str]:
             "Choose a larger stride or a smaller input.",
         )
     frame = Frame(size[1] / width, size[0] / height)
-    title = f"{number_of(rule.per_cell, 'anchor')} per cell on {size[1]} x {size[0]} pixels"
+    title = f"{quantity(rule.per_cell, 'anchor')} per cell on {size[1]} x {size[0]} pixels"
     return Anchors(*rule.stand(size), frame), title
 
 
@@ -406,7 +406,7 @@ def _summary(anchors: Anchors, params: Params, state: State) -> str:
     missed = int((found.shares == 0).sum())
     if missed:
         words += (
-            f" · no positive anchor for {missed} of {number_of(len(params.truth), 'box', 'boxes')}"
+            f" · no positive anchor for {missed} of {quantity(len(params.truth), 'box', 'boxes')}"
         )
     else:
         few, top = int(found.shares.min()), float(found.tops.min())

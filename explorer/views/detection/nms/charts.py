@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.views.detection.nms.snapshot import ACTS, FALLS, FELL, KEPT, SINKS, TINTS, WAITS
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, RED
 
@@ -173,4 +173,4 @@ def merge_words(snapshot: Snapshot, match: float) -> str:
 
 
 def boxes(count: int) -> str:
-    return number_of(count, "box", "boxes")
+    return quantity(count, "box", "boxes")

@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_colors
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.params import Effect, NetworkRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -366,7 +366,7 @@ def _pane(result: Result, params: Params, name: str) -> Pane:
     )
     part = ""
     if lane.candidates is not None and lane.done < min(params.count, len(result.proposals)):
-        part = f" of the first {number_of(lane.done, 'proposal')}"
+        part = f" of the first {quantity(lane.done, 'proposal')}"
     title = f"{name}: {len(found)} {'box' if len(found) == 1 else 'boxes'}{part}"
     return Pane(name, size, tuple(layers), title=title)
 
@@ -382,7 +382,7 @@ def _summary(result: Result, count: int) -> str:
             guess = "about " if lane.candidates is not None and lane.done < count else ""
             words.append(f"{name} {guess}{seconds_words(lane.seconds(count) + search)}")
     found = (
-        f"{number_of(count, 'proposal')} (search {seconds_words(result.search)}): "
+        f"{quantity(count, 'proposal')} (search {seconds_words(result.search)}): "
         f"{' · '.join(words)}"
     )
     return f"{found} · {result.disk}" if result.disk else found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Pane, Picture, Plot, Table
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
@@ -227,5 +227,5 @@ def _summary(result: RepeatResult, number: int, runs: dict[str, tuple[Again, ...
     if worst != best:
         words += f", lowest {worst} ({looking[worst]:.2f})"
     count = max((len(parts[number].first) for parts in runs.values()), default=0)
-    most = number_of(count, "box", "boxes")
-    return f"{words} · up to {most} per method, {number_of(len(runs), 'method')}"
+    most = quantity(count, "box", "boxes")
+    return f"{words} · up to {most} per method, {quantity(len(runs), 'method')}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Layer, Pane, Picture
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
@@ -302,11 +302,11 @@ def _summary(
     result: RecallResult, params: Params, methods: tuple[Scored, ...], best: Scored
 ) -> str:
     share = best.recall(params.top, params.iou)
-    boxes = number_of(params.top, "box", "boxes")
+    boxes = quantity(params.top, "box", "boxes")
     hits, total = round(share * len(params.truth)), len(params.truth)
     words = (
         f"With {boxes} at IoU {params.iou:.2f}, {best.name} finds the most: "
-        f"{hits} of {number_of(total, 'object')}, in {best.found.seconds:.2f} s"
+        f"{hits} of {quantity(total, 'object')}, in {best.found.seconds:.2f} s"
     )
     if hits == 0:
         words = f"With {boxes} no method finds any of the {total} objects at IoU {params.iou:.2f}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.params import Effect, ImageRef, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
@@ -405,8 +405,8 @@ def _image_readout(answer: Activation, channel: int) -> Callable[[float, float],
 def _title(result: Result) -> str:
     count, height, width = result.answer.values.shape
     if height * width == 1:
-        return f"{result.layer}: {number_of(count, 'value')}"
-    return f"{result.layer}: {number_of(count, 'channel')} of {width} x {height}"
+        return f"{result.layer}: {quantity(count, 'value')}"
+    return f"{result.layer}: {quantity(count, 'channel')} of {width} x {height}"
 
 
 def _notes(answer: Activation) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Pane
-from explorer.core.listing import number_of
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -322,7 +322,7 @@ def _summary(state: State, classes: tuple[str, ...]) -> str:
         words.append("Waiting for confirmation")
     else:
         words.append("No tracks")
-    words.append(number_of(tracks.count, "track"))
+    words.append(quantity(tracks.count, "track"))
     if state.line is not None:
         words.append(f"line: {state.line.into} in, {state.line.out} out")
     if state.region is not None:
