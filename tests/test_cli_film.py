@@ -426,7 +426,7 @@ def test_views_beside_are_in_the_film(explorer: Run, counting: Counting, tmp_pat
     assert two[0].shape[1] > one[0].shape[1]
     status, _, err = explorer(*command, "deep_dream")
     assert (status, _sentence(err)) == (
-        2, "Deep dream cannot follow a film. Leave it out of --beside.",
+        2, "Deep dream does not support films. Leave it out of --beside.",
     )  # fmt: skip
     photo = tmp_path / "a.png"
     Image.new("RGB", (8, 8)).save(photo)

@@ -89,8 +89,8 @@ def read_coco(
         *left_out(wrong),
         *counted(
             lost,
-            f"box belongs to no photo of {label}: no image has its image_id.",
-            f"boxes refer to photos that are not in {label}: no image has their image_id.",
+            f"box was ignored: no image in {label} has its image_id.",
+            f"boxes were ignored: no image in {label} has their image_id.",
         ),
         *counted(
             unknown,
@@ -188,13 +188,13 @@ def _parts(text: str, only: str) -> _Parts:
         ),
         *counted(
             twice,
-            "image was ignored: another one has its id.",
-            "images were ignored: others have their ids.",
+            "image was ignored: its id is used twice.",
+            "images were ignored: their ids are used twice.",
         ),
         *counted(
             odd,
-            "entry was ignored: it has no id or is no object.",
-            "entries were ignored: they have no id or are no objects.",
+            "entry was ignored: it has no id or is not an object.",
+            "entries were ignored: they have no id or are not objects.",
         ),
     )
     return _Parts(images, known, raw, categories, notes)

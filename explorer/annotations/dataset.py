@@ -126,8 +126,8 @@ class Dataset:
         if same and len(best) > 1:
             names = ", ".join(photo.name for photo in best[:3])
             raise ExplorerError(
-                f"{place.name} may be any of {len(best)} photos here: {names}.",
-                "Put the annotations beside the photos, so that their folders tell.",
+                f"{place.name} matches {len(best)} photos here: {names}.",
+                "Put the annotations into the folders of their photos.",
             )
         return best[0]
 
@@ -236,8 +236,8 @@ def counted(count: int, one: str, many: str) -> tuple[str, ...]:
 def left_out(count: int) -> tuple[str, ...]:
     return counted(
         count,
-        "object was ignored: it has no box that can be read.",
-        "objects were ignored: they have no box that can be read.",
+        "object was ignored: its box cannot be read.",
+        "objects were ignored: their boxes cannot be read.",
     )
 
 

@@ -59,8 +59,8 @@ def read_yolo(path: str | os.PathLike[str], size: tuple[int, int]) -> Dataset:
         *left_out(len(lines) - len(entries)),
         *counted(
             nameless,
-            f"object has a class number that {classes.file} does not name.",
-            f"objects have a class number that {classes.file} does not name.",
+            f"object has a class index without a name in {classes.file}.",
+            f"objects have a class index without a name in {classes.file}.",
         ),
         *counted(
             poses,

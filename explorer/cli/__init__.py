@@ -62,7 +62,7 @@ def run(argv: Sequence[str]) -> int:
         return 2
     except OutputLost as lost:
         _let_go_of_stdout()
-        complain(f"the answer could not be written: {lost}.")
+        complain(f"the output could not be written: {lost}.")
         return 2
     except KeyboardInterrupt:
         complain("interrupted")
@@ -88,7 +88,7 @@ def _check_working_folder() -> None:
     except OSError as error:
         raise ExplorerError(
             f"The working folder cannot be used: {error.strerror or error}.",
-            "It was deleted or may not be entered: change to another one.",
+            "It was deleted or cannot be entered: change to another one.",
         ) from error
 
 

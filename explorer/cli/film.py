@@ -110,7 +110,9 @@ def _beside(names: list[str]) -> tuple[tuple[View[Any, Any], Any], ...]:
     found = [views.find(name) for name in names]
     for view in found:
         if not view.live:
-            raise ExplorerError(f"{view.title} cannot process a film.", "Leave it out of --beside.")
+            raise ExplorerError(
+                f"{view.title} does not support films.", "Leave it out of --beside."
+            )
     return tuple((view, view.Params()) for view in found)
 
 
@@ -338,7 +340,7 @@ class _Job:
         less = done < MOSTLY * take.total and not (self._args.start or self._args.end)
         lost = ""
         if less and not take.film.whole_until(last):
-            lost = f"; {take.total} are announced: the film may be damaged or cut off"
+            lost = f"; {take.total} are declared in the file: the film may be damaged or truncated"
         for path in (pieces.film, pieces.lines):
             if path is not None:
                 remember(path)

@@ -65,7 +65,7 @@ def with_file(params: Any, path: str | None, image: Image) -> tuple[Any, tuple[s
     if place is None:
         raise ExplorerError(
             f"{path} has no annotations of {display_name(photo)}.",
-            "They are files of its name that end in .xml or .txt, or a COCO .json.",
+            "They must be a .xml or .txt file with the name of the photo, or a COCO .json.",
         )
     boxes, notes = read_for(place, photo, (image.width, image.height))
     return replace(params, **{truth_name(type(params)): boxes}), notes

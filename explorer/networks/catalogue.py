@@ -146,14 +146,14 @@ def _guessed(
     names = fitting.guess_architecture(checkpoint, _definitions())
     if len(names) > 1:
         raise ExplorerError(
-            f"{checkpoint.name} fits {' and '.join(names)} equally well.",
-            "Name the one that it was trained with.",
+            f"{checkpoint.name} matches {' and '.join(names)} equally well.",
+            "Choose the one that it was trained with.",
         )
     if not names:  # fitting it to the nearest one tells what differs
         names = fitting.guess_architecture(checkpoint, _definitions(), least=_NEAR)
     if not names:
         raise ExplorerError(
-            f"{checkpoint.name} fits no network of the catalog.",
+            f"{checkpoint.name} matches no network of the catalog.",
             "Choose its network to see which tensors differ.",
         )
     return _definition(names[0]), checkpoint

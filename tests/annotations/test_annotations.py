@@ -76,7 +76,7 @@ def test_negative_sizes_are_turned_over_and_what_is_no_box_is_counted(tmp_path: 
     found = read_coco(path)
     assert found.photos[0].boxes == (Box(10, 30, 30, 40, "cat"),)
     assert "6 objects were ignored" in found.notes[0]
-    assert "1 box belongs to no photo" in found.notes[1]
+    assert "1 box was ignored: no image" in found.notes[1]
 
 
 def test_only_one_photo_is_kept(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_yolo_is_in_parts_of_the_photo(tmp_path: Path) -> None:
     assert photo.labels == ("dog", "cat", "class 5")
     assert photo.entries[2].segmentation == [[0, 0, 100, 0, 100, 80, 0, 80]]
     assert "2 objects were ignored" in found.notes[0]
-    assert "1 object has a class number that classes.txt does not name" in found.notes[1]
+    assert "1 object has a class index without a name in classes.txt" in found.notes[1]
 
 
 def test_what_is_no_yolo_file_is_said(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_boxes_fit_a_photo_that_was_made_smaller(tmp_path: Path) -> None:
     )
     boxes, notes = read_for(path, "somewhere/a.png", (50, 40))
     assert boxes == (Box(5, 10, 50, 20, "cat"),)
-    assert [note.split(" ")[0] for note in notes] == ["The", "Ignored", "Ignored"]
+    assert [note.split(" ")[0] for note in notes] == ["The", "1", "1"]
     assert "100 × 80" in notes[0]
 
 

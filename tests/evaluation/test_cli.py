@@ -85,9 +85,9 @@ def test_a_table_for_people_and_files(explorer: Run, tmp_path: Path) -> None:
     [
         (["--data", "nowhere"], "does not exist"),
         (["--data", ".", "--limit", "-1"], "out of range"),
-        (["--data", ".", "-o", "x.txt"], "no format for figures"),
+        (["--data", ".", "-o", "x.txt"], "not a format for metrics"),
         (["--data", ".", "--images", "nowhere"], "nowhere does not exist"),
-        (["--data", ".", "--images", __file__], "is no folder"),
+        (["--data", ".", "--images", __file__], "is not a folder"),
         (["--data", ".", "--network", "nonsense"], "There is no network"),
         (["--network", "detection"], "--data"),
     ],

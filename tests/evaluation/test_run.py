@@ -351,7 +351,7 @@ def test_a_network_that_knows_none_of_the_classes(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match="has no class names"):
         whole(nameless, opened(tmp_path, nameless))
     backbone = make_network(network.module, "features", classes=("violet",))
-    with pytest.raises(ExplorerError, match="it gives features"):
+    with pytest.raises(ExplorerError, match="it outputs features"):
         whole(backbone, opened(tmp_path, backbone))
 
 

@@ -136,7 +136,7 @@ def file_and_part(path: Path) -> tuple[Path, str]:
 
 def other_networks(name: str, parts: Sequence[str]) -> str:
     """The sentence about the networks of a file that were not taken."""
-    return f"{name} also holds {' and '.join(parts)}: {name}#{parts[0]} takes that network."
+    return f"{name} also contains {' and '.join(parts)}: {name}#{parts[0]} selects that network."
 
 
 def below(state: Mapping[Any, Any], prefix: str) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _without_weights(content: Any, name: str, part: str) -> ExplorerError:
         )
     inside = f"only {_listed(keys, 6)}" if keys else f"a {type(content).__name__}"
     return ExplorerError(
-        f"{name} holds no weights: {inside} is in it.",
+        f"{name} contains no weights, but {inside}.",
         "It must contain a state dict, a mapping from names to tensors.",
     )
 
@@ -210,7 +210,7 @@ def _content(file: IO[bytes], size: int, name: str) -> Any:
             )
         if _MAGIC not in head:
             raise ExplorerError(
-                f"{name} is a pickle that torch.save did not write.",
+                f"{name} is a pickle that was not written by torch.save.",
                 "Save the weights alone: torch.save(model.state_dict(), file).",
             )
         return _load(file, name)
@@ -288,7 +288,7 @@ def _load(file: IO[bytes], name: str) -> Any:
         if protocol > SAFE_PROTOCOL:
             raise ExplorerError(
                 f"{name} was saved with pickle_protocol={protocol}, which cannot be read without "
-                "running it.",
+                "running code.",
                 "Save it again without that argument: torch.save(model.state_dict(), file).",
             ) from error
         found = _foreign_classes(file, str(error))
@@ -335,7 +335,7 @@ def _read_safetensors(file: IO[bytes], name: str) -> Any:
         if entry["dtype"] not in _NUMBERS:
             raise ExplorerError(
                 f"{name} cannot be used: {_short(key)} is stored as {_short(entry['dtype'])}, "
-                "which is no kind of number that weights can be taken from.",
+                "which is not a supported number type for weights.",
                 "Choose a file with float weights.",
             )
     # From bytes, not from the path: that would map the file into memory.
@@ -361,8 +361,8 @@ def _quantized(name: str) -> ExplorerError:
 def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
     if tensor.device.type == "meta":
         raise ExplorerError(
-            f"{name} holds no numbers: {_short(key)} was saved from the meta device.",
-            "Save the weights after they were given memory and trained.",
+            f"{name} contains no values: {_short(key)} was saved from the meta device.",
+            "Save the weights after materializing and training the network.",
         )
     if tensor.layout != torch.strided or tensor.device.type != "cpu":
         raise ExplorerError(f"{name} cannot be used: {_short(key)} is a {tensor.layout} tensor.")

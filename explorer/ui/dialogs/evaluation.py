@@ -401,7 +401,7 @@ class EvaluationSheet(Overlay):
             return
         name = f"{report.network or 'network'}-{Path(report.data).stem}.json"
         start = str((self.data.parent if self.data is not None else Path.home()) / name)
-        kinds = f"{self.tr('Everything')} (*.json);;{self.tr('Tables')} (*.csv)"
+        kinds = f"{self.tr('All results')} (*.json);;{self.tr('Tables only')} (*.csv)"
         path, kind = QFileDialog.getSaveFileName(
             self._desk.main, self.tr("Save metrics"), start, kinds
         )

@@ -71,7 +71,7 @@ class ViewPanel(QWidget):
 
     def _fill(self) -> None:
         cards = {view.name: self._card(view) for view in self._views}
-        group = self.tr("Used last")
+        group = self.tr("Recent")
         recent = [replace(cards[name], group=group) for name in self._recent if name in cards]
         dead = unavailable_cards(self, self._unavailable)
         self.cards.set_cards((*cards.values(), *dead), above=tuple(recent))

@@ -76,7 +76,7 @@ COMMANDS = (
     ),
     Command("fullscreen", QT_NOOP("Full screen"), "F11", "fullscreen", "View", checkable=True),
     Command("theme", QT_NOOP("Next theme (system, light, dark)"), "", "theme", "View"),
-    Command("theme_system", QT_NOOP("Theme of the system"), "", "theme", checkable=True),
+    Command("theme_system", QT_NOOP("Follow system theme"), "", "theme", checkable=True),
     Command("theme_light", QT_NOOP("Light theme"), "", "sun", checkable=True),
     Command("theme_dark", QT_NOOP("Dark theme"), "", "moon", checkable=True),
     Command("reset_layout", QT_NOOP("Reset the layout"), "", "reset", "View"),

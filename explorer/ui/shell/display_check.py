@@ -63,7 +63,7 @@ def complaint(environment: Mapping[str, str] | None = None) -> str:
     tried = _displays(environment)
     if tried and not any(answers(name, display) for name, display in tried):
         words = " and ".join(f"{name}={display}" for name, display in tried)
-        return f"There is no display for a window ({words}: nobody answers): {WAYS}"
+        return f"There is no display for a window ({words}: no server answers): {WAYS}"
     return ""
 
 

@@ -219,7 +219,7 @@ class Presenter(QObject):
         study = panels.study
         if study.answer is None and study.view is not None:
             self.bare()
-            words = self.tr("{view} takes its time: it starts when you run it.")
+            words = self.tr("{view} takes long: run it with F5.")
             run = ((self.tr("Run"), study.look),)
             panels.notices.show_notice(
                 Notice(words.format(view=study.view.title), actions=run, seconds=REST_SECONDS)

@@ -168,7 +168,7 @@ class Study(QObject):
         self.slot = slot
         self.image = image
         if slot is not None and self.view is not None and not self.view.live:
-            self._give_way(self.tr("{view} cannot follow frames: showing {other} instead."))
+            self._give_way(self.tr("{view} does not support films: showing {other} instead."))
         self._recall()
         self.subject_changed.emit()
         again, self._photo_comes = self._photo_comes, False

@@ -103,14 +103,14 @@ def test_cancel_and_pause_ask(inspector: Inspector, qtbot: QtBot) -> None:
     with qtbot.waitSignal(inspector.pause_toggled) as heard:
         qtbot.mouseClick(inspector.strip.pause, LEFT)
     assert heard.args == [True]
-    assert inspector.strip.pause.accessibleName() == "Go on"
+    assert inspector.strip.pause.accessibleName() == "Resume"
     with qtbot.waitSignal(inspector.pause_toggled) as heard:
         qtbot.mouseClick(inspector.strip.pause, LEFT)
     assert heard.args == [False]
     with qtbot.waitSignal(inspector.cancel_requested):
         qtbot.mouseClick(inspector.strip.cancel, LEFT)
     inspector.set_update(update(State.CANCELLED), True)
-    assert inspector.strip.words.toolTip().startswith("Cancelled")
+    assert inspector.strip.words.toolTip().startswith("Canceled")
     assert inspector.strip.pause.isHidden()
 
 

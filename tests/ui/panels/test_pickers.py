@@ -128,7 +128,7 @@ def test_a_view_says_which_other_network_it_would_bring(views: ViewPicker) -> No
 
 def test_views_that_were_used_last_stand_above_the_list(views: ViewPicker, qtbot: QtBot) -> None:
     views.set_recent(("maps", "classify", "gone"))
-    assert titles(views)[:3] == ["Used last", "Maps", "Classify"]
+    assert titles(views)[:3] == ["Recent", "Maps", "Classify"]
     assert titles(views).count("Maps") == 2, "its place in the list stays"
     views.open()
     assert views.panel.cards.list.currentIndex().row() == 1, "the one in use"

@@ -193,7 +193,7 @@ def test_what_and_how_large_stands_in_the_dialog(
     said(answered, qtbot)
     with PIL.Image.open(place) as image:
         assert image.width == 500
-    assert offered == [["Everything on the board (*.png *.jpg *.webp *.tif)"]], "no list of kinds"
+    assert offered == [["All panes (*.png *.jpg *.webp *.tif)"]], "no list of kinds"
 
 
 def test_a_film_of_steps_has_a_size_and_a_rate(
