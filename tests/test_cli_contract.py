@@ -105,7 +105,7 @@ def test_a_view_of_a_network_alone_and_of_a_photo_alone(
 ) -> None:
     out = tmp_path / "a.png"
     assert explorer("render", "of_network", "-o", out)[0] == 0
-    assert read_metadata(out)["network"]["name"] == "mini-resnet"
+    assert read_metadata(out)["network"]["name"] == "efficientnet-lite0"
     assert explorer("render", "of_photo", photo, "-o", out)[0] == 0
     assert read_metadata(out)["image"]["name"]
 

@@ -107,7 +107,9 @@ def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> Exp
             "Change its permissions or copy it to a folder of your own.",
         )
     if getattr(error, "errno", None) == errno.ENAMETOOLONG:
-        return ExplorerError(f"{name[:40]}… is not a valid file name: it is too long.")
+        return ExplorerError(
+            f"{name[:40]}… is not a valid file name: it is too long.", "Check the path."
+        )
     words = getattr(error, "strerror", None) or str(error)  # ValueError: a NUL character
     return ExplorerError(f"{name} cannot be read: {words}.", "Check the disk and the path.")
 

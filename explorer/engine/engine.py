@@ -54,6 +54,7 @@ class Ask:
 
     `spec` is None for a view that needs no network, `image` for one that needs no photo. `beside`
     are more views, with their parameters, that look at the same photo with the same network.
+    `fresh`: nothing that was worked out before is taken again; what was measured is measured anew.
     """
 
     view: View[Any, Any]
@@ -62,6 +63,7 @@ class Ask:
     params: Any
     seed: int = 0
     beside: tuple[tuple[View[Any, Any], Any], ...] = ()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,6 +173,9 @@ class Engine:
         network, main, sides = yield from self._set_up(ask)
         info = network.info if network is not None else None
         scene = self.scene(network, ask.image, ask.seed)
+        if ask.fresh:
+            scene.forget()
+            ask = replace(ask, fresh=False)
         scene.opened, params = main.opened or Opened(), main.params
         made: list[Made] = []
         inner = joining(ask.view.compute(scene, params), made)

@@ -8,6 +8,7 @@ or an ExplorerError.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import re
 import struct
@@ -17,6 +18,7 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -227,6 +229,7 @@ def _translated(label: str, max_pixels: int) -> Iterator[None]:
 @cache
 def _formats() -> tuple[str, ...]:
     PIL.Image.init()  # all plug-ins at once: which ones are there never depends on earlier files
+    _quiet_libtiff()
     try:
         import pillow_heif
     except ImportError:
@@ -234,6 +237,20 @@ def _formats() -> tuple[str, ...]:
     else:
         pillow_heif.register_heif_opener()
     return tuple(name for name in _FORMATS if name in PIL.Image.OPEN)
+
+
+def _quiet_libtiff() -> None:
+    """Lets libtiff be quiet: it tells the terminal about every odd tag; errors become sentences.
+
+    The library is the one that came with Pillow; that of a Linux distribution is left as it is.
+    """
+    packages = Path(PIL.Image.__file__).parents[1]
+    for path in (*packages.glob("pillow.libs/libtiff*"), *packages.glob("PIL/.dylibs/libtiff*")):
+        library = ctypes.CDLL(str(path))
+        for name in ("TIFFSetWarningHandler", "TIFFSetErrorHandler"):
+            setter = getattr(library, name)
+            setter.argtypes, setter.restype = (ctypes.c_void_p,), ctypes.c_void_p
+            setter(None)
 
 
 def _open(data: bytes, label: str) -> ImageFile:

@@ -34,7 +34,6 @@ COURSE = (
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""
 
-
 OLD_NAMES = {
     "nms_theatre": "nms",
     "ouroboros": "feedback_dream",

@@ -107,6 +107,21 @@ def test_networks_and_scenes_are_kept(loads: list[NetworkSpec]) -> None:
     assert len(loads) == MOST_NETWORKS + 2, "the oldest network was let go"
 
 
+def test_a_fresh_question_takes_nothing_from_before(loads: list[NetworkSpec]) -> None:
+    made: list[int] = []
+
+    def measure(scene: Scene, _params: Params) -> Generator[Step[Any], Any, None]:
+        yield Step(scene.memo("measured", lambda: made.append(1) or len(made)))  # type: ignore[func-returns-value]
+
+    engine, question = Engine(), ask(measure)
+    assert results(engine, question)[-1].result == 1
+    assert results(engine, question)[-1].result == 1
+    again = results(engine, replace(question, fresh=True))[-1]
+    assert again.result == 2
+    assert not again.ask.fresh, "the answer is kept under the question as it was"
+    assert results(engine, question)[-1].result == 2
+
+
 def test_steering_reaches_the_view(loads: list[NetworkSpec]) -> None:
     steps = Engine().steps(ask(), Token())
     next(steps)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import random
 import socket
 import stat
 import struct
@@ -672,3 +674,16 @@ def test_thumbnails(tmp_path: Path) -> None:
         thumbnail(tmp_path, 96)
     with pytest.raises(ValueError, match="one pixel"):
         thumbnail(tmp_path / "tiny.png", 0)
+
+
+def test_odd_tags_of_a_tiff_are_not_told_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    file = io.BytesIO()
+    PIL.Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(file, "TIFF", compression="tiff_lzw")
+    for seed in range(60):
+        chance = random.Random(seed)
+        data = bytearray(file.getvalue())
+        for _ in range(chance.randint(1, 6)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        with contextlib.suppress(ExplorerError):
+            decode_image(bytes(data), name="odd.tif")
+    assert capfd.readouterr() == ("", "")

@@ -370,8 +370,8 @@ def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
         raise _quantized(name)
     if "float8_e8m0" in str(tensor.dtype) or "float4" in str(tensor.dtype):
         raise ExplorerError(
-            f"{name} cannot be used: {_short(key)} is stored as {str(tensor.dtype)[6:]}, which is "
-            "no kind of number that weights can be taken from.",
+            f"{name} cannot be used: {_short(key)} is stored as {str(tensor.dtype)[6:]}, which "
+            "is not a supported number type for weights.",
             "Choose a file with float weights.",
         )
     if tensor.is_complex():

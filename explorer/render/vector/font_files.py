@@ -22,6 +22,7 @@ from fontTools import subset
 from fontTools.ttLib import TTFont, TTLibError
 from fontTools.varLib import instancer
 
+from explorer.core.reading import listed
 from explorer.render.typeface import Typeface
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _others() -> tuple[FontFile, ...]:
 
 def _installed() -> Iterator[FontFile]:
     for folder in _folders():
-        for path in folder.rglob("*") if folder.is_dir() else ():
+        for path in listed(folder, "**/*"):
             suffix = path.suffix.lower()
             if suffix in (".ttf", ".otf"):
                 yield FontFile(path)

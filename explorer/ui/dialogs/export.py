@@ -79,6 +79,8 @@ class ExportSheet(Overlay):
         self.pixels.setSingleStep(100)
         self.rate = QSpinBox()
         self.rate.setSuffix(self.tr(" frames/s"))
+        for number in (self.pixels, self.rate):
+            number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.beside = Switch()
         self.formats = Label(quiet=True)
         self._size_title = Label()

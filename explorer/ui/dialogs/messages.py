@@ -135,6 +135,7 @@ class ErrorCard(Card):
     def add_way(self, text: str, act: Callable[[], object], *, first: bool = False) -> None:
         """One more button; `first` puts it above the others."""
         button = QPushButton(text)
+        button.setAutoDefault(True)  # Enter presses the one that has the focus
         button.clicked.connect(self.hide)
         button.clicked.connect(act)
         place = 0 if first else len(self.ways)

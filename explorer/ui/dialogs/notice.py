@@ -67,6 +67,8 @@ class NoticeCard(QWidget):
             copy = QPushButton(self.tr("Copy details"))
             copy.clicked.connect(self._copy)
             self.buttons.append(copy)
+        for button in self.buttons:
+            button.setAutoDefault(True)  # Enter presses the one that has the focus
         layout = QVBoxLayout(self)
         layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
         layout.setSpacing(UNIT // 2)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from explorer.engine.view import View
     from explorer.ui.board.brush import Brush
 
+POINTED = (Pick.HOVER, Pick.SELECT, Pick.TRUTH)
+"""Picks that belong to the moment or to the photo: Reset does not show for them."""
+
 
 class Form(QWidget):
     """Edits the parameters of one view.
@@ -203,7 +206,10 @@ class Form(QWidget):
             self.changed.emit(self._params, effect)
 
     def _mark_reset(self) -> None:
-        self._reset.setVisible(self._params != self._defaults)
+        # What the mouse points at or has chosen is no setting.
+        now, usual = self._params, self._defaults
+        names = [p.name for p in parameters(type(now)) if p.meta.pick not in POINTED]
+        self._reset.setVisible(any(getattr(now, n) != getattr(usual, n) for n in names))
 
     def _build(self, view: View[Any, Any]) -> None:
         self.stop()

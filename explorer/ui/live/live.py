@@ -36,6 +36,8 @@ POLL_MILLISECONDS = 200
 MENU_MILLISECONDS = 250
 """After which an open menu has gone from the screen, and from pictures of it."""
 CLOSE_SECONDS = 0.5
+ADDRESS_WIDTH = 760
+"""An address is seen whole, as a rule."""
 
 
 class Live(QObject):
@@ -158,7 +160,7 @@ class Live(QObject):
         dialog.setLabelText(self.tr("Address of a camera or stream (rtsp, http):"))
         dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
         dialog.setOkButtonText(self.tr("Connect"))
-        dialog.setMinimumWidth(480)
+        dialog.setMinimumWidth(ADDRESS_WIDTH)
         dialog.textValueSelected.connect(self._address)
         dialog.open()
         self._dialog = dialog

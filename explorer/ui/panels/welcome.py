@@ -118,6 +118,8 @@ class Welcome(QWidget):
         self.live.setToolTip(self.tr("Use a camera, a film or the built-in moving scene"))
         buttons.addWidget(self.live)
         buttons.addStretch(1)
+        for button in (self.open, self.folder, self.live):
+            button.setAutoDefault(True)  # Enter presses the one that has the focus
         self._gallery = QGridLayout()
         self._gallery.setSpacing(UNIT)
         centred = QHBoxLayout()

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 OPEN, EXPAND, KEEP, FETCH = "open", "expand", "keep", "fetch"
 MOST_KEPT = 60
+ADDRESS_WIDTH = 760
+"""An address is seen whole, as a rule."""
 
 
 def kept_folder() -> Path:
@@ -141,7 +143,7 @@ class Intake(QObject):
         dialog.setLabelText(self.tr("Web address of a picture (http or https):"))
         dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
         dialog.setOkButtonText(self.tr("Download"))
-        dialog.setMinimumWidth(480)
+        dialog.setMinimumWidth(ADDRESS_WIDTH)
         dialog.textValueSelected.connect(self._fetch_typed)
         dialog.open()
         self._dialog = dialog

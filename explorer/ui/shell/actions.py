@@ -49,7 +49,7 @@ COMMANDS = (
     Command("open", QT_NOOP("Open photos…"), "Ctrl+O", "open", "File"),
     Command("open_folder", QT_NOOP("Open folder…"), "Ctrl+U", "folder", "File"),
     Command("open_address", QT_NOOP("Open web address…"), "Ctrl+L", "globe", "File"),
-    Command("gallery", QT_NOOP("Open samples"), "Ctrl+G", "gallery", "File"),
+    Command("gallery", QT_NOOP("Open the samples"), "Ctrl+G", "gallery", "File"),
     Command("save", QT_NOOP("Save picture…"), "Ctrl+S", "save", "File", rule=True),
     Command("save_as", QT_NOOP("Export data, boxes or film…"), "Ctrl+Shift+S", "film", "File"),
     Command("screenshot", QT_NOOP("Save a screenshot of the window…"), "", "screenshot", "File"),

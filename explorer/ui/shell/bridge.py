@@ -107,18 +107,19 @@ class Bridge(QObject):
         params: Any,
         seed: int,
         beside: Beside = (),
+        fresh: bool = False,
         *,
         receiver: Receiver,
     ) -> int:
         """Asks for `view` of the network of `spec` on `image`: steps of `engine.Answer` follow.
 
-        `beside` are further views with their parameters, answered after it.
+        `beside` are further views with their parameters, answered after it. `fresh`: see `Ask`.
         """
 
         def begin(engine: Engine, token: Token) -> JobSteps:
             from explorer.engine.engine import Ask
 
-            steps = engine.steps(Ask(view, spec, image, params, seed, beside), token)
+            steps = engine.steps(Ask(view, spec, image, params, seed, beside, fresh), token)
             return self.step_film.recorded(steps) if view.film else steps
 
         return self.compute(LOOK, begin, receiver)

@@ -50,7 +50,7 @@ class Commands(QObject):
             "reset_layout": self.reset_layout,
             "choose_view": panels.views.open,
             "choose_network": panels.networks.open,
-            "run": panels.study.look,
+            "run": panels.study.look_again,
             "pause": self.pause,
             "cancel": self.cancel,
             "compare": self.compare,

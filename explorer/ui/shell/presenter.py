@@ -12,6 +12,7 @@ from explorer.core.runner import State, Update
 from explorer.ui.dialogs.notice import Notice
 from explorer.ui.form.around import Around
 from explorer.ui.form.picks import PickSpec
+from explorer.ui.live.same_object import SameObject
 from explorer.ui.photos.filmstrip import name_of, title_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Presenter(QObject):
         self._bare.setInterval(BARE_MILLISECONDS)
         self._bare.timeout.connect(self.bare)
         self._pending: Board | None = None
+        self._same = SameObject()
         self._waits = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -91,6 +93,7 @@ class Presenter(QObject):
         if study.spec is not None:
             self._panels.networks.set_spec(study.spec)
         self._panels.views.set_companions(self.companions())
+        self._same.forget()
         self._panels.board.set_selection(None)
         self._panels.results.set_selection(None)
         self.status()
@@ -155,7 +158,12 @@ class Presenter(QObject):
 
     def put(self, board: Board) -> None:
         study = self._panels.study
+        before, chosen = self._panels.board.board, self._panels.board.selection
         self._panels.board.set_board(board)
+        if study.live:
+            found = self._same.find(before, board, chosen)
+            self._panels.board.set_selection(found)
+            self._panels.results.set_selection(found)
         self._panels.inspector.set_notes(board.notes)
         self._panels.inspector.form.set_plots(board.plots)
         self._pending = board

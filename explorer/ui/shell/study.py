@@ -347,7 +347,11 @@ class Study(QObject):
 
     # -- looking ----------------------------------------------------------------------------------
 
-    def look(self) -> None:
+    def look_again(self) -> None:
+        """As `look`, and nothing of what was worked out or measured before is taken again."""
+        self.look(fresh=True)
+
+    def look(self, *, fresh: bool = False) -> None:
         """Asks for an answer when everything is there; whatever runs is replaced."""
         if self._ready is None or (self.image is None and self.wants_photo):
             return
@@ -366,7 +370,7 @@ class Study(QObject):
         if self.slot is not None:
             self._bridge.follow(*question, self.slot, self.pace, receiver=self._on_update)
         else:
-            self._bridge.look(*question, receiver=self._on_update)
+            self._bridge.look(*question, fresh, receiver=self._on_update)
         self.waiting.emit()
 
     def show_again(self) -> None:

@@ -35,6 +35,7 @@ from explorer.ui.panels.making import Making
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 from explorer.ui.panels.status import Status
 from explorer.ui.panels.welcome import Welcome
+from explorer.ui.photos.drop_frame import DropFrame
 from explorer.ui.photos.exporter import Exporter
 from explorer.ui.photos.filmstrip import Filmstrip
 from explorer.ui.photos.intake import Intake
@@ -104,6 +105,8 @@ class Window(QMainWindow):
         self._finished = False
         self._item: object = None
         self._before_live: object = None
+        self._moved: Notice | None = None
+        self._moves = False  # the place that it leads to has not been reached
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
@@ -152,6 +155,7 @@ class Window(QMainWindow):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.board)
+        self.drop_frame = DropFrame(self.board)
         middle = QWidget()
         self._column = QVBoxLayout(middle)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -182,7 +186,9 @@ class Window(QMainWindow):
         study = self.study
         study.said.connect(self.notices.say)
         study.moved.connect(self._say_moved)
+        study.network_failed.connect(self._withdraw_moved)
         self.trail.changed.connect(self.refresh)
+        self.trail.changed.connect(self._gone_on)
         study.subject_changed.connect(self.show_page)
         self.edits.edited.connect(self.refresh)
         self.edits.edited.connect(self.presenter.picks)
@@ -366,6 +372,7 @@ class Window(QMainWindow):
     def _followed(self, on: bool) -> None:
         # A source of frames takes the place of the photo, which comes back when it is left.
         self.actions_.set_live(on)
+        self._moves = on
         if on:
             self._before_live = self.strip.current or self._before_live
             self._item = self.live
@@ -394,9 +401,21 @@ class Window(QMainWindow):
 
     def _say_moved(self, sentence: str) -> None:
         """The program chooses another view or network; the user may not want that."""
+        self._withdraw_moved()
         here = self.trail.here
         undo = ((self.tr("Undo"), partial(self.trail.return_to, here)),) if here else ()
-        self.notices.show_notice(Notice(sentence, "info", "", undo, MOVED_SECONDS))
+        self._moved, self._moves = Notice(sentence, "info", "", undo, MOVED_SECONDS), True
+        self.notices.show_notice(self._moved)
+
+    def _gone_on(self) -> None:
+        if not self._moves:
+            self._withdraw_moved()
+        self._moves = False
+
+    def _withdraw_moved(self) -> None:
+        """What was said of an earlier move is no longer true."""
+        if self._moved is not None:
+            self.notices.withdraw(self._moved)
 
     def _pinned_changed(self, there: bool) -> None:
         self.actions_["compare"].setChecked(there)
@@ -410,13 +429,18 @@ class Window(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if Intake.accepts(event.mimeData()):
             event.acceptProposedAction()
-            self.welcome.set_drag_active(True)
+            self._set_drag_active(True)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.welcome.set_drag_active(False)
+        self._set_drag_active(False)
+
+    def _set_drag_active(self, active: bool) -> None:
+        """Shows that what is dragged may be dropped: on the first page, or over the picture."""
+        self.welcome.set_drag_active(active)
+        self.drop_frame.set_active(active and self.stack.currentWidget() is self.board)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self.welcome.set_drag_active(False)
+        self._set_drag_active(False)
         event.acceptProposedAction()
         beside = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         self.intake.take(event.mimeData(), beside=beside)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, class_colors
+from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, Text, class_colors
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.common import CROP_COLOR, class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.classification import logits_of, softmax, tree_masses
 
@@ -46,6 +46,8 @@ Networks*; the tree: Miller 1995, *WordNet*, and Deng et al. 2009, *ImageNet*.
 """
 
 TOP = "the top class"
+KEYED = 5
+"""Classes that are written on the photo."""
 
 
 def _path_choices(info: NetworkInfo) -> tuple[str, ...]:
@@ -117,7 +119,7 @@ def draw(result: Result, params: Params) -> Board:
     if len(result.paths) == len(shares):
         plots.append(_path_plot(result, shares, leaf))
     return Board(
-        panes=_panes(result, params, f"{name} {shares[first]:.0%}"),
+        panes=_panes(result, params, _key(result, shares, order)),
         plots=tuple(plots),
         tables=(_table(result, shares, order),),
         summary=f"{name}: {shares[first]:.1%}",
@@ -151,15 +153,23 @@ def _classified(scene: Scene) -> Result:
     )
 
 
-def _panes(result: Result, params: Params, words: str) -> tuple[Pane, ...]:
+def _key(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp]) -> Text:
+    """The answer in the corner: a recorded film has no bars beside the picture."""
+    first, colors = order[:KEYED], class_colors(len(shares))
+    words = [f"{class_name(result.classes, int(k))} {shares[k]:.1%}" for k in first]
+    swatches = tuple(color(colors[k]) for k in first)
+    below = (0.0, size_of(result.photo)[1])
+    return Text("\n".join(words), below, swatches=swatches, name="key")
+
+
+def _panes(result: Result, params: Params, key: Text) -> tuple[Pane, ...]:
     size = size_of(result.photo)
     if not params.show_input:
-        return (Pane("image", size, (result.photo,)),)
-    # A recorded film has no bars beside the picture: the answer is written on it.
-    crop = result.cache.get(("crop", words), lambda: _crop_box(result.crop, words))
+        return (Pane("image", size, (result.photo, key)),)
+    crop = result.cache.get("crop", lambda: _crop_box(result.crop))
     height, width = result.seen.rgb.shape[:2]
     return (
-        Pane("image", size, (result.photo, crop), title="Photo and network input"),
+        Pane("image", size, (result.photo, crop, key), title="Photo and network input"),
         Pane(
             "input",
             (float(width), float(height)),
@@ -170,11 +180,11 @@ def _panes(result: Result, params: Params, words: str) -> tuple[Pane, ...]:
     )
 
 
-def _crop_box(crop: Extent, words: str) -> Boxes:
+def _crop_box(crop: Extent) -> Boxes:
     return Boxes(
         np.array([crop], np.float32),
-        np.array([[255, 196, 0]], np.uint8),
-        labels=(words,),
+        np.array([CROP_COLOR], np.uint8),
+        dotted=True,
         selectable=False,
         name="crop",
     )

@@ -12,7 +12,7 @@ from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, clas
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.common import CROP_COLOR, class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.features.classification import logits_of, softmax
@@ -57,7 +57,6 @@ Simonyan and Zisserman 2014, *Very Deep Convolutional Networks*, appendix A (one
 class); Sermanet et al. 2014, *OverFeat* (regression on the last maps of a classifier).
 """
 
-YELLOW = np.array([[255, 196, 0]], np.uint8)
 GREEN = np.array([[60, 220, 90]], np.uint8)
 
 
@@ -124,11 +123,12 @@ def draw(result: Result, params: Params) -> Board:
     layers: list[Layer] = [result.photo]
     if params.show_crop:
         crop = np.array([result.crop], np.float32)
-        layers.append(Boxes(crop, YELLOW, width=1.0, selectable=False, name="crop"))
+        tint = np.array([CROP_COLOR], np.uint8)
+        layers.append(Boxes(crop, tint, width=1.0, dotted=True, selectable=False, name="crop"))
     if len(truth):
         tints = np.repeat(GREEN, len(truth), axis=0)
         names = tuple(box.label for box in params.truth)
-        layers.append(Boxes(truth, tints, names, dotted=True, selectable=False, name=LAYER))
+        layers.append(Boxes(truth, tints, names, selectable=False, name=LAYER))
     layers.append(_boxes(result, shares, drawn))
     return Board(
         panes=(Pane("image", size_of(result.photo), tuple(layers)),),

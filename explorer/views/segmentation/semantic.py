@@ -17,6 +17,7 @@ from explorer.core.layers import (
     Picture,
     Plot,
     Table,
+    Text,
     class_colors,
 )
 from explorer.core.params import Effect, Pick, Point, param
@@ -63,6 +64,8 @@ Atrous Convolution* (DeepLabV3); Howard et al. 2019, *Searching for MobileNetV3*
 """
 
 NOTHING = "none"
+KEYED = 8
+"""Classes in the color key."""
 BACKGROUND = frozenset({"__background__", "background"})
 
 
@@ -138,14 +141,15 @@ def draw(result: Result, params: Params) -> Board:
         outline=params.outline,
         name="classes",
     )
-    panes = [Pane("image", size, (result.photo, masks), title="Classes", readout=readout)]
+    table = result.cache.get(("legend", params.sure), lambda: _legend(result, params))
+    layers = (result.photo, masks, *_key(result, params, table))
+    panes = [Pane("image", size, layers, title="Classes", readout=readout)]
     if params.coarser:
         panes[:0] = _coarser(result, params)
     if params.heat in result.classes:
-        layers: tuple[Layer, ...] = (result.photo, _heat(result, params))
         title = f"Probability of {params.heat}"
-        panes.append(Pane("probability", size, layers, title=title, readout=readout))
-    table = result.cache.get(("legend", params.sure), lambda: _legend(result, params))
+        heat = (result.photo, _heat(result, params))
+        panes.append(Pane("probability", size, heat, title=title, readout=readout))
     return Board(
         panes=tuple(panes),
         plots=_plots(result, params, table),
@@ -153,6 +157,20 @@ def draw(result: Result, params: Params) -> Board:
         summary=_summary(table),
         notes=tuple(_notes(result, params)),
     )
+
+
+def _key(result: Result, params: Params, legend: Table) -> list[Layer]:
+    """The colors of the largest classes that are painted, in the corner of the photo."""
+    painted = [
+        (f"{row[0]} {row[1]:.1f}%", tint)
+        for row, tint in zip(legend.rows, legend.swatches, strict=True)
+        if params.background or row[0] not in BACKGROUND
+    ][:KEYED]
+    if not painted:
+        return []
+    words, tints = zip(*painted, strict=True)
+    below = (0.0, size_of(result.photo)[1])
+    return [Text("\n".join(words), below, swatches=tints, name="key")]
 
 
 def _coarser(result: Result, params: Params) -> list[Pane]:
@@ -315,7 +333,7 @@ def _summary(legend: Table) -> str:
     named = [row for row in legend.rows if row[0] not in BACKGROUND]
     if not named:
         return "Only background."
-    words = ", ".join(f"{row[0]} {row[1]:g}%" for row in named[:5])
+    words = ", ".join(f"{row[0]} {row[1]:.1f}%" for row in named[:5])
     return f"{len(named)} {'class' if len(named) == 1 else 'classes'}: {words}"
 
 

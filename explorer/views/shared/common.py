@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from explorer.core.layers import Picture
+from explorer.core.network_info import SCORE_THRESHOLD
 from explorer.views.shared.plural import plural
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from explorer.core.layers import Color, UInt8
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
+
+CROP_COLOR: Color = (235, 235, 235)
+"""Of the dotted frame around what the network is shown: like no class and no answer."""
 
 
 def photo_of(scene: Scene) -> Picture:
@@ -39,6 +43,11 @@ def counts_of(classes: Sequence[str], labels: Iterable[int], most: int = 6) -> s
     words = ", ".join(f"{count} {plural(name, count)}" for name, count in counts.most_common(most))
     more = len(counts) - most
     return words if more <= 0 else f"{words} and {more} more {plural('class', more)}"
+
+
+def score_threshold(info: NetworkInfo | None) -> float:
+    """From which score a detection of the network counts, where the user says no other."""
+    return SCORE_THRESHOLD if info is None else info.score_threshold
 
 
 def color(rgb: UInt8) -> Color:

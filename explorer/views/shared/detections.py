@@ -19,10 +19,9 @@ from explorer.core.layers import (
     Table,
     class_colors,
 )
-from explorer.core.network_info import SCORE_THRESHOLD
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.networks.embedded.wordtree import ROOT, WordTree
-from explorer.views.shared.common import class_name, counts_of, photo_of, size_of
+from explorer.views.shared.common import class_name, counts_of, photo_of, score_threshold, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.matches import Matches, key_of_matches, matches, truth_of_matches
 from explorer.views.shared.plural import plural
@@ -68,10 +67,6 @@ def _drawn_masks(params: DetectionParams, info: NetworkInfo | None) -> bool:
     return params.masks and _gives(info, "mask")
 
 
-def _score_threshold(info: NetworkInfo | None) -> float:
-    return SCORE_THRESHOLD if info is None else info.score_threshold
-
-
 @dataclass(frozen=True, slots=True)
 class DetectionParams:
     """See the help of each."""
@@ -80,7 +75,7 @@ class DetectionParams:
         None, "Min. score",
         "Detections with a lower score are hidden. Default: 0.5, or the threshold on the "
         "network's card. Nothing is computed again.",
-        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, suggested=_score_threshold,
+        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, suggested=score_threshold,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
         (), "Ground truth",
@@ -144,6 +139,8 @@ class DetectorAnswer:
         floor: The score under which the network itself drops boxes.
         words: For every box where it stopped in the network's tree of words; empty without a tree.
         joints: The names of its keypoints; empty when nobody says them.
+        numbers: (N,) int64: what a selection holds on to; by default the boxes' own places. In a
+            film an object keeps its number.
     """
 
     photo: Picture
@@ -152,7 +149,17 @@ class DetectorAnswer:
     floor: float
     words: tuple[str, ...] = ()
     joints: tuple[str, ...] = ()
+    numbers: NDArray[np.int64] | None = None
     cache: DrawCache = field(default_factory=DrawCache)
+
+    def keys(self, rows: NDArray[np.intp]) -> tuple[int, ...]:
+        """What a selection of these boxes holds on to."""
+        return tuple((rows if self.numbers is None else self.numbers[rows]).tolist())
+
+    def row(self, key: int | None, rows: NDArray[np.intp]) -> int | None:
+        """The box among `rows` that a selection means."""
+        keys = self.keys(rows)
+        return int(rows[keys.index(key)]) if key is not None and key in keys else None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -301,15 +308,16 @@ def _boxes(
         result.found.xyxy[rows],
         colors,
         labels=names if params.labels else (),
-        keys=tuple(rows.tolist()),
+        keys=result.keys(rows),
         name="detections",
     )
 
 
 def _halo(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> list[Layer]:
-    if params.selected is None or params.selected not in rows:
+    chosen = result.row(params.selected, rows)
+    if chosen is None:
         return []
-    box = result.found.xyxy[params.selected : params.selected + 1]
+    box = result.found.xyxy[chosen : chosen + 1]
     white = np.full((1, 3), 255, np.uint8)
     return [Boxes(box, white, width=7.0, selectable=False, name="selected")]
 
@@ -344,10 +352,11 @@ def _skeletons(
         sure = found.keypoint_scores[rows] >= params.keypoint_score
     tints = np.broadcast_to(class_colors(count)[None], (n, count, 3))
     labels: tuple[str, ...] = ()
-    if len(result.joints) == count and params.selected in rows:
+    chosen = result.row(params.selected, rows)
+    if len(result.joints) == count and chosen is not None:
         owners, kinds = np.nonzero(sure)
         labels = tuple(
-            result.joints[kind].replace("_", " ") if rows[owner] == params.selected else ""
+            result.joints[kind].replace("_", " ") if rows[owner] == chosen else ""
             for owner, kind in zip(owners.tolist(), kinds.tolist(), strict=True)
         )
     points = Points(joints[sure][:, :2], tints[sure], 3.0, labels, "keypoints")
@@ -400,7 +409,7 @@ def _table(
         lines,
         title="Detections",
         layer="detections",
-        keys=tuple(rows.tolist()),
+        keys=result.keys(rows),
         swatches=tuple(map(tuple, swatches.tolist())),
     )
 

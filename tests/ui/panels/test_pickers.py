@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 from pytestqt.qtbot import QtBot
 
 from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.core.unavailable import Unavailable
 from explorer.engine.view import Group, View
+from explorer.networks import catalogue
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.panels.cards import CardList, CardRow, Heading, rank
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
+from explorer.ui.widgets.small_widgets import scaled_font
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -356,3 +359,14 @@ def test_entries_may_change_while_open(networks: NetworkPicker) -> None:
     networks.set_entries(())
     networks.set_entries(ENTRIES)
     assert len(titles(networks)) == 8
+
+
+def test_variants_differ_before_they_are_cut(networks: NetworkPicker) -> None:
+    """In the list, beside the widest badge, and on the button of a narrow window."""
+    titles = [entry.title for entry in catalogue.entries()]
+    font = scaled_font(networks.font(), 1.0, bold=True)
+    metrics = QFontMetrics(font)
+    for room in (300, 200):
+        shown = [metrics.elidedText(t, Qt.TextElideMode.ElideMiddle, room) for t in titles]
+        alike = [title for title, cut in zip(titles, shown, strict=True) if shown.count(cut) > 1]
+        assert alike == []

@@ -133,6 +133,12 @@ def test_a_failure_ends_it_and_the_last_picture_stays(study: Study, bridge: ToyB
     assert study.board is board
 
 
+def test_looking_again_takes_nothing_from_before(study: Study, bridge: ToyBridge) -> None:
+    study.look()
+    study.look_again()
+    assert [ask.fresh for ask in bridge.asked[-2:]] == [False, True]
+
+
 def test_cancelling_keeps_the_last_picture(study: Study, bridge: ToyBridge) -> None:
     board = study.board
     study.look()

@@ -10,8 +10,14 @@ import numpy as np
 import PIL.Image
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QImage,
+)
+from PySide6.QtWidgets import QApplication, QToolBar
 from pytestqt.qtbot import QtBot
 
 from explorer.core import settings
@@ -423,3 +429,56 @@ def test_a_problem_is_a_notice_that_is_not_repeated(qtbot: QtBot, window: Make) 
     assert len(w.notices.texts) == 2
     w.notices.clear()
     assert w.notices.texts == []
+
+
+def test_a_drop_over_a_photo_is_shown(qtbot: QtBot, window: Make, photo: Path, other: Path) -> None:
+    w = window(paths=[str(photo)])
+    qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(other))])
+    left, held = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(w.rect().center(), Qt.DropAction.CopyAction, mime, left, held)
+    QApplication.sendEvent(w, enter)
+    assert w.drop_frame.isVisible()
+    assert w.drop_frame.size() == w.board.size()
+    QApplication.sendEvent(w, QDragLeaveEvent())
+    assert not w.drop_frame.isVisible()
+    drop(w, mime)
+    assert not w.drop_frame.isVisible()
+
+
+def test_back_and_forward_have_keys_and_buttons(qtbot: QtBot, window: Make, photo: Path) -> None:
+    w = window(paths=[str(photo)])
+    qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
+    assert not w.actions_["go_back"].isEnabled()
+    choose(qtbot, w, "detections")
+    assert ["another kind of network" in text for text in w.notices.texts] == [True]
+    qtbot.waitUntil(lambda: answered(w, "detections"), timeout=ANSWER)
+    submitted = w.study.submitted
+    qtbot.keyClick(w, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    assert answered(w, "classify")
+    assert w.study.submitted == submitted, "its answer was kept"
+    assert w.notices.cards == [], "it is no longer true"
+    w.actions_["go_forward"].trigger()
+    assert answered(w, "detections")
+    choose(qtbot, w, "Classify")
+    qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
+    choose(qtbot, w, "detections")
+    (notice,) = w.notices.cards
+    qtbot.waitUntil(lambda: answered(w, "detections"), timeout=ANSWER)
+    notice.buttons[0].click()
+    assert w.study.view is not None
+    assert w.study.view.name == "classify", "Undo of what was said"
+    assert w.notices.cards == []
+    tools = {action.objectName() for bar in w.findChildren(QToolBar) for action in bar.actions()}
+    assert {"go_back", "go_forward"} <= tools
+
+
+def test_enter_presses_the_button_that_has_the_focus(qtbot: QtBot, window: Make) -> None:
+    w = window()
+    heard = []
+    w.welcome.open_requested.connect(lambda: heard.append("open"))
+    w.welcome.open_requested.disconnect(w.intake.open_dialog)
+    w.welcome.open.setFocus()
+    qtbot.keyClick(w.welcome.open, Qt.Key.Key_Return)
+    assert heard == ["open"]

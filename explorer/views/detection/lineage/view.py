@@ -26,7 +26,7 @@ from explorer.views.shared.anchors import (
     plain,
     same,
 )
-from explorer.views.shared.common import class_name, photo_of, size_of
+from explorer.views.shared.common import class_name, photo_of, score_threshold, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.lineage import Lineage, of_anchor, of_detection
 from explorer.vision.trace import TwoStage
@@ -111,6 +111,12 @@ class Params:
         "Which anchor of the cell, from 1; 0 means the highest-scoring one.",
         low=0, high=32, step=1, advanced=True, when=_anchor,
     )  # fmt: skip
+    score: float | None = param(
+        None, "Min. score",
+        "Detections with a lower score are faded. Default: 0.5, or the threshold on the "
+        "network's card.",
+        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, suggested=score_threshold,
+    )  # fmt: skip
     suppressed: bool = param(
         True, "Suppressed boxes",
         "Draws the boxes that this one suppressed, or the box that suppressed it.",
@@ -152,6 +158,7 @@ class Result:
     scores: Float32
     lineage: PhotoLineage | None
     two: bool
+    score_threshold: float
     cache: DrawCache = field(default_factory=DrawCache)
 
 
@@ -168,13 +175,14 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
             plain(found["scores"]),
             None if lineage is None else _told(scene, trace, lineage),
             isinstance(trace, TwoStage),
+            scene.network.info.score_threshold,
         )
     )
 
 
 def draw(result: Result, params: Params) -> Board:
     lineage = result.lineage
-    layers: list[Layer] = [result.photo, _others(result)]
+    layers: list[Layer] = [result.photo, *_others(result, params)]
     tables: tuple[Table, ...] = (_detections(result),)
     if lineage is None:
         pane = Pane("image", size_of(result.photo), tuple(layers))
@@ -284,10 +292,22 @@ def _title(result: Result, lineage: PhotoLineage) -> str:
     return f"Anchor {lineage.index}"
 
 
-def _others(result: Result) -> Boxes:
-    boxes = result.boxes[:MOST_OTHERS]
-    keys = tuple(range(1, len(boxes) + 1))
-    return Boxes(boxes, same((205, 205, 205), len(boxes)), keys=keys, width=1.0, name="detections")
+def _others(result: Result, params: Params) -> list[Layer]:
+    """The other detections; those with a low score are thin and dark, and nothing hits them."""
+    boxes, scores = result.boxes[:MOST_OTHERS], result.scores[:MOST_OTHERS]
+    least = result.score_threshold if params.score is None else params.score
+    faded, clear = np.flatnonzero(scores < least), np.flatnonzero(scores >= least)
+    layers: list[Layer] = []
+    if len(faded):
+        layers.append(
+            Boxes(
+                boxes[faded], same((110, 110, 110), len(faded)), width=0.5, selectable=False,
+                name="low scores",
+            )
+        )  # fmt: skip
+    keys = tuple((clear + 1).tolist())
+    shown = same((205, 205, 205), len(clear))
+    return [*layers, Boxes(boxes[clear], shown, keys=keys, width=1.0, name="detections")]
 
 
 def _generations(result: Result, lineage: PhotoLineage) -> list[Layer]:

@@ -128,8 +128,17 @@ def stage_table(
         cells = (round(1000 * found[s], 2) if s in found else "" for s in STAGES)
         looked = min(count, lane.done) if needs_proposals(lane) else ""
         total = round(1000 * sum(found.values()), 1)
-        rows.append((name, *cells, total, state_of(lane, count), looked, boxes[name], titles[name]))
-    columns = ("way", *STAGES, "all", "how", "seen", "boxes", "network")
+        ends = lane.spread(count)
+        spread = "" if ends is None else f"{1000 * ends[0]:.1f} to {1000 * ends[1]:.1f}"
+        rows.append(
+            (
+                name, *cells, total, spread, len(lane.totals) or 1, state_of(lane, count), looked,
+                boxes[name], titles[name],
+            )
+        )  # fmt: skip
+    columns = (
+        "way", *STAGES, "all", "spread", "runs", "how", "seen", "boxes", "network"
+    )  # fmt: skip
     return Table("stages", columns, tuple(rows), title="Stages, ms")
 
 

@@ -130,9 +130,9 @@ class Params:
         "", "Feature map", "The feature maps that the network's head uses, or any layer.",
         choices=_layers,
     )  # fmt: skip
-    channel: int = param(
-        -1, "Channel", "Of the map; -1 means the one that varies most.",
-        effect=Effect.DRAW, low=-1, high=4095, step=1,
+    channel: int | None = param(
+        None, "Channel", "One of the map's; off: the mean of all channels.",
+        effect=Effect.DRAW, low=0, high=4095, step=1,
     )  # fmt: skip
     cell: int | None = param(
         None, "Bin", "The bin that is plotted: click one in the pooled outputs.",
@@ -231,7 +231,9 @@ def draw(result: Result, params: Params) -> Board:
         lambda: shift_plot(cut, maps, result.base, result.number, bin_number, params.reach),
     )
     name = maps.names[result.number]
-    title = f"{'Map ' if maps.size else ''}{name}, channel {channel}"
+    which = f"mean of all {len(maps.values[result.number])} channels"
+    which = which if channel is None else f"channel {channel}"
+    title = f"{'Map ' if maps.size else ''}{name}, {which}"
     panes = (
         _image_pane(result, params),
         map_pane(cut, params.method, params.zoom, bin_number, title, cache),
@@ -277,15 +279,17 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     return found
 
 
-def _channel(result: Result, params: Params) -> int:
-    values = result.maps.values[result.number]
-    asked = params.channel if params.channel >= 0 else result.maps.telling[result.number]
-    return min(asked, len(values) - 1)
+def _channel(result: Result, params: Params) -> int | None:
+    """The channel that is shown; None = the mean of all."""
+    if params.channel is None:
+        return None
+    return min(params.channel, len(result.maps.values[result.number]) - 1)
 
 
-def _cut(result: Result, params: Params, channel: int) -> Cut:
+def _cut(result: Result, params: Params, channel: int | None) -> Cut:
     maps, number = result.maps, result.number
-    feature = np.ascontiguousarray(maps.values[number][channel])
+    values = maps.values[number]
+    feature = np.ascontiguousarray(values.mean(axis=0) if channel is None else values[channel])
     cells = maps.cells(result.box, number)
     return Cut.of(feature, cells, params.size, params.sampling, params.aligned)
 

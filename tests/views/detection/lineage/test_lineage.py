@@ -53,6 +53,23 @@ def test_a_detection_and_its_anchor(name: str) -> None:
     assert len(detections.rows) == len(own["boxes"])
 
 
+def test_low_scores_are_faded_until_they_are_asked_for() -> None:
+    result, _ = shown(scene_of())
+    middle = float(np.median(result.scores))
+    board = VIEW.draw(result, Params(score=middle))
+    faded, clear = board.boxes("low scores"), board.boxes("detections")
+    assert faded is not None
+    assert clear is not None
+    assert not faded.selectable
+    assert len(faded.xyxy) == int((result.scores < middle).sum()) > 0
+    assert clear.keys == tuple((np.flatnonzero(result.scores >= middle) + 1).tolist())
+    asked = VIEW.draw(result, Params(score=0.0))
+    assert asked.boxes("low scores") is None
+    everything = asked.boxes("detections")
+    assert everything is not None
+    assert len(everything.xyxy) == len(result.boxes)
+
+
 def test_a_number_beyond_the_last_is_the_last() -> None:
     result, _ = shown(scene_of(), selected=9999)
     assert result.lineage is not None
