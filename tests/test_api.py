@@ -168,7 +168,7 @@ def test_steps_refuse_before_the_first_step(photo: Path) -> None:
 
 
 def test_a_place_beside_the_photo_is_moved_inside_and_said(photo: Path) -> None:
-    with pytest.warns(UserWarning, match=r"photo.png: place lies outside of the 80 x 60 pixels"):
+    with pytest.warns(UserWarning, match=r"photo.png: place lies outside the 80 x 60 pixels"):
         moved = explorer.look("anchors", photo, network="mini-fasterrcnn", place=(500, 30))
     edge = explorer.look("anchors", photo, network="mini-fasterrcnn", place=(79.5, 30))
     equal(moved.data, edge.data)
@@ -243,7 +243,7 @@ def test_any_module_is_looked_at_and_left_as_it_was(photo: Path) -> None:
     for name, value in module.state_dict().items():
         assert torch.equal(value, state[name]), name
     assert hook_count(module) == 0
-    assert "Sequential is taken for a network that does classification." in first.notes
+    assert "Sequential is assumed to be a network for classification." in first.notes
     assert any("Preprocessing is assumed" in note for note in first.notes)
     equal(explorer.look("classify", photo, network=module).data, first.data)
 
@@ -316,7 +316,7 @@ def test_wrong_ways_to_load_are_sentences() -> None:
         explorer.load("mini-resnet", task="detection")
     with pytest.raises(ExplorerError, match="no task 'sing'"):
         explorer.load(MeanClassifier(), task="sing")  # type: ignore[arg-type]
-    with pytest.raises(ExplorerError, match="takes no square picture"):
+    with pytest.raises(ExplorerError, match="accepts no square input"):
         explorer.load(nn.Linear(7, 7))
     with pytest.raises(ExplorerError, match="on cpu, not on cuda"):
         explorer.look("classify", "cat", network=MeanClassifier(), device="cuda")

@@ -51,7 +51,7 @@ def explorer(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A catalogue of networks that need no files and no time."""
+    """A catalog of networks that need no files and no time."""
     entries = {
         task: Entry(f"toy-{task}", f"Toy {task}", task, "embedded", "A toy.")  # type: ignore[arg-type]
         for task in ("classification", "detection", "segmentation")
@@ -251,7 +251,7 @@ def test_a_place_beside_the_photo_is_moved_inside_and_that_is_said(
         "render", "anchors", photo, "--set", "place=9000,-5", "-o", tmp_path / "a.png"
     )
     assert status == 0
-    assert err.startswith("explorer: photo: place lies outside of the 64 x 48 pixels ")
+    assert err.startswith("explorer: photo: place lies outside the 64 x 48 pixels ")
     assert err.endswith("and is moved inside.\n")
     x, y = read_metadata(tmp_path / "a.png")["parameters"]["place"].values()
     assert y == 0
@@ -315,12 +315,12 @@ def test_ground_truth_that_does_not_fit_is_one_sentence(
     explorer: Run, photo: Path, tmp_path: Path, toys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ("render", "classify", photo, "-o", tmp_path / "x.png", "--truth")
-    assert "takes no ground truth" in explorer(*command, photo)[2]
+    assert "uses no ground truth" in explorer(*command, photo)[2]
     monkeypatch.setattr(views, "find", lambda name: toy_view(Drawn(), name))
     assert "does not exist" in explorer(*command, tmp_path / "none.json")[2]
     status, _, err = explorer(*command, photo)
     assert status == 2
-    assert "no annotation file" in err
+    assert "not an annotation file" in err
 
 
 @pytest.mark.usefixtures("toys")

@@ -148,7 +148,7 @@ def test_what_does_not_apply_and_what_does_not_fit_is_said(
     )  # fmt: skip
     assert status == 0
     assert "fancy does not apply to the other settings and Mini ResNet: it changes nothing." in err
-    assert "mask has 7 x 5 pixels and not 64 x 48 and is left out." in err
+    assert "mask has 7 x 5 pixels and not 64 x 48 and is ignored." in err
 
 
 def test_a_photo_that_is_not_there_is_one_sentence(

@@ -150,7 +150,7 @@ def test_an_interrupted_film_goes_on_as_if_nothing_had_been(
     status, said, err = explorer(*command)
     assert status == 0
     assert counting.numbers == list(range(kept, 20))
-    assert (f"goes on behind frame {kept}." in err) == bool(kept)
+    assert (f"resuming after frame {kept}." in err) == bool(kept)
     assert all(np.array_equal(*pair) for pair in zip(frames(out)[0], frames(whole)[0], strict=True))
     assert lines_of(data) == lines_of(whole_data)
     assert names(tmp_path) == {"a.avi", out.name, "o.jsonl", whole.name, "whole.jsonl"}
@@ -222,7 +222,7 @@ def test_a_memory_that_cannot_be_kept_is_said(
     counting.numbers.clear()
     status, _, err = explorer("render", "counting", path, "-o", out)
     assert (status, counting.numbers) == (0, list(range(20)))
-    assert "remembers" in _sentence(err)
+    assert "the state of Counting" in _sentence(err)
 
 
 def test_in_and_out_points_and_lines_alone(
@@ -346,7 +346,7 @@ def test_random_weights_are_stamped(
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["deep_dream", "FILM", "-o", "o.mp4"], "Deep dream cannot follow a film"),
+        (["deep_dream", "FILM", "-o", "o.mp4"], "Deep dream does not support films"),
         (["counting", "FILM", "-o", "o.png"], ".mp4, .gif"),
         (["counting", "FILM", "--data", "o.json"], ".jsonl"),
         (["counting", "FILM"], "-o out.mp4"),
@@ -357,7 +357,10 @@ def test_random_weights_are_stamped(
         (["counting", "CUT", "-o", "o.mp4"], "cut.avi"),
         (["counting", "FILM", "-o", "none/o.mp4"], "could not be written"),
         (["counting", "FILM", "-o", "o.mp4", "--start", "9"], "no frame between"),
-        (["counting", "FILM", "-o", "o.mp4", "--start", "1", "--end", "1"], "--end behind --start"),
+        (
+            ["counting", "FILM", "-o", "o.mp4", "--start", "1", "--end", "1"],
+            "--end must be after --start",
+        ),
         (["counting", "FILM", "-o", "o.gif", "--fps", "120", "--width", "9"], "160 to 16000"),
         (["counting", "LONG", "-o", "o.gif"], "at most 10 frames"),
         (["classify", "FILM", "-o", "o.mp4", "--network", "toy-detection"], "classification"),
@@ -396,7 +399,7 @@ def test_a_place_beside_the_frames_is_moved_inside_and_that_is_said(
         "--network", "toy-detection", "-o", tmp_path / "o.gif",
     )  # fmt: skip
     assert status == 0
-    assert "place lies outside of the " in err
+    assert "place lies outside the " in err
     assert "is moved inside." in err
 
 
@@ -423,7 +426,7 @@ def test_views_beside_are_in_the_film(explorer: Run, counting: Counting, tmp_pat
     assert two[0].shape[1] > one[0].shape[1]
     status, _, err = explorer(*command, "deep_dream")
     assert (status, _sentence(err)) == (
-        2, "Deep dream cannot follow a film. Leave it out of --beside.",
+        2, "Deep dream does not support films. Leave it out of --beside.",
     )  # fmt: skip
     photo = tmp_path / "a.png"
     Image.new("RGB", (8, 8)).save(photo)

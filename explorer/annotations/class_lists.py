@@ -130,7 +130,7 @@ def _yaml(path: Path) -> ClassList:
 def _numbered(names: dict[int, str], path: Path) -> ClassList:
     count = max(names, default=-1) + 1
     if count > 100_000:
-        raise ValueError("no list of classes is so long")
+        raise ValueError("the list of classes is too long")
     return ClassList(tuple(names.get(k, "") for k in range(count)), file=path.name)
 
 

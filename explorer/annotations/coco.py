@@ -54,14 +54,14 @@ def read_coco(
     """
     label = display_name(path)
     data = read_file(
-        path, limit=MAX_BYTES, kind="an annotation file", smaller="Split it up by photos."
+        path, limit=MAX_BYTES, kind="an annotation file", smaller="Split it into smaller files."
     )
     try:
         parts = _parts(data.decode("utf-8-sig"), only)
     except (ValueError, RecursionError) as error:
         raise ExplorerError(
             f"{label} is not a COCO file: {first_line(error)}.",
-            'It is a JSON object with "images", "annotations" and "categories".',
+            'It must be a JSON object with "images", "annotations" and "categories".',
         ) from error
     wrong = lost = unknown = 0
     entries: dict[Id, list[Annotation]] = {number: [] for number in parts.images}
@@ -89,8 +89,8 @@ def read_coco(
         *left_out(wrong),
         *counted(
             lost,
-            f"box belongs to no photo of {label}: no image has its image_id.",
-            f"boxes belong to no photo of {label}: no image has their image_id.",
+            f"box was ignored: no image in {label} has its image_id.",
+            f"boxes were ignored: no image in {label} has their image_id.",
         ),
         *counted(
             unknown,
@@ -129,7 +129,7 @@ class _Parts:
         known: The ids of all images.
         raw: The annotations that may be about one of `images`, or about no image at all.
         categories: Names by id.
-        notes: What was left out.
+        notes: What was ignored.
     """
 
     images: dict[Id, dict[str, Any]]
@@ -183,18 +183,18 @@ def _parts(text: str, only: str) -> _Parts:
     notes = (
         *counted(
             nameless,
-            'image was left out: it has no "file_name".',
-            'images were left out: they have no "file_name".',
+            'image was ignored: it has no "file_name".',
+            'images were ignored: they have no "file_name".',
         ),
         *counted(
             twice,
-            "image was left out: another one has its id.",
-            "images were left out: others have their ids.",
+            "image was ignored: its id is used twice.",
+            "images were ignored: their ids are used twice.",
         ),
         *counted(
             odd,
-            "entry was left out: it has no id or is no object.",
-            "entries were left out: they have no id or are no objects.",
+            "entry was ignored: it has no id or is not an object.",
+            "entries were ignored: they have no id or are not objects.",
         ),
     )
     return _Parts(images, known, raw, categories, notes)

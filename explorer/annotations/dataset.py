@@ -90,7 +90,7 @@ class Dataset:
         photos: Every photo that is named, also those without a box.
         classes: The names of the classes, in the order of their numbers.
         category_ids: COCO's numbers by class name; empty for the other formats.
-        notes: Sentences about what was left out.
+        notes: Sentences about what was ignored.
     """
 
     photos: tuple[Annotated, ...]
@@ -126,8 +126,8 @@ class Dataset:
         if same and len(best) > 1:
             names = ", ".join(photo.name for photo in best[:3])
             raise ExplorerError(
-                f"{place.name} may be any of {len(best)} photos here: {names}.",
-                "Put the annotations beside the photos, so that their folders tell.",
+                f"{place.name} matches {len(best)} photos here: {names}.",
+                "Put the annotations into the folders of their photos.",
             )
         return best[0]
 
@@ -136,7 +136,7 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
     """The boxes of single objects inside a photo of `size`, with sentences about what was done.
 
     A photo that was made smaller or larger since takes its boxes with it. Crowd regions are no
-    single objects and are left out, like boxes that lie outside of the photo.
+    single objects and are ignored, like boxes that lie outside of the photo.
     """
     width, height = size
     notes: list[str] = []
@@ -148,7 +148,7 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
             notes.append(f"The annotations are for {known} pixels: the boxes were scaled.")
         else:
             across = down = 1.0
-            notes.append(f"The annotations are for {known} pixels: the boxes may lie wrong.")
+            notes.append(f"The annotations are for {known} pixels: the boxes may be misplaced.")
     boxes, outside = [], 0
     crowds = sum(entry.crowd for entry in photo.entries)
     for entry in photo.entries:
@@ -161,11 +161,11 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
             boxes.append(Box(x0, y0, x1, y1, box.label))
         else:
             outside += 1
-    notes += counted(crowds, "crowd region was left out.", "crowd regions were left out.")
+    notes += counted(crowds, "crowd region was ignored.", "crowd regions were ignored.")
     notes += counted(
         outside,
-        "box without an area inside the photo was left out.",
-        "boxes without an area inside the photo were left out.",
+        "box without an area inside the photo was ignored.",
+        "boxes outside the photo or without an area were ignored.",
     )
     return tuple(boxes), tuple(notes)
 
@@ -236,8 +236,8 @@ def counted(count: int, one: str, many: str) -> tuple[str, ...]:
 def left_out(count: int) -> tuple[str, ...]:
     return counted(
         count,
-        "object was left out: it has no box that can be read.",
-        "objects were left out: they have no box that can be read.",
+        "object was ignored: its box cannot be read.",
+        "objects were ignored: their boxes cannot be read.",
     )
 
 

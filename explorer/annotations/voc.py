@@ -65,9 +65,9 @@ def read_voc(path: str | os.PathLike[str], images: Path | None = None) -> Datase
     if not found:
         raise ExplorerError(
             f"{display_name(folder)} has no Pascal VOC annotations.",
-            wrong[0].message if wrong else "They are files NAME.xml, one for each photo.",
+            wrong[0].message if wrong else "They are files named NAME.xml, one for each photo.",
         )
-    notes = counted(len(wrong), "file was left out.", "files were left out.")
+    notes = counted(len(wrong), "file was ignored.", "files were ignored.")
     return _dataset(found, tuple(f"{note} {wrong[0].message}" for note in notes))
 
 
@@ -97,16 +97,16 @@ def _photo(path: Path, places: Places, within: str = "") -> tuple[Annotated, int
     data = read_bytes(path)
     try:
         if b"<!ENTITY" in data:  # a few of them can stand for gigabytes
-            raise ExplorerError(f"{label} defines entities, which no annotation does.")
+            raise ExplorerError(f"{label} defines XML entities, which annotations never do.")
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ExplorerError(
-            f"{label} is not a Pascal VOC file: {first_line(error)}.", "It is an XML file."
+            f"{label} is not a Pascal VOC file: {first_line(error)}.", "It must be an XML file."
         ) from error
     if root.tag != "annotation":
         raise ExplorerError(
-            f"{label} is not a Pascal VOC file: it begins with {root.tag!r}.",
-            "Its outermost element is <annotation>.",
+            f"{label} is not a Pascal VOC file: its root element is {root.tag!r}.",
+            "The root element must be <annotation>.",
         )
     name = (root.findtext("filename") or "").strip() or path.stem
     size = size_of(root.findtext("size/width"), root.findtext("size/height"))

@@ -48,7 +48,8 @@ def read_yolo(path: str | os.PathLike[str], size: tuple[int, int]) -> Dataset:
     entries = [entry for line in known if (entry := _entry(line, classes, size)) is not None]
     if lines and not entries:
         raise ExplorerError(
-            f"{label} holds no YOLO labels.", "A line is: class cx cy width height, from 0 to 1."
+            f"{label} contains no YOLO labels.",
+            "Each line is: class cx cy width height, from 0 to 1.",
         )
     found = Places(place).find(place.stem)
     photo = Annotated(place.stem, found, size, tuple(entries), place.stem)
@@ -58,8 +59,8 @@ def read_yolo(path: str | os.PathLike[str], size: tuple[int, int]) -> Dataset:
         *left_out(len(lines) - len(entries)),
         *counted(
             nameless,
-            f"object has a class number that {classes.file} does not name.",
-            f"objects have a class number that {classes.file} does not name.",
+            f"object has a class index without a name in {classes.file}.",
+            f"objects have a class index without a name in {classes.file}.",
         ),
         *counted(
             poses,

@@ -22,7 +22,7 @@ COMMANDS = {
     "list": ("explorer.cli.listing", "views with their parameters, networks with their states"),
     "render": ("explorer.cli.render", "run a view on photos and write pictures, data or a film"),
     "doctor": ("explorer.cli.doctor", "what is installed, found and missing on this computer"),
-    "evaluate": ("explorer.cli.evaluate", "how good a network is on photos with known answers"),
+    "evaluate": ("explorer.cli.evaluate", "evaluate a network on photos with ground truth"),
     "train": ("explorer.training.cli", "train one of the networks that ship with the program"),
 }
 """Sub-command -> module with `add_parser(subparsers)` and `run(args)`, and a line of help."""
@@ -62,7 +62,7 @@ def run(argv: Sequence[str]) -> int:
         return 2
     except OutputLost as lost:
         _let_go_of_stdout()
-        complain(f"the answer could not be written: {lost}.")
+        complain(f"the output could not be written: {lost}.")
         return 2
     except KeyboardInterrupt:
         complain("interrupted")
@@ -88,7 +88,7 @@ def _check_working_folder() -> None:
     except OSError as error:
         raise ExplorerError(
             f"The working folder cannot be used: {error.strerror or error}.",
-            "It was deleted or may not be entered: change to another one.",
+            "It was deleted or cannot be entered: change to another one.",
         ) from error
 
 
@@ -144,17 +144,15 @@ def _window_parser() -> Parser:
     parser = Parser(
         prog="explorer",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="See what a convolutional vision network does, on your own photo.",
+        description="See what a convolutional network computes, on your own photo.",
         epilog=f"without a window:\n{commands}\n\n"
-        "A file that is called like one of these needs ./ in front of its name.",
+        "Write ./ in front of a file that has the name of one of these commands.",
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="photos and folders to open")
-    parser.add_argument("--version", action="store_true", help="print the version and end")
-    parser.add_argument(
-        "--reset-settings", action="store_true", help="start as if for the first time"
-    )
-    parser.add_argument("--network", help="the network to begin with")
-    parser.add_argument("--view", help="the view to begin with")
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps … for this run")
-    parser.add_argument("--seed", type=int, help="for views that draw random numbers, for this run")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument("--reset-settings", action="store_true", help="reset all settings")
+    parser.add_argument("--network", help="network at the start")
+    parser.add_argument("--view", help="view at the start")
+    parser.add_argument("--device", help="device for this run: auto, cpu, cuda, cuda:1, mps …")
+    parser.add_argument("--seed", type=int, help="random seed for this run")
     return parser

@@ -35,14 +35,15 @@ def _check_figure(args: argparse.Namespace) -> None:
 
     figure = bool(args.out) and is_figure(args.out)
     if figure and args.width is not None:
-        raise ExplorerError("A figure has no width in pixels.", "Give --width-mm.")
+        raise ExplorerError("--width does not apply to figures.", "Give --width-mm.")
     if figure:
         from explorer.render.vector.figure import FigureSize
 
         FigureSize(**figure_size(args))
     elif args.width_mm is not None or args.font_size is not None:
         raise ExplorerError(
-            "--width-mm and --font-size are of a figure.", "Give -o a name ending in .svg or .pdf."
+            "--width-mm and --font-size apply to figures only.",
+            "Give -o a name ending in .svg or .pdf.",
         )
 
 
@@ -54,14 +55,14 @@ def figure_size(args: argparse.Namespace) -> dict[str, float]:
 
 def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
-    from explorer.engine.question import check_names, params_of
+    from explorer.engine.question import check_names, current_names, params_of
 
     texts = {}
     for entry in entries:
         name, sign, text = entry.partition("=")
         if not sign:
             raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
-        check_names(view, [name])
+        check_names(view, current_names(view, {name: None}))
         texts[name] = text
     params_of(view, texts)
     return texts

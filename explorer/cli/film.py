@@ -14,6 +14,7 @@ from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
 from explorer.cli.paths import check_outputs, existing, is_folder, local
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.reading import display_name
 from explorer.core.storage.written import remember
 from explorer.live.opening import is_film
@@ -44,11 +45,9 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--end", type=float, default=0.0, help="seconds into the film")
     group.add_argument(
         "--beside", metavar="VIEW", action="append", default=[],
-        help="another view that is shown beside, with its usual parameters; again for one more",
+        help="another view shown beside, with its default parameters; may be repeated",
     )  # fmt: skip
-    group.add_argument(
-        "--again", action="store_true", help="begin anew even if a part is there already"
-    )
+    group.add_argument("--again", action="store_true", help="start over even if a part exists")
 
 
 def wanted(args: argparse.Namespace) -> bool:
@@ -72,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     view = views.find(args.view)
     if not view.live:
         raise ExplorerError(
-            f"{view.title} cannot follow a film.", "Choose another view, or give it a photo."
+            f"{view.title} does not support films.", "Choose another view, or give it a photo."
         )
     beside = _beside(args.beside)
     texts = settings(args.settings, view)
@@ -111,7 +110,9 @@ def _beside(names: list[str]) -> tuple[tuple[View[Any, Any], Any], ...]:
     found = [views.find(name) for name in names]
     for view in found:
         if not view.live:
-            raise ExplorerError(f"{view.title} cannot follow a film.", "Leave it out of --beside.")
+            raise ExplorerError(
+                f"{view.title} does not support films.", "Leave it out of --beside."
+            )
     return tuple((view, view.Params()) for view in found)
 
 
@@ -122,11 +123,13 @@ def _check(args: argparse.Namespace) -> list[Path]:
     for path in paths:
         if not (is_film(path) or path.suffix.lower() == ".gif"):
             raise ExplorerError(
-                "Films and photos do not go together.", "Render them one after the other."
+                "Films and photos cannot be rendered in one run.",
+                "Render them one after the other.",
             )
     if args.boxes or args.film or args.truth:
         raise ExplorerError(
-            "A film has no --boxes, --film or --truth.", "It takes -o out.mp4 and --data out.jsonl."
+            "--boxes, --film and --truth do not apply to films.",
+            "Use -o out.mp4 and --data out.jsonl.",
         )
     for option, word in (("-o", args.out), ("--data", args.data)):
         if word is not None:
@@ -141,7 +144,8 @@ def _check(args: argparse.Namespace) -> list[Path]:
         )
     if args.start < 0 or (args.end and args.end <= args.start):
         raise ExplorerError(
-            "--start and --end do not go together.", "They are seconds, --end behind --start."
+            "--start and --end do not go together.",
+            "They are in seconds, and --end must be after --start.",
         )
     return paths
 
@@ -230,15 +234,15 @@ class _Job:
         pieces = Pieces(out, lines, take.rate, request, again=args.again)
         if pieces.changed:
             complain(
-                f"{take.out}: an unfinished one was begun with other words "
-                f"({', '.join(pieces.changed)}); it begins anew."
+                f"{take.out}: options differ from the unfinished file "
+                f"({', '.join(pieces.changed)}): starting over."
             )
         elif pieces.record.frames and pieces.memory is None:
-            complain(f"{take.out}: what {self._view.title} remembers was not kept; it begins anew.")
+            complain(f"{take.out}: the state of {self._view.title} was not saved: starting over.")
             pieces.abandon()
             pieces = Pieces(out, lines, take.rate, request, again=True)
         elif pieces.record.frames:
-            complain(f"{take.out}: goes on behind frame {pieces.record.frames:,}.")
+            complain(f"{take.out}: resuming after frame {pieces.record.frames:,}.")
         return pieces
 
     def _request(self, path: Path) -> dict[str, Any]:
@@ -312,7 +316,7 @@ class _Job:
         from explorer.saving.lines import frame_line
 
         if answer.result is None or answer.shot is None:
-            raise ExplorerError(f"{self._view.title} gave no answer for a frame.")
+            raise ExplorerError(f"{self._view.title} gave no result for a frame.")
         finished = FinishedAnswer(answer)
         if pieces.film is not None and times:
             pieces.add(self._frame(finished), times)
@@ -336,14 +340,14 @@ class _Job:
         less = done < MOSTLY * take.total and not (self._args.start or self._args.end)
         lost = ""
         if less and not take.film.whole_until(last):
-            lost = f"; {take.total} are announced: the film may be damaged or cut off"
+            lost = f"; {take.total} are declared in the file: the film may be damaged or truncated"
         for path in (pieces.film, pieces.lines):
             if path is not None:
                 remember(path)
         if pieces.film is not None:
-            say(f"{pieces.film}: {written} frames, {written / take.rate:.1f} s{lost}")
+            say(f"{pieces.film}: {quantity(written, 'frame')}, {written / take.rate:.1f} s{lost}")
         if pieces.lines is not None:
-            say(f"{pieces.lines}: {done} lines{lost if pieces.film is None else ''}")
+            say(f"{pieces.lines}: {quantity(done, 'line')}{lost if pieces.film is None else ''}")
 
 
 class _Clock:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HELP = (
-    "With several photos OUT is a folder (it ends in / or is there), a name with {stem} or {n} "
-    "in it, or a name before whose suffix the photo's is inserted: -o boxes.png gives "
+    "With several photos OUT is a folder (it ends in / or exists), a name with {stem} or {n} in "
+    "it, or a name into which the photo's name is inserted: -o boxes.png gives "
     "boxes-cat.png, boxes-dog.png."
 )
 

@@ -27,7 +27,7 @@ OVERWRITE = "--overwrite"
 def add_option(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
     group.add_argument(
         OVERWRITE, action="store_true",
-        help="replace files that this program did not write; never the inputs",
+        help="overwrite files that this program did not write (never the inputs)",
     )  # fmt: skip
 
 
@@ -103,18 +103,18 @@ def check_outputs(
         _check_place(out, below)
         place = os.path.realpath(out)
         if place in seen:
-            raise ExplorerError(f"{out} is named for two outputs.", "Give each its own name.")
+            raise ExplorerError(f"{out} is given for two outputs.", "Give each its own name.")
         seen.add(place)
         identity = _identity(out)
         if identity is None:
             continue
         if identity in read:
             raise ExplorerError(
-                f"{out} is one of the inputs and would be lost.", "Choose another name."
+                f"{out} is one of the inputs and would be overwritten.", "Choose another name."
             )
         if not overwrite and os.path.isfile(out) and not is_ours(out):
             raise ExplorerError(
-                f"{out} is there already, and this program did not write it.",
+                f"{out} exists already, and this program did not write it.",
                 f"Choose another name, or give {OVERWRITE}.",
             )
 

@@ -24,6 +24,7 @@ from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import HELP, box_outputs, outputs
 from explorer.cli.paths import check_outputs, existing, is_folder, local, relative_names
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.storage.written import remember
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
 
@@ -47,15 +48,15 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "render",
         help="run a view on photos or a film and write pictures, data or a film",
-        description="Run a view on photos, or on every frame of a film, and write what it shows, "
-        "without a window. A film that was interrupted goes on when the same command is given "
-        "again.",
+        description="Run a view on photos, or on every frame of a film, and write the result, "
+        "without a window. An interrupted film resumes when the same command is "
+        "given again.",
         epilog=f"{HELP} `explorer list` names the views with their parameters and the networks.",
     )
-    parser.add_argument("view", metavar="VIEW", help="what to look at")
+    parser.add_argument("view", metavar="VIEW", help="name of the view")
     parser.add_argument(
         "images", metavar="IMAGE", nargs="*",
-        help="photos, folders, names of the gallery, or films; none for a view that needs none",
+        help="photos, folders, names of samples, or films; none for a view that needs none",
     )  # fmt: skip
     out = parser.add_argument_group("what to write (at least one)")
     out.add_argument(
@@ -68,34 +69,35 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--data", metavar="OUT",
         help="the numbers: .json, .csv or .npz; of a film: .jsonl, a line for each frame",
     )  # fmt: skip
-    out.add_argument("--boxes", metavar="OUT", help="the boxes that a view finds")
+    out.add_argument("--boxes", metavar="OUT", help="the boxes of the result")
     out.add_argument(
         "--format", choices=("coco", "voc", "yolo"), default="coco",
-        help="of the boxes (COCO puts all photos into one file)",
+        help="format of the boxes (COCO writes all photos into one file)",
     )  # fmt: skip
     out.add_argument("--film", metavar="OUT", help="every step as a film: .mp4 or .gif")
     out.add_argument(
         "--as-python", action="store_true",
-        help="compute nothing, print a Python script that gives the same numbers",
+        help="compute nothing, print a Python script that gives the same result",
     )  # fmt: skip
     paths.add_option(out)
     how = parser.add_argument_group("how")
-    how.add_argument("--network", help="the network to look at; by default one that ships")
+    how.add_argument("--network", help="network to use; by default one that ships with the program")
     how.add_argument(
         "--weights", default="",
         help="one of the network's weights, none (random), or the path of a checkpoint",
     )  # fmt: skip
     how.add_argument(
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
-        help="a parameter of the view; again for another",
+        help="a parameter of the view; may be repeated",
     )  # fmt: skip
     truth_option.add_option(how)
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
-    how.add_argument("--half", action="store_true", help="half precision where the network has it")
-    how.add_argument("--seed", type=int, default=0, help="for views that draw random numbers")
+    how.add_argument("--half", action="store_true", help="half precision where available")
+    how.add_argument("--seed", type=int, default=0, help="random seed")
     how.add_argument(
         "--width", type=int,
-        help=f"of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps its size)",
+        help=f"width of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps "
+             "its size)",
     )  # fmt: skip
     how.add_argument(
         "--width-mm", type=float, metavar="MM",
@@ -106,10 +108,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help=f"of a figure's text in points (by default {FONT_SIZE:g})",
     )  # fmt: skip
     how.add_argument("--theme", choices=("light", "dark"), default="light")
-    how.add_argument("--pane", help="only this pane, in its own size, without anything around it")
+    how.add_argument("--pane", help="only this pane, at its own size")
     how.add_argument(
         "--fps", type=float,
-        help=f"frames of the film in a second (by default {STEPS_FPS:g}; a film keeps its rate)",
+        help=f"frames per second of the film (by default {STEPS_FPS:g}; a film keeps its rate)",
     )  # fmt: skip
     film.add_options(parser.add_argument_group("of a film"))
     return parser
@@ -123,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
     if film.wanted(args):
         return film.run(args)
     if args.beside:
-        raise ExplorerError("--beside goes with films.", "Render the other view by itself.")
+        raise ExplorerError("--beside applies to films only.", "Render the other view by itself.")
     _check_outputs(args)
     from explorer import views  # torch comes with them: what can be said before has been said
     from explorer.engine.engine import Engine
@@ -180,10 +182,10 @@ def _print_script(args: argparse.Namespace) -> int:
 def _check_script(args: argparse.Namespace) -> None:
     """Raises for what a script has no words for."""
     if film.wanted(args):
-        raise ExplorerError("A script looks at photos, not at films.", "Leave --as-python out.")
+        raise ExplorerError("A script works on photos, not on films.", "Leave --as-python out.")
     for option in ("boxes", "film", "pane", "width", "width-mm", "font-size", "theme"):
         if getattr(args, option.replace("-", "_")) not in (None, "light"):
-            raise ExplorerError(f"A script has no --{option}.", "It takes -o and --data.")
+            raise ExplorerError(f"--{option} does not apply to a script.", "Use -o and --data.")
     if args.out or args.data:
         _check_outputs(args)
 
@@ -257,13 +259,13 @@ def _photos(words: Sequence[str], view: View[Any, Any]) -> list[_Photo]:
             f"The view {view.name} needs a photo.", "Give its path, or the name of a sample."
         )
     from explorer.images.image import open_image
-    from explorer.images.sources import expand, gallery
+    from explorer.images.samples import sample
+    from explorer.images.sources import expand
 
-    samples = {sample.name: sample for sample in gallery()}
     photos: list[_Photo] = []
     for word in words:
-        if word in samples and not os.path.exists(word):
-            photos.append(_Photo(word, samples[word].load))
+        if not os.path.exists(word) and (found := sample(word)) is not None:
+            photos.append(_Photo(found.name, found.load))
             continue
         place = local(word, "IMAGE")
         paths = list(expand([existing(word, "IMAGE")])) if os.path.isdir(place) else [place]
@@ -347,12 +349,12 @@ class _Job:
 
         if plan.film is not None:
             count = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
-            self._tell(title, plan.film, f"{count} frames")
+            self._tell(title, plan.film, quantity(count, "frame"))
         else:
             for answer in self._answers(ask, title):
                 last = answer
         if last is None:
-            raise ExplorerError(f"{self._view.title} gave no answer for {title}.")
+            raise ExplorerError(f"{self._view.title} gave no result for {title}.")
         self._write(last, plan, title)
 
     def finish(self) -> None:
@@ -362,7 +364,9 @@ class _Job:
         for path, entries in self._coco.items():
             self._make_folder(path)
             save_coco(path, entries)
-            self._tell("", path, f"{sum(len(boxes.xyxy) for _, boxes in entries)} boxes")
+            self._tell(
+                "", path, quantity(sum(len(boxes.xyxy) for _, boxes in entries), "box", "boxes")
+            )
 
     def _answers(self, ask: Ask, title: str) -> Iterator[FinishedAnswer]:
         from explorer.core.runner import Token

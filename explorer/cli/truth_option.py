@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def add_option(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--truth", metavar="FILE",
-        help="the photos' ground truth, for views that take it: COCO .json, Pascal VOC .xml or "
-        "YOLO .txt (of several photos their folder)",
+        help="ground truth of the photos, for views that use it: COCO .json, Pascal VOC .xml or "
+             "YOLO .txt (a folder for several photos)",
     )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def check(path: str | None, view: View[Any, Any]) -> None:
     if path is None:
         return
     if not truth_name(view.Params):
-        raise ExplorerError(f"The view {view.name} takes no ground truth.", "Leave --truth out.")
+        raise ExplorerError(f"The view {view.name} uses no ground truth.", "Leave --truth out.")
     existing(path, "--truth")
 
 
@@ -65,7 +65,7 @@ def with_file(params: Any, path: str | None, image: Image) -> tuple[Any, tuple[s
     if place is None:
         raise ExplorerError(
             f"{path} has no annotations of {display_name(photo)}.",
-            "They are files of its name that end in .xml or .txt, or a COCO .json.",
+            "They must be a .xml or .txt file with the name of the photo, or a COCO .json.",
         )
     boxes, notes = read_for(place, photo, (image.width, image.height))
     return replace(params, **{truth_name(type(params)): boxes}), notes

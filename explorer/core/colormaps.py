@@ -1,4 +1,4 @@
-"""Colour tables: for numbers (lookup tables) and for classes."""
+"""Color tables: for numbers (lookup tables) and for classes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def class_colors(count: int) -> NDArray[np.uint8]:
     The array is shared and read-only.
 
     The first 32 were picked one after the other, each as far as can be from those before it
-    (CIELAB, middle lightness, no greys; at least 25 units apart). Later rounds are lighter, darker,
+    (CIELAB, middle lightness, no grays; at least 25 units apart). Later rounds are lighter, darker,
     and so on.
     """
     k = np.arange(count)

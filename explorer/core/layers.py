@@ -37,7 +37,7 @@ def _expect(ok: bool, what: str, array: NDArray[Any]) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """Colours: `rgb` is (H, W, 3) uint8; it fills `extent`, by default its own size."""
+    """Colors: `rgb` is (H, W, 3) uint8; it fills `extent`, by default its own size."""
 
     rgb: UInt8
     extent: Extent | None = None
@@ -131,7 +131,7 @@ class Masks:
     """An index map: `index` is (H, W) int32, -1 = nothing; `colors` is (K, 3) uint8, one per index.
 
     Serves classes (semantic) and instances (later ones lie on top). `names` is empty or has K
-    entries. `outline` draws the border of every region in its full colour.
+    entries. `outline` draws the border of every region in its full color.
     """
 
     index: NDArray[np.int32]
@@ -155,7 +155,7 @@ class Masks:
         )
         if self.names and len(self.names) != len(self.colors):
             raise ValueError(
-                f"Masks.names has {len(self.names)} entries for {len(self.colors)} colours"
+                f"Masks.names has {len(self.names)} entries for {len(self.colors)} colors"
             )
 
 
@@ -297,7 +297,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plot:
-    """Curves over common axes, or horizontal `bars` (label, value, colour), the first on top.
+    """Curves over common axes, or horizontal `bars` (label, value, color), the first on top.
 
     `marker` is a vertical line at that x; dragging it writes the number parameter `steers`. Playing
     that parameter ends at the x `stop`, and its slider, too; None = where the curves end.
@@ -437,7 +437,7 @@ def cell_at(layer: Picture | Heat | Masks, x: float, y: float) -> tuple[int, int
 def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArray[np.intp]:
     """Rows of the boxes that contain (x, y), the smallest first.
 
-    `slack` widens the boxes, in pane units. Pure and vectorised: 20 000 boxes take some tens of
+    `slack` widens the boxes, in pane units. Pure and vectorized: 20 000 boxes take some tens of
     microseconds.
     """
     if len(xyxy) == 0:

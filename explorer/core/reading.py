@@ -38,7 +38,7 @@ def read_head(path: str | os.PathLike[str], size: int) -> bytes:
     """The first bytes of an ordinary file.
 
     Raises:
-        ExplorerError: It cannot be read or is not an ordinary file.
+        ExplorerError: It cannot be read or is not a regular file.
     """
     with _opened(path, "a file", "Choose a file in it.") as file:
         return file.read(size)
@@ -103,12 +103,12 @@ def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> Exp
         )
     if isinstance(error, PermissionError):
         return ExplorerError(
-            f"{name} may not be read: permission denied.",
-            "Change its permissions or copy it to a folder of yours.",
+            f"{name} cannot be read: permission denied.",
+            "Change its permissions or copy it to a folder of your own.",
         )
     if getattr(error, "errno", None) == errno.ENAMETOOLONG:
         return ExplorerError(
-            f"No file can be called {name[:40]}…: the name is too long.", "Check the path."
+            f"{name[:40]}… is not a valid file name: it is too long.", "Check the path."
         )
     words = getattr(error, "strerror", None) or str(error)  # ValueError: a NUL character
     return ExplorerError(f"{name} cannot be read: {words}.", "Check the disk and the path.")
@@ -117,7 +117,7 @@ def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> Exp
 def too_many_bytes(name: str, size: int, limit: int, smaller: str) -> ExplorerError:
     """The sentence for a file beyond the limit."""
     return ExplorerError(
-        f"{name} takes {size / 1e6:.0f} MB; at most {limit / 1e6:.0f} MB are read.", smaller
+        f"{name} takes {size / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB.", smaller
     )
 
 
@@ -128,4 +128,4 @@ def _refuse_special(info: os.stat_result, name: str, kind: str, folder: str) -> 
     if stat.S_ISDIR(mode):
         raise ExplorerError(f"{name} is a folder.", folder)
     what = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-    raise ExplorerError(f"{name} is {what}, not an ordinary file.", f"Choose {kind}.")
+    raise ExplorerError(f"{name} is {what}, not a regular file.", f"Choose {kind}.")

@@ -257,7 +257,7 @@ class Runner:
             if job is None:
                 return False
             self._retire(key)
-            self._post(self._update(job, State.CANCELLED, note="cancelled"))
+            self._post(self._update(job, State.CANCELLED, note="canceled"))
             self._condition.notify()
         return True
 
@@ -402,7 +402,7 @@ class Runner:
                     self._post(self._update(job, State.DONE, 1, 1))
                 elif job.token.cancelled:
                     del self._jobs[job.key]
-                    self._post(self._update(job, State.CANCELLED, note="cancelled"))
+                    self._post(self._update(job, State.CANCELLED, note="canceled"))
                 elif step is not None:
                     self._post(self._update(job, State.RUNNING, step.done, step.total, step.note))
         if not wanted or job.token.cancelled:
@@ -429,7 +429,7 @@ def _failure(error: Exception) -> Failure:
     sentence = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return Failure(
         f"Something went wrong: {sentence}",
-        "Copy the details for a report; everything else goes on.",
+        "Copy the details to report it; the program continues.",
         text,
         expected=False,
     )

@@ -89,7 +89,7 @@ class Answer:
     that it is about when a film or a camera is followed, `seconds` how long the view took for it,
     `share` the part of the network's own input size that it was looked at with. `steered`: the
     parameters were changed while it was computed, so that the same ones asked anew give another
-    answer. `made` are the networks that came out of it and have joined the catalogue.
+    answer. `made` are the networks that came out of it and have joined the catalog.
     """
 
     ask: Ask
@@ -243,8 +243,8 @@ class Engine:
         """
         if not ask.view.live:
             raise ExplorerError(
-                f"{ask.view.title} cannot follow a film or a camera.",
-                "Freeze a frame to look at it with this view.",
+                f"{ask.view.title} does not support films or cameras.",
+                "Freeze a frame to use this view.",
             )
         yield from self._frames(ask, _newest(slot), token, pace, {})
 
@@ -264,7 +264,7 @@ class Engine:
         """
         if not ask.view.live:
             raise ExplorerError(
-                f"{ask.view.title} cannot follow a film.", "Choose another view, or a photo."
+                f"{ask.view.title} does not support films.", "Choose another view, or a photo."
             )
         yield from self._frames(ask, shots, token, AS_IT_IS, {} if memory is None else memory)
 
@@ -354,7 +354,7 @@ class Engine:
         if network is None and view.needs.network:
             raise ExplorerError("It needs a network.")
         if network is not None and not view.suits(network.info.task):
-            raise ExplorerError(f"It does not go with {network.info.title}.")
+            raise ExplorerError(f"It does not suit {network.info.title}.")
         if ask.image is None and view.needs.photo:
             raise ExplorerError("It needs a photo.")
         info = None if network is None else network.info

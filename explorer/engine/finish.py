@@ -167,7 +167,7 @@ class FinishedAnswer:
         """
         image = self.answer.ask.image
         if image is None:
-            raise ExplorerError(f"{self.view.title} has no photo for boxes to lie on.")
+            raise ExplorerError(f"{self.view.title} has no photo, so no boxes can be written.")
         return ImageInfo(image.path.name if image.path else image.name, image.width, image.height)
 
     @property
@@ -258,7 +258,7 @@ class FinishedAnswer:
             if pane.name == name:
                 return pane
         names = ", ".join(pane.name for pane in panes) or "none"
-        raise ExplorerError(f"{self.view.title} has no pane {name!r}.", f"There are: {names}.")
+        raise ExplorerError(f"{self.view.title} has no pane {name!r}.", f"Choose among: {names}.")
 
     # -- out --------------------------------------------------------------------------------------
 
@@ -290,7 +290,7 @@ class FinishedAnswer:
             save_data(path, self.data_for(path), self.metadata)
         else:
             raise ExplorerError(
-                f"{Path(path).name} does not end in a format that can be written.",
+                f"{Path(path).name} has no supported suffix.",
                 f"Choose among: {', '.join((*sorted(FORMATS), *FIGURE_SUFFIXES, *DATA_SUFFIXES))}.",
             )
 

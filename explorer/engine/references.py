@@ -73,7 +73,7 @@ def named(view: Names, params: Any, info: NetworkInfo | None) -> Named:
                     )
     if len(networks) > MOST_NETWORKS:
         raise ExplorerError(
-            f"{view.title} is asked for {len(networks)} more networks at once.",
+            f"{view.title} would need {len(networks)} more networks at once.",
             f"Choose {MOST_NETWORKS} at most.",
         )
     return Named(networks, tuple(images))
@@ -134,10 +134,9 @@ def _changed(source: str) -> int:
 
 def _read(source: str) -> Image:
     from explorer.images.image import open_image
-    from explorer.images.sources import gallery
+    from explorer.images.samples import sample
 
-    if not os.path.exists(source):
-        for sample in gallery():
-            if sample.name == source:
-                return sample.load()
+    found = None if os.path.exists(source) else sample(source)
+    if found is not None:
+        return found.load()
     return open_image(source)

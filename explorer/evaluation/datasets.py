@@ -16,6 +16,7 @@ import numpy as np
 from explorer.annotations import Annotated, Dataset, read_coco, read_voc
 from explorer.annotations.voc import voc_files
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed, read_file
 from explorer.evaluation import masks
 from explorer.evaluation.cases import Case, Source, Truth
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo, Task
 
 NOTHING = (
-    "It takes a folder with a folder of photos for every class, a COCO JSON, Pascal VOC's XML"
+    "Choose a folder with one folder of photos per class, a COCO JSON, Pascal VOC's XML"
     " files, class masks, or an npz of photos."
 )
 
@@ -73,7 +74,7 @@ def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
         return _annotated(dataset, path, "COCO")
     if suffix == ".xml":
         return _annotated(read_voc(path, images), path, "VOC")
-    raise ExplorerError(f"{display_name(path)} is no data to evaluate on.", NOTHING)
+    raise ExplorerError(f"{display_name(path)} is not a data set that can be evaluated.", NOTHING)
 
 
 def likely_task(path: Path) -> Task:
@@ -147,7 +148,7 @@ def _open_folder(path: Path, task: Task, images: Path | None) -> Source:
         if len(found) > 1 and found[0].name not in _COCO_NAMES:
             names = ", ".join(p.name for p in found[:4])
             raise ExplorerError(f"{display_name(path)} has several COCO files: {names}.",
-                                "Name one of them.")  # fmt: skip
+                                "Choose one of them.")  # fmt: skip
         return open_source(found[0], task, images)
     packed = [p for p in listed(path, "*.npz") if p.stem != "train"]
     for place in (path / "val.npz", path / "tiny-imagenet" / "val.npz", *packed[:1]):
@@ -164,7 +165,9 @@ def _class_folders(path: Path) -> Source:
     photos = {folder.name: list(expand([folder], recursive=True)) for folder in folders}
     filled = {name: found for name, found in photos.items() if found}
     if not filled:
-        raise ExplorerError(f"{display_name(path)} holds no data to evaluate on.", NOTHING)
+        raise ExplorerError(
+            f"{display_name(path)} contains no data set that can be evaluated.", NOTHING
+        )
     table = _synsets(path)
     classes = tuple(_named(name, table) for name in filled)
 
@@ -177,7 +180,7 @@ def _class_folders(path: Path) -> Source:
         ]
 
     empty = len(photos) - len(filled)
-    notes = (f"{empty} folders have no photo in them.",) if empty else ()
+    notes = (f"Ignored {quantity(empty, 'folder')} without photos.",) if empty else ()
     return Source(display_name(path), "class folders", classes, frozenset({"label"}), make, notes)
 
 

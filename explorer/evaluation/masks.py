@@ -73,8 +73,8 @@ def read_mask_folder(folder: Path, images: Path | None = None) -> MaskFolder:
         classes = dict(enumerate(VOC_CLASSES))
     else:
         raise ExplorerError(
-            f"Nothing names the classes of the masks in {display_name(folder)}.",
-            'Put a .yaml with "classes:" and lines "1: person" beside it.',
+            f"The masks in {display_name(folder)} have no class names.",
+            'Add a .yaml file with "classes:" and lines such as "1: person".',
         )
     places = Places((images or folder.parent) / "any.json")
     pairs = [(places.find(mask.stem), mask) for mask in listed(folder, "*.png")]
@@ -82,7 +82,7 @@ def read_mask_folder(folder: Path, images: Path | None = None) -> MaskFolder:
     if not there:
         raise ExplorerError(
             f"The photos of the masks in {display_name(folder)} were not found.",
-            "Say where they are with --images.",
+            "Give their folder with --images.",
         )
     return MaskFolder(there, classes)
 
@@ -100,7 +100,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
                 raise ExplorerError(f"The mask {display_name(path)} is too large.")
             if picture.mode not in ("L", "P"):
                 raise ExplorerError(
-                    f"The mask {display_name(path)} has colours instead of class numbers."
+                    f"The mask {display_name(path)} has colors instead of class indices."
                 )
             return np.array(picture)
     except (OSError, ValueError, SyntaxError) as error:
@@ -148,7 +148,7 @@ def _inside(outline: Any, photo: Annotated, size: tuple[int, int]) -> NDArray[np
             found = outline
         inside = np.asarray(runs.decode(found), np.bool_)
     except (AttributeError, TypeError, ValueError, RuntimeError) as error:
-        raise ExplorerError(f"An outline of {photo.name} cannot be read.") from error
+        raise ExplorerError(f"A polygon of {photo.name} cannot be read.") from error
     if inside.shape != size:
         picture = PIL.Image.fromarray(inside.astype(np.uint8))
         inside = np.array(picture.resize((size[1], size[0]), PIL.Image.Resampling.NEAREST)) > 0
@@ -180,6 +180,7 @@ def _read_list(path: Path) -> dict[int, str]:
             classes[int(found[1])] = found[2]
     if not classes:
         raise ExplorerError(
-            f"{display_name(path)} names no classes.", 'It has "classes:" and lines "1: person".'
+            f"{display_name(path)} has no class names.",
+            'It must have "classes:" and lines such as "1: person".',
         )
     return classes

@@ -91,9 +91,7 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
         ExplorerError: The network knows none of them, or has no names.
     """
     if not info.classes:
-        raise ExplorerError(
-            f"{info.title} does not name its classes.", "Use weights that come with class names."
-        )
+        raise ExplorerError(f"{info.title} has no class names.", "Use weights with class names.")
     names = _Names(info.classes)
     wnids = {wnid: index for index, wnid in reversed(list(enumerate(wnids_of(info))))}
     grouped = is_grouped(info)
@@ -105,8 +103,8 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
     if not any(canonical(name) not in BACKGROUND for name in matched):
         shown = ", ".join(c.name for c in classes[:4]) + (" …" if len(classes) > 4 else "")
         raise ExplorerError(
-            f"{info.title} knows none of the classes of this data ({shown or 'it has none'}).",
-            "Choose a network that was trained for them.",
+            f"{info.title} has none of the classes of this data set ({shown or 'no classes'}).",
+            "Choose a network that was trained on them.",
         )
     return Match(np.array(labels, np.int64), matched, left_out)
 

@@ -320,7 +320,7 @@ def _logits(output: Any, count: int) -> NDArray[np.float32]:
         scores = scores.mean(dim=(2, 3))
     if scores.ndim != 2 or scores.shape[0] != count or scores.shape[1] == 0:
         raise ExplorerError(
-            f"This network's answer has shape {tuple(scores.shape)}, not one score per class.",
+            f"This network's output has shape {tuple(scores.shape)}, not one score per class.",
             "Choose a classification network.",
         )
     values: NDArray[np.float32] = scores.cpu().numpy()

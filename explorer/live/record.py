@@ -256,12 +256,12 @@ class FilmRecorder:
             pieces.discard()
             unfinished.forget(self.path)
             if self._status.problem is None:
-                self._fail(ExplorerError("Nothing was recorded.", "No frame came meanwhile."))
+                self._fail(ExplorerError("Nothing was recorded.", "No frame arrived."))
             return
         try:
             pieces.finish()
         except ExplorerError as error:
-            hint = f"{error.hint} What there is stays in {pieces.folder}."
+            hint = f"{error.hint} What was recorded is kept in {pieces.folder}."
             self._fail(ExplorerError(error.message, hint))
         else:
             unfinished.forget(self.path)

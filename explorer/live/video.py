@@ -96,7 +96,7 @@ class Film:
         if not self._film.isOpened():
             self.close()
             raise ExplorerError(
-                f"{name} cannot be played: it is damaged or its format is not known here.",
+                f"{name} cannot be played: it is damaged, or its format is not supported.",
                 "Convert it to MP4 (H.264) and open that.",
             )
         self.rate = _sane(self._film.get(cv2.CAP_PROP_FPS), 1.0, 1000.0, USUAL_RATE)
@@ -110,8 +110,8 @@ class Film:
         if found is None:
             if self._film is not None and self._next == 0:
                 raise ExplorerError(
-                    f"{display_name(self.path)} holds no frame that can be read.",
-                    "It may be damaged, empty or coded in a way not known here: convert it to MP4.",
+                    f"{display_name(self.path)} contains no readable frames.",
+                    "It may be damaged or empty, or its codec is not supported: convert it to MP4.",
                 )
             return None
         self._given = found[1]
@@ -290,7 +290,7 @@ class Camera:
             self.close()
             raise ExplorerError(
                 "The camera cannot be opened.",
-                "Another program may be using it, or access to cameras is switched off.",
+                "Another program may be using it, or access to cameras is disabled.",
             )
         self._where = where
         self._camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old frames are worth nothing
@@ -306,7 +306,7 @@ class Camera:
 
         good, frame = self._camera.read() if self._camera is not None else (False, None)
         if not good or frame is None or frame.size == 0:
-            raise Lost("The camera gives no pictures.")
+            raise Lost("The camera delivers no frames.")
         return _rgb(frame), cv2.getTickCount() / cv2.getTickFrequency() - self._began
 
     def seek(self, position: float) -> None:
@@ -333,7 +333,7 @@ class Address(Camera):
         if not where.lower().startswith(_SCHEMES):
             raise ExplorerError(
                 f'"{where}" is not the address of a stream.',
-                "It begins with rtsp://, http:// or https://.",
+                "It must begin with rtsp://, http:// or https://.",
             )
 
     def open(self) -> None:
@@ -347,7 +347,7 @@ class Address(Camera):
             self.close()
             raise ExplorerError(
                 "Nothing answers at this address, or it is no video stream.",
-                "Look at the address, and whether this computer is in the same network.",
+                "Check the address, and that this computer is on the same network.",
             )
         self._began = cv2.getTickCount() / cv2.getTickFrequency()
 

@@ -54,7 +54,7 @@ def unavailable() -> tuple[Unavailable, ...]:
 
 
 def keep(new: NewNetwork) -> str:
-    """Adds a network that was made here; returns its name in the catalogue.
+    """Adds a network that was made here; returns its name in the catalog.
 
     Raises:
         ExplorerError: It cannot be written.
@@ -142,19 +142,19 @@ def _guessed(
     path = Path(spec.weights).expanduser()
     yield Step(None, 0, 3, f"Reading {path.name}")
     checkpoint = reading.read(path)
-    yield Step(None, 1, 3, f"Looking for the network of {path.name}")
+    yield Step(None, 1, 3, f"Identifying the network of {path.name}")
     names = fitting.guess_architecture(checkpoint, _definitions())
     if len(names) > 1:
         raise ExplorerError(
-            f"{checkpoint.name} fits {' and '.join(names)} equally well.",
-            "Name the one that it was trained with.",
+            f"{checkpoint.name} matches {' and '.join(names)} equally well.",
+            "Choose the one that it was trained with.",
         )
     if not names:  # fitting it to the nearest one tells what differs
         names = fitting.guess_architecture(checkpoint, _definitions(), least=_NEAR)
     if not names:
         raise ExplorerError(
-            f"{checkpoint.name} fits no network of the catalogue.",
-            "Choose the network that it was trained with to see what differs.",
+            f"{checkpoint.name} matches no network of the catalog.",
+            "Choose its network to see which tensors differ.",
         )
     return _definition(names[0]), checkpoint
 

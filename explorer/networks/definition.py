@@ -1,4 +1,4 @@
-"""How a catalogue entry becomes a module: the part that the window never holds."""
+"""How a catalog entry becomes a module: the part that the window never holds."""
 
 from __future__ import annotations
 

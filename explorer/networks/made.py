@@ -1,4 +1,4 @@
-"""Networks made here: what a view or an action has trained, changed or forked joins the catalogue.
+"""Networks made here: what a view or an action has trained, changed or forked joins the catalog.
 
 Each is two files in the data folder: NAME.safetensors with the weights and NAME.json, its card,
 which says whose architecture it has and what it was made from. The card is written last and removed
@@ -56,7 +56,7 @@ class NewNetwork:
         title: For people.
         module: Its weights are kept as they are when it is returned.
         task: What it answers.
-        base: The catalogue's name of the network whose architecture it has.
+        base: The catalog's name of the network whose architecture it has.
         variant: The weights whose finishing touches it carries; "" = the architecture's own.
         classes: Names by index.
         preprocess: From a photo to its input.
@@ -153,7 +153,7 @@ def rename(name: str, title: str) -> None:
         ExplorerError: It is not there, or cannot be written; an empty title.
     """
     if not title.strip():
-        raise ExplorerError("A network needs a title.", "Write a few words.")
+        raise ExplorerError("A network needs a title.", "Enter a title.")
     with holding(folder() / ".lock"):
         _write_card({**_card(name), "title": title.strip()})
 
@@ -184,7 +184,9 @@ def export(name: str, path: Path) -> tuple[Path, Path]:
     card = _card(name)
     beside = path.with_suffix(".json")
     if beside == path:
-        raise ExplorerError(f"{path.name} is no name for weights.", "End it in .safetensors.")
+        raise ExplorerError(
+            f"{path.name} is not a file name for weights.", "End it in .safetensors."
+        )
     with replacing(path) as temporary:
         try:
             shutil.copyfile(folder() / f"{name}.safetensors", temporary)
@@ -225,7 +227,7 @@ def _definition(card: dict[str, Any], known: Mapping[str, Definition]) -> Defini
     if name in known:
         raise ExplorerError(f"The name {name!r} is taken by another network.")
     if base is None:
-        raise ExplorerError(f"Its architecture {card['base']!r} is not in the catalogue.")
+        raise ExplorerError(f"Its architecture {card['base']!r} is not in the catalog.")
     task = task_of(str(card["task"]))
     weights = folder() / f"{name}.safetensors"
     if not os.path.isfile(weights):

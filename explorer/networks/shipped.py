@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.network_info import SCORE_THRESHOLD, task_of
 from explorer.core.resources import resource_path
 from explorer.networks.class_names import read_class_paths
@@ -93,7 +94,7 @@ def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[Weights
     elif os.path.isfile(file):
         yield WeightsOption(
             name="embedded",
-            title=f"made for this program, {classes} classes",
+            title=f"trained for this program, {quantity(classes, 'class', 'classes')}",
             state="shipped",
             megabytes=file.stat().st_size / 1e6,
             metrics=_metrics(card),
@@ -134,13 +135,14 @@ def _metrics(card: dict[str, Any]) -> tuple[tuple[str, float], ...]:
 
 def _summary(task: Task, card: dict[str, Any], classes: int) -> str:
     what = {
-        "classification": "Names the picture as a whole",
-        "localization": "Names the picture and draws one box",
-        "detection": "Finds objects and draws a box around each",
-        "segmentation": "Says for every pixel what it belongs to",
-    }.get(task, "Answers")
+        "classification": "Classifies photos",
+        "localization": "Classifies photos and predicts one box",
+        "detection": "Detects objects with boxes",
+        "segmentation": "Classifies every pixel",
+    }.get(task, "Computes features")
     size = int(card.get("parameters", 0)) / 1e6
-    return f"{what}: {classes} classes, {size:.1f} million weights, ships with the program."
+    count = quantity(classes, "class", "classes")
+    return f"{what}: {count}, {size:.1f} million parameters, ships with the program."
 
 
 def _preprocess(steps: dict[str, Any], task: Task) -> Preprocess:

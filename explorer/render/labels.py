@@ -42,7 +42,7 @@ def render_words(surface: Mapped, layers: Iterable[Layer]) -> None:
 
 def _say_left_out(surface: Mapped, count: int) -> None:
     """In the lower right corner: labels that are not there are not missed in silence."""
-    text = f"{count} {'label' if count == 1 else 'labels'} left out"
+    text = f"{count} {'label' if count == 1 else 'labels'} not shown"
     wide, high = _plate_size(surface, text)
     right, bottom = surface.width - 6 * surface.density, surface.height - 6 * surface.density
     _label(surface, text, (right - wide, bottom - high, right, bottom), _DARK)

@@ -265,7 +265,7 @@ def _placed(
 ) -> _Placed | None:
     """`array` (H, W) or (H, W, C) stretched over `box` of a canvas of `shape` and clipped to it.
 
-    Each pixel takes the element at its centre; a shrunk array is averaged first (unless it holds
+    Each pixel takes the element at its center; a shrunk array is averaged first (unless it holds
     class numbers: `average` False), an enlarged one is interpolated when `smooth`.
     """
     x0, y0, x1, y1 = box

@@ -54,7 +54,7 @@ def save_film(path: str | os.PathLike[str], frames: Iterable[UInt8], fps: float 
     coming = iter(frames)
     first = next(coming, None)
     if first is None:
-        raise ExplorerError("There is no frame to make a film of.", "Let the view run first.")
+        raise ExplorerError("There are no frames to write.", "Let the view run first.")
     size = film_size(first, suffix)
     fitted = _fitted(itertools.chain([first], coming), size, MOST_FRAMES[suffix])
     with replacing(path) as temporary:
@@ -72,7 +72,7 @@ def film_suffix(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in FILM_SUFFIXES:
         raise ExplorerError(
-            f"{Path(path).name} does not end in a film format that can be written.",
+            f"{Path(path).name} has no supported film suffix.",
             f"Choose among: {', '.join(FILM_SUFFIXES)}.",
         )
     return suffix
@@ -92,7 +92,7 @@ def _fitted(frames: Iterable[UInt8], size: tuple[int, int], most: int) -> Iterat
     for number, frame in enumerate(frames):
         if number >= most:
             raise ExplorerError(
-                f"A film of this kind holds at most {most} frames.", "Save fewer of them."
+                f"A film of this kind has at most {most} frames.", "Save fewer of them."
             )
         yield fit(frame, size)
 

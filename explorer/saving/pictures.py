@@ -76,7 +76,7 @@ def picture_format(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         raise ExplorerError(
-            f"{Path(path).name} does not end in a picture format that can be written.",
+            f"{Path(path).name} has no supported picture suffix.",
             f"Choose among: {', '.join((*sorted(FORMATS), *FIGURE_SUFFIXES))}.",
         )
     return FORMATS[suffix]

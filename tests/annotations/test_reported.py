@@ -94,9 +94,9 @@ def test_what_still_does_not_match_is_said(tmp_path: Path) -> None:
         found = read_coco(path, only=only)
         assert [photo.labels for photo in found] == [("class 4", "")]
         assert [note.split(":")[0] for note in found.notes] == [
-            "1 object was left out", "1 box belongs to no photo of instances.json",
+            "1 object was ignored", "1 box was ignored",
             "2 boxes have a category_id that no category has.",
-            "1 image was left out", "1 image was left out", "3 entries were left out",
+            "1 image was ignored", "1 image was ignored", "3 entries were ignored",
         ]  # fmt: skip
 
 
@@ -179,7 +179,7 @@ def test_the_folder_tells_photos_of_one_name_apart(tmp_path: Path) -> None:
     for k, folder in enumerate("xy", 1):
         boxes, _ = read_for(path, tmp_path / f"photos/{folder}/1.jpg", (100, 80))
         assert boxes == (Box(k, 0, k + 1, 1, "cat"),)
-    with pytest.raises(ExplorerError, match="any of 2 photos"):
+    with pytest.raises(ExplorerError, match="matches 2 photos"):
         read_for(path, tmp_path / "photos/z/1.jpg", (100, 80))
 
 
@@ -258,11 +258,11 @@ def test_a_turned_box_has_bounds(tmp_path: Path) -> None:
 )
 def test_objects_that_cannot_be_read_are_counted(tmp_path: Path, entry: str) -> None:
     path = voc(tmp_path, entry, GOOD)
-    assert read_voc(path).notes == ("1 object was left out: it has no box that can be read.",)
+    assert read_voc(path).notes == ("1 object was ignored: its box cannot be read.",)
     boxes, notes = read_for(path, "photo.jpg", SIZE)
     assert len(boxes) == 1
-    assert "1 object was left out" in notes[0]
-    assert "1 object was left out" in read_voc(tmp_path).notes[0]
+    assert "1 object was ignored" in notes[0]
+    assert "1 object was ignored" in read_voc(tmp_path).notes[0]
 
 
 def test_voc_files_in_folders_have_the_photos_of_folders_of_their_names(tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_the_shape_of_keypoints_decides_where_it_is_written(tmp_path: Path) -> N
 def test_lines_that_are_no_labels_are_counted(tmp_path: Path, line: str) -> None:
     found = read_yolo(yolo(tmp_path, "0 .5 .5 .2 .2", line), SIZE)
     assert len(found.photos[0].entries) == 1
-    assert "1 object was left out" in found.notes[0]
+    assert "1 object was ignored" in found.notes[0]
 
 
 # -- the names of YOLO's classes
@@ -425,7 +425,7 @@ def test_gaps_and_what_is_no_list(tmp_path: Path) -> None:
     path = placed(tmp_path / "labels/photo.txt", "1 .5 .5 .1 .1\n3 .5 .5 .1 .1\n9 .5 .5 .1 .1")
     found = read_yolo(path, SIZE)
     assert found.photos[0].labels == ("class 1", "dog", "class 9")
-    assert found.notes == ("2 objects have a class number that data.yaml does not name.",)
+    assert found.notes == ("2 objects have a class index without a name in data.yaml.",)
 
 
 def test_labels_far_below_are_found_for_their_photo(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_tables_have_256_entries_and_different_ends(name: str) -> None:
 
 def test_class_colors_are_stable_and_neighbours_differ() -> None:
     few, many = class_colors(10), class_colors(200)
-    assert (few == many[:10]).all(), "a class keeps its colour in a network with more classes"
+    assert (few == many[:10]).all(), "a class keeps its color in a network with more classes"
     steps = np.abs(np.diff(many.astype(int), axis=0)).sum(axis=1)
     assert steps.min() > 60
 

@@ -27,8 +27,8 @@ def test_the_beginning_of_a_file(tmp_path: Path) -> None:
     ("error", "words"),
     [
         (FileNotFoundError(2, "No such file"), "does not exist"),
-        (PermissionError(13, "Permission denied"), "may not be read: permission denied"),
-        (OSError(36, "File name too long"), "the name is too long"),
+        (PermissionError(13, "Permission denied"), "cannot be read: permission denied"),
+        (OSError(36, "File name too long"), "it is too long"),
         (OSError(5, "Input/output error"), "cannot be read: Input/output error"),
         (ValueError("embedded null byte"), "cannot be read: embedded null byte"),
     ],

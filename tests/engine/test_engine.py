@@ -258,7 +258,7 @@ def test_new_parameters_apply_at_once_when_no_frame_comes(loads: list[NetworkSpe
 def test_a_view_that_needs_a_still_says_so(loads: list[NetworkSpec]) -> None:
     question = ask(first_value)
     question = replace(question, view=replace(question.view, live=False))
-    with pytest.raises(ExplorerError, match="cannot follow"):
+    with pytest.raises(ExplorerError, match="does not support"):
         next(Engine().follow(question, Slot(), Token()))
 
 
@@ -301,7 +301,7 @@ def test_views_beside_the_main_one_look_at_the_same_scene(loads: list[NetworkSpe
 def test_a_view_beside_that_does_not_suit_says_so(loads: list[NetworkSpec]) -> None:
     other = (view(first_value, tasks=frozenset({"detection"})), Params())
     last = results(Engine(), replace(ask(), beside=(other,)))[-1]
-    assert "does not go with" in last.beside[0].problem
+    assert "does not suit" in last.beside[0].problem
 
 
 def test_a_steered_parameter_while_a_view_beside_computes(loads: list[NetworkSpec]) -> None:

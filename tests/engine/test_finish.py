@@ -89,12 +89,12 @@ def test_sides_stand_beside_with_their_problems_and_their_times() -> None:
     asked = answer()
     sides = [
         Side(view("left", notes=("Left note.",)), Params(), asked.result, 0.002),
-        Side(view("right"), Params(), None, 0.0, "Right: it does not go with toy."),
+        Side(view("right"), Params(), None, 0.0, "Right: it does not suit toy."),
     ]
     still = FinishedAnswer(asked, sides=sides)
     assert [pane.name for pane in still.board.panes] == ["image", "left image"]
     assert [pane.title for pane in still.board.panes] == ["Toy · toy", "Left · left"]
-    assert still.notes[:2] == ("Left note.", "Right: it does not go with toy.")
+    assert still.notes[:2] == ("Left note.", "Right: it does not suit toy.")
     shot = Shot(asked.result, 0, 0.0, 0.0)
     timed = FinishedAnswer(replace(asked, shot=shot, seconds=0.5), sides=sides[:1])
     assert [pane.title for pane in timed.board.panes] == [
@@ -161,7 +161,7 @@ def test_pictures_of_everything_and_of_one_pane() -> None:
     assert max(finished.frame().shape) == 320, "frames of films are not smaller than this"
     with pytest.raises(ExplorerError, match="no pane 'nix'") as caught:
         finished.picture(pane="nix")
-    assert caught.value.hint == "There are: image."
+    assert caught.value.hint == "Choose among: image."
 
 
 def test_nothing_is_drawn_twice() -> None:

@@ -66,7 +66,7 @@ def test_without_an_object_there_is_no_figure(tmp_path: Path) -> None:
     report = report_of(data)
     assert report.figures == report.by_class == {}
     assert report.photos == 2
-    assert any("there is no figure" in words for words in sentences(report))
+    assert any("there is no metric" in words for words in sentences(report))
 
 
 def test_crowds_alone_give_no_figure(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_without_a_pixel_that_counts_there_is_no_figure(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((40, 60), np.uint8)).save(folder / "m.png")
     report = report_of(folder, "segmentation")
     assert report.figures == {}
-    assert any("there is no figure" in words for words in sentences(report))
+    assert any("there is no metric" in words for words in sentences(report))
 
 
 def test_what_is_marked_ignore_counts_as_iscrowd_says(tmp_path: Path) -> None:
@@ -112,4 +112,4 @@ def test_objects_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     root = voc_set(tmp_path)
     place = root / "Annotations/p.xml"
     place.write_text(place.read_text().replace("<xmin>51</xmin>", "<xmin>(51, 7)</xmin>"))
-    assert any("1 object was left out" in words for words in sentences(report_of(root)))
+    assert any("1 object was ignored" in words for words in sentences(report_of(root)))

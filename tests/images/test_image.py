@@ -162,7 +162,7 @@ def test_orientation_is_undone_once(kind: str, orientation: int) -> None:
     assert np.abs(found.pixels.astype(int) - np.asarray(big)).mean() < 3
     said = [note for note in found.notes if "upright" in note]
     assert said == (
-        [] if orientation == 1 else [f"Turned upright (EXIF orientation {orientation})."]
+        [] if orientation == 1 else [f"Rotated upright (EXIF orientation {orientation})."]
     )
 
 
@@ -242,7 +242,7 @@ def test_lab_and_ycbcr() -> None:
 
 
 def swapped_profile() -> bytes:
-    """A colour profile with red and blue exchanged: nobody can overlook whether it was applied."""
+    """A color profile with red and blue exchanged: nobody can overlook whether it was applied."""
     raw = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(raw[128:132], "big")
     tags = {bytes(raw[132 + 12 * i : 136 + 12 * i]): 132 + 12 * i for i in range(count)}
@@ -265,9 +265,9 @@ def test_srgb_profile_costs_nothing_and_a_broken_one_is_said() -> None:
     assert decoded(noise(), "PNG", icc_profile=srgb).notes == ()
     broken = decoded(noise(), "PNG", icc_profile=srgb[:200])
     assert np.array_equal(broken.pixels, np.asarray(noise()))
-    assert broken.notes == ("Its colour profile does not fit and was ignored.",)
+    assert broken.notes == ("Its color profile does not match and was ignored.",)
     huge = decoded(noise(), "TIFF", icc_profile=srgb + bytes(5_000_000))
-    assert huge.notes == ("Its colour profile is too large and was ignored.",)
+    assert huge.notes == ("Its color profile is too large and was ignored.",)
 
 
 # Wide numbers
@@ -469,7 +469,7 @@ def test_truncated_files_show_their_part(kind: str, options: dict[str, Any]) -> 
         assert pixels[:40].any()
         assert not pixels[150:].any()
         assert ("lower" if kind == "BMP" else "upper") in found.notes[0]
-        share = int(found.notes[0].split(" %")[0].split()[-1])
+        share = int(found.notes[0].split("%")[0].split()[-1])
         assert 35 <= share <= 60
 
 

@@ -55,8 +55,8 @@ def put_together(tensors: Mapping[str, Tensor], name: str) -> tuple[dict[str, Te
         if kind is None:
             if any("parametrizations." in key for key in parts.values()):
                 raise ExplorerError(
-                    f"{name} computes {target} from {', '.join(sorted(parts.values()))} in a way "
-                    "that is not known here.",
+                    f"{name} computes {target} from {', '.join(sorted(parts.values()))} in an "
+                    "unsupported way.",
                     "Save it with the parametrization removed: "
                     "torch.nn.utils.parametrize.remove_parametrizations.",
                 )
@@ -66,7 +66,7 @@ def put_together(tensors: Mapping[str, Tensor], name: str) -> tuple[dict[str, Te
         found[target] = _computed(kind[2], [tensors[parts[key]] for key in sorted(parts)], target)
         done.setdefault(kind[2], []).append(target)
     words = [f"{len(targets)} by {kind}" for kind, targets in done.items()]
-    note = f"Weights that {name} keeps in parts were computed: {', '.join(words)}." if done else ""
+    note = f"Parametrized weights of {name} were computed: {', '.join(words)}." if done else ""
     return found, note
 
 

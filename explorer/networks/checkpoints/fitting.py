@@ -90,7 +90,7 @@ def fit(checkpoint: Checkpoint, definition: Definition, *, allow_not_finite: boo
         raise _refusal(name, title, replace(match, missing=absent, unknown=strange))
     if not allow_not_finite and (bad := not_finite({key: state[key] for key in match.good})):
         raise ExplorerError(
-            f"{name} is damaged or from a failed training: {_listed(bad)} "
+            f"{name} is damaged or from a diverged training: {_listed(bad)} "
             f"{'holds' if len(bad) == 1 else 'hold'} NaN or infinity.",
             "Choose an earlier checkpoint.",
         )
@@ -119,19 +119,19 @@ def _notes(checkpoint: Checkpoint, title: str, plan: Plan, cut: tuple[str, ...])
         between = any(layer.gap for layer in head.layers[1:]) and not head.native
         assumed = " with ReLU between them" if between else ""
         layers = "1 layer" if len(head.layers) == 1 else f"{len(head.layers)} layers{assumed}"
-        notes.append(f"{name} has a head of its own in the place of {head.place}: {layers}.")
+        notes.append(f"{name} has a custom head in place of {head.place}: {layers}.")
     if plan.scale is not None:
-        notes.append(f"{name} brings its own normalization of the pixels.")
+        notes.append(f"{name} has its own pixel normalization.")
     if plan.filled:
-        notes.append(f"{name} has no bias for {_listed(plan.filled)}: it is 0.")
+        notes.append(f"{name} has no bias for {_listed(plan.filled)}: 0 is used.")
     if cut:
         parts = f"{name} has no head for {title}" if len(cut) == 1 else (
             f"{name} has no weights for the last layers of {title} "
             f"({_listed([layer[:-1] for layer in cut])})"
         )  # fmt: skip
         others = (*plan.inside, *plan.unused)
-        own = f"; what it has instead is not known here ({_listed(others)})" if others else ""
-        notes.append(f"{parts}{own}: only its features are trained and shown.")
+        own = f"; what it has instead is not supported ({_listed(others)})" if others else ""
+        notes.append(f"{parts}{own}: only its features are used.")
     elif plan.unused:
         count = len(plan.unused)
         words = f"1 tensor of {name} belongs" if count == 1 else f"{count} tensors of {name} belong"
@@ -247,12 +247,12 @@ def _versions(module: nn.Module, versions: Mapping[str, Any] | None) -> dict[str
 def _refusal(name: str, title: str, match: Match) -> ExplorerError:
     hint = "Choose the network that it was trained with."
     if any("anchors a cell" in words for words in match.shapes):
-        hint = "The sizes and shapes of other anchors are not in the file."
+        hint = "The file does not contain the sizes and aspect ratios of its anchors."
     elif any(" channels" in words for words in match.shapes):
-        hint = "A photo has 3 channels, and the file does not say what the others are."
+        hint = "A photo has 3 channels; the meaning of the others is not in the file."
     return ExplorerError(
         f"{name} does not fit {title}: {_mismatches(match)}; {_percent(match.share)} of the "
-        "tensors agree.",
+        "tensors match.",
         hint,
     )
 
@@ -264,12 +264,12 @@ def _mismatches(match: Match) -> str:
     if match.unknown:
         parts.append(f"{len(match.unknown)} unknown ({_listed(match.unknown)})")
     if match.shapes:
-        parts.append(f"{len(match.shapes)} of another kind ({_listed(match.shapes, 2)})")
-    return ", ".join(parts) or "nothing is in it"
+        parts.append(f"{len(match.shapes)} of another shape or type ({_listed(match.shapes, 2)})")
+    return ", ".join(parts) or "it is empty"
 
 
 def _percent(share: float) -> str:
-    return f"{int(share * 1000) / 10:g} %"
+    return f"{int(share * 1000) / 10:g}%"
 
 
 def _listed(words: Iterable[str], most: int = 3) -> str:

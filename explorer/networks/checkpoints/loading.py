@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
 from explorer.networks import devices, digest
@@ -61,7 +62,7 @@ def untrained(
     elif option is not None:
         size = f" ({option.megabytes:.0f} MB)" if option.megabytes else ""
         notes.append(
-            f"Its weights {option.name} are not on this computer; choose them to download{size}."
+            f"Its weights {option.name} are not on this computer; select them to download{size}."
         )
     yield Step(None, 1, 2, f"Preparing {entry.title}")
     return _network(
@@ -249,15 +250,15 @@ def _class_names(
         return ("__background__", *own), ()
     if own:
         return (), (
-            f"The file names {len(own)} classes, but its head has {count}: no name is used.",
+            f"The file names {len(own)} classes, but its head has {count}: the names are not used.",
         )
     for variant in (definition.assumed, *definition.variants.values()):
         if len(variant.classes) == count:
             return variant.classes, (
-                f"The file does not name its {count} classes; the names are those of the published "
-                f"weights of {definition.entry.title}.",
+                f"The file has no names for its {count} classes; those of the published weights "
+                f"are used: {definition.entry.title}.",
             )
-    return (), (f"The file has {count} classes and does not name them.",)
+    return (), (f"The file has {quantity(count, 'class', 'classes')} without names.",)
 
 
 def closest(definition: Definition, fit: Fit) -> Variant:

@@ -212,11 +212,11 @@ def compare(
 
 
 def _unlike(key: str, found: Shape, wanted: Shape) -> str:
-    words = f"{key} is {_size(found)}, the network wants {_size(wanted)}"
+    words = f"{key} is {_size(found)}, the network expects {_size(wanted)}"
     if len(found) == len(wanted) == 4 and found[1] != wanted[1] == 3:
         return f"{words}: it takes {found[1]} channels instead of 3"
     if key == "rpn.head.cls_logits.weight" and found[1:] == wanted[1:]:
-        return f"{words}: it has {found[0]} anchors a cell instead of {wanted[0]}"
+        return f"{words}: it has {found[0]} anchors per cell instead of {wanted[0]}"
     return words
 
 

@@ -136,7 +136,7 @@ def file_and_part(path: Path) -> tuple[Path, str]:
 
 def other_networks(name: str, parts: Sequence[str]) -> str:
     """The sentence about the networks of a file that were not taken."""
-    return f"{name} also holds {' and '.join(parts)}: {name}#{parts[0]} takes that network."
+    return f"{name} also contains {' and '.join(parts)}: {name}#{parts[0]} selects that network."
 
 
 def below(state: Mapping[Any, Any], prefix: str) -> dict[str, Any]:
@@ -156,8 +156,8 @@ def _without_weights(content: Any, name: str, part: str) -> ExplorerError:
         )
     inside = f"only {_listed(keys, 6)}" if keys else f"a {type(content).__name__}"
     return ExplorerError(
-        f"{name} holds no weights: {inside} is in it.",
-        "It must hold a state dict: names with a tensor each.",
+        f"{name} contains no weights, but {inside}.",
+        "It must contain a state dict, a mapping from names to tensors.",
     )
 
 
@@ -210,7 +210,7 @@ def _content(file: IO[bytes], size: int, name: str) -> Any:
             )
         if _MAGIC not in head:
             raise ExplorerError(
-                f"{name} is a pickle that torch.save did not write.",
+                f"{name} is a pickle that was not written by torch.save.",
                 "Save the weights alone: torch.save(model.state_dict(), file).",
             )
         return _load(file, name)
@@ -229,7 +229,7 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise ExplorerError(
-            f"{name} is damaged: it was cut short or changed.", "Copy or download it again."
+            f"{name} is damaged: it is truncated or altered.", "Copy or download it again."
         ) from error
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
@@ -245,7 +245,7 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
         for entry in names
     ):
         raise ExplorerError(
-            f"{name} is a program written by torch.export, not weights alone.",
+            f"{name} is a program exported with torch.export, not weights.",
             "Save the weights alone: torch.save(model.state_dict(), file).",
         )
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
@@ -254,9 +254,9 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
             "Unpack it and choose the weights inside.",
         )
     if sum(entry.file_size for entry in entries) > size:
-        raise ExplorerError(f"{name} is damaged: it claims to hold more than its own size.")
+        raise ExplorerError(f"{name} is damaged: it declares more data than its size.")
     if len(set(names)) != len(names):
-        raise ExplorerError(f"{name} is damaged: it holds two entries of one name.")
+        raise ExplorerError(f"{name} is damaged: it has two entries with one name.")
     programs = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
     if len(programs) != 1:
         raise ExplorerError(f"{name} is a zip archive without PyTorch weights.")
@@ -272,7 +272,7 @@ def _check_storages(program: bytes, sizes: Mapping[str, int], name: str) -> None
     for storage in pickles.scan(program).storages:
         if storage.bytes > sizes.get(storage.key, -1):
             raise ExplorerError(
-                f"{name} is damaged: a tensor claims {storage.bytes} bytes where the file has "
+                f"{name} is damaged: a tensor declares {storage.bytes} bytes where the file has "
                 f"{max(sizes.get(storage.key, 0), 0)}."
             )
 
@@ -288,13 +288,14 @@ def _load(file: IO[bytes], name: str) -> Any:
         if protocol > SAFE_PROTOCOL:
             raise ExplorerError(
                 f"{name} was saved with pickle_protocol={protocol}, which cannot be read without "
-                "running it.",
+                "running code.",
                 "Save it again without that argument: torch.save(model.state_dict(), file).",
             ) from error
         found = _foreign_classes(file, str(error))
         if found:
             raise ExplorerError(
-                f"{name} holds Python objects ({_listed(found)}); loading them could run any code.",
+                f"{name} contains Python objects ({_listed(found)}); loading them could run "
+                "arbitrary code.",
                 "Save the weights alone: torch.save(model.state_dict(), file).",
             ) from error
         raise
@@ -334,7 +335,7 @@ def _read_safetensors(file: IO[bytes], name: str) -> Any:
         if entry["dtype"] not in _NUMBERS:
             raise ExplorerError(
                 f"{name} cannot be used: {_short(key)} is stored as {_short(entry['dtype'])}, "
-                "which is no kind of number that weights can be taken from.",
+                "which is not a supported number type for weights.",
                 "Choose a file with float weights.",
             )
     # From bytes, not from the path: that would map the file into memory.
@@ -352,7 +353,7 @@ def _cleaned(tensors: Mapping[Any, Any], name: str) -> dict[str, Tensor]:
 
 def _quantized(name: str) -> ExplorerError:
     return ExplorerError(
-        f"{name} holds quantized weights, which cannot be looked into.",
+        f"{name} contains quantized weights, which are not supported.",
         "Choose the float weights of this network.",
     )
 
@@ -360,8 +361,8 @@ def _quantized(name: str) -> ExplorerError:
 def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
     if tensor.device.type == "meta":
         raise ExplorerError(
-            f"{name} holds no numbers: {_short(key)} was saved from the meta device.",
-            "Save the weights after they were given memory and trained.",
+            f"{name} contains no values: {_short(key)} was saved from the meta device.",
+            "Save the weights after materializing and training the network.",
         )
     if tensor.layout != torch.strided or tensor.device.type != "cpu":
         raise ExplorerError(f"{name} cannot be used: {_short(key)} is a {tensor.layout} tensor.")
@@ -369,15 +370,15 @@ def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
         raise _quantized(name)
     if "float8_e8m0" in str(tensor.dtype) or "float4" in str(tensor.dtype):
         raise ExplorerError(
-            f"{name} cannot be used: {_short(key)} is stored as {str(tensor.dtype)[6:]}, which is "
-            "no kind of number that weights can be taken from.",
+            f"{name} cannot be used: {_short(key)} is stored as {str(tensor.dtype)[6:]}, which "
+            "is not a supported number type for weights.",
             "Choose a file with float weights.",
         )
     if tensor.is_complex():
         raise ExplorerError(f"{name} cannot be used: {_short(key)} holds complex numbers.")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise ExplorerError(
-            f"{name} is damaged: {_short(key)} claims {tensor.numel()} numbers where "
+            f"{name} is damaged: {_short(key)} declares {tensor.numel()} values where "
             f"{tensor.untyped_storage().nbytes()} bytes are stored."
         )
     if tensor.is_floating_point() and tensor.dtype != torch.float32:

@@ -46,7 +46,8 @@ class FigureSize:
                 )
         if self.units < _LEAST * UNITS * self.font_size / 2:
             raise ExplorerError(
-                f"Letters of {self.font_size:g} pt are too large for {self.width_mm:g} mm.",
+                f"A font size of {self.font_size:g} pt is too large for a width of "
+                f"{self.width_mm:g} mm.",
                 "Choose a smaller font or a wider figure.",
             )
 

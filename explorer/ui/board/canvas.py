@@ -106,9 +106,10 @@ class Canvas(MarkedCanvas):
         self.setAccessibleName(self.tr("Canvas"))
         self.setAccessibleDescription(
             self.tr(
-                "Enter places a point or a box, arrow keys move it, with Shift ten times as far, "
-                "with Ctrl they resize a box, Delete removes it, Ctrl+D doubles a ground-truth "
-                "box. Where a mask is painted, [ and ] change the brush, E erases, Enter paints."
+                "Enter places a point or a box; arrow keys move it, with Shift by ten pixels, "
+                "with Ctrl they resize a box; Delete removes it; Ctrl+D duplicates a "
+                "ground-truth box. When painting a mask, [ and ] change the brush size, E "
+                "switches to the eraser, Enter paints."
             )
         )
 

@@ -205,7 +205,7 @@ class PaneView(PanZoomView):
         self._place_caption()
 
     def _place_caption(self) -> None:
-        """The title, then the colour scale where there is room, then the zoom."""
+        """The title, then the color scale where there is room, then the zoom."""
         heats = [i.layer for i in self._items if i.isVisible() and isinstance(i.layer, Heat)]
         title = self._pane.title if self._pane is not None else ""
         placed = (self.width(), heats[-1] if heats else None, title)

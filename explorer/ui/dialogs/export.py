@@ -93,7 +93,7 @@ class ExportSheet(Overlay):
             (
                 (Label(self.tr("What")), self.what),
                 (self._size_title, self.pixels),
-                (Label(self.tr("Frame rate, at most")), self.rate),
+                (Label(self.tr("Max. frame rate")), self.rate),
                 (Label(self.tr("Views beside")), self.beside),
                 (Label(self.tr("File formats")), self.formats),
             )
@@ -105,7 +105,7 @@ class ExportSheet(Overlay):
             self._rows[editor] = label
         for widget, name in (
             (self.what, self.tr("What is exported")),
-            (self.rate, self.tr("Frame rate, at most")),
+            (self.rate, self.tr("Max. frame rate")),
             (self.beside, self.tr("Views beside")),
         ):
             widget.setAccessibleName(name)

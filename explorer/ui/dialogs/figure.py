@@ -47,8 +47,8 @@ class FigureSheet(Overlay):
         self.theme.addItem(self.tr("Dark"), "dark")
         self.theme.setCurrentIndex(self.theme.findData(options.theme))
         self.content = Combo()
-        self.content.addItem(self.tr("Everything on the board"), True)
-        self.content.addItem(self.tr("The picture alone"), False)
+        self.content.addItem(self.tr("All panes"), True)
+        self.content.addItem(self.tr("Picture only"), False)
         self.content.setCurrentIndex(self.content.findData(options.whole))
 
         grid = QGridLayout()

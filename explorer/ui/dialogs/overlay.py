@@ -28,7 +28,7 @@ class Overlay(QWidget):
     Args:
         window: What is covered.
         size: The card's, cut to the window.
-        top: Distance of the card from the window's upper edge; None = centred.
+        top: Distance of the card from the window's upper edge; None = centerd.
 
     Signals:
         closed: The sheet is gone.

@@ -45,7 +45,7 @@ class PreferencesSheet(Overlay):
         self._preferences = preferences
         self.theme = Combo()
         for word, title in (
-            ("system", self.tr("As the system")),
+            ("system", self.tr("Follow system")),
             ("light", self.tr("Light")),
             ("dark", self.tr("Dark")),
         ):
@@ -73,21 +73,21 @@ class PreferencesSheet(Overlay):
         grid.setColumnStretch(0, 1)
         rows: tuple[tuple[str, str, QWidget], ...] = (
             (self.tr("Theme"), "", self.theme),
-            (self.tr("Device"), self.tr("Where networks compute."), self.device),
+            (self.tr("Device"), self.tr("The device that networks run on."), self.device),
             (
                 self.tr("Half precision"),
-                self.tr("Faster where the device has it; answers differ slightly."),
+                self.tr("Faster where supported; results differ slightly."),
                 self.half,
             ),
             (
                 self.tr("Seed"),
-                self.tr("Equal seeds give equal dreams and random weights."),
+                self.tr("The same seed gives the same dreams and random weights."),
                 self.seed,
             ),
-            (self.tr("Compare by"), "", self.compare),
+            (self.tr("Comparison"), "", self.compare),
             (
-                self.tr("Open the last session"),
-                self.tr("Photos, network, view and settings come back at the start."),
+                self.tr("Restore the last session"),
+                self.tr("Reopens photos, network, view and settings at startup."),
                 self.restore,
             ),
         )

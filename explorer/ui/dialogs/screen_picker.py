@@ -166,8 +166,8 @@ class Cover(QWidget):
                 self._say(painter, f"{size.width()} × {size.height()}", self._beside(part))
             else:
                 words = self.tr(
-                    "Drag over the part to follow.  Enter or a double click: the whole screen.  "
-                    "Esc: cancel."
+                    "Drag to select a part of the screen.  Enter or double-click: the whole "
+                    "screen.  Esc: cancel."
                 )
                 self._say(painter, words, QPoint(self.width() // 2, UNIT * 8))
 

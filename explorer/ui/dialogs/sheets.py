@@ -122,8 +122,8 @@ class Sheets(QObject):
 
     def say_about(self) -> None:
         words = self.tr(
-            "Convnet Explorer {version}: see what a convolutional vision network does, on your own "
-            "photo. Everything happens on this computer. MIT licence."
+            "Convnet Explorer {version}: see what a convolutional network computes, on your own "
+            "photo. Everything runs on this computer. MIT license."
         )
         self._desk.notices.say(words.format(version=__version__), seconds=0)
 

@@ -66,7 +66,7 @@ class Form(QWidget):
         self._heading = Label(self.tr("Settings"), bold=True)
         self._reset = QToolButton()
         self._reset.setText(self.tr("Reset"))
-        self._reset.setToolTip(self.tr("All settings back to their defaults"))
+        self._reset.setToolTip(self.tr("Reset all settings to their defaults"))
         self._reset.setAutoRaise(True)
         self._reset.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         policy = self._reset.sizePolicy()

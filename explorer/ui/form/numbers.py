@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QWheelEvent
 
 WIDEST = 2.0**53
-"""The largest whole number that a double still tells from its neighbours."""
+"""The largest whole number that a double still tells from its neighbors."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 

@@ -72,11 +72,11 @@ class MaskEditor(Editor):
             line.addWidget(self.size.slider, 1)
         line.addWidget(self.size.field)
         self.labels = Combo()
-        self.labels.setAccessibleName(self.tr("What is painted"))
+        self.labels.setAccessibleName(self.tr("Class to paint"))
         self.labels.activated.connect(self._labelled)
-        self.clear = self._button("reset", self.tr("Clear"), self.tr("Remove everything painted"))
+        self.clear = self._button("reset", self.tr("Clear"), self.tr("Clear the mask"))
         self.clear.clicked.connect(self._clear)
-        self.load = self._button("folder", self.tr("Load…"), self.tr("Load a mask: indexed PNG"))
+        self.load = self._button("folder", self.tr("Load…"), self.tr("Load a mask (indexed PNG)"))
         self.load.clicked.connect(self._load)
         self.save = self._button("save", self.tr("Save…"), self.tr("Save as an indexed PNG"))
         self.save.clicked.connect(self._save)
@@ -127,7 +127,7 @@ class MaskEditor(Editor):
 
     def text(self, value: Any) -> str:
         if value is None:
-            return self.tr("nothing painted")
+            return self.tr("empty")
         index = value.index()
         return self.tr("{share:.1%} painted").format(share=float((index > 0).mean()))
 
@@ -145,7 +145,7 @@ class MaskEditor(Editor):
             return
         size = self._around.size
         if size is not None and size != (mask.width, mask.height):
-            words = self.tr("The mask has {w} x {h} pixels, the photo {pw} x {ph}.")
+            words = self.tr("The mask has {w} x {h} pixels, but the photo has {pw} x {ph}.")
             self.said.emit(words.format(w=mask.width, h=mask.height, pw=size[0], ph=size[1]))
             return
         self._tell(mask)
@@ -218,7 +218,7 @@ class PointsEditor(TextEditor):
         polygon = parameter.meta.pick is Pick.POLYGON
         words = self.tr("x, y; x, y")
         if parameter.meta.pick is Pick.TRUTH:
-            words = self.tr("Click them on the picture")
+            words = self.tr("Click points on the picture")
         self.field.setPlaceholderText(words)
         self.field.setMaxLength(100_000)
         symbol = icon("polygon" if polygon else "point")

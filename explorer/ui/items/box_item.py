@@ -36,7 +36,7 @@ DIMMED = 0.3
 
 
 class BoxesItem(LayerItem):
-    """Strokes up to some hundred boxes; more are rasterised once and moved while the user pans."""
+    """Strokes up to some hundred boxes; more are rasterized once and moved while the user pans."""
 
     layer: Boxes
 
@@ -178,9 +178,9 @@ class BoxesItem(LayerItem):
         """In the lower right corner: labels that are not there are not missed in silence."""
         painter.setOpacity(1.0)
         painter.setFont(_font())
-        words = QApplication.translate("Boxes", "{n} labels have no room: zoom in")
+        words = QApplication.translate("Boxes", "{n} labels not shown: zoom in")
         if self.unlabelled == 1:
-            words = QApplication.translate("Boxes", "{n} label has no room: zoom in")
+            words = QApplication.translate("Boxes", "{n} label not shown: zoom in")
         words = words.format(n=self.unlabelled)
         size = plate_rect(painter, QPointF(0, 0), words).size()
         corner = QPointF(lens.width - size.width() - 6, lens.height - size.height() - 6)

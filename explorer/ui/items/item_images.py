@@ -79,13 +79,13 @@ def qcolor(colour: Color | UInt8, alpha: float = 1.0) -> QColor:
 
 
 def ink_on(colour: QColor) -> QColor:
-    """Black or white, whichever reads better on `colour`."""
+    """Black or white, whichever reads better on `color`."""
     luma = 0.299 * colour.red() + 0.587 * colour.green() + 0.114 * colour.blue()
     return QColor(16, 16, 18) if luma > 140 else QColor(255, 255, 255)
 
 
 def dark(widget_color: QColor) -> bool:
-    """Whether a palette's window colour belongs to a dark theme."""
+    """Whether a palette's window color belongs to a dark theme."""
     return widget_color.lightness() < 128
 
 
@@ -100,7 +100,7 @@ def rgb_image(rgb: UInt8) -> tuple[QImage, UInt8]:
 
 
 def index_image(index: UInt8) -> tuple[QImage, UInt8]:
-    """An Indexed8 image of (H, W) uint8 and its array; the colours are set apart."""
+    """An Indexed8 image of (H, W) uint8 and its array; the colors are set apart."""
     index = np.ascontiguousarray(index)
     height, width = index.shape
     return QImage(index.data, width, height, width, QImage.Format.Format_Indexed8), index
@@ -274,7 +274,7 @@ def stroke_polylines(
     closed: bool,
     dotted: bool,
 ) -> None:
-    """Draw many polylines: `points` (N, P, 2) in the raster's pixels, `colours` (N, 3), by colour.
+    """Draw many polylines: `points` (N, P, 2) in the raster's pixels, `colors` (N, 3), by color.
 
     Lines are drawn one pixel wide and then grown, which is several times faster than wide lines.
     """
@@ -347,7 +347,7 @@ def plate_picture(text: str, font: str, paper: int, ratio: float) -> QImage:
     Args:
         text: One line.
         font: As `QFont.toString` gives it.
-        paper: The plate's colour, as `QColor.rgb` gives it; the ink is black or white.
+        paper: The plate's color, as `QColor.rgb` gives it; the ink is black or white.
         ratio: Device pixels per window pixel.
     """
     words, colour = QFont(), QColor(paper)

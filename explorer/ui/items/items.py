@@ -1,7 +1,7 @@
 """One graphics item per layer: the scene's units are the pane's, the painter's are the screen's.
 
 An item is kept as long as its layer is the identical object, and takes over what it has already
-uploaded when only the style of the layer is new (another colour map over the same numbers).
+uploaded when only the style of the layer is new (another color map over the same numbers).
 """
 
 from __future__ import annotations

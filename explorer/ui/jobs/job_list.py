@@ -132,7 +132,7 @@ class JobList(PopupFrame):
         self.rows: dict[str, JobRow] = {}
         self.setAccessibleName(self.tr("Background jobs"))
         self.nothing = Label(
-            self.tr("No background jobs. An evaluation runs here, behind every question."),
+            self.tr("No background jobs. Evaluations run here."),
             quiet=True,
         )
         column = QWidget()

@@ -157,9 +157,7 @@ class Live(QObject):
     def address_dialog(self) -> None:
         dialog = QInputDialog(self._desk.main)
         dialog.setWindowTitle(self.tr("Open a network stream"))
-        dialog.setLabelText(
-            self.tr("Address of a camera or stream (rtsp, http). The program connects to it:")
-        )
+        dialog.setLabelText(self.tr("Address of a camera or stream (rtsp, http):"))
         dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
         dialog.setOkButtonText(self.tr("Connect"))
         dialog.setMinimumWidth(ADDRESS_WIDTH)
@@ -320,7 +318,7 @@ class Live(QObject):
             return
         status = capture.status
         if self._resting:
-            words = self.tr("Switched off: nothing follows it.")
+            words = self.tr("Stopped: no view uses it.")
             hint = self.tr("Choose another view or network, or freeze the last frame.")
             status = replace(status, phase=Phase.STOPPED, message=words, hint=hint)
         self.bar.set_status(status)

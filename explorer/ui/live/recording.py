@@ -79,13 +79,13 @@ class RecordingControls(QWidget):
         minutes, seconds = divmod(int(status.seconds), 60)
         words = f"{minutes}:{seconds:02d} · {_size(status.bytes)}"
         if status.left_out:
-            left_out = self.tr("{count:,} left out").format(count=status.left_out)
+            left_out = self.tr("{count:,} dropped").format(count=status.left_out)
             words = f"{words} · {left_out}"
         self.words.setText(words)
         self.words.setToolTip(
             self.tr(
-                "Recorded time, size on the disk, and frames that were left out of the film because"
-                " they could not be painted in time."
+                "Recorded time, file size, and frames dropped because they could not be drawn in "
+                "time."
             )
         )
 
@@ -164,9 +164,13 @@ class Recording(QObject):
 
         kinds = (
             ExportKind(
-                self.tr("What is drawn"), FILMS, drawn, rate=rate, beside=True if beside else None
+                self.tr("Frames with results"),
+                FILMS,
+                drawn,
+                rate=rate,
+                beside=True if beside else None,
             ),
-            ExportKind(self.tr("The frames as they come"), FILMS, raw, rate=rate),
+            ExportKind(self.tr("Source frames"), FILMS, raw, rate=rate),
         )
         self.sheet = ExportSheet(self._desk.main, self.tr("Record"), kinds)
         self.sheet.accepted.connect(self._ask_place)
@@ -194,7 +198,7 @@ class Recording(QObject):
 
         Args:
             path: Ends in .mp4.
-            raw: The frames as they come, not what is drawn on them.
+            raw: Source frames, not what is drawn on them.
             rate: Frames a second at most; 0 = those of the source.
             beside: With the views that are shown beside.
         """
@@ -282,7 +286,7 @@ class Recording(QObject):
             path=recorder.path, lines=f"{status.lines:,}"
         )
         if status.left_out:
-            words += " " + self.tr("{count:,} frames were left out.").format(count=status.left_out)
+            words += " " + self.tr("{count:,} frames were dropped.").format(count=status.left_out)
         self._desk.notices.say(words)
 
     def _place(self) -> Path:
@@ -314,7 +318,7 @@ class Recording(QObject):
                 self._desk.notices.say(words, "warning", seconds=0)
             else:
                 words = self.tr(
-                    "The program ended while it recorded: {path} has what was recorded before."
+                    "The program closed while recording: {path} has the part recorded before."
                 )
                 self._desk.notices.say(words.format(path=film), "warning", seconds=0)
 

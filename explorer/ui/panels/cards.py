@@ -329,7 +329,7 @@ class CardList(QWidget):
         self.list.setMouseTracking(True)
         self.list.setResizeMode(QListView.ResizeMode.Adjust)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.nothing = Label(self.tr("Nothing matches."), quiet=True)
+        self.nothing = Label(self.tr("No matches."), quiet=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.nothing.hide()
         layout = QVBoxLayout(self)

@@ -86,14 +86,14 @@ class Making(QObject):
         if made.use:
             self._panels.study.use(made.name)
             return
-        text = self.tr("{title} has joined the networks, under the heading Made here.")
+        text = self.tr("{title} was added to the networks, under Made here.")
         use = ((self.tr("Use it"), partial(self._panels.study.use, made.name)),)
         self._panels.notices.show_notice(Notice(text.format(title=made.title), actions=use))
 
     # -- the catalogue ----------------------------------------------------------------------------
 
     def _list(self, then: Callable[[], None] | None = None) -> None:
-        """Reads the catalogue anew, then does what is to be done with it."""
+        """Reads the catalog anew, then does what is to be done with it."""
 
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.networks import catalogue

@@ -101,7 +101,7 @@ class Welcome(QWidget):
         self.tiles: list[SampleTile] = []
         title = Label(self.tr("Drop a photo here"), factor=1.8, bold=True)
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        words = Label(self.tr("paste one, or start with one of these:"), quiet=True, factor=1.1)
+        words = Label(self.tr("paste one, or choose a sample:"), quiet=True, factor=1.1)
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.open = QPushButton(icon("open"), " " + self.tr("Open photos…"))
         self.open.setToolTip(self.tr("Ctrl+O"))
@@ -115,7 +115,7 @@ class Welcome(QWidget):
         buttons.addWidget(self.open)
         buttons.addWidget(self.folder)
         self.live = QPushButton(icon("camera"), " " + self.tr("Camera, film or scene"))
-        self.live.setToolTip(self.tr("Follow a camera, a film or the built-in moving scene"))
+        self.live.setToolTip(self.tr("Use a camera, a film or the built-in moving scene"))
         buttons.addWidget(self.live)
         buttons.addStretch(1)
         for button in (self.open, self.folder, self.live):
@@ -186,16 +186,18 @@ class Welcome(QWidget):
     def _steps(self) -> tuple[tuple[str, str], ...]:
         return (
             (
-                self.tr("Bring a photo"),
+                self.tr("Open a photo"),
                 self.tr("Drop, paste or open it. It stays on this computer."),
             ),
             (
-                self.tr("Choose what to see"),
-                self.tr("Pick a view and a network above: classes, boxes, feature maps, dreams."),
+                self.tr("Choose a view"),
+                self.tr(
+                    "Choose a view and a network above: classes, boxes, feature maps, DeepDream."
+                ),
             ),
             (
-                self.tr("Look inside"),
-                self.tr("Move the sliders, click and hover: the picture answers at once."),
+                self.tr("Explore"),
+                self.tr("Move the sliders, click and hover: the result updates immediately."),
             ),
         )
 

@@ -75,10 +75,8 @@ class Exporter(QObject):
         size, title = (PICTURE_WIDTH, LARGEST_PICTURE), self.tr("Width")
         self._offer(
             self.tr("Save picture"),
-            ExportKind(
-                self.tr("Everything on the board"), PICTURES, whole, size=size, size_title=title
-            ),
-            ExportKind(self.tr("The picture alone, full size"), PICTURES, alone),
+            ExportKind(self.tr("All panes"), PICTURES, whole, size=size, size_title=title),
+            ExportKind(self.tr("Picture only, full size"), PICTURES, alone),
             ExportKind(self.tr("Figure for a paper"), FIGURES, figure),
         )
 
@@ -93,7 +91,7 @@ class Exporter(QObject):
                 ExportKind(
                     self.tr("Film of the steps"), "*.mp4 *.gif", self._write_film,
                     size=(LONGEST_SIDE, LONGEST_SIDE), rate=(STEPS_RATE, MOST_RATE),
-                    size_title=self.tr("Longest side, at most"),
+                    size_title=self.tr("Max. side"),
                 )
             )  # fmt: skip
 
@@ -155,7 +153,7 @@ class Exporter(QObject):
             self._desk.notices.say(f"{error.message} {error.hint}".strip(), "error", seconds=12)
             return
         QGuiApplication.clipboard().setText(words)
-        said = self.tr("Copied: a Python script that gives the same numbers.")
+        said = self.tr("Copied a Python script that gives the same result.")
         self._desk.notices.say(said, seconds=5)
 
     def screenshot(self) -> None:

@@ -109,7 +109,7 @@ def make_toolbar(
     bar.addAction(actions["open"])
     bar.addAction(actions["open_folder"])
     live = QToolButton()
-    live.setText(window.tr("Live: camera, film or the built-in scene"))
+    live.setText(window.tr("Live: camera, film or built-in scene"))
     live.setToolTip(live.text())
     live.setAccessibleName(live.text())
     live.setIcon(icon("camera"))
@@ -202,7 +202,7 @@ class Menus(QObject):
             action.setEnabled(os.path.exists(path))
             action.triggered.connect(self._open_recent)
         if self._recent.isEmpty():
-            self._recent.addAction(self.tr("Nothing yet")).setEnabled(False)
+            self._recent.addAction(self.tr("None yet")).setEnabled(False)
         else:
             self._recent.addSeparator()
             self._recent.addAction(self.tr("Clear"), self._clear_recent)

@@ -129,7 +129,7 @@ class Presenter(QObject):
         return {name: entry.title for name, entry in entries.items() if entry is not None}
 
     def around(self) -> Around:
-        """What the form may offer: the photos of the strip, the networks of the catalogue."""
+        """What the form may offer: the photos of the strip, the networks of the catalog."""
         study, strip = self._panels.study, self._panels.strip
         photos = [(str(item), title_of(item)) for item in strip.items if isinstance(item, str)]
         photos += [(name_of(sample), title_of(sample)) for sample in strip.samples.items]
@@ -227,7 +227,7 @@ class Presenter(QObject):
         study = panels.study
         if study.answer is None and study.view is not None:
             self.bare()
-            words = self.tr("{view} takes its time: it starts when you run it.")
+            words = self.tr("{view} takes long: run it with F5.")
             run = ((self.tr("Run"), study.look),)
             panels.notices.show_notice(
                 Notice(words.format(view=study.view.title), actions=run, seconds=REST_SECONDS)

@@ -86,7 +86,7 @@ class Restore(QObject):
         there = [path for path in last.images if os.path.isfile(path)]
         missing = len(last.images) - len(there)
         if missing:
-            words = self.tr("%n photo(s) of the last session are no longer there.", "", missing)
+            words = self.tr("%n photo(s) of the last session no longer exist.", "", missing)
             words = words.replace("(s)", "" if missing == 1 else "s")
             self._panels.notices.say(words, "warning", seconds=0)
         self._panels.strip.set_items(there)
@@ -119,12 +119,12 @@ class Restore(QObject):
             weights = "" if self._wishes.get("network") else last.network.weights
             spec = NetworkSpec(network, weights, study.device, study.half)
             if weights and os.path.isabs(weights) and not os.path.isfile(weights):
-                words = self.tr("The checkpoint {path} is no longer there.")
+                words = self.tr("The checkpoint {path} no longer exists.")
                 self._panels.notices.say(words.format(path=weights), "warning")
             else:
                 study.start_with(spec)
         elif network:
-            words = self.tr("There is no network {name} any more.").format(name=repr(network))
+            words = self.tr("The network {name} is no longer available.").format(name=repr(network))
             self._panels.notices.say(words, "warning")
         view = current_name(self._wishes.get("view") or (last.view if restore else ""))
         if view in ready.views:

@@ -113,7 +113,7 @@ class Study(QObject):
         return dict(self._ready.views) if self._ready else {}
 
     def entry(self, spec: NetworkSpec | None = None) -> Entry | None:
-        """The catalogue's entry of `spec`, by default of the network in use."""
+        """The catalog's entry of `spec`, by default of the network in use."""
         spec = spec or self.spec
         if self._ready is None or spec is None:
             return None
@@ -166,7 +166,7 @@ class Study(QObject):
         self.slot = slot
         self.image = image
         if slot is not None and self.view is not None and not self.view.live:
-            self._give_way(self.tr("{view} cannot follow frames: showing {other} instead."))
+            self._give_way(self.tr("{view} does not support films: showing {other} instead."))
         self._recall()
         self.subject_changed.emit()
         again, self._photo_comes = self._photo_comes, False
@@ -211,7 +211,7 @@ class Study(QObject):
         self.info = None
         entry = self.entry()
         if self.view is not None and entry is not None and not self.view.suits(entry.task):
-            self._give_way(self.tr("{view} cannot use {network}: showing {other} instead."))
+            self._give_way(self.tr("{view} does not support {network}: showing {other} instead."))
             self._recall()
         self.subject_changed.emit()
         self.look()
@@ -259,7 +259,7 @@ class Study(QObject):
         self.stand(name, self._on_device(spec))
 
     def use(self, name: str, weights: str = "") -> None:
-        """Looks with the network `name` of the catalogue, by default with its own weights."""
+        """Looks with the network `name` of the catalog, by default with its own weights."""
         from explorer.core.network_info import NetworkSpec
 
         self.set_network(NetworkSpec(name, weights, self.device, self.half))
@@ -489,13 +489,13 @@ class Study(QObject):
             return
         if spec is None:
             self.said.emit(
-                self.tr("No network for {view} is at hand: choose one.").format(view=view.title)
+                self.tr("No network for {view} is available: choose one.").format(view=view.title)
             )
             return
         entry = self.entry(spec)
         if old is not None and entry is not None:
             self.moved.emit(
-                self.tr("{view} needs another kind of network: using {network}.").format(
+                self.tr("{view} needs a different network: using {network}.").format(
                     view=view.title, network=entry.title
                 )
             )

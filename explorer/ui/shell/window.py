@@ -421,9 +421,7 @@ class Window(QMainWindow):
         self.actions_["compare"].setChecked(there)
         if there:
             self.notices.say(
-                self.tr(
-                    "Pinned as A. Change anything - photo, view, network, settings - to compare."
-                )
+                self.tr("Pinned as A. Change the photo, view, network or settings to compare.")
             )
 
     # -- drops and keys ---------------------------------------------------------------------------
@@ -486,7 +484,7 @@ class Window(QMainWindow):
         """An earlier run has crashed."""
         self.notices.show_notice(
             Notice(
-                self.tr("The program ended unexpectedly last time."),
+                self.tr("The program closed unexpectedly last time."),
                 "warning",
                 text,
                 ((self.tr("Show the log"), self.sheets.show_log),),

@@ -84,9 +84,9 @@ class TruthFiles(QObject):
             study.photo_truth.put(study.image.key, boxes)
             titles = ", ".join(view.title for view in self._views())
             self._desk.notices.say(
-                self.tr("{n} boxes are kept with this photo. They are used by: {views}.").format(
-                    n=len(boxes), views=titles or "–"
-                )
+                self.tr(
+                    "{n} boxes are stored for this photo. Views that use them: {views}."
+                ).format(n=len(boxes), views=titles or "–")
             )
         self._desk.refresh()
 

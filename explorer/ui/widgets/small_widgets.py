@@ -53,7 +53,7 @@ def line_color(palette: QPalette) -> QColor:
 
 
 def tone(kind: str, palette: QPalette) -> QColor:
-    """The colour of a message or a badge: "error", "warning", "good" or "info"."""
+    """The color of a message or a badge: "error", "warning", "good" or "info"."""
     dark = is_dark(palette)
     return {
         "error": QColor("#ff7b72" if dark else "#c4262e"),
@@ -138,7 +138,7 @@ class IconButton(QToolButton):
 
 
 class Dot(QWidget):
-    """A small disc in one of the colours of `tone`."""
+    """A small disc in one of the colors of `tone`."""
 
     def __init__(self, kind: str = "good") -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Colours, fonts and icons: two palettes of our own, the same on every desktop.
+"""Colors, fonts and icons: two palettes of our own, the same on every desktop.
 
 `apply` works at any time; icons made by `icon` are swapped on whatever button or action shows one.
 """
@@ -204,7 +204,7 @@ def set_fonts(app: QApplication) -> None:
 
 
 def icon(name: str) -> QIcon:
-    """The drawing `resources/icons/NAME.svg` in the text colour of the palette in use.
+    """The drawing `resources/icons/NAME.svg` in the text color of the palette in use.
 
     An unknown name gives an empty icon and a line in the log.
     """

@@ -37,26 +37,27 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-The network gives every pixel one number per class. The softmax makes shares of them, and the
-class with the largest share colours the pixel:
+The network computes one number per class for every pixel. The softmax converts them to
+probabilities, and the most probable class colors the pixel:
 
     p[c, y, x]  = exp(z[c, y, x]) / Σⱼ exp(z[j, y, x])
     class(y, x) = the c with the largest p[c, y, x]
 
-**Reading it.** The legend lists the classes found with the part of the photo they cover. The status
-bar names the classes under the mouse with their shares, and the plot shows the largest ones. *Sure
-from* leaves pixels uncoloured whose best class has a lower share: borders between things go first.
+**Reading it.** The legend lists the classes found with the fraction of the photo they cover. The
+status bar shows the most probable classes under the mouse, and the plot their probabilities. *Min.
+probability* leaves pixels uncolored whose top class has a lower probability: borders between
+objects are the first.
 
-**One class.** Choose one to see its share everywhere as a heat map with a scale from 0 to 1, also
-where another class won.
+**One class.** Choose one to see its probability everywhere as a heat map with a scale from 0 to 1,
+also where another class is more probable.
 
-**Coarser answers.** A fully convolutional network (FCN) first says what is where on a grid of every
-32nd pixel, from its last and most abstract map, then adds the scores of finer maps: every 16th
-pixel, every 8th. *Coarser answers* shows these stages side by side: the names come early, the
-borders late.
+**FCN stages.** A fully convolutional network (FCN) first predicts classes on a grid of stride 32,
+from its last feature map, then adds the scores of finer maps with stride 16 and 8. *FCN stages*
+shows FCN-32s, FCN-16s and FCN-8s side by side: the classes are mostly right at stride 32, the
+borders become sharper with finer strides.
 
 The scores are computed on a coarse grid (every 8th or 16th pixel) and enlarged bilinearly, as the
-network itself does: borders are smoother than the things are.
+network itself does: borders are smoother than those of the objects.
 
 Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*; Chen et al. 2017, *Rethinking
 Atrous Convolution* (DeepLabV3); Howard et al. 2019, *Searching for MobileNetV3* (LR-ASPP).
@@ -77,18 +78,18 @@ class Params:
     """See the help of each."""
 
     opacity: float = param(
-        0.55, "Opacity", "How much the colours cover the photo.",
+        0.55, "Opacity", "Opacity of the colors over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0,
     )  # fmt: skip
     outline: bool = param(
-        True, "Borders", "Draws a line between regions of different classes.", effect=Effect.DRAW
+        True, "Borders", "Draws lines between regions of different classes.", effect=Effect.DRAW
     )
     background: bool = param(
-        False, "Colour the background", "Paints the class that means nothing else, too.",
+        False, "Color the background", "Colors the background class, too.",
         effect=Effect.DRAW,
     )  # fmt: skip
     sure: float = param(
-        0.0, "Sure from", "Pixels whose best class has a lower probability stay uncoloured.",
+        0.0, "Min. probability", "Pixels whose top class has a lower probability stay uncolored.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     heat: str = param(
@@ -96,11 +97,12 @@ class Params:
         effect=Effect.DRAW, choices=_classes,
     )  # fmt: skip
     coarser: bool = param(
-        False, "Coarser answers",
-        "Shows beside it what an FCN said before it added its finer maps.", effect=Effect.DRAW,
+        False, "FCN stages",
+        "Shows an FCN's predictions before and after it adds finer feature maps.",
+        effect=Effect.DRAW,
     )  # fmt: skip
     at: Point | None = param(
-        None, "Position", "The pixel whose probabilities are plotted: under the mouse.",
+        None, "Position", "The pixel under the mouse, whose probabilities are plotted.",
         effect=Effect.DRAW, pick=Pick.HOVER, advanced=True,
     )  # fmt: skip
 
@@ -191,9 +193,9 @@ def _coarser(result: Result, params: Params) -> list[Pane]:
 
 def _notes(result: Result, params: Params) -> Iterator[str]:
     if params.sure > 0:
-        yield f"Pixels under {params.sure:.0%} are left out."
+        yield f"Pixels with a probability below {params.sure:.0%} are not colored."
     if params.coarser and not result.coarser:
-        yield "This network gives one answer only; mini-fcn gives three."
+        yield "This network has one output only; mini-fcn has three stages."
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
@@ -217,9 +219,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 def _segmented(scene: Scene) -> Result:
     height, width = scene.input().shape[-2:]
     found = scene.memo("segmentation", lambda: segmentation_of(scene.output(), (height, width)))
-    coarser = scene.memo(
-        "coarser segmentations", lambda: coarser_answers(scene.output(), (height, width))
-    )
+    coarser = scene.memo("FCN stages", lambda: coarser_answers(scene.output(), (height, width)))
     return Result(
         photo=photo_of(scene),
         found=found,
@@ -286,7 +286,7 @@ def _legend(result: Result, params: Params) -> Table:
         "legend",
         ("class", "area %", "pixels", "mean probability"),
         rows,
-        title=f"Classes in the network's {sure.shape[1]} x {sure.shape[0]} pixels",
+        title=f"Classes on the network's grid of {sure.shape[1]} x {sure.shape[0]} pixels",
         swatches=tuple(color(colors[k]) for k in order),
     )
 
@@ -332,7 +332,7 @@ def _readout(result: Result) -> Callable[[float, float], str]:
 def _summary(legend: Table) -> str:
     named = [row for row in legend.rows if row[0] not in BACKGROUND]
     if not named:
-        return "Nothing but background."
+        return "Only background."
     words = ", ".join(f"{row[0]} {row[1]:.1f}%" for row in named[:5])
     return f"{len(named)} {'class' if len(named) == 1 else 'classes'}: {words}"
 
@@ -341,7 +341,7 @@ VIEW = View(
     name="semantic",
     title="Semantic segmentation",
     group=Group.SEGMENTATION,
-    summary="The class of every pixel, with areas and the probability of any class as a heat map.",
+    summary="The class of every pixel, with areas, and the probability of any class as a heat map.",
     explanation=EXPLANATION,
     reference="Long, Shelhamer and Darrell 2015, Fully Convolutional Networks",
     Params=Params,

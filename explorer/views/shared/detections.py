@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from explorer.core.layers import (
 )
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.networks.embedded.wordtree import ROOT, WordTree
-from explorer.views.shared.common import class_name, photo_of, score_threshold, size_of
+from explorer.views.shared.common import class_name, counts_of, photo_of, score_threshold, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.matches import Matches, key_of_matches, matches, truth_of_matches
 from explorer.views.shared.plural import plural
@@ -73,56 +72,58 @@ class DetectionParams:
     """See the help of each."""
 
     score: float | None = param(
-        None, "Score from",
-        "Boxes with a lower score are hidden; at first 0.5, or what suits the network. Nothing is "
-        "computed again.",
+        None, "Min. score",
+        "Detections with a lower score are hidden. Default: 0.5, or the threshold on the "
+        "network's card. Nothing is computed again.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, suggested=score_threshold,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
         (), "Ground truth",
-        "The objects that are there: with them boxes are true or false positives, and objects "
-        "without a box false negatives.",
+        "Annotated objects: with them, detections are marked as true or false positives and "
+        "missed objects as false negatives.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     iou: float = param(
-        0.5, "IoU threshold", "A box is a true positive when it overlaps its object at least so.",
+        0.5, "IoU threshold",
+        "A detection is a true positive if its IoU with an object is at least this.",
         effect=Effect.DRAW, low=0.05, high=0.95, step=0.05,
         when=lambda params, _: bool(params.truth),
     )  # fmt: skip
     classes: tuple[str, ...] = param(
-        (), "Classes", "Only boxes of these classes are shown; none chosen means all.",
+        (), "Classes", "Only these classes are shown; none chosen means all.",
         effect=Effect.DRAW, choices=class_choices,
     )  # fmt: skip
-    labels: bool = param(True, "Labels", "Writes class and score at every box.", effect=Effect.DRAW)
+    labels: bool = param(True, "Labels", "Shows class and score at every box.", effect=Effect.DRAW)
     masks: bool = param(
         True, "Masks", "Paints the instance masks.", effect=Effect.DRAW, when=_has_masks
     )
     keypoints: bool = param(
-        True, "Keypoints", "Draws the joints and limbs.",
+        True, "Keypoints", "Draws the keypoints and the limbs between them.",
         effect=Effect.DRAW, when=lambda _, info: _gives(info, "keypoint"),
     )  # fmt: skip
     color_by: str = param(
-        MATCH, "Colour by",
-        "Match: true and false positives, where there is ground truth. Or one color for every "
-        "class, or one for every object.",
+        MATCH, "Color by",
+        "Match: true or false positive, if there is ground truth. Or one color per class or per "
+        "object.",
         effect=Effect.DRAW, choices=(MATCH, CLASS, OBJECT),
     )  # fmt: skip
     mask_level: float = param(
-        0.5, "Mask from", "A pixel belongs to an object from this probability on.",
+        0.5, "Mask threshold", "A pixel belongs to the object if its mask probability >= this.",
         effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     mask_opacity: float = param(
-        0.45, "Mask opacity", "How much the masks cover the photo.",
+        0.45, "Mask opacity", "Opacity of the masks over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     keypoint_score: float = param(
-        0.0, "Keypoint score from",
-        "Joints are hidden whose heat map has a lower highest value (hidden limbs are low).",
+        0.0, "Min. keypoint score",
+        "Keypoints with a lower score (the maximum of their heat map) are hidden; occluded "
+        "joints score low.",
         effect=Effect.DRAW, low=-20.0, high=40.0, step=0.5, advanced=True,
         when=lambda params, info: params.keypoints and _gives(info, "keypoint"),
     )  # fmt: skip
     selected: int | None = param(
-        None, "Selected box", "The box whose row is chosen in the table.",
+        None, "Selected box", "The detection selected in the table or on the photo.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="detections",
     )  # fmt: skip
 
@@ -183,7 +184,7 @@ def answer_board(result: DetectorAnswer, params: DetectionParams) -> Board:
         layers.append(key_of_matches(matched, size[1]))
     notes = [matched.note] if matched is not None and matched.note else []
     if least_score(result, params) < result.floor:
-        notes.append(f"This network itself drops boxes under {result.floor:g}.")
+        notes.append(f"The network itself drops detections with a score below {result.floor:g}.")
     return Board(
         panes=(Pane("image", size, tuple(layers)),),
         tables=(_table(result, params, rows, matched),),
@@ -269,7 +270,9 @@ def _words(scene: Scene) -> tuple[str, ...]:
         return ()
     (answer,) = scene.output()
     return tuple(
-        f"{' > '.join(tree.way(word)[-WORDS_SHOWN:])} {score:.2f}" if word != ROOT else "not sure"
+        f"{' > '.join(tree.way(word)[-WORDS_SHOWN:])} {score:.2f}"
+        if word != ROOT
+        else "no word above the threshold"
         for word, score in zip(
             answer["words"].tolist(), answer["word_scores"].tolist(), strict=True
         )
@@ -420,7 +423,7 @@ def _summary(
     found = result.found
     compared = f"; {matched.summary} at IoU >= {params.iou:.2f}" if matched is not None else ""
     if len(found) == 0:
-        return f"The network found nothing{compared}."
+        return f"No detections{compared}."
     if len(rows) == 0:
         least = least_score(result, params)
         best = int(found.scores.argmax())
@@ -429,11 +432,8 @@ def _summary(
         name = class_name(result.classes, int(found.labels[best]))
         highest = f"{found.scores[best]:.2f} ({name}){compared}"
         return f"No detection has a score >= {least:.2f}; the highest of {len(found)} is {highest}."
-    counts = Counter(class_name(result.classes, int(label)) for label in found.labels[rows])
-    words = ", ".join(f"{count} {plural(name, count)}" for name, count in counts.most_common(6))
-    rest = len(counts) - 6
-    more = f" and {rest} more {plural('class', rest)}" if rest > 0 else ""
+    words = counts_of(result.classes, found.labels[rows].tolist())
     return (
         f"{len(rows)} of {len(found)} {plural('detection', len(found))} "
-        f"(score >= {least_score(result, params):.2f}): {words}{more}{compared}"
+        f"(score >= {least_score(result, params):.2f}): {words}{compared}"
     )

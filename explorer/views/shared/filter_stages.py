@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from explorer.vision.trace import Trace
 
 MOST_DROPPED = 2000
-"""Dropped boxes that are kept for drawing, the surest first; all are counted."""
+"""Dropped boxes that are kept for drawing, highest score first; all are counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StageBoxes:
-    """The boxes after one stage, the surest first, and those that it dropped.
+    """The boxes after one stage, highest score first, and those that it dropped.
 
     Attributes:
         title: In the past tense: what was done.
@@ -70,7 +70,7 @@ class Candidates:
 
 
 def stages_of(scene: Scene) -> tuple[StageBoxes, ...]:
-    """All stages from the score map to the proposals (one-shot detectors: detections), once."""
+    """All stages from the score map to the proposals (single-stage detectors: detections), once."""
     return scene.memo("rpn_stages", lambda: _stages(scene))
 
 
@@ -96,12 +96,12 @@ def _stages(scene: Scene) -> tuple[StageBoxes, ...]:
     first = [
         StageBoxes(
             "Score map", "scores",
-            f"The network gives each of its {many} anchors a score ({table.meaning}).",
+            f"The network predicts a score for each of its {many} anchors ({table.meaning}).",
             table.anchors[best], table.scores[best], level_of[best],
         ),
         StageBoxes(
-            "Anchors moved", "deltas",
-            "Each anchor (dotted) is moved and stretched by its four deltas.",
+            "Anchors refined", "deltas",
+            "Each anchor (dotted) is moved and resized by its four offsets.",
             pool.decoded[best], table.scores[best], level_of[best], before=table.anchors[best],
         ),
     ]  # fmt: skip
@@ -115,21 +115,21 @@ def _two_stage(trace: Trace, table: AnchorTable, pool: Candidates) -> list[Stage
     ids = {stage.name: numbers(stage.ids) for stage in rpn.filter.stages}
     scores = table.scores
     top = _stage(
-        "Best of each level", "top k", f"At most {rpn.pre_nms} of each level go on.",
+        "Top scores of each level", "top k", f"At most {rpn.pre_nms} of each level are kept.",
         pool, ids["top_k"], scores, everything, cut=False,
     )  # fmt: skip
     sentences = (
         (
-            "large", "Too small ones removed", "size",
+            "large", "Small boxes removed", "size",
             f"No side may be shorter than {rpn.smallest:g} px.",
         ),
         ("sure", "Low scores removed", "score", f"A score must be at least {rpn.threshold:g}."),
         (
             "nms", "Overlaps removed", "NMS",
-            "Non-maximum suppression within each level: a box goes when a surer one covers it with "
-            f"an IoU over {nms.threshold:g}.",
+            "Non-maximum suppression within each level: a box is suppressed when its IoU with a "
+            "higher-scoring one is above {nms.threshold:g}.",
         ),
-        ("top_n", "Proposals", "top n", f"The best {nms.most} go to the second stage."),
+        ("top_n", "Proposals", "top n", f"The top {nms.most} are passed to the second stage."),
     )  # fmt: skip
     found = [top, _clipped(pool, ids["top_k"], scores)]
     before = ids["top_k"]
@@ -152,23 +152,23 @@ def _one_stage(trace: Trace, pool: Candidates) -> list[StageBoxes]:
     by = "class" if trace.kind == "ssd" else "level"
     passed = _stage(
         "Low scores removed", "score",
-        f"A pair of anchor and class needs a score over {trace.threshold:g}; an anchor may pass "
-        "with several classes.",
+        f"A pair of anchor and class needs a score over {trace.threshold:g}; an anchor can be "
+        "kept for several classes.",
         pool, sure, scores, sure, cut=False,
     )  # fmt: skip
     top = _stage(
-        f"Best of each {by}", "top k", f"At most {trace.pre_nms} of each {by} go on.",
+        f"Top scores of each {by}", "top k", f"At most {trace.pre_nms} of each {by} are kept.",
         pool, ids["top_k"], scores, sure, cut=False,
     )  # fmt: skip
     words = (
-        "Non-maximum suppression within each class: a box goes when a surer one covers it with an "
-        f"IoU over {nms.threshold:g}."
+        "Non-maximum suppression within each class: a box is suppressed when its IoU with a "
+        f"higher-scoring one is above {nms.threshold:g}."
     )
     return [
         passed, top, _clipped(pool, ids["top_k"], scores),
         _stage("Overlaps removed", "NMS", words, pool, ids["nms"], scores, ids["top_k"], cut=True),
         _stage(
-            "Detections", "top n", f"The best {nms.most} are the answer.",
+            "Detections", "top n", f"The top {nms.most} are the detections.",
             pool, ids["top_n"], scores, ids["nms"], cut=True,
         ),
     ]  # fmt: skip
@@ -213,7 +213,8 @@ def _clipped(pool: Candidates, ids: NDArray[np.int64], scores: Float32 | _Lookup
     before, boxes = pool.decoded[anchors], pool.clipped[anchors]
     cut = int((np.abs(before - boxes).max(axis=1, initial=0.0) > 1e-3).sum())
     return StageBoxes(
-        "Clipped to the photo", "clip", f"{counted(cut)} of them stuck out (dotted) and are cut.",
+        "Clipped to the photo", "clip",
+        f"{counted(cut)} of them extended beyond the photo (dotted) and are clipped.",
         boxes, scores[ids], pool.levels(ids), before=before,
     )  # fmt: skip
 

@@ -73,9 +73,9 @@ class Matches:
         """About the objects that take no part; empty when all do."""
         if not self.apart:
             return ""
-        objects = "object takes" if len(self.apart) == 1 else "objects take"
+        objects = "object is" if len(self.apart) == 1 else "objects are"
         return (
-            f"{len(self.apart)} {objects} no part: no class, or one that the network does not know."
+            f"{len(self.apart)} {objects} ignored: no class, or one that the network does not have."
         )
 
 

@@ -107,7 +107,7 @@ def layer_maps(answer: Activation, layer: str, frame: Frame) -> RoiMaps:
     """
     if answer.frame is None:
         raise ExplorerError(
-            f"The cells of {layer!r} are no places of the photo.", "Choose a convolution."
+            f"The layer {layer!r} has no spatial positions.", "Choose a convolution."
         )
     scale = (answer.frame.sx / frame.sx, answer.frame.sy / frame.sy)
     nothing = np.zeros((0, 4), np.float32)
@@ -121,7 +121,7 @@ def _two_stage(trace: Trace) -> TwoStage:
     pool = trace.roi.pool if isinstance(trace, TwoStage) else None
     if not isinstance(trace, TwoStage) or not isinstance(pool, MultiScaleRoIAlign):
         raise ExplorerError(
-            "This network has no second stage that cuts out boxes.",
+            "This network has no RoI pooling.",
             "Choose a layer, or a network of the R-CNN family.",
         )
     return trace

@@ -180,7 +180,7 @@ def test_one_channel(tmp_path: Path) -> None:
     values = network.preprocess(torch.zeros(60, 80, 3, dtype=torch.uint8).numpy())
     assert network.module(values).shape == (1, 10)
     assert torch.equal(network.module.get_parameter("conv1.weight"), state["conv1.weight"])
-    assert "grey" in network.info.input_title
+    assert "gray" in network.info.input_title
 
 
 def test_input_size_of_a_transformer() -> None:
@@ -251,7 +251,7 @@ def test_guess_names_all_when_the_tensors_do_not_tell() -> None:
 def test_guess_of_something_else(tmp_path: Path) -> None:
     torch.save(nn.Linear(1000, 1000).state_dict(), tmp_path / "w.pth")
     assert catalogue.guess(tmp_path / "w.pth") == ()
-    with pytest.raises(ExplorerError, match="fits no network"):
+    with pytest.raises(ExplorerError, match="matches no network"):
         finish(catalogue.load(NetworkSpec("", str(tmp_path / "w.pth"))))
 
 
@@ -262,7 +262,7 @@ def test_a_file_of_another_network_names_it(tmp_path: Path) -> None:
     assert caught.value.hint == "It looks like SqueezeNet 1.1 (squeezenet1_1): use that?"
     assert caught.value.instead == ("squeezenet1_1",)
     torch.save(nn.Linear(1000, 1000).state_dict(), tmp_path / "w.pth")
-    with pytest.raises(ExplorerError, match="of the tensors agree") as caught:
+    with pytest.raises(ExplorerError, match="of the tensors match") as caught:
         finish(catalogue.load(NetworkSpec("resnet18", str(tmp_path / "w.pth"))))
     assert caught.value.instead == ()
 

@@ -125,7 +125,7 @@ def test_a_normalization_inside_the_file_is_used(
     network = loaded(tmp_path, content)
     assert network.preprocess.mean == pytest.approx((0.5, 0.4, 0.3))
     assert network.preprocess.std == pytest.approx((0.2, 0.1, 0.25))
-    assert any("its own normalization" in note for note in network.info.notes)
+    assert any("its own pixel normalization" in note for note in network.info.notes)
 
 
 # -- two networks in one file
@@ -164,7 +164,7 @@ def test_of_two_networks_the_trained_one_is_taken_and_the_other_offered(
     content = make(state, other.state_dict())
     network = loaded(tmp_path, content, name)
     check_same(network, net)
-    assert any(f"w.pth#{part} takes that network" in note for note in network.info.notes)
+    assert any(f"w.pth#{part} selects that network" in note for note in network.info.notes)
     second = loaded(tmp_path, content, name, f"#{part}")
     check_same(second, other)
     assert not any("also holds" in note for note in second.info.notes)
@@ -234,13 +234,13 @@ def test_weights_in_parts_are_computed_exactly(tmp_path: Path, case: str) -> Non
     module.train()(torch.rand(2, 3, 64, 64))  # spectral norms find their vectors
     network = loaded(tmp_path, module.eval().state_dict())
     check_same(network, module)
-    assert any("keeps in parts" in note for note in network.info.notes)
+    assert any("Parametrized weights" in note for note in network.info.notes)
 
 
 def test_other_parametrizations_are_refused_by_the_name_of_the_layer(tmp_path: Path) -> None:
     module = trained("shufflenet_v2_x0_5", num_classes=4)
     parametrizations.orthogonal(module.fc)
-    with pytest.raises(ExplorerError, match=r"computes fc\.weight from .* not known here"):
+    with pytest.raises(ExplorerError, match=r"computes fc\.weight from .* unsupported way"):
         loaded(tmp_path, module.state_dict())
 
 
@@ -253,8 +253,8 @@ def test_other_parametrizations_are_refused_by_the_name_of_the_layer(tmp_path: P
     [
         ((24, 4, 3, 3), "takes 4 channels instead of 3"),
         ((24, 6, 3, 3), "takes 6 channels instead of 3"),
-        ((24, 3, 5, 5), "is 24x3x5x5, the network wants 24x3x3x3"),
-        ((12, 3, 3, 3), "is 12x3x3x3, the network wants 24x3x3x3"),
+        ((24, 3, 5, 5), "is 24x3x5x5, the network expects 24x3x3x3"),
+        ((12, 3, 3, 3), "is 12x3x3x3, the network expects 24x3x3x3"),
     ],
 )
 def test_another_stem_is_refused_by_its_name(
@@ -381,7 +381,7 @@ def test_heads_that_the_file_does_not_tell_are_said_to_be_unknown(
         return
     network = loaded(tmp_path, module.state_dict(), "shufflenet_v2_x0_5")
     assert network.info.task == "features"
-    assert any("not known here (fc.0.weight" in note for note in network.info.notes)
+    assert any("unsupported way (fc.0.weight" in note for note in network.info.notes)
 
 
 def test_a_head_beside_the_trunk(tmp_path: Path, net: nn.Module, state: State) -> None:

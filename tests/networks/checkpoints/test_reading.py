@@ -226,7 +226,7 @@ BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "one byte": (lambda _: b"P", "not a file of PyTorch weights"),
     "compressed entries": (compressed, "compressed archive"),
     "record smaller than it says": (claiming_more, "damaged"),
-    "expanded view": (lambda _: expanded(), "claims 1000000000 numbers where 8 bytes"),
+    "expanded view": (lambda _: expanded(), "declares 1000000000 values where 8 bytes"),
     "TorchScript": (lambda _: scripted(), "TorchScript"),
     "torch.export": (
         lambda tmp: zip_with(tmp, {"m/archive_format": b"pt2", "m/models/model.json": b"{}"}),
@@ -242,9 +242,9 @@ BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "JPEG": (lambda _: b"\xff\xd8\xff\xe0" + bytes(60), "JPEG picture"),
     "web page": (lambda _: b"<!DOCTYPE html><html>Sign in</html>", "web page"),
     "Git LFS pointer": (lambda _: b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
-    "no tensors": (lambda _: torch_bytes({"epoch": 1}), "holds no weights"),
-    "a list": (lambda _: torch_bytes([torch.ones(1)]), "holds no weights"),
-    "a bare tensor": (lambda _: torch_bytes(torch.ones(1)), "holds no weights"),
+    "no tensors": (lambda _: torch_bytes({"epoch": 1}), "contains no weights"),
+    "a list": (lambda _: torch_bytes([torch.ones(1)]), "contains no weights"),
+    "a bare tensor": (lambda _: torch_bytes(torch.ones(1)), "contains no weights"),
     "sparse": (lambda _: torch_bytes({"a": torch.eye(3).to_sparse()}), "sparse"),
     "complex": (lambda _: torch_bytes({"a": torch.ones(1, dtype=torch.complex64)}), "complex"),
     "safetensors beyond its end": (
@@ -279,7 +279,7 @@ class TestBad:
         place = content.rindex(b"PK\x01\x02")  # the last entry of the central directory
         struct.pack_into("<II", content, place + 20, 10**9, 10**9)
         (tmp_path / "w.pth").write_bytes(content)
-        with pytest.raises(ExplorerError, match=r"more than its own size"):
+        with pytest.raises(ExplorerError, match=r"more data than its size"):
             reading.read(tmp_path / "w.pth")
 
     @pytest.mark.filterwarnings("ignore:.*quantize.*deprecated")
@@ -395,7 +395,7 @@ def test_load_of_a_bad_file_is_one_sentence(tmp_path: Path) -> None:
         ),
         "other shapes": (
             {key: torch.ones(5, *value.shape[1:]) for key, value in state.items()},
-            "is 5x3x3x3, the network wants 64x3x3x3",
+            "is 5x3x3x3, the network expects 64x3x3x3",
         ),
         "integers": ({key: value.to(torch.int8) for key, value in state.items()}, "holds int8"),
     }

@@ -41,12 +41,12 @@ NASTY = (
 class Params:
     layer: str = param("", "Layer", "Which.", choices=lambda info: info.layer_names("Conv2d"))
     score: float = param(
-        0.5, "Score from", "Hides.", effect=Effect.DRAW, low=0.0, high=1.0, step=0.01
+        0.5, "Min. score", "Hides.", effect=Effect.DRAW, low=0.0, high=1.0, step=0.01
     )
     rate: float = param(0.01, "Step", "Far.", effect=Effect.STEER, low=1e-4, high=1.0, log=True)
     octaves: int = param(4, "Octaves", "Scales.", low=1, high=8)
     masks: bool = param(True, "Masks", "Draws.", effect=Effect.DRAW)
-    colormap: str = param("viridis", "Colours", "Table.", choices=("viridis", "magma", "gray"))
+    colormap: str = param("viridis", "Colors", "Table.", choices=("viridis", "magma", "gray"))
     classes: tuple[str, ...] = param((), "Classes", "Only.", choices=lambda info: info.classes)
     point: Point | None = param(None, "Position", "Where.", pick=Pick.CLICK)
     box: Box | None = param(None, "Region", "What.", pick=Pick.DRAG)

@@ -232,7 +232,7 @@ def test_a_mask_is_shown_cleared_saved_and_loaded(
 ) -> None:
     mask, said = editor(form, "mask", MaskEditor), []
     form.said.connect(said.append)
-    assert mask.share.text() == "nothing painted"
+    assert mask.share.text() == "empty"
     assert mask.clear.isHidden()
     form.set_value("mask", painted())
     assert mask.share.text() == "50.0% painted"
@@ -251,7 +251,7 @@ def test_a_mask_is_shown_cleared_saved_and_loaded(
     assert "5 x 5 pixels, the photo 8 x 6" in said[-1]
     path.write_bytes(b"no mask")
     mask.load.click()
-    assert "is no mask" in said[-1]
+    assert "is not a mask" in said[-1]
     form.set_value("mask", "words")
     assert form.params.mask == painted()
 

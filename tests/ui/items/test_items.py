@@ -1,4 +1,4 @@
-"""Layers on the screen: colours at places, reuse, and inputs that must not hurt."""
+"""Layers on the screen: colors at places, reuse, and inputs that must not hurt."""
 
 from __future__ import annotations
 

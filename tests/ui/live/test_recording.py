@@ -216,7 +216,7 @@ def test_what_the_bar_says(qtbot: Any) -> None:
     part.show_status(RecordStatus(seconds=65.4, bytes=2_500_000))
     assert part.words.text() == "1:05 · 2.5 MB"
     part.show_status(RecordStatus(seconds=3.0, bytes=3_200_000_000, left_out=1234))
-    assert part.words.text() == "0:03 · 3.20 GB · 1,234 left out"
+    assert part.words.text() == "0:03 · 3.20 GB · 1,234 dropped"
     assert "Stop" in part.button.toolTip()
     part.show_status(None)
     assert part.words.isHidden()

@@ -103,14 +103,14 @@ def test_cancel_and_pause_ask(inspector: Inspector, qtbot: QtBot) -> None:
     with qtbot.waitSignal(inspector.pause_toggled) as heard:
         qtbot.mouseClick(inspector.strip.pause, LEFT)
     assert heard.args == [True]
-    assert inspector.strip.pause.accessibleName() == "Go on"
+    assert inspector.strip.pause.accessibleName() == "Resume"
     with qtbot.waitSignal(inspector.pause_toggled) as heard:
         qtbot.mouseClick(inspector.strip.pause, LEFT)
     assert heard.args == [False]
     with qtbot.waitSignal(inspector.cancel_requested):
         qtbot.mouseClick(inspector.strip.cancel, LEFT)
     inspector.set_update(update(State.CANCELLED), True)
-    assert inspector.strip.words.toolTip().startswith("Cancelled")
+    assert inspector.strip.words.toolTip().startswith("Canceled")
     assert inspector.strip.pause.isHidden()
 
 
@@ -215,12 +215,12 @@ def test_durations(seconds: float, words: str) -> None:
 
 
 def test_a_long_message_is_not_bold_to_its_end(inspector: Inspector) -> None:
-    rest = "only 3 % of the tensors agree; " + ", ".join(f"layer{n}.weight" for n in range(20))
+    rest = "only 3% of the tensors match; " + ", ".join(f"layer{n}.weight" for n in range(20))
     inspector.show_error(f"w.pth does not fit ResNet-18: {rest}.", "Choose another one.")
     bold = [label.text() for label in inspector.error.findChildren(Label) if label.font().bold()]
     assert bold == ["w.pth does not fit ResNet-18."]
     shown = " ".join(label.text() for label in inspector.error.findChildren(Label))
-    assert "Only 3 % of the tensors agree" in shown
+    assert "Only 3% of the tensors match" in shown
     assert shown.endswith("Choose another one.")
 
 

@@ -131,7 +131,7 @@ def test_a_view_says_which_other_network_it_would_bring(views: ViewPicker) -> No
 
 def test_views_that_were_used_last_stand_above_the_list(views: ViewPicker, qtbot: QtBot) -> None:
     views.set_recent(("maps", "classify", "gone"))
-    assert titles(views)[:3] == ["Used last", "Maps", "Classify"]
+    assert titles(views)[:3] == ["Recent", "Maps", "Classify"]
     assert titles(views).count("Maps") == 2, "its place in the list stays"
     views.open()
     assert views.panel.cards.list.currentIndex().row() == 1, "the one in use"
@@ -268,7 +268,7 @@ def test_weights_are_chosen_one_by_one(networks: NetworkPicker) -> None:
     panel.weights.setCurrentIndex(0)
     assert panel.use.text() == "Download 5 MB"
     panel.weights.setCurrentIndex(2)
-    assert panel.use.text() == "Use untrained"
+    assert panel.use.text() == "Use random weights"
     heard = Heard(networks.chosen)
     panel.use.click()
     assert heard.news == [NetworkSpec("squeeze", "none")]

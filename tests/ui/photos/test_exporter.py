@@ -95,7 +95,7 @@ def test_numbers_are_those_of_the_table(
     assert said(answered, qtbot) == f"Saved {place}"
     text = place.read_text()
     assert json.loads(text)
-    assert "90.0" in text, "the mean of the grey photo"
+    assert "90.0" in text, "the mean of the gray photo"
     assert "0.25" in text, "as it is drawn now"
 
 
@@ -193,7 +193,7 @@ def test_what_and_how_large_stands_in_the_dialog(
     said(answered, qtbot)
     with PIL.Image.open(place) as image:
         assert image.width == 500
-    assert offered == [["Everything on the board (*.png *.jpg *.webp *.tif)"]], "no list of kinds"
+    assert offered == [["All panes (*.png *.jpg *.webp *.tif)"]], "no list of kinds"
 
 
 def test_a_film_of_steps_has_a_size_and_a_rate(

@@ -228,7 +228,7 @@ def test_a_view_that_cannot_follow_gives_way_to_the_natural_one(
     assert study.view is not None
     assert study.view.name == "classify"
     assert bridge.asked[-1].view is study.view
-    assert moved == ["Dream cannot follow frames: showing Sort instead."]
+    assert moved == ["Dream does not support films: showing Sort instead."]
 
 
 def test_another_device_asks_anew(study: Study, bridge: ToyBridge) -> None:

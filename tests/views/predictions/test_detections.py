@@ -87,7 +87,7 @@ def test_sentences() -> None:
         == "3 of 3 detections (score >= 0.00): 2 cats, 1 car"
     )
     assert VIEW.draw(result, DetectionParams(score=0.0)).notes == (
-        "This network itself drops boxes under 0.05.",
+        "The network itself drops detections with a score below 0.05.",
     )
     assert VIEW.draw(result, DetectionParams()).notes == ()
     assert VIEW.draw(result, DetectionParams(score=1.0)).summary.startswith(
@@ -202,7 +202,7 @@ def test_masks_by_hand() -> None:
         if isinstance(x, Masks)
     )
     assert layer.index[12, 12] == 0
-    assert layer.index[17, 17] == 0, "the surer object lies on top"
+    assert layer.index[17, 17] == 0, "the higher-scoring object lies on top"
     assert layer.index[22, 22] == 1, "probability 0.5 is in at 0.5"
     assert layer.index[1, 1] == -1, "probability 0.49 is not"
     assert layer.extent == (0, 0, 64, 48)
@@ -272,7 +272,7 @@ def test_nothing_found() -> None:
     module.roi_heads.score_thresh = 2.0
     (step,) = VIEW.compute(Scene(make_network(module, "detection"), toy_image()), DetectionParams())
     board = VIEW.draw(step.value, DetectionParams())
-    assert board.summary == "The network found nothing."
+    assert board.summary == "No detections."
     assert board.tables[0].rows == ()
 
 

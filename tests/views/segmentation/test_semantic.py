@@ -122,4 +122,4 @@ def test_coarser_answers_stand_beside_it_on_request() -> None:
 def test_a_network_with_one_answer_says_so() -> None:
     board = VIEW.draw(halves(), Params(coarser=True))
     assert len(board.panes) == 1
-    assert "one answer only" in board.notes[0]
+    assert "one output only" in board.notes[0]

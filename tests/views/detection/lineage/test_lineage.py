@@ -77,7 +77,7 @@ def test_a_number_beyond_the_last_is_the_last() -> None:
 
 
 def fates(scene: Scene) -> dict[str, int]:
-    """One anchor for every stage of the first filter."""
+    """One anchor for every stage of the RPN filter."""
     trace = trace_of(scene)
     assert isinstance(trace, TwoStage)
     names = [stage.name for stage in trace.rpn.filter.stages] + [""]
@@ -98,7 +98,7 @@ def at(scene: Scene, index: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("stage", "words"),
-    [("top_k", "Not among the best 60"), ("nms", "Suppressed: IoU"), ("top_n", "only the best 15")],
+    [("top_k", "Not among the top 60"), ("nms", "Suppressed: IoU"), ("top_n", "only the top 15")],
 )
 def test_why_an_anchor_ended(stage: str, words: str) -> None:
     scene = scene_of()
@@ -108,7 +108,7 @@ def test_why_an_anchor_ended(stage: str, words: str) -> None:
     assert result.lineage.index == index
     assert words in board.summary
     assert board.boxes("moved anchor") is not None
-    assert (board.boxes("killer") is not None) == (stage == "nms")
+    assert (board.boxes("suppressed by") is not None) == (stage == "nms")
     assert "detection" not in VIEW.data(result, Params())  # type: ignore[misc]
 
 
@@ -147,5 +147,5 @@ def test_suppressed_boxes_are_listed_with_their_overlap() -> None:
     assert (result.lineage.victim_scores <= result.lineage.score).all()
     assert board.boxes("suppressed") is not None
     assert any(table.name == "suppressed" for table in board.tables)
-    _, board = shown(scene, selected=most + 1, victims=False, arrows=False)
+    _, board = shown(scene, selected=most + 1, suppressed=False, arrows=False)
     assert board.boxes("suppressed") is None
