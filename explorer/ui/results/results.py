@@ -35,6 +35,7 @@ class Results(QWidget):
         self._tabs = QTabWidget(self)
         self._tabs.setDocumentMode(True)
         self._tabs.setUsesScrollButtons(True)
+        self._tabs.tabBar().setAccessibleName(self.tr("Tables and plots"))
         self._empty = QLabel(self)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setEnabled(False)

@@ -45,7 +45,7 @@ from explorer.ui.shell.presenter import Presenter
 from explorer.ui.shell.restore import Restore
 from explorer.ui.shell.study import Study
 from explorer.ui.truth.truth_files import TruthFiles
-from explorer.ui.widgets import theme
+from explorer.ui.widgets import tab_order, theme
 from explorer.ui.widgets.small_widgets import UNIT
 
 if TYPE_CHECKING:
@@ -142,12 +142,12 @@ class Window(QMainWindow):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.board)
-        middle = QWidget()
-        self._column = QVBoxLayout(middle)
+        self.middle = QWidget()
+        self._column = QVBoxLayout(self.middle)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._column.addWidget(self.stack, 1)
-        self.setCentralWidget(middle)
+        self.setCentralWidget(self.middle)
         self.setStatusBar(self.status)
         self.docks = layout.make_docks(self, self.strip, self.inspector, self.results)
 
@@ -392,6 +392,16 @@ class Window(QMainWindow):
         event.acceptProposedAction()
         beside = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         self.intake.take(event.mimeData(), beside=beside)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes round in reading order: the toolbar, the photos, the middle, and what follows.
+
+        A panel that floats is a window with a ring of its own.
+        """
+        docks = self.docks
+        middle = (docks["photos"], self.middle, docks["results"], docks["inspector"])
+        parts = (self.menus.toolbar, *middle, self.status)
+        return tab_order.step(self, forward, parts)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Only what nobody with the focus wanted arrives here: sliders and fields keep their arrows.
