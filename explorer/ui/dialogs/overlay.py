@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
 
 from explorer.ui.widgets import tab_order, theme
+from explorer.ui.widgets.lifetime import alive
 from explorer.ui.widgets.small_widgets import UNIT
 
 
@@ -59,7 +60,7 @@ class Overlay(QWidget):
         """Gives the focus back to where it was."""
         self._window.removeEventFilter(self)
         self.hide()
-        before, self._before = self._before, None
+        before, self._before = alive(self._before), None
         if before is not None and before.isVisible():
             before.setFocus(Qt.FocusReason.PopupFocusReason)
         self.closed.emit()

@@ -13,6 +13,7 @@ from explorer.ui.form.form import Form
 from explorer.ui.panels.action_buttons import ActionButtons
 from explorer.ui.panels.explanation import Explanation
 from explorer.ui.panels.progress import JobStrip
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
 
 if TYPE_CHECKING:
@@ -125,8 +126,7 @@ class Inspector(QWidget):
             return
         for card in self.cards():
             self._notes.removeWidget(card)
-            card.hide()
-            card.deleteLater()
+            discard(card)
         for note in notes:
             self._notes.addWidget(NoteCard(note))
 
