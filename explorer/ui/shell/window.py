@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.core.colormaps import choose_color_set
 from explorer.core.runner import Failure, State, Update
 from explorer.ui.board.board import BoardView
 from explorer.ui.board.canvas import Canvas
@@ -229,6 +230,11 @@ class Window(QMainWindow):
         if preferences.theme != before.theme:
             theme.apply(app, preferences.theme)
             self.refresh()
+        if preferences.text_size != before.text_size:
+            theme.set_text_size(app, preferences.text_size)
+        if preferences.colors != before.colors:
+            choose_color_set(preferences.colors)
+            self.study.draw()
         self.pinned.set_mode(preferences.compare)
         computing = (preferences.device, preferences.half, preferences.seed)
         if computing != (before.device, before.half, before.seed):
@@ -285,6 +291,7 @@ class Window(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.WindowStateChange:
             self.actions_["fullscreen"].setChecked(self.isFullScreen())
+            self.restore.present(self.isFullScreen())
 
     def _starting(self, update: Update) -> None:
         if update.state is State.DONE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -21,66 +21,29 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from explorer.core.layers import Board, Pane, Picture
-from explorer.core.settings import Settings
 from explorer.ui.dialogs.overlay import Overlay
-from explorer.ui.shell.bridge import Receiver
 from explorer.ui.shell.window import Window
 from explorer.ui.widgets import theme
 from explorer.ui.widgets.tab_order import bring_into_sight, stops
 from tests.toy_views import EVERY_KIND
-from tests.ui.toy_desk import READY, ToyBridge, photo
+from tests.ui.toy_desk import READY, answer, look
 
 CONTROLS = (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit)
 
 
-class ReadyBridge(ToyBridge):
-    """Nothing is loaded: the test says what there is."""
-
-    def start(self, receiver: Receiver) -> None:
-        pass
-
-
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[Window]:
+def window(qtbot: QtBot, toy_window: Window) -> Window:
     theme.apply(QApplication.instance(), "light")
-    bridge = ReadyBridge()
-    made = Window(Settings(), bridge=bridge)
-    made.resize(1440, 900)
-    made.show()
-    qtbot.waitExposed(made)
     every = replace(EVERY_KIND, draw=picture)
-    views = {**READY.views, every.name: every}
-    made.set_ready(replace(READY, views=views))
-    made.activateWindow()
-    qtbot.waitUntil(lambda: made.isActiveWindow() and bool(made.welcome.tiles))
-    yield made
-    made.close()
-    made.deleteLater()
+    toy_window.set_ready(replace(READY, views={**READY.views, every.name: every}))
+    toy_window.activateWindow()
+    qtbot.waitUntil(toy_window.isActiveWindow)
+    return toy_window
 
 
 def picture(result: Any, params: object) -> Board:
     height, width = result.shape[:2]
     return Board((Pane("image", (width, height), (Picture(result),)),))
-
-
-def answer(window: Window) -> bool:
-    """Answers the question that waits, if one does."""
-    bridge = window.bridge
-    assert isinstance(bridge, ToyBridge)
-    waits = bridge.open
-    if waits:
-        bridge.answer()
-    QApplication.processEvents()  # laid out
-    return waits
-
-
-def look(window: Window, view: str = "classify") -> None:
-    """A photo with its answer, as after an engine's work."""
-    item = window.strip.samples.items[0]
-    window._item_chosen(item)
-    window.study.set_view(view)
-    window.study.set_image(photo())
-    assert answer(window)
 
 
 def focus() -> QWidget:
