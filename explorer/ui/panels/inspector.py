@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from explorer.core.runner import Failure, State, Update
@@ -115,6 +115,9 @@ class Inspector(QWidget):
 
     def show_error(self, message: str, hint: str = "", details: str = "") -> None:
         self.error.set_error(message, hint, details)
+        QTimer.singleShot(0, self, self._see_error)  # when it has got its place
+
+    def _see_error(self) -> None:
         self._scroll.ensureWidgetVisible(self.error)
 
     def clear_message(self) -> None:

@@ -194,7 +194,7 @@ class Window(QMainWindow):
         self.menus.recent_cleared.connect(self.restore.clear_recent)
         self.intake.found.connect(self._found)
         self.intake.opened.connect(study.set_image)
-        self.intake.failed.connect(self._show_failure)
+        self.intake.failed.connect(self._cannot_open)
         self.intake.film.connect(self.live.film)
         self.live.followed.connect(self._followed)
         self.live.film_shown.connect(self.actions_.set_film)
@@ -370,10 +370,20 @@ class Window(QMainWindow):
             self.commands.compare_arriving()
         self.restore.add_recent([items[0]])
 
+    def _cannot_open(self, failure: Failure) -> None:
+        """What was asked for cannot be shown: nor is what was there before, above the reason."""
+        self.study.clear()
+        self.board.set_board(None)
+        self.results.set_board(None)
+        self.presenter.title()
+        self.show_page()
+        self._show_failure(failure)
+
     def _show_failure(self, failure: Failure) -> None:
         details = "" if failure.expected else failure.traceback
         self.inspector.show_error(failure.message, failure.hint, details)
         self.docks["inspector"].show()
+        self.docks["inspector"].raise_()  # it may be a tab behind another
 
     def _pinned_changed(self, there: bool) -> None:
         self.actions_["compare"].setChecked(there)
