@@ -53,7 +53,7 @@ class Box:
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_PIXELS = 1 << 28
-_PALETTE = np.concatenate([np.zeros((1, 3), np.uint8), class_colors(255)]).tobytes()
+_PALETTE = np.concatenate([np.zeros((1, 3), np.uint8), class_colors(255, "standard")]).tobytes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from explorer.ui.board.pan_zoom import Viewpoint
 from explorer.ui.board.view_state import readable
 from explorer.ui.form.picks import PickSpec
 from explorer.ui.items.item_images import assert_gui_thread
+from explorer.ui.widgets.lifetime import discard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,8 +135,7 @@ class BoardView(QWidget):
             if cell.canvas.pane is not None:
                 self._past[name] = (cell.canvas.pane.size, cell.canvas.viewpoint)
             cell.blockSignals(True)  # the mouse leaves it when it goes
-            cell.hide()
-            cell.deleteLater()
+            discard(cell)
             for canvas in self._canvases():
                 canvas.set_linked_cursor(None)
         for name in names:
@@ -209,8 +209,7 @@ class BoardView(QWidget):
         if layout is not None:
             layout.addWidget(self._root)
         if old is not None:
-            old.hide()
-            old.deleteLater()
+            discard(old)
         for name in self._names:
             self._cells[name].show()
         # Layouts show new children later; a board is on the screen when this returns.

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from explorer.ui.widgets import theme
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, blend, tone
 
 if TYPE_CHECKING:
@@ -202,8 +203,7 @@ class Notices(QWidget):
         assert isinstance(card, NoticeCard)
         self._cards.remove(card)
         self._layout.removeWidget(card)
-        card.hide()
-        card.deleteLater()
+        discard(card)
         self._place()
 
     def _place(self) -> None:

@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from explorer.live.screen import LEAST
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, scaled_font
 
 DIM = QColor(0, 0, 0, 130)
@@ -57,8 +58,7 @@ class ScreenPicker(QObject):
     def close(self) -> None:
         for cover in self.covers:
             cover.releaseKeyboard()
-            cover.close()
-            cover.deleteLater()
+            discard(cover)
         if self.covers:
             self.covers = []
             self.closed.emit()

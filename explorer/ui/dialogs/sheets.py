@@ -6,6 +6,7 @@ Each is imported when it is opened for the first time: few starts need one.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QUrl
@@ -16,6 +17,7 @@ from explorer.core import settings
 from explorer.jobs import EVALUATION
 from explorer.ui.shell.crash_log import log_path
 from explorer.ui.widgets import theme
+from explorer.ui.widgets.lifetime import discard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,7 +97,7 @@ class Sheets(QObject):
         known, cache = self._desk.settings.preferences, CacheRow(self._desk.bridge)
         sheet = PreferencesSheet(self._desk.main, known, devices, cache)
         sheet.changed.connect(self._desk.apply_preferences)
-        sheet.closed.connect(sheet.deleteLater)
+        sheet.closed.connect(partial(discard, sheet))
         sheet.open(sheet.theme)
         self.preferences = sheet
 

@@ -86,6 +86,7 @@ class ShortcutSheet(Overlay):
         layout.addWidget(Label(words.format(path=settings_file, example=example), quiet=True))
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setAccessibleName(self.tr("Keyboard shortcuts"))
         scroll.setWidgetResizable(True)
         scroll.setWidget(body)
         scroll.viewport().setAutoFillBackground(False)

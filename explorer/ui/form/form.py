@@ -17,6 +17,7 @@ from explorer.ui.form.editors import editor_for
 from explorer.ui.form.places import MaskEditor, PointsEditor
 from explorer.ui.form.row import Column, ParameterRow
 from explorer.ui.truth.truth_editor import TruthEditor
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
 
 if TYPE_CHECKING:
@@ -216,8 +217,7 @@ class Form(QWidget):
         self._remember()
         if self._body is not None:
             self._layout.removeWidget(self._body)
-            self._body.hide()
-            self._body.deleteLater()
+            discard(self._body)
         entries = parameters(view.Params)
         self._plain = Column([p for p in entries if not p.meta.advanced], editor_for)
         self._more = Column([p for p in entries if p.meta.advanced], editor_for)

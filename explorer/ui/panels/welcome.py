@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from explorer.ui.photos.filmstrip import key_of, title_of
 from explorer.ui.photos.thumbnails import Thumbnails
 from explorer.ui.photos.tiles import PICTURE, draw_tile
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color, muted, scaled_font
 from explorer.ui.widgets.theme import icon
 
@@ -162,8 +163,7 @@ class Welcome(QWidget):
         """Shows the first few samples of the gallery."""
         for tile in self.tiles:
             self._gallery.removeWidget(tile)
-            tile.hide()
-            tile.deleteLater()
+            discard(tile)
         self.tiles = [SampleTile(item, self.thumbnails) for item in samples[:MOST_SAMPLES]]
         for number, tile in enumerate(self.tiles):
             tile.clicked.connect(self._chosen)

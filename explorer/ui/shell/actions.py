@@ -14,6 +14,8 @@ from explorer.ui.widgets import theme
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from PySide6.QtWidgets import QWidget
+
 log = logging.getLogger(__name__)
 
 QT_NOOP = str
@@ -149,7 +151,7 @@ class Actions(QObject):
     They do nothing until `answer` has named who acts on them.
     """
 
-    def __init__(self, parent: QObject, shortcuts: Mapping[str, str]) -> None:
+    def __init__(self, parent: QWidget, shortcuts: Mapping[str, str]) -> None:
         super().__init__(parent)
         names = {command.name for command in COMMANDS}
         for name in sorted(set(shortcuts) - names):
@@ -168,6 +170,8 @@ class Actions(QObject):
                 action.setToolTip(f"{translated(command.title).rstrip('…')} ({shown})")
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
             self._actions[command.name] = action
+        # Their keys hold while the menu bar is hidden, too.
+        parent.addActions(list(self._actions.values()))
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]

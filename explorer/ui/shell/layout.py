@@ -143,7 +143,7 @@ def make_toolbar(
         widget = bar.widgetForAction(action)
         if isinstance(widget, QToolButton):
             widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            widget.setAccessibleName(action.text().rstrip("…"))
+            widget.setAccessibleName(widget.accessibleName() or action.text().rstrip("…"))
     window.addToolBar(bar)
     return bar
 
@@ -161,6 +161,9 @@ def make_menus(window: QMainWindow, actions: Actions) -> dict[str, QMenu]:
 
 class Menus(QObject):
     """The menu bar and the toolbar, with what is in them beside the commands.
+
+    Attributes:
+        toolbar: Under the menu bar.
 
     Signals:
         recent_chosen: The path of a photo that was opened lately.
@@ -189,7 +192,7 @@ class Menus(QObject):
         self._menus["View"].addMenu(self._themes)
         panels.welcome.set_live_menu(self._menus["Live"])
         pickers = (panels.views, panels.networks)
-        make_toolbar(window, actions, pickers, self._themes, self._menus["Live"])
+        self.toolbar = make_toolbar(window, actions, pickers, self._themes, self._menus["Live"])
 
     def __getitem__(self, name: str) -> QMenu:
         return self._menus[name]

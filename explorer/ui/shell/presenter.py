@@ -72,7 +72,9 @@ class Presenter(QObject):
         if board is None:
             return
         self._panels.results.set_board(board)
-        if self._results_wanted:  # no empty area where a view has nothing to list
+        if (
+            self._results_wanted and not self._panels.main.isFullScreen()
+        ):  # no empty area where a view has nothing to list
             self._panels.docks["results"].setVisible(bool(board.plots or board.tables))
 
     def _want_results(self, wanted: bool) -> None:

@@ -38,6 +38,7 @@ class Restore(QObject):
         self._docks_state = session.decoded(known.session.docks)
         self._page_shown = False
         self._restored = False
+        self._presenting = False
         self.settings = known
         self._saved = known
         preferences = known.preferences
@@ -67,16 +68,36 @@ class Restore(QObject):
         if shown == self._page_shown and self._restored:
             return
         if self._page_shown and not shown:
-            self._docks_state = self._main.saveState(LAYOUT_VERSION)
+            self._remember_docks()
         self._page_shown, self._restored = shown, True
-        if not shown:
-            for dock in self._panels.docks.values():
+        self._arrange()
+
+    def present(self, full: bool) -> None:
+        """In full screen only the canvas and the toolbar are there; the panels come back after."""
+        if full == self._presenting:
+            return
+        if full:
+            self._remember_docks()
+        self._presenting = full
+        for part in (self._main.menuBar(), self._panels.status):
+            part.setVisible(not full)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Shows the panels as they were, or none of them."""
+        docks = self._panels.docks.values()
+        if not self._page_shown or self._presenting:
+            for dock in docks:
                 dock.hide()
         elif self._docks_state.isEmpty() or not self._main.restoreState(
             self._docks_state, LAYOUT_VERSION
         ):
-            for dock in self._panels.docks.values():
+            for dock in docks:
                 dock.show()
+
+    def _remember_docks(self) -> None:
+        if self._page_shown and not self._presenting:
+            self._docks_state = self._main.saveState(LAYOUT_VERSION)
 
     def photos(self, others: bool) -> None:
         """The photos of the last time; `others` = new ones are opened anyway."""
@@ -178,6 +199,5 @@ class Restore(QObject):
         return session.encoded(self._main.saveGeometry())
 
     def _docks(self) -> str:
-        if self._page_shown:
-            self._docks_state = self._main.saveState(LAYOUT_VERSION)
+        self._remember_docks()
         return session.encoded(self._docks_state)

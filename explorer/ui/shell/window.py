@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.core.colormaps import choose_color_set
 from explorer.core.runner import Failure, State, Update
 from explorer.ui.board.board import BoardView
 from explorer.ui.board.canvas import Canvas
@@ -49,7 +50,7 @@ from explorer.ui.shell.presenter import Presenter
 from explorer.ui.shell.restore import Restore
 from explorer.ui.shell.study import Study
 from explorer.ui.truth.truth_files import TruthFiles
-from explorer.ui.widgets import theme
+from explorer.ui.widgets import tab_order, theme
 from explorer.ui.widgets.small_widgets import UNIT
 
 if TYPE_CHECKING:
@@ -156,12 +157,12 @@ class Window(QMainWindow):
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.board)
         self.drop_frame = DropFrame(self.board)
-        middle = QWidget()
-        self._column = QVBoxLayout(middle)
+        self.middle = QWidget()
+        self._column = QVBoxLayout(self.middle)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._column.addWidget(self.stack, 1)
-        self.setCentralWidget(middle)
+        self.setCentralWidget(self.middle)
         self.setStatusBar(self.status)
         self.docks = layout.make_docks(self, self.strip, self.inspector, self.results)
 
@@ -216,7 +217,7 @@ class Window(QMainWindow):
         self.intake.found.connect(self._found)
         self.intake.opened.connect(self.inspector.settle)
         self.intake.opened.connect(study.set_image)
-        self.intake.failed.connect(self._show_failure)
+        self.intake.failed.connect(self._cannot_open)
         self.intake.film.connect(self.live.film)
         self.live.followed.connect(self._followed)
         self.live.film_shown.connect(self.actions_.set_film)
@@ -254,6 +255,11 @@ class Window(QMainWindow):
         if preferences.theme != before.theme:
             theme.apply(app, preferences.theme)
             self.refresh()
+        if preferences.text_size != before.text_size:
+            theme.set_text_size(app, preferences.text_size)
+        if preferences.colors != before.colors:
+            choose_color_set(preferences.colors)
+            self.study.draw()
         self.pinned.set_mode(preferences.compare)
         computing = (preferences.device, preferences.half, preferences.seed)
         if computing != (before.device, before.half, before.seed):
@@ -310,6 +316,7 @@ class Window(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.WindowStateChange:
             self.actions_["fullscreen"].setChecked(self.isFullScreen())
+            self.restore.present(self.isFullScreen())
 
     def _starting(self, update: Update) -> None:
         if update.state is State.DONE:
@@ -394,10 +401,20 @@ class Window(QMainWindow):
             self.commands.compare_arriving()
         self.restore.add_recent([items[0]])
 
+    def _cannot_open(self, failure: Failure) -> None:
+        """What was asked for cannot be shown: nor is what was there before, above the reason."""
+        self.study.clear()
+        self.board.set_board(None)
+        self.results.set_board(None)
+        self.presenter.title()
+        self.show_page()
+        self._show_failure(failure)
+
     def _show_failure(self, failure: Failure) -> None:
         details = "" if failure.expected else failure.traceback
         self.inspector.show_error(failure.message, failure.hint, details, stays=True)
         self.docks["inspector"].show()
+        self.docks["inspector"].raise_()  # it may be a tab behind another
 
     def _say_moved(self, sentence: str) -> None:
         """The program chooses another view or network; the user may not want that."""
@@ -444,6 +461,16 @@ class Window(QMainWindow):
         event.acceptProposedAction()
         beside = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         self.intake.take(event.mimeData(), beside=beside)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes round in reading order: the toolbar, the photos, the middle, and what follows.
+
+        A panel that floats is a window with a ring of its own.
+        """
+        docks = self.docks
+        middle = (docks["photos"], self.middle, docks["results"], docks["inspector"])
+        parts = (self.menus.toolbar, *middle, self.status)
+        return tab_order.step(self, forward, parts)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Only what nobody with the focus wanted arrives here: sliders and fields keep their arrows.

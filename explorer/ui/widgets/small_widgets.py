@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.ui.widgets import tab_order
 from explorer.ui.widgets.theme import icon
 
 UNIT = 8
@@ -116,7 +117,9 @@ class Label(QLabel):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.pos()):
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(
+            event.position().toPoint()
+        ):
             self.clicked.emit()
 
 
@@ -330,6 +333,10 @@ class PopupFrame(QWidget):
         super().__init__(owner, Qt.WindowType.Popup)
         # The click that closes it must not press the button and open it again.
         self.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes round within what is open."""
+        return tab_order.step(self, forward)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         palette = self.palette()

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from explorer.core.layers import Board, Curve, Plot, Table
 from explorer.ui.results.plots import BarsPlot, CurvesPlot, drawable, nearest_sample
 from explorer.ui.results.results import Results
-from explorer.ui.results.table import TableModel, TableWidget, decimals, written
+from explorer.ui.results.table import MOST_WIDTH, TableModel, TableWidget, decimals, written
 
 DISPLAY = Qt.ItemDataRole.DisplayRole
 
@@ -376,3 +376,23 @@ def test_the_summary_stands_above_the_tabs(results: Results) -> None:
     assert results.summary == "3 of 9 boxes: 3 cat"
     results.set_board(None)
     assert results.summary == ""
+
+
+def test_words_are_not_cut_while_there_is_room(qtbot: QtBot) -> None:
+    def table(name: str) -> Table:
+        return Table("found", ("class", "score", "x0"), ((name, 0.5, 3.0),))
+
+    widget = TableWidget()
+    qtbot.addWidget(widget)
+    widget.resize(1200, 200)
+    widget.show()
+    long = "an enormously long class name, as some data sets do have them " * 2
+    widget.set_table(table("cat"))
+    narrow = widget.columnWidth(0)
+    widget.set_table(table(long))
+    assert widget.columnWidth(0) >= widget.fontMetrics().horizontalAdvance(long) > narrow
+    widget.resize(400, 200)
+    assert widget.columnWidth(0) == MOST_WIDTH
+    widget.setColumnWidth(0, 90)  # by hand: it stays
+    widget.resize(1200, 200)
+    assert widget.columnWidth(0) == 90

@@ -215,18 +215,21 @@ def test_a_broken_file_is_said_with_a_view_that_was_asked_for(
     assert not w.inspector.error.isVisible()
 
 
-def test_a_broken_file_is_a_sentence_and_the_last_picture_stays(
+def test_a_broken_file_is_a_sentence_and_no_other_picture_stands_over_it(
     qtbot: QtBot, window: Make, photo: Path, tmp_path: Path
 ) -> None:
     w = window(paths=[str(photo)])
     qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
-    board = w.study.board
+    assert "photo.png" in w.windowTitle()
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 nothing")
     drop_files(w, broken)
     qtbot.waitUntil(w.inspector.error.isVisible, timeout=ANSWER)
     assert "broken.jpg" in w.inspector.error.message
-    assert w.study.board is board
+    assert w.study.board is None
+    assert w.board.board is None
+    assert "photo.png" not in w.windowTitle()
+    assert w.docks["photos"].isVisible()
     qtbot.keyClick(w, Qt.Key.Key_A)  # back to the good one
     qtbot.waitUntil(lambda: answered(w) and not w.inspector.error.isVisible(), timeout=ANSWER)
 
