@@ -288,6 +288,6 @@ def test_a_narrow_line_says_what_matters_most(qtbot: Any) -> None:
     assert "Anchors: 10.0 ms" in bar.budget.toolTip()
     bar.resize(420, 80)
     bar.set_budget(budget)
-    assert bar.budget.text() == "16.4 shown /s · 75 ms old"
+    assert bar.budget.text() == "16.4 displayed /s · latency 75 ms"
     bar.set_budget(None)
     assert bar.budget.text() == ""

@@ -95,7 +95,7 @@ def test_a_snapshot_joins_the_networks_and_can_be_used(qtbot: QtBot, window: Win
     assert made_here(window) == []
     press(qtbot, window, "snapshot")
     qtbot.waitUntil(lambda: bool(window.notices.cards), timeout=WAIT)
-    assert "My snapshot has joined the networks" in window.notices.texts[0]
+    assert "My snapshot was added to the networks" in window.notices.texts[0]
     assert made_here(window) == ["My snapshot"]
     qtbot.mouseClick(window.notices.cards[0].buttons[0], LEFT)
     assert window.study.spec is not None

@@ -90,7 +90,7 @@ def test_a_view_brings_a_network_that_suits_it_along(study: Study, bridge: ToyBr
     study.moved.connect(moved.append)
     study.set_view("find")
     assert study.spec == FINDER
-    assert moved == ["Find needs another kind of network: using Finder."]
+    assert moved == ["Find needs a different network: using Finder."]
     assert bridge.asked[-1].view.name == "find"
     assert study.board is None, "what the other view drew is no answer of this one"
 
@@ -101,7 +101,7 @@ def test_a_network_brings_a_view_that_can_use_it_along(study: Study, bridge: Toy
     study.use("finder")
     assert study.view is not None
     assert study.view.name == "find"
-    assert moved == ["Sort cannot use Finder: showing Find instead."]
+    assert moved == ["Sort does not support Finder: showing Find instead."]
 
 
 def test_an_answer_that_comes_too_late_is_not_shown(study: Study, bridge: ToyBridge) -> None:
