@@ -69,7 +69,7 @@ class DetectionParams:
     """See the help of each."""
 
     score: float = param(
-        0.2, "Score from", "Boxes with a lower score are hidden. Nothing is computed again.",
+        0.5, "Score from", "Boxes with a lower score are hidden. Nothing is computed again.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     classes: tuple[str, ...] = param(
