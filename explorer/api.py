@@ -18,7 +18,6 @@ import warnings
 from collections import deque
 from contextlib import nullcontext
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,7 +107,7 @@ def look(
     answers = steps(view, photo, network=network, seed=seed, device=device, **params)
     last = deque(answers, maxlen=1)
     if not last:
-        raise ExplorerError(f"The view {view} gave no answer.", "Choose another photo.")
+        raise ExplorerError(f"The view {view} gave no result.", "Choose another photo.")
     return last[0]
 
 
@@ -218,7 +217,7 @@ def photo(path: str | os.PathLike[str], *, frame: int = 0) -> Image:
     Raises:
         ExplorerError: It cannot be read; the sentence says why.
     """
-    known = sample(str(path)) if not Path(path).exists() else None
+    known = sample(str(path)) if not os.path.exists(path) else None
     return known.load() if known is not None else open_image(path, frame=frame)
 
 
@@ -232,7 +231,7 @@ def load(
     classes: Sequence[str] = (),
     preprocess: Preprocess | None = None,
 ) -> Network:
-    """A network to look at: one of the catalogue with any weights, or any module of yours.
+    """A network to look at: one of the catalog with any weights, or any module of yours.
 
     Args:
         network: A name from `networks()`; "" = guessed from the weights' file; or an `nn.Module`.
@@ -265,7 +264,7 @@ def load(
     if task is not None or classes or preprocess is not None:
         raise ExplorerError(
             f"The network {network!r} knows its task, classes and preprocessing.",
-            "Give those with a module of your own.",
+            "Give them only with a module of your own.",
         )
     from explorer.networks import catalogue
 
@@ -343,12 +342,14 @@ def _image(view: View[Any, Any], given: Any) -> Image | None:
         try:
             return from_array(given, "array")
         except ValueError as error:
-            raise ExplorerError(f"This is no photo: {error}.", "Give (H, W, 3) uint8.") from error
+            raise ExplorerError(
+                f"This is not a photo: {error}.", "Give an array (H, W, 3) uint8."
+            ) from error
     if given is None:
         raise ExplorerError(
             f"The view {view.name} needs a photo.", "Give a path, an image or an array."
         )
     raise ExplorerError(
         f"A photo cannot be made of a {type(given).__name__}.",
-        "Give a path, an image of Pillow or an array (H, W, 3) uint8.",
+        "Give a path, a Pillow image or an array (H, W, 3) uint8.",
     )

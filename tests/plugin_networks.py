@@ -163,7 +163,7 @@ def networks() -> Iterator[Plugin]:
         classes=VOC,
         build=deeplab,
         preprocess=Preprocess(resize=(513, 513), mean=(0.5,) * 3, std=(0.5,) * 3),
-        summary="Names every pixel with one of the 20 VOC classes.",
+        summary="Classifies every pixel with one of the 20 VOC classes.",
         weights=shared_data(DEEPLAB),
         weights_title="PASCAL VOC, 20 classes",
     )

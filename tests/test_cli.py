@@ -12,9 +12,11 @@ import types
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
+import pypdf
 import pytest
 from PIL import Image
 
@@ -49,7 +51,7 @@ def explorer(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A catalogue of networks that need no files and no time."""
+    """A catalog of networks that need no files and no time."""
     entries = {
         task: Entry(f"toy-{task}", f"Toy {task}", task, "embedded", "A toy.")  # type: ignore[arg-type]
         for task in ("classification", "detection", "segmentation")
@@ -154,7 +156,7 @@ def test_a_closed_pipe_ends_quietly(explorer: Run, monkeypatch: pytest.MonkeyPat
 def test_list_names_views_and_networks(explorer: Run) -> None:
     status, out, err = explorer("list")
     assert (status, err) == (0, "")
-    for word in ("classify", "detections", "score=0.2 (0 to 1)", "mini-resnet", "resnet18", "MB)"):
+    for word in ("classify", "detections", "score=none (0 to 1)", "mini-resnet", "resnet18", "MB)"):
         assert word in out
 
 
@@ -165,10 +167,14 @@ def test_list_for_programs(explorer: Run) -> None:
     assert set(found) == {"views", "networks", "unavailable"}
     views = {view["name"]: view for view in found["views"]}
     score = next(p for p in views["detections"]["parameters"] if p["name"] == "score")
-    assert (score["default"], score["low"], score["high"], score["effect"]) == (0.2, 0, 1, "draw")
+    assert (score["default"], score["low"], score["high"], score["effect"]) == (None, 0, 1, "draw")
     assert all(entry["state"] for entry in found["networks"])
-    assert json.loads(explorer("list", "views", "--json")[1]).keys() == {"views"}
-    assert json.loads(explorer("list", "networks", "--json")[1]).keys() == {"networks"}
+    some = json.loads(explorer("list", "views", "--json")[1])
+    assert some.keys() == {"views", "unavailable"}
+    assert json.loads(explorer("list", "networks", "--json")[1]).keys() == {
+        "networks",
+        "unavailable",
+    }
 
 
 SHORT_DREAM = (
@@ -198,6 +204,29 @@ def test_a_view_is_rendered(explorer: Run, photo: Path, tmp_path: Path, view: st
 
 
 @pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize("suffix", [".svg", ".pdf"])
+@pytest.mark.parametrize("extra", [[], ["--theme", "dark"], ["--pane", "image"]])
+def test_a_view_is_rendered_as_a_figure(
+    explorer: Run, photo: Path, tmp_path: Path, suffix: str, extra: list[str]
+) -> None:
+    out = tmp_path / f"out{suffix}"
+    size = ("--width-mm", "50.8", "--font-size", "6")
+    status, said, err = explorer("render", "detections", photo, "-o", out, *size, *extra)
+    assert (status, err) == (0, "")
+    assert said.startswith(str(out))
+    assert read_metadata(out)["view"] == "detections"
+    if suffix == ".svg":
+        root = ElementTree.parse(out).getroot()
+        assert root.attrib["width"] == "50.8mm"
+        words = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    else:
+        (page,) = pypdf.PdfReader(out).pages
+        assert float(page.mediabox.width) == pytest.approx(144, abs=0.1)
+        words = page.extract_text().split()
+    assert ("class" in words) is not ("--pane" in extra), "the table's heading"
+
+
+@pytest.mark.usefixtures("toys")
 def test_settings_seed_and_device_are_in_the_metadata(
     explorer: Run, photo: Path, tmp_path: Path
 ) -> None:
@@ -222,7 +251,7 @@ def test_a_place_beside_the_photo_is_moved_inside_and_that_is_said(
         "render", "anchors", photo, "--set", "place=9000,-5", "-o", tmp_path / "a.png"
     )
     assert status == 0
-    assert err.startswith("explorer: photo: place lies outside of the 64 x 48 pixels ")
+    assert err.startswith("explorer: photo: place lies outside the 64 x 48 pixels ")
     assert err.endswith("and is moved inside.\n")
     x, y = read_metadata(tmp_path / "a.png")["parameters"]["place"].values()
     assert y == 0
@@ -286,12 +315,12 @@ def test_ground_truth_that_does_not_fit_is_one_sentence(
     explorer: Run, photo: Path, tmp_path: Path, toys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ("render", "classify", photo, "-o", tmp_path / "x.png", "--truth")
-    assert "takes no ground truth" in explorer(*command, photo)[2]
+    assert "uses no ground truth" in explorer(*command, photo)[2]
     monkeypatch.setattr(views, "find", lambda name: toy_view(Drawn(), name))
     assert "does not exist" in explorer(*command, tmp_path / "none.json")[2]
     status, _, err = explorer(*command, photo)
     assert status == 2
-    assert "no annotation file" in err
+    assert "not an annotation file" in err
 
 
 @pytest.mark.usefixtures("toys")
@@ -381,7 +410,12 @@ def test_random_weights_are_stamped(
         (["clasify", "PHOTO", "-o", "a.png"], "classify, deep_dream, detections"),
         (["classify", "PHOTO"], "-o, --data, --boxes or --film"),
         (["classify", "PHOTO", "-o", "a.bmp"], ".jpg"),
-        (["classify", "PHOTO", "-o", "a.svg"], ".png"),
+        (["classify", "PHOTO", "-o", "a.eps"], ".webp, .svg, .pdf"),
+        (["classify", "PHOTO", "-o", "a.svg", "--width", "900"], "--width-mm"),
+        (["classify", "PHOTO", "-o", "a.png", "--width-mm", "86"], ".svg or .pdf"),
+        (["classify", "PHOTO", "-o", "a.png", "--font-size", "8"], ".svg or .pdf"),
+        (["classify", "PHOTO", "-o", "a.pdf", "--width-mm", "5"], "20 to 1000 mm"),
+        (["classify", "PHOTO", "-o", "a.svg", "--font-size", "nan"], "3 to 72 pt"),
         (["classify", "PHOTO", "--data", "a.xls"], ".csv"),
         (["classify", "PHOTO", "--film", "a.avi"], ".gif"),
         (["classify", "none.png", "-o", "a.png"], "none.png does not exist"),
@@ -441,7 +475,9 @@ def test_ctrl_c_and_sigterm_end_cleanly(
     out = tmp_path / "a.mp4"
     out.write_bytes(b"old")
     before = signal.getsignal(signal.SIGTERM)
-    assert explorer("render", "classify", photo, "--film", out) == (status, "", says)
+    assert explorer("render", "classify", photo, "--film", out, "--overwrite") == (
+        status, "", says,
+    )  # fmt: skip
     assert signal.getsignal(signal.SIGTERM) == before
     assert closed == ["closed"]
     assert out.read_bytes() == b"old"

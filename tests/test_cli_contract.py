@@ -105,7 +105,7 @@ def test_a_view_of_a_network_alone_and_of_a_photo_alone(
 ) -> None:
     out = tmp_path / "a.png"
     assert explorer("render", "of_network", "-o", out)[0] == 0
-    assert read_metadata(out)["network"]["name"] == "mini-resnet"
+    assert read_metadata(out)["network"]["name"] == "efficientnet-lite0"
     assert explorer("render", "of_photo", photo, "-o", out)[0] == 0
     assert read_metadata(out)["image"]["name"]
 
@@ -148,7 +148,7 @@ def test_what_does_not_apply_and_what_does_not_fit_is_said(
     )  # fmt: skip
     assert status == 0
     assert "fancy does not apply to the other settings and Mini ResNet: it changes nothing." in err
-    assert "mask has 7 x 5 pixels and not 64 x 48 and is left out." in err
+    assert "mask has 7 x 5 pixels and not 64 x 48 and is ignored." in err
 
 
 def test_a_photo_that_is_not_there_is_one_sentence(

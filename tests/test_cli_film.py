@@ -23,7 +23,7 @@ from explorer.core.step import Step
 from explorer.engine.engine import Engine
 from explorer.engine.view import Group, View
 from explorer.saving import film as saving
-from tests.live.films import SIZE, film, gif, number_of, varied
+from tests.live.films import SIZE, film, gif, late, number_of, varied
 from tests.saving.test_mp4 import frames
 from tests.test_cli import Run, _sentence, explorer, toys
 
@@ -150,7 +150,7 @@ def test_an_interrupted_film_goes_on_as_if_nothing_had_been(
     status, said, err = explorer(*command)
     assert status == 0
     assert counting.numbers == list(range(kept, 20))
-    assert (f"goes on behind frame {kept}." in err) == bool(kept)
+    assert (f"resuming after frame {kept}." in err) == bool(kept)
     assert all(np.array_equal(*pair) for pair in zip(frames(out)[0], frames(whole)[0], strict=True))
     assert lines_of(data) == lines_of(whole_data)
     assert names(tmp_path) == {"a.avi", out.name, "o.jsonl", whole.name, "whole.jsonl"}
@@ -222,7 +222,7 @@ def test_a_memory_that_cannot_be_kept_is_said(
     counting.numbers.clear()
     status, _, err = explorer("render", "counting", path, "-o", out)
     assert (status, counting.numbers) == (0, list(range(20)))
-    assert "remembers" in _sentence(err)
+    assert "the state of Counting" in _sentence(err)
 
 
 def test_in_and_out_points_and_lines_alone(
@@ -292,8 +292,29 @@ def test_a_film_that_is_cut_off_says_how_much_there_was(
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     status, out, _ = explorer("render", "counting", path, "-o", tmp_path / "o.mp4")
     assert status == 0
-    assert "40 are announced: the film is damaged or cut off" in out
+    assert "40 are announced: the film may be damaged or cut off" in out
     assert 1 <= len(frames(tmp_path / "o.mp4")[0]) < 40
+
+
+@pytest.mark.parametrize("kind", ["varied", "late"])
+def test_an_intact_film_is_not_called_damaged(
+    explorer: Run, counting: Counting, tmp_path: Path, kind: str
+) -> None:
+    path = film(tmp_path / "a.mkv", 10, rate=25, codec="MJPG")
+    if kind == "late":
+        late(path, 5000, 5400)
+    else:
+        path = varied(film(tmp_path / "a.mp4", 10, codec="mp4v"), [40, 900, *[40] * 8])
+    status, out, err = explorer("render", "counting", path, "--data", tmp_path / "o.jsonl")
+    assert (status, err) == (0, "")
+    assert out == f"{tmp_path / 'o.jsonl'}: 10 lines\n"
+
+
+def test_a_transport_stream_is_a_film(explorer: Run, counting: Counting, tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mts", 10, rate=25, codec="mp4v")
+    status, out, _ = explorer("render", "counting", path, "-o", tmp_path / "o.mp4")
+    assert status == 0
+    assert "10 frames" in out
 
 
 def test_random_weights_are_stamped(
@@ -325,18 +346,21 @@ def test_random_weights_are_stamped(
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["deep_dream", "FILM", "-o", "o.mp4"], "Deep dream cannot follow a film"),
+        (["deep_dream", "FILM", "-o", "o.mp4"], "Deep dream does not support films"),
         (["counting", "FILM", "-o", "o.png"], ".mp4, .gif"),
         (["counting", "FILM", "--data", "o.json"], ".jsonl"),
         (["counting", "FILM"], "-o out.mp4"),
         (["counting", "FILM", "--film", "o.mp4"], "-o out.mp4"),
         (["counting", "FILM", "PHOTO", "-o", "o.mp4"], "do not go together"),
-        (["counting", "none.mp4", "-o", "o.mp4"], "none.mp4 is not a file"),
+        (["counting", "none.mp4", "-o", "o.mp4"], "none.mp4 does not exist"),
         (["counting", "EMPTY", "-o", "o.mp4"], "empty.mp4 cannot be played"),
         (["counting", "CUT", "-o", "o.mp4"], "cut.avi"),
         (["counting", "FILM", "-o", "none/o.mp4"], "could not be written"),
         (["counting", "FILM", "-o", "o.mp4", "--start", "9"], "no frame between"),
-        (["counting", "FILM", "-o", "o.mp4", "--start", "1", "--end", "1"], "--end behind --start"),
+        (
+            ["counting", "FILM", "-o", "o.mp4", "--start", "1", "--end", "1"],
+            "--end must be after --start",
+        ),
         (["counting", "FILM", "-o", "o.gif", "--fps", "120", "--width", "9"], "160 to 16000"),
         (["counting", "LONG", "-o", "o.gif"], "at most 10 frames"),
         (["classify", "FILM", "-o", "o.mp4", "--network", "toy-detection"], "classification"),
@@ -375,7 +399,7 @@ def test_a_place_beside_the_frames_is_moved_inside_and_that_is_said(
         "--network", "toy-detection", "-o", tmp_path / "o.gif",
     )  # fmt: skip
     assert status == 0
-    assert "place lies outside of the " in err
+    assert "place lies outside the " in err
     assert "is moved inside." in err
 
 
@@ -390,3 +414,21 @@ def test_a_write_protected_folder_is_a_sentence(
     status, _, err = explorer("render", "counting", path, "-o", folder / "o.mp4")
     assert status == 2
     assert "could not be written" in _sentence(err)
+
+
+def test_views_beside_are_in_the_film(explorer: Run, counting: Counting, tmp_path: Path) -> None:
+    source, both, alone = film(tmp_path / "a.avi", 4), tmp_path / "b.mp4", tmp_path / "c.mp4"
+    assert explorer("render", "counting", source, "-o", alone)[0] == 0
+    command = ("render", "counting", source, "-o", both, "--beside")
+    assert explorer(*command, "selective_search")[0] == 0
+    one, two = frames(alone)[0], frames(both)[0]
+    assert len(two) == len(one) == 4
+    assert two[0].shape[1] > one[0].shape[1]
+    status, _, err = explorer(*command, "deep_dream")
+    assert (status, _sentence(err)) == (
+        2, "Deep dream does not support films. Leave it out of --beside.",
+    )  # fmt: skip
+    photo = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    status, _, err = explorer("render", "counting", photo, "-o", both, "--beside", "anchors")
+    assert (status, "--beside goes with films" in err) == (2, True)

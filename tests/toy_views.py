@@ -223,8 +223,8 @@ OF_PHOTO = _needing(Needs.PHOTO, _of_photo, "of_photo")
 class TruthParts:
     """The three parts of a photo's ground truth."""
 
-    boxes: tuple[Box, ...] = param((), "Boxes", "Of objects.", pick=Pick.TRUTH, pane="image")
-    mask: Mask | None = param(None, "Mask", "Of classes.", pick=Pick.TRUTH, pane="copy")
+    boxes: tuple[Box, ...] = param((), "Boxes", "Of the objects.", pick=Pick.TRUTH, pane="image")
+    mask: Mask | None = param(None, "Mask", "Of the classes.", pick=Pick.TRUTH, pane="copy")
     joints: tuple[Point, ...] = param((), "Joints", "Of a person.", pick=Pick.TRUTH, pane="copy 2")
 
 

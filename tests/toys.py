@@ -50,7 +50,7 @@ def make_network(
 
 
 def toy_image(height: int = 48, width: int = 64, seed: int = 0) -> Image:
-    """A smooth coloured gradient with a bright square, and some noise."""
+    """A smooth colored gradient with a bright square, and some noise."""
     y, x = np.mgrid[0:height, 0:width]
     rgb = np.stack([255 * x / width, 255 * y / height, 128 + 0 * x], axis=2)
     rgb[height // 4 : height // 2, width // 4 : width // 2] = 250
@@ -59,7 +59,7 @@ def toy_image(height: int = 48, width: int = 64, seed: int = 0) -> Image:
 
 
 class MeanClassifier(nn.Module):
-    """Logit k of class k is gain[k] times the mean of colour channel k."""
+    """Logit k of class k is gain[k] times the mean of color channel k."""
 
     def __init__(self, gain: tuple[float, ...] = (1.0, 2.0, 4.0)) -> None:
         super().__init__()

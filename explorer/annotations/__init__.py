@@ -66,8 +66,8 @@ def read_for(
         dataset = read_yolo(path, size)
     else:
         raise ExplorerError(
-            f"{display_name(path)} is no annotation file.",
-            "Choose a .json (COCO), .xml (Pascal VOC) or .txt (YOLO).",
+            f"{display_name(path)} is not an annotation file.",
+            "Choose a .json (COCO), .xml (Pascal VOC) or .txt (YOLO) file.",
         )
     # A VOC or YOLO file is about one photo, and choosing it says which.
     found = dataset.of(photo) if suffix == ".json" else dataset.photos[0]

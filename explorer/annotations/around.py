@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from explorer.annotations.class_lists import PLAIN, class_list
+from explorer.annotations.places import beside
 from explorer.core.errors import ExplorerError
-from explorer.core.reading import read_file
-from explorer.saving.boxes import CLASSES_FILE
+from explorer.core.reading import listed, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from explorer.core.params import Box
 
 MOST_FILES = 12
 """JSON files that are looked into for one photo."""
+_MOST_FOLDERS = 4
+"""Of a photo that its annotations may lie in folders of the same names of."""
 MOST_BYTES = 64 * 1024**2
 """Larger ones are read only when the user chooses them."""
 
@@ -54,11 +58,18 @@ def _candidates(photo: Path) -> Iterator[Path]:
     for place in (folder, above / "Annotations", above / "annotations"):
         yield from _there(place / f"{photo.stem}.xml")
     # images/train/a.jpg, labels/train/a.txt; a .txt without a list of classes may be a caption
-    for place in (folder, above / "labels", above.parent / "labels" / folder.name):
-        if any((near / CLASSES_FILE).is_file() for near in (place, place.parent)):
-            yield from _there(place / f"{photo.stem}.txt")
+    swapped = beside(folder, "images", "labels")
+    for place in (folder, above / "labels", *([] if swapped is None else [swapped])):
+        for path in _there(place / f"{photo.stem}.txt"):
+            if class_list(place).names:
+                yield path
+    yield from _naming(photo, _json_files(folder))
+
+
+def _naming(photo: Path, files: Iterable[Path]) -> Iterator[Path]:
+    """Those of the JSON files in which the photo's name stands."""
     words = (photo.name.encode("utf-8", "replace"), json.dumps(photo.name)[1:-1].encode())
-    for path in islice(_json_files(folder), MOST_FILES):
+    for path in islice(files, MOST_FILES):
         try:
             data = read_file(path, limit=MOST_BYTES, kind="an annotation file", smaller="")
         except ExplorerError:
@@ -71,10 +82,29 @@ def _json_files(folder: Path) -> Iterator[Path]:
     patterns = ("instances*.json", "_annotations*.json", "annotations*.json")
     for place in (folder, folder.parent):
         for pattern in patterns:
-            yield from sorted(place.glob(pattern))
+            yield from listed(place, pattern)
     for place in (folder, folder.parent, folder.parent.parent):
-        yield from sorted(place.glob("annotations/instances*.json"))
+        yield from listed(place, "annotations/instances*.json")
 
 
 def _there(path: Path) -> tuple[Path, ...]:
-    return (path,) if path.is_file() else ()
+    return (path,) if os.path.isfile(path) else ()
+
+
+def file_for(folder: Path, photo: Path) -> Path | None:
+    """The annotation file in `folder` that is about `photo`; None when there is none.
+
+    Photos of one name in several folders have files in folders of the same names (a/1.jpg,
+    a/1.xml), photos that differ in their suffix alone have it in their file's name (1.png.xml).
+    """
+    names = [f"{name}{suffix}" for name in (photo.name, photo.stem) for suffix in (".xml", ".txt")]
+    names += [f"{photo.stem}.json"]
+    parts = photo.absolute().parent.parts[1:]
+    for start in range(max(0, len(parts) - _MOST_FOLDERS), len(parts) + 1):
+        for below in ("", "labels", "Annotations", "annotations"):
+            for name in names:
+                path = folder.joinpath(below, *parts[start:], name)
+                if os.path.isfile(path) and path.name not in PLAIN:
+                    return path
+    files = [*listed(folder, "*.json"), *listed(folder, "annotations/*.json")]
+    return next(_naming(photo, files), None)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from explorer.annotations.dataset import (
     Annotated,
     Annotation,
     Dataset,
     area_of,
+    base_name,
     box_of,
+    counted,
     first_line,
-    is_number,
+    is_set,
     left_out,
+    number_of,
     size_of,
 )
 from explorer.annotations.json_stream import members
@@ -24,106 +31,217 @@ from explorer.core.reading import display_name, read_file
 if TYPE_CHECKING:
     import os
 
+Id = int | str
+
+_WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
+
 MAX_BYTES = 1024**3
 """The largest of COCO's own files takes half of this."""
 
 
-def read_coco(path: str | os.PathLike[str], *, only: str = "") -> Dataset:
+def read_coco(
+    path: str | os.PathLike[str], *, only: str = "", images: Path | None = None
+) -> Dataset:
     """Reads a COCO JSON of object instances.
 
     Args:
         path: The file.
         only: The file name of a photo: what is said about others is passed over.
+        images: The folder of the photos, when it is not one of the usual ones.
 
     Raises:
         ExplorerError: It cannot be read or is no such file.
     """
     label = display_name(path)
     data = read_file(
-        path, limit=MAX_BYTES, kind="an annotation file", smaller="Split it up by photos."
+        path, limit=MAX_BYTES, kind="an annotation file", smaller="Split it into smaller files."
     )
     try:
-        text = data.decode("utf-8-sig")
-        images, raw, categories = _coco_parts(text, only)
+        parts = _parts(data.decode("utf-8-sig"), only)
     except (ValueError, RecursionError) as error:
         raise ExplorerError(
             f"{label} is not a COCO file: {first_line(error)}.",
-            'It is a JSON object with "images", "annotations" and "categories".',
+            'It must be a JSON object with "images", "annotations" and "categories".',
         ) from error
-    wrong = lost = 0
-    entries: dict[int | str, list[Annotation]] = {number: [] for number in images}
-    for item in raw:
-        number = _photo_of(item)
-        if number not in entries:
-            lost += not only
+    wrong = lost = unknown = 0
+    entries: dict[Id, list[Annotation]] = {number: [] for number in parts.images}
+    for item in parts.raw:
+        number = identity(item.get("image_id"))
+        if number is None or number not in entries:
+            lost += number not in parts.known
             continue
-        found = _coco_entry(item, categories)
+        found = _entry(item, parts.categories)
         if found is None:
             wrong += 1
         else:
             entries[number].append(found)
-    places = Places(Path(path))
+            unknown += identity(item.get("category_id")) not in parts.categories
+    places = Places(Path(path), images)
     photos = []
-    for number, item in images.items():
-        name = str(item["file_name"])
+    for number, item in parts.images.items():
+        name = _name_of(item)
         size = size_of(item.get("width"), item.get("height"))
-        boxes = tuple(entries[number])
-        photos.append(Annotated(name, places.find(name), size, boxes, number))
-    ids: dict[str, int] = {}
-    for number, word in sorted(categories.items()):
+        photos.append(Annotated(name, places.find(name), size, tuple(entries[number]), number))
+    ids: dict[str, Id] = {}
+    for number, word in sorted(parts.categories.items(), key=lambda pair: _order(pair[0])):
         ids.setdefault(word, number)
-    notes = (*left_out(wrong), *([f"{lost} boxes belong to no photo of {label}."] if lost else []))
+    notes = (
+        *left_out(wrong),
+        *counted(
+            lost,
+            f"box was ignored: no image in {label} has its image_id.",
+            f"boxes were ignored: no image in {label} has their image_id.",
+        ),
+        *counted(
+            unknown,
+            "box has a category_id that no category has.",
+            "boxes have a category_id that no category has.",
+        ),
+        *parts.notes,
+    )
     return Dataset(tuple(photos), tuple(ids), ids, notes)
 
 
-def _coco_parts(
-    text: str, only: str
-) -> tuple[dict[int | str, dict[str, Any]], list[dict[str, Any]], dict[int, str]]:
-    """Images by number, raw annotations, and class names by number."""
-    images: dict[int | str, dict[str, Any]] = {}
+def identity(value: Any) -> Id | None:
+    """One form for the ids of images and categories: 1, 1.0 and "1" are the same id.
+
+    Tables (pandas) turn whole numbers into reals or text; None for what is no id at all.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        number = _WHOLE.fullmatch(text)
+        return int(number[1]) if number else text or None
+    return int(value) if isfinite(value) and value == int(value) else None
+
+
+def _order(number: Id) -> tuple[int, int | str]:
+    return (0, number) if isinstance(number, int) else (1, number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The file taken apart.
+
+    Attributes:
+        images: By id, those that are asked for.
+        known: The ids of all images.
+        raw: The annotations that may be about one of `images`, or about no image at all.
+        categories: Names by id.
+        notes: What was ignored.
+    """
+
+    images: dict[Id, dict[str, Any]]
+    known: set[Id]
+    raw: list[dict[str, Any]]
+    categories: dict[Id, str]
+    notes: tuple[str, ...]
+
+
+def _parts(text: str, only: str) -> _Parts:
+    images: dict[Id, dict[str, Any]] = {}
     raw: list[dict[str, Any]] = []
-    categories: dict[int, str] = {}
+    categories: dict[Id, str] = {}
     keys: set[str] = set()
+    known: set[Id] = set()
+    nameless = twice = odd = 0
     for key, item in members(text):
-        keys.add(key)
-        if not isinstance(item, dict):
+        if key not in keys and item == []:  # a list begins
+            keys.add(key)
             continue
-        number = item.get("id")
-        if key == "images" and isinstance(number, (int, str)) and item.get("file_name"):
-            if not only or Path(str(item["file_name"])).stem == Path(only).stem:
-                images[number] = item
-        elif key == "categories" and isinstance(number, int) and "name" in item:
-            categories[number] = str(item["name"])
-        elif key == "annotations" and "bbox" in item:
+        keys.add(key)
+        if key == "images":
+            number = identity(item.get("id")) if isinstance(item, dict) else None
+            if number is None:
+                odd += 1
+            elif not _name_of(item):
+                nameless += 1
+                known.add(number)
+            elif number in known:
+                twice += 1
+            else:
+                known.add(number)
+                if not only or Path(base_name(_name_of(item))).stem == Path(only).stem:
+                    images[number] = item
+        elif key == "categories" and isinstance(item, dict):
+            number = identity(item.get("id"))
+            if number is not None and item.get("name") is not None:
+                categories[number] = str(item["name"])
+        elif key == "annotations" and isinstance(item, dict):
             # Where the photos are listed first, the others' boxes need not be kept at all.
-            late = not (only and "images" in keys)
-            if late or _photo_of(item) in images:
+            number = identity(item.get("image_id"))
+            if not only or "images" not in keys or number in images or number not in known:
                 raw.append(item)
+        elif key == "annotations":
+            odd += 1
     missing = [f'"{key}"' for key in ("images", "annotations") if key not in keys]
     if missing:
         raise ValueError(f"it has no {' and no '.join(missing)}")
-    return images, raw, categories
+    if nameless and len(known) == nameless:
+        raise ValueError('its images have no "file_name" (and no "coco_url")')
+    notes = (
+        *counted(
+            nameless,
+            'image was ignored: it has no "file_name".',
+            'images were ignored: they have no "file_name".',
+        ),
+        *counted(
+            twice,
+            "image was ignored: its id is used twice.",
+            "images were ignored: their ids are used twice.",
+        ),
+        *counted(
+            odd,
+            "entry was ignored: it has no id or is not an object.",
+            "entries were ignored: they have no id or are not objects.",
+        ),
+    )
+    return _Parts(images, known, raw, categories, notes)
 
 
-def _photo_of(item: dict[str, Any]) -> int | str:
-    number = item.get("image_id")
-    return number if isinstance(number, (int, str)) else ""
+def _name_of(image: dict[str, Any]) -> str:
+    """The photo's file name; LVIS has none and says it at the end of coco_url."""
+    name = image.get("file_name")
+    if name not in (None, ""):
+        return str(name)
+    for key in ("coco_url", "flickr_url", "url"):
+        found = urlsplit(str(image.get(key) or "")).path
+        if base_name(found):
+            return base_name(unquote(found))
+    return ""
 
 
-def _coco_entry(item: dict[str, Any], categories: dict[int, str]) -> Annotation | None:
-    bbox, number = item["bbox"], item.get("category_id")
-    if not (isinstance(bbox, list) and len(bbox) == 4 and all(map(is_number, bbox))):
+def _entry(item: dict[str, Any], categories: dict[Id, str]) -> Annotation | None:
+    corners = _corners(item)
+    if corners is None:
         return None
-    x, y, width, height = (float(value) for value in bbox)
-    label = categories.get(number, f"class {number}") if isinstance(number, int) else ""
-    box = box_of(x, y, x + width, y + height, label)
+    number = identity(item.get("category_id"))
+    label = "" if number is None else categories.get(number, f"class {number}")
+    box = box_of(*corners, label)
     if box is None:
         return None
-    area = item.get("area")
+    area = number_of(item.get("area"))
+    # "ignore" is not looked at: the reference evaluation sets it to "iscrowd" before it counts.
     return Annotation(
         box,
-        crowd=item.get("iscrowd") in (1, True),
-        difficult=item.get("ignore") in (1, True),
-        area=float(area) if is_number(area) else area_of(box),
+        crowd=is_set(item.get("iscrowd")),
+        area=area if isfinite(area) else area_of(box),
         segmentation=item.get("segmentation"),
     )
+
+
+def _corners(item: dict[str, Any]) -> tuple[float, float, float, float] | None:
+    """x0, y0, x1, y1 of the box, or around the polygons where there is none."""
+    bbox = item.get("bbox")
+    if isinstance(bbox, list) and len(bbox) == 4:
+        x, y, width, height = map(number_of, bbox)
+        return x, y, x + width, y + height
+    outline = item.get("segmentation")
+    if bbox or not isinstance(outline, list):
+        return None
+    parts = outline if outline and isinstance(outline[0], list) else [outline]
+    values = [number_of(value) for part in parts if isinstance(part, list) for value in part]
+    if len(values) < 6 or len(values) % 2:
+        return None
+    return min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from math import isfinite
+from itertools import takewhile
+from math import isfinite, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.core.errors import ExplorerError
 from explorer.core.params import Box
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Annotation:
     Attributes:
         box: With the class as its label.
         crowd: COCO's "iscrowd": a region with many objects, which no detection has to match.
-        difficult: VOC's "difficult" or COCO's "ignore": whether it is found does not count.
+        difficult: VOC's "difficult": whether it is found does not count.
         area: In pixels: COCO's own (of the object's outline), else that of the box.
         segmentation: As the file has it: COCO's polygons or run lengths; None without one.
     """
@@ -88,12 +90,12 @@ class Dataset:
         photos: Every photo that is named, also those without a box.
         classes: The names of the classes, in the order of their numbers.
         category_ids: COCO's numbers by class name; empty for the other formats.
-        notes: Sentences about what was left out.
+        notes: Sentences about what was ignored.
     """
 
     photos: tuple[Annotated, ...]
     classes: tuple[str, ...]
-    category_ids: dict[str, int] = field(default_factory=dict)
+    category_ids: dict[str, int | str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Annotated]:
@@ -105,21 +107,36 @@ class Dataset:
     def of(self, path: str | os.PathLike[str]) -> Annotated | None:
         """What is said about the photo at `path`; None when nothing is.
 
-        The very file goes before one of the same name, and that before one with another suffix.
+        The very file goes before one of the same name, and that before one with another suffix. Of
+        several of one name the one counts whose folders end like the photo's.
+
+        Raises:
+            ExplorerError: Several have its name, and none of them its folder.
         """
         place = Path(path)
-        same = [photo for photo in self.photos if Path(photo.name).name == place.name]
-        like = [photo for photo in self.photos if Path(photo.name).stem == place.stem]
         there = os.path.abspath(place)
+        same = [photo for photo in self.photos if base_name(photo.name) == place.name]
         exact = [photo for photo in same if os.path.abspath(photo.path) == there]
-        return next(iter([*exact, *same, *like]), None)
+        like = [photo for photo in self.photos if Path(base_name(photo.name)).stem == place.stem]
+        found = exact[:1] or same or like
+        if len(found) < 2:
+            return next(iter(found), None)
+        depths = [_shared_end(words_of(photo.name), Path(there).parts) for photo in found]
+        best = [photo for photo, depth in zip(found, depths, strict=True) if depth == max(depths)]
+        if same and len(best) > 1:
+            names = ", ".join(photo.name for photo in best[:3])
+            raise ExplorerError(
+                f"{place.name} matches {len(best)} photos here: {names}.",
+                "Put the annotations into the folders of their photos.",
+            )
+        return best[0]
 
 
 def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tuple[str, ...]]:
     """The boxes of single objects inside a photo of `size`, with sentences about what was done.
 
     A photo that was made smaller or larger since takes its boxes with it. Crowd regions are no
-    single objects and are left out, like boxes that lie outside of the photo.
+    single objects and are ignored, like boxes that lie outside of the photo.
     """
     width, height = size
     notes: list[str] = []
@@ -131,7 +148,7 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
             notes.append(f"The annotations are for {known} pixels: the boxes were scaled.")
         else:
             across = down = 1.0
-            notes.append(f"The annotations are for {known} pixels: the boxes may lie wrong.")
+            notes.append(f"The annotations are for {known} pixels: the boxes may be misplaced.")
     boxes, outside = [], 0
     crowds = sum(entry.crowd for entry in photo.entries)
     for entry in photo.entries:
@@ -144,11 +161,30 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
             boxes.append(Box(x0, y0, x1, y1, box.label))
         else:
             outside += 1
-    if crowds:
-        notes.append(f"{crowds} crowd regions were left out.")
-    if outside:
-        notes.append(f"{outside} boxes without an area inside the photo were left out.")
+    notes += counted(crowds, "crowd region was ignored.", "crowd regions were ignored.")
+    notes += counted(
+        outside,
+        "box without an area inside the photo was ignored.",
+        "boxes outside the photo or without an area were ignored.",
+    )
     return tuple(boxes), tuple(notes)
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """Folders and file name of a photo as a file writes it, on whatever system it was written."""
+    words = name.replace("\\", "/").split("/")
+    return tuple(word for word in words if word not in ("", ".", ".."))
+
+
+def base_name(name: str) -> str:
+    """The last part of a photo's name, which may be a path of another system."""
+    return (words_of(name) or ("",))[-1]
+
+
+def _shared_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """How many folders before the file name are the same."""
+    folders = zip(one[-2::-1], other[-2::-1], strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], folders))
 
 
 def box_of(x0: float, y0: float, x1: float, y1: float, label: str) -> Box | None:
@@ -170,14 +206,39 @@ def size_of(width: Any, height: Any) -> tuple[int, int] | None:
     return size if min(size) > 0 else None
 
 
-def is_number(value: Any) -> TypeGuard[float]:
-    # A whole number may be too large for a float.
-    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return plain and -1e12 < value < 1e12
+def number_of(value: Any) -> float:
+    """A number, also one written as text; NaN for what is none or is too large for a pixel."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return nan
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return nan
+    return number if -1e12 < number < 1e12 else nan
+
+
+def is_set(value: Any) -> bool:
+    """A flag in any of its spellings: 1, 1.0, true, "1"."""
+    return value is True or value in (1, "1", "true", "True")
+
+
+def counted(count: int, one: str, many: str) -> tuple[str, ...]:
+    """A sentence about so many things; none about 0 of them.
+
+    Args:
+        count: How many.
+        one: What follows "1".
+        many: What follows a larger number.
+    """
+    return (f"{count} {one if count == 1 else many}",) if count else ()
 
 
 def left_out(count: int) -> tuple[str, ...]:
-    return (f"{count} boxes were left out: they are not finite numbers.",) if count else ()
+    return counted(
+        count,
+        "object was ignored: its box cannot be read.",
+        "objects were ignored: their boxes cannot be read.",
+    )
 
 
 def first_line(error: BaseException) -> str:

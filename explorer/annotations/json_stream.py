@@ -33,7 +33,7 @@ def members(text: str) -> Iterator[tuple[str, Any]]:
     while True:
         key, at = decode(text, at)
         if not isinstance(key, str):
-            raise ValueError("a name is missing in it")
+            raise ValueError("a name is missing")
         at = _after(text, at, ":")
         if text.startswith("[", at):
             yield key, []
@@ -74,4 +74,4 @@ def _skip(text: str, at: int) -> int:
 
 def _end(text: str, at: int) -> None:
     if _skip(text, at) < len(text):
-        raise ValueError(f"there is more after its end at character {at}")
+        raise ValueError(f"extra data after its end at character {at}")

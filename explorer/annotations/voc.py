@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from math import cos, isfinite, sin
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -11,8 +14,13 @@ from explorer.annotations.dataset import (
     Annotation,
     Dataset,
     area_of,
+    base_name,
     box_of,
+    counted,
     first_line,
+    is_set,
+    left_out,
+    number_of,
     size_of,
 )
 from explorer.annotations.places import Places, read_bytes
@@ -20,78 +28,146 @@ from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
+Corners = tuple[float, float, float, float]
 
-def read_voc(path: str | os.PathLike[str]) -> Dataset:
+_AXIS_X = re.compile(r"x\d*")
+_AXIS_Y = re.compile(r"y\d*")
+
+
+def read_voc(path: str | os.PathLike[str], images: Path | None = None) -> Dataset:
     """Reads a Pascal VOC XML, or all of a folder (or of its folder "Annotations").
+
+    An object that has an outline or a turned box instead of VOC's own gets the bounds of that.
+
+    Args:
+        path: The file or folder.
+        images: The folder of the photos, when it is not one of the usual ones.
 
     Raises:
         ExplorerError: The file cannot be read, or nothing in the folder can.
     """
     place = Path(path)
-    if not place.is_dir():
-        return _voc_dataset([_voc_photo(place, Places(place))], [])
-    folder = next((f for f in (place / "Annotations", place / "annotations") if f.is_dir()), place)
-    files = sorted(folder.glob("*.xml"))
-    photos, wrong = [], []
-    places = Places(folder / "any.xml")
-    for file in files:
+    if not os.path.isdir(place):
+        return _dataset([_photo(place, Places(place, images))], ())
+    folder = next(
+        (f for f in (place / "Annotations", place / "annotations") if os.path.isdir(f)), place
+    )
+    found: list[tuple[Annotated, int]] = []
+    wrong = []
+    places = Places(folder / "any.xml", images)
+    for file in voc_files(folder):
         try:
-            photos.append(_voc_photo(file, places))
+            found.append(_photo(file, places, file.parent.relative_to(folder).as_posix()))
         except ExplorerError as error:
             wrong.append(error)
-    if not photos:
+    if not found:
         raise ExplorerError(
             f"{display_name(folder)} has no Pascal VOC annotations.",
-            wrong[0].message if wrong else "They are files NAME.xml, one for each photo.",
+            wrong[0].message if wrong else "They are files named NAME.xml, one for each photo.",
         )
-    notes = [f"{len(wrong)} files were left out. {wrong[0].message}"] if wrong else []
-    return _voc_dataset(photos, notes)
+    notes = counted(len(wrong), "file was ignored.", "files were ignored.")
+    return _dataset(found, tuple(f"{note} {wrong[0].message}" for note in notes))
 
 
-def _voc_dataset(photos: Sequence[Annotated], notes: list[str]) -> Dataset:
+def voc_files(folder: Path) -> list[Path]:
+    """The XML files of a folder, those in the folders inside it included."""
+    found = (path.relative_to(folder) for path in folder.rglob("*.xml"))
+    shown = (path for path in found if not any(part.startswith(".") for part in path.parts))
+    return sorted(folder / path for path in shown)
+
+
+def _dataset(found: Sequence[tuple[Annotated, int]], notes: tuple[str, ...]) -> Dataset:
+    photos = tuple(photo for photo, _ in found)
     classes = sorted({label for photo in photos for label in photo.labels})
-    return Dataset(tuple(photos), tuple(classes), notes=tuple(notes))
+    wrong = left_out(sum(count for _, count in found))
+    return Dataset(photos, tuple(classes), notes=(*wrong, *notes))
 
 
-def _voc_photo(path: Path, places: Places) -> Annotated:
+def _photo(path: Path, places: Places, within: str = "") -> tuple[Annotated, int]:
+    """What a file says, and how many of its objects have no box that can be read.
+
+    Args:
+        path: The XML file.
+        places: Where photos are.
+        within: The folder of the file inside the data set's, which the photo's may be called too.
+    """
     label = display_name(path)
     data = read_bytes(path)
     try:
         if b"<!ENTITY" in data:  # a few of them can stand for gigabytes
-            raise ExplorerError(f"{label} defines entities, which no annotation does.")
+            raise ExplorerError(f"{label} defines XML entities, which annotations never do.")
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ExplorerError(
-            f"{label} is not a Pascal VOC file: {first_line(error)}.", "It is an XML file."
+            f"{label} is not a Pascal VOC file: {first_line(error)}.", "It must be an XML file."
         ) from error
     if root.tag != "annotation":
         raise ExplorerError(
-            f"{label} is not a Pascal VOC file: it begins with {root.tag!r}.",
-            "Its outermost element is <annotation>.",
+            f"{label} is not a Pascal VOC file: its root element is {root.tag!r}.",
+            "The root element must be <annotation>.",
         )
     name = (root.findtext("filename") or "").strip() or path.stem
     size = size_of(root.findtext("size/width"), root.findtext("size/height"))
-    entries = tuple(entry for item in root.iterfind("object") if (entry := _voc_entry(item)))
+    objects = [_entry(item) for item in root.iterfind("object")]
+    entries = tuple(entry for entry in objects if entry is not None)
     # Tools disagree on the name inside; the file's own name is what VOC goes by.
-    found = places.find(name)
-    if not found.exists():
-        found = places.find(path.stem)
-    return Annotated(found.name if found.exists() else name, found, size, entries, path.stem)
+    inside = "" if within in ("", ".") else f"{within}/"
+    found = places.find(f"{inside}{base_name(name)}" if inside else name)
+    if not os.path.isfile(found):
+        found = places.find(f"{inside}{path.stem}")
+    name = found.name if os.path.isfile(found) else base_name(name)
+    photo = Annotated(f"{inside}{name}", found, size, entries, path.stem)
+    return photo, len(objects) - len(entries)
 
 
-def _voc_entry(item: ElementTree.Element) -> Annotation | None:
-    corners = [item.findtext(f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
-    try:
-        left, top, right, bottom = (float(corner or "nan") for corner in corners)
-    except ValueError:
-        return None
+def _entry(item: ElementTree.Element) -> Annotation | None:
     label = (item.findtext("name") or "").strip()
-    (left, right), (top, bottom) = sorted((left, right)), sorted((top, bottom))
-    box = box_of(left - 1, top - 1, right, bottom, label)  # counted from 1, both ends included
+    corners = _upright(item.find("bndbox"))
+    for outline in (item.find(name) for name in ("polygon", "bndbox", "quad", "segmentation")):
+        corners = corners or _around(outline)
+    corners = corners or _turned(item.find("robndbox"))
+    box = None if corners is None else box_of(*corners, label)
     if box is None:
         return None
-    difficult = (item.findtext("difficult") or "").strip() in ("1", "true", "True")
+    difficult = is_set((item.findtext("difficult") or "").strip())
     return Annotation(box, difficult=difficult, area=area_of(box))
+
+
+def _upright(element: ElementTree.Element | None) -> Corners | None:
+    """VOC's own box: whole pixels counted from 1, both ends included."""
+    if element is None:
+        return None
+    left, top, right, bottom = (
+        number_of(element.findtext(side)) for side in ("xmin", "ymin", "xmax", "ymax")
+    )
+    (left, right), (top, bottom) = sorted((left, right)), sorted((top, bottom))
+    found = left - 1, top - 1, right, bottom
+    return found if all(map(isfinite, found)) else None
+
+
+def _around(element: ElementTree.Element | None) -> Corners | None:
+    """The bounds of an outline: <x1> <y1> <x2> <y2> …, or <pt> with <x> and <y>."""
+    if element is None:
+        return None
+    xs = [number_of(child.text) for child in element.iter() if _AXIS_X.fullmatch(child.tag)]
+    ys = [number_of(child.text) for child in element.iter() if _AXIS_Y.fullmatch(child.tag)]
+    if len(xs) < 2 or len(xs) != len(ys) or not all(map(isfinite, (*xs, *ys))):
+        return None
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _turned(element: ElementTree.Element | None) -> Corners | None:
+    """The bounds of a box that is turned by <angle> radians about its center."""
+    if element is None:
+        return None
+    x, y, width, height, angle = (
+        number_of(element.findtext(name)) for name in ("cx", "cy", "w", "h", "angle")
+    )
+    if not all(map(isfinite, (x, y, width, height, angle))):
+        return None
+    across, along = abs(cos(angle)), abs(sin(angle))
+    right = (abs(width) * across + abs(height) * along) / 2
+    down = (abs(width) * along + abs(height) * across) / 2
+    return x - right, y - down, x + right, y + down

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from explorer import __version__
-from explorer.cli.console import complain, say
+from explorer.cli.console import OutputLost, complain, say
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ COMMANDS = {
     "list": ("explorer.cli.listing", "views with their parameters, networks with their states"),
     "render": ("explorer.cli.render", "run a view on photos and write pictures, data or a film"),
     "doctor": ("explorer.cli.doctor", "what is installed, found and missing on this computer"),
-    "evaluate": ("explorer.cli.evaluate", "how good a network is on photos with known answers"),
+    "evaluate": ("explorer.cli.evaluate", "evaluate a network on photos with ground truth"),
     "train": ("explorer.training.cli", "train one of the networks that ship with the program"),
 }
 """Sub-command -> module with `add_parser(subparsers)` and `run(args)`, and a line of help."""
@@ -55,22 +55,41 @@ class Parser(argparse.ArgumentParser):
 def run(argv: Sequence[str]) -> int:
     """The program with these arguments; returns its exit status."""
     try:
+        _check_working_folder()
         return _dispatch(list(argv))
     except ExplorerError as error:
         complain(error)
+        return 2
+    except OutputLost as lost:
+        _let_go_of_stdout()
+        complain(f"the output could not be written: {lost}.")
         return 2
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would fail once more when it flushes at
-        # exit.
-        stdout = sys.__stdout__
-        if stdout is not None and sys.stdout is stdout:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        _let_go_of_stdout()  # whoever read our output has seen enough
         return 1
     except SystemExit as end:  # argparse, after --help or --version
         return end.code if isinstance(end.code, int) else 0
+
+
+def _let_go_of_stdout() -> None:
+    """Python would fail once more when it flushes at exit."""
+    stdout = sys.__stdout__
+    if stdout is not None and sys.stdout is stdout:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+
+
+def _check_working_folder() -> None:
+    """Libraries end the process, or worse, where the folder they were started in is gone."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ExplorerError(
+            f"The working folder cannot be used: {error.strerror or error}.",
+            "It was deleted or cannot be entered: change to another one.",
+        ) from error
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -79,7 +98,7 @@ def _dispatch(argv: list[str]) -> int:
         parser = Parser(prog="explorer", add_help=False)
         module.add_parser(parser.add_subparsers(parser_class=Parser, dest="command"))
         args = parser.parse_args(argv)
-        with _ends_on_sigterm():
+        with _ends_on_signals():
             return int(module.run(args))
     args = _window_parser().parse_args(argv)
     if args.version:
@@ -90,21 +109,34 @@ def _dispatch(argv: list[str]) -> int:
     return main(args.paths, options=args)
 
 
-@contextlib.contextmanager
-def _ends_on_sigterm() -> Iterator[None]:
-    """SIGTERM unwinds like Ctrl-C, so that half-written files are removed."""
+_ENDING = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGXCPU") if hasattr(signal, name)
+)
 
-    def end(_signal: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + signal.SIGTERM)
+
+@contextlib.contextmanager
+def _ends_on_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal unwind like Ctrl-C, so that half-written files are removed.
+
+    What is ignored stays so: `nohup` lets a program outlive its terminal.
+    """
+
+    def end(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    before = {
+        number: signal.signal(number, end)
+        for number in _ENDING
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _window_parser() -> Parser:
@@ -112,17 +144,15 @@ def _window_parser() -> Parser:
     parser = Parser(
         prog="explorer",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="See what a convolutional vision network does, on your own photo.",
+        description="See what a convolutional network computes, on your own photo.",
         epilog=f"without a window:\n{commands}\n\n"
-        "A file that is called like one of these needs ./ in front of its name.",
+        "Write ./ in front of a file that has the name of one of these commands.",
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="photos and folders to open")
-    parser.add_argument("--version", action="store_true", help="print the version and end")
-    parser.add_argument(
-        "--reset-settings", action="store_true", help="start as if for the first time"
-    )
-    parser.add_argument("--network", help="the network to begin with")
-    parser.add_argument("--view", help="the view to begin with")
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps … for this run")
-    parser.add_argument("--seed", type=int, help="for views that draw random numbers, for this run")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument("--reset-settings", action="store_true", help="reset all settings")
+    parser.add_argument("--network", help="network at the start")
+    parser.add_argument("--view", help="view at the start")
+    parser.add_argument("--device", help="device for this run: auto, cpu, cuda, cuda:1, mps …")
+    parser.add_argument("--seed", type=int, help="random seed for this run")
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,26 +26,61 @@ def check_numbers(args: argparse.Namespace) -> None:
         raise ExplorerError(f"--width {args.width} is out of range.", "It takes 160 to 16000.")
     if args.fps is not None and not 0.1 <= args.fps <= 120:
         raise ExplorerError(f"--fps {args.fps:g} is out of range.", "It takes 0.1 to 120.")
+    _check_figure(args)
 
 
-def is_folder(out: str) -> bool:
-    """True when a file for each photo or film goes there."""
-    return out.endswith("/") or Path(out).is_dir()
+def _check_figure(args: argparse.Namespace) -> None:
+    """A figure is measured in millimeters and points, a picture in pixels."""
+    from explorer.saving.figures import is_figure
+
+    figure = bool(args.out) and is_figure(args.out)
+    if figure and args.width is not None:
+        raise ExplorerError("--width does not apply to figures.", "Give --width-mm.")
+    if figure:
+        from explorer.render.vector.figure import FigureSize
+
+        FigureSize(**figure_size(args))
+    elif args.width_mm is not None or args.font_size is not None:
+        raise ExplorerError(
+            "--width-mm and --font-size apply to figures only.",
+            "Give -o a name ending in .svg or .pdf.",
+        )
+
+
+def figure_size(args: argparse.Namespace) -> dict[str, float]:
+    """What is asked of the size of a figure."""
+    asked = {"width_mm": args.width_mm, "font_size": args.font_size}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
-    from explorer.engine.question import check_names, params_of
+    from explorer.engine.question import check_names, current_names, params_of
 
     texts = {}
     for entry in entries:
         name, sign, text = entry.partition("=")
         if not sign:
             raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
-        check_names(view, [name])
+        check_names(view, current_names(view, {name: None}))
         texts[name] = text
     params_of(view, texts)
     return texts
+
+
+def network_name(args: argparse.Namespace) -> str | None:
+    """What --network says; None without it."""
+    name: str | None = args.network
+    if name == "":
+        raise ExplorerError("--network is empty.", "`explorer list` names the networks.")
+    return name
+
+
+def weights_file(args: argparse.Namespace) -> Path | None:
+    """The file that --weights names, where it is one."""
+    from explorer.networks.checkpoints.reading import file_and_part
+
+    return file_and_part(Path(os.path.expanduser(args.weights)))[0] if args.weights else None
 
 
 def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | None:
@@ -62,7 +98,7 @@ def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | Non
     from explorer.engine.question import default_network
     from explorer.networks import catalogue
 
-    name = args.network
+    name = network_name(args)
     if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
         name = ""  # the catalogue looks into the file
     elif name is None:

@@ -34,10 +34,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "doctor",
         help="what is installed, found and missing on this computer",
-        description="Say what is installed, found and missing. The exit status is 0 when the "
-        "program should work and 1 when something is in its way.",
+        description="List what is installed, found and missing. The exit status is 0 if the "
+        "program should work and 1 if there is a problem.",
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
 
@@ -90,7 +90,7 @@ def _packages(problems: list[str]) -> dict[str, str]:
     )
     if len(wheels) > 1:
         problems.append(
-            f"Several OpenCV packages are installed over each other ({', '.join(wheels)}): "
+            f"Several OpenCV packages overwrite each other ({', '.join(wheels)}): "
             f"pip uninstall {' '.join(wheels)}, then pip install opencv-contrib-python-headless"
         )
     qt = found["PySide6-Essentials"]
@@ -115,7 +115,7 @@ def _window(problems: list[str]) -> dict[str, str]:
     shown = os.environ.get("QT_QPA_PLATFORM") or os.environ.get("WAYLAND_DISPLAY")
     shown = shown or os.environ.get("DISPLAY")
     if not shown:
-        shown = "none (pictures without a window still work)" if _linux() else "the desktop's"
+        shown = "none (rendering without a window still works)" if _linux() else "the desktop's"
     return {
         "display": shown,
         "Qt plug-in path": os.environ.get("QT_PLUGIN_PATH", "") or _qt_plugins(),
@@ -179,7 +179,7 @@ def _weights(problems: list[str]) -> dict[str, str]:
             elif option.state == "missing" and option.package is not None:
                 problems.append(f"{entry.title}: {' '.join(option.package.missing)}")
     if not any(words.startswith("shipped") for words in found.values()):
-        problems.append("The networks that ship with the program are missing: install it again.")
+        problems.append("The networks that ship with the program are missing: reinstall it.")
     found["to download"] = f"{sum(entry.state == 'download' for entry in entries)} more networks"
     return found
 
@@ -208,7 +208,9 @@ def _folders(problems: list[str]) -> dict[str, str]:
 
         found["downloaded weights"] = weights.folder()
     for name, folder in found.items():
-        nearest = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+        nearest = next(
+            (place for place in (folder, *folder.parents) if os.path.exists(place)), folder
+        )
         if name != "resources" and not os.access(nearest, os.W_OK):
             problems.append(f"The folder for {name} cannot be written to: {folder}")
     return {name: str(folder) for name, folder in found.items()}

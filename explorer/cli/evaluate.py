@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
+from explorer.cli import paths
+from explorer.cli.arguments import network_name, weights_file
 from explorer.cli.console import Progress, complain, say, table
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.written import remember
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator
+    from pathlib import Path
 
     from explorer.core.network_info import NetworkSpec
     from explorer.core.step import Step
@@ -23,34 +27,35 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "evaluate",
-        help="how good a network is on photos whose right answers are known",
-        description="Measure a network on photos whose right answers are known: top-1 and top-5, "
+        help="evaluate a network on photos with ground truth",
+        description="Evaluate a network on photos with ground truth: top-1 and top-5, "
         "localization error, average precision by COCO and by Pascal VOC, mean IoU.",
         epilog="DATA is a folder with a folder of photos for every class (named by class or "
         "WordNet id), a COCO JSON or its folder, a folder with Pascal VOC's XML files, a folder of "
-        "class masks, or an npz of photos as `explorer train` takes it. A class that the network "
-        "does not know is left out and counted.",
+        "class masks, or an npz of photos as `explorer train` takes it. Classes that the network "
+        "does not have are ignored and counted.",
     )
-    parser.add_argument("--network", help="the network to measure", metavar="NAME")
-    parser.add_argument("--data", type=Path, required=True, help="see below")
-    parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="where the photos of the annotations are"
-    )
+    parser.add_argument("--network", help="network to evaluate", metavar="NAME")
+    parser.add_argument("--data", required=True, help="see below")
+    parser.add_argument("--images", metavar="DIR", help="folder of the annotated photos")
     parser.add_argument(
         "--weights", default="",
         help="one of the network's weights, none (random), or the path of a checkpoint",
     )  # fmt: skip
     parser.add_argument(
         "--limit", type=int, default=0, metavar="K",
-        help="at most K photos, drawn at random but always the same",
+        help="at most K photos, sampled at random with a fixed seed",
     )  # fmt: skip
     parser.add_argument(
-        "--eleven-point", action="store_true", help="voc_AP_11 as well: VOC's AP before 2010"
+        "--eleven-point",
+        action="store_true",
+        help="also voc_AP_11, VOC's 11-point AP of before 2010",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document, for programs")
-    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="also write .json or .csv")
+    parser.add_argument("--json", action="store_true", help="JSON output")
+    parser.add_argument("-o", "--out", metavar="FILE", help="also write a .json or .csv file")
+    paths.add_option(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
-    parser.add_argument("--half", action="store_true", help="half precision where it is possible")
+    parser.add_argument("--half", action="store_true", help="half precision where available")
     return parser
 
 
@@ -65,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if not report.complete:
         complain(
             f"interrupted after {report.photos} of {report.wanted} photos: "
-            f"{report.headline() or 'no figure yet'}"
+            f"{report.headline() or 'no metric yet'}"
         )
         return 130
     if args.out is not None:
@@ -74,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
         content = json_of(report) if args.out.suffix.lower() == ".json" else csv_of(report)
         write_bytes(args.out, content)
+        remember(args.out)
     _tell(report, as_json=args.json)
     return 0
 
@@ -81,12 +87,29 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.limit < 0:
         raise ExplorerError(f"--limit {args.limit} is out of range.", "0 means all photos.")
-    if args.out is not None and args.out.suffix.lower() not in _SUFFIXES:
-        raise ExplorerError(f"{args.out.name} is no format for figures.", "Use .json or .csv.")
-    if not args.data.expanduser().exists():
-        raise ExplorerError(f"{args.data} does not exist.", "Choose a folder or a file.")
-    if args.images is not None and not args.images.is_dir():
-        raise ExplorerError(f"{args.images} is no folder.", "Choose the folder of the photos.")
+    args.data = paths.existing(args.data, "--data")
+    if args.images is not None:
+        args.images = paths.existing(args.images, "--images")
+        if not os.path.isdir(args.images):
+            raise ExplorerError(
+                f"{args.images} is not a folder.", "Choose the folder of the photos."
+            )
+    if args.out is None:
+        return
+    args.out = paths.local(args.out, "-o")
+    if args.out.suffix.lower() not in _SUFFIXES:
+        raise ExplorerError(f"{args.out.name} is not a format for metrics.", "Use .json or .csv.")
+    paths.check_outputs(
+        [args.out], [args.data, *_read_in(args.data), weights_file(args)],
+        overwrite=args.overwrite,
+    )  # fmt: skip
+
+
+def _read_in(data: Path) -> list[Path]:
+    """The files of annotations in a folder of data."""
+    from explorer.evaluation.datasets import coco_files
+
+    return coco_files(data) if os.path.isdir(data) else []
 
 
 def _spec(args: argparse.Namespace) -> NetworkSpec:
@@ -94,7 +117,7 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
     from explorer.evaluation.datasets import likely_task
     from explorer.networks import catalogue
 
-    name = args.network
+    name = network_name(args)
     if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
         name = ""  # the catalogue looks into the file
     elif name is None:
@@ -102,7 +125,7 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
         entry = catalogue.default_for(task)
         if entry is None:
             raise ExplorerError(
-                f"No network for {task} is at hand.",
+                f"No network for {task} is available.",
                 "Choose one with --network; `explorer list` names them all.",
             )
         name = entry.name
@@ -136,12 +159,14 @@ def _tell(report: Report, *, as_json: bool) -> None:
         say(written.json_of(report).decode("utf-8").rstrip("\n"))
         return
     classes = written.by_class_table(report)
-    rows = [classes.columns, *([_cell(value) for value in row] for row in classes.rows)]
-    say(table(rows))
-    say(f"\n{report.title} ({report.weights}) on {report.data}")
-    say(table([
-        (key, f"{value:.4f}", written.FIGURES[key]) for key, value in report.figures.items()
-    ]))  # fmt: skip
+    if classes.rows:
+        rows = [classes.columns, *([_cell(value) for value in row] for row in classes.rows)]
+        say(table(rows) + "\n")
+    say(f"{report.title} ({report.weights}) on {report.data}")
+    if report.figures:
+        say(table([
+            (key, f"{value:.4f}", written.FIGURES[key]) for key, value in report.figures.items()
+        ]))  # fmt: skip
     for sentence in written.sentences(report):
         say(f"  {sentence}")
 

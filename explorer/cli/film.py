@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.arguments import is_folder, loaded, settings, spec_of
+from explorer.cli.arguments import loaded, settings, spec_of, weights_file
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
+from explorer.cli.paths import check_outputs, existing, is_folder, local
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.reading import display_name
-from explorer.live.opening import PLAYED
+from explorer.core.storage.written import remember
+from explorer.live.opening import is_film
 from explorer.live.timing import timed
-from explorer.live.video import FILM_SUFFIXES, Film
+from explorer.live.video import MOSTLY, Film
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from explorer.core.layers import Pane, UInt8
+    from explorer.core.layers import UInt8
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Answer, Engine
+    from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import View
     from explorer.live.slot import Shot
     from explorer.saving.film_pieces import Pieces
@@ -39,19 +44,21 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--start", type=float, default=0.0, help="seconds into the film")
     group.add_argument("--end", type=float, default=0.0, help="seconds into the film")
     group.add_argument(
-        "--again", action="store_true", help="begin anew even if a part is there already"
-    )
+        "--beside", metavar="VIEW", action="append", default=[],
+        help="another view shown beside, with its default parameters; may be repeated",
+    )  # fmt: skip
+    group.add_argument("--again", action="store_true", help="start over even if a part exists")
 
 
 def wanted(args: argparse.Namespace) -> bool:
     """True when films are named. A GIF is one where a film or lines are to be written."""
     if not args.images:
         return False
-    suffixes = {Path(word).suffix.lower() for word in args.images}
+    if any(is_film(word) for word in args.images):
+        return True
     written = {Path(word).suffix.lower() for word in (args.out, args.data) if word}
-    return bool(suffixes & PLAYED) or (
-        suffixes <= FILM_SUFFIXES and bool(written & {*_WRITTEN, LINES})
-    )
+    gifs = all(Path(word).suffix.lower() == ".gif" for word in args.images)
+    return gifs and bool(written & {*_WRITTEN, LINES})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,16 +71,20 @@ def run(args: argparse.Namespace) -> int:
     view = views.find(args.view)
     if not view.live:
         raise ExplorerError(
-            f"{view.title} cannot follow a film.", "Choose another view, or give it a photo."
+            f"{view.title} does not support films.", "Choose another view, or give it a photo."
         )
+    beside = _beside(args.beside)
     texts = settings(args.settings, view)
     stems = [path.stem for path in paths]
     films = outputs(args.out, stems, ".mp4") if args.out else [None] * len(paths)
     lines = outputs(args.data, stems, LINES) if args.data else [None] * len(paths)
+    check_outputs(
+        [*films, *lines], [*paths, weights_file(args)], overwrite=args.overwrite
+    )  # fmt: skip
     engine, progress = Engine(), Progress()
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
-    job = _Job(args, engine, view, spec, info, params_of(view, texts, info), progress)
+    job = _Job(args, engine, view, spec, info, params_of(view, texts, info), progress, beside)
     failed = False
     try:
         for path, film, data in zip(paths, films, lines, strict=True):
@@ -92,19 +103,37 @@ def run(args: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
+def _beside(names: list[str]) -> tuple[tuple[View[Any, Any], Any], ...]:
+    """The views beside the main one, with their parameters."""
+    from explorer import views
+
+    found = [views.find(name) for name in names]
+    for view in found:
+        if not view.live:
+            raise ExplorerError(
+                f"{view.title} does not support films.", "Leave it out of --beside."
+            )
+    return tuple((view, view.Params()) for view in found)
+
+
 def _check(args: argparse.Namespace) -> list[Path]:
     from explorer.saving.export import film_suffix
 
-    paths = [Path(word) for word in args.images]
+    paths = [existing(word, "IMAGE") for word in args.images]
     for path in paths:
-        if path.suffix.lower() not in FILM_SUFFIXES:
+        if not (is_film(path) or path.suffix.lower() == ".gif"):
             raise ExplorerError(
-                "Films and photos do not go together.", "Render them one after the other."
+                "Films and photos cannot be rendered in one run.",
+                "Render them one after the other.",
             )
     if args.boxes or args.film or args.truth:
         raise ExplorerError(
-            "A film has no --boxes, --film or --truth.", "It takes -o out.mp4 and --data out.jsonl."
+            "--boxes, --film and --truth do not apply to films.",
+            "Use -o out.mp4 and --data out.jsonl.",
         )
+    for option, word in (("-o", args.out), ("--data", args.data)):
+        if word is not None:
+            local(word, option)
     if not (args.out or args.data):
         raise ExplorerError("Nothing would be written.", "Give -o out.mp4 or --data out.jsonl.")
     if args.out and not is_folder(args.out):
@@ -115,7 +144,8 @@ def _check(args: argparse.Namespace) -> list[Path]:
         )
     if args.start < 0 or (args.end and args.end <= args.start):
         raise ExplorerError(
-            "--start and --end do not go together.", "They are seconds, --end behind --start."
+            "--start and --end do not go together.",
+            "They are in seconds, and --end must be after --start.",
         )
     return paths
 
@@ -152,8 +182,10 @@ class _Job:
         info: NetworkInfo | None,
         params: Any,
         progress: Progress,
+        beside: tuple[tuple[View[Any, Any], Any], ...],
     ) -> None:
         self._args, self._engine, self._view, self._spec = args, engine, view, spec
+        self._beside = beside
         self._info, self._params, self._progress = info, params, progress
 
     def render(self, path: Path, out: Path | None, lines: Path | None) -> None:
@@ -202,15 +234,15 @@ class _Job:
         pieces = Pieces(out, lines, take.rate, request, again=args.again)
         if pieces.changed:
             complain(
-                f"{take.out}: an unfinished one was begun with other words "
-                f"({', '.join(pieces.changed)}); it begins anew."
+                f"{take.out}: options differ from the unfinished file "
+                f"({', '.join(pieces.changed)}): starting over."
             )
         elif pieces.record.frames and pieces.memory is None:
-            complain(f"{take.out}: what {self._view.title} remembers was not kept; it begins anew.")
+            complain(f"{take.out}: the state of {self._view.title} was not saved: starting over.")
             pieces.abandon()
             pieces = Pieces(out, lines, take.rate, request, again=True)
         elif pieces.record.frames:
-            complain(f"{take.out}: goes on behind frame {pieces.record.frames:,}.")
+            complain(f"{take.out}: resuming after frame {pieces.record.frames:,}.")
         return pieces
 
     def _request(self, path: Path) -> dict[str, Any]:
@@ -228,11 +260,12 @@ class _Job:
             "view": self._view.name,
             "parameters": params_json(self._params),
             "network": network,
-            "checkpoint": _stamp(weights) if weights is not None and weights.is_file() else None,
+            "checkpoint": _stamp(weights) if weights and os.path.isfile(weights) else None,
             "source": [str(path.resolve()), *_stamp(path)],
             "seed": args.seed,
             "range": [args.start, args.end],
             "size": [args.width, args.pane],
+            "beside": args.beside,
         }
 
     def _run(self, take: _Take, pieces: Pieces) -> None:
@@ -257,16 +290,16 @@ class _Job:
         params, moved = placed_inside(self._params, image.width, image.height)
         for note in moved:
             complain(f"{name}: {note}")
-        ask = Ask(self._view, self._spec, image, params, self._args.seed)
+        ask = Ask(self._view, self._spec, image, params, self._args.seed, self._beside)
         steps = self._engine.film(ask, shots(), Token(), memory)
-        clock, done = _Clock(), begun
+        clock, done, last = _Clock(), begun, 0.0
         try:
             for step in steps:
                 answer = step.value
                 if answer.shot is None:
                     continue
                 self._add(answer, pieces, times)
-                done = answer.shot.number + 1
+                done, last = answer.shot.number + 1, answer.shot.position
                 if done % PIECE_FRAMES == 0:
                     pieces.commit(done, frozen(memory))
                 self._progress.show(name, done, take.total, clock.words(done, take.total))
@@ -276,36 +309,45 @@ class _Job:
             pieces.commit(done, frozen(memory))
         written = pieces.written
         pieces.finish()
-        self._tell(take, pieces, done, written)
+        self._tell(take, pieces, done, written, last)
 
     def _add(self, answer: Answer, pieces: Pieces, times: int) -> None:
         from explorer.engine.finish import FinishedAnswer
         from explorer.saving.lines import frame_line
 
         if answer.result is None or answer.shot is None:
-            raise ExplorerError(f"{self._view.title} gave no answer for a frame.")
+            raise ExplorerError(f"{self._view.title} gave no result for a frame.")
         finished = FinishedAnswer(answer)
         if pieces.film is not None and times:
-            pieces.add(self._frame(finished.pane(self._args.pane)), times)
+            pieces.add(self._frame(finished), times)
         if pieces.lines is not None:
             shot = answer.shot
             names = (self._view.name, self._info.spec.name if self._info is not None else "")
             pieces.line(frame_line(shot.number, shot.position, *names, finished.data))
 
-    def _frame(self, pane: Pane) -> UInt8:
+    def _frame(self, finished: FinishedAnswer) -> UInt8:
+        from explorer.live.record import rendered_whole
         from explorer.render.board import render_pane
 
+        if self._beside and self._args.pane is None:
+            return rendered_whole(finished.board, self._args.width or 0)
+        pane = finished.pane(self._args.pane)
         scale = self._args.width / pane.size[0] if self._args.width else 1.0
         return render_pane(pane, scale=scale, density=max(1.0, scale * max(pane.size) / 1080))
 
-    def _tell(self, take: _Take, pieces: Pieces, done: int, written: int) -> None:
+    def _tell(self, take: _Take, pieces: Pieces, done: int, written: int, last: float) -> None:
         self._progress.clear()
-        less = done < 0.9 * take.total and not (self._args.start or self._args.end)
-        lost = f"; {take.total} are announced: the film is damaged or cut off" if less else ""
+        less = done < MOSTLY * take.total and not (self._args.start or self._args.end)
+        lost = ""
+        if less and not take.film.whole_until(last):
+            lost = f"; {take.total} are declared in the file: the film may be damaged or truncated"
+        for path in (pieces.film, pieces.lines):
+            if path is not None:
+                remember(path)
         if pieces.film is not None:
-            say(f"{pieces.film}: {written} frames, {written / take.rate:.1f} s{lost}")
+            say(f"{pieces.film}: {quantity(written, 'frame')}, {written / take.rate:.1f} s{lost}")
         if pieces.lines is not None:
-            say(f"{pieces.lines}: {done} lines{lost if pieces.film is None else ''}")
+            say(f"{pieces.lines}: {quantity(done, 'line')}{lost if pieces.film is None else ''}")
 
 
 class _Clock:

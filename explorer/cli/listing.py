@@ -35,13 +35,20 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="List the views with their parameters and choices, and the networks with the "
         "states of their weights.",
     )
-    parser.add_argument("what", nargs="?", choices=("views", "networks"), help="only these")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("what", nargs="?", choices=("views", "networks"), help="list only these")
+    parser.add_argument(
+        "--messages",
+        action="store_true",
+        help="list every text of the program with file and line, for reviewers",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON output")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """List; always 0."""
+    if args.messages:
+        return _messages(args.json)
     views, broken_views = _views() if args.what != "networks" else (None, ())
     networks, broken_networks = _networks() if args.what != "views" else (None, ())
     unavailable = (*broken_views, *broken_networks)
@@ -64,6 +71,17 @@ def run(args: argparse.Namespace) -> int:
         reasons = [(entry.name, entry.origin, entry.reason) for entry in unavailable]
         parts += ["Unavailable", table([("name", "from", "reason"), *reasons])]
     say("\n\n".join(parts))
+    return 0
+
+
+def _messages(as_json: bool) -> int:
+    from explorer.cli import messages
+
+    found = messages.messages()
+    if as_json:
+        say(json.dumps([asdict(message) for message in found], ensure_ascii=False, indent=1))
+    else:
+        say(messages.as_text(found))
     return 0
 
 

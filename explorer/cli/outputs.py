@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.cli.paths import is_folder
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HELP = (
-    "With several photos OUT is a folder (it ends in / or is there), a name with {stem} or {n} "
-    "in it, or a name before whose suffix the photo's is inserted: -o boxes.png gives "
+    "With several photos OUT is a folder (it ends in / or exists), a name with {stem} or {n} in "
+    "it, or a name into which the photo's name is inserted: -o boxes.png gives "
     "boxes-cat.png, boxes-dog.png."
 )
 
@@ -30,7 +30,7 @@ def outputs(out: str, stems: Sequence[str], suffix: str) -> list[Path]:
         ExplorerError: When two photos would go into one file.
     """
     names = _different(stems)
-    if out.endswith(("/", os.sep)) or Path(out).is_dir():
+    if is_folder(out):
         found = [Path(out) / f"{name}{suffix}" for name in names]
     elif "{stem}" in out or "{n}" in out:
         digits = len(str(len(names)))
@@ -48,6 +48,31 @@ def outputs(out: str, stems: Sequence[str], suffix: str) -> list[Path]:
             f"{out} names one file for several photos.", "Put {stem} or {n} into it."
         )
     return found
+
+
+def box_outputs(out: str, names: Sequence[Path], suffix: str) -> list[Path]:
+    """A file of boxes for each photo, by which its boxes are found again.
+
+    In a folder photos of one name keep their folders (a/1.xml, b/1.xml), and those that differ in
+    their suffix alone keep it (1.jpg.xml, 1.png.xml).
+
+    Args:
+        out: The word on the command line.
+        names: The photos', as `paths.relative_names` tells them apart.
+        suffix: Of the format.
+
+    Raises:
+        ExplorerError: When two photos would go into one file.
+    """
+    if not is_folder(out):
+        return outputs(out, [name.stem for name in names], suffix)
+    stems = [str(name.with_suffix("")).casefold() for name in names]
+    return [
+        Path(out) / name.with_name(
+            f"{name.name if stems.count(stem) > 1 else name.stem}{suffix}"
+        )
+        for name, stem in zip(names, stems, strict=True)
+    ]  # fmt: skip
 
 
 def _different(stems: Sequence[str]) -> list[str]:

@@ -5,22 +5,28 @@ Films are `explorer.cli.film`'s.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli import film, truth_option
+from explorer.cli import film, paths, truth_option
 from explorer.cli.arguments import (
     STEPS_FPS,
     check_numbers,
-    is_folder,
+    figure_size,
     loaded,
     settings,
     spec_of,
+    weights_file,
 )
 from explorer.cli.console import Progress, complain, say
-from explorer.cli.outputs import HELP, outputs
+from explorer.cli.outputs import HELP, box_outputs, outputs
+from explorer.cli.paths import check_outputs, existing, is_folder, local, relative_names
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
+from explorer.core.storage.written import remember
+from explorer.render.vector import FONT_SIZE, WIDTH_MM
 
 if TYPE_CHECKING:
     import argparse
@@ -42,57 +48,70 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "render",
         help="run a view on photos or a film and write pictures, data or a film",
-        description="Run a view on photos, or on every frame of a film, and write what it shows, "
-        "without a window. A film that was interrupted goes on when the same command is given "
-        "again.",
+        description="Run a view on photos, or on every frame of a film, and write the result, "
+        "without a window. An interrupted film resumes when the same command is "
+        "given again.",
         epilog=f"{HELP} `explorer list` names the views with their parameters and the networks.",
     )
-    parser.add_argument("view", metavar="VIEW", help="what to look at")
+    parser.add_argument("view", metavar="VIEW", help="name of the view")
     parser.add_argument(
         "images", metavar="IMAGE", nargs="*",
-        help="photos, folders, names of the gallery, or films; none for a view that needs none",
+        help="photos, folders, names of samples, or films; none for a view that needs none",
     )  # fmt: skip
     out = parser.add_argument_group("what to write (at least one)")
     out.add_argument(
-        "-o", "--out", help="the picture: .png, .jpg, .webp or .tif; of a film: .mp4, .gif"
+        "-o",
+        "--out",
+        help="the picture: .png, .jpg, .webp or .tif; the figure: .svg or .pdf; of a film: .mp4, "
+        ".gif",
     )
     out.add_argument(
         "--data", metavar="OUT",
         help="the numbers: .json, .csv or .npz; of a film: .jsonl, a line for each frame",
     )  # fmt: skip
-    out.add_argument("--boxes", metavar="OUT", help="the boxes that a view finds")
+    out.add_argument("--boxes", metavar="OUT", help="the boxes of the result")
     out.add_argument(
         "--format", choices=("coco", "voc", "yolo"), default="coco",
-        help="of the boxes (COCO puts all photos into one file)",
+        help="format of the boxes (COCO writes all photos into one file)",
     )  # fmt: skip
     out.add_argument("--film", metavar="OUT", help="every step as a film: .mp4 or .gif")
     out.add_argument(
         "--as-python", action="store_true",
-        help="compute nothing, print a Python script that gives the same numbers",
+        help="compute nothing, print a Python script that gives the same result",
     )  # fmt: skip
+    paths.add_option(out)
     how = parser.add_argument_group("how")
-    how.add_argument("--network", help="the network to look at; by default one that ships")
+    how.add_argument("--network", help="network to use; by default one that ships with the program")
     how.add_argument(
         "--weights", default="",
         help="one of the network's weights, none (random), or the path of a checkpoint",
     )  # fmt: skip
     how.add_argument(
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
-        help="a parameter of the view; again for another",
+        help="a parameter of the view; may be repeated",
     )  # fmt: skip
     truth_option.add_option(how)
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
-    how.add_argument("--half", action="store_true", help="half precision where the network has it")
-    how.add_argument("--seed", type=int, default=0, help="for views that draw random numbers")
+    how.add_argument("--half", action="store_true", help="half precision where available")
+    how.add_argument("--seed", type=int, default=0, help="random seed")
     how.add_argument(
         "--width", type=int,
-        help=f"of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps its size)",
+        help=f"width of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps "
+             "its size)",
+    )  # fmt: skip
+    how.add_argument(
+        "--width-mm", type=float, metavar="MM",
+        help=f"of a figure (.svg, .pdf) in millimeters (by default {WIDTH_MM:g})",
+    )  # fmt: skip
+    how.add_argument(
+        "--font-size", type=float, metavar="PT",
+        help=f"of a figure's text in points (by default {FONT_SIZE:g})",
     )  # fmt: skip
     how.add_argument("--theme", choices=("light", "dark"), default="light")
-    how.add_argument("--pane", help="only this pane, in its own size, without anything around it")
+    how.add_argument("--pane", help="only this pane, at its own size")
     how.add_argument(
         "--fps", type=float,
-        help=f"frames of the film in a second (by default {STEPS_FPS:g}; a film keeps its rate)",
+        help=f"frames per second of the film (by default {STEPS_FPS:g}; a film keeps its rate)",
     )  # fmt: skip
     film.add_options(parser.add_argument_group("of a film"))
     return parser
@@ -105,6 +124,8 @@ def run(args: argparse.Namespace) -> int:
         return _print_script(args)
     if film.wanted(args):
         return film.run(args)
+    if args.beside:
+        raise ExplorerError("--beside applies to films only.", "Render the other view by itself.")
     _check_outputs(args)
     from explorer import views  # torch comes with them: what can be said before has been said
     from explorer.engine.engine import Engine
@@ -115,7 +136,8 @@ def run(args: argparse.Namespace) -> int:
     truth_option.check(args.truth, view)
     engine, progress = Engine(), Progress()
     photos = _photos(args.images, view)
-    plans = _plans(args, [photo.stem for photo in photos])
+    plans = _plans(args, photos)
+    _protect(args, photos, plans)
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
     params = params_of(view, texts, info)
@@ -150,7 +172,7 @@ def _print_script(args: argparse.Namespace) -> int:
     truth_option.check(args.truth, view)
     spec = spec_of(args, view)
     photos = _photos(args.images, view)
-    plans = _plans(args, [photo.stem for photo in photos])
+    plans = _plans(args, photos)
     asked = [_about(params_of(view, texts), photo.load(), args, photo.stem) for photo in photos]
     outs = [[str(out) for out in (plan.picture, plan.data) if out] for plan in plans]
     say(script(view, spec, asked, seed=args.seed, outs=outs).rstrip())
@@ -160,10 +182,10 @@ def _print_script(args: argparse.Namespace) -> int:
 def _check_script(args: argparse.Namespace) -> None:
     """Raises for what a script has no words for."""
     if film.wanted(args):
-        raise ExplorerError("A script looks at photos, not at films.", "Leave --as-python out.")
-    for option in ("boxes", "film", "pane", "width", "theme"):
-        if getattr(args, option) not in (None, "light"):
-            raise ExplorerError(f"A script has no --{option}.", "It takes -o and --data.")
+        raise ExplorerError("A script works on photos, not on films.", "Leave --as-python out.")
+    for option in ("boxes", "film", "pane", "width", "width-mm", "font-size", "theme"):
+        if getattr(args, option.replace("-", "_")) not in (None, "light"):
+            raise ExplorerError(f"--{option} does not apply to a script.", "Use -o and --data.")
     if args.out or args.data:
         _check_outputs(args)
 
@@ -191,25 +213,34 @@ def _about(
 class _Photo:
     stem: str
     load: Callable[[], Image | None]
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The files that one photo's results go to."""
+    """The files that one photo's results go to, and its name in files of boxes ("" = its own)."""
 
     picture: Path | None
     data: Path | None
     boxes: Path | None
     film: Path | None
+    name: str = ""
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
-    from explorer.saving.export import data_suffix, film_suffix, picture_format
+    from explorer.saving.export import data_suffix, film_suffix, is_figure, picture_format
 
+    picture = str if args.out and is_figure(args.out) else picture_format
+    checks = (
+        ("-o", args.out, picture), ("--data", args.data, data_suffix),
+        ("--film", args.film, film_suffix), ("--boxes", args.boxes, str),
+    )  # fmt: skip
+    for option, out, _ in checks:
+        if out is not None:
+            local(out, option)
     if not (args.out or args.data or args.boxes or args.film):
         raise ExplorerError("Nothing would be written.", "Give -o, --data, --boxes or --film.")
-    checks = ((args.out, picture_format), (args.data, data_suffix), (args.film, film_suffix))
-    for out, check in checks:
+    for _, out, check in checks:
         if out and not is_folder(out):
             check(out)
 
@@ -228,22 +259,38 @@ def _photos(words: Sequence[str], view: View[Any, Any]) -> list[_Photo]:
             f"The view {view.name} needs a photo.", "Give its path, or the name of a sample."
         )
     from explorer.images.image import open_image
-    from explorer.images.sources import expand, gallery
+    from explorer.images.samples import sample
+    from explorer.images.sources import expand
 
-    samples = {sample.name: sample for sample in gallery()}
     photos: list[_Photo] = []
     for word in words:
-        if word in samples and not Path(word).exists():
-            photos.append(_Photo(word, samples[word].load))
+        if not os.path.exists(word) and (found := sample(word)) is not None:
+            photos.append(_Photo(found.name, found.load))
             continue
-        paths = list(expand([word])) if Path(word).is_dir() else [Path(word)]
+        place = local(word, "IMAGE")
+        paths = list(expand([existing(word, "IMAGE")])) if os.path.isdir(place) else [place]
         if not paths:
             raise ExplorerError(f"There is no picture in the folder {word}.", "Choose another one.")
-        photos += [_Photo(path.stem, lambda path=path: open_image(path)) for path in paths]  # type: ignore[misc]
+        photos += [_Photo(path.stem, lambda path=path: open_image(path), path) for path in paths]  # type: ignore[misc]
     return photos
 
 
-def _plans(args: argparse.Namespace, stems: list[str]) -> list[_Plan]:
+def _protect(args: argparse.Namespace, photos: Sequence[_Photo], plans: Sequence[_Plan]) -> None:
+    """Raises where a file would be lost."""
+    read = [photo.path for photo in photos]
+    truths = [truth_option.file_of(args.truth, path) for path in read if path is not None]
+    outs = [out for plan in plans for out in (plan.picture, plan.data, plan.film)]
+    boxes = dict.fromkeys(plan.boxes for plan in plans)  # COCO puts all photos into one file
+    check_outputs(
+        [*outs, *boxes], [*read, *truths, weights_file(args)], overwrite=args.overwrite,
+        below=Path(args.boxes) if args.boxes and is_folder(args.boxes) else None,
+    )  # fmt: skip
+
+
+def _plans(args: argparse.Namespace, photos: Sequence[_Photo]) -> list[_Plan]:
+    stems = [photo.stem for photo in photos]
+    names = relative_names([photo.path or Path(photo.stem) for photo in photos])
+
     def places(out: str | None, suffix: str) -> list[Path | None]:
         return [None] * len(stems) if not out else list(outputs(out, stems, suffix))
 
@@ -251,14 +298,16 @@ def _plans(args: argparse.Namespace, stems: list[str]) -> list[_Plan]:
 
     one_file = args.format == "coco" and args.boxes and not is_folder(args.boxes)
     together = one_file and "{" not in args.boxes
-    boxes = [Path(args.boxes)] * len(stems) if together else places(
-        args.boxes, BOX_SUFFIX[args.format]
-    )  # fmt: skip
+    boxes: Sequence[Path | None] = [None] * len(stems)
+    if args.boxes:
+        boxes = box_outputs(args.boxes, names, BOX_SUFFIX[args.format])
+    if together:
+        boxes = [Path(args.boxes)] * len(stems)
     return [
-        _Plan(picture, data, box, film)
-        for picture, data, box, film in zip(
+        _Plan(picture, data, box, film, name.as_posix() if photo.path is not None else "")
+        for picture, data, box, film, name, photo in zip(
             places(args.out, ".png"), places(args.data, ".json"), boxes, places(args.film, ".mp4"),
-            strict=True,
+            names, photos, strict=True,
         )
     ]  # fmt: skip
 
@@ -300,12 +349,12 @@ class _Job:
 
         if plan.film is not None:
             count = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
-            self._tell(title, plan.film, f"{count} frames")
+            self._tell(title, plan.film, quantity(count, "frame"))
         else:
             for answer in self._answers(ask, title):
                 last = answer
         if last is None:
-            raise ExplorerError(f"{self._view.title} gave no answer for {title}.")
+            raise ExplorerError(f"{self._view.title} gave no result for {title}.")
         self._write(last, plan, title)
 
     def finish(self) -> None:
@@ -313,8 +362,11 @@ class _Job:
         from explorer.saving.export import save_coco
 
         for path, entries in self._coco.items():
+            self._make_folder(path)
             save_coco(path, entries)
-            self._tell("", path, f"{sum(len(boxes.xyxy) for _, boxes in entries)} boxes")
+            self._tell(
+                "", path, quantity(sum(len(boxes.xyxy) for _, boxes in entries), "box", "boxes")
+            )
 
     def _answers(self, ask: Ask, title: str) -> Iterator[FinishedAnswer]:
         from explorer.core.runner import Token
@@ -330,33 +382,41 @@ class _Job:
             steps.close()
 
     def _write(self, answer: FinishedAnswer, plan: _Plan, title: str) -> None:
-        from explorer.saving.export import save_data, save_picture
+        from explorer.saving.export import save_data
 
         args = self._args
         if plan.picture is not None:
-            rgb = answer.picture(
-                width=args.width or PICTURE_WIDTH, theme=args.theme, pane=args.pane
-            )
-            save_picture(plan.picture, rgb, answer.metadata)
+            answer.save_picture(
+                plan.picture, theme=args.theme, pane=args.pane,
+                width=args.width or PICTURE_WIDTH, **figure_size(args),
+            )  # fmt: skip
             self._tell(title, plan.picture, answer.summary)
         if plan.data is not None:
             save_data(plan.data, answer.data_for(plan.data), answer.metadata)
             self._tell(title, plan.data)
         if plan.boxes is not None:
-            self._boxes(answer, plan.boxes, title)
+            self._boxes(answer, plan.boxes, plan.name, title)
 
-    def _boxes(self, answer: FinishedAnswer, path: Path, title: str) -> None:
+    def _boxes(self, answer: FinishedAnswer, path: Path, name: str, title: str) -> None:
         from explorer.saving.export import save_boxes
 
         boxes = answer.boxes
         if boxes is None:
             raise ExplorerError(f"{self._view.title} has no boxes to write.", "Leave --boxes out.")
+        photo = answer.photo_info
         if self._args.format == "coco":
-            self._coco.setdefault(path, []).append((answer.photo_info, boxes))
+            photo = replace(photo, name=name or photo.name)
+            self._coco.setdefault(path, []).append((photo, boxes))
         else:
-            save_boxes(path, boxes, answer.photo_info, self._args.format)
+            self._make_folder(path)
+            save_boxes(path, boxes, photo, self._args.format)
             self._tell(title, path, f"{len(boxes.xyxy)} boxes")
 
+    def _make_folder(self, path: Path) -> None:
+        if is_folder(self._args.boxes):  # photos of one name keep their folders in it
+            path.parent.mkdir(parents=True, exist_ok=True)
+
     def _tell(self, title: str, path: Path, words: str = "") -> None:
+        remember(path)
         self._progress.clear()
         say(f"{path}: {words}" if words else str(path))

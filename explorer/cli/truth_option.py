@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.annotations.truth import truth_name
+from explorer.cli.paths import existing, local
 from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name
 
 if TYPE_CHECKING:
     import argparse
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 def add_option(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--truth", metavar="FILE",
-        help="the photos' ground truth, for views that take it: COCO .json, Pascal VOC .xml or "
-        "YOLO .txt (of several photos their folder)",
+        help="ground truth of the photos, for views that use it: COCO .json, Pascal VOC .xml or "
+             "YOLO .txt (a folder for several photos)",
     )  # fmt: skip
 
 
@@ -33,9 +36,18 @@ def check(path: str | None, view: View[Any, Any]) -> None:
     if path is None:
         return
     if not truth_name(view.Params):
-        raise ExplorerError(f"The view {view.name} takes no ground truth.", "Leave --truth out.")
-    if not Path(path).exists():
-        raise ExplorerError(f"{path} does not exist.", "Give --truth a file or a folder.")
+        raise ExplorerError(f"The view {view.name} uses no ground truth.", "Leave --truth out.")
+    existing(path, "--truth")
+
+
+def file_of(path: str | None, photo: Path) -> Path | None:
+    """The file with the ground truth of a photo, None when there is none."""
+    from explorer.annotations.around import file_for
+
+    if path is None:
+        return None
+    place = local(path, "--truth")
+    return file_for(place, photo) if os.path.isdir(place) else place
 
 
 def with_file(params: Any, path: str | None, image: Image) -> tuple[Any, tuple[str, ...]]:
@@ -48,9 +60,12 @@ def with_file(params: Any, path: str | None, image: Image) -> tuple[Any, tuple[s
         return params, ()
     from explorer.annotations import read_for
 
-    place, photo = Path(path), image.path or Path(image.name)
-    if place.is_dir():
-        files = [place / f"{photo.stem}{suffix}" for suffix in (".xml", ".txt", ".json")]
-        place = next((file for file in files if file.is_file()), files[0])
+    photo = image.path or Path(image.name)
+    place = file_of(path, photo)
+    if place is None:
+        raise ExplorerError(
+            f"{path} has no annotations of {display_name(photo)}.",
+            "They must be a .xml or .txt file with the name of the photo, or a COCO .json.",
+        )
     boxes, notes = read_for(place, photo, (image.width, image.height))
     return replace(params, **{truth_name(type(params)): boxes}), notes

@@ -1,4 +1,4 @@
-"""Colour tables: for numbers (lookup tables) and for classes."""
+"""Color tables: for numbers (lookup tables) and for classes."""
 
 from __future__ import annotations
 
@@ -62,19 +62,54 @@ _CLASS_COLORS: tuple[Color, ...] = (
 )  # fmt: skip
 
 
-@functools.cache
-def class_colors(count: int) -> NDArray[np.uint8]:
+_CLASS_SETS: dict[str, tuple[Color, ...]] = {
+    "standard": _CLASS_COLORS,
+    # Okabe and Ito, "Color universal design", 2008, without black.
+    "color_blind": (
+        (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0),
+        (204, 121, 167),
+    ),
+    # The corners of the RGB cube and what lies between them: a projector washes all else out.
+    "high_contrast": (
+        (255, 255, 0), (0, 255, 255), (255, 0, 255), (0, 255, 0), (255, 0, 0), (255, 255, 255),
+        (255, 128, 0), (0, 128, 255),
+    ),
+}  # fmt: skip
+COLOR_SETS: tuple[str, ...] = tuple(_CLASS_SETS)
+
+_chosen = "standard"
+
+
+def choose_color_set(name: str) -> None:
+    """The colors of classes from now on, in the whole process: the user's eyes, not a view's wish.
+
+    Raises:
+        KeyError: When there is no such set.
+    """
+    global _chosen
+    if name not in _CLASS_SETS:
+        raise KeyError(name)
+    _chosen = name
+
+
+def class_colors(count: int, color_set: str | None = None) -> NDArray[np.uint8]:
     """(count, 3) uint8: distinct, readable on photos, the same for the same class in every view.
 
-    The array is shared and read-only.
+    The array is shared and read-only. Without `color_set` the one that was chosen counts.
 
-    The first 32 were picked one after the other, each as far as can be from those before it
-    (CIELAB, middle lightness, no greys; at least 25 units apart). Later rounds are lighter, darker,
-    and so on.
+    The first 32 of "standard" were picked one after the other, each as far as can be from those
+    before it (CIELAB, middle lightness, no grays; at least 25 units apart). Later rounds are
+    lighter, darker, and so on.
     """
+    return _class_colors(count, color_set or _chosen)
+
+
+@functools.cache
+def _class_colors(count: int, color_set: str) -> NDArray[np.uint8]:
+    first = _CLASS_SETS[color_set]
     k = np.arange(count)
-    table = np.array(_CLASS_COLORS, np.float64)[k % len(_CLASS_COLORS)]
-    turn = k // len(_CLASS_COLORS)
+    table = np.array(first, np.float64)[k % len(first)]
+    turn = k // len(first)
     towards = np.where(turn % 2 == 1, 255.0, 0.0)[:, None]
     share = np.where(turn == 0, 0.0, 0.2 + 0.08 * (turn % 5))[:, None]
     colors: NDArray[np.uint8] = (table * (1 - share) + towards * share).round().astype(np.uint8)

@@ -30,6 +30,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import Cancelled, ExplorerError
+from explorer.core.reading import listed
 from explorer.core.storage import checkpoint as files
 from explorer.core.storage.atomic import write_bytes
 from explorer.core.storage.lock import locked
@@ -120,7 +121,7 @@ class JobStore:
         left where it is.
         """
         found: list[tuple[float, Job]] = []
-        for path in self._folder.glob(f"*/{DESCRIPTION}"):
+        for path in listed(self._folder, f"*/{DESCRIPTION}"):
             with contextlib.suppress(OSError):
                 job = self._read(path)
                 if job is not None and self._lock(job.id):

@@ -37,7 +37,7 @@ def _expect(ok: bool, what: str, array: NDArray[Any]) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """Colours: `rgb` is (H, W, 3) uint8; it fills `extent`, by default its own size."""
+    """Colors: `rgb` is (H, W, 3) uint8; it fills `extent`, by default its own size."""
 
     rgb: UInt8
     extent: Extent | None = None
@@ -131,7 +131,7 @@ class Masks:
     """An index map: `index` is (H, W) int32, -1 = nothing; `colors` is (K, 3) uint8, one per index.
 
     Serves classes (semantic) and instances (later ones lie on top). `names` is empty or has K
-    entries. `outline` draws the border of every region in its full colour.
+    entries. `outline` draws the border of every region in its full color.
     """
 
     index: NDArray[np.int32]
@@ -155,7 +155,7 @@ class Masks:
         )
         if self.names and len(self.names) != len(self.colors):
             raise ValueError(
-                f"Masks.names has {len(self.names)} entries for {len(self.colors)} colours"
+                f"Masks.names has {len(self.names)} entries for {len(self.colors)} colors"
             )
 
 
@@ -231,15 +231,28 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
-    """Words with their upper left corner at `xy`; `size` is in screen points, on a dark plate."""
+    """Words with their upper left corner at `xy`; `size` is in screen points, on a dark plate.
+
+    It is moved as far as it takes to be on the pane. `swatches` put a colored square before each
+    line: a color key.
+    """
 
     text: str
     xy: tuple[float, float]
     color: Color = (255, 255, 255)
     size: float = 11.0
     plate: bool = True
+    swatches: tuple[Color, ...] = ()
     name: str = "text"
 
+    def __post_init__(self) -> None:
+        lines = self.text.count("\n") + 1
+        if self.swatches and len(self.swatches) != lines:
+            raise ValueError(f"Text has {len(self.swatches)} swatches for {lines} lines")
+
+
+FRAMED = 12.0
+"""A box's shorter side is so many times as long as its frame is wide, or the frame is 1 wide."""
 
 Layer = Picture | Heat | Boxes | Masks | Points | Lines | Grid | Text
 
@@ -284,10 +297,11 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plot:
-    """Curves over common axes, or horizontal `bars` (label, value, colour), the first on top.
+    """Curves over common axes, or horizontal `bars` (label, value, color), the first on top.
 
     `marker` is a vertical line at that x; dragging it writes the number parameter `steers`. Playing
-    that parameter ends at the x `stop`; None = where the curves end.
+    that parameter ends at the x `stop`, and its slider, too; None = where the curves end.
+    `x_names` stand on the axis in the place of the numbers 1, 2, 3 …
     """
 
     name: str
@@ -302,6 +316,7 @@ class Plot:
     marker: float | None = None
     steers: str = ""
     stop: float | None = None
+    x_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -422,7 +437,7 @@ def cell_at(layer: Picture | Heat | Masks, x: float, y: float) -> tuple[int, int
 def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArray[np.intp]:
     """Rows of the boxes that contain (x, y), the smallest first.
 
-    `slack` widens the boxes, in pane units. Pure and vectorised: 20 000 boxes take some tens of
+    `slack` widens the boxes, in pane units. Pure and vectorized: 20 000 boxes take some tens of
     microseconds.
     """
     if len(xyxy) == 0:
@@ -437,6 +452,19 @@ def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArra
     found = xyxy[rows]
     areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
     return rows[np.argsort(areas, kind="stable")]
+
+
+def frame_widths(width: float, xyxy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(N,) how wide the frames of (N, 4) boxes are: thinner on small ones, which they would hide.
+
+    Args:
+        width: Of a large box, in screen units.
+        xyxy: Corners in screen units; x0 and x1 may be swapped, y0 and y1 too.
+    """
+    sides = np.abs(xyxy[:, 2:].astype(np.float64) - xyxy[:, :2]).min(axis=1, initial=np.inf)
+    steps = np.floor(2 * sides / FRAMED) / 2  # so that many boxes are drawn at once
+    widths: NDArray[np.float64] = np.minimum(width, np.maximum(1.0, steps))
+    return widths
 
 
 def heat_index(heat: Heat) -> UInt8:
@@ -477,6 +505,7 @@ __all__ = [
     "cell_at",
     "class_colors",
     "extent_of",
+    "frame_widths",
     "heat_index",
     "lookup_table",
     "stamped",

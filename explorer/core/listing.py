@@ -42,6 +42,11 @@ def call_lists(package: str, entries: Callable[[], Listing[Any]]) -> None:
     sys.modules[package].__class__ = Listed
 
 
+def quantity(count: int, one: str, many: str = "") -> str:
+    """So many: "1 box", "1,200 boxes"; `many` is `one` with an s unless it is given."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def renamed(name: str, names: Mapping[str, str]) -> str:
     """Today's name of what may have been called `name`: the old name's entry, else `name`.
 

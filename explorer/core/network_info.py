@@ -16,6 +16,9 @@ Task = Literal["classification", "localization", "detection", "segmentation", "f
 masks and keypoints; `features` is a backbone without a head.
 """
 
+SCORE_THRESHOLD = 0.5
+"""Of detections, where a network's card names no other."""
+
 _OLD_TASKS = {"localisation": "localization"}
 """Words of earlier versions, still understood in this one."""
 
@@ -39,7 +42,7 @@ WeightState = Literal["shipped", "cached", "download", "missing", "local", "untr
 
 def untrained_note(title: str) -> str:
     """The sentence for a network called `title` that has random weights."""
-    return f"UNTRAINED: {title} has random weights, its answers mean nothing."
+    return f"UNTRAINED: {title} has random weights; its results are meaningless."
 
 
 def unknown() -> str:
@@ -52,7 +55,7 @@ class NetworkSpec:
     """Which network to use: plain data that a session file, a menu and the command line can hold.
 
     Attributes:
-        name: The catalogue's name.
+        name: The catalog's name.
         weights: "" = the best that is at hand without a download; the name of one of the entry's
             weights; "none" = random weights (drawn as UNTRAINED); or the path of a checkpoint.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …
@@ -91,11 +94,12 @@ class NetworkInfo:
         device: The device it really is on.
         dtype: "float32", "bfloat16", "float16".
         parameters: Number of weights.
-        input_title: For people: "RGB, short side 256, centre 224 x 224, normalised".
+        input_title: For people: "RGB, short side 256, center 224 x 224, normalized".
         class_paths: For every class the words from the root of a class tree to it; else empty.
         notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
         default_layer: A layer worth looking at first.
         keypoints: Names of the joints that a detector finds, in its order; else empty.
+        score_threshold: The score from which a detection counts where nobody says otherwise.
         digester: What works out `digest`.
     """
 
@@ -114,6 +118,7 @@ class NetworkInfo:
     notes: tuple[str, ...] = ()
     default_layer: str = ""
     keypoints: tuple[str, ...] = ()
+    score_threshold: float = SCORE_THRESHOLD
     digester: Callable[[], str] = unknown
 
     @property

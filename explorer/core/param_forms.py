@@ -29,15 +29,15 @@ WANTED: dict[Kind, str] = {
     Kind.WHOLE: "a whole number",
     Kind.NUMBER: "a number",
     Kind.WORD: "text",
-    Kind.WORDS: "words with , between them",
+    Kind.WORDS: "words separated by commas",
     Kind.POINT: "x,y",
-    Kind.POINTS: "points as x,y with ; between them",
+    Kind.POINTS: "points x,y separated by semicolons",
     Kind.BOX: "x0,y0,x1,y1",
-    Kind.BOXES: "boxes as x0,y0,x1,y1 or x0,y0,x1,y1,label with ; between them",
+    Kind.BOXES: "boxes x0,y0,x1,y1 or x0,y0,x1,y1,label separated by semicolons",
     Kind.MASK: "the path of an indexed PNG",
     Kind.IMAGE: "the path of a photo or the name of a sample",
-    Kind.NETWORK: "name or name@weights of a network",
-    Kind.NETWORKS: "networks as name or name@weights with ; between them",
+    Kind.NETWORK: "the name of a network, or name@weights",
+    Kind.NETWORKS: "networks name or name@weights separated by semicolons",
     Kind.FOLDER: "the path of a folder",
     Kind.ROWS: 'a JSON list of rows, as [{"name": value, …}, …]',
 }
@@ -171,7 +171,7 @@ def read_mask(path: str) -> Mask:
     try:
         return Mask.read(content)
     except ValueError as error:
-        raise ExplorerError(f"{path} is no mask: {error}.", "Give an indexed PNG.") from error
+        raise ExplorerError(f"{path} is not a mask: {error}.", "Give an indexed PNG.") from error
 
 
 def _mask_of(words: str) -> Mask:

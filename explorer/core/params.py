@@ -96,6 +96,9 @@ Choices = tuple[str, ...] | Callable[["NetworkInfo"], tuple[str, ...]]
 When = Callable[[Any, "NetworkInfo | None"], bool]
 """``(params, info) -> bool``: does the parameter matter with these others and this network?"""
 
+Suggested = Callable[["NetworkInfo | None"], float]
+"""``(info) -> number``: what no number means with this network."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meta:
@@ -119,6 +122,7 @@ class Meta:
     when: When | None = None
     tasks: frozenset[str] = frozenset()
     most: int | None = None
+    suggested: Suggested | None = None
 
     def options(self, info: NetworkInfo | None) -> tuple[str, ...]:
         """The valid words for this parameter with this network; empty when any word will do."""
@@ -150,6 +154,7 @@ def param(
     when: When | None = None,
     tasks: frozenset[str] = frozenset(),
     most: int | None = None,
+    suggested: Suggested | None = None,
 ) -> T:
     """A field of a view's frozen `Params` dataclass, or of one of its rows.
 
@@ -181,11 +186,13 @@ def param(
             network is loaded. What is not shown must not matter to the answer.
         tasks: What a chosen network must do; empty = anything.
         most: So many entries of a tuple at most.
+        suggested: Of an optional number: what None stands for with this network. The form shows
+            that number, and the user replaces it.
     """
     meta = Meta(
         title=title, help=help, effect=effect, low=low, high=high, step=step, unit=unit, log=log,
         choices=choices, pick=pick, pane=pane, layer=layer, advanced=advanced, play=play,
-        section=section, when=when, tasks=tasks, most=most,
+        section=section, when=when, tasks=tasks, most=most, suggested=suggested,
     )  # fmt: skip
     # What the dataclass sees is a Field; what a reader and mypy see is the type of the default.
     return field(default=default, metadata={"meta": meta})

@@ -14,7 +14,8 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -25,6 +26,62 @@ from explorer.core.step import Step
 log = logging.getLogger(__name__)
 
 JobSteps = Generator[Step[Any], Any, None]
+
+
+class _Gate:
+    """Every runner's steps pass it; a measurement closes it for all but its own thread."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._inside: set[int] = set()
+        self._alone: int | None = None
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Around a step of a job: it begins when nobody measures."""
+        me = threading.get_ident()
+        with self._condition:
+            self._condition.wait_for(lambda: self._alone in (None, me))
+            self._inside.add(me)
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._inside.discard(me)
+                self._condition.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        me = threading.get_ident()
+        with self._condition:
+            if self._alone == me:
+                outer = True
+            else:
+                outer = False
+                self._condition.wait_for(lambda: self._alone is None)
+                self._alone = me
+                self._condition.wait_for(lambda: self._inside <= {me}, PATIENCE)
+        try:
+            yield
+        finally:
+            if not outer:
+                with self._condition:
+                    self._alone = None
+                    self._condition.notify_all()
+
+
+PATIENCE = 2.0
+"""Seconds that a measurement waits for others' steps: one may hang on the web."""
+
+_gate = _Gate()
+
+
+def measuring() -> AbstractContextManager[None]:
+    """Inside, no other runner begins a step, so that nothing else uses the processor.
+
+    Never `yield` inside: the others would wait for whoever comes back for the next step.
+    """
+    return _gate.alone()
 
 
 class State(Enum):
@@ -200,7 +257,7 @@ class Runner:
             if job is None:
                 return False
             self._retire(key)
-            self._post(self._update(job, State.CANCELLED, note="cancelled"))
+            self._post(self._update(job, State.CANCELLED, note="canceled"))
             self._condition.notify()
         return True
 
@@ -307,6 +364,10 @@ class Runner:
                 self._turn(job)
 
     def _turn(self, job: _Job) -> None:
+        with _gate.step():
+            self._advance(job)
+
+    def _advance(self, job: _Job) -> None:
         began = time.perf_counter()
         step: Step[Any] | None = None
         ended = False
@@ -341,7 +402,7 @@ class Runner:
                     self._post(self._update(job, State.DONE, 1, 1))
                 elif job.token.cancelled:
                     del self._jobs[job.key]
-                    self._post(self._update(job, State.CANCELLED, note="cancelled"))
+                    self._post(self._update(job, State.CANCELLED, note="canceled"))
                 elif step is not None:
                     self._post(self._update(job, State.RUNNING, step.done, step.total, step.note))
         if not wanted or job.token.cancelled:
@@ -368,7 +429,7 @@ def _failure(error: Exception) -> Failure:
     sentence = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return Failure(
         f"Something went wrong: {sentence}",
-        "Copy the details for a report; everything else goes on.",
+        "Copy the details to report it; the program continues.",
         text,
         expected=False,
     )

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import platformdirs
 
+from explorer.core.colormaps import COLOR_SETS
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.atomic import write_bytes
 
@@ -27,6 +28,8 @@ MOST_RECENT = 16
 MOST_BYTES = 8 * 1024 * 1024
 THEMES = ("system", "light", "dark")
 COMPARES = ("wipe", "split")
+TEXT_SIZES = (100, 110, 125, 150, 175, 200)
+"""In percent of the desktop's own."""
 
 T = TypeVar("T")
 
@@ -42,6 +45,8 @@ class Preferences:
         seed: For views that draw random numbers.
         restore_session: Bring the last photos, network and view back at the start.
         compare: "wipe" or "split".
+        text_size: In percent of the desktop's own, 100 to 200.
+        colors: The set of class colors: "standard", "color_blind" or "high_contrast".
     """
 
     theme: str = field(default="system", metadata={"among": THEMES})
@@ -50,6 +55,8 @@ class Preferences:
     seed: int = field(default=0, metadata={"range": (0, 2**31 - 1)})
     restore_session: bool = True
     compare: str = field(default="wipe", metadata={"among": COMPARES})
+    text_size: int = field(default=100, metadata={"range": (100, 200)})
+    colors: str = field(default="standard", metadata={"among": COLOR_SETS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class Session:
         geometry: Base64 of the window's geometry.
         docks: Base64 of toolbars and docks.
         truth: By photo: its ground truth, as `explorer.ui.truth.truth` packs it.
+        checkpoint_folder: Where the last file of weights was.
     """
 
     images: tuple[str, ...] = ()
@@ -87,6 +95,7 @@ class Session:
     geometry: str = ""
     docks: str = ""
     truth: dict[str, Any] = field(default_factory=dict)
+    checkpoint_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +178,14 @@ def save(settings: Settings, path: Path | None = None) -> None:
 def reset(path: Path | None = None) -> None:
     """Starts afresh; the old file is kept beside with `.bad` added to its name."""
     path = path or settings_path()
-    if path.exists():
+    if os.path.exists(path):
         _keep_bad(path)
         path.unlink(missing_ok=True)
 
 
 def _keep_bad(path: Path) -> None:
     try:
-        if path.is_file():
+        if os.path.isfile(path):
             os.replace(path, path.with_name(path.name + ".bad"))
     except OSError as error:
         log.warning("the unreadable settings could not be put aside: %s", error)

@@ -53,7 +53,7 @@ class Box:
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_PIXELS = 1 << 28
-_PALETTE = np.concatenate([np.zeros((1, 3), np.uint8), class_colors(255)]).tobytes()
+_PALETTE = np.concatenate([np.zeros((1, 3), np.uint8), class_colors(255, "standard")]).tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _decoded(content: bytes) -> UInt8:
             else:
                 raise ValueError("it has colors; a mask is indexed, gray or black and white")
     except (OSError, SyntaxError, struct.error, UnidentifiedImageError) as error:
-        raise ValueError("it is no picture, or a damaged one") from error
+        raise ValueError("it is not a picture, or damaged") from error
     index.setflags(write=False)
     return index
 
@@ -159,7 +159,7 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRef:
-    """Another network: its name in the catalogue and, where not the best at hand, its weights.
+    """Another network: its name in the catalog and, where not the best at hand, its weights.
 
     `weights` as in `NetworkSpec`; it is used on the device and in the precision of the question.
     """
@@ -169,7 +169,7 @@ class NetworkRef:
 
     def __post_init__(self) -> None:
         if not self.name or "@" in self.name:
-            raise ValueError("a network needs a name of the catalogue")
+            raise ValueError("a network needs a name from the catalog")
 
 
 @dataclass(frozen=True, slots=True)

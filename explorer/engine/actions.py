@@ -1,4 +1,4 @@
-"""Networks that a view's computation, or one of its actions, returns: they join the catalogue."""
+"""Networks that a view's computation, or one of its actions, returns: they join the catalog."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A network that has joined the catalogue: its name there, and whether to use it at once."""
+    """A network that has joined the catalog: its name there, and whether to use it at once."""
 
     name: str
     title: str

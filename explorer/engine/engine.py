@@ -54,6 +54,7 @@ class Ask:
 
     `spec` is None for a view that needs no network, `image` for one that needs no photo. `beside`
     are more views, with their parameters, that look at the same photo with the same network.
+    `fresh`: nothing that was worked out before is taken again; what was measured is measured anew.
     """
 
     view: View[Any, Any]
@@ -62,6 +63,7 @@ class Ask:
     params: Any
     seed: int = 0
     beside: tuple[tuple[View[Any, Any], Any], ...] = ()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +89,7 @@ class Answer:
     that it is about when a film or a camera is followed, `seconds` how long the view took for it,
     `share` the part of the network's own input size that it was looked at with. `steered`: the
     parameters were changed while it was computed, so that the same ones asked anew give another
-    answer. `made` are the networks that came out of it and have joined the catalogue.
+    answer. `made` are the networks that came out of it and have joined the catalog.
     """
 
     ask: Ask
@@ -171,6 +173,9 @@ class Engine:
         network, main, sides = yield from self._set_up(ask)
         info = network.info if network is not None else None
         scene = self.scene(network, ask.image, ask.seed)
+        if ask.fresh:
+            scene.forget()
+            ask = replace(ask, fresh=False)
         scene.opened, params = main.opened or Opened(), main.params
         made: list[Made] = []
         inner = joining(ask.view.compute(scene, params), made)
@@ -238,8 +243,8 @@ class Engine:
         """
         if not ask.view.live:
             raise ExplorerError(
-                f"{ask.view.title} cannot follow a film or a camera.",
-                "Freeze a frame to look at it with this view.",
+                f"{ask.view.title} does not support films or cameras.",
+                "Freeze a frame to use this view.",
             )
         yield from self._frames(ask, _newest(slot), token, pace, {})
 
@@ -259,7 +264,7 @@ class Engine:
         """
         if not ask.view.live:
             raise ExplorerError(
-                f"{ask.view.title} cannot follow a film.", "Choose another view, or a photo."
+                f"{ask.view.title} does not support films.", "Choose another view, or a photo."
             )
         yield from self._frames(ask, shots, token, AS_IT_IS, {} if memory is None else memory)
 
@@ -349,7 +354,7 @@ class Engine:
         if network is None and view.needs.network:
             raise ExplorerError("It needs a network.")
         if network is not None and not view.suits(network.info.task):
-            raise ExplorerError(f"It does not go with {network.info.title}.")
+            raise ExplorerError(f"It does not suit {network.info.title}.")
         if ask.image is None and view.needs.photo:
             raise ExplorerError("It needs a photo.")
         info = None if network is None else network.info

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from explorer.annotations.truth import truth_of, with_truth
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import UNTRAINED, joined, stamped
+from explorer.render.vector import FONT_SIZE, WIDTH_MM
 from explorer.saving.boxes import ImageInfo, boxes_of
 from explorer.saving.data import DATA_SUFFIXES, save_data
+from explorer.saving.figures import FIGURE_SUFFIXES, is_figure, save_figure
 from explorer.saving.metadata import metadata
 from explorer.saving.pictures import FORMATS, encoded, save_picture
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from explorer.engine.engine import Answer, Side
     from explorer.engine.view import View
     from explorer.render.blocks import Theme
+    from explorer.render.vector.drawing import Drawing
     from explorer.saving.boxes import LabelledBoxes
 
 PICTURE_WIDTH = 1600
@@ -164,7 +167,7 @@ class FinishedAnswer:
         """
         image = self.answer.ask.image
         if image is None:
-            raise ExplorerError(f"{self.view.title} has no photo for boxes to lie on.")
+            raise ExplorerError(f"{self.view.title} has no photo, so no boxes can be written.")
         return ImageInfo(image.path.name if image.path else image.name, image.width, image.height)
 
     @property
@@ -208,6 +211,32 @@ class FinishedAnswer:
             return render_pane(self.pane(pane))
         return render_board(self.board, width=width, theme=theme, title=self.title)
 
+    def figure(
+        self,
+        *,
+        width_mm: float = WIDTH_MM,
+        font_size: float = FONT_SIZE,
+        theme: Theme = "light",
+        pane: str | None = None,
+    ) -> Drawing:
+        """The board, or one of its panes alone, as a drawing for a paper: SVG or PDF.
+
+        Args:
+            width_mm: Of the figure.
+            font_size: Of its body text, in points.
+            theme: Its colors; a light one stands on white.
+            pane: The name of a pane: it alone.
+
+        Raises:
+            ExplorerError: A size that cannot be drawn, or no such pane; the sentence says which.
+        """
+        from explorer.render.vector.figure import FigureSize, render_figure, render_pane_figure
+
+        size = FigureSize(width_mm, font_size)
+        if pane is not None:
+            return render_pane_figure(self.pane(pane), size, theme=theme)
+        return render_figure(self.board, size, theme=theme, title=self.title)
+
     def frame(self, pane: str | None = None) -> UInt8:
         """A frame of a film of steps: one pane, by default the first; (H, W, 3) uint8 RGB."""
         from explorer.render.board import render_pane
@@ -229,28 +258,71 @@ class FinishedAnswer:
             if pane.name == name:
                 return pane
         names = ", ".join(pane.name for pane in panes) or "none"
-        raise ExplorerError(f"{self.view.title} has no pane {name!r}.", f"There are: {names}.")
+        raise ExplorerError(f"{self.view.title} has no pane {name!r}.", f"Choose among: {names}.")
 
     # -- out --------------------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the picture (.png, .jpg, .webp, .tif) or the numbers (.json, .csv, .npz).
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        width_mm: float = WIDTH_MM,
+        font_size: float = FONT_SIZE,
+    ) -> None:
+        """Writes a picture (.png, .jpg, .webp, .tif), a figure (.svg, .pdf) or numbers.
 
-        The file is either as it was or completely new. The metadata goes into it.
+        The numbers are .json, .csv or .npz. The file is either as it was or completely new. The
+        metadata goes into it.
+
+        Args:
+            path: Its suffix says what is written.
+            width_mm: Of a figure.
+            font_size: Of a figure's body text, in points.
 
         Raises:
-            ExplorerError: Another suffix, or a file that cannot be written.
+            ExplorerError: Another suffix, a size that cannot be drawn, or a file that cannot be
+                written.
         """
         suffix = Path(path).suffix.lower()
-        if suffix in FORMATS:
-            save_picture(path, self.rgb, self.metadata)
+        if suffix in FORMATS or suffix in FIGURE_SUFFIXES:
+            self.save_picture(path, width_mm=width_mm, font_size=font_size)
         elif suffix in DATA_SUFFIXES:
             save_data(path, self.data_for(path), self.metadata)
         else:
             raise ExplorerError(
-                f"{Path(path).name} does not end in a format that can be written.",
-                f"Choose among: {', '.join((*sorted(FORMATS), *DATA_SUFFIXES))}.",
+                f"{Path(path).name} has no supported suffix.",
+                f"Choose among: {', '.join((*sorted(FORMATS), *FIGURE_SUFFIXES, *DATA_SUFFIXES))}.",
             )
+
+    def save_picture(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        theme: Theme = "light",
+        pane: str | None = None,
+        width: int = PICTURE_WIDTH,
+        width_mm: float = WIDTH_MM,
+        font_size: float = FONT_SIZE,
+    ) -> None:
+        """Writes `picture`, or `figure` where the suffix is one of a figure.
+
+        Args:
+            path: Its suffix says which.
+            theme: The colors around the panes.
+            pane: The name of a pane: it alone.
+            width: Of a picture, in pixels.
+            width_mm: Of a figure.
+            font_size: Of a figure's body text, in points.
+
+        Raises:
+            ExplorerError: As `picture` and `figure`, or the file cannot be written.
+        """
+        if is_figure(path):
+            drawing = self.figure(width_mm=width_mm, font_size=font_size, theme=theme, pane=pane)
+            save_figure(path, drawing, self.metadata, title=self.title)
+        else:
+            rgb = self.picture(width=width, theme=theme, pane=pane)
+            save_picture(path, rgb, self.metadata)
 
     def as_python(self, outs: Sequence[str] = ()) -> str:
         """A script that asks the same again and gives the very same numbers.

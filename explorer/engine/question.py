@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import renamed
 from explorer.core.param_forms import WANTED, parse
 from explorer.core.params import Kind, inside, parameters, validated
 from explorer.core.values import Box, Mask, Point
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.core.params import Parameter
     from explorer.engine.view import View
+
+
+T = TypeVar("T")
+
+_OLD_NAMES = {("lineage", "victims"): "suppressed", ("nms", "fallen"): "suppressed"}
+"""Parameters, by view and name, that an earlier version called so; still understood in this one."""
+
+
+def current_names(view: View[Any, Any], values: Mapping[str, T]) -> dict[str, T]:
+    """`values` by the names of today of the view's parameters."""
+    names = {old: new for (owner, old), new in _OLD_NAMES.items() if owner == view.name}
+    return {renamed(name, names): value for name, value in values.items()}
 
 
 def check_names(view: View[Any, Any], names: Iterable[str]) -> None:
@@ -48,6 +61,7 @@ def params_of(
     Raises:
         ExplorerError: A wrong name or value; the sentence says what is right.
     """
+    values = current_names(view, values)
     check_names(view, values)
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     return view.Params(**{name: taken(known[name], v, info) for name, v in values.items()})
@@ -124,7 +138,7 @@ def takes(parameter: Parameter) -> str:
     """What a parameter may be, in a few words: "1 to 50", "x,y", "red, green"."""
     meta = parameter.meta
     if callable(meta.choices):
-        return "words of the network"
+        return "names that depend on the network"
     if meta.choices and parameter.kind is not Kind.MASK:
         return ", ".join(meta.choices)
     if meta.low is not None and meta.high is not None:
@@ -142,7 +156,7 @@ def without_effect(params: Any, names: Iterable[str], info: NetworkInfo | None) 
     """A sentence for every parameter that was set and does not matter with the others."""
     about = f" and {info.title}" if info is not None else ""
     return [
-        f"{p.name} does not apply to the other settings{about}: it changes nothing."
+        f"{p.name} has no effect with the other settings{about}."
         for p in parameters(type(params))
         if p.name in names and not p.applies(params, info)
     ]
@@ -161,8 +175,8 @@ def placed_inside(params: Any, width: int, height: int) -> tuple[Any, list[str]]
     for parameter in parameters(type(params)):
         before, after = (getattr(values, parameter.name) for values in (params, found))
         if before != after:
-            done = "left out" if after is None else "moved inside"
-            where = f"lies outside of the {width} x {height} pixels"
+            done = "ignored" if after is None else "moved inside"
+            where = f"lies outside the {width} x {height} pixels"
             if isinstance(before, Mask):
                 where = f"has {before.width} x {before.height} pixels and not {width} x {height}"
             words.append(f"{parameter.name} {where} and is {done}.")
@@ -182,7 +196,7 @@ def default_network(view: View[Any, Any]) -> str:
     entry = next((entry for entry in defaults if entry is not None), None)
     if entry is None:
         raise ExplorerError(
-            f"No network for {' or '.join(tasks)} is at hand.",
+            f"No network for {' or '.join(tasks)} is available.",
             "Choose another one; `explorer list` names them all.",
         )
     return entry.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,14 +66,14 @@ def named(view: Names, params: Any, info: NetworkInfo | None) -> Named:
             case ImageRef():
                 images[ref] = None
             case FolderRef(path):
-                if not Path(path).is_dir():
+                if not os.path.isdir(path):
                     raise ExplorerError(
                         f"{parameter.meta.title}: there is no folder {path}.",
                         "It may have been moved, renamed or deleted: choose another one.",
                     )
     if len(networks) > MOST_NETWORKS:
         raise ExplorerError(
-            f"{view.title} is asked for {len(networks)} more networks at once.",
+            f"{view.title} would need {len(networks)} more networks at once.",
             f"Choose {MOST_NETWORKS} at most.",
         )
     return Named(networks, tuple(images))
@@ -133,10 +134,9 @@ def _changed(source: str) -> int:
 
 def _read(source: str) -> Image:
     from explorer.images.image import open_image
-    from explorer.images.sources import gallery
+    from explorer.images.samples import sample
 
-    if not Path(source).exists():
-        for sample in gallery():
-            if sample.name == source:
-                return sample.load()
+    found = None if os.path.exists(source) else sample(source)
+    if found is not None:
+        return found.load()
     return open_image(source)

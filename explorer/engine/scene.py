@@ -216,8 +216,8 @@ def checked(output: Any) -> Any:
     """
     if not _finite(output):
         raise ExplorerError(
-            "The network's answer is not finite (NaN or infinity).",
-            "Its weights are damaged or its half precision overflows: use float32 or another file.",
+            "The network's output is not finite (NaN or infinity).",
+            "Its weights are damaged, or half precision overflows: use float32 or another file.",
         )
     return output
 

@@ -47,8 +47,8 @@ def script(
     lines = ["import explorer", ""]
     if steered:
         lines += [
-            "# Parameters were changed while this ran: with the last ones from the start on",
-            "# another answer comes out.",
+            "# Parameters were changed while this ran: with the last ones from the start,",
+            "# the result differs.",
         ]
     about: list[str] = []
     if spec is not None and (spec.weights or spec.half or not spec.name):

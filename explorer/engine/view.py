@@ -96,7 +96,7 @@ class Action:
         help: One sentence that says what will happen.
         run: ``(scene, params) -> Generator[Step, None, NewNetwork | None]``, on the runner's
             thread, under the rules of `compute`. The steps show progress; a network that is
-            returned joins the catalogue as "made here".
+            returned joins the catalog as "made here".
     """
 
     name: str
@@ -119,7 +119,7 @@ class View(Generic[P, R]):
         Params: A frozen dataclass whose fields are made by `param`.
         compute: ``(scene, params) -> Generator[Step, params | None, None]``, on the runner's
             thread. A yield gives back the newest params when a `STEER` parameter has changed, else
-            None. A `NewNetwork` that it returns at its end joins the catalogue as "made here".
+            None. A `NewNetwork` that it returns at its end joins the catalog as "made here".
         draw: ``(result, params) -> Board``: pure, cheap, numpy only, on the window's thread.
         tasks: The network tasks it can look at; empty = any network with an image input.
         data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by

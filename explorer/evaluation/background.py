@@ -53,5 +53,5 @@ def wish_of(params: Mapping[str, Any]) -> Wish:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ExplorerError(
-            "What this evaluation was to do cannot be read.", "Start it again."
+            "The settings of this evaluation cannot be read.", "Start it again."
         ) from error

@@ -7,38 +7,43 @@ classes; `cases` then makes the photos for a network whose words for them were f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from explorer.annotations import Annotated, Dataset, read_coco, read_voc
+from explorer.annotations.voc import voc_files
 from explorer.core.errors import ExplorerError
-from explorer.core.reading import display_name, read_file
+from explorer.core.listing import quantity
+from explorer.core.reading import display_name, listed, read_file
 from explorer.evaluation import masks
 from explorer.evaluation.cases import Case, Source, Truth
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
 from explorer.evaluation.metrics import Objects
 from explorer.evaluation.photos_npz import read_npz
-from explorer.images.image import SUFFIXES, open_image
+from explorer.images.image import open_image
 from explorer.images.sources import expand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from explorer.core.network_info import NetworkInfo, Task
 
 NOTHING = (
-    "It takes a folder with a folder of photos for every class, a COCO JSON, Pascal VOC's XML"
+    "Choose a folder with one folder of photos per class, a COCO JSON, Pascal VOC's XML"
     " files, class masks, or an npz of photos."
 )
 
 _TABLES = ("classes.tsv", "words.txt", "LOC_synset_mapping.txt")
 _MOST_TABLE_BYTES = 64 * 1024**2
 _COCO_NAMES = ("instances.json", "annotations.json", "_annotations.coco.json")
+_MOST_FOLDERS = 50
+"""Folders inside one that are looked into for XML files."""
 _MASK_FOLDERS = ("semantic_masks", "SegmentationClass")
 
 
@@ -54,22 +59,22 @@ def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
         ExplorerError: There is nothing of these kinds.
     """
     path = path.expanduser()
-    if not path.exists():
+    if not os.path.exists(path):
         raise ExplorerError(f"{path} does not exist.", NOTHING)
     suffix = path.suffix.lower()
-    if path.is_dir():
+    if os.path.isdir(path):
         return _open_folder(path, task, images)
     if suffix == ".npz":
         return read_npz(path)
     if suffix == ".json":
-        dataset = read_coco(path)
+        dataset = read_coco(path, images=images)
         beside = masks.folder_near(path.parent) if task == "segmentation" else None
         if beside is not None and not masks.has_outlines(dataset):
             return _masks(beside, images)
-        return _annotated(dataset, path, "COCO", images)
+        return _annotated(dataset, path, "COCO")
     if suffix == ".xml":
-        return _annotated(read_voc(path), path, "VOC", images)
-    raise ExplorerError(f"{display_name(path)} is no data to evaluate on.", NOTHING)
+        return _annotated(read_voc(path, images), path, "VOC")
+    raise ExplorerError(f"{display_name(path)} is not a data set that can be evaluated.", NOTHING)
 
 
 def likely_task(path: Path) -> Task:
@@ -77,7 +82,7 @@ def likely_task(path: Path) -> Task:
     path = path.expanduser()
     if path.suffix.lower() in (".json", ".xml"):
         return "detection"
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return "classification"
     if masks.is_mask_folder(path):
         return "segmentation"
@@ -107,40 +112,47 @@ def annotated_near(photo: Path) -> Sight | None:
 
 def voc_folder(folder: Path) -> Path | None:
     """The folder of XML files in `folder`, which may be itself."""
-    for place in (folder / "Annotations", folder / "annotations", folder):
-        if place.is_dir() and next(place.glob("*.xml"), None) is not None:
+    for place in (folder / "Annotations", folder / "annotations"):
+        if os.path.isdir(place) and voc_files(place):
             return place
+    try:
+        inside = [name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
+    except OSError:  # it may not be entered
+        return None
+    for place in (folder, *(folder / name for name in inside[:_MOST_FOLDERS])):
+        if os.path.isdir(place) and listed(place, "*.xml"):
+            return folder
     return None
 
 
 def coco_files(folder: Path) -> list[Path]:
     """The COCO files of a folder by their names, the likeliest first."""
-    known = [folder / name for name in _COCO_NAMES if (folder / name).is_file()]
+    known = [folder / name for name in _COCO_NAMES if os.path.isfile(folder / name)]
     places = [folder, folder / "annotations"]
-    instances = [p for place in places for p in sorted(place.glob("instances*.json"))]
-    others = sorted(folder.glob("*.json"))
+    instances = [p for place in places for p in listed(place, "instances*.json")]
+    others = listed(folder, "*.json")
     return list(dict.fromkeys([*known, *instances, *(others if len(others) == 1 else [])]))
 
 
 def _open_folder(path: Path, task: Task, images: Path | None) -> Source:
     if task == "segmentation":
         for folder in (path / name for name in _MASK_FOLDERS):
-            if folder.is_dir():
+            if os.path.isdir(folder):
                 return _masks(folder, images)
     if masks.is_mask_folder(path):
         return _masks(path, images)
     if voc_folder(path) is not None:
-        return _annotated(read_voc(path), path, "VOC", images)
+        return _annotated(read_voc(path, images), path, "VOC")
     found = coco_files(path)
     if found:
         if len(found) > 1 and found[0].name not in _COCO_NAMES:
             names = ", ".join(p.name for p in found[:4])
             raise ExplorerError(f"{display_name(path)} has several COCO files: {names}.",
-                                "Name one of them.")  # fmt: skip
+                                "Choose one of them.")  # fmt: skip
         return open_source(found[0], task, images)
-    packed = [p for p in sorted(path.glob("*.npz")) if p.stem != "train"]
+    packed = [p for p in listed(path, "*.npz") if p.stem != "train"]
     for place in (path / "val.npz", path / "tiny-imagenet" / "val.npz", *packed[:1]):
-        if place.is_file():
+        if os.path.isfile(place):
             return open_source(place, task, images)
     return _class_folders(path)
 
@@ -149,11 +161,13 @@ def _open_folder(path: Path, task: Task, images: Path | None) -> Source:
 
 
 def _class_folders(path: Path) -> Source:
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    folders = [p for p in listed(path, "*") if os.path.isdir(p) and not p.name.startswith(".")]
     photos = {folder.name: list(expand([folder], recursive=True)) for folder in folders}
     filled = {name: found for name, found in photos.items() if found}
     if not filled:
-        raise ExplorerError(f"{display_name(path)} holds no data to evaluate on.", NOTHING)
+        raise ExplorerError(
+            f"{display_name(path)} contains no data set that can be evaluated.", NOTHING
+        )
     table = _synsets(path)
     classes = tuple(_named(name, table) for name in filled)
 
@@ -166,7 +180,7 @@ def _class_folders(path: Path) -> Source:
         ]
 
     empty = len(photos) - len(filled)
-    notes = (f"{empty} folders have no photo in them.",) if empty else ()
+    notes = (f"Ignored {quantity(empty, 'folder')} without photos.",) if empty else ()
     return Source(display_name(path), "class folders", classes, frozenset({"label"}), make, notes)
 
 
@@ -183,7 +197,7 @@ def _synsets(path: Path) -> dict[str, tuple[str, ...]]:
     """The words of WordNet ids from a table in the folder or above it."""
     for folder in (path, path.parent, path.parent.parent):
         for name in _TABLES:
-            if (folder / name).is_file():
+            if os.path.isfile(folder / name):
                 return read_synsets(folder / name)
     return {}
 
@@ -205,8 +219,8 @@ def read_synsets(path: Path) -> dict[str, tuple[str, ...]]:
 # -- photos with boxes
 
 
-def _annotated(dataset: Dataset, path: Path, kind: str, images: Path | None) -> Source:
-    photos = tuple(_moved(photo, images) for photo in dataset)
+def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
+    photos = dataset.photos
     classes = tuple(DataClass(name) for name in dataset.classes if name)
     offers = {"objects"}
     if any(_single(photo) for photo in photos):
@@ -225,17 +239,6 @@ def _annotated(dataset: Dataset, path: Path, kind: str, images: Path | None) -> 
         return [Case(p.name, _boxed(p, known)) for p in chosen]
 
     return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes)
-
-
-def _moved(photo: Annotated, images: Path | None) -> Annotated:
-    if images is None:
-        return photo
-    inner = Path(*(part for part in Path(photo.name).parts if part not in ("..", "/")))
-    for place in (images / inner, images / inner.name, images / photo.path.name):
-        if place.is_file():
-            return replace(photo, path=place)
-    like = (images / f"{photo.path.stem}{suffix}" for suffix in sorted(SUFFIXES))
-    return replace(photo, path=next((p for p in like if p.is_file()), images / inner.name))
 
 
 def _single(photo: Annotated) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import PIL.Image
 
 from explorer.annotations.places import Places
 from explorer.core.errors import ExplorerError
-from explorer.core.reading import display_name, read_file
+from explorer.core.reading import display_name, listed, read_file
 from explorer.images.image import MAX_BYTES, MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def folder_near(folder: Path) -> Path | None:
     """A folder of masks in `folder` or beside it."""
     for base in (folder, folder.parent):
         for name in ("semantic_masks", "SegmentationClass"):
-            if (base / name).is_dir():
+            if os.path.isdir(base / name):
                 return base / name
     return None
 
@@ -65,23 +66,23 @@ def read_mask_folder(folder: Path, images: Path | None = None) -> MaskFolder:
     Raises:
         ExplorerError: There are no masks, no names or no photos.
     """
-    listed = _list_of(folder)
-    if listed is not None:
-        classes = _read_list(listed)
+    names = _list_of(folder)
+    if names is not None:
+        classes = _read_list(names)
     elif folder.name == "SegmentationClass":
         classes = dict(enumerate(VOC_CLASSES))
     else:
         raise ExplorerError(
-            f"Nothing names the classes of the masks in {display_name(folder)}.",
-            'Put a .yaml with "classes:" and lines "1: person" beside it.',
+            f"The masks in {display_name(folder)} have no class names.",
+            'Add a .yaml file with "classes:" and lines such as "1: person".',
         )
     places = Places((images or folder.parent) / "any.json")
-    pairs = [(places.find(mask.stem), mask) for mask in sorted(folder.glob("*.png"))]
-    there = tuple((photo, mask) for photo, mask in pairs if photo.is_file())
+    pairs = [(places.find(mask.stem), mask) for mask in listed(folder, "*.png")]
+    there = tuple((photo, mask) for photo, mask in pairs if os.path.isfile(photo))
     if not there:
         raise ExplorerError(
             f"The photos of the masks in {display_name(folder)} were not found.",
-            "Say where they are with --images.",
+            "Give their folder with --images.",
         )
     return MaskFolder(there, classes)
 
@@ -99,7 +100,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
                 raise ExplorerError(f"The mask {display_name(path)} is too large.")
             if picture.mode not in ("L", "P"):
                 raise ExplorerError(
-                    f"The mask {display_name(path)} has colours instead of class numbers."
+                    f"The mask {display_name(path)} has colors instead of class indices."
                 )
             return np.array(picture)
     except (OSError, ValueError, SyntaxError) as error:
@@ -147,7 +148,7 @@ def _inside(outline: Any, photo: Annotated, size: tuple[int, int]) -> NDArray[np
             found = outline
         inside = np.asarray(runs.decode(found), np.bool_)
     except (AttributeError, TypeError, ValueError, RuntimeError) as error:
-        raise ExplorerError(f"An outline of {photo.name} cannot be read.") from error
+        raise ExplorerError(f"A polygon of {photo.name} cannot be read.") from error
     if inside.shape != size:
         picture = PIL.Image.fromarray(inside.astype(np.uint8))
         inside = np.array(picture.resize((size[1], size[0]), PIL.Image.Resampling.NEAREST)) > 0
@@ -156,11 +157,11 @@ def _inside(outline: Any, photo: Annotated, size: tuple[int, int]) -> NDArray[np
 
 def _list_of(folder: Path) -> Path | None:
     """The file with the names of the classes of a folder of masks."""
-    if next(folder.glob("*.png"), None) is None:
+    if not listed(folder, "*.png"):
         return None
     for place in (folder, folder.parent):
         for pattern in ("*semantic*.yaml", "*classes*.yaml", "*classes*.yml"):
-            found = next(iter(sorted(place.glob(pattern))), None)
+            found = next(iter(listed(place, pattern)), None)
             if found is not None and (place == folder or "mask" in folder.name.lower()):
                 return found
     return None
@@ -179,6 +180,7 @@ def _read_list(path: Path) -> dict[int, str]:
             classes[int(found[1])] = found[2]
     if not classes:
         raise ExplorerError(
-            f"{display_name(path)} names no classes.", 'It has "classes:" and lines "1: person".'
+            f"{display_name(path)} has no class names.",
+            'It must have "classes:" and lines such as "1: person".',
         )
     return classes

@@ -7,6 +7,7 @@ detectors that ship know groups of classes only. What the network does not know 
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -90,9 +91,7 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
         ExplorerError: The network knows none of them, or has no names.
     """
     if not info.classes:
-        raise ExplorerError(
-            f"{info.title} does not name its classes.", "Use weights that come with class names."
-        )
+        raise ExplorerError(f"{info.title} has no class names.", "Use weights with class names.")
     names = _Names(info.classes)
     wnids = {wnid: index for index, wnid in reversed(list(enumerate(wnids_of(info))))}
     grouped = is_grouped(info)
@@ -104,8 +103,8 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
     if not any(canonical(name) not in BACKGROUND for name in matched):
         shown = ", ".join(c.name for c in classes[:4]) + (" …" if len(classes) > 4 else "")
         raise ExplorerError(
-            f"{info.title} knows none of the classes of this data ({shown or 'it has none'}).",
-            "Choose a network that was trained for them.",
+            f"{info.title} has none of the classes of this data set ({shown or 'no classes'}).",
+            "Choose a network that was trained on them.",
         )
     return Match(np.array(labels, np.int64), matched, left_out)
 
@@ -128,7 +127,7 @@ def is_grouped(info: NetworkInfo) -> bool:
 def wnids_of(info: NetworkInfo) -> tuple[str, ...]:
     """The WordNet ids of the network's classes from its card; () when there are none."""
     card = resource_path("weights", f"{info.spec.name}.json")
-    if info.spec.name and card.is_file():
+    if info.spec.name and os.path.isfile(card):
         found: Any = json.loads(card.read_text(encoding="utf-8")).get("wnids", ())
         if len(found) == len(info.classes):
             return tuple(str(wnid) for wnid in found)
@@ -183,6 +182,6 @@ def shipped_classes() -> tuple[DataClass, ...]:
 @cache
 def _shipped() -> dict[str, Category]:
     path = resource_path("classes", "tiny-imagenet.json")
-    if not path.is_file():
+    if not os.path.isfile(path):
         return {}
     return {category.wnid: category for category in read_shipped_categories(path)}

@@ -112,7 +112,7 @@ def voc_ap(truth: Sequence[Objects], found: Sequence[Found], iou: float = 0.5) -
 
 def _voc_class(label: int, truth: Sequence[Objects], found: Sequence[Found], iou: float) -> VocAP:
     scores: list[NDArray[np.float64]] = [np.zeros(0)]
-    marks: list[NDArray[np.int8]] = [np.zeros(0, np.int8)]  # 1 right, 0 wrong, -1 passed over
+    marks: list[NDArray[np.int8]] = [np.zeros(0, np.int8)]
     wanted = 0
     for objects, answer in zip(truth, found, strict=True):
         mine, its = objects.labels == label, answer.labels == label
@@ -124,10 +124,51 @@ def _voc_class(label: int, truth: Sequence[Objects], found: Sequence[Found], iou
         marks.append(_claims(cover, passed, iou))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     mark = np.concatenate(marks)[order]
-    mark = mark[mark >= 0]
-    right = np.cumsum(mark == 1)
+    mark = mark[mark != PASSED]
+    right = np.cumsum(mark == RIGHT)
     recall, precision = right / wanted, right / np.arange(1, len(mark) + 1)
     return VocAP(area_under(recall, precision), eleven_points(recall, precision), wanted)
+
+
+RIGHT, WRONG, PASSED = 1, 0, -1
+"""What becomes of a detection: true positive, false positive, or passed over."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """What becomes of the detections and the objects of one photo.
+
+    Attributes:
+        marks: (N,) int8: RIGHT, WRONG or PASSED for each detection, in the order given.
+        owners: (N,) int64: the object of its class that it overlaps most; -1 = there is none.
+        ious: (N,) float64: by how much.
+        missed: (M,) bool: objects that count and that no detection has found.
+    """
+
+    marks: NDArray[np.int8]
+    owners: NDArray[np.int64]
+    ious: NDArray[np.float64]
+    missed: NDArray[np.bool_]
+
+
+def outcomes(truth: Objects, found: Found, iou: float = 0.5) -> Outcomes:
+    """True positives, false positives and false negatives of one photo, by the rule of `voc_ap`."""
+    marks = np.zeros(len(found.labels), np.int8)
+    owners = np.full(len(found.labels), -1, np.int64)
+    ious = np.zeros(len(found.labels))
+    missed = ~truth.passed
+    for label in np.unique(found.labels):
+        mine = np.flatnonzero(truth.labels == label)
+        if not len(mine):
+            continue
+        rows = np.flatnonzero(found.labels == label)
+        rows = rows[np.argsort(-found.scores[rows], kind="stable")]
+        cover = overlaps(found.xyxy[rows], truth.xyxy[mine], truth.crowd[mine])
+        best = cover.argmax(axis=1)
+        marks[rows] = _claims(cover, truth.passed[mine], iou)
+        owners[rows], ious[rows] = mine[best], cover[np.arange(len(rows)), best]
+    missed[owners[marks == RIGHT]] = False
+    return Outcomes(marks, owners, ious, missed)
 
 
 def _claims(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -> NDArray[np.int8]:
@@ -139,10 +180,10 @@ def _claims(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -
     best = cover.argmax(axis=1)
     for i in np.flatnonzero(cover[np.arange(len(cover)), best] >= iou):
         if passed[best[i]]:
-            marks[i] = -1
+            marks[i] = PASSED
         elif not taken[best[i]]:
             taken[best[i]] = True
-            marks[i] = 1
+            marks[i] = RIGHT
     return marks
 
 

@@ -187,7 +187,7 @@ class Pass:
 
 def _same_size(pixels: np.ndarray[Any, Any], truth: Truth) -> None:
     if truth.mask is not None and truth.mask.shape != pixels.shape[:2]:
-        raise ExplorerError("Its mask has another size.")
+        raise ExplorerError("Its mask has a different size.")
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoSet:
-    """A labelled set of equally large photos.
+    """A labeled set of equally large photos.
 
     Attributes:
         pixels: (N, H, W, 3) uint8 RGB, possibly mapped from a file.

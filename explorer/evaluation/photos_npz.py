@@ -7,6 +7,7 @@ without one they are the classes that ship, in their order.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -57,8 +58,8 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             found = {name: archive[name] for name in ("jpeg", "offset", "label", "box")}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise ExplorerError(
-            f"{display_name(path)} is no file of photos.",
-            "It has the arrays jpeg, offset, label and box.",
+            f"{display_name(path)} is not a file of photos.",
+            "It must have the arrays jpeg, offset, label and box.",
         ) from error
     jpeg, offset, label, box = found.values()
     count = len(label)
@@ -73,8 +74,8 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str, ...]]:
     """The names of the labels, and a sentence where they were not given."""
     table = folder / "classes.tsv"
-    if not table.is_file() and most <= len(shipped_classes()):
-        note = "There is no classes.tsv: the labels are taken for those of Tiny ImageNet."
+    if not os.path.isfile(table) and most <= len(shipped_classes()):
+        note = "There is no classes.tsv: Tiny ImageNet's classes are assumed."
         return shipped_classes(), (note,)
     data = read_file(table, limit=2**26, kind="a table", smaller="Is it one of words?")
     tree = _tree(folder / "wordnet_tree.tsv")
@@ -93,7 +94,7 @@ def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str,
 
 def _tree(path: Path) -> dict[str, str]:
     """The parent of every WordNet id; empty without the file."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return {}
     data = read_file(path, limit=2**26, kind="a table", smaller="Is it one of words?")
     rows = (line.split("\t") for line in data.decode("utf-8", "replace").splitlines()[1:])
@@ -128,14 +129,16 @@ def _quickly(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
     start, end = arrays["offset"][i : i + 2]
     found = cv2.imdecode(arrays["jpeg"][start:end], cv2.IMREAD_COLOR) if end > start else None
     if found is None:
-        raise ExplorerError(f"Photo {i} cannot be decoded.", "Scenes need all of the photos.")
+        raise ExplorerError(
+            f"Photo {i} cannot be decoded.", "Scenes are made from all of the photos."
+        )
     return found[..., ::-1].astype(np.uint8, copy=False)
 
 
 def _scenes(arrays: dict[str, NDArray[Any]], labels: NDArray[np.int64]) -> list[Case]:
     every = [_quickly(arrays, i) for i in range(len(arrays["label"]))]
     if len({pixels.shape for pixels in every}) != 1 or every[0].shape[0] != every[0].shape[1]:
-        raise ExplorerError("Scenes can be made of square photos of one size only.")
+        raise ExplorerError("Scenes can be made only from square photos of one size.")
     boxes = arrays["box"].astype(np.float32) + np.array([0, 0, 1, 1], np.float32)
     photos = PhotoSet(np.stack(every), arrays["label"].astype(np.int64), boxes)
     maker = SceneMaker(photos, np.maximum(labels, 0).tolist())  # 0 = no object, to be background

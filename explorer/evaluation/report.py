@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.layers import Table
+from explorer.core.listing import quantity
 from explorer.saving.data import as_csv, as_json
 
 if TYPE_CHECKING:
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from explorer.core.network_info import Task
 
 FIGURES = {
-    "top1": "the first guess is right",
-    "top5": "one of the first five guesses is right",
-    "localization_error": "class wrong or box with an IoU under 0.5",
+    "top1": "the top class is correct",
+    "top5": "one of the top five classes is correct",
+    "localization_error": "wrong class, or box with IoU < 0.5",
     "AP": "COCO's average precision, mean over IoU 0.5 to 0.95",
     "AP50": "COCO's average precision at IoU 0.5",
     "AP75": "COCO's average precision at IoU 0.75",
@@ -34,7 +35,7 @@ class Report:
     """The figures so far; plain values only.
 
     Attributes:
-        network: The catalogue's name.
+        network: The catalog's name.
         title: Of the network, for people.
         weights: Of the network, for people.
         task: What the network answers.
@@ -103,7 +104,7 @@ class Report:
 
 
 def percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}%"
 
 
 def by_class_table(report: Report) -> Table:
@@ -125,7 +126,7 @@ def json_of(report: Report) -> bytes:
 def csv_of(report: Report) -> bytes:
     """Two tables: the figures, and the classes."""
     figures = Table(
-        "figures", ("figure", "value", "meaning"),
+        "figures", ("metric", "value", "meaning"),
         tuple((key, value, FIGURES[key]) for key, value in report.figures.items()),
     )  # fmt: skip
     return as_csv({"figures": figures, "by_class": by_class_table(report)})
@@ -138,13 +139,15 @@ def sentences(report: Report) -> list[str]:
         more = len(report.left_out) - 6
         names = ", ".join(report.left_out[:6]) + (f" and {more} more" if more > 0 else "")
         count = len(report.left_out)
-        classes = "1 class" if count == 1 else f"{count} classes"
+        classes = quantity(count, "class", "classes")
         objects = (
-            f" with {report.objects_left_out} objects in these photos"
+            f" with {quantity(report.objects_left_out, 'object')} in these photos"
             if report.objects_left_out
             else ""
         )
-        words.append(f"{report.title} does not know {classes} of the data{objects}: {names}.")
+        words.append(
+            f"{report.title} has no class for {classes} of the data set{objects}: {names}."
+        )
     if report.skipped:
         name, reason = report.skipped[0]
         count = len(report.skipped)
@@ -159,7 +162,7 @@ def counted(report: Report) -> str:
     shown = f"{report.photos} {unit}{'' if report.photos == 1 else 's'}"
     if not report.complete:
         shown += f" of {report.wanted}"
-    objects = f", {report.objects} objects" if report.task == "detection" else ""
+    objects = f", {quantity(report.objects, 'object')}" if report.task == "detection" else ""
     count = len(report.by_class)
     classes = f", {count} class{'' if count == 1 else 'es'}" if count else ""
     return f"{shown}{objects}{classes}, {report.seconds:.1f} s."

@@ -6,6 +6,7 @@ any two photos, and every step carries the figures so far.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,24 +47,29 @@ class Wish:
 
 NEEDS: dict[str, tuple[str, str, str]] = {
     "classification": (
-        "label", "names whole photos, but {data} does not say what each photo shows",
-        "Use a folder with a folder of photos for every class, or choose a detector.",
+        "label", "classifies photos, but {data} has no class for each photo",
+        "Use a folder with one folder of photos per class, or choose a detector.",
     ),
     "localization": (
-        "label", "names whole photos, but {data} does not say what each photo shows",
+        "label", "classifies photos, but {data} has no class for each photo",
         "Use photos with one object each, or choose a detector.",
     ),
     "detection": (
-        "objects", "answers with boxes, but {data} has none",
+        "objects", "predicts boxes, but {data} has none",
         "Use COCO or Pascal VOC annotations, or choose a classifier.",
     ),
     "segmentation": (
-        "mask", "answers for every pixel, but {data} has no masks",
-        "Use a folder of masks or COCO's outlines, or choose a detector.",
+        "mask", "classifies pixels, but {data} has no masks",
+        "Use a folder of masks or COCO polygons, or choose a detector.",
     ),
 }  # fmt: skip
 
+_NOTHING = "These photos have no objects to evaluate: there is no metric."
+
 _FIRST_FIGURES = 8
+_FEW = 100
+_MOST_SECONDS = 0.25
+"""Figures in between that take longer are not worth making a question wait."""
 
 
 def fulfil(
@@ -115,7 +121,7 @@ def evaluate(
     """Looks at the photos of `source` and compares with what is right.
 
     Args:
-        network: Any of the catalogue with classes.
+        network: Any of the catalog with classes.
         source: What `datasets.open_source` gave for the network's task.
         limit: At most this many photos, drawn at random but always the same; 0 = all.
         eleven_point: Detectors get `voc_AP_11` as well.
@@ -132,13 +138,13 @@ def evaluate(
     found = _fitting(info, source)
     cases = _drawn(source.make(info.task, found.labels, info), limit)
     if not cases:
-        raise ExplorerError(f"{source.title} has no photo that {info.title} can be tried on.")
+        raise ExplorerError(f"{source.title} has no photo that {info.title} can be evaluated on.")
     report = _blank(network, source, found, len(cases))
     score = score_for(info.task, len(info.classes), eleven_point=eleven_point)
     going = Pass(network, cases, score, cancelled)
     if work is not None:
         if work.resumed is not None and not going.resume(work.resumed):
-            words = "The photos or the network have changed since: it was started again."
+            words = "The photos or the network have changed: starting over."
             report = replace(report, notes=(*report.notes, words))
         work.keep(going.checkpoint)
     names = _told_apart(info.classes)
@@ -151,8 +157,13 @@ def evaluate(
             raise ExplorerError("None of the photos can be read.", going.skipped[0][1])
         if last or (score.cheap and score.photos > report.photos) or score.photos >= due:
             due = max(due, score.photos * 3 // 2)
+            began = time.perf_counter()
             figures, by_class = score.figures(names)
+            if score.photos > _FEW and time.perf_counter() - began > _MOST_SECONDS:
+                due = len(cases)  # questions would wait for it: from here on only at the end
             report = replace(report, figures=figures, by_class=by_class)
+        if last and not report.figures:
+            report = replace(report, notes=(*report.notes, _NOTHING))
         report = replace(
             report, photos=score.photos, objects=score.objects, complete=last,
             objects_left_out=going.left_out, skipped=tuple(going.skipped), seconds=going.seconds,
@@ -166,7 +177,7 @@ def evaluate(
 def _fitting(info: NetworkInfo, source: Source) -> Match:
     if info.task not in NEEDS:
         raise ExplorerError(
-            f"{info.title} has no answer that could be right or wrong: it gives features.",
+            f"{info.title} has no predictions to evaluate: it outputs features.",
             "Choose a network for classification, detection or segmentation.",
         )
     need, words, hint = NEEDS[info.task]
@@ -199,12 +210,12 @@ def _blank(network: Network, source: Source, found: Match, wanted: int) -> Repor
     info = network.info
     notes = [*info.notes, *source.notes]
     if source.kind == "npz" and info.task == "detection":
-        notes.append("The scenes are put together from several photos each, always the same.")
+        notes.append("The scenes are composed of several photos each, with a fixed seed.")
     if found.left_out and info.task == "segmentation" and background_of(info) >= 0:
-        notes.append("Pixels of classes that the network does not know count as background.")
+        notes.append("Pixels of classes that the network does not have count as background.")
     if info.task == "detection" and score_floor(network.module) > 0.05:
         floor = score_floor(network.module)
-        notes.append(f"The network drops boxes under a score of {floor:g}, which lowers AP.")
+        notes.append(f"The network drops boxes with a score below {floor:g}, which lowers AP.")
     return Report(
         network=info.spec.name, title=info.title, weights=info.weights_title, task=info.task,
         data=source.title, kind=source.kind, wanted=wanted, matched=found.matched,

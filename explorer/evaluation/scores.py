@@ -192,6 +192,8 @@ class Boxes:
             if self._eleven_point:
                 row["voc_AP_11"] = area.eleven_point
             by_class[classes[label]] = {**row, "objects": area.objects}
+        if not voc:  # nothing that counts is there: the reference gives -1 for every figure
+            return {}, {}
         figures = _coco_figures(coco)
         figures["voc_AP"] = _mean([area.every_point for area in voc.values()])
         if self._eleven_point:
@@ -253,9 +255,9 @@ class Pixels:
 
     def figures(self, classes: Sequence[str]) -> Figures:
         """See `Score`."""
-        if self._confusion is None:
+        found = {} if self._confusion is None else self._confusion.iou()
+        if self._confusion is None or not found:
             return {}, {}
-        found = self._confusion.iou()
         pixels = self._confusion.counts.sum(1)
         by_class: dict[str, dict[str, float]] = {
             classes[k]: {"IoU": value, "pixels": int(pixels[k])} for k, value in found.items()
@@ -305,7 +307,7 @@ def _joined(parts: Sequence[NDArray[Any]], empty: tuple[int, ...] = (0,)) -> NDA
 
 
 def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else 0.0
+    return float(np.mean(values))
 
 
 def _logits(output: Any, count: int) -> NDArray[np.float32]:
@@ -318,7 +320,7 @@ def _logits(output: Any, count: int) -> NDArray[np.float32]:
         scores = scores.mean(dim=(2, 3))
     if scores.ndim != 2 or scores.shape[0] != count or scores.shape[1] == 0:
         raise ExplorerError(
-            f"This network's answer has shape {tuple(scores.shape)}, not one score per class.",
+            f"This network's output has shape {tuple(scores.shape)}, not one score per class.",
             "Choose a classification network.",
         )
     values: NDArray[np.float32] = scores.cpu().numpy()

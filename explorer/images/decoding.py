@@ -8,6 +8,7 @@ or an ExplorerError.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import re
 import struct
@@ -17,6 +18,7 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,8 +60,8 @@ _FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"%PDF", "a PDF document", "Export the page as PNG or JPEG."),
     (0, b"<svg", "an SVG drawing", "Export it as PNG."),
     (0, b"<?xml", "an XML or SVG file", "Export it as PNG."),
-    (0, b"<!DOCTYPE", "a web page", "Save the picture itself, not the page around it."),
-    (0, b"<html", "a web page", "Save the picture itself, not the page around it."),
+    (0, b"<!DOCTYPE", "a web page", "Save the picture itself, not the web page."),
+    (0, b"<html", "a web page", "Save the picture itself, not the web page."),
     (0, b"#?RADIANCE", "a Radiance HDR picture", "Convert it to PNG or TIFF."),
     (0, b"\x76\x2f\x31\x01", "an OpenEXR picture", "Convert it to PNG or TIFF."),
     (0, b"DDS ", "a DDS texture", "Convert it to PNG."),
@@ -134,7 +136,7 @@ def decode(data: bytes, *, label: str, frame: int, max_pixels: int, draft: int =
     if not data:
         raise ExplorerError(f"{label} is empty (0 bytes).", "Download or copy it again.")
     if frame < 0:
-        raise ExplorerError(f"{label} has no frame number {frame}.", "Frames are counted from 0.")
+        raise ExplorerError(f"{label} has no frame {frame}.", "Frames are counted from 0.")
     with _pillow(max_pixels), _translated(label, max_pixels):
         picture = _open(data, label)
         _refuse_size(picture, data, label, max_pixels)
@@ -160,7 +162,7 @@ def decode(data: bytes, *, label: str, frame: int, max_pixels: int, draft: int =
     if orientation != 1:
         pixels = np.ascontiguousarray(upright(pixels, orientation))
     if max(orientation, turned) != 1:
-        notes.append(f"Turned upright (EXIF orientation {max(orientation, turned)}).")
+        notes.append(f"Rotated upright (EXIF orientation {max(orientation, turned)}).")
     if frames > 1:
         more = " or more" if frames == MAX_FRAMES else ""
         notes.append(f"Frame {frame + 1} of {frames}{more}.")
@@ -181,7 +183,7 @@ def decoded(picture: PIL.Image.Image, *, label: str, max_pixels: int) -> Decoded
         orientation = _orientation(picture)
     if orientation != 1:
         pixels = np.ascontiguousarray(upright(pixels, orientation))
-        notes.append(f"Turned upright (EXIF orientation {orientation}).")
+        notes.append(f"Rotated upright (EXIF orientation {orientation}).")
     return Decoded(pixels, tuple(notes), 1)
 
 
@@ -220,13 +222,14 @@ def _translated(label: str, max_pixels: int) -> Iterator[None]:
     except DECODER_ERRORS as error:
         raise ExplorerError(
             f"{label} is damaged and cannot be decoded.",
-            "Download or copy it again, or save it anew with another program.",
+            "Download or copy it again, or save it again with another program.",
         ) from error
 
 
 @cache
 def _formats() -> tuple[str, ...]:
     PIL.Image.init()  # all plug-ins at once: which ones are there never depends on earlier files
+    _quiet_libtiff()
     try:
         import pillow_heif
     except ImportError:
@@ -234,6 +237,20 @@ def _formats() -> tuple[str, ...]:
     else:
         pillow_heif.register_heif_opener()
     return tuple(name for name in _FORMATS if name in PIL.Image.OPEN)
+
+
+def _quiet_libtiff() -> None:
+    """Lets libtiff be quiet: it tells the terminal about every odd tag; errors become sentences.
+
+    The library is the one that came with Pillow; that of a Linux distribution is left as it is.
+    """
+    packages = Path(PIL.Image.__file__).parents[1]
+    for path in (*packages.glob("pillow.libs/libtiff*"), *packages.glob("PIL/.dylibs/libtiff*")):
+        library = ctypes.CDLL(str(path))
+        for name in ("TIFFSetWarningHandler", "TIFFSetErrorHandler"):
+            setter = getattr(library, name)
+            setter.argtypes, setter.restype = (ctypes.c_void_p,), ctypes.c_void_p
+            setter(None)
 
 
 def _open(data: bytes, label: str) -> ImageFile:
@@ -251,7 +268,7 @@ def _open(data: bytes, label: str) -> ImageFile:
     if any(accepts(data[:16]) for accepts in _signatures()):
         raise ExplorerError(
             f"{label} is damaged and cannot be decoded.",
-            "Download or copy it again, or save it anew with another program.",
+            "Download or copy it again, or save it again with another program.",
         )
     raise ExplorerError(
         f"{label} is not a picture in a known format.",
@@ -283,7 +300,7 @@ def _refuse_size(picture: ImageFile, data: bytes, label: str, max_pixels: int) -
     if scans * pixels > _SCAN_PIXELS:
         raise ExplorerError(
             f"{label} would take too long to decode: it has {scans} scans.",
-            "Save it anew with another program.",
+            "Save it again with another program.",
         )
 
 
@@ -303,7 +320,7 @@ def _seek(picture: ImageFile, frame: int, frames: int, label: str) -> None:
     if picture.format != "TIFF" and frame * picture.width * picture.height > _SEEK_PIXELS:
         raise ExplorerError(
             f"Frame {frame + 1} of {label} lies too far into the animation.",
-            "Cut the animation, or open it as a video.",
+            "Shorten the animation, or open it as a video.",
         )
     picture.seek(frame)
 
@@ -328,7 +345,7 @@ def _load(picture: ImageFile, data: bytes, label: str) -> tuple[ImageFile, str]:
             return _load(_open(data + b"\xff\xd9", label), data + b"\xff\xd9", label)[0], _PARTLY
         if box is None:
             raise ExplorerError(
-                f"{label} is damaged: nothing of it could be decoded.", "Download or copy it again."
+                f"{label} is damaged: no part of it could be decoded.", "Download or copy it again."
             ) from error
         return picture, _part(picture, box[1], box[3])
     return picture, ""
@@ -337,9 +354,9 @@ def _load(picture: ImageFile, data: bytes, label: str) -> tuple[ImageFile, str]:
 def _part(picture: ImageFile, top: int, bottom: int) -> str:
     height = picture.height
     if bottom < height:
-        return f"Damaged: only the upper {bottom * 100 // height} % could be decoded."
+        return f"Damaged: only the upper {bottom * 100 // height}% could be decoded."
     if top > 0 and picture.format in ("BMP", "TGA"):  # stored upside down
-        return f"Damaged: only the lower {(height - top) * 100 // height} % could be decoded."
+        return f"Damaged: only the lower {(height - top) * 100 // height}% could be decoded."
     return _PARTLY
 
 

@@ -58,7 +58,7 @@ def _gif_frames(data: bytes) -> int:
 
 
 def _table(flags: bytes) -> int:
-    """The bytes a colour table takes."""
+    """The bytes a color table takes."""
     return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
 
 

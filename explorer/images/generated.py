@@ -88,7 +88,7 @@ def _gratings() -> UInt8:
 
 
 def _crowd() -> UInt8:
-    """Overlapping balls in three clusters: neighbours that NMS must tell apart."""
+    """Overlapping balls in three clusters: neighbors that NMS must tell apart."""
     rng = np.random.default_rng(11)
     canvas = _backdrop((52, 60, 72), (28, 32, 42))
     centres = np.array([[170.0, 190.0], [430.0, 150.0], [380.0, 350.0]])
@@ -146,7 +146,7 @@ def _word(rng: np.random.Generator) -> str:
 
 
 def _colors() -> UInt8:
-    """All hues around, from grey to full colour outwards; below, every step from black to white."""
+    """All hues around, from gray to full color outwards; below, every step from black to white."""
     y, x = np.mgrid[: _HEIGHT * _FINE, : _WIDTH * _FINE].astype(np.float32)
     dx, dy = x - _WIDTH * _FINE / 2, y - 205 * _FINE
     radius = np.hypot(dx, dy) / (180 * _FINE)
@@ -228,7 +228,7 @@ SCENES: dict[str, Callable[[], UInt8]] = {
     "gratings": _gratings,
     "crowd": _crowd,
     "page": _page,
-    "colours": _colors,
+    "colors": _colors,
     "edges": _edges,
 }
 """(480, 640, 3) uint8 RGB by the gallery's names."""

@@ -1,6 +1,6 @@
 """The one door for stills: every picture the program looks at comes through here.
 
-Whatever the file was (grey, palette, CMYK, 16-bit, rotated by EXIF, half transparent, cut off),
+Whatever the file was (gray, palette, CMYK, 16-bit, rotated by EXIF, half transparent, cut off),
 what comes out is upright (H, W, 3) uint8 RGB plus plain sentences about what had to be done to it.
 The canvas and the networks get these same pixels.
 
@@ -8,7 +8,7 @@ The rules, each applied once and here:
 
 - Only ordinary files are read, never a pipe or a device, and never more than `MAX_BYTES` of one.
 - Sizes are refused by what the file declares, before anything is decoded.
-- EXIF and TIFF orientation is applied. Colour profiles are converted to sRGB.
+- EXIF and TIFF orientation is applied. Color profiles are converted to sRGB.
 - Transparency is composited on `BACKGROUND`, in sRGB values.
 - 16-bit values v become round(v * 255 / 65535). Cameras and scanners store 8, 10 or 12 bits in 16:
   a picture without a value above 4095 (1023, 255) is divided by that instead. 32-bit integers of a
@@ -142,7 +142,7 @@ def from_array(array: NDArray[Any], name: str) -> Image:
     """Makes an image of numbers, by the rules at the top of this module.
 
     Args:
-        array: (H, W), or (H, W, C) with 1 grey, 2 grey + alpha, 3 RGB or 4 RGBA channels; bool, any
+        array: (H, W), or (H, W, C) with 1 gray, 2 gray + alpha, 3 RGB or 4 RGBA channels; bool, any
             integer or float. Integers other than uint8 and uint16 are taken as they are when they
             lie within 0..255. A float alpha lies within 0..1.
         name: For display.
@@ -240,5 +240,5 @@ def _read(path: Path) -> bytes:
         limit=MAX_BYTES,
         kind="an image file",
         smaller=_SMALLER,
-        folder="Open it as a folder to see its pictures.",
+        folder="Open it as a folder.",
     )

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import ImageCms
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], 
         return table[values], f"16-bit values were scaled to 8 bits{as_bits}."
     low, high, finite = _range(values)
     if not finite:
-        raise ExplorerError(f"{label} holds no finite value.", "Check how it was made.")
+        raise ExplorerError(f"{label} has no finite values.", "Check how it was made.")
     if values.dtype.kind in "ui" and low >= 0 and high <= 255:
         return values.astype(np.uint8), ""
     unit = values.dtype.kind == "f" and low >= 0 and high <= 1
@@ -74,7 +75,7 @@ def scale_to_8(values: NDArray[Any], *, label: str) -> tuple[NDArray[np.uint8], 
         else f"Values {low:.6g} to {high:.6g} were stretched to 0 to 255."
     )
     if finite < values.size:
-        note += f" {values.size - finite} values that are not finite are shown black."
+        note += f" {quantity(values.size - finite, 'value')} not finite, shown in black."
     return out, note
 
 
@@ -93,12 +94,12 @@ def composite(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.
 
 
 def holds_numbers(picture: PIL.Image.Image) -> bool:
-    """Whether the pixels are wider than 8 bits and need a rule to become colours."""
+    """Whether the pixels are wider than 8 bits and need a rule to become colors."""
     return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
 
 
 def to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], list[str]]:
-    """Turns a loaded picture of any mode into colours.
+    """Turns a loaded picture of any mode into colors.
 
     It is converted strip by strip: as a whole it would need three more copies.
 
@@ -110,7 +111,7 @@ def to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], lis
         (H, W, 3) uint8 sRGB, C-contiguous, not yet turned upright, and notes about what was done.
 
     Raises:
-        ExplorerError: It holds no finite value.
+        ExplorerError: It has no finite values.
     """
     if holds_numbers(picture):
         return _numbers_to_rgb(picture, label)
@@ -137,7 +138,7 @@ def to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], lis
 
 
 def _ramp(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """The 256 colours of a palette picture, side by side."""
+    """The 256 colors of a palette picture, side by side."""
     ramp = picture.crop((0, 0, 256, 1))
     ramp.frombytes(bytes(range(256)))
     return ramp
@@ -171,7 +172,7 @@ def _numbers_to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.ui
 def _profile(
     picture: PIL.Image.Image, alpha: bool
 ) -> tuple[Callable[[PIL.Image.Image], PIL.Image.Image], list[str]]:
-    """How to bring a strip to sRGB (RGB or RGBA): through its colour profile, or by Pillow's rule.
+    """How to bring a strip to sRGB (RGB or RGBA): through its color profile, or by Pillow's rule.
 
     A profile that is broken, too large or of another kind than the pixels is ignored, with a note.
     """
@@ -190,19 +191,19 @@ def _profile(
         elif isinstance(raw, bytes) and len(raw) <= _PROFILE_BYTES:
             source = ImageCms.ImageCmsProfile(io.BytesIO(raw))
         else:
-            return plain, ["Its colour profile is too large and was ignored."]
+            return plain, ["Its color profile is too large and was ignored."]
         title = (ImageCms.getProfileDescription(source) or "").strip()
         if "srgb" in title.lower():
             return plain, []
         convert = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), between, target)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return plain, ["Its colour profile does not fit and was ignored."]
+        return plain, ["Its color profile does not match and was ignored."]
 
     def through(strip: PIL.Image.Image) -> PIL.Image.Image:
         same = strip if strip.mode == between else strip.convert(between)
         return convert.apply(same)
 
-    return through, [f"Colours were converted from {title or 'its profile'} to sRGB."]
+    return through, [f"Colors were converted from {title or 'its profile'} to sRGB."]
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

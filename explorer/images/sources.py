@@ -165,7 +165,7 @@ def fetch(
     kind = _sorted_url(address.strip())
     if isinstance(kind, (Path, _Refused)):
         raise ExplorerError(
-            f"{_short(address)} cannot be fetched.", "Only http and https addresses can."
+            f"{_short(address)} cannot be fetched.", "Only http and https addresses are supported."
         )
     host = urlsplit(kind).hostname or kind
     request = urllib.request.Request(kind, headers={"User-Agent": "convnet-explorer"})
@@ -225,7 +225,7 @@ def _received(
         if progress is not None:
             progress(done, total)
     if total is not None and done < total:
-        raise ExplorerError(f"{host} ended the download half-way.", "Try again.")
+        raise ExplorerError(f"{host} ended the download early.", "Try again.")
     return b"".join(parts)
 
 
@@ -275,7 +275,7 @@ def _sorted_url(url: str) -> Path | str | _Refused:
     if not host or _HIDDEN_IN_ADDRESS.search(url):
         return _Refused("is not an address.")
     if parts.username is not None or parts.password is not None:
-        return _Refused("hides its true host behind a user name.")  # https://bank.example@other/
+        return _Refused("has a user name that looks like a host.")  # https://bank.example@other/
     return url
 
 

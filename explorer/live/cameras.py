@@ -185,4 +185,4 @@ def known_device(where: str) -> bool:
     if sys.platform != "linux":
         return True
     device = Path(f"/dev/video{where}") if where.isdigit() else Path(where)
-    return device.exists()
+    return os.path.exists(device)

@@ -134,7 +134,7 @@ class Capture:
                 phase=Phase.LOST,
                 rate=0.0,
                 message=f"No picture for {silent:.0f} seconds.",
-                hint="It goes on by itself; or choose another source.",
+                hint="It resumes by itself; or choose another source.",
             )
         return status
 
@@ -229,7 +229,7 @@ class Capture:
             over = bool(playback.last) and before is not None
             if found is None or (over and found[1] > playback.last + SAME_SECONDS):
                 if found is None and before is None:
-                    raise ExplorerError("The film gives no frames from here on.", "Open it again.")
+                    raise ExplorerError("The film has no more frames.", "Open it again.")
                 due += 1 / source.rate / playback.speed if source.rate > 0 else 0.0
                 if self._waited(due) and not self._at_end(source, playback):
                     return
@@ -285,7 +285,7 @@ class Capture:
 
     def _reopened(self, source: Source, why: str) -> bool:
         """Tries until the source is back; False = stop."""
-        hint = "It goes on when it is back."
+        hint = "It resumes when the source is back."
         self._say(replace(self.status, phase=Phase.LOST, message=why, hint=hint, rate=0.0))
         while True:
             source.close()

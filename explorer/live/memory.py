@@ -65,9 +65,9 @@ def thawed(data: bytes) -> dict[str, Any]:
     try:
         memory = _Unpickler(io.BytesIO(data)).load()
     except Exception as error:  # a damaged pickle can end in any of them
-        raise ValueError(f"the memory cannot be read: {error}") from error
+        raise ValueError(f"the saved state cannot be read: {error}") from error
     if not isinstance(memory, dict):
-        raise ValueError("this is no memory of views")
+        raise ValueError("this is not a saved state of views")
     return memory
 
 

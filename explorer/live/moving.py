@@ -22,7 +22,7 @@ class MovingScene:
     Frame n is a pure function of n: the same on every machine.
 
     Args:
-        photo: (H, W, 3) uint8 RGB to move over; None draws coloured discs over a gradient.
+        photo: (H, W, 3) uint8 RGB to move over; None draws colored discs over a gradient.
         size: (width, height) of the frames.
         rate: Frames a second.
     """

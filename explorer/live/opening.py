@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.core.reading import display_name
+from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name, read_head
 from explorer.live.moving import SIZE, MovingScene
 from explorer.live.screen import Screen, region_of
 from explorer.live.source import SourceSpec
@@ -24,9 +26,26 @@ SUBJECTS = ("motorcycle", "cat", "coffee")
 """Of the gallery, for the built-in scene: the first one that is installed."""
 
 
+_UNCLEAR = (".dat", ".ts")
+"""Names of films and of quite other files: their first bytes tell."""
+
+_FIRST_BYTES = re.compile(
+    rb"\x00\x00\x01[\xb3\xba]|RIFF....(?:CDXA|AVI )|....ftyp|\x1aE\xdf\xa3|FLV|OggS"
+    rb"|G.{187}G|\x00{4}G",
+    re.DOTALL,
+)
+
+
 def is_film(path: str | Path) -> bool:
-    """True for a name that is one of a film; nothing is read."""
-    return Path(path).suffix.lower() in PLAYED
+    """True for a name that is one of a film; only where it may be another's the file is read."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _UNCLEAR:
+        return suffix in PLAYED
+    try:
+        head = read_head(path, 512)
+    except ExplorerError:
+        return suffix == ".ts"  # opening it gives the sentence
+    return _FIRST_BYTES.match(head) is not None
 
 
 def film_spec(path: str | Path) -> SourceSpec:

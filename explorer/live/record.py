@@ -256,12 +256,12 @@ class FilmRecorder:
             pieces.discard()
             unfinished.forget(self.path)
             if self._status.problem is None:
-                self._fail(ExplorerError("Nothing was recorded.", "No frame came meanwhile."))
+                self._fail(ExplorerError("Nothing was recorded.", "No frame arrived."))
             return
         try:
             pieces.finish()
         except ExplorerError as error:
-            hint = f"{error.hint} What there is stays in {pieces.folder}."
+            hint = f"{error.hint} What was recorded is kept in {pieces.folder}."
             self._fail(ExplorerError(error.message, hint))
         else:
             unfinished.forget(self.path)
@@ -285,3 +285,18 @@ def rendered(board: Board) -> UInt8:
 
     pane = board.panes[0]
     return render_pane(pane, scale=min(1.0, LONGEST_SIDE / max(pane.size)))
+
+
+def rendered_whole(board: Board, width: int = 0) -> UInt8:
+    """All panes of a board beside each other, as the window shows views beside the main one.
+
+    Args:
+        board: What to paint; its plots, tables and words are left out.
+        width: Of the frame in pixels; 0 = that of the panes, as far as a film is as large.
+    """
+    from explorer.render.board import render_board
+
+    panes = replace(board, plots=(), tables=(), notes=(), summary="")
+    whole = sum(pane.size[0] for pane in board.panes)
+    share = min(1.0, LONGEST_SIDE / max(whole, *(pane.size[1] for pane in board.panes)))
+    return render_board(panes, width=width or round(whole * share), theme="dark")

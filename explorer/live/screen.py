@@ -45,7 +45,7 @@ def region_of(where: str) -> Region | None:
         width = height = left = top = 0
     if width < LEAST or height < LEAST:
         raise ExplorerError(
-            f'"{where}" is no part of the screen.',
+            f'"{where}" is not a part of the screen.',
             f"Write left,top,width,height with sides of at least {LEAST} pixels.",
         )
     return left, top, width, height
@@ -56,7 +56,7 @@ def why_not() -> str:
     if sys.platform != "linux":
         return ""
     if os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland":
-        return "Wayland does not let programs read the screen: log in with an X11 session."
+        return "Wayland does not let programs read the screen: log in to an X11 session."
     if not os.environ.get("DISPLAY"):
         return "There is no screen to read: the program runs without a display."
     return ""
@@ -81,7 +81,7 @@ class Screen:
     def open(self) -> None:
         reason = why_not()
         if reason:
-            raise ExplorerError(reason, "A camera, a film or the built-in scene can be followed.")
+            raise ExplorerError(reason, "Choose a camera, a film or the built-in scene.")
         import mss
 
         try:
@@ -108,7 +108,7 @@ class Screen:
         try:
             shot = self._grabber.grab(self._area)
         except (mss.ScreenShotError, OSError) as error:
-            raise Lost("The screen cannot be read any more.") from error
+            raise Lost("The screen can no longer be read.") from error
         pixels: NDArray[Any] = np.frombuffer(shot.raw, np.uint8)
         pixels = pixels.reshape(shot.height, shot.width, 4)
         share = LONGEST / max(shot.width, shot.height)
@@ -144,6 +144,6 @@ def _cut(region: Region | None, monitors: Sequence[dict[str, int]]) -> dict[str,
     bottom = min(region[1] + region[3], desktop["top"] + desktop["height"])
     if right - left < 1 or bottom - top < 1:
         raise ExplorerError(
-            "This part of the screen is not there any more.", "Choose another part of the screen."
+            "This part of the screen no longer exists.", "Choose another part of the screen."
         )
     return {"left": left, "top": top, "width": right - left, "height": bottom - top}

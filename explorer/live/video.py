@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 FILM_SUFFIXES = frozenset(
-    {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".gif"}
-)
+    {
+        ".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".gif",
+        ".ts", ".mts", ".m2ts", ".flv", ".f4v", ".3gp", ".3g2", ".asf", ".vob", ".m2v", ".mxf",
+        ".y4m", ".ogm", ".divx", ".dat",
+    }
+)  # fmt: skip
 
 OPEN_MILLISECONDS = 8000
 READ_MILLISECONDS = 5000
@@ -40,6 +44,9 @@ USUAL_RATE = 25.0
 
 SLACK = 0.0015
 """Seconds by which a frame's time may be rounded in its file."""
+
+MOSTLY = 0.9
+"""Of the length or the number of frames that a file names: less is not the whole film."""
 
 READ_ON = 48.0
 """Frames; a search that is nearer than that reads on instead of jumping again."""
@@ -67,6 +74,7 @@ class Film:
         self.rate = USUAL_RATE
         self.duration = 0.0
         self.frames = 0
+        self._begin = 0.0  # where the file's own clock stands at the first frame
         self._film: Any = None
         self._slack = SLACK
         self._next = 0  # number of the frame that is decoded next
@@ -76,7 +84,7 @@ class Film:
     def open(self) -> None:
         cv2 = _opencv()
         name = display_name(self.path)
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):
             raise ExplorerError(f"{name} is not a file.", "Choose a video file.")
         try:
             os.fsencode(self.path).decode("utf-8")  # OpenCV dies of other names
@@ -88,7 +96,7 @@ class Film:
         if not self._film.isOpened():
             self.close()
             raise ExplorerError(
-                f"{name} cannot be played: it is damaged or its format is not known here.",
+                f"{name} cannot be played: it is damaged, or its format is not supported.",
                 "Convert it to MP4 (H.264) and open that.",
             )
         self.rate = _sane(self._film.get(cv2.CAP_PROP_FPS), 1.0, 1000.0, USUAL_RATE)
@@ -102,12 +110,20 @@ class Film:
         if found is None:
             if self._film is not None and self._next == 0:
                 raise ExplorerError(
-                    f"{display_name(self.path)} holds no frame that can be read.",
-                    "It may be damaged, empty or coded in a way not known here: convert it to MP4.",
+                    f"{display_name(self.path)} contains no readable frames.",
+                    "It may be damaged or empty, or its codec is not supported: convert it to MP4.",
                 )
             return None
         self._given = found[1]
         return _rgb(found[0]), found[1]
+
+    def whole_until(self, position: float) -> bool:
+        """True when a film whose last frame begins at `position` ends about where its file says.
+
+        How many frames there are is worked out from the length where the file does not count them:
+        a varying rate or a picture that begins late gives another number.
+        """
+        return self._begin + position + 1 / self.rate >= MOSTLY * self.duration
 
     def seek(self, position: float) -> None:
         """Goes to the frame that is shown at `position`: the last one that begins no later.
@@ -172,6 +188,8 @@ class Film:
         if not good or frame is None:
             return None
         number, self._next = self._next, self._next + 1
+        if number == 0:
+            self._begin = _sane(self._film.get(cv2.CAP_PROP_PTS), 0.0, 1e9, 0.0) / self.rate
         stamp = self._film.get(cv2.CAP_PROP_POS_MSEC) / 1000
         # Some formats say nothing (0 for every frame) or nonsense.
         known = math.isfinite(stamp) and stamp > 0
@@ -272,7 +290,7 @@ class Camera:
             self.close()
             raise ExplorerError(
                 "The camera cannot be opened.",
-                "Another program may be using it, or access to cameras is switched off.",
+                "Another program may be using it, or access to cameras is disabled.",
             )
         self._where = where
         self._camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old frames are worth nothing
@@ -288,7 +306,7 @@ class Camera:
 
         good, frame = self._camera.read() if self._camera is not None else (False, None)
         if not good or frame is None or frame.size == 0:
-            raise Lost("The camera gives no pictures.")
+            raise Lost("The camera delivers no frames.")
         return _rgb(frame), cv2.getTickCount() / cv2.getTickFrequency() - self._began
 
     def seek(self, position: float) -> None:
@@ -315,7 +333,7 @@ class Address(Camera):
         if not where.lower().startswith(_SCHEMES):
             raise ExplorerError(
                 f'"{where}" is not the address of a stream.',
-                "It begins with rtsp://, http:// or https://.",
+                "It must begin with rtsp://, http:// or https://.",
             )
 
     def open(self) -> None:
@@ -329,7 +347,7 @@ class Address(Camera):
             self.close()
             raise ExplorerError(
                 "Nothing answers at this address, or it is no video stream.",
-                "Look at the address, and whether this computer is in the same network.",
+                "Check the address, and that this computer is on the same network.",
             )
         self._began = cv2.getTickCount() / cv2.getTickFrequency()
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def listing() -> Listing[Entry]:
-    """Every network of the catalogue by name; `state` says whether its weights are here."""
+    """Every network of the catalog by name; `state` says whether its weights are here."""
     from explorer.networks import catalogue
 
     return Listing(

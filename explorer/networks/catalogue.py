@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,9 @@ __all__ = [
     "unavailable",
 ]
 
+_NEAR = 0.6
+"""Of the tensors: a file that fits no network is laid beside the one that agrees with so many."""
+
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
 """Usual names of files with weights; any other name will do as well."""
 
@@ -49,7 +54,7 @@ def unavailable() -> tuple[Unavailable, ...]:
 
 
 def keep(new: NewNetwork) -> str:
-    """Adds a network that was made here; returns its name in the catalogue.
+    """Adds a network that was made here; returns its name in the catalog.
 
     Raises:
         ExplorerError: It cannot be written.
@@ -95,6 +100,7 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
     device = devices.resolve(spec.device)
     if not spec.name:
         definition, checkpoint = yield from _guessed(spec)
+        spec = replace(spec, name=definition.entry.name)
         return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
     definition = _definition(spec.name)
     entry = definition.entry.refreshed(weights.state_of)
@@ -107,7 +113,27 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
         return (yield from loading.untrained(definition, spec, device))
     yield Step(None, 0, 2, f"Reading {Path(spec.weights).name}")
     checkpoint = reading.read(Path(spec.weights).expanduser())
-    return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
+    try:
+        return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
+    except ExplorerError as error:
+        raise _with_another(error, checkpoint, entry) from error
+
+
+def _with_another(
+    error: ExplorerError, checkpoint: reading.Checkpoint, asked: Entry
+) -> ExplorerError:
+    """`error`, or a sentence with the network that the file is of, where that is another one."""
+    definitions = _definitions()
+    names = fitting.guess_architecture(checkpoint, definitions)
+    if not names or asked.name in names:
+        return error
+    titles = {found.entry.name: found.entry.title for found in definitions}
+    looks = " or ".join(f"{titles[name]} ({name})" for name in names[:2])
+    return ExplorerError(
+        f"{checkpoint.name} does not fit {asked.title}.",
+        f"It looks like {looks}: use that?",
+        instead=names,
+    )
 
 
 def _guessed(
@@ -116,12 +142,19 @@ def _guessed(
     path = Path(spec.weights).expanduser()
     yield Step(None, 0, 3, f"Reading {path.name}")
     checkpoint = reading.read(path)
-    yield Step(None, 1, 3, f"Looking for the network of {path.name}")
+    yield Step(None, 1, 3, f"Identifying the network of {path.name}")
     names = fitting.guess_architecture(checkpoint, _definitions())
+    if len(names) > 1:
+        raise ExplorerError(
+            f"{checkpoint.name} matches {' and '.join(names)} equally well.",
+            "Choose the one that it was trained with.",
+        )
+    if not names:  # fitting it to the nearest one tells what differs
+        names = fitting.guess_architecture(checkpoint, _definitions(), least=_NEAR)
     if not names:
         raise ExplorerError(
-            f"{path.name} fits no network of the catalogue.",
-            "Choose the network that it was trained with to see what differs.",
+            f"{checkpoint.name} matches no network of the catalog.",
+            "Choose its network to see which tensors differ.",
         )
     return _definition(names[0]), checkpoint
 
@@ -137,8 +170,8 @@ def _option(entry: Entry, asked: str) -> WeightsOption | None:
     named = {option.name.lower(): option for option in entry.weights}
     if asked.lower() in named:
         return named[asked.lower()]
-    path = Path(asked).expanduser()
-    if path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or path.exists():
+    path, _ = reading.file_and_part(Path(asked).expanduser())
+    if path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or os.path.exists(path):
         return None
     valid = ", ".join([*(option.name for option in entry.weights), NO_WEIGHTS])
     raise ExplorerError(

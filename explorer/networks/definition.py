@@ -1,9 +1,11 @@
-"""How a catalogue entry becomes a module: the part that the window never holds."""
+"""How a catalog entry becomes a module: the part that the window never holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from explorer.core.network_info import SCORE_THRESHOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,6 +50,7 @@ class Variant:
         finish: A last touch to a module that carries these weights.
         notes: Sentences for the user.
         default_layer: A layer worth looking at first; empty = found by rule.
+        score_threshold: See `NetworkInfo.score_threshold`.
         origin: The published weights whose finishing touches it carries, when it goes by another
             name.
     """
@@ -61,6 +64,7 @@ class Variant:
     finish: Callable[[nn.Module], None] = as_it_is
     notes: tuple[str, ...] = ()
     default_layer: str = ""
+    score_threshold: float = SCORE_THRESHOLD
     origin: str = ""
 
 

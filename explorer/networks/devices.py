@@ -51,7 +51,7 @@ def resolve(name: str) -> torch.device:
         return _cuda(device, choices)
     if device.type == "mps":
         if not torch.backends.mps.is_available():
-            raise ExplorerError("There is no Apple GPU here that torch can use.", choices)
+            raise ExplorerError("PyTorch finds no Apple GPU on this computer.", choices)
         return torch.device("mps")
     best = _best()
     if device.type != best.type:
@@ -99,9 +99,9 @@ def _cuda(device: torch.device, choices: str) -> torch.device:
     if not torch.cuda.is_available():
         built = torch.version.cuda or torch.version.hip
         raise ExplorerError(
-            "There is no CUDA GPU here that torch can use."
+            "PyTorch finds no CUDA GPU on this computer."
             if built
-            else "This torch was built without CUDA.",
+            else "This PyTorch was built without CUDA.",
             choices,
         )
     count = torch.cuda.device_count()

@@ -1,4 +1,4 @@
-"""What the catalogue lists: plain data without torch, which a menu or a session may hold."""
+"""What the catalog lists: plain data without torch, which a menu or a session may hold."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class WeightsOption:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One network of the catalogue.
+    """One network of the catalog.
 
     Attributes:
         name: The command line's word.

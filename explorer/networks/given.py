@@ -35,7 +35,7 @@ def from_module(
 ) -> Network:
     """A network that uses `module` where it is: nothing is copied, moved or switched.
 
-    What is not told is found out by showing the module a grey picture: what kind of answer it gives
+    What is not told is found out by showing the module a gray picture: what kind of answer it gives
     says the task, the first of `SIDES` that it takes its input size. The normalization cannot be
     found out: it is ImageNet's, and a note says so. Use it inside `at_rest`.
 
@@ -59,7 +59,7 @@ def from_module(
             side, answer = _asked(module, device, dtype, preprocess)
         if task is None:
             task = _task_of(answer, side)
-            notes.append(f"{type(module).__name__} is taken for a network that does {task}.")
+            notes.append(f"{type(module).__name__} is assumed to be a network for {task}.")
         if preprocess is None:
             preprocess = _usual(task, side, _channels(module))
             notes.append(
@@ -109,7 +109,7 @@ def at_rest(module: nn.Module) -> Iterator[None]:
 def _asked(
     module: nn.Module, device: torch.device, dtype: torch.dtype, preprocess: Preprocess | None
 ) -> tuple[int, Any]:
-    """The first input side that the module takes, and its answer to a grey square of that side."""
+    """The first input side that the module takes, and its answer to a gray square of that side."""
     problem: Exception | None = None
     batched = preprocess.batched if preprocess is not None else True
     crop = preprocess.crop if preprocess is not None else None
@@ -120,7 +120,7 @@ def _asked(
         except Exception as error:  # noqa: BLE001 - somebody else's code: any failure is an answer
             problem = problem or error
     raise ExplorerError(
-        f"{type(module).__name__} takes no square picture: {problem}",
+        f"{type(module).__name__} accepts no square input: {problem}",
         "Give load(module, task=…, preprocess=…).",
     ) from problem
 

@@ -1,4 +1,4 @@
-"""Networks made here: what a view or an action has trained, changed or forked joins the catalogue.
+"""Networks made here: what a view or an action has trained, changed or forked joins the catalog.
 
 Each is two files in the data folder: NAME.safetensors with the weights and NAME.json, its card,
 which says whose architecture it has and what it was made from. The card is written last and removed
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shutil
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +21,7 @@ from safetensors.torch import save
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import Task, task_of
+from explorer.core.reading import listed
 from explorer.core.settings import data_folder
 from explorer.core.storage.atomic import replacing, write_bytes
 from explorer.core.storage.lock import holding
@@ -54,7 +56,7 @@ class NewNetwork:
         title: For people.
         module: Its weights are kept as they are when it is returned.
         task: What it answers.
-        base: The catalogue's name of the network whose architecture it has.
+        base: The catalog's name of the network whose architecture it has.
         variant: The weights whose finishing touches it carries; "" = the architecture's own.
         classes: Names by index.
         preprocess: From a photo to its input.
@@ -151,7 +153,7 @@ def rename(name: str, title: str) -> None:
         ExplorerError: It is not there, or cannot be written; an empty title.
     """
     if not title.strip():
-        raise ExplorerError("A network needs a title.", "Write a few words.")
+        raise ExplorerError("A network needs a title.", "Enter a title.")
     with holding(folder() / ".lock"):
         _write_card({**_card(name), "title": title.strip()})
 
@@ -182,7 +184,9 @@ def export(name: str, path: Path) -> tuple[Path, Path]:
     card = _card(name)
     beside = path.with_suffix(".json")
     if beside == path:
-        raise ExplorerError(f"{path.name} is no name for weights.", "End it in .safetensors.")
+        raise ExplorerError(
+            f"{path.name} is not a file name for weights.", "End it in .safetensors."
+        )
     with replacing(path) as temporary:
         try:
             shutil.copyfile(folder() / f"{name}.safetensors", temporary)
@@ -223,10 +227,10 @@ def _definition(card: dict[str, Any], known: Mapping[str, Definition]) -> Defini
     if name in known:
         raise ExplorerError(f"The name {name!r} is taken by another network.")
     if base is None:
-        raise ExplorerError(f"Its architecture {card['base']!r} is not in the catalogue.")
+        raise ExplorerError(f"Its architecture {card['base']!r} is not in the catalog.")
     task = task_of(str(card["task"]))
     weights = folder() / f"{name}.safetensors"
-    if not weights.is_file():
+    if not os.path.isfile(weights):
         raise ExplorerError("Its weights are missing.")
     classes = tuple(str(word) for word in card["classes"])
     like = base.variants.get(card["variant"], base.assumed)
@@ -271,7 +275,7 @@ def _preprocess(steps: dict[str, Any]) -> Preprocess:
 
 def _cards() -> Iterator[dict[str, Any] | Unavailable]:
     """Every card, or why it cannot be read."""
-    for path in sorted(folder().glob("*.json")):
+    for path in listed(folder(), "*.json"):
         try:
             yield _read_card(path)
         except (OSError, ValueError, RecursionError) as error:
@@ -309,7 +313,9 @@ def _text(card: Mapping[str, Any]) -> bytes:
 def _free(title: str, taken: Collection[str]) -> str:
     """A name for the command line like the title, which nobody has."""
     plain = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "network"
-    there = {path.stem for path in folder().glob("*") if path.suffix in (".json", ".safetensors")}
+    there = {
+        path.stem for path in listed(folder(), "*") if path.suffix in (".json", ".safetensors")
+    }
     name, number = plain, 1
     while name in taken or name in there:
         number += 1

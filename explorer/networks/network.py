@@ -23,7 +23,7 @@ class Network:
         preprocess: From (H, W, 3) uint8 to what `module` is called with.
         device: Where `module` is.
         dtype: Of its floating-point weights.
-        extras: "architecture" and "variant": the catalogue's words for what was built; what else
+        extras: "architecture" and "variant": the catalog's words for what was built; what else
             views keep with it.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files
@@ -62,7 +63,7 @@ def _located(package: str, file: str) -> Path | None:
     for entry in listed:
         if entry.as_posix() == file:
             path = Path(str(entry.locate()))
-            return path if path.is_file() else None
+            return path if os.path.isfile(path) else None
     return None
 
 

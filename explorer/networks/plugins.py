@@ -27,6 +27,7 @@ segmentation network (N, classes, H, W) or ``{"out": …}``.
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -139,7 +140,7 @@ def _options(plugin: Plugin) -> Iterator[WeightsOption]:
                 "default", plugin.weights_title or plugin.title, "download",
                 metrics=plugin.metrics, categories=len(plugin.classes), url=url,
             )  # fmt: skip
-        case str() | Path() as file if Path(file).is_file():
+        case str() | Path() as file if os.path.isfile(file):
             yield WeightsOption(
                 "default", plugin.weights_title or Path(file).name, "shipped",
                 megabytes=Path(file).stat().st_size / 1e6, metrics=plugin.metrics,

@@ -1,7 +1,7 @@
 """From a photo to a network's input, and the transform between both frames.
 
 The steps are the weights' own (torchvision's presets resize the short side with antialiasing, crop
-the centre, scale to [0, 1] and normalise), written out here so that the very same numbers come with
+the center, scale to [0, 1] and normalize), written out here so that the very same numbers come with
 the affine map that carries boxes, points and receptive fields back to the photo.
 """
 
@@ -75,15 +75,15 @@ class Preprocess:
 
     Attributes:
         resize: Short side in pixels, or (H, W), or None = the photo's own size.
-        crop: Side of the centre crop in pixels (black is added to a smaller photo), or None.
-        mean: Per channel, for values in [0, 1]; None = no normalisation here.
+        crop: Side of the center crop in pixels (black is added to a smaller photo), or None.
+        mean: Per channel, for values in [0, 1]; None = no normalization here.
         std: Per channel.
         channels: 3 (RGB) or 1 (ITU-R 601 luma).
         longest: The long side may not become longer than this many pixels (0 = no limit): a huge
             photo must not take all memory.
         interpolation: "bilinear" or "bicubic"; both antialiased.
         batched: True = the module takes (1, C, H, W); False = it takes a list of (C, H, W), as
-            torchvision's detectors do, which resize and normalise by themselves.
+            torchvision's detectors do, which resize and normalize by themselves.
     """
 
     resize: int | tuple[int, int] | None = None
@@ -136,17 +136,17 @@ class Preprocess:
 
     def title(self) -> str:
         """The steps in words, for people."""
-        words = ["RGB" if self.channels == 3 else "grey"]
+        words = ["RGB" if self.channels == 3 else "gray"]
         if isinstance(self.resize, tuple):
             words.append(f"{self.resize[1]} x {self.resize[0]}")
         elif self.resize is not None:
             words.append(f"short side {self.resize}")
         if self.crop is not None:
-            words.append(f"centre {self.crop} x {self.crop}")
+            words.append(f"center {self.crop} x {self.crop}")
         if self.mean is not None:
-            words.append("normalised" if self.batched else "normalised inside the network")
+            words.append("normalized" if self.batched else "normalized inside the network")
         elif not self.batched:
-            words.append("resized and normalised inside the network")
+            words.append("resized and normalized inside the network")
         return ", ".join(words)
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.network_info import task_of
+from explorer.core.listing import quantity
+from explorer.core.network_info import SCORE_THRESHOLD, task_of
 from explorer.core.resources import resource_path
 from explorer.networks.class_names import read_class_paths
 from explorer.networks.definition import Definition, Variant, same_names
@@ -22,6 +23,7 @@ from explorer.networks.zoo import LONGEST, LONGEST_DETECTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from explorer.core.network_info import Task
 
@@ -67,6 +69,7 @@ def _definition(path: Path) -> Definition:
         class_paths=_class_paths(classes, card.get("class_tree", CLASS_TREE)),
         keypoints=tuple(str(name) for name in card.get("keypoints", ())),
         default_layer=str(card.get("default_layer", "")),
+        score_threshold=float(card.get("score_threshold", SCORE_THRESHOLD)),
         renamed=RENAMED[architecture["function"]] if "package" in card else same_names,
     )
     build = ARCHITECTURES[architecture["function"]]
@@ -85,13 +88,13 @@ def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[Weights
         (str(path.with_name(f"{share['network']}.safetensors")), share["prefix"], share["source"])
         for share in card.get("shares", ())
     )
-    missing = [name for name, _, _ in shares if not Path(name).is_file()]
+    missing = [name for name, _, _ in shares if not os.path.isfile(name)]
     if missing:
         log.warning("%s needs %s, which is not there", path.name, ", ".join(missing))
-    elif file.is_file():
+    elif os.path.isfile(file):
         yield WeightsOption(
             name="embedded",
-            title=f"made for this program, {classes} classes",
+            title=f"trained for this program, {quantity(classes, 'class', 'classes')}",
             state="shipped",
             megabytes=file.stat().st_size / 1e6,
             metrics=_metrics(card),
@@ -132,13 +135,14 @@ def _metrics(card: dict[str, Any]) -> tuple[tuple[str, float], ...]:
 
 def _summary(task: Task, card: dict[str, Any], classes: int) -> str:
     what = {
-        "classification": "Names the picture as a whole",
-        "localization": "Names the picture and draws one box",
-        "detection": "Finds objects and draws a box around each",
-        "segmentation": "Says for every pixel what it belongs to",
-    }.get(task, "Answers")
+        "classification": "Classifies photos",
+        "localization": "Classifies photos and predicts one box",
+        "detection": "Detects objects with boxes",
+        "segmentation": "Classifies every pixel",
+    }.get(task, "Computes features")
     size = int(card.get("parameters", 0)) / 1e6
-    return f"{what}: {classes} classes, {size:.1f} million weights, ships with the program."
+    count = quantity(classes, "class", "classes")
+    return f"{what}: {count}, {size:.1f} million parameters, ships with the program."
 
 
 def _preprocess(steps: dict[str, Any], task: Task) -> Preprocess:
@@ -153,7 +157,7 @@ def _preprocess(steps: dict[str, Any], task: Task) -> Preprocess:
 
 def _class_paths(classes: tuple[str, ...], tree: str) -> tuple[tuple[str, ...], ...]:
     file = resource_path(*tree.split("/"))
-    if not file.is_file():
+    if not os.path.isfile(file):
         return ()
     rows = read_class_paths(file)
     if [name for name, _ in rows] != list(classes):

@@ -1,4 +1,4 @@
-"""All of torchvision's image networks as catalogue definitions.
+"""All of torchvision's image networks as catalog definitions.
 
 Nothing here builds a network while listing, and nothing triggers torchvision's own downloads:
 modules are built with ``weights=None`` and brought to what torchvision would have built around the
@@ -16,6 +16,7 @@ import torchvision.models as tv
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
+from explorer.core.listing import quantity
 from explorer.networks.definition import Definition, Variant, as_it_is
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.networks.preprocess import Preprocess
@@ -135,7 +136,9 @@ def _variant(name: str, task: Task, member: Any, *, trained: bool = True) -> Var
         keypoints=tuple(member.meta.get("keypoint_names", ())),
         features_only=not classes,
         finish=_no_epsilon if trained and (name, member.name) in _NO_EPSILON else as_it_is,
-        notes=("These weights have no trained head: look at its layers.",) if not classes else (),
+        notes=("These weights have no trained head: use them for features.",)
+        if not classes
+        else (),
     )
 
 
@@ -237,14 +240,14 @@ def _word(word: str) -> str:
 
 def _summary(name: str, task: Task, best: Any) -> str:
     what = {
-        "classification": "Names the picture as a whole",
-        "detection": "Finds objects and draws a box around each",
-        "segmentation": "Names every pixel",
+        "classification": "Classifies photos",
+        "detection": "Detects objects with boxes",
+        "segmentation": "Classifies every pixel",
     }[task]
     if name.startswith("maskrcnn"):
-        what = "Finds objects and draws a box and a mask for each"
+        what = "Detects objects with boxes and masks"
     if name.startswith("keypointrcnn"):
-        what = "Finds people and the joints of their bodies"
+        what = "Detects people and their keypoints"
     size = best.meta.get("num_params", 0) / 1e6
     classes = len(best.meta.get("categories") or ())
-    return f"{what}: {classes} classes, {size:.1f} million weights."
+    return f"{what}: {quantity(classes, 'class', 'classes')}, {size:.1f} million parameters."

@@ -9,20 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from explorer.render.fonts import line_height, wrapped, write
-from explorer.render.surface import rounded
+from explorer.render.fonts import PIXEL_TYPEFACE
+from explorer.render.typeface import Typeface, line_height
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from explorer.core.layers import Color, UInt8
+    from explorer.core.layers import Color
+    from explorer.render.surface import Surface
 
 Theme = Literal["light", "dark"]
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Colours and sizes; `density` is the number of pixels in one screen unit."""
+    """Colors and sizes; `density` is the length of one screen unit on the surface.
+
+    `typeface` measures the words as that surface writes them.
+    """
 
     page: Color
     card: Color
@@ -34,6 +38,7 @@ class Style:
     warning: Color
     warning_ink: Color
     density: float = 1.0
+    typeface: Typeface = PIXEL_TYPEFACE
 
     def px(self, units: float) -> int:
         return round(units * self.density)
@@ -52,7 +57,7 @@ class Style:
 
 
 def style_of(theme: Theme, density: float) -> Style:
-    """The colours of a theme at a density."""
+    """The colors of a theme at a density."""
     if theme == "light":
         return Style(
             page=(244, 245, 247), card=(255, 255, 255), ink=(27, 31, 36), muted=(101, 109, 118),
@@ -68,19 +73,19 @@ def style_of(theme: Theme, density: float) -> Style:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """`draw(canvas, x, y)` fills `width` x `height` pixels whose upper left corner is (x, y)."""
+    """`draw(surface, x, y)` fills `width` x `height` units whose upper left corner is (x, y)."""
 
     width: int
     height: int
-    draw: Callable[[UInt8, int, int], None]
+    draw: Callable[[Surface, int, int], None]
 
 
 def column(blocks: Sequence[Block], gap: int) -> Block:
     """The blocks below one another."""
 
-    def draw(canvas: UInt8, x: int, y: int) -> None:
+    def draw(surface: Surface, x: int, y: int) -> None:
         for block in blocks:
-            block.draw(canvas, x, y)
+            block.draw(surface, x, y)
             y += block.height + gap
 
     height = sum(block.height for block in blocks) + gap * max(0, len(blocks) - 1)
@@ -90,9 +95,9 @@ def column(blocks: Sequence[Block], gap: int) -> Block:
 def row(blocks: Sequence[Block], gap: int) -> Block:
     """The blocks side by side, their upper edges in line."""
 
-    def draw(canvas: UInt8, x: int, y: int) -> None:
+    def draw(surface: Surface, x: int, y: int) -> None:
         for block in blocks:
-            block.draw(canvas, x, y)
+            block.draw(surface, x, y)
             x += block.width + gap
 
     width = sum(block.width for block in blocks) + gap * max(0, len(blocks) - 1)
@@ -100,23 +105,27 @@ def row(blocks: Sequence[Block], gap: int) -> Block:
 
 
 def centred(block: Block, width: int) -> Block:
-    """The block in the middle of `width` pixels."""
+    """The block in the middle of `width`."""
     if block.width >= width:
         return block
     shift = (width - block.width) // 2
-    return Block(width, block.height, lambda canvas, x, y: block.draw(canvas, x + shift, y))
+    return Block(width, block.height, lambda surface, x, y: block.draw(surface, x + shift, y))
+
+
+def lowered(block: Block, height: int) -> Block:
+    """The block at the bottom of `height`."""
+    drop = height - block.height
+    return Block(block.width, height, lambda surface, x, y: block.draw(surface, x, y + drop))
 
 
 def card(inside: Block, style: Style, width: int) -> Block:
-    """The block on a plate of `width` pixels, with room around it."""
+    """The block on a plate of `width`, with room around it."""
     pad, radius = style.px(14), style.px(7)
 
-    def draw(canvas: UInt8, x: int, y: int) -> None:
+    def draw(surface: Surface, x: int, y: int) -> None:
         box = (float(x), float(y), float(x + width), float(y + inside.height + 2 * pad))
-        rounded(canvas, box, style.rule, radius=radius)
-        inner = (box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1)
-        rounded(canvas, inner, style.card, radius=radius - 1)
-        inside.draw(canvas, x + pad, y + pad)
+        surface.rounded(box, style.card, radius=radius, rim=style.rule)
+        inside.draw(surface, x + pad, y + pad)
 
     return Block(width, inside.height + 2 * pad, draw)
 
@@ -126,24 +135,33 @@ def room_in_card(style: Style, width: int) -> int:
     return max(1, width - 2 * style.px(14))
 
 
-def words(text: str, width: int, size: float, color: Color, *, bold: bool = False) -> Block:
-    """A paragraph broken to `width` pixels."""
-    lines = wrapped(text, width, size, bold=bold)
+def words(
+    text: str,
+    width: int,
+    style: Style,
+    *,
+    size: float | None = None,
+    color: Color | None = None,
+    bold: bool = False,
+) -> Block:
+    """A paragraph broken to `width`; by default in the size and color of body text."""
+    letters, ink = size or style.body, color or style.ink
+    lines = style.typeface.wrapped(text, width, letters, bold=bold)
 
-    def draw(canvas: UInt8, x: int, y: int) -> None:
-        write(canvas, "\n".join(lines), (x, y), size, color, bold=bold)
+    def draw(surface: Surface, x: int, y: int) -> None:
+        surface.write("\n".join(lines), (x, y), letters, ink, bold=bold)
 
-    return Block(width, line_height(size) * len(lines), draw)
+    return Block(width, line_height(letters) * len(lines), draw)
 
 
 def banner(text: str, width: int, style: Style) -> Block:
     """A sentence that must not be missed."""
     pad = style.px(9)
-    inside = words(text, width - 4 * pad, style.body, style.warning_ink, bold=True)
+    inside = words(text, width - 4 * pad, style, color=style.warning_ink, bold=True)
 
-    def draw(canvas: UInt8, x: int, y: int) -> None:
+    def draw(surface: Surface, x: int, y: int) -> None:
         box = (float(x), float(y), float(x + width), float(y + inside.height + 2 * pad))
-        rounded(canvas, box, style.warning, radius=style.px(6))
-        inside.draw(canvas, x + 2 * pad, y + pad)
+        surface.rounded(box, style.warning, radius=style.px(6))
+        inside.draw(surface, x + 2 * pad, y + pad)
 
     return Block(width, inside.height + 2 * pad, draw)

@@ -1,4 +1,4 @@
-"""A board as a picture: what an export writes and the command line shows, without Qt and torch.
+"""A board laid out, and painted as a picture: what exports and the command line show, without Qt.
 
 Coordinates and layers are those of `explorer.core.layers`. Screen units (pens, points, letters)
 become pixels by a density, so a wide picture has letters as readable as a narrow one.
@@ -20,28 +20,28 @@ from explorer.render.blocks import (
     card,
     centred,
     column,
+    lowered,
     room_in_card,
     row,
     style_of,
     words,
 )
-from explorer.render.charts import (
-    plot_block,
-    regions_block,
-    scale_block,
-    table_block,
-    table_width,
-)
+from explorer.render.charts import SMALLEST, plot_block, table_block, table_width
 from explorer.render.labels import render_words
 from explorer.render.layers import render_layer
-from explorer.render.surface import Surface
+from explorer.render.legends import regions_block, scale_block
+from explorer.render.raster import RasterSurface
+from explorer.render.surface import Mapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from explorer.render.surface import Surface
+
 LARGEST_SIDE = 16384
 """Of any picture that is painted here, in pixels."""
 
+_LOWEST = 110  # screen units: panes of a row that are lower stand below one another instead
 _UNITS = 1080  # the screen units across a board: density = width / _UNITS
 
 
@@ -70,13 +70,23 @@ def render_pane(
         scale = min(size[0] / frame_width, size[1] / frame_height)
     scale = min(scale, LARGEST_SIDE / max(frame_width, frame_height))
     width, height = max(1, round(frame_width * scale)), max(1, round(frame_height * scale))
-    canvas = np.empty((height, width, 3), np.uint8)
-    canvas[:] = backdrop
-    surface = Surface(canvas, width / frame_width, height / frame_height, density)
+    surface = _blank(width, height, backdrop)
+    draw_pane(surface, pane, width / frame_width, height / frame_height, density)
+    return surface.canvas
+
+
+def draw_pane(surface: Surface, pane: Pane, sx: float, sy: float, density: float) -> None:
+    """The layers of a pane, then all their words."""
+    mapped = Mapped(surface, sx, sy, density)
     for layer in pane.layers:
-        render_layer(surface, layer)
-    render_words(surface, pane.layers)
-    return canvas
+        render_layer(mapped, layer)
+    render_words(mapped, pane.layers)
+
+
+def _blank(width: int, height: int, color: Color) -> RasterSurface:
+    canvas = np.empty((height, width, 3), np.uint8)
+    canvas[:] = color
+    return RasterSurface(canvas)
 
 
 def render_board(
@@ -95,37 +105,42 @@ def render_board(
     Args:
         board: What to paint.
         width: Of the picture, in pixels; its height follows from what is on the board.
-        theme: The colours around the panes.
+        theme: The colors around the panes.
         title: A heading above everything.
         density: Pixels for one screen unit; by default letters grow with the width.
     """
     width = max(160, min(width, LARGEST_SIDE))
     style = style_of(theme, density if density is not None else max(0.6, width / _UNITS))
     margin = style.px(20)
-    inside = width - 2 * margin
+    whole = board_block(board, width - 2 * margin, style, title)
+    height = min(whole.height + 2 * margin, LARGEST_SIDE)
+    surface = _blank(width, height, style.page)
+    whole.draw(surface, margin, margin)
+    return surface.canvas
+
+
+def board_block(board: Board, width: int, style: Style, title: str = "") -> Block:
+    """Everything on a board, laid out on `width`: title, summary, notes, panes, charts."""
     parts: list[Block] = []
     if title:
-        parts.append(words(title, inside, 1.25 * style.heading, style.ink, bold=True))
+        parts.append(words(title, width, style, size=1.25 * style.heading, bold=True))
     if board.summary:
-        parts.append(words(board.summary, inside, style.body, style.muted))
-    parts += [banner(note, inside, style) for note in board.notes]
-    parts += _body(board, inside, style)
-    whole = column(parts, style.px(12))
-    height = min(whole.height + 2 * margin, LARGEST_SIDE)
-    canvas = np.empty((height, width, 3), np.uint8)
-    canvas[:] = style.page
-    whole.draw(canvas, margin, margin)
-    return canvas
+        parts.append(words(board.summary, width, style, color=style.muted))
+    parts += [banner(note, width, style) for note in board.notes]
+    parts += _body(board, width, style)
+    return column(parts, style.px(12))
 
 
 def _body(board: Board, width: int, style: Style) -> list[Block]:
     gap = style.px(16)
     if len(board.panes) == 1 and (board.plots or board.tables):
         needed = max((table_width(table, style) for table in board.tables), default=0)
-        beside = max(round(0.36 * width), needed + width - room_in_card(style, width))
+        least = max(round(0.36 * width), style.px(240))
+        beside = max(least, needed + width - room_in_card(style, width))
         if beside > 0.48 * width:
             return _stacked(board, width, style)
         pane = _pane_block(board.panes[0], width - beside - gap, style)
+        (pane,) = _titled([pane], board.panes, style)
         side = column(_charts(board, beside, style), gap)
         if side.height <= 1.2 * max(pane.height, style.px(360)):
             return [row([pane, side], gap)]
@@ -150,7 +165,10 @@ def _charts(board: Board, width: int, style: Style) -> list[Block]:
 
 def _masonry(board: Board, width: int, style: Style, gap: int) -> Block:
     """Plots and tables in as many columns as there is room for, each in the shortest one."""
-    count = min(len(board.plots) + len(board.tables), max(1, width // style.px(460)))
+    needed = SMALLEST * max((table_width(table, style) for table in board.tables), default=0)
+    count = min(len(board.plots) + len(board.tables), max(1, width // style.px(380)))
+    while count > 1 and room_in_card(style, (width - gap * (count - 1)) // count) < needed:
+        count -= 1
     each = (width - gap * (count - 1)) // count
     columns: list[list[Block]] = [[] for _ in range(count)]
     for block in _charts(board, each, style):
@@ -165,29 +183,35 @@ def _pane_rows(panes: Sequence[Pane], width: int, style: Style) -> list[Block]:
         return []
     across = len(panes) if len(panes) <= 3 else ceil(sqrt(1.3 * len(panes)))
     gap, tallest = style.px(14), 0.66 * width
+    while across > 1 and _row_height(panes[:across], width, gap) < style.px(_LOWEST):
+        across -= 1
     rows = []
     for start in range(0, len(panes), across):
         line = panes[start : start + across]
-        shapes = [_aspect(pane) for pane in line]
-        height = min((width - gap * (len(line) - 1)) / sum(shapes), tallest)
-        tallest = height  # a short last row does not outgrow the one above it
-        blocks = [
-            _pane_block(pane, max(1, int(height * shape)), style)
-            for pane, shape in zip(line, shapes, strict=True)
-        ]
-        rows.append(centred(row(_levelled(blocks, line, style), gap), width))
+        tallest = min(_row_height(line, width, gap), tallest)  # a short last row outgrows no other
+        blocks = [_pane_block(pane, max(1, int(tallest * _aspect(pane))), style) for pane in line]
+        rows.append(centred(row(_titled(blocks, line, style), gap), width))
     return rows
 
 
-def _levelled(blocks: Sequence[Block], panes: Sequence[Pane], style: Style) -> list[Block]:
-    """With a title over one pane of a row, room is left over the others: pictures stand in line."""
+def _row_height(panes: Sequence[Pane], width: int, gap: int) -> float:
+    """That panes of one height have when together they are `width` wide."""
+    return (width - gap * (len(panes) - 1)) / sum(map(_aspect, panes))
+
+
+def _titled(blocks: Sequence[Block], panes: Sequence[Pane], style: Style) -> list[Block]:
+    """The blocks under their panes' titles, which take equal room: pictures stand in line."""
     if not any(pane.title for pane in panes):
         return list(blocks)
-    level = []
-    for block, pane in zip(blocks, panes, strict=True):
-        blank = words("", block.width, style.body, style.ink)
-        level.append(block if pane.title else column([blank, block], style.px(6)))
-    return level
+    titles = [
+        words(pane.title, block.width, style, bold=True)
+        for pane, block in zip(panes, blocks, strict=True)
+    ]
+    high = max(title.height for title in titles)
+    return [
+        column([lowered(title, high), block], style.px(6))
+        for title, block in zip(titles, blocks, strict=True)
+    ]
 
 
 def _aspect(pane: Pane) -> float:
@@ -195,7 +219,7 @@ def _aspect(pane: Pane) -> float:
 
 
 def _pane_block(pane: Pane, width: int, style: Style) -> Block:
-    """Title, layers and scales of one pane."""
+    """Layers and scales of one pane."""
     tallest = max(style.px(120), round(1.1 * width))
     frame_width, frame_height = pane.size
     scale = min(width / frame_width, max(tallest, width / 8) / frame_height)
@@ -203,21 +227,20 @@ def _pane_block(pane: Pane, width: int, style: Style) -> Block:
         scale = min(scale, width / _aspect(pane) / frame_height)
     size = (max(1, round(frame_width * scale)), max(1, round(frame_height * scale)))
 
-    def draw(canvas: UInt8, x: int, y: int) -> None:
-        picture = render_pane(pane, size, density=style.density, backdrop=style.backdrop)
-        part = canvas[y : y + picture.shape[0], x : x + picture.shape[1]]
-        part[:] = picture[: part.shape[0], : part.shape[1]]
+    def draw(surface: Surface, x: int, y: int) -> None:
+        box = (float(x), float(y), float(x + size[0]), float(y + size[1]))
+        part = surface.part(box, pane.name)
+        if part.width > 0 and part.height > 0:  # the surface may end before the board does
+            part.fill((0.0, 0.0, float(size[0]), float(size[1])), style.backdrop)
+            sx, sy = size[0] / frame_width, size[1] / frame_height
+            draw_pane(part, pane, sx, sy, style.density)
 
-    parts = []
-    if pane.title:
-        parts.append(words(pane.title, width, style.body, style.ink, bold=True))
-    parts.append(centred(Block(size[0], size[1], draw), width))
-    parts += _scales(pane, width, style)
+    parts = [centred(Block(size[0], size[1], draw), width), *_scales(pane, width, style)]
     return column(parts, style.px(6))
 
 
 def _scales(pane: Pane, width: int, style: Style) -> list[Block]:
-    """One colour bar for each different scale of the pane, one legend for each map of regions."""
+    """One color bar for each different scale of the pane, one legend for each map of regions."""
     found: list[Block] = []
     seen: set[tuple[str, float, float, str]] = set()
     for layer in pane.layers:

@@ -1,8 +1,7 @@
-"""Words in a picture: measured, drawn and shortened, with a font that ships with OpenCV or Pillow.
+"""Words in a picture: measured and drawn with a font that ships with OpenCV or Pillow.
 
 OpenCV 5 carries a Unicode font and draws it straight into an array in microseconds. With OpenCV 4
 the words go through Pillow: a system font where one is found, else Pillow's own (ASCII only).
-Sizes are pixels of the em; a line of text is `line_height(size)` high.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from explorer.render.typeface import Typeface, line_height
 
 if TYPE_CHECKING:
     from explorer.core.layers import Color, UInt8
@@ -29,13 +30,14 @@ _SYSTEM_FONTS = (
 _faces = threading.local()  # a face keeps the state of its last drawing: one per thread
 
 
-def line_height(size: float) -> int:
-    return round(size * 1.3)
+class PixelTypeface(Typeface):
+    """Words as `write` draws them, in whole pixels."""
+
+    def line_width(self, line: str, size: float, *, bold: bool) -> int:
+        return _width(line, _pixels(size), bold)
 
 
-def text_width(text: str, size: float, *, bold: bool = False) -> int:
-    """The width of the widest line of `text` in pixels."""
-    return max((_width(line, _pixels(size), bold) for line in text.split("\n")), default=0)
+PIXEL_TYPEFACE = PixelTypeface()
 
 
 def write(
@@ -58,36 +60,6 @@ def write(
         if line and top < canvas.shape[0] and top + line_height(size) > 0 and x < canvas.shape[1]:
             baseline = top + round(0.02 * size) + pixels
             _draw(canvas, line, x, baseline, pixels, color, bold)
-
-
-def elided(text: str, room: float, size: float, *, bold: bool = False) -> str:
-    """`text`, or as much of it as fits into `room` pixels with "…" behind it."""
-    if text_width(text, size, bold=bold) <= room:
-        return text
-    fits, too_long = 0, len(text)
-    while too_long - fits > 1:
-        middle = (fits + too_long) // 2
-        if text_width(text[:middle].rstrip() + "…", size, bold=bold) <= room:
-            fits = middle
-        else:
-            too_long = middle
-    return text[:fits].rstrip() + "…" if fits else ""
-
-
-def wrapped(text: str, room: float, size: float, *, bold: bool = False) -> list[str]:
-    """The lines of `text` broken at spaces so that each fits into `room` pixels."""
-    lines: list[str] = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split():
-            longer = f"{line} {word}" if line else word
-            if line and text_width(longer, size, bold=bold) > room:
-                lines.append(line)
-                line = word
-            else:
-                line = longer
-        lines.append(elided(line, room, size, bold=bold))
-    return lines
 
 
 def _pixels(size: float) -> int:

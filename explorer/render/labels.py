@@ -5,30 +5,30 @@ They are drawn after all shapes, so that no line strikes a label through.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from explorer.core.layers import Boxes, Color, Extent, Layer, Points, Text
-from explorer.render.fonts import line_height, text_width, write
-from explorer.render.surface import Surface, ordered, rounded
+from explorer.render.placing import MOST_LABELS, Plates, places_at
+from explorer.render.surface import Mapped, ordered
+from explorer.render.typeface import line_height
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MOST_LABELS = 300
-"""Labels of one layer that are drawn; nobody reads more, and each looks for a free place."""
-
-_OVERLAPPING = 12
 _LETTERS = 12.0
+_SCALES = (1.0, 0.85, 0.7, 0.55)  # of the letters of texts that are in each other's way
 _DARK: Color = (20, 22, 26)
 
 
-def render_words(surface: Surface, layers: Iterable[Layer]) -> None:
+def render_words(surface: Mapped, layers: Iterable[Layer]) -> None:
     """Draws the texts and labels of all `layers`; labels make room for texts and earlier labels."""
     layers = tuple(layers)
-    texts = [layer for layer in layers if isinstance(layer, Text)]
-    taken = _Taken([_text_plate(surface, text) for text in texts if text.plate])
+    texts = _apart(surface, [layer for layer in layers if isinstance(layer, Text)])
+    plates = [_text_plate(surface, text) for text in texts if text.plate]
+    taken = Plates(surface.height, plates)
     for layer in layers:
         if isinstance(layer, Boxes) and layer.labels:
             _box_labels(surface, layer, taken)
@@ -36,6 +36,16 @@ def render_words(surface: Surface, layers: Iterable[Layer]) -> None:
             _point_labels(surface, layer, taken)
     for text in texts:
         _text(surface, text)
+    if taken.left_out:
+        _say_left_out(surface, taken.left_out)
+
+
+def _say_left_out(surface: Mapped, count: int) -> None:
+    """In the lower right corner: labels that are not there are not missed in silence."""
+    text = f"{count} {'label' if count == 1 else 'labels'} not shown"
+    wide, high = _plate_size(surface, text)
+    right, bottom = surface.width - 6 * surface.density, surface.height - 6 * surface.density
+    _label(surface, text, (right - wide, bottom - high, right, bottom), _DARK)
 
 
 def ink_on(color: Sequence[int]) -> Color:
@@ -44,55 +54,23 @@ def ink_on(color: Sequence[int]) -> Color:
     return (16, 17, 20) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
 
 
-class _Taken:
-    """The plates that are already there."""
-
-    def __init__(self, plates: list[Extent]) -> None:
-        self._plates = np.array(plates, np.float64).reshape(-1, 4)
-
-    def choose(self, plates: Sequence[Extent], surface: Surface) -> Extent | None:
-        """The first plate that is on the canvas and free: now taken.
-
-        Where all are taken the first few labels overlap, and later ones give way: their box is
-        seen, and a heap of words is not read.
-        """
-        on_canvas = [
-            plate
-            for plate in plates
-            if plate[0] >= 0 and plate[1] >= 0 and plate[3] <= surface.height
-        ]
-        few = len(self._plates) < _OVERLAPPING
-        chosen = next((plate for plate in on_canvas if self._free(plate)), None)
-        if chosen is None and few:
-            chosen = next(iter(on_canvas), None)
-        if chosen is not None:
-            self._plates = np.vstack([self._plates, chosen])
-        return chosen
-
-    def _free(self, plate: Extent) -> bool:
-        x0, y0, x1, y1 = plate
-        p = self._plates
-        return not ((p[:, 0] < x1) & (p[:, 2] > x0) & (p[:, 1] < y1) & (p[:, 3] > y0)).any()
-
-
-def _box_labels(surface: Surface, layer: Boxes, taken: _Taken) -> None:
-    """A plate for each box: above it, else inside it or below, where no other plate lies."""
+def _box_labels(surface: Mapped, layer: Boxes, taken: Plates) -> None:
+    """A plate for each box: above it, else inside it or below, to the left or right, where free."""
     drawn = 0
-    for row, (x0, y0, x1, y1) in enumerate(ordered(surface.scaled(layer.xyxy))):
+    size = (surface.width, surface.height)
+    for row, box in enumerate(ordered(surface.scaled(layer.xyxy)).tolist()):
         text = layer.labels[row]
+        x0, y0, x1, y1 = box
         seen = x0 < surface.width and x1 > 0 and y0 < surface.height and y1 > 0
         seen &= bool(np.isfinite(layer.xyxy[row]).all())
         if not (text and seen) or drawn == MOST_LABELS:
             continue
         drawn += 1
-        wide, high = _plate_size(surface, text)
-        left = max(0, min(round(max(x0 - 1, 0)), surface.width - wide))
-        spots = [y0 - high, y0, y1 - high, y1, y0 + high, y0 - 2 * high, y0 + 2 * high, 0.0]
-        plates = [(left, top, left + wide, top + high) for top in _rounded(spots)]
-        _label(surface, text, taken.choose(plates, surface), _color(layer.colors[row]))
+        plates = places_at(box, _plate_size(surface, text), size)
+        _label(surface, text, taken.choose(plates), _color(layer.colors[row]))
 
 
-def _point_labels(surface: Surface, layer: Points, taken: _Taken) -> None:
+def _point_labels(surface: Mapped, layer: Points, taken: Plates) -> None:
     """A plate for each point: to its right, else below, above or to its left."""
     gap = (layer.radius + 3) * surface.density
     drawn = 0
@@ -111,28 +89,47 @@ def _point_labels(surface: Surface, layer: Points, taken: _Taken) -> None:
             for left, top in (_rounded(corner) for corner in corners)
             if left + wide <= surface.width
         ]
-        _label(surface, text, taken.choose(plates, surface), _DARK)
+        _label(surface, text, taken.choose(plates), _DARK)
 
 
-def _plate_size(surface: Surface, text: str) -> tuple[int, int]:
+def _plate_size(surface: Mapped, text: str) -> tuple[int, int]:
     size = _LETTERS * surface.density
-    wide = text_width(text, size) + 2 * round(4 * surface.density)
+    wide = surface.on.typeface.width(text, size) + 2 * round(4 * surface.density)
     return wide, line_height(size) + round(2 * surface.density)
 
 
-def _label(surface: Surface, text: str, plate: Extent | None, color: Color) -> None:
+def _label(surface: Mapped, text: str, plate: Extent | None, color: Color) -> None:
     if plate is None:
         return
-    rounded(surface.canvas, plate, color, radius=3 * surface.density, alpha=0.92)
+    surface.on.rounded(plate, color, radius=3 * surface.density, alpha=0.92)
     at = (plate[0] + round(4 * surface.density), plate[1] + round(surface.density))
-    write(surface.canvas, text, at, _LETTERS * surface.density, ink_on(color))
+    surface.on.write(text, at, _LETTERS * surface.density, ink_on(color))
 
 
-def _text_plate(surface: Surface, layer: Text) -> Extent:
-    """Where the text goes: its corner at `xy`, moved as far as it takes to be on the canvas."""
+def _apart(surface: Mapped, texts: list[Text]) -> list[Text]:
+    """The texts, those of one name in smaller letters where that keeps them off one another."""
+    found: list[Text] = []
+    for name in dict.fromkeys(text.name for text in texts):
+        group = [text for text in texts if text.name == name]
+        sizes = [[replace(text, size=scale * text.size) for text in group] for scale in _SCALES]
+        found += next((smaller for smaller in sizes if _clear(surface, smaller)), group)
+    return found
+
+
+def _clear(surface: Mapped, texts: list[Text]) -> bool:
+    """Whether no two of the texts overlap."""
+    x0, y0, x1, y1 = np.array([_text_plate(surface, text) for text in texts], np.float64).T
+    across = (x0[:, None] < x1) & (x1[:, None] > x0)
+    down = (y0[:, None] < y1) & (y1[:, None] > y0)
+    return int((across & down).sum()) == len(texts)
+
+
+def _text_plate(surface: Mapped, layer: Text) -> Extent:
+    """Where the text goes: its corner at `xy`, moved as far as it takes to be on the surface."""
     size = _letters(surface, layer)
     pad = round(5 * surface.density) if layer.plate else 0
-    wide = text_width(layer.text, size, bold=True) + 2 * pad
+    wide = surface.on.typeface.width(layer.text, size, bold=True) + 2 * pad
+    wide += line_height(size) if layer.swatches else 0
     high = line_height(size) * (layer.text.count("\n") + 1) + pad
     x, y = layer.xy[0] * surface.sx, layer.xy[1] * surface.sy
     edge = 6 * surface.density if layer.plate else 0.0
@@ -141,17 +138,24 @@ def _text_plate(surface: Surface, layer: Text) -> Extent:
     return (left, top, left + wide, top + high)
 
 
-def _text(surface: Surface, layer: Text) -> None:
+def _text(surface: Mapped, layer: Text) -> None:
     plate = _text_plate(surface, layer)
     pad = round(5 * surface.density) if layer.plate else 0
     if layer.plate:
-        rounded(surface.canvas, plate, _DARK, radius=4 * surface.density, alpha=0.75)
-    at = (plate[0] + pad, plate[1] + pad // 2)
-    write(surface.canvas, layer.text, at, _letters(surface, layer), layer.color, bold=True)
+        surface.on.rounded(plate, _DARK, radius=4 * surface.density, alpha=0.75)
+    size = _letters(surface, layer)
+    left, top, high = plate[0] + pad, plate[1] + pad // 2, line_height(size)
+    side = 0.65 * size
+    for row, color in enumerate(layer.swatches):
+        edge = top + row * high + (high - side) / 2
+        box = (left, edge, left + side, edge + side)
+        surface.on.rounded(box, color, radius=2 * surface.density)
+    at = (left + (high if layer.swatches else 0), top)
+    surface.on.write(layer.text, at, size, layer.color, bold=True)
 
 
-def _letters(surface: Surface, layer: Text) -> float:
-    return layer.size * 4 / 3 * surface.density  # points to pixels at 96 in an inch
+def _letters(surface: Mapped, layer: Text) -> float:
+    return layer.size * 4 / 3 * surface.density  # points to screen units at 96 in an inch
 
 
 def _rounded(values: Sequence[float]) -> list[int]:

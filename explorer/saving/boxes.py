@@ -6,7 +6,7 @@ covers [j, j + 1) x [i, i + 1). The formats say the same in their own ways:
 - COCO: x0, y0, width, height in the same frame, as real numbers; nothing is lost.
 - VOC: whole pixels counted from 1, both ends included: [x0, x1) covers the columns x0 + 1 … x1. The
   corners are rounded to whole pixels, at least one wide, and kept inside the photo.
-- YOLO: centre and size divided by the photo's, kept inside the photo, six digits; the class is the
+- YOLO: center and size divided by the photo's, kept inside the photo, six digits; the class is the
   line number (from 0) of a file `classes.txt` in the same folder.
 """
 
@@ -253,8 +253,8 @@ def _keep_classes(path: Path, classes: tuple[str, ...]) -> None:
         raise ExplorerError(f"{path} cannot be read.", "Choose another folder.") from error
     if there != lines:
         raise ExplorerError(
-            f"{path} lists other classes than these boxes have.",
-            "Choose another folder: the label files there would change their meaning.",
+            f"{path} lists other classes than those of these boxes.",
+            "Choose another folder: its label files would change their meaning.",
         )
 
 

@@ -64,7 +64,7 @@ def data_suffix(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in DATA_SUFFIXES:
         raise ExplorerError(
-            f"{Path(path).name} does not end in a data format that can be written.",
+            f"{Path(path).name} has no supported data suffix.",
             f"Choose among: {', '.join(DATA_SUFFIXES)}.",
         )
     return suffix
@@ -88,7 +88,7 @@ def as_csv(data: Mapping[str, Any]) -> bytes:
     """See `save_data`."""
     tables = _tables(data)
     if not tables:
-        raise ExplorerError("There is no table in this data.", "Save it as .json or .npz.")
+        raise ExplorerError("This data has no table.", "Save it as .json or .npz.")
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     for number, (name, header, rows) in enumerate(tables):

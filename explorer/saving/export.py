@@ -18,6 +18,7 @@ from explorer.saving.boxes import (
     save_coco,
 )
 from explorer.saving.data import DATA_SUFFIXES, data_suffix, save_data
+from explorer.saving.figures import FIGURE_SUFFIXES, is_figure, save_figure
 from explorer.saving.film import FILM_SUFFIXES, film_suffix, save_film
 from explorer.saving.metadata import metadata, versions
 from explorer.saving.pictures import (
@@ -35,6 +36,7 @@ __all__ = [
     "BOX_FORMATS",
     "BOX_SUFFIX",
     "DATA_SUFFIXES",
+    "FIGURE_SUFFIXES",
     "FILM_SUFFIXES",
     "KEY",
     "PICTURE_SUFFIXES",
@@ -45,6 +47,7 @@ __all__ = [
     "data_suffix",
     "encoded",
     "film_suffix",
+    "is_figure",
     "metadata",
     "picture_format",
     "read_metadata",
@@ -52,6 +55,7 @@ __all__ = [
     "save_boxes",
     "save_coco",
     "save_data",
+    "save_figure",
     "save_film",
     "save_picture",
     "versions",

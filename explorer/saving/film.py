@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 FILM_SUFFIXES = (".mp4", ".gif")
 MOST_FRAMES = {".mp4": 100_000, ".gif": 2_000}
+LEAST_ROOM = 256 * 1024
+"""Bytes on the disk: with fewer a film is given up."""
+
 LONGEST_SIDE = {".mp4": 3_840, ".gif": 800}
 
 
@@ -50,7 +54,7 @@ def save_film(path: str | os.PathLike[str], frames: Iterable[UInt8], fps: float 
     coming = iter(frames)
     first = next(coming, None)
     if first is None:
-        raise ExplorerError("There is no frame to make a film of.", "Let the view run first.")
+        raise ExplorerError("There are no frames to write.", "Let the view run first.")
     size = film_size(first, suffix)
     fitted = _fitted(itertools.chain([first], coming), size, MOST_FRAMES[suffix])
     with replacing(path) as temporary:
@@ -68,7 +72,7 @@ def film_suffix(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in FILM_SUFFIXES:
         raise ExplorerError(
-            f"{Path(path).name} does not end in a film format that can be written.",
+            f"{Path(path).name} has no supported film suffix.",
             f"Choose among: {', '.join(FILM_SUFFIXES)}.",
         )
     return suffix
@@ -88,7 +92,7 @@ def _fitted(frames: Iterable[UInt8], size: tuple[int, int], most: int) -> Iterat
     for number, frame in enumerate(frames):
         if number >= most:
             raise ExplorerError(
-                f"A film of this kind holds at most {most} frames.", "Save fewer of them."
+                f"A film of this kind has at most {most} frames.", "Save fewer of them."
             )
         yield fit(frame, size)
 
@@ -169,9 +173,20 @@ def _write_mp4(sink: Sink, frames: Iterator[UInt8], shown: Path) -> int:
     return count
 
 
+def _check_room(path: Path) -> None:
+    """OpenCV tells nobody that the disk is full, and would go on for all of the film."""
+    if shutil.disk_usage(path.parent).free < LEAST_ROOM:
+        raise ExplorerError(
+            "The disk is full: the film could not be written.",
+            "Free some space or save it elsewhere.",
+        )
+
+
 class _OpenCV:
     def __init__(self, path: Path, size: tuple[int, int], fps: float, code: str) -> None:
         self._path = path
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)  # its reader says it
+        _check_room(path)
         fourcc = cv2.VideoWriter.fourcc(*code)
         self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, fps, size)
         if not self._writer.isOpened():
@@ -181,6 +196,7 @@ class _OpenCV:
             )
 
     def add(self, frame: UInt8) -> None:
+        _check_room(self._path)
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ The pieces lie in a hidden folder beside the film. Each is a short film of its o
 data for every frame, and counts once its record is there; whatever kills the program takes away no
 more than the piece that it was at. A later `Pieces` with the same request goes on behind the last
 record. At the end an MP4 is joined from the coded frames as they are (`explorer.saving.mp4`); the
-pieces of a GIF are kept without loss, for its colours are chosen from whole frames.
+pieces of a GIF are kept without loss, for its colors are chosen from whole frames.
 
     .film.mp4.parts/
         lock             held by the program that writes
@@ -288,7 +288,7 @@ class Pieces:
             raise unwritable(shown, error) from error
         if self._lock is None:
             raise Busy(
-                f"{shown} is being made by another run.", "Wait for it, or choose another name."
+                f"{shown} is being written by another run.", "Wait for it, or choose another name."
             )
 
     def _empty(self) -> None:

@@ -167,7 +167,7 @@ def _index(pieces: Sequence[_Piece], times: Sequence[int], start: int, *, large:
     leaves = dict(_leaves(first.index))
     scale, whole = _numbers(leaves[b"mdhd"], 1, 12)[0], _numbers(leaves[b"mvhd"], 1, 12)[0]
     if any(piece.delta != first.delta for piece in pieces) or leaves[b"mdhd"][0]:
-        raise ExplorerError("The pieces of this film are not of one kind.")
+        raise ExplorerError("The parts of this film differ in format.")
     length, origin = round(ticks * whole / scale), max(piece.origin for piece in pieces)
     starts, at = [], start
     for piece in pieces:

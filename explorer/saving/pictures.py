@@ -16,6 +16,7 @@ from PIL import Image, PngImagePlugin
 from explorer import __version__
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.atomic import write_bytes
+from explorer.saving.figures import FIGURE_SUFFIXES, is_figure, read_figure_metadata
 from explorer.saving.plain_values import plain
 
 if TYPE_CHECKING:
@@ -70,13 +71,13 @@ def picture_format(path: str | os.PathLike[str]) -> str:
     """Pillow's name for the format that the suffix of `path` asks for.
 
     Raises:
-        ExplorerError: When it asks for none of them; the sentence names them.
+        ExplorerError: When it asks for none of them; the sentence names them, and those of figures.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         raise ExplorerError(
-            f"{Path(path).name} does not end in a picture format that can be written.",
-            f"Choose among: {', '.join(sorted(FORMATS))}.",
+            f"{Path(path).name} has no supported picture suffix.",
+            f"Choose among: {', '.join((*sorted(FORMATS), *FIGURE_SUFFIXES))}.",
         )
     return FORMATS[suffix]
 
@@ -103,11 +104,13 @@ def encoded(rgb: UInt8, kind: str, metadata: Mapping[str, Any]) -> bytes:
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `save_picture` wrote into a file; empty for a picture that has none.
+    """What `save_picture` or `save_figure` wrote into a file; empty for a file that has none.
 
     Raises:
         ExplorerError: When the file cannot be read as a picture.
     """
+    if is_figure(path):
+        return read_figure_metadata(path)
     try:
         with Image.open(path) as picture:
             text = getattr(picture, "text", {}).get(KEY) or _comment(picture.getexif())

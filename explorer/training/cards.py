@@ -121,7 +121,7 @@ def export(
         if "{}" in facts.measured_on
         else facts.measured_on,
         "data": facts.data,
-        "licence": facts.licence,
+        "license": facts.licence,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "seed": config["seed"],
         "recipe": {**config, "steps": step},

@@ -71,9 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
-        "--resume", action="store_true", default=True, help="go on from the checkpoint (default)"
+        "--resume", action="store_true", default=True, help="resume from the checkpoint (default)"
     )
-    start.add_argument("--fresh", action="store_true", help="begin anew, whatever is in --out")
+    start.add_argument("--fresh", action="store_true", help="start over, whatever is in --out")
 
 
 def default_folder(name: str) -> Path:

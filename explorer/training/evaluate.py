@@ -58,7 +58,7 @@ def measured(
 
 
 def coco_scenes(folder: Path, file: str = "instances.json") -> list[Scene]:
-    """Photos with COCO annotations (`folder`/`file` and images/), labelled with groups.
+    """Photos with COCO annotations (`folder`/`file` and images/), labeled with groups.
 
     Objects of classes that have no group are left out, and so are crowds. The scenes have masks
     where the file has an outline for every object.

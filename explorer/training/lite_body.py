@@ -1,6 +1,6 @@
 """The body of the lite networks in a training: the same function in fewer steps.
 
-A normalisation with fixed statistics is a factor and a shift per channel, which cost more memory
+A normalization with fixed statistics is a factor and a shift per channel, which cost more memory
 traffic than the convolution before it when they stand alone.
 """
 
@@ -36,7 +36,7 @@ def normalized(canvases: Sequence[Canvas], device: torch.device) -> Tensor:
 
 
 def folded_maps(body: Any, pixels: Tensor) -> list[Tensor]:
-    """`lite.body_maps` in the caller's autocast, normalisations taken into the filters.
+    """`lite.body_maps` in the caller's autocast, normalizations taken into the filters.
 
     The first `FROZEN_STAGES` get no gradients.
     """

@@ -45,7 +45,7 @@ class Recipe:
         warmup: The part of all steps during which the rate climbs from `peak` / 20 to `peak`; then
             it falls along half a cosine to zero (Smith & Topin 2018, "Super-Convergence").
         momentum: Of SGD, with Nesterov's correction.
-        decay: Weight decay; not for biases and normalisation layers.
+        decay: Weight decay; not for biases and normalization layers.
         average: Decay per step of the moving average of the weights, which is what gets shipped.
         clip: Largest norm of the gradient (0 = no limit).
         seed: Of the weights, the order of the photos and every random crop.
@@ -294,7 +294,7 @@ def save_checkpoint(state: State, path: Path) -> None:
     content = {
         "model": state.model.state_dict(),
         "average": state.average,
-        "optimiser": state.optimiser.state_dict(),
+        "optimizer": state.optimiser.state_dict(),
         "step": state.step,
         "seconds": state.seconds,
         "dtype": _word(state.dtype),
@@ -319,7 +319,7 @@ def load_checkpoint(state: State, path: Path) -> None:
         ) from error
     for name, value in content["average"].items():
         state.average[name].copy_(value)
-    state.optimiser.load_state_dict(content["optimiser"])
+    state.optimiser.load_state_dict(content["optimizer"])
     state.step = int(content["step"])
     state.seconds = float(content.get("seconds", 0.0))
     state.dtype = getattr(torch, content["dtype"])

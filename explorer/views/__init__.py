@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import pkgutil
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -26,13 +27,12 @@ SHARED = "shared"
 """The package of what several views use; no view is in it."""
 
 COURSE = (
-    "classify", "localise", "detections", "tracks",
-    "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms_theatre",
-    "box_biography", "recall_lab", "pipeline_race",
-    "feature_maps", "deep_dream", "ouroboros",
+    "classify", "localize", "detections", "tracks",
+    "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
+    "lineage", "recall_lab", "pipeline_race",
+    "feature_maps", "deep_dream", "feedback_dream",
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""
-
 
 OLD_NAMES = {
     "nms_theatre": "nms",
@@ -138,7 +138,7 @@ def _modules(folder: Path) -> Iterator[tuple[str, str]]:
             module = f"{__name__}.{group}.{name}"
             if "view" in _children(folder / group / name):
                 yield name, f"{module}.view"
-            elif not (folder / group / name).is_dir():
+            elif not os.path.isdir(folder / group / name):
                 yield name, module
 
 

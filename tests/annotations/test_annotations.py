@@ -41,7 +41,7 @@ def test_coco_boxes_come_as_corners_with_everything_the_file_says(tmp_path: Path
         tmp_path,
         [
             entry([10, 20, 30, 40], area=7.5, iscrowd=0, segmentation=outline),
-            entry([0, 0, 5, 6], iscrowd=1, ignore=1, category_id=7),
+            entry([0, 0, 5, 6], iscrowd=1, category_id=7),
             entry([1, 1, 1, 1], image="six", category_id=99),
         ],
     )
@@ -57,10 +57,10 @@ def test_coco_boxes_come_as_corners_with_everything_the_file_says(tmp_path: Path
     assert first.xyxy.tolist() == [[10, 20, 40, 60], [0, 0, 5, 6]]
     assert [e.area for e in first.entries] == [7.5, 30]
     assert first.crowd.tolist() == [False, True]
-    assert first.difficult.tolist() == [False, True]
+    assert first.difficult.tolist() == [False, False]
     assert first.entries[0].segmentation == outline
     assert second.labels == ("class 99",)
-    assert found.notes == ()
+    assert found.notes == ("1 box has a category_id that no category has.",)
 
 
 def test_negative_sizes_are_turned_over_and_what_is_no_box_is_counted(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_negative_sizes_are_turned_over_and_what_is_no_box_is_counted(tmp_path: 
     path = coco_file(tmp_path, [entry([30, 40, -20, -10]), *map(entry, bad), entry([0] * 4, [])])
     found = read_coco(path)
     assert found.photos[0].boxes == (Box(10, 30, 30, 40, "cat"),)
-    assert "6 boxes" in found.notes[0]
-    assert "1 boxes belong to no photo" in found.notes[1]
+    assert "6 objects were ignored" in found.notes[0]
+    assert "1 box was ignored: no image" in found.notes[1]
 
 
 def test_only_one_photo_is_kept(tmp_path: Path) -> None:
@@ -212,7 +212,8 @@ def test_a_folder_of_voc_files(tmp_path: Path) -> None:
     found = read_voc(tmp_path)
     assert [photo.path.name for photo in found] == ["a.jpg", "b.jpg"]
     assert found.classes == ("cat", "person")
-    assert "1 files were left out. c.xml" in found.notes[0]
+    assert "4 objects were ignored" in found.notes[0]
+    assert "1 file was ignored. c.xml" in found.notes[1]
 
 
 @pytest.mark.parametrize("text", ["", "no", "<html/>", "<annotation>", "<annotation/>\x01"])
@@ -245,7 +246,8 @@ def test_yolo_is_in_parts_of_the_photo(tmp_path: Path) -> None:
     np.testing.assert_allclose(photo.xyxy, expected, atol=1e-12)
     assert photo.labels == ("dog", "cat", "class 5")
     assert photo.entries[2].segmentation == [[0, 0, 100, 0, 100, 80, 0, 80]]
-    assert "2 boxes were left out" in found.notes[0]
+    assert "2 objects were ignored" in found.notes[0]
+    assert "1 object has a class index without a name in classes.txt" in found.notes[1]
 
 
 def test_what_is_no_yolo_file_is_said(tmp_path: Path) -> None:
@@ -288,14 +290,14 @@ def test_another_shape_is_not_scaled(tmp_path: Path) -> None:
     photo = read_coco(coco_file(tmp_path, [entry([10, 20, 30, 20])])).photos[0]
     boxes, notes = fitted(photo, (80, 100))
     assert boxes == (Box(10, 20, 40, 40, "cat"),)
-    assert "may lie wrong" in notes[0]
+    assert "may be misplaced" in notes[0]
 
 
 def test_a_photo_that_the_file_does_not_name(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match=r"does not name c\.jpg"):
         read_for(coco_file(tmp_path, []), "c.jpg", (10, 10))
     (tmp_path / "a.csv").write_text("")
-    with pytest.raises(ExplorerError, match="no annotation file"):
+    with pytest.raises(ExplorerError, match="not an annotation file"):
         read_for(tmp_path / "a.csv", "a.jpg", (10, 10))
 
 

@@ -195,4 +195,4 @@ def test_another_color_map_costs_a_view_not_an_array(canvas: Canvas) -> None:
         canvas.set_pane(Pane("mosaic", (4096, 4096), (Heat(values, 0, 1, next(names)),)))
 
     times = [frame_ms(canvas.viewport(), paints, recolor) for _ in range(FRAMES)]
-    at_most(20, "4096 x 4096, another colour map", times)
+    at_most(20, "4096 x 4096, another color map", times)

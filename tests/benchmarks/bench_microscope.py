@@ -1,4 +1,4 @@
-"""How fast the RoI microscope follows a nudge: compute and draw, the features remembered.
+"""How fast the RoI view follows a nudge: compute and draw, the features remembered.
 
 Run it by name: ``pytest tests/benchmarks/bench_microscope.py -s``. Our whole move (level, the
 network's own head, four ways of pooling, 641 shifted boxes, layers, tables) and torchvision's

@@ -66,10 +66,10 @@ def test_text_of_references_points_and_rows(name: str, text: str, value: object)
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("joints", "1,2;3", "x,y with ;"),
+        ("joints", "1,2;3", "x,y separated by semicolons"),
         ("joints", ";".join(["1,2"] * 18), "17 at most"),
         ("ensemble", "a;b;c;d", "3 at most"),
-        ("other", "@w", "name or name@weights"),
+        ("other", "@w", "or name@weights"),
         ("terms", "kind=TV", "JSON"),
         ("terms", '{"kind": "TV"}', "JSON"),
         ("terms", '["TV"]', "JSON"),
@@ -94,7 +94,7 @@ def test_a_mask_is_given_by_its_file_and_copied_by_its_bytes(tmp_path: Path) -> 
     assert parse(BY_NAME["mask"], str(path)) == mask() == read_mask(str(path))
     assert parse(BY_NAME["mask"], text_of(BY_NAME["mask"], mask())) == mask()
     path.write_bytes(b"words")
-    with pytest.raises(ExplorerError, match="is no mask"):
+    with pytest.raises(ExplorerError, match="is not a mask"):
         read_mask(str(path))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from explorer.core.errors import Cancelled, ExplorerError
-from explorer.core.runner import Runner, State, Token, Update
+from explorer.core.runner import Runner, State, Token, Update, measuring
 from explorer.core.step import Step
 
 WAIT = 20.0
@@ -319,12 +319,15 @@ def test_errors_come_back_and_the_thread_lives_on(
 
 def test_an_error_for_the_user_keeps_its_sentence_and_hint(inbox: Inbox) -> None:
     def start(_token: Token) -> Generator[Step[int], Any, None]:
-        raise ExplorerError("The file is empty.", "Choose another one.")
+        error = ExplorerError("The file is empty.", "Choose another one.", instead=("a", "b"))
+        error.about = "network"
+        raise error
         yield
 
     inbox.runner.submit("bad", start)
     failure = inbox.ended("bad").failure
     assert failure is not None
+    assert (failure.about, failure.instead) == ("network", ("a", "b"))
     assert (failure.message, failure.hint, failure.expected) == (
         "The file is empty.",
         "Choose another one.",
@@ -361,3 +364,43 @@ def test_close_cancels_and_joins() -> None:
     with pytest.raises(RuntimeError):
         inbox.runner.submit("late", counting(1))
     assert inbox.runner.close(), "closing twice is fine"
+
+
+def test_while_something_is_measured_no_other_runner_takes_a_step() -> None:
+    began = threading.Event()
+    measured: list[bool] = []
+
+    def other(_token: Token) -> Generator[Step[int], Any, None]:
+        began.set()
+        yield Step(1)
+
+    def measure(_token: Token) -> Generator[Step[int], Any, None]:
+        with measuring():
+            second.submit("other", other)
+            measured.append(began.wait(0.2))  # as long as the measurement takes
+        yield Step(1)
+
+    first, second = Runner(lambda: None, "first"), Runner(lambda: None, "second")
+    try:
+        first.submit("measure", measure)
+        assert began.wait(10), "it goes on afterwards"
+        assert measured == [False]
+    finally:
+        assert first.close()
+        assert second.close()
+
+
+def test_a_measurement_that_fails_opens_the_gate() -> None:
+    with pytest.raises(ZeroDivisionError), measuring(), measuring():
+        _ = 1 / 0
+    runner, done = Runner(lambda: None), threading.Event()
+
+    def job(_token: Token) -> Generator[Step[int], Any, None]:
+        done.set()
+        yield Step(1)
+
+    try:
+        runner.submit("job", job)
+        assert done.wait(10)
+    finally:
+        assert runner.close()

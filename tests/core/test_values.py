@@ -47,10 +47,10 @@ def test_gray_and_black_and_white_pictures_are_masks_too() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no picture"),
-        (b"no picture at all", "no picture"),
+        (b"", "not a picture"),
+        (b"no picture at all", "not a picture"),
         (saved(Image.new("RGB", (4, 4))), "colors"),
-        (Mask.of(index()).png[:60], "no picture"),
+        (Mask.of(index()).png[:60], "not a picture"),
     ],
 )
 def test_what_is_no_mask_is_said(content: bytes, words: str) -> None:

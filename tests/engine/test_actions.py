@@ -1,4 +1,4 @@
-"""A toy view with buttons: what its actions make joins the catalogue, and is there afterwards."""
+"""A toy view with buttons: what its actions make joins the catalog, and is there afterwards."""
 
 from __future__ import annotations
 

@@ -107,6 +107,21 @@ def test_networks_and_scenes_are_kept(loads: list[NetworkSpec]) -> None:
     assert len(loads) == MOST_NETWORKS + 2, "the oldest network was let go"
 
 
+def test_a_fresh_question_takes_nothing_from_before(loads: list[NetworkSpec]) -> None:
+    made: list[int] = []
+
+    def measure(scene: Scene, _params: Params) -> Generator[Step[Any], Any, None]:
+        yield Step(scene.memo("measured", lambda: made.append(1) or len(made)))  # type: ignore[func-returns-value]
+
+    engine, question = Engine(), ask(measure)
+    assert results(engine, question)[-1].result == 1
+    assert results(engine, question)[-1].result == 1
+    again = results(engine, replace(question, fresh=True))[-1]
+    assert again.result == 2
+    assert not again.ask.fresh, "the answer is kept under the question as it was"
+    assert results(engine, question)[-1].result == 2
+
+
 def test_steering_reaches_the_view(loads: list[NetworkSpec]) -> None:
     steps = Engine().steps(ask(), Token())
     next(steps)
@@ -120,6 +135,27 @@ def test_steering_reaches_the_view(loads: list[NetworkSpec]) -> None:
 def test_a_network_of_the_wrong_kind_is_said(loads: list[NetworkSpec]) -> None:
     with pytest.raises(ExplorerError, match="needs a network for detection"):
         results(Engine(), ask(tasks=frozenset({"detection"})))
+
+
+def test_a_network_that_cannot_be_had_is_told_from_a_view_that_fails(
+    loads: list[NetworkSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_scene: Scene, _params: Params) -> Generator[Step[Any], Any, None]:
+        raise ExplorerError("This view wants another photo.")
+        yield
+
+    with pytest.raises(ExplorerError) as caught:
+        results(Engine(), ask(broken))
+    assert caught.value.about == ""
+
+    def refuse(_spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
+        yield Step(None, 0, 2, "reading")
+        raise ExplorerError("The file is damaged.", instead=("other",))
+
+    monkeypatch.setattr(engine_module.catalogue, "load", refuse)
+    with pytest.raises(ExplorerError) as caught:
+        results(Engine(), ask())
+    assert (caught.value.about, caught.value.instead) == ("network", ("other",))
 
 
 def test_cancel_inside_a_forward_leaves_no_hook(loads: list[NetworkSpec]) -> None:
@@ -222,7 +258,7 @@ def test_new_parameters_apply_at_once_when_no_frame_comes(loads: list[NetworkSpe
 def test_a_view_that_needs_a_still_says_so(loads: list[NetworkSpec]) -> None:
     question = ask(first_value)
     question = replace(question, view=replace(question.view, live=False))
-    with pytest.raises(ExplorerError, match="cannot follow"):
+    with pytest.raises(ExplorerError, match="does not support"):
         next(Engine().follow(question, Slot(), Token()))
 
 
@@ -265,7 +301,7 @@ def test_views_beside_the_main_one_look_at_the_same_scene(loads: list[NetworkSpe
 def test_a_view_beside_that_does_not_suit_says_so(loads: list[NetworkSpec]) -> None:
     other = (view(first_value, tasks=frozenset({"detection"})), Params())
     last = results(Engine(), replace(ask(), beside=(other,)))[-1]
-    assert "does not go with" in last.beside[0].problem
+    assert "does not suit" in last.beside[0].problem
 
 
 def test_a_steered_parameter_while_a_view_beside_computes(loads: list[NetworkSpec]) -> None:

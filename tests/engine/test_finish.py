@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -88,12 +89,12 @@ def test_sides_stand_beside_with_their_problems_and_their_times() -> None:
     asked = answer()
     sides = [
         Side(view("left", notes=("Left note.",)), Params(), asked.result, 0.002),
-        Side(view("right"), Params(), None, 0.0, "Right: it does not go with toy."),
+        Side(view("right"), Params(), None, 0.0, "Right: it does not suit toy."),
     ]
     still = FinishedAnswer(asked, sides=sides)
     assert [pane.name for pane in still.board.panes] == ["image", "left image"]
     assert [pane.title for pane in still.board.panes] == ["Toy · toy", "Left · left"]
-    assert still.notes[:2] == ("Left note.", "Right: it does not go with toy.")
+    assert still.notes[:2] == ("Left note.", "Right: it does not suit toy.")
     shot = Shot(asked.result, 0, 0.0, 0.0)
     timed = FinishedAnswer(replace(asked, shot=shot, seconds=0.5), sides=sides[:1])
     assert [pane.title for pane in timed.board.panes] == [
@@ -160,7 +161,7 @@ def test_pictures_of_everything_and_of_one_pane() -> None:
     assert max(finished.frame().shape) == 320, "frames of films are not smaller than this"
     with pytest.raises(ExplorerError, match="no pane 'nix'") as caught:
         finished.picture(pane="nix")
-    assert caught.value.hint == "There are: image."
+    assert caught.value.hint == "Choose among: image."
 
 
 def test_nothing_is_drawn_twice() -> None:
@@ -174,13 +175,29 @@ def test_nothing_is_drawn_twice() -> None:
     assert len(drawn) == 1
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".json", ".csv", ".npz"])
+@pytest.mark.parametrize(
+    "suffix", [".png", ".jpg", ".webp", ".tif", ".svg", ".pdf", ".json", ".csv", ".npz"]
+)
 def test_it_is_saved_by_its_suffix(tmp_path: Path, suffix: str) -> None:
     place = tmp_path / f"a{suffix}"
     FinishedAnswer(answer()).save(place)
     assert place.stat().st_size > 0
-    if suffix in (".png", ".tif"):
+    if suffix in (".png", ".tif", ".svg", ".pdf"):
         assert read_metadata(place)["view"] == "toy"
+
+
+def test_a_figure_is_saved_in_the_size_that_is_asked_for(tmp_path: Path) -> None:
+    place = tmp_path / "a.svg"
+    finished = FinishedAnswer(answer())
+    finished.save(place, width_mm=50.8, font_size=5)
+    root = ElementTree.parse(place).getroot()
+    assert root.attrib["viewBox"].split()[2] == "144"
+    words = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert finished.summary in words
+    alone = finished.figure(width_mm=50.8, pane=finished.board.panes[0].name)
+    assert alone.height < finished.figure(width_mm=50.8).height
+    with pytest.raises(ExplorerError, match="no pane"):
+        finished.figure(pane="none")
 
 
 def test_what_cannot_be_saved_is_a_sentence(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_one_question_keeps_all_its_networks_and_the_next_lets_them_go(
 
 def test_too_many_networks_are_one_sentence(loads: list[NetworkSpec]) -> None:
     params = named(*(f"classification-{n}" for n in range(MOST_NAMED + 1)))
-    with pytest.raises(ExplorerError, match="asked for 9 more networks"):
+    with pytest.raises(ExplorerError, match="would need 9 more networks"):
         every(params)
 
 

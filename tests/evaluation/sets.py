@@ -1,4 +1,4 @@
-"""Small data sets with hand-made answers, and networks that see colours."""
+"""Small data sets with hand-made answers, and networks that see colors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rectangle = tuple[tuple[int, int, int], tuple[int, int, int, int]]
 
 
 def picture(path: Path, *rectangles: Rectangle, size: tuple[int, int] = (40, 60)) -> Path:
-    """A black photo of (height, width) `size` with coloured rectangles (x0, y0, x1, y1)."""
+    """A black photo of (height, width) `size` with colored rectangles (x0, y0, x1, y1)."""
     pixels = np.zeros((*size, 3), np.uint8)
     for color, (x0, y0, x1, y1) in rectangles:
         pixels[y0:y1, x0:x1] = color
@@ -128,7 +128,7 @@ class ColorDetector(nn.Module):
 
 
 class Localizer(nn.Module):
-    """The mean colour's class, and always the middle of the input as its box."""
+    """The mean color's class, and always the middle of the input as its box."""
 
     def __init__(self) -> None:
         super().__init__()

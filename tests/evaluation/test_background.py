@@ -25,7 +25,7 @@ from tests.evaluation.sets import BLUE, GREEN, RED, color_network, filled, mask_
 
 
 class ToyEngine:
-    """Lends one network of colours, a new module every time, as a restarted program has it."""
+    """Lends one network of colors, a new module every time, as a restarted program has it."""
 
     def __init__(self, task: str) -> None:
         self._task = task
@@ -205,7 +205,7 @@ def test_what_has_changed_since_starts_again(tmp_path: Path, change: str) -> Non
     steps = list(store.steps(job, engine, Token(), lambda: True))
     assert steps[1].done == 1
     report = steps[-1].value
-    assert any("was started again" in note for note in report.notes)
+    assert any("starting over" in note for note in report.notes)
     store.close()
 
 

@@ -70,9 +70,9 @@ def test_a_table_for_people_and_files(explorer: Run, tmp_path: Path) -> None:
     csv, document = tmp_path / "figures.csv", tmp_path / "figures.json"
     status, out, err = explorer("--data", data, "-o", csv)
     assert (status, err) == (0, "")
-    assert "top1  0.8000  the first guess is right" in out
+    assert "top1  0.8000  the top class is correct" in out
     assert "red    0.6667" in out
-    assert "does not know 1 class of the data: violet." in out
+    assert "has no class for 1 class of the data set: violet." in out
     assert csv.read_text().startswith("figures\n")
     status, out, _ = explorer("--data", data, "-o", document, "--json")
     assert json.loads(document.read_text()) == json.loads(out) | {
@@ -85,8 +85,9 @@ def test_a_table_for_people_and_files(explorer: Run, tmp_path: Path) -> None:
     [
         (["--data", "nowhere"], "does not exist"),
         (["--data", ".", "--limit", "-1"], "out of range"),
-        (["--data", ".", "-o", "x.txt"], "no format for figures"),
-        (["--data", ".", "--images", "nowhere"], "is no folder"),
+        (["--data", ".", "-o", "x.txt"], "not a format for metrics"),
+        (["--data", ".", "--images", "nowhere"], "nowhere does not exist"),
+        (["--data", ".", "--images", __file__], "is not a folder"),
         (["--data", ".", "--network", "nonsense"], "There is no network"),
         (["--network", "detection"], "--data"),
     ],
@@ -121,7 +122,7 @@ def test_ctrl_c_tells_what_was_reached(
     data = class_folders(tmp_path / "data")
     status, out, err = explorer("--data", data, "--json", "-o", target)
     assert (status, out) == (130, "")
-    assert "interrupted after 1 of 5 photos: top1 100.0 %" in err
+    assert "interrupted after 1 of 5 photos: top1 100.0%" in err
     assert closed
     assert not target.exists()
 

@@ -66,5 +66,5 @@ def test_every_name_in_the_table_of_groups_is_found_there() -> None:
 def test_only_a_background_in_common_is_nothing_in_common() -> None:
     from explorer.core.errors import ExplorerError
 
-    with pytest.raises(ExplorerError, match="knows none"):
+    with pytest.raises(ExplorerError, match="has none"):
         match([DataClass("background"), DataClass("zebra")], info("__background__", "dog"))

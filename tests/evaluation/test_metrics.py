@@ -9,9 +9,13 @@ import pytest
 
 from explorer.evaluation.coco import coco_ap
 from explorer.evaluation.metrics import (
+    PASSED,
+    RIGHT,
+    WRONG,
     Confusion,
     Found,
     Objects,
+    outcomes,
     overlaps,
     ranks,
     voc_ap,
@@ -147,3 +151,26 @@ def test_shapes_are_named() -> None:
         Objects(np.zeros((1, 4)), np.zeros(2, int), np.zeros(2, bool), np.zeros(2, bool))
     with pytest.raises(ValueError, match=r"crowd must be \(1,\)"):
         Objects(np.zeros((1, 4)), np.zeros(1, int), np.zeros(2, bool), np.zeros(1, bool))
+
+
+def test_outcomes_of_a_photo_by_hand() -> None:
+    truth = objects(A, B, C, difficult=[2])
+    # in this order: A again, A, far away, the difficult one
+    result = outcomes(truth, found((0.6, *A), (0.9, *A), (0.8, *FAR), (0.7, *C)))
+    assert result.marks.tolist() == [WRONG, RIGHT, WRONG, PASSED]
+    assert result.owners[[0, 1, 3]].tolist() == [0, 0, 2]
+    assert result.ious.tolist() == [1.0, 1.0, 0.0, 1.0]
+    assert result.missed.tolist() == [False, True, False]
+
+
+def test_outcomes_without_objects_or_boxes() -> None:
+    assert outcomes(objects(), found((0.9, *A))).marks.tolist() == [WRONG]
+    assert outcomes(objects(A), found()).missed.tolist() == [True]
+
+
+def test_outcomes_add_up_to_the_average_precision() -> None:
+    # One class: precision at the last detection is what the marks say.
+    truth, answer = objects(A, B, C), found((0.9, *A), (0.8, *FAR), (0.7, *B))
+    marks = outcomes(truth, answer).marks
+    assert int((marks == RIGHT).sum()) / 3 == pytest.approx(2 / 3)
+    assert voc_ap([truth], [answer])[CAT].every_point == pytest.approx(1 / 3 + 1 / 3 * 2 / 3)

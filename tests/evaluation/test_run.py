@@ -69,7 +69,9 @@ def test_class_folders(tmp_path: Path) -> None:
     assert report.matched == {"red": "red", "Green": "green"}
     assert report.left_out == ("violet",)
     assert report.photos == report.wanted == 5
-    assert any("does not know 1 class of the data: violet." in words for words in sentences(report))
+    assert any(
+        "has no class for 1 class of the data set: violet." in words for words in sentences(report)
+    )
 
 
 def test_photos_of_other_sizes_go_through_together_where_they_can(tmp_path: Path) -> None:
@@ -286,7 +288,7 @@ def test_masks(tmp_path: Path) -> None:
 
 
 def test_masks_in_the_frame_of_the_photo(tmp_path: Path) -> None:
-    """Half the size in, and a centre crop: what was not seen does not count."""
+    """Half the size in, and a center crop: what was not seen does not count."""
     folder = mask_set(tmp_path)
     half = color_network("segmentation", preprocess=Preprocess(resize=(20, 30)))
     # Made smaller, the edge of the red half lies blurred in one input column: two more of the photo
@@ -329,7 +331,7 @@ def test_outlines_of_coco_become_masks(tmp_path: Path) -> None:
     ("task", "make", "words"),
     [
         ("detection", class_folders, "has no boxes|but .* has none"),
-        ("classification", voc_set, "does not say what each photo shows"),
+        ("classification", voc_set, "no class for each photo"),
         ("segmentation", class_folders, "has no masks"),
         ("segmentation", voc_set, "has no masks"),
     ],
@@ -343,13 +345,13 @@ def test_data_for_another_kind_of_network(tmp_path: Path, task: str, make: Any, 
 def test_a_network_that_knows_none_of_the_classes(tmp_path: Path) -> None:
     filled(tmp_path / "violet" / "a.png", BLUE)
     network = color_network("classification")
-    with pytest.raises(ExplorerError, match=r"knows none of the classes of this data \(violet\)"):
+    with pytest.raises(ExplorerError, match=r"has none of the classes of this data set \(violet\)"):
         whole(network, opened(tmp_path, network))
     nameless = make_network(network.module, "classification")
-    with pytest.raises(ExplorerError, match="does not name its classes"):
+    with pytest.raises(ExplorerError, match="has no class names"):
         whole(nameless, opened(tmp_path, nameless))
     backbone = make_network(network.module, "features", classes=("violet",))
-    with pytest.raises(ExplorerError, match="it gives features"):
+    with pytest.raises(ExplorerError, match="it outputs features"):
         whole(backbone, opened(tmp_path, backbone))
 
 
@@ -430,7 +432,7 @@ def test_reports_for_programs_and_for_people(tmp_path: Path) -> None:
     assert content["by_class"]["red"]["objects"] == 1
     assert content["complete"] is True
     lines = csv_of(report).decode().splitlines()
-    assert lines[:2] == ["figures", "figure,value,meaning"]
+    assert lines[:2] == ["figures", "metric,value,meaning"]
     assert any(line.startswith("green,1.0") for line in lines)
     table = by_class_table(report)
     assert table.columns == ("class", "AP", "AP50", "AP75", "AR", "voc_AP", "objects")

@@ -80,3 +80,22 @@ def rotated(path: Path) -> Path:
     struct.pack_into(">9i", data, at, 0, 1 << 16, 0, -(1 << 16), 0, 0, SIZE[1] << 16, 0, 1 << 30)
     path.write_bytes(data)
     return path
+
+
+def late(path: Path, milliseconds: int, length: int) -> Path:
+    """Lets the picture of a short Matroska film begin late in a file of `length` milliseconds.
+
+    The times of its blocks are moved; all of them must stand in one cluster.
+    """
+    data = bytearray(path.read_bytes())
+    at, before = data.index(b"\x1f\x43\xb6\x75"), -1
+    while (at := data.find(b"\xa3", at)) >= 0:  # SimpleBlock: size, track 1, time, flags
+        width = 9 - data[at + 1].bit_length()
+        track, time, flags = struct.unpack_from(">BhB", data, at + 1 + width)
+        if track == 0x81 and time > before and not flags & 0x7F:
+            struct.pack_into(">h", data, at + 2 + width, time + milliseconds)
+            before = time
+        at += 1
+    struct.pack_into(">d", data, data.index(b"\x44\x89\x88") + 3, float(length))
+    path.write_bytes(data)
+    return path

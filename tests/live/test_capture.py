@@ -266,7 +266,7 @@ def test_it_goes_on_when_the_camera_is_back(watch, monkeypatch) -> None:
         if number in misses:
             state["refusals"] = misses.pop(number)
             state["lost"] += 1
-            raise Lost("The camera gives no pictures.")
+            raise Lost("The camera delivers no frames.")
 
     source.script = unplug
     watched = watch(source)
@@ -274,7 +274,7 @@ def test_it_goes_on_when_the_camera_is_back(watch, monkeypatch) -> None:
     while number < 420:
         number = watched.shot(number).number
     assert state["lost"] == 50
-    assert watched.heard.count("The camera gives no pictures.") == 50
+    assert watched.heard.count("The camera delivers no frames.") == 50
     assert source.opened >= 51
     assert source.closed >= 50
     assert watched.capture.status.phase is Phase.PLAYING
@@ -288,12 +288,12 @@ def test_a_lost_camera_is_told(watch, monkeypatch) -> None:
 
     def unplug(number: int) -> None:
         if source.next >= 3:
-            raise Lost("The camera gives no pictures.")
+            raise Lost("The camera delivers no frames.")
 
     source.script = unplug
     watched = watch(source)
     watched.until(Phase.LOST)
-    assert watched.capture.status.message == "The camera gives no pictures."
+    assert watched.capture.status.message == "The camera delivers no frames."
     assert "back" in watched.capture.status.hint
     assert watched.slot.newest is not None
 

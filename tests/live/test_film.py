@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from explorer.core.errors import ExplorerError
+from explorer.live.opening import is_film
 from explorer.live.video import Film
 from tests.data import shared_data
-from tests.live.films import SIZE, gif, number_of, rotated, starts, varied
+from tests.live.films import SIZE, gif, late, number_of, rotated, starts, varied
 from tests.live.films import film as write
 
 FOLDER = shared_data("video")
@@ -251,3 +252,56 @@ def test_damaged_films_play_what_there_is_or_end_in_a_sentence(
     finally:
         film.close()
     assert not sentence or path.name in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.ts", "mp4v"), ("a.mts", "mp4v"), ("a.m2ts", "MPG2"), ("a.flv", "FLV1"),
+        ("a.3gp", "mp4v"), ("a.vob", "MPG2"), ("a.mxf", "MPG2"), ("a.asf", "MJPG"),
+        ("A.TS", "mp4v"),
+    ],
+)  # fmt: skip
+def test_films_of_cameras_recorders_and_the_web_are_played(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    path = write(tmp_path / name, 12, rate=25, codec=codec)
+    assert is_film(path)
+    assert len(all_frames(Film(path))) == 12
+
+
+def test_a_name_that_may_be_anything_is_told_by_its_first_bytes(tmp_path: Path) -> None:
+    inside = write(tmp_path / "a.avi", 5)
+    for name, content, film in (
+        ("film.dat", inside.read_bytes(), True), ("table.dat", b"1 2 3\n" * 200, False),
+        ("code.ts", b"export const a = 1;\n" * 40, False), ("empty.dat", b"", False),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(content)
+        assert is_film(tmp_path / name) == film, name
+    assert is_film(tmp_path / "none.ts")
+    assert not is_film(tmp_path / "none.dat")
+    assert len(all_frames(Film(tmp_path / "film.dat"))) == 5
+
+
+@pytest.mark.parametrize("kind", ["plain", "varied", "late"])
+def test_an_intact_film_ends_where_it_says(tmp_path: Path, kind: str) -> None:
+    name, codec = ("a.mp4", "mp4v") if kind == "varied" else ("a.mkv", "MJPG")
+    path = write(tmp_path / name, 10, rate=25, codec=codec)
+    if kind == "varied":
+        varied(path, [40, 400, 40, 10, 10, 900, 40, 40, 40, 40])
+    if kind == "late":
+        late(path, 5000, 5400)
+    film = Film(path)
+    last = all_frames(film)[-1][1]
+    assert film.whole_until(last)
+    if kind == "late":
+        assert film.frames > 100, "it is worked out from the length"
+    assert not film.whole_until(-film._begin), "the first frame is not the last"
+    film.close()
+
+
+def test_a_film_that_ends_too_early_is_not_whole(tmp_path: Path) -> None:
+    path = late(write(tmp_path / "a.mkv", 10, rate=25), 0, 5400)
+    film = Film(path)
+    assert not film.whole_until(all_frames(film)[-1][1])
+    film.close()

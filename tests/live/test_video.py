@@ -16,8 +16,8 @@ SILENT = "torchcodec_av1_video.mkv"
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
-    """20 frames at 10 a second; frame n is grey n * 12."""
-    path = tmp_path / "grey.avi"
+    """20 frames at 10 a second; frame n is gray n * 12."""
+    path = tmp_path / "gray.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     for number in range(20):
         writer.write(np.full((48, 64, 3), number * 12, np.uint8))

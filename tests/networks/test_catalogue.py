@@ -290,7 +290,7 @@ class TestEmbedded:
         assert info.dtype == "float32"
         assert info.class_paths[0] == ("thing", "cat")
         assert info.default_layer == "layer2"
-        assert info.input_title == "RGB, short side 64, centre 64 x 64, normalised"
+        assert info.input_title == "RGB, short side 64, center 64 x 64, normalized"
         assert torch.equal(network.module.get_parameter("fc.weight"), half["fc.weight"].float())
 
     def test_without_its_weights_it_is_untrained(self, folder: Path) -> None:

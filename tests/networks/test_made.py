@@ -119,7 +119,7 @@ def test_an_export_is_weights_with_a_card_that_open_elsewhere(tmp_path: Path) ->
     assert json.loads(card.read_text("utf-8"))["title"] == "My ants & bees"
     network = finish(catalogue.load(NetworkSpec("squeezenet1_1", str(weights), device="cpu")))
     assert network.info.digest == loaded(name).info.digest
-    with pytest.raises(ExplorerError, match="no name for weights"):
+    with pytest.raises(ExplorerError, match="not a file name for weights"):
         made.export(name, tmp_path / "bees.json")
 
 
@@ -134,7 +134,7 @@ def test_delete_leaves_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"base": "no_such_net"}, "Its architecture 'no_such_net' is not in the catalogue."),
+        ({"base": "no_such_net"}, "Its architecture 'no_such_net' is not in the catalog."),
         ({"task": "dreaming"}, "There is no task 'dreaming'."),
         ({"format": 99}, "not in the form that this program writes"),
         ({"preprocessing": {"resise": 3}}, "unexpected keyword"),

@@ -69,7 +69,7 @@ def test_the_classifier_is_in_the_catalogue():
     assert info.class_paths[88][0] == "entity"
     assert info.class_paths[88][-3:] == ("bird", "parrot", "macaw")
     assert len(info.class_paths) == 1000
-    assert info.input_title == "RGB, short side 256, centre 224 x 224, normalised"
+    assert info.input_title == "RGB, short side 256, center 224 x 224, normalized"
 
 
 def test_without_the_package_the_program_goes_on(monkeypatch):

@@ -44,7 +44,7 @@ def taken():
 
 def broken():
     yield from networks()
-    raise RuntimeError("no licence key")
+    raise RuntimeError("no license key")
 
 def not_plugins():
     return [1, 2]
@@ -72,7 +72,7 @@ def test_untrained_without_its_file(lab: Path) -> None:
     assert network.info.untrained
     assert network.info.classes == ("ant", "bee")
     assert network.info.keypoints == ("feeler", "leg")
-    assert network.info.input_title == "RGB, short side 32, centre 32 x 32"
+    assert network.info.input_title == "RGB, short side 32, center 32 x 32"
 
 
 def test_its_own_weights(lab: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_checkpoint_with_another_class_count(lab: Path) -> None:
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        ("broken", "no licence key"),
+        ("broken", "no license key"),
         ("taken", "'resnet18' is taken"),
         ("not_plugins", "has no attribute"),
         ("missing", "missing"),

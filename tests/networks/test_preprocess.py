@@ -123,8 +123,8 @@ def test_grid_frame_and_boxes() -> None:
 @pytest.mark.parametrize(
     ("steps", "words"),
     [
-        (Preprocess(resize=256, crop=224, mean=(0.0,), std=(1.0,)), "RGB, short side 256, centre"),
-        (Preprocess(resize=(28, 30), channels=1), "grey, 30 x 28"),
+        (Preprocess(resize=256, crop=224, mean=(0.0,), std=(1.0,)), "RGB, short side 256, center"),
+        (Preprocess(resize=(28, 30), channels=1), "gray, 30 x 28"),
         (Preprocess(batched=False), "inside the network"),
     ],
 )

@@ -185,7 +185,11 @@ def test_views_show_what_it_found(model):
         for row, word, score in zip(
             table.rows, own["words"].tolist(), own["word_scores"].tolist(), strict=True
         ):
-            wanted = "not sure" if word < 0 else f"{' > '.join(model.tree.way(word))} {score:.2f}"
+            wanted = (
+                "no word above the threshold"
+                if word < 0
+                else f"{' > '.join(model.tree.way(word))} {score:.2f}"
+            )
             assert row[1] == wanted
         (step,) = ANCHORS.compute(scene, AnchorParams())
         assert ANCHORS.draw(step.value, AnchorParams(show=BEST)).summary
@@ -196,4 +200,4 @@ def test_a_descent_that_stops_early_is_told():
     model.score_thresh, model.least = 0.001, 1.1
     scene = Scene(make_network(model, "detection", classes=("", "a", "b", "c")), toy_image(60, 90))
     (step,) = DETECTIONS.compute(scene, DetectionParams())
-    assert set(step.value.words) == {"not sure"}
+    assert set(step.value.words) == {"no word above the threshold"}

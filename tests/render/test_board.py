@@ -28,9 +28,13 @@ from explorer.core.layers import (
     lookup_table,
     stamped,
 )
-from explorer.render import charts, fonts, labels
+from explorer.render import charts, fonts, numbers
 from explorer.render.board import LARGEST_SIDE, render_board, render_pane
-from explorer.render.surface import clipped, dashes
+from explorer.render.fonts import PIXEL_TYPEFACE
+from explorer.render.raster import RasterSurface
+from explorer.render.surface import clipped, dashed
+from explorer.render.typeface import line_height
+from tests.boards import full_board, one_of_each
 
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)
 
@@ -51,29 +55,19 @@ def _photo(seed: int = 0, size: tuple[int, int] = (30, 40)) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
 
 
-def _one_of_each() -> dict[type, Layer]:
-    index = np.full((30, 40), -1, np.int32)
-    index[5:20, 5:20] = 1
-    return {
-        Picture: Picture(_photo(size=(10, 10)), extent=(5, 5, 35, 25)),
-        Heat: Heat(np.arange(12, dtype=np.float32).reshape(3, 4), 0, 11, extent=(0, 0, 40, 30)),
-        Boxes: Boxes(np.array([[5, 5, 30, 20]], np.float32), _colors(RED), ("cat",)),
-        Masks: Masks(index, _colors(RED, GREEN)),
-        Points: Points(np.array([[10, 10]], np.float32), _colors(RED), labels=("eye",)),
-        Lines: Lines(np.array([[2, 2, 30, 25]], np.float32), _colors(RED), arrow=True),
-        Grid: Grid(np.array([10.0], np.float32), np.array([10.0], np.float32), (0, 0, 40, 30)),
-        Text: Text("words", (3, 3)),
-    }
+def _listen(patch: pytest.MonkeyPatch, written: list[str]) -> None:
+    """Words go into a list instead of onto the picture."""
+    patch.setattr(RasterSurface, "write", lambda _s, text, *_a, **_k: written.append(text))
 
 
 def test_there_is_a_sample_of_every_layer_type() -> None:
-    assert set(_one_of_each()) == set(get_args(Layer))
+    assert set(one_of_each()) == set(get_args(Layer))
 
 
 @pytest.mark.parametrize("kind", get_args(Layer))
 @pytest.mark.parametrize("scale", [0.3, 1.0, 2.7])
 def test_every_layer_type_draws_something_at_any_scale(kind: type, scale: float) -> None:
-    picture = _render(_one_of_each()[kind], scale=scale)
+    picture = _render(one_of_each()[kind], scale=scale)
     assert picture.shape == (round(30 * scale), round(40 * scale), 3)
     assert picture.dtype == np.uint8
     assert picture.any()
@@ -198,7 +192,7 @@ def test_a_mask_tints_its_inside_and_nothing_else() -> None:
     picture = _render(below, _disc(), size=(80, 60)).astype(int)
     assert np.abs(picture[30, 40] - (50, 178, 50)).max() <= 2
     assert (picture[2, 2] == 100).all()
-    assert (picture[30, 21] == GREEN).all(), "the outline has the full colour"
+    assert (picture[30, 21] == GREEN).all(), "the outline has the full color"
     without = _render(below, replace(_disc(), outline=False), size=(80, 60))
     assert np.abs(without[30, 21].astype(int) - (50, 178, 50)).max() <= 2
 
@@ -292,7 +286,7 @@ def test_a_heap_of_labels_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> Non
     boxes = Boxes(np.tile(np.array([[20, 60, 120, 140]], np.float32), (200, 1)),
                   np.tile(_colors(RED), (200, 1)), ("word",) * 200)  # fmt: skip
     written: list[str] = []
-    monkeypatch.setattr(labels, "write", lambda _c, text, *_a, **_k: written.append(text))
+    _listen(monkeypatch, written)
     _render(boxes, size=(200, 200))
     assert 3 <= len(written) <= 20
 
@@ -375,31 +369,16 @@ def test_a_pane_without_a_size_is_refused(size: tuple[float, float]) -> None:
         render_pane(Pane("a", size))
 
 
-def _full_board() -> Board:
-    return Board(
-        panes=tuple(
-            Pane(f"p{n}", (40, 30), (layer,), title="Title")
-            for n, layer in enumerate(_one_of_each().values())
-        ),
-        plots=(
-            Plot("loss", "Loss", "step", "value", (Curve(np.arange(9.0), np.ones(9), "a"),)),
-            Plot("bars", bars=(("cat", 0.7, RED), ("dog", -0.2, GREEN))),
-        ),
-        tables=(Table("t", ("name", "n"), (("cat", 1), ("dog", 2.5)), swatches=(RED, GREEN)),),
-        summary="A summary", notes=("A note.",),
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [200, 900, 1600])
 def test_a_full_board_has_the_width_that_was_asked_for(width: int, theme: str) -> None:
-    picture = render_board(_full_board(), width=width, theme=theme, title="Title")  # type: ignore[arg-type]
+    picture = render_board(full_board(), width=width, theme=theme, title="Title")  # type: ignore[arg-type]
     assert picture.shape[1] == width
     assert picture.std() > 5
 
 
 def test_painting_twice_gives_the_same_picture() -> None:
-    assert np.array_equal(render_board(_full_board()), render_board(_full_board()))
+    assert np.array_equal(render_board(full_board()), render_board(full_board()))
 
 
 @pytest.mark.parametrize(
@@ -437,7 +416,7 @@ def test_a_heat_map_shows_its_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     heat = Heat(np.ones((3, 4), np.float32), -0.25, 12.5, "magma", unit="activation")
     board = Board((Pane("a", (4, 3), (heat, heat)), Pane("b", (4, 3), (replace(heat, high=20),))))
     written: list[str] = []
-    monkeypatch.setattr(charts, "write", lambda _c, text, *_a, **_k: written.append(text))
+    _listen(monkeypatch, written)
     picture = render_board(board, width=800)
     assert written == ["-0.25", "12.5", "activation", "-0.25", "20", "activation"]
     table = lookup_table("magma")
@@ -450,7 +429,7 @@ def test_named_regions_have_a_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     index[:2], index[9] = 2, -1
     masks = Masks(index, _colors(RED, GREEN, BLUE), ("wall", "sky", "cat"))
     written: list[str] = []
-    monkeypatch.setattr(charts, "write", lambda _c, text, *_a, **_k: written.append(text))
+    _listen(monkeypatch, written)
     render_board(Board((Pane("a", (10, 10), (masks,)),)))
     assert written == ["wall", "cat"]
 
@@ -477,20 +456,20 @@ def test_a_long_table_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )  # fmt: skip
 def test_numbers_are_written_with_four_digits(value: float, text: str) -> None:
-    assert charts.number(value) == text
+    assert numbers.number(value) == text
 
 
 def test_a_column_of_numbers_has_its_points_in_line() -> None:
-    assert charts.numbers([1.5, 0.25, 10.125]) == ["1.50", "0.25", "10.12"]
-    assert charts.numbers([3, 20]) == ["3", "20"]
-    assert charts.numbers([3.0, 20.0]) == ["3", "20"]
-    assert charts.numbers([]) == []
-    assert charts.numbers([float("nan"), 1.5]) == ["nan", "1.500"]
+    assert numbers.numbers([1.5, 0.25, 10.125]) == ["1.50", "0.25", "10.12"]
+    assert numbers.numbers([3, 20]) == ["3", "20"]
+    assert numbers.numbers([3.0, 20.0]) == ["3", "20"]
+    assert numbers.numbers([]) == []
+    assert numbers.numbers([float("nan"), 1.5]) == ["nan", "1.500"]
 
 
 def test_whole_numbers_are_written_in_full() -> None:
-    assert charts.numbers([405_600, 7]) == ["405600", "7"]
-    assert charts.number(123_456_789) == "123456789"
+    assert numbers.numbers([405_600, 7]) == ["405600", "7"]
+    assert numbers.number(123_456_789) == "123456789"
 
 
 def test_words_give_way_before_numbers_do() -> None:
@@ -501,7 +480,7 @@ def test_words_give_way_before_numbers_do() -> None:
 
 @pytest.mark.parametrize("span", [(0, 1), (-3, 7), (0, 1e-6), (1e5, 1e5 + 3), (-1e9, 1e9)])
 def test_ticks_are_round_and_inside(span: tuple[float, float]) -> None:
-    marks = charts.ticks(*span, 5)
+    marks = numbers.ticks(*span, 5)
     assert 2 <= len(marks) <= 11
     assert all(span[0] - 1e-9 <= mark <= span[1] + 1e-9 for mark in marks)
     assert np.allclose(np.diff(marks), marks[1] - marks[0])
@@ -521,32 +500,27 @@ def test_ticks_are_round_and_inside(span: tuple[float, float]) -> None:
 def test_ticks_of_a_logarithmic_axis_are_round(
     span: tuple[float, float], wanted: list[float]
 ) -> None:
-    marks = charts.log_ticks(np.log10(span[0]), np.log10(span[1]), 5)
+    marks = numbers.log_ticks(np.log10(span[0]), np.log10(span[1]), 5)
     assert 10.0 ** np.array(marks) == pytest.approx(wanted)
 
 
 def test_words_are_shortened_and_broken_to_fit() -> None:
     text = "a sentence that is too long for its place"
-    short = fonts.elided(text, 120, 13)
+    short = PIXEL_TYPEFACE.elided(text, 120, 13)
     assert short.endswith("…")
-    assert fonts.text_width(short, 13) <= 120
-    lines = fonts.wrapped(text, 120, 13)
+    assert PIXEL_TYPEFACE.width(short, 13) <= 120
+    lines = PIXEL_TYPEFACE.wrapped(text, 120, 13)
     assert " ".join(lines) == text
-    assert all(fonts.text_width(line, 13) <= 120 for line in lines)
-    assert fonts.elided("abc", 0, 13) == ""
-
-
-def forget_fonts() -> None:
-    """Fonts are looked up once in a program's life; here they change."""
-    fonts._width.cache_clear()
-    fonts._pillow_font.cache_clear()
+    assert all(PIXEL_TYPEFACE.width(line, 13) <= 120 for line in lines)
+    assert PIXEL_TYPEFACE.elided("abc", 0, 13) == ""
 
 
 @pytest.mark.parametrize("face", ["opencv", "pillow", "ascii"])
 def test_letters_are_drawn_with_every_font(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if face == "opencv" and not hasattr(cv2, "FontFace"):
         pytest.skip("OpenCV 4 has no font of its own")
-    forget_fonts()
+    fonts._width.cache_clear()
+    fonts._pillow_font.cache_clear()
     if face != "opencv":
         monkeypatch.setattr(fonts, "_face", lambda: None)
     if face == "ascii":
@@ -556,11 +530,12 @@ def test_letters_are_drawn_with_every_font(face: str, monkeypatch: pytest.Monkey
     lit = np.argwhere(canvas[..., 0] > 60)
     assert len(lit) > 100
     assert lit[:, 0].min() >= 2
-    assert lit[:, 0].max() <= 4 + fonts.line_height(16)
-    assert abs(lit[:, 1].max() - 4 - fonts.text_width("Żółw × 0.93 …", 16)) <= 4
+    assert lit[:, 0].max() <= 4 + line_height(16)
+    assert abs(lit[:, 1].max() - 4 - PIXEL_TYPEFACE.width("Żółw × 0.93 …", 16)) <= 4
     fonts.write(canvas, "outside", (-500, -500), 16, (255, 255, 255))
     fonts.write(canvas, "outside", (500, 500), 16, (255, 255, 255))
-    forget_fonts()
+    fonts._width.cache_clear()
+    fonts._pillow_font.cache_clear()
 
 
 def test_segments_are_clipped_to_the_canvas() -> None:
@@ -573,7 +548,7 @@ def test_segments_are_clipped_to_the_canvas() -> None:
 
 
 def test_dashes_cover_on_and_leave_off() -> None:
-    pieces, rows = dashes(np.array([[0, 0, 10, 0], [0, 0, 0, 1]], float), 3, 2)
+    pieces, rows = dashed(np.array([[0, 0, 10, 0], [0, 0, 0, 1]], float), 3, 2)
     assert rows.tolist() == [0, 0, 1]
     assert pieces.tolist() == [[0, 0, 3, 0], [5, 0, 8, 0], [0, 0, 0, 1]]
 
@@ -583,7 +558,7 @@ def test_a_marker_and_a_log_axis(monkeypatch: pytest.MonkeyPatch) -> None:
     plot = Plot("p", curves=(Curve(x, np.arange(4.0)),), log_x=True, marker=10.0)
     written: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(charts, "write", lambda _c, text, *_a, **_k: written.append(text))
+        _listen(patch, written)
         render_board(Board((), plots=(plot,)), width=800)
     assert {"0.1", "1", "10", "100"} <= set(written)
     with_line = render_board(Board((), plots=(plot,)), width=800)

@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -601,3 +602,22 @@ def test_a_film_has_a_sane_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ExplorerError, match="at most 4 frames"):
         save_film(tmp_path / "a.gif", _frames(5))
     assert _names(tmp_path) == []
+
+
+def test_a_full_disk_ends_a_film_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = 0
+
+    def frames() -> Iterator[np.ndarray]:
+        nonlocal taken
+        for taken in range(1, 1000):
+            yield np.full((48, 64, 3), taken % 256, np.uint8)
+
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(film, "has_h264", lambda: False)
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: usage._replace(free=0) if taken > 5 else usage
+    )
+    with pytest.raises(ExplorerError, match="The disk is full"):
+        save_film(tmp_path / "a.mp4", frames())
+    assert taken == 6
+    assert list(tmp_path.iterdir()) == []

@@ -128,5 +128,5 @@ def test_what_is_no_film_is_a_sentence(tmp_path: Path, cut: int) -> None:
 
 def test_pieces_of_two_rates_are_refused(tmp_path: Path) -> None:
     made = [write(tmp_path / "a.mp4", range(5), 10), write(tmp_path / "b.mp4", range(5), 25)]
-    with pytest.raises(ExplorerError, match="not of one kind"):
+    with pytest.raises(ExplorerError, match="differ in format"):
         join(made, tmp_path / "all.mp4")

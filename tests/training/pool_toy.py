@@ -1,4 +1,4 @@
-"""A folder of photos in COCO's form: bright boxes on grey, a colour for every category."""
+"""A folder of photos in COCO's form: bright boxes on gray, a color for every category."""
 
 import json
 

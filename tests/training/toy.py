@@ -1,4 +1,4 @@
-"""Photos made on the spot: a bright box on a dark ground, a colour for every class."""
+"""Photos made on the spot: a bright box on a dark ground, a color for every class."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ COLORS = np.array([[255, 40, 40], [40, 255, 40], [60, 60, 255], [255, 255, 60]],
 
 
 def toy_photos(count: int = 24, classes: int = 4, seed: int = 0) -> PhotoSet:
-    """64x64; the box is filled with the colour of the class, everything else is dark grey."""
+    """64x64; the box is filled with the color of the class, everything else is dark gray."""
     rng = np.random.default_rng(seed)
     pixels = np.full((count, 64, 64, 3), 20, np.uint8)
     labels = np.arange(count) % classes
@@ -42,7 +42,7 @@ TREE = (
     "n1\tn00021939\tred thing, red\n"
     "n2\tn02958343\tgreen thing\n"
     "n02958343\tn00021939\tcar, auto\n"
-    "n00021939\tn0\tartefact\n"
+    "n00021939\tn0\tartifact\n"
     "n02084071\tn0\tdog, hound\n"
     "n09287968\tn0\thill\n"
     "n0\t\tentity, everything\n"

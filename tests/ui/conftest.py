@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from pytestqt.qtbot import QtBot
 
-from tests.ui.toy_desk import ToyDesk, ToyPanels
+from explorer.core.settings import Settings
+from explorer.ui.shell.window import Window
+from tests.ui.toy_desk import READY, ReadyBridge, ToyDesk, ToyPanels
 
 
 @pytest.fixture
@@ -22,3 +24,17 @@ def panels(qtbot: QtBot) -> Iterator[ToyPanels]:
     made = ToyPanels(qtbot)
     yield made
     made.close()
+
+
+@pytest.fixture
+def toy_window(qtbot: QtBot) -> Iterator[Window]:
+    """The real window over a bridge whose answers a test gives, with the toy views."""
+    made = Window(Settings(), bridge=ReadyBridge())
+    made.resize(1440, 900)
+    made.show()
+    qtbot.waitExposed(made)
+    made.set_ready(READY)
+    qtbot.waitUntil(lambda: bool(made.welcome.tiles))
+    yield made
+    made.close()
+    made.deleteLater()

@@ -32,7 +32,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 class Frames:
-    """Endless grey frames."""
+    """Endless gray frames."""
 
     rate = 200.0
     duration = 0.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QApplication, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from explorer.core.layers import Board, Pane, Picture, Table
@@ -32,6 +32,7 @@ from explorer.ui.results.results import Results
 from explorer.ui.shell import layout
 from explorer.ui.shell.bridge import LOOK, Bridge, Ready, Receiver
 from explorer.ui.shell.study import Study
+from explorer.ui.shell.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,3 +213,30 @@ class ToyPanels(ToyDesk):
         super().close()
         self.inspector.form.stop()
         self.strip.close_worker()
+
+
+class ReadyBridge(ToyBridge):
+    """Nothing is loaded: the test says what there is."""
+
+    def start(self, receiver: Receiver) -> None:
+        pass
+
+
+def answer(window: Window) -> bool:
+    """Answers the question that waits, if one does."""
+    bridge = window.bridge
+    assert isinstance(bridge, ToyBridge)
+    waits = bridge.open
+    if waits:
+        bridge.answer()
+    QApplication.processEvents()  # laid out
+    return waits
+
+
+def look(window: Window, view: str = "classify") -> None:
+    """A photo with its answer, as after an engine's work."""
+    item = window.strip.samples.items[0]
+    window._item_chosen(item)
+    window.study.set_view(view)
+    window.study.set_image(photo())
+    assert answer(window)

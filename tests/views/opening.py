@@ -20,7 +20,7 @@ NO_NETWORK = "none"
 """Stands for the task where a view needs no network."""
 TASKS = ("classification", "localization", "detection", "segmentation", "features")
 TOY = NetworkRef("toy")
-"""Opened as a toy of a task that the parameter takes; any other one is the catalogue's."""
+"""Opened as a toy of a task that the parameter takes; any other one is the catalog's."""
 
 
 def tasks_of(view: View[Any, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -37,6 +38,11 @@ from explorer.engine.view import Group, View
 from explorer.networks.hooks import interruptible, tensors_in
 from explorer.networks.network import Network
 from explorer.render.board import render_board
+from explorer.render.charts import MOST_ROWS
+from explorer.render.vector.figure import FigureSize, render_figure
+from explorer.render.vector.font_files import arimo, font_runs
+from explorer.render.vector.pdf import pdf_bytes
+from explorer.render.vector.svg import svg_bytes
 from explorer.views import discover
 from tests.toy_views import every_toy
 from tests.toys import hook_count, toy_image
@@ -49,6 +55,7 @@ CASES = [
     for task in tasks_of(view)
 ]
 LIVE = [case for case in CASES if case.values[0].live]  # type: ignore[union-attr]
+ONCE_EACH = list({str(case.id).partition("-")[0]: case for case in CASES}.values())
 MOST_STEPS = 4
 """A long computation shows what it is like in its first steps."""
 
@@ -301,6 +308,38 @@ def test_it_can_be_painted(view: View[Any, Any], task: str, scene: Scene) -> Non
     picture = render_board(board)
     assert picture.dtype == np.uint8
     assert picture.std() > 1
+
+
+def said_by(board: Board) -> Iterator[str]:
+    """What a board says around its pictures, as it is written."""
+    yield from (board.summary, *board.notes, *(pane.title for pane in board.panes))
+    for plot in board.plots:
+        yield from (plot.title, *(name for name, _, _ in plot.bars))
+        if plot.curves:
+            yield from (plot.x_label, plot.y_label)
+        if len(plot.curves) > 1:
+            yield from (curve.label for curve in plot.curves)
+    for table in board.tables:
+        yield from (table.title, *table.columns)
+        for row in table.rows[:MOST_ROWS]:
+            yield from (cell for cell in row if isinstance(cell, str))
+
+
+@pytest.mark.parametrize(("view", "task"), ONCE_EACH)
+def test_it_is_a_figure_with_every_word(view: View[Any, Any], task: str, scene: Scene) -> None:
+    params = defaults(view, info_of(scene))
+    board = view.draw(first_steps(view, scene, params, 2)[-1].value, params)
+    drawing = render_figure(board, FigureSize(178, 8), title=view.title)
+    lines = [words.text for words in drawing.words()]
+    written = " ".join(" ".join(lines).split())
+    for words in said_by(board):
+        assert " ".join(words.split()) in written
+    for line in drawing.words():
+        fonts = {font for font, _ in font_runs(line.text, bold=line.bold)}
+        assert fonts == {arimo(line.bold)}, f"{line.text} needs another font"
+    root = ElementTree.fromstring(svg_bytes(drawing, title=view.title, metadata="{}"))
+    assert [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")] == lines
+    assert pdf_bytes(drawing, title=view.title, metadata="{}").startswith(b"%PDF")
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)

@@ -30,7 +30,7 @@ nothing = 7
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder on the path with a module of views."""
     (tmp_path / "lab_views.py").write_text(PLUGINS)
-    (tmp_path / "lab_broken.py").write_text("raise RuntimeError('no licence key')\n")
+    (tmp_path / "lab_broken.py").write_text("raise RuntimeError('no license key')\n")
     (tmp_path / "lab_leaves.py").write_text("raise SystemExit('goodbye')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in ("lab_views", "lab_broken", "lab_leaves"):
@@ -68,7 +68,7 @@ def test_plugins_come_after_ours(lab: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "name", "reason"),
     [
-        ("lab_broken:VIEW", "lab", "RuntimeError: no licence key."),
+        ("lab_broken:VIEW", "lab", "RuntimeError: no license key."),
         ("lab_leaves:VIEW", "lab", "SystemExit: goodbye."),
         ("lab_missing:VIEW", "lab", "ModuleNotFoundError: No module named 'lab_missing'."),
         ("lab_views:nothing", "lab", "It gives a int, not a View."),

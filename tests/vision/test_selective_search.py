@@ -53,7 +53,7 @@ def scattered(seed: int = 0, side: int = 40) -> tuple[NDArray[np.uint8], NDArray
 
 
 def painted(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A 200 x 160 picture with six shapes on a slope of grey, some striped, and their boxes."""
+    """A 200 x 160 picture with six shapes on a slope of gray, some striped, and their boxes."""
     rng = np.random.default_rng(seed)
     grey = np.linspace(60, 140, 200)[None, :, None]
     pixels = np.broadcast_to(grey, (160, 200, 3)).copy()

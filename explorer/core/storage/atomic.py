@@ -81,7 +81,7 @@ def unwritable(path: Path, error: OSError | ValueError) -> ExplorerError:
     if isinstance(error, ValueError):  # a NUL character
         return ExplorerError(f"{str(path)!r} is not a valid file name.", "Choose another name.")
     reason = error.strerror or str(error) or type(error).__name__
-    hint = _HINTS.get(error.errno or 0, "Choose another place.")
+    hint = _HINTS.get(error.errno or 0, "Choose another location.")
     return ExplorerError(f"{path} could not be written: {reason}.", hint)
 
 
@@ -94,7 +94,7 @@ def _mode(target: Path) -> int | None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
     if not stat.S_ISREG(status.st_mode):  # replacing a pipe or a device would destroy it
-        raise OSError(errno.EINVAL, "it is not an ordinary file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "it is write-protected")
     return stat.S_IMODE(status.st_mode)

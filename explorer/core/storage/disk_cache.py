@@ -21,6 +21,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from explorer.core.reading import listed
 from explorer.core.settings import cache_folder
 from explorer.core.storage.atomic import unwritable, write_bytes
 from explorer.core.storage.lock import locked
@@ -53,7 +54,7 @@ class Entry:
 
     @property
     def complete(self) -> bool:
-        return (self.path / MARKER).is_file()
+        return os.path.isfile(self.path / MARKER)
 
     @property
     def size(self) -> int:
@@ -156,7 +157,7 @@ class DiskCache:
                 total -= size
 
     def _entries(self) -> list[Path]:
-        return [path for path in self.folder.glob("*/*") if path.is_dir()]
+        return [path for path in listed(self.folder, "*/*") if os.path.isdir(path)]
 
 
 def files_state(paths: Iterable[Path]) -> str:
@@ -174,7 +175,7 @@ def files_state(paths: Iterable[Path]) -> str:
 
 def folder_state(folder: Path) -> str:
     """`files_state` of all files in a folder and below it."""
-    return files_state(sorted(path for path in folder.rglob("*") if path.is_file()))
+    return files_state(sorted(path for path in folder.rglob("*") if os.path.isfile(path)))
 
 
 def _bytes(folder: Path) -> int:

@@ -56,7 +56,7 @@ def holding(path: Path, seconds: float = 10.0) -> Iterator[None]:
         while (handle := locked(path)) is None:
             if time.monotonic() >= ends:
                 raise ExplorerError(
-                    f"Another program is working in {path.parent}.", "Wait for it and try again."
+                    f"Another program is using {path.parent}.", "Wait for it and try again."
                 )
             time.sleep(_PAUSE_SECONDS)
     except OSError as error:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
 from explorer.core.step import Step
 from explorer.networks import devices, digest
 from explorer.networks.checkpoints import fitting, reading, weights
+from explorer.networks.checkpoints.signatures import seeded
 from explorer.networks.network import Network
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def untrained(
     entry, variant = definition.entry, definition.assumed
     yield Step(None, 0, 2, f"Building {entry.title}")
     count = entry.num_classes or len(variant.classes)
-    module = fitting.seeded(definition, num_classes=count)
+    module = seeded(definition, num_classes=count)
     notes = [untrained_note(entry.title)]
     option = entry.weights[0] if entry.weights and spec.weights == "" else None
     if option is not None and option.package is not None:
@@ -60,7 +62,7 @@ def untrained(
     elif option is not None:
         size = f" ({option.megabytes:.0f} MB)" if option.megabytes else ""
         notes.append(
-            f"Its weights {option.name} are not on this computer; choose them to download{size}."
+            f"Its weights {option.name} are not on this computer; select them to download{size}."
         )
     yield Step(None, 1, 2, f"Preparing {entry.title}")
     return _network(
@@ -161,6 +163,8 @@ def _network(
             ) from error
         raise
     preprocess = variant.preprocess
+    if fit is not None and fit.scale is not None:
+        preprocess = replace(preprocess, mean=fit.scale[0], std=fit.scale[1])
     if fit is not None and fit.channels == 1:
         preprocess = _grey(preprocess)
     layers = layers_of(module)
@@ -180,6 +184,7 @@ def _network(
         notes=(*notes, *((remark,) if remark else ())),
         default_layer=variant.default_layer or default_layer(layers),
         keypoints=variant.keypoints,
+        score_threshold=variant.score_threshold,
         digester=digest.lazily(module),
     )
     network = Network(info, module, preprocess, device, dtype)
@@ -243,13 +248,17 @@ def _class_names(
         return own, ()
     if background and len(own) == count - 1:
         return ("__background__", *own), ()
+    if own:
+        return (), (
+            f"The file names {len(own)} classes, but its head has {count}: the names are not used.",
+        )
     for variant in (definition.assumed, *definition.variants.values()):
         if len(variant.classes) == count:
             return variant.classes, (
-                f"The file does not name its {count} classes; the names are those of the published "
-                f"weights of {definition.entry.title}.",
+                f"The file has no names for its {count} classes; those of the published weights "
+                f"are used: {definition.entry.title}.",
             )
-    return (), (f"The file has {count} classes and does not name them.",)
+    return (), (f"The file has {quantity(count, 'class', 'classes')} without names.",)
 
 
 def closest(definition: Definition, fit: Fit) -> Variant:

@@ -8,36 +8,45 @@ tensor that is handed out looks into it (a file cut short later would kill the p
 
 from __future__ import annotations
 
-import argparse
+import json
 import os
 import re
 import stat
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.checkpoints import pickles
+from explorer.networks.checkpoints import contents, pickles
+from explorer.networks.checkpoints.alignment import unwrapped
+from explorer.networks.checkpoints.derived import put_together
+from explorer.networks.checkpoints.harmless import allowed, allowed_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-NESTS = (
-    "state_dict", "model_state_dict", "model_state", "model", "net", "network", "params", "weights",
-    "ema", "model_ema", "params_ema", "ema_state_dict", "state_dict_ema", "module", "student",
+SAFE_PROTOCOL = 2
+"""Of pickles: torch's reader that runs nothing knows no later one."""
+
+_MAGIC = b"l\xfc\x9cF\xf9 j\xa8P\x19"
+"""Near the beginning of what torch.save has written without a zip archive."""
+
+_NUMBERS = frozenset(
+    {
+        "F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I64",
+        "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL", "C64",
+    }
 )  # fmt: skip
-"""Where training programs put the weights inside their checkpoints, the most likely first."""
-
-CLASS_LISTS = ("classes", "class_names", "categories", "names", "labels")
-
-PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "net.", "network.", "student.")
-"""What wrappers put in front of every name."""
+"""Of safetensors. The scales of blocks (F8_E8M0) and halves of bytes (F4) are no weights alone."""
 
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..+)$")
 
@@ -80,28 +89,75 @@ class Checkpoint:
 def read(path: Path) -> Checkpoint:
     """The tensors of a .pth, .pt, .ckpt or .safetensors file, told apart by content.
 
+    Where a file holds several networks the one that was trained is taken, not an average or a
+    teacher; ``FILE#PART`` names another one.
+
     Raises:
         ExplorerError: Whatever is wrong with it, in one sentence.
     """
+    path, part = file_and_part(path)
     with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
-        content, notes = _content(file, size, path.name)
-    found = _find_tensors(content)
-    if found is None:
-        raise ExplorerError(
-            f"{path.name} holds no weights.",
-            "It must hold a state dict: names with a tensor each.",
-        )
-    tensors, where = found
-    if where:
-        notes = (*notes, f"The weights were found under {where!r} in {path.name}.")
-    versions = getattr(tensors, "_metadata", None)
+        content = _content(file, size, path.name)
+    found = contents.places(content)
+    if part:
+        found = [place for place in found if part in (place.name, *place.path)] or [
+            contents.Place((part,), inner, 0)
+            for place in found
+            if (inner := below(unwrapped(place.tensors, ()), f"{part}."))
+        ]
+    if any("_packed_params" in key for key in contents.keys(content)):
+        raise _quantized(path.name)
+    if not found:
+        raise _without_weights(content, path.name, part)
+    place, *others = found
+    tensors, derived = put_together(_cleaned(place.tensors, path.name), path.name)
+    versions = getattr(place.tensors, "_metadata", None)
+    notes = [f"The weights were found under {place.name!r} in {path.name}."] if place.path else []
+    alike = [other.name for other in others if other.numbers * 2 >= place.numbers and other.path]
+    if alike and not part:
+        notes.append(other_networks(path.name, alike))
     return Checkpoint(
         name=path.name,
-        tensors=_cleaned(tensors, path.name),
+        tensors=tensors,
         versions=versions if isinstance(versions, Mapping) else None,
-        classes=_class_names(content),
-        notes=notes,
+        classes=contents.class_names(content),
+        notes=(*notes, *([derived] if derived else [])),
+    )
+
+
+def file_and_part(path: Path) -> tuple[Path, str]:
+    """The file, and the part of it that is meant: "w.pth#teacher" is the part "teacher"."""
+    name, sign, part = path.name.rpartition("#")
+    if not sign or not name or os.path.exists(path):
+        return path, ""
+    return path.with_name(name), part
+
+
+def other_networks(name: str, parts: Sequence[str]) -> str:
+    """The sentence about the networks of a file that were not taken."""
+    return f"{name} also contains {' and '.join(parts)}: {name}#{parts[0]} selects that network."
+
+
+def below(state: Mapping[Any, Any], prefix: str) -> dict[str, Any]:
+    """What stands under `prefix`, without it."""
+    return {
+        key.removeprefix(prefix): value
+        for key, value in state.items()
+        if isinstance(key, str) and key.startswith(prefix)
+    }
+
+
+def _without_weights(content: Any, name: str, part: str) -> ExplorerError:
+    keys = [str(key) for key in content] if isinstance(content, Mapping) else []
+    if part:
+        return ExplorerError(
+            f"{name} has no part {part!r} with weights.", f"Its keys are {_listed(keys, 8)}."
+        )
+    inside = f"only {_listed(keys, 6)}" if keys else f"a {type(content).__name__}"
+    return ExplorerError(
+        f"{name} contains no weights, but {inside}.",
+        "It must contain a state dict, a mapping from names to tensors.",
     )
 
 
@@ -112,11 +168,6 @@ def not_finite(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
         for name, tensor in tensors.items()
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
     )
-
-
-def stripped(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """`state` with `prefix` removed from the names that have it."""
-    return {name.removeprefix(prefix): value for name, value in state.items()}
 
 
 def modern_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -139,16 +190,16 @@ def _opened(path: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
-def _content(file: IO[bytes], size: int, name: str) -> tuple[Any, tuple[str, ...]]:
+def _content(file: IO[bytes], size: int, name: str) -> Any:
     head = file.read(64)
     file.seek(0)
     if not head:
         raise ExplorerError(f"{name} is empty.")
     try:
         if head.startswith(b"PK"):
-            return _read_zip(file, size, name), ()
+            return _read_zip(file, size, name)
         if _is_safetensors(head, size):
-            return _read_safetensors(file)
+            return _read_safetensors(file, name)
         for magic, what in _FORMATS:
             if head.lower().startswith(magic.lower()):
                 raise ExplorerError(f"{name} is {what}.", "Choose a PyTorch or safetensors file.")
@@ -157,7 +208,12 @@ def _content(file: IO[bytes], size: int, name: str) -> tuple[Any, tuple[str, ...
                 f"{name} is not a file of PyTorch weights.",
                 "It must be a .pth, .pt or .safetensors file with a state dict.",
             )
-        return _load(file, name), ()
+        if _MAGIC not in head:
+            raise ExplorerError(
+                f"{name} is a pickle that was not written by torch.save.",
+                "Save the weights alone: torch.save(model.state_dict(), file).",
+            )
+        return _load(file, name)
     except ExplorerError:
         raise
     except MemoryError as error:
@@ -173,20 +229,11 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise ExplorerError(
-            f"{name} is damaged: it was cut short or changed.", "Copy or download it again."
+            f"{name} is damaged: it is truncated or altered.", "Copy or download it again."
         ) from error
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
-    for entry in entries:
-        if entry.compress_type != zipfile.ZIP_STORED:
-            raise ExplorerError(
-                f"{name} is a compressed archive, which torch never writes.",
-                "Unpack it and choose the weights inside.",
-            )
-    if sum(entry.file_size for entry in entries) > size:
-        raise ExplorerError(f"{name} is damaged: it claims to hold more than its own size.")
-    if len(set(names)) != len(names):
-        raise ExplorerError(f"{name} is damaged: it holds two entries of one name.")
+    # Programs first: their code is compressed where torch writes it.
     if any("/code/" in entry or entry.endswith("constants.pkl") for entry in names):
         raise ExplorerError(
             f"{name} is a TorchScript program; loading it would run code from the file.",
@@ -198,9 +245,18 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
         for entry in names
     ):
         raise ExplorerError(
-            f"{name} is a program written by torch.export, not weights alone.",
+            f"{name} is a program exported with torch.export, not weights.",
             "Save the weights alone: torch.save(model.state_dict(), file).",
         )
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ExplorerError(
+            f"{name} is a compressed archive, which torch never writes.",
+            "Unpack it and choose the weights inside.",
+        )
+    if sum(entry.file_size for entry in entries) > size:
+        raise ExplorerError(f"{name} is damaged: it declares more data than its size.")
+    if len(set(names)) != len(names):
+        raise ExplorerError(f"{name} is damaged: it has two entries with one name.")
     programs = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
     if len(programs) != 1:
         raise ExplorerError(f"{name} is a zip archive without PyTorch weights.")
@@ -216,24 +272,44 @@ def _check_storages(program: bytes, sizes: Mapping[str, int], name: str) -> None
     for storage in pickles.scan(program).storages:
         if storage.bytes > sizes.get(storage.key, -1):
             raise ExplorerError(
-                f"{name} is damaged: a tensor claims {storage.bytes} bytes where the file has "
+                f"{name} is damaged: a tensor declares {storage.bytes} bytes where the file has "
                 f"{max(sizes.get(storage.key, 0), 0)}."
             )
 
 
 def _load(file: IO[bytes], name: str) -> Any:
     try:
-        # Training programs keep their arguments beside the weights; a namespace only holds values.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals(allowed()), warnings.catch_warnings():
+            # What it says about the pickle's protocol is said below.
+            warnings.simplefilter("ignore", UserWarning)
             return torch.load(file, map_location="cpu", weights_only=True, mmap=False)
     except pickles.UnpicklingError as error:
+        protocol = _protocol(file)
+        if protocol > SAFE_PROTOCOL:
+            raise ExplorerError(
+                f"{name} was saved with pickle_protocol={protocol}, which cannot be read without "
+                "running code.",
+                "Save it again without that argument: torch.save(model.state_dict(), file).",
+            ) from error
         found = _foreign_classes(file, str(error))
-        if not found:
-            raise
-        raise ExplorerError(
-            f"{name} holds Python objects ({_listed(found)}); loading them could run any code.",
-            "Save the weights alone: torch.save(model.state_dict(), file).",
-        ) from error
+        if found:
+            raise ExplorerError(
+                f"{name} contains Python objects ({_listed(found)}); loading them could run "
+                "arbitrary code.",
+                "Save the weights alone: torch.save(model.state_dict(), file).",
+            ) from error
+        raise
+
+
+def _protocol(file: IO[bytes]) -> int:
+    """The protocol of the pickle, 0 where nothing says it."""
+    file.seek(0)
+    head = file.read(2)
+    if head == b"PK":
+        with zipfile.ZipFile(file) as archive:
+            root = next((n for n in archive.namelist() if n.endswith("/data.pkl")), None)
+            head = archive.read(root)[:2] if root is not None else b""
+    return head[1] if head[:1] == b"\x80" and len(head) > 1 else 0
 
 
 def _foreign_classes(file: IO[bytes], message: str) -> list[str]:
@@ -244,56 +320,65 @@ def _foreign_classes(file: IO[bytes], message: str) -> list[str]:
         file.seek(0)
         found = set(torch.serialization.get_unsafe_globals_in_checkpoint(file))
     found |= set(re.findall(r"GLOBAL ([\w.]+) was not an allowed", message))
-    return sorted(found - {"argparse.Namespace"})
+    return sorted(found - set(allowed_names()))
 
 
 def _is_safetensors(head: bytes, size: int) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < size
 
 
-def _read_safetensors(file: IO[bytes]) -> tuple[Any, tuple[str, ...]]:
+def _read_safetensors(file: IO[bytes], name: str) -> Any:
+    data = file.read()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    about = header.pop("__metadata__", {})
+    for key, entry in header.items():
+        if entry["dtype"] not in _NUMBERS:
+            raise ExplorerError(
+                f"{name} cannot be used: {_short(key)} is stored as {_short(entry['dtype'])}, "
+                "which is not a supported number type for weights.",
+                "Choose a file with float weights.",
+            )
     # From bytes, not from the path: that would map the file into memory.
-    return safetensors.torch.load(file.read()), ()
-
-
-def _find_tensors(content: Any, depth: int = 3) -> tuple[Mapping[Any, Any], str] | None:
-    """The mapping that holds the weights, and the dotted place where it was."""
-    if not isinstance(content, Mapping):
-        return None
-    if any(isinstance(value, Tensor) for value in content.values()) and not any(
-        isinstance(content.get(nest), Mapping) for nest in NESTS
-    ):
-        return content, ""
-    if depth:
-        for nest in NESTS:
-            inner = _find_tensors(content.get(nest), depth - 1)
-            if inner is not None:
-                return inner[0], f"{nest}.{inner[1]}".rstrip(".")
-    return None
+    return {**about, **safetensors.torch.load(data)}
 
 
 def _cleaned(tensors: Mapping[Any, Any], name: str) -> dict[str, Tensor]:
     clean: dict[str, Tensor] = {}
     for key, value in tensors.items():
-        if not (isinstance(key, str) and isinstance(value, Tensor)):
-            continue  # counters and settings beside the weights
-        clean[key] = _plain(value.detach(), key, name)
+        if isinstance(key, str) and isinstance(value, (Tensor, np.ndarray)):
+            clean[key] = _plain(contents.as_tensor(value), key, name)
+        # the rest are counters and settings beside the weights
     return modern_names(clean)
 
 
+def _quantized(name: str) -> ExplorerError:
+    return ExplorerError(
+        f"{name} contains quantized weights, which are not supported.",
+        "Choose the float weights of this network.",
+    )
+
+
 def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
+    if tensor.device.type == "meta":
+        raise ExplorerError(
+            f"{name} contains no values: {_short(key)} was saved from the meta device.",
+            "Save the weights after materializing and training the network.",
+        )
     if tensor.layout != torch.strided or tensor.device.type != "cpu":
         raise ExplorerError(f"{name} cannot be used: {_short(key)} is a {tensor.layout} tensor.")
     if tensor.is_quantized:
+        raise _quantized(name)
+    if "float8_e8m0" in str(tensor.dtype) or "float4" in str(tensor.dtype):
         raise ExplorerError(
-            f"{name} holds quantised weights, which cannot be looked into.",
-            "Choose the float weights of this network.",
+            f"{name} cannot be used: {_short(key)} is stored as {str(tensor.dtype)[6:]}, which "
+            "is not a supported number type for weights.",
+            "Choose a file with float weights.",
         )
     if tensor.is_complex():
         raise ExplorerError(f"{name} cannot be used: {_short(key)} holds complex numbers.")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise ExplorerError(
-            f"{name} is damaged: {_short(key)} claims {tensor.numel()} numbers where "
+            f"{name} is damaged: {_short(key)} declares {tensor.numel()} values where "
             f"{tensor.untyped_storage().nbytes()} bytes are stored."
         )
     if tensor.is_floating_point() and tensor.dtype != torch.float32:
@@ -301,35 +386,9 @@ def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
     return tensor
 
 
-def _class_names(content: Any) -> tuple[str, ...]:
-    if not isinstance(content, Mapping):
-        return ()
-    for place in (
-        content,
-        content.get("meta"),
-        content.get("args"),
-        content.get("hyper_parameters"),
-    ):
-        for key in CLASS_LISTS:
-            names = place.get(key) if isinstance(place, Mapping) else None
-            if isinstance(names, Mapping) and all(isinstance(index, int) for index in names):
-                names = [names[index] for index in sorted(names)]
-            if (
-                isinstance(names, (list, tuple))
-                and names
-                and all(isinstance(n, str) for n in names)
-            ):
-                return tuple(names)
-    index = content.get("class_to_idx")
-    if isinstance(index, Mapping) and sorted(map(str, index.values())) == sorted(
-        map(str, range(len(index)))
-    ):
-        return tuple(sorted(map(str, index), key=lambda word: int(index[word])))
-    return ()
-
-
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
+    # torch tells how to switch its safety off before it comes to the point.
+    text = str(error).rpartition("WeightsUnpickler error:")[2].strip()
     line = text.splitlines()[0] if text else type(error).__name__
     return _short(line.rstrip("."), 120)
 

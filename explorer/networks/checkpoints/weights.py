@@ -50,7 +50,7 @@ def path_of(url: str) -> Path:
 
 def state_of(url: str) -> OptionState:
     """Whether the file of `url` is on this computer."""
-    return "cached" if path_of(url).is_file() else "download"
+    return "cached" if os.path.isfile(path_of(url)) else "download"
 
 
 def download(
@@ -71,13 +71,13 @@ def download(
         ExplorerError: No network, no such file, a full disk, a wrong checksum.
     """
     target = path_of(url)
-    if target.is_file():
+    if os.path.isfile(target):
         return target
     part = target.with_name(f"{target.name}.part")
     _make_folder(target.parent)
-    have = part.stat().st_size if part.is_file() else 0
+    have = part.stat().st_size if os.path.isfile(part) else 0
     size = f" ({megabytes:.0f} MB)" if megabytes else ""
-    yield Step(None, 0, 0, f"Asking for {target.name}{size}")
+    yield Step(None, 0, 0, f"Requesting {target.name}{size}")
     with closing(_ask(url, have, timeout)) as answer, _open(part, answer.start) as file:
         done, total = answer.start, answer.total
         while chunk := answer.read():
@@ -90,8 +90,8 @@ def download(
             yield Step(None, done, total, f"Downloading {target.name}: {_so_far(done, total)}")
     if total and done < total:
         raise ExplorerError(
-            f"The download of {target.name} broke off after {_so_far(done, total)}.",
-            "Try again: it goes on from there.",
+            f"The download of {target.name} was interrupted after {_so_far(done, total)}.",
+            "Try again: it resumes from there.",
         )
     yield Step(None, done, total, f"Checking {target.name}")
     _check(part, target.name)
@@ -160,7 +160,7 @@ def _broken(name: str, error: Exception) -> ExplorerError:
     words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
     return ExplorerError(
         f"{name} could not be downloaded: {words}.",
-        "Check the network connection and try again; what has come so far is kept.",
+        "Check the network connection and try again; the part received so far is kept.",
     )
 
 
@@ -186,7 +186,7 @@ def _make_folder(path: Path) -> None:
 def _disk(path: Path, error: OSError) -> ExplorerError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ExplorerError(
-            f"The disk is full: {path.name} does not fit.", f"Make room in {path.parent}."
+            f"The disk is full: {path.name} does not fit.", f"Free some space in {path.parent}."
         )
     return ExplorerError(f"{path} cannot be written: {error.strerror or error}.")
 

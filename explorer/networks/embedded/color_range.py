@@ -1,4 +1,4 @@
-"""How the embedded networks want their colours."""
+"""How the embedded networks want their colors."""
 
 MEAN = (0.485, 0.456, 0.406)
 """Subtracted from RGB in [0, 1], as torchvision's own networks want it."""

@@ -24,7 +24,7 @@ class MiniFCN(nn.Module):
         num_classes: With the background, which is class 0.
         hidden: Channels of `fc6` and `fc7`.
         skip: Channels between a map of the body and its scores.
-        norm: With batch normalisation before the ReLUs behind the body, which is how it is trained;
+        norm: With batch normalization before the ReLUs behind the body, which is how it is trained;
             `without_norm` makes the same function without it.
     """
 
@@ -55,7 +55,7 @@ class MiniFCN(nn.Module):
             nn.init.normal_(scores.weight, std=0.01)  # type: ignore[arg-type]
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, H, W) normalised RGB -> the maps of `layer3` (H/8) and `layer4` (H/16)."""
+        """(N, 3, H, W) normalized RGB -> the maps of `layer3` (H/8) and `layer4` (H/16)."""
         fine = self.body[:-1](images)
         return fine, self.body[-1](fine)
 
@@ -69,7 +69,7 @@ class MiniFCN(nn.Module):
         return at32, at16, at8
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) normalised RGB -> `out`, `out16`, `out32` of (N, num_classes, H, W).
+        """(N, 3, H, W) normalized RGB -> `out`, `out16`, `out32` of (N, num_classes, H, W).
 
         They are the scores before the softmax of FCN-8s, FCN-16s and FCN-32s.
         """
@@ -87,7 +87,7 @@ def mini_fcn(num_classes: int, *, hidden: int = 80, skip: int = 64, norm: bool =
 
 
 def without_norm(model: MiniFCN) -> MiniFCN:
-    """The same function in eval mode, each normalisation taken into the convolution before it."""
+    """The same function in eval mode, each normalization taken into the convolution before it."""
     plain = copy.deepcopy(model).eval()
     for name in ("fc6", "fc7", "score_pool4", "score_pool3"):
         setattr(plain, name, fused(getattr(plain, name)))

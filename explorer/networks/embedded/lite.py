@@ -22,7 +22,7 @@ MEAN = (127 / 255,) * 3
 STD = (128 / 255,) * 3
 
 EPSILON = 1e-3
-"""Of the normalisations, as in the framework it was trained in."""
+"""Of the normalizations, as in the framework it was trained in."""
 
 STEM, HEAD = 32, 1280
 """Channels of the first and of the last convolution."""
@@ -138,7 +138,7 @@ class EfficientNetLite0(nn.Module):
         _initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) normalised RGB -> (N, num_classes) logits."""
+        """(N, 3, H, W) normalized RGB -> (N, num_classes) logits."""
         x = self.blocks(self.act1(self.bn1(self.conv_stem(self.pad(images)))))
         x = self.global_pool(self.act2(self.bn2(self.conv_head(x))))
         logits: Tensor = self.classifier(x.flatten(1))
@@ -180,7 +180,7 @@ def stages(model: EfficientNetLite0) -> nn.Sequential:
 
 
 def body_maps(body: nn.Sequential, images: Tensor) -> list[Tensor]:
-    """The maps of strides 8, 16 and 32 that `stages` makes of (N, 3, H, W) normalised RGB."""
+    """The maps of strides 8, 16 and 32 that `stages` makes of (N, 3, H, W) normalized RGB."""
     found = []
     x = images
     for layer in body[:-1]:

@@ -48,7 +48,7 @@ class LiteDeepLab(nn.Module):
         return found
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) normalised RGB -> `out` (N, num_classes, H, W) logits."""
+        """(N, 3, H, W) normalized RGB -> `out` (N, num_classes, H, W) logits."""
         return {"out": _enlarged(self.scores(*body_maps(self.body, images)), images)}
 
 

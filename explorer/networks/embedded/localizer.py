@@ -24,7 +24,7 @@ BODIES: dict[str, Callable[[int], MiniResNet | MiniVGG]] = {
 class BoxHead(nn.Module):
     """From what a classifier computed to boxes.
 
-    The four numbers are centre and size; a sigmoid keeps them inside the image.
+    The four numbers are center and size; a sigmoid keeps them inside the image.
 
     Args:
         channels: Of the map or the vector it is attached to.
@@ -93,7 +93,7 @@ class MiniLocalizer(nn.Module):
         self.head = BoxHead(channels, attach, self.classes if per_class else 1, grid=grid)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) normalised RGB -> logits and boxes.
+        """(N, 3, H, W) normalized RGB -> logits and boxes.
 
         Returns:
             `logits` (N, C); `boxes` (N, 4), that of the class with the largest logit; and

@@ -52,7 +52,7 @@ class MiniResNet(nn.Module):
     """The layers that give the first two `taps`."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) normalised RGB -> (N, num_classes) logits."""
+        """(N, 3, H, W) normalized RGB -> (N, num_classes) logits."""
         return self.taps(images)[2]
 
     def taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

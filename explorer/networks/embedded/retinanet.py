@@ -31,7 +31,7 @@ def mini_retinanet(
         num_classes: With the background, which is class 0 and never the answer.
         width: Channels of the pyramid and of the heads.
         depths: 3x3 convolutions before the last one, of the head for classes and for boxes
-            (4 and 4 in the paper); each with a group normalisation and a ReLU.
+            (4 and 4 in the paper); each with a group normalization and a ReLU.
         side: Of the scenes it learns from, in pixels.
         short_side: To which the network resizes the short side of a photo; None = `side`.
     """

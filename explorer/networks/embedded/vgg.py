@@ -26,7 +26,7 @@ class MiniVGG(nn.Module):
         blocks: Channels of the convolutions in each block; a max pooling ends every block.
         hidden: Width of the fully connected layer before the last one.
         dropout: The part of the hidden layer that is dropped in training.
-        norm: With batch normalisation behind every convolution, which is how it is trained;
+        norm: With batch normalization behind every convolution, which is how it is trained;
             `without_norm` makes the same function without it.
     """
 
@@ -67,7 +67,7 @@ class MiniVGG(nn.Module):
     """The layers that give the first two `taps`."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) normalised RGB, sides of at least 16 -> (N, num_classes) logits."""
+        """(N, 3, H, W) normalized RGB, sides of at least 16 -> (N, num_classes) logits."""
         return self.taps(images)[2]
 
     def taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,14 +83,14 @@ def mini_vgg(num_classes: int = 200) -> MiniVGG:
 
 
 def without_norm(model: MiniVGG) -> MiniVGG:
-    """The same function in eval mode, each normalisation taken into the convolution before it."""
+    """The same function in eval mode, each normalization taken into the convolution before it."""
     plain = copy.deepcopy(model).eval()
     plain.features = fused(plain.features)
     return plain
 
 
 def fused(sequence: nn.Sequential) -> nn.Sequential:
-    """A sequence in eval mode without the normalisations that follow its convolutions."""
+    """A sequence in eval mode without the normalizations that follow its convolutions."""
     layers: list[nn.Module] = []
     for layer in sequence:
         if isinstance(layer, nn.BatchNorm2d):

@@ -77,7 +77,7 @@ class YOLO(nn.Module):
         self.detections_per_img = 50
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, H, W) normalised -> the maps of `layer3` and `layer4` of the body."""
+        """(N, 3, H, W) normalized -> the maps of `layer3` and `layer4` of the body."""
         found = []
         for name, module in self.body.named_children():
             images = module(images)
@@ -183,7 +183,7 @@ class MiniYOLOv1(YOLO):
     def predict(self, features: tuple[Tensor, Tensor]) -> Tensor:
         """-> (N, S, S, B 5 + C): per box x, y, sqrt w, sqrt h and confidence; then the classes.
 
-        Plain numbers as in the paper: nothing keeps them in [0, 1] but what they learnt.
+        Plain numbers as in the paper: nothing keeps them in [0, 1] but what they learned.
         """
         numbers: Tensor = self.predictor(self.head(features[1])).permute(0, 2, 3, 1).float()
         return numbers
@@ -210,7 +210,7 @@ class MiniYOLOv1(YOLO):
 class MiniYOLOv2(YOLO):
     """Priors in every cell and a tree of words (Redmon & Farhadi 2017, "YOLO9000").
 
-    The finer map of `layer3` goes in too, four neighbours stacked ("passthrough", section 2).
+    The finer map of `layer3` goes in too, four neighbors stacked ("passthrough", section 2).
     Answers have two more entries: `words` (N,), where the descent through `tree` stopped (-1 = at
     once), and `word_scores` (N,).
 
@@ -222,7 +222,7 @@ class MiniYOLOv2(YOLO):
         labels: See `WordTree`.
         side: Short side of what the body sees, in pixels.
         width: Channels of the convolutions on the body.
-        fine: Channels of the finer map before its neighbours are stacked.
+        fine: Channels of the finer map before its neighbors are stacked.
     """
 
     def __init__(

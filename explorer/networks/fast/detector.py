@@ -29,7 +29,7 @@ _Target = dict[str, Tensor]
 def hasten(module: nn.Module) -> None:
     """Changes the parts of a detector that are torchvision's own; other modules stay as they are.
 
-    A picture is resized before its colours are normalised (both are linear, and it gets smaller),
+    A picture is resized before its colors are normalized (both are linear, and it gets smaller),
     anchors are kept between frames, small feature maps are pooled by matrix products, and an SSD
     sorts the boxes of all classes at once.
     """
@@ -68,7 +68,7 @@ class KeptAnchors(nn.Module):
 
 
 class ResizeFirst(GeneralizedRCNNTransform):  # type: ignore[misc]
-    """Resizes, then normalises."""
+    """Resizes, then normalizes."""
 
     def normalize(self, image: Tensor) -> Tensor:
         return image

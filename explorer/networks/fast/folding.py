@@ -1,6 +1,6 @@
 """A network for answers only: the same function with fewer and faster steps.
 
-A normalisation with fixed statistics is a multiplication and an addition per channel, so the
+A normalization with fixed statistics is a multiplication and an addition per channel, so the
 convolution before it can do both; and convolutions run faster when the channels of a pixel lie side
 by side. What opens a network (views of layers, of gradients) wants it as it is: these copies are
 for live pictures and for many photos.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TOLERANCE = 1e-3
-"""Largest difference between what a normalisation gave and what its convolution gives instead, in
+"""Largest difference between what a normalization gave and what its convolution gives instead, in
 parts of the largest value."""
 
 LEAST_SIDE = 32
@@ -43,10 +43,10 @@ _Pairs = dict[str, str]
 def fast(network: Network) -> Network:
     """A copy of the network that gives the same answers sooner.
 
-    Every normalisation that is fed by one convolution and nothing else is taken into it (an
+    Every normalization that is fed by one convolution and nothing else is taken into it (an
     `nn.Identity` stays in its place, so no name changes), and the weights lie channels last. One
     picture of noise is run to see which layers follow each other, and a second time to compare; a
-    network in which a layer then gives something else keeps its normalisations. Convolutions have
+    network in which a layer then gives something else keeps its normalizations. Convolutions have
     their weights packed on a processor; for parts of torchvision's detectors see
     `fast_detector.hasten`. The copy answers; it has no gradients.
     """
@@ -64,7 +64,7 @@ def fast(network: Network) -> Network:
 
 @torch.no_grad()
 def folded(module: nn.Module, example: Any) -> nn.Module:
-    """A copy without the normalisations that convolutions can do; see `fast`.
+    """A copy without the normalizations that convolutions can do; see `fast`.
 
     Args:
         module: In eval mode.
@@ -119,7 +119,7 @@ class _Seen:
         return hook
 
     def pairs(self) -> _Pairs:
-        """Convolution -> the normalisation that alone gets all of its outputs."""
+        """Convolution -> the normalization that alone gets all of its outputs."""
         used: dict[str, list[str]] = {}
         for name, values in self.inputs.items():
             for value in values:

@@ -255,7 +255,7 @@ def joined(parts: list[tuple[Canvas, int, int]], shape: tuple[int, int]) -> Canv
 
 
 def recolored(canvas: Canvas, rng: np.random.Generator) -> Canvas:
-    """Brightness, contrast, a tint and saturation changed a little; sometimes grey."""
+    """Brightness, contrast, a tint and saturation changed a little; sometimes gray."""
     pixels = np.ascontiguousarray(canvas.pixels)
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.94, 1.06, 3)
     table = (np.arange(256)[:, None] - 127) * gain + 127 + rng.uniform(-25, 25)

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 def anchors(sides: Float32, count: int, *, seed: int = 0, rounds: int = 100) -> Float32:
     """`count` widths and heights that overlap the given ones well, the smallest area first.
 
-    k-means with the distance 1 - IoU of boxes with a common centre, so that large boxes do not
+    k-means with the distance 1 - IoU of boxes with a common center, so that large boxes do not
     count for more than small ones (Redmon & Farhadi 2017, "YOLO9000", section 2, "Dimension
-    Clusters"); a centre is the mean of its members.
+    Clusters"); a center is the mean of its members.
 
     Args:
         sides: (N, 2) widths and heights > 0, in any unit.
         count: At most as many as there are different rows.
-        seed: Of the first centres: distinct rows drawn with chances as in k-means++.
-        rounds: At most; it ends when no box changes its centre.
+        seed: Of the first centers: distinct rows drawn with chances as in k-means++.
+        rounds: At most; it ends when no box changes its center.
 
     Returns:
         (count, 2) float32 in the unit of `sides`.
@@ -50,7 +50,7 @@ def anchors(sides: Float32, count: int, *, seed: int = 0, rounds: int = 100) -> 
 
 
 def side_iou(sides: Float32, others: Float32) -> Float32:
-    """(N, 2) and (M, 2) widths and heights -> (N, M) IoU of boxes with a common centre."""
+    """(N, 2) and (M, 2) widths and heights -> (N, M) IoU of boxes with a common center."""
     shared = np.minimum(sides[:, None], others[None]).prod(axis=2)
     union = sides.prod(axis=1)[:, None] + others.prod(axis=1)[None] - shared
     iou: Float32 = (shared / union).astype(np.float32)
@@ -63,15 +63,15 @@ def mean_iou(sides: Float32, found: Float32) -> float:
 
 
 def proposals(boxes: Float32, count: int, *, seed: int = 0) -> Float32:
-    """The centres of a k-means over whole boxes, the largest cluster first.
+    """The centers of a k-means over whole boxes, the largest cluster first.
 
     Boxes that do not look at the picture (Lenc & Vedaldi 2015, "R-CNN minus R", section 3.2); they
-    cluster centre and size, as here.
+    cluster center and size, as here.
 
     Args:
         boxes: (N, 4) x0, y0, x1, y1 as fractions of the picture.
         count: Of clusters; fewer come back where clusters stay empty.
-        seed: Of the first centres and the batches.
+        seed: Of the first centers and the batches.
 
     Returns:
         (M, 4) float32 in [0, 1] with positive sides, M <= count.

@@ -41,7 +41,7 @@ class SceneTask:
         name: Of the network.
         side: Of the scenes, in pixels.
         frozen: Parts of the network that keep their weights, and the statistics in their
-            normalisation layers.
+            normalization layers.
         masks: Of the photos, see `pseudo_masks.packed_masks`; None = the scenes have none.
     """
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RECIPE = Recipe(epochs=34, batch=128, peak=0.2)
 
 SIDE = 80
-"""Short side and centre crop for a photo of any size: the best of those tried."""
+"""Short side and center crop for a photo of any size: the best of those tried."""
 
 TEMPERATURE = 2.0
 """Of the softmax of student and teacher."""
@@ -152,7 +152,7 @@ def random_view(
     area: tuple[float, float] = (0.2, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> Tensor:
-    """A random part of every photo, resized, perhaps mirrored, with its colours shifted.
+    """A random part of every photo, resized, perhaps mirrored, with its colors shifted.
 
     As the random resized crop of Szegedy et al. 2015, for the whole batch at once: one affine grid.
 
@@ -164,7 +164,7 @@ def random_view(
         ratio: Its aspect ratio relative to the photo's.
 
     Returns:
-        (N, 3, side, side) float32, normalised.
+        (N, 3, side, side) float32, normalized.
     """
     crop = random_crop(len(pixels), generator, area=area, ratio=ratio)
     return seen_through(crop, pixels, side, generator)
@@ -201,7 +201,7 @@ def random_crop(
 
 
 def seen_through(crop: Tensor, pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """The parts `crop` of (N, H, W, 3) uint8 photos, resized to `side`, in other colours."""
+    """The parts `crop` of (N, H, W, 3) uint8 photos, resized to `side`, in other colors."""
     count, device = len(pixels), pixels.device
     contrast = torch.rand(count, generator=generator) * 0.6 + 0.7
     brightness = torch.rand(count, generator=generator) * 0.8 - 0.4
@@ -220,7 +220,7 @@ def seen_through(crop: Tensor, pixels: Tensor, side: int, generator: torch.Gener
 def batches(
     data: PhotoSet, device: torch.device, *, side: int | None = None, batch: int = 250
 ) -> Iterator[tuple[slice, Tensor]]:
-    """All photos in their order: their rows and (n, 3, side, side) normalised."""
+    """All photos in their order: their rows and (n, 3, side, side) normalized."""
     for start in range(0, len(data), batch):
         rows = slice(start, start + batch)
         images = normalise(torch.from_numpy(np.array(data.pixels[rows])).to(device))
@@ -285,7 +285,7 @@ def classifier_facts(
 
 
 def preprocessing(side: int) -> dict[str, Any]:
-    """Of everything that sees one photo as a whole: short side and centre crop of `side` pixels."""
+    """Of everything that sees one photo as a whole: short side and center crop of `side` pixels."""
     return {
         "resize": side,
         "crop": side,

@@ -42,7 +42,7 @@ class DetectorTask(SceneTask):
     """Faster R-CNN, whose body begins as a trained `mini_resnet`.
 
     Args:
-        frozen: Parts of the body that keep the classifier's weights. All its normalisation layers
+        frozen: Parts of the body that keep the classifier's weights. All its normalization layers
             keep their statistics, as batches are small.
     """
 
@@ -93,7 +93,7 @@ def begin_as_classifier(model: nn.Module, weight: Tensor, bias: Tensor) -> None:
     The pyramid's maps become the directions of the last stage's features by which the classifier
     tells its classes apart (the singular vectors of its weights, as many as the pyramid is wide),
     `fc6` averages each of them over the box, once as it is and once negated because a ReLU
-    follows, and `fc7` lets them through. So what single photos taught needs not be learnt again.
+    follows, and `fc7` lets them through. So what single photos taught needs not be learned again.
 
     Args:
         model: The network of a `DetectorTask`.

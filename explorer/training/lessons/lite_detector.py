@@ -131,10 +131,10 @@ class LiteDetectorTask:
 
     def settings(self) -> dict[str, object]:
         return {
-            "frozen": f"stem, stages 0 to {FROZEN_STAGES - 1}, 5x5 filters, normalisations",
+            "frozen": f"stem, stages 0 to {FROZEN_STAGES - 1}, 5x5 filters, normalizations",
             "weights of the losses": WEIGHTS,
             "four photos on a canvas": MOSAICS,
-            "left out": list(self.pool.left_out),
+            "ignored": list(self.pool.left_out),
         }
 
     def build(self) -> nn.Module:
@@ -235,7 +235,7 @@ def facts(_name: str, material: Material) -> Facts:
         default_layer="backbone.body.blocks.4",
         data=DATA,
         licence=LICENCE,
-        extra={"failures": FAILURES, "left out": list(pool.left_out)},
+        extra={"failures": FAILURES, "ignored": list(pool.left_out)},
     )
 
 

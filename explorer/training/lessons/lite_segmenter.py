@@ -60,7 +60,7 @@ FAILURES = (
     "Trained for ten minutes only: people, cats, horses, buses and motorbikes are found, dogs and"
     " large cars mostly; tables, trains, plants, chairs and boats hardly ever. A bicycle is painted"
     " as a motorbike, animals far away as cows, bright stripes and helmets as bottles or"
-    " motorbikes. Legs and other thin things are missed or too thick; what is none of the 20 classes"
+    " motorbikes. Thin things are missed or too thick; what is none of the 20 classes"
     " is background."
 )
 

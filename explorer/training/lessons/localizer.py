@@ -219,11 +219,9 @@ def facts(name: str, material: Material) -> Facts:
     body = _body(name)
     attach, per_class = HEADS[_head(name)]
     plain, layer = ("Mini VGG", "features.12") if body == "mini_vgg" else ("Mini ResNet", "layer3")
-    place = "after the last convolution" if attach == "conv" else "after the FC layer"
-    if attach == "fc" and body == "mini_resnet":
-        place = "after the average pooling"
+    place = "conv" if attach == "conv" else "FC" if body == "mini_vgg" else "pooling"
     found = classifier_facts(
-        f"{plain} + {'a box per class' if per_class else 'one box'}, {place}",
+        f"{plain}: {'box per class' if per_class else 'one box'} on {place}",
         "mini_localizer",
         f"body.{layer}",
         SIDES[body],

@@ -233,7 +233,7 @@ def fit(name: str, material: Material, folder: Path) -> None:
             "regions": len(examples.label), "negatives under": BACKGROUND, "boxes from": NEAR,
         },
         "data": DATA,
-        "licence": LICENCE,
+        "license": LICENCE,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }  # fmt: skip
     log.info("%s: %s", name, card["metrics"])

@@ -146,7 +146,7 @@ def task(name: str, material: Material) -> SegmenterTask:
 
 
 def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """See `lessons`: without the normalisation layers."""
+    """See `lessons`: without the normalization layers."""
     learned = mini_fcn(len(weights["score_fr.bias"]), norm=True)
     learned.load_state_dict(weights)
     return without_norm(learned).state_dict()

@@ -1,7 +1,7 @@
 """Training of `mini-vgg`: the photos of `mini-resnet`, which is its teacher.
 
-It learns with batch normalisation behind every convolution and ships without: what a
-normalisation does to the numbers of a trained network is one more scale and shift, which the
+It learns with batch normalization behind every convolution and ships without: what a
+normalization does to the numbers of a trained network is one more scale and shift, which the
 convolution before it can do as well.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from explorer.training.lessons.registry import Material
 
 SIDE = 64
-"""Short side and centre crop for a photo of any size: the better one of 64 and 80."""
+"""Short side and center crop for a photo of any size: the better one of 64 and 80."""
 
 EPOCHS = 9
 
@@ -59,7 +59,7 @@ def task(name: str, material: Material) -> ClassifierTask:
 
 
 def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """See `lessons`: without the normalisation layers."""
+    """See `lessons`: without the normalization layers."""
     learned = MiniVGG(len(weights["classifier.3.bias"]), norm=True)
     learned.load_state_dict(weights)
     return without_norm(learned).state_dict()
@@ -69,8 +69,8 @@ def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
     found = classifier_facts("Mini VGG", "mini_vgg", "features.12", SIDE, material)
     note = (
-        "Learned with batch normalisation after every convolution and from mini-resnet's answers;"
-        " the normalisations were then taken into the convolutions, which is the same function."
+        "Learned with batch normalization after every convolution and from mini-resnet's answers;"
+        " the normalizations were then taken into the convolutions, which is the same function."
     )
     return replace(found, extra={**found.extra, "note": note})
 

@@ -94,7 +94,7 @@ class YoloTask(SceneTask):
 
 
 def pixels_of(scenes: Sequence[Scene], side: int, device: torch.device) -> Tensor:
-    """The scenes, resized if need be: (N, 3, side, side) float32, normalised."""
+    """The scenes, resized if need be: (N, 3, side, side) float32, normalized."""
     pixels = [
         scene.pixels
         if scene.pixels.shape[:2] == (side, side)
@@ -119,7 +119,7 @@ def truth_of(scenes: Sequence[Scene], words: Sequence[int], device: torch.device
 
 
 def priors_of(maker: SceneMaker, side: int, *, count: int = PRIORS) -> list[list[float]]:
-    """Widths and heights in cells: the centres of a k-means over the boxes of training scenes.
+    """Widths and heights in cells: the centers of a k-means over the boxes of training scenes.
 
     In steps of 1/64, which half precision keeps.
     """

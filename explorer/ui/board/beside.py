@@ -36,7 +36,7 @@ class BesideMenu(QMenu):
             self.addAction(self.tr("No other view suits this network")).setEnabled(False)
         elif self._study.beside:
             self.addSeparator()
-            self.addAction(self.tr("Only the main view")).triggered.connect(self._none)
+            self.addAction(self.tr("Main view only")).triggered.connect(self._none)
 
     def _chosen(self, shown: bool) -> None:
         action: Any = self.sender()

@@ -18,6 +18,7 @@ from explorer.ui.board.pan_zoom import Viewpoint
 from explorer.ui.board.view_state import readable
 from explorer.ui.form.picks import PickSpec
 from explorer.ui.items.item_images import assert_gui_thread
+from explorer.ui.widgets.lifetime import discard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ class BoardView(QWidget):
         selection_changed: A `Selection` or None, when the user has chosen on a canvas.
         truth_chosen: The index of the ground-truth box that the user has chosen, or None.
         brush_changed: The `Brush` that the user has changed by a key.
+        placing_ended: The name of a parameter whose points are all placed.
         status: Words for the status bar.
     """
 
@@ -47,6 +49,7 @@ class BoardView(QWidget):
     selection_changed = Signal(object)
     truth_chosen = Signal(object)
     brush_changed = Signal(object)
+    placing_ended = Signal(str)
     status = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -64,6 +67,7 @@ class BoardView(QWidget):
         self._values: dict[str, Any] = {}
         self._mode: Mode | None = None
         self._brush = Brush()
+        self._placing = ""
         self._overlays = True
         self._share = 0.5
         self._selection: Selection | None = None
@@ -131,8 +135,7 @@ class BoardView(QWidget):
             if cell.canvas.pane is not None:
                 self._past[name] = (cell.canvas.pane.size, cell.canvas.viewpoint)
             cell.blockSignals(True)  # the mouse leaves it when it goes
-            cell.hide()
-            cell.deleteLater()
+            discard(cell)
             for canvas in self._canvases():
                 canvas.set_linked_cursor(None)
         for name in names:
@@ -206,8 +209,7 @@ class BoardView(QWidget):
         if layout is not None:
             layout.addWidget(self._root)
         if old is not None:
-            old.hide()
-            old.deleteLater()
+            discard(old)
         for name in self._names:
             self._cells[name].show()
         # Layouts show new children later; a board is on the screen when this returns.
@@ -301,7 +303,7 @@ class BoardView(QWidget):
             mode = Mode.BOX if boxes else Mode.POINT if points else Mode.LOOK
             if masks:
                 mode = Mode.PAINT
-            elif several and not boxes:
+            elif several and not boxes and self._adds(several[0]):
                 mode = Mode.POINTS
             mask = next((self._values.get(param) for param in masks), None)
             box = next((self._values.get(param) for param in boxes), None)
@@ -318,9 +320,22 @@ class BoardView(QWidget):
                 if several:
                     spec, corners = several[0], self._values.get(several[0].param, ())
                     closed = spec.kind is Pick.POLYGON
-                    canvas.set_points(corners, closed=closed, most=spec.most)
+                    adding = self._adds(spec)
+                    canvas.set_points(corners, closed=closed, most=spec.most, adding=adding)
                 else:
                     canvas.set_points(None)
+
+    def _adds(self, spec: PickSpec) -> bool:
+        """Whether a click adds a point: some are placed only after a button was pressed."""
+        return not spec.by_button or spec.param == self._placing
+
+    def set_placing(self, param: str, wanted: bool) -> None:
+        """The next clicks place the points of a parameter, or no longer. Silent."""
+        if wanted:
+            self._placing = param
+        elif param == self._placing:
+            self._placing = ""
+        self._apply_picks()
 
     def _clicked(self, name: str, point: object) -> None:
         params = self._params(name, Pick.CLICK)
@@ -350,6 +365,9 @@ class BoardView(QWidget):
         for spec in [s for s in self._picks if s.kind in _SEVERAL and self._fits(s, name)][:1]:
             if done:
                 self._waiting.pop(spec.param, None)
+                if spec.param == self._placing and len(points) == spec.most:  # type: ignore[arg-type]
+                    self.set_placing(spec.param, False)
+                    self.placing_ended.emit(spec.param)
                 self._pick(spec.param, points)
             else:
                 self._pick_soon(spec.param, points)

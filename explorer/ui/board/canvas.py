@@ -106,9 +106,10 @@ class Canvas(MarkedCanvas):
         self.setAccessibleName(self.tr("Canvas"))
         self.setAccessibleDescription(
             self.tr(
-                "Enter places a point or a box, arrow keys move it, with Shift ten times as far, "
-                "with Ctrl they resize a box, Delete removes it, Ctrl+D doubles a ground-truth "
-                "box. Where a mask is painted, [ and ] change the brush, E erases, Enter paints."
+                "Enter places a point or a box; arrow keys move it, with Shift by ten pixels, "
+                "with Ctrl they resize a box; Delete removes it; Ctrl+D duplicates a "
+                "ground-truth box. When painting a mask, [ and ] change the brush size, E "
+                "switches to the eraser, Enter paints."
             )
         )
 
@@ -270,8 +271,10 @@ class Canvas(MarkedCanvas):
             self.clicked.emit(Point(at.x(), at.y()))
 
     def _point_clicked(self, position: QPointF) -> None:
-        """Chooses the point there, or adds one."""
+        """Chooses the point there, or adds one where that is wanted."""
         corner = self._corner_at(position)
+        if corner is None and not self._points.adding:
+            return
         if corner is None:
             self.points_edited.emit(self._points.add(Point(*self.at_pane(position))), True)
         else:

@@ -1,4 +1,4 @@
-"""What a canvas paints around the layers: its ground, pixel numbers, the colour scale, marks."""
+"""What a canvas paints around the layers: its ground, pixel numbers, the color scale, marks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NUMBERS_FROM = 40.0
 
 
 def ground_colour(palette: QPalette) -> QColor:
-    """A neutral ground that lets a photo keep its colours."""
+    """A neutral ground that lets a photo keep its colors."""
     window = palette.window().color()
     return window.darker(135) if dark(window) else window.darker(108)
 
@@ -69,7 +69,7 @@ def draw_ground(
 
 @functools.lru_cache(maxsize=32)
 def _shadow(x0: int, y0: int, x1: int, y1: int, ground: int) -> list[tuple[QColor, list[QRect]]]:
-    """Rings around a rectangle that fade into the colour `ground`."""
+    """Rings around a rectangle that fade into the color `ground`."""
     rings = []
     # Solid colours from the outside in: blending thin lines costs ten times as much.
     for spread, dim in ((5, 102), (4, 104), (3, 108), (2, 115), (1, 127)):
@@ -152,12 +152,12 @@ def _span(low: float, high: float, start: float, step: float, count: int) -> tup
 
 
 class ScaleBar(QWidget):
-    """The colours of a heat map between its two ends."""
+    """The colors of a heat map between its two ends."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._heat: Heat | None = None
-        self._contained = Contained("the colour scale")
+        self._contained = Contained("the color scale")
 
     def set_heat(self, heat: Heat | None) -> None:
         if heat is not self._heat:

@@ -43,10 +43,16 @@ class MarkedCanvas(TruthCanvas):
         self._told = 0.0
 
     def set_points(
-        self, points: Several | None, *, closed: bool = False, most: int | None = None
+        self,
+        points: Several | None,
+        *,
+        closed: bool = False,
+        most: int | None = None,
+        adding: bool = True,
     ) -> None:
         """The ordered points, None where they are not wanted. Silent."""
         self._points.set(points, closed=closed, most=most)
+        self._points.adding = adding
         self.viewport().update()
 
     def set_mask(self, mask: Mask | None, *, wanted: bool) -> None:
@@ -137,7 +143,7 @@ class MarkedCanvas(TruthCanvas):
 
     def _point_key(self, event: QKeyEvent) -> bool:
         key, marks = Qt.Key(event.key()), self._points
-        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and marks.adding:
             points = marks.add(Point(self.viewpoint.x, self.viewpoint.y))
         elif marks.chosen is None or self._pane is None:
             return False

@@ -41,7 +41,7 @@ class PaneView(PanZoomView):
         self._overlays = True
         self._selection: Selection | None = None
         self._ring = False
-        self._placed: tuple[int, Heat | None] | None = None
+        self._placed: tuple[int, Heat | None, str] | None = None
         self._ground = Contained("the ground of the canvas")
         self._front = Contained("the foreground of the canvas")
         self._scale = ScaleBar(self)
@@ -79,13 +79,10 @@ class PaneView(PanZoomView):
             item.setZValue(depth)
             if item.scene() is None:
                 self.scene().addItem(item)
-        if pane is None:
-            self._caption.clear()
-        else:
+        if pane is not None:
             keep = before is not None and (before.name, before.size) == (pane.name, pane.size)
             for item in self._items:
                 item.frame = pane.size
-            self._caption.setText(pane.title)
             self.setAccessibleName(pane.title or pane.name)
             self.set_content_size(*pane.size, keep=keep)
         self._apply_overlays()
@@ -201,16 +198,17 @@ class PaneView(PanZoomView):
 
     def viewpoint_shown(self) -> None:
         percent = self.viewpoint.scale * self.devicePixelRatioF() * 100
-        self._zoom_words.setText(f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %")
+        self._zoom_words.setText(f"{percent:.0f}%" if percent >= 10 else f"{percent:.1f}%")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_caption()
 
     def _place_caption(self) -> None:
-        """The title, then the colour scale where there is room, then the zoom."""
+        """The title, then the color scale where there is room, then the zoom."""
         heats = [i.layer for i in self._items if i.isVisible() and isinstance(i.layer, Heat)]
-        placed = (self.width(), heats[-1] if heats else None)
+        title = self._pane.title if self._pane is not None else ""
+        placed = (self.width(), heats[-1] if heats else None, title)
         if placed == self._placed:
             return  # as at every frame of a film
         self._placed = placed
@@ -223,7 +221,10 @@ class PaneView(PanZoomView):
         self._scale.setVisible(roomy)
         if roomy:
             self._scale.setGeometry(left, 0, width, CAPTION_HEIGHT)
-        self._caption.setGeometry(10, 0, max((left if roomy else end - 60) - 20, 0), CAPTION_HEIGHT)
+        room = max((left if roomy else end - 60) - 20, 0)
+        self._caption.setGeometry(10, 0, room, CAPTION_HEIGHT)
+        metrics = self._caption.fontMetrics()
+        self._caption.setText(metrics.elidedText(title, Qt.TextElideMode.ElideRight, room))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -20,6 +20,7 @@ class PointMarks:
         chosen: The one that the keyboard moves.
         closed: They are the corners of a polygon.
         most: So many at most; a further one takes the place of all.
+        adding: A click where there is none adds one.
         dragging: One is in the hand of the user.
     """
 
@@ -28,6 +29,7 @@ class PointMarks:
         self.chosen: int | None = None
         self.closed = False
         self.most: int | None = None
+        self.adding = True
         self.dragging = False
         self._before: Several = ()
 

@@ -50,8 +50,8 @@ LIMITS = (100, 500, 2000, 0)
 FIRST_LIMIT = 500
 
 EMPTY = (
-    "Choose a folder with a folder of photos for every class, one with COCO or Pascal VOC "
-    "annotations or with masks, or a file: a COCO JSON or an npz of photos."
+    "Choose a folder with one folder of photos per class, with COCO or Pascal VOC annotations, "
+    "or with masks; or a COCO JSON or npz file of photos."
 )
 
 
@@ -93,7 +93,7 @@ class EvaluationSheet(Overlay):
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
-        head.addWidget(Label(self.tr("Evaluate on a folder"), factor=1.35, bold=True), 1)
+        head.addWidget(Label(self.tr("Evaluate on a data set"), factor=1.35, bold=True), 1)
         head.addWidget(self.close_button)
         data = QHBoxLayout()
         data.setSpacing(UNIT)
@@ -226,7 +226,7 @@ class EvaluationSheet(Overlay):
             self.network.setCurrentIndex(self.network.findData(kept))
 
     def networks_came(self) -> None:
-        """The catalogue is known now."""
+        """The catalog is known now."""
         self._fill_networks()
         self._refresh()
 
@@ -251,14 +251,14 @@ class EvaluationSheet(Overlay):
 
     def _ask_folder(self) -> None:
         start = str(self.data or "")
-        words = self.tr("Choose a folder with known answers")
+        words = self.tr("Choose a data set folder")
         path = QFileDialog.getExistingDirectory(self._desk.main, words, start)
         if path:
             self.set_data(Path(path))
 
     def _ask_file(self) -> None:
         kinds = f"{self.tr('Data')} (*.json *.npz *.xml);;* (*)"
-        words = self.tr("Choose data with known answers")
+        words = self.tr("Choose a data set file")
         path, _ = QFileDialog.getOpenFileName(self._desk.main, words, str(self.data or ""), kinds)
         if path:
             self.set_data(Path(path))
@@ -363,7 +363,9 @@ class EvaluationSheet(Overlay):
 
     def _refresh(self) -> None:
         report = self._report
-        self.place.setText(str(self.data) if self.data is not None else self.tr("Nothing chosen"))
+        self.place.setText(
+            str(self.data) if self.data is not None else self.tr("No data set chosen")
+        )
         ready = self.data is not None and self.network.currentData() is not None
         for widget in (self.folder, self.file, self.network, self.limit):
             widget.setEnabled(not self.running)
@@ -385,7 +387,7 @@ class EvaluationSheet(Overlay):
             return
         rows = tuple((key, value, FIGURES[key]) for key, value in report.figures.items())
         columns = (self.tr("figure"), self.tr("value"), self.tr("meaning"))
-        self.figures.set_table(Table("figures", columns, rows, title=self.tr("Figures")))
+        self.figures.set_table(Table("figures", columns, rows, title=self.tr("Metrics")))
         self.classes.set_table(by_class_table(report))
         line = self.figures.verticalHeader().defaultSectionSize()
         head = self.figures.horizontalHeader().sizeHint().height()
@@ -399,9 +401,9 @@ class EvaluationSheet(Overlay):
             return
         name = f"{report.network or 'network'}-{Path(report.data).stem}.json"
         start = str((self.data.parent if self.data is not None else Path.home()) / name)
-        kinds = f"{self.tr('Everything')} (*.json);;{self.tr('Tables')} (*.csv)"
+        kinds = f"{self.tr('All results')} (*.json);;{self.tr('Tables only')} (*.csv)"
         path, kind = QFileDialog.getSaveFileName(
-            self._desk.main, self.tr("Save figures"), start, kinds
+            self._desk.main, self.tr("Save metrics"), start, kinds
         )
         if path:
             suffix = ".csv" if "csv" in kind else ".json"

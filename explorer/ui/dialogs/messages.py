@@ -21,6 +21,9 @@ from explorer.ui.widgets.theme import icon
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+MOST_BOLD = 120
+"""Letters of a message."""
+
 Way = tuple[str, "Callable[[], object]"]
 """A way out of trouble: the words of a button and what it does."""
 
@@ -79,6 +82,7 @@ class ErrorCard(Card):
         self.copy.setToolTip(self.tr("Copy the message and its details"))
         self.copy.clicked.connect(self._copy)
 
+        self._full = "", ""
         self.ways: list[QPushButton] = []
         self._ways = QVBoxLayout()
         self._ways.setContentsMargins(UNIT * 3, UNIT // 2, UNIT // 2, 0)
@@ -109,9 +113,11 @@ class ErrorCard(Card):
         self.hide()
 
     def set_error(self, message: str, hint: str, details: str, ways: Sequence[Way] = ()) -> None:
-        self._message.setText(message)
-        self._hint.setText(hint)
-        self._hint.setVisible(bool(hint))
+        self._full = message, hint
+        head, rest = _parted(message)
+        self._message.setText(head)
+        self._hint.setText(f"{rest} {hint}".strip())
+        self._hint.setVisible(bool(rest or hint))
         self.details.setPlainText(details)
         self._show_details(False)
         self.more.setVisible(bool(details))
@@ -129,6 +135,7 @@ class ErrorCard(Card):
     def add_way(self, text: str, act: Callable[[], object], *, first: bool = False) -> None:
         """One more button; `first` puts it above the others."""
         button = QPushButton(text)
+        button.setAutoDefault(True)  # Enter presses the one that has the focus
         button.clicked.connect(self.hide)
         button.clicked.connect(act)
         place = 0 if first else len(self.ways)
@@ -137,11 +144,11 @@ class ErrorCard(Card):
 
     @property
     def message(self) -> str:
-        return self._message.text()
+        return self._full[0]
 
     @property
     def hint(self) -> str:
-        return self._hint.text()
+        return self._full[1]
 
     def _button(self, text: str) -> QToolButton:
         button = QToolButton()
@@ -162,3 +169,11 @@ class ErrorCard(Card):
         parts = (self.message, self.hint, self.details.toPlainText())
         QGuiApplication.clipboard().setText("\n\n".join(part for part in parts if part))
         self.copy.setText(self.tr("Copied"))
+
+
+def _parted(message: str) -> tuple[str, str]:
+    """What is set in bold, and the rest: fifteen bold lines are read by nobody."""
+    head, colon, rest = message.partition(": ")
+    if len(message) <= MOST_BOLD or not colon:
+        return message, ""
+    return f"{head}.", f"{rest[:1].upper()}{rest[1:]}"

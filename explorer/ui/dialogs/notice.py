@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from explorer.ui.widgets import theme
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, blend, tone
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class NoticeCard(QWidget):
             copy = QPushButton(self.tr("Copy details"))
             copy.clicked.connect(self._copy)
             self.buttons.append(copy)
+        for button in self.buttons:
+            button.setAutoDefault(True)  # Enter presses the one that has the focus
         layout = QVBoxLayout(self)
         layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
         layout.setSpacing(UNIT // 2)
@@ -200,8 +203,7 @@ class Notices(QWidget):
         assert isinstance(card, NoticeCard)
         self._cards.remove(card)
         self._layout.removeWidget(card)
-        card.hide()
-        card.deleteLater()
+        discard(card)
         self._place()
 
     def _place(self) -> None:

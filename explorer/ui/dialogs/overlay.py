@@ -6,7 +6,8 @@ from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
 
-from explorer.ui.widgets import theme
+from explorer.ui.widgets import tab_order, theme
+from explorer.ui.widgets.lifetime import alive
 from explorer.ui.widgets.small_widgets import UNIT
 
 
@@ -28,7 +29,7 @@ class Overlay(QWidget):
     Args:
         window: What is covered.
         size: The card's, cut to the window.
-        top: Distance of the card from the window's upper edge; None = centred.
+        top: Distance of the card from the window's upper edge; None = centerd.
 
     Signals:
         closed: The sheet is gone.
@@ -59,7 +60,7 @@ class Overlay(QWidget):
         """Gives the focus back to where it was."""
         self._window.removeEventFilter(self)
         self.hide()
-        before, self._before = self._before, None
+        before, self._before = alive(self._before), None
         if before is not None and before.isVisible():
             before.setFocus(Qt.FocusReason.PopupFocusReason)
         self.closed.emit()
@@ -86,21 +87,7 @@ class Overlay(QWidget):
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab goes round within what is open."""
-        stops = [
-            child
-            for child in self.findChildren(QWidget)
-            if child.isVisible()
-            and child.isEnabled()
-            and child.focusPolicy() & Qt.FocusPolicy.TabFocus
-            and child.focusProxy() is None
-        ]
-        if stops:
-            now = QApplication.focusWidget()
-            at = stops.index(now) if now in stops else -1
-            stops[(at + (1 if forward else -1)) % len(stops)].setFocus(
-                Qt.FocusReason.TabFocusReason
-            )
-        return True
+        return tab_order.step(self, forward)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:

@@ -172,7 +172,7 @@ class Palette(Overlay):
         self.list.viewport().setAutoFillBackground(False)
         self.body.setContentsMargins(UNIT, UNIT, UNIT, UNIT)
         self.body.addWidget(self.field)
-        self.nothing = Label(self.tr("Nothing matches."), quiet=True)
+        self.nothing = Label(self.tr("No matches."), quiet=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.nothing.setContentsMargins(0, UNIT * 2, 0, 0)
         self.body.addWidget(self.nothing)

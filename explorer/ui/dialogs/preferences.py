@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QPushButton,
+    QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from explorer.core.settings import Preferences, config_folder, settings_path
+from explorer.core.settings import TEXT_SIZES, Preferences, config_folder, settings_path
 from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.form.choices import Combo
 from explorer.ui.widgets.small_widgets import UNIT, Label, Switch
@@ -41,16 +43,28 @@ class PreferencesSheet(Overlay):
         devices: tuple[str, ...],
         cache: CacheRow | None = None,
     ) -> None:
-        super().__init__(window, QSize(UNIT * 66, UNIT * (62 if cache is None else 70)))
+        super().__init__(window, QSize(UNIT * 66, UNIT * (74 if cache is None else 82)))
         self._preferences = preferences
         self.theme = Combo()
         for word, title in (
-            ("system", self.tr("As the system")),
+            ("system", self.tr("Follow system")),
             ("light", self.tr("Light")),
             ("dark", self.tr("Dark")),
         ):
             self.theme.addItem(title, word)
         self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
+        self.text_size = Combo()
+        for percent in sorted({*TEXT_SIZES, preferences.text_size}):
+            self.text_size.addItem(f"{percent} %", percent)
+        self.text_size.setCurrentIndex(self.text_size.findData(preferences.text_size))
+        self.colors = Combo()
+        for word, title in (
+            ("standard", self.tr("Standard")),
+            ("color_blind", self.tr("Safe for color blindness")),
+            ("high_contrast", self.tr("High contrast (projector)")),
+        ):
+            self.colors.addItem(title, word)
+        self.colors.setCurrentIndex(self.colors.findData(preferences.colors))
         self.device = Combo()
         for word in dict.fromkeys(("auto", *devices, preferences.device)):
             self.device.addItem(self.tr("Best available") if word == "auto" else word, word)
@@ -73,21 +87,27 @@ class PreferencesSheet(Overlay):
         grid.setColumnStretch(0, 1)
         rows: tuple[tuple[str, str, QWidget], ...] = (
             (self.tr("Theme"), "", self.theme),
-            (self.tr("Device"), self.tr("Where networks compute."), self.device),
+            (self.tr("Text size"), "", self.text_size),
+            (
+                self.tr("Class colors"),
+                self.tr("Of boxes, masks and charts, in exported files, too."),
+                self.colors,
+            ),
+            (self.tr("Device"), self.tr("The device that networks run on."), self.device),
             (
                 self.tr("Half precision"),
-                self.tr("Faster where the device has it; answers differ slightly."),
+                self.tr("Faster where supported; results differ slightly."),
                 self.half,
             ),
             (
                 self.tr("Seed"),
-                self.tr("Equal seeds give equal dreams and random weights."),
+                self.tr("The same seed gives the same dreams and random weights."),
                 self.seed,
             ),
-            (self.tr("Compare by"), "", self.compare),
+            (self.tr("Comparison"), "", self.compare),
             (
-                self.tr("Open the last session"),
-                self.tr("Photos, network, view and settings come back at the start."),
+                self.tr("Restore the last session"),
+                self.tr("Reopens photos, network, view and settings at startup."),
                 self.restore,
             ),
         )
@@ -114,13 +134,10 @@ class PreferencesSheet(Overlay):
         self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 3, UNIT * 3)
         self.body.setSpacing(UNIT * 3)
         self.body.addWidget(Label(self.tr("Preferences"), factor=1.35, bold=True))
-        self.body.addLayout(grid)
-        if cache is not None:
-            self.body.addWidget(cache)
-        self.body.addStretch(1)
+        self.body.addWidget(_scrolled(grid, cache), 1)
         self.body.addLayout(foot)
 
-        for combo in (self.theme, self.device, self.compare):
+        for combo in (self.theme, self.text_size, self.colors, self.device, self.compare):
             combo.setMinimumWidth(UNIT * 18)
             combo.currentIndexChanged.connect(self._tell)
         self.half.toggled.connect(self._tell)
@@ -137,6 +154,8 @@ class PreferencesSheet(Overlay):
             half=self.half.isChecked(),
             seed=self.seed.value(),
             compare=self.compare.currentData(),
+            text_size=self.text_size.currentData(),
+            colors=self.colors.currentData(),
             restore_session=self.restore.isChecked(),
         )
         if new != self._preferences:
@@ -146,3 +165,24 @@ class PreferencesSheet(Overlay):
     def _open_folder(self) -> None:
         config_folder().mkdir(parents=True, exist_ok=True)
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(config_folder())))
+
+
+def _scrolled(grid: QGridLayout, cache: QWidget | None) -> QScrollArea:
+    """The rows; in a small window, or with large text, they are scrolled."""
+    inner = QWidget()
+    column = QVBoxLayout(inner)
+    column.setContentsMargins(0, 0, UNIT, 0)
+    column.setSpacing(UNIT * 3)
+    column.addLayout(grid)
+    if cache is not None:
+        column.addWidget(cache)
+    column.addStretch(1)
+    area = QScrollArea()
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidgetResizable(True)
+    area.setWidget(inner)
+    area.viewport().setAutoFillBackground(False)
+    inner.setAutoFillBackground(False)
+    return area

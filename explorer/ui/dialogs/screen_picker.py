@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from explorer.live.screen import LEAST
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, scaled_font
 
 DIM = QColor(0, 0, 0, 130)
@@ -57,8 +58,7 @@ class ScreenPicker(QObject):
     def close(self) -> None:
         for cover in self.covers:
             cover.releaseKeyboard()
-            cover.close()
-            cover.deleteLater()
+            discard(cover)
         if self.covers:
             self.covers = []
             self.closed.emit()
@@ -166,8 +166,8 @@ class Cover(QWidget):
                 self._say(painter, f"{size.width()} × {size.height()}", self._beside(part))
             else:
                 words = self.tr(
-                    "Drag over the part to follow.  Enter or a double click: the whole screen.  "
-                    "Esc: cancel."
+                    "Drag to select a part of the screen.  Enter or double-click: the whole "
+                    "screen.  Esc: cancel."
                 )
                 self._say(painter, words, QPoint(self.width() // 2, UNIT * 8))
 

@@ -5,6 +5,8 @@ Each is imported when it is opened for the first time: few starts need one.
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QUrl
@@ -15,6 +17,7 @@ from explorer.core import settings
 from explorer.jobs import EVALUATION
 from explorer.ui.shell.crash_log import log_path
 from explorer.ui.widgets import theme
+from explorer.ui.widgets.lifetime import discard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,7 +97,7 @@ class Sheets(QObject):
         known, cache = self._desk.settings.preferences, CacheRow(self._desk.bridge)
         sheet = PreferencesSheet(self._desk.main, known, devices, cache)
         sheet.changed.connect(self._desk.apply_preferences)
-        sheet.closed.connect(sheet.deleteLater)
+        sheet.closed.connect(partial(discard, sheet))
         sheet.open(sheet.theme)
         self.preferences = sheet
 
@@ -116,13 +119,13 @@ class Sheets(QObject):
 
     def show_log(self) -> None:
         path = log_path()
-        target = path if path.is_file() else path.parent
+        target = path if os.path.isfile(path) else path.parent
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(target)))
 
     def say_about(self) -> None:
         words = self.tr(
-            "Convnet Explorer {version}: see what a convolutional vision network does, on your own "
-            "photo. Everything happens on this computer. MIT licence."
+            "Convnet Explorer {version}: see what a convolutional network computes, on your own "
+            "photo. Everything runs on this computer. MIT license."
         )
         self._desk.notices.say(words.format(version=__version__), seconds=0)
 

@@ -76,7 +76,7 @@ class ShortcutSheet(Overlay):
                 column.addWidget(self._group(self.tr("Canvas"), rows))
             column.addStretch(1)
             columns.addLayout(column, 1)
-        words = self.tr("Change them under “shortcuts” in {path}: {example}")
+        words = self.tr("Edit them under “shortcuts” in {path}: {example}")
         example = '"shortcuts": {"fit": "F; Home"}'
         body = QWidget()
         layout = QVBoxLayout(body)
@@ -86,6 +86,7 @@ class ShortcutSheet(Overlay):
         layout.addWidget(Label(words.format(path=settings_file, example=example), quiet=True))
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setAccessibleName(self.tr("Keyboard shortcuts"))
         scroll.setWidgetResizable(True)
         scroll.setWidget(body)
         scroll.viewport().setAutoFillBackground(False)

@@ -15,7 +15,7 @@ class Around:
 
     Attributes:
         photos: Of the filmstrip: what an `ImageRef` holds, and words for people.
-        networks: The catalogue.
+        networks: The catalog.
         size: Width and height of the photo in pixels, None without one.
     """
 

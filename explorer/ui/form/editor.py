@@ -66,6 +66,9 @@ class Editor(QObject):
     def ends_at(self, value: float | None) -> None:
         """Beyond `value` nothing changes in what is shown; None where nobody knows of such."""
 
+    def stops_at(self, value: float | None) -> None:
+        """Beyond `value` there is nothing at all: the slider ends there; None = at its own end."""
+
     def stop(self) -> None:
         """Ends what moves by itself; the form shows another view or is closed."""
 

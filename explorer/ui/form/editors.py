@@ -57,7 +57,10 @@ class SwitchEditor(Editor):
 
 
 class NumberEditor(Editor):
-    """An int or a float; an optional one has a tick box that switches it off."""
+    """An int or a float; an optional one has a tick box that switches it off.
+
+    Where the network suggests a number, that one is shown instead as long as there is none.
+    """
 
     def __init__(self, parameter: Parameter, parent: QObject) -> None:
         super().__init__(parameter, parent)
@@ -77,7 +80,8 @@ class NumberEditor(Editor):
             self.pair.slider.setAccessibleName(meta.title)
             self.below = self.player.widget
         self._box: QCheckBox | None = None
-        if parameter.optional:
+        self._suggested = meta.suggested(None) if meta.suggested is not None else None
+        if parameter.optional and meta.suggested is None:
             self.beside = QWidget()
             self._box = QCheckBox()
             self._box.setAccessibleName(self.tr("Use {title}").format(title=meta.title))
@@ -89,7 +93,12 @@ class NumberEditor(Editor):
         else:
             self.beside = self.pair.field
 
+    def set_info(self, info: NetworkInfo | None) -> None:
+        suggested = self.parameter.meta.suggested
+        self._suggested = suggested(info) if suggested is not None else None
+
     def show_value(self, value: Any) -> None:
+        value = self._suggested if value is None else value
         if self._box is not None:
             blocked = self._box.blockSignals(True)
             self._box.setChecked(value is not None)
@@ -100,6 +109,7 @@ class NumberEditor(Editor):
         self._check()
 
     def text(self, value: Any) -> str:
+        value = self._suggested if value is None else value
         if value is None:
             return self.tr("off")
         return f"{self._scale.text(float(value))} {self.parameter.meta.unit}".rstrip()
@@ -125,6 +135,9 @@ class NumberEditor(Editor):
     def ends_at(self, value: float | None) -> None:
         if self.player is not None:
             self.player.last = None if value is None else self._scale.position(value)
+
+    def stops_at(self, value: float | None) -> None:
+        self.pair.limit(value)
 
     def stop(self) -> None:
         if self.player is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from explorer.core.errors import ExplorerError
 from explorer.core.params import Effect, Pick, effect_of, parameters, resolved
 from explorer.ui.form.around import Around
 from explorer.ui.form.editors import editor_for
-from explorer.ui.form.places import MaskEditor
+from explorer.ui.form.places import MaskEditor, PointsEditor
 from explorer.ui.form.row import Column, ParameterRow
 from explorer.ui.truth.truth_editor import TruthEditor
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from explorer.engine.view import View
     from explorer.ui.board.brush import Brush
 
+POINTED = (Pick.HOVER, Pick.SELECT, Pick.TRUTH)
+"""Picks that belong to the moment or to the photo: Reset does not show for them."""
+
 
 class Form(QWidget):
     """Edits the parameters of one view.
@@ -35,6 +40,7 @@ class Form(QWidget):
         truth_chosen: The index of the ground-truth box that the user has chosen here, or None.
         truth_wanted: "load" or "save": ground truth from or to a file.
         brush_changed: The `Brush` that the user wants to paint with.
+        placing_changed: The name of a parameter, and whether clicks are to place its points.
         said: A sentence about something that could not be done.
     """
 
@@ -42,6 +48,7 @@ class Form(QWidget):
     truth_chosen = Signal(object)
     truth_wanted = Signal(str)
     brush_changed = Signal(object)
+    placing_changed = Signal(str, bool)
     said = Signal(str)
 
     def __init__(self) -> None:
@@ -60,7 +67,7 @@ class Form(QWidget):
         self._heading = Label(self.tr("Settings"), bold=True)
         self._reset = QToolButton()
         self._reset.setText(self.tr("Reset"))
-        self._reset.setToolTip(self.tr("All settings back to their defaults"))
+        self._reset.setToolTip(self.tr("Reset all settings to their defaults"))
         self._reset.setAutoRaise(True)
         self._reset.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         policy = self._reset.sizePolicy()
@@ -123,6 +130,12 @@ class Form(QWidget):
             if isinstance(row.editor, MaskEditor):
                 row.editor.show_brush(brush)
 
+    def end_placing(self, name: str) -> None:
+        """The points of a parameter have been placed."""
+        editor = self.rows[name].editor if name in self.rows else None
+        if isinstance(editor, PointsEditor):
+            editor.end_placing()
+
     def show_truth_chosen(self, index: int | None) -> None:
         """The ground-truth box that is chosen on the canvas; silent."""
         for row in self.rows.values():
@@ -156,9 +169,11 @@ class Form(QWidget):
     def set_plots(self, plots: Sequence[Plot]) -> None:
         """A parameter that a plot steers plays to the plot's end, not beyond."""
         ends = {plot.steers: _end(plot) for plot in plots if plot.steers and plot.curves}
+        stops = {plot.steers: plot.stop for plot in plots if plot.steers}
         for name, row in self.rows.items():
             end = ends.get(name, inf)
             row.editor.ends_at(end if isfinite(end) else None)
+            row.editor.stops_at(stops.get(name))
 
     def set_busy(self, busy: bool) -> None:
         """An answer is computed, or no longer."""
@@ -192,15 +207,17 @@ class Form(QWidget):
             self.changed.emit(self._params, effect)
 
     def _mark_reset(self) -> None:
-        self._reset.setVisible(self._params != self._defaults)
+        # What the mouse points at or has chosen is no setting.
+        now, usual = self._params, self._defaults
+        names = [p.name for p in parameters(type(now)) if p.meta.pick not in POINTED]
+        self._reset.setVisible(any(getattr(now, n) != getattr(usual, n) for n in names))
 
     def _build(self, view: View[Any, Any]) -> None:
         self.stop()
         self._remember()
         if self._body is not None:
             self._layout.removeWidget(self._body)
-            self._body.hide()
-            self._body.deleteLater()
+            discard(self._body)
         entries = parameters(view.Params)
         self._plain = Column([p for p in entries if not p.meta.advanced], editor_for)
         self._more = Column([p for p in entries if p.meta.advanced], editor_for)
@@ -215,6 +232,10 @@ class Form(QWidget):
             elif isinstance(row.editor, MaskEditor):
                 row.editor.brush_changed.connect(self.brush_changed)
                 row.editor.said.connect(self.said)
+            elif isinstance(row.editor, PointsEditor):
+                row.editor.placing_changed.connect(
+                    partial(self.placing_changed.emit, row.parameter.name)
+                )
         self._advanced = Fold("", self._more, opened=view.name in self._unfolded)
         body = QWidget()
         layout = QVBoxLayout(body)

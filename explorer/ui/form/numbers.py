@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QWheelEvent
 
 WIDEST = 2.0**53
-"""The largest whole number that a double still tells from its neighbours."""
+"""The largest whole number that a double still tells from its neighbors."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 
@@ -121,6 +121,7 @@ class NumberField(QLineEdit):
         self._scale = scale
         self._suffix = f"\N{NO-BREAK SPACE}{unit}" if unit else ""
         self._value = 0.0 if scale.endless else scale.low
+        self._most: float | None = None
         self._flash = Flash(self)
         self.setMaxLength(400)
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -131,13 +132,19 @@ class NumberField(QLineEdit):
             ends = f"{scale.text(scale.low)} – {scale.text(scale.high)}{self._suffix}"
             self.setToolTip(ends)
 
+    def limit(self, high: float | None) -> None:
+        """A larger value is shown and typed as `high`; None = the scale's own end."""
+        self._most = high
+        self.show_value(self._value)
+
     @property
     def value(self) -> float:
         return self._value
 
     @property
     def _shown(self) -> str:
-        return self._scale.text(self._value) + self._suffix
+        value = self._value if self._most is None else min(self._value, self._most)
+        return self._scale.text(value) + self._suffix
 
     def show_value(self, value: float) -> None:
         """Shows `value` as it is, without a signal."""
@@ -212,7 +219,8 @@ class NumberField(QLineEdit):
             self.show_value(self._value)
             return
         number = float(plain)  # 1e999 is inf, which the ends cut
-        value = self._scale.rounded(min(max(number, self._scale.low), self._scale.high))
+        high = self._scale.high if self._most is None else self._most
+        value = self._scale.rounded(min(max(number, self._scale.low), high))
         if abs(number - value) > 1e-9 * max(1.0, abs(value)):
             self._flash.show()
         self._take(value)
@@ -252,6 +260,21 @@ class NumberPair(QObject):
         """To a slider position, as if the user had moved it there."""
         if self.slider is not None:
             self.slider.setValue(position)
+
+    def limit(self, high: float | None) -> None:
+        """The slider ends at `high`; None = at the end of its scale. Silent."""
+        if self.slider is None:
+            return
+        scale, value = self._scale, self.field.value
+        last = scale.positions if high is None else max(1, scale.position(high))
+        if last == self.slider.maximum():
+            return
+        blocked = self.slider.blockSignals(True)
+        self.slider.setRange(0, last)
+        self.slider.setPageStep(max(1, last // 10))
+        self.slider.setValue(scale.position(value))
+        self.slider.blockSignals(blocked)
+        self.field.limit(None if high is None else scale.value(last))
 
     def _place(self, value: float) -> None:
         if self.slider is None:

@@ -21,13 +21,25 @@ class PickSpec(NamedTuple):
     """How far an arrow key moves a box."""
     most: int | None = None
     """So many points at most."""
+    by_button: bool = False
+    """Points are placed after a button was pressed, not with any click."""
 
     @classmethod
     def of(cls, parameter: Parameter) -> PickSpec:
         meta, kind = parameter.meta, parameter.meta.pick
         if kind is Pick.TRUTH:  # its mask is painted like any, its joints are placed like any
             kind = _TRUTH[parameter.kind]
-        return cls(parameter.name, kind, meta.pane, meta.layer, meta.step or 1.0, meta.most)
+        by_button = places_by_button(parameter)
+        step = meta.step or 1.0
+        return cls(parameter.name, kind, meta.pane, meta.layer, step, meta.most, by_button)
+
+
+def places_by_button(parameter: Parameter) -> bool:
+    """True for points that a click places only when the user has asked for that.
+
+    Joints of the ground truth are placed by any click: that is what one is doing there.
+    """
+    return parameter.meta.pick in (Pick.POINTS, Pick.POLYGON)
 
 
 _TRUTH = {Kind.BOXES: Pick.TRUTH, Kind.MASK: Pick.BRUSH, Kind.POINTS: Pick.POINTS}

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from explorer.core.errors import ExplorerError
 from explorer.core.param_forms import read_mask
@@ -18,6 +26,7 @@ from explorer.ui.form.around import Around
 from explorer.ui.form.choices import Combo
 from explorer.ui.form.editor import Editor
 from explorer.ui.form.numbers import NumberPair, Scale
+from explorer.ui.form.picks import places_by_button
 from explorer.ui.form.text import TextEditor
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
@@ -63,11 +72,11 @@ class MaskEditor(Editor):
             line.addWidget(self.size.slider, 1)
         line.addWidget(self.size.field)
         self.labels = Combo()
-        self.labels.setAccessibleName(self.tr("What is painted"))
+        self.labels.setAccessibleName(self.tr("Class to paint"))
         self.labels.activated.connect(self._labelled)
-        self.clear = self._button("reset", self.tr("Clear"), self.tr("Remove everything painted"))
+        self.clear = self._button("reset", self.tr("Clear"), self.tr("Clear the mask"))
         self.clear.clicked.connect(self._clear)
-        self.load = self._button("folder", self.tr("Load…"), self.tr("Load a mask: indexed PNG"))
+        self.load = self._button("folder", self.tr("Load…"), self.tr("Load a mask (indexed PNG)"))
         self.load.clicked.connect(self._load)
         self.save = self._button("save", self.tr("Save…"), self.tr("Save as an indexed PNG"))
         self.save.clicked.connect(self._save)
@@ -118,7 +127,7 @@ class MaskEditor(Editor):
 
     def text(self, value: Any) -> str:
         if value is None:
-            return self.tr("nothing painted")
+            return self.tr("empty")
         index = value.index()
         return self.tr("{share:.1%} painted").format(share=float((index > 0).mean()))
 
@@ -136,7 +145,7 @@ class MaskEditor(Editor):
             return
         size = self._around.size
         if size is not None and size != (mask.width, mask.height):
-            words = self.tr("The mask has {w} x {h} pixels, the photo {pw} x {ph}.")
+            words = self.tr("The mask has {w} x {h} pixels, but the photo has {pw} x {ph}.")
             self.said.emit(words.format(w=mask.width, h=mask.height, pw=size[0], ph=size[1]))
             return
         self._tell(mask)
@@ -196,18 +205,20 @@ class MaskEditor(Editor):
 
 
 class PointsEditor(TextEditor):
-    """Ordered points: placed on the photo, or typed as x, y; x, y."""
+    """Ordered points: placed on the photo, or typed as x, y; x, y.
+
+    Signals:
+        placing_changed: The next clicks on the photo are to place them, or no longer.
+    """
+
+    placing_changed = Signal(bool)
 
     def __init__(self, parameter: Parameter, parent: QObject) -> None:
         super().__init__(parameter, parent)
         polygon = parameter.meta.pick is Pick.POLYGON
-        words = (
-            self.tr("Click its corners on the picture")
-            if polygon
-            else self.tr("Click them on the picture")
-        )
-        if parameter.meta.pick is Pick.NONE:
-            words = self.tr("x, y; x, y")
+        words = self.tr("x, y; x, y")
+        if parameter.meta.pick is Pick.TRUTH:
+            words = self.tr("Click points on the picture")
         self.field.setPlaceholderText(words)
         self.field.setMaxLength(100_000)
         symbol = icon("polygon" if polygon else "point")
@@ -218,10 +229,36 @@ class PointsEditor(TextEditor):
         self.count = Label(quiet=True)
         self.count.hug()
         self.beside = self.count
+        self.place = QPushButton(icon("polygon" if polygon else "point"), self._to_place())
+        self.place.setCheckable(True)
+        self.place.toggled.connect(self._toggled)
+        if places_by_button(parameter):
+            self.below = QWidget()
+            layout = QVBoxLayout(self.below)
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(UNIT // 2)
+            layout.addWidget(self.place)
+            layout.addWidget(self.field)
+
+    def _to_place(self) -> str:
+        if self.parameter.meta.pick is Pick.POLYGON:
+            return self.tr("Draw a polygon")
+        return self.tr("Draw a line") if self.parameter.meta.most == 2 else self.tr("Place points")
+
+    def _toggled(self, on: bool) -> None:
+        self.place.setText(self.tr("Click on the picture…") if on else self._to_place())
+        self.placing_changed.emit(on)
+
+    def end_placing(self) -> None:
+        """All are placed, or something else has begun."""
+        self.place.setChecked(False)
+
+    def stop(self) -> None:
+        self.end_placing()
 
     @property
     def widgets(self) -> tuple[QWidget, ...]:
-        return (self.field,)
+        return (self.place, self.field) if places_by_button(self.parameter) else (self.field,)
 
     def show_value(self, value: Any) -> None:
         super().show_value(value)

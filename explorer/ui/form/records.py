@@ -13,6 +13,7 @@ from explorer.core.params import parameters, resolved
 from explorer.ui.form.around import Around
 from explorer.ui.form.editor import Editor
 from explorer.ui.form.row import Column
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label
 from explorer.ui.widgets.theme import icon
 
@@ -134,8 +135,7 @@ class RecordsEditor(Editor):
         while len(self.records) > len(rows):
             gone = self.records.pop()
             self._list.removeWidget(gone)
-            gone.hide()
-            gone.deleteLater()
+            discard(gone)
         while len(self.records) < len(rows):
             record = Record(self._kind, self._make)
             record.set_surroundings(self._info, self._around)

@@ -102,7 +102,7 @@ class ParameterRow(QWidget):
     def mark(self, value: Any) -> None:
         """Shows the dot where `value` is not the default."""
         self.dot.setVisible(value != self.default)
-        words = self.tr("Back to {value}").format(value=self.editor.text(self.default)[:80])
+        words = self.tr("Reset to {value}").format(value=self.editor.text(self.default)[:80])
         self.dot.setToolTip(words)
         self.dot.setAccessibleName(f"{self.parameter.meta.title}: {words}")
 

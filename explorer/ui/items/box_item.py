@@ -9,12 +9,15 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
-from explorer.core.layers import Boxes, boxes_at
+from explorer.core.layers import Boxes, boxes_at, frame_widths
+from explorer.render.placing import MOST_LABELS, Plates, places_at
 from explorer.ui.items.item_images import (
     Lens,
     Raster,
     ViewCache,
+    draw_plate,
     plate_picture,
+    plate_rect,
     qcolor,
     saved,
     small_font,
@@ -26,8 +29,6 @@ from explorer.ui.items.outlines import blend_bars, edges_of, fill_bars, grown, t
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LABELLED = 400
-"""Boxes above which only the selected and the hovered one carry their labels."""
 CASED = 200
 """Boxes up to which every line has a dark casing."""
 CASING = QColor(0, 0, 0, 90)
@@ -35,7 +36,7 @@ DIMMED = 0.3
 
 
 class BoxesItem(LayerItem):
-    """Strokes up to some hundred boxes; more are rasterised once and moved while the user pans."""
+    """Strokes up to some hundred boxes; more are rasterized once and moved while the user pans."""
 
     layer: Boxes
 
@@ -46,6 +47,7 @@ class BoxesItem(LayerItem):
         self._rows = rows
         self.selected: int | None = None  # a key
         self.hovered: int | None = None
+        self.unlabelled = 0  # labels that have found no room
         self._cache = ViewCache()
         self._groups = colour_groups(layer.colors, rows) if len(rows) <= MANY else []
         self._placed: tuple[tuple[float, float], list[tuple[int, float, float, QImage]]] | None = (
@@ -106,23 +108,36 @@ class BoxesItem(LayerItem):
                 fill.setAlphaF(min(1.0, self.layer.fill))
                 painter.setBrush(fill)
                 painter.drawRects(self._rects(rows))
+        frames = np.zeros(len(self.layer.xyxy))
+        corners = self.layer.xyxy[self._rows] * lens.scale * lens.dpr / ratio
+        frames[self._rows] = frame_widths(self.layer.width, corners) * ratio
         if self.layer.dotted:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             for colour, rows in self._groups:
-                painter.setPen(cosmetic(colour, self.layer.width * ratio, dotted=True))
-                painter.drawRects(self._rects(rows))
+                for wide in np.unique(frames[rows]).tolist():
+                    painter.setPen(cosmetic(colour, wide, dotted=True))
+                    painter.drawRects(self._rects(rows[frames[rows] == wide]))
             return
-        width, casing = max(1, round(self.layer.width * ratio)), max(1, round(ratio))
         with saved(painter):
             to_device(painter, lens)
-            edges = np.zeros((len(self.layer.xyxy), 4), np.int32)
-            edges[self._rows] = edges_of(self.layer.xyxy[self._rows], lens, width)
+            self._frames(painter, lens, np.maximum(1, np.round(frames)).astype(int), ratio)
+
+    def _frames(
+        self, painter: QPainter, lens: Lens, widths: NDArray[np.int_], ratio: float
+    ) -> None:
+        """Every frame in its width in device pixels; all dark casings lie under all colors."""
+        edges = np.zeros((len(self.layer.xyxy), 4), np.int32)
+        casing = max(1, round(ratio))
+        for width in np.unique(widths[self._rows]).tolist():
+            rows = self._rows[widths[self._rows] == width]
+            edges[rows] = edges_of(self.layer.xyxy[rows], lens, width)
             if len(self._rows) <= CASED:
                 # A dark casing keeps a coloured line readable on any photo.
-                outer = grown(edges[self._rows], casing)
+                outer = grown(edges[rows], casing)
                 blend_bars(painter, outer, width + 2 * casing, CASING)
-            for colour, rows in self._groups:
-                fill_bars(painter, edges[rows], width, colour)
+        for colour, rows in self._groups:
+            for width in np.unique(widths[rows]).tolist():
+                fill_bars(painter, edges[rows[widths[rows] == width]], width, colour)
 
     def _rects(self, rows: NDArray[np.intp]) -> list[QRectF]:
         return [_rect(self.layer.xyxy[row]) for row in rows.tolist()]
@@ -148,8 +163,6 @@ class BoxesItem(LayerItem):
         )
 
     def _label_all(self, painter: QPainter, lens: Lens, skip: set[int | None]) -> None:
-        if len(self._rows) > LABELLED:
-            return
         painter.resetTransform()
         at = (lens.scale, lens.dpr)
         if self._placed is None or self._placed[0] != at:
@@ -158,23 +171,46 @@ class BoxesItem(LayerItem):
         for row, x, y, plate in self._placed[1]:
             if row not in skip:
                 painter.drawImage(QPointF(round(x + lens.dx), round(y + lens.dy)), plate)
+        if self.unlabelled:
+            self._say_unlabelled(painter, lens)
+
+    def _say_unlabelled(self, painter: QPainter, lens: Lens) -> None:
+        """In the lower right corner: labels that are not there are not missed in silence."""
+        painter.setOpacity(1.0)
+        painter.setFont(_font())
+        words = QApplication.translate("Boxes", "{n} labels not shown: zoom in")
+        if self.unlabelled == 1:
+            words = QApplication.translate("Boxes", "{n} label not shown: zoom in")
+        words = words.format(n=self.unlabelled)
+        size = plate_rect(painter, QPointF(0, 0), words).size()
+        corner = QPointF(lens.width - size.width() - 6, lens.height - size.height() - 6)
+        draw_plate(painter, corner, words, ink=QColor("white"), paper=QColor(0, 0, 0, 165))
 
     def _place(self, scale: float, ratio: float) -> list[tuple[int, float, float, QImage]]:
         font = _font().toString()
-        taken: list[tuple[float, float, float, float]] = []
+        size = (self.frame[0] * scale or np.inf, self.frame[1] * scale or np.inf)
+        taken = Plates(size[1])
         placed: list[tuple[int, float, float, QImage]] = []
-        boxes = (self.layer.xyxy[self._rows].astype(np.float64) * scale).tolist()
-        for row, (x0, y0, x1, y1) in zip(self._rows.tolist(), boxes, strict=True):
-            if not self.layer.labels[row] or x1 - x0 < 14 or y1 - y0 < 8:
-                continue
+        corners = self.layer.xyxy[self._rows].astype(np.float64) * scale
+        boxes = np.concatenate(
+            [
+                np.minimum(corners[:, :2], corners[:, 2:]),
+                np.maximum(corners[:, :2], corners[:, 2:]),
+            ],
+            axis=1,
+        )
+        named = [
+            (row, box)
+            for row, box in zip(self._rows.tolist(), boxes.tolist(), strict=True)
+            if self.layer.labels[row]
+        ]
+        for row, box in named[:MOST_LABELS]:
             plate = self._plate(row, font, ratio)
-            width, height = plate.width() / ratio, plate.height() / ratio
-            left, top = self._left(x0, width, scale) - 1, self._top(y0, height)
-            right, bottom = left + width, top + height
-            if any(a < right and left < c and b < bottom and top < d for a, b, c, d in taken):
-                continue
-            taken.append((left, top, right, bottom))
-            placed.append((row, left, top, plate))
+            wide, high = plate.width() / ratio, plate.height() / ratio
+            place = taken.choose(places_at(box, (wide, high), size))
+            if place is not None:
+                placed.append((row, place[0], place[1], plate))
+        self.unlabelled = taken.left_out + max(0, len(named) - MOST_LABELS)
         return placed
 
     def _plate(self, row: int, font: str, ratio: float) -> QImage:
@@ -196,16 +232,17 @@ class BoxesItem(LayerItem):
         rect = rect.intersected(QRectF(-2e4, -2e4, 6e4, 6e4))
         colour = qcolor(self.layer.colors[row])
         chosen = self.selected is not None and row == self.layer.row(self.selected)
+        frame = float(frame_widths(self.layer.width, np.array([rect.getCoords()]))[0])
         fill = QColor(colour)
         fill.setAlphaF(0.12)
         painter.setBrush(fill)
-        painter.setPen(QPen(QColor(0, 0, 0, 150), self.layer.width + 4))
+        painter.setPen(QPen(QColor(0, 0, 0, 150), frame + min(4.0, 2 * frame)))
         painter.drawRect(rect)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if chosen:
-            painter.setPen(QPen(QColor(255, 255, 255), self.layer.width + 2))
+            painter.setPen(QPen(QColor(255, 255, 255), frame + min(2.0, frame)))
             painter.drawRect(rect)
-        width = self.layer.width + (0 if chosen else 1)
+        width = frame + (0 if chosen else min(1.0, frame / 2))
         painter.setPen(cosmetic(colour, width * lens.dpr, dotted=self.layer.dotted))
         painter.drawRect(rect)
         if self.layer.labels and self.layer.labels[row]:

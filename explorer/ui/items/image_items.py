@@ -28,7 +28,7 @@ MOST_BORDERS = 60_000
 
 
 class PictureItem(LayerItem):
-    """A photo: averaged when small, nearest neighbour when magnified, smooth in between."""
+    """A photo: averaged when small, nearest neighbor when magnified, smooth in between."""
 
     layer: Picture
 
@@ -80,7 +80,7 @@ def place_image(
     colours: list[int] | None = None,
     thin: bool = False,
 ) -> None:
-    """Draw the right level of an array over `extent`, through the table `colours` if given."""
+    """Draw the right level of an array over `extent`, through the table `colors` if given."""
     x0, y0, x1, y1 = extent
     if not (x1 > x0 and y1 > y0):
         return
@@ -96,7 +96,7 @@ def place_image(
 
 
 class HeatItem(LayerItem):
-    """Numbers as an indexed image: another colour map or opacity only replaces the colour table."""
+    """Numbers as an indexed image: another color map or opacity only replaces the color table."""
 
     layer: Heat
 
@@ -161,7 +161,7 @@ class HeatItem(LayerItem):
 
 
 def argb_table(rgb: NDArray[np.uint8], alpha: NDArray[np.float64]) -> list[int]:
-    """Qt's colour table: 0xAARRGGBB per entry."""
+    """Qt's color table: 0xAARRGGBB per entry."""
     wide = rgb.astype(np.int64)
     opaque = np.clip(np.round(alpha), 0, 255).astype(np.int64)
     table: list[int] = (
@@ -266,7 +266,7 @@ def borders(index: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float64], NDArr
         index: (H, W) integers, -1 = nothing.
 
     Returns:
-        Segments (N, 4) as x0, y0, x1, y1 in elements, and the region (N,) whose colour each takes:
+        Segments (N, 4) as x0, y0, x1, y1 in elements, and the region (N,) whose color each takes:
         the larger index of the two sides, which lies on top.
     """
     framed = np.pad(index, 1, constant_values=-1)

@@ -19,7 +19,7 @@ from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSizeF, Qt, QThrea
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QTransform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -79,13 +79,13 @@ def qcolor(colour: Color | UInt8, alpha: float = 1.0) -> QColor:
 
 
 def ink_on(colour: QColor) -> QColor:
-    """Black or white, whichever reads better on `colour`."""
+    """Black or white, whichever reads better on `color`."""
     luma = 0.299 * colour.red() + 0.587 * colour.green() + 0.114 * colour.blue()
     return QColor(16, 16, 18) if luma > 140 else QColor(255, 255, 255)
 
 
 def dark(widget_color: QColor) -> bool:
-    """Whether a palette's window colour belongs to a dark theme."""
+    """Whether a palette's window color belongs to a dark theme."""
     return widget_color.lightness() < 128
 
 
@@ -100,7 +100,7 @@ def rgb_image(rgb: UInt8) -> tuple[QImage, UInt8]:
 
 
 def index_image(index: UInt8) -> tuple[QImage, UInt8]:
-    """An Indexed8 image of (H, W) uint8 and its array; the colours are set apart."""
+    """An Indexed8 image of (H, W) uint8 and its array; the colors are set apart."""
     index = np.ascontiguousarray(index)
     height, width = index.shape
     return QImage(index.data, width, height, width, QImage.Format.Format_Indexed8), index
@@ -274,7 +274,7 @@ def stroke_polylines(
     closed: bool,
     dotted: bool,
 ) -> None:
-    """Draw many polylines: `points` (N, P, 2) in the raster's pixels, `colours` (N, 3), by colour.
+    """Draw many polylines: `points` (N, P, 2) in the raster's pixels, `colors` (N, 3), by color.
 
     Lines are drawn one pixel wide and then grown, which is several times faster than wide lines.
     """
@@ -329,11 +329,14 @@ def small_font(base: QFont, points: float = 9.0, *, bold: bool = False) -> QFont
     return font
 
 
-def plate_rect(painter: QPainter, corner: QPointF, text: str) -> QRectF:
+def plate_rect(
+    painter: QPainter, corner: QPointF, text: str, swatches: Sequence[Color] = ()
+) -> QRectF:
     """What `draw_plate` covers."""
     metrics = QFontMetricsF(painter.font())
     lines = text.split("\n")
     width = max(metrics.horizontalAdvance(line) for line in lines)
+    width += metrics.height() if swatches else 0.0
     return QRectF(corner, QSizeF(width + 2 * PADDING, metrics.height() * len(lines) + 2))
 
 
@@ -344,7 +347,7 @@ def plate_picture(text: str, font: str, paper: int, ratio: float) -> QImage:
     Args:
         text: One line.
         font: As `QFont.toString` gives it.
-        paper: The plate's colour, as `QColor.rgb` gives it; the ink is black or white.
+        paper: The plate's color, as `QColor.rgb` gives it; the ink is black or white.
         ratio: Device pixels per window pixel.
     """
     words, colour = QFont(), QColor(paper)
@@ -370,15 +373,25 @@ def draw_plate(
     *,
     ink: QColor,
     paper: QColor,
+    swatches: Sequence[Color] = (),
 ) -> None:
-    """Words on a small rounded plate with its upper left corner at `corner` (window pixels)."""
+    """Words on a small rounded plate with its upper left corner at `corner` (window pixels).
+
+    `swatches` are the colors of squares before the lines.
+    """
     metrics = QFontMetricsF(painter.font())
-    rect = plate_rect(painter, corner, text)
+    rect = plate_rect(painter, corner, text, swatches)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(paper)
     painter.drawRoundedRect(rect, 3, 3)
+    high, side = metrics.height(), metrics.ascent() * 0.8
+    for row, color in enumerate(swatches):
+        top = rect.top() + 1 + row * high + (high - side) / 2
+        painter.setBrush(qcolor(color))
+        painter.drawRoundedRect(QRectF(rect.left() + PADDING, top, side, side), 2, 2)
     painter.setPen(ink)
+    across = PADDING + (high if swatches else 0.0)
     for row, line in enumerate(text.split("\n")):
-        down = 1 + row * metrics.height() + metrics.ascent()
-        painter.drawText(rect.topLeft() + QPointF(PADDING, down), line)
+        down = 1 + row * high + metrics.ascent()
+        painter.drawText(rect.topLeft() + QPointF(across, down), line)

@@ -1,7 +1,7 @@
 """One graphics item per layer: the scene's units are the pane's, the painter's are the screen's.
 
 An item is kept as long as its layer is the identical object, and takes over what it has already
-uploaded when only the style of the layer is new (another colour map over the same numbers).
+uploaded when only the style of the layer is new (another color map over the same numbers).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QApplication
 
 from explorer.core.layers import Boxes, Grid, Heat, Layer, Lines, Masks, Picture, Points, Text
@@ -159,7 +159,7 @@ class GridItem(LayerItem):
 
 
 class TextItem(LayerItem):
-    """Words of a screen size. The board's stamp stays in the window however the pane is moved."""
+    """Words of a screen size. Stamp and color key stay in the window however the pane is moved."""
 
     layer: Text
 
@@ -169,16 +169,23 @@ class TextItem(LayerItem):
         painter.resetTransform()
         painter.setFont(small_font(QApplication.font(), self.layer.size))
         corner = lens.at(*self.layer.xy)
-        if self.layer.name == "stamp":
-            metrics = QFontMetricsF(painter.font())
-            room_x = lens.width - metrics.horizontalAdvance(self.layer.text) - 16
-            room_y = lens.height - metrics.height() - 10
-            corner = QPointF(
-                min(max(corner.x(), 0.0), max(room_x, 0.0)),
-                min(max(corner.y(), 0.0), max(room_y, 0.0)),
-            ) + QPointF(6, 6)
+        if self.layer.name in ("stamp", "key"):
+            plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
+            corner = self._seen(plate, lens)
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
-        draw_plate(painter, corner, self.layer.text, ink=qcolor(self.layer.color), paper=paper)
+        draw_plate(
+            painter, corner, self.layer.text,
+            ink=qcolor(self.layer.color), paper=paper, swatches=self.layer.swatches,
+        )  # fmt: skip
+
+    def _seen(self, plate: QRectF, lens: Lens) -> QPointF:
+        """The corner of `plate` moved to where pane and window both are."""
+        window = QRectF(0, 0, lens.width, lens.height)
+        room = window & lens.rect(0, 0, *self.frame)
+        room = window if room.isEmpty() else room
+        room.adjust(6, 6, -6 - plate.width(), -6 - plate.height())
+        left = max(min(plate.left(), room.right()), room.left())
+        return QPointF(left, max(min(plate.top(), room.bottom()), room.top()))
 
 
 def make_item(layer: Layer) -> LayerItem:

@@ -61,7 +61,7 @@ class LayerItem(QGraphicsItem):
 def colour_groups(
     colors: NDArray[np.uint8], rows: NDArray[np.intp]
 ) -> list[tuple[QColor, NDArray[np.intp]]]:
-    """`rows` by colour, so that a pen is set once per colour."""
+    """`rows` by color, so that a pen is set once per color."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for row, colour in zip(rows.tolist(), colors[rows].tolist(), strict=True):
         groups.setdefault(tuple(colour), []).append(row)

@@ -78,14 +78,14 @@ def bars(edges: Edges, width: int) -> list[QRect]:
 
 
 def fill_bars(painter: QPainter, edges: Edges, width: int, colour: QColor) -> None:
-    """Outlines in an opaque colour; the painter counts in device pixels."""
+    """Outlines in an opaque color; the painter counts in device pixels."""
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawRects(bars(edges, width))
 
 
 def blend_bars(painter: QPainter, edges: Edges, width: int, colour: QColor) -> None:
-    """Outlines in a half-transparent colour; the painter counts in device pixels."""
+    """Outlines in a half-transparent color; the painter counts in device pixels."""
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawRects(level_bars(edges, width))

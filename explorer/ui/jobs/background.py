@@ -6,6 +6,7 @@ runner's thread too: nothing here waits for a disk.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
+from explorer.core.errors import ExplorerError
 from explorer.core.runner import State
 from explorer.core.step import Step
 from explorer.jobs import store as user_store
@@ -90,7 +92,7 @@ class BackgroundJobs(QObject):
         self._bridge = bridge
         self._store = store or user_store()
         self._jobs: dict[str, Background] = {}
-        self._unkept: dict[str, Job] = {}  # cancelled: their files are still to be removed
+        self._pending: dict[str, Callable[[], None]] = {}  # what is still to be done to its files
 
     @property
     def all(self) -> tuple[Background, ...]:
@@ -146,14 +148,15 @@ class BackgroundJobs(QObject):
         found.wanted = False
         self._bridge.cancel(job_id)
         if found.phase is not Phase.DONE:
-            self._unkept[job_id] = found.job
-            self._file(job_id, partial(self._remove, found.job))
+            self._file(job_id, partial(self._store.remove, found.job))
         self.changed.emit(job_id)
 
     def close(self) -> None:
         """After the runners have ended: unfinished jobs are left to the next run."""
-        for job in tuple(self._unkept.values()):
-            self._remove(job)
+        for act in self._pending.values():
+            with contextlib.suppress(ExplorerError):  # nobody is left to hear of a full disk
+                act()
+        self._pending.clear()
         self._store.close()
 
     # -- inside -----------------------------------------------------------------------------------
@@ -202,16 +205,15 @@ class BackgroundJobs(QObject):
 
     def _file(self, job_id: str, act: Callable[[], None]) -> None:
         """Writes or removes a job's files, on the thread that runs it."""
+        self._pending[job_id] = act
 
         def job() -> Generator[Step[None], Any, None]:
             act()
+            if self._pending.get(job_id) is act:
+                del self._pending[job_id]
             yield Step(None)
 
         self._bridge.work(("job-file", job_id), lambda _: job(), self._filed)
 
     def _filed(self, _update: Update) -> None:
         """The store logs what goes wrong."""
-
-    def _remove(self, job: Job) -> None:
-        self._store.remove(job)
-        self._unkept.pop(job.id, None)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from explorer.ui.jobs.background import Background, BackgroundJobs, Phase
 from explorer.ui.panels.progress import duration
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label, PopupFrame
 from explorer.ui.widgets.theme import icon
 
@@ -132,7 +133,7 @@ class JobList(PopupFrame):
         self.rows: dict[str, JobRow] = {}
         self.setAccessibleName(self.tr("Background jobs"))
         self.nothing = Label(
-            self.tr("No background jobs. An evaluation runs here, behind every question."),
+            self.tr("No background jobs. Evaluations run here."),
             quiet=True,
         )
         column = QWidget()
@@ -193,8 +194,7 @@ class JobList(PopupFrame):
         self._column.removeWidget(row)
         if row.isAncestorOf(self.focusWidget()) and self.rows:
             next(iter(self.rows.values())).cancel.setFocus(Qt.FocusReason.OtherFocusReason)
-        row.hide()
-        row.deleteLater()  # its own button may be what removed it
+        discard(row)
 
     def _show(self, job_id: str) -> None:
         self.hide()

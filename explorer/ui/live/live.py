@@ -36,6 +36,8 @@ POLL_MILLISECONDS = 200
 MENU_MILLISECONDS = 250
 """After which an open menu has gone from the screen, and from pictures of it."""
 CLOSE_SECONDS = 0.5
+ADDRESS_WIDTH = 760
+"""An address is seen whole, as a rule."""
 
 
 class Live(QObject):
@@ -43,6 +45,7 @@ class Live(QObject):
 
     Attributes:
         make: Opens the source of a spec.
+        photo_again: Goes back to the photo that was looked at before; False when there is none.
         capture: What is read, or None.
 
     Signals:
@@ -62,6 +65,7 @@ class Live(QObject):
         super().__init__(desk.main)
         self._desk = desk
         self.make = make
+        self.photo_again: Callable[[], bool] = bool
         self.recording = Recording(desk)
         self.bar = LiveBar(self.recording.controls)
         self.capture: Capture | None = None
@@ -153,12 +157,10 @@ class Live(QObject):
     def address_dialog(self) -> None:
         dialog = QInputDialog(self._desk.main)
         dialog.setWindowTitle(self.tr("Open a network stream"))
-        dialog.setLabelText(
-            self.tr("Address of a camera or stream (rtsp, http). The program connects to it:")
-        )
+        dialog.setLabelText(self.tr("Address of a camera or stream (rtsp, http):"))
         dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
         dialog.setOkButtonText(self.tr("Connect"))
-        dialog.setMinimumWidth(480)
+        dialog.setMinimumWidth(ADDRESS_WIDTH)
         dialog.textValueSelected.connect(self._address)
         dialog.open()
         self._dialog = dialog
@@ -187,9 +189,11 @@ class Live(QObject):
             self.start(SourceSpec("address", where.strip(), title=where.strip()))
 
     def leave(self) -> None:
-        """No source any more; the frame that is shown stays as an ordinary picture."""
+        """No source any more: back to the photos; without any the frame that is shown stays."""
         if self.capture is None:
             return
+        if self.photo_again():
+            return  # choosing a photo has ended it
         if self._shown is None:
             self.gave_up.emit()
         elif not self.bar.frozen:
@@ -314,7 +318,7 @@ class Live(QObject):
             return
         status = capture.status
         if self._resting:
-            words = self.tr("Switched off: nothing follows it.")
+            words = self.tr("Stopped: no view uses it.")
             hint = self.tr("Choose another view or network, or freeze the last frame.")
             status = replace(status, phase=Phase.STOPPED, message=words, hint=hint)
         self.bar.set_status(status)

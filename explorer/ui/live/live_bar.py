@@ -39,38 +39,42 @@ class Budget:
         """One line."""
         tr = QCoreApplication.translate
         computed = sum(seconds for _, seconds in self.parts)
-        said = [tr("Budget", "{rate:.0f} captured").format(rate=self.captured)]
+        said = [tr("Performance", "{rate:.0f} captured").format(rate=self.captured)]
         if computed > 0:
-            said.append(tr("Budget", "{rate:.0f} computed").format(rate=1 / computed))
-        said.append(tr("Budget", "{rate:.1f} shown /s").format(rate=self.shown))
+            said.append(tr("Performance", "{rate:.0f} inference").format(rate=1 / computed))
+        said.append(tr("Performance", "{rate:.1f} displayed /s").format(rate=self.shown))
         end = [
-            tr("Budget", "{age:.0f} ms old").format(age=self.age * 1000),
-            tr("Budget", "{count:,} left out").format(count=self.dropped),
+            tr("Performance", "latency {age:.0f} ms").format(age=self.age * 1000),
+            tr("Performance", "{count:,} dropped").format(count=self.dropped),
         ]
         if self.share < 1:
-            end.append(tr("Budget", "{share:.0%} of the size").format(share=self.share))
+            end.append(tr("Performance", "input at {share:.0%}").format(share=self.share))
         return " · ".join([" → ".join(said), *end])
 
     def brief(self) -> str:
         """What matters most, for a narrow window."""
-        words = QCoreApplication.translate("Budget", "{rate:.1f} shown /s · {age:.0f} ms old")
+        words = QCoreApplication.translate(
+            "Performance", "{rate:.1f} displayed /s · latency {age:.0f} ms"
+        )
         return words.format(rate=self.shown, age=self.age * 1000)
 
     def details(self) -> str:
         """What each number is, and the time of every view."""
         tr = QCoreApplication.translate
         lines = [
-            tr("Budget", "Captured: frames a second that the source gives."),
-            tr("Budget", "Computed: frames a second that the views could answer:"),
+            tr("Performance", "Captured: frames per second from the source."),
+            tr("Performance", "Inference: frames per second that the views can process:"),
             *(
-                tr("Budget", "    {title}: {time:.1f} ms").format(title=title, time=seconds * 1000)
+                tr("Performance", "    {title}: {time:.1f} ms").format(
+                    title=title, time=seconds * 1000
+                )
                 for title, seconds in self.parts
             ),
-            tr("Budget", "Drawing: {time:.1f} ms a frame.").format(time=self.drawing * 1000),
-            tr("Budget", "Shown: frames a second that were painted with their answers."),
-            tr("Budget", "Age: from the complete frame to its answer on the screen."),
-            tr("Budget", "Left out: frames for which a newer one was there."),
-            tr("Budget", "Size: {share:.0%} of the network's own.").format(share=self.share),
+            tr("Performance", "Drawing: {time:.1f} ms a frame.").format(time=self.drawing * 1000),
+            tr("Performance", "Displayed: frames per second shown with their results."),
+            tr("Performance", "Latency: from the captured frame to its result on the screen."),
+            tr("Performance", "Dropped: frames skipped for a newer one."),
+            tr("Performance", "Size: {share:.0%} of the network's own.").format(share=self.share),
         ]
         return "\n".join(lines)
 
@@ -99,11 +103,11 @@ class LiveBar(QWidget):
         self.phase.setSizePolicy(policy)
         self.budget = Label(quiet=True)
         self.budget.setWordWrap(False)
-        self.budget.setAccessibleName(self.tr("Live budget"))
+        self.budget.setAccessibleName(self.tr("Frame rates and latency"))
         self.freeze = IconButton("freeze", self.tr("Freeze this frame (F)"))
         self.freeze.setCheckable(True)
         self.freeze.clicked.connect(self.freeze_toggled)
-        self.stop = IconButton("close", self.tr("Leave live"))
+        self.stop = IconButton("close", self.tr("Stop live"))
         self.stop.clicked.connect(self.stop_requested)
         self._lay_out()
         self.set_frozen(False)
@@ -144,7 +148,9 @@ class LiveBar(QWidget):
             Phase.ENDED: self.tr("At the end"),
         }.get(status.phase, " ".join(part for part in (status.message, status.hint) if part))
         if self.frozen:
-            words = self.tr("Frozen: any view can look at it. Drag back in time; F goes on.")
+            words = self.tr(
+                "Frozen: any view can be used. Drag the slider back in time; F resumes."
+            )
         self.phase.setText(words)
         self.phase.setToolTip(words)
         self.budget.setVisible(not self.frozen and not status.message)  # trouble needs the room
@@ -168,7 +174,7 @@ class LiveBar(QWidget):
 
     def set_frozen(self, frozen: bool) -> None:
         self.freeze.setChecked(frozen)
-        self.freeze.rename(self.tr("Go on (F)") if frozen else self.tr("Freeze this frame (F)"))
+        self.freeze.rename(self.tr("Resume (F)") if frozen else self.tr("Freeze this frame (F)"))
         self.budget.setVisible(not frozen)
         self.film.set_frozen(frozen)
 

@@ -19,20 +19,22 @@ RATES = (10.0, 15.0, 25.0)
 
 
 class LiveOptions(QMenu):
-    """The network's own size, a part of it, or whatever holds a rate; full or half precision."""
+    """Network's own input size, a part of it, or whatever holds a rate; full or half precision."""
 
     def __init__(self, study: Study, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setTitle(self.tr("Size and precision"))
+        self.setTitle(self.tr("Input size and precision"))
         self._study = study
         self._group = QActionGroup(self)
-        self._add(self.tr("The network's own size"), Pace())
+        self._add(self.tr("Network's own input size"), Pace())
         self.addSeparator()
         for share in SHARES:
-            self._add(self.tr("{share:.0%} of its size").format(share=share), Pace(share=share))
+            self._add(
+                self.tr("{share:.0%} of its input size").format(share=share), Pace(share=share)
+            )
         self.addSeparator()
         for rate in RATES:
-            words = self.tr("Smaller, to hold {rate:.0f} frames a second").format(rate=rate)
+            words = self.tr("Adaptive, for {rate:.0f} frames per second").format(rate=rate)
             self._add(words, Pace(rate=rate))
         self.addSeparator()
         self._half = self.addAction(self.tr("Half precision"))

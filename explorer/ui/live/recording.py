@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
 from explorer.live.capture import Phase
-from explorer.live.record import FilmRecorder, Look, RecordStatus
+from explorer.live.record import FilmRecorder, Look, RecordStatus, rendered, rendered_whole
+from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
 from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RECOVERED = "recovered"
+FILMS = "*.mp4"
 USUAL_RATE = 25.0
 CLOSE_SECONDS = 5.0
 """The window waits so long for a film to be written whole; it is written anyhow."""
@@ -76,13 +79,13 @@ class RecordingControls(QWidget):
         minutes, seconds = divmod(int(status.seconds), 60)
         words = f"{minutes}:{seconds:02d} · {_size(status.bytes)}"
         if status.left_out:
-            left_out = self.tr("{count:,} left out").format(count=status.left_out)
+            left_out = self.tr("{count:,} dropped").format(count=status.left_out)
             words = f"{words} · {left_out}"
         self.words.setText(words)
         self.words.setToolTip(
             self.tr(
-                "Recorded time, size on the disk, and frames that were left out of the film because"
-                " they could not be painted in time."
+                "Recorded time, file size, and frames dropped because they could not be drawn in "
+                "time."
             )
         )
 
@@ -149,29 +152,68 @@ class Recording(QObject):
         self.show()
 
     def _ask(self) -> None:
-        drawn = f"{self.tr('Film of what is drawn')} (*.mp4)"
-        raw = f"{self.tr('Film as it comes from the source')} (*.mp4)"
-        title, start = self.tr("Record"), str(self._place())
-        path, kind = QFileDialog.getSaveFileName(self._desk.main, title, start, f"{drawn};;{raw}")
+        """What, and how fast; then where to."""
+        beside = bool(self._desk.study.beside)
+        rate = (round(self._pace()), round(ON_SCREEN))
+
+        def drawn(path: str, options: Options) -> None:
+            self.start(path, rate=options.rate, beside=options.beside)
+
+        def raw(path: str, options: Options) -> None:
+            self.start(path, raw=True, rate=options.rate)
+
+        kinds = (
+            ExportKind(
+                self.tr("Frames with results"),
+                FILMS,
+                drawn,
+                rate=rate,
+                beside=True if beside else None,
+            ),
+            ExportKind(self.tr("Source frames"), FILMS, raw, rate=rate),
+        )
+        self.sheet = ExportSheet(self._desk.main, self.tr("Record"), kinds)
+        self.sheet.accepted.connect(self._ask_place)
+        self.sheet.closed.connect(self.sheet.deleteLater)
+        self.sheet.open(self.sheet.what)
+
+    def _ask_place(self, kind: ExportKind, options: Options) -> None:
+        films, title = f"{kind.title} ({FILMS})", self.tr("Record")
+        path, _ = QFileDialog.getSaveFileName(self._desk.main, title, str(self._place()), films)
         if path:
             self._folder = str(Path(path).parent)
-            self.start(path if path.lower().endswith(".mp4") else f"{path}.mp4", raw=kind == raw)
+            kind.write(path if path.lower().endswith(".mp4") else f"{path}.mp4", options)
+        self.show()
 
-    def start(self, path: str, *, raw: bool = False) -> None:
+    def _pace(self) -> float:
+        """Frames a second of what is followed, as far as a screen shows them."""
+        capture = self.capture
+        if capture is None:
+            return USUAL_RATE
+        pace = capture.status.pace * capture.playback.speed or capture.status.rate or USUAL_RATE
+        return min(max(pace, 1.0), ON_SCREEN)
+
+    def start(self, path: str, *, raw: bool = False, rate: float = 0, beside: bool = False) -> None:
         """Records from now on into `path`, and the data into the same name with .jsonl.
 
         Args:
             path: Ends in .mp4.
-            raw: The frames as they come, not what is drawn on them.
+            raw: Source frames, not what is drawn on them.
+            rate: Frames a second at most; 0 = those of the source.
+            beside: With the views that are shown beside.
         """
         capture = self.capture
         if capture is None:
             return
-        pace = capture.status.pace * capture.playback.speed or capture.status.rate or USUAL_RATE
         self._raw = raw
         newest = capture.slot.newest
         self._handover = Handover(capture, newest.number - 1 if newest is not None else -1)
-        self.recorder = FilmRecorder(Path(path), min(pace, ON_SCREEN), notify=self._woken.emit)
+        self.recorder = FilmRecorder(
+            Path(path),
+            rate or self._pace(),
+            render=rendered_whole if beside else rendered,
+            notify=self._woken.emit,
+        )
         self.show()
 
     def stop(self) -> None:
@@ -244,7 +286,7 @@ class Recording(QObject):
             path=recorder.path, lines=f"{status.lines:,}"
         )
         if status.left_out:
-            words += " " + self.tr("{count:,} frames were left out.").format(count=status.left_out)
+            words += " " + self.tr("{count:,} frames were dropped.").format(count=status.left_out)
         self._desk.notices.say(words)
 
     def _place(self) -> Path:
@@ -253,7 +295,7 @@ class Recording(QObject):
         name = datetime.now().astimezone().strftime("%Y-%m-%d %H-%M-%S")  # no colon: Windows
         view = self._desk.study.view
         stem = f"{view.title} {name}" if view is not None else name
-        return (folder if folder.is_dir() else Path.home()) / f"{stem}.mp4"
+        return (folder if os.path.isdir(folder) else Path.home()) / f"{stem}.mp4"
 
     # -- what an earlier run has left -------------------------------------------------------------
 
@@ -276,7 +318,7 @@ class Recording(QObject):
                 self._desk.notices.say(words, "warning", seconds=0)
             else:
                 words = self.tr(
-                    "The program ended while it recorded: {path} has what was recorded before."
+                    "The program closed while recording: {path} has the part recorded before."
                 )
                 self._desk.notices.say(words.format(path=film), "warning", seconds=0)
 

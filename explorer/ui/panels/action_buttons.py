@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, Label
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ class ActionButtons(QWidget):
         while (item := self._layout.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
-                widget.hide()
-                widget.deleteLater()  # one of them may be what is being clicked
+                discard(widget)
         self.buttons = {}
         for action in actions:
             button = ActionButton(action)

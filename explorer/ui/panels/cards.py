@@ -271,7 +271,8 @@ class CardDelegate(QStyledItemDelegate):
         painter.drawText(
             QRect(area.left(), area.top(), room, metrics.height()),
             int(Qt.AlignmentFlag.AlignVCenter),
-            bold.elidedText(line.title, Qt.TextElideMode.ElideRight, room),
+            # What tells variants apart is at the end of their names.
+            bold.elidedText(line.title, Qt.TextElideMode.ElideMiddle, room),
         )
         if line.badge:
             place = QRectF(
@@ -328,7 +329,7 @@ class CardList(QWidget):
         self.list.setMouseTracking(True)
         self.list.setResizeMode(QListView.ResizeMode.Adjust)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.nothing = Label(self.tr("Nothing matches."), quiet=True)
+        self.nothing = Label(self.tr("No matches."), quiet=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.nothing.hide()
         layout = QVBoxLayout(self)
@@ -357,9 +358,14 @@ class CardList(QWidget):
     def point_at(self, key: str) -> None:
         row = self.model.row_of(key)
         if row >= 0:
-            index = self.model.index(row)
-            self.list.setCurrentIndex(index)
-            self.list.scrollTo(index)
+            self._go(row)
+
+    def _go(self, row: int) -> None:
+        self.list.setCurrentIndex(self.model.index(row))
+        if row == self.model.next_card(-1, 1):
+            self.list.scrollToTop()  # with the heading above it
+        else:
+            self.list.scrollTo(self.model.index(row))
 
     def current_key(self) -> str:
         index = self.list.currentIndex()
@@ -375,9 +381,7 @@ class CardList(QWidget):
         if row < 0 and count:
             row = self.model.next_card(-1, 1)
         if row >= 0:
-            index = self.model.index(row)
-            self.list.setCurrentIndex(index)
-            self.list.scrollTo(index)
+            self._go(row)
 
     def _search(self, text: str) -> None:
         self.model.search(text)

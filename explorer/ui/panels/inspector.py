@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from explorer.core.runner import Failure, State, Update
@@ -13,6 +13,7 @@ from explorer.ui.form.form import Form
 from explorer.ui.panels.action_buttons import ActionButtons
 from explorer.ui.panels.explanation import Explanation
 from explorer.ui.panels.progress import JobStrip
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
 
 if TYPE_CHECKING:
@@ -137,6 +138,9 @@ class Inspector(QWidget):
         """
         self._stays = stays
         self.error.set_error(message, hint, details, ways)
+        QTimer.singleShot(0, self, self._see_error)  # when it has got its place
+
+    def _see_error(self) -> None:
         self._scroll.ensureWidgetVisible(self.error)
 
     def clear_message(self) -> None:
@@ -155,8 +159,7 @@ class Inspector(QWidget):
             return
         for card in self.cards():
             self._notes.removeWidget(card)
-            card.hide()
-            card.deleteLater()
+            discard(card)
         for note in notes:
             self._notes.addWidget(NoteCard(note))
 

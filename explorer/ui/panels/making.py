@@ -14,6 +14,7 @@ from explorer.core.runner import State
 from explorer.core.step import Step
 from explorer.ui.dialogs.notice import Notice
 from explorer.ui.shell.bridge import is_over
+from explorer.ui.widgets.lifetime import discard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -86,14 +87,14 @@ class Making(QObject):
         if made.use:
             self._panels.study.use(made.name)
             return
-        text = self.tr("{title} has joined the networks, under the heading Made here.")
+        text = self.tr("{title} was added to the networks, under Made here.")
         use = ((self.tr("Use it"), partial(self._panels.study.use, made.name)),)
         self._panels.notices.show_notice(Notice(text.format(title=made.title), actions=use))
 
     # -- the catalogue ----------------------------------------------------------------------------
 
     def _list(self, then: Callable[[], None] | None = None) -> None:
-        """Reads the catalogue anew, then does what is to be done with it."""
+        """Reads the catalog anew, then does what is to be done with it."""
 
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.networks import catalogue
@@ -130,7 +131,7 @@ class Making(QObject):
         dialog.setOkButtonText(self.tr("Rename"))
         dialog.setMinimumWidth(420)
         dialog.textValueSelected.connect(partial(self._rename, name))
-        dialog.finished.connect(dialog.deleteLater)
+        dialog.finished.connect(partial(discard, dialog))
         dialog.open()
         self.dialog = dialog
 
@@ -147,7 +148,7 @@ class Making(QObject):
         delete = box.addButton(self.tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)
         delete.clicked.connect(partial(self._delete, name))
-        box.finished.connect(box.deleteLater)
+        box.finished.connect(partial(discard, box))
         box.open()
         self.dialog = box
 

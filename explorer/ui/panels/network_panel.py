@@ -1,4 +1,4 @@
-"""The catalogue of networks as a panel: list, details with the weights, device and precision.
+"""The catalog of networks as a panel: list, details with the weights, device and precision.
 
 Nothing is downloaded from here: the button that names the megabytes emits the choice of those
 weights, and only that click does.
@@ -219,7 +219,7 @@ class NetworkPanel(QWidget):
         self.device.currentIndexChanged.connect(self._adjust)
         self.half = Switch()
         self.half.setAccessibleName(self.tr("Half precision"))
-        self.half.setToolTip(self.tr("16-bit numbers: faster on a GPU, a little less exact"))
+        self.half.setToolTip(self.tr("16-bit floats: faster on a GPU, slightly less exact"))
         self.half.toggled.connect(self._adjust)
         self._foot = QHBoxLayout()
         self._foot.setSpacing(UNIT)
@@ -268,7 +268,7 @@ class NetworkPanel(QWidget):
             first = next((m for m in option.metrics if m[1] <= 100), option.metrics[0])
             parts.append(metric(*first, short=True))  # rather a score than a number of photos
         if entry.parameters:
-            parts.append(self.tr("{count:.1f} M weights").format(count=entry.parameters / 1e6))
+            parts.append(self.tr("{count:.1f} M parameters").format(count=entry.parameters / 1e6))
         return " · ".join(parts)
 
     def _reason(self) -> str:
@@ -319,7 +319,7 @@ class NetworkPanel(QWidget):
         self._own.setVisible(entry.family == "made")
         in_use = self._spec is not None and self._spec.name == name
         self.delete.setEnabled(not in_use)
-        hint = self.tr("It is in use: choose another network first") if in_use else ""
+        hint = self.tr("In use: choose another network first") if in_use else ""
         self.delete.setToolTip(hint)
         self._choices = self._choices_of(name)
         chosen = 0
@@ -353,12 +353,13 @@ class NetworkPanel(QWidget):
         self.use.setEnabled(not in_use)
         self.use.setDefault(not in_use)
         if in_use:
-            self.use.setText(self.tr("In use"))
+            loaded = self._info is not None and self._info.spec == self._spec
+            self.use.setText(self.tr("In use") if loaded else self.tr("Chosen"))
         elif choice.state == "download":
             size = f" {choice.megabytes:.0f} MB" if choice.megabytes >= 1 else ""
             self.use.setText(self.tr("Download{size}").format(size=size))
         elif choice.state == "untrained":
-            self.use.setText(self.tr("Use untrained"))
+            self.use.setText(self.tr("Use random weights"))
         else:
             self.use.setText(self.tr("Use"))
 

@@ -1,9 +1,11 @@
-"""How the catalogue's facts are worded: states, tasks, metrics."""
+"""How the catalog's facts are worded: states, tasks, metrics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from explorer.core.listing import quantity
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QObject
@@ -54,7 +56,7 @@ def facts(option: WeightsOption) -> str:
     """As in: ImageNet-1K acc@1 69.8 · 1000 classes."""
     parts = [metric(name, value) for name, value in option.metrics]
     if option.categories:
-        parts.append(f"{option.categories} classes")
+        parts.append(quantity(option.categories, "class", "classes"))
     return " · ".join(parts)
 
 

@@ -93,7 +93,7 @@ class PickerButton(HoverButton):
             painter.setFont(scaled_font(self.font(), 1.0, bold=True))
             painter.setPen(palette.color(role.ButtonText))
             metrics = QFontMetrics(painter.font())
-            text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, room)
+            text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room)
             painter.drawText(QRect(34, 0, room, height), int(Qt.AlignmentFlag.AlignVCenter), text)
             if self._badge:
                 left = 34 + metrics.horizontalAdvance(text) + UNIT

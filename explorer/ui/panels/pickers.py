@@ -71,7 +71,7 @@ class ViewPanel(QWidget):
 
     def _fill(self) -> None:
         cards = {view.name: self._card(view) for view in self._views}
-        group = self.tr("Used last")
+        group = self.tr("Recent")
         recent = [replace(cards[name], group=group) for name in self._recent if name in cards]
         dead = unavailable_cards(self, self._unavailable)
         self.cards.set_cards((*cards.values(), *dead), above=tuple(recent))
@@ -140,7 +140,7 @@ class ViewPicker(QWidget):
 
 
 class NetworkPicker(QWidget):
-    """A button with the present network and the state of its weights; its pop-up is the catalogue.
+    """A button with the present network and the state of its weights; its pop-up is the catalog.
 
     Signals:
         chosen: A NetworkSpec.
@@ -177,7 +177,7 @@ class NetworkPicker(QWidget):
     def set_entries(
         self, entries: Sequence[Entry], unavailable: Sequence[Unavailable] = ()
     ) -> None:
-        """The catalogue; called again when states have changed (a download is done)."""
+        """The catalog; called again when states have changed (a download is done)."""
         self.panel.set_entries(entries, unavailable)
         self._show()
 

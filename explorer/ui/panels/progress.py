@@ -156,7 +156,7 @@ class JobStrip(QWidget):
         if update.steps > 1:
             parts.append(self.tr("{count} steps").format(count=update.steps))
         if update.state is State.CANCELLED:
-            parts.insert(0, self.tr("Cancelled"))
+            parts.insert(0, self.tr("Canceled"))
         elif update.state is State.FAILED:
             parts.insert(0, self.tr("Failed"))
         self._set_words(parts)
@@ -179,7 +179,7 @@ class JobStrip(QWidget):
 
     def _show_pause(self, paused: bool) -> None:
         self.pause.setIcon(icon("play" if paused else "pause"))
-        self.pause.rename(self.tr("Go on") if paused else self.tr("Pause"))
+        self.pause.rename(self.tr("Resume") if paused else self.tr("Pause"))
 
 
 def duration(seconds: float) -> str:

@@ -15,11 +15,11 @@ class Status(QStatusBar):
         super().__init__()
         self.setSizeGripEnabled(False)
         self.readout = QLabel()
-        self.readout.setAccessibleName(self.tr("Under the mouse"))
+        self.readout.setAccessibleName(self.tr("Values under the mouse"))
         self.network = QLabel()
         self.network.setAccessibleName(self.tr("Network and device"))
         self.time = QLabel()
-        self.time.setAccessibleName(self.tr("Time of the last job"))
+        self.time.setAccessibleName(self.tr("Time of the last computation"))
         for label in (self.readout, self.network, self.time):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setContentsMargins(UNIT, 3, UNIT, 4)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from explorer.ui.photos.filmstrip import key_of, title_of
 from explorer.ui.photos.thumbnails import Thumbnails
 from explorer.ui.photos.tiles import PICTURE, draw_tile
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color, muted, scaled_font
 from explorer.ui.widgets.theme import icon
 
@@ -101,7 +102,7 @@ class Welcome(QWidget):
         self.tiles: list[SampleTile] = []
         title = Label(self.tr("Drop a photo here"), factor=1.8, bold=True)
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        words = Label(self.tr("paste one, or start with one of these:"), quiet=True, factor=1.1)
+        words = Label(self.tr("paste one, or choose a sample:"), quiet=True, factor=1.1)
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.open = QPushButton(icon("open"), " " + self.tr("Open photos…"))
         self.open.setToolTip(self.tr("Ctrl+O"))
@@ -115,9 +116,11 @@ class Welcome(QWidget):
         buttons.addWidget(self.open)
         buttons.addWidget(self.folder)
         self.live = QPushButton(icon("camera"), " " + self.tr("Camera, film or scene"))
-        self.live.setToolTip(self.tr("Follow a camera, a film or the built-in moving scene"))
+        self.live.setToolTip(self.tr("Use a camera, a film or the built-in moving scene"))
         buttons.addWidget(self.live)
         buttons.addStretch(1)
+        for button in (self.open, self.folder, self.live):
+            button.setAutoDefault(True)  # Enter presses the one that has the focus
         self._gallery = QGridLayout()
         self._gallery.setSpacing(UNIT)
         centred = QHBoxLayout()
@@ -160,8 +163,7 @@ class Welcome(QWidget):
         """Shows the first few samples of the gallery."""
         for tile in self.tiles:
             self._gallery.removeWidget(tile)
-            tile.hide()
-            tile.deleteLater()
+            discard(tile)
         self.tiles = [SampleTile(item, self.thumbnails) for item in samples[:MOST_SAMPLES]]
         for number, tile in enumerate(self.tiles):
             tile.clicked.connect(self._chosen)
@@ -184,16 +186,18 @@ class Welcome(QWidget):
     def _steps(self) -> tuple[tuple[str, str], ...]:
         return (
             (
-                self.tr("Bring a photo"),
+                self.tr("Open a photo"),
                 self.tr("Drop, paste or open it. It stays on this computer."),
             ),
             (
-                self.tr("Choose what to see"),
-                self.tr("Pick a view and a network above: classes, boxes, feature maps, dreams."),
+                self.tr("Choose a view"),
+                self.tr(
+                    "Choose a view and a network above: classes, boxes, feature maps, DeepDream."
+                ),
             ),
             (
-                self.tr("Look inside"),
-                self.tr("Move the sliders, click and hover: the picture answers at once."),
+                self.tr("Explore"),
+                self.tr("Move the sliders, click and hover: the result updates immediately."),
             ),
         )
 

@@ -6,20 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QMarginsF, QObject, QPoint, QRect, QSizeF
-from PySide6.QtGui import (
-    QGuiApplication,
-    QImage,
-    QPageSize,
-    QPainter,
-    QPdfWriter,
-    QPixmap,
-)
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QGuiApplication, QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog
 
 from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
+from explorer.engine.finish import PICTURE_WIDTH
+from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
 from explorer.ui.widgets import theme
 
 if TYPE_CHECKING:
@@ -28,10 +23,17 @@ if TYPE_CHECKING:
     from explorer.core.layers import UInt8
     from explorer.saving.boxes import BoxFormat, ImageInfo, LabelledBoxes
     from explorer.ui.board.board import BoardView
+    from explorer.ui.dialogs.figure import FigureOptions
     from explorer.ui.shell.desk import Desk
 
 SAVE = "save"
 PICTURES = "*.png *.jpg *.webp *.tif"
+FIGURES = "*.svg *.pdf"
+LARGEST_PICTURE = 8000
+LONGEST_SIDE = 1280
+"""Of a film of steps, whose frames are kept no larger."""
+
+STEPS_RATE, MOST_RATE = 12, 60
 
 
 class Exporter(QObject):
@@ -41,6 +43,7 @@ class Exporter(QObject):
         super().__init__(desk.main)
         self._desk, self._view = desk, view
         self._folder = ""
+        self._figure: FigureOptions | None = None
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
         """The commands that are answered here."""
@@ -59,37 +62,62 @@ class Exporter(QObject):
         """The board as a picture; its parameters, seed and versions go into the file."""
         if not self._something():
             return
-        with_words = f"{self.tr('Everything on the board')} ({PICTURES})"
-        alone = f"{self.tr('The picture alone, full size')} ({PICTURES})"
-        drawn = f"{self.tr('Drawing of the canvas')} (*.svg *.pdf)"
-        path, kind = self._ask(self.tr("Save picture"), ".png", (with_words, alone, drawn))
-        if path:
-            if Path(path).suffix.lower() in (".svg", ".pdf"):
-                self._draw(Path(path))
-            else:
-                self.write_picture(path, whole=kind != alone)
+
+        def whole(path: str, options: Options) -> None:
+            self.write_picture(path, whole=True, width=options.size)
+
+        def alone(path: str, _options: Options) -> None:
+            self.write_picture(path, whole=False)
+
+        def figure(path: str, _options: Options) -> None:
+            self._ask_figure(path)
+
+        size, title = (PICTURE_WIDTH, LARGEST_PICTURE), self.tr("Width")
+        self._offer(
+            self.tr("Save picture"),
+            ExportKind(self.tr("All panes"), PICTURES, whole, size=size, size_title=title),
+            ExportKind(self.tr("Picture only, full size"), PICTURES, alone),
+            ExportKind(self.tr("Figure for a paper"), FIGURES, figure),
+        )
 
     def export(self) -> None:
         """Numbers, boxes or the film, by the kind that is chosen."""
         if not self._something():
             return
-        kinds: dict[str, Callable[[str], None]] = {}
-        kinds[f"{self.tr('Data')} (*.json *.csv *.npz)"] = self.write_data
-        finished = self._desk.study.finished
+        kinds: list[ExportKind] = []
+        view, finished = self._desk.study.view, self._desk.study.finished
+        if view is not None and view.film and len(self._desk.bridge.step_film) > 1:
+            kinds.append(
+                ExportKind(
+                    self.tr("Film of the steps"), "*.mp4 *.gif", self._write_film,
+                    size=(LONGEST_SIDE, LONGEST_SIDE), rate=(STEPS_RATE, MOST_RATE),
+                    size_title=self.tr("Max. side"),
+                )
+            )  # fmt: skip
+
+        def data(path: str, _options: Options) -> None:
+            self.write_data(path)
+
+        kinds.append(ExportKind(self.tr("Data"), "*.json *.csv *.npz", data))
         boxes = finished.boxes if finished is not None else None
         if finished is not None and boxes is not None:
-            kinds |= self._box_kinds(boxes, finished.photo_info)
-        view = self._desk.study.view
-        if view is not None and view.film and len(self._desk.bridge.step_film) > 1:
-            film = f"{self.tr('Film')} (*.mp4 *.gif)"
-            kinds = {film: self.write_film, **kinds}
-        suffix = ".mp4" if next(iter(kinds)).endswith("*.gif)") else ".json"
-        path, kind = self._ask(self.tr("Export"), suffix, tuple(kinds))
-        if path:
-            if Path(path).suffix.lower() in (".mp4", ".gif"):
-                self.write_film(path)
-            else:
-                kinds.get(kind, self.write_data)(path)
+            for words, write in self._box_kinds(boxes, finished.photo_info).items():
+                title, _, suffixes = words.partition(" (")
+                kinds.append(ExportKind(title, suffixes.rstrip(")"), _plain(write)))
+        self._offer(self.tr("Export"), *kinds)
+
+    def _offer(self, title: str, *kinds: ExportKind) -> None:
+        """Asks what, how large and how fast; then where to."""
+
+        def place(kind: ExportKind, options: Options) -> None:
+            path, _ = self._ask(title, kind.suffix, (f"{kind.title} ({kind.suffixes})",))
+            if path:
+                kind.write(path, options)
+
+        self.sheet = ExportSheet(self._desk.main, title, kinds)
+        self.sheet.accepted.connect(place)
+        self.sheet.closed.connect(self.sheet.deleteLater)
+        self.sheet.open(self.sheet.what)
 
     def save_truth(self) -> None:
         """The photo's ground truth as COCO, VOC or YOLO."""
@@ -125,7 +153,7 @@ class Exporter(QObject):
             self._desk.notices.say(f"{error.message} {error.hint}".strip(), "error", seconds=12)
             return
         QGuiApplication.clipboard().setText(words)
-        said = self.tr("Copied: a Python script that gives the same numbers.")
+        said = self.tr("Copied a Python script that gives the same result.")
         self._desk.notices.say(said, seconds=5)
 
     def screenshot(self) -> None:
@@ -139,7 +167,7 @@ class Exporter(QObject):
 
     # -- writing ----------------------------------------------------------------------------------
 
-    def write_picture(self, path: str, *, whole: bool) -> None:
+    def write_picture(self, path: str, *, whole: bool, width: int = PICTURE_WIDTH) -> None:
         finished = self._desk.study.finished
         assert finished is not None
         # What is drawn and described is taken now, on this thread; the painting may take its time.
@@ -147,8 +175,38 @@ class Exporter(QObject):
         dark = theme.is_dark()
 
         def job() -> None:
-            rgb = finished.picture(theme="dark" if dark else "light", pane=pane)
+            rgb = finished.picture(width=width, theme="dark" if dark else "light", pane=pane)
             _save_picture(path, rgb, metadata)
+
+        self._start(path, job)
+
+    def _ask_figure(self, path: str) -> None:
+        """Its size first; then it is written."""
+        from explorer.ui.dialogs.figure import FigureOptions, FigureSheet
+
+        def write(options: FigureOptions) -> None:
+            self._figure = options
+            self.write_figure(path, options)
+
+        sheet = FigureSheet(self._desk.main, Path(path), self._figure or FigureOptions())
+        sheet.accepted.connect(write)
+        sheet.closed.connect(sheet.deleteLater)
+        sheet.open(sheet.width_mm)
+
+    def write_figure(self, path: str, options: FigureOptions) -> None:
+        finished = self._desk.study.finished
+        assert finished is not None
+        pane = None if options.whole else finished.board.panes[0].name
+        metadata, title = finished.metadata, finished.title
+
+        def job() -> None:
+            from explorer.saving.export import save_figure
+
+            drawing = finished.figure(
+                width_mm=options.width_mm, font_size=options.font_size, theme=options.theme,
+                pane=pane,
+            )  # fmt: skip
+            save_figure(path, drawing, metadata, title=title)
 
         self._start(path, job)
 
@@ -174,14 +232,18 @@ class Exporter(QObject):
 
         self._start(path, job)
 
-    def write_film(self, path: str) -> None:
+    def _write_film(self, path: str, options: Options) -> None:
+        self.write_film(path, size=options.size, rate=options.rate)
+
+    def write_film(self, path: str, *, size: int = LONGEST_SIDE, rate: float = STEPS_RATE) -> None:
+        """The steps; `size` = the longest side at most, `rate` in frames a second."""
         film = self._desk.bridge.step_film
         film.draw()
 
         def job() -> None:
             from explorer.saving.export import save_film
 
-            save_film(path, film.frames())
+            save_film(path, (_within(frame, size) for frame in film.frames()), rate)
 
         self._start(path, job)
 
@@ -237,28 +299,26 @@ class Exporter(QObject):
             f"{self.tr('Boxes as YOLO')} (*.txt)": writer("yolo"),
         }
 
-    def _draw(self, path: Path) -> None:
-        widget = self._view
-        size = widget.size()
-        if path.suffix.lower() == ".svg":
-            from PySide6.QtSvg import QSvgGenerator
 
-            svg = QSvgGenerator()
-            svg.setFileName(str(path))
-            svg.setSize(size)
-            svg.setViewBox(QRect(0, 0, size.width(), size.height()))
-            svg.setTitle(self._desk.study.title)
-            with QPainter(svg) as painter:
-                widget.render(painter, QPoint())
-        else:
-            pdf = QPdfWriter(str(path))
-            pdf.setResolution(96)
-            points = QSizeF(size.width() * 0.75, size.height() * 0.75)
-            pdf.setPageSize(QPageSize(points, QPageSize.Unit.Point))
-            pdf.setPageMargins(QMarginsF(0, 0, 0, 0))
-            with QPainter(pdf) as painter:
-                widget.render(painter, QPoint())
-        self._desk.notices.say(self.tr("Saved {path}").format(path=path))
+def _plain(write: Callable[[str], None]) -> Callable[[str, Options], None]:
+    """For a kind that has nothing to choose."""
+
+    def act(path: str, _options: Options) -> None:
+        write(path)
+
+    return act
+
+
+def _within(rgb: UInt8, size: int) -> UInt8:
+    """`rgb` with its longest side at most `size`."""
+    height, width = rgb.shape[:2]
+    share = size / max(height, width)
+    if share >= 1:
+        return rgb
+    import cv2
+
+    small = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _save_picture(path: str, rgb: UInt8, metadata: dict[str, Any]) -> None:

@@ -178,7 +178,7 @@ class Filmstrip(QWidget):
             view.customContextMenuRequested.connect(self._menu)
         self._views[0].setAccessibleName(self.tr("Photos"))
         self._views[1].setAccessibleName(self.tr("Samples"))
-        self.empty = Label(self.tr("Photos that you open or drop are lined up here."), quiet=True)
+        self.empty = Label(self.tr("Opened photos appear here."), quiet=True)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setContentsMargins(UNIT * 2, UNIT, UNIT * 2, UNIT)
         self._tabs = QButtonGroup(self)
@@ -268,7 +268,7 @@ class Filmstrip(QWidget):
         self._go(-1)
 
     def remove_current(self) -> None:
-        """Takes the current photo off the strip; the file stays. Its neighbour becomes current."""
+        """Takes the current photo off the strip; the file stays. Its neighbor becomes current."""
         index = self.view.currentIndex()
         if self.view is not self._views[0] or not index.isValid():
             return
@@ -336,7 +336,7 @@ class Filmstrip(QWidget):
             menu.addAction(self.tr("Copy path"), self._copy_path)
         if self.view is self._views[0]:
             menu.addSeparator()
-            menu.addAction(self.tr("Remove from the strip"), self.remove_current)
+            menu.addAction(self.tr("Remove from the list"), self.remove_current)
             menu.addAction(self.tr("Remove all"), self.clear)
         if menu.isEmpty():
             menu.deleteLater()

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 OPEN, EXPAND, KEEP, FETCH = "open", "expand", "keep", "fetch"
 MOST_KEPT = 60
+ADDRESS_WIDTH = 760
+"""An address is seen whole, as a rule."""
 
 
 def kept_folder() -> Path:
@@ -138,10 +140,10 @@ class Intake(QObject):
         """Asks for an address and fetches what is there."""
         dialog = QInputDialog(self._desk.main)
         dialog.setWindowTitle(self.tr("Open web address"))
-        dialog.setLabelText(self.tr("Address of a picture (http or https):"))
+        dialog.setLabelText(self.tr("Web address of a picture (http or https):"))
         dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
-        dialog.setOkButtonText(self.tr("Fetch"))
-        dialog.setMinimumWidth(480)
+        dialog.setOkButtonText(self.tr("Download"))
+        dialog.setMinimumWidth(ADDRESS_WIDTH)
         dialog.textValueSelected.connect(self._fetch_typed)
         dialog.open()
         self._dialog = dialog
@@ -183,10 +185,10 @@ class Intake(QObject):
         shown = address if len(address) <= 90 else f"{address[:60]}…{address[-24:]}"
         self._desk.notices.show_notice(
             Notice(
-                self.tr("Fetch this picture from the web? {address}").format(address=shown),
+                self.tr("Download this picture from the web? {address}").format(address=shown),
                 "info",
                 "",
-                ((self.tr("Fetch"), yes), (self.tr("No"), _nothing)),
+                ((self.tr("Download"), yes), (self.tr("No"), _nothing)),
             )
         )
 
@@ -245,14 +247,14 @@ class Intake(QObject):
             details = "" if failure.expected else failure.traceback
             self._desk.notices.say(words, "error", details=details, seconds=12)
         elif update.state is State.DONE:
-            self._desk.notices.say(self.tr("There are no pictures in there."), "warning")
+            self._desk.notices.say(self.tr("There are no pictures in this folder."), "warning")
         if self._coming is not None:  # its job was replaced before it had read it
             self._coming = None
             self.choose(self._wanted)
 
     def _fetching(self, update: Update) -> None:
         if update.state is State.RUNNING and update.note:
-            words = self.tr("Fetching a picture from {host} …").format(host=update.note)
+            words = self.tr("Downloading a picture from {host} …").format(host=update.note)
             self._desk.notices.progress(words, self._stop_fetch)
         elif update.state is not State.RUNNING:
             self._desk.notices.end_progress()

@@ -64,7 +64,7 @@ def _draw_broken(painter: QPainter, middle: QPointF, palette: QPalette) -> None:
 
 
 class TileDelegate(QStyledItemDelegate):
-    """A picture over one line of name; the current one has a frame in the accent colour."""
+    """A picture over one line of name; the current one has a frame in the accent color."""
 
     def sizeHint(
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

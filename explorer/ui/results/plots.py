@@ -18,12 +18,14 @@ from PySide6.QtGui import (
     QHelpEvent,
     QPainter,
     QPaintEvent,
+    QResizeEvent,
 )
-from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QScrollArea, QToolTip, QWidget
 
 from explorer.core.layers import Curve, Plot
 from explorer.ui.board.readout import number
 from explorer.ui.items.item_images import Contained, qcolor
+from explorer.ui.results.legend import Legend
 from explorer.ui.results.plot_marker import Marker
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 
 TOP = 10
 
-MOST_NAMED = 5
-"""Of more curves a legend would hide the plot: their names are under the mouse."""
+NARROW = 420
+"""Pixels: in a plot that is not wider the legend stands below the curves."""
 
 
 def pyqtgraph() -> Any:
@@ -97,7 +99,7 @@ class CurvesPlot(QWidget):
             self.chart.getAxis(side).enableAutoSIPrefix(False)
         self.chart.getAxis("bottom").logTickStrings = log_words
         self.chart.getAxis("left").logTickStrings = partial(log_words, room=9)
-        self.legend = self.chart.addLegend(offset=(-12, 8), labelTextSize="9pt")
+        self.legend = Legend(self)
         self.curves: list[Any] = []
         self._shown: Plot | None = None
         self.line = library.InfiniteLine(angle=90, movable=False)
@@ -110,12 +112,14 @@ class CurvesPlot(QWidget):
         self.marker.dragged.connect(self.steered)
         self.chart.scene().sigMouseMoved.connect(self._mouse_moved)
         self.chart.viewport().installEventFilter(self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.chart)
-        copy = QAction(self.tr("Copy the numbers"), self)
+        self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._layout.addWidget(self.chart, 1)
+        self._layout.addWidget(self.legend)
+        copy = QAction(self.tr("Copy the values"), self)
         copy.triggered.connect(self.copy)
-        whole = QAction(self.tr("Show everything"), self)
+        whole = QAction(self.tr("Show all"), self)
         whole.triggered.connect(self.chart.getPlotItem().enableAutoRange)
         self.chart.addActions([whole, copy])
         self.chart.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
@@ -136,13 +140,28 @@ class CurvesPlot(QWidget):
                 self.chart.removeItem(item)
             self.curves = [self.chart.plot([], [], name=label or None) for label in labels]
             named = any(labels) and labels != [plot.y_label]  # the axis says it already
-            self.legend.setVisible(named and len(labels) <= MOST_NAMED)
+            self.legend.setVisible(named)
+        if before is None or before.x_names != plot.x_names:
+            ticks = [list(enumerate(plot.x_names, 1))] if plot.x_names else None
+            self.chart.getAxis("bottom").setTicks(ticks)
+        self.legend.set_entries([(curve.label, curve.color) for curve in plot.curves])
+        self._place_legend()
         for item, curve in zip(self.curves, plot.curves, strict=True):
             x, y = drawable(curve, log_y=plot.log_y, log_x=plot.log_x)
             item.setPen(library.mkPen(qcolor(curve.color), width=1.8))
             item.setData(x, y, connect="finite")
         self.marker.show(plot)
         self.setAccessibleName(plot.title or plot.name)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_legend()
+
+    def _place_legend(self) -> None:
+        below = self.width() <= NARROW
+        direction = QBoxLayout.Direction
+        self._layout.setDirection(direction.TopToBottom if below else direction.LeftToRight)
+        self.legend.place(self.width(), below=below)
 
     @property
     def shown(self) -> Plot | None:
@@ -161,6 +180,7 @@ class CurvesPlot(QWidget):
         if event.type() == QEvent.Type.Leave:
             self.line.setVisible(False)
             self.words.setVisible(False)
+            self.legend.hush()
         return bool(super().eventFilter(watched, event))
 
     def changeEvent(self, event: QEvent) -> None:
@@ -179,7 +199,6 @@ class CurvesPlot(QWidget):
             axis.setPen(library.mkPen(faint))
             axis.setTextPen(library.mkPen(ink))
         self.chart.showGrid(x=True, y=True, alpha=0.12)
-        self.legend.setLabelTextColor(ink)
         self.line.setPen(library.mkPen(faint))
         self.marker.restyle(palette.highlight().color())
         self.words.setColor(ink)
@@ -198,28 +217,26 @@ class CurvesPlot(QWidget):
         nearest = min((at for _, at, _ in samples), key=lambda at: abs(at - x))
         if plot.log_x and nearest <= 0:
             return
-        if len(samples) > MOST_NAMED:  # those under the mouse, in the order of the curves
-            ways = [self._way(at, value, mouse) for _, at, value in samples]
-            closest = sorted(sorted(range(len(ways)), key=ways.__getitem__)[:MOST_NAMED])
-            samples = [samples[row] for row in closest]
-        words = [f"{label}  {number(value)}".strip() for label, _, value in samples]
         spot = math.log10(nearest) if plot.log_x else nearest
         self.line.setPos(spot)
-        self.words.setText("\n".join([f"{plot.x_label or 'x'}  {number(nearest)}", *words]))
+        self.line.setVisible(True)
+        heading = f"{plot.x_label or 'x'}  {_x_words(plot, nearest)}"
+        if not self.legend.isHidden():
+            values = [number(sample[1]) if sample is not None else "" for _, sample in found]
+            self.legend.say(heading, values)
+            return
+        words = [f"{label}  {number(value)}".strip() for label, _, value in samples]
+        self.words.setText("\n".join([heading, *words]))
         self.words.setAnchor((1, 0) if spot > sum(view[0]) / 2 else (0, 0))
         self.words.setPos(spot, view[1][1])
-        self.line.setVisible(True)
         self.words.setVisible(True)
 
-    def _way(self, x: float, y: float, mouse: QPointF) -> float:
-        """How far a sample is from the mouse, in shares of the plot."""
-        shown, view = self._shown, self.chart.plotItem.vb.viewRange()
-        if shown is None or (shown.log_x and x <= 0) or (shown.log_y and y <= 0):
-            return math.inf
-        x, y = math.log10(x) if shown.log_x else x, math.log10(y) if shown.log_y else y
-        return math.hypot(
-            (x - mouse.x()) / (view[0][1] - view[0][0]), (y - mouse.y()) / (view[1][1] - view[1][0])
-        )
+
+def _x_words(plot: Plot, x: float) -> str:
+    """The name of a place on the axis, or its number."""
+    place = round(x) - 1
+    named = place == x - 1 and 0 <= place < len(plot.x_names)
+    return plot.x_names[place] if named else number(x)
 
 
 def nearest_sample(curve: Curve, x: float) -> tuple[float, float] | None:
@@ -241,7 +258,7 @@ class BarsPlot(QScrollArea):
         self.setWidget(self.bars)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        copy = QAction(self.tr("Copy the numbers"), self)
+        copy = QAction(self.tr("Copy the values"), self)
         copy.triggered.connect(self.copy)
         self.addAction(copy)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)

@@ -11,6 +11,7 @@ from explorer.core.layers import Board, Plot, Table
 from explorer.ui.items.item_images import assert_gui_thread
 from explorer.ui.results.plots import BarsPlot, CurvesPlot
 from explorer.ui.results.table import TableWidget
+from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.small_widgets import Label
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Results(QWidget):
         self._tabs = QTabWidget(self)
         self._tabs.setDocumentMode(True)
         self._tabs.setUsesScrollButtons(True)
+        self._tabs.tabBar().setAccessibleName(self.tr("Tables and plots"))
         self._empty = QLabel(self)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setEnabled(False)
@@ -75,7 +77,7 @@ class Results(QWidget):
         for key in [key for key in self._known if key not in wanted]:
             gone = self._known.pop(key)
             self._tabs.removeTab(self._tabs.indexOf(gone))
-            gone.deleteLater()
+            discard(gone)
         for place, (key, part) in enumerate(wanted.items()):
             tab = self._known.get(key)
             if tab is None:

@@ -21,8 +21,13 @@ from explorer.core.layers import Color, Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from PySide6.QtGui import QResizeEvent
+
 Index = QModelIndex | QPersistentModelIndex
 MEASURED_ROWS = 200
+MOST_WIDTH = 360
+"""Of a column, in pixels, where there is no room for all."""
+
 ROOT = QModelIndex()
 
 
@@ -211,7 +216,9 @@ class TableWidget(QTableView):
         super().__init__(parent)
         self._model = TableModel(self)
         self._key: int | None = None
-        self._silent = False
+        self._silent = self._fitting = False
+        self._dragged: set[int] = set()
+        self._longest = 0
         self.setModel(self._model)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -230,6 +237,7 @@ class TableWidget(QTableView):
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.horizontalHeader().setSortIndicatorClearable(True)
         self.setSortingEnabled(True)
+        self.horizontalHeader().sectionResized.connect(self._resized)
         self.selectionModel().currentRowChanged.connect(self._went)
         copy = QAction(self.tr("Copy"), self)
         copy.setShortcut(QKeySequence.StandardKey.Copy)
@@ -250,10 +258,14 @@ class TableWidget(QTableView):
     def set_table(self, table: Table) -> None:
         """Show `table`; order, column widths, scroll position and selection stay."""
         fresh = table.columns != self._model.table.columns
+        longest = _longest(table)
         self._silent = True
         self._model.set_table(table)
         if fresh:
             self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+            self._dragged.clear()
+        if fresh or longest > self._longest:
+            self._longest = longest
             self._fit_columns()
         self._go(self._key, scroll=False)
         self._silent = False
@@ -298,9 +310,36 @@ class TableWidget(QTableView):
             self._key = self._model.key(current.row()) if current.isValid() else None
             self.key_chosen.emit(self._key)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._fit_columns()
+
     def _fit_columns(self) -> None:
-        """Widths from the first rows: measuring all of a long table would be felt."""
-        self.horizontalHeader().setResizeContentsPrecision(MEASURED_ROWS)
-        self.resizeColumnsToContents()
-        for column in range(self._model.columnCount()):
-            self.setColumnWidth(column, min(self.columnWidth(column) + 14, 360))
+        """As wide as the words are, while there is room; a column that was dragged stays.
+
+        Measured on the first rows: measuring all of a long table would be felt.
+        """
+        header = self.horizontalHeader()
+        header.setResizeContentsPrecision(MEASURED_ROWS)
+        columns = range(self._model.columnCount())
+        wanted = [
+            max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) + 14
+            for column in columns
+        ]
+        most = MOST_WIDTH if sum(wanted) > self.viewport().width() else max(wanted, default=0)
+        self._fitting = True
+        for column in columns:
+            if column not in self._dragged:
+                self.setColumnWidth(column, min(wanted[column], most))
+        self._fitting = False
+
+    def _resized(self, column: int, _before: int, _now: int) -> None:
+        if not self._fitting:
+            self._dragged.add(column)
+
+
+def _longest(table: Table) -> int:
+    """Letters of the longest word among the first rows: whether columns must grow."""
+    rows = table.rows[:MEASURED_ROWS]
+    return max((len(cell) for row in rows for cell in row if isinstance(cell, str)), default=0)

@@ -14,6 +14,8 @@ from explorer.ui.widgets import theme
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from PySide6.QtWidgets import QWidget
+
 log = logging.getLogger(__name__)
 
 QT_NOOP = str
@@ -44,12 +46,12 @@ class Command:
 
 
 FILM_COMMANDS = ("film_play", "film_back", "film_on", "film_in", "film_out", "film_clear")
-MENUS = ("File", "Edit", "View", "Look", "Live", "Help")
+MENUS = ("File", "Edit", "View", "Analyze", "Live", "Help")
 COMMANDS = (
     Command("open", QT_NOOP("Open photos…"), "Ctrl+O", "open", "File"),
     Command("open_folder", QT_NOOP("Open folder…"), "Ctrl+U", "folder", "File"),
     Command("open_address", QT_NOOP("Open web address…"), "Ctrl+L", "globe", "File"),
-    Command("gallery", QT_NOOP("Open the gallery"), "Ctrl+G", "gallery", "File"),
+    Command("gallery", QT_NOOP("Open the samples"), "Ctrl+G", "gallery", "File"),
     Command("save", QT_NOOP("Save picture…"), "Ctrl+S", "save", "File", rule=True),
     Command("save_as", QT_NOOP("Export data, boxes or film…"), "Ctrl+Shift+S", "film", "File"),
     Command("screenshot", QT_NOOP("Save a screenshot of the window…"), "", "screenshot", "File"),
@@ -76,34 +78,39 @@ COMMANDS = (
     ),
     Command("fullscreen", QT_NOOP("Full screen"), "F11", "fullscreen", "View", checkable=True),
     Command("theme", QT_NOOP("Next theme (system, light, dark)"), "", "theme", "View"),
+    Command("theme_system", QT_NOOP("Follow system theme"), "", "theme", checkable=True),
+    Command("theme_light", QT_NOOP("Light theme"), "", "sun", checkable=True),
+    Command("theme_dark", QT_NOOP("Dark theme"), "", "moon", checkable=True),
     Command("reset_layout", QT_NOOP("Reset the layout"), "", "reset", "View"),
     Command("next_frame", QT_NOOP("Next frame or page of the file"), "Shift+D", "film", "View"),
-    Command("choose_view", QT_NOOP("Choose a view…"), "Ctrl+E", "view", "Look"),
-    Command("choose_network", QT_NOOP("Choose a network…"), "Ctrl+N", "network", "Look"),
-    Command("run", QT_NOOP("Look again"), "F5; Ctrl+R", "play", "Look", rule=True),
-    Command("pause", QT_NOOP("Pause"), "P", "pause", "Look", checkable=True),
-    Command("cancel", QT_NOOP("Cancel"), "Esc", "stop", "Look"),
+    Command("choose_view", QT_NOOP("Choose a view…"), "Ctrl+E", "view", "Analyze"),
+    Command("choose_network", QT_NOOP("Choose a network…"), "Ctrl+N", "network", "Analyze"),
+    Command("run", QT_NOOP("Run again"), "F5; Ctrl+R", "play", "Analyze", rule=True),
+    Command("pause", QT_NOOP("Pause"), "P", "pause", "Analyze", checkable=True),
+    Command("cancel", QT_NOOP("Cancel"), "Esc", "stop", "Analyze"),
     Command(
-        "compare", QT_NOOP("Compare with this result"), "C", "compare", "Look",
+        "compare", QT_NOOP("Compare with the current result"), "C", "compare", "Analyze",
         checkable=True, rule=True,
     ),
-    Command("compare_mode", QT_NOOP("Compare by wipe or side by side"), "Shift+C", "split", "Look"),
+    Command("compare_mode", QT_NOOP("Switch between wipe and side by side"), "Shift+C", "split",
+    "Analyze"),
     Command(
-        "evaluate", QT_NOOP("Evaluate on a folder…"), "Ctrl+Shift+E", "chart", "Look", rule=True
+        "evaluate", QT_NOOP("Evaluate on a data set…"), "Ctrl+Shift+E", "chart", "Analyze",
+        rule=True
     ),
-    Command("jobs", QT_NOOP("Background jobs"), "Ctrl+J", "recent", "Look"),
+    Command("jobs", QT_NOOP("Background jobs"), "Ctrl+J", "recent", "Analyze"),
     Command("live_film", QT_NOOP("Open film…"), "", "film", "Live", rule=True),
     Command("live_address", QT_NOOP("Open network stream…"), "", "globe", "Live"),
     Command("live_screen", QT_NOOP("Part of the screen…"), "", "fullscreen", "Live"),
     Command("live_scene", QT_NOOP("Built-in moving scene"), "", "gallery", "Live"),
-    Command("freeze", QT_NOOP("Freeze this frame, or go on"), "", "freeze", "Live", rule=True),
-    Command("record", QT_NOOP("Record…, or stop recording"), "Ctrl+Shift+R", "record", "Live"),
-    Command("leave_live", QT_NOOP("Leave live"), "", "close", "Live"),
+    Command("freeze", QT_NOOP("Freeze or resume"), "", "freeze", "Live", rule=True),
+    Command("record", QT_NOOP("Start or stop recording…"), "Ctrl+Shift+R", "record", "Live"),
+    Command("leave_live", QT_NOOP("Stop live"), "", "close", "Live"),
     Command("film_play", QT_NOOP("Play or pause the film"), "", "play", "Live", rule=True),
-    Command("film_back", QT_NOOP("One frame back"), ",", "previous", "Live"),
-    Command("film_on", QT_NOOP("One frame on"), ".", "next", "Live"),
-    Command("film_in", QT_NOOP("Begin at this frame (in point)"), "I", "mark-in", "Live"),
-    Command("film_out", QT_NOOP("End at this frame (out point)"), "O", "mark-out", "Live"),
+    Command("film_back", QT_NOOP("Previous frame"), ",", "previous", "Live"),
+    Command("film_on", QT_NOOP("Next frame"), ".", "next", "Live"),
+    Command("film_in", QT_NOOP("Set the in point"), "I", "mark-in", "Live"),
+    Command("film_out", QT_NOOP("Set the out point"), "O", "mark-out", "Live"),
     Command("film_clear", QT_NOOP("Clear the in and out points"), "Shift+I", "close", "Live"),
     Command("guide", QT_NOOP("Guide"), "Ctrl+F1", "info", "Help"),
     Command("palette", QT_NOOP("All commands…"), "Ctrl+Shift+P", "search", "Help"),
@@ -116,18 +123,18 @@ FIXED_KEYS = (
     (QT_NOOP("Previous and next photo"), "Left, Right"),
     (QT_NOOP("Pan while dragging"), "Space"),
     (QT_NOOP("Zoom at the pointer"), "Wheel"),
-    (QT_NOOP("Open beside, to compare"), "Shift+drop"),
+    (QT_NOOP("Open for comparison"), "Shift+drop"),
     (QT_NOOP("Draw a ground-truth box anywhere"), "Shift+drag"),
-    (QT_NOOP("Move the picked box or point (Shift: ten times)"), "Arrows"),
-    (QT_NOOP("Resize the picked box"), "Ctrl+arrows"),
-    (QT_NOOP("Remove the picked box"), "Delete"),
-    (QT_NOOP("Double the ground-truth box"), "Ctrl+D"),
-    (QT_NOOP("Place a point or a box in the middle"), "Enter"),
+    (QT_NOOP("Move the selected box or point (Shift: by ten)"), "Arrows"),
+    (QT_NOOP("Resize the selected box"), "Ctrl+arrows"),
+    (QT_NOOP("Remove the selected box"), "Delete"),
+    (QT_NOOP("Duplicate the ground-truth box"), "Ctrl+D"),
+    (QT_NOOP("Place a point or a box in the center"), "Enter"),
 )
 """What the mouse and the canvas understand; shown on the shortcut sheet."""
 
 LIVE_KEYS = (
-    (QT_NOOP("Freeze the frame, or go on"), "F"),
+    (QT_NOOP("Freeze or resume"), "F"),
     (QT_NOOP("Play or pause the film"), "Space"),
     (QT_NOOP("First and last frame of the film"), "Home; End"),
 )
@@ -144,7 +151,7 @@ class Actions(QObject):
     They do nothing until `answer` has named who acts on them.
     """
 
-    def __init__(self, parent: QObject, shortcuts: Mapping[str, str]) -> None:
+    def __init__(self, parent: QWidget, shortcuts: Mapping[str, str]) -> None:
         super().__init__(parent)
         names = {command.name for command in COMMANDS}
         for name in sorted(set(shortcuts) - names):
@@ -163,6 +170,8 @@ class Actions(QObject):
                 action.setToolTip(f"{translated(command.title).rstrip('…')} ({shown})")
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
             self._actions[command.name] = action
+        # Their keys hold while the menu bar is hidden, too.
+        parent.addActions(list(self._actions.values()))
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]

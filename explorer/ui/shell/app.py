@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer import __version__
 from explorer.core import settings
+from explorer.core.colormaps import choose_color_set
 from explorer.ui.shell import display_check
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
     hooks.install()
     known = settings.load()
     theme.set_fonts(app)
+    theme.set_text_size(app, known.preferences.text_size)
+    choose_color_set(known.preferences.colors)
     theme.apply(app, known.preferences.theme)
     window = Window(known, paths=paths, wishes=wishes)
     hooks.problem.connect(window.show_problem)

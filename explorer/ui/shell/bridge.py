@@ -1,7 +1,7 @@
 """The one crossing between the window's thread and the worker threads.
 
 One runner for what touches torch, one for files (decoding, exports), one for addresses: opening
-a photo never waits for a long forward pass. Torch, views and catalogue are imported by a job
+a photo never waits for a long forward pass. Torch, views and catalog are imported by a job
 on the first one, after the window has been painted.
 """
 
@@ -96,7 +96,7 @@ class Bridge(QObject):
     # -- what the window asks ---------------------------------------------------------------------
 
     def start(self, receiver: Receiver) -> None:
-        """Imports torch, the views and the catalogue; its last step is a `Ready`."""
+        """Imports torch, the views and the catalog; its last step is a `Ready`."""
         self._submit(self._runner, START, lambda _: self._start_up(), receiver)
 
     def look(
@@ -107,18 +107,19 @@ class Bridge(QObject):
         params: Any,
         seed: int,
         beside: Beside = (),
+        fresh: bool = False,
         *,
         receiver: Receiver,
     ) -> int:
         """Asks for `view` of the network of `spec` on `image`: steps of `engine.Answer` follow.
 
-        `beside` are further views with their parameters, answered after it.
+        `beside` are further views with their parameters, answered after it. `fresh`: see `Ask`.
         """
 
         def begin(engine: Engine, token: Token) -> JobSteps:
             from explorer.engine.engine import Ask
 
-            steps = engine.steps(Ask(view, spec, image, params, seed, beside), token)
+            steps = engine.steps(Ask(view, spec, image, params, seed, beside, fresh), token)
             return self.step_film.recorded(steps) if view.film else steps
 
         return self.compute(LOOK, begin, receiver)
@@ -292,7 +293,7 @@ def _start_up() -> Generator[Step[Any], Any, None]:
     from explorer.networks import catalogue, devices
     from explorer.views import survey
 
-    yield Step(None, 2, 3, "Finding the views")
+    yield Step(None, 2, 3, "Loading the views")
     entries = catalogue.entries()
     defaults: dict[str, NetworkSpec] = {}
     for task in TASKS:

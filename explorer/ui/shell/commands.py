@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -44,10 +46,11 @@ class Commands(QObject):
             "overlays": self.overlays,
             "fullscreen": self.fullscreen,
             "theme": self.next_theme,
+            **{f"theme_{word}": partial(self.set_theme, word) for word in settings.THEMES},
             "reset_layout": self.reset_layout,
             "choose_view": panels.views.open,
             "choose_network": panels.networks.open,
-            "run": panels.study.look,
+            "run": panels.study.look_again,
             "pause": self.pause,
             "cancel": self.cancel,
             "compare": self.compare,
@@ -65,6 +68,8 @@ class Commands(QObject):
         actions["save_truth"].setEnabled(bool(study.truth))
         actions["compare"].setEnabled(board or self._pinned.there)
         actions["compare_mode"].setEnabled(self._pinned.there)
+        for word in settings.THEMES:
+            actions[f"theme_{word}"].setChecked(word == self._panels.settings.preferences.theme)
         film = study.view is not None and study.view.film
         actions["pause"].setEnabled(study.running and film)
         if not study.running:
@@ -81,7 +86,9 @@ class Commands(QObject):
 
     def close_photo(self) -> None:
         strip = self._panels.strip
-        if strip.current is None:
+        if self._panels.study.live:
+            self._actions["leave_live"].trigger()
+        elif strip.current is None:
             self._panels.main.close()
         elif strip.current in strip.items:
             strip.remove_current()
@@ -92,9 +99,11 @@ class Commands(QObject):
         """Asks for a file of weights for the network `name`, and uses it."""
         kinds = f"{self.tr('Weights')} (*.pth *.pt *.safetensors *.ckpt *.bin);;* (*)"
         title = self.tr("Open a checkpoint")
-        path, _ = QFileDialog.getOpenFileName(self._panels.main, title, "", kinds)
+        study, last = self._panels.study, self._panels.study.checkpoint_folder
+        start = last if os.path.isdir(last) else ""
+        path, _ = QFileDialog.getOpenFileName(self._panels.main, title, start, kinds)
         if path:
-            self._panels.study.use(name, path)
+            study.use(name, path)
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -144,10 +153,13 @@ class Commands(QObject):
     # -- how it looks -----------------------------------------------------------------------------
 
     def next_theme(self) -> None:
+        words, now = settings.THEMES, self._panels.settings.preferences.theme
+        self.set_theme(words[(words.index(now) + 1) % len(words)])
+
+    def set_theme(self, word: str, _checked: bool = True) -> None:
         preferences = self._panels.settings.preferences
-        words = settings.THEMES
-        word = words[(words.index(preferences.theme) + 1) % len(words)]
         self._panels.apply_preferences(replace(preferences, theme=word))
+        self.refresh()
 
     def reset_layout(self) -> None:
         layout.default_sizes(self._panels.main, dict(self._panels.docks))

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
 
 from explorer.core.errors import ExplorerError
+from explorer.core.reading import listed
 from explorer.core.settings import log_folder
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class FaultFile:
 def last_crash() -> str:
     """What an earlier run that crashed has written; "" when none did. It is offered only once."""
     text = ""
-    for path in sorted(log_folder().glob("fault-*.txt")):
+    for path in listed(log_folder(), "fault-*.txt"):
         if _running(path):
             continue
         with suppress(OSError):

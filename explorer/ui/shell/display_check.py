@@ -54,7 +54,7 @@ def complaint(environment: Mapping[str, str] | None = None) -> str:
         return ""
     names = ("DISPLAY", "WAYLAND_DISPLAY")
     if not any(environment.get(name) for name in (*names, "QT_QPA_PLATFORM")):
-        return f"There is no display to open a window on ({' and '.join(names)} are empty): {WAYS}"
+        return f"There is no display for a window ({' and '.join(names)} are empty): {WAYS}"
     missing = missing_packages(environment)
     if missing:
         return (
@@ -63,7 +63,7 @@ def complaint(environment: Mapping[str, str] | None = None) -> str:
     tried = _displays(environment)
     if tried and not any(answers(name, display) for name, display in tried):
         words = " and ".join(f"{name}={display}" for name, display in tried)
-        return f"There is no display to open a window on ({words}: nobody answers): {WAYS}"
+        return f"There is no display for a window ({words}: no server answers): {WAYS}"
     return ""
 
 

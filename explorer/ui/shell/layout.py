@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.core.settings import THEMES
 from explorer.ui.board.beside import BesideMenu
 from explorer.ui.live.live_options import LiveOptions
 from explorer.ui.shell.actions import MENUS, translated
@@ -109,7 +109,7 @@ def make_toolbar(
     bar.addAction(actions["open"])
     bar.addAction(actions["open_folder"])
     live = QToolButton()
-    live.setText(window.tr("Live: camera, film or the built-in scene"))
+    live.setText(window.tr("Live: camera, film or built-in scene"))
     live.setToolTip(live.text())
     live.setAccessibleName(live.text())
     live.setIcon(icon("camera"))
@@ -143,7 +143,7 @@ def make_toolbar(
         widget = bar.widgetForAction(action)
         if isinstance(widget, QToolButton):
             widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            widget.setAccessibleName(action.text().rstrip("…"))
+            widget.setAccessibleName(widget.accessibleName() or action.text().rstrip("…"))
     window.addToolBar(bar)
     return bar
 
@@ -161,6 +161,9 @@ def make_menus(window: QMainWindow, actions: Actions) -> dict[str, QMenu]:
 
 class Menus(QObject):
     """The menu bar and the toolbar, with what is in them beside the commands.
+
+    Attributes:
+        toolbar: Under the menu bar.
 
     Signals:
         recent_chosen: The path of a photo that was opened lately.
@@ -185,11 +188,11 @@ class Menus(QObject):
         self._menus["View"].addMenu(docks)
         self._menus["Live"].insertMenu(actions["freeze"], LiveOptions(panels.study, window))
         self._menus["Look"].insertMenu(actions["run"], BesideMenu(panels.study, window))
-        self._themes = self._theme_menu()
+        self._themes = self._theme_menu(actions)
         self._menus["View"].addMenu(self._themes)
         panels.welcome.set_live_menu(self._menus["Live"])
         pickers = (panels.views, panels.networks)
-        make_toolbar(window, actions, pickers, self._themes, self._menus["Live"])
+        self.toolbar = make_toolbar(window, actions, pickers, self._themes, self._menus["Live"])
 
     def __getitem__(self, name: str) -> QMenu:
         return self._menus[name]
@@ -202,7 +205,7 @@ class Menus(QObject):
             action.setEnabled(os.path.exists(path))
             action.triggered.connect(self._open_recent)
         if self._recent.isEmpty():
-            self._recent.addAction(self.tr("Nothing yet")).setEnabled(False)
+            self._recent.addAction(self.tr("None yet")).setEnabled(False)
         else:
             self._recent.addSeparator()
             self._recent.addAction(self.tr("Clear"), self._clear_recent)
@@ -215,26 +218,8 @@ class Menus(QObject):
     def _clear_recent(self) -> None:
         self.recent_cleared.emit()
 
-    def _theme_menu(self) -> QMenu:
+    def _theme_menu(self, actions: Actions) -> QMenu:
         menu = QMenu(self.tr("Theme"), self._panels.main)
-        group = QActionGroup(menu)
-        for word, title in (
-            ("system", self.tr("As the system")),
-            ("light", self.tr("Light")),
-            ("dark", self.tr("Dark")),
-        ):
-            action = menu.addAction(title)
-            action.setCheckable(True)
-            action.setData(word)
-            group.addAction(action)
-        group.triggered.connect(self._theme_chosen)
-        menu.aboutToShow.connect(self._mark_theme)
+        for word in THEMES:
+            menu.addAction(actions[f"theme_{word}"])
         return menu
-
-    def _theme_chosen(self, action: QAction) -> None:
-        known = self._panels.settings.preferences
-        self._panels.apply_preferences(replace(known, theme=action.data()))
-
-    def _mark_theme(self) -> None:
-        for action in self._themes.actions():
-            action.setChecked(action.data() == self._panels.settings.preferences.theme)

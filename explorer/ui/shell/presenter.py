@@ -12,6 +12,7 @@ from explorer.core.runner import State, Update
 from explorer.ui.dialogs.notice import Notice
 from explorer.ui.form.around import Around
 from explorer.ui.form.picks import PickSpec
+from explorer.ui.live.same_object import SameObject
 from explorer.ui.photos.filmstrip import name_of, title_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Presenter(QObject):
         self._bare.setInterval(BARE_MILLISECONDS)
         self._bare.timeout.connect(self.bare)
         self._pending: Board | None = None
+        self._same = SameObject()
         self._waits = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -70,7 +72,9 @@ class Presenter(QObject):
         if board is None:
             return
         self._panels.results.set_board(board)
-        if self._results_wanted:  # no empty area where a view has nothing to list
+        if (
+            self._results_wanted and not self._panels.main.isFullScreen()
+        ):  # no empty area where a view has nothing to list
             self._panels.docks["results"].setVisible(bool(board.plots or board.tables))
 
     def _want_results(self, wanted: bool) -> None:
@@ -91,6 +95,7 @@ class Presenter(QObject):
         if study.spec is not None:
             self._panels.networks.set_spec(study.spec)
         self._panels.views.set_companions(self.companions())
+        self._same.forget()
         self._panels.board.set_selection(None)
         self._panels.results.set_selection(None)
         self.status()
@@ -126,7 +131,7 @@ class Presenter(QObject):
         return {name: entry.title for name, entry in entries.items() if entry is not None}
 
     def around(self) -> Around:
-        """What the form may offer: the photos of the strip, the networks of the catalogue."""
+        """What the form may offer: the photos of the strip, the networks of the catalog."""
         study, strip = self._panels.study, self._panels.strip
         photos = [(str(item), title_of(item)) for item in strip.items if isinstance(item, str)]
         photos += [(name_of(sample), title_of(sample)) for sample in strip.samples.items]
@@ -155,7 +160,12 @@ class Presenter(QObject):
 
     def put(self, board: Board) -> None:
         study = self._panels.study
+        before, chosen = self._panels.board.board, self._panels.board.selection
         self._panels.board.set_board(board)
+        if study.live:
+            found = self._same.find(before, board, chosen)
+            self._panels.board.set_selection(found)
+            self._panels.results.set_selection(found)
         self._panels.inspector.set_notes(board.notes)
         self._panels.inspector.form.set_plots(board.plots)
         self._pending = board
@@ -219,7 +229,7 @@ class Presenter(QObject):
         study = panels.study
         if study.answer is None and study.view is not None:
             self.bare()
-            words = self.tr("{view} takes its time: it starts when you run it.")
+            words = self.tr("{view} takes long: run it with F5.")
             run = ((self.tr("Run"), study.look),)
             panels.notices.show_notice(
                 Notice(words.format(view=study.view.title), actions=run, seconds=REST_SECONDS)

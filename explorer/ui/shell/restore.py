@@ -38,6 +38,7 @@ class Restore(QObject):
         self._docks_state = session.decoded(known.session.docks)
         self._page_shown = False
         self._restored = False
+        self._presenting = False
         self.settings = known
         self._saved = known
         preferences = known.preferences
@@ -67,16 +68,36 @@ class Restore(QObject):
         if shown == self._page_shown and self._restored:
             return
         if self._page_shown and not shown:
-            self._docks_state = self._main.saveState(LAYOUT_VERSION)
+            self._remember_docks()
         self._page_shown, self._restored = shown, True
-        if not shown:
-            for dock in self._panels.docks.values():
+        self._arrange()
+
+    def present(self, full: bool) -> None:
+        """In full screen only the canvas and the toolbar are there; the panels come back after."""
+        if full == self._presenting:
+            return
+        if full:
+            self._remember_docks()
+        self._presenting = full
+        for part in (self._main.menuBar(), self._panels.status):
+            part.setVisible(not full)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Shows the panels as they were, or none of them."""
+        docks = self._panels.docks.values()
+        if not self._page_shown or self._presenting:
+            for dock in docks:
                 dock.hide()
         elif self._docks_state.isEmpty() or not self._main.restoreState(
             self._docks_state, LAYOUT_VERSION
         ):
-            for dock in self._panels.docks.values():
+            for dock in docks:
                 dock.show()
+
+    def _remember_docks(self) -> None:
+        if self._page_shown and not self._presenting:
+            self._docks_state = self._main.saveState(LAYOUT_VERSION)
 
     def photos(self, others: bool) -> None:
         """The photos of the last time; `others` = new ones are opened anyway."""
@@ -86,7 +107,7 @@ class Restore(QObject):
         there = [path for path in last.images if os.path.isfile(path)]
         missing = len(last.images) - len(there)
         if missing:
-            words = self.tr("%n photo(s) of the last session are no longer there.", "", missing)
+            words = self.tr("%n photo(s) of the last session no longer exist.", "", missing)
             words = words.replace("(s)", "" if missing == 1 else "s")
             self._panels.notices.say(words, "warning", seconds=0)
         self._panels.strip.set_items(there)
@@ -112,18 +133,19 @@ class Restore(QObject):
             }
             study.restore(known)
             study.photo_truth.restore(last.truth)
+            study.checkpoint_folder = last.checkpoint_folder
         names = {entry.name for entry in ready.entries}
         network = self._wishes.get("network") or (last.network.name if restore else "")
         if network and network in names:
             weights = "" if self._wishes.get("network") else last.network.weights
             spec = NetworkSpec(network, weights, study.device, study.half)
             if weights and os.path.isabs(weights) and not os.path.isfile(weights):
-                words = self.tr("The checkpoint {path} is no longer there.")
+                words = self.tr("The checkpoint {path} no longer exists.")
                 self._panels.notices.say(words.format(path=weights), "warning")
             else:
                 study.start_with(spec)
         elif network:
-            words = self.tr("There is no network {name} any more.").format(name=repr(network))
+            words = self.tr("The network {name} is no longer available.").format(name=repr(network))
             self._panels.notices.say(words, "warning")
         view = current_name(self._wishes.get("view") or (last.view if restore else ""))
         if view in ready.views:
@@ -170,12 +192,12 @@ class Restore(QObject):
             self._geometry(),
             self._docks(),
             study.photo_truth.packed(),
+            study.checkpoint_folder,
         )
 
     def _geometry(self) -> str:
         return session.encoded(self._main.saveGeometry())
 
     def _docks(self) -> str:
-        if self._page_shown:
-            self._docks_state = self._main.saveState(LAYOUT_VERSION)
+        self._remember_docks()
         return session.encoded(self._docks_state)

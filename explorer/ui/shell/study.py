@@ -8,21 +8,22 @@ computation, `COMPUTE` replaces it.
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from explorer.core.params import Effect, effect_of, inside, parameters, references, resolved
+from explorer.core.params import Effect, effect_of, parameters, references, resolved
 from explorer.core.runner import State, Update
 from explorer.engine.finish import FinishedAnswer
 from explorer.live.pace import Pace
 from explorer.ui.navigation.choosing import natural_view
 from explorer.ui.navigation.kept_answers import KeptAnswers
 from explorer.ui.navigation.used_networks import UsedNetworks
+from explorer.ui.navigation.used_params import UsedParams
 from explorer.ui.shell.bridge import LOOK, Bridge, Ready
 from explorer.ui.truth.photo_truth import PhotoTruth, Truth
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_REMEMBERED = 500
 FIRST_VIEW = "classify"
 
 
@@ -75,13 +75,13 @@ class Study(QObject):
         super().__init__(parent)
         self._bridge = bridge
         self._ready: Ready | None = None
-        self._remembered: OrderedDict[tuple[str, str], Any] = OrderedDict()
-        self._last: dict[str, Any] = {}  # by view: the parameters that were used last, on any photo
         self._networks = UsedNetworks()
         self._kept = KeptAnswers()
         self._whole = False  # the answer is not one on the way
         self._photo_comes = False
         self.photo_truth = PhotoTruth()
+        self._used = UsedParams(self.photo_truth)
+        self.checkpoint_folder = ""
         self.image: Image | None = None
         self.view: View[Any, Any] | None = None
         self.spec: NetworkSpec | None = None
@@ -113,7 +113,7 @@ class Study(QObject):
         return dict(self._ready.views) if self._ready else {}
 
     def entry(self, spec: NetworkSpec | None = None) -> Entry | None:
-        """The catalogue's entry of `spec`, by default of the network in use."""
+        """The catalog's entry of `spec`, by default of the network in use."""
         spec = spec or self.spec
         if self._ready is None or spec is None:
             return None
@@ -166,7 +166,7 @@ class Study(QObject):
         self.slot = slot
         self.image = image
         if slot is not None and self.view is not None and not self.view.live:
-            self._give_way(self.tr("{view} cannot follow frames: showing {other} instead."))
+            self._give_way(self.tr("{view} does not support films: showing {other} instead."))
         self._recall()
         self.subject_changed.emit()
         again, self._photo_comes = self._photo_comes, False
@@ -179,6 +179,7 @@ class Study(QObject):
         """No photo: nothing to look at."""
         self.cancel()
         self.image = self.slot = None
+        self._photo_comes = False
         self._forget_answer()
         self.subject_changed.emit()
         if not self.wants_photo:
@@ -202,13 +203,15 @@ class Study(QObject):
         self.device, self.half = spec.device, spec.half
         if spec == self.spec:
             return
+        if os.path.isabs(spec.weights):
+            self.checkpoint_folder = os.path.dirname(spec.weights)
         self._forget_answer()
         self._photo_comes = False
         self.spec = spec
         self.info = None
         entry = self.entry()
         if self.view is not None and entry is not None and not self.view.suits(entry.task):
-            self._give_way(self.tr("{view} cannot use {network}: showing {other} instead."))
+            self._give_way(self.tr("{view} does not support {network}: showing {other} instead."))
             self._recall()
         self.subject_changed.emit()
         self.look()
@@ -256,7 +259,7 @@ class Study(QObject):
         self.stand(name, self._on_device(spec))
 
     def use(self, name: str, weights: str = "") -> None:
-        """Looks with the network `name` of the catalogue, by default with its own weights."""
+        """Looks with the network `name` of the catalog, by default with its own weights."""
         from explorer.core.network_info import NetworkSpec
 
         self.set_network(NetworkSpec(name, weights, self.device, self.half))
@@ -339,11 +342,15 @@ class Study(QObject):
 
     def restore(self, params: dict[str, Any]) -> None:
         """Parameters by view, from a session."""
-        self._last.update(params)
+        self._used.last.update(params)
 
     # -- looking ----------------------------------------------------------------------------------
 
-    def look(self) -> None:
+    def look_again(self) -> None:
+        """As `look`, and nothing of what was worked out or measured before is taken again."""
+        self.look(fresh=True)
+
+    def look(self, *, fresh: bool = False) -> None:
         """Asks for an answer when everything is there; whatever runs is replaced."""
         if self._ready is None or (self.image is None and self.wants_photo):
             return
@@ -357,12 +364,14 @@ class Study(QObject):
             return
         self.running = True
         self.submitted += 1
-        beside = tuple((view, self._params_of(view)) for view in self._sides_wanted())
+        beside = tuple(
+            (view, self._used.of(view, self.image, live=self.live)) for view in self._sides_wanted()
+        )
         question = (self.view, self.spec, self.image, self.params, self.seed, beside)
         if self.slot is not None:
             self._bridge.follow(*question, self.slot, self.pace, receiver=self._on_update)
         else:
-            self._bridge.look(*question, receiver=self._on_update)
+            self._bridge.look(*question, fresh, receiver=self._on_update)
         self.waiting.emit()
 
     def show_again(self) -> None:
@@ -410,19 +419,6 @@ class Study(QObject):
         self.drawing = time.perf_counter() - began
 
     # -- inside -----------------------------------------------------------------------------------
-
-    def _params_of(self, view: View[Any, Any]) -> Any:
-        """What a view beside the main one is asked with: what it was last used with."""
-        image, last = self.image, self._last.get(view.name)
-        key = image.key if image is not None else ""
-        params = self._remembered.get((key, view.name))
-        if params is None and isinstance(last, view.Params):
-            # Of frames only a stand-in is known, which does not say where their edges are.
-            still = image if image is not None and not self.live else None
-            params = last if still is None else inside(last, still.width, still.height)
-        if not isinstance(params, view.Params):
-            params = view.Params()
-        return self.photo_truth.into(params, key) if key else params
 
     def _references(self, params: Any) -> list[object]:
         """The photos, networks and folders that parameters name."""
@@ -493,13 +489,13 @@ class Study(QObject):
             return
         if spec is None:
             self.said.emit(
-                self.tr("No network for {view} is at hand: choose one.").format(view=view.title)
+                self.tr("No network for {view} is available: choose one.").format(view=view.title)
             )
             return
         entry = self.entry(spec)
         if old is not None and entry is not None:
             self.moved.emit(
-                self.tr("{view} needs another kind of network: using {network}.").format(
+                self.tr("{view} needs a different network: using {network}.").format(
                     view=view.title, network=entry.title
                 )
             )
@@ -547,26 +543,17 @@ class Study(QObject):
         if self.view is None:
             return
         if not isinstance(params, self.view.Params):
-            params = self._params_of(self.view)
+            params = self._used.of(self.view, self.image, live=self.live)
         self.params = resolved(params, self.info) if self.info is not None else params
         if self.image is not None:
             self.params = self.photo_truth.into(self.params, self.image.key)
         self._remember()
 
     def _remember(self) -> None:
-        if self.view is None:
-            return
-        self._last.pop(self.view.name, None)  # the newest is the last one
-        self._last[self.view.name] = self.params
-        if self.image is not None:
-            key = (self.image.key, self.view.name)
-            self.photo_truth.take(self.params, self.image.key)
-            self._remembered[key] = self.params
-            self._remembered.move_to_end(key)
-            if len(self._remembered) > MOST_REMEMBERED:
-                self._remembered.popitem(last=False)
+        if self.view is not None:
+            self._used.put(self.view, self.image, self.params)
 
     @property
     def last_params(self) -> dict[str, Any]:
         """By view name, in the order of use: the parameters used last."""
-        return dict(self._last)
+        return dict(self._used.last)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.core.colormaps import choose_color_set
 from explorer.core.runner import Failure, State, Update
 from explorer.ui.board.board import BoardView
 from explorer.ui.board.canvas import Canvas
@@ -35,6 +36,7 @@ from explorer.ui.panels.making import Making
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 from explorer.ui.panels.status import Status
 from explorer.ui.panels.welcome import Welcome
+from explorer.ui.photos.drop_frame import DropFrame
 from explorer.ui.photos.exporter import Exporter
 from explorer.ui.photos.filmstrip import Filmstrip
 from explorer.ui.photos.intake import Intake
@@ -48,7 +50,7 @@ from explorer.ui.shell.presenter import Presenter
 from explorer.ui.shell.restore import Restore
 from explorer.ui.shell.study import Study
 from explorer.ui.truth.truth_files import TruthFiles
-from explorer.ui.widgets import theme
+from explorer.ui.widgets import tab_order, theme
 from explorer.ui.widgets.small_widgets import UNIT
 
 if TYPE_CHECKING:
@@ -103,6 +105,9 @@ class Window(QMainWindow):
         self._space = False
         self._finished = False
         self._item: object = None
+        self._before_live: object = None
+        self._moved: Notice | None = None
+        self._moves = False  # the place that it leads to has not been reached
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
@@ -120,6 +125,7 @@ class Window(QMainWindow):
         self.intake = Intake(self, self.strip)
         self.exporter = Exporter(self, self.board)
         self.live = Live(self)
+        self.live.photo_again = self._photo_again
         self._column.addWidget(self.live.bar)
         self.trouble = NetworkTrouble(self, self.trail, self.commands.open_checkpoint)
         self.making = Making(self)
@@ -150,12 +156,13 @@ class Window(QMainWindow):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.board)
-        middle = QWidget()
-        self._column = QVBoxLayout(middle)
+        self.drop_frame = DropFrame(self.board)
+        self.middle = QWidget()
+        self._column = QVBoxLayout(self.middle)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._column.addWidget(self.stack, 1)
-        self.setCentralWidget(middle)
+        self.setCentralWidget(self.middle)
         self.setStatusBar(self.status)
         self.docks = layout.make_docks(self, self.strip, self.inspector, self.results)
 
@@ -180,11 +187,15 @@ class Window(QMainWindow):
         study = self.study
         study.said.connect(self.notices.say)
         study.moved.connect(self._say_moved)
+        study.network_failed.connect(self._withdraw_moved)
         self.trail.changed.connect(self.refresh)
+        self.trail.changed.connect(self._gone_on)
         study.subject_changed.connect(self.show_page)
         self.edits.edited.connect(self.refresh)
         self.edits.edited.connect(self.presenter.picks)
         self.inspector.form.brush_changed.connect(self.board.set_brush)
+        self.inspector.form.placing_changed.connect(self.board.set_placing)
+        self.board.placing_ended.connect(self.inspector.form.end_placing)
         self.inspector.form.said.connect(self.notices.say)
         self.board.brush_changed.connect(self.inspector.form.show_brush)
         self.views.chosen.connect(study.set_view)
@@ -206,7 +217,7 @@ class Window(QMainWindow):
         self.intake.found.connect(self._found)
         self.intake.opened.connect(self.inspector.settle)
         self.intake.opened.connect(study.set_image)
-        self.intake.failed.connect(self._show_failure)
+        self.intake.failed.connect(self._cannot_open)
         self.intake.film.connect(self.live.film)
         self.live.followed.connect(self._followed)
         self.live.film_shown.connect(self.actions_.set_film)
@@ -244,6 +255,11 @@ class Window(QMainWindow):
         if preferences.theme != before.theme:
             theme.apply(app, preferences.theme)
             self.refresh()
+        if preferences.text_size != before.text_size:
+            theme.set_text_size(app, preferences.text_size)
+        if preferences.colors != before.colors:
+            choose_color_set(preferences.colors)
+            self.study.draw()
         self.pinned.set_mode(preferences.compare)
         computing = (preferences.device, preferences.half, preferences.seed)
         if computing != (before.device, before.half, before.seed):
@@ -300,6 +316,7 @@ class Window(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.WindowStateChange:
             self.actions_["fullscreen"].setChecked(self.isFullScreen())
+            self.restore.present(self.isFullScreen())
 
     def _starting(self, update: Update) -> None:
         if update.state is State.DONE:
@@ -360,12 +377,17 @@ class Window(QMainWindow):
         self.status.time.setText("")
 
     def _followed(self, on: bool) -> None:
-        # A source of frames takes the place of the photo; its last frame stays when it is left.
+        # A source of frames takes the place of the photo, which comes back when it is left.
         self.actions_.set_live(on)
+        self._moves = on
         if on:
+            self._before_live = self.strip.current or self._before_live
             self._item = self.live
             self.strip.deselect()
             self.intake.choose(None)
+
+    def _photo_again(self) -> bool:
+        return self._before_live is not None and self.strip.select_item(self._before_live)
 
     def _previewed(self, frame: Image) -> None:
         self.presenter.preview(frame)
@@ -379,24 +401,44 @@ class Window(QMainWindow):
             self.commands.compare_arriving()
         self.restore.add_recent([items[0]])
 
+    def _cannot_open(self, failure: Failure) -> None:
+        """What was asked for cannot be shown: nor is what was there before, above the reason."""
+        self.study.clear()
+        self.board.set_board(None)
+        self.results.set_board(None)
+        self.presenter.title()
+        self.show_page()
+        self._show_failure(failure)
+
     def _show_failure(self, failure: Failure) -> None:
         details = "" if failure.expected else failure.traceback
         self.inspector.show_error(failure.message, failure.hint, details, stays=True)
         self.docks["inspector"].show()
+        self.docks["inspector"].raise_()  # it may be a tab behind another
 
     def _say_moved(self, sentence: str) -> None:
         """The program chooses another view or network; the user may not want that."""
+        self._withdraw_moved()
         here = self.trail.here
         undo = ((self.tr("Undo"), partial(self.trail.return_to, here)),) if here else ()
-        self.notices.show_notice(Notice(sentence, "info", "", undo, MOVED_SECONDS))
+        self._moved, self._moves = Notice(sentence, "info", "", undo, MOVED_SECONDS), True
+        self.notices.show_notice(self._moved)
+
+    def _gone_on(self) -> None:
+        if not self._moves:
+            self._withdraw_moved()
+        self._moves = False
+
+    def _withdraw_moved(self) -> None:
+        """What was said of an earlier move is no longer true."""
+        if self._moved is not None:
+            self.notices.withdraw(self._moved)
 
     def _pinned_changed(self, there: bool) -> None:
         self.actions_["compare"].setChecked(there)
         if there:
             self.notices.say(
-                self.tr(
-                    "Pinned as A. Change anything - photo, view, network, settings - to compare."
-                )
+                self.tr("Pinned as A. Change the photo, view, network or settings to compare.")
             )
 
     # -- drops and keys ---------------------------------------------------------------------------
@@ -404,16 +446,31 @@ class Window(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if Intake.accepts(event.mimeData()):
             event.acceptProposedAction()
-            self.welcome.set_drag_active(True)
+            self._set_drag_active(True)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.welcome.set_drag_active(False)
+        self._set_drag_active(False)
+
+    def _set_drag_active(self, active: bool) -> None:
+        """Shows that what is dragged may be dropped: on the first page, or over the picture."""
+        self.welcome.set_drag_active(active)
+        self.drop_frame.set_active(active and self.stack.currentWidget() is self.board)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self.welcome.set_drag_active(False)
+        self._set_drag_active(False)
         event.acceptProposedAction()
         beside = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         self.intake.take(event.mimeData(), beside=beside)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes round in reading order: the toolbar, the photos, the middle, and what follows.
+
+        A panel that floats is a window with a ring of its own.
+        """
+        docks = self.docks
+        middle = (docks["photos"], self.middle, docks["results"], docks["inspector"])
+        parts = (self.menus.toolbar, *middle, self.status)
+        return tab_order.step(self, forward, parts)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Only what nobody with the focus wanted arrives here: sliders and fields keep their arrows.
@@ -454,7 +511,7 @@ class Window(QMainWindow):
         """An earlier run has crashed."""
         self.notices.show_notice(
             Notice(
-                self.tr("The program ended unexpectedly last time."),
+                self.tr("The program closed unexpectedly last time."),
                 "warning",
                 text,
                 ((self.tr("Show the log"), self.sheets.show_log),),

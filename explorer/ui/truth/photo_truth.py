@@ -87,6 +87,6 @@ class PhotoTruth:
 class _Saved:
     """The parts of a `GroundTruth` as parameters, so that they are written as those are."""
 
-    boxes: tuple[Box, ...] = param((), "Boxes", "Of objects.")
-    mask: Mask | None = param(None, "Mask", "Of classes.")
-    joints: tuple[Point, ...] = param((), "Joints", "In their order.")
+    boxes: tuple[Box, ...] = param((), "Boxes", "Of the objects.")
+    mask: Mask | None = param(None, "Mask", "Of the classes.")
+    joints: tuple[Point, ...] = param((), "Joints", "In order.")

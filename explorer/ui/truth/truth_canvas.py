@@ -94,7 +94,8 @@ class TruthCanvas(PaneView):
 
     def draw_marks(self, painter: QPainter, lens: Lens) -> None:
         if self.shows_truth:
-            self._truth.draw(painter, lens, self.palette().highlight().color())
+            layers = self._pane.layers if self._pane is not None else ()
+            self._truth.draw(painter, lens, self.palette().highlight().color(), layers)
 
 
 def stride(modifiers: Qt.KeyboardModifier) -> float:

@@ -43,7 +43,7 @@ class ClassField(QLineEdit):
         self.setCompleter(completer)
         self.setMaxLength(MOST_LABEL)
         self.setPlaceholderText(self.tr("Class"))
-        self.setAccessibleName(self.tr("Class of the chosen box"))
+        self.setAccessibleName(self.tr("Class of the selected box"))
         every = QAction(icon("chevron-down"), self.tr("All classes"), self)
         every.triggered.connect(self._show_all)
         self.addAction(every, QLineEdit.ActionPosition.TrailingPosition)
@@ -107,8 +107,8 @@ class TruthEditor(Editor):
         line.addWidget(self.remove)
         self.hint = Label(
             self.tr(
-                "Drag on the photo to draw a box (Shift+drag where a drag does something else). "
-                "Drag a box or its handles to change it; Delete removes it."
+                "Drag on the photo to draw a box (Shift+drag where dragging does something "
+                "else). Drag a box or its handles to edit it; Delete removes it."
             ),
             quiet=True,
             factor=0.92,

@@ -38,7 +38,9 @@ class TruthFiles(QObject):
         super().__init__(desk.main)
         self._desk, self._form = desk, form
         self._folder = ""
-        self._offered: set[tuple[str, bool]] = set()
+        self._offered: set[Path] = set()
+        self._accepted: set[Path] = set()  # whose photos get their boxes without asking again
+        self._filled: set[str] = set()  # photos that got them so: what is deleted stays deleted
         self._offer: Notice | None = None
         form.truth_wanted.connect(self._wanted)
         form.truth_chosen.connect(board.choose_truth)
@@ -82,9 +84,9 @@ class TruthFiles(QObject):
             study.photo_truth.put(study.image.key, boxes)
             titles = ", ".join(view.title for view in self._views())
             self._desk.notices.say(
-                self.tr("{n} boxes are kept with this photo. They are used by: {views}.").format(
-                    n=len(boxes), views=titles or "–"
-                )
+                self.tr(
+                    "{n} boxes are stored for this photo. Views that use them: {views}."
+                ).format(n=len(boxes), views=titles or "–")
             )
         self._desk.refresh()
 
@@ -100,18 +102,17 @@ class TruthFiles(QObject):
         return [view for view in self._desk.study.views.values() if truth_name(view.Params)]
 
     def _look_around(self) -> None:
-        """Looks for annotations beside a photo: once in views that use them, once per folder."""
+        """Looks for annotations beside a photo: offered once per folder, taken once accepted."""
         study = self._desk.study
         image, view = study.image, study.view
         self._withdraw()
         if image is None or image.path is None or view is None or study.truth or not self._views():
             return
-        uses = bool(truth_name(view.Params))
-        what = image.key if uses else str(image.path.parent)
-        if (what, uses) in self._offered:
-            return
-        self._offered.add((what, uses))
         path = image.path
+        if path.parent in self._offered:
+            uses = bool(truth_name(view.Params))
+            if path.parent not in self._accepted or image.key in self._filled or not uses:
+                return
 
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.annotations.around import around
@@ -133,9 +134,16 @@ class TruthFiles(QObject):
         # Nobody has asked: what cannot be read here is not worth a word.
         if update.state is not State.DONE or not self._is_shown(update.value[0]):
             return
-        found = update.value[1]
-        if found is not None and not self._desk.study.truth:
-            self._show_offer(found.boxes, found.notes, found.path)
+        found, study = update.value[1], self._desk.study
+        if found is None or study.truth or study.image is None or study.image.path is None:
+            return
+        folder = study.image.path.parent
+        if folder in self._accepted:
+            self._filled.add(study.image.key)
+            self._take(found.boxes, found.notes)
+        else:
+            self._offered.add(folder)
+            self._show_offer(found.boxes, found.notes, found.path, folder)
 
     def _is_shown(self, key: str) -> bool:
         image = self._desk.study.image  # another photo may be shown by now
@@ -148,8 +156,11 @@ class TruthFiles(QObject):
         for note in notes:
             self._desk.notices.say(note, "warning")
 
-    def _show_offer(self, boxes: Truth, notes: tuple[str, ...], path: Path) -> None:
+    def _show_offer(self, boxes: Truth, notes: tuple[str, ...], path: Path, folder: Path) -> None:
         def load() -> None:
+            self._accepted.add(folder)
+            if self._desk.study.image is not None:
+                self._filled.add(self._desk.study.image.key)
             self._take(boxes, notes)
 
         words = self.tr("This photo has {n} annotated boxes in {file}.")

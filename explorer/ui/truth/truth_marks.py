@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
+from explorer.annotations.truth import LAYER
+from explorer.core.layers import Boxes, frame_widths
 from explorer.ui.board.canvas_marks import draw_handles
 from explorer.ui.board.handles import Handle, handle_at, moved, spanned
 from explorer.ui.items.item_images import Lens, draw_plate, plate_rect, small_font
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from explorer.core.layers import Layer
     from explorer.core.params import Box
     from explorer.ui.truth.photo_truth import Truth
 
@@ -146,18 +152,29 @@ class TruthMarks:
 
     # -- how they look ----------------------------------------------------------------------------
 
-    def draw(self, painter: QPainter, lens: Lens, accent: QColor) -> None:
-        """White dashes on a dark line, unlike any box of a network; the chosen one has handles."""
+    def draw(
+        self, painter: QPainter, lens: Lens, accent: QColor, layers: Iterable[Layer] = ()
+    ) -> None:
+        """White dashes on a dark line, unlike any box of a network; the chosen one has handles.
+
+        What one of `layers` shows as ground truth already is not drawn twice.
+        """
+        shown = _shown_by(layers)
         painter.resetTransform()
         painter.setFont(small_font(QApplication.font(), 8.5))
         for number, box in enumerate(self.boxes or ()):
             chosen = number == self.chosen
             rect = lens.rect(box.x0, box.y0, box.x1, box.y1)
+            if np.array([box.x0, box.y0, box.x1, box.y1], np.float32).tobytes() in shown:
+                if chosen and not self.dragging:
+                    draw_handles(painter, lens, box, accent)
+                continue
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
             painter.setBrush(Qt.BrushStyle.NoBrush)  # plates and handles are filled
-            painter.setPen(QPen(QColor(0, 0, 0, 170), 5))
+            width = float(frame_widths(3.0, np.array([rect.getCoords()]))[0])
+            painter.setPen(QPen(QColor(0, 0, 0, 170), width + 2))
             painter.drawRect(rect)
-            dashes = QPen(QColor(255, 255, 255), 3)
+            dashes = QPen(QColor(255, 255, 255), width)
             dashes.setCapStyle(Qt.PenCapStyle.FlatCap)
             dashes.setDashPattern([4, 1.5])
             painter.setPen(dashes)
@@ -172,3 +189,11 @@ class TruthMarks:
                 draw_plate(painter, corner, words, ink=ink, paper=paper)
             if chosen and not self.dragging:
                 draw_handles(painter, lens, box, accent)
+
+
+def _shown_by(layers: Iterable[Layer]) -> set[bytes]:
+    """The corners of the boxes that the view itself shows as ground truth, as float32."""
+    of_truth = (
+        layer for layer in layers if isinstance(layer, Boxes) and layer.name.startswith(LAYER)
+    )
+    return {row.tobytes() for layer in of_truth for row in layer.xyxy}

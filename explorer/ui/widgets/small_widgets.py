@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.ui.widgets import tab_order
 from explorer.ui.widgets.theme import icon
 
 UNIT = 8
@@ -53,7 +54,7 @@ def line_color(palette: QPalette) -> QColor:
 
 
 def tone(kind: str, palette: QPalette) -> QColor:
-    """The colour of a message or a badge: "error", "warning", "good" or "info"."""
+    """The color of a message or a badge: "error", "warning", "good" or "info"."""
     dark = is_dark(palette)
     return {
         "error": QColor("#ff7b72" if dark else "#c4262e"),
@@ -116,7 +117,9 @@ class Label(QLabel):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.pos()):
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(
+            event.position().toPoint()
+        ):
             self.clicked.emit()
 
 
@@ -138,7 +141,7 @@ class IconButton(QToolButton):
 
 
 class Dot(QWidget):
-    """A small disc in one of the colours of `tone`."""
+    """A small disc in one of the colors of `tone`."""
 
     def __init__(self, kind: str = "good") -> None:
         super().__init__()
@@ -330,6 +333,10 @@ class PopupFrame(QWidget):
         super().__init__(owner, Qt.WindowType.Popup)
         # The click that closes it must not press the button and open it again.
         self.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes round within what is open."""
+        return tab_order.step(self, forward)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         palette = self.palette()

@@ -1,4 +1,4 @@
-"""Colours, fonts and icons: two palettes of our own, the same on every desktop.
+"""Colors, fonts and icons: two palettes of our own, the same on every desktop.
 
 `apply` works at any time; icons made by `icon` are swapped on whatever button or action shows one.
 """
@@ -90,6 +90,7 @@ QMenu::separator { height: 1px; background: $line; margin: 5px 8px; }
 QTabBar::tab { padding: 6px 12px; border: 0; border-bottom: 2px solid transparent; color: $muted; }
 QTabBar::tab:hover { color: $text; }
 QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
+QTabBar::tab:selected:focus { background: $soft; }
 QTabWidget::pane { border: 0; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 0; }
@@ -108,14 +109,16 @@ QPushButton:hover { background: $hover; }
 QPushButton:pressed { background: $pressed; }
 QPushButton:focus { border-color: $accent; }
 QPushButton:default { background: $accent; border-color: $accent; color: $on_accent; }
+QPushButton:default:focus { border-color: $text; }
 QPushButton:disabled { color: $faint; }
+QCheckBox:focus, QScrollArea:focus { border: 1px solid $accent; border-radius: 4px; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit {
   background: $base; border: 1px solid $line; border-radius: 6px; padding: 3px 6px;
   selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus {
   border-color: $accent; }
-QSpinBox { padding-left: 0; padding-right: 0; }
-QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }
+QAbstractSpinBox { padding-left: 0; padding-right: 0; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: 0; }
 QAbstractItemView { border: 0; }
 QProgressBar { background: $pressed; border: 0; border-radius: 2px; max-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }
@@ -124,6 +127,7 @@ QProgressBar::chunk { background: $accent; border-radius: 2px; }
 _names: dict[int, str] = {}
 """Icon cache key -> name: copies of an icon keep its key, so any button's icon can be named."""
 _dark = False
+_OWN_SIZE = "explorer_own_text_size"
 
 
 def colors() -> dict[str, str]:
@@ -203,8 +207,30 @@ def set_fonts(app: QApplication) -> None:
         app.setFont(font)
 
 
+def set_text_size(app: QApplication, percent: int) -> None:
+    """The whole program's text in percent of the desktop's own, at once."""
+    font = app.font()
+    own = app.property(_OWN_SIZE)
+    if own is None:
+        own = font.pointSizeF() if font.pointSizeF() > 0 else font.pixelSize() * 0.75
+        app.setProperty(_OWN_SIZE, own)
+    before, wanted = font.pointSizeF(), own * percent / 100
+    if abs(before - wanted) < 0.01:
+        return
+    font.setPointSizeF(wanted)
+    app.setFont(font)
+    # A widget with a font of its own (a title, a caption) keeps its proportion.
+    factor = wanted / before if before > 0 else percent / 100
+    for widget in app.allWidgets():
+        if widget.testAttribute(Qt.WidgetAttribute.WA_SetFont):
+            scaled = widget.font()
+            if scaled.pointSizeF() > 0:
+                scaled.setPointSizeF(scaled.pointSizeF() * factor)
+                widget.setFont(scaled)
+
+
 def icon(name: str) -> QIcon:
-    """The drawing `resources/icons/NAME.svg` in the text colour of the palette in use.
+    """The drawing `resources/icons/NAME.svg` in the text color of the palette in use.
 
     An unknown name gives an empty icon and a line in the log.
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Heat, Layer, Pane, Picture, Plot, Table
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -46,44 +47,46 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-A classifier looks at one box. A photo has millions of boxes. A **proposal method** picks some
-hundreds or thousands that may hold an object of any kind, so that the slow part looks only there.
+A classifier takes one box at a time, but a photo has millions of boxes. A **proposal method**
+selects some hundreds or thousands that may contain an object of any class, so that only these have
+to be classified.
 
-**Reading it.** Light boxes come first, dark ones late. Move *Top boxes* or press its play button
-and watch where the next ones go; *coverage* counts how many lie over every pixel. Click a box for
-its score. Draw a box around an object: green is the proposal that covers it best, red an object
-that all of the top boxes miss.
+**Reading it.** Light boxes rank first, dark ones last. Move *Top boxes* or press its play button to
+see where the next ones lie; *coverage* counts the boxes over every pixel. Click a box for its
+score. Draw a box around an object: the proposal with the highest IoU is green, an object missed by
+all of the top boxes is red.
 
     IoU = area of overlap / area of union      found: IoU ≥ the threshold
     recall = objects found / objects
 
 **From the pixels**
 
-- *selective search* joins similar neighbours again and again; every region on the way gives a box
-  (Uijlings et al. 2013). This is its fast mode; *SS single* has one colour space and one measure of
-  likeness, *SS quality* many more.
+- *selective search* merges the most similar neighboring regions repeatedly; every region formed
+  gives a box (Uijlings et al. 2013). This is its fast mode; *SS single* has one color space and one
+  similarity measure, *SS quality* many more.
 - *Edge Boxes* counts the contours that lie wholly inside a box (Zitnick & Dollar 2014). The paper
-  takes structured edges from a trained forest, which does not ship with OpenCV: the edges here are
-  thinned gradients, which know texture and outline less apart. Expect less than the paper's recall.
-- *objectness* is one term of Alexe et al. 2012: few superpixels should straddle the border,
-  `1 - Σ min(|s outside w|, |s inside w|) / |w|`, over 10 000 windows. The whole measure and BING
-  need trained tables that no maintained package ships.
+  uses structured edges from a trained random forest, which does not ship with OpenCV; here they are
+  thinned gradients, which separate texture from outlines less well. Expect a lower recall than the
+  paper's.
+- *objectness* is one term of Alexe et al. 2012: few superpixels should straddle the border, `1 - Σ
+  min(|s outside w|, |s inside w|) / |w|`, over 10 000 windows. The complete measure and BING need
+  trained parameters that no maintained package ships.
 - *Felzenszwalb* (Felzenszwalb & Huttenlocher 2004) and *SLIC* (Achanta et al. 2012): a box around
   every superpixel, from a few large ones to many small ones.
 
-**Without looking** (they must be beaten)
+**Independent of the photo** (baselines)
 
 - *sliding window*: a regular grid at several sizes and three shapes.
-- *k-means boxes*: clusters of the objects in the training photos of this program's networks
-  ("R-CNN minus R", Lenc & Vedaldi 2015).
-- *Gaussian* and *uniform* draw centre, size and shape by lot, with mean and covariance, or within
-  the range, of those k-means boxes (Hosang et al. 2016).
+- *k-means boxes*: clusters of the objects in the training photos of this program's networks ("R-CNN
+  minus R", Lenc & Vedaldi 2015).
+- *Gaussian* and *uniform* draw center, size and shape at random, with the mean and covariance, or
+  within the range, of those k-means boxes (Hosang et al. 2016).
 
 **From the network**: the region proposal network, before and after non-maximum suppression, for
 each pyramid level (Ren et al. 2015). Its seconds are those of the backbone and the RPN.
 
-Photos are first made at most 640 pixels long for all but the RPN. Seconds were measured in this
-run; they say nothing about another computer.
+Photos are first resized to at most 640 pixels on the longer side for all but the RPN. Seconds are
+measured in this run on this computer.
 """
 
 BOXES, COVERAGE, BOTH = "boxes", "coverage", "both"
@@ -95,41 +98,42 @@ class Params:
     """See the help of each."""
 
     method: str = param(
-        next(iter(METHODS)), "Method", "Who proposes. RPN needs a two-stage detector.",
+        next(iter(METHODS)), "Method", "The proposal method. RPN needs a two-stage detector.",
         choices=methods_of,
     )  # fmt: skip
     top: int = param(
-        50, "Top boxes", "The first so many are drawn and counted.", effect=Effect.DRAW,
-        low=1, high=10_000, step=1, log=True, play=True,
+        50, "Top boxes", "How many of the top-ranked boxes are drawn and counted.",
+        effect=Effect.DRAW, low=1, high=10_000, step=1, log=True, play=True,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes that are really there: the table says which are found.",
+        (), "Ground truth", "Boxes of the objects: the table shows which are found.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     iou: float = param(
-        0.5, "Found from IoU", "An object is found when a box overlaps it so much.",
+        0.5, "Found if IoU >=", "An object is found when a box overlaps it with at least this IoU.",
         effect=Effect.DRAW, low=0.3, high=0.95, step=0.05,
     )  # fmt: skip
     show: str = param(
-        BOXES, "Show", "The boxes, how many of them lie over every pixel, or both.",
+        BOXES, "Show", "The boxes, their number over every pixel, or both.",
         effect=Effect.DRAW, choices=(BOXES, COVERAGE, BOTH),
     )  # fmt: skip
     level: int = param(
-        0, "Pyramid level", "Only boxes of this level, 1 is the finest; 0 means all.",
+        0, "Pyramid level", "Only boxes of this level; 1 is the finest, 0 means all.",
         effect=Effect.DRAW, low=0, high=8, step=1,
         when=lambda params, _: params.method in (RPN, ALL_RPN),
     )  # fmt: skip
     most: int = param(
-        2000, "Ask for", "At most so many boxes; several methods spread them differently.",
+        2000, "Max. proposals",
+        "How many boxes the method may propose; some methods distribute them differently.",
         low=10, high=10_000, step=10, log=True, advanced=True,
     )  # fmt: skip
     opacity: float = param(
-        0.7, "Coverage opacity", "How much the coverage hides the photo.",
+        0.7, "Coverage opacity", "Opacity of the coverage map over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
         when=lambda params, _: params.show != BOXES,
     )  # fmt: skip
     selected: int | None = param(
-        None, "Selected box", "Its score and overlaps are shown; click a box.",
+        None, "Selected box", "Click a box to see its score and overlaps.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="proposals",
     )  # fmt: skip
 
@@ -308,9 +312,7 @@ def _proposal_table(result: Result, params: Params, state: State) -> Table:
             entry += (round(float(best[place]), 3),)
         rows.append(entry)
     keys = tuple(int(row) for row in shown)
-    return Table(
-        "proposals", columns, tuple(rows), title="First boxes", layer="proposals", keys=keys
-    )
+    return Table("proposals", columns, tuple(rows), title="Top boxes", layer="proposals", keys=keys)
 
 
 def _plots(result: Result, params: Params, state: State) -> tuple[Plot, ...]:
@@ -341,14 +343,15 @@ def _plots(result: Result, params: Params, state: State) -> tuple[Plot, ...]:
 def _summary(result: Result, params: Params, state: State) -> str:
     found = result.found
     if len(found.boxes) == 0:
-        return f"{headed(result.method)} proposes nothing on this photo. Try another method."
-    words = f"{counted(len(found.boxes))} proposals in {found.seconds:.2f} s"
+        return f"{headed(result.method)} gives no proposals on this photo. Choose another method."
+    words = f"{quantity(len(found.boxes), 'proposal')} in {found.seconds:.2f} s"
     if not params.truth:
         return f"{words} · draw a box around an object to see whether it is found"
     hits = int((state.best >= np.float32(params.iou)).sum())
     return (
-        f"{words} · the first {counted(state.top)} find {hits} of {len(params.truth)} objects at "
-        f"IoU {params.iou:.2f} · average recall {average_recall(state.best):.2f}"
+        f"{words} · the top {counted(state.top)} find {hits} of "
+        f"{quantity(len(params.truth), 'object')} at IoU {params.iou:.2f} · average recall "
+        f"{average_recall(state.best):.2f}"
     )
 
 
@@ -356,7 +359,7 @@ VIEW = View(
     name="proposals",
     title="Proposals",
     group=Group.DETECTION,
-    summary="Where objects may be: a dozen ways to propose boxes, and which objects they find.",
+    summary="Boxes that may contain objects, by a dozen methods, and which objects they find.",
     explanation=EXPLANATION,
     reference="Hosang et al. 2016, What makes for effective detection proposals?",
     Params=Params,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, class_colors
+from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, Text, class_colors
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.common import CROP_COLOR, class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.classification import logits_of, softmax, tree_masses
 
@@ -25,27 +25,29 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-The network gives every class one number, its **logit** z[k]. The softmax turns the logits into
-shares that add up to one:
+The network computes one number per class, the **logit** z[k]. The softmax converts the logits to
+probabilities that add up to one:
 
     p[k] = exp(z[k] / T) / Σⱼ exp(z[j] / T)
 
-**Reading it.** The bars are the classes with the largest shares. They are shares *among the
-classes the network knows*: on a photo of something else they still add up to 100 %, so a high bar
-is not a proof. The *temperature* T only reshapes the bars (1 is the network's own answer); it
-never changes the order.
+**Reading it.** The bars are the classes with the highest probabilities. These are probabilities
+*among the classes of the network*: on a photo of something else they still add up to 100%, so a
+high bar is no proof. The *temperature* T only flattens or sharpens the distribution (1 is the
+network's own); it never changes the order.
 
 **The network's input** shows exactly the pixels that went in, after resizing and cropping. The
-frame on the photo is what that crop covers: whatever lies outside it was never seen.
+frame on the photo is what that crop covers: pixels outside it are not used.
 
-**The path** appears for networks whose classes hang in the WordNet tree. The share of a node is the
-sum over all classes below it, so the network may be unsure of the breed and sure of the dog.
+**The path** is shown for networks whose classes are in the WordNet tree. The probability of a node
+is the sum over all classes below it, so it can be low for each breed and high for dog.
 
 Krizhevsky, Sutskever and Hinton 2012, *ImageNet Classification with Deep Convolutional Neural
 Networks*; the tree: Miller 1995, *WordNet*, and Deng et al. 2009, *ImageNet*.
 """
 
 TOP = "the top class"
+KEYED = 5
+"""Classes that are written on the photo."""
 
 
 def _path_choices(info: NetworkInfo) -> tuple[str, ...]:
@@ -57,23 +59,23 @@ class Params:
     """See the help of each."""
 
     top: int = param(
-        5, "Classes shown", "How many of the most probable classes are listed.",
+        5, "Classes shown", "How many classes are listed, most probable first.",
         effect=Effect.DRAW, low=1, high=50,
     )  # fmt: skip
     show_input: bool = param(
         True, "Show the network's input",
-        "Shows the very pixels the network was given, and on the photo the part they come from.",
+        "Shows the pixels that the network was given, and the part of the photo they come from.",
         effect=Effect.DRAW,
     )  # fmt: skip
     temperature: float = param(
         1.0, "Temperature",
-        "Divides the logits before the softmax: above 1 flattens the bars, below 1 sharpens them. "
-        "1 is the network's own answer; the order never changes.",
+        "Divides the logits before the softmax: above 1 flattens the distribution, below 1 "
+        "sharpens it. 1 is the network's own; the order never changes.",
         effect=Effect.DRAW, low=0.1, high=10.0, log=True,
     )  # fmt: skip
     path_of: str = param(
         TOP, "Path in the class tree",
-        "The class whose path from the root of WordNet is shown.",
+        "The class whose path from the WordNet root is shown.",
         effect=Effect.DRAW, choices=_path_choices, advanced=True,
         when=lambda _, info: info is not None and bool(info.class_paths),
     )  # fmt: skip
@@ -117,13 +119,13 @@ def draw(result: Result, params: Params) -> Board:
     if len(result.paths) == len(shares):
         plots.append(_path_plot(result, shares, leaf))
     return Board(
-        panes=_panes(result, params, f"{name} {shares[first]:.0%}"),
+        panes=_panes(result, params, _key(result, shares, order)),
         plots=tuple(plots),
         tables=(_table(result, shares, order),),
         summary=f"{name}: {shares[first]:.1%}",
         notes=()
         if params.temperature == 1.0
-        else (f"Shares at temperature {params.temperature:g}; the network's own are at 1.",),
+        else (f"Probabilities at temperature {params.temperature:g}; the network's own are at 1.",),
     )
 
 
@@ -151,30 +153,38 @@ def _classified(scene: Scene) -> Result:
     )
 
 
-def _panes(result: Result, params: Params, words: str) -> tuple[Pane, ...]:
+def _key(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp]) -> Text:
+    """The answer in the corner: a recorded film has no bars beside the picture."""
+    first, colors = order[:KEYED], class_colors(len(shares))
+    words = [f"{class_name(result.classes, int(k))} {shares[k]:.1%}" for k in first]
+    swatches = tuple(color(colors[k]) for k in first)
+    below = (0.0, size_of(result.photo)[1])
+    return Text("\n".join(words), below, swatches=swatches, name="key")
+
+
+def _panes(result: Result, params: Params, key: Text) -> tuple[Pane, ...]:
     size = size_of(result.photo)
     if not params.show_input:
-        return (Pane("image", size, (result.photo,)),)
-    # A recorded film has no bars beside the picture: the answer is written on it.
-    crop = result.cache.get(("crop", words), lambda: _crop_box(result.crop, words))
+        return (Pane("image", size, (result.photo, key)),)
+    crop = result.cache.get("crop", lambda: _crop_box(result.crop))
     height, width = result.seen.rgb.shape[:2]
     return (
-        Pane("image", size, (result.photo, crop), title="The photo and the part that is used"),
+        Pane("image", size, (result.photo, crop, key), title="Photo and network input"),
         Pane(
             "input",
             (float(width), float(height)),
             (result.seen,),
-            title=f"What the network sees: {width} x {height}",
+            title=f"Network input: {width} x {height}",
             frame="input",
         ),
     )
 
 
-def _crop_box(crop: Extent, words: str) -> Boxes:
+def _crop_box(crop: Extent) -> Boxes:
     return Boxes(
         np.array([crop], np.float32),
-        np.array([[255, 196, 0]], np.uint8),
-        labels=(words,),
+        np.array([CROP_COLOR], np.uint8),
+        dotted=True,
         selectable=False,
         name="crop",
     )
@@ -185,7 +195,7 @@ def _path_plot(result: Result, shares: NDArray[np.float32], leaf: int) -> Plot:
     masses = tree_masses(result.paths, shares, leaf)
     return Plot(
         "path",
-        f"WordNet path to {class_name(result.classes, leaf)}: probability of all classes below",
+        f"WordNet path to {class_name(result.classes, leaf)}: summed probabilities",
         x_label="probability",
         bars=tuple((word, mass, tint) for word, mass in masses),
         bar_range=(0.0, 1.0),
@@ -217,7 +227,7 @@ VIEW = View(
     name="classify",
     title="Classify",
     group=Group.PREDICTIONS,
-    summary="What the network says the photo shows, with its most probable classes.",
+    summary="The most probable classes of the photo, with their probabilities.",
     explanation=EXPLANATION,
     reference="Krizhevsky, Sutskever and Hinton 2012, ImageNet Classification with Deep CNNs",
     Params=Params,

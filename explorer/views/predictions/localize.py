@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.annotations.truth import LAYER
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, class_colors
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.common import CROP_COLOR, class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.features.classification import logits_of, softmax
@@ -26,38 +27,36 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-A classifier says *what*. Four more numbers say *where*: a small head on the same network gives the
-centre and the size of one box, each squeezed between 0 and 1 by a sigmoid:
+A classifier gives the *class*. Four more outputs give the *position*: a small head on the same
+network predicts the center and the size of one box, each mapped to 0 to 1 by a sigmoid:
 
     x0 = cx - w / 2     x1 = cx + w / 2     (fractions of the input's width)
     y0 = cy - h / 2     y1 = cy + h / 2     (fractions of its height)
 
-**Reading it.** The box is what the network thinks the first class fills. There is always exactly
-one, even on a photo with five dogs or with none: this is localization, not detection. The yellow
-frame is the part of the photo that the network sees; no box can leave it.
+**Reading it.** The box is the predicted extent of the top class. There is always exactly one, even
+on a photo with five dogs or with none: this is localization, not detection. The yellow frame is the
+part of the photo that is the network's input; boxes lie inside it.
 
-**One box or one per class.** A head with one box for all classes must say where *the object* is
-without knowing what it is. A head with a box per class answers for each of them; the table lists
-those of the most probable ones, and the more of them are drawn, the more they tell about what the
-head looks at.
+**One box or one per class.** A class-agnostic head predicts one box whatever the class is. A
+class-specific head predicts a box for each class; the table lists those of the most probable ones.
+Draw several to see how much the box depends on the class.
 
-**After the last convolution or after the FC layer.** The last map still has places: the head can
-read off where it is bright. Behind the average pooling or a fully connected layer the place is
-only what the numbers of the vector happen to tell. Choose another network of this family on the
-same photo to compare.
+**After the last convolution or after the FC layer.** The last feature map is spatial: the head can
+use the positions of its activations. After average pooling or a fully connected layer, position is
+only implicit in the feature vector. Choose another network of this family on the same photo to
+compare.
 
-**Is it right?** ILSVRC counts an answer as right when the class is right *and* the box overlaps
-the true one by at least half:
+**Is it right?** ILSVRC counts a prediction as correct if the class is correct *and* the IoU with
+the true box is at least 0.5:
 
     IoU = area(both) / area(either) >= 0.5
 
-Draw the true box on the photo and the table shows the overlap of every box with it.
+Draw the true box on the photo, and the table shows the IoU of every box with it.
 
 Simonyan and Zisserman 2014, *Very Deep Convolutional Networks*, appendix A (one box against one per
 class); Sermanet et al. 2014, *OverFeat* (regression on the last maps of a classifier).
 """
 
-YELLOW = np.array([[255, 196, 0]], np.uint8)
 GREEN = np.array([[60, 220, 90]], np.uint8)
 
 
@@ -66,20 +65,20 @@ class Params:
     """See the help of each."""
 
     top: int = param(
-        1, "Boxes drawn", "The boxes of how many of the most probable classes are drawn.",
+        1, "Boxes drawn", "How many boxes are drawn, most probable class first.",
         effect=Effect.DRAW, low=1, high=10,
     )  # fmt: skip
     listed: int = param(
-        5, "Classes listed", "How many of the most probable classes are in the table.",
+        5, "Classes listed", "How many classes are listed, most probable first.",
         effect=Effect.DRAW, low=1, high=50,
     )  # fmt: skip
     show_crop: bool = param(
-        True, "Show what the network sees",
-        "Frames the part of the photo that the network is given; boxes lie inside it.",
+        True, "Show the network's input",
+        "Frames the part of the photo that the network is given.",
         effect=Effect.DRAW,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "The true boxes; the table shows how well each answer overlaps them.",
+        (), "Ground truth", "The true boxes; the table shows the IoU of each prediction with them.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
 
@@ -124,10 +123,12 @@ def draw(result: Result, params: Params) -> Board:
     layers: list[Layer] = [result.photo]
     if params.show_crop:
         crop = np.array([result.crop], np.float32)
-        layers.append(Boxes(crop, YELLOW, width=1.0, selectable=False, name="crop"))
+        tint = np.array([CROP_COLOR], np.uint8)
+        layers.append(Boxes(crop, tint, width=1.0, dotted=True, selectable=False, name="crop"))
     if len(truth):
         tints = np.repeat(GREEN, len(truth), axis=0)
-        layers.append(Boxes(truth, tints, dotted=True, selectable=False, name="truth"))
+        names = tuple(box.label for box in params.truth)
+        layers.append(Boxes(truth, tints, names, selectable=False, name=LAYER))
     layers.append(_boxes(result, shares, drawn))
     return Board(
         panes=(Pane("image", size_of(result.photo), tuple(layers)),),
@@ -185,7 +186,7 @@ def _table(
     ]
     return Table(
         "classes",
-        columns if overlap is None else (*columns, "IoU with the truth"),
+        columns if overlap is None else (*columns, "IoU with ground truth"),
         tuple(lines),
         title="A box for every class" if result.per_class else "One box for all classes",
         layer="boxes",
@@ -201,22 +202,22 @@ def _summary(
     x0, y0, x1, y1 = result.boxes[first]
     words += f", in a box of {x1 - x0:.0f} x {y1 - y0:.0f} pixels"
     if result.layer:
-        words += f" read from {result.layer}"
+        words += f" regressed from {result.layer}"
     if overlap is None:
         return words
     best = int(overlap[:, first].argmax())
     iou = float(overlap[best, first])
     label = params.truth[best].label
     wrong = label not in ("", class_name(result.classes, first))
-    verdict = "the class is wrong" if wrong else "right" if iou >= 0.5 else "the box is wrong"
-    return f"{words}; IoU {iou:.2f} with the truth: {verdict}"
+    verdict = "wrong class" if wrong else "right" if iou >= 0.5 else "IoU below 0.5"
+    return f"{words}; IoU {iou:.2f} with ground truth: {verdict}"
 
 
 VIEW = View(
     name="localize",
     title="Localize",
     group=Group.PREDICTIONS,
-    summary="What the photo shows and the one box that the network puts around it.",
+    summary="The class of the photo and one predicted box.",
     explanation=EXPLANATION,
     reference="Simonyan and Zisserman 2014, Very Deep Convolutional Networks, appendix A",
     Params=Params,

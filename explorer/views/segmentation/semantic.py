@@ -17,6 +17,7 @@ from explorer.core.layers import (
     Picture,
     Plot,
     Table,
+    Text,
     class_colors,
 )
 from explorer.core.params import Effect, Pick, Point, param
@@ -36,32 +37,35 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-The network gives every pixel one number per class. The softmax makes shares of them, and the
-class with the largest share colours the pixel:
+The network computes one number per class for every pixel. The softmax converts them to
+probabilities, and the most probable class colors the pixel:
 
     p[c, y, x]  = exp(z[c, y, x]) / Σⱼ exp(z[j, y, x])
     class(y, x) = the c with the largest p[c, y, x]
 
-**Reading it.** The legend lists the classes found with the part of the photo they cover. The status
-bar names the classes under the mouse with their shares, and the plot shows the largest ones. *Sure
-from* leaves pixels uncoloured whose best class has a lower share: borders between things go first.
+**Reading it.** The legend lists the classes found with the fraction of the photo they cover. The
+status bar shows the most probable classes under the mouse, and the plot their probabilities. *Min.
+probability* leaves pixels uncolored whose top class has a lower probability: borders between
+objects are the first.
 
-**One class.** Choose one to see its share everywhere as a heat map with a scale from 0 to 1, also
-where another class won.
+**One class.** Choose one to see its probability everywhere as a heat map with a scale from 0 to 1,
+also where another class is more probable.
 
-**Coarser answers.** A fully convolutional network (FCN) first says what is where on a grid of every
-32nd pixel, from its last and most abstract map, then adds the scores of finer maps: every 16th
-pixel, every 8th. *Coarser answers* shows these stages side by side: the names come early, the
-borders late.
+**FCN stages.** A fully convolutional network (FCN) first predicts classes on a grid of stride 32,
+from its last feature map, then adds the scores of finer maps with stride 16 and 8. *FCN stages*
+shows FCN-32s, FCN-16s and FCN-8s side by side: the classes are mostly right at stride 32, the
+borders become sharper with finer strides.
 
 The scores are computed on a coarse grid (every 8th or 16th pixel) and enlarged bilinearly, as the
-network itself does: borders are smoother than the things are.
+network itself does: borders are smoother than those of the objects.
 
 Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*; Chen et al. 2017, *Rethinking
 Atrous Convolution* (DeepLabV3); Howard et al. 2019, *Searching for MobileNetV3* (LR-ASPP).
 """
 
 NOTHING = "none"
+KEYED = 8
+"""Classes in the color key."""
 BACKGROUND = frozenset({"__background__", "background"})
 
 
@@ -74,18 +78,18 @@ class Params:
     """See the help of each."""
 
     opacity: float = param(
-        0.55, "Opacity", "How much the colours cover the photo.",
+        0.55, "Opacity", "Opacity of the colors over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0,
     )  # fmt: skip
     outline: bool = param(
-        True, "Borders", "Draws a line between regions of different classes.", effect=Effect.DRAW
+        True, "Borders", "Draws lines between regions of different classes.", effect=Effect.DRAW
     )
     background: bool = param(
-        False, "Colour the background", "Paints the class that means nothing else, too.",
+        False, "Color the background", "Colors the background class, too.",
         effect=Effect.DRAW,
     )  # fmt: skip
     sure: float = param(
-        0.0, "Sure from", "Pixels whose best class has a lower probability stay uncoloured.",
+        0.0, "Min. probability", "Pixels whose top class has a lower probability stay uncolored.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     heat: str = param(
@@ -93,11 +97,12 @@ class Params:
         effect=Effect.DRAW, choices=_classes,
     )  # fmt: skip
     coarser: bool = param(
-        False, "Coarser answers",
-        "Shows beside it what an FCN said before it added its finer maps.", effect=Effect.DRAW,
+        False, "FCN stages",
+        "Shows an FCN's predictions before and after it adds finer feature maps.",
+        effect=Effect.DRAW,
     )  # fmt: skip
     at: Point | None = param(
-        None, "Position", "The pixel whose probabilities are plotted: under the mouse.",
+        None, "Position", "The pixel under the mouse, whose probabilities are plotted.",
         effect=Effect.DRAW, pick=Pick.HOVER, advanced=True,
     )  # fmt: skip
 
@@ -136,14 +141,15 @@ def draw(result: Result, params: Params) -> Board:
         outline=params.outline,
         name="classes",
     )
-    panes = [Pane("image", size, (result.photo, masks), title="Classes", readout=readout)]
+    table = result.cache.get(("legend", params.sure), lambda: _legend(result, params))
+    layers = (result.photo, masks, *_key(result, params, table))
+    panes = [Pane("image", size, layers, title="Classes", readout=readout)]
     if params.coarser:
         panes[:0] = _coarser(result, params)
     if params.heat in result.classes:
-        layers: tuple[Layer, ...] = (result.photo, _heat(result, params))
         title = f"Probability of {params.heat}"
-        panes.append(Pane("probability", size, layers, title=title, readout=readout))
-    table = result.cache.get(("legend", params.sure), lambda: _legend(result, params))
+        heat = (result.photo, _heat(result, params))
+        panes.append(Pane("probability", size, heat, title=title, readout=readout))
     return Board(
         panes=tuple(panes),
         plots=_plots(result, params, table),
@@ -151,6 +157,20 @@ def draw(result: Result, params: Params) -> Board:
         summary=_summary(table),
         notes=tuple(_notes(result, params)),
     )
+
+
+def _key(result: Result, params: Params, legend: Table) -> list[Layer]:
+    """The colors of the largest classes that are painted, in the corner of the photo."""
+    painted = [
+        (f"{row[0]} {row[1]:.1f}%", tint)
+        for row, tint in zip(legend.rows, legend.swatches, strict=True)
+        if params.background or row[0] not in BACKGROUND
+    ][:KEYED]
+    if not painted:
+        return []
+    words, tints = zip(*painted, strict=True)
+    below = (0.0, size_of(result.photo)[1])
+    return [Text("\n".join(words), below, swatches=tints, name="key")]
 
 
 def _coarser(result: Result, params: Params) -> list[Pane]:
@@ -173,9 +193,9 @@ def _coarser(result: Result, params: Params) -> list[Pane]:
 
 def _notes(result: Result, params: Params) -> Iterator[str]:
     if params.sure > 0:
-        yield f"Pixels under {params.sure:.0%} are left out."
+        yield f"Pixels with a probability below {params.sure:.0%} are not colored."
     if params.coarser and not result.coarser:
-        yield "This network gives one answer only; mini-fcn gives three."
+        yield "This network has one output only; mini-fcn has three stages."
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
@@ -199,9 +219,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 def _segmented(scene: Scene) -> Result:
     height, width = scene.input().shape[-2:]
     found = scene.memo("segmentation", lambda: segmentation_of(scene.output(), (height, width)))
-    coarser = scene.memo(
-        "coarser segmentations", lambda: coarser_answers(scene.output(), (height, width))
-    )
+    coarser = scene.memo("FCN stages", lambda: coarser_answers(scene.output(), (height, width)))
     return Result(
         photo=photo_of(scene),
         found=found,
@@ -268,7 +286,7 @@ def _legend(result: Result, params: Params) -> Table:
         "legend",
         ("class", "area %", "pixels", "mean probability"),
         rows,
-        title=f"Classes in the network's {sure.shape[1]} x {sure.shape[0]} pixels",
+        title=f"Classes on the network's grid of {sure.shape[1]} x {sure.shape[0]} pixels",
         swatches=tuple(color(colors[k]) for k in order),
     )
 
@@ -314,8 +332,8 @@ def _readout(result: Result) -> Callable[[float, float], str]:
 def _summary(legend: Table) -> str:
     named = [row for row in legend.rows if row[0] not in BACKGROUND]
     if not named:
-        return "Nothing but background."
-    words = ", ".join(f"{row[0]} {row[1]:g} %" for row in named[:5])
+        return "Only background."
+    words = ", ".join(f"{row[0]} {row[1]:.1f}%" for row in named[:5])
     return f"{len(named)} {'class' if len(named) == 1 else 'classes'}: {words}"
 
 
@@ -323,7 +341,7 @@ VIEW = View(
     name="semantic",
     title="Semantic segmentation",
     group=Group.SEGMENTATION,
-    summary="The class of every pixel, with areas and the probability of any class as a heat map.",
+    summary="The class of every pixel, with areas, and the probability of any class as a heat map.",
     explanation=EXPLANATION,
     reference="Long, Shelhamer and Darrell 2015, Fully Convolutional Networks",
     Params=Params,

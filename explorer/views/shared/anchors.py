@@ -44,7 +44,7 @@ class AnchorTable:
         scores: (N,) float32 in [0, 1].
         labels: (N,) int64 classes, or None.
         meaning: What a score is.
-        best: (N,) int64: all anchors, the surest first.
+        best: (N,) int64: all anchors, highest score first.
     """
 
     frame: Frame
@@ -98,8 +98,8 @@ def numbers(values: Tensor) -> NDArray[np.int64]:
 
 
 def counted(count: int) -> str:
-    """217413 as "217 413"."""
-    return f"{count:,}".replace(",", " ")  # a thin space: thousands as in print
+    """217413 as "217,413"."""
+    return f"{count:,}"
 
 
 def score_map(table: AnchorTable, level: int, prior: int) -> Float32:
@@ -144,7 +144,7 @@ def score_heat(table: AnchorTable, level: int, prior: int, opacity: float) -> He
 
 
 def anchor_at(table: AnchorTable, x: float, y: float, level: int, prior: int) -> int | None:
-    """The index of the anchor at a place of the photo; the surest of those that are left open.
+    """The index of the anchor at a place of the photo; the highest-scoring of those left open.
 
     `level` and `prior` -1 leave them open. None where no cell covers the place.
     """
@@ -163,7 +163,7 @@ def anchor_at(table: AnchorTable, x: float, y: float, level: int, prior: int) ->
 
 
 def shades(scores: Float32, low: float = 0.25) -> UInt8:
-    """(N, 3) colours of scores in [0, 1]: dark orange to light yellow."""
+    """(N, 3) colors of scores in [0, 1]: dark orange to light yellow."""
     table = lookup_table("inferno")
     where = (low + (1.0 - low) * np.clip(scores, 0.0, 1.0)) * 235
     colors: UInt8 = table[where.astype(np.uint8)]
@@ -171,7 +171,7 @@ def shades(scores: Float32, low: float = 0.25) -> UInt8:
 
 
 def same(color: Color, count: int) -> UInt8:
-    """(N, 3) of one colour."""
+    """(N, 3) of one color."""
     return np.tile(np.array([color], np.uint8), (count, 1))
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from explorer.core.layers import Picture
+from explorer.core.network_info import SCORE_THRESHOLD
+from explorer.views.shared.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from explorer.core.layers import Color, UInt8
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
+
+CROP_COLOR: Color = (235, 235, 235)
+"""Of the dotted frame around what the network is shown: like no class and no answer."""
 
 
 def photo_of(scene: Scene) -> Picture:
@@ -31,8 +37,21 @@ def class_name(classes: Sequence[str], index: int) -> str:
     return (classes[index].strip("_") or classes[index]) if known else f"class {index}"
 
 
+def counts_of(classes: Sequence[str], labels: Iterable[int], most: int = 6) -> str:
+    """How many there are of each class, the most frequent first: "2 dogs, 1 cat"."""
+    counts = Counter(class_name(classes, label) for label in labels)
+    words = ", ".join(f"{count} {plural(name, count)}" for name, count in counts.most_common(most))
+    more = len(counts) - most
+    return words if more <= 0 else f"{words} and {more} more {plural('class', more)}"
+
+
+def score_threshold(info: NetworkInfo | None) -> float:
+    """From which score a detection of the network counts, where the user says no other."""
+    return SCORE_THRESHOLD if info is None else info.score_threshold
+
+
 def color(rgb: UInt8) -> Color:
-    """A (3,) uint8 row of a colour table as plain numbers."""
+    """A (3,) uint8 row of a color table as plain numbers."""
     red, green, blue = (int(value) for value in rgb)
     return red, green, blue
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +19,12 @@ from explorer.core.layers import (
     Table,
     class_colors,
 )
-from explorer.core.params import Effect, Pick, param
+from explorer.core.params import Box, Effect, Pick, param
 from explorer.networks.embedded.wordtree import ROOT, WordTree
-from explorer.views.shared.common import class_name, photo_of, size_of
+from explorer.views.shared.common import class_name, counts_of, photo_of, score_threshold, size_of
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.matches import Matches, key_of_matches, matches, truth_of_matches
+from explorer.views.shared.plural import plural
 from explorer.vision.detection.detections import (
     COCO_SKELETON,
     Detections,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 WORDS_SHOWN = 3
 """Of the way through a tree of words, the last ones."""
+
+MATCH, CLASS, OBJECT = "match", "class", "object"
 
 NO_CLASS = frozenset({"__background__", "background", "N/A", ""})
 
@@ -68,42 +71,59 @@ def _drawn_masks(params: DetectionParams, info: NetworkInfo | None) -> bool:
 class DetectionParams:
     """See the help of each."""
 
-    score: float = param(
-        0.5, "Score from", "Boxes with a lower score are hidden. Nothing is computed again.",
-        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
+    score: float | None = param(
+        None, "Min. score",
+        "Detections with a lower score are hidden. Default: 0.5, or the threshold on the "
+        "network's card. Nothing is computed again.",
+        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, suggested=score_threshold,
+    )  # fmt: skip
+    truth: tuple[Box, ...] = param(
+        (), "Ground truth",
+        "Annotated objects: with them, detections are marked as true or false positives and "
+        "missed objects as false negatives.",
+        effect=Effect.DRAW, pick=Pick.TRUTH,
+    )  # fmt: skip
+    iou: float = param(
+        0.5, "IoU threshold",
+        "A detection is a true positive if its IoU with an object is at least this.",
+        effect=Effect.DRAW, low=0.05, high=0.95, step=0.05,
+        when=lambda params, _: bool(params.truth),
     )  # fmt: skip
     classes: tuple[str, ...] = param(
-        (), "Classes", "Only boxes of these classes are shown; none chosen means all.",
+        (), "Classes", "Only these classes are shown; none chosen means all.",
         effect=Effect.DRAW, choices=class_choices,
     )  # fmt: skip
-    labels: bool = param(True, "Labels", "Writes class and score at every box.", effect=Effect.DRAW)
+    labels: bool = param(True, "Labels", "Shows class and score at every box.", effect=Effect.DRAW)
     masks: bool = param(
         True, "Masks", "Paints the instance masks.", effect=Effect.DRAW, when=_has_masks
     )
     keypoints: bool = param(
-        True, "Keypoints", "Draws the joints and limbs.",
+        True, "Keypoints", "Draws the keypoints and the limbs between them.",
         effect=Effect.DRAW, when=lambda _, info: _gives(info, "keypoint"),
     )  # fmt: skip
     color_by: str = param(
-        "class", "Colour by", "One colour for every class, or one for every object.",
-        effect=Effect.DRAW, choices=("class", "object"),
+        MATCH, "Color by",
+        "Match: true or false positive, if there is ground truth. Or one color per class or per "
+        "object.",
+        effect=Effect.DRAW, choices=(MATCH, CLASS, OBJECT),
     )  # fmt: skip
     mask_level: float = param(
-        0.5, "Mask from", "A pixel belongs to an object from this probability on.",
+        0.5, "Mask threshold", "A pixel belongs to the object if its mask probability >= this.",
         effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     mask_opacity: float = param(
-        0.45, "Mask opacity", "How much the masks cover the photo.",
+        0.45, "Mask opacity", "Opacity of the masks over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True, when=_drawn_masks,
     )  # fmt: skip
     keypoint_score: float = param(
-        0.0, "Keypoint score from",
-        "Joints are hidden whose heat map has a lower highest value (hidden limbs are low).",
+        0.0, "Min. keypoint score",
+        "Keypoints with a lower score (the maximum of their heat map) are hidden; occluded "
+        "joints score low.",
         effect=Effect.DRAW, low=-20.0, high=40.0, step=0.5, advanced=True,
         when=lambda params, info: params.keypoints and _gives(info, "keypoint"),
     )  # fmt: skip
     selected: int | None = param(
-        None, "Selected box", "The box whose row is chosen in the table.",
+        None, "Selected box", "The detection selected in the table or on the photo.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="detections",
     )  # fmt: skip
 
@@ -115,39 +135,77 @@ class DetectorAnswer:
     Attributes:
         photo: What was looked at.
         found: All boxes of the network.
-        classes: Its names by label.
+        info: The network.
         floor: The score under which the network itself drops boxes.
         words: For every box where it stopped in the network's tree of words; empty without a tree.
         joints: The names of its keypoints; empty when nobody says them.
+        numbers: (N,) int64: what a selection holds on to; by default the boxes' own places. In a
+            film an object keeps its number.
     """
 
     photo: Picture
     found: Detections
-    classes: tuple[str, ...]
+    info: NetworkInfo
     floor: float
     words: tuple[str, ...] = ()
     joints: tuple[str, ...] = ()
+    numbers: NDArray[np.int64] | None = None
     cache: DrawCache = field(default_factory=DrawCache)
+
+    def keys(self, rows: NDArray[np.intp]) -> tuple[int, ...]:
+        """What a selection of these boxes holds on to."""
+        return tuple((rows if self.numbers is None else self.numbers[rows]).tolist())
+
+    def row(self, key: int | None, rows: NDArray[np.intp]) -> int | None:
+        """The box among `rows` that a selection means."""
+        keys = self.keys(rows)
+        return int(rows[keys.index(key)]) if key is not None and key in keys else None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The network's names by label."""
+        return self.info.classes
 
 
 def answer_board(result: DetectorAnswer, params: DetectionParams) -> Board:
     """Boxes, masks and keypoints over the photo, and a table of the boxes."""
     found = result.found
     rows = shown(result, params)
+    matched = _matched(result, params, rows)
+    size = size_of(result.photo)
     layers: list[Layer] = [result.photo]
     if params.masks and found.masks is not None and len(rows):
         layers.append(_masks(result, params, rows))
-    layers += [*_halo(result, params, rows), _boxes(result, params, rows)]
+    layers += truth_of_matches(matched) if matched is not None else []
+    layers += [*_halo(result, params, rows), _boxes(result, params, rows, matched)]
     if params.keypoints and found.keypoints is not None and len(rows):
         layers += _skeletons(result, params, rows)
-    notes: tuple[str, ...] = ()
-    if params.score < result.floor:
-        notes = (f"This network itself drops boxes under {result.floor:g}.",)
+    if matched is not None:
+        layers.append(key_of_matches(matched, size[1]))
+    notes = [matched.note] if matched is not None and matched.note else []
+    if least_score(result, params) < result.floor:
+        notes.append(f"The network itself drops detections with a score below {result.floor:g}.")
     return Board(
-        panes=(Pane("image", size_of(result.photo), tuple(layers)),),
-        tables=(_table(result, params, rows),),
-        summary=_summary(result, params, rows),
-        notes=notes,
+        panes=(Pane("image", size, tuple(layers)),),
+        tables=(_table(result, params, rows, matched),),
+        summary=_summary(result, params, rows, matched),
+        notes=tuple(notes),
+    )
+
+
+def least_score(result: DetectorAnswer, params: DetectionParams) -> float:
+    """From which score boxes are shown: the user's, else the network's own threshold."""
+    return result.info.score_threshold if params.score is None else params.score
+
+
+def _matched(
+    result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]
+) -> Matches | None:
+    """The shown boxes against the ground truth; None where there is none."""
+    if not params.truth:
+        return None
+    return matches(
+        result.found, rows, params.truth, result.info, iou=params.iou, classes=params.classes
     )
 
 
@@ -156,7 +214,9 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
 
     Keys: `boxes` (N, 4) float32 xyxy in the photo's pixels, `labels` (N,) int64, `scores` (N,)
     float32, `classes` the names by label, `size` (width, height) of the photo, and `keypoints`
-    (N, K, 3) with their `keypoint_names` where the network gives them.
+    (N, K, 3) with their `keypoint_names` where the network gives them. With ground truth also
+    `match` ("TP" or "FP") and `iou` (N,) with the nearest object of the class, and `missed` (M, 4),
+    the objects without a box.
     """
     rows = shown(result, params)
     found = result.found
@@ -170,13 +230,16 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
     if found.keypoints is not None:
         answer["keypoints"] = found.keypoints[rows]
         answer["keypoint_names"] = result.joints
+    matched = _matched(result, params, rows)
+    if matched is not None:
+        answer |= {"match": matched.words, "iou": matched.ious, "missed": matched.missed_boxes}
     return answer
 
 
 def shown(result: DetectorAnswer, params: DetectionParams) -> NDArray[np.intp]:
     """Indices of the boxes that pass the score and the class filter, the most certain first."""
     found = result.found
-    keep = found.scores >= params.score
+    keep = found.scores >= least_score(result, params)
     if params.classes:
         wanted = [k for k, name in enumerate(result.classes) if name in params.classes]
         keep &= np.isin(found.labels, wanted)
@@ -194,7 +257,7 @@ def detected(scene: Scene) -> DetectorAnswer:
     return DetectorAnswer(
         photo_of(scene),
         found,
-        scene.network.info.classes,
+        scene.network.info,
         score_floor(module),
         _words(scene),
         scene.network.info.keypoints,
@@ -207,7 +270,9 @@ def _words(scene: Scene) -> tuple[str, ...]:
         return ()
     (answer,) = scene.output()
     return tuple(
-        f"{' > '.join(tree.way(word)[-WORDS_SHOWN:])} {score:.2f}" if word != ROOT else "not sure"
+        f"{' > '.join(tree.way(word)[-WORDS_SHOWN:])} {score:.2f}"
+        if word != ROOT
+        else "no word above the threshold"
         for word, score in zip(
             answer["words"].tolist(), answer["word_scores"].tolist(), strict=True
         )
@@ -215,7 +280,7 @@ def _words(scene: Scene) -> tuple[str, ...]:
 
 
 def _colors(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> UInt8:
-    by = rows if params.color_by == "object" else result.found.labels[rows]
+    by = rows if params.color_by == OBJECT else result.found.labels[rows]
     return class_colors(int(by.max(initial=0)) + 1)[by]
 
 
@@ -229,20 +294,30 @@ def _names(result: DetectorAnswer, rows: NDArray[np.intp]) -> tuple[str, ...]:
     )
 
 
-def _boxes(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> Boxes:
+def _boxes(
+    result: DetectorAnswer,
+    params: DetectionParams,
+    rows: NDArray[np.intp],
+    matched: Matches | None,
+) -> Boxes:
+    names, colors = _names(result, rows), _colors(result, params, rows)
+    if matched is not None and params.color_by == MATCH:
+        names = tuple(f"{word} {name}" for word, name in zip(matched.words, names, strict=True))
+        colors = matched.colors
     return Boxes(
         result.found.xyxy[rows],
-        _colors(result, params, rows),
-        labels=_names(result, rows) if params.labels else (),
-        keys=tuple(rows.tolist()),
+        colors,
+        labels=names if params.labels else (),
+        keys=result.keys(rows),
         name="detections",
     )
 
 
 def _halo(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> list[Layer]:
-    if params.selected is None or params.selected not in rows:
+    chosen = result.row(params.selected, rows)
+    if chosen is None:
         return []
-    box = result.found.xyxy[params.selected : params.selected + 1]
+    box = result.found.xyxy[chosen : chosen + 1]
     white = np.full((1, 3), 255, np.uint8)
     return [Boxes(box, white, width=7.0, selectable=False, name="selected")]
 
@@ -277,10 +352,11 @@ def _skeletons(
         sure = found.keypoint_scores[rows] >= params.keypoint_score
     tints = np.broadcast_to(class_colors(count)[None], (n, count, 3))
     labels: tuple[str, ...] = ()
-    if len(result.joints) == count and params.selected in rows:
+    chosen = result.row(params.selected, rows)
+    if len(result.joints) == count and chosen is not None:
         owners, kinds = np.nonzero(sure)
         labels = tuple(
-            result.joints[kind].replace("_", " ") if rows[owner] == params.selected else ""
+            result.joints[kind].replace("_", " ") if rows[owner] == chosen else ""
             for owner, kind in zip(owners.tolist(), kinds.tolist(), strict=True)
         )
     points = Points(joints[sure][:, :2], tints[sure], 3.0, labels, "keypoints")
@@ -293,40 +369,71 @@ def _skeletons(
     return [Lines(segments, limbs, width=2.5, name="limbs"), points]
 
 
-def _table(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> Table:
+def _table(
+    result: DetectorAnswer,
+    params: DetectionParams,
+    rows: NDArray[np.intp],
+    matched: Matches | None,
+) -> Table:
     found = result.found
+    swatches = _colors(result, params, rows)
+    compared: tuple[tuple[str | float, ...], ...] = ((),) * len(rows)
+    if matched is not None:
+        compared = tuple(
+            (word, round(iou, 2))
+            for word, iou in zip(matched.words, matched.ious.tolist(), strict=True)
+        )
+        swatches = matched.colors if params.color_by == MATCH else swatches
     lines: tuple[tuple[str | int | float, ...], ...] = tuple(
         (
             class_name(result.classes, label),
             *result.words[row : row + 1],
             round(score, 3),
+            *match,
             *(round(side, 1) for side in sides),
         )
-        for row, label, score, sides in zip(
-            rows.tolist(), found.labels[rows].tolist(), found.scores[rows].tolist(),
+        for row, label, score, match, sides in zip(
+            rows.tolist(), found.labels[rows].tolist(), found.scores[rows].tolist(), compared,
             found.xyxy[rows].tolist(), strict=True,
         )
     )  # fmt: skip
     return Table(
         "detections",
-        ("class", *(("word",) if result.words else ()), "score", "x0", "y0", "x1", "y1"),
+        (
+            "class",
+            *(("word",) if result.words else ()),
+            "score",
+            *(("match", "IoU") if matched is not None else ()),
+            *("x0", "y0", "x1", "y1"),
+        ),
         lines,
         title="Detections",
         layer="detections",
-        keys=tuple(rows.tolist()),
-        swatches=tuple(map(tuple, _colors(result, params, rows).tolist())),
+        keys=result.keys(rows),
+        swatches=tuple(map(tuple, swatches.tolist())),
     )
 
 
-def _summary(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> str:
+def _summary(
+    result: DetectorAnswer,
+    params: DetectionParams,
+    rows: NDArray[np.intp],
+    matched: Matches | None,
+) -> str:
     found = result.found
+    compared = f"; {matched.summary} at IoU >= {params.iou:.2f}" if matched is not None else ""
     if len(found) == 0:
-        return "The network found nothing."
+        return f"No detections{compared}."
     if len(rows) == 0:
+        least = least_score(result, params)
         best = int(found.scores.argmax())
+        if found.scores[best] >= least:
+            return f"No detection of the chosen classes has a score >= {least:.2f}{compared}."
         name = class_name(result.classes, int(found.labels[best]))
-        return f"No box passes; the surest of {len(found)} is {name}: {found.scores[best]:.2f}."
-    counts = Counter(class_name(result.classes, int(label)) for label in found.labels[rows])
-    words = ", ".join(f"{count} {name}" for name, count in counts.most_common(6))
-    more = f" and {len(counts) - 6} more classes" if len(counts) > 6 else ""
-    return f"{len(rows)} of {len(found)} boxes from {params.score:.2f}: {words}{more}"
+        highest = f"{found.scores[best]:.2f} ({name}){compared}"
+        return f"No detection has a score >= {least:.2f}; the highest of {len(found)} is {highest}."
+    words = counts_of(result.classes, found.labels[rows].tolist())
+    return (
+        f"{len(rows)} of {len(found)} {plural('detection', len(found))} "
+        f"(score >= {least_score(result, params):.2f}): {words}{compared}"
+    )

@@ -54,7 +54,7 @@ def channels_of(text: str) -> tuple[int, ...]:
     words = text.replace(",", " ").replace(";", " ").split()
     if not all(word.isdecimal() for word in words):
         raise ExplorerError(
-            f"channels={text} is not valid.", "It takes whole numbers from 0 on, as in 3, 17."
+            f"channels={text} is not valid.", "Give channel numbers from 0, such as 3, 17."
         )
     return tuple(dict.fromkeys(int(word) for word in words))
 
@@ -65,14 +65,18 @@ def channels_of(text: str) -> tuple[int, ...]:
 def layer_param() -> Any:
     """The layer to climb."""
     return param(
-        "", "Layer", "Whose answer is made stronger.", effect=Effect.STEER, choices=dream_layers
+        "",
+        "Layer",
+        "The layer whose activations are maximized.",
+        effect=Effect.STEER,
+        choices=dream_layers,
     )
 
 
 def channels_param() -> Any:
     """Text for `channels_of`."""
     return param(
-        "", "Channels", "Numbers of the channels to climb, as in 3, 17; empty means all together.",
+        "", "Channels", "Channels to maximize, such as 3, 17; empty means all.",
         effect=Effect.STEER,
     )  # fmt: skip
 
@@ -80,7 +84,7 @@ def channels_param() -> Any:
 def step_param(default: float) -> Any:
     """`StepOptions.step`."""
     return param(
-        default, "Step size", "How far the mean pixel moves in a step; 1 is from black to white.",
+        default, "Step size", "Mean change of a pixel in one step; 1 is from black to white.",
         effect=Effect.STEER, low=0.001, high=0.1, log=True,
     )  # fmt: skip
 
@@ -88,7 +92,7 @@ def step_param(default: float) -> Any:
 def jitter_param(default: int) -> Any:
     """`StepOptions.jitter`."""
     return param(
-        default, "Jitter", "Largest random shift before every step.", effect=Effect.STEER,
+        default, "Jitter", "Maximum random shift before each step.", effect=Effect.STEER,
         low=0, high=64, unit="px", advanced=True,
     )  # fmt: skip
 
@@ -96,7 +100,8 @@ def jitter_param(default: int) -> Any:
 def smoothing_param() -> Any:
     """`StepOptions.smoothing`."""
     return param(
-        0.5, "Smoothing", "Blur of the gradient, as a standard deviation.", effect=Effect.STEER,
+        0.5, "Smoothing", "Standard deviation of the Gaussian blur of the gradient.",
+        effect=Effect.STEER,
         low=0.0, high=4.0, step=0.1, unit="px", advanced=True,
     )  # fmt: skip
 
@@ -104,7 +109,8 @@ def smoothing_param() -> Any:
 def tv_param() -> Any:
     """`StepOptions.variation`."""
     return param(
-        0.02, "TV weight", "How much every pixel is pulled towards its neighbours in a step.",
+        0.02, "TV weight",
+        "Strength of the total variation term, which pulls each pixel toward its neighbors.",
         effect=Effect.STEER, low=0.0, high=0.2, step=0.005, advanced=True,
     )  # fmt: skip
 
@@ -141,7 +147,7 @@ def dream_board(
     curve = Curve(numbers, heights, label="L", color=(230, 120, 60))
     return Board(
         panes=(Pane("dream", size, (picture,), title=f"Dream of {layer}"),),
-        plots=(Plot("objective", "How strongly the layer answers", unit, "L", curves=(curve,)),),
+        plots=(Plot("objective", "Activation of the layer", unit, "L", curves=(curve,)),),
         summary=" · ".join(words for words in (layer, note) if words),
         notes=(problem,) if problem else (),
     )

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from explorer.vision.trace import Trace
 
 MOST_DROPPED = 2000
-"""Dropped boxes that are kept for drawing, the surest first; all are counted."""
+"""Dropped boxes that are kept for drawing, highest score first; all are counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StageBoxes:
-    """The boxes after one stage, the surest first, and those that it dropped.
+    """The boxes after one stage, highest score first, and those that it dropped.
 
     Attributes:
         title: In the past tense: what was done.
+        short: The same in a word or two, for an axis.
         sentence: With the network's own numbers.
         boxes: (n, 4) float32 in the photo's pixels; they may stick out before they are clipped.
         scores: (n,) float32 in [0, 1].
@@ -40,6 +41,7 @@ class StageBoxes:
     """
 
     title: str
+    short: str
     sentence: str
     boxes: Float32
     scores: Float32
@@ -68,7 +70,7 @@ class Candidates:
 
 
 def stages_of(scene: Scene) -> tuple[StageBoxes, ...]:
-    """All stages from the score map to the proposals (one-shot detectors: detections), once."""
+    """All stages from the score map to the proposals (single-stage detectors: detections), once."""
     return scene.memo("rpn_stages", lambda: _stages(scene))
 
 
@@ -93,13 +95,13 @@ def _stages(scene: Scene) -> tuple[StageBoxes, ...]:
     many = counted(len(best))
     first = [
         StageBoxes(
-            "Score map",
-            f"The network gives each of its {many} anchors a score ({table.meaning}).",
+            "Score map", "scores",
+            f"The network predicts a score for each of its {many} anchors ({table.meaning}).",
             table.anchors[best], table.scores[best], level_of[best],
         ),
         StageBoxes(
-            "Anchors moved",
-            "Each anchor (dotted) is moved and stretched by its four deltas.",
+            "Anchors refined", "deltas",
+            "Each anchor (dotted) is moved and resized by its four offsets.",
             pool.decoded[best], table.scores[best], level_of[best], before=table.anchors[best],
         ),
     ]  # fmt: skip
@@ -113,23 +115,26 @@ def _two_stage(trace: Trace, table: AnchorTable, pool: Candidates) -> list[Stage
     ids = {stage.name: numbers(stage.ids) for stage in rpn.filter.stages}
     scores = table.scores
     top = _stage(
-        "Best of each level", f"At most {rpn.pre_nms} of each level go on.",
+        "Top scores of each level", "top k", f"At most {rpn.pre_nms} of each level are kept.",
         pool, ids["top_k"], scores, everything, cut=False,
     )  # fmt: skip
     sentences = (
-        ("large", "Too small ones removed", f"No side may be shorter than {rpn.smallest:g} px."),
-        ("sure", "Low scores removed", f"A score must be at least {rpn.threshold:g}."),
         (
-            "nms", "Overlaps removed",
-            "Non-maximum suppression within each level: a box goes when a surer one covers it with "
-            f"an IoU over {nms.threshold:g}.",
+            "large", "Small boxes removed", "size",
+            f"No side may be shorter than {rpn.smallest:g} px.",
         ),
-        ("top_n", "Proposals", f"The best {nms.most} go to the second stage."),
+        ("sure", "Low scores removed", "score", f"A score must be at least {rpn.threshold:g}."),
+        (
+            "nms", "Overlaps removed", "NMS",
+            "Non-maximum suppression within each level: a box is suppressed when its IoU with a "
+            "higher-scoring one is above {nms.threshold:g}.",
+        ),
+        ("top_n", "Proposals", "top n", f"The top {nms.most} are passed to the second stage."),
     )  # fmt: skip
     found = [top, _clipped(pool, ids["top_k"], scores)]
     before = ids["top_k"]
-    for name, title, sentence in sentences:
-        found.append(_stage(title, sentence, pool, ids[name], scores, before, cut=True))
+    for name, title, short, sentence in sentences:
+        found.append(_stage(title, short, sentence, pool, ids[name], scores, before, cut=True))
         before = ids[name]
     return found
 
@@ -146,24 +151,24 @@ def _one_stage(trace: Trace, pool: Candidates) -> list[StageBoxes]:
     scores = _Lookup(known, values)
     by = "class" if trace.kind == "ssd" else "level"
     passed = _stage(
-        "Low scores removed",
-        f"A pair of anchor and class needs a score over {trace.threshold:g}; an anchor may pass "
-        "with several classes.",
+        "Low scores removed", "score",
+        f"A pair of anchor and class needs a score over {trace.threshold:g}; an anchor can be "
+        "kept for several classes.",
         pool, sure, scores, sure, cut=False,
     )  # fmt: skip
     top = _stage(
-        f"Best of each {by}", f"At most {trace.pre_nms} of each {by} go on.",
+        f"Top scores of each {by}", "top k", f"At most {trace.pre_nms} of each {by} are kept.",
         pool, ids["top_k"], scores, sure, cut=False,
     )  # fmt: skip
     words = (
-        "Non-maximum suppression within each class: a box goes when a surer one covers it with an "
-        f"IoU over {nms.threshold:g}."
+        "Non-maximum suppression within each class: a box is suppressed when its IoU with a "
+        f"higher-scoring one is above {nms.threshold:g}."
     )
     return [
         passed, top, _clipped(pool, ids["top_k"], scores),
-        _stage("Overlaps removed", words, pool, ids["nms"], scores, ids["top_k"], cut=True),
+        _stage("Overlaps removed", "NMS", words, pool, ids["nms"], scores, ids["top_k"], cut=True),
         _stage(
-            "Detections", f"The best {nms.most} are the answer.",
+            "Detections", "top n", f"The top {nms.most} are the detections.",
             pool, ids["top_n"], scores, ids["nms"], cut=True,
         ),
     ]  # fmt: skip
@@ -182,6 +187,7 @@ class _Lookup:
 
 def _stage(
     title: str,
+    short: str,
     sentence: str,
     pool: Candidates,
     ids: NDArray[np.int64],
@@ -195,7 +201,7 @@ def _stage(
     lost = _best_first(np.setdiff1d(before, ids, assume_unique=True), scores)
     shown = lost[:MOST_DROPPED]
     return StageBoxes(
-        title, sentence, boxes[pool.anchors(ids)], scores[ids], pool.levels(ids),
+        title, short, sentence, boxes[pool.anchors(ids)], scores[ids], pool.levels(ids),
         dropped=boxes[pool.anchors(shown)], dropped_scores=scores[shown],
         dropped_levels=pool.levels(shown), lost=len(lost),
     )  # fmt: skip
@@ -207,7 +213,8 @@ def _clipped(pool: Candidates, ids: NDArray[np.int64], scores: Float32 | _Lookup
     before, boxes = pool.decoded[anchors], pool.clipped[anchors]
     cut = int((np.abs(before - boxes).max(axis=1, initial=0.0) > 1e-3).sum())
     return StageBoxes(
-        "Clipped to the photo", f"{counted(cut)} of them stuck out (dotted) and are cut.",
+        "Clipped to the photo", "clip",
+        f"{counted(cut)} of them extended beyond the photo (dotted) and are clipped.",
         boxes, scores[ids], pool.levels(ids), before=before,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ import torch
 from explorer.annotations.truth import LAYER
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat, boxes_at
+from explorer.core.listing import quantity
 from explorer.engine.stages import trace_of
 from explorer.views.shared.anchors import (
     GREEN,
@@ -58,7 +59,7 @@ def headed(name: str) -> str:
 def first_words(name: str, top: int, count: int) -> str:
     """The title of a pane with the first `top` of `count` boxes of a method."""
     of = f"{counted(top)} of {counted(count)}" if top < count else f"all {counted(count)}"
-    return f"{headed(name)}: {'the first ' if top < count else ''}{of} boxes"
+    return f"{headed(name)}: {'top ' if top < count else ''}{of} boxes"
 
 
 def order_of(name: str) -> str:
@@ -80,7 +81,7 @@ def _made(scene: Scene, name: str, most: int) -> Proposals:
         return propose(name, scene.image.pixels, most, seed=scene.seed)
     if not isinstance(trace_of(scene), TwoStage):
         raise ExplorerError(
-            f"{scene.network.info.title} is a one-shot detector: it makes no proposals.",
+            f"{scene.network.info.title} is a single-stage detector: it has no proposals.",
             "Choose another method, or a network of the R-CNN family.",
         )
     stages = stages_of(scene)
@@ -109,7 +110,7 @@ def _rpn_seconds(scene: Scene) -> float:
 
 
 def strengths(found: Proposals, rows: NDArray[np.intp]) -> Float32:
-    """(n,) float32 in [0, 1] for the colours of `rows`: score over the best one, else by rank."""
+    """(n,) float32 in [0, 1] for the colors of `rows`: score over the best one, else by rank."""
     if found.scores is not None and len(found.scores) and found.scores[0] > 0:
         share: Float32 = np.clip(found.scores[rows] / found.scores[0], 0, 1)
         return share
@@ -118,7 +119,7 @@ def strengths(found: Proposals, rows: NDArray[np.intp]) -> Float32:
 
 
 def proposal_boxes(found: Proposals, rows: NDArray[np.intp]) -> Boxes:
-    """The boxes of `rows`, best first, coloured by score or rank, the best one on top."""
+    """The boxes of `rows`, best first, colored by score or rank, the best one on top."""
     behind = rows[::-1]
     labels: tuple[str, ...] = ()
     if len(rows) <= 10:
@@ -145,17 +146,17 @@ def readout(
     def words(x: float, y: float) -> str:
         hit = boxes_at(boxes, x, y)
         if len(hit) == 0:
-            return "no proposal here"
+            return "no proposals here"
         row = int(rows[hit[0]])
         best = iou_matrix(wanted, found.boxes[row : row + 1]).max(initial=-1.0)
-        more = f", IoU {best:.2f} with the nearest object" if len(wanted) else ""
-        return f"{counted(len(hit))} proposals here, the smallest is {box_words(found, row)}{more}"
+        more = f", highest IoU with an object {best:.2f}" if len(wanted) else ""
+        return f"{quantity(len(hit), 'proposal')} here; the smallest: {box_words(found, row)}{more}"
 
     return words
 
 
 def coverage(boxes: Float32, size: tuple[float, float], opacity: float) -> Heat:
-    """How many of the boxes lie over the centre of each cell; `size` is the photo's width, height.
+    """How many of the boxes lie over the center of each cell; `size` is the photo's width, height.
 
     A cell is a pixel, or larger where the photo has more than `FINEST` of them on a side.
     """
@@ -171,7 +172,7 @@ def coverage(boxes: Float32, size: tuple[float, float], opacity: float) -> Heat:
     counts = steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1].astype(np.float32)
     return Heat(
         counts, 0.0, max(1.0, float(counts.max())), "viridis", (0.0, 0.0, width, height), opacity,
-        unit="boxes over a pixel", name="coverage",
+        unit="boxes per pixel", name="coverage",
     )  # fmt: skip
 
 
@@ -206,7 +207,7 @@ def truth_layers(
         layers.append(
             Boxes(
                 boxes[ranks[hit]], same(GREEN, int(hit.sum())), width=2.5, selectable=False,
-                name="best of each object",
+                name="best match of each object",
             )
         )  # fmt: skip
     return layers

@@ -44,26 +44,26 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-The network's weights stay as they are; the **picture** is changed, step by step, so that the chosen
-layer answers more strongly:
+The weights of the network are fixed; the **picture** is changed by gradient ascent so that the
+activations of the chosen layer grow:
 
     L = mean of a[k, i, j]²            (all channels), or
-    L = mean of a[k, i, j]             (the channels k you name)
+    L = mean of a[k, i, j]             (the chosen channels k)
 
     x ← x + step · g / mean|g| + TV · Laplacian(x),     g = dL/dx
 
-**Octaves.** It starts on a small copy of the photo, where a filter covers much of it, then goes on
-with what it dreamt on larger copies. *Jitter* shifts the picture a little before every step, so
-that the network's own grid leaves no pattern. The *TV* term (total variation) pulls every pixel
-towards its neighbours: less noise, softer shapes. *Smoothing* blurs the gradient instead of the
-picture.
+**Octaves.** The ascent starts on a small copy of the photo, where a filter covers a large part of
+it, and continues on enlarged copies of the result. *Jitter* shifts the picture slightly before
+every step, so that the strides of the network leave no grid pattern. The *TV* term (total
+variation) pulls every pixel toward its neighbors: less noise, softer shapes. *Smoothing* blurs the
+gradient instead of the picture.
 
 **While it runs** change layer, channels, step size, jitter, smoothing or TV: the next step uses
-them. Low layers give strokes and textures, middle ones eyes and scales, high ones parts of the
-things the network knows. The curve is L before every step; it falls when a new octave begins.
+them. Early layers give strokes and textures, middle layers patterns such as eyes and scales, late
+layers parts of the classes. The curve is L before every step; it drops when a new octave begins.
 
-Of a detector only the backbone runs, on a picture normalised as the detector does it. With the same
-seed and parameters the same picture comes out.
+For a detector, only the backbone runs, on a picture normalized as in the detector. The same seed
+and parameters give the same picture.
 
 Mordvintsev, Olah and Tyka 2015, *Inceptionism*; Mahendran and Vedaldi 2015 for the TV term; Olah et
 al. 2017, *Feature Visualization*.
@@ -79,20 +79,19 @@ class Params:
     layer: str = layer_param()
     channels: str = channels_param()
     step: float = step_param(0.012)
-    octaves: int = param(
-        4, "Octaves", "At how many sizes it dreams, the smallest first.", low=1, high=8
-    )
-    steps: int = param(10, "Steps per octave", "How many steps at every size.", low=1, high=200)
+    octaves: int = param(4, "Octaves", "Number of image sizes, smallest first.", low=1, high=8)
+    steps: int = param(10, "Steps per octave", "Gradient steps at each size.", low=1, high=200)
     scale: float = param(
-        1.4, "Octave scale", "How much larger every octave is than the one before.",
+        1.4, "Octave scale", "Size of each octave relative to the one before.",
         low=1.1, high=2.5, step=0.05,
     )  # fmt: skip
     size: int = param(
-        512, "Working size", "The longer side of the last octave. Twice the size takes four times "
-        "as long.", low=64, high=2048, step=32, unit="px",
+        512, "Working size",
+        "Longer side of the last octave. Twice the size takes four times as long.", low=64,
+        high=2048, step=32, unit="px",
     )  # fmt: skip
     start: str = param(
-        PHOTO, "Start from", "The photo, or grey noise drawn from the seed.",
+        PHOTO, "Start from", "The photo, or random gray noise.",
         choices=(PHOTO, NOISE),
     )  # fmt: skip
     jitter: int = jitter_param(16)
@@ -160,12 +159,10 @@ class _Dream:
         self._picture = resized(self._base, self.sizes[0])
         self._objective = Objective(channels_of(params.channels))
         if not params.layer:
-            raise ExplorerError(
-                "This network has no layer that can be dreamt of.", "Choose another network."
-            )
+            raise ExplorerError("This network has no suitable layer.", "Choose another network.")
 
     def begin(self, octave: int) -> None:
-        """Carries what was dreamt so far over to the next size: its difference to the photo."""
+        """Carries what was dreamed so far over to the next size: its difference to the photo."""
         if octave == 0:
             return
         before, size = self.sizes[octave - 1], self.sizes[octave]
@@ -191,8 +188,8 @@ class _Dream:
             self._heights.append(height)
         else:
             self._problem = (
-                f"Stopped at step {len(self._heights) + 1}: the layer's answer is not finite. "
-                "This is the last good picture."
+                f"Stopped at step {len(self._heights) + 1}: the activation is not finite. The "
+                "last finite picture is shown."
             )
         return Result(
             self._photo, preview(self._picture), np.array(self._heights), params.layer,
@@ -212,7 +209,7 @@ VIEW = View(
     name="deep_dream",
     title="Deep dream",
     group=Group.SYNTHESIS,
-    summary="Changes the photo until a layer sees more of what it is looking for.",
+    summary="Gradient ascent on the photo to increase the activations of a layer (DeepDream).",
     explanation=EXPLANATION,
     reference="Mordvintsev, Olah and Tyka 2015, Inceptionism",
     Params=Params,

@@ -1,4 +1,4 @@
-"""A dream that feeds on itself: every frame begins with what was dreamt of the frame before."""
+"""A dream that feeds on itself: every frame begins with what was dreamed of the frame before."""
 
 from __future__ import annotations
 
@@ -48,25 +48,24 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-A snake that eats its own tail: what the network dreamt of one frame is mixed into the next one, and
-it dreams on.
+DeepDream with feedback: the result for one frame is blended into the next frame before its gradient
+steps.
 
-    start  = (1 - stay) · new frame + stay · zoom(dream before)
+    start  = (1 - stay) · new frame + stay · zoom(previous dream)
     dream  = start after n steps of   x ← x + step · g / mean|g| + TV · Laplacian(x)
 
-with g = dL/dx, L the mean of the squared answers of the chosen layer, or the mean answer of the
-channels you name: the same steps as in *Deep dream*.
+with g = dL/dx and L the mean squared activation of the chosen layer, or the mean activation of the
+chosen channels: the same steps as in *Deep dream*; *stay* is the feedback.
 
-**Live** every frame of the camera or film is such a round. With *Old dream stays* at 0 each frame
-is dreamt by itself; at 0.9 what moves leaves a trail of dreams; at 1 the camera is forgotten after
-the first frame. The zoom lets the dream flow outwards from the centre: new things grow there.
+**Live**, every frame of the camera or film is one iteration. With *Feedback* at 0 each frame is
+processed independently; at 0.9 moving objects leave trails; at 1 only the first frame is used. The
+zoom enlarges the previous dream about its center, so that patterns move outward.
 
-**On a photo** it goes round with the photo in place of new frames; the steps are a film that can be
-exported.
+**On a photo**, the photo takes the place of new frames; the steps can be exported as a film.
 
-**While it runs** change anything: the next round uses it. The plot is L before the first step of
-every round: it rises while the dream finds more of what the layer looks for, and then stays where
-mixing takes away as much as the steps bring.
+**While it runs**, all settings can be changed; the next iteration uses them. The plot is L before
+the first step of each iteration: it rises, then levels off where blending removes as much as the
+steps add.
 
 Mordvintsev, Olah and Tyka 2015, *Inceptionism* (their film "journeys" feeds zoomed dreams back);
 Mahendran and Vedaldi 2015 for the TV term.
@@ -84,24 +83,24 @@ class Params:
     layer: str = layer_param()
     channels: str = channels_param()
     stay: float = param(
-        0.6, "Old dream stays", "How much of the dream before is in the next start; 1 is all.",
+        0.6, "Feedback", "Weight of the previous dream in the next starting picture; 1 is all.",
         effect=Effect.STEER, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     zoom: float = param(
-        1.02, "Zoom", "How much the dream before is enlarged about its centre; under 1 it shrinks.",
+        1.02, "Zoom", "Magnification of the previous dream about its center; below 1 it shrinks.",
         effect=Effect.STEER, low=0.9, high=1.2, step=0.005,
     )  # fmt: skip
     step: float = step_param(0.015)
     steps: int = param(
-        2, "Steps per frame", "More steps dream more, and take longer.",
+        2, "Steps per frame", "Gradient steps per frame; more steps take longer.",
         effect=Effect.STEER, low=1, high=20, step=1,
     )  # fmt: skip
     size: int = param(
-        256, "Working size", "The longer side of the dream. Twice the size takes four times as "
-        "long.", effect=Effect.STEER, low=64, high=1024, step=32, unit="px",
+        256, "Working size", "Longer side of the dream. Twice the size takes four times as long.",
+        effect=Effect.STEER, low=64, high=1024, step=32, unit="px",
     )  # fmt: skip
     rounds: int = param(
-        120, "Rounds on a photo", "How often it goes round when there is no camera and no film.",
+        120, "Iterations on a photo", "Number of iterations when there is no camera or film.",
         low=1, high=2000, log=True,
     )  # fmt: skip
     jitter: int = jitter_param(8)
@@ -142,9 +141,7 @@ class Result:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if not params.layer:
-        raise ExplorerError(
-            "This network has no layer that can be dreamt of.", "Choose another network."
-        )
+        raise ExplorerError("This network has no suitable layer.", "Choose another network.")
     target, moment = Target.of(scene.network), scene.moment
     if moment is not None:
         generator = torch.Generator().manual_seed(scene.seed + moment.number)
@@ -156,7 +153,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     generator, past = scene.generator(), None
     for number in range(1, params.rounds + 1):
         past = _round(past, scene, target, params, generator)
-        note = f"round {number} of {params.rounds}"
+        note = f"iteration {number} of {params.rounds}"
         news = yield Step(_result(past, scene, params), number, params.rounds, note)
         params = params if news is None else replace(news, rounds=params.rounds)
 
@@ -164,7 +161,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 def _round(
     before: Dream | None, scene: Scene, target: Target, params: Params, generator: torch.Generator
 ) -> Dream:
-    """What `dreamt` gives; with values that make no sense (half-typed, say) the dream stands."""
+    """What `dreamed` gives; with values that make no sense (half-typed, say) the dream stands."""
     try:
         return dreamt(before, scene, target, params, generator)
     except ExplorerError as error:
@@ -198,8 +195,8 @@ def dreamt(
         after, height = ascend(picture, target, params.layer, objective, options, generator)
         if not is_finite(after, height):
             problem = (
-                f"Round {rounds} stopped at step {step + 1}: the layer's answer is not finite. "
-                "This is the last good picture."
+                f"Iteration {rounds} stopped at step {step + 1}: the activation is not finite. "
+                "The last finite picture is kept."
             )
             return Dream(picture, heights, rounds, problem)
         picture = after
@@ -212,7 +209,7 @@ def draw(result: Result, params: Params) -> Board:
     where = "live" if result.live else f"of {params.rounds}"
     return dream_board(
         result.photo, result.rgb, result.heights, result.layer,
-        first=result.rounds - len(result.heights) + 1, unit="round",
+        first=result.rounds - len(result.heights) + 1, unit="iteration",
         note=f"round {result.rounds} {where}", problem=result.problem,
     )  # fmt: skip
 
@@ -238,7 +235,7 @@ VIEW = View(
     name=NAME,
     title="Feedback dream",
     group=Group.SYNTHESIS,
-    summary="A dream that feeds on itself: every frame starts from the dream of the one before.",
+    summary="DeepDream with feedback: every frame starts from the previous result.",
     explanation=EXPLANATION,
     reference="Mordvintsev, Olah and Tyka 2015, Inceptionism",
     Params=Params,

@@ -28,7 +28,7 @@ SURROUND = 10
 FAINT = 10.0
 """No photo's strongest edges count as full when they are weaker than this: an even wall has none.
 
-A step of 30 grey levels has 47, a step of one has 9.
+A step of 30 gray levels has 47, a step of one has 9.
 """
 
 SMALLEST = 0.003

@@ -83,7 +83,7 @@ def propose(name: str, pixels: UInt8, most: int, *, seed: int = 0) -> Proposals:
         name: A key of `METHODS`.
         pixels: (H, W, 3) uint8 RGB.
         most: At most so many.
-        seed: For the methods that draw lots.
+        seed: For the methods that draw random numbers.
     """
     height, width = pixels.shape[:2]
     start = perf_counter()
@@ -293,10 +293,10 @@ def _fixed(pixels: UInt8, most: int, seed: int) -> Found:
 
 @lru_cache(maxsize=1)
 def box_statistics() -> NDArray[np.float64]:
-    """(N, 4) float64: centre x and y, root of the area, log of width over height.
+    """(N, 4) float64: center x and y, root of the area, log of width over height.
 
     Of the fixed proposals, in shares of a square photo. The paper takes the boxes of PASCAL VOC;
-    these are the centres of clusters of the boxes that the program's own networks learned from, so
+    these are the centers of clusters of the boxes that the program's own networks learned from, so
     rare places count more than they do there.
     """
     x, y, width, height = centres(fixed_boxes()).astype(np.float64).T
@@ -328,16 +328,22 @@ def _from_statistics(drawn: NDArray[np.float64], pixels: UInt8) -> Float32:
     return found
 
 
-LOTS, COARSE = "drawn by lot: no order", "large windows first: no order of quality"
+LOTS, COARSE = "random: no ranking", "large windows first: no ranking"
 
 METHODS: dict[str, Method] = {
-    "selective search": Method(_selective_search("fast"), "place in the merge tree, times a lot"),
-    "SS quality": Method(_selective_search("quality"), "place in the merge tree, times a lot"),
-    "SS single": Method(_selective_search("single"), "place in the merge tree, times a lot"),
-    "Edge Boxes": Method(_edge_boxes, "score: contours wholly inside"),
+    "selective search": Method(
+        _selective_search("fast"), "position in the hierarchy times a random number"
+    ),
+    "SS quality": Method(
+        _selective_search("quality"), "position in the hierarchy times a random number"
+    ),
+    "SS single": Method(
+        _selective_search("single"), "position in the hierarchy times a random number"
+    ),
+    "Edge Boxes": Method(_edge_boxes, "score: contours inside the box"),
     "objectness": Method(_objectness, "score: superpixel straddling"),
-    "Felzenszwalb": Method(_graph, "few and large ones first"),
-    "SLIC": Method(_slic, "few and large ones first"),
+    "Felzenszwalb": Method(_graph, "coarse segmentations first"),
+    "SLIC": Method(_slic, "coarse segmentations first"),
     "sliding window": Method(_sliding, COARSE, looks=False),
     "k-means boxes": Method(_fixed, "the largest cluster first", looks=False),
     "Gaussian": Method(_gaussian, LOTS, looks=False),

@@ -1,7 +1,7 @@
 """Selective search: regions merged by similarity from superpixels to the whole photo, as a tree.
 
 Uijlings, van de Sande, Gevers & Smeulders 2013, "Selective Search for Object Recognition". Every
-region of every tree gives a box; trees differ in colour space, similarity and first segmentation.
+region of every tree gives a box; trees differ in color space, similarity and first segmentation.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TERMS = ("color", "texture", "size", "fill")
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """One way to grow a tree: colour space, scale of the superpixels, and the terms that count."""
+    """One way to grow a tree: color space, scale of the superpixels, and the terms that count."""
 
     space: str = "HSV"
     k: float = 100.0
@@ -145,7 +145,7 @@ class Tree:
         return found
 
     def around(self, region: int, count: int) -> NDArray[np.intp]:
-        """The neighbours of `region` when `count` regions are left, in order."""
+        """The neighbors of `region` when `count` regions are left, in order."""
         ends = self.level(count)[self.edges]
         met = np.concatenate([ends[ends[:, 0] == region, 1], ends[ends[:, 1] == region, 0]])
         return np.unique(met[met != region]).astype(np.intp)
@@ -166,7 +166,7 @@ def prepare(
     """The superpixels of a photo, ready to be merged by any terms.
 
     Args:
-        channels: (H, W, C) uint8 in a colour space of `SPACES`.
+        channels: (H, W, C) uint8 in a color space of `SPACES`.
         k: Scale of the superpixels.
         bins: The `codes` of `channels`, where they are known.
         labels: (H, W) int32 from 0 without gaps, in place of the superpixels of that scale.
@@ -186,7 +186,7 @@ def segment_tree(
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
-        strategy: Colour space, scale and terms; the paper's single strategy by default.
+        strategy: Color space, scale and terms; the paper's single strategy by default.
         labels: See `prepare`.
     """
     strategy = strategy or Strategy()
@@ -195,7 +195,7 @@ def segment_tree(
 
 
 def grow(start: Start, terms: Sequence[str]) -> Tree:
-    """Merges the two most similar neighbours until one region is left (algorithm 1).
+    """Merges the two most similar neighbors until one region is left (algorithm 1).
 
     Of equally similar pairs the one with the lowest numbers goes first. The histograms of a merged
     region are the mean of its two, weighted by their sizes; nothing looks at pixels again.

@@ -1,4 +1,4 @@
-"""Superpixels and what selective search knows of a region: colour, texture, size, box."""
+"""Superpixels and what selective search knows of a region: color, texture, size, box."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SPACES: dict[str, Callable[[UInt8], UInt8]] = {
     "I": lambda pixels: _opencv("COLOR_RGB2GRAY")(pixels)[..., None],
     "RGB": lambda pixels: pixels,
 }
-"""Colour spaces by name: (H, W, 3) uint8 RGB -> (H, W, C) uint8 with C = 3 or 1."""
+"""Color spaces by name: (H, W, 3) uint8 RGB -> (H, W, C) uint8 with C = 3 or 1."""
 
 
 def superpixels(channels: UInt8, k: float) -> Int32:
@@ -58,7 +58,7 @@ def superpixels(channels: UInt8, k: float) -> Int32:
     either plus `k` / size; those of fewer than `k` (at most `LEAST`) pixels are joined at the end.
 
     Args:
-        channels: (H, W, C) uint8 in any colour space.
+        channels: (H, W, C) uint8 in any color space.
         k: The scale: the larger, the larger the regions.
 
     Returns:
@@ -76,7 +76,7 @@ class Codes:
     """The histogram bins of every pixel of a photo, ready to be counted for any label map.
 
     Attributes:
-        colour: (C, H * W) int32, the column of the colour histogram that each pixel counts in.
+        color: (C, H * W) int32, the column of the color histogram that each pixel counts in.
         pixel: (M,) int32, the pixels with an edge that is strong enough for a bin above the first,
             once per such bin.
         texture: (M,) int32, the columns of the texture histogram they count in.
@@ -94,7 +94,7 @@ class Codes:
 def codes(channels: UInt8) -> Codes:
     """What `histograms` needs of (H, W, C) uint8 `channels`; any label map may follow.
 
-    Colour: 25 equal bins of 0..255 per channel. Texture: the derivative of a Gaussian with sigma =
+    Color: 25 equal bins of 0..255 per channel. Texture: the derivative of a Gaussian with sigma =
     1 in eight directions, negative values taken as 0, in 10 equal bins from 0 to the largest value
     of that channel (Uijlings et al. 2013, section 3.2).
     """
@@ -121,7 +121,7 @@ def codes(channels: UInt8) -> Codes:
 
 
 def directional_derivatives(channel: UInt8) -> list[Float32]:
-    """Eight (H, W) float32: derivatives of a Gaussian towards 0, 45 … 315 degrees, y down."""
+    """Eight (H, W) float32: derivatives of a Gaussian toward 0, 45 … 315 degrees, y down."""
     import cv2
 
     at = np.arange(-4, 5, dtype=np.float32)
@@ -137,7 +137,7 @@ def directional_derivatives(channel: UInt8) -> list[Float32]:
 
 
 def histograms(labels: Int32, found: Codes) -> tuple[Float32, Float32]:
-    """Colour and texture of every region, each row with the sum 1.
+    """Color and texture of every region, each row with the sum 1.
 
     Args:
         labels: (H, W) int32, 0..n-1.

@@ -63,7 +63,7 @@ def clip(xyxy: Float32, size: tuple[int, int]) -> Float32:
 
 
 def centres(xyxy: Float32) -> Float32:
-    """(N, 4) as centre x, centre y, width, height."""
+    """(N, 4) as center x, center y, width, height."""
     sides = xyxy[:, 2:] - xyxy[:, :2]
     return np.concatenate([xyxy[:, :2] + np.float32(0.5) * sides, sides], axis=1)
 
@@ -72,7 +72,7 @@ def encode(boxes: Float32, anchors: Float32, weights: Sequence[float] = UNWEIGHT
     """The four numbers that turn each anchor into its box (Ren et al. 2015, section 3.1.2).
 
     tx = wx (x - xa) / wa, ty = wy (y - ya) / ha, tw = ww log(w / wa), th = wh log(h / ha), with
-    centres x, y.
+    centers x, y.
 
     Args:
         boxes: (N, 4) with positive sides.

@@ -34,13 +34,13 @@ class Changed:
     motion: tuple[float, float, float, float, float, float] = UNMOVED
 
     def back(self, boxes: Float32) -> Float32:
-        """(N, 4) xyxy boxes of `pixels` on the photo: their centres turned back, sides kept."""
+        """(N, 4) xyxy boxes of `pixels` on the photo: their centers turned back, sides kept."""
         a, b, c, d, e, f = self.motion
         turn = np.linalg.inv(np.array([[a, b], [d, e]]))
         return _carried(boxes, turn, -turn @ np.array([c, f]))
 
     def visible(self, boxes: Float32) -> NDArray[np.bool_]:
-        """(N,): which boxes of the photo have their centre inside the changed one."""
+        """(N,): which boxes of the photo have their center inside the changed one."""
         a, b, c, d, e, f = self.motion
         moved = _carried(boxes, np.array([[a, b], [d, e]]), np.array([c, f]))
         x, y = (moved[:, 0] + moved[:, 2]) / 2, (moved[:, 1] + moved[:, 3]) / 2
@@ -118,5 +118,5 @@ CHANGES: dict[str, Change] = {
     "blur": Change("sigma {:g} px", (0.5, 1, 2, 4, 8), blurred),
     "rotation": Change("{:g}°", (2.5, 5, 10, 15, 20), rotated),
     "JPEG": Change("quality {:g}", (90, 60, 30, 15, 5), compressed),
-    "brightness": Change("{:g} %", (50, 75, 90, 125, 150), brightened),
+    "brightness": Change("{:g}%", (50, 75, 90, 125, 150), brightened),
 }

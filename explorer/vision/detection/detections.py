@@ -84,7 +84,7 @@ def detections_of(output: Any, frame: Frame, size: tuple[int, int]) -> Detection
     entry = output[0] if isinstance(output, (list, tuple)) and output else output
     if not isinstance(entry, dict) or not {"boxes", "labels", "scores"} <= entry.keys():
         raise ExplorerError(
-            "This network does not answer with boxes, labels and scores.", "Choose a detector."
+            "This network does not output boxes, labels and scores.", "Choose a detector."
         )
     back = frame.inverse()
     masks = entry.get("masks")

@@ -40,7 +40,7 @@ class Term:
     Attributes:
         name: The network's word for it.
         value: The network's own number.
-        rows: (n,) int64: the boxes of the judgement that take part in it.
+        rows: (n,) int64: the boxes of the judgment that take part in it.
         each: (n,) what each of them adds before the division.
         over: The divisor.
         formula: In words and signs.
@@ -121,7 +121,7 @@ def losses_of(
             truth, or when a map is too small for the statistics of one image.
     """
     if len(boxes) == 0:
-        raise ExplorerError("There is no ground truth to learn from.", "Draw a box first.")
+        raise ExplorerError("There is no ground truth.", "Draw a box first.")
     twin = _twin(module, stored_statistics)
     devices = [image.device] if image.device.type == "cuda" else []
     target = [{"boxes": boxes.to(image), "labels": labels.to(image.device)}]
@@ -147,8 +147,8 @@ def _trained(twin: Any, image: Tensor, target: list[dict[str, Tensor]]) -> dict[
         if "more than 1 value per channel" not in str(error):
             raise
         raise ExplorerError(
-            "A single image is too little for this network's batch norm.",
-            "Let it use its stored statistics.",
+            "One image is too few for this network's batch normalization.",
+            "Switch on the stored statistics.",
         ) from error
     return values
 
@@ -157,7 +157,7 @@ def _twin(module: nn.Module, stored_statistics: bool) -> Any:
     families = (GeneralizedRCNN, *(family for family, _ in ONE_STAGE))
     if not isinstance(module, families):
         raise ExplorerError(
-            f"The losses of {type(module).__name__} are not known.",
+            f"The losses of {type(module).__name__} are not supported.",
             "Choose one of torchvision's detectors or a checkpoint of one.",
         )
     twin: Any = copy.deepcopy(module, {id(weight): weight for weight in module.parameters()})
@@ -223,7 +223,8 @@ def _judged_anchors(
         ),
         Term(
             "loss_rpn_box_reg", values["loss_rpn_box_reg"], positives, moved.sum(1), len(sampled),
-            "sum over the positive anchors of smooth L1(t - t*), by the number of sampled anchors",
+            "sum over the positive anchors of smooth L1(t - t*), divided by the number "
+            "of sampled anchors",
         ),
     )  # fmt: skip
     boxes = seen["rpn.anchor_generator"][0]
@@ -242,12 +243,12 @@ def _judged_rois(values: dict[str, float], seen: dict[str, Any]) -> Judged:
     terms = (
         Term(
             "loss_classifier", values["loss_classifier"], everyone, crossed, len(labels),
-            "mean over the sampled RoIs of -log p(its class)",
+            "mean over the sampled RoIs of -log p(class)",
         ),
         Term(
             "loss_box_reg", values["loss_box_reg"], positives, moved.sum(1), len(labels),
-            "sum over the positive RoIs of smooth L1(t - t*) of their class, by the number of "
-            "sampled RoIs",
+            "sum over the positive RoIs of smooth L1(t - t*) of their class, divided by "
+            "the number of sampled RoIs",
         ),
     )  # fmt: skip
     matches = torch.where(labels > 0, matches, BACKGROUND)
@@ -271,7 +272,7 @@ def _judged_shots(kind: Kind, twin: Any, values: dict[str, float], seen: dict[st
         part = torch.cat([positives, negatives])
         shift = twin.box_coder.encode_single(truth, places)
         moved = F.smooth_l1_loss(own, shift, reduction="none").sum(1)
-        words = "cross entropy of the positives and of the hardest three times as many background"
+        words = "cross-entropy of the positives and the hardest negatives (3:1)"
         each, box_words = crossed[part], "smooth L1(t - t*)"
     else:
         classes = torch.zeros_like(logits)
@@ -280,7 +281,7 @@ def _judged_shots(kind: Kind, twin: Any, values: dict[str, float], seen: dict[st
         part = part.to(logits.device)
         each = sigmoid_focal_loss(logits[part], classes[part], reduction="none").sum(1)
         negatives = _rows(matches == BACKGROUND)
-        words = "focal loss of all anchors but those between the thresholds"
+        words = "focal loss of all anchors except the ignored ones"
         if kind == "fcos":
             words = "focal loss of all points"
             boxes = twin.head.box_coder.decode(own, places)
@@ -291,7 +292,7 @@ def _judged_shots(kind: Kind, twin: Any, values: dict[str, float], seen: dict[st
             rows = zip(places.split(1), truth.split(1), own.split(1), strict=True)
             losses = [_box_loss(head._loss_type, head.box_coder, *row) for row in rows]
             moved = torch.stack(losses) if losses else own.new_zeros(0)
-    by = "by the number of positives"
+    by = "divided by the number of positives"
     terms = [
         Term("classification", values["classification"], part, each, over, f"{words}, {by}"),
         Term(
@@ -309,7 +310,7 @@ def _judged_shots(kind: Kind, twin: Any, values: dict[str, float], seen: dict[st
         terms.append(
             Term(
                 "bbox_ctrness", values["bbox_ctrness"], positives, centred, over,
-                f"cross entropy of the centre-ness of the positives, {by}",
+                f"binary cross-entropy of the center-ness of the positives, {by}",
             )
         )  # fmt: skip
     return Judged(anchors, matches, positives, negatives, tuple(terms))

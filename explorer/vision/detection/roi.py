@@ -2,7 +2,7 @@
 
 A box is x0, y0, x1, y1 in cells of the map (pixels times the map's scale), float32. What a method
 answers comes with the geometry it used, in the frame where cell (i, j) covers [j, j + 1) x [i,
-i + 1): the value of a cell stands at its centre.
+i + 1): the value of a cell stands at its center.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def rounded(values: Float32) -> Spans:
 
 
 def cuts(length: int, bins: int) -> Spans:
-    """(bins, 2) first and one-past-last cell of each bin of `length` cells; neighbours may share.
+    """(bins, 2) first and one-past-last cell of each bin of `length` cells; neighbors may share.
 
     Bin b goes from floor(b · length / bins) to ceil((b + 1) · length / bins).
     """
@@ -149,7 +149,7 @@ def roi_align(
         box: (4,) in cells.
         size: Rows and columns of the answer.
         sampling: Places per bin along each axis; 0 = as many as a bin has cells, rounded up.
-        aligned: Takes half a cell off, because the value of a cell stands at its centre; without it
+        aligned: Takes half a cell off, because the value of a cell stands at its center; without it
             (the first published form, and torchvision's detectors) a box lies half a cell too far
             to the right and below, and is at least one cell wide.
     """

@@ -41,7 +41,6 @@ class RoiMaps:
         values: (C, H, W) float32 each.
         scales: Cells per pixel of the input, (x, y), of each map.
         levels: The lowest and highest pyramid level (log2 of the strides), None without a pyramid.
-        telling: The channel of each map that varies most.
         size: Rows and columns that the network's own pooling gives; None where it has none.
         sampling: Its sampling ratio.
         proposals: (P, 4) float32 in the photo's pixels, the best first.
@@ -53,7 +52,6 @@ class RoiMaps:
     values: tuple[Float32, ...]
     scales: tuple[tuple[float, float], ...]
     levels: tuple[int, int] | None
-    telling: tuple[int, ...]
     size: tuple[int, int] | None
     sampling: int
     proposals: Float32
@@ -90,7 +88,7 @@ def pooled_maps(trace: Trace) -> RoiMaps:
     size = (int(pool.output_size[0]), int(pool.output_size[1]))
     return RoiMaps(
         frame, names, values, scales, (strides[0], strides[-1]) if len(names) > 1 else None,
-        tuple(map(_telling, values)), size, int(pool.sampling_ratio),
+        size, int(pool.sampling_ratio),
         frame.inverse().boxes(_plain(trace.rpn.proposals)),
         _plain(trace.rpn.scores[trace.rpn.proposal_anchors]),
     )  # fmt: skip
@@ -109,12 +107,12 @@ def layer_maps(answer: Activation, layer: str, frame: Frame) -> RoiMaps:
     """
     if answer.frame is None:
         raise ExplorerError(
-            f"The cells of {layer!r} are no places of the photo.", "Choose a convolution."
+            f"The layer {layer!r} has no spatial positions.", "Choose a convolution."
         )
     scale = (answer.frame.sx / frame.sx, answer.frame.sy / frame.sy)
     nothing = np.zeros((0, 4), np.float32)
     return RoiMaps(
-        frame, (layer,), (answer.values,), (scale,), None, (_telling(answer.values),), None, 2,
+        frame, (layer,), (answer.values,), (scale,), None, None, 2,
         nothing, nothing[:, 0],
     )  # fmt: skip
 
@@ -123,15 +121,10 @@ def _two_stage(trace: Trace) -> TwoStage:
     pool = trace.roi.pool if isinstance(trace, TwoStage) else None
     if not isinstance(trace, TwoStage) or not isinstance(pool, MultiScaleRoIAlign):
         raise ExplorerError(
-            "This network has no second stage that cuts out boxes.",
+            "This network has no RoI pooling.",
             "Choose a layer, or a network of the R-CNN family.",
         )
     return trace
-
-
-def _telling(values: Float32) -> int:
-    spread = np.nan_to_num(values.std(axis=(1, 2)))
-    return int(spread.argmax())
 
 
 def _plain(values: Tensor) -> Float32:

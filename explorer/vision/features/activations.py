@@ -122,13 +122,13 @@ def recorded_activation(
     calls = records[layer]
     if not calls:
         raise ExplorerError(
-            f"The layer {layer!r} is not called as a module for this photo.",
-            "Choose the layer around it, or another one.",
+            f"The layer {layer!r} does not run as a module for this photo.",
+            "Choose its parent layer, or another one.",
         )
     call = min(call, len(calls) - 1)
     tensors = named_tensors(calls[call])
     if not tensors:
-        raise ExplorerError(f"The layer {layer!r} does not answer with tensors.", "Choose another.")
+        raise ExplorerError(f"The layer {layer!r} does not output tensors.", "Choose another.")
     part = min(part, len(tensors) - 1)
     tensor = tensors[part][1]
     source = size
@@ -210,7 +210,7 @@ def as_maps(
     """
     shape = tensor.shape
     if tensor.numel() == 0:
-        raise ExplorerError("This layer's answer is empty for this photo.", "Choose another.")
+        raise ExplorerError("This layer's output is empty for this photo.", "Choose another.")
     one = tensor[item] if tensor.ndim > 1 else tensor
     spatial = False
     match tensor.ndim:

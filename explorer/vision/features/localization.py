@@ -33,7 +33,7 @@ def boxes_of(output: Any, frame: Frame, size: tuple[int, int]) -> NDArray[np.flo
     """
     if not isinstance(output, dict) or not {"logits", "boxes"} <= output.keys():
         raise ExplorerError(
-            "This network does not answer with classes and one box.",
+            "This network does not output classes and one box.",
             "Choose a localization network, mini-boxes-resnet-conv for one.",
         )
     classes = output["logits"].shape[1]

@@ -52,7 +52,7 @@ def scores_of(output: Any, size: tuple[int, int]) -> Tensor:
     if not found or found[0].ndim != 4 or found[0].shape[0] != 1:
         shape = tuple(found[0].shape) if found else ()
         raise ExplorerError(
-            f"This network's answer has shape {shape}, not scores per class and pixel.",
+            f"This network's output has shape {shape}, not scores per class and pixel.",
             "Choose a segmentation network.",
         )
     scores = found[0].float()

@@ -137,8 +137,8 @@ def load(path: Path, body: nn.Module) -> RCNN:
         return RCNN(body, *heads_in(arrays), tuple(card["classes"]), card["side"], card)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ExplorerError(
-            f"{path.name} holds no SVMs and box regressors.",
-            "Make it anew with: explorer train mini-rcnn --data DIR",
+            f"{path.name} contains no SVMs and box regressors.",
+            "Train it with: explorer train mini-rcnn --data DIR",
         ) from error
 
 
@@ -159,7 +159,7 @@ class Prepared:
     """A photo as regions are cut out of it.
 
     Attributes:
-        image: (1, 3, h + 2, w + 2) float32, normalised, with one pixel of the mean colour around.
+        image: (1, 3, h + 2, w + 2) float32, normalized, with one pixel of the mean color around.
         scale: h and w are so many times the photo's; 1 but for large photos.
     """
 
@@ -188,7 +188,7 @@ def warp(
     """Every region with its context, stretched to a square as the network wants it.
 
     The region fills the square but for `CONTEXT` on every side; what lies outside the photo has the
-    mean colour. Every pixel is the mean of what it covers (RoIAlign with enough samples).
+    mean color. Every pixel is the mean of what it covers (RoIAlign with enough samples).
 
     Args:
         photo: (H, W, 3) uint8 RGB; `prepared`, where regions are cut out of it again and again.
@@ -197,7 +197,7 @@ def warp(
         device: Where to compute, if the photo is not prepared.
 
     Returns:
-        (N, 3, side, side) float32, normalised; `picture_of` makes them visible.
+        (N, 3, side, side) float32, normalized; `picture_of` makes them visible.
     """
     own = photo if isinstance(photo, Prepared) else prepared(photo, device)
     there = torch.from_numpy(np.asarray(boxes, np.float32)).to(own.image.device)

@@ -41,7 +41,7 @@ PYRAMID = (1, 2)
 
 
 def resized(pixels: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
-    """(H, W, 3) uint8 RGB -> (1, 3, h, w) float32, normalised."""
+    """(H, W, 3) uint8 RGB -> (1, 3, h, w) float32, normalized."""
     image = torch.from_numpy(np.array(pixels)).to(device).permute(2, 0, 1)[None]
     height, width = pixels.shape[:2]
     scale = min(SHORT / min(height, width), LONG / max(height, width))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.ops import clip_boxes_to_image
 
+from explorer.core.runner import measuring
 from explorer.vision.detection.boxes import clip
 from explorer.vision.detection.detections import Detections, detections_of
 from explorer.vision.pipelines import rcnn, sppnet
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
     from explorer.networks.network import Network
 
     Float32 = NDArray[np.float32]
+
+A = TypeVar("A")
 
 BATCH = 32
 """Regions that R-CNN warps and looks at between two steps."""
@@ -34,9 +37,11 @@ BATCH = 32
 LEAST_MARGIN = -1.0
 """Of the SVMs; a smaller one is a clear no."""
 
-QUICK = 0.5
-"""A forward that takes fewer seconds is repeated, so that the first one's warming up is left out.
-"""
+RUNS = 5
+"""So often a lane is measured, after one run to warm up; the median run counts."""
+
+PATIENCE = 10.0
+"""Seconds: a lane that has been measured for longer is not measured again after three runs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +54,8 @@ class Lane:
         done: Proposals that were looked at; 0 = the way needs none from outside.
         candidates: What it says about them; None where it needs none.
         found: What it found without them.
+        totals: Seconds of all stages in every measured run, ascending; empty where there was one
+            pass over many regions.
     """
 
     fixed: dict[str, float]
@@ -56,6 +63,14 @@ class Lane:
     done: int = 0
     candidates: Candidates | None = None
     found: Detections | None = None
+    totals: tuple[float, ...] = ()
+
+    def spread(self, count: int) -> tuple[float, float] | None:
+        """The quickest and the slowest run, for so many proposals; None where there was one."""
+        if len(self.totals) < 2:
+            return None
+        share = self.seconds(count) / self.totals[len(self.totals) // 2]
+        return self.totals[0] * share, self.totals[-1] * share
 
     def stages(self, count: int) -> dict[str, float]:
         """Seconds by stage for so many proposals."""
@@ -120,6 +135,10 @@ class WarpedRegions:
 
     def go_on(self, own: RCNN, pixels: NDArray[np.uint8]) -> None:
         """Warp and look at the next `BATCH` regions."""
+        with measuring():
+            self._next_batch(own, pixels)
+
+    def _next_batch(self, own: RCNN, pixels: NDArray[np.uint8]) -> None:
         device = next(own.body.parameters()).device
         boxes = self.boxes[self.done : self.done + BATCH]
         clock = Clock(device)
@@ -150,20 +169,19 @@ def spp_net(own: RCNN, pixels: NDArray[np.uint8], boxes: Float32) -> Lane:
     """One pass, a pyramid of bins per region, linear SVMs (He et al. 2014)."""
     device = next(own.body.parameters()).device
 
-    def once() -> tuple[Clock, Tensor]:
-        clock = Clock(device)
-        with clock.stage("resize"):
+    def once() -> tuple[Clock, Clock, Candidates]:
+        fixed, each = Clock(device), Clock(device)
+        with fixed.stage("resize"):
             image = sppnet.resized(pixels, device)
-        with clock.stage("network"):
+        with fixed.stage("network"):
             found = sppnet.last_map(own.body, image)
-        return clock, found
+        with each.stage("pooling"):
+            seen = sppnet.pooled(found, boxes, pixels.shape[:2])
+        return fixed, each, _judged(own.pyramid, seen, boxes, pixels.shape[:2], each)
 
-    before, found = _quickest(once)
-    clock = Clock(device)
-    with clock.stage("pooling"):
-        seen = sppnet.pooled(found, boxes, pixels.shape[:2])
-    judged = _judged(own.pyramid, seen, boxes, pixels.shape[:2], clock)
-    return Lane(before.seconds, _shared(clock.seconds, len(boxes)), len(boxes), judged)
+    fixed, each, judged, totals = _median(once)
+    shared = _shared(each.seconds, len(boxes))
+    return Lane(fixed.seconds, shared, len(boxes), judged, totals=totals)
 
 
 @torch.no_grad()
@@ -180,40 +198,40 @@ def fast_rcnn(network: Network, pixels: NDArray[np.uint8], boxes: Float32) -> La
     module: Any = network.module
     heads = module.roi_heads
 
-    def once() -> tuple[Clock, Any]:
-        clock = Clock(network.device)
-        with clock.stage("resize"):
+    frame = network.preprocess.frame(*pixels.shape[:2])
+    inside, back = frame.boxes(boxes), frame.inverse()
+
+    def once() -> tuple[Clock, Clock, Candidates]:
+        fixed, each = Clock(network.device), Clock(network.device)
+        with fixed.stage("resize"):
             image = network.preprocess(pixels).to(network.device, network.dtype)[0]
             images, _ = module.transform([image])
-        with clock.stage("network"):
+        with fixed.stage("network"):
             features = module.backbone(images.tensors)
             if isinstance(features, torch.Tensor):  # of a backbone without a pyramid
                 features = {"0": features}
-        return clock, (image, images.image_sizes, features)
+        sizes = images.image_sizes
+        (height, width), (own_height, own_width) = image.shape[-2:], sizes[0]
+        scale = np.array([own_width / width, own_height / height] * 2, np.float32)
+        regions = torch.from_numpy(inside * scale).to(network.device)
+        with each.stage("pooling"):
+            crops = heads.box_roi_pool(features, [regions.to(network.dtype)], sizes)
+        with each.stage("head"):
+            logits, deltas = heads.box_predictor(heads.box_head(crops))
+            scores = functional.softmax(logits.float(), -1)[:, 1:]
+            decoded = heads.box_coder.decode(deltas.float(), [regions])
+            moved = clip_boxes_to_image(decoded, sizes[0])[:, 1:]
+        plain = (moved.cpu().numpy() / scale).reshape(-1, 4)
+        found = Candidates(
+            back.boxes(plain).reshape(len(boxes), -1, 4), scores.cpu().numpy(),
+            heads.score_thresh, heads.nms_thresh, heads.detections_per_img,
+        )  # fmt: skip
+        with each.stage("suppression"):
+            found.detections(len(boxes), heads.score_thresh)
+        return fixed, each, found
 
-    before, (image, sizes, features) = _quickest(once)
-    (height, width), (own_height, own_width) = image.shape[-2:], sizes[0]
-    frame = network.preprocess.frame(*pixels.shape[:2])
-    inside = frame.boxes(boxes)
-    scale = np.array([own_width / width, own_height / height] * 2, np.float32)
-    regions = torch.from_numpy(inside * scale).to(network.device)
-    clock = Clock(network.device)
-    with clock.stage("pooling"):
-        crops = heads.box_roi_pool(features, [regions.to(network.dtype)], sizes)
-    with clock.stage("head"):
-        logits, deltas = heads.box_predictor(heads.box_head(crops))
-        scores = functional.softmax(logits.float(), -1)[:, 1:]
-        decoded = heads.box_coder.decode(deltas.float(), [regions])
-        moved = clip_boxes_to_image(decoded, sizes[0])[:, 1:]
-    back = frame.inverse()
-    plain = (moved.cpu().numpy() / scale).reshape(-1, 4)
-    found = Candidates(
-        back.boxes(plain).reshape(len(boxes), -1, 4), scores.cpu().numpy(),
-        heads.score_thresh, heads.nms_thresh, heads.detections_per_img,
-    )  # fmt: skip
-    with clock.stage("suppression"):
-        found.detections(len(boxes), heads.score_thresh)
-    return Lane(before.seconds, _shared(clock.seconds, len(boxes)), len(boxes), found)
+    fixed, each, found, totals = _median(once)
+    return Lane(fixed.seconds, _shared(each.seconds, len(boxes)), len(boxes), found, totals=totals)
 
 
 def faster_rcnn(network: Network, pixels: NDArray[np.uint8]) -> Lane:
@@ -255,23 +273,36 @@ def _forward(
 ) -> Lane:
     image = network.preprocess(pixels).to(network.device, network.dtype)[0]
 
-    def once() -> tuple[Clock, Any]:
+    def once() -> tuple[Clock, Clock, Any]:
         clock = Clock(network.device)
         with clock.watching(parts, "suppression"):
             output = network.module([image])
-        return clock, output
+        return clock, Clock(network.device), output
 
-    clock, output = _quickest(once)
+    clock, _, output, totals = _median(once)
     height, width = image.shape[-2:]
     frame = network.preprocess.frame(*pixels.shape[:2])
-    return Lane(clock.seconds, {}, found=detections_of(output, frame, (height, width)))
+    found = detections_of(output, frame, (height, width))
+    return Lane(clock.seconds, {}, found=found, totals=totals)
 
 
-def _quickest(once: Callable[[], tuple[Clock, Any]]) -> tuple[Clock, Any]:
-    """The best of three where it does not take long."""
-    best, answer = once()
-    if sum(best.seconds.values()) < QUICK:
-        for _ in range(2):
-            clock, answer = once()
-            best = min(best, clock, key=lambda c: sum(c.seconds.values()))
-    return best, answer
+def _median(
+    once: Callable[[], tuple[Clock, Clock, A]],
+) -> tuple[Clock, Clock, A, tuple[float, ...]]:
+    """The median of several runs after one that only warms up, and the seconds of all of them.
+
+    Args:
+        once: Runs everything: the clocks of the stages that depend on the number of proposals and
+            of those that do not, and the answer.
+    """
+    runs: list[tuple[float, int, tuple[Clock, Clock, A]]] = []
+    with measuring():
+        once()
+        while len(runs) < RUNS:
+            found = once()
+            total = sum(sum(clock.seconds.values()) for clock in found[:2])
+            runs.append((total, len(runs), found))
+            if len(runs) == 3 and sum(total for total, *_ in runs) > PATIENCE:
+                break
+    runs.sort(key=lambda run: run[:2])
+    return *runs[len(runs) // 2][2], tuple(total for total, *_ in runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from explorer.core.resources import resource_path
@@ -25,7 +26,7 @@ REGION_SVMS = "mini-rcnn.safetensors"
 def region_svms(body: nn.Module) -> RCNN | None:
     """R-CNN's and SPP-net's SVMs on the network of `BODY`; None when they do not ship."""
     path = resource_path("weights", REGION_SVMS)
-    return rcnn.load(path, body) if path.is_file() else None
+    return rcnn.load(path, body) if os.path.isfile(path) else None
 
 
 def has_proposals(info: NetworkInfo) -> bool:

@@ -1,7 +1,7 @@
-"""Climbing an objective by changing the picture: parameterisation, objective, step, octaves.
+"""Climbing an objective by changing the picture: parameterization, objective, step, octaves.
 
 Four separate things, so that later methods can mix them: a `Target` runs the network up to a
-layer, an `Objective` makes one number of what it gave, `ascend` takes one normalised step, and
+layer, an `Objective` makes one number of what it gave, `ascend` takes one normalized step, and
 `octave_sizes` says at which sizes to go on.
 """
 
@@ -33,7 +33,7 @@ class Target:
     """A network that is run up to a layer, on a picture of any size.
 
     A detector resizes its input and answers with boxes, which no gradient should pass: only its
-    `backbone` is run, on a picture normalised as the detector would.
+    `backbone` is run, on a picture normalized as the detector would.
 
     Attributes:
         part: The module that is called.
@@ -58,7 +58,7 @@ class Target:
             backbone = getattr(module, "backbone", None)
             if not isinstance(backbone, torch.nn.Module):
                 raise ExplorerError(
-                    "This detector has no backbone that can be run alone.",
+                    "The backbone of this detector cannot be run on its own.",
                     "Choose another network.",
                 )
             transform = getattr(module, "transform", None)
@@ -79,7 +79,7 @@ class Target:
         """
         if not layer.startswith(self.prefix):
             raise ExplorerError(
-                f"The layer {layer!r} cannot be reached on a picture of any size.",
+                f"The layer {layer!r} does not accept inputs of any size.",
                 f"Choose one whose name starts with {self.prefix}",
             )
         values = ((picture - self.mean) / self.std).to(self.dtype)
@@ -87,7 +87,7 @@ class Target:
         found = tensors_in(output)
         if not found:
             raise ExplorerError(
-                f"The layer {layer!r} does not answer with a tensor.", "Choose another layer."
+                f"The layer {layer!r} does not output a tensor.", "Choose another layer."
             )
         return found[0]
 
@@ -132,7 +132,7 @@ class StepOptions:
             the network's own grid leaves no pattern.
         smoothing: Standard deviation, in pixels, of the blur of the gradient; 0 = none.
         variation: Weight of the total variation: how much of the difference to its four
-            neighbours a pixel gives up in a step, 0 to 0.2.
+            neighbors a pixel gives up in a step, 0 to 0.2.
     """
 
     step: float
@@ -226,7 +226,7 @@ def blurred(values: Tensor, deviation: float) -> Tensor:
 
 
 def laplacian(values: Tensor) -> Tensor:
-    """Sum of the differences to the four neighbours, (1, C, H, W); none beyond the edge."""
+    """Sum of the differences to the four neighbors, (1, C, H, W); none beyond the edge."""
     result = torch.zeros_like(values)
     down, right = values.diff(dim=2), values.diff(dim=3)
     result[:, :, :-1] += down
@@ -242,7 +242,7 @@ def pictured(pixels: NDArray[np.uint8], size: tuple[int, int], channels: int) ->
     Args:
         pixels: (H, W, 3) uint8.
         size: Height and width of the picture.
-        channels: 3, or 1 for a network that sees grey: ITU-R 601 luma, as in the preprocessing.
+        channels: 3, or 1 for a network that sees gray: ITU-R 601 luma, as in the preprocessing.
 
     Returns:
         (1, channels, *size) float32 in [0, 1], on the CPU.
@@ -256,7 +256,7 @@ def pictured(pixels: NDArray[np.uint8], size: tuple[int, int], channels: int) ->
 
 
 def zoomed(picture: Tensor, factor: float) -> Tensor:
-    """(1, C, H, W) enlarged about its centre by `factor`; under 1 the rim is mirrored."""
+    """(1, C, H, W) enlarged about its center by `factor`; under 1 the rim is mirrored."""
     if factor == 1.0:
         return picture
     turn = torch.tensor([[[1 / factor, 0, 0], [0, 1 / factor, 0]]], device=picture.device)

@@ -74,7 +74,7 @@ def traced(module: nn.Module, image: Tensor, frame: Frame = SAME_FRAME) -> Trace
             _as_published(module, family, "forward", "postprocess_detections")
             return trace_one_stage(kind, module, image, frame)
     raise ExplorerError(
-        f"The stages of {type(module).__name__} cannot be followed.",
+        f"The stages of {type(module).__name__} cannot be traced.",
         "Choose one of torchvision's detectors or a checkpoint of one.",
     )
 
@@ -85,7 +85,7 @@ def _as_published(part: Any, family: type[Any], *methods: str) -> None:
     ):
         raise ExplorerError(
             f"{type(part).__name__} works differently from torchvision's {family.__name__}; "
-            "its stages cannot be followed.",
+            "its stages cannot be traced.",
             "Choose one of torchvision's detectors or a checkpoint of one.",
         )
 

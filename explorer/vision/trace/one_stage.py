@@ -26,7 +26,7 @@ class OneStage:
 
     Attributes:
         kind: Which formulas hold.
-        pyramid: What was seen. A point of FCOS is the centre of a square of the stride's width.
+        pyramid: What was seen. A point of FCOS is the center of a square of the stride's width.
         logits: (N, K).
         deltas: (N, 4): tx, ty, tw, th, or FCOS's distances left, top, right, bottom in strides.
         centerness: (N,) logits of FCOS, else None.

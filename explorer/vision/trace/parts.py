@@ -134,7 +134,7 @@ class Pyramid:
     """What both families have in common: the image as the backbone saw it, its maps, the anchors.
 
     Attributes:
-        image: (1, 3, H, W), resized, normalised and padded.
+        image: (1, 3, H, W), resized, normalized and padded.
         size: Height and width without the padding.
         frame: From the photo's pixels to the transformed image.
         features: (1, C, h, w) by name, in the backbone's order.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Float64 = NDArray[np.float64]
 
 MARGIN = 0.05
-"""A centre has to be this far off a border to lie on one side of it, in sides of its box (the root
+"""A center has to be this far off a border to lie on one side of it, in sides of its box (the root
 of its area): what trembles on a line is not counted again and again."""
 
 
@@ -28,7 +28,7 @@ class LineCount:
     """Crossings of the piece of a line from (x0, y0) to (x1, y1), in pixels, y down.
 
     `into` counts those that come to the right-hand side of somebody who walks from the first end to
-    the second, `out` those to the left. A path is the way of a track's centre between two frames in
+    the second, `out` those to the left. A path is the way of a track's center between two frames in
     which it was found, so what happened while it was lost is counted when it is found again.
     """
 
@@ -65,7 +65,7 @@ class LineCount:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionCount:
-    """Tracks whose centre lies in the box x0, y0, x1, y1, and how many came and went.
+    """Tracks whose center lies in the box x0, y0, x1, y1, and how many came and went.
 
     Who is in the box from the beginning on has not entered it.
     """

@@ -45,12 +45,12 @@ LONGEST_GAP = 2.0
 class Motion:
     """N boxes that move: four independent constant-velocity Kalman filters for each.
 
-    Of the four numbers x, y (the centre), width and height of a box each has a filter of its own:
+    Of the four numbers x, y (the center), width and height of a box each has a filter of its own:
     what is measured is the number itself, and no noise is shared, so the (8, 8) covariance of the
     usual formulation is block-diagonal and stays so.
 
     Attributes:
-        place: (N, 4) float64: centre x, centre y, width, height in pixels.
+        place: (N, 4) float64: center x, center y, width, height in pixels.
         speed: (N, 4) float64: the same per second.
         spread: (3, N, 4) float64: variance of the place, covariance, variance of the speed.
     """
@@ -116,7 +116,7 @@ class Settings:
         keep: So many seconds a track waits for its object to be found again.
         agnostic: Boxes of different classes may be one object; it is called what the surest of its
             detections is called.
-        trail: For so many seconds the centres are remembered.
+        trail: For so many seconds the centers are remembered.
         first: Smallest score of a box that begins a track; a weaker one may only go on with a track
             that no strong one goes on with (Zhang et al. 2022, "ByteTrack").
     """
@@ -145,7 +145,7 @@ class Tracks:
         found: (N,) float64, seconds of the last one.
         hits: (N,) int64, how many there were.
         motion: Where they are and how they move; predicted for those that are lost.
-        trail: (M, 4) float64: number, seconds, x and y of the centres of numbered tracks in the
+        trail: (M, 4) float64: number, seconds, x and y of the centers of numbered tracks in the
             last seconds, in the order of time, also of tracks that have ended.
         births: Keys that were given so far.
         count: Numbers that were given so far.
@@ -322,7 +322,7 @@ def matched(
 
 
 def centred(xyxy: NDArray[np.float32]) -> Float64:
-    """(N, 4) corners -> (N, 4) float64 centre x, centre y, width, height."""
+    """(N, 4) corners -> (N, 4) float64 center x, center y, width, height."""
     corners = xyxy.astype(np.float64)
     sides = np.maximum(corners[:, 2:] - corners[:, :2], SMALLEST)
     return np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, sides], axis=1)

@@ -20,7 +20,7 @@ from torchvision.models import squeezenet1_1
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalogue
-from explorer.networks.checkpoints import pickles, reading
+from explorer.networks.checkpoints import contents, pickles, reading
 from tests.steps import finish
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class TestGood:
         state = {key: tensor.to(dtype) for key, tensor in STATE.items()}
         check_equal(reading.read(saved(tmp_path / "w.pth", state)).tensors, STATE)
 
-    @pytest.mark.parametrize("nest", reading.NESTS)
+    @pytest.mark.parametrize("nest", contents.NESTS)
     def test_nested(self, tmp_path: Path, nest: str) -> None:
         content = {"epoch": 3, "optimizer": {"state": {}}, nest: STATE}
         found = reading.read(saved(tmp_path / "w.pth", content))
@@ -206,7 +206,7 @@ def good() -> bytes:
 ONNX = b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\x8c\x01\n"
 
 BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
-    "pickle that calls os.system": (lambda _: call_os_system(), "holds Python objects|damaged"),
+    "pickle that calls os.system": (lambda _: call_os_system(), r"torch\.save did not write"),
     "zip that calls os.system": (
         lambda tmp: zip_with(tmp, {"a/data.pkl": call_os_system(), "a/version": b"3\n"}),
         r"posix\.system",
@@ -226,7 +226,7 @@ BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "one byte": (lambda _: b"P", "not a file of PyTorch weights"),
     "compressed entries": (compressed, "compressed archive"),
     "record smaller than it says": (claiming_more, "damaged"),
-    "expanded view": (lambda _: expanded(), "claims 1000000000 numbers where 8 bytes"),
+    "expanded view": (lambda _: expanded(), "declares 1000000000 values where 8 bytes"),
     "TorchScript": (lambda _: scripted(), "TorchScript"),
     "torch.export": (
         lambda tmp: zip_with(tmp, {"m/archive_format": b"pt2", "m/models/model.json": b"{}"}),
@@ -242,9 +242,9 @@ BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "JPEG": (lambda _: b"\xff\xd8\xff\xe0" + bytes(60), "JPEG picture"),
     "web page": (lambda _: b"<!DOCTYPE html><html>Sign in</html>", "web page"),
     "Git LFS pointer": (lambda _: b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
-    "no tensors": (lambda _: torch_bytes({"epoch": 1}), "holds no weights"),
-    "a list": (lambda _: torch_bytes([torch.ones(1)]), "holds no weights"),
-    "a bare tensor": (lambda _: torch_bytes(torch.ones(1)), "holds no weights"),
+    "no tensors": (lambda _: torch_bytes({"epoch": 1}), "contains no weights"),
+    "a list": (lambda _: torch_bytes([torch.ones(1)]), "contains no weights"),
+    "a bare tensor": (lambda _: torch_bytes(torch.ones(1)), "contains no weights"),
     "sparse": (lambda _: torch_bytes({"a": torch.eye(3).to_sparse()}), "sparse"),
     "complex": (lambda _: torch_bytes({"a": torch.ones(1, dtype=torch.complex64)}), "complex"),
     "safetensors beyond its end": (
@@ -254,7 +254,10 @@ BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
         "damaged",
     ),
     "safetensors without header": (lambda _: struct.pack("<Q", 20) + b"{" + b"x" * 40, "damaged"),
-    "recursion": (lambda _: b"\x80\x02" + b"]" * 3 + b"a" * 10 + b".", "damaged"),
+    "recursion": (
+        lambda _: b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + b"]" * 3 + b"a" * 10 + b".",
+        "damaged",
+    ),
 }
 
 
@@ -276,14 +279,14 @@ class TestBad:
         place = content.rindex(b"PK\x01\x02")  # the last entry of the central directory
         struct.pack_into("<II", content, place + 20, 10**9, 10**9)
         (tmp_path / "w.pth").write_bytes(content)
-        with pytest.raises(ExplorerError, match=r"more than its own size"):
+        with pytest.raises(ExplorerError, match=r"more data than its size"):
             reading.read(tmp_path / "w.pth")
 
     @pytest.mark.filterwarnings("ignore:.*quantize.*deprecated")
     def test_quantised_weights(self, tmp_path: Path) -> None:
         tensor = torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8)
         path = saved(tmp_path / "w.pth", {"a": tensor})
-        with pytest.raises(ExplorerError, match=r"quantised|damaged"):
+        with pytest.raises(ExplorerError, match=r"quantized|damaged"):
             reading.read(path)
 
     def test_missing_folder_pipe_and_nul(self, tmp_path: Path) -> None:
@@ -386,10 +389,13 @@ def test_load_of_a_bad_file_is_one_sentence(tmp_path: Path) -> None:
     cases = {
         "NaN": ({**state, "features.0.bias": torch.full((64,), float("nan"))}, "NaN or infinity"),
         "infinity": ({**state, "features.0.bias": torch.full((64,), float("inf"))}, "infinity"),
-        "other keys": ({f"x.{key}": value for key, value in state.items()}, "only 0 %"),
+        "other keys": (
+            {f"{key}.x": value for key, value in state.items()},
+            "; 0 % of the tensors agree",
+        ),
         "other shapes": (
             {key: torch.ones(5, *value.shape[1:]) for key, value in state.items()},
-            "is 5x3x3x3, the network wants 64x3x3x3",
+            "is 5x3x3x3, the network expects 64x3x3x3",
         ),
         "integers": ({key: value.to(torch.int8) for key, value in state.items()}, "holds int8"),
     }

@@ -42,7 +42,7 @@ def test_pooling_a_ramp_by_hand():
 @pytest.mark.parametrize("bins", [(7, 7), (2, 5)])
 def test_pooling_as_torchvision_does(ratio, bins):
     values = torch.randn(1, 5, 9, 13, generator=torch.Generator().manual_seed(1))
-    # Beyond the border, empty, and outside of the map too.
+    # Beyond the border, empty, and outside the map too.
     odd = torch.tensor([[-30.0, -9, 50, 40], [40, 40, 40, 40], [300, 300, 310, 320]])
     boxes = torch.cat([random_boxes(200, 100, 70), odd])
     rois = torch.cat([torch.zeros(len(boxes), 1), boxes], dim=1)

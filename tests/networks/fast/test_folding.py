@@ -12,7 +12,7 @@ from tests.toys import hook_count, make_network, toy_network
 
 
 def with_statistics(module):
-    """Normalisations that really do something."""
+    """Normalizations that really do something."""
     generator = torch.Generator().manual_seed(0)
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d | FrozenBatchNorm2d):

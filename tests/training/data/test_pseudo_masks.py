@@ -21,7 +21,7 @@ def photo_of(mask, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("centre", "radius", "box"),
+    ("center", "radius", "box"),
     [
         ((30, 34), 14, (16, 20, 44, 48)),
         ((32, 32), 32, (0, 0, 64, 64)),  # nothing of the photo is outside the box

@@ -36,7 +36,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_the_way_from_the_root(folder):
     categories = read_categories(folder)
     assert [c.name for c in categories] == ["red thing", "green thing", "dog", "hill"]
-    assert categories[1].path == ("entity", "artefact", "car", "green thing")
+    assert categories[1].path == ("entity", "artifact", "car", "green thing")
     assert categories[1].ids == ("n0", "n00021939", "n02958343", "n2")
 
 

@@ -154,7 +154,7 @@ def test_the_command_trains_and_writes_a_card(tmp_path, monkeypatch):
         torch.set_num_threads(threads)
     card = json.loads((tmp_path / "out" / "weights" / "lite-fasterrcnn.json").read_text())
     assert card["classes"] == ["background", "person", "car"]
-    assert card["left out"] == ["boat"]
+    assert card["ignored"] == ["boat"]
     assert card["metrics"].keys() >= {"AP", "AP50", "AP75", "AP50 by class"}
     assert (
         card["measured_on"] == "128 COCO photos and 50 of Pascal VOC that the training did not use"

@@ -129,7 +129,7 @@ def test_words_without_brothers_are_left_out(tmp_path):
     # entity -> artefact -> red thing and car -> green thing; dogs have no sisters, hills no group
     write_data(tmp_path)
     tree, words = word_tree(read_categories(tmp_path))
-    assert tree["words"] == ["artefact", "red thing", "green thing", "dog"]
+    assert tree["words"] == ["artifact", "red thing", "green thing", "dog"]
     assert tree["parents"] == [-1, 0, 0, -1]
     names = group_names()
     wanted = [0, *(names.index(n) + 1 for n in ("device or toy", "car", "dog"))]

@@ -388,3 +388,18 @@ def test_the_right_side_of_a_wipe_covers_nothing_of_the_left_one(view: BoardView
         assert seen.left() == divider
     view.set_reference(board("image"), "split")
     assert canvas.viewport().mask().isEmpty()
+
+
+def test_a_long_title_of_a_pane_ends_in_an_ellipsis(qtbot: QtBot) -> None:
+    view = BoardView()
+    qtbot.addWidget(view)
+    view.resize(300, 200)
+    view.show()
+    qtbot.waitExposed(view)
+    title = "Feature maps of layer4.2.conv3 over the photo, on one scale for all of them"
+    view.set_board(Board((Pane("image", (40, 30), (), title=title),)))
+    caption = view.canvas("image")._caption
+    qtbot.waitUntil(lambda: caption.text().endswith("…"))
+    assert title.startswith(caption.text().rstrip("…"))
+    view.resize(1200, 200)
+    qtbot.waitUntil(lambda: caption.text() == title)

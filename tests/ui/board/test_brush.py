@@ -263,3 +263,38 @@ def test_the_board_carries_masks_points_and_brushes(qtbot: QtBot) -> None:
     assert brushes == [Brush(5.0, 2, erase=True)]
     view.set_pick_values({"mask": None})
     assert left._mask.mask() is None
+
+
+def test_points_of_a_button_are_placed_only_after_it(qtbot: QtBot) -> None:
+    view, picked, ended = BoardView(), [], []
+    qtbot.addWidget(view)
+    view.picked.connect(lambda name, value: picked.append((name, value)))
+    view.placing_ended.connect(ended.append)
+    view.resize(500, 300)
+    view.show()
+    qtbot.waitExposed(view)
+    view.set_board(Board((Pane("image", (WIDTH, HEIGHT), ()),)))
+    line = PickSpec("line", Pick.POINTS, "image", most=2, by_button=True)
+    view.set_picks([line], {"line": ()})
+    canvas = view.canvas("image")
+
+    def click(x: float, y: float) -> None:
+        QTest.mouseClick(canvas.viewport(), LEFT, pos=at(canvas, x, y))
+
+    click(20, 20)
+    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    assert picked == [], "any click would begin a line"
+    view.set_placing("line", True)
+    for x, y in ((20, 20), (60, 50), (90, 30)):
+        click(x, y)
+    assert [len(points) for _, points in picked] == [1, 2], "the third click is no end of it"
+    assert ended == ["line"]
+    view.set_pick_values({"line": picked[-1][1]})
+    drag(canvas, (60, 50), (70, 60), (70, 60))
+    assert [round(point.x) for point in picked[-1][1]] == [20, 70], "ends can still be moved"
+    view.set_placing("line", True)
+    click(30, 70)
+    assert len(picked[-1][1]) == 1, "the button begins another line"
+    view.set_placing("line", False)
+    click(90, 70)
+    assert len(picked[-1][1]) == 1

@@ -100,8 +100,8 @@ def test_choose_evaluate_sort_and_save(
     assert sheet.running
     assert not sheet.empty.isVisible()
     qtbot.waitUntil(lambda: not sheet.running, timeout=WAIT)
-    assert "top1 80.0 %" in sheet.headline.text()
-    assert "does not know 1 class of the data: violet." in sheet.words.text()
+    assert "top1 80.0%" in sheet.headline.text()
+    assert "has no class for 1 class of the data set: violet." in sheet.words.text()
     assert sheet.figures.table_model().rowCount() == 2
     assert [row[0] for row in cells(sheet)] == ["red", "green"]
 
@@ -176,7 +176,7 @@ def test_annotations_beside_the_photo_are_used_at_once(
     window.intake.open_paths([voc_set(tmp_path)])
     qtbot.waitUntil(lambda: window.study.image is not None, timeout=WAIT)
     sheet = opened(qtbot, window)
-    qtbot.waitUntil(lambda: "voc_AP 50.0 %" in sheet.headline.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "voc_AP 50.0%" in sheet.headline.text(), timeout=WAIT)
     assert sheet.data == tmp_path
     assert sheet.network.currentText() == "Toy detection"
     sheet.close_sheet()
@@ -193,7 +193,7 @@ def test_a_closed_sheet_tells_when_it_is_done(qtbot: QtBot, window: Window, tmp_
     sheet.network.setCurrentIndex(sheet.network.findText("Toy classification"))
     sheet.close_sheet()
     sheet.start()
-    qtbot.waitUntil(lambda: any("top1 80.0 %" in t for t in window.notices.texts), timeout=WAIT)
+    qtbot.waitUntil(lambda: any("top1 80.0%" in t for t in window.notices.texts), timeout=WAIT)
     (card,) = window.notices.cards
     qtbot.mouseClick(card.buttons[0], LEFT)
     assert sheet.isVisible()

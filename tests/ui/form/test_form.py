@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QScrollArea, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from explorer.core.layers import Curve, Plot
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.engine.view import Group, View
@@ -39,12 +41,12 @@ NASTY = (
 class Params:
     layer: str = param("", "Layer", "Which.", choices=lambda info: info.layer_names("Conv2d"))
     score: float = param(
-        0.5, "Score from", "Hides.", effect=Effect.DRAW, low=0.0, high=1.0, step=0.01
+        0.5, "Min. score", "Hides.", effect=Effect.DRAW, low=0.0, high=1.0, step=0.01
     )
     rate: float = param(0.01, "Step", "Far.", effect=Effect.STEER, low=1e-4, high=1.0, log=True)
     octaves: int = param(4, "Octaves", "Scales.", low=1, high=8)
     masks: bool = param(True, "Masks", "Draws.", effect=Effect.DRAW)
-    colormap: str = param("viridis", "Colours", "Table.", choices=("viridis", "magma", "gray"))
+    colormap: str = param("viridis", "Colors", "Table.", choices=("viridis", "magma", "gray"))
     classes: tuple[str, ...] = param((), "Classes", "Only.", choices=lambda info: info.classes)
     point: Point | None = param(None, "Position", "Where.", pick=Pick.CLICK)
     box: Box | None = param(None, "Region", "What.", pick=Pick.DRAG)
@@ -53,6 +55,15 @@ class Params:
     seed: int = param(0, "Seed", "Chance.", advanced=True)
     words: str = param("", "Words", "Free.", advanced=True)
     free: float = param(1.5, "Free", "Any number.", low=0.0, advanced=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    step: int = param(0, "Step", "Turns.", effect=Effect.DRAW, low=0, high=151, play=True)
+    score: float | None = param(
+        None, "Score", "Hides.", effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
+        suggested=lambda info: 0.5 if info is None else info.score_threshold,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -502,3 +513,55 @@ def test_rows_of_a_tree() -> None:
         (1, "d", "a.d", ""),
     ]  # fmt: skip
     assert [row.word for row in flat_rows(("x", "y"))] == ["x", "y"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    at: Point | None = param(None, "At", "Where.", pick=Pick.HOVER, effect=Effect.DRAW)
+    count: int = param(3, "Count", "How many.", low=1, high=9)
+
+
+def test_the_mouse_over_the_picture_brings_no_reset(qtbot: QtBot) -> None:
+    made = Form()
+    qtbot.addWidget(made)
+    nothing: Any = None
+    made.set_view(
+        View("v", "V", Group.OTHER, "s", "", "", Pointed, nothing, nothing), Pointed(), None
+    )
+    made.show()
+    (reset,) = (b for b in made.findChildren(QToolButton) if b.text() == "Reset")
+    made.set_params(Pointed(at=Point(1, 2)))
+    assert not reset.isVisible()
+    made.set_params(Pointed(at=Point(1, 2), count=4))
+    assert reset.isVisible()
+
+
+def test_a_slider_ends_where_the_steps_end(form: Form) -> None:
+    form.set_view(view_of(Stepped, "stepped"), Stepped(step=40), INFO)
+    x = np.arange(6, dtype=np.float64)
+    plot = Plot("p", curves=(Curve(x, x),), steers="step", stop=5.0)
+    form.set_plots([plot])
+    pair = number(form, "step").pair
+    assert pair.slider is not None
+    assert pair.slider.maximum() == 5
+    assert pair.field.text() == "5", "there is no step beyond the last"
+    pair.go(3)
+    assert form.params.step == 3
+    form.set_plots([])
+    assert pair.slider.maximum() == 151
+
+
+def test_a_number_that_the_network_suggests_is_shown_and_replaced(form: Form) -> None:
+    view = view_of(Stepped, "stepped")
+    form.set_view(view, Stepped(), replace(INFO, score_threshold=0.3))
+    editor = number(form, "score")
+    assert editor.pair.field.value == 0.3
+    assert form.params.score is None
+    form.set_view(view, form.params, replace(INFO, score_threshold=0.4))
+    assert editor.pair.field.value == 0.4, "with another network another number"
+    editor.pair.go(60)
+    assert form.params.score == 0.6
+    form.set_view(view, form.params, INFO)
+    assert editor.pair.field.value == 0.6, "what the user has said stays"
+    form.reset()
+    assert form.params.score is None

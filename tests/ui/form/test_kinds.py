@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,12 @@ from explorer.core.params import (
     Kind,
     Mask,
     NetworkRef,
+    Pick,
     Point,
+    param,
     parameters,
 )
+from explorer.engine.view import Group, View
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.board.brush import Brush
 from explorer.ui.form.around import Around
@@ -229,7 +232,7 @@ def test_a_mask_is_shown_cleared_saved_and_loaded(
 ) -> None:
     mask, said = editor(form, "mask", MaskEditor), []
     form.said.connect(said.append)
-    assert mask.share.text() == "nothing painted"
+    assert mask.share.text() == "empty"
     assert mask.clear.isHidden()
     form.set_value("mask", painted())
     assert mask.share.text() == "50.0% painted"
@@ -248,7 +251,7 @@ def test_a_mask_is_shown_cleared_saved_and_loaded(
     assert "5 x 5 pixels, the photo 8 x 6" in said[-1]
     path.write_bytes(b"no mask")
     mask.load.click()
-    assert "is no mask" in said[-1]
+    assert "is not a mask" in said[-1]
     form.set_value("mask", "words")
     assert form.params.mask == painted()
 
@@ -272,3 +275,32 @@ def test_the_dot_and_reset_take_every_kind_back(form: Form) -> None:
 
 def test_every_parameter_is_shown_by_its_kinds_editor(form: Form) -> None:
     assert [p.name for p in parameters(EveryKind)] == list(form.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    line: tuple[Point, ...] = param((), "Line", "Counts.", pick=Pick.POINTS, most=2)
+    joints: tuple[Point, ...] = param((), "Joints", "True.", pick=Pick.TRUTH, most=3)
+
+
+def test_a_line_is_drawn_after_its_button(qtbot: QtBot) -> None:
+    made, heard = Form(), []
+    qtbot.addWidget(made)
+    made.placing_changed.connect(lambda name, on: heard.append((name, on)))
+    nothing: Any = None
+    view = View("v", "V", Group.OTHER, "s", "", "", Counted, nothing, nothing)
+    made.set_view(view, Counted(), None)
+    made.show()
+    qtbot.waitExposed(made)
+    line, joints = made.rows["line"].editor, made.rows["joints"].editor
+    assert isinstance(line, PointsEditor)
+    assert isinstance(joints, PointsEditor)
+    assert line.place.text() == "Draw a line"
+    assert not joints.place.isVisible(), "any click places a joint"
+    qtbot.mouseClick(line.place, LEFT)
+    assert line.place.text() == "Click on the picture…"
+    made.end_placing("line")
+    assert not line.place.isChecked()
+    qtbot.mouseClick(line.place, LEFT)
+    made.set_view(replace(view, name="other"), Counted(), None)
+    assert heard == [("line", True), ("line", False)] * 2, "it ends with the view"

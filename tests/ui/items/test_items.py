@@ -1,4 +1,4 @@
-"""Layers on the screen: colours at places, reuse, and inputs that must not hurt."""
+"""Layers on the screen: colors at places, reuse, and inputs that must not hurt."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
+from explorer.annotations.truth import LAYER
 from explorer.core.layers import (
     Boxes,
     Grid,
@@ -23,8 +24,10 @@ from explorer.core.layers import (
     Text,
     lookup_table,
 )
+from explorer.core.values import Box
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.board.pan_zoom import Viewpoint
+from explorer.ui.items.box_item import BoxesItem
 from explorer.ui.items.image_items import HeatItem, MasksItem, borders
 from explorer.ui.items.item_images import Pyramid
 from explorer.ui.items.layer_item import LayerItem
@@ -302,10 +305,53 @@ def test_labels_hold_still_while_panning(canvas: Canvas) -> None:
     # private: that nothing is placed anew cannot be seen
     placed = item(canvas, 1)._placed  # type: ignore[attr-defined]
     assert placed is not None
-    assert [row for row, *_ in placed[1]] == [0]  # the second would lie on the first
+    first, second = ((x, y, p.deviceIndependentSize()) for _, x, y, p in placed[1])
+    apart = second[1] >= first[1] + first[2].height() or second[1] + second[2].height() <= first[1]
+    assert apart, "the second has another place where it would lie on the first"
     canvas.pan_by(3, 4)
     grab(canvas)
     assert item(canvas, 1)._placed is placed  # type: ignore[attr-defined]
+
+
+def test_labels_without_room_are_counted(canvas: Canvas) -> None:
+    layer = boxes(*[(10, 12, 20, 20)] * 60, labels=("a long label",) * 60)
+    show(canvas, plain(), layer)
+    shown = item(canvas, 1)
+    assert isinstance(shown, BoxesItem)
+    placed = shown._placed  # type: ignore[attr-defined]
+    assert placed is not None
+    assert len(placed[1]) >= 12
+    assert shown.unlabelled == 60 - len(placed[1])
+
+
+def test_a_tiny_box_has_a_label(canvas: Canvas) -> None:
+    show(canvas, plain(), boxes((10, 12, 10.5, 12.5), labels=("tiny",)))
+    shown = item(canvas, 1)
+    assert isinstance(shown, BoxesItem)
+    assert [row for row, *_ in shown._placed[1]] == [0]  # type: ignore[index]
+
+
+def test_frames_are_thinner_on_small_boxes(canvas: Canvas) -> None:
+    layer = boxes((5, 5, 35, 25), (20, 10, 21, 11), width=3.0)
+    image = show(canvas, plain(colour=(0, 0, 0)), layer)
+
+    def thickness(x: float, y: float) -> int:
+        """Bright pixels on a level line across the left edge of a box."""
+        middle = canvas.from_pane(x, y).toPoint()
+        row = [QColor(image.pixel(middle.x() + dx, middle.y())).lightness() for dx in range(-5, 5)]
+        return sum(value > 60 for value in row)
+
+    assert thickness(5, 15) == 3
+    assert thickness(20, 10.5) == 1
+
+
+def test_a_color_key_stays_in_the_corner_of_the_photo(canvas: Canvas) -> None:
+    key = Text("one\ntwo", (0, 30), swatches=(RED, GREEN), name="key")
+    image = show(canvas, plain(colour=(255, 255, 255)), key)
+    low = canvas.from_pane(0, 30)
+    part = image.copy(round(low.x()), round(low.y()) - 60, 60, 60)
+    seen = {QColor(part.pixel(x, y)).getRgb()[:3] for x in range(60) for y in range(60)}
+    assert {RED, GREEN} <= seen
 
 
 def test_points_lines_grid_and_text(canvas: Canvas) -> None:
@@ -371,3 +417,12 @@ def test_pyramid_stops_at_single_rows() -> None:
     pyramid = Pyramid(np.zeros((1, 5000), np.uint8), average=True)
     assert pyramid.image(0.001).height() == 1
     assert Pyramid(np.zeros((9, 7), np.uint8), average=False).image(0.25).width() == 2
+
+
+def test_ground_truth_that_the_view_shows_is_drawn_once(canvas: Canvas) -> None:
+    layer = boxes((5, 5, 35, 25), labels=("cat",), name=LAYER, selectable=False)
+    shown = show(canvas, plain(), layer)
+    canvas.set_truth((Box(5, 5, 35, 25, "cat"),))
+    assert grab(canvas) == shown
+    canvas.set_truth((Box(6, 6, 35, 25, "cat"),))
+    assert grab(canvas) != shown, "a box that is being dragged away from it is seen"

@@ -108,7 +108,6 @@ def test_what_runs_at_the_end_goes_on_at_the_next_start(qtbot: QtBot, tmp_path: 
     assert counted is not None
     qtbot.waitUntil(lambda: counted.value > 3, timeout=WAIT)
     reached = counted.value
-    qtbot.waitUntil(lambda: not first.jobs._unkept, timeout=WAIT)
     first.quit()
     second = Made(tmp_path / "jobs")
     second.jobs.restore()
@@ -123,12 +122,16 @@ def test_what_runs_at_the_end_goes_on_at_the_next_start(qtbot: QtBot, tmp_path: 
     second.quit()
 
 
-def test_a_cancel_just_before_the_end_is_kept_to(qtbot: QtBot, tmp_path: Path) -> None:
+def test_what_is_said_just_before_the_end_is_kept_to(qtbot: QtBot, tmp_path: Path) -> None:
     first = Made(tmp_path / "jobs")
-    job_id = started(qtbot, first)
-    first.jobs.cancel(job_id)
+    gone, resting = started(qtbot, first), started(qtbot, first)
+    first.jobs.cancel(gone)
+    first.jobs.pause(resting)
     first.quit()
-    assert not list((tmp_path / "jobs").glob("*/job.json"))
+    later = JobStore(tmp_path / "jobs", KINDS)
+    (left,) = later.claim()
+    later.close()
+    assert (left.id, left.paused) == (resting, True)
 
 
 def test_a_failed_job_says_why_and_can_be_tried_again(qtbot: QtBot, made: Made) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
@@ -24,7 +25,7 @@ SECONDS = 30_000
 
 
 class Frames:
-    """Endless grey frames; it counts, and can be unplugged."""
+    """Endless gray frames; it counts, and can be unplugged."""
 
     rate = 200.0
     duration = 0.0
@@ -41,7 +42,7 @@ class Frames:
 
     def read(self) -> tuple[np.ndarray, float]:
         if self.unplugged.is_set():
-            raise Lost("The camera gives no pictures.")
+            raise Lost("The camera delivers no frames.")
         self.count += 1
         return np.full((48, 64, 3), self.count % 200, np.uint8), self.count / self.rate
 
@@ -91,6 +92,21 @@ def test_frames_are_followed(window: Window, qtbot: Any) -> None:
         lambda: "computed" in words.text() and "0.0 shown" not in words.text(), timeout=SECONDS
     )
     assert study.view.title in words.toolTip()
+
+
+def test_leaving_goes_back_to_the_photo(window: Window, qtbot: Any, tmp_path: Path) -> None:
+    place = tmp_path / "cat.png"
+    PIL.Image.new("RGB", (64, 48), (90, 120, 60)).save(place)
+    window.intake.open_path(str(place))
+    qtbot.waitUntil(lambda: window.study.image is not None, timeout=SECONDS)
+    for way in ("leave_live", "close_photo", "cancel"):
+        follow(qtbot, window, Frames())
+        assert window.strip.current is None
+        window.actions_[way].trigger()
+        qtbot.waitUntil(lambda: not window.study.live, timeout=SECONDS)
+        assert window.strip.current == str(place)
+        qtbot.waitUntil(lambda: window.study.image.name == "cat.png", timeout=SECONDS)
+        assert window.live.capture is None
 
 
 def test_views_beside_the_main_one_follow_the_same_frames(window: Window, qtbot: Any) -> None:
@@ -227,7 +243,7 @@ def test_a_view_for_stills_says_so_and_a_frozen_frame_suits_it(window: Window, q
 def test_a_film_is_played_by_opening_it(window: Window, qtbot: Any, tmp_path: Path) -> None:
     import cv2
 
-    path = tmp_path / "grey.avi"
+    path = tmp_path / "gray.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     for n in range(30):
         writer.write(np.full((48, 64, 3), n * 8, np.uint8))
@@ -235,7 +251,7 @@ def test_a_film_is_played_by_opening_it(window: Window, qtbot: Any, tmp_path: Pa
     window.intake.open_paths([path])
     qtbot.waitUntil(lambda: window.live.shown is not None, timeout=SECONDS)
     live = window.live
-    assert window.study.image.name == "grey.avi"
+    assert window.study.image.name == "gray.avi"
     assert not live.bar.film.play.isHidden()
     qtbot.mouseClick(live.bar.film.play, Qt.MouseButton.LeftButton)
     assert live.capture is not None
@@ -267,7 +283,7 @@ def test_a_narrow_line_says_what_matters_most(qtbot: Any) -> None:
     bar.resize(1000, 80)
     bar.set_budget(budget)
     assert bar.budget.text() == (
-        "30 captured → 17 computed → 16.4 shown /s · 75 ms old · 7 left out · 50% of the size"
+        "30 captured → 17 inference → 16.4 displayed /s · latency 75 ms · 7 dropped · input at 50%"
     )
     assert "Anchors: 10.0 ms" in bar.budget.toolTip()
     bar.resize(420, 80)

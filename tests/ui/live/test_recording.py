@@ -56,11 +56,15 @@ def wait_for_lines(qtbot: Any, window: Window, count: int) -> None:
 def test_the_button_records_what_is_followed(
     window: Window, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int
 ) -> None:
-    proposed = answer_dialog(monkeypatch, tmp_path / "mine", kind)
+    proposed = answer_dialog(monkeypatch, tmp_path / "mine")
     follow(qtbot, window, Frames())
     part = window.live.recording.controls
     assert not part.button.isChecked()
     qtbot.mouseClick(part.button, Qt.MouseButton.LeftButton)
+    sheet = window.live.recording.sheet
+    assert not part.button.isChecked(), "nothing is recorded before there is a place"
+    sheet.what.setCurrentIndex(kind)
+    sheet.go_on.click()
     assert proposed[0].endswith(".mp4")
     assert part.button.isChecked()
     assert not part.dot.isHidden()
@@ -91,8 +95,35 @@ def test_a_closed_dialog_records_nothing(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     follow(qtbot, window, Frames())
     window.actions_["record"].trigger()
+    window.live.recording.sheet.go_on.click()
+    assert window.live.recording.recorder is None
+    window.actions_["record"].trigger()
+    window.live.recording.sheet.close_sheet()
     assert window.live.recording.recorder is None
     assert not window.live.recording.controls.button.isChecked()
+
+
+def test_views_beside_are_recorded_when_that_is_wanted(
+    window: Window, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_dialog(monkeypatch, tmp_path / "both.mp4")
+    follow(qtbot, window, Frames())
+    window.live.recording.toggle()
+    assert not window.live.recording.sheet.beside.isVisible(), "there are none"
+    window.live.recording.sheet.close_sheet()
+    study = window.study
+    own = len(study.board.panes)
+    study.set_beside("feature_maps", True)
+    qtbot.waitUntil(lambda: len(study.board.panes) == own + 1, timeout=SECONDS)
+    window.live.recording.toggle()
+    assert window.live.recording.sheet.beside.isChecked()
+    window.live.recording.sheet.go_on.click()
+    wait_for_lines(qtbot, window, 3)
+    window.live.recording.stop()
+    qtbot.waitUntil((tmp_path / "both.mp4").exists, timeout=SECONDS)
+    height, width, _ = frames(tmp_path / "both.mp4")[0][0].shape
+    assert width > 64, "wider than the frame alone"
+    assert height > 0
 
 
 def test_it_can_be_recorded_only_while_live(window: Window, qtbot: Any) -> None:
@@ -185,7 +216,7 @@ def test_what_the_bar_says(qtbot: Any) -> None:
     part.show_status(RecordStatus(seconds=65.4, bytes=2_500_000))
     assert part.words.text() == "1:05 · 2.5 MB"
     part.show_status(RecordStatus(seconds=3.0, bytes=3_200_000_000, left_out=1234))
-    assert part.words.text() == "0:03 · 3.20 GB · 1,234 left out"
+    assert part.words.text() == "0:03 · 3.20 GB · 1,234 dropped"
     assert "Stop" in part.button.toolTip()
     part.show_status(None)
     assert part.words.isHidden()

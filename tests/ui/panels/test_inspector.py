@@ -16,6 +16,7 @@ from explorer.engine.view import Group, View
 from explorer.ui.panels.explanation import Explanation
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.panels.progress import duration
+from explorer.ui.widgets.small_widgets import Label
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -102,14 +103,14 @@ def test_cancel_and_pause_ask(inspector: Inspector, qtbot: QtBot) -> None:
     with qtbot.waitSignal(inspector.pause_toggled) as heard:
         qtbot.mouseClick(inspector.strip.pause, LEFT)
     assert heard.args == [True]
-    assert inspector.strip.pause.accessibleName() == "Go on"
+    assert inspector.strip.pause.accessibleName() == "Resume"
     with qtbot.waitSignal(inspector.pause_toggled) as heard:
         qtbot.mouseClick(inspector.strip.pause, LEFT)
     assert heard.args == [False]
     with qtbot.waitSignal(inspector.cancel_requested):
         qtbot.mouseClick(inspector.strip.cancel, LEFT)
     inspector.set_update(update(State.CANCELLED), True)
-    assert inspector.strip.words.toolTip().startswith("Cancelled")
+    assert inspector.strip.words.toolTip().startswith("Canceled")
     assert inspector.strip.pause.isHidden()
 
 
@@ -211,3 +212,26 @@ def test_the_explanation_is_as_high_as_its_text(qtbot: QtBot) -> None:
 )
 def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_a_long_message_is_not_bold_to_its_end(inspector: Inspector) -> None:
+    rest = "only 3% of the tensors match; " + ", ".join(f"layer{n}.weight" for n in range(20))
+    inspector.show_error(f"w.pth does not fit ResNet-18: {rest}.", "Choose another one.")
+    bold = [label.text() for label in inspector.error.findChildren(Label) if label.font().bold()]
+    assert bold == ["w.pth does not fit ResNet-18."]
+    shown = " ".join(label.text() for label in inspector.error.findChildren(Label))
+    assert "Only 3% of the tensors match" in shown
+    assert shown.endswith("Choose another one.")
+
+
+def test_ways_out_are_buttons_that_close_the_card(inspector: Inspector, qtbot: QtBot) -> None:
+    done: list[str] = []
+    ways = [("Try again", lambda: done.append("again")), ("Other", lambda: done.append("other"))]
+    inspector.show_error("It broke.", ways=ways)
+    first, _ = inspector.error.ways
+    qtbot.mouseClick(first, LEFT)
+    assert done == ["again"]
+    assert not inspector.error.isVisible()
+    inspector.show_error("It broke otherwise.")
+    assert inspector.error.ways == []
+    assert inspector.error.isVisible()

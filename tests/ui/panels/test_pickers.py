@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 from pytestqt.qtbot import QtBot
 
 from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.core.unavailable import Unavailable
 from explorer.engine.view import Group, View
+from explorer.networks import catalogue
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.panels.cards import CardList, CardRow, Heading, rank
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
+from explorer.ui.widgets.small_widgets import scaled_font
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -102,6 +105,12 @@ def titles(picker: Any) -> list[str]:
     return [line.title for line in lines(picker)]
 
 
+def info(spec: NetworkSpec) -> NetworkInfo:
+    return NetworkInfo(
+        spec, "SqueezeNet", "classification", (), (), "cached", "ImageNet", "cpu", "float32", 1, "",
+    )  # fmt: skip
+
+
 def at(picker: NetworkPicker, name: str) -> None:
     picker.open()
     picker.panel.cards.point_at(name)
@@ -122,7 +131,7 @@ def test_a_view_says_which_other_network_it_would_bring(views: ViewPicker) -> No
 
 def test_views_that_were_used_last_stand_above_the_list(views: ViewPicker, qtbot: QtBot) -> None:
     views.set_recent(("maps", "classify", "gone"))
-    assert titles(views)[:3] == ["Used last", "Maps", "Classify"]
+    assert titles(views)[:3] == ["Recent", "Maps", "Classify"]
     assert titles(views).count("Maps") == 2, "its place in the list stays"
     views.open()
     assert views.panel.cards.list.currentIndex().row() == 1, "the one in use"
@@ -259,7 +268,7 @@ def test_weights_are_chosen_one_by_one(networks: NetworkPicker) -> None:
     panel.weights.setCurrentIndex(0)
     assert panel.use.text() == "Download 5 MB"
     panel.weights.setCurrentIndex(2)
-    assert panel.use.text() == "Use untrained"
+    assert panel.use.text() == "Use random weights"
     heard = Heard(networks.chosen)
     panel.use.click()
     assert heard.news == [NetworkSpec("squeeze", "none")]
@@ -269,6 +278,8 @@ def test_weights_are_chosen_one_by_one(networks: NetworkPicker) -> None:
 def test_the_present_choice_is_marked(networks: NetworkPicker) -> None:
     networks.set_spec(NetworkSpec("squeeze"))
     networks.open()
+    assert networks.panel.use.text() == "Chosen", "it has not been loaded"
+    networks.set_info(info(NetworkSpec("squeeze")))
     assert networks.panel.use.text() == "In use"
     assert not networks.panel.use.isEnabled()
     assert networks.button.badge == "on disk"
@@ -348,3 +359,14 @@ def test_entries_may_change_while_open(networks: NetworkPicker) -> None:
     networks.set_entries(())
     networks.set_entries(ENTRIES)
     assert len(titles(networks)) == 8
+
+
+def test_variants_differ_before_they_are_cut(networks: NetworkPicker) -> None:
+    """In the list, beside the widest badge, and on the button of a narrow window."""
+    titles = [entry.title for entry in catalogue.entries()]
+    font = scaled_font(networks.font(), 1.0, bold=True)
+    metrics = QFontMetrics(font)
+    for room in (300, 200):
+        shown = [metrics.elidedText(t, Qt.TextElideMode.ElideMiddle, room) for t in titles]
+        alike = [title for title, cut in zip(titles, shown, strict=True) if shown.count(cut) > 1]
+        assert alike == []

@@ -32,7 +32,7 @@ def welcome(qtbot: QtBot) -> Iterator[Welcome]:
 
 def test_it_says_what_to_do(welcome: Welcome) -> None:
     words = " ".join(label.text() for label in welcome.findChildren(QLabel))
-    for part in ("Drop a photo here", "paste one", "Bring a photo", "Ctrl+V", "? shortcuts"):
+    for part in ("Drop a photo here", "paste one", "Open a photo", "Ctrl+V", "? shortcuts"):
         assert part in words
 
 

@@ -7,15 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import PIL.Image
+import pypdf
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from explorer.core.params import Box
+from explorer.core.runner import State
 from explorer.saving.export import ImageInfo, LabelledBoxes, read_metadata
+from explorer.ui.dialogs.figure import FigureOptions, FigureSheet
 from explorer.ui.photos.exporter import Exporter
 from tests.ui.toy_desk import ToyPanels, photo
 
@@ -90,7 +95,7 @@ def test_numbers_are_those_of_the_table(
     assert said(answered, qtbot) == f"Saved {place}"
     text = place.read_text()
     assert json.loads(text)
-    assert "90.0" in text, "the mean of the grey photo"
+    assert "90.0" in text, "the mean of the gray photo"
     assert "0.25" in text, "as it is drawn now"
 
 
@@ -141,38 +146,81 @@ def test_the_dialog_proposes_a_name_and_a_bare_name_gets_its_suffix(
 
     answer_dialog(monkeypatch, choose)
     exporter.export()
+    exporter.sheet.go_on.click()
     assert said(answered, qtbot) == f"Saved {tmp_path / 'mine.json'}"
     exporter.save_picture()
+    exporter.sheet.go_on.click()
     assert said(answered, qtbot) == f"Saved {tmp_path / 'mine.png'}"
     assert Path(starts[0]).name == "cat-classify.json"
     assert starts[1] == str(tmp_path / "cat-classify.png"), "the folder of the last time"
-
-
-@pytest.mark.parametrize(("suffix", "begins"), [(".svg", b"<?xml"), (".pdf", b"%PDF")])
-def test_the_canvas_as_a_drawing(
-    answered: ToyPanels,
-    exporter: Exporter,
-    qtbot: QtBot,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    suffix: str,
-    begins: bytes,
-) -> None:
-    place = tmp_path / f"canvas{suffix}"
-    answer_dialog(monkeypatch, lambda _, kinds: (str(place), kinds[-1]))
-    exporter.save_picture()
-    assert said(answered, qtbot) == f"Saved {place}"
-    assert place.read_bytes().startswith(begins)
 
 
 def test_a_dialog_that_is_left_writes_nothing(
     answered: ToyPanels, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_dialog(monkeypatch, lambda *_: ("", ""))
-    for act in (exporter.save_picture, exporter.export, exporter.screenshot):
+    for act in (exporter.save_picture, exporter.export):
         act()
+        exporter.sheet.go_on.click()
+    exporter.screenshot()
+    exporter.export()
+    exporter.sheet.close_sheet()
     assert not answered.bridge.busy
     assert answered.notices.texts == []
+
+
+def test_what_and_how_large_stands_in_the_dialog(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offered: list[list[str]] = []
+    place = tmp_path / "board.png"
+
+    def choose(_start: str, kinds: list[str]) -> tuple[str, str]:
+        offered.append(kinds)
+        return str(place), kinds[0]
+
+    answer_dialog(monkeypatch, choose)
+    exporter.save_picture()
+    sheet = exporter.sheet
+    assert sheet.isVisible()
+    assert not sheet.rate.isVisible(), "a picture has none"
+    sheet.pixels.setValue(500)
+    sheet.go_on.click()
+    said(answered, qtbot)
+    with PIL.Image.open(place) as image:
+        assert image.width == 500
+    assert offered == [["All panes (*.png *.jpg *.webp *.tif)"]], "no list of kinds"
+
+
+def test_a_film_of_steps_has_a_size_and_a_rate(
+    panels: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, film = panels.study, panels.bridge.step_film
+    study.set_view("dream")
+    study.set_image(photo())
+    for _ in range(4):
+        panels.bridge.answer(state=State.RUNNING)
+        film.keep(study.answer)
+    place = tmp_path / "steps.gif"
+    answer_dialog(monkeypatch, lambda _, kinds: (str(place), kinds[0]))
+    exporter.export()
+    sheet = exporter.sheet
+    assert sheet.what.currentText() == "Film of the steps"
+    sheet.pixels.setValue(320)
+    sheet.rate.setValue(5)
+    sheet.go_on.click()
+    said(panels, qtbot)
+    with PIL.Image.open(place) as image:
+        assert max(image.size) == 320
+        assert image.info["duration"] == 4 * 200, "four equal frames, each shown for a fifth second"
 
 
 def test_what_is_seen_is_copied(answered: ToyPanels, exporter: Exporter) -> None:
@@ -269,3 +317,60 @@ def test_files_of_boxes_name_the_photo_by_its_file(
     exporter.save_truth()
     said(answered, qtbot)
     assert json.loads(place.read_text())["images"][0]["file_name"] == "really this.png"
+
+
+def test_a_figure_is_asked_its_size_and_written_with_it(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for width in (120.0, 60.0):
+        place = tmp_path / f"figure-{width:g}.svg"
+        bare = str(place.with_suffix(""))
+        answer_dialog(monkeypatch, lambda _, kinds, bare=bare: (bare, kinds[0]))
+        exporter.save_picture()
+        exporter.sheet.what.setCurrentIndex(2)
+        exporter.sheet.go_on.click()
+        (sheet,) = answered.main.findChildren(FigureSheet)
+        if width == 60.0:
+            assert sheet.width_mm.value() == 120.0, "as the last time"
+        sheet.width_mm.setValue(width)
+        sheet.font_size.setValue(6.0)
+        sheet.save.click()
+        qtbot.waitUntil(lambda: not answered.main.findChildren(FigureSheet))
+        assert said(answered, qtbot) == f"Saved {place}"
+        root = ElementTree.parse(place).getroot()
+        assert float(root.attrib["width"].removesuffix("mm")) == pytest.approx(width, abs=0.02)
+        sizes = {e.get("font-size") for e in root.iter("{http://www.w3.org/2000/svg}text")}
+        assert "6" in sizes
+        assert read_metadata(place)["view"] == "classify"
+
+
+def test_a_figure_that_is_cancelled_is_not_written(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    answer_dialog(monkeypatch, lambda _, __: (str(tmp_path / "figure.pdf"), ""))
+    exporter.save_picture()
+    exporter.sheet.what.setCurrentIndex(2)
+    exporter.sheet.go_on.click()
+    (sheet,) = answered.main.findChildren(FigureSheet)
+    qtbot.keyClick(sheet, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not answered.main.findChildren(FigureSheet))
+    assert list(tmp_path.iterdir()) == []
+    assert answered.notices.texts == []
+
+
+def test_the_picture_alone_as_a_pdf_and_letters_that_are_too_large(
+    answered: ToyPanels, exporter: Exporter, qtbot: QtBot, tmp_path: Path
+) -> None:
+    place = tmp_path / "figure.pdf"
+    exporter.write_figure(str(place), FigureOptions(width_mm=50.8, whole=False))
+    assert said(answered, qtbot) == f"Saved {place}"
+    (page,) = pypdf.PdfReader(place).pages
+    assert float(page.mediabox.width) == pytest.approx(144, abs=0.1)
+    assert float(page.mediabox.height) == pytest.approx(96, abs=0.1)
+    exporter.write_figure(str(tmp_path / "b.pdf"), FigureOptions(width_mm=20, font_size=70))
+    assert "too large" in said(answered, qtbot)

@@ -171,7 +171,7 @@ def test_the_menu_copies_the_path(strip: Filmstrip, qtbot: QtBot, photos: list[s
     menu = strip.findChild(QMenu)
     assert menu is not None
     words = [action.text() for action in menu.actions() if action.text()]
-    assert words == ["Show in folder", "Copy path", "Remove from the strip", "Remove all"]
+    assert words == ["Show in folder", "Copy path", "Remove from the list", "Remove all"]
     menu.actions()[1].trigger()
     assert QGuiApplication.clipboard().text() == photos[1]
     menu.close()

@@ -169,7 +169,7 @@ def test_a_drop_that_comes_to_nothing_does_not_cost_the_one_before_its_picture(
     intake.open_paths([empty])  # the same worker: it comes when the first has been read
     gate.set()
     qtbot.waitUntil(lambda: heard.names() == ["one.png"], timeout=10_000)
-    assert panels.notices.texts == ["There are no pictures in there."]
+    assert panels.notices.texts == ["There are no pictures in this folder."]
 
 
 def test_a_broken_file_is_lined_up_and_said(

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from explorer.core.layers import Board, Curve, Plot, Table
 from explorer.ui.results.plots import BarsPlot, CurvesPlot, drawable, nearest_sample
 from explorer.ui.results.results import Results
-from explorer.ui.results.table import TableModel, TableWidget, decimals, written
+from explorer.ui.results.table import MOST_WIDTH, TableModel, TableWidget, decimals, written
 
 DISPLAY = Qt.ItemDataRole.DisplayRole
 
@@ -295,25 +296,58 @@ def test_values_under_the_mouse(results: Results) -> None:
     results.grab()
     QTest.mouseMove(tab.chart.viewport(), QPoint(350, 100))
     tab.chart.scene().sigMouseMoved.emit(tab.chart.mapToScene(QPoint(350, 100)))
-    assert "c0" in tab.words.toPlainText()
+    heading, values = tab.legend.said
+    assert heading
+    assert len(values) == 2
+    assert all(values)
+    assert [label for label, _ in tab.legend.entries] == ["c0", "c1"]
     assert tab.line.isVisible()
+    assert not tab.words.isVisible(), "nothing lies over the curves"
     curve = Curve(np.array([0.0, 1.0, 2.0]), np.array([5.0, np.nan, 7.0]))
     assert nearest_sample(curve, 1.2) == (2.0, 7.0)
     assert nearest_sample(Curve(np.zeros(0), np.zeros(0)), 1.0) is None
 
 
-def test_of_many_curves_those_under_the_mouse_are_named(results: Results) -> None:
+def test_all_curves_are_named_beside_them_with_their_values(results: Results) -> None:
     x = np.array([0.0, 1.0])
     flat = tuple(Curve(x, np.full(2, float(level)), f"level {level}") for level in range(12))
     results.set_board(Board((), plots=(Plot("p", curves=flat),)))
     tab = results.tab("p")
     assert isinstance(tab, CurvesPlot)
-    assert not tab.legend.isVisible()
     results.grab()
+    assert tab.legend.isVisible()
+    assert not tab.legend.geometry().intersects(tab.chart.geometry())
+    assert [label for label, _ in tab.legend.entries] == [f"level {n}" for n in range(12)]
     box = tab.chart.plotItem.vb
     tab.chart.scene().sigMouseMoved.emit(box.mapViewToScene(QPointF(0.9, 10.9)))
-    lines = tab.words.toPlainText().split("\n")
-    assert lines == ["x  1", *(f"level {level}  {level}" for level in range(7, 12))]
+    assert tab.legend.said == ("x  1", tuple(str(level) for level in range(12)))
+    QApplication.sendEvent(tab.chart.viewport(), QEvent(QEvent.Type.Leave))
+    assert tab.legend.said == ("", ())
+
+
+def test_in_a_narrow_plot_the_legend_stands_below(results: Results, qtbot: QtBot) -> None:
+    results.resize(380, 500)
+    results.set_board(Board((), plots=(curves(3),)))
+    tab = results.tab("loss")
+    assert isinstance(tab, CurvesPlot)
+    results.grab()
+    qtbot.waitUntil(lambda: tab.legend.geometry().top() >= tab.chart.geometry().bottom())
+
+
+def test_names_stand_on_the_axis(results: Results) -> None:
+    plot = Plot(
+        "p", curves=(Curve(np.array([1.0, 2.0]), np.array([3.0, 4.0]), "a"),),
+        x_label="stage", x_names=("scores", "NMS"),
+    )  # fmt: skip
+    results.set_board(Board((), plots=(plot,)))
+    tab = results.tab("p")
+    assert isinstance(tab, CurvesPlot)
+    results.grab()
+    axis = tab.chart.getAxis("bottom")
+    assert [words for _, words in axis._tickLevels[0]] == ["scores", "NMS"]
+    box = tab.chart.plotItem.vb
+    tab.chart.scene().sigMouseMoved.emit(box.mapViewToScene(QPointF(1.9, 3.5)))
+    assert tab.legend.said == ("stage  NMS", ("4",))
 
 
 def test_importing_the_plot_library_leaves_the_exception_hooks(results: Results) -> None:
@@ -342,3 +376,23 @@ def test_the_summary_stands_above_the_tabs(results: Results) -> None:
     assert results.summary == "3 of 9 boxes: 3 cat"
     results.set_board(None)
     assert results.summary == ""
+
+
+def test_words_are_not_cut_while_there_is_room(qtbot: QtBot) -> None:
+    def table(name: str) -> Table:
+        return Table("found", ("class", "score", "x0"), ((name, 0.5, 3.0),))
+
+    widget = TableWidget()
+    qtbot.addWidget(widget)
+    widget.resize(1200, 200)
+    widget.show()
+    long = "an enormously long class name, as some data sets do have them " * 2
+    widget.set_table(table("cat"))
+    narrow = widget.columnWidth(0)
+    widget.set_table(table(long))
+    assert widget.columnWidth(0) >= widget.fontMetrics().horizontalAdvance(long) > narrow
+    widget.resize(400, 200)
+    assert widget.columnWidth(0) == MOST_WIDTH
+    widget.setColumnWidth(0, 90)  # by hand: it stays
+    widget.resize(1200, 200)
+    assert widget.columnWidth(0) == 90

@@ -68,7 +68,7 @@ def test_a_display_that_is_gone_gets_the_same_sentence(name: str, tmp_path: Path
     assert process.returncode == 2, err
     assert out == ""
     assert err.count("\n") == 1
-    assert f"{name}={stale}: nobody answers" in err
+    assert f"{name}={stale}: no server answers" in err
 
 
 def test_only_displays_that_qt_would_try_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,9 @@ def test_only_displays_that_qt_would_try_are_asked(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(display_check, "answers", answers)
     both = {"DISPLAY": ":1", "WAYLAND_DISPLAY": "wayland-1"}
     assert display_check.complaint(both) == "", "one of them is enough"
-    assert "nobody answers" in display_check.complaint({**both, "QT_QPA_PLATFORM": "wayland-egl"})
+    assert "no server answers" in display_check.complaint(
+        {**both, "QT_QPA_PLATFORM": "wayland-egl"}
+    )
     assert display_check.complaint({**both, "QT_QPA_PLATFORM": "xcb"}) == ""
     asked.clear()
     assert display_check.complaint({**both, "QT_QPA_PLATFORM": "offscreen"}) == ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from explorer.core.runner import State
+from explorer.core.settings import THEMES
 from explorer.ui.board.pinned_result import PinnedResult
 from explorer.ui.shell.actions import COMMANDS, FILM_COMMANDS, Actions
 from explorer.ui.shell.commands import Commands
@@ -173,6 +175,14 @@ def test_the_next_theme(panels: ToyPanels, commands: Commands, actions: Actions)
     assert seen == ["light", "dark", "system"]
 
 
+def test_every_theme_is_a_command(panels: ToyPanels, commands: Commands, actions: Actions) -> None:
+    for word in ("dark", "light", "system"):
+        actions[f"theme_{word}"].trigger()
+        assert panels.settings.preferences.theme == word
+        checked = [name for name in THEMES if actions[f"theme_{name}"].isChecked()]
+        assert checked == [word]
+
+
 def test_overlays_are_hidden_and_shown(
     panels: ToyPanels, commands: Commands, actions: Actions
 ) -> None:
@@ -202,20 +212,26 @@ def test_looking_again(panels: ToyPanels, commands: Commands, actions: Actions) 
 
 
 def test_a_checkpoint_is_used_for_the_network_it_is_meant_for(
-    panels: ToyPanels, commands: Commands, monkeypatch: pytest.MonkeyPatch
+    panels: ToyPanels, commands: Commands, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    found = ["", "/weights.pth"]
-    monkeypatch.setattr(
-        "explorer.ui.shell.commands.QFileDialog.getOpenFileName",
-        lambda *_: (found.pop(0), ""),
-    )
+    found = ["", str(tmp_path / "weights.pth"), ""]
+    starts: list[str] = []
+
+    def ask(_parent: object, _title: str, start: str, _kinds: str) -> tuple[str, str]:
+        starts.append(start)
+        return found.pop(0), ""
+
+    monkeypatch.setattr("explorer.ui.shell.commands.QFileDialog.getOpenFileName", ask)
     answered(panels)
     before = panels.study.spec
     commands.open_checkpoint("other")
     assert panels.study.spec == before, "the dialog was left"
     commands.open_checkpoint("other")
     assert panels.study.spec is not None
-    assert (panels.study.spec.name, panels.study.spec.weights) == ("other", "/weights.pth")
+    path = str(tmp_path / "weights.pth")
+    assert (panels.study.spec.name, panels.study.spec.weights) == ("other", path)
+    commands.open_checkpoint("other")
+    assert starts == ["", "", str(tmp_path)], "where the last one was"
 
 
 def test_the_layout_is_set_back(

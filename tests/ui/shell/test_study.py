@@ -133,6 +133,12 @@ def test_a_failure_ends_it_and_the_last_picture_stays(study: Study, bridge: ToyB
     assert study.board is board
 
 
+def test_looking_again_takes_nothing_from_before(study: Study, bridge: ToyBridge) -> None:
+    study.look()
+    study.look_again()
+    assert [ask.fresh for ask in bridge.asked[-2:]] == [False, True]
+
+
 def test_cancelling_keeps_the_last_picture(study: Study, bridge: ToyBridge) -> None:
     board = study.board
     study.look()
@@ -209,6 +215,20 @@ def test_frames_are_followed_and_the_newest_is_the_picture(
     assert "dream" not in [view.name for view in study.offered()]
     study.set_image(photo())
     assert not study.live
+
+
+def test_a_view_that_cannot_follow_gives_way_to_the_natural_one(
+    desk: ToyDesk, bridge: ToyBridge
+) -> None:
+    study, moved = desk.study, list[str]()
+    study.moved.connect(moved.append)
+    study.set_image(photo())
+    study.set_view("dream")
+    study.follow(Slot(), photo("Film"))
+    assert study.view is not None
+    assert study.view.name == "classify"
+    assert bridge.asked[-1].view is study.view
+    assert moved == ["Dream does not support films: showing Sort instead."]
 
 
 def test_another_device_asks_anew(study: Study, bridge: ToyBridge) -> None:

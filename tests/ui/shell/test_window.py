@@ -10,8 +10,14 @@ import numpy as np
 import PIL.Image
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QImage,
+)
+from PySide6.QtWidgets import QApplication, QToolBar
 from pytestqt.qtbot import QtBot
 
 from explorer.core import settings
@@ -209,18 +215,21 @@ def test_a_broken_file_is_said_with_a_view_that_was_asked_for(
     assert not w.inspector.error.isVisible()
 
 
-def test_a_broken_file_is_a_sentence_and_the_last_picture_stays(
+def test_a_broken_file_is_a_sentence_and_no_other_picture_stands_over_it(
     qtbot: QtBot, window: Make, photo: Path, tmp_path: Path
 ) -> None:
     w = window(paths=[str(photo)])
     qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
-    board = w.study.board
+    assert "photo.png" in w.windowTitle()
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 nothing")
     drop_files(w, broken)
     qtbot.waitUntil(w.inspector.error.isVisible, timeout=ANSWER)
     assert "broken.jpg" in w.inspector.error.message
-    assert w.study.board is board
+    assert w.study.board is None
+    assert w.board.board is None
+    assert "photo.png" not in w.windowTitle()
+    assert w.docks["photos"].isVisible()
     qtbot.keyClick(w, Qt.Key.Key_A)  # back to the good one
     qtbot.waitUntil(lambda: answered(w) and not w.inspector.error.isVisible(), timeout=ANSWER)
 
@@ -423,3 +432,56 @@ def test_a_problem_is_a_notice_that_is_not_repeated(qtbot: QtBot, window: Make) 
     assert len(w.notices.texts) == 2
     w.notices.clear()
     assert w.notices.texts == []
+
+
+def test_a_drop_over_a_photo_is_shown(qtbot: QtBot, window: Make, photo: Path, other: Path) -> None:
+    w = window(paths=[str(photo)])
+    qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(other))])
+    left, held = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(w.rect().center(), Qt.DropAction.CopyAction, mime, left, held)
+    QApplication.sendEvent(w, enter)
+    assert w.drop_frame.isVisible()
+    assert w.drop_frame.size() == w.board.size()
+    QApplication.sendEvent(w, QDragLeaveEvent())
+    assert not w.drop_frame.isVisible()
+    drop(w, mime)
+    assert not w.drop_frame.isVisible()
+
+
+def test_back_and_forward_have_keys_and_buttons(qtbot: QtBot, window: Make, photo: Path) -> None:
+    w = window(paths=[str(photo)])
+    qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
+    assert not w.actions_["go_back"].isEnabled()
+    choose(qtbot, w, "detections")
+    assert ["another kind of network" in text for text in w.notices.texts] == [True]
+    qtbot.waitUntil(lambda: answered(w, "detections"), timeout=ANSWER)
+    submitted = w.study.submitted
+    qtbot.keyClick(w, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    assert answered(w, "classify")
+    assert w.study.submitted == submitted, "its answer was kept"
+    assert w.notices.cards == [], "it is no longer true"
+    w.actions_["go_forward"].trigger()
+    assert answered(w, "detections")
+    choose(qtbot, w, "Classify")
+    qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
+    choose(qtbot, w, "detections")
+    (notice,) = w.notices.cards
+    qtbot.waitUntil(lambda: answered(w, "detections"), timeout=ANSWER)
+    notice.buttons[0].click()
+    assert w.study.view is not None
+    assert w.study.view.name == "classify", "Undo of what was said"
+    assert w.notices.cards == []
+    tools = {action.objectName() for bar in w.findChildren(QToolBar) for action in bar.actions()}
+    assert {"go_back", "go_forward"} <= tools
+
+
+def test_enter_presses_the_button_that_has_the_focus(qtbot: QtBot, window: Make) -> None:
+    w = window()
+    heard = []
+    w.welcome.open_requested.connect(lambda: heard.append("open"))
+    w.welcome.open_requested.disconnect(w.intake.open_dialog)
+    w.welcome.open.setFocus()
+    qtbot.keyClick(w.welcome.open, Qt.Key.Key_Return)
+    assert heard == ["open"]

@@ -424,6 +424,47 @@ def test_annotations_beside_the_photo_are_offered_and_loaded(
     assert not any("annotated" in text for text in notices.texts)
 
 
+def both_annotated(folder: Path) -> tuple[Path, Path]:
+    """Two photos of one data set, each with a box of its own."""
+    path = coco(folder)
+    content = json.loads(path.read_text())
+    content["images"].append({"id": 2, "file_name": "b.png", "width": 100, "height": 80})
+    box = {"image_id": 2, "category_id": 1, "bbox": [5, 5, 10, 10]}
+    content["annotations"].append(box)
+    path.write_text(json.dumps(content))
+    return photo(folder, "a.png", 90), photo(folder, "b.png", 30)
+
+
+def test_an_accepted_data_set_is_not_offered_again_but_loaded(
+    make: Make, tmp_path: Path, qtbot: QtBot
+) -> None:
+    first, second = both_annotated(tmp_path)
+    toys = make(first)
+    notices = toys.w.notices
+    qtbot.waitUntil(lambda: any("annotated" in text for text in notices.texts), timeout=9000)
+    next(card for card in notices.cards if "annotated" in card.notice.text).buttons[0].click()
+    toys.open(second)
+    qtbot.waitUntil(lambda: toys.truth == (Box(5, 5, 15, 15, "cat"),), timeout=9000)
+    assert not any("annotated" in text for text in notices.texts)
+    toys.w.truth_files.put(())
+    toys.show("classify")
+    toys.show("toy")
+    assert toys.truth == (), "what was deleted does not come back"
+
+
+def test_a_data_set_is_offered_once_per_folder(make: Make, tmp_path: Path, qtbot: QtBot) -> None:
+    first, second = both_annotated(tmp_path)
+    toys = make(first)
+    notices = toys.w.notices
+    qtbot.waitUntil(lambda: any("annotated" in text for text in notices.texts), timeout=9000)
+    asked: list[str] = []
+    notices.show_notice = lambda notice: asked.append(notice.text)  # type: ignore[method-assign]
+    toys.open(second)
+    toys.open(first)
+    assert asked == []
+    assert toys.truth == ()
+
+
 def test_a_file_that_is_chosen_is_loaded_or_refused(
     toys: Toys, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

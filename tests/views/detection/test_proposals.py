@@ -87,7 +87,7 @@ def test_a_one_shot_detector_says_that_it_has_none() -> None:
             weights=None, weights_backbone=None, num_classes=4, min_size=64, max_size=96
         )
     scene = Scene(make_network(module, "detection"), toy_image())
-    with pytest.raises(ExplorerError, match="one-shot"):
+    with pytest.raises(ExplorerError, match="single-stage"):
         list(VIEW.compute(scene, Params(method=RPN)))
 
 
@@ -111,7 +111,7 @@ def test_objects_and_ranks_by_another_implementation() -> None:
             hits = np.flatnonzero(overlaps[number] >= mark)
             assert row[column] == (f"#{hits[0] + 1}" if len(hits) else "never")
     assert rows[0][3] != "never", "nothing to compare"
-    green = layer(board, "best of each object")
+    green = layer(board, "best match of each object")
     hit = overlaps.max(axis=1) >= 0.5
     best = overlaps[hit].argmax(axis=1)
     np.testing.assert_array_equal(green.xyxy, result.found.boxes[best])
@@ -124,7 +124,7 @@ def test_a_missed_object_is_red() -> None:
     params = replace(BLIND, top=1)
     board = VIEW.draw(result_of(params), params)
     assert len(layer(board, "missed").xyxy) == 2
-    assert board.boxes("best of each object") is None
+    assert board.boxes("best match of each object") is None
     assert "missed" in layer(board, "ground truth").labels[0]
 
 
@@ -168,7 +168,7 @@ def test_a_click_tells_all_about_a_box() -> None:
     words = board.panes[0].readout
     assert words is not None
     assert "IoU" in words(24.0, 18.0)
-    assert words(-5.0, -5.0) == "no proposal here"
+    assert words(-5.0, -5.0) == "no proposals here"
 
 
 def test_layers_are_kept_while_nothing_of_theirs_changes() -> None:
@@ -185,7 +185,7 @@ def test_nothing_proposed_says_what_to_do() -> None:
     params = Params(method="Edge Boxes", truth=TRUTH)
     (step,) = VIEW.compute(flat, params)
     board = VIEW.draw(step.value, params)
-    assert "proposes nothing" in board.summary
+    assert "no proposals" in board.summary
     assert len(layer(board, "missed").xyxy) == 2
 
 

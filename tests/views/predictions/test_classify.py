@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.core.layers import Boxes
+from explorer.core.layers import Boxes, Text
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
 from explorer.networks.preprocess import Preprocess
@@ -67,8 +67,13 @@ def test_crop_and_input() -> None:
     board = VIEW.draw(result, Params())
     crop = next(layer for layer in board.pane("image").layers if isinstance(layer, Boxes))
     np.testing.assert_allclose(crop.xyxy[0], [5 / 42 * 64, 0, 37 / 42 * 64, 48], rtol=1e-5)
+    assert crop.dotted, "unlike any answer"
+    assert not crop.labels
     name, _, share = board.summary.rpartition(": ")
-    assert crop.labels == (f"{name} {float(share.rstrip('%')):.0f}%",)
+    key = next(layer for layer in board.pane("image").layers if isinstance(layer, Text))
+    assert key.text.split("\n")[0] == f"{name} {share}", "the key says what the summary says"
+    bars = board.plots[0].bars
+    assert key.swatches == tuple(tint for _, _, tint in bars[: len(key.swatches)])
     assert board.pane("input").size == (32, 32)
     assert result.seen.rgb.shape == (32, 32, 3)
     assert [pane.name for pane in VIEW.draw(result, Params(show_input=False)).panes] == ["image"]

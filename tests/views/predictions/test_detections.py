@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from explorer.core.layers import Boxes, Lines, Masks, Points, class_colors
-from explorer.engine.scene import Scene
+from explorer.core.layers import Boxes, Lines, Masks, Points, Text, class_colors
+from explorer.core.network_info import LayerInfo
+from explorer.core.params import Box, parameters
+from explorer.engine.scene import Moment, Scene
 from explorer.networks.preprocess import Preprocess
 from explorer.views.predictions.detections import VIEW
 from explorer.views.shared.detections import DetectionParams, DetectorAnswer
+from explorer.views.shared.matches import COLORS
+from explorer.views.shared.plural import plural
 from tests.toys import FixedDetector, make_network, tiny_faster_rcnn, toy_image, toy_network
 
 CLASSES = ("__background__", "cat", "dog", "N/A", "N/A", "car")
@@ -79,15 +84,98 @@ def test_sentences() -> None:
     result = fixed()
     assert (
         VIEW.draw(result, DetectionParams(score=0.0)).summary
-        == "3 of 3 boxes from 0.00: 2 cat, 1 car"
+        == "3 of 3 detections (score >= 0.00): 2 cats, 1 car"
     )
     assert VIEW.draw(result, DetectionParams(score=0.0)).notes == (
-        "This network itself drops boxes under 0.05.",
+        "The network itself drops detections with a score below 0.05.",
     )
     assert VIEW.draw(result, DetectionParams()).notes == ()
     assert VIEW.draw(result, DetectionParams(score=1.0)).summary.startswith(
-        "No box passes; the surest of 3"
+        "No detection has a score >= 1.00; the highest of 3 is 0.90 (cat)."
     )
+
+
+def test_the_threshold_is_the_networks_own_until_somebody_says_another() -> None:
+    result = fixed()
+    assert boxes(result, DetectionParams()).keys == (0, 1), "0.5 where no card says otherwise"
+    careful = replace(result, info=replace(result.info, score_threshold=0.7))
+    assert boxes(careful, DetectionParams()).keys == (0,)
+    assert boxes(careful, DetectionParams(score=0.1)).keys == (0, 1, 2)
+
+
+TRUTH = (Box(10, 10, 20, 20, "cat"), Box(15, 15, 25, 35, "car"), Box(40, 40, 50, 50, "dog"))
+"""The cat as it was found; the car twice as tall, an IoU of 100 / 200; and a dog nobody found."""
+
+
+def test_true_and_false_positives_and_false_negatives_by_hand() -> None:
+    result = fixed()
+    board = VIEW.draw(result, DetectionParams(score=0.0, truth=TRUTH))
+    layer = board.boxes("detections")
+    assert layer is not None
+    assert layer.labels == ("TP cat 0.90", "TP car 0.60", "FP cat 0.20")
+    np.testing.assert_array_equal(layer.colors, [COLORS["TP"], COLORS["TP"], COLORS["FP"]])
+    assert board.summary.endswith("; 2 TP, 1 FP, 1 FN at IoU >= 0.50")
+    assert [row[:4] for row in board.tables[0].rows] == [
+        ("cat", 0.9, "TP", 1.0), ("car", 0.6, "TP", 0.5), ("cat", 0.2, "FP", 0.0)
+    ]  # fmt: skip
+    missed = board.boxes("ground truth, missed")
+    assert missed is not None
+    assert missed.labels == ("FN dog",)
+    assert missed.xyxy.tolist() == [[40, 40, 50, 50]]
+    key = next(x for x in board.panes[0].layers if isinstance(x, Text))
+    assert key.text == "2 true positives\n1 false positive\n1 false negative"
+    assert key.swatches == tuple(COLORS.values())
+    found = VIEW.data(result, DetectionParams(score=0.0, truth=TRUTH))
+    assert found["match"] == ("TP", "TP", "FP")
+    assert found["missed"].tolist() == [[40, 40, 50, 50]]
+
+
+def test_a_higher_iou_makes_a_loose_box_a_false_positive() -> None:
+    summary = VIEW.draw(fixed(), DetectionParams(score=0.5, truth=TRUTH, iou=0.6)).summary
+    assert summary.endswith("; 1 TP, 1 FP, 2 FN at IoU >= 0.60")
+
+
+def test_only_the_chosen_classes_are_compared() -> None:
+    params = DetectionParams(score=0.5, truth=TRUTH, classes=("dog",))
+    assert VIEW.draw(fixed(), params).summary.endswith("; 0 TP, 0 FP, 1 FN at IoU >= 0.50.")
+
+
+def test_objects_without_a_class_match_any_and_unknown_ones_take_no_part() -> None:
+    nameless = tuple(replace(box, label="") for box in TRUTH)
+    board = VIEW.draw(fixed(), DetectionParams(score=0.5, truth=nameless))
+    assert "2 TP, 0 FP, 1 FN" in board.summary
+    board = VIEW.draw(
+        fixed(), DetectionParams(score=0.5, truth=(*TRUTH, Box(1, 1, 9, 9, "unicorn")))
+    )
+    assert "2 TP, 0 FP, 1 FN" in board.summary
+    assert any("1 object takes no part" in note for note in board.notes)
+    assert board.boxes("ground truth").labels == ("", "", "unicorn")  # type: ignore[union-attr]
+
+
+def test_the_classes_keep_their_colors_where_that_is_asked_for() -> None:
+    params = DetectionParams(score=0.5, truth=TRUTH, color_by="class")
+    layer = boxes(fixed(), params)
+    np.testing.assert_array_equal(layer.colors, class_colors(len(CLASSES))[[1, 5]])
+    assert layer.labels == ("cat 0.90", "car 0.60")
+
+
+@pytest.mark.parametrize(
+    ("name", "several"),
+    [("dog", "dogs"), ("person", "people"), ("bus", "buses"), ("class 3", "class 3"),
+     ("truck, bus or train", "trucks, buses or trains"), ("scissors", "scissors")],
+)  # fmt: skip
+def test_two_of_a_class(name: str, several: str) -> None:
+    assert plural(name, 2) == several
+    assert plural(name, 1) == name
+
+
+def test_switches_for_masks_and_joints_only_where_the_network_has_them() -> None:
+    info = toy_network("detection").info
+    by_name = {entry.name: entry for entry in parameters(DetectionParams)}
+    for name in ("masks", "mask_level", "mask_opacity", "keypoints", "keypoint_score"):
+        assert not by_name[name].applies(DetectionParams(), info), name
+    masked = replace(info, layers=(*info.layers, LayerInfo("mask_head", "Head", 0, True, 1)))
+    assert by_name["masks"].applies(DetectionParams(), masked)
 
 
 def test_choices_are_things() -> None:
@@ -114,7 +202,7 @@ def test_masks_by_hand() -> None:
         if isinstance(x, Masks)
     )
     assert layer.index[12, 12] == 0
-    assert layer.index[17, 17] == 0, "the surer object lies on top"
+    assert layer.index[17, 17] == 0, "the higher-scoring object lies on top"
     assert layer.index[22, 22] == 1, "probability 0.5 is in at 0.5"
     assert layer.index[1, 1] == -1, "probability 0.49 is not"
     assert layer.extent == (0, 0, 64, 48)
@@ -184,7 +272,7 @@ def test_nothing_found() -> None:
     module.roi_heads.score_thresh = 2.0
     (step,) = VIEW.compute(Scene(make_network(module, "detection"), toy_image()), DetectionParams())
     board = VIEW.draw(step.value, DetectionParams())
-    assert board.summary == "The network found nothing."
+    assert board.summary == "No detections."
     assert board.tables[0].rows == ()
 
 
@@ -195,3 +283,35 @@ def test_a_selected_box_stands_out_while_it_is_shown() -> None:
     assert halo.xyxy.tolist() == [[15, 15, 25, 25]]
     assert VIEW.draw(fixed(), DetectionParams(score=0.7, selected=1)).boxes("selected") is None
     assert VIEW.draw(fixed(), DetectionParams(selected=99)).boxes("selected") is None
+
+
+def test_in_a_film_a_selection_stays_with_its_object() -> None:
+    memory: dict[str, Any] = {}
+
+    def frame(number: int, *found: tuple[tuple[float, ...], float]) -> DetectorAnswer:
+        output = {
+            "boxes": torch.tensor([box for box, _ in found]).reshape(-1, 4),
+            "labels": torch.ones(len(found), dtype=torch.int64),
+            "scores": torch.tensor([score for _, score in found]),
+        }
+        network = make_network(FixedDetector(output), "detection", classes=CLASSES)
+        scene = Scene(network, toy_image(), moment=Moment(number, number / 25, memory))
+        (step,) = VIEW.compute(scene, DetectionParams())
+        return step.value
+
+    left, right = (0.0, 0.0, 20.0, 20.0), (30.0, 0.0, 50.0, 20.0)
+    moved = (32.0, 0.0, 52.0, 20.0)
+    assert boxes(frame(0, (left, 0.9), (right, 0.8)), DetectionParams()).keys == (0, 1)
+    # The right one is now the surer one: it is first, and is still number 1.
+    second = frame(1, (moved, 0.9), (left, 0.8))
+    assert boxes(second, DetectionParams()).keys == (1, 0)
+    chosen = VIEW.draw(second, DetectionParams(selected=1)).boxes("selected")
+    assert chosen is not None
+    assert chosen.xyxy.tolist() == [list(moved)]
+    # It is missed in a frame, comes back, and is itself; what is new gets a new number.
+    assert boxes(frame(2, (left, 0.9)), DetectionParams()).keys == (0,)
+    assert boxes(
+        frame(3, ((32.0, 25.0, 52.0, 45.0), 0.9), (moved, 0.8)), DetectionParams()
+    ).keys == (2, 1)
+    again = frame(3, ((32.0, 25.0, 52.0, 45.0), 0.9), (moved, 0.8))
+    assert boxes(again, DetectionParams()).keys == (2, 1), "the same frame again"

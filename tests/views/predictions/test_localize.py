@@ -56,16 +56,16 @@ def test_more_boxes_the_first_on_top() -> None:
 @pytest.mark.parametrize(
     ("box", "words"),
     [
-        (Box(0, 0, 4, 4, "dog"), "IoU 0.50 with the truth: right"),
-        (Box(0, 0, 4, 4), "IoU 0.50 with the truth: right"),
-        (Box(0, 0, 4, 8, "cat"), "IoU 1.00 with the truth: the class is wrong"),
-        (Box(2, 0, 6, 8, "dog"), "IoU 0.33 with the truth: the box is wrong"),
+        (Box(0, 0, 4, 4, "dog"), "IoU 0.50 with ground truth: right"),
+        (Box(0, 0, 4, 4), "IoU 0.50 with ground truth: right"),
+        (Box(0, 0, 4, 8, "cat"), "IoU 1.00 with ground truth: wrong class"),
+        (Box(2, 0, 6, 8, "dog"), "IoU 0.33 with ground truth: IoU below 0.5"),
     ],
 )
 def test_against_the_truth_by_hand(box: Box, words: str) -> None:
     board = VIEW.draw(result_of(8, 8), Params(truth=(box,)))
     assert board.summary.endswith(words)
-    assert board.tables[0].columns[-1] == "IoU with the truth"
+    assert board.tables[0].columns[-1] == "IoU with ground truth"
 
 
 def test_equal_to_the_networks_own_output() -> None:

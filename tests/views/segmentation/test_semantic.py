@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.core.layers import Heat, Masks
+from explorer.core.layers import Heat, Masks, Text
 from explorer.core.params import Point
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
@@ -45,7 +45,11 @@ def test_by_hand() -> None:
     board = VIEW.draw(result, Params())
     assert board.tables[0].rows[0][:3] == ("background", 75.0, 96)
     assert board.tables[0].rows[1] == ("red", 25.0, 32, pytest.approx(share, abs=1e-3))
-    assert board.summary == "1 class: red 25 %"
+    assert board.summary == "1 class: red 25.0%"
+    key = layer(result, Text, Params())
+    assert key.text == "red 25.0%"
+    assert key.swatches == board.tables[0].swatches[1:]
+    assert layer(result, Text, Params(background=True)).text == "background 75.0%\nred 25.0%"
 
 
 def test_equal_to_the_networks_own_output() -> None:
@@ -118,4 +122,4 @@ def test_coarser_answers_stand_beside_it_on_request() -> None:
 def test_a_network_with_one_answer_says_so() -> None:
     board = VIEW.draw(halves(), Params(coarser=True))
     assert len(board.panes) == 1
-    assert "one answer only" in board.notes[0]
+    assert "one output only" in board.notes[0]

@@ -80,7 +80,7 @@ def test_channels() -> None:
     assert own.shape[1] == 3
     assert np.isfinite(steps[0].value.heights).all()
     for text in ("x", "-1", "1.5"):
-        with pytest.raises(ExplorerError, match="whole numbers"):
+        with pytest.raises(ExplorerError, match="not valid"):
             run(scene, channels=text)
     with pytest.raises(ExplorerError, match="no channel 99"):
         run(scene, channels="99")

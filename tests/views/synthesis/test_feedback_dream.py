@@ -119,7 +119,7 @@ def test_on_a_photo_it_goes_round_by_itself_and_is_steered() -> None:
     params = resolved(Params(**QUICK, rounds=4, stay=1.0, zoom=1.0), scene.network.info)
     steps = VIEW.compute(scene, params)
     first = next(steps)
-    assert (first.done, first.total, first.note) == (1, 4, "round 1 of 4")
+    assert (first.done, first.total, first.note) == (1, 4, "iteration 1 of 4")
     second = steps.send(replace(params, layer="conv1", rounds=9))
     assert second.value.layer == "conv1"
     assert (second.done, second.total) == (2, 4)
@@ -130,13 +130,13 @@ def test_on_a_photo_it_goes_round_by_itself_and_is_steered() -> None:
     assert last.done == 4
     board = VIEW.draw(first.value, params)
     assert board.pane("dream").size == (64, 48)
-    assert board.summary == "conv2 · round 1 of 4"
+    assert board.summary == "conv2 · iteration 1 of 4"
 
 
 def test_values_without_sense_leave_a_live_dream_standing() -> None:
     stream = Stream()
     good = stream.look(0)
-    for text, words in (("x", "whole numbers"), ("99", "no channel 99")):
+    for text, words in (("x", "not valid"), ("99", "no channel 99")):
         stream.params = replace(stream.params, channels=text)
         bad = stream.look(1)
         assert words in bad.problem
@@ -144,7 +144,7 @@ def test_values_without_sense_leave_a_live_dream_standing() -> None:
         assert VIEW.draw(bad, stream.params).notes == (bad.problem,)
     stream.params = replace(stream.params, channels="")
     assert stream.look(2).problem == ""
-    with pytest.raises(ExplorerError, match="whole numbers"):
+    with pytest.raises(ExplorerError, match="not valid"):
         Stream(channels="x").look(0)
 
 
@@ -161,7 +161,7 @@ def test_a_number_that_is_none_ends_a_round_only() -> None:
     stream = Stream(make_network(Fragile(), "classification", default_layer="conv1"), steps=2)
     stream.look(0)
     bad = stream.look(1)
-    assert "Round 2 stopped at step 2" in bad.problem
+    assert "Iteration 2 stopped at step 2" in bad.problem
     kept = stream.memory["feedback_dream"].after.picture
     assert bool(torch.isfinite(kept).all())
     assert len(bad.heights) == 2

@@ -9,7 +9,7 @@ from explorer.vision.detection.corruptions import CHANGES, brightened, rotated
 
 
 def spot(height: int, width: int, x: int, y: int) -> np.ndarray:
-    """Black, with a white square of 9 pixels around the centre of pixel (x, y)."""
+    """Black, with a white square of 9 pixels around the center of pixel (x, y)."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[y - 4 : y + 5, x - 4 : x + 5] = 255
     return pixels

@@ -1,4 +1,4 @@
-"""SPP-net's features are those of the pyramid that the RoI microscope shows; one pass for all."""
+"""SPP-net's features are those of the pyramid that the view RoI pooling shows; one pass for all."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import torch
@@ -12,9 +14,13 @@ from explorer.networks.embedded import mini_yolo_v1
 from explorer.networks.network import Network
 from explorer.vision.pipelines import rcnn, sppnet
 from explorer.vision.race import lanes
+from explorer.vision.race.clock import Clock
 from explorer.vision.race.lanes import Lane, WarpedRegions
 from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image
 from tests.vision.pipelines.test_rcnn import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PIXELS = toy_image(96, 128).pixels
 BOXES = np.array(
@@ -134,3 +140,36 @@ def test_rcnn_batch_by_batch_is_rcnn_at_once(monkeypatch: pytest.MonkeyPatch) ->
     assert regions.complete
     assert lane.each["network"] == pytest.approx(regions.seconds["network"] / 5)
     assert lane.fixed == {}
+
+
+def timed(*totals: float) -> Callable[[], tuple[Clock, Clock, int]]:
+    """Runs that take so many seconds; the answer is the number of the run, from 0."""
+    runs = iter(enumerate(totals))
+
+    def once() -> tuple[Clock, Clock, int]:
+        number, seconds = next(runs)
+        fixed, each = Clock(torch.device("cpu")), Clock(torch.device("cpu"))
+        fixed.add("network", seconds - 0.25)
+        each.add("head", 0.25)
+        return fixed, each, number
+
+    return once
+
+
+def test_the_median_of_five_runs_counts_and_the_first_only_warms_up() -> None:
+    fixed, each, answer, totals = lanes._median(timed(99.0, 3.0, 1.0, 2.0, 5.0, 4.0))
+    assert totals == (1.0, 2.0, 3.0, 4.0, 5.0)
+    assert (fixed.seconds["network"], each.seconds["head"]) == (2.75, 0.25)
+    assert answer == 1, "the run of three seconds"
+
+
+def test_slow_lanes_run_three_times() -> None:
+    *_, totals = lanes._median(timed(99.0, 4.0, 5.0, 6.0, 7.0))
+    assert totals == (4.0, 5.0, 6.0)
+
+
+def test_the_spread_grows_with_the_seconds() -> None:
+    lane = lanes.Lane({"network": 1.0}, {"head": 0.5}, 4, totals=(2.0, 3.0, 6.0))
+    assert lane.spread(4) == (2.0, 6.0)
+    assert lane.spread(10) == (4.0, 12.0)
+    assert lanes.Lane({}, {"head": 1.0}, 4).spread(4) is None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Layer, Pane, Plot, Table
+from explorer.core.listing import quantity
 from explorer.views.shared.anchors import BLUE, GREEN, RED, counted, same, truth_boxes
 from explorer.views.shared.common import size_of
 from explorer.vision.detection.boxes import iou_matrix
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from explorer.views.classic.selective_search.tree import Grown
     from explorer.views.shared.draw_cache import DrawCache
 
-SHOWN = ("the best", "this level", "so far")
+SHOWN = ("top-ranked", "this level", "so far")
 FOUND = 0.5
 THRESHOLDS = np.arange(0.5, 1.0, 0.05)
 MOST_ROWS = 500
@@ -66,15 +67,15 @@ def _taken(
     if shown == SHOWN[0]:
         taken = proposals[:most]
         total = counted(len(proposals))
-        return taken, tuple(range(len(taken))), f"The best {counted(len(taken))} of {total} boxes"
+        return taken, tuple(range(len(taken))), f"Top {counted(len(taken))} of {total} boxes"
     formed = 2 * grown.tree.leaves - left
     if shown == SHOWN[1]:
         there = np.unique(grown.tree.level(left)).astype(np.intp)
-        many = f"The boxes of the {counted(left)} regions left"
-        title = many if left > 1 else "The box of the region left"
+        many = f"Boxes of the {quantity(left, 'region')} left"
+        title = many if left > 1 else "Box of the last region"
     else:
         there = np.arange(formed)
-        title = f"The boxes of all {counted(formed)} regions so far"
+        title = f"Boxes of all {counted(formed)} regions so far"
     return grown.boxes[there], tuple(there.tolist()), title
 
 
@@ -92,8 +93,8 @@ def _recall_words(tops: Float32) -> str:
     found = int((tops >= FOUND).sum())
     average = float((tops[:, None] >= THRESHOLDS).mean())
     return (
-        f" · those shown find {found} of {len(tops)} objects at IoU 0.5, average recall "
-        f"{average:.2f}"
+        f" · the boxes shown find {found} of {quantity(len(tops), 'object')} at IoU 0.5, "
+        f"average recall {average:.2f}"
     )
 
 
@@ -111,7 +112,7 @@ def _recall_plot(cache: DrawCache, proposals: Float32, truth: tuple[Box, ...], m
         )
 
     return Plot(
-        "recall", "Recall", "so many of the best boxes", "share of objects found",
+        "recall", "Recall", "number of boxes", "fraction of objects found",
         cache.get(("recall", truth), curves), log_x=True, marker=float(most), steers="most",
     )  # fmt: skip
 

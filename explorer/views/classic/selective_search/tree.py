@@ -1,4 +1,4 @@
-"""The tree half of the selective search view: regions of a level, one of them and its neighbours.
+"""The tree half of the selective search view: regions of a level, one of them and its neighbors.
 
 Everything here follows a slider or the mouse: what does not depend on the level is in `Grown`.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from explorer.views.shared.draw_cache import DrawCache
     from explorer.vision.classic.superpixels import Int32
 
-PAINTS = ("mean colour", "own colour", "outlines only")
+PAINTS = ("mean color", "random color", "outlines only")
 MOST_NEIGHBOURS = 4
 TERM_COLORS: tuple[Color, ...] = (
     (230, 120, 170), (150, 130, 240), (120, 190, 200), (200, 180, 90)
@@ -49,7 +49,7 @@ class Grown:
         seconds: How long that took.
         boxes: (2 n - 1, 4) float32 in the photo's pixels.
         means: (2 n - 1, 3) uint8 mean RGB.
-        own: (2 n - 1, 3) uint8, one colour each; a merged region has that of its larger part.
+        own: (2 n - 1, 3) uint8, one color each; a merged region has that of its larger part.
         parents: (2 n - 1,) int32, -1 for the photo.
     """
 
@@ -115,14 +115,14 @@ class Grown:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chosen:
-    """One region of a level and its neighbours there.
+    """One region of a level and its neighbors there.
 
     Attributes:
         held: (n,) int32, the region that each superpixel lies in.
         region: The chosen one.
         sibling: What it will merge with; -1 when it is the photo.
         inside: (n,) bool, the superpixels of the sibling.
-        around: (M,) its neighbours now, the most similar first.
+        around: (M,) its neighbors now, the most similar first.
         terms: (M, 4) their similarity terms.
         sums: (M,) of the terms that count.
     """
@@ -212,7 +212,7 @@ def _extent(grown: Grown) -> tuple[float, float, float, float]:
 
 
 def _marked(grown: Grown, chosen: Chosen) -> tuple[Masks, Masks]:
-    """The neighbours, outlined only, and over them the two that will merge."""
+    """The neighbors, outlined only, and over them the two that will merge."""
     beside = np.where(np.isin(chosen.held, chosen.around), np.int32(0), np.int32(-1))
     pair = np.where(chosen.inside, np.int32(1), np.int32(-1))
     pair[chosen.held == chosen.region] = 0
@@ -221,11 +221,11 @@ def _marked(grown: Grown, chosen: Chosen) -> tuple[Masks, Masks]:
     return (
         Masks(
             apart, same(BLUE, 2 * grown.tree.leaves - 1), extent=_extent(grown), opacity=0.0,
-            name="neighbours",
+            name="neighbors",
         ),
         Masks(
             pair[grown.tree.labels], np.array([ORANGE, GREEN], np.uint8),
-            ("the chosen region", "what it merges with"), _extent(grown), 0.35, name="chosen",
+            ("the chosen region", "region it merges with"), _extent(grown), 0.35, name="chosen",
         ),
     )  # fmt: skip
 
@@ -270,7 +270,7 @@ def _color_plot(grown: Grown, region: int) -> Plot:
         Curve(xs, part.astype(np.float64) * len(channels), name, colors)
         for part, (name, colors) in zip(parts, channels, strict=True)
     )
-    return Plot("color", "Colours", f"value in region {region}", "share of pixels", curves)
+    return Plot("color", "Colors", f"value in region {region}", "fraction of pixels", curves)
 
 
 def _texture_plot(grown: Grown, region: int) -> Plot:
@@ -288,9 +288,9 @@ def _texture_plot(grown: Grown, region: int) -> Plot:
         share[:, 0] = 0
         curves.append(Curve(xs, share.ravel(), name, colors))
     return Plot(
-        "texture", "Edges",
-        f"direction of the edge in region {region}, degrees; each from weak to strong",
-        "share of pixels", tuple(curves),
+        "texture", "Gradients",
+        f"gradient direction in region {region}, degrees; each from weak to strong",
+        "fraction of pixels", tuple(curves),
     )  # fmt: skip
 
 
@@ -300,17 +300,18 @@ def _way_up(grown: Grown, cache: DrawCache, merged: float) -> Plot:
         return Curve(grown.merged(left), grown.tree.scores, "similarity", ORANGE)
 
     return Plot(
-        "merges", "All merges", "from superpixels to photo, %",
-        "similarity", (cache.get("way up", curve),), marker=merged, steers="merged",
+        "merges", "All merges", "merging level, %",
+        "similarity", (cache.get("merging level", curve),), marker=merged, steers="merged",
     )  # fmt: skip
 
 
 def _then(grown: Grown, chosen: Chosen, region: int) -> str:
-    """When a neighbour becomes one with the chosen region, if it does so by the next merge."""
+    """When a neighbor becomes one with the chosen region, if it does so by the next merge."""
     if chosen.sibling < 0 or not chosen.inside[chosen.held == region].all():
         return ""
     left = grown.left_after(int(grown.parents[chosen.region])) + 1
-    return f"{left} left" if region == chosen.sibling else f"{left} left, in {chosen.sibling}"
+    where = "" if region == chosen.sibling else f", in {chosen.sibling}"
+    return f"{left} left{where}"
 
 
 def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
@@ -329,8 +330,8 @@ def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
         )
     )  # fmt: skip
     return Table(
-        "neighbours", ("region", "% of photo", *names, "similarity", "merges at"), rows,
-        "Neighbours",
+        "neighbors", ("region", "% of photo", *names, "similarity", "merges at"), rows,
+        "Neighbors",
         swatches=tuple(color(rgb) for rgb in grown.means[chosen.around]),
     )  # fmt: skip
 
@@ -344,9 +345,9 @@ def _fact_table(grown: Grown, chosen: Chosen) -> Table:
         ("size", f"{size} px, {grown.share(region):.2%} of the photo"),
         ("box", f"{x0:.0f}, {y0:.0f} to {x1:.0f}, {y1:.0f}"),
         ("formed", _merge_words(grown, region, "a superpixel")),
-        ("then", _merge_words(grown, int(grown.parents[region]), "it is the whole photo")),
+        ("then", _merge_words(grown, int(grown.parents[region]), "the whole photo")),
     ]
-    return Table("region", ("what", "value"), tuple(rows), "Region")
+    return Table("region", ("property", "value"), tuple(rows), "Region")
 
 
 def _merge_words(grown: Grown, region: int, instead: str) -> str:
@@ -363,7 +364,7 @@ def _merge_words(grown: Grown, region: int, instead: str) -> str:
 
 def _summary(grown: Grown, chosen: Chosen, left: int) -> str:
     if chosen.sibling < 0:
-        return "One region is left: the whole photo"
+        return "One region left: the whole photo"
     parent = int(grown.parents[chosen.region])
     when = grown.left_after(parent) + 1
     then = "next" if when == left else f"when {when} are left"

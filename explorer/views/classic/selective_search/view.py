@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -19,7 +20,6 @@ from explorer.views.classic.selective_search.tree import (
     chosen_region,
     region_board,
 )
-from explorer.views.shared.anchors import counted
 from explorer.views.shared.common import photo_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.classic.selective_search import (
@@ -41,26 +41,27 @@ if TYPE_CHECKING:
     from explorer.vision.classic.selective_search import Start, Tree
 
 EXPLANATION = """
-Before networks proposed boxes, most detectors took theirs from here (R-CNN and Fast R-CNN did). A
-photo is cut into **superpixels**, small regions of one look. Then, again and again, the two most
-similar neighbours become one, until the whole photo is one region. Every region on the way gives a
-box: an object is some region at some level, whatever its size.
+Selective search supplied the proposals of R-CNN and Fast R-CNN. The photo is segmented into
+**superpixels**, small homogeneous regions. The two most similar neighboring regions are then merged
+repeatedly, until one region covers the photo. The bounding box of every region formed is a
+proposal, so objects of all sizes are covered.
 
-**Try it.** Play the slider. Orange is the chosen region, green what it will merge with, blue
-lines are its other neighbours. Click any place to choose the region there; it stays chosen on every
-level. Without a click the next merge is shown. Then switch terms off and see what joins too early.
+**Try it.** Play the slider. The chosen region is orange, the one that it will merge with green;
+blue lines are its other neighbors. Click on the photo to choose the region there; it stays chosen
+on every level. Without a click the next merge is shown. Then switch terms off and see which regions
+merge too early.
 
-**Similarity** of two neighbours a and b, the sum of the terms that are on:
+**Similarity** of two neighbors a and b, the sum of the terms that are on:
 
-    colour   Σ min(c_a, c_b)       histograms of 25 bins per channel
+    color   Σ min(c_a, c_b)       histograms of 25 bins per channel
     texture  Σ min(t_a, t_b)       8 directions x 10 bins per channel
     size     1 - (size_a + size_b) / size of the photo
     fill     1 - (size of the box around both - size_a - size_b) / size of the photo
 
-Histograms have the sum 1, so that the first two are 1 for an equal look. *Size* lets small regions
-merge first, everywhere at the same pace; *fill* closes holes. Texture counts the slopes of the
-photo (the derivative of a Gaussian, sigma 1) by direction and strength. The histogram of a merged
-region needs no pixel:
+Histograms have the sum 1, so that the first two terms are 1 for equal histograms. *Size* makes
+small regions merge first, evenly over the photo; *fill* closes holes. Texture counts the gradients
+of the photo (the derivative of a Gaussian, sigma 1) by direction and strength. The histogram of a
+merged region is computed without its pixels:
 
     c = (size_a · c_a + size_b · c_b) / (size_a + size_b)
 
@@ -68,19 +69,19 @@ region needs no pixel:
 them is no stronger than the strongest inside either of them plus k / size. A larger **k** makes
 larger ones.
 
-**Proposals.** One tree misses what its colours do not tell apart, so that *fast* grows 12 trees and
-*quality* 80, with different colour spaces, k and terms. Their boxes become one list: the place of a
-region, counted from the top of its tree, times a random number, the smallest first. Draw or load
-ground truth to see which of your objects the first boxes find, and how many are needed.
+**Proposals.** One hierarchy misses objects that its color space does not separate, so *fast* builds
+12 and *quality* 80, with different color spaces, k and terms. Their boxes are ranked by the
+position of the region, counted from the top of its hierarchy, times a random number. Draw or load
+ground truth to see which of your objects the first boxes find, and how many boxes are needed.
 
 Uijlings, van de Sande, Gevers & Smeulders 2013, *Selective Search for Object Recognition*;
 Felzenszwalb & Huttenlocher 2004, *Efficient Graph-Based Image Segmentation*.
 """
 
-ONE_TREE = "this tree"
+ONE_TREE = "this hierarchy"
 
 
-SIMILARITY = "What counts when regions merge"
+SIMILARITY = "Similarity terms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,61 +89,66 @@ class Params:
     """See the help of each."""
 
     merged: float = param(
-        50.0, "From superpixels to photo",
-        "0 is the superpixels, 100 the whole photo. At every step the number of regions falls by "
-        "the same factor.",
+        50.0, "Merging level",
+        "0 = superpixels, 100 = the whole photo. Each step reduces the number of regions by the "
+        "same factor.",
         effect=Effect.DRAW, low=0.0, high=100.0, step=1.0, unit="%", play=True,
     )  # fmt: skip
     at: Point | None = param(
-        None, "Region at", "Click on the photo: the region there is compared with its neighbours.",
+        None, "Region", "Click on the photo: the region there is compared with its neighbors.",
         effect=Effect.DRAW, pick=Pick.CLICK, pane="image",
     )  # fmt: skip
-    space: str = param("HSV", "Colour space", "Of superpixels and histograms.",
+    space: str = param("HSV", "Color space", "Color space of superpixels and histograms.",
                        choices=tuple(SPACES))  # fmt: skip
     k: float = param(
         100.0, "Scale k", "A larger k makes larger superpixels.",
         low=20.0, high=1000.0, step=5.0, log=True,
     )  # fmt: skip
-    color: bool = param(True, "Color", "Regions of equal colors merge early.", section=SIMILARITY)
+    color: bool = param(
+        True, "Color", "Regions with similar colors merge early.", section=SIMILARITY
+    )
     texture: bool = param(
-        True, "Texture", "Regions with equal edges merge early.", section=SIMILARITY
+        True, "Texture", "Regions with similar texture merge early.", section=SIMILARITY
     )
     size: bool = param(True, "Size", "Small regions merge early.", section=SIMILARITY)
     fill: bool = param(
-        True, "Fill", "Regions that fill their common box merge early.", section=SIMILARITY
+        True, "Fill", "Regions that fill their common bounding box merge early.", section=SIMILARITY
     )
     paint: str = param(
-        PAINTS[0], "Paint regions by", "A region of its own colour keeps that of its larger part.",
+        PAINTS[0], "Color regions by",
+        "The mean color, a random color (a merged region keeps that of its larger part), or "
+        "outlines.",
         effect=Effect.DRAW, choices=PAINTS,
     )  # fmt: skip
     opacity: float = param(
-        0.75, "Opacity", "How much the regions cover the photo.",
+        0.75, "Opacity", "Opacity of the regions over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0,
     )  # fmt: skip
     mode: str = param(
-        ONE_TREE, "Proposals from",
-        "The tree you see, or many: 12 trees (fast), or the 80 of the paper's quality mode.",
+        ONE_TREE, "Hierarchies",
+        "The hierarchy shown, 12 (fast mode of the paper), or 80 (quality mode).",
         choices=(ONE_TREE, "fast", "quality"),
     )  # fmt: skip
     shown: str = param(
         SHOWN[0], "Boxes shown",
-        "The best of the list, those of the regions on this level, or all formed so far.",
+        "The top-ranked, those of the regions on this level, or all formed so far.",
         effect=Effect.DRAW, choices=SHOWN,
     )  # fmt: skip
     most: int = param(
-        50, "Proposals", "So many of the list are taken, the best first.",
+        50, "Proposals", "How many of the ranked proposals are used.",
         effect=Effect.DRAW, low=1, high=10_000, step=1, log=True,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes that are really there: draw, drag or load them.",
+        (), "Ground truth", "Boxes of the objects: draw, drag or load them.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     shuffled: bool = param(
-        True, "Random order", "The place in the tree is multiplied by a random number.",
+        True, "Randomized ranking",
+        "The position in the hierarchy is multiplied by a random number.",
         advanced=True,
     )  # fmt: skip
     side: int = param(
-        640, "Longest side", "A larger photo is made smaller first.",
+        640, "Max. side", "A larger photo is resized first.",
         low=128, high=2048, step=32, unit="px", advanced=True,
     )  # fmt: skip
 
@@ -247,13 +253,16 @@ def draw(result: Result, params: Params) -> Board:
         grown, cache, result.proposals, left, shown=params.shown, most=params.most,
         truth=params.truth,
     )  # fmt: skip
-    source = "this tree" if result.done == 0 or result.total == 1 else f"{result.done} trees"
+    one = result.done == 0 or result.total == 1
+    source = ONE_TREE if one else f"{result.done} hierarchies"
     summary = (
-        f"{regions.summary} · {counted(len(result.proposals))} boxes of {source} in "
+        f"{regions.summary} · {quantity(len(result.proposals), 'box', 'boxes')} of {source} in "
         f"{result.seconds:.1f} s{taken.summary}"
     )
     notes = (
-        () if grown.strategy.terms else ("No term counts: regions merge by their numbers only.",)
+        ()
+        if grown.strategy.terms
+        else ("All similarity terms are off: regions merge in order of their index.",)
     )
     return Board(
         panes=regions.panes + taken.panes, plots=regions.plots + taken.plots,
@@ -265,7 +274,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     """The tree and the list of proposals.
 
     Keys: `labels` (H, W) int32 superpixels, at the size that was worked on; `children` (n - 1, 2)
-    int32, merge m makes region n + m of these; `terms` (n - 1, 4) float64 colour, texture, size,
+    int32, merge m makes region n + m of these; `terms` (n - 1, 4) float64 color, texture, size,
     fill of each merge; `similarity` (n - 1,) what it was chosen for; `sizes` (2 n - 1,) in pixels
     of `labels`; `boxes` (2 n - 1, 4) float32 and `proposals` (N, 4), the best first, both in the
     photo's pixels.
@@ -286,7 +295,7 @@ VIEW = View(
     name="selective_search",
     title="Selective search",
     group=Group.CLASSIC,
-    summary="Superpixels merge into objects and at last the photo: every region is a proposal.",
+    summary="Hierarchical merging of superpixels: the bounding box of every region is a proposal.",
     explanation=EXPLANATION,
     reference="Uijlings et al. 2013, Selective Search for Object Recognition",
     Params=Params,

@@ -1,4 +1,4 @@
-"""What the anchor sandbox draws of labelled anchors: cells, badges, targets, tables."""
+"""What the anchor sandbox draws of labeled anchors: cells, badges, targets, tables."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Anchors:
         )
 
     def middle(self, place: Level) -> tuple[float, float]:
-        """The centre of the anchors of the first cell of a level."""
+        """The center of the anchors of the first cell of a level."""
         x0, y0, x1, y1 = self.xyxy[place.first].tolist()
         return (x0 + x1) / 2, (y0 + y1) / 2
 
@@ -138,7 +138,7 @@ def badges(truth: Sequence[Box], found: Match, high: float) -> list[Layer]:
         share, top = int(found.shares[number]), float(found.tops[number])
         name = box.label or f"box {number + 1}"
         if share == 0:
-            names.append(f"{name}: no anchor, IoU {top:.2f}")
+            names.append(f"{name}: no positive anchor, best IoU {top:.2f}")
         elif top < np.float32(high):
             names.append(f"{name}: {share} forced, IoU {top:.2f}")
         else:
@@ -155,7 +155,7 @@ def badges(truth: Sequence[Box], found: Match, high: float) -> list[Layer]:
 
 
 def target_layers(anchors: Anchors, truth: Float32, found: Match, chosen: int) -> list[Layer]:
-    """The chosen anchor dotted, and four arrows: how its centre moves and how its sides grow."""
+    """The chosen anchor dotted, and four arrows: how its center moves and how its sides grow."""
     back = anchors.frame.inverse()
     anchor = back.boxes(anchors.xyxy[chosen : chosen + 1])
     box = back.boxes(truth[found.owner[chosen]][None])
@@ -189,14 +189,16 @@ def target_table(anchors: Anchors, truth: Float32, found: Match, chosen: int) ->
     tx, ty, tw, th = _targets(anchors, truth, found, chosen)
     label = {1: "positive", 0: "negative", -1: "ignored"}[found.label_of(chosen)]
     rows = (
-        ("tx", f"{tx:+.4f}", f"centre {tx * wide:+.1f} px in x"),
-        ("ty", f"{ty:+.4f}", f"centre {ty * tall:+.1f} px in y"),
+        ("tx", f"{tx:+.4f}", f"center {tx * wide:+.1f} px in x"),
+        ("ty", f"{ty:+.4f}", f"center {ty * tall:+.1f} px in y"),
         ("tw", f"{tw:+.4f}", f"width {wide:g} px x {np.exp(tw):.3f}"),
         ("th", f"{th:+.4f}", f"height {tall:g} px x {np.exp(th):.3f}"),
-        ("IoU", f"{found.best[chosen]:.4f}", f"{label}, with box {owner + 1}"),
+        ("IoU", f"{found.best[chosen]:.4f}", f"{label}, matched to box {owner + 1}"),
         ("place", f"#{chosen}", f"level {place.level + 1}, row {place.row}, column {place.column}"),
     )
-    return Table("targets", ("target", "value", "meaning"), rows, title="Targets of the anchor")
+    return Table(
+        "targets", ("target", "value", "meaning"), rows, title="Regression targets of the anchor"
+    )
 
 
 def level_table(anchors: Anchors, counts: list[tuple[int, int]]) -> Table:
@@ -234,7 +236,7 @@ def curve(found: Match, high: float) -> Plot:
     some = reached > 0
     last = max(int(np.flatnonzero(some)[-1]) if some.any() else 0, 1)
     return Plot(
-        "reached", "Anchors that reach an IoU", x_label="IoU with the best box",
+        "reached", "Anchors above each IoU", x_label="highest IoU with a box",
         y_label="anchors", curves=(Curve(x[1 : last + 1], np.maximum(reached[1 : last + 1], 0.5)),),
         log_y=True, marker=high, steers="high",
     )  # fmt: skip

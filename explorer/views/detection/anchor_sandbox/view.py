@@ -1,4 +1,4 @@
-"""Which anchors learn from which ground-truth box, recoloured while a box is dragged."""
+"""Which anchors learn from which ground-truth box, recolored while a box is dragged."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Layer, Masks, Pane, Picture
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
@@ -46,46 +47,46 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-A detector with anchors is not told "here is a dog". While it trains, every **anchor** gets a label
-from its overlap with the ground-truth boxes, and that label is what it learns:
+A detector with anchors is trained on labels of **anchors**. Every anchor gets its label from its
+overlap with the ground-truth boxes:
 
     IoU = area of overlap / area of union
     positive   IoU with some box ≥ 0.7
     negative   IoU with every box < 0.3
-    ignored    everything between: no loss at all
+    ignored    everything in between: no loss
 
-So that no box is left out, the anchors with the highest IoU of a box become positive whatever that
-IoU is (**force best match**).
+So that every box has an anchor, the anchors with the highest IoU with a box become positive
+whatever that IoU is (**force best match**).
 
-**Try it.** Draw a box on the photo and drag it, or load annotations: all anchors are labelled again
-at every move. Green places have a positive anchor, amber ones only ignored ones, dim ones only
-negative ones; *best IoU* shows the number itself. A **red** box is one that no anchor learns. Make
-it small or long, or move it between the cells, and watch it go red without the forced match. Then
-change scales, ratios and stride until it fits. (A box that touches no anchor at all has the same
-IoU of 0 with all: torchvision's forced match then makes every anchor positive.)
+**Try it.** Draw a box on the photo and drag it, or load annotations: all anchors are labeled again
+at every move. Green cells have a positive anchor, amber cells only ignored ones, dim cells only
+negative ones; *best IoU* shows the value itself. A **red** box has no positive anchor. Make the box
+small or elongated, or move it between the cells, and see it turn red without the forced match. Then
+change scales, aspect ratios and stride until it is matched. (A box that touches no anchor at all
+has the same IoU of 0 with all: torchvision's forced match then makes every anchor positive.)
 
-**Targets.** Click an anchor. A positive one also learns the way to its box, in four numbers, with
-centres x, y and the anchor's own xa, ya, wa, ha:
+**Targets.** Click an anchor. A positive anchor is also a regression target: four offsets to its
+box, with center x, y and the anchor's own xa, ya, wa, ha:
 
     tx = (x - xa) / wa      tw = log(w / wa)
     ty = (y - ya) / ha      th = log(h / ha)
 
-The arrows show them: the centre moves by tx·wa and ty·ha, the sides grow by exp(tw) and exp(th).
+The arrows show them: the center moves by tx·wa and ty·ha, the sides grow by exp(tw) and exp(th).
 
-The curve counts the anchors above each IoU; drag its line to move the upper threshold. A training
-step takes only a sample of these anchors (256, at most half of them positive, in Faster R-CNN).
+The curve counts the anchors above each IoU; drag its line to change the upper threshold. A training
+step uses only a sample of these anchors (256, at most half of them positive, in Faster R-CNN).
 
 Ren et al. 2015, *Faster R-CNN*, sections 3.1.1 to 3.1.3; Lin et al. 2017, *Feature Pyramid
 Networks*. RetinaNet has thresholds of 0.5 and 0.4; SSD takes 0.5 for both.
 """
 
-OWN, MADE = "the network's own", "made by a rule"
+OWN, MADE = "the network's own", "generated"
 PAINTS = ("labels", "best IoU", "nothing")
-RATIOS = {"1:1": 1, "1:1, 1:r, r:1": 3, "1:1, 1:r, r:1 and halfway": 5}
+RATIOS = {"1:1": 1, "1:1, 1:r, r:1": 3, "1:1, 1:r, r:1 and in between": 5}
 MOST_ANCHORS = 1_500_000
 
 
-RULE = "Rule"
+RULE = "Anchor generator"
 """The section of what makes anchors."""
 
 
@@ -106,80 +107,84 @@ class Params:
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     high: float = param(
-        0.7, "Positive from IoU", "An anchor that overlaps a box so much learns it.",
+        0.7, "Positive if IoU >=",
+        "Anchors with at least this IoU with a ground-truth box are positive.",
         effect=Effect.DRAW, low=0.05, high=1.0, step=0.01,
     )  # fmt: skip
     low: float = param(
-        0.3, "Negative under IoU",
-        "An anchor that overlaps every box less learns the background. Above the upper threshold "
-        "it counts as equal to it.",
+        0.3, "Negative if IoU <",
+        "Anchors with a smaller IoU with every box are background. A value above the upper "
+        "threshold counts as equal to it.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     force: bool = param(
         True, "Force best match",
-        "The best anchors of every box are positive, whatever their IoU.", effect=Effect.DRAW,
+        "The anchors with the highest IoU with each box are positive, whatever that IoU is.",
+        effect=Effect.DRAW,
     )  # fmt: skip
     paint: str = param(
-        PAINTS[0], "Paint cells by",
-        "The best label or the highest IoU of the anchors of every cell.",
+        PAINTS[0], "Color cells by",
+        "The best label or the highest IoU of the anchors of each cell.",
         effect=Effect.DRAW, choices=PAINTS,
     )  # fmt: skip
     level: int = param(
-        0, "Pyramid level", "Only anchors of this level, 1 is the finest; 0 means all.",
+        0, "Pyramid level", "Only anchors of this level; 1 is the finest, 0 means all.",
         effect=Effect.DRAW, low=0, high=8, step=1,
     )  # fmt: skip
     most: int = param(
-        24, "Anchors drawn", "At most so many of a kind, the best first. All are counted.",
+        24, "Max. anchors drawn",
+        "Limit for each label, highest IoU first. All anchors are counted.",
         effect=Effect.DRAW, low=0, high=500, step=1,
     )  # fmt: skip
     ignored: bool = param(
-        False, "Draw ignored ones", "Not only the positive anchors are drawn as boxes.",
+        False, "Draw ignored anchors", "Draws ignored anchors as boxes, too.",
         effect=Effect.DRAW,
     )  # fmt: skip
     anchors: str = param(
-        "", "Anchors", "Those of the network, or made by a rule that you choose.",
+        "", "Anchors", "Those of the network, or generated that you choose.",
         choices=_sources,
     )  # fmt: skip
     scale: float = param(
-        128.0, "Scale", "Side of the smallest square anchor of the finest level.",
+        128.0, "Scale", "Side of the smallest square anchor on the finest level.",
         low=8, high=512, step=1, unit="px", log=True, section=RULE, when=_by_rule,
     )  # fmt: skip
     scales: int = param(
-        3, "Scales per level", "How many sizes stand around every cell.",
+        3, "Scales per level", "Number of anchor sizes per cell.",
         low=1, high=4, step=1, section=RULE, when=_by_rule,
     )  # fmt: skip
     factor: float = param(
-        2.0, "From scale to scale", "Each size is so many times the one before it.",
+        2.0, "Scale factor", "Each size is the one before it times this factor.",
         low=1.1, high=3.0, step=0.05, section=RULE,
         when=lambda params, info: _by_rule(params, info) and params.scales > 1,
     )  # fmt: skip
     ratio: float = param(
-        2.0, "Longest ratio r", "The longer side of the longest anchor is r times the shorter one.",
+        2.0, "Max. aspect ratio r",
+        "Ratio of the longer to the shorter side of the most elongated anchor.",
         low=1.1, high=5.0, step=0.1, section=RULE,
         when=lambda params, info: _by_rule(params, info) and RATIOS[params.ratios] > 1,
     )  # fmt: skip
     ratios: str = param(
-        "1:1, 1:r, r:1", "Ratios", "Which shapes stand around every cell.",
+        "1:1, 1:r, r:1", "Aspect ratios", "Shapes of the anchors of each cell.",
         choices=tuple(RATIOS), section=RULE, when=_by_rule,
     )  # fmt: skip
     stride: int = param(
-        16, "Stride", "Pixels from one cell to the next on the finest level.",
+        16, "Stride", "Pixels between neighboring cells on the finest level.",
         low=4, high=64, step=4, unit="px", section=RULE, when=_by_rule,
     )  # fmt: skip
     levels: int = param(
-        1, "Levels", "Each further level doubles stride and scale.",
+        1, "Levels", "Number of pyramid levels; each doubles stride and scale.",
         low=1, high=5, step=1, section=RULE, when=_by_rule,
     )  # fmt: skip
     short_side: int = param(
-        600, "Input's short side", "So large is the photo that the rule makes anchors for.",
+        600, "Short side of the input", "Size of the input that anchors are generated for.",
         low=64, high=1200, step=8, unit="px", advanced=True, when=_by_rule,
     )  # fmt: skip
     opacity: float = param(
-        0.45, "Opacity", "How much the painted cells cover the photo.",
+        0.45, "Opacity", "Opacity of the colored cells over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
     )  # fmt: skip
     selected: int | None = param(
-        None, "Selected anchor", "Its four targets are shown; click an anchor on the photo.",
+        None, "Selected anchor", "Click an anchor on the photo to see its four regression targets.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="anchors",
     )  # fmt: skip
 
@@ -212,7 +217,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         try:
             anchors, title = _own(scene)
         except ExplorerError as error:
-            own, note = False, f"{error.message} These anchors are made by the rule."
+            own, note = False, f"{error.message} Generated anchors are used instead."
     if not own:
         anchors, title = _made(scene, params)
     yield Step(Result(photo_of(scene), anchors, Overlaps(anchors.xyxy), title, note))
@@ -288,7 +293,7 @@ def _own(scene: Scene) -> tuple[Anchors, str]:
     matcher = getattr(getattr(module, "rpn", module), "proposal_matcher", None)
     title = f"Anchors of {scene.network.info.title}"
     if isinstance(trace, OneStage) and trace.kind == "fcos":
-        title = "FCOS has no anchors: a square of the stride around every point"
+        title = "FCOS has no anchors: a square with the side of the stride around every point"
     elif matcher is not None:
         title += f" (in training {matcher.high_threshold:g} / {matcher.low_threshold:g})"
     return Anchors(xyxy, pyramid.levels, pyramid.frame), title
@@ -305,10 +310,11 @@ def _made(scene: Scene, params: Params) -> tuple[Anchors, str]:
     )  # fmt: skip
     if (count := rule.count(size)) > MOST_ANCHORS:
         raise ExplorerError(
-            f"These are {counted(count)} anchors.", "Take a larger stride or a smaller input."
+            f"There are too many anchors: {counted(count)}.",
+            "Choose a larger stride or a smaller input.",
         )
     frame = Frame(size[1] / width, size[0] / height)
-    title = f"{rule.per_cell} anchors a cell on {size[1]} x {size[0]} pixels"
+    title = f"{quantity(rule.per_cell, 'anchor')} per cell on {size[1]} x {size[0]} pixels"
     return Anchors(*rule.stand(size), frame), title
 
 
@@ -341,7 +347,7 @@ def _cells(result: Result, params: Params, state: State) -> Masks | Heat | None:
     return Heat(
         best_cells(anchors, state.found.best, level), 0.0, 1.0, "viridis",
         extent=anchors.extent(level), opacity=min(1.0, params.opacity + 0.2), alpha_by_value=True,
-        unit="highest IoU of the anchors of a cell", name="iou",
+        unit="highest IoU of the cell's anchors", name="iou",
     )  # fmt: skip
 
 
@@ -399,10 +405,12 @@ def _summary(anchors: Anchors, params: Params, state: State) -> str:
     )
     missed = int((found.shares == 0).sum())
     if missed:
-        words += f" · no anchor learns {missed} of {len(params.truth)} boxes"
+        words += (
+            f" · no positive anchor for {missed} of {quantity(len(params.truth), 'box', 'boxes')}"
+        )
     else:
         few, top = int(found.shares.min()), float(found.tops.min())
-        words += f" · every box has at least {few}, the worst fit is IoU {top:.2f}"
+        words += f" · every box has at least {few}; lowest best IoU {top:.2f}"
     return words
 
 
@@ -410,7 +418,7 @@ def _notes(result: Result, params: Params, state: State) -> tuple[str, ...]:
     notes = [result.note] if result.note else []
     if params.force and len(state.found.tops) and state.found.tops.min() == 0:
         notes.append(
-            "A box touches no anchor: its best IoU is 0, as that of every anchor, so the forced "
+            "A box overlaps no anchor: its highest IoU is 0 with every anchor, so the forced "
             "match makes all anchors positive. torchvision does the same."
         )
     return tuple(notes)
@@ -418,9 +426,10 @@ def _notes(result: Result, params: Params, state: State) -> tuple[str, ...]:
 
 VIEW = View(
     name="anchor_sandbox",
-    title="Anchor sandbox",
+    title="Anchor matching",
     group=Group.DETECTION,
-    summary="Drag a ground-truth box: which anchors become positive, ignored or negative.",
+    summary="How ground-truth boxes label anchors as positive, ignored or negative; drag a box "
+    "to see.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1.2",
     Params=Params,

@@ -26,7 +26,7 @@ MOST_WORDS = 24
 def map_title(table: AnchorTable, level: int, prior: int) -> str:
     """What a map of scores shows; `level` and `prior` as in `score_heat`."""
     if level < 0:
-        return f"{table.meaning.capitalize()}, best of all anchors"
+        return f"{table.meaning.capitalize()}, maximum over all anchors"
     shape = prior_words(table, level, prior)
     return f"Level {level + 1}, {shape} px ({level_name(table.levels[level])})"
 

@@ -47,24 +47,24 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-An **anchor** (SSD: default box, YOLO: prior) is a box that stands at a place of the photo before
-the network has looked. Every cell of a feature map has k of them, of different sizes and shapes.
-For each, the network gives a score and four numbers t that turn it into a better box:
+An **anchor** (SSD: default box, YOLO: prior) is a reference box at a fixed place of the photo,
+whatever the photo shows. Every cell of a feature map has k of them, of different sizes and aspect
+ratios. For each, the network predicts a score and four offsets t that turn it into a refined box:
 
     x = xa + wa·tx      w = wa·exp(tw)
     y = ya + ha·ty      h = ha·exp(th)
 
 **Reading it.** Move over the photo: the square is the cell under the mouse, dotted boxes are its
-anchors, solid ones of the same colour what the network made of the surest of them. Click to keep a
-place. The heat shows the best score of every cell: light = surely an object.
+anchors, solid boxes of the same color are the refined boxes of the highest-scoring ones. Click to
+keep a cell. The heat map shows the highest score of every cell: light means a high score.
 
-**Small maps**: one for each level (row) and each of its anchors (column). Choose one to lay it over
-the photo and to see the cells of that level. A level with a small stride has many cells with small
-anchors for small objects; on a level with a large stride few big anchors stand.
+**Small maps**: one for each level (row) and each of its anchors (column). Choose one to overlay it
+on the photo and to see the cells of that level. A level with a small stride has many cells with
+small anchors, for small objects; a level with a large stride has few cells with large anchors.
 
-The score is the *objectness* of a region proposal network, or the best class's score of a
-one-shot detector. FCOS has no anchors but points: each is drawn as a square of the stride's width.
-torchvision's anchors stand on the upper left corner of their cell, SSD's in its middle.
+The score is the *objectness* of a region proposal network, or the highest class score of a
+single-stage detector. FCOS has no anchors but points: each is drawn as a square of the stride's
+width. torchvision centers anchors on the upper left corner of their cell, SSD on the middle of it.
 
 Ren et al. 2015, *Faster R-CNN*, section 3.1.1; Liu et al. 2016, *SSD*, section 2.2; Lin et al.
 2017, *RetinaNet*; Redmon and Farhadi 2017, *YOLO9000*, section 2; Tian et al. 2019, *FCOS*.
@@ -79,24 +79,26 @@ class Params:
     """See the help of each."""
 
     show: str = param(
-        CELL, "Show", "The anchors of the cell under the mouse, or the surest of the whole photo.",
+        CELL, "Show",
+        "The anchors of the cell under the mouse, or the highest-scoring of the whole photo.",
         effect=Effect.DRAW, choices=(CELL, BEST),
     )  # fmt: skip
     tile: int | None = param(
         None, "Map",
-        "One level and one anchor shape: click a small map or its row. None: the best of all.",
+        "One level and one anchor shape: click a small map or its row. None: the maximum over all.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="maps", low=0, high=255,
     )  # fmt: skip
     refined: int = param(
-        3, "Refined boxes", "So many of the cell's surest anchors are drawn with their answer.",
+        3, "Refined boxes",
+        "How many of the cell's highest-scoring anchors are drawn with their refined boxes.",
         effect=Effect.DRAW, low=0, high=15, step=1,
     )  # fmt: skip
     most: int = param(
-        12, "Best anchors", "How many of the whole photo are drawn, the surest first.",
+        12, "Top anchors", "How many of the whole photo are drawn, highest score first.",
         effect=Effect.DRAW, low=1, high=300, step=1, log=True,
     )  # fmt: skip
     opacity: float = param(
-        0.6, "Heat opacity", "How much the scores cover the photo.",
+        0.6, "Heat map opacity", "Opacity of the score map over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0,
     )  # fmt: skip
     at: Point | None = param(
@@ -104,7 +106,7 @@ class Params:
         effect=Effect.DRAW, pick=Pick.HOVER, pane="image", advanced=True,
     )  # fmt: skip
     place: Point | None = param(
-        None, "Place", "Click on the photo: that cell stays when the mouse leaves.",
+        None, "Cell", "Click on the photo: that cell stays selected when the mouse leaves.",
         effect=Effect.DRAW, pick=Pick.CLICK, pane="image",
     )  # fmt: skip
 
@@ -240,7 +242,7 @@ class _Cell:
         return _Cell(result, rows, (number, row, column), min(drawn, len(rows)))
 
     def colors(self) -> UInt8:
-        """The drawn ones have colours of their own, the others are grey."""
+        """The drawn ones have colors of their own, the others are gray."""
         colors = same(GREY, len(self.rows))
         colors[: self.drawn] = class_colors(self.drawn)
         return colors
@@ -282,9 +284,9 @@ class _Cell:
         label = () if table.labels is None else ("class",)
         return Table(
             "cell",
-            ("anchor", "score", *label, "tx", "ty", "tw", "th", "becomes"),
+            ("anchor", "score", *label, "tx", "ty", "tw", "th", "refined box"),
             tuple(rows),
-            title="The anchors of this cell",
+            title="Anchors of this cell",
             layer="refined",
             keys=tuple(range(len(rows))),
             swatches=tuple(color(tint) for tint in self.colors()),
@@ -310,7 +312,7 @@ class _Cell:
         label = "".join(f", {name}" for name in self._label(best))
         return (
             f"Level {number + 1} (stride {table.levels[number].stride[0]:g}), row {row}, column "
-            f"{column}: the surest of its {len(self.rows)} anchors is "
+            f"{column}: the highest-scoring of its {len(self.rows)} anchors: "
             f"{_shape_words(table.anchors[best])} with {table.meaning} "
             f"{table.scores[best]:.2f}{label}."
         )
@@ -351,9 +353,9 @@ def _best_table(result: Result, rows: NDArray[np.int64]) -> Table:
     label = () if table.labels is None else ("class",)
     return Table(
         "best",
-        ("score", *label, "level", "row", "column", "anchor", "becomes"),
+        ("score", *label, "level", "row", "column", "anchor", "refined box"),
         tuple(lines),
-        title="The surest anchors",
+        title="Highest-scoring anchors",
         layer="refined",
         keys=tuple(int(row) for row in rows),
     )
@@ -363,8 +365,8 @@ def _best_words(result: Result, rows: NDArray[np.int64]) -> str:
     table = result.table
     half = int((table.scores >= 0.5).sum())
     return (
-        f"{counted(half)} of {counted(len(table.scores))} anchors have a score of 0.5 or more. The "
-        f"surest {len(rows)} are drawn: dotted the anchor, solid what the network makes of it."
+        f"{counted(half)} of {counted(len(table.scores))} anchors have a score >= 0.50. The top "
+        f"{len(rows)} are drawn: anchors dotted, refined boxes solid."
     )
 
 
@@ -393,7 +395,7 @@ def _levels_table(table: AnchorTable) -> Table:
                 level.per_cell, level.count, round(float(own.max()), 3), int((own >= 0.5).sum()),
             )
         )  # fmt: skip
-    columns = ("level", "stride", "cells", "anchors each", "anchors", "best", "0.5 or more")
+    columns = ("level", "stride", "cells", "anchors each", "anchors", "best", "score >= 0.50")
     return Table("levels", columns, tuple(rows), title="Levels")
 
 
@@ -401,7 +403,7 @@ VIEW = View(
     name="anchors",
     title="Anchors",
     group=Group.DETECTION,
-    summary="The boxes that stand on every cell before the network looks, and its answer to each.",
+    summary="The anchors of every cell of the feature maps, with their scores and refined boxes.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1.1",
     Params=Params,

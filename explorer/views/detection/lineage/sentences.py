@@ -1,4 +1,4 @@
-"""A box's life in sentences."""
+"""The lineage of a box in sentences."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def lineage_rows(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> tupl
         (
             "anchor", _size(lineage.anchor, scale),
             f"Number {place.prior + 1} of the {level.per_cell} of its cell. "
-            + (f"Objectness {lineage.score:.3f}." if two else f"{name}: {lineage.score:.3f}."),
+            + (f"Objectness {lineage.score:.3f}." if two else f"{name} {lineage.score:.3f}."),
         ),
         (
             "moved" if two else "box", _size(lineage.moved, scale),
@@ -46,15 +46,13 @@ def lineage_rows(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> tupl
     ]  # fmt: skip
     if not isinstance(trace, TwoStage):
         return (*found, ("filter", "", _one_end(trace, lineage.first, name)))
-    found.append(("first filter", "", _first_end(trace, lineage)))
+    found.append(("RPN filter", "", _first_end(trace, lineage)))
     if lineage.proposal is None or lineage.probabilities is None or lineage.box is None:
         return tuple(found)
     assert lineage.box_deltas is not None
     assert lineage.second is not None
     maps = getattr(trace.roi.pool, "featmap_names", [])
-    source = (
-        f" It is cut from map {lineage.pooled_from + 1} of {len(maps)}." if len(maps) > 1 else ""
-    )
+    source = f" Pooled from map {lineage.pooled_from + 1} of {len(maps)}." if len(maps) > 1 else ""
     found += [
         (
             "proposal", _size(lineage.moved, scale),
@@ -65,14 +63,14 @@ def lineage_rows(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> tupl
             f"{name} {lineage.probabilities[lineage.label]:.3f}, "
             f"background {lineage.probabilities[0]:.3f}.",
         ),
-        ("moved again", _size(lineage.box, scale), _deltas(lineage.box_deltas, trace.roi.weights)),
-        ("second filter", "", _second_end(trace, lineage.second, name)),
+        ("refined box", _size(lineage.box, scale), _deltas(lineage.box_deltas, trace.roi.weights)),
+        ("box head filter", "", _second_end(trace, lineage.second, name)),
     ]  # fmt: skip
     return tuple(found)
 
 
 def headline(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> str:
-    """The whole life in one or two sentences."""
+    """The whole lineage in one or two sentences."""
     name = class_name(classes, lineage.label)
     place, level = lineage.place, trace.pyramid.levels[lineage.place.level]
     start = (
@@ -82,18 +80,18 @@ def headline(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> str:
     if not isinstance(trace, TwoStage):
         if lineage.detection is not None:
             return f"{start} became detection {lineage.detection + 1}: {name} {lineage.score:.2f}."
-        return f"{start} ended here. {_one_end(trace, lineage.first, name)}"
+        return f"{start} was dropped. {_one_end(trace, lineage.first, name)}"
     if lineage.proposal is None:
-        return f"{start} ended here. {_first_end(trace, lineage)}"
+        return f"{start} was dropped. {_first_end(trace, lineage)}"
     assert lineage.second is not None
     assert lineage.probabilities is not None
     start += f" became proposal {lineage.proposal + 1}"
     if lineage.detection is not None:
         chance = lineage.probabilities[lineage.label]
         gone = len(lineage.second.victims)
-        more = f" and suppressed {gone} others of its class" if gone else ""
+        more = f" and suppressed {gone} of its class" if gone else ""
         return f"{start}, then detection {lineage.detection + 1}: {name} {chance:.2f}{more}."
-    return f"{start} and ended there. {_second_end(trace, lineage.second, name)}"
+    return f"{start} and was dropped there. {_second_end(trace, lineage.second, name)}"
 
 
 def _first_end(trace: TwoStage, lineage: Lineage) -> str:
@@ -101,37 +99,37 @@ def _first_end(trace: TwoStage, lineage: Lineage) -> str:
     match outcome.stage:
         case "top_k":
             return (
-                f"Not among the best {rpn.pre_nms} of its level: {_nth(outcome.rank)} of "
-                f"{counted(outcome.among)}; the last that went on has {outcome.lowest:.3f}."
+                f"Not among the top {rpn.pre_nms} of its level: {_nth(outcome.rank)} of "
+                f"{counted(outcome.among)}; the lowest score that was kept is {outcome.lowest:.3f}."
             )
         case "large":
-            return f"Too small: after clipping one side is under {rpn.smallest:g} px."
+            return f"Too small: after clipping one side is below {rpn.smallest:g} px."
         case "sure":
-            return f"Its objectness is under the threshold of {rpn.threshold:g}."
+            return f"Its objectness is below the threshold of {rpn.threshold:g}."
         case "nms":
             return _killed(outcome, "level", rpn.filter.nms.threshold)
         case "top_n":
             return (
-                f"It survived the suppression, but only the best {rpn.filter.nms.most} go on; it "
-                f"was {_nth(outcome.rank)}."
+                f"It was kept by NMS, but only the top {rpn.filter.nms.most} become proposals; "
+                f"it was {_nth(outcome.rank)}."
             )
     gone = len(outcome.victims)
-    return f"Among the best; it suppressed {gone} of its level."
+    return f"Kept; it suppressed {gone} of its level."
 
 
 def _second_end(trace: TwoStage, outcome: Outcome, name: str) -> str:
     roi = trace.roi
     match outcome.stage:
         case "sure":
-            return f"Background: {name} is not over the threshold of {roi.threshold:g}."
+            return f"Background: {name} is not above the threshold of {roi.threshold:g}."
         case "large":
-            return f"Too small: one side is under {roi.smallest:g} px."
+            return f"Too small: one side is below {roi.smallest:g} px."
         case "nms":
             return _killed(outcome, "class", roi.filter.nms.threshold)
         case "top_n":
             return (
-                f"It survived the suppression, but only the best {roi.filter.nms.most} are "
-                f"answered; it was {_nth(outcome.rank)}."
+                f"It was kept by NMS, but only the top {roi.filter.nms.most} become detections; "
+                f"it was {_nth(outcome.rank)}."
             )
     return _alive(outcome)
 
@@ -139,19 +137,19 @@ def _second_end(trace: TwoStage, outcome: Outcome, name: str) -> str:
 def _one_end(trace: OneStage, outcome: Outcome, name: str) -> str:
     match outcome.stage:
         case "sure":
-            return f"Background: {name} is not over the threshold of {trace.threshold:g}."
+            return f"Background: {name} is not above the threshold of {trace.threshold:g}."
         case "top_k":
             group = "class" if trace.kind == "ssd" else "level"
             return (
-                f"Not among the best {trace.pre_nms} of its {group}: {_nth(outcome.rank)} of "
-                f"{counted(outcome.among)}; the last that went on has {outcome.lowest:.3f}."
+                f"Not among the top {trace.pre_nms} of its {group}: {_nth(outcome.rank)} of "
+                f"{counted(outcome.among)}; the lowest score that was kept is {outcome.lowest:.3f}."
             )
         case "nms":
             return _killed(outcome, "class", trace.filter.nms.threshold)
         case "top_n":
             return (
-                f"It survived the suppression, but only the best {trace.filter.nms.most} are "
-                f"answered; it was {_nth(outcome.rank)}."
+                f"It was kept by NMS, but only the top {trace.filter.nms.most} become "
+                f"detections; it was {_nth(outcome.rank)}."
             )
     return _alive(outcome)
 
@@ -163,8 +161,8 @@ def _alive(outcome: Outcome) -> str:
 
 def _killed(outcome: Outcome, group: str, threshold: float) -> str:
     return (
-        f"Suppressed: IoU {outcome.iou:.2f} with a surer box of its {group} "
-        f"({outcome.killer_score:.3f}); the limit is {threshold:g}."
+        f"Suppressed: IoU {outcome.iou:.2f} with a higher-scoring box of its {group} "
+        f"({outcome.killer_score:.3f}); the threshold is {threshold:g}."
     )
 
 

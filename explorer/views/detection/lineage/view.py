@@ -26,7 +26,7 @@ from explorer.views.shared.anchors import (
     plain,
     same,
 )
-from explorer.views.shared.common import class_name, photo_of, size_of
+from explorer.views.shared.common import class_name, photo_of, score_threshold, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.lineage import Lineage, of_anchor, of_detection
 from explorer.vision.trace import TwoStage
@@ -41,43 +41,42 @@ if TYPE_CHECKING:
     from explorer.vision.trace import Trace
 
 EXPLANATION = """
-Every detection began as an **anchor**: a box that stands on a cell whatever the photo shows. This
-view follows one of them.
+Every detection of an anchor-based detector starts from an **anchor**, a reference box of a cell
+that does not depend on the photo. This view traces one of them through all stages.
 
-**Forward, from a detection.** Choose a row of the table or a box on the photo. Dotted blue is the
-anchor, orange the **proposal** that the first stage made of it, green the **detection** that the
-second stage made of that. Arrows show what each stage did: they join the centres and the corners.
-Red are the boxes that this one suppressed.
+**Back, from a detection.** Choose a row of the table or a box on the photo. The anchor is dotted
+blue, the **proposal** that the first stage refined it to is orange, and the **detection** after the
+second stage is green. Arrows show how each stage moved the center and the corners. The boxes that
+it suppressed are red.
 
-**Backwards, from an anchor.** Choose *an anchor* and click on the photo: the surest anchor of the
-cell there is followed until it ends. It may be
+**Forward, from an anchor.** Choose *an anchor* and click on the photo: the highest-scoring anchor
+of the cell there is traced until it is dropped or becomes a detection. It may be
 
-- not among the best of its level, so that nobody looked at it again,
-- too small, or its score under the network's threshold,
-- **suppressed**: a surer box of the same level (second stage: of the same class) covers it with an
-  IoU over the threshold of non-maximum suppression. The killer is red,
-- background: the second stage looked and found no class sure enough,
+- not among the top scores of its level,
+- too small, or its score below the network's threshold,
+- **suppressed**: a higher-scoring box of the same level (second stage: of the same class) has an
+  IoU with it above the NMS threshold. That box is red,
+- background: no class score of the second stage is above the threshold,
 - or a detection.
 
-The four numbers of each stage move a box (xa, ya, wa, ha), divided by the weights of the coder:
+The four offsets of each stage refine a box (xa, ya, wa, ha), after division by the weights of the
+box coder:
 
     x = xa + wa·tx      w = wa·exp(tw)
     y = ya + ha·ty      h = ha·exp(th)
 
-One-shot detectors have a single stage: the anchor becomes the detection at once.
+Single-stage detectors refine the anchor to the detection in one step.
 
 Ren et al. 2015, *Faster R-CNN*, section 3.1; Girshick 2015, *Fast R-CNN*, section 2.
 """
 
 DETECTION, ANCHOR = "a detection", "an anchor"
-MOST_VICTIMS = 12
+MOST_SUPPRESSED = 12
 MOST_CLASSES = 8
 MOST_OTHERS = 24
 """Other detections that are drawn; the table has all."""
 
-NO_DETECTION = (
-    "The network detects nothing here. Choose 'an anchor' and click on the photo to see why."
-)
+NO_DETECTION = "There are no detections. Choose 'an anchor' and click on the photo to see why."
 
 
 def _anchor(params: Params, _info: NetworkInfo | None) -> bool:
@@ -89,33 +88,41 @@ class Params:
     """See the help of each."""
 
     start: str = param(
-        DETECTION, "Start from", "A detection and back to its anchor, or any anchor and its fate.",
+        DETECTION, "Start from",
+        "Trace a detection back to its anchor, or any anchor forward to its end.",
         choices=(DETECTION, ANCHOR),
     )  # fmt: skip
     selected: int | None = param(
-        None, "Detection", "Its number: choose a row or a box. None: the surest, number 1.",
+        None, "Detection",
+        "Its rank: choose a row or a box. None: the highest-scoring one, number 1.",
         pick=Pick.SELECT, layer="detections", low=1, high=9999,
         when=lambda params, _: params.start == DETECTION,
     )  # fmt: skip
     place: Point | None = param(
-        None, "Place of the anchor", "Click on the photo.",
+        None, "Anchor cell", "Click on the photo to choose the cell.",
         pick=Pick.CLICK, pane="image", when=_anchor,
     )  # fmt: skip
     level: int = param(
-        0, "Pyramid level", "The anchor's level, 1 is the finest; 0 means the surest one.",
+        0, "Pyramid level", "The anchor's level; 1 is the finest, 0 the highest-scoring one.",
         low=0, high=8, step=1, advanced=True, when=_anchor,
     )  # fmt: skip
     prior: int = param(
-        0, "Anchor of the cell", "Which of the cell's anchors, from 1; 0 means the surest one.",
+        0, "Anchor of the cell",
+        "Which anchor of the cell, from 1; 0 means the highest-scoring one.",
         low=0, high=32, step=1, advanced=True, when=_anchor,
     )  # fmt: skip
-    victims: bool = param(
-        True, "Suppressed boxes", "Draws what this box suppressed, or the box that suppressed it.",
+    score: float | None = param(
+        None, "Min. score",
+        "Detections with a lower score are faded. Default: 0.5, or the threshold on the "
+        "network's card.",
+        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, suggested=score_threshold,
+    )  # fmt: skip
+    suppressed: bool = param(
+        True, "Suppressed boxes",
+        "Draws the boxes that this one suppressed, or the box that suppressed it.",
         effect=Effect.DRAW,
     )  # fmt: skip
-    arrows: bool = param(
-        True, "Arrows", "Draws how far each stage moved the box.", effect=Effect.DRAW
-    )
+    arrows: bool = param(True, "Arrows", "Draws how each stage moved the box.", effect=Effect.DRAW)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +158,7 @@ class Result:
     scores: Float32
     lineage: PhotoLineage | None
     two: bool
+    score_threshold: float
     cache: DrawCache = field(default_factory=DrawCache)
 
 
@@ -167,18 +175,19 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
             plain(found["scores"]),
             None if lineage is None else _told(scene, trace, lineage),
             isinstance(trace, TwoStage),
+            scene.network.info.score_threshold,
         )
     )
 
 
 def draw(result: Result, params: Params) -> Board:
     lineage = result.lineage
-    layers: list[Layer] = [result.photo, _others(result)]
+    layers: list[Layer] = [result.photo, *_others(result, params)]
     tables: tuple[Table, ...] = (_detections(result),)
     if lineage is None:
         pane = Pane("image", size_of(result.photo), tuple(layers))
         return Board(panes=(pane,), tables=tables, summary=NO_DETECTION)
-    if params.victims:
+    if params.suppressed:
         layers += _suppression(lineage)
     layers += _generations(result, lineage)
     if params.arrows:
@@ -203,8 +212,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     """The followed box.
 
     Keys: `anchor`, `proposal`, `detection` (4,) xyxy in the photo's pixels (where there is one),
-    `suppressed` (n, 4), `suppressed_iou` (n,), `probabilities` by class name (the surest first),
-    `life` the story's rows and `anchor_index`. Empty when there is no detection.
+    `suppressed` (n, 4), `suppressed_iou` (n,), `probabilities` by class name (highest first),
+    `stages` the rows of the table and `anchor_index`. Empty when there is no detection.
     """
     lineage = result.lineage
     if lineage is None:
@@ -215,7 +224,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
         "suppressed": lineage.victims,
         "suppressed_iou": lineage.victim_ious,
         "probabilities": dict(lineage.chances),
-        "life": lineage.rows,
+        "stages": lineage.rows,
     }
     if result.two:
         found["proposal"] = lineage.moved
@@ -283,10 +292,22 @@ def _title(result: Result, lineage: PhotoLineage) -> str:
     return f"Anchor {lineage.index}"
 
 
-def _others(result: Result) -> Boxes:
-    boxes = result.boxes[:MOST_OTHERS]
-    keys = tuple(range(1, len(boxes) + 1))
-    return Boxes(boxes, same((205, 205, 205), len(boxes)), keys=keys, width=1.0, name="detections")
+def _others(result: Result, params: Params) -> list[Layer]:
+    """The other detections; those with a low score are thin and dark, and nothing hits them."""
+    boxes, scores = result.boxes[:MOST_OTHERS], result.scores[:MOST_OTHERS]
+    least = result.score_threshold if params.score is None else params.score
+    faded, clear = np.flatnonzero(scores < least), np.flatnonzero(scores >= least)
+    layers: list[Layer] = []
+    if len(faded):
+        layers.append(
+            Boxes(
+                boxes[faded], same((110, 110, 110), len(faded)), width=0.5, selectable=False,
+                name="low scores",
+            )
+        )  # fmt: skip
+    keys = tuple((clear + 1).tolist())
+    shown = same((205, 205, 205), len(clear))
+    return [*layers, Boxes(boxes[clear], shown, keys=keys, width=1.0, name="detections")]
 
 
 def _generations(result: Result, lineage: PhotoLineage) -> list[Layer]:
@@ -328,7 +349,7 @@ def _arrows(lineage: PhotoLineage) -> list[Layer]:
 
 
 def _joined(before: Float32, after: Float32) -> Float32:
-    """(3, 4): centre to centre, upper left to upper left, lower right to lower right."""
+    """(3, 4): center to center, upper left to upper left, lower right to lower right."""
 
     def points(box: Float32) -> Float32:
         return np.array([(box[:2] + box[2:]) / 2, box[:2], box[2:]], np.float32)
@@ -338,7 +359,7 @@ def _joined(before: Float32, after: Float32) -> Float32:
 
 def _suppression(lineage: PhotoLineage) -> list[Layer]:
     layers: list[Layer] = []
-    few = lineage.victims[:MOST_VICTIMS]
+    few = lineage.victims[:MOST_SUPPRESSED]
     if len(few):
         layers.append(
             Boxes(few, same(RED, len(few)), width=1.0, selectable=False, name="suppressed")
@@ -348,10 +369,10 @@ def _suppression(lineage: PhotoLineage) -> list[Layer]:
             Boxes(
                 lineage.killer,
                 same(RED, 1),
-                ("killer",),
+                ("suppressed by",),
                 width=3.0,
                 selectable=False,
-                name="killer",
+                name="suppressed by",
             )
         )
     return layers
@@ -377,7 +398,7 @@ def _victims(lineage: PhotoLineage) -> Table:
     )
     return Table(
         "suppressed", ("score", "IoU", "x0", "y0", "x1", "y1"), rows,
-        title="Boxes that it suppressed",
+        title="Suppressed by this box",
     )  # fmt: skip
 
 
@@ -385,7 +406,7 @@ VIEW = View(
     name="lineage",
     title="Lineage of a box",
     group=Group.DETECTION,
-    summary="From a detection back to its anchor, and from any anchor to what became of it.",
+    summary="Traces a detection back to its anchor, or an anchor to the stage that drops it.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1",
     Params=Params,

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from explorer.vision.trace import Nms
 
 MOST = 300
-"""The surest boxes of a detector that are kept at hand."""
+"""The highest-scoring boxes of a detector that are kept at hand."""
 
 DETECTIONS, PROPOSALS, DRAWN = "detections", "proposals", "my boxes"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """N boxes, the surest first.
+    """N boxes, highest score first.
 
     Nobody below can suppress anybody above: the first n of them end as they do among all.
 
@@ -46,7 +46,7 @@ class Candidates:
         together: (N, N) the overlaps of all with all.
         apart: (N, N) those within a group, else 0.
         word: What a group is.
-        total: How many boxes the network has there, of which these are the surest.
+        total: How many boxes the network has there, of which these have the highest scores.
         threshold: The network's own one; None where there is none.
         kept: (N,) bool, what the network's own suppression leaves; None as above.
         note: What has to be said about them.
@@ -112,14 +112,14 @@ def _answered(scene: Scene, error: ExplorerError) -> Candidates:
     found = detections_of(scene.output(), scene.frame, (height, width))
     rows = by_score(found.scores)[:MOST]
     names = _names(found.labels[rows], scene.network.info.classes)
-    note = f"{error.message} These are the boxes that it answers with."
+    note = f"{error.message} The boxes are its final detections."
     return made(found.xyxy[rows], found.scores[rows], names, len(found), note)
 
 
 def made(
     boxes: Float32, scores: Float32, names: tuple[str, ...], total: int, note: str = ""
 ) -> Candidates:
-    """Boxes in the photo's pixels, the surest first; equal names are a group."""
+    """Boxes in the photo's pixels, highest score first; equal names are a group."""
     words = sorted(set(names))
     groups = np.array([words.index(name) for name in names], np.intp)
     return Candidates(
@@ -131,7 +131,7 @@ def made(
 def drawn(truth: Sequence[Box]) -> Candidates:
     """Boxes of one's own: a number behind the name is the score, as in "cat 0.8".
 
-    Without one the first box is the surest.
+    Without one the first box has the highest score.
     """
     told = [_told(box.label, number) for number, box in enumerate(truth)]
     scores = np.array([score for _, score in told], np.float32)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
+from explorer.core.listing import quantity
 from explorer.views.detection.nms.snapshot import ACTS, FALLS, FELL, KEPT, SINKS, TINTS, WAITS
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, RED
 
@@ -23,7 +24,7 @@ BEFORE = 2
 
 
 def list_bars(snapshot: Snapshot) -> Plot:
-    """The scores as they are now, in the colours of the photo; of a long list the part in play."""
+    """The scores as they are now, in the colors of the photo; of a long list the part in play."""
     rows = snapshot.order
     if snapshot.parts.max(initial=1) > 1:  # merged boxes are no longer in the list
         rows = rows[snapshot.states[rows] != FELL]
@@ -31,7 +32,7 @@ def list_bars(snapshot: Snapshot) -> Plot:
     if snapshot.acting is not None:
         first = int(np.flatnonzero(rows == snapshot.acting)[0]) - BEFORE
     first = max(0, min(first, len(rows) - MOST_BARS))
-    mark = {FELL: " ✕", FALLS: " ✕"}
+    mark = {FELL: " ×", FALLS: " ×"}
     bars = tuple(
         (
             f"{row + 1} {snapshot.names[row]}{mark.get(int(snapshot.states[row]), '')}",
@@ -41,7 +42,7 @@ def list_bars(snapshot: Snapshot) -> Plot:
         for row in rows[first : first + MOST_BARS].tolist()
     )
     high = max(1.0, float(snapshot.scores.max(initial=0.0)))
-    return Plot("scores", "Scores now", bars=bars, bar_range=(0, high))
+    return Plot("scores", "Current scores", bars=bars, bar_range=(0, high))
 
 
 def list_table(snapshot: Snapshot, first: Float32, *, merged: bool) -> Table:
@@ -59,8 +60,8 @@ def list_table(snapshot: Snapshot, first: Float32, *, merged: bool) -> Table:
             )
         )  # fmt: skip
     return Table(
-        "list", ("box", "is", "score", "now", "what became of it", "IoU"), tuple(lines),
-        title="Every box", layer="boxes", keys=tuple(row + 1 for row in rows),
+        "list", ("box", "class", "score", "current", "status", "IoU"), tuple(lines),
+        title="Boxes", layer="boxes", keys=tuple(row + 1 for row in rows),
         swatches=tuple(TINTS[int(snapshot.states[row])] for row in rows),
     )  # fmt: skip
 
@@ -68,21 +69,21 @@ def list_table(snapshot: Snapshot, first: Float32, *, merged: bool) -> Table:
 def _became(snapshot: Snapshot, row: int, merged: bool) -> str:
     state, step, by = int(snapshot.states[row]), int(snapshot.steps[row]), int(snapshot.by[row]) + 1
     if state in (WAITS, SINKS):
-        return "waits" if state == WAITS else "waits with a lower score"
+        return "waiting" if state == WAITS else "waiting, score lowered"
     if merged:
         if state in (FELL, FALLS):
             return f"step {step}: merged into {by}"
         parts = int(snapshot.parts[row])
-        return f"step {step}: mean of {parts} boxes" if parts > 1 else "stays alone"
+        return f"step {step}: mean of {parts} boxes" if parts > 1 else "not merged"
     if state == KEPT:
-        return f"step {step}: stays"
+        return f"step {step}: kept"
     if state == ACTS:
-        return f"step {step}: its turn"
+        return f"step {step}: current"
     return f"step {step}: suppressed by {by}"
 
 
 def left_plot(history: History, snapshot: Snapshot) -> Plot:
-    """How many boxes wait, stay and have fallen after every step; its line moves the step.
+    """How many boxes are waiting, kept and suppressed after every step; its line moves the step.
 
     The place after the last step is where nobody takes a turn any more.
     """
@@ -95,8 +96,8 @@ def left_plot(history: History, snapshot: Snapshot) -> Plot:
         Curve(steps, fell.astype(np.float64), "suppressed", RED),
     )
     return Plot(
-        "steps", "After every step", "step", "boxes", curves, marker=_at(snapshot),
-        steers="step",
+        "steps", "Boxes after each step", "step", "boxes", curves, marker=_at(snapshot),
+        steers="step", stop=steps[-1],
     )  # fmt: skip
 
 
@@ -109,12 +110,12 @@ def merge_plot(merges: Merges, snapshot: Snapshot) -> Plot:
     made = steps <= snapshot.last
     curves = tuple(
         Curve(steps[which], merges.matches[which].astype(np.float64), words, tint)
-        for which, words, tint in ((made, "merged", GREEN), (~made, "match too badly", RED))
+        for which, words, tint in ((made, "merged", GREEN), (~made, "not merged", RED))
         if which.any()
     )
     return Plot(
-        "steps", "Match of every pair", "step", "match, 0 = equal", curves, marker=_at(snapshot),
-        steers="step", stop=float(snapshot.last + 1),
+        "steps", "Distance of each merged pair", "step", "match score, 0 = equal", curves,
+        marker=_at(snapshot), steers="step", stop=float(snapshot.last + 1),
     )  # fmt: skip
 
 
@@ -136,29 +137,31 @@ def turn_words(snapshot: Snapshot) -> str:
     """What happens in this step of a suppression."""
     if snapshot.step == 0:
         many = len(snapshot.boxes)
-        return f"{many} boxes wait, the surest first. Play the steps, or drag their line."
+        return (
+            f"{boxes(many)} waiting, highest score first. Play the steps, or drag the line in the "
+            "plot."
+        )
     row = snapshot.acting
     assert row is not None
     falls, sinks = snapshot.rows(FALLS), len(snapshot.rows(SINKS))
     waits = len(snapshot.rows(WAITS)) + sinks
-    did = "suppresses none"
+    did = "suppresses no box"
     if len(falls):
         low, high = float(snapshot.ious[falls].min()), float(snapshot.ious[falls].max())
         which = f"IoU {low:.2f}" if len(falls) == 1 else f"IoU {low:.2f} to {high:.2f}"
         did = f"suppresses {boxes(len(falls))} ({which})"
     if sinks:
-        did += f" and lowers the score of {sinks}"
+        did += f" and lowers the score of {boxes(sinks)}"
     return (
-        f"Step {snapshot.step} of {snapshot.last}: box {row + 1}, {snapshot.words(row)}, is the "
-        f"surest one left and stays. It {did}; {boxes(waits)} still "
-        f"{'wait' if waits != 1 else 'waits'}."
+        f"Step {snapshot.step} of {snapshot.last}: box {row + 1}, {snapshot.words(row)}, has the "
+        f"highest score of those left and is kept. It {did}; {boxes(waits)} left."
     )
 
 
 def merge_words(snapshot: Snapshot, match: float) -> str:
     """What happens in this step of a merge."""
     if snapshot.step == 0:
-        return f"{len(snapshot.boxes)} boxes. Every step merges the two that match best."
+        return f"{len(snapshot.boxes)} boxes. Every step merges the pair that matches best."
     one, other = (int(row) + 1 for row in snapshot.rows(FALLS))
     row = snapshot.acting
     assert row is not None
@@ -170,4 +173,4 @@ def merge_words(snapshot: Snapshot, match: float) -> str:
 
 
 def boxes(count: int) -> str:
-    return f"{count} box" if count == 1 else f"{count} boxes"
+    return quantity(count, "box", "boxes")

@@ -25,7 +25,7 @@ TINTS: dict[int, Color] = {
 }  # fmt: skip
 assert set(TINTS) == {WAITS, SINKS, KEPT, FELL, FALLS, ACTS}
 
-MARKED = {KEPT: "kept", SINKS: "sinks", FALLS: "falls", ACTS: "acts"}
+MARKED = {KEPT: "kept", SINKS: "score lowered", FALLS: "suppressed", ACTS: "current"}
 """The states that are drawn in thick lines, with the names of their layers."""
 
 MOST_ARROWS = 60
@@ -136,19 +136,19 @@ def merging(candidates: Candidates, merges: Merges, last: int, step: int) -> Sna
 
 
 def layers_of(
-    snapshot: Snapshot, *, fallen: bool, arrows: bool, selected: int | None, plain: bool
+    snapshot: Snapshot, *, suppressed: bool, arrows: bool, selected: int | None, plain: bool
 ) -> list[Layer]:
     """What lies over the photo.
 
     Args:
         snapshot: See there.
-        fallen: Boxes that went in earlier steps are drawn too.
+        suppressed: Boxes suppressed in earlier steps are drawn too.
         arrows: From every box that goes to the one that takes it away.
         selected: A number (row + 1), whose arrows and outline are white.
         plain: The boxes are filled, for the user's own ones lie over them.
     """
     fill = 0.12 if plain else 0.0
-    order = (*((FELL,) if fallen else ()), WAITS, SINKS, KEPT, FALLS, ACTS)
+    order = (*((FELL,) if suppressed else ()), WAITS, SINKS, KEPT, FALLS, ACTS)
     rows = np.concatenate([snapshot.rows(state)[::-1] for state in order])
     found: list[Layer] = [
         Boxes(
@@ -160,7 +160,7 @@ def layers_of(
     found += [*_marked(snapshot, SINKS, 1.5, 0), *_marked(snapshot, FALLS, 2.0, 0)]
     chosen = selected is not None and 1 <= selected <= len(snapshot.boxes)
     if arrows and not (chosen and snapshot.over):
-        found += _arrows(snapshot, fallen)
+        found += _arrows(snapshot, suppressed)
     found += _marked(snapshot, ACTS, 4.0, 1)
     if chosen and selected is not None:
         found += _chosen(snapshot, selected - 1)
@@ -172,7 +172,7 @@ def _tints(states: NDArray[np.intp]) -> NDArray[np.uint8]:
 
 
 def _marked(snapshot: Snapshot, state: int, width: float, most: int) -> list[Layer]:
-    """Boxes of a state in thick lines; the surest come first, and so to their names."""
+    """Boxes of a state in thick lines; the highest-scoring come first, and so to their names."""
     rows = snapshot.rows(state)
     if len(rows) == 0:
         return []
@@ -186,16 +186,16 @@ def _marked(snapshot: Snapshot, state: int, width: float, most: int) -> list[Lay
     ]  # fmt: skip
 
 
-def _arrows(snapshot: Snapshot, fallen: bool) -> list[Layer]:
+def _arrows(snapshot: Snapshot, suppressed: bool) -> list[Layer]:
     """Those of this step; at the end all."""
     rows = snapshot.rows(FALLS)
-    if snapshot.over and fallen:
+    if snapshot.over and suppressed:
         rows = snapshot.rows(FELL)[:MOST_ARROWS]
     if len(rows) == 0:
         return []
     thin = snapshot.over
     lines = Lines(
-        _to_killer(snapshot, rows), same(DIM_RED if thin else RED, len(rows)),
+        _to_suppressor(snapshot, rows), same(DIM_RED if thin else RED, len(rows)),
         width=1.0 if thin else 2.0, arrow=True, name="arrows",
     )  # fmt: skip
     return [lines] if thin else [lines, _figures(snapshot, rows[:MOST_FIGURES])]
@@ -210,22 +210,26 @@ def _chosen(snapshot: Snapshot, row: int) -> list[Layer]:
     if len(ends) == 0:
         return [box]
     lines = Lines(
-        _to_killer(snapshot, ends), same(WHITE, len(ends)), width=2.0, arrow=True, name="its arrows"
+        _to_suppressor(snapshot, ends),
+        same(WHITE, len(ends)),
+        width=2.0,
+        arrow=True,
+        name="arrows of the box",
     )
     return [box, lines, _figures(snapshot, ends[:MOST_FIGURES])]
 
 
 def _figures(snapshot: Snapshot, rows: NDArray[np.intp]) -> Points:
     words = tuple(f"{iou:.2f}" for iou in snapshot.ious[rows])
-    arrows = _to_killer(snapshot, rows)
+    arrows = _to_suppressor(snapshot, rows)
     middles = (arrows[:, :2] + arrows[:, 2:]) / np.float32(2)
     return Points(middles, same(WHITE, len(rows)), 3.0, words, name="IoU")
 
 
-def _to_killer(snapshot: Snapshot, rows: NDArray[np.intp]) -> Float32:
+def _to_suppressor(snapshot: Snapshot, rows: NDArray[np.intp]) -> Float32:
     """(n, 4) from a corner of each box to that corner of the box that took it away.
 
-    It is the corner that is furthest from the other's: between the centres of boxes that overlap
+    It is the corner that is furthest from the other's: between the centers of boxes that overlap
     there is hardly room for an arrow.
     """
     corners = [[0, 1], [2, 1], [2, 3], [0, 3]]

@@ -45,40 +45,39 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-A detector finds every object many times: neighbouring anchors all answer. Something must make one
-box of many. This view plays it, step by step.
+A detector finds most objects several times, because neighboring anchors respond to the same object.
+**Non-maximum suppression** (NMS) keeps one box for each. This view shows it step by step.
 
-**Reading it.** Blue boxes wait. In every step the surest one left takes its turn (orange) and stays
-(green). Red ones fall: the arrow goes from a suppressed box to the one that suppressed it, with
-their overlap. Play the steps or drag their line; drag the threshold and watch who comes back. Click
-a box, or its row, to see its own arrows in white.
+**Reading it.** Waiting boxes are blue. Every step takes the highest-scoring box that is left
+(orange) and keeps it (green). Red boxes are suppressed in this step: an arrow goes from each to the
+box that suppressed it, with their IoU. Play the steps or drag the line in the plot; change the
+threshold and see which boxes return. Click a box, or its row, to see its own arrows in white.
 
-**Greedy** non-maximum suppression takes everything away that overlaps the kept box by more than the
-threshold:
+**Greedy** NMS removes every box whose overlap with the kept box is above the threshold:
 
     IoU = area of the intersection / area of the union > threshold   →   score 0
 
 That is what torchvision does, in RetinaNet, SSD and FCOS, and twice in Faster R-CNN: among the
-proposals (within each pyramid level) and among the detections (within each class). Of two objects
-that really overlap it loses one.
+proposals (within each pyramid level) and among the detections (within each class). When two objects
+overlap strongly, it loses one of them.
 
-**Soft-NMS** (Bodla et al. 2017) lowers scores instead, so that a second object keeps a chance:
+**Soft-NMS** (Bodla et al. 2017) lowers scores instead, so that a second object can still be found:
 
     linear:    score · (1 - IoU)   where IoU ≥ threshold
     Gaussian:  score · exp(-IoU² / σ)
 
-A box whose score sinks is yellow, and falls when it gets under *Score from*. The bars show every
-score.
+A box whose score is lowered is yellow; it is suppressed when its score drops below *Min. score*.
+The bars show all scores.
 
-**OverFeat** (Sermanet et al. 2014) throws nothing away. Each step takes the two boxes that match
-best and puts their mean in their place, with the sum of their scores: many boxes that agree win.
-It stops when no pair matches well enough. The paper adds the distance of the centres and the
-intersection without saying in which units; here
+**OverFeat** (Sermanet et al. 2014) merges boxes instead of removing them. Each step replaces the
+two boxes that match best by their mean, with the sum of their scores, so that boxes in agreement
+end up with high scores. It stops when no pair matches well enough. The paper adds the distance of
+the centers and the intersection without giving units; here
 
-    match = distance of the centres / mean diagonal + 1 - IoU
+    match = distance of the centers / mean diagonal + 1 - IoU
 
-**Boxes**: a detector's own right before its suppression, or yours: draw them as ground truth. A
-number behind the class is the score ("cat 0.8"); without one the first box is the surest.
+**Boxes** are the detector's own before NMS, or those you draw as ground truth. A number after the
+class is the score ("cat 0.8"); without one, boxes drawn earlier have higher scores.
 
 Bodla et al. 2017, *Soft-NMS*; Sermanet et al. 2014, *OverFeat*, section 4.3; Ren et al. 2015,
 *Faster R-CNN*, section 3.3.
@@ -103,56 +102,56 @@ class Params:
     """See the help of each."""
 
     source: str = param(
-        "", "Whose boxes", "The network's own right before it suppresses some, or those you draw.",
+        "", "Boxes", "The network's own before NMS, or those you draw.",
         effect=Effect.DRAW, choices=_sources,
     )  # fmt: skip
     method: str = param(
-        GREEDY, "Method", "What happens to a box that overlaps a surer one.",
+        GREEDY, "Method", "What happens to a box that overlaps a higher-scoring one.",
         effect=Effect.DRAW, choices=METHODS,
     )  # fmt: skip
     step: int = param(
-        END, "Step", "How many turns were taken; at its right end all of them.",
+        0, "Step", "How many steps are done; at the right end all of them.",
         effect=Effect.DRAW, low=0, high=END, step=1, play=True,
     )  # fmt: skip
     threshold: float = param(
-        0.5, "IoU threshold", "Overlaps above it are too much.",
+        0.5, "IoU threshold", "Boxes with a larger IoU are suppressed.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
         when=lambda params, _: params.method in (GREEDY, LINEAR),
     )  # fmt: skip
     sigma: float = param(
-        0.5, "Sigma", "The larger, the gentler.",
+        0.5, "Sigma", "Width of the Gaussian; larger values lower the scores less.",
         effect=Effect.DRAW, low=0.05, high=2.0, step=0.05,
         when=lambda params, _: params.method == GAUSSIAN,
     )  # fmt: skip
     limit: float = param(
-        0.6, "Merge up to", "The worst match that is still merged; 0 = equal boxes.",
+        0.6, "Max. match score", "Pairs up to this match score are merged; 0 = equal boxes.",
         effect=Effect.DRAW, low=0.0, high=2.0, step=0.02,
         when=lambda params, _: params.method == OVERFEAT,
     )  # fmt: skip
     within: bool = param(
-        True, "Each class by itself",
-        "Boxes of different classes (proposals: levels) leave each other alone. Off: all compete.",
+        True, "Per class",
+        "Only boxes of the same class (proposals: level) suppress each other. Off: class-agnostic.",
         effect=Effect.DRAW,
     )  # fmt: skip
     score: float = param(
-        0.1, "Score from",
-        "Surer boxes take part; with soft methods a box goes when its score sinks under it.",
+        0.1, "Min. score",
+        "Boxes with a lower score are not used; with Soft-NMS a box is suppressed below it.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     most: int = param(
-        40, "At most", "So many boxes take part, the surest.",
+        40, "Max. boxes", "How many boxes are used, highest score first.",
         effect=Effect.DRAW, low=2, high=MOST_BOXES, step=1,
     )  # fmt: skip
     arrows: bool = param(
         True, "Arrows", "From each suppressed box to the one that suppressed it.",
         effect=Effect.DRAW,
     )  # fmt: skip
-    fallen: bool = param(
-        True, "Show the fallen", "Draws boxes that were suppressed in earlier steps.",
+    suppressed: bool = param(
+        True, "Show suppressed boxes", "Draws the boxes that were suppressed in earlier steps.",
         effect=Effect.DRAW,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "My boxes", "Draw boxes that overlap, and drag them while you watch.",
+        (), "My boxes", "Draw overlapping boxes on the photo and drag them.",
         effect=Effect.DRAW, pick=Pick.TRUTH, when=lambda params, _: params.source == DRAWN,
     )  # fmt: skip
     selected: int | None = param(
@@ -192,7 +191,7 @@ def draw(result: Result, params: Params) -> Board:
     playback = _played(result, params)
     snapshot = playback.snapshot
     layers = layers_of(
-        snapshot, fallen=params.fallen, arrows=params.arrows, selected=params.selected,
+        snapshot, suppressed=params.suppressed, arrows=params.arrows, selected=params.selected,
         plain=playback.source == DRAWN,
     )  # fmt: skip
     first = playback.candidates.scores[: playback.count]
@@ -211,11 +210,11 @@ def draw(result: Result, params: Params) -> Board:
 def data(result: Result, params: Params) -> dict[str, Any]:
     """The boxes that take part and all that happens to them, to the last step.
 
-    Keys: `boxes` (n, 4) float32 xyxy in the photo's pixels and `scores` (n,), the surest first;
+    Keys: `boxes` (n, 4) float32 xyxy in the photo's pixels and `scores` (n,), highest score first;
     `names`; `iou` (n, n) as compared. Suppression: `kept` the rows that stay in their order,
-    `killer` (n,) the row that suppressed each (-1: none), `killer_iou` (n,), `step` (n,) in which
-    it happened (0: never), `score_history` (steps + 1, n). Merge: `merged_boxes` (n + M, 4),
-    `merged_scores`, `pairs` (M, 2), `match` (M,), and `kept` the rows that stay at the limit.
+    `suppressed_by` (n,) the row that suppressed each (-1: none), `suppressed_iou` (n,), `step`
+    (n,) in which it happened (0: never), `score_history` (steps + 1, n). Merge: `merged_boxes`
+    (n + M, 4), `merged_scores`, `pairs` (M, 2), `match` (M,), and `kept` the rows that remain.
     """
     playback = _played(result, params)
     candidates, count = playback.candidates, playback.count
@@ -228,7 +227,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     if isinstance(playback.plot, History):
         history = playback.plot
         return found | {
-            "kept": history.picks, "killer": history.killers, "killer_iou": history.ious,
+            "kept": history.picks, "suppressed_by": history.killers, "suppressed_iou": history.ious,
             "step": history.ended, "score_history": history.scores,
         }  # fmt: skip
     merges = playback.plot
@@ -288,7 +287,7 @@ def _steps(playback: Playback) -> Plot:
 def _sweep(result: Result, playback: Playback, params: Params) -> Plot:
     """How many boxes stay, over the one number that decides in this method."""
     name = {GAUSSIAN: "sigma", OVERFEAT: "limit"}.get(params.method, "threshold")
-    words = {"sigma": "sigma", "limit": "worst match that is merged", "threshold": "IoU threshold"}
+    words = {"sigma": "sigma", "limit": "max. match score", "threshold": "IoU threshold"}
     low, high = {"sigma": (0.05, 2.0), "limit": (0.0, 2.0), "threshold": (0.0, 1.0)}[name]
     values = np.linspace(low, high, SWEPT)
 
@@ -312,12 +311,12 @@ def _sweep(result: Result, playback: Playback, params: Params) -> Plot:
 
 def _title(playback: Playback) -> str:
     many = counted(playback.candidates.total)
-    whose = {DETECTIONS: "before the detections", PROPOSALS: "before the proposals"}
+    whose = {DETECTIONS: "before NMS of the detections", PROPOSALS: "before NMS of the proposals"}
     if playback.source == DRAWN:
         return "Your boxes"
     if playback.candidates.threshold is None:
-        return f"The surest {playback.count} of {many} answers"
-    return f"The surest {playback.count} of {many} boxes {whose[playback.source]}"
+        return f"Top {playback.count} of {many} detections"
+    return f"Top {playback.count} of {many} boxes {whose[playback.source]}"
 
 
 def _summary(playback: Playback, params: Params) -> str:
@@ -325,7 +324,7 @@ def _summary(playback: Playback, params: Params) -> str:
     if not playback.count:
         if playback.source == DRAWN and not playback.candidates.total:
             return "No boxes yet. Draw two that overlap (Shift and drag, inside a box)."
-        return f"No box has a score of {params.score:g} or more: lower 'Score from'."
+        return f"No box has a score >= {params.score:.2f}: lower 'Min. score'."
     if isinstance(playback.plot, Merges):
         return _merge_summary(playback.plot, snapshot, params)
     return (
@@ -335,14 +334,14 @@ def _summary(playback: Playback, params: Params) -> str:
 
 def _end_words(playback: Playback, history: History, params: Params) -> str:
     number = f"sigma {params.sigma:g}" if params.method == GAUSSIAN else f"IoU {params.threshold:g}"
-    stay = "stays" if history.steps == 1 else "stay"
-    words = f"{history.steps} of {boxes(playback.count)} {stay} ({params.method}, {number})."
+    kept = "is kept" if history.steps == 1 else "are kept"
+    words = f"{history.steps} of {boxes(playback.count)} {kept} ({params.method}, {number})."
     fell = history.killers[history.killers >= 0]
     if len(fell):
         most = int(np.bincount(fell).argmax())
         words += (
             f" Box {most + 1}, {playback.snapshot.words(most)}, suppressed the most: "
-            f"{int((fell == most).sum())}."
+            f"{boxes(int((fell == most).sum()))}."
         )
     candidates = playback.candidates
     if candidates.threshold is None or candidates.kept is None:
@@ -358,9 +357,10 @@ def _merge_summary(merges: Merges, snapshot: Snapshot, params: Params) -> str:
         return merge_words(snapshot, match)
     stay = snapshot.rows(KEPT)
     best = int(stay[snapshot.scores[stay].argmax()])
+    made = "1 merge reduces" if snapshot.last == 1 else f"{snapshot.last} merges reduce"
     return (
-        f"{snapshot.last} merges make {boxes(len(stay))} of {merges.count} (match up to "
-        f"{params.limit:g}). The surest, {snapshot.words(best)}, is the mean of "
+        f"{made} {boxes(merges.count)} to {len(stay)} (match score <= "
+        f"{params.limit:.2f}). The highest-scoring, {snapshot.words(best)}, is the mean of "
         f"{boxes(int(snapshot.parts[best]))}."
     )
 
@@ -369,7 +369,7 @@ VIEW = View(
     name="nms",
     title="NMS step by step",
     group=Group.DETECTION,
-    summary="Which boxes suppress which: greedy, Soft-NMS and OverFeat's merge, step by step.",
+    summary="Which boxes suppress which: greedy NMS, Soft-NMS and OverFeat's merging.",
     explanation=EXPLANATION,
     reference="Bodla et al. 2017, Soft-NMS; Sermanet et al. 2014, OverFeat, section 4.3",
     Params=Params,

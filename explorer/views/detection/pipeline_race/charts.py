@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from explorer.core.colormaps import Color
     from explorer.vision.race.lanes import Lane
 
-LANES = ("R-CNN", "SPP-net", "Fast R-CNN", "Faster R-CNN", "Single shot")
+LANES = ("R-CNN", "SPP-net", "Fast R-CNN", "Faster R-CNN", "Single-stage")
 
 COLORS: dict[str, Color] = {
     "R-CNN": (230, 90, 80),
     "SPP-net": (240, 160, 50),
     "Fast R-CNN": (200, 190, 60),
     "Faster R-CNN": (70, 180, 110),
-    "Single shot": (80, 150, 240),
+    "Single-stage": (80, 150, 240),
 }
 
 
@@ -41,7 +41,7 @@ PAPERS = {
     "SPP-net": Published(2.3, 63.1, "Girshick 2015, tables 1 and 4: VGG16, K40, no search"),
     "Fast R-CNN": Published(0.32, 66.9, "Girshick 2015, tables 1 and 4: VGG16, K40, no search"),
     "Faster R-CNN": Published(0.198, 69.9, "Ren et al. 2015, tables 3 and 5: VGG16, K40"),
-    "Single shot": Published(0.022, 63.4, "Redmon et al. 2016, table 1: YOLO, Titan X"),
+    "Single-stage": Published(0.022, 63.4, "Redmon et al. 2016, table 1: YOLO, Titan X"),
 }
 
 
@@ -79,7 +79,7 @@ def total_bars(lanes: Mapping[str, Lane], count: int, search: float) -> Plot:
         for name in LANES
         if name in lanes
     )
-    return Plot("seconds", "Seconds, search included", bars=bars)
+    return Plot("seconds", "Seconds, proposals included", bars=bars)
 
 
 def stage_bars(lanes: Mapping[str, Lane], count: int, search: float) -> Plot:
@@ -128,8 +128,17 @@ def stage_table(
         cells = (round(1000 * found[s], 2) if s in found else "" for s in STAGES)
         looked = min(count, lane.done) if needs_proposals(lane) else ""
         total = round(1000 * sum(found.values()), 1)
-        rows.append((name, *cells, total, state_of(lane, count), looked, boxes[name], titles[name]))
-    columns = ("way", *STAGES, "all", "how", "seen", "boxes", "network")
+        ends = lane.spread(count)
+        spread = "" if ends is None else f"{1000 * ends[0]:.1f} to {1000 * ends[1]:.1f}"
+        rows.append(
+            (
+                name, *cells, total, spread, len(lane.totals) or 1, state_of(lane, count), looked,
+                boxes[name], titles[name],
+            )
+        )  # fmt: skip
+    columns = (
+        "way", *STAGES, "all", "spread", "runs", "how", "seen", "boxes", "network"
+    )  # fmt: skip
     return Table("stages", columns, tuple(rows), title="Stages, ms")
 
 
@@ -147,9 +156,9 @@ def paper_table(lanes: Mapping[str, Lane], count: int) -> Table:
         rows.append((name, paper.seconds, times, *here, paper.voc_map, paper.source))
     return Table(
         "papers",
-        ("way", "paper, s", "speed-up", "here, s", "speed-up here", "mAP", "source"),
+        ("method", "paper, s", "speed-up", "here, s", "speed-up here", "mAP", "source"),
         tuple(rows),
-        title="Papers and here",
+        title="Published and measured",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Five detectors in a race on one photo: R-CNN, SPP-net, Fast R-CNN, Faster R-CNN, single shot."""
+"""Five detection pipelines on one photo: R-CNN, SPP-net, Fast R-CNN, Faster R-CNN, single-stage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_colors
+from explorer.core.listing import quantity
 from explorer.core.params import Effect, NetworkRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -57,37 +58,38 @@ if TYPE_CHECKING:
     from explorer.vision.pipelines.rcnn import RCNN
 
 EXPLANATION = """
-Five ways from a photo to boxes, the order in which they were invented. All of them are really run
-here, on the same photo and with networks of one family, and every stage is timed.
+Five detection pipelines in historical order. All of them run here, on the same photo and with
+networks of one family, and every stage is timed.
 
-- **R-CNN** cuts every proposal out of the photo, stretches it to a square, and runs the network on
-  each one alone. A linear SVM per class judges the features; a regressor moves the box.
-- **SPP-net** runs the network once. Every proposal is cut out of the last *map*, into 1 x 1 and
-  2 x 2 bins; again SVMs.
-- **Fast R-CNN** cuts its proposals out of the map too (RoI pooling), and a small network trained
-  together with the rest does what the SVMs and regressors did.
-- **Faster R-CNN** gets its proposals from the same map (the RPN) instead of a search in the photo.
-- A **single shot** has no proposals at all: every cell of the map answers by itself.
+- **R-CNN** crops every proposal from the photo, warps it to a square, and runs the network on each
+  crop. A linear SVM per class scores the features; a regressor refines the box.
+- **SPP-net** runs the network once. Every proposal is pooled from the last *feature map* into 1 x 1
+  and 2 x 2 bins; SVMs score them.
+- **Fast R-CNN** pools its proposals from the feature map too (RoI pooling); a head trained end to
+  end replaces the SVMs and regressors.
+- **Faster R-CNN** computes its proposals from the same feature map (RPN) instead of a search in the
+  photo.
+- A **single-stage** detector has no proposals: it predicts boxes and classes at every cell of the
+  feature map.
 
-**Reading it.** Drag *Proposals*: times and boxes follow without computing anything again, because
-every proposal was judged already. R-CNN is measured on the first proposals and **predicted** for
-the rest:
+**Reading it.** Drag *Proposals*: times and boxes follow without a new computation, because every
+proposal is already scored. R-CNN is measured on the first proposals and **predicted** for the rest:
 
     seconds(N) = fixed + N · (seconds per proposal)
 
-Switch on *Run R-CNN on all* to measure it for real; it can be stopped at any time and goes on from
-there. The features that it computed are kept on disk, as in the paper, and read the next time; the
+Switch on *Run R-CNN on all proposals* to measure it; it can be stopped at any time and resumes from
+there. The computed features are cached on disk, as in the paper, and read the next time; the
 seconds shown are those of computing them.
 
-The table puts your seconds beside the papers', which were measured with VGG16 on graphics
-processors of 2014 to 2016. The papers of the first three leave the search for proposals out; so
-does the column *here*. Accuracies are those of the papers, on VOC 2007.
+The table compares your seconds with the papers', which were measured with VGG16 on GPUs of 2014 to
+2016. The papers of the first three exclude the time for proposals; so does the column *here*. mAP
+   is that of the papers, on VOC 2007.
 
 **What differs from the papers.** All networks are small. R-CNN and SPP-net share the classifier
 Mini ResNet, which was not tuned for detection; SPP-net has one scale, and its SVMs stand on the
-pooled values directly. They learned from few scenes: on scenes of photos that nobody trained on
-R-CNN reaches an AP50 of about 28 %, SPP-net of 11 %. Fast and Faster R-CNN are the same trained
-network with proposals from outside or from its own RPN.
+pooled values directly. They were trained on few scenes: on scenes of held-out photos R-CNN reaches
+an AP50 of about 28%, SPP-net of 11%. Fast and Faster R-CNN are the same trained network with
+external proposals or those of its own RPN.
 
 Girshick et al. 2014, *R-CNN*; He et al. 2014, *SPP-net*; Girshick 2015, *Fast R-CNN*; Ren et al.
 2015, *Faster R-CNN*; Redmon et al. 2016, *YOLO*; Liu et al. 2016, *SSD*; Lin et al. 2017,
@@ -111,46 +113,46 @@ class Params:
     """See the help of each."""
 
     count: int = param(
-        300, "Proposals", "So many of the proposals are used. Nothing is computed again.",
+        300, "Proposals", "How many proposals are used. Nothing is computed again.",
         effect=Effect.DRAW, low=10, high=MOST, step=10, log=True,
     )  # fmt: skip
     run: bool = param(
-        False, "Run R-CNN on all",
-        "Measures R-CNN on every proposal instead of predicting it from the first ones. It can "
+        False, "Run R-CNN on all proposals",
+        "Measures R-CNN on every proposal instead of extrapolating from the first ones. This can "
         "take long; Esc stops it.",
     )  # fmt: skip
     proposer: str = param(
-        next(iter(METHODS)), "Proposals from",
-        "Who finds the regions for R-CNN, SPP-net and Fast R-CNN.",
+        next(iter(METHODS)), "Proposal method",
+        "The source of proposals for R-CNN, SPP-net and Fast R-CNN.",
         choices=tuple(METHODS),
     )  # fmt: skip
     score: float = param(
-        0.3, "Score from", "Of Fast R-CNN, Faster R-CNN and the single shot.",
+        0.3, "Min. score", "For Fast R-CNN, Faster R-CNN and the single-stage detector.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     margin: float = param(
-        -0.5, "Margin from",
-        "Of the SVMs of R-CNN and SPP-net. From 0 on they say yes, but they are cautious: many "
-        "good boxes lie a little below.",
+        -0.5, "Min. SVM score",
+        "For R-CNN and SPP-net: the signed distance from the SVM's decision boundary. Many "
+        "correct boxes lie slightly below 0.",
         effect=Effect.DRAW, low=-1.0, high=2.0, step=0.05,
     )  # fmt: skip
     regions: bool = param(
-        False, "Draw proposals", "Shows the proposals in thin blue lines.", effect=Effect.DRAW
+        False, "Draw proposals", "Draws the proposals in thin blue lines.", effect=Effect.DRAW
     )
-    labels: bool = param(True, "Labels", "Writes class and score at every box.", effect=Effect.DRAW)
+    labels: bool = param(True, "Labels", "Shows class and score at every box.", effect=Effect.DRAW)
     two_stage: NetworkRef = param(
         TWO_STAGE, "Two-stage detector",
-        "Runs as Fast and as Faster R-CNN, because the chosen network is a single shot.",
+        "Runs as Fast and as Faster R-CNN, because the chosen network is a single-stage detector.",
         tasks=frozenset({"detection"}), when=lambda _, info: not _two_stage(info),
     )  # fmt: skip
     single_shot: NetworkRef = param(
-        SINGLE_SHOT, "Single shot",
-        "Runs as the single shot, because the chosen network is a two-stage detector.",
+        SINGLE_SHOT, "Single-stage detector",
+        "Runs as the single-stage detector, because the chosen network has two stages.",
         tasks=frozenset({"detection"}), when=lambda _, info: _two_stage(info),
     )  # fmt: skip
     keep: bool = param(
-        True, "Keep features on disk",
-        "R-CNN's features are read from the disk when they are there, and kept there.",
+        True, "Cache features on disk",
+        "R-CNN's features are stored on disk and reused.",
         advanced=True,
     )  # fmt: skip
 
@@ -203,7 +205,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         single = scene.network_of(params.single_shot)
     else:
         pair = scene.network_of(params.two_stage)
-    yield Step(result, 0, 0, "Looking for proposals")
+    yield Step(result, 0, 0, "Computing proposals")
     pixels = scene.image.pixels
     found = scene.memo(
         ("race", params.proposer), lambda: propose(params.proposer, pixels, MOST, seed=scene.seed)
@@ -216,7 +218,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         if network is not scene.network and network.info.untrained:
             return result.lacking(name, f"{network.info.title} has no trained weights here.")
         if two_stage(network) is not proposes:
-            what = "a two-stage detector" if proposes else "a network without proposals"
+            what = "a two-stage detector" if proposes else "a single-stage detector"
             return result.lacking(name, f"{network.info.title} is not {what}: choose one.")
         key: tuple[Any, ...] = ("race", name, network.info.spec)
         if name == FAST:
@@ -225,13 +227,13 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         return result.having(name, ran, network.info.title, network.info.classes)
 
     result = lane(FASTER, pair, lambda n: faster_rcnn(n, pixels), proposes=True)
-    yield Step(result, 1, total, "Single shot")
+    yield Step(result, 1, total, "Single-stage")
     result = lane(SINGLE, single, lambda n: single_shot(n, pixels), proposes=False)
     yield Step(result, 2, total, "Fast R-CNN")
     result = lane(FAST, pair, lambda n: fast_rcnn(n, pixels, boxes), proposes=True)
     yield Step(result, 3, total, "SPP-net")
     if own is None:
-        why = "Its SVMs are not there: explorer train mini-rcnn --data DIR makes them."
+        why = "Its SVMs are missing: `explorer train mini-rcnn --data DIR` trains them."
         yield Step(result.lacking(SPP, why).lacking(RCNN_LANE, why), total, total)
         return
     ran = scene.memo(("race", SPP, params.proposer), lambda: spp_net(own, pixels, boxes))
@@ -270,12 +272,10 @@ def _rcnn(
         try:
             kept = entry.complete or cache.write(entry, regions)
         except ExplorerError as error:
-            kept, disk = False, f"R-CNN's features cannot be kept: {error.message}"
+            kept, disk = False, f"R-CNN's features cannot be cached: {error.message}"
         if kept:
             size = entry.size
-            disk = (
-                f"R-CNN's features of {regions.done} proposals take {size / 1e6:.1f} MB on the disk"
-            )
+            disk = f"R-CNN's features of {regions.done} proposals: {size / 1e6:.1f} MB on disk"
     yield now(total)
 
 
@@ -366,14 +366,14 @@ def _pane(result: Result, params: Params, name: str) -> Pane:
     )
     part = ""
     if lane.candidates is not None and lane.done < min(params.count, len(result.proposals)):
-        part = f" of the first {lane.done} proposals"
+        part = f" of the first {quantity(lane.done, 'proposal')}"
     title = f"{name}: {len(found)} {'box' if len(found) == 1 else 'boxes'}{part}"
     return Pane(name, size, tuple(layers), title=title)
 
 
 def _summary(result: Result, count: int) -> str:
     if not result.lanes:
-        return "The race is about to start."
+        return "Nothing is measured yet."
     words = []
     for name in LANES:
         if name in result.lanes:
@@ -381,15 +381,19 @@ def _summary(result: Result, count: int) -> str:
             search = result.search if lane.candidates is not None else 0.0
             guess = "about " if lane.candidates is not None and lane.done < count else ""
             words.append(f"{name} {guess}{seconds_words(lane.seconds(count) + search)}")
-    found = f"{count} proposals (search {seconds_words(result.search)}): {' · '.join(words)}"
+    found = (
+        f"{quantity(count, 'proposal')} (search {seconds_words(result.search)}): "
+        f"{' · '.join(words)}"
+    )
     return f"{found} · {result.disk}" if result.disk else found
 
 
 VIEW = View(
     name="pipeline_race",
-    title="Pipeline race",
+    title="Detection pipelines",
     group=Group.DETECTION,
-    summary="R-CNN, SPP-net, Fast R-CNN, Faster R-CNN and a single shot race on your photo.",
+    summary="R-CNN, SPP-net, Fast R-CNN, Faster R-CNN and a single-stage detector timed on your "
+    "photo.",
     explanation=EXPLANATION,
     reference="Girshick et al. 2014, R-CNN; Girshick 2015, Fast R-CNN; Ren et al. 2015",
     Params=Params,

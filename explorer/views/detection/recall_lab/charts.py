@@ -95,15 +95,16 @@ def recall_plots(methods: Sequence[Scored], count: int, iou: float, most: int) -
     first = f"{min(count, most)} boxes"
     return (
         Plot(
-            "count", "By number", "number of boxes", f"recall at IoU {iou:.2f}", tuple(by_count),
-            log_x=True, marker=float(min(count, most)), steers="top",
+            "count", "Recall by number of boxes", "number of boxes", f"recall at IoU {iou:.2f}",
+            tuple(by_count), log_x=True, marker=float(min(count, most)), steers="top",
         ),
         Plot(
-            "iou", "By IoU", "IoU threshold", f"recall of {first}", tuple(by_iou),
+            "iou", "Recall by IoU", "IoU threshold", f"recall of {first}", tuple(by_iou),
             marker=iou, steers="iou",
         ),
         Plot(
-            "seconds", "By seconds", "seconds for all boxes", f"recall of {first} at IoU {iou:.2f}",
+            "seconds", "Recall by time", "seconds for all boxes",
+            f"recall of {first} at IoU {iou:.2f}",
             tuple(by_seconds), log_x=True,
         ),
     )  # fmt: skip

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Curve, Pane, Picture, Plot, Table
+from explorer.core.listing import quantity
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
 from explorer.views.detection.recall_lab.charts import COLORS
-from explorer.views.shared.anchors import counted, shades
+from explorer.views.shared.anchors import shades
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import NAMES, headed, proposals_of
@@ -124,7 +125,7 @@ def repeat_board(result: RepeatResult, strength: int, top: int, of: str) -> Boar
     if shown:
         part = runs[shown][number]
         layers += result.cache.get(("boxes", number, shown, top), lambda: _pairs(part, top))
-        title = f"{headed(shown)}, dotted: from the changed photo"
+        title = f"{headed(shown)}; dotted: from the changed photo"
     picture = result.pictures[number]
     words = f"{result.change}, {result.words(number)}"
     panes = (
@@ -188,12 +189,12 @@ def _plots(result: RepeatResult, number: int) -> tuple[Plot, ...]:
     strengths = f"strength: {words}"
     return (
         Plot(
-            "strength", "By strength", strengths, "repeatability",
+            "strength", "Repeatability by strength", strengths, "repeatability",
             tuple(along), marker=float(number + 1), steers="strength",
         ),
         Plot(
             "again", "By IoU", "IoU threshold",
-            "boxes that come again", tuple(curves),
+            "matched boxes", tuple(curves),
         ),
     )  # fmt: skip
 
@@ -220,10 +221,11 @@ def _summary(result: RepeatResult, number: int, runs: dict[str, tuple[Again, ...
     }
     at = result.words(number)
     if not looking:
-        return f"Proposals on the photo under {result.change} ({at}) are being compared …"
+        return f"Comparing the proposals under {result.change} ({at}) …"
     best, worst = max(looking, key=looking.__getitem__), min(looking, key=looking.__getitem__)
-    words = f"{result.change}, {at}: {best} repeats its boxes best ({looking[best]:.2f} of 1)"
+    words = f"{result.change}, {at}: highest repeatability {best} ({looking[best]:.2f})"
     if worst != best:
-        words += f", {worst} worst ({looking[worst]:.2f})"
+        words += f", lowest {worst} ({looking[worst]:.2f})"
     count = max((len(parts[number].first) for parts in runs.values()), default=0)
-    return f"{words} · up to {counted(count)} boxes of each of {len(runs)} methods"
+    most = quantity(count, "box", "boxes")
+    return f"{words} · up to {most} per method, {quantity(len(runs), 'method')}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Layer, Pane, Picture
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
@@ -23,7 +24,7 @@ from explorer.views.detection.recall_lab.charts import (
     winner,
 )
 from explorer.views.detection.recall_lab.repeatability import RepeatResult, repeat, repeat_board
-from explorer.views.shared.anchors import counted, truth_boxes
+from explorer.views.shared.anchors import truth_boxes
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import (
@@ -53,43 +54,45 @@ if TYPE_CHECKING:
     from explorer.vision.classic.proposals import Proposals
 
 EXPLANATION = """
-What a proposal method misses, no detector behind it can find. So proposals are judged by
-**recall**: which share of the objects is covered, by how many boxes, how tightly, after how many
-seconds?
+An object that the proposals miss cannot be detected by the stages after them. Proposals are
+therefore evaluated by **recall**: the fraction of objects found, as a function of the number of
+boxes, the IoU and the time.
 
 **Recall.** Draw boxes around the objects of the photo or load annotations. Then drag the lines: the
 number of boxes in the first plot, the IoU in the second. All plots follow, and the photo shows the
-boxes of one method (*Boxes of*): green is what covers an object best, red what is missed.
+boxes of one method (*Boxes of*): the box with the highest IoU with an object is green, a missed
+object red.
 
-    recall(N, t) = share of objects with IoU ≥ t with one of the first N boxes
+    recall(N, t) = fraction of objects with IoU ≥ t with one of the first N boxes
     AR(N) = 2 · area under recall(N, t) for t from 0.5 to 1
           = mean over objects of 2 · max(best IoU - 0.5, 0)
 
-That is the average recall of Hosang et al., exact; COCO's AR, the mean over ten thresholds from
-0.5 to 0.95, differs from it by 0.05 at most. In the third plot a flag stands at the seconds that a
-method took for all of its boxes; it flies at the recall that they bought. Few objects make coarse
-curves: one photo says little about a method, look at several.
+That is the average recall of Hosang et al., exact; COCO's AR, the mean over ten thresholds from 0.5
+to 0.95, differs from it by 0.05 at most. The third plot marks the seconds that each method took for
+all of its boxes and the recall that they reach. Few objects make coarse curves: one photo tells
+little about a method, so compare on several.
 
-**Repeatability.** A detector learns better from boxes that stay where they are when the photo
-changes a little. The photo is blurred, turned, compressed or brightened; every method proposes
-again; the boxes are brought back and compared with those of the photo as it was.
+**Repeatability.** A detector is easier to train with proposals that do not change when the photo
+changes slightly. The photo is blurred, rotated, compressed or brightened; every method proposes
+again; the boxes are mapped back and compared with those of the original photo.
 
-    repeatability = area under "share of boxes that come again at IoU ≥ t" for t from 0 to 1
-                  = mean IoU of every box with the nearest one that came again
+    repeatability = area under "fraction of boxes matched at IoU ≥ t" for t from 0 to 1
+                  = mean IoU of every box with its best match
 
-averaged over ten bins of box size, since large boxes overlap more. Up to 1000 boxes are compared.
-A turned box is brought back by its centre and keeps its sides; boxes whose centre is cut away are
-left out. Methods that do not look at the photo repeat themselves by construction; those that draw
-lots draw new ones.
+averaged over ten bins of box size, since large boxes overlap more. Up to 1000 boxes are compared. A
+rotated box is mapped back by its center and keeps its sides; boxes whose center falls outside are
+ignored. Methods that do not depend on the photo repeat by construction; random methods draw new
+boxes.
 
-The methods are explained in the view *Proposals*. Seconds are those of this run on this machine.
+The methods are explained in the view *Proposals*. Seconds are measured in this run on this
+computer.
 
 Hosang, Benenson, Dollar, Schiele 2016, *What makes for effective detection proposals?*, sections 3
 and 4.
 """
 
 RECALL, REPEAT = "recall", "repeatability"
-BEST = "the best one"
+BEST = "the best method"
 
 
 def _shown(info: NetworkInfo) -> tuple[str, ...]:
@@ -109,37 +112,45 @@ class Params:
     """See the help of each."""
 
     look: str = param(
-        RECALL, "Look at",
-        "The objects that are found, or whether a changed photo gives the same boxes.",
+        RECALL, "Measure",
+        "Recall of the objects, or repeatability under changes of the photo.",
         choices=(RECALL, REPEAT),
     )  # fmt: skip
     methods: tuple[str, ...] = param(
-        (), "Methods", "Whose boxes are compared; none chosen means all.", choices=methods_of
+        (), "Methods", "The methods to compare; none chosen means all.", choices=methods_of
     )
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "The objects that should be found: draw or load them.",
+        (), "Ground truth", "The objects to find: draw or load their boxes.",
         effect=Effect.DRAW, pick=Pick.TRUTH, when=_recall,
     )  # fmt: skip
     top: int = param(
-        100, "Number of boxes", "So many of every method count, and are drawn.",
+        100, "Number of boxes", "How many boxes of each method are used and drawn.",
         effect=Effect.DRAW, low=1, high=10_000, step=1, log=True, play=True,
     )  # fmt: skip
     iou: float = param(
-        0.5, "IoU threshold", "An object is found when a box overlaps it so much.",
+        0.5, "IoU threshold", "An object is found when a box overlaps it with at least this IoU.",
         effect=Effect.DRAW, low=0.5, high=1.0, step=0.01, play=True, when=_recall,
     )  # fmt: skip
     of: str = param(
-        BEST, "Boxes of", "Whose boxes are drawn on the photo.", effect=Effect.DRAW, choices=_shown
+        BEST,
+        "Boxes of",
+        "The method whose boxes are drawn on the photo.",
+        effect=Effect.DRAW,
+        choices=_shown,
     )
     change: str = param(
-        "blur", "Change", "What is done to the photo.", choices=tuple(CHANGES), when=_repeat
+        "blur",
+        "Change",
+        "The change that is applied to the photo.",
+        choices=tuple(CHANGES),
+        when=_repeat,
     )
     strength: int = param(
-        3, "Strength", "Which of the five strengths of the change is shown.",
+        3, "Strength", "Strength of the change, in five levels.",
         effect=Effect.DRAW, low=1, high=5, step=1, play=True, when=_repeat,
     )  # fmt: skip
     most: int = param(
-        2000, "Ask for", "So many boxes of every method at most.",
+        2000, "Max. proposals", "How many boxes each method may propose.",
         low=10, high=10_000, step=10, log=True, advanced=True,
     )  # fmt: skip
 
@@ -192,7 +203,7 @@ def _names(scene: Scene, params: Params) -> tuple[list[str], str]:
         return names, ""
     try:
         two = isinstance(trace_of(scene), TwoStage)
-        words = f"{scene.network.info.title} is a one-shot detector: there is no RPN to compare."
+        words = f"{scene.network.info.title} is a single-stage detector: it has no RPN to compare."
     except ExplorerError as error:
         two, words = False, f"No RPN to compare: {error.message}"
     if two:
@@ -291,16 +302,14 @@ def _summary(
     result: RecallResult, params: Params, methods: tuple[Scored, ...], best: Scored
 ) -> str:
     share = best.recall(params.top, params.iou)
+    boxes = quantity(params.top, "box", "boxes")
     hits, total = round(share * len(params.truth)), len(params.truth)
     words = (
-        f"With {counted(params.top)} boxes at IoU {params.iou:.2f}, {best.name} finds most: {hits} "
-        f"of {total} objects, in {best.found.seconds:.2f} s"
+        f"With {boxes} at IoU {params.iou:.2f}, {best.name} finds the most: "
+        f"{hits} of {quantity(total, 'object')}, in {best.found.seconds:.2f} s"
     )
     if hits == 0:
-        words = (
-            f"With {counted(params.top)} boxes no method finds any of the {total} objects "
-            f"at IoU {params.iou:.2f}"
-        )
+        words = f"With {boxes} no method finds any of the {total} objects at IoU {params.iou:.2f}"
     if len(methods) < result.total:
         words += f" · {len(methods)} of {result.total} methods so far"
     return words
@@ -308,9 +317,9 @@ def _summary(
 
 VIEW = View(
     name="recall_lab",
-    title="Recall lab",
+    title="Proposal recall",
     group=Group.DETECTION,
-    summary="Which proposals find the objects: many methods against your ground truth.",
+    summary="Recall and repeatability of proposal methods, measured on your ground truth.",
     explanation=EXPLANATION,
     reference="Hosang et al. 2016, What makes for effective detection proposals?",
     Params=Params,

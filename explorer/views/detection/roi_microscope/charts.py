@@ -42,7 +42,7 @@ def shift_plot(
         for name, values in found.items()
     )
     return Plot(
-        "shift", f"Output against shift, bin {at[0] + 1}, {at[1] + 1}",
+        "shift", f"Output of bin {at[0] + 1}, {at[1] + 1}",
         x_label="shift to the right, pixels of the input", y_label="output", curves=curves,
         steers="shift",
     )  # fmt: skip
@@ -60,7 +60,7 @@ def class_bars(answer: HeadAnswer, classes: Sequence[str], most: int = 7) -> Plo
         )
         for row in best
     )
-    return Plot("classes", "The head on this box", bars=bars, bar_range=(0.0, 1.0))
+    return Plot("classes", "Class probabilities of this box", bars=bars, bar_range=(0.0, 1.0))
 
 
 def geometry_table(cut: Cut) -> Table:
@@ -74,8 +74,8 @@ def geometry_table(cut: Cut) -> Table:
         wide, tall = (window[2] - window[0]) / n, (window[3] - window[1]) / n
         off = np.abs(window - exact).max()
         rows.append((name, _sides(window), f"{wide:.2f} x {tall:.2f}", f"{off:.2f}"))
-    columns = ("method", "window x0, y0, x1, y1", "bin", "furthest off")
-    return Table("geometry", columns, tuple(rows), title="In cells of the map")
+    columns = ("method", "window x0, y0, x1, y1", "bin", "max. rounding")
+    return Table("geometry", columns, tuple(rows), title="Window in cells of the feature map")
 
 
 def _sides(box: Float32) -> str:
@@ -88,8 +88,8 @@ def level_table(maps: RoiMaps, box: Float32, number: int, exact: float) -> Table
     stride = 1 / maps.scales[number][0]
     rows: list[tuple[str, str]] = [("w x h", f"{wide:.2f} x {tall:.2f} px of the input")]
     if maps.levels is None:
-        rows.append(("map", f"{maps.names[0]}, stride {stride:.3g}: the only one"))
-        return Table("level", ("", "this box"), tuple(rows), title="Which map")
+        rows.append(("map", f"{maps.names[0]}, stride {stride:.3g}: the only level"))
+        return Table("level", ("", "this box"), tuple(rows), title="Pyramid level")
     side = max(wide * tall, 0.0) ** 0.5
     low, high = maps.levels
     floor = f"{np.floor(exact + 1e-6):.0f}" if np.isfinite(exact) else "-inf"
@@ -100,11 +100,11 @@ def level_table(maps: RoiMaps, box: Float32, number: int, exact: float) -> Table
         (f"within {low} … {high}", f"{number + low}"),
         ("map", f"{maps.names[number]}, stride {stride:.3g}"),
     ]
-    return Table("level", ("", "this box"), tuple(rows), title="Which map (Lin et al. 2017)")
+    return Table("level", ("", "this box"), tuple(rows), title="Pyramid level (Lin et al. 2017)")
 
 
 def proposal_table(maps: RoiMaps, most: int) -> Table:
-    """The surest proposals; a row chooses one."""
+    """The highest-scoring proposals; a row chooses one."""
     count = min(most, len(maps.proposals))
     inside = maps.frame.boxes(maps.proposals[:count])
     rows = []

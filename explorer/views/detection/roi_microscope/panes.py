@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from explorer.views.shared.draw_cache import DrawCache
 
 METHODS = ("RoIPool", "RoIWarp", "RoIAlign", "SPP")
-OTHER = "other RoIAlign"
+OTHER = "RoIAlign, other alignment"
 DIFFERENCES = {
     "RoIAlign - RoIPool": ("RoIAlign", "RoIPool"),
     "RoIAlign - RoIWarp": ("RoIAlign", "RoIWarp"),
     "RoIWarp - RoIPool": ("RoIWarp", "RoIPool"),
-    "RoIAlign - the other RoIAlign": ("RoIAlign", OTHER),
+    "RoIAlign - RoIAlign, other alignment": ("RoIAlign", OTHER),
 }
 PYRAMID = (1, 2, 4)
 PINK: Color = (255, 60, 170)
@@ -60,7 +60,7 @@ class Cut:
         sampling: Places per bin along each axis.
         aligned: Of RoIAlign.
         pooled: By method; values are (1, n, n).
-        low: The smallest value of the channel, which is the lower end of all colours.
+        low: The smallest value of the channel, which is the lower end of all colors.
         high: The largest one.
     """
 
@@ -142,7 +142,7 @@ def _cell_words(cut: Cut, left: int, top: int) -> Callable[[float, float], str]:
         row, column = int(np.floor(y)) + top, int(np.floor(x)) + left
         height, width = cut.feature.shape
         if not (0 <= row < height and 0 <= column < width):
-            return "outside of the map"
+            return "outside the map"
         return f"cell {row}, {column}: {cut.feature[row, column]:.4g}"
 
     return words

@@ -41,39 +41,39 @@ if TYPE_CHECKING:
     from explorer.vision.detection.roi_head import HeadAnswer, RoiMaps
 
 EXPLANATION = """
-The second stage of a detector needs the same number of values from every box, large or small. It
-cuts a grid of bins (7 x 7, say) out of the feature map. **How** it does that decides how exact its
-boxes and masks can be: one cell of the map is 8, 16 or 32 pixels wide.
+The second stage of a detector needs the same number of values for every box, large or small. It
+pools each box from the feature map into a grid of bins (7 x 7, for example). The pooling **method**
+limits the accuracy of boxes and masks, because one cell of the map is 8, 16 or 32 pixels wide.
 
 **Try it.** Click a proposal, or draw a box and move it with the arrow keys, a quarter of a pixel at
 a time (Delete removes it and brings the proposal back). *On the map*: the dotted white frame is the
-box itself, the orange one what the method makes of it, with its bins and the places it reads.
+box itself, the orange one the window that the method uses, with its bins and sampling points.
 
-- **RoIPool** (Girshick 2015) rounds the corners to whole cells, then the borders of the bins
-  (floor and ceil), and takes the largest value of each bin. A small move changes nothing, then
-  everything: the staircase in the plot.
-- **RoIWarp** (Dai et al. 2016) interpolates between cells, but in a box that was rounded.
-- **RoIAlign** (He et al. 2017) rounds nothing: every bin is the mean of a few places, each
+- **RoIPool** (Girshick 2015) rounds the corners to whole cells, then the borders of the bins (floor
+  and ceil), and takes the maximum of each bin. Small shifts change nothing until a border jumps by
+  a cell: the staircase in the plot.
+- **RoIWarp** (Dai et al. 2016) interpolates between cells, but within a rounded box.
+- **RoIAlign** (He et al. 2017) rounds nothing: every bin is the mean of a few sampling points, each
   interpolated from four cells. The curve is smooth.
-- **SPP** (He et al. 2014) takes the largest value in grids of 1 x 1, 2 x 2 and 4 x 4.
+- **SPP** (He et al. 2014) takes the maximum in grids of 1 x 1, 2 x 2 and 4 x 4.
 
-**Interpolation** at (x, y), with cells whose values stand at whole numbers:
+**Interpolation** at (x, y), with cell values at integer coordinates:
 
     f(x, y) = Σ over cells i, j of  max(0, 1 - |x - j|) · max(0, 1 - |y - i|) · f[i, j]
 
-*Aligned* takes half a cell off before that, because the value of a cell stands at its centre.
-torchvision's detectors do without it: what they read lies half a cell too far to the right and
-below. They have learned it so.
+*Aligned* subtracts half a cell first, because the value of a cell belongs to its center.
+torchvision's detectors do not: they sample half a cell too far to the right and down, and were
+trained that way.
 
 **Which map?** With a feature pyramid (Lin et al. 2017) a box of w x h pixels of the network's input
-is cut from level
+is pooled from level
 
     k = floor(4 + log2(sqrt(w·h) / 224))      stride 2^k
 
-kept within the levels there are; the table has the numbers of this box.
+clamped to the existing levels; the table shows the values for this box.
 
-**The head** of the network itself is run on your box: its classes as bars, the refined box green.
-Any layer of any network can be chosen instead of the maps of the head.
+**The head** of the network runs on your box: class probabilities as bars, the refined box in green.
+Any layer of any network can be chosen instead of the head's feature maps.
 
 Girshick 2015, *Fast R-CNN*; He et al. 2014, *SPP-net*; Dai et al. 2016, *MNC*; He et al. 2017,
 *Mask R-CNN*; Lin et al. 2017, *Feature Pyramid Networks*.
@@ -81,7 +81,7 @@ Girshick 2015, *Fast R-CNN*; He et al. 2014, *SPP-net*; Dai et al. 2016, *MNC*; 
 
 UNLIKELY = 0.05
 """A class that is less probable is not worth a box."""
-HEAD = "maps of the box head"
+HEAD = "feature maps of the box head"
 MAP_LAYERS = ("Conv2d", "ReLU", "BatchNorm2d", "FrozenBatchNorm2d", "MaxPool2d", "Sequential")
 
 
@@ -96,64 +96,66 @@ class Params:
 
     box: Box | None = param(
         None, "My box",
-        "Draw it on the photo; arrow keys move it by a quarter of a pixel, Ctrl resizes it.",
+        "Draw it on the photo; arrow keys move it by a quarter of a pixel, with Ctrl they resize "
+        "it.",
         pick=Pick.DRAG, pane="image", step=0.25,
     )  # fmt: skip
     proposal: int | None = param(
-        None, "Proposal", "Its number: which one is looked at while there is no box of your own.",
+        None, "Proposal", "Its rank; used when you have not drawn a box.",
         pick=Pick.SELECT, layer="proposals",
     )  # fmt: skip
     shift: float = param(
         0.0, "Shift to the right",
-        "Moves the box by pixels of the network's input; also the line in the plot.",
+        "Moves the box, in pixels of the network's input; drag the line in the plot to change it.",
         low=-32.0, high=32.0, step=0.05, unit="px", play=True,
     )  # fmt: skip
     method: str = param(
-        "RoIAlign", "Method on the map", "Whose window, bins and places are drawn on the map.",
+        "RoIAlign", "Method on the map",
+        "The method whose window, bins and sampling points are drawn on the map.",
         effect=Effect.DRAW, choices=METHODS,
     )  # fmt: skip
     size: int = param(
-        7, "Bins a side", "Rows and columns of the grid.",
+        7, "Output size", "Rows and columns of the pooled grid.",
         effect=Effect.DRAW, low=1, high=14, step=1,
     )  # fmt: skip
     sampling: int = param(
-        2, "Places per bin", "Along each axis; 0 = as many as a bin has cells (RoIAlign only).",
+        2, "Samples per bin", "Along each axis; 0 = as many as the bin has cells (RoIAlign only).",
         effect=Effect.DRAW, low=0, high=4, step=1,
     )  # fmt: skip
     aligned: bool = param(
-        False, "Aligned", "RoIAlign takes half a cell off. torchvision's detectors do not.",
+        False, "Aligned", "RoIAlign subtracts half a cell. torchvision's detectors do not.",
         effect=Effect.DRAW,
     )  # fmt: skip
     layer: str = param(
-        "", "Feature map", "The maps that the head of the network reads, or one layer.",
+        "", "Feature map", "The feature maps that the network's head uses, or any layer.",
         choices=_layers,
     )  # fmt: skip
-    channel: int = param(
-        -1, "Channel", "Of the map; -1 means the one that varies most.",
-        effect=Effect.DRAW, low=-1, high=4095, step=1,
+    channel: int | None = param(
+        None, "Channel", "One of the map's; off: the mean of all channels.",
+        effect=Effect.DRAW, low=0, high=4095, step=1,
     )  # fmt: skip
     cell: int | None = param(
-        None, "Bin", "Whose value the plot follows: click one of the pooled outputs.",
+        None, "Bin", "The bin that is plotted: click one in the pooled outputs.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="cells",
     )  # fmt: skip
     difference: str = param(
-        next(iter(DIFFERENCES)), "Difference", "Between the outputs of which two methods.",
+        next(iter(DIFFERENCES)), "Difference", "The two methods whose outputs are subtracted.",
         effect=Effect.DRAW, choices=tuple(DIFFERENCES),
     )  # fmt: skip
     reach: float = param(
-        16.0, "Reach of the plot", "The box is shifted so far to both sides, in steps of 0.05.",
+        16.0, "Plot range", "The box is shifted up to this far to both sides, in steps of 0.05.",
         effect=Effect.DRAW, low=2.0, high=32.0, step=1.0, unit="px", advanced=True,
     )  # fmt: skip
     zoom: bool = param(
-        True, "Zoom to the box", "Shows the cells around the box, not the whole map.",
+        True, "Zoom to the box", "Shows the cells around the box instead of the whole map.",
         effect=Effect.DRAW, advanced=True,
     )  # fmt: skip
     head: bool = param(
-        True, "Run the head", "Asks the network's own head about the box.", advanced=True,
+        True, "Run the head", "Runs the network's own box head on the box.", advanced=True,
         when=lambda _, info: info is not None and bool(info.layer_names("RoIHeads")),
     )  # fmt: skip
     most: int = param(
-        10, "Proposals drawn", "At most so many, the surest first.",
+        10, "Max. proposals drawn", "How many proposals are drawn, highest score first.",
         effect=Effect.DRAW, low=0, high=1000, step=5, advanced=True,
     )  # fmt: skip
 
@@ -189,7 +191,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         if params.layer not in ("", HEAD):
             raise
         layer = default_layer(info)
-        maps, note = layer_maps_of(scene, layer), f"{error.message} This is the layer {layer}."
+        maps, note = layer_maps_of(scene, layer), f"{error.message} The layer {layer} is shown."
     on_photo, origin, chosen = _subject(scene, maps, params)
     base = maps.frame.boxes(on_photo[None])[0]
     box = base + np.array([params.shift, 0, params.shift, 0], np.float32)
@@ -229,7 +231,9 @@ def draw(result: Result, params: Params) -> Board:
         lambda: shift_plot(cut, maps, result.base, result.number, bin_number, params.reach),
     )
     name = maps.names[result.number]
-    title = f"{'Map ' if maps.size else ''}{name}, channel {channel}"
+    which = f"mean of all {len(maps.values[result.number])} channels"
+    which = which if channel is None else f"channel {channel}"
+    title = f"{'Map ' if maps.size else ''}{name}, {which}"
     panes = (
         _image_pane(result, params),
         map_pane(cut, params.method, params.zoom, bin_number, title, cache),
@@ -275,15 +279,17 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     return found
 
 
-def _channel(result: Result, params: Params) -> int:
-    values = result.maps.values[result.number]
-    asked = params.channel if params.channel >= 0 else result.maps.telling[result.number]
-    return min(asked, len(values) - 1)
+def _channel(result: Result, params: Params) -> int | None:
+    """The channel that is shown; None = the mean of all."""
+    if params.channel is None:
+        return None
+    return min(params.channel, len(result.maps.values[result.number]) - 1)
 
 
-def _cut(result: Result, params: Params, channel: int) -> Cut:
+def _cut(result: Result, params: Params, channel: int | None) -> Cut:
     maps, number = result.maps, result.number
-    feature = np.ascontiguousarray(maps.values[number][channel])
+    values = maps.values[number]
+    feature = np.ascontiguousarray(values.mean(axis=0) if channel is None else values[channel])
     cells = maps.cells(result.box, number)
     return Cut.of(feature, cells, params.size, params.sampling, params.aligned)
 
@@ -291,7 +297,7 @@ def _cut(result: Result, params: Params, channel: int) -> Cut:
 def _notes(result: Result, params: Params) -> tuple[str, ...]:
     notes = [result.note] if result.note else []
     if params.box is not None and params.proposal is not None and len(result.maps.proposals):
-        notes.append(f"Your box goes before proposal {params.proposal}: Delete removes it.")
+        notes.append(f"Your box is used instead of proposal {params.proposal}. Delete removes it.")
     return tuple(notes)
 
 
@@ -356,9 +362,10 @@ def _summary(result: Result, cut: Cut) -> str:
 
 VIEW = View(
     name="roi_microscope",
-    title="RoI microscope",
+    title="RoI pooling",
     group=Group.DETECTION,
-    summary="How a box is cut out of a feature map: RoIPool, RoIWarp, RoIAlign, SPP side by side.",
+    summary="How a box is pooled from a feature map: RoIPool, RoIWarp, RoIAlign and SPP side by "
+    "side.",
     explanation=EXPLANATION,
     reference="He et al. 2017, Mask R-CNN, section 3",
     Params=Params,

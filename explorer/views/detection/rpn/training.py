@@ -41,13 +41,13 @@ TINTS: tuple[Color, ...] = (BLUE, GREEN, ORANGE, (200, 120, 255))
 MOST_HARD = 12
 
 TITLES = {
-    "loss_objectness": "Proposals: object or not",
-    "loss_rpn_box_reg": "Proposals: where",
-    "loss_classifier": "Box head: which class",
-    "loss_box_reg": "Box head: where",
-    "classification": "Which class",
-    "bbox_regression": "Where",
-    "bbox_ctrness": "How central",
+    "loss_objectness": "RPN classification (objectness)",
+    "loss_rpn_box_reg": "RPN box regression",
+    "loss_classifier": "Box head classification",
+    "loss_box_reg": "Box head box regression",
+    "classification": "Classification",
+    "bbox_regression": "Box regression",
+    "bbox_ctrness": "Center-ness",
 }
 
 
@@ -107,19 +107,21 @@ def lesson_of(scene: Scene, truth: Sequence[Box], *, stored: bool) -> Lesson:
     boxes = clip(truth_boxes(truth), (height, width))
     good = np.all((boxes[:, 2:] - boxes[:, :2]) >= 1.0, axis=1)
     if not good.any():
-        raise ExplorerError("No ground-truth box lies on the photo.", "Draw a box on the photo.")
+        raise ExplorerError(
+            "There is no ground-truth box on the photo.", "Draw a box on the photo."
+        )
     notes: list[str] = []
     if not good.all():
-        notes.append("Boxes that are outside of the photo or under a pixel wide were left out.")
+        notes.append("Boxes outside the photo or less than a pixel wide were ignored.")
     words = [box.label for box, keep in zip(truth, good, strict=True) if keep]
     labels, unknown = class_indices(words, scene.network.info.classes)
     if unknown:
         first = class_name(scene.network.info.classes, 1)
         named = [f'"{word}"' for word in unknown if word]
         if named:
-            notes.append(f"The network does not know {', '.join(named)}: counted as {first}.")
+            notes.append(f"The network has no class {', '.join(named)}: {first} is used.")
         if "" in unknown:
-            notes.append(f"A box without a class is counted as {first}.")
+            notes.append(f"A box has no class: {first} is used.")
     found = losses_of(
         scene.network.module,
         scene.input()[0],
@@ -179,13 +181,13 @@ def lesson_board(lesson: Lesson, photo: Picture, truth: Sequence[Box], most: int
             *((t.name, round(t.value, 5), t.boxes, t.over, t.formula) for t in lesson.terms),
             ("sum", round(total, 5), "", "", ""),
         ),
-        title="Term by term",
+        title="Loss terms",
     )
     words = " + ".join(f"{term.value:.3f}" for term in lesson.terms)
     count = {2: "Two", 3: "Three", 4: "Four"}.get(len(lesson.terms), str(len(lesson.terms)))
     return Board(
         panes=panes,
-        plots=(Plot("losses", "The losses of this photo", bars=bars),),
+        plots=(Plot("losses", "Losses on this photo", bars=bars),),
         tables=(losses, *(_hardest(samples, lesson.classes) for samples in lesson.samples)),
         summary=f"{count} losses: {words} = {total:.3f}",
         notes=lesson.notes,
@@ -202,7 +204,7 @@ def _pane(name: str, samples: Samples, photo: Picture, truth: Sequence[Box], mos
     name_first = samples.name[:1].upper() + samples.name[1:]
     title = f"{name_first}: {counted(len(good))} object, {counted(len(bad))} background"
     if len(few) < len(bad):
-        title += f" (hardest {len(few)})"
+        title += f" (hardest {len(few)} drawn)"
     return Pane(name, size_of(photo), (photo, *truth_layer(truth), boxes), title=title)
 
 
@@ -219,9 +221,9 @@ def _hardest(samples: Samples, classes: tuple[str, ...]) -> Table:
         )
     return Table(
         f"hardest {samples.name}",
-        ("shall become", "IoU", "loss"),
+        ("target", "IoU", "loss"),
         tuple(rows),
-        title=f"The most expensive {samples.name}",
+        title=f"{samples.name.capitalize()} with the highest loss",
         layer=samples.name,
         keys=tuple(range(len(rows))),
     )

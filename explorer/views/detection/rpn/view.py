@@ -38,35 +38,35 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-A two-stage detector first asks everywhere: **is there anything?** Its region proposal network gives
-every anchor a score and four numbers that move it. A filter then turns hundreds of thousands of
-anchors into some hundred **proposals**, which the second stage looks at one by one.
+The first stage of a two-stage detector is its **region proposal network** (RPN). It predicts for
+every anchor an objectness score and four offsets. A filter then reduces hundreds of thousands of
+anchors to some hundred **proposals**, which the second stage classifies.
 
 **Reading it.** Step through the stages with the slider or its play button, or drag the line in the
-plot. Light boxes are surer than dark ones. Boxes that a stage drops are red. The order is that of
-the network:
+plot. Light boxes have higher scores than dark ones. Boxes that a stage drops are red. The order is
+that of the network:
 
-1. score map: p = sigmoid(logit) for each anchor, the best of each cell over the photo
-2. anchors moved by their deltas: x = xa + wa·tx, w = wa·exp(tw), and so for y and h
-3. the best of each pyramid level
+1. score map: p = sigmoid(logit) for each anchor; the maximum of each cell over the photo
+2. anchors refined by their offsets: x = xa + wa·tx, w = wa·exp(tw), and so for y and h
+3. the top scores of each pyramid level
 4. clipped to the photo
 5. too small ones removed
 6. low scores removed
 7. non-maximum suppression within each level
-8. the best of what is left
+8. the top scores of those left
 
-With **ground truth** (draw a box around an object) the table says which share of it is covered at
-every stage: recall at an IoU of 0.5 and of 0.7. What is lost here, the second stage cannot find.
+With **ground truth** (draw a box around an object) the table shows the recall at an IoU of 0.5 and
+of 0.7 after every stage. An object lost here cannot be detected by the second stage.
 
-**Training** shows what a training step on this photo would look at. Anchors that cover the truth
-are to become objects (green), a random sample of the others background (red); the same again with
-the proposals. One network, four losses, added up:
+**Training** shows the samples of a training step on this photo. Anchors matched to ground truth are
+positive (green), a random sample of the others is background (red); the proposals are sampled in
+the same way. Four losses are added up:
 
-    L = L(object?) + L(where, proposal) + L(class) + L(where, box)
+    L = L_objectness + L_rpn_box + L_class + L_box
 
-They are what the network itself returns in training mode with the same seed. The network is not
-changed. One-shot detectors (RetinaNet, SSD, FCOS) have no proposals: their stages end in
-detections, and they have two or three losses.
+They equal what the network returns in training mode with the same seed. The network is not changed.
+Single-stage detectors (RetinaNet, SSD, FCOS) have no proposals: their stages end in detections, and
+they have two or three losses.
 
 Ren et al. 2015, *Faster R-CNN*, sections 3.1 and 3.1.3; Girshick 2015, *Fast R-CNN*, section 2.3;
 Lin et al. 2017, *RetinaNet*.
@@ -86,7 +86,8 @@ class Params:
     """See the help of each."""
 
     look: str = param(
-        FORWARD, "Look at", "The stages of the forward pass, or what a training step looks at.",
+        FORWARD, "Show",
+        "The stages of the forward pass, or the samples and losses of a training step.",
         choices=(FORWARD, TRAINING),
     )  # fmt: skip
     stage: int = param(
@@ -94,7 +95,7 @@ class Params:
         effect=Effect.DRAW, low=1, high=8, step=1, play=True, when=_forward,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes that are really there: for the recall and the losses.",
+        (), "Ground truth", "Boxes of the objects, for the recall and the losses.",
         pick=Pick.TRUTH,
     )  # fmt: skip
     level: int = param(
@@ -102,20 +103,22 @@ class Params:
         effect=Effect.DRAW, low=0, high=8, step=1, when=_forward,
     )  # fmt: skip
     most: int = param(
-        20, "Boxes drawn", "At most so many, the surest first. All are counted.",
+        20, "Max. boxes drawn", "How many are drawn, highest score first. All are counted.",
         effect=Effect.DRAW, low=5, high=1000, step=5, log=True,
     )  # fmt: skip
     dropped: bool = param(
-        True, "Show what is dropped", "Draws the surest boxes that the stage removes in red.",
+        True, "Show dropped boxes",
+        "Draws the highest-scoring boxes that the stage removes, in red.",
         effect=Effect.DRAW, when=_forward,
     )  # fmt: skip
     opacity: float = param(
-        0.75, "Heat opacity", "How much the score map covers the photo.",
+        0.75, "Heat map opacity", "Opacity of the score map over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True, when=_forward,
     )  # fmt: skip
     stored: bool = param(
         False, "Stored batch statistics",
-        "In training mode batch norm uses the statistics of this one photo. On: the stored ones.",
+        "In training mode, batch normalization uses the statistics of this photo. On: the stored "
+        "ones.",
         advanced=True, when=lambda params, _: params.look == TRAINING,
     )  # fmt: skip
 
@@ -157,7 +160,7 @@ def draw(result: Result, params: Params) -> Board:
     notes = () if result.truth or params.look != TRAINING else (HINT,)
     title = f"{number + 1}. {stage.title}"
     if number:
-        title += f": {counted(len(stage.boxes))} boxes, the surest {_most(params, number)} drawn"
+        title += f": {counted(len(stage.boxes))} boxes, top {_most(params, number)} drawn"
     layers = [result.photo, *_drawn(result, params, number), *truth_layer(result.truth)]
     return Board(
         panes=(Pane("image", size_of(result.photo), tuple(layers), title=title),),
@@ -171,7 +174,7 @@ def draw(result: Result, params: Params) -> Board:
 def data(result: Result, params: Params) -> dict[str, Any]:
     """The stage that is shown, and how many boxes each leaves; with truth also the losses.
 
-    Keys: `boxes` (n, 4) float32 xyxy in the photo's pixels and `scores` (n,), the surest first;
+    Keys: `boxes` (n, 4) float32 xyxy in the photo's pixels and `scores` (n,), highest score first;
     `stages` their titles, `left` (S,) int64 counts, `recall` (S, 2) at IoU 0.5 and 0.7 (NaN without
     truth), `losses` the network's own numbers by name in training.
     """
@@ -253,10 +256,11 @@ def _plots(result: Result, number: int) -> tuple[Plot, ...]:
     xs = np.arange(1, len(result.stages) + 1, dtype=np.float64)
     left = np.array([max(1, len(stage.boxes)) for stage in result.stages], np.float64)
     marker = float(number + 1)
+    names = tuple(stage.short for stage in result.stages)
     plots = [
         Plot(
             "left", "Boxes left", "stage", "boxes", (Curve(xs, left, "", ORANGE),),
-            log_y=True, marker=marker, steers="stage",
+            log_y=True, marker=marker, steers="stage", stop=xs[-1], x_names=names,
         )
     ]  # fmt: skip
     if result.covered:
@@ -266,8 +270,8 @@ def _plots(result: Result, number: int) -> tuple[Plot, ...]:
         )  # fmt: skip
         plots.append(
             Plot(
-                "recall", "Share of the truth that is covered", "stage", "recall", curves,
-                marker=marker, steers="stage",
+                "recall", "Recall after each stage", "stage", "recall", curves,
+                marker=marker, steers="stage", stop=xs[-1], x_names=names,
             )
         )  # fmt: skip
     return tuple(plots)
@@ -277,19 +281,19 @@ def _summary(result: Result, number: int) -> str:
     stage = result.stages[number]
     words = f"{stage.sentence}"
     if number > 1:
-        words += f" {counted(len(stage.boxes))} are left"
+        words += f" {counted(len(stage.boxes))} left"
         words += f", {counted(stage.lost)} dropped." if stage.lost else "."
     if result.covered:
         half, more = result.covered[number]
-        words += f" They cover {half:.0%} of the truth at IoU 0.5, {more:.0%} at 0.7."
+        words += f" Recall {half:.0%} at IoU 0.5, {more:.0%} at 0.7."
     return words
 
 
 VIEW = View(
     name="rpn",
-    title="Proposals, step by step",
+    title="RPN step by step",
     group=Group.DETECTION,
-    summary="From the score map to the proposals, stage by stage, and the losses of training.",
+    summary="From the score map to the proposals, stage by stage, with the training losses.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1",
     Params=Params,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
+from explorer.core.listing import quantity
 from explorer.core.params import Effect, ImageRef, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
@@ -28,31 +29,32 @@ if TYPE_CHECKING:
     from explorer.vision.features.activations import Activation
 
 EXPLANATION = """
-Every layer turns its input into a stack of **feature maps**, one per channel. A convolution's map k
-at place (i, j) is one filter's answer to the patch of its input around that place:
+Every layer turns its input into a stack of **feature maps**, one per channel. Channel k of a
+convolution at position (i, j) is the response of one filter to the patch of its input around that
+position:
 
     z[k, i, j] = b[k] + Σ over c, u, v of  w[k, c, u, v] · x[c, i·s + u, j·s + v]
 
 **The mosaic** shows all channels of the chosen layer. *Each channel* stretches every map from its
-own minimum to its own maximum, so that weak channels can be read too, but brightness cannot be
-compared between tiles; *shared* uses one scale for all; *around zero* makes zero the middle of
-the scale (with the coolwarm map: blue is negative). The raw minimum and maximum of every channel
-are in the table.
+own minimum to its own maximum, so that weak channels are visible, too, but brightness cannot be
+compared between tiles; *shared* uses one scale for all; *around zero* puts zero in the middle of
+the scale (with the coolwarm colormap, blue is negative). The raw minimum and maximum of every
+channel are in the table.
 
-**Click a tile** (or a row of the table): that channel is laid over the photo, in its raw numbers,
-every cell over the place it stands for. **Move the mouse** over either picture: the same position
-is marked in both, and the plot shows the values of all channels there, the place's feature vector.
+**Click a tile** (or a row of the table): that channel is overlaid on the photo with its raw values,
+every cell over its position. **Move the mouse** over either picture: the same position is marked in
+both, and the plot shows the values of all channels there, the feature vector of the position.
 
-Early layers answer to edges and colours, later ones to parts and things, on coarser grids. A
-channel is called **dead** when it is nowhere above zero, or the same everywhere: a ReLU after it
-lets nothing through for this photo.
+Early layers respond to edges and colors, later ones to parts and objects, on coarser grids. A
+channel is called **dead** if it is nowhere above zero, or constant: after a ReLU it carries no
+information for this photo.
 
-**Compare with** another photo: the same channel is laid over it, on one scale with the first, so
-that a cell of equal color answers equally on both.
+**Compare with** another photo: the same channel is overlaid on it with the same scale, so that
+equal colors mean equal activations.
 
-*Where cells lie:* a map is laid over the whole input of the network. Detectors first resize the
-photo and pad it at the right and the bottom to a multiple of 32; their maps reach that much past
-the photo.
+*Alignment:* a feature map covers the whole input of the network. Detectors first resize the photo
+and pad it at the right and the bottom to a multiple of 32; their maps extend beyond the photo by
+the padding.
 
 Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*; Yosinski et al.
 2015, *Understanding Neural Networks Through Deep Visualization*.
@@ -72,32 +74,32 @@ class Params:
     """See the help of each."""
 
     layer: str = param(
-        "", "Layer", "Whose answers are shown, by its name in the network.", choices=_layers
+        "", "Layer", "The layer to show, by its name in the network.", choices=_layers
     )
     scale: str = param(
         SCALES[0], "Scale",
-        "Each map from its own minimum to its own maximum, one scale for all, or one with zero in "
-        "the middle.",
+        "Each channel from its own minimum to its own maximum, one scale for all, or one with "
+        "zero in the middle.",
         effect=Effect.DRAW, choices=SCALES,
     )  # fmt: skip
     sort: str = param(
-        "index", "Sort by", "The order of the tiles; largest first.",
+        "index", "Sort by", "Order of the tiles, largest first.",
         effect=Effect.DRAW, choices=("index", "mean", "max", "variance"),
     )  # fmt: skip
     colormap: str = param(
-        "viridis", "Colours", "The table that turns numbers into colours.",
+        "viridis", "Colormap", "Maps values to colors.",
         effect=Effect.DRAW, choices=tuple(COLORMAPS),
     )  # fmt: skip
     channel: int | None = param(
-        None, "Channel", "The channel over the photo: click a tile or a row of the table.",
+        None, "Channel", "The channel overlaid on the photo: click a tile or a row of the table.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="tiles", low=0, high=65535,
     )  # fmt: skip
     opacity: float = param(
-        0.65, "Opacity", "How much the channel covers the photo.",
+        0.65, "Opacity", "Opacity of the channel over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0,
     )  # fmt: skip
     fade: bool = param(
-        True, "Fade low values", "Lets the photo shine through where the channel is low.",
+        True, "Fade low values", "Makes the overlay transparent where the channel is low.",
         effect=Effect.DRAW,
     )  # fmt: skip
     smooth: bool = param(
@@ -105,7 +107,7 @@ class Params:
         effect=Effect.DRAW,
     )  # fmt: skip
     second: ImageRef | None = param(
-        None, "Compare with", "Another photo: the same channel over it, on the same scale."
+        None, "Compare with", "Another photo, with the same channel overlaid on the same scale."
     )
     at: Point | None = param(
         None, "Position on the photo", "Marks the cell under the mouse in both pictures.",
@@ -116,15 +118,15 @@ class Params:
         effect=Effect.DRAW, pick=Pick.HOVER, pane="mosaic", advanced=True,
     )  # fmt: skip
     call: int = param(
-        0, "Call", "Which call of a layer that the network uses several times; the last if fewer.",
+        0, "Call", "Which call, for a layer that runs several times; the last if fewer.",
         low=0, high=255, advanced=True,
     )  # fmt: skip
     part: int = param(
-        0, "Part", "Which tensor of a layer that answers with several; the last if fewer.",
+        0, "Part", "Which tensor, for a layer with several outputs; the last if fewer.",
         low=0, high=255, advanced=True,
     )  # fmt: skip
     item: int = param(
-        0, "Item", "Which entry of the batch, such as the n-th region in a detector's head.",
+        0, "Batch entry", "Which entry of the batch, such as the n-th region in a detector's head.",
         low=0, high=4095, advanced=True,
     )  # fmt: skip
 
@@ -403,8 +405,8 @@ def _image_readout(answer: Activation, channel: int) -> Callable[[float, float],
 def _title(result: Result) -> str:
     count, height, width = result.answer.values.shape
     if height * width == 1:
-        return f"{result.layer}: {count} numbers"
-    return f"{result.layer}: {count} channels of {width} x {height}"
+        return f"{result.layer}: {quantity(count, 'value')}"
+    return f"{result.layer}: {quantity(count, 'channel')} of {width} x {height}"
 
 
 def _notes(answer: Activation) -> tuple[str, ...]:
@@ -413,13 +415,11 @@ def _notes(answer: Activation) -> tuple[str, ...]:
         notes.append(f"The network calls this layer {answer.calls} times; this is {answer.call}.")
     if len(answer.parts) > 1:
         names = ", ".join(answer.parts[:8])
-        notes.append(
-            f"It answers with {len(answer.parts)} tensors ({names}); this is {answer.part}."
-        )
+        notes.append(f"It has {len(answer.parts)} outputs ({names}); this is {answer.part}.")
     if answer.items > 1:
         notes.append(f"Its batch holds {answer.items} entries; this is {answer.item}.")
     if not np.isfinite(answer.values).all():
-        notes.append("Some of its numbers are not finite; they are left out of the picture.")
+        notes.append("Some of its values are not finite; they are not drawn.")
     return tuple(notes)
 
 
@@ -427,7 +427,7 @@ VIEW = View(
     name="feature_maps",
     title="Feature maps",
     group=Group.INSIDE,
-    summary="All channels of any layer as one mosaic, and one of them laid over the photo.",
+    summary="All channels of any layer as one mosaic, and one of them overlaid on the photo.",
     explanation=EXPLANATION,
     reference="Zeiler and Fergus 2014, Visualizing and Understanding Convolutional Networks",
     Params=Params,

@@ -23,12 +23,12 @@ COUNTED: Color = (255, 214, 10)
 
 
 def colors_of(numbers: NDArray[np.int64]) -> UInt8:
-    """(N, 3): the colour of every number, the same in every frame."""
+    """(N, 3): the color of every number, the same in every frame."""
     return class_colors(int(numbers.max(initial=0)) + 1)[numbers]
 
 
 def trails(tracks: Tracks, photo: Picture, seconds: float) -> list[Layer]:
-    """The ways of the centres in the last `seconds`; older pieces fade into the photo."""
+    """The ways of the centers in the last `seconds`; older pieces fade into the photo."""
     trail = tracks.trail[tracks.trail[:, 1] >= tracks.seconds - seconds]
     trail = trail[np.argsort(trail[:, 0], kind="stable")]
     first, second = trail[:-1], trail[1:]
@@ -46,7 +46,7 @@ def trails(tracks: Tracks, photo: Picture, seconds: float) -> list[Layer]:
 
 
 def box_layers(tracks: Tracks, classes: tuple[str, ...], *, lost: bool) -> list[Layer]:
-    """What was found in this frame; dotted what is lost, and grey what is new."""
+    """What was found in this frame; dotted what is lost, and gray what is new."""
     xyxy, numbers = tracks.motion.xyxy, tracks.numbers
     here, away = tracks.numbered & tracks.seen, tracks.numbered & ~tracks.seen
     new = ~tracks.numbered
@@ -125,7 +125,7 @@ def count_plot(
         Curve(history[:, 0], history[:, column], label, tint)
         for column, (label, tint) in zip(columns, wanted, strict=True)
     )
-    return Plot("counts", "Objects over time", "seconds of the film", "objects", curves=curves)
+    return Plot("counts", "Objects over time", "time, s", "objects", curves=curves)
 
 
 def track_table(tracks: Tracks, classes: tuple[str, ...]) -> Table:
@@ -147,7 +147,7 @@ def track_table(tracks: Tracks, classes: tuple[str, ...]) -> Table:
     )
     return Table(
         "tracks",
-        ("id", "class", "score", "seen s", "lost s", "px/s", "x0", "y0", "x1", "y1"),
+        ("id", "class", "score", "age, s", "gap, s", "px/s", "x0", "y0", "x1", "y1"),
         lines,
         title="Tracks",
         layer="tracks",

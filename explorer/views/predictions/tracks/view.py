@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from explorer.core.layers import Board, Pane
+from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -20,7 +20,7 @@ from explorer.views.predictions.tracks.layers import (
     track_table,
     trails,
 )
-from explorer.views.shared.common import class_name, size_of
+from explorer.views.shared.common import counts_of, size_of
 from explorer.views.shared.detections import (
     DetectionParams,
     DetectorAnswer,
@@ -44,52 +44,53 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = """
-A detector sees every frame for the first time. **Tracking** says which box of this frame is the
-object that had a box in the frame before: it gives it a **number**, the same one as long as it is
-seen.
+A detector processes every frame independently. **Tracking** associates the boxes of successive
+frames that belong to the same object: each object gets an **ID**, which it keeps as long as it is
+tracked.
 
-**Reading it.** A colour is an object. The line behind it is where its centre was. A thin dotted box
-was not found in this frame: it stands where the object should be by now, and goes when it is not
-found again in time. A grey dotted box was not found often enough yet to get a number.
+**Reading it.** Each object has its own color. The line behind it is the path of its center. A thin
+dotted box was not detected in this frame: it is drawn at the predicted position, and removed if it
+is not detected again in time. A gray dotted box is tentative: it was not detected often enough yet
+to get an ID.
 
-**Counting.** *Click twice* on the picture: the two ends of a line. An object counts once when its
-centre goes from one side to the other; the arrow points to the side that is *in*. To draw the line
-anew, clear its ends in the form. *Drag a box*: a region. An object that was outside and comes in
-has entered; one that was there from the beginning on is only inside. A change of the line or the
-region starts its counts at 0.
+**Counting.** *Draw a line*, then click its two ends on the picture; they can be dragged. An object
+is counted once when its center crosses the line; the arrow points to the side that is *in*. The
+button begins a new line. *Drag a box*: a region. An object that comes in from outside has entered;
+one that was there from the start is only inside. Changing the line or the region resets its counts
+to 0.
 
-**How it works.** Each of the four numbers of a box (centre x, y, width, height) has a place p and a
-speed v. Between two frames that lie t seconds apart a **Kalman filter** predicts
+**How it works.** Each of the four box coordinates (center x, y, width, height) has a value p and a
+velocity v. Between two frames that lie t seconds apart a **Kalman filter** predicts
 
     p ← p + t·v
     P ← F P Fᵀ + Q,     F = | 1 t |     Q = q² | t³/3 t²/2 |
                             | 0 1 |            | t²/2 t    |
 
-P is how unsure it is of p and v; q, in box sides, how much the speed may change. The time is the
-film's own, so frames that were left out do no harm. Predicted and detected boxes are joined in
-pairs so that
+P is the covariance of p and v; q, in box sides, is the process noise of the velocity. The time is
+that of the film, so dropped frames do no harm. Predicted and detected boxes are matched so that
 
-    the sum of their IoU is the largest,     no pair with IoU < gate
+    the sum of their IoU is the largest,     no pair with IoU < Min. IoU
 
-(the Hungarian method), inside one class unless you allow all. A detection z corrects its track:
+(the Hungarian algorithm), within each class unless class-agnostic. A detection z corrects its
+track:
 
     K = P₁₁ / (P₁₁ + r²)     p ← p + K·(z - p)
 
-and v likewise with P₁₂; r is how much detections tremble. Boxes without a partner begin new tracks.
-Weak boxes are looked at last: they may go on with a track that found no better one, but they begin
+and v likewise with P₁₂; r is the measurement noise of detections. Unmatched boxes start new tracks.
+Boxes with low scores are matched last: they may continue a track that is still unmatched, but start
 none (*ByteTrack*).
 
-**When it fails.** Two objects of a class that meet for long may change numbers: this method looks
-at where boxes are, not at what is in them. An object that the detector loses for longer than
-*Keep lost* comes back with a new number. When the film starts again, or a setting of the tracker
-changes, it begins at 1.
+**When it fails.** Two objects of a class that overlap for long may swap IDs: this method uses the
+positions of boxes, not their appearance. An object that is not detected for longer than *Max. gap*
+returns with a new ID. When the film restarts, or a setting of the tracker changes, IDs start at 1
+again.
 
 Bewley et al. 2016, *Simple Online and Realtime Tracking*; Kalman 1960; Kuhn 1955 for the pairs;
 Aharon et al. 2022, *BoT-SORT*, section 3.1, for width and height instead of area and shape; Zhang
-et al. 2022, *ByteTrack*, for weak boxes.
+et al. 2022, *ByteTrack*, for boxes with low scores.
 """
 
-STILL = "This is one picture. Start Live with a film or a camera: then objects get numbers."
+STILL = "This is a single picture. Start Live with a film or a camera to track objects."
 ONE_PLACE = 0.5
 """Boxes of different classes with a larger IoU are one object, when that is wanted."""
 
@@ -103,48 +104,50 @@ class Params:
     """See the help of each."""
 
     score: float = param(
-        0.4, "Score from", "A box needs so high a score to become a new object.",
+        0.4, "Min. score for new tracks", "A detection needs at least this score to start a track.",
         low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     weak: float = param(
-        0.2, "Go on from", "An object that is followed already may be found with a lower score.",
+        0.2, "Low-score threshold", "A detection needs at least this score to continue a track.",
         low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     classes: tuple[str, ...] = param(
-        (), "Classes", "Only boxes of these classes are followed; none chosen means all.",
+        (), "Classes", "Only these classes are tracked; none chosen means all.",
         choices=class_choices,
     )  # fmt: skip
     line: tuple[Point, ...] = param(
-        (), "Line", "Click both ends on the picture: objects that cross it are counted. A further "
-        "click begins another line.",
+        (), "Counting line",
+        "Press the button, then click both ends on the picture: objects that cross the line are "
+        "counted. The ends can be dragged.",
         pick=Pick.POINTS, pane="image", most=2,
     )  # fmt: skip
     region: Box | None = param(
-        None, "Region", "Drag a box on the picture: objects in it are counted.",
+        None, "Region", "Drag a box on the picture: objects inside are counted.",
         pick=Pick.DRAG, pane="image",
     )  # fmt: skip
     trail: float = param(
-        3.0, "Trail", "So many seconds of its way are drawn behind an object.",
+        3.0, "Trail", "Length of the path drawn behind each object.",
         effect=Effect.DRAW, low=0.0, high=10.0, step=0.5, unit="s",
     )  # fmt: skip
     keep: float = param(
-        1.0, "Keep lost", "So long an object may be missed before its track ends.",
+        1.0, "Max. gap", "A track ends when its object is not detected for this long.",
         low=0.0, high=10.0, step=0.1, unit="s",
     )  # fmt: skip
     gate: float = param(
-        0.25, "IoU gate", "A box must cover the predicted one at least so well to be the same.",
+        0.25, "Min. IoU",
+        "A detection must overlap the predicted box with at least this IoU to match.",
         low=0.0, high=0.95, step=0.05,
     )  # fmt: skip
     hits: int = param(
-        3, "Frames to begin", "In so many in a row an object is found before it gets a number.",
+        3, "Min. hits", "Detections in consecutive frames before a track gets an ID.",
         low=1, high=10, advanced=True,
     )  # fmt: skip
     agnostic: bool = param(
-        False, "Across classes",
-        "Boxes of any classes that cover each other are one object, which may change its class.",
+        False, "Class-agnostic",
+        "Overlapping boxes of different classes are one object, whose class may change.",
     )  # fmt: skip
     lost: bool = param(
-        True, "Show lost and new", "Draws objects that are missed, or not counted yet, dotted.",
+        True, "Show unconfirmed", "Draws lost and tentative tracks as dotted boxes.",
         effect=Effect.DRAW, advanced=True,
     )  # fmt: skip
 
@@ -231,7 +234,7 @@ def draw(result: Result, params: Params) -> Board:
         plots=(count_plot(state.history, line=state.line, region=state.region),),
         tables=(track_table(state.tracks, seen.classes),),
         summary=_summary(state, seen.classes),
-        notes=("Click where the line ends.",) if half else (),
+        notes=("Click the other end of the line.",) if half else (),
     )
 
 
@@ -315,13 +318,12 @@ def _summary(state: State, classes: tuple[str, ...]) -> str:
     waiting = int((~tracks.numbered).sum())
     words = []
     if here.any():
-        counts = Counter(class_name(classes, int(label)) for label in tracks.labels[here])
-        words.append(", ".join(f"{count} {name}" for name, count in counts.most_common(6)))
+        words.append(counts_of(classes, tracks.labels[here].tolist()))
     elif waiting:
-        words.append("Looking whether what was found stays")
+        words.append("Waiting for confirmation")
     else:
-        words.append("Nothing is followed")
-    words.append(f"{tracks.count} numbered so far")
+        words.append("No tracks")
+    words.append(quantity(tracks.count, "track"))
     if state.line is not None:
         words.append(f"line: {state.line.into} in, {state.line.out} out")
     if state.region is not None:
@@ -333,7 +335,7 @@ VIEW = View(
     name=NAME,
     title="Tracks",
     group=Group.PREDICTIONS,
-    summary="Follows objects through a film: numbers, trails, counts at a line and in a region.",
+    summary="Tracks objects through a film: IDs, paths, counts at a line and in a region.",
     explanation=EXPLANATION,
     reference="Bewley et al. 2016, Simple Online and Realtime Tracking",
     Params=Params,

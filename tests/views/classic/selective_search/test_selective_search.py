@@ -108,13 +108,13 @@ def test_a_click_chooses_the_region_there() -> None:
     assert box is not None
     assert box.xyxy.tolist() == [[24, 0, 48, 24]]
     assert box.labels == ("region 1",)
-    assert len(table(board, "neighbours").rows) == 2
+    assert len(table(board, "neighbors").rows) == 2
 
 
 def test_the_table_holds_the_terms_of_the_formulas() -> None:
     params = replace(PARAMS, merged=0.0, at=Point(5.0, 5.0), texture=False)
     board = drawn(params)
-    rows = {row[0]: row for row in table(board, "neighbours").rows}
+    rows = {row[0]: row for row in table(board, "neighbors").rows}
     right, below = 1, 2
     # 25 bins: 60 is in another one than 0. Red and orange share the bins of red and of no blue,
     # red and green that of no blue. All are a quarter: size 1 - 1/2, fill 1 - (1/2 - 1/2).
@@ -123,7 +123,7 @@ def test_the_table_holds_the_terms_of_the_formulas() -> None:
     for row in rows.values():
         assert row[4:6] == (0.5, 1.0)
         assert row[6] == pytest.approx(row[2] + 1.5, abs=2e-3), "texture is off"
-    columns = table(board, "neighbours").columns
+    columns = table(board, "neighbors").columns
     assert "texture (off)" in columns
     assert {label.split()[1] for label, _, _ in plot(board, "terms").bars} == set(TERMS) - {
         "texture"
@@ -175,7 +175,7 @@ def test_switches_choose_the_terms() -> None:
     assert tree.weights == (0.0, 1.0, 1.0, 0.0)
     np.testing.assert_array_equal(tree.children, alone.children)
     none = replace(PARAMS, color=False, texture=False, size=False, fill=False)
-    assert "No term" in drawn(none).notes[0]
+    assert "terms are off" in drawn(none).notes[0]
 
 
 def test_proposals_are_those_of_the_search() -> None:
@@ -200,7 +200,7 @@ def test_which_boxes_are_shown(shown: str) -> None:
     board = drawn(params)
     boxes = board.boxes("proposals")
     assert boxes is not None
-    assert len(boxes.xyxy) == {"the best": 7, "this level": 2, "so far": 6}[shown]
+    assert len(boxes.xyxy) == {"top-ranked": 7, "this level": 2, "so far": 6}[shown]
     rows = table(board, "proposals").rows
     assert [row[1:5] for row in rows] == [tuple(map(float, box)) for box in boxes.xyxy.tolist()]
 

@@ -78,10 +78,10 @@ def test_a_box_that_nothing_matches_turns_red() -> None:
     params = Params(truth=(Box(0, 0, 3, 48, "pole"),), anchors=MADE, force=False)
     result = result_of(params, "classification")
     lost = boxes(result, params, "ground truth")
-    assert lost.labels[0].startswith("pole: no anchor")
+    assert lost.labels[0].startswith("pole: no positive anchor")
     assert lost.colors[0, 0] > 200 > 2 * lost.colors[0, 1]
     assert len(boxes(result, params, "missed").xyxy) == 1
-    assert "no anchor learns 1 of 1" in VIEW.draw(result, params).summary
+    assert "no positive anchor for 1 of 1 box" in VIEW.draw(result, params).summary
     forced = replace(params, force=True)
     assert VIEW.draw(result, forced).boxes("missed") is None
     assert "forced" in boxes(result, forced, "ground truth").labels[0]
@@ -159,12 +159,12 @@ def test_a_network_without_anchors_gets_some() -> None:
     network = make_network(FixedDetector({}), "detection")
     (step,) = VIEW.compute(Scene(network, toy_image()), Params(truth=TRUTH))
     board = VIEW.draw(step.value, Params(truth=TRUTH))
-    assert "made by the rule" in board.notes[0]
+    assert "Generated anchors" in board.notes[0]
 
 
 def test_too_many_anchors_are_refused() -> None:
     params = Params(
-        anchors=MADE, stride=4, short_side=1200, scales=4, ratios="1:1, 1:r, r:1 and halfway"
+        anchors=MADE, stride=4, short_side=1200, scales=4, ratios="1:1, 1:r, r:1 and in between"
     )
     with pytest.raises(ExplorerError, match="anchors"):
         result_of(params)

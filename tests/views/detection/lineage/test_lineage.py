@@ -53,6 +53,23 @@ def test_a_detection_and_its_anchor(name: str) -> None:
     assert len(detections.rows) == len(own["boxes"])
 
 
+def test_low_scores_are_faded_until_they_are_asked_for() -> None:
+    result, _ = shown(scene_of())
+    middle = float(np.median(result.scores))
+    board = VIEW.draw(result, Params(score=middle))
+    faded, clear = board.boxes("low scores"), board.boxes("detections")
+    assert faded is not None
+    assert clear is not None
+    assert not faded.selectable
+    assert len(faded.xyxy) == int((result.scores < middle).sum()) > 0
+    assert clear.keys == tuple((np.flatnonzero(result.scores >= middle) + 1).tolist())
+    asked = VIEW.draw(result, Params(score=0.0))
+    assert asked.boxes("low scores") is None
+    everything = asked.boxes("detections")
+    assert everything is not None
+    assert len(everything.xyxy) == len(result.boxes)
+
+
 def test_a_number_beyond_the_last_is_the_last() -> None:
     result, _ = shown(scene_of(), selected=9999)
     assert result.lineage is not None
@@ -60,7 +77,7 @@ def test_a_number_beyond_the_last_is_the_last() -> None:
 
 
 def fates(scene: Scene) -> dict[str, int]:
-    """One anchor for every stage of the first filter."""
+    """One anchor for every stage of the RPN filter."""
     trace = trace_of(scene)
     assert isinstance(trace, TwoStage)
     names = [stage.name for stage in trace.rpn.filter.stages] + [""]
@@ -81,7 +98,7 @@ def at(scene: Scene, index: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("stage", "words"),
-    [("top_k", "Not among the best 60"), ("nms", "Suppressed: IoU"), ("top_n", "only the best 15")],
+    [("top_k", "Not among the top 60"), ("nms", "Suppressed: IoU"), ("top_n", "only the top 15")],
 )
 def test_why_an_anchor_ended(stage: str, words: str) -> None:
     scene = scene_of()
@@ -91,7 +108,7 @@ def test_why_an_anchor_ended(stage: str, words: str) -> None:
     assert result.lineage.index == index
     assert words in board.summary
     assert board.boxes("moved anchor") is not None
-    assert (board.boxes("killer") is not None) == (stage == "nms")
+    assert (board.boxes("suppressed by") is not None) == (stage == "nms")
     assert "detection" not in VIEW.data(result, Params())  # type: ignore[misc]
 
 
@@ -130,5 +147,5 @@ def test_suppressed_boxes_are_listed_with_their_overlap() -> None:
     assert (result.lineage.victim_scores <= result.lineage.score).all()
     assert board.boxes("suppressed") is not None
     assert any(table.name == "suppressed" for table in board.tables)
-    _, board = shown(scene, selected=most + 1, victims=False, arrows=False)
+    _, board = shown(scene, selected=most + 1, suppressed=False, arrows=False)
     assert board.boxes("suppressed") is None

@@ -50,7 +50,7 @@ def scene_of(name: str = "toy") -> Scene:
 
 
 def shown(scene: Scene, **values: Any) -> tuple[Result, Board]:
-    params = Params(**values)
+    params = Params(**{"step": END, **values})
     (step,) = VIEW.compute(scene, params)
     return step.value, VIEW.draw(step.value, params)
 
@@ -79,7 +79,7 @@ def test_greedy_is_the_networks_own(name: str) -> None:
         own = torch.isin(order[:count], nms.kept).nonzero()[:, 0].tolist()
         assert sorted(data["kept"].tolist()) == own
         killers = nms.killers.rows[order[:count]]
-        for row, by in enumerate(data["killer"].tolist()):
+        for row, by in enumerate(data["suppressed_by"].tolist()):
             assert (order[by] if by >= 0 else -1) == killers[row]
         assert "keeps the same ones" in board.summary
         back = trace.pyramid.frame.inverse()
@@ -116,30 +116,40 @@ def test_a_detector_of_our_own_shows_what_it_suppresses(name: str) -> None:
 def test_a_one_shot_detector_has_no_proposals() -> None:
     scene = scene_of("ssdlite320_mobilenet_v3_large")
     _, board = shown(scene, source=PROPOSALS, score=0.0)
-    assert "before the detections" in board.panes[0].title
+    assert "before NMS of the detections" in board.panes[0].title
+
+
+def test_it_opens_at_the_start_and_its_slider_ends_at_the_last_step() -> None:
+    (step,) = VIEW.compute(scene_of(), Params())
+    values: Any = {"source": DRAWN, "truth": ONE_ROW, "threshold": 0.3}
+    board = VIEW.draw(step.value, Params(**values))
+    plot = next(plot for plot in board.plots if plot.steers == "step")
+    assert plot.marker == 0
+    assert plot.stop == len(VIEW.data(step.value, Params(**values))["kept"]) + 1
+    assert "4 boxes waiting" in board.summary
 
 
 def test_the_steps_by_hand() -> None:
     scene = scene_of()
     values: dict[str, Any] = {"source": DRAWN, "truth": ONE_ROW, "score": 0.0}
     result, board = shown(scene, **values, step=0)
-    assert board.summary.startswith("4 boxes wait")
+    assert board.summary.startswith("4 boxes waiting")
     board = VIEW.draw(result, Params(**values, step=1))
     assert "Step 1 of 3: box 1, cat 0.90" in board.summary
-    assert "suppresses 1 box (IoU 0.82); 2 boxes still wait" in board.summary
+    assert "suppresses 1 box (IoU 0.82); 2 boxes left" in board.summary
     (arrow,) = layer(board, "arrows").segments.tolist()
-    assert arrow == [2, 0, 0, 0]  # from the first corner that is furthest from the killer's
+    assert arrow == [2, 0, 0, 0]  # from the first corner that is furthest
     assert layer(board, "IoU").labels == ("0.82",)
-    assert layer(board, "acts").xyxy.tolist() == [[0, 0, 20, 20]]
-    assert layer(board, "falls").xyxy.tolist() == [[2, 0, 22, 20]]
+    assert layer(board, "current").xyxy.tolist() == [[0, 0, 20, 20]]
+    assert layer(board, "suppressed").xyxy.tolist() == [[2, 0, 22, 20]]
     rows = board.tables[0].rows
     assert [row[4] for row in rows] == [
-        "step 1: its turn", "step 1: suppressed by 1", "waits", "waits"
+        "step 1: current", "step 1: suppressed by 1", "waiting", "waiting"
     ]  # fmt: skip
     assert rows[1][3:] == (0.0, "step 1: suppressed by 1", 0.818)
     assert [row[1:3] for row in rows][2:] == [("box", 0.8), ("dog", 0.7)]
     board = VIEW.draw(result, Params(**values, step=END))
-    assert board.summary.startswith("3 of 4 boxes stay (greedy, IoU 0.5). Box 1, cat 0.90")
+    assert board.summary.startswith("3 of 4 boxes are kept (greedy, IoU 0.5). Box 1, cat 0.90")
     assert layer(board, "kept").labels == ("cat 0.90", "box 0.80", "dog 0.70")
     assert not any(isinstance(x, Points) for x in board.panes[0].layers)
 
@@ -163,14 +173,16 @@ def test_scores_sink_before_a_box_falls() -> None:
         source=DRAWN, truth=ONE_ROW, method=LINEAR, threshold=0.3, within=False, step=1, score=0.2
     )
     board = VIEW.draw(result, params)
-    assert "suppresses 1 box (IoU 0.82) and lowers the score of 1; 2 boxes still" in board.summary
+    assert (
+        "suppresses 1 box (IoU 0.82) and lowers the score of 1 box; 2 boxes left" in board.summary
+    )
     now = {row[0]: row[3] for row in board.tables[0].rows}
     assert now[2] == pytest.approx(0.8 * 2 / 11, abs=1e-3)
     assert now[4] == pytest.approx(0.7 * 2 / 3, abs=1e-3)
-    assert layer(board, "sinks").xyxy.tolist() == [[10, 0, 30, 20]]
+    assert layer(board, "score lowered").xyxy.tolist() == [[10, 0, 30, 20]]
     (bars, *_) = board.plots
     assert [round(value, 3) for _, value, _ in bars.bars] == [0.9, 0.145, 0.8, 0.467]
-    assert bars.bars[1][0] == "2 cat ✕"
+    assert bars.bars[1][0] == "2 cat ×"
     soft = replace(params, method=GAUSSIAN, step=END)
     assert "sigma 0.5" in VIEW.draw(result, soft).summary
     assert VIEW.draw(result, soft).plots[2].steers == "sigma"
@@ -182,10 +194,10 @@ def test_merges_by_hand() -> None:
     board = VIEW.draw(result, params)
     assert "Step 1 of 1: boxes 1 and 2 match best (0.25; IoU 0.82)" in board.summary
     assert "Their mean is box 5 with the sum of their scores, 1.70" in board.summary
-    assert layer(board, "acts").xyxy.tolist() == [[1, 0, 21, 20]]
+    assert layer(board, "current").xyxy.tolist() == [[1, 0, 21, 20]]
     assert len(layer(board, "arrows").segments) == 2
     end = VIEW.draw(result, replace(params, step=END))
-    assert end.summary.startswith("1 merges make 3 boxes of 4 (match up to 0.3)")
+    assert end.summary.startswith("1 merge reduces 4 boxes to 3 (match score <= 0.30)")
     assert "cat sum 1.70, is the mean of 2 boxes" in end.summary
     data = VIEW.data(result, params)  # type: ignore[misc]
     assert data["kept"].tolist() == [4, 2, 3]
@@ -195,7 +207,7 @@ def test_merges_by_hand() -> None:
     assert (steps.steers, steps.stop) == ("step", 2)
     assert max(curve.x.max() for curve in steps.curves) > 2
     alone = VIEW.draw(result, replace(params, limit=0.0, step=END))
-    assert "4 boxes of 4" in alone.summary
+    assert "4 boxes to 4" in alone.summary
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -222,16 +234,16 @@ def test_a_chosen_box_shows_its_own_arrows() -> None:
     board = VIEW.draw(result, params)
     assert layer(board, "chosen").labels == ("box 2: cat",)
     assert layer(board, "IoU").xy.tolist() == [[1, 0]]
-    assert layer(board, "its arrows").segments.tolist() == [[2, 0, 0, 0]]
-    killer = VIEW.draw(result, replace(params, selected=1))
-    assert layer(killer, "its arrows").segments.tolist() == [[2, 0, 0, 0]]
+    assert layer(board, "arrows of the box").segments.tolist() == [[2, 0, 0, 0]]
+    other = VIEW.draw(result, replace(params, selected=1))
+    assert layer(other, "arrows of the box").segments.tolist() == [[2, 0, 0, 0]]
     nobody = VIEW.draw(result, replace(params, selected=99))
     assert not any(getattr(x, "name", "") == "chosen" for x in nobody.panes[0].layers)
 
 
 def test_the_curve_says_how_many_stay_at_each_threshold() -> None:
     result, _ = shown(scene_of(), score=0.0)
-    params = Params(score=0.0)
+    params = Params(score=0.0, step=END)
     curve = VIEW.draw(result, params).plots[2].curves[0]
     for number in (0, 7, 20):
         at = replace(params, threshold=float(curve.x[number]))
@@ -249,7 +261,7 @@ def test_without_boxes_it_says_what_to_do() -> None:
     assert "Draw two" in board.summary
     assert board.plots == ()
     _, board = shown(scene_of(), score=1.0)
-    assert "lower 'Score from'" in board.summary
+    assert "lower 'Min. score'" in board.summary
     for method in METHODS:
         VIEW.draw(result, Params(method=method))
         one = Params(method=method, truth=(Box(1, 1, 9, 9),))
@@ -267,17 +279,18 @@ def test_a_detector_of_another_kind_shows_its_answers() -> None:
     assert "cannot be followed" in board.notes[0]
     first, second = candidates_of(Scene(net, toy_image()))[DETECTIONS].scores
     assert first > second == 0.5
-    assert "1 of 2 boxes stays" in board.summary
+    assert "1 of 2 boxes is kept" in board.summary
     assert "network" not in board.summary
     assert PROPOSALS not in result.sources
 
 
-def test_the_fallen_can_be_hidden() -> None:
+def test_suppressed_boxes_can_be_hidden() -> None:
     result, _ = shown(scene_of())
     board = VIEW.draw(result, Params(source=DRAWN, truth=ONE_ROW, step=2))
     names = [getattr(x, "name", "") for x in board.panes[0].layers]
-    assert {"kept", "acts", "boxes"} <= set(names)
-    hidden = VIEW.draw(result, Params(source=DRAWN, truth=ONE_ROW, fallen=False, arrows=False))
+    assert {"kept", "current", "boxes"} <= set(names)
+    alone = Params(source=DRAWN, truth=ONE_ROW, suppressed=False, arrows=False, step=END)
+    hidden = VIEW.draw(result, alone)
     boxes = hidden.boxes("boxes")
     assert boxes is not None
     assert len(boxes.xyxy) == 3

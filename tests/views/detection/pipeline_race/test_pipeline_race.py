@@ -116,7 +116,7 @@ def test_run_for_real_measures_all_of_them_with_progress() -> None:
     assert done == [*range(8, count, 8), count]
     board = VIEW.draw(results[-1], Params(run=True, count=min(count, 2000)))
     assert "R-CNN (measured)" in {label for label, _, _ in board.plots[0].bars}
-    assert "on the disk" in board.summary
+    assert "on disk" in board.summary
 
 
 def test_a_stopped_run_goes_on_where_it_was() -> None:
@@ -142,7 +142,7 @@ def test_features_are_read_from_the_disk_the_next_time(monkeypatch: pytest.Monke
         patched.setattr(lanes_module.WarpedRegions, "go_on", never)
         after = steps_of(scene(), Params())[-1]
     assert after.lanes["R-CNN"].done == len(before.proposals)
-    assert f"{size / 1e6:.1f} MB on the disk" in after.disk
+    assert f"{size / 1e6:.1f} MB on disk" in after.disk
     assert file.stat().st_size > 0.9 * size
     for key, value in VIEW.data(before, Params()).items():
         np.testing.assert_array_equal(value, VIEW.data(after, Params())[key], err_msg=key)
@@ -155,7 +155,7 @@ def test_a_disk_that_takes_nothing_is_no_error() -> None:
     cache_folder().parent.mkdir(parents=True, exist_ok=True)
     cache_folder().write_text("a file where the folder should be")
     result = steps_of(scene(), Params(run=True))[-1]
-    assert "cannot be kept" in result.disk
+    assert "cannot be cached" in result.disk
     assert result.lanes["R-CNN"].done == len(result.proposals)
 
 
@@ -197,7 +197,7 @@ def test_stages_add_up_to_the_bars_and_to_the_curves() -> None:
 def test_the_papers_stand_beside_your_own_seconds() -> None:
     lane = {"R-CNN": Lane({}, {"network": 0.01}), "Faster R-CNN": Lane({"network": 0.25}, {})}
     result = Result(steps_of(scene(), Params())[0].photo, np.zeros((0, 4), np.float32))
-    assert VIEW.draw(result, Params()).summary == "The race is about to start."
+    assert VIEW.draw(result, Params()).summary == "Nothing is measured yet."
     table = view.paper_table(lane, 100)
     rows = {row[0]: row for row in table.rows}
     assert rows["R-CNN"][1:5] == (47.0, 1.0, 1.0, 1.0)
@@ -211,7 +211,7 @@ def test_a_single_shot_network_runs_in_its_lane_and_a_shipped_pair_in_the_others
     network = single("retinanet")
     result = steps_of(scene(network), Params())[-1]
     assert set(result.lanes) == set(LANES)
-    assert result.titles["Single shot"] == network.info.title
+    assert result.titles["Single-stage"] == network.info.title
     assert result.classes["Fast R-CNN"] == ("bg", "a", "b", "c", "d")
     assert not result.missing
     assert hook_count(network.module) == 0
@@ -229,7 +229,7 @@ def test_what_does_not_ship_is_said() -> None:
 
 def test_a_chosen_network_of_the_other_kind_is_said() -> None:
     board = VIEW.draw(steps_of(scene(SINGLE_SHOT=pair()), Params())[-1], Params())
-    assert any("is not a network without proposals" in note for note in board.notes)
+    assert any("is not a single-stage detector" in note for note in board.notes)
 
 
 def test_the_form_asks_for_the_network_that_the_chosen_one_is_not() -> None:

@@ -131,8 +131,8 @@ def test_a_one_shot_detector_is_compared_without_rpn() -> None:
     params = Params(methods=("Gaussian", RPN))
     (step,) = steps(params, where)
     assert [name for name, _ in step.value.runs] == ["Gaussian"]
-    assert "one-shot" in VIEW.draw(step.value, params).notes[0]
-    with pytest.raises(ExplorerError, match="one-shot"):
+    assert "single-stage" in VIEW.draw(step.value, params).notes[0]
+    with pytest.raises(ExplorerError, match="single-stage"):
         steps(Params(methods=(RPN,)), where)
 
 
@@ -169,7 +169,7 @@ def test_repeatability_by_another_implementation() -> None:
 def test_the_networks_own_proposals_are_compared_too() -> None:
     params = Params(look=REPEAT, methods=(RPN,), change="rotation")
     first, *others = itertools.islice(VIEW.compute(scene("detection"), params), 3)
-    assert "being compared" in VIEW.draw(first.value, params).summary
+    assert "Comparing" in VIEW.draw(first.value, params).summary
     score = VIEW.data(others[-1].value, params)["repeatability RPN"]
     assert (score[:2] > 0).all()
     assert (score[:2] < 1).all()

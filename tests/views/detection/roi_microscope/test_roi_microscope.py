@@ -116,8 +116,19 @@ def test_the_head_is_the_networks_own_call(scene: Scene) -> None:
     assert hook_count(module) == 0
 
 
+def test_without_a_channel_the_mean_of_all_is_shown(scene: Scene) -> None:
+    result = result_of(scene, Params(box=MINE))
+    board = VIEW.draw(result, Params(box=MINE, zoom=False))
+    values = result.maps.values[result.number]
+    pane = board.pane("map")
+    assert f"mean of all {len(values)} channels" in pane.title
+    heat = next(layer for layer in pane.layers if isinstance(layer, Heat))
+    np.testing.assert_allclose(heat.values, values.mean(axis=0), atol=1e-6)
+    assert "channel 2" in VIEW.draw(result, Params(box=MINE, channel=2)).pane("map").title
+
+
 def test_a_shift_moves_the_box_and_the_marker(scene: Scene) -> None:
-    still, moved = Params(box=MINE), Params(box=MINE, shift=3.5)
+    still, moved = Params(box=MINE, channel=3), Params(box=MINE, channel=3, shift=3.5)
     first, second = result_of(scene, still), result_of(scene, moved)
     np.testing.assert_allclose(second.box - first.box, [3.5, 0, 3.5, 0], atol=1e-4)
     boards = VIEW.draw(first, still), VIEW.draw(second, moved)
@@ -128,10 +139,9 @@ def test_a_shift_moves_the_box_and_the_marker(scene: Scene) -> None:
         np.testing.assert_array_equal(one.y, other.y)
     # What the curve says at the marker is what the pooled output shows.
     cut_at = VIEW.data(second, moved)["roi_align"]
-    channel = second.maps.telling[second.number]
     align = next(curve for curve in plots[1].curves if curve.label == "RoIAlign")
     at = int(np.abs(align.x - 3.5).argmin())
-    assert align.y[at] == pytest.approx(cut_at[channel, 3, 3], abs=1e-4)
+    assert align.y[at] == pytest.approx(cut_at[3, 3, 3], abs=1e-4)
     pool = next(curve for curve in plots[1].curves if curve.label == "RoIPool")
     assert np.unique(pool.y).size < 8 < np.unique(align.y).size
 
@@ -227,7 +237,7 @@ def test_networks_without_a_second_stage_fall_back_to_a_layer() -> None:
     scene = Scene(network, toy_image())
     for params in (Params(), Params(layer=HEAD)):
         result = result_of(scene, params)
-        assert "This is the layer backbone.conv2" in VIEW.draw(result, params).notes[0]
+        assert "The layer backbone.conv2 is shown" in VIEW.draw(result, params).notes[0]
     with pytest.raises(ExplorerError, match="no second stage"):
         head_answer_of(scene, np.zeros(4, np.float32))
     with pytest.raises(ExplorerError, match="no layer"):

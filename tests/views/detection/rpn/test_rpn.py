@@ -106,7 +106,7 @@ def test_recall_of_the_truth_at_every_stage() -> None:
     result = result_of(scene, Params(truth=truth))
     assert result.covered[-1] == (0.5, 0.5)  # the proposal itself, and one that nothing covers
     board = VIEW.draw(result, Params(truth=truth, stage=8))
-    assert "50% of the truth" in board.summary
+    assert "Recall 50% at IoU 0.5" in board.summary
     assert board.boxes(LAYER) is not None
     assert with_truth(board, truth) is board, "it is not drawn twice"
     assert [plot.name for plot in board.plots] == ["left", "recall"]
@@ -157,4 +157,4 @@ def test_words_become_the_networks_classes() -> None:
     truth = (Box(10, 8, 50, 44, "fox"), Box(1, 1, 1, 30, "cat"))
     board = board_of(scene_of(), look=TRAINING, truth=truth)
     assert any('"fox"' in note for note in board.notes)
-    assert any("left out" in note for note in board.notes)
+    assert any("ignored" in note for note in board.notes)

@@ -32,7 +32,7 @@ LINE = {"line": (Point(60.0, 0.0), Point(60.0, 60.0))}
 BLACK = np.zeros((60, 120, 3), np.uint8)
 
 Seen = tuple[float, int, float]
-"""Centre x, label, score; the boxes are 16 pixels a side in the middle of 60 rows."""
+"""Center x, label, score; the boxes are 16 pixels a side in the middle of 60 rows."""
 
 
 class Watcher:
@@ -95,9 +95,9 @@ def test_an_object_keeps_its_number_and_its_color() -> None:
     np.testing.assert_array_equal(layer(first, "tracks").colors, layer(last, "tracks").colors)
     np.testing.assert_allclose(layer(last, "tracks").xyxy, [[66, 22, 82, 38]], atol=1)
     row = dict(zip(last.tables[0].columns, last.tables[0].rows[0], strict=True))
-    assert (row["id"], row["class"], row["seen s"], row["lost s"]) == (1, "cat", 0.9, 0.0)
+    assert (row["id"], row["class"], row["age, s"], row["gap, s"]) == (1, "cat", 0.9, 0.0)
     assert row["px/s"] == pytest.approx(60, abs=3)
-    assert last.summary == "1 cat · 1 numbered so far"
+    assert last.summary == "1 cat · 1 track"
 
 
 def test_trails_fade_into_the_photo() -> None:
@@ -149,9 +149,7 @@ def test_counts_at_a_line_and_in_a_region() -> None:
     assert arrow[3] == arrow[1]
     assert layer(board, "region").labels == ("0 inside · 3 entered · 3 left",)
     assert layer(board, "line ends").xy.tolist() == [[60, 0], [60, 60]]
-    assert board.summary == (
-        "1 cat · 1 numbered so far · line: 1 in, 2 out · region: 0 inside, 3 entered"
-    )
+    assert board.summary == ("1 cat · 1 track · line: 1 in, 2 out · region: 0 inside, 3 entered")
     curves = {curve.label: curve for curve in board.plots[0].curves}
     assert list(curves) == ["objects", "in", "out", "inside"]
     assert [curves[name].y[-1] for name in curves] == [1, 1, 2, 0]
@@ -163,7 +161,7 @@ def test_counts_at_a_line_and_in_a_region() -> None:
 def test_one_end_of_a_line_asks_for_the_other() -> None:
     watcher = Watcher(line=(Point(60.0, 5.0),))
     board = watcher.board(watcher.walk(WAY))
-    assert board.notes == ("Click where the line ends.",)
+    assert board.notes == ("Click the other end of the line.",)
     assert isinstance(layer(board, "line ends"), Points)
     assert layer(board, "line") is None
     assert board.plots[0].curves[-1].label == "objects"
@@ -253,7 +251,7 @@ def test_the_data_has_the_same_names_on_a_still_and_live() -> None:
 def test_nothing_at_all_is_drawn_too() -> None:
     watcher = Watcher(**LINE, region=Box(0.0, 0.0, 50.0, 50.0))
     board = watcher.board(watcher.look(0.0))
-    assert board.summary.startswith("Nothing is followed · 0 numbered so far")
+    assert board.summary.startswith("No tracks · 0 tracks")
     assert render_board(board).std() > 1
 
 

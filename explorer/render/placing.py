@@ -1,0 +1,79 @@
+"""Where the labels of boxes go: near their box, off one another; in files and in the window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Extent
+
+MOST_LABELS = 300
+"""Labels of one layer that are drawn; nobody reads more, and each looks for a free place."""
+
+OVERLAPPING = 12
+"""So many plates may lie on others where there is no free place."""
+
+
+class Plates:
+    """The plates that lie on a surface already.
+
+    Attributes:
+        left_out: How many labels have found no place.
+    """
+
+    def __init__(self, height: float, plates: Sequence[Extent] = ()) -> None:
+        """Starts with `plates` on a surface that is `height` high."""
+        self._height = height
+        self._plates = np.array(plates, np.float64).reshape(-1, 4)
+        self.left_out = 0
+
+    def choose(self, plates: Sequence[Extent]) -> Extent | None:
+        """The first of `plates` that is on the surface and free: now taken.
+
+        Where all are taken the first few labels overlap, and later ones give way: their box is
+        seen, and a heap of words is not read.
+        """
+        inside = [p for p in plates if p[0] >= 0 and p[1] >= 0 and p[3] <= self._height]
+        free = np.flatnonzero(self._free(np.array(inside, np.float64).reshape(-1, 4)))
+        chosen: Extent | None = None
+        if len(free):
+            chosen = inside[free[0]]
+        elif len(self._plates) < OVERLAPPING:
+            chosen = next(iter(inside), None)
+        if chosen is not None:
+            self._plates = np.vstack([self._plates, chosen])
+        else:
+            self.left_out += 1
+        return chosen
+
+    def _free(self, plates: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of (N, 4) plates touch none that is there."""
+        low = np.maximum(plates[:, None, :2], self._plates[None, :, :2])
+        high = np.minimum(plates[:, None, 2:], self._plates[None, :, 2:])
+        touching = np.logical_and.reduce(low < high, axis=2)
+        taken: NDArray[np.bool_] = np.logical_or.reduce(touching, axis=1)
+        return np.logical_not(taken)
+
+
+def places_at(
+    box: Sequence[float], plate: tuple[float, float], surface: tuple[float, float]
+) -> list[Extent]:
+    """Places for the plate of a box, the best first: above it, inside, below; left, then right.
+
+    Args:
+        box: x0, y0, x1, y1 with x0 <= x1 and y0 <= y1, in the surface's units.
+        plate: Its width and height.
+        surface: Width and height.
+    """
+    x0, y0, x1, y1 = box
+    wide, high = plate
+    most = surface[0] - wide
+    lefts = [max(0, min(round(left), most)) for left in (max(x0 - 1, 0), x1 + 1 - wide)]
+    tops = [y0 - high, y0, y1 - high, y1, y0 + high, y0 - 2 * high, y0 + 2 * high, 0.0]
+    return [(left, round(top), left + wide, round(top) + high) for left in lefts for top in tops]

@@ -1,0 +1,47 @@
+"""When widgets end: never from inside their own handlers, and nobody asks one that is gone."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from PySide6.QtCore import QThread, QTimer
+from shiboken6 import isValid
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QObject
+    from PySide6.QtWidgets import QWidget
+
+AGAIN_MILLISECONDS = 200
+
+T = TypeVar("T", bound="QObject")
+
+_ending: dict[int, QWidget] = {}
+"""Held until they are deleted: one without a parent would end with its last reference, at once."""
+
+
+def discard(widget: QWidget) -> None:
+    """Hides `widget` now and deletes it when nothing of it can be running any more.
+
+    The one place where the window's widgets are deleted. A file dialog or a menu runs an event loop
+    of its own inside the handler that opened it, in which `deleteLater` alone would delete the
+    widget under that handler: then it waits until the loop has ended.
+    """
+    widget.hide()
+    if id(widget) not in _ending:
+        _ending[id(widget)] = widget
+        widget.destroyed.connect(partial(_ending.pop, id(widget), None))
+    if QThread.currentThread().loopLevel() <= 1:
+        widget.deleteLater()
+    else:
+        QTimer.singleShot(AGAIN_MILLISECONDS, partial(_again, widget))
+
+
+def alive(thing: T | None) -> T | None:
+    """`thing` while its widget lives, None afterwards; for whoever remembers one."""
+    return thing if thing is not None and isValid(thing) else None
+
+
+def _again(widget: QWidget) -> None:
+    if isValid(widget):
+        discard(widget)

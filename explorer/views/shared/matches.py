@@ -1,0 +1,155 @@
+"""True positives, false positives and false negatives: a detector's boxes against ground truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.annotations.truth import LAYER
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Boxes, Text
+from explorer.evaluation.matching import DataClass, match
+from explorer.evaluation.metrics import RIGHT, Found, Objects, outcomes
+from explorer.views.shared.anchors import GREEN, GREY, RED, WHITE, same, truth_boxes
+from explorer.views.shared.plural import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Color, Float32, UInt8
+    from explorer.core.network_info import NetworkInfo
+    from explorer.core.params import Box
+    from explorer.vision.detection.detections import Detections
+
+YELLOW: Color = (255, 196, 0)
+COLORS: dict[str, Color] = {"TP": GREEN, "FP": RED, "FN": YELLOW}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """What the shown boxes are against the objects that take part.
+
+    Attributes:
+        words: For every shown box "TP" or "FP".
+        ious: (n,) float64: its IoU with the object of its class that it overlaps most; 0 = none.
+        truth: The objects that take part.
+        missed: (M,) bool: which of them no box has found.
+        apart: Objects of no class, or of one that the network does not know.
+    """
+
+    words: tuple[str, ...]
+    ious: NDArray[np.float64]
+    truth: tuple[Box, ...]
+    missed: NDArray[np.bool_]
+    apart: tuple[Box, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each, in the order of `COLORS`."""
+        right = self.words.count("TP")
+        return {"TP": right, "FP": len(self.words) - right, "FN": int(self.missed.sum())}
+
+    @property
+    def missed_boxes(self) -> Float32:
+        """(F, 4) of the missed objects, in the photo's pixels."""
+        return truth_boxes(self.truth)[self.missed]
+
+    @property
+    def colors(self) -> UInt8:
+        """(n, 3) of the shown boxes."""
+        return np.array([COLORS[word] for word in self.words], np.uint8).reshape(-1, 3)
+
+    @property
+    def summary(self) -> str:
+        """As in "2 TP, 1 FP, 1 FN"."""
+        return ", ".join(f"{count} {word}" for word, count in self.counts.items())
+
+    @property
+    def note(self) -> str:
+        """About the objects that take no part; empty when all do."""
+        if not self.apart:
+            return ""
+        objects = "object is" if len(self.apart) == 1 else "objects are"
+        return (
+            f"{len(self.apart)} {objects} ignored: no class, or one that the network does not have."
+        )
+
+
+def matches(
+    found: Detections,
+    rows: NDArray[np.intp],
+    truth: tuple[Box, ...],
+    info: NetworkInfo,
+    *,
+    iou: float,
+    classes: Sequence[str] = (),
+) -> Matches:
+    """Compares boxes and objects class by class, by the rule of the evaluation.
+
+    Objects of which nobody said the class are compared whatever the class, if none has one. Where
+    others have, they are left out, and so are those of classes that the network does not know.
+
+    Args:
+        found: The network's boxes.
+        rows: Those that are shown.
+        truth: The objects.
+        info: The network.
+        iou: From which a box has found its object.
+        classes: Only objects of these take part; none means all.
+    """
+    boxes = Found(found.xyxy[rows], found.labels[rows], found.scores[rows])
+    if any(box.label for box in truth):
+        labels = _labels(truth, info)
+    else:
+        labels = np.zeros(len(truth), np.int64)
+        boxes = Found(boxes.xyxy, np.zeros_like(boxes.labels), boxes.scores)
+    known = labels >= 0
+    apart = tuple(box for box, part in zip(truth, known, strict=True) if not part)
+    if classes and any(box.label for box in truth):
+        known &= np.isin(labels, [k for k, name in enumerate(info.classes) if name in classes])
+    taking_part = tuple(box for box, part in zip(truth, known, strict=True) if part)
+    result = outcomes(Objects.plain(truth_boxes(taking_part), labels[known]), boxes, iou)
+    words = tuple("TP" if mark == RIGHT else "FP" for mark in result.marks.tolist())
+    return Matches(words, result.ious, taking_part, result.missed, apart)
+
+
+def _labels(truth: tuple[Box, ...], info: NetworkInfo) -> NDArray[np.int64]:
+    """(G,): the network's class of every object; -1 = it has none."""
+    names = tuple(dict.fromkeys(box.label for box in truth if box.label))
+    try:
+        known = dict(zip(names, match([DataClass(n) for n in names], info).labels, strict=True))
+    except ExplorerError:  # none of them
+        known = {}
+    return np.array([known.get(box.label, -1) for box in truth], np.int64)
+
+
+def truth_of_matches(found: Matches) -> list[Boxes]:
+    """The objects: white where they are found, dotted and yellow where missed, else gray."""
+    boxes = truth_boxes(found.truth)
+    here, missed = boxes[~found.missed], found.missed_boxes
+    colors = np.concatenate([same(WHITE, len(here)), same(GREY, len(found.apart))])
+    # The class of an object that is found stands at the box that found it.
+    words = ("",) * len(here) + tuple(box.label for box in found.apart)
+    all_of = np.concatenate([here, truth_boxes(found.apart)])
+    layers = [Boxes(all_of, colors, words, width=1.0, selectable=False, name=LAYER)]
+    if len(missed):
+        names = [box.label for box, miss in zip(found.truth, found.missed, strict=True) if miss]
+        layers.append(
+            Boxes(
+                missed, same(COLORS["FN"], len(missed)),
+                tuple(f"FN {name}".rstrip() for name in names), width=2.5, dotted=True,
+                selectable=False, name=f"{LAYER}, missed",
+            )
+        )  # fmt: skip
+    return layers
+
+
+def key_of_matches(found: Matches, height: float) -> Text:
+    """What the colors mean and how many there are, in the lower left corner."""
+    titles = {"TP": "true positive", "FP": "false positive", "FN": "false negative"}
+    lines = [f"{count} {plural(titles[word], count)}" for word, count in found.counts.items()]
+    return Text("\n".join(lines), (0.0, height), swatches=tuple(COLORS.values()), name="key")

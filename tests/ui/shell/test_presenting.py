@@ -1,0 +1,86 @@
+"""In front of people: full screen, larger text, other colors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from explorer.core.colormaps import choose_color_set, class_colors
+from explorer.core.layers import Board, Pane, Points
+from explorer.core.settings import Preferences
+from explorer.ui.shell.window import Window
+from explorer.ui.widgets import theme
+from tests.ui.toy_desk import look
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    font = app.font()
+    yield
+    theme.set_text_size(app, 100)
+    app.setFont(font)
+    choose_color_set("standard")
+
+
+def panels(window: Window) -> list[bool]:
+    parts = (window.menuBar(), window.status, *window.docks.values())
+    return [part.isVisible() for part in parts]
+
+
+def test_full_screen_is_the_canvas_and_the_toolbar(qtbot: QtBot, toy_window: Window) -> None:
+    w = toy_window
+    look(w)
+    w.docks["photos"].hide()
+    before = panels(w)
+    assert before == [True, True, False, True, True]
+    w.activateWindow()
+    qtbot.waitUntil(w.isActiveWindow)
+    w.board.setFocus()
+    qtbot.keyClick(w, Qt.Key.Key_F11)
+    qtbot.waitUntil(w.isFullScreen)
+    assert panels(w) == [False] * 5
+    assert w.menus.toolbar.isVisible()
+    look(w)  # another answer brings no panel back
+    assert panels(w) == [False] * 5
+    w.restore.save()  # nor is the full screen remembered as the layout
+    qtbot.keyClick(w, Qt.Key.Key_F11)
+    qtbot.waitUntil(lambda: not w.isFullScreen())
+    qtbot.waitUntil(lambda: panels(w) == before)
+
+
+def test_text_grows_at_once_and_shrinks_back(qtbot: QtBot, toy_window: Window) -> None:
+    w = toy_window
+    plain, title = w.status.network.font().pointSizeF(), w.inspector.title.font().pointSizeF()
+    w.apply_preferences(replace(Preferences(), text_size=150))
+    wanted = pytest.approx(plain * 1.5, rel=0.02)
+    qtbot.waitUntil(lambda: w.status.network.font().pointSizeF() == wanted)
+    assert w.inspector.title.font().pointSizeF() == pytest.approx(title * 1.5, rel=0.02)
+    w.apply_preferences(Preferences())
+    assert w.inspector.title.font().pointSizeF() == pytest.approx(title, rel=0.02)
+
+
+def test_class_colors_change_on_what_is_shown(qtbot: QtBot, toy_window: Window) -> None:
+    def dots(result: object, params: object) -> Board:
+        points = Points(np.array([[5.0, 5.0]], np.float32), class_colors(1))
+        return Board((Pane("image", (60, 40), (points,)),))
+
+    w = toy_window
+    ready = w.study.ready
+    assert ready is not None
+    view = replace(ready.views["classify"], draw=dots)
+    w.set_ready(replace(ready, views={**ready.views, "classify": view}))
+    look(w)
+    w.apply_preferences(replace(Preferences(), colors="high_contrast"))
+    board = w.study.board
+    assert board is not None
+    (layer,) = board.panes[0].layers
+    assert isinstance(layer, Points)
+    assert layer.colors.tolist() == class_colors(1, "high_contrast").tolist()
