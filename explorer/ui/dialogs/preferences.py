@@ -90,7 +90,7 @@ class PreferencesSheet(Overlay):
             (self.tr("Text size"), "", self.text_size),
             (
                 self.tr("Class colors"),
-                self.tr("Of boxes, masks and charts, in exported files, too."),
+                self.tr("Colors of boxes, masks and charts, also in exported files."),
                 self.colors,
             ),
             (self.tr("Device"), self.tr("The device that networks run on."), self.device),
