@@ -259,7 +259,7 @@ class Menus(QObject):
         self._menus["View"].addSeparator()
         self._menus["View"].addMenu(docks)
         self._menus["Live"].insertMenu(actions["freeze"], LiveOptions(panels.study, window))
-        self._menus["Look"].insertMenu(actions["run"], BesideMenu(panels.study, window))
+        self._menus["Analyze"].insertMenu(actions["run"], BesideMenu(panels.study, window))
         self._themes = self._theme_menu(actions)
         self._menus["View"].addMenu(self._themes)
         panels.welcome.set_live_menu(self._menus["Live"])
