@@ -218,23 +218,25 @@ def set_text_size(app: QApplication, percent: int) -> None:
     before, wanted = QFontInfo(font).pointSizeF(), own * percent / 100
     if abs(before - wanted) < 0.01:
         return
+    titles = [  # with fonts of their own, which keep their proportion
+        widget
+        for widget in app.allWidgets()
+        if widget.testAttribute(Qt.WidgetAttribute.WA_SetFont) and widget.font().pointSizeF() > 0
+    ]
+    for widget in titles:
+        if widget.property(_OWN_SIZE) is None:
+            widget.setProperty(_OWN_SIZE, widget.font().pointSizeF() * own / before)
     # Under a style sheet widgets keep the font that they were polished with.
     sheet = app.styleSheet()
     app.setStyleSheet("")
-    titles = [
-        (widget, widget.font().pointSizeF())
-        for widget in app.allWidgets()
-        if widget.testAttribute(Qt.WidgetAttribute.WA_SetFont)
-    ]
     font.setPointSizeF(wanted)
     app.setFont(font)
     app.sendPostedEvents(None, QEvent.Type.ApplicationFontChange.value)
     app.setStyleSheet(sheet)
-    for widget, size in titles:  # a title, a caption keeps its proportion
-        if size > 0:
-            scaled = widget.font()
-            scaled.setPointSizeF(size * wanted / before)
-            widget.setFont(scaled)
+    for widget in titles:
+        scaled = widget.font()
+        scaled.setPointSizeF(widget.property(_OWN_SIZE) * percent / 100)
+        widget.setFont(scaled)
 
 
 def text_scale() -> float:
