@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QApplication,
     QMainWindow,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -72,6 +73,9 @@ log = logging.getLogger(__name__)
 
 MOVED_SECONDS = 15.0
 """Long enough to read what has changed and to press its button."""
+
+WELCOME_SIDE = UNIT * 50
+"""The least that the welcome page needs, each way."""
 
 
 class Window(QMainWindow):
@@ -152,7 +156,6 @@ class Window(QMainWindow):
         self.views = ViewPicker()
         self.networks = NetworkPicker()
         self.status = Status()
-        self.welcome.setMinimumSize(UNIT * 50, UNIT * 50)  # its own hint is for its narrowest shape
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.board)
@@ -357,6 +360,11 @@ class Window(QMainWindow):
         shown = alone or (self._item is not None and looking)
         if not shown:
             self.status.time.setText("")
+        # Only the page that is shown may ask for room: the panels get the rest.
+        side = 0 if shown else WELCOME_SIDE  # its own hint is for its narrowest shape
+        policy = QSizePolicy.Policy.Ignored if shown else QSizePolicy.Policy.Preferred
+        self.welcome.setMinimumSize(side, side)
+        self.welcome.setSizePolicy(policy, policy)
         self.stack.setCurrentWidget(self.board if shown else self.welcome)
 
     def _item_chosen(self, item: object) -> None:
