@@ -146,7 +146,7 @@ class BoxesItem(LayerItem):
         for width in np.unique(widths[self._rows]).tolist():
             rows = self._rows[widths[self._rows] == width]
             edges[rows] = edges_of(self.layer.xyxy[rows], lens, width)
-            if len(self._rows) <= CASED:
+            if len(self._rows) <= CASED and self.layer.width >= 1:  # thinner ones are to be faint
                 # A dark casing keeps a coloured line readable on any photo.
                 outer = grown(edges[rows], casing)
                 blend_bars(painter, outer, width + 2 * casing, CASING)

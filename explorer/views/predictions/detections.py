@@ -120,7 +120,7 @@ class Seen:
 def compute(scene: Scene, params: DetectionParams) -> Generator[Step[DetectorAnswer], Any, None]:
     answer, moment = detected(scene), scene.moment
     if moment is not None:
-        network = scene.network.info.spec
+        network = (scene.network.info.spec.name, scene.network.info.spec.weights)
         before = recalled(moment, NAME, network)
         seen = (before or Seen.nothing()).after(answer.found.xyxy, answer.found.labels)
         remember(moment, NAME, before, seen, network)
