@@ -149,7 +149,7 @@ def test_objects_without_a_class_match_any_and_unknown_ones_take_no_part() -> No
         fixed(), DetectionParams(score=0.5, truth=(*TRUTH, Box(1, 1, 9, 9, "unicorn")))
     )
     assert "2 TP, 0 FP, 1 FN" in board.summary
-    assert any("1 object takes no part" in note for note in board.notes)
+    assert any("1 object is ignored" in note for note in board.notes)
     assert board.boxes("ground truth").labels == ("", "", "unicorn")  # type: ignore[union-attr]
 
 
