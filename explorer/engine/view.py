@@ -108,8 +108,9 @@ class Action:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BackgroundJob:
-    """How the window does a view's computation: as a background job, which goes on whatever is
-    looked at and after a restart. Elsewhere `compute` is run as any other.
+    """How the window does a view's computation: behind every question, and on after a restart.
+
+    Elsewhere `compute` is run as any other.
 
     Attributes:
         kind: Of the job, one of `explorer.jobs.KINDS`; the values of its steps are the view's

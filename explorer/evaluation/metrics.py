@@ -181,9 +181,7 @@ NOTHING, SHIELDED = -1, -2
 """What a detection takes that takes no object: nothing, or something that does not count."""
 
 
-def claimed(
-    cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float
-) -> NDArray[np.int64]:
+def claimed(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -> NDArray[np.int64]:
     """(N,) the object that each detection of a photo takes, or `NOTHING`, or `SHIELDED`.
 
     A detection asks for the object that it overlaps most, when by at least `iou`; the first one to

@@ -285,13 +285,9 @@ class Pixels:
     cheap = True
 
     def __init__(self) -> None:
-        self.objects = 0
+        self.photos = self.objects = 0
         self._confusion: Confusion | None = None
-        self._each: list[tuple[int, float, float]] = []  # number, IoU and accuracy of every photo
-
-    @property
-    def photos(self) -> int:
-        return len(self._each)
+        self._each: list[tuple[int, float, float]] = []  # number, IoU and accuracy of a photo
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
         """See `Score`: (1, C, h, w) logits or torchvision's dict."""
@@ -305,8 +301,10 @@ class Pixels:
         own = Confusion(len(self._confusion.counts))
         own.add(look.truth.mask, in_photo(answer, look.frame, look.size))
         self._confusion.counts += own.counts
-        share = float(np.trace(own.counts) / max(own.counts.sum(), 1))
-        self._each.append((look.number, _mean(list(own.iou().values())), share))
+        if found := own.iou():  # a photo without a pixel that counts is neither good nor bad
+            share = float(np.trace(own.counts) / own.counts.sum())
+            self._each.append((look.number, _mean(list(found.values())), share))
+        self.photos += 1
 
     def figures(self, classes: Sequence[str]) -> Figures:
         """See `Score`."""
@@ -329,15 +327,17 @@ class Pixels:
         """See `Score`."""
         none = np.zeros((0, 0), np.int64)
         counts = none if self._confusion is None else self._confusion.counts.copy()
-        return {"confusion": counts, "each": np.array(self._each, np.float64).reshape(-1, 3)}
+        each = np.array(self._each, np.float64).reshape(-1, 3)
+        return {"confusion": counts, "each": each, "photos": np.array(self.photos)}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
-        counts, each = arrays["confusion"], arrays["each"]
+        counts, each, photos = arrays["confusion"], arrays["each"], int(arrays["photos"])
         if len(counts):
             confusion = Confusion(len(counts))
             _put(confusion.counts, counts)
             self._confusion = confusion
+        self.photos = photos
         self._each = [(int(number), float(iou), float(share)) for number, iou, share in each]
 
 

@@ -1,4 +1,4 @@
-"""A view whose computation is a background job: started, found again, followed while it is shown."""
+"""A view whose computation is a background job: started, found again, followed."""
 
 from __future__ import annotations
 

@@ -214,7 +214,8 @@ def _threshold(measures: BoxMeasures, min_score: float, label: int | None) -> Pl
     curves = tuple(
         Curve(score[::-1], values[::-1], name, color(shade))
         for values, name, shade in (
-            (precision, "precision", shades[0]), (recall, "recall", shades[1]), (f1, "F1", shades[2]),
+            (precision, "precision", shades[0]), (recall, "recall", shades[1]),
+            (f1, "F1", shades[2]),
         )
     )  # fmt: skip
     title = "Precision, recall and F1 by threshold"

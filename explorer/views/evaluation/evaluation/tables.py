@@ -50,9 +50,7 @@ def photos_table(report: Report, min_score: float, label: int | None) -> Table:
     return _table(report, (), [])
 
 
-def _of_boxes(
-    report: Report, measures: BoxMeasures, min_score: float, label: int | None
-) -> Table:
+def _of_boxes(report: Report, measures: BoxMeasures, min_score: float, label: int | None) -> Table:
     counts = measures.by_photo(min_score, label)
     order = sorted(counts, key=lambda k: (-counts[k][2] - counts[k][1], -counts[k][2], k))
     rows = [(k, (counts[k][2], counts[k][1], counts[k][0])) for k in order]

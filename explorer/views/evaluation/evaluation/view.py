@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 EXPLANATION = """
 The network looks at every photo of a folder whose right answers are known, and its answers are
-compared with them. In the window this is a background job: go on with something else, and come back.
+compared with them. In the window this is a background job: you can do something else meanwhile.
 
-**A detection is right** (a true positive, TP) when it covers an object of its class with an IoU of at
-least 0.5 and no detection with a higher score has taken that object. Every other detection is a
+**A detection is right** (a true positive, TP) when it covers an object of its class with an IoU of
+at least 0.5 and no detection with a higher score has taken that object. Every other detection is a
 false positive (FP), every object left over a false negative (FN).
 
 $$ precision = \\frac{TP}{TP + FP} \\qquad recall = \\frac{TP}{TP + FN} $$
@@ -43,9 +43,9 @@ $$ AP = \\sum_k (r_k - r_{k-1}) \\, \\max_{j \\ge k} p_j $$
 
 `voc_AP` takes it at an IoU of 0.5, `AP` is COCO's mean over IoUs from 0.5 to 0.95.
 
-**Classification.** `top1`: the class with the highest probability is right; `top5`: the right class is
-among the first five. **Segmentation.** The IoU of a class counts pixels, and `mIoU` is its mean over
-the classes of the data:
+**Classification.** `top1`: the class with the highest probability is right; `top5`: the right class
+is among the first five. **Segmentation.** The IoU of a class counts pixels, and `mIoU` is its mean
+over the classes of the data:
 
 $$ IoU_c = \\frac{n_{cc}}{\\sum_j n_{cj} + \\sum_j n_{jc} - n_{cc}} $$
 
@@ -56,8 +56,8 @@ nothing lies on, and detections that lie on nothing.
 **Worst photos first.** Click a row to see the photo with the network's answer.
 
 Everingham et al. 2010, *The Pascal Visual Object Classes Challenge*, section 4; Lin et al. 2014,
-*Microsoft COCO*; Russakovsky et al. 2015, *ImageNet Large Scale Visual Recognition Challenge*; Long,
-Shelhamer and Darrell 2015, *Fully Convolutional Networks*, section 5.
+*Microsoft COCO*; Russakovsky et al. 2015, *ImageNet Large Scale Visual Recognition Challenge*;
+Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*, section 5.
 """
 
 ALL = "all"
