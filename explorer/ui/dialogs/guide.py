@@ -27,8 +27,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from explorer.core.formulas import readable
 from explorer.core.resources import resource_path
+from explorer.ui.formulas.letters import readable
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend, scaled_font
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Page(QTextBrowser):
         """Reads a page and sets it to be read; with a fragment, from that heading on."""
         self.setSource(address, QTextDocument.ResourceType.MarkdownResource)
 
-    def loadResource(self, kind: int, address: QUrl) -> object:
+    def loadResource(self, kind: int, address: QUrl | str) -> object:
         """A page's formulas are written in plain letters."""
         found = super().loadResource(kind, address)
         if kind == QTextDocument.ResourceType.MarkdownResource.value and found is not None:

@@ -23,8 +23,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
-from explorer.core import formulas
-from explorer.ui.panels.formula_images import formula_image, formula_size
+from explorer.ui.formulas import letters
+from explorer.ui.formulas.images import formula_image, formula_size
 from explorer.ui.widgets.small_widgets import UNIT, scaled_font
 
 CODE_INDENT = UNIT * 2
@@ -67,7 +67,7 @@ class Explanation(QTextBrowser):
         features = QTextDocument.MarkdownFeature
         document.clear()
         self._formulas = []
-        text = formulas.replaced(self._markdown, self._placed, formulas.in_line)
+        text = letters.replaced(self._markdown, self._placed, letters.in_line)
         document.setMarkdown(text, features.MarkdownDialectGitHub | features.MarkdownNoHTML)
         self._set_blocks()
         self._fit()
@@ -75,7 +75,7 @@ class Explanation(QTextBrowser):
     def _placed(self, latex: str) -> str:
         """What holds a formula's place until it is drawn."""
         if formula_size(latex, 1.0).isEmpty():
-            return f"\n    {formulas.plain(latex)}\n"
+            return f"\n    {letters.plain(latex)}\n"
         self._formulas.append(latex)
         # Qt repeats the image for every letter of its description: it gets one, the words later.
         return f"\n\n![f]({FORMULA}{len(self._formulas) - 1})\n\n"
@@ -92,7 +92,7 @@ class Explanation(QTextBrowser):
         image = formula_image(latex, size, color, self.devicePixelRatioF())
         kind = QTextDocument.ResourceType.ImageResource
         self.document().addResource(kind, QUrl(shape.name()), image)
-        shape.setProperty(QTextFormat.Property.ImageAltText, formulas.plain(latex))
+        shape.setProperty(QTextFormat.Property.ImageAltText, letters.plain(latex))
         shape.setWidth(size.width())
         shape.setHeight(size.height())
         cursor.mergeCharFormat(shape)

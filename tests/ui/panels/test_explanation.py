@@ -7,8 +7,8 @@ from PySide6.QtCore import QSizeF
 from PySide6.QtGui import QColor, QImage, QTextDocument
 from pytestqt.qtbot import QtBot
 
+from explorer.ui.formulas.images import formula_image, formula_size
 from explorer.ui.panels.explanation import Explanation
-from explorer.ui.panels.formula_images import formula_image, formula_size
 
 IMAGE = QTextDocument.ResourceType.ImageResource.value
 WIDE = r"\mathrm{loss} = \frac{1}{N} \sum_i \left( \log\frac{p_i}{q_i} + \lambda t_i \right) + a"

@@ -19,12 +19,13 @@ POINTS = 24.0
 @functools.lru_cache(maxsize=256)
 def _svg(latex: str) -> str:
     """The formula in black; "" where it cannot be set."""
-    import ziamath  # reads a font: not before the first formula
+    from ziamath.config import config  # reads a font: not before the first formula
+    from ziamath.zmath import Latex
 
-    ziamath.config.svg2 = False  # Qt draws SVG 1.1
-    ziamath.config.math.color = "#000000"
+    config.svg2 = False  # Qt draws SVG 1.1
+    config.math.color = "#000000"
     try:
-        return str(ziamath.Latex(latex, size=POINTS).svg())
+        return str(Latex(latex, size=POINTS).svg())
     except Exception:  # its parsers raise whatever they stumble over
         log.exception("the formula %r cannot be set", latex)
         return ""

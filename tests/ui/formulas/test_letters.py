@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from explorer.core.formulas import in_line, plain, readable, replaced
+from explorer.ui.formulas.letters import in_line, plain, readable, replaced
 
 
 @pytest.mark.parametrize(
