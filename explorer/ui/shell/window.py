@@ -29,6 +29,8 @@ from explorer.ui.dialogs.notice import Notice, Notices
 from explorer.ui.dialogs.sheets import Sheets
 from explorer.ui.jobs.background import BackgroundJobs
 from explorer.ui.jobs.job_list import JobButton, JobList
+from explorer.ui.jobs.job_look import JobLook
+from explorer.ui.jobs.job_results import JobResults
 from explorer.ui.live.live import Live
 from explorer.ui.navigation.network_trouble import NetworkTrouble
 from explorer.ui.navigation.trail import Trail
@@ -116,6 +118,7 @@ class Window(QMainWindow):
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
         self.jobs = BackgroundJobs(self.bridge, self)
+        self.study.follow_jobs(JobLook(self.jobs, self.study))
         self._make_widgets()
         self.notices = Notices(self, room=self.stack, column=self.docks["inspector"])
         self.restore = Restore(self, known, wishes or {})
@@ -135,7 +138,8 @@ class Window(QMainWindow):
         self.making = Making(self)
         self.sheets = Sheets(self, self.actions_)
         self.job_button = JobButton(self.jobs)
-        self.job_list = JobList(self, self.jobs, self.sheets.job_kinds())
+        self.job_results = JobResults(self)
+        self.job_list = JobList(self, self.jobs, self.job_results.shows)
         self.status.add_jobs(self.job_button)
         self.truth_files = TruthFiles(self, self.inspector.form, self.board)
         self.menus = layout.Menus(self, self.actions_)
@@ -177,6 +181,7 @@ class Window(QMainWindow):
             self.exporter.handlers(),
             self.live.handlers(),
             self.sheets.handlers(),
+            self.job_results.handlers(),
             self.trail.handlers(),
             {"jobs": self.open_jobs},
             {"undo": undo.undo, "redo": undo.redo, "load_truth": self.truth_files.load},
@@ -190,6 +195,7 @@ class Window(QMainWindow):
         study = self.study
         study.said.connect(self.notices.say)
         study.moved.connect(self._say_moved)
+        study.paused.connect(self.commands.show_paused)
         study.network_failed.connect(self._withdraw_moved)
         self.trail.changed.connect(self.refresh)
         self.trail.changed.connect(self._gone_on)
@@ -210,6 +216,7 @@ class Window(QMainWindow):
         self.board.status.connect(self.status.readout.setText)
         self.board.selection_changed.connect(self.results.set_selection)
         self.results.selection_changed.connect(self.board.set_selection)
+        self.results.photo_wanted.connect(self.trail.open)
         self.results.steered.connect(self.inspector.form.steer)
         self.strip.current_changed.connect(self._item_chosen)
         self.welcome.sample_chosen.connect(self.strip.select_item)
@@ -231,7 +238,7 @@ class Window(QMainWindow):
         self.truth_files.save_wanted.connect(self.exporter.save_truth)
         self.pinned.changed.connect(self._pinned_changed)
         self.job_button.clicked.connect(self.open_jobs)
-        self.job_list.show_wanted.connect(self.sheets.show_job)
+        self.job_list.show_wanted.connect(self.job_results.show)
 
     # -- what the parts ask -----------------------------------------------------------------------
 
@@ -340,7 +347,7 @@ class Window(QMainWindow):
         self.loaded.emit()
         self.sheets.networks_came()
         self.presenter.subject()
-        self.study.look()
+        self.study.look(start=False)
         self.jobs.restore()
 
     def open_jobs(self) -> None:
