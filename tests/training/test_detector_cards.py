@@ -24,7 +24,10 @@ CARDS = [
     if (card := json.loads(path.read_text(encoding="utf-8")))["task"] == "detection"
 ]
 
-PHOTOS = [("lite-fasterrcnn", "voc-mini", "VOC photos", "AP50")]
+PHOTOS = [
+    ("lite-fasterrcnn", "voc-mini", "VOC photos", "AP50"),
+    ("lite-deeplab", "coco-mini", "", "mIoU"),
+]
 """Networks of ordinary photos: a set, where its figures stand on the card, and which one."""
 
 SCENES = 300

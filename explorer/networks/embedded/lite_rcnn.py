@@ -64,7 +64,7 @@ def lite_fasterrcnn(
     hidden: int = 384,
     short_side: int = SHORT_SIDE,
     long_side: int = LONG_SIDE,
-    score: float = 0.05,
+    score: float = 0.03,
 ) -> FasterRCNN:
     """A Faster R-CNN (Ren et al. 2015) of torchvision's own class on `LiteFPN`.
 
@@ -91,9 +91,9 @@ def lite_fasterrcnn(
         image_mean=list(MEAN),
         image_std=list(STD),
         rpn_pre_nms_top_n_train=600,
-        rpn_pre_nms_top_n_test=300,
+        rpn_pre_nms_top_n_test=600,
         rpn_post_nms_top_n_train=300,
-        rpn_post_nms_top_n_test=100,
+        rpn_post_nms_top_n_test=300,
         rpn_batch_size_per_image=256,
         box_batch_size_per_image=64,
         box_positive_fraction=0.3,

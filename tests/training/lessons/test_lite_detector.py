@@ -10,12 +10,12 @@ from explorer.networks.embedded.lite import body_maps
 from explorer.training.__main__ import main
 from explorer.training.data.canvases import Canvas
 from explorer.training.data.pool import read_pool
+from explorer.training.lessons import lite_detector
 from explorer.training.lessons.lite_detector import (
     RECIPE,
     LiteDetectorTask,
     agnostic,
     begun,
-    copied,
 )
 from explorer.training.lite_body import folded_maps
 from explorer.training.loop import train
@@ -57,14 +57,18 @@ def test_it_begins_with_the_classifiers_weights(pool):
 def test_it_goes_on_from_a_shipped_detector(pool):
     _, model = prepared(pool)
     learned = model.state_dict()
-    shipped = copied(learned)
+    shipped = lite_detector.shipped("", learned)
     whole = lite_fasterrcnn(len(pool.names))
     whole.load_state_dict(shipped)
+    scores = lite_detector.SCORES
+    assert shipped[scores][0] - learned[scores][0] == pytest.approx(lite_detector.CALIBRATION)
+    assert torch.equal(shipped[scores][1:], learned[scores][1:])
     box = shipped["roi_heads.box_predictor.bbox_pred.weight"]
     assert box.shape == (12, 384)
     assert torch.equal(box[:4], box[8:])
     _, again = prepared(pool, shipped)
-    assert all(torch.equal(value, learned[name]) for name, value in again.state_dict().items())
+    for name, value in again.state_dict().items():
+        assert torch.allclose(value, learned[name], rtol=0, atol=1e-6), name
     assert begun({"conv_stem.weight": box}).keys() == {"backbone.body.conv_stem.weight"}
 
 

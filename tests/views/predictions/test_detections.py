@@ -15,7 +15,8 @@ from explorer.core.params import Box, parameters
 from explorer.engine.scene import Moment, Scene
 from explorer.networks.preprocess import Preprocess
 from explorer.views.predictions.detections import VIEW
-from explorer.views.shared.detections import DetectionParams, DetectorAnswer
+from explorer.views.shared.detection_params import DetectionParams
+from explorer.views.shared.detections import DetectorAnswer
 from explorer.views.shared.matches import COLORS
 from explorer.views.shared.plural import plural
 from tests.toys import FixedDetector, make_network, tiny_faster_rcnn, toy_image, toy_network
