@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from explorer.evaluation.report import Report
 
 EXPLANATION = """
-The network looks at every photo of a folder whose right answers are known, and its answers are
+The network runs on every photo of a data set, and its predictions are
 compared with them. In the window this is a background job: you can do something else meanwhile.
 
 **A detection is right** (a true positive, TP) when it covers an object of its class with an IoU of
@@ -117,7 +117,7 @@ def _wish(spec: NetworkSpec, params: Params) -> Wish:
     """
     if params.folder is None:
         raise ExplorerError(
-            "No data set is chosen.", "Choose a folder of photos whose right answers are known."
+            "No data set is chosen.", "Choose a folder of photos with ground truth."
         )
     data, name = Path(params.folder.path), params.annotations.strip()
     if name:
@@ -161,7 +161,7 @@ def draw(report: Report, params: Params) -> Board:
 
 
 def _summary(report: Report) -> str:
-    figures = report.headline() or "no figure yet"
+    figures = report.headline() or "no metric yet"
     return f"{report.title} on {report.data}: {figures} · {counted(report)}"
 
 
@@ -184,7 +184,7 @@ VIEW = View(
     name="evaluation",
     title="Evaluation",
     group=Group.EVALUATION,
-    summary="How good the network is on a folder of photos whose right answers are known.",
+    summary="Metrics of the network on a data set with ground truth.",
     explanation=EXPLANATION,
     reference="Everingham et al. 2010, The Pascal VOC Challenge; Lin et al. 2014, Microsoft COCO",
     Params=Params,
