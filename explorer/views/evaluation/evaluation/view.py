@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from explorer.evaluation.report import Report
 
 EXPLANATION = """
-The network runs on every photo of a data set, and its predictions are
-compared with them. In the window this is a background job: you can do something else meanwhile.
+The network runs on every photo of a data set, and its predictions are compared with the ground
+truth. In the window this is a background job: you can do something else meanwhile.
 
 **A detection is right** (a true positive, TP) when it covers an object of its class with an IoU of
 at least 0.5 and no detection with a higher score has taken that object. Every other detection is a
