@@ -216,6 +216,9 @@ class Form(QWidget):
         self.stop()
         self._remember()
         if self._body is not None:
+            for column in (self._plain, self._more):
+                if column is not None:  # a field that ends its editing now speaks of another view
+                    column.blockSignals(True)
             self._layout.removeWidget(self._body)
             discard(self._body)
         entries = parameters(view.Params)

@@ -565,3 +565,10 @@ def test_a_number_that_the_network_suggests_is_shown_and_replaced(form: Form) ->
     assert editor.pair.field.value == 0.6, "what the user has said stays"
     form.reset()
     assert form.params.score is None
+
+
+def test_a_row_of_the_view_before_says_nothing_any_more(form: Form) -> None:
+    old = form.rows["masks"].editor.widgets[0]
+    form.set_view(view_of(Bare, "bare"), Bare(), None)
+    old.click()  # as when a field ends its editing after its view has gone
+    assert type(form._params) is Bare
