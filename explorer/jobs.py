@@ -5,9 +5,7 @@ from __future__ import annotations
 from explorer.core.jobs import JobStore
 from explorer.core.settings import data_folder
 
-EVALUATION = "evaluation"
-
-KINDS = {EVALUATION: "explorer.evaluation.background:job"}
+KINDS = {"evaluation": "explorer.evaluation.background:job"}
 """By name the function, which is imported when the first job of its kind runs; see `core.jobs`."""
 
 

@@ -469,7 +469,7 @@ def test_render_as_python_gives_the_files_of_render(
     assert main([*words, "--as-python", "--film", "a.mp4"]) == 2
     assert main([*words, "--as-python", "--theme", "dark"]) == 2
     assert main(["render", "detections", "film.mp4", "--as-python"]) == 2
-    assert "A script looks at photos" in capsys.readouterr().err
+    assert "A script works on photos" in capsys.readouterr().err
 
 
 def test_equal_arrays_have_equal_metadata(photo: Path) -> None:

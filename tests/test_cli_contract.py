@@ -147,7 +147,7 @@ def test_what_does_not_apply_and_what_does_not_fit_is_said(
         "--set", f"mask={tmp_path / 'm.png'}", "-o", tmp_path / "a.png",
     )  # fmt: skip
     assert status == 0
-    assert "fancy does not apply to the other settings and Mini ResNet: it changes nothing." in err
+    assert "fancy has no effect with the other settings and Mini ResNet." in err
     assert "mask has 7 x 5 pixels and not 64 x 48 and is ignored." in err
 
 

@@ -292,7 +292,7 @@ def test_a_film_that_is_cut_off_says_how_much_there_was(
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     status, out, _ = explorer("render", "counting", path, "-o", tmp_path / "o.mp4")
     assert status == 0
-    assert "40 are announced: the film may be damaged or cut off" in out
+    assert "40 are declared in the file: the film may be damaged or truncated" in out
     assert 1 <= len(frames(tmp_path / "o.mp4")[0]) < 40
 
 
@@ -351,7 +351,7 @@ def test_random_weights_are_stamped(
         (["counting", "FILM", "--data", "o.json"], ".jsonl"),
         (["counting", "FILM"], "-o out.mp4"),
         (["counting", "FILM", "--film", "o.mp4"], "-o out.mp4"),
-        (["counting", "FILM", "PHOTO", "-o", "o.mp4"], "do not go together"),
+        (["counting", "FILM", "PHOTO", "-o", "o.mp4"], "one run"),
         (["counting", "none.mp4", "-o", "o.mp4"], "none.mp4 does not exist"),
         (["counting", "EMPTY", "-o", "o.mp4"], "empty.mp4 cannot be played"),
         (["counting", "CUT", "-o", "o.mp4"], "cut.avi"),
@@ -431,4 +431,4 @@ def test_views_beside_are_in_the_film(explorer: Run, counting: Counting, tmp_pat
     photo = tmp_path / "a.png"
     Image.new("RGB", (8, 8)).save(photo)
     status, _, err = explorer("render", "counting", photo, "-o", both, "--beside", "anchors")
-    assert (status, "--beside goes with films" in err) == (2, True)
+    assert (status, "--beside applies to films only" in err) == (2, True)

@@ -98,7 +98,7 @@ def _packages(problems: list[str]) -> dict[str, str]:
         problems.append(f"PySide6 {qt} {_BAD_QT[qt]}: install another version.")
     if qt.startswith("6.12") and sys.version_info < (3, 12):
         problems.append(
-            f"PySide6 {qt} ends the program on Python 3.11: pip install 'PySide6-Essentials<6.12'"
+            f"PySide6 {qt} crashes on Python 3.11: pip install 'PySide6-Essentials<6.12'"
         )
     return found
 

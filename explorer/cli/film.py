@@ -371,7 +371,7 @@ def _stopped(take: _Take, kept: int) -> str:
     of = f" of {take.total:,}" if take.total >= kept else ""
     return (
         f"interrupted: {kept:,}{of} frames of {take.out} are kept; "
-        "the same command goes on from there."
+        "the same command resumes from there."
     )
 
 

@@ -40,7 +40,7 @@ _WORDS = {
 """Functions and keyword arguments that take words: of these a single word is listed, too."""
 
 _PROSE = re.compile(r"[A-Za-z]{2,}[^A-Za-z]* [^A-Za-z]*[A-Za-z]|\{\S* [a-z]{2,}|[a-z]{2,} \{")
-_NO_PROSE = re.compile(r"^\s*(Q[A-Z]\w+|[#.*\w:]+)\s*(::\w+)?\s*\{|^[\w.]+==|^<svg|%\(\w+\)s")
+_NO_PROSE = re.compile(r"\{[^{}]*:[^{}]*;|^[\w.]+==|^<svg|%\(\w+\)s")
 """Style sheets, requirements, pictures, log formats."""
 
 

@@ -47,7 +47,9 @@ def existing(word: str, option: str) -> Path:
         if stat.S_ISDIR(status.st_mode) and not os.access(path, os.R_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except FileNotFoundError:
-        raise ExplorerError(f"{word} does not exist.", f"Give {option} what is there.") from None
+        raise ExplorerError(
+            f"{word} does not exist.", f"Give {option} an existing file or folder."
+        ) from None
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     return path

@@ -323,7 +323,8 @@ class Plot:
 class Table:
     """Rows of plain values.
 
-    `layer` names the Boxes layer that the rows select; `keys` name its boxes.
+    `layer` names the Boxes layer that the rows select; `keys` name its boxes. `photos` are the
+    files that the rows are about ("" = none), which are opened with the view `photos_view`.
     """
 
     name: str
@@ -333,6 +334,8 @@ class Table:
     layer: str = ""
     keys: tuple[int, ...] = ()
     swatches: tuple[Color, ...] = ()
+    photos: tuple[str, ...] = ()
+    photos_view: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -341,7 +344,8 @@ class Table:
                     f"a row of table {self.name} has {len(row)} entries for "
                     f"{len(self.columns)} columns"
                 )
-        for what, entries in (("keys", self.keys), ("swatches", self.swatches)):
+        named = (("keys", self.keys), ("swatches", self.swatches), ("photos", self.photos))
+        for what, entries in named:
             if entries and len(entries) != len(self.rows):
                 raise ValueError(
                     f"table {self.name} has {len(entries)} {what} for {len(self.rows)} rows"

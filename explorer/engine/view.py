@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from explorer.core.layers import Board
+    from explorer.core.network_info import NetworkSpec
     from explorer.core.step import Step
     from explorer.core.values import NetworkRef
     from explorer.engine.scene import Scene
@@ -106,6 +107,25 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class BackgroundJob:
+    """How the window does a view's computation: behind every question, and on after a restart.
+
+    Elsewhere `compute` is run as any other.
+
+    Attributes:
+        kind: Of the job, one of `explorer.jobs.KINDS`; the values of its steps are the view's
+            results, or None before the first.
+        params: ``(spec, params) -> mapping``: the job's own parameters, by which it is found again.
+            Raises an ExplorerError for what cannot be done.
+        asked: The inverse, ``mapping -> (spec, params)``.
+    """
+
+    kind: str
+    params: Callable[[NetworkSpec, Any], Mapping[str, Any]]
+    asked: Callable[[Mapping[str, Any]], tuple[NetworkSpec, Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class View(Generic[P, R]):
     """A way to look at what a network computes, with parameters `P` and results `R`.
 
@@ -131,6 +151,7 @@ class View(Generic[P, R]):
         needs: What must be chosen first. A scene without a photo or a network refuses to give one.
         uses: Networks that it always takes beside the chosen one; `scene.network_of` gives them.
         actions: Its buttons.
+        job: It is long work: in the window it is done in the background.
     """
 
     name: str
@@ -150,6 +171,7 @@ class View(Generic[P, R]):
     needs: Needs = Needs.BOTH
     uses: tuple[NetworkRef, ...] = ()
     actions: tuple[Action, ...] = ()
+    job: BackgroundJob | None = None
 
     def __post_init__(self) -> None:
         if self.group not in _TITLES:

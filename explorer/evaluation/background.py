@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from explorer.core.jobs import Work
     from explorer.core.step import Step
 
+KIND = "evaluation"
+"""Of the job, see `explorer.jobs`."""
+
 
 def job(work: Work, params: Mapping[str, Any]) -> Generator[Step[Any], Any, None]:
     """The evaluation that `params` describes; `work.host` is the engine.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -37,12 +38,14 @@ class Truth:
 class Case:
     """One photo: `load` gives its (H, W, 3) uint8 pixels and its truth.
 
-    `load` raises an ExplorerError when it cannot be read. `mixed` = the cases come in no order, so
-    that the first ones are as good a part as any.
+    `load` raises an ExplorerError when it cannot be read. `path` is its file, None where it has
+    none of its own. `mixed` = the cases come in no order, so that the first ones are as good a part
+    as any.
     """
 
     name: str
     load: Callable[[], tuple[NDArray[np.uint8], Truth]]
+    path: Path | None = None
     mixed: bool = False
 
 

@@ -173,7 +173,7 @@ def _class_folders(path: Path) -> Source:
 
     def make(_task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
         return [
-            Case(f"{name}/{photo.name}", _labelled(photo, int(label)))
+            Case(f"{name}/{photo.name}", _labelled(photo, int(label)), photo)
             for (name, found), label in zip(filled.items(), labels, strict=True)
             if label >= 0
             for photo in found
@@ -235,8 +235,8 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
             chosen = [p for p in photos if _single(p) and known.get(p.labels[0], -1) >= 0]
         elif task == "segmentation":
             chosen = [p for p in photos if any(e.segmentation for e in p.entries)]
-            return [Case(p.name, _boxed(p, known, background_of(info))) for p in chosen]
-        return [Case(p.name, _boxed(p, known)) for p in chosen]
+            return [Case(p.name, _boxed(p, known, background_of(info)), p.path) for p in chosen]
+        return [Case(p.name, _boxed(p, known), p.path) for p in chosen]
 
     return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes)
 
@@ -291,7 +291,7 @@ def _masks(folder: Path, images: Path | None) -> Source:
     def make(_task: Task, labels: NDArray[np.int64], info: NetworkInfo) -> list[Case]:
         table = np.full(256, -1, np.int32)
         table[numbers] = np.where(labels >= 0, labels, background_of(info))
-        return [Case(p.name, _class_mask(p, m, table)) for p, m in found.pairs]
+        return [Case(p.name, _class_mask(p, m, table), p) for p, m in found.pairs]
 
     return Source(display_name(folder), "masks", classes, frozenset({"mask"}), make)
 

@@ -173,18 +173,37 @@ def outcomes(truth: Objects, found: Found, iou: float = 0.5) -> Outcomes:
 
 def _claims(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -> NDArray[np.int8]:
     """What becomes of each detection of a photo, the most certain first."""
-    marks = np.zeros(len(cover), np.int8)
+    taken = claimed(cover, passed, iou)
+    return np.where(taken >= 0, RIGHT, np.where(taken == SHIELDED, PASSED, WRONG)).astype(np.int8)
+
+
+NOTHING, SHIELDED = -1, -2
+"""What a detection takes that takes no object: nothing, or something that does not count."""
+
+
+def claimed(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -> NDArray[np.int64]:
+    """(N,) the object that each detection of a photo takes, or `NOTHING`, or `SHIELDED`.
+
+    A detection asks for the object that it overlaps most, when by at least `iou`; the first one to
+    ask gets it.
+
+    Args:
+        cover: (N, M) intersections over union, the highest-scoring detection first.
+        passed: (M,) objects that are neither a find nor a miss.
+        iou: Least overlap.
+    """
+    found = np.full(len(cover), NOTHING, np.int64)
     if cover.shape[1] == 0:
-        return marks
+        return found
     taken = np.zeros(cover.shape[1], np.bool_)
     best = cover.argmax(axis=1)
     for i in np.flatnonzero(cover[np.arange(len(cover)), best] >= iou):
         if passed[best[i]]:
-            marks[i] = PASSED
+            found[i] = SHIELDED
         elif not taken[best[i]]:
             taken[best[i]] = True
-            marks[i] = RIGHT
-    return marks
+            found[i] = best[i]
+    return found
 
 
 def area_under(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> float:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 
 _MOST_VALUES = 16 * 3 * 224 * 224
 _MOST_AT_ONCE = 64
@@ -81,7 +81,7 @@ class Pass:
     def look_at_next(self) -> None:
         """Reads the next photo; the network looks when enough of one size have come."""
         began = time.perf_counter()
-        look = self._loaded(self._cases[self.done])
+        look = self._loaded(self.done)
         if look is not None:
             if self._waiting and self._waiting[0][1].shape != look[1].shape:
                 self._flush()  # of the photos before this one
@@ -146,7 +146,8 @@ class Pass:
 
     # -- the work ---------------------------------------------------------------------------------
 
-    def _loaded(self, case: Case) -> tuple[Look, Tensor] | None:
+    def _loaded(self, number: int) -> tuple[Look, Tensor] | None:
+        case = self._cases[number]
         try:
             pixels, truth = case.load()
             _same_size(pixels, truth)
@@ -157,7 +158,7 @@ class Pass:
         values = preprocess(pixels)
         height, width = pixels.shape[:2]
         frame = preprocess.frame(height, width)
-        return Look(truth, frame, (height, width), tuple(values.shape[-2:])), values
+        return Look(number, truth, frame, (height, width), tuple(values.shape[-2:])), values
 
     def _at_once(self, values: Tensor) -> int:
         """How many photos of this size go through together; a detector takes one at a time."""

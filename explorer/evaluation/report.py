@@ -12,7 +12,8 @@ from explorer.saving.data import as_csv, as_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from explorer.core.network_info import Task
+    from explorer.core.network_info import NetworkInfo, Task
+    from explorer.evaluation.measures import Measures
 
 FIGURES = {
     "top1": "the top class is correct",
@@ -53,6 +54,9 @@ class Report:
         seconds: Of work.
         notes: Sentences for the user.
         complete: All photos were looked at.
+        info: Of the network.
+        cases: Of every photo its name and its file ("" = it has none), by its number.
+        measures: What is kept of every photo; it may be older than `figures` while it goes on.
     """
 
     network: str
@@ -73,6 +77,9 @@ class Report:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     complete: bool = False
+    info: NetworkInfo | None = None
+    cases: tuple[tuple[str, str], ...] = ()
+    measures: Measures | None = None
 
     def content(self) -> dict[str, Any]:
         """For programs: the figures stand at the top, under their own keys."""

@@ -139,7 +139,7 @@ def evaluate(
     cases = _drawn(source.make(info.task, found.labels, info), limit)
     if not cases:
         raise ExplorerError(f"{source.title} has no photo that {info.title} can be evaluated on.")
-    report = _blank(network, source, found, len(cases))
+    report = _blank(network, source, found, cases)
     score = score_for(info.task, len(info.classes), eleven_point=eleven_point)
     going = Pass(network, cases, score, cancelled)
     if work is not None:
@@ -148,7 +148,7 @@ def evaluate(
             report = replace(report, notes=(*report.notes, words))
         work.keep(going.checkpoint)
     names = _told_apart(info.classes)
-    due = max(_FIRST_FIGURES, score.photos * 3 // 2)
+    due, measured = max(_FIRST_FIGURES, score.photos * 3 // 2), 0
     while True:
         if going.done < len(cases):
             going.look_at_next()
@@ -159,6 +159,9 @@ def evaluate(
             due = max(due, score.photos * 3 // 2)
             began = time.perf_counter()
             figures, by_class = score.figures(names)
+            if last or not score.cheap or score.photos > measured * 3 // 2:
+                measured = score.photos
+                report = replace(report, measures=score.measures())
             if score.photos > _FEW and time.perf_counter() - began > _MOST_SECONDS:
                 due = len(cases)  # questions would wait for it: from here on only at the end
             report = replace(report, figures=figures, by_class=by_class)
@@ -206,7 +209,7 @@ def _drawn(cases: Sequence[Case], limit: int) -> Sequence[Case]:
     return [cases[row] for row in np.sort(rows)]
 
 
-def _blank(network: Network, source: Source, found: Match, wanted: int) -> Report:
+def _blank(network: Network, source: Source, found: Match, cases: Sequence[Case]) -> Report:
     info = network.info
     notes = [*info.notes, *source.notes]
     if source.kind == "npz" and info.task == "detection":
@@ -218,6 +221,7 @@ def _blank(network: Network, source: Source, found: Match, wanted: int) -> Repor
         notes.append(f"The network drops boxes with a score below {floor:g}, which lowers AP.")
     return Report(
         network=info.spec.name, title=info.title, weights=info.weights_title, task=info.task,
-        data=source.title, kind=source.kind, wanted=wanted, matched=found.matched,
-        left_out=found.left_out, notes=tuple(dict.fromkeys(notes)),
+        data=source.title, kind=source.kind, wanted=len(cases), matched=found.matched,
+        left_out=found.left_out, notes=tuple(dict.fromkeys(notes)), info=info,
+        cases=tuple((case.name, "" if case.path is None else str(case.path)) for case in cases),
     )  # fmt: skip

@@ -10,6 +10,12 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.evaluation.coco import ClassAP, CocoAP, coco_ap
+from explorer.evaluation.measures import (
+    BoxMeasures,
+    LabelMeasures,
+    PixelMeasures,
+    box_measures,
+)
 from explorer.evaluation.metrics import Confusion, Found, Objects, overlaps, ranks, voc_ap
 from explorer.networks.hooks import tensors_in
 from explorer.vision.detection.detections import detections_of
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import Task
     from explorer.evaluation.cases import Truth
+    from explorer.evaluation.measures import Measures
     from explorer.networks.preprocess import Frame
 
 Figures = tuple[dict[str, float], dict[str, dict[str, float]]]
@@ -33,12 +40,14 @@ class Look:
     """A photo that the network has looked at.
 
     Attributes:
+        number: Its place among the photos of the evaluation.
         truth: What is right.
         frame: From the photo to the network's input.
         size: (H, W) of the photo.
         input_size: (H, W) of the network's input.
     """
 
+    number: int
     truth: Truth
     frame: Frame
     size: tuple[int, int]
@@ -64,6 +73,9 @@ class Score(Protocol):
 
     def figures(self, classes: Sequence[str]) -> Figures:
         """The figures so far."""
+
+    def measures(self) -> Measures:
+        """What is kept of every photo so far, for curves, confusions and the worst first."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All counts so far, as `restore` takes them: they can be kept in a file."""
@@ -94,6 +106,9 @@ class Names:
         # Photos, first right, one of five right, with a box, class and box right
         self._counts = np.zeros((classes, 5), np.int64)
         self._localizes = False
+        # Of every photo: its number, class and answer; the probabilities of answer and class
+        self._each: list[tuple[int, int, int]] = []
+        self._p: list[tuple[float, float]] = []
 
     @property
     def photos(self) -> int:
@@ -112,11 +127,22 @@ class Names:
         place = ranks(logits, labels)
         for row, found in zip((0, 1, 2), (place >= 0, place < 1, place < 5), strict=True):
             np.add.at(self._counts[:, row], labels[found], 1)
+        self._keep(looks, logits, labels)
         if isinstance(output, dict) and "boxes" in output:
             self._localizes = True
             boxes = output["boxes"].detach().float().cpu().numpy()
             for look, box, right in zip(looks, boxes, place < 1, strict=True):
                 self._locate(look, box, first=bool(right))
+
+    def _keep(
+        self, looks: Sequence[Look], logits: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> None:
+        p = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
+        p /= p.sum(axis=1, keepdims=True)
+        rows, answers = np.arange(len(labels)), logits.argmax(axis=1)
+        numbers = (look.number for look in looks)
+        self._each += zip(numbers, labels.tolist(), answers.tolist(), strict=True)
+        self._p += zip(p[rows, answers].tolist(), p[rows, labels].tolist(), strict=True)
 
     def _locate(self, look: Look, box: NDArray[np.float32], *, first: bool) -> None:
         objects = look.truth.objects
@@ -147,15 +173,27 @@ class Names:
             row["localization_error"] = 1 - located / boxes
         return row
 
+    def measures(self) -> LabelMeasures:
+        """See `Score`."""
+        arrays = self.arrays()
+        return LabelMeasures(*arrays["each"].T, *arrays["p"].T)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """See `Score`."""
-        return {"counts": self._counts.copy(), "localizes": np.array(self._localizes)}
+        return {
+            "counts": self._counts.copy(),
+            "localizes": np.array(self._localizes),
+            "each": np.array(self._each, np.int64).reshape(-1, 3),
+            "p": np.array(self._p, np.float64).reshape(-1, 2),
+        }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
-        localizes = bool(arrays["localizes"])
+        localizes, each, p = bool(arrays["localizes"]), arrays["each"], arrays["p"]
         _put(self._counts, arrays["counts"])
         self._localizes = localizes
+        self._each = [(int(a), int(b), int(c)) for a, b, c in each]
+        self._p = [(float(a), float(b)) for a, b in p]
 
 
 class Boxes:
@@ -166,6 +204,7 @@ class Boxes:
     def __init__(self, *, eleven_point: bool = False) -> None:
         self.objects = 0
         self._eleven_point = eleven_point
+        self._numbers: list[int] = []
         self._truth: list[Objects] = []
         self._found: list[Found] = []
 
@@ -180,6 +219,7 @@ class Boxes:
         height, width = look.input_size
         found = detections_of(output, look.frame, (height, width))
         self.objects += int((~look.truth.objects.passed).sum())
+        self._numbers.append(look.number)
         self._truth.append(look.truth.objects)
         self._found.append(Found(found.xyxy, found.labels, found.scores))
 
@@ -200,10 +240,15 @@ class Boxes:
             figures["voc_AP_11"] = _mean([area.eleven_point for area in voc.values()])
         return figures, by_class
 
+    def measures(self) -> BoxMeasures:
+        """See `Score`."""
+        return box_measures(self._numbers, self._truth, self._found)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """See `Score`: everything of all photos in a row, and how much of it is whose."""
         truth, found = self._truth, self._found
         return {
+            "numbers": np.array(self._numbers, np.int64),
             "objects": np.array([len(photo.labels) for photo in truth], np.int64),
             "xyxy": _joined([photo.xyxy for photo in truth], (0, 4)),
             "labels": _joined([photo.labels for photo in truth]),
@@ -218,6 +263,7 @@ class Boxes:
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
         objects, boxes = arrays["objects"], arrays["boxes"]
+        numbers = [int(number) for number in arrays["numbers"]]
         truth = [
             np.split(arrays[name], np.cumsum(objects)[:-1])
             for name in ("xyxy", "labels", "crowd", "difficult")
@@ -229,6 +275,7 @@ class Boxes:
         if len(objects):
             self._truth = [Objects(*parts) for parts in zip(*truth, strict=True)]
             self._found = [Found(*parts) for parts in zip(*found, strict=True)]
+        self._numbers = numbers
         self.objects = sum(int((~photo.passed).sum()) for photo in self._truth)
 
 
@@ -240,6 +287,7 @@ class Pixels:
     def __init__(self) -> None:
         self.photos = self.objects = 0
         self._confusion: Confusion | None = None
+        self._each: list[tuple[int, float, float]] = []  # number, IoU and accuracy of a photo
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
         """See `Score`: (1, C, h, w) logits or torchvision's dict."""
@@ -250,7 +298,12 @@ class Pixels:
         if self._confusion is None:
             self._confusion = Confusion(scores.shape[0])
         answer = scores.argmax(dim=0).to(torch.int32).cpu().numpy()
-        self._confusion.add(look.truth.mask, in_photo(answer, look.frame, look.size))
+        own = Confusion(len(self._confusion.counts))
+        own.add(look.truth.mask, in_photo(answer, look.frame, look.size))
+        self._confusion.counts += own.counts
+        if found := own.iou():  # a photo without a pixel that counts is neither good nor bad
+            share = float(np.trace(own.counts) / own.counts.sum())
+            self._each.append((look.number, _mean(list(found.values())), share))
         self.photos += 1
 
     def figures(self, classes: Sequence[str]) -> Figures:
@@ -264,20 +317,28 @@ class Pixels:
         }
         return {"mIoU": _mean(list(found.values()))}, by_class
 
+    def measures(self) -> PixelMeasures:
+        """See `Score`."""
+        arrays = self.arrays()
+        numbers, iou, share = arrays["each"].T
+        return PixelMeasures(arrays["confusion"], numbers.astype(np.int64), iou, share)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """See `Score`."""
         none = np.zeros((0, 0), np.int64)
         counts = none if self._confusion is None else self._confusion.counts.copy()
-        return {"confusion": counts, "photos": np.array(self.photos)}
+        each = np.array(self._each, np.float64).reshape(-1, 3)
+        return {"confusion": counts, "each": each, "photos": np.array(self.photos)}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
-        counts, photos = arrays["confusion"], int(arrays["photos"])
+        counts, each, photos = arrays["confusion"], arrays["each"], int(arrays["photos"])
         if len(counts):
             confusion = Confusion(len(counts))
             _put(confusion.counts, counts)
             self._confusion = confusion
         self.photos = photos
+        self._each = [(int(number), float(iou), float(share)) for number, iou, share in each]
 
 
 def in_photo(answer: NDArray[np.int32], frame: Frame, size: tuple[int, int]) -> NDArray[np.int32]:

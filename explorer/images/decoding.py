@@ -319,7 +319,7 @@ def _seek(picture: ImageFile, frame: int, frames: int, label: str) -> None:
         return
     if picture.format != "TIFF" and frame * picture.width * picture.height > _SEEK_PIXELS:
         raise ExplorerError(
-            f"Frame {frame + 1} of {label} lies too far into the animation.",
+            f"Frame {frame + 1} of {label} is too far into the animation.",
             "Shorten the animation, or open it as a video.",
         )
     picture.seek(frame)

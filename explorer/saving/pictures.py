@@ -60,8 +60,8 @@ def save_picture(
     height, width = rgb.shape[:2]
     if max(height, width) > _LARGEST.get(kind, 1 << 30):
         raise ExplorerError(
-            f"A {kind} file holds at most {_LARGEST[kind]} pixels a side; "
-            f"this picture has {width} × {height}.",
+            f"A {kind} file has at most {_LARGEST[kind]} pixels per side; this picture has "
+            f"{width} × {height}.",
             "Save it as PNG.",
         )
     write_bytes(path, encoded(rgb, kind, metadata or {}))

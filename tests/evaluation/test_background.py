@@ -17,10 +17,11 @@ from explorer.core import jobs as core_jobs
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
 from explorer.core.runner import Token
+from explorer.evaluation.background import KIND as EVALUATION
 from explorer.evaluation.background import params_of, wish_of
 from explorer.evaluation.report import Report
 from explorer.evaluation.run import Wish, fulfil
-from explorer.jobs import EVALUATION, KINDS
+from explorer.jobs import KINDS
 from tests.evaluation.sets import BLUE, GREEN, RED, color_network, filled, mask_set, picture
 
 
@@ -128,7 +129,7 @@ from explorer.core.runner import Token
 from explorer.evaluation import passing
 from explorer.evaluation.background import params_of
 from explorer.evaluation.run import Wish
-from explorer.jobs import EVALUATION
+from explorer.evaluation.background import KIND as EVALUATION
 from tests.evaluation.test_background import ToyEngine, store_in
 jobs.SAVE_SECONDS = 0.0
 passing._MOST_AT_ONCE = 8

@@ -17,7 +17,7 @@ from explorer.views.detection.anchors.view import BEST
 from explorer.views.detection.anchors.view import VIEW as ANCHORS
 from explorer.views.detection.anchors.view import Params as AnchorParams
 from explorer.views.predictions.detections import VIEW as DETECTIONS
-from explorer.views.shared.detections import DetectionParams
+from explorer.views.shared.detection_params import DetectionParams
 from explorer.vision.detection.detections import score_floor
 from tests.toys import make_network, toy_image
 

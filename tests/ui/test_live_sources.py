@@ -306,7 +306,7 @@ def test_a_device_that_no_view_follows_is_given_back(loaded: Window, qtbot: Any)
     follow(qtbot, loaded, source)
     loaded.study.set_view("deep_dream")  # it wants a picture that stands still
     qtbot.waitUntil(lambda: source.closed == 1, timeout=SECONDS)
-    qtbot.waitUntil(lambda: "Switched off" in loaded.live.bar.phase.text(), timeout=SECONDS)
+    qtbot.waitUntil(lambda: "Stopped: no view" in loaded.live.bar.phase.text(), timeout=SECONDS)
     shown = loaded.live.shown
     loaded.live.toggle_freeze()  # what was seen last is still there
     assert np.array_equal(loaded.study.image.pixels, shown.pixels)
@@ -322,7 +322,7 @@ def test_a_device_that_no_view_follows_is_given_back(loaded: Window, qtbot: Any)
     qtbot.waitUntil(lambda: loaded.study.live and source.opened == 3, timeout=SECONDS)
     last = loaded.live.shown
     qtbot.waitUntil(lambda: loaded.live.shown is not last, timeout=SECONDS)
-    assert "Switched off" not in loaded.live.bar.phase.text()
+    assert "Stopped: no view" not in loaded.live.bar.phase.text()
     loaded.live.leave()
     qtbot.waitUntil(lambda: source.closed == 3, timeout=SECONDS)
 

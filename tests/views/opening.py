@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from explorer.core.network_info import NetworkInfo
-from explorer.core.params import ImageRef, NetworkRef, Parameter
+from explorer.core.params import FolderRef, ImageRef, NetworkRef, Parameter
 from explorer.engine.engine import Engine
 from explorer.engine.references import Opened, Photos, named, spec_of
 from explorer.engine.scene import Moment, Scene
 from explorer.engine.view import View
 from explorer.images.image import Image
 from explorer.networks.network import Network
+from tests.evaluation.sets import GREEN, RED, filled, mask_set, picture
 from tests.steps import finish
 from tests.toys import toy_image, toy_network
 
@@ -41,8 +46,35 @@ def scene_for(
     network = toy_network(task) if view.needs.network else None
     photo = (image or toy_image()) if view.needs.photo else None
     scene = Scene(network, photo, seed=3, moment=moment)
-    scene.opened = opened_for(view, params or view.Params(), info_of(scene))
+    scene.opened = opened_for(view, params or asked_of(view, task), info_of(scene))
     return scene
+
+
+def asked_of(view: View[Any, Any], task: str) -> Any:
+    """The view's defaults, and a data set for a view that evaluates."""
+    if view.job is None:
+        return view.Params()
+    return view.Params(folder=FolderRef(str(data_set(task))))
+
+
+@functools.cache
+def data_set(task: str) -> Path:
+    """A few photos whose right answers are known in the words of the toy network of `task`."""
+    root = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    if task == "segmentation":
+        mask_set(root)
+    elif task == "detection":
+        picture(root / "JPEGImages" / "p.png", (RED, (5, 5, 25, 25)))
+        (root / "Annotations").mkdir()
+        (root / "Annotations" / "p.xml").write_text(
+            "<annotation><filename>p.png</filename><object><name>cat</name><bndbox><xmin>6</xmin>"
+            "<ymin>6</ymin><xmax>25</xmax><ymax>25</ymax></bndbox></object></annotation>"
+        )
+    else:
+        for name, color in (("cat", RED), ("dog", GREEN)):
+            filled(root / name / "a.png", color)
+    return root
 
 
 def info_of(scene: Scene) -> NetworkInfo | None:

@@ -12,7 +12,7 @@ from explorer.engine.scene import Scene
 from explorer.networks.network import Network
 from explorer.views.inside.feature_maps import view as feature_maps
 from explorer.views.predictions.detections import VIEW as DETECTIONS
-from explorer.views.shared.detections import DetectionParams
+from explorer.views.shared.detection_params import DetectionParams
 from explorer.views.synthesis import deep_dream
 from tests.toys import hook_count, make_network, toy_image
 

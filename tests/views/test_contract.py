@@ -46,7 +46,7 @@ from explorer.render.vector.svg import svg_bytes
 from explorer.views import discover
 from tests.toy_views import every_toy
 from tests.toys import hook_count, toy_image
-from tests.views.opening import TOY, info_of, opened_for, scene_for, tasks_of
+from tests.views.opening import TOY, asked_of, info_of, opened_for, scene_for, tasks_of
 
 VIEWS = {**discover(), **{view.name: view for view in every_toy()}}
 CASES = [
@@ -76,12 +76,12 @@ def first_steps(
 
 
 def defaults(view: View[Any, Any], info: NetworkInfo | None) -> Any:
-    return resolved(view.Params(), info)
+    return resolved(asked_of(view, info.task if info is not None else ""), info)
 
 
 def refused_in_words(parameter: Parameter) -> AbstractContextManager[None]:
-    """A number must be taken; a layer, say, that this photo does not use may be refused."""
-    return nullcontext() if parameter.type is not str else suppress(ExplorerError)
+    """A number must be taken; a layer that this photo does not use, or a folder, may be refused."""
+    return nullcontext() if parameter.type not in (str, FolderRef) else suppress(ExplorerError)
 
 
 def values_to_try(parameter: Parameter, info: NetworkInfo | None) -> list[Any]:

@@ -326,12 +326,12 @@ def test_the_head_of_a_plain_module_on_a_box() -> None:
     alone = layer_maps(activation(module, [torch.rand(3, 48, 96)], "backbone"), "backbone", Frame())
     assert alone.scales == maps.scales
     one_stage = traced(network("ssdlite320_mobilenet_v3_large").module, torch.rand(3, 32, 32))
-    with pytest.raises(ExplorerError, match="no second stage"):
+    with pytest.raises(ExplorerError, match="no RoI pooling"):
         pooled_maps(one_stage)
 
 
 def test_what_cannot_be_followed_is_refused() -> None:
-    with pytest.raises(ExplorerError, match="cannot be followed"):
+    with pytest.raises(ExplorerError, match="cannot be traced"):
         traced(FixedDetector({}), picture())
     module = tiny_faster_rcnn().eval()
     module.rpn.__class__ = OtherProposals

@@ -79,6 +79,11 @@ class PaneView(PanZoomView):
             item.setZValue(depth)
             if item.scene() is None:
                 self.scene().addItem(item)
+        below: tuple[BoxesItem, ...] = ()
+        for boxes in self._boxes():
+            if boxes.layer.labels:
+                boxes.make_room_for(below)
+                below = (*below, boxes)
         if pane is not None:
             keep = before is not None and (before.name, before.size) == (pane.name, pane.size)
             for item in self._items:

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.core.resources import resource_path
+from explorer.ui.formulas.letters import readable
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend, scaled_font
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ class Page(QTextBrowser):
     def open(self, address: QUrl) -> None:
         """Reads a page and sets it to be read; with a fragment, from that heading on."""
         self.setSource(address, QTextDocument.ResourceType.MarkdownResource)
+
+    def loadResource(self, kind: int, address: QUrl | str) -> object:
+        """A page's formulas are written in plain letters."""
+        found = super().loadResource(kind, address)
+        if kind == QTextDocument.ResourceType.MarkdownResource.value and found is not None:
+            return readable(bytes(found.data()).decode("utf-8"))
+        return found
 
     def loaded(self, address: QUrl) -> None:
         """A page has been read, by a link, the list or the way back."""

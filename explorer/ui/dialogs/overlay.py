@@ -28,8 +28,8 @@ class Overlay(QWidget):
 
     Args:
         window: What is covered.
-        size: The card's, cut to the window.
-        top: Distance of the card from the window's upper edge; None = centerd.
+        size: The card's; larger with larger text, and cut to the window.
+        top: Distance of the card from the window's upper edge; None = centered.
 
     Signals:
         closed: The sheet is gone.
@@ -96,7 +96,7 @@ class Overlay(QWidget):
     def _place(self) -> None:
         room = self._window.rect()
         self.setGeometry(room)
-        size = self._size.boundedTo(room.size() - QSize(UNIT * 4, UNIT * 6))
+        size = (self._size * theme.text_scale()).boundedTo(room.size() - QSize(UNIT * 4, UNIT * 6))
         place = QRect(room.center(), size)
         place.moveCenter(room.center())
         if self._top is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
+    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -90,7 +91,7 @@ class PreferencesSheet(Overlay):
             (self.tr("Text size"), "", self.text_size),
             (
                 self.tr("Class colors"),
-                self.tr("Of boxes, masks and charts, in exported files, too."),
+                self.tr("Colors of boxes, masks and charts, also in exported files."),
                 self.colors,
             ),
             (self.tr("Device"), self.tr("The device that networks run on."), self.device),
@@ -139,10 +140,11 @@ class PreferencesSheet(Overlay):
 
         for combo in (self.theme, self.text_size, self.colors, self.device, self.compare):
             combo.setMinimumWidth(UNIT * 18)
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
             combo.currentIndexChanged.connect(self._tell)
         self.half.toggled.connect(self._tell)
         self.restore.toggled.connect(self._tell)
-        self.seed.setFixedWidth(UNIT * 18)
+        self.seed.setMinimumWidth(UNIT * 18)
         self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.seed.editingFinished.connect(self._tell)
 

@@ -1,4 +1,4 @@
-"""The sheets over the window: palette, preferences, shortcuts, evaluation; the log and a word.
+"""The sheets over the window: palette, preferences, shortcuts; the log and a word.
 
 Each is imported when it is opened for the first time: few starts need one.
 """
@@ -14,7 +14,6 @@ from PySide6.QtGui import QDesktopServices
 
 from explorer import __version__
 from explorer.core import settings
-from explorer.jobs import EVALUATION
 from explorer.ui.shell.crash_log import log_path
 from explorer.ui.widgets import theme
 from explorer.ui.widgets.lifetime import discard
@@ -22,7 +21,6 @@ from explorer.ui.widgets.lifetime import discard
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from explorer.ui.dialogs.evaluation import EvaluationSheet
     from explorer.ui.dialogs.guide import GuideWindow
     from explorer.ui.dialogs.palette import Item, Palette
     from explorer.ui.dialogs.preferences import PreferencesSheet
@@ -38,7 +36,6 @@ class Sheets(QObject):
         palette: Every command, view and network; None until it was opened.
         preferences: The sheet that was opened last, or None.
         shortcuts: Every key; None until it was opened.
-        evaluation: One for the whole session: what it shows stays, what runs goes on.
         guide: The window of the guide; None until it was opened.
     """
 
@@ -48,7 +45,6 @@ class Sheets(QObject):
         self.palette: Palette | None = None
         self.preferences: PreferencesSheet | None = None
         self.shortcuts: ShortcutSheet | None = None
-        self.evaluation: EvaluationSheet | None = None
         self.guide: GuideWindow | None = None
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
@@ -58,7 +54,6 @@ class Sheets(QObject):
             "palette": self.open_palette,
             "preferences": self.open_preferences,
             "shortcuts": self.open_shortcuts,
-            "evaluate": self.open_evaluation,
             "log": self.show_log,
             "about": self.say_about,
         }
@@ -67,26 +62,6 @@ class Sheets(QObject):
         """Views and networks have arrived while a sheet was open."""
         if self.palette is not None and self.palette.isVisible():
             self.palette.open_with(self._palette_items(), self.palette.field.text())
-        if self.evaluation is not None:
-            self.evaluation.networks_came()
-
-    def open_evaluation(self) -> None:
-        self._the_evaluation().show_sheet()
-
-    def job_kinds(self) -> frozenset[str]:
-        """The background jobs whose results are shown here."""
-        return frozenset({EVALUATION})
-
-    def show_job(self, job_id: str) -> None:
-        """Opens the sheet that shows a background job."""
-        self._the_evaluation().show_job(job_id)
-
-    def _the_evaluation(self) -> EvaluationSheet:
-        if self.evaluation is None:
-            from explorer.ui.dialogs.evaluation import EvaluationSheet
-
-            self.evaluation = EvaluationSheet(self._desk)
-        return self.evaluation
 
     def open_preferences(self) -> None:
         from explorer.ui.dialogs.cache_row import CacheRow

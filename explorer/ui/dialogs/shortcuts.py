@@ -61,7 +61,7 @@ class ShortcutSheet(Overlay):
         head.addWidget(self.close_button)
         columns = QHBoxLayout()
         columns.setSpacing(UNIT * 5)
-        for menus in (("File", "Edit", "Help"), ("View",), ("Look", "Live")):
+        for menus in (("File", "Edit", "Help"), ("View",), ("Analyze", "Live")):
             column = QVBoxLayout()
             column.setSpacing(UNIT * 2)
             for menu in menus:

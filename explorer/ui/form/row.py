@@ -62,7 +62,7 @@ class ParameterRow(QWidget):
         self._title = Label(meta.title)
         self._title.hug()
         self._title.clicked.connect(self._focus)
-        self.about = HelpButton(self.tr("What “{title}” means").format(title=meta.title))
+        self.about = HelpButton(self.tr("Help: {title}").format(title=meta.title), meta.help)
         self.dot = ResetDot()
         self.dot.clicked.connect(self._reset)
         self.help = Label(meta.help, quiet=True, factor=0.92)

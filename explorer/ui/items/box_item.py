@@ -48,6 +48,7 @@ class BoxesItem(LayerItem):
         self.selected: int | None = None  # a key
         self.hovered: int | None = None
         self.unlabelled = 0  # labels that have found no room
+        self._below: tuple[BoxesItem, ...] = ()
         self._cache = ViewCache()
         self._groups = colour_groups(layer.colors, rows) if len(rows) <= MANY else []
         self._placed: tuple[tuple[float, float], list[tuple[int, float, float, QImage]]] | None = (
@@ -57,6 +58,20 @@ class BoxesItem(LayerItem):
     def take_over(self, old: LayerItem) -> None:
         if isinstance(old, BoxesItem):
             self.selected = old.selected
+
+    def make_room_for(self, below: tuple[BoxesItem, ...]) -> None:
+        """The labels of other items of the pane, which are drawn before, are left alone."""
+        if below != self._below:
+            self._below, self._placed = below, None
+
+    @property
+    def plates(self) -> list[tuple[float, float, float, float]]:
+        """Where its labels lie, relative to the pane."""
+        found = []
+        for _, x, y, plate in self._placed[1] if self._placed is not None else ():
+            size = plate.deviceIndependentSize()
+            found.append((x, y, x + size.width(), y + size.height()))
+        return found
 
     def select(self, key: int | None) -> None:
         if key != self.selected:
@@ -131,7 +146,7 @@ class BoxesItem(LayerItem):
         for width in np.unique(widths[self._rows]).tolist():
             rows = self._rows[widths[self._rows] == width]
             edges[rows] = edges_of(self.layer.xyxy[rows], lens, width)
-            if len(self._rows) <= CASED:
+            if len(self._rows) <= CASED and self.layer.width >= 1:  # thinner ones are to be faint
                 # A dark casing keeps a coloured line readable on any photo.
                 outer = grown(edges[rows], casing)
                 blend_bars(painter, outer, width + 2 * casing, CASING)
@@ -189,7 +204,7 @@ class BoxesItem(LayerItem):
     def _place(self, scale: float, ratio: float) -> list[tuple[int, float, float, QImage]]:
         font = _font().toString()
         size = (self.frame[0] * scale or np.inf, self.frame[1] * scale or np.inf)
-        taken = Plates(size[1])
+        taken = Plates(size[1], [plate for item in self._below for plate in item.plates])
         placed: list[tuple[int, float, float, QImage]] = []
         corners = self.layer.xyxy[self._rows].astype(np.float64) * scale
         boxes = np.concatenate(

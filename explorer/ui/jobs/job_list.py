@@ -24,7 +24,7 @@ from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label, Pop
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable
 
     from PySide6.QtGui import QKeyEvent
 
@@ -127,9 +127,9 @@ class JobList(PopupFrame):
 
     show_wanted = Signal(str)
 
-    def __init__(self, owner: QWidget, jobs: BackgroundJobs, showing: Collection[str]) -> None:
+    def __init__(self, owner: QWidget, jobs: BackgroundJobs, shows: Callable[[str], bool]) -> None:
         super().__init__(owner)
-        self._jobs, self._showing = jobs, showing
+        self._jobs, self._shows = jobs, shows
         self.rows: dict[str, JobRow] = {}
         self.setAccessibleName(self.tr("Background jobs"))
         self.nothing = Label(
@@ -179,7 +179,7 @@ class JobList(PopupFrame):
         if found is None and row is not None:
             self._drop(job_id)
         elif found is not None and row is None:
-            row = JobRow(job_id, shows=found.job.kind in self._showing)
+            row = JobRow(job_id, shows=self._shows(found.job.kind))
             row.pause_wanted.connect(self._jobs.pause)
             row.cancel_wanted.connect(self._jobs.cancel)
             row.show_wanted.connect(self._show)

@@ -70,11 +70,13 @@ class Budget:
                 )
                 for title, seconds in self.parts
             ),
-            tr("Performance", "Drawing: {time:.1f} ms a frame.").format(time=self.drawing * 1000),
+            tr("Performance", "Drawing: {time:.1f} ms per frame.").format(time=self.drawing * 1000),
             tr("Performance", "Displayed: frames per second shown with their results."),
             tr("Performance", "Latency: from the captured frame to its result on the screen."),
             tr("Performance", "Dropped: frames skipped for a newer one."),
-            tr("Performance", "Size: {share:.0%} of the network's own.").format(share=self.share),
+            tr("Performance", "Input size: {share:.0%} of the network's own.").format(
+                share=self.share
+            ),
         ]
         return "\n".join(lines)
 

@@ -282,7 +282,7 @@ class Recording(QObject):
                 self._say(recorder, status)
 
     def _say(self, recorder: FilmRecorder, status: RecordStatus) -> None:
-        words = self.tr("Recorded {path}, and the data of {lines} frames beside it.").format(
+        words = self.tr("Recorded {path} with the data of {lines} frames.").format(
             path=recorder.path, lines=f"{status.lines:,}"
         )
         if status.left_out:

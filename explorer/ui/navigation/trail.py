@@ -85,6 +85,18 @@ class Trail(QObject):
         if not there:
             self._strip.select_item(place.item)
 
+    def open(self, item: object, view: str) -> None:
+        """Looks at a photo with `view`, as one step; it joins the strip where it is not there."""
+        if view not in self._study.views:
+            return
+        self._strip.add([item], select=False)
+        self._going = True
+        try:
+            self.go(Place(item, view, self._study.spec))
+        finally:
+            self._going = False
+        self._came()
+
     def return_to(self, place: Place) -> None:
         """Looks at `place` again, as one step back where it is the place before this one."""
         if self._at > 0 and self._places[self._at - 1] == place:

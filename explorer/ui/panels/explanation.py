@@ -1,32 +1,46 @@
-"""A view's explanation: Markdown set to be read, as high as its text, without a scroll bar."""
+"""A view's explanation: Markdown set to be read, as high as its text, without a scroll bar.
+
+Formulas between dollar signs are drawn as mathematics, and those in a line never break; indented
+blocks are text of fixed pitch.
+"""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize, QSizeF, Qt, QUrl
 from PySide6.QtGui import (
     QFont,
     QFontDatabase,
     QFontMetricsF,
     QResizeEvent,
+    QTextBlock,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
+    QTextFormat,
+    QTextImageFormat,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
+from explorer.ui.formulas import letters
+from explorer.ui.formulas.images import formula_image, formula_size
 from explorer.ui.widgets.small_widgets import UNIT, scaled_font
 
 CODE_INDENT = UNIT * 2
+LEAST_SCALE = 0.6
+"""A formula is made so much smaller at most to stand on one line."""
+
+FORMULA = "formula:"
 
 
 class Explanation(QTextBrowser):
-    """Shows Markdown; formulas are the indented or fenced blocks."""
+    """Shows Markdown with formulas."""
 
     def __init__(self) -> None:
         super().__init__()
         self._markdown = ""
+        self._formulas: list[str] = []
         self.setObjectName("explanation")
         self.setStyleSheet("QTextBrowser { background: transparent; border: 0; padding: 0; }")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -51,11 +65,53 @@ class Explanation(QTextBrowser):
     def _render(self) -> None:
         document = self.document()
         features = QTextDocument.MarkdownFeature
-        document.setMarkdown(
-            self._markdown, features.MarkdownDialectGitHub | features.MarkdownNoHTML
-        )
+        document.clear()
+        self._formulas = []
+        text = letters.replaced(self._markdown, self._placed, letters.in_line)
+        document.setMarkdown(text, features.MarkdownDialectGitHub | features.MarkdownNoHTML)
         self._set_blocks()
         self._fit()
+
+    def _placed(self, latex: str) -> str:
+        """What holds a formula's place until it is drawn."""
+        if formula_size(latex, 1.0).isEmpty():
+            return f"\n    {letters.plain(latex)}\n"
+        self._formulas.append(latex)
+        # Qt repeats the image for every letter of its description: it gets one, the words later.
+        return f"\n\n![f]({FORMULA}{len(self._formulas) - 1})\n\n"
+
+    def _set_formula(self, cursor: QTextCursor, shape: QTextImageFormat) -> None:
+        """Draws a formula as large as the text, smaller where the column is narrow."""
+        latex = self._formulas[int(shape.name().removeprefix(FORMULA))]
+        pixels = QFontMetricsF(self.font()).height() * 0.95
+        size = formula_size(latex, pixels)
+        room = self.viewport().width() - CODE_INDENT - 2
+        if room > 0 and size.width() > room:
+            size = QSizeF(room, size.height() * room / size.width())
+        color = self.palette().text().color()
+        image = formula_image(latex, size, color, self.devicePixelRatioF())
+        kind = QTextDocument.ResourceType.ImageResource
+        self.document().addResource(kind, QUrl(shape.name()), image)
+        shape.setProperty(QTextFormat.Property.ImageAltText, letters.plain(latex))
+        shape.setWidth(size.width())
+        shape.setHeight(size.height())
+        cursor.mergeCharFormat(shape)
+
+    def _formula_in(self, block: QTextBlock) -> bool:
+        """Draws the formula that a block consists of; False where there is none."""
+        parts = block.begin()
+        while not parts.atEnd():
+            fragment = parts.fragment()
+            shape = fragment.charFormat().toImageFormat()
+            if shape.isValid() and shape.name().startswith(FORMULA):
+                cursor = QTextCursor(block)
+                cursor.setPosition(fragment.position())
+                keep = QTextCursor.MoveMode.KeepAnchor
+                cursor.setPosition(fragment.position() + fragment.length(), keep)
+                self._set_formula(cursor, shape)
+                return True
+            parts += 1
+        return False
 
     def _set_blocks(self) -> None:
         block = self.document().begin()
@@ -69,30 +125,38 @@ class Explanation(QTextBrowser):
             layout.setTopMargin(0)
             layout.setBottomMargin(UNIT)
             style = QTextCharFormat()
-            if layout.headingLevel():
+            if self._formula_in(block):
+                layout.setLeftMargin(CODE_INDENT)
+                layout.setTopMargin(UNIT // 2)
+                layout.setBottomMargin(UNIT * 1.5)
+                layout.setLineHeight(0, QTextBlockFormat.LineHeightTypes.SingleHeight.value)
+            elif layout.headingLevel():
                 layout.setTopMargin(UNIT if block.position() else 0)
                 layout.setBottomMargin(UNIT // 2)
                 style.setFont(scaled_font(self.font(), 1.05, bold=True))
             elif code:
                 layout.setLeftMargin(CODE_INDENT)
-                layout.setNonBreakableLines(False)
                 following = block.next().blockFormat()
                 if following.hasProperty(QTextBlockFormat.Property.BlockCodeFence):
                     layout.setBottomMargin(0)  # the lines of one formula stay together
-                style.setFont(self._code_font(block.text()))
+                font, fits = self._code_font(block.text())
+                layout.setNonBreakableLines(fits)
+                style.setFont(font)
             cursor.setBlockFormat(layout)
             if not style.isEmpty():
                 cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
                 cursor.mergeCharFormat(style)
             block = block.next()
 
-    def _code_font(self, line: str) -> QFont:
-        """Fixed pitch, a little smaller where that keeps a formula on one line."""
+    def _code_font(self, line: str) -> tuple[QFont, bool]:
+        """Fixed pitch, smaller where that keeps a line whole; and whether it does."""
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPointSizeF(self.font().pointSizeF() if self.font().pointSizeF() > 0 else 9.5)
         room = self.viewport().width() - CODE_INDENT - 2
         wide = QFontMetricsF(font).horizontalAdvance(line)
-        return scaled_font(font, min(1.0, room / wide)) if wide and room > 0.8 * wide else font
+        scale = room / wide if wide and room > 0 else 1.0
+        fits = scale >= LEAST_SCALE
+        return scaled_font(font, min(1.0, scale)) if fits else font, fits
 
     def _fit(self) -> None:
         self.document().setTextWidth(self.viewport().width())

@@ -137,7 +137,7 @@ class Making(QObject):
 
     def ask_delete(self, name: str) -> None:
         """Asks whether the network `name` is no longer wanted."""
-        words = self.tr("Delete {title}? Its weights cannot be brought back.")
+        words = self.tr("Delete {title}? This cannot be undone.")
         box = QMessageBox(
             QMessageBox.Icon.Warning,
             self.tr("Delete a network"),

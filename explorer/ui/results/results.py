@@ -25,10 +25,12 @@ class Results(QWidget):
 
     Signals:
         selection_changed: The `Selection` of the row that the user has gone to, or None.
+        photo_wanted: The file that a row of a table is about, and the view to show it with.
         steered: The parameter that a plot's marker writes, and where the user has dragged it.
     """
 
     selection_changed = Signal(object)
+    photo_wanted = Signal(str, str)
     steered = Signal(str, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -139,6 +141,7 @@ class Results(QWidget):
         if isinstance(part, Table):
             table = TableWidget(self._tabs)
             table.key_chosen.connect(self._key_chosen)
+            table.photo_wanted.connect(self.photo_wanted)
             return table
         if self._kind(part)[0] == "bars":
             return BarsPlot(self._tabs)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
+    QEvent,
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
@@ -21,7 +22,7 @@ from explorer.core.layers import Color, Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtGui import QResizeEvent
+    from PySide6.QtGui import QKeyEvent, QResizeEvent
 
 Index = QModelIndex | QPersistentModelIndex
 MEASURED_ROWS = 200
@@ -134,6 +135,11 @@ class TableModel(QAbstractTableModel):
         there = self._order[row]
         return self._table.keys[there] if self._table.keys else there
 
+    def photo(self, row: int) -> str:
+        """The file that the row at a place of the view is about; "" = none."""
+        photos = self._table.photos
+        return photos[self._order[row]] if photos else ""
+
     def row_of(self, key: int) -> int | None:
         """Where the row with a key is shown."""
         if self._rows_of_keys is None:
@@ -208,9 +214,12 @@ class TableWidget(QTableView):
 
     Signals:
         key_chosen: The key of the row that the user has gone to (int), None for no row.
+        photo_wanted: The file that a row is about, and the view to show it with: the row was
+            clicked, or Enter pressed on it.
     """
 
     key_chosen = Signal(object)
+    photo_wanted = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -229,9 +238,8 @@ class TableWidget(QTableView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setTabKeyNavigation(False)
         self.verticalHeader().hide()
-        row = self.fontMetrics().height() + 8
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setDefaultSectionSize(row)
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setStretchLastSection(False)
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
@@ -239,6 +247,7 @@ class TableWidget(QTableView):
         self.setSortingEnabled(True)
         self.horizontalHeader().sectionResized.connect(self._resized)
         self.selectionModel().currentRowChanged.connect(self._went)
+        self.clicked.connect(self._open)
         copy = QAction(self.tr("Copy"), self)
         copy.setShortcut(QKeySequence.StandardKey.Copy)
         copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
@@ -288,6 +297,21 @@ class TableWidget(QTableView):
     def copy_all(self) -> None:
         QGuiApplication.clipboard().setText(self._model.tsv(range(self._model.rowCount())))
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._open(self.currentIndex()):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
+
+    def _open(self, index: QModelIndex) -> bool:
+        """Asks for the photo of a row; False where it has none."""
+        path = self._model.photo(index.row()) if index.isValid() else ""
+        several = len(self.selectionModel().selectedRows()) > 1  # they are being marked
+        if not path or several:
+            return False
+        self.photo_wanted.emit(path, self._model.table.photos_view)
+        return True
+
     def _go(self, key: int | None, *, scroll: bool) -> None:
         chosen = self.selectionModel()
         row = None if key is None else self._model.row_of(key)
@@ -313,6 +337,12 @@ class TableWidget(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
+            self._fit_columns()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
             self._fit_columns()
 
     def _fit_columns(self) -> None:

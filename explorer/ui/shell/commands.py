@@ -70,8 +70,7 @@ class Commands(QObject):
         actions["compare_mode"].setEnabled(self._pinned.there)
         for word in settings.THEMES:
             actions[f"theme_{word}"].setChecked(word == self._panels.settings.preferences.theme)
-        film = study.view is not None and study.view.film
-        actions["pause"].setEnabled(study.running and film)
+        actions["pause"].setEnabled(study.running and study.can_pause)
         if not study.running:
             actions["pause"].setChecked(False)
         actions["next_frame"].setEnabled(study.image is not None and study.image.frames > 1)
@@ -121,10 +120,18 @@ class Commands(QObject):
         self._panels.study.pause(paused)
         self._panels.inspector.strip.set_paused(paused)
 
+    def show_paused(self, paused: bool) -> None:
+        """A job rests or goes on, whoever wanted it."""
+        self._panels.inspector.strip.set_paused(paused)
+        self._actions["pause"].setChecked(paused)
+
     def cancel(self) -> None:
-        """Esc: ends what runs; when nothing does, leaves the selection, then the full screen."""
+        """Esc: ends what runs; when nothing does, leaves the selection, then the full screen.
+
+        A background job is ended by its button only: it may be hours of work.
+        """
         panels = self._panels
-        if panels.study.running:
+        if panels.study.running and not panels.study.job_id:
             panels.study.cancel()
         elif panels.board.selection is not None:
             panels.board.set_selection(None)

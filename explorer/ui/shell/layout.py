@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from explorer.ui.shell.desk import Panels
 
 
+REST_MILLISECONDS = 150
+"""So long after the window has changed its size the panels may still be moving into place."""
+
+
 class DockTitle(QWidget):
     """A quiet title; the dock is dragged by it."""
 
@@ -54,6 +58,10 @@ class DockTitle(QWidget):
 
     def _float(self) -> None:
         self._dock.setFloating(not self._dock.isFloating())
+        if self._dock.isFloating():
+            # A window of its own, with a frame: on another screen, in full size, behind this one.
+            self._dock.setWindowFlags(Qt.WindowType.Window)
+            self._dock.show()
 
 
 def make_docks(
@@ -76,6 +84,7 @@ def make_docks(
         window.addDockWidget(area, dock)
         docks[name] = dock
     default_sizes(window, docks)
+    DockSizes(window, docks)
     return docks
 
 
@@ -92,6 +101,69 @@ def default_sizes(window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
     across = [docks["photos"], docks["inspector"]]
     window.resizeDocks(across, [UNIT * 19, UNIT * 40], Qt.Orientation.Horizontal)
     window.resizeDocks([docks["results"]], [UNIT * 32], Qt.Orientation.Vertical)
+
+
+class DockSizes(QObject):
+    """Gives panels back the size that they had before the window was made too small for it.
+
+    What a panel is given while the window keeps its size is the user's wish; what it loses while
+    the window shrinks is not.
+    """
+
+    def __init__(self, window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
+        super().__init__(window)
+        self._window, self._docks = window, docks
+        self._wanted: dict[str, int] = {}
+        self._moving, self._size = False, window.size()
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.timeout.connect(self._give_back)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.timeout.connect(self._settled)
+        for watched in (window, *docks.values()):
+            watched.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            if watched is self._window:
+                self._moving = True
+                self._settle.start(0)
+            elif isinstance(watched, QDockWidget):
+                self._note(watched)
+        return False
+
+    @property
+    def steady(self) -> bool:
+        """The window has its size, and the panels have moved into place."""
+        return not self._moving and self._window.size() == self._size
+
+    def _note(self, dock: QDockWidget) -> None:
+        # The layout hears of a new size of the window, and moves the panels, before this does.
+        if self.steady and dock.isVisible() and not dock.isFloating():
+            self._wanted[dock.objectName()] = dock.width() if self._across(dock) else dock.height()
+
+    def _across(self, dock: QDockWidget) -> bool:
+        sides = Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea
+        return bool(self._window.dockWidgetArea(dock) & sides)
+
+    def _give_back(self) -> None:
+        for across, way in ((True, Qt.Orientation.Horizontal), (False, Qt.Orientation.Vertical)):
+            docks = [
+                dock
+                for name, dock in self._docks.items()
+                if name in self._wanted
+                and dock.isVisible()
+                and not dock.isFloating()
+                and self._across(dock) == across
+            ]
+            if docks:
+                sizes = [self._wanted[dock.objectName()] for dock in docks]
+                self._window.resizeDocks(docks, sizes, way)
+        self._rest.start(REST_MILLISECONDS)
+
+    def _settled(self) -> None:
+        self._moving, self._size = self._settle.isActive(), self._window.size()
 
 
 def make_toolbar(
@@ -187,7 +259,7 @@ class Menus(QObject):
         self._menus["View"].addSeparator()
         self._menus["View"].addMenu(docks)
         self._menus["Live"].insertMenu(actions["freeze"], LiveOptions(panels.study, window))
-        self._menus["Look"].insertMenu(actions["run"], BesideMenu(panels.study, window))
+        self._menus["Analyze"].insertMenu(actions["run"], BesideMenu(panels.study, window))
         self._themes = self._theme_menu(actions)
         self._menus["View"].addMenu(self._themes)
         panels.welcome.set_live_menu(self._menus["Live"])

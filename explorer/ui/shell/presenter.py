@@ -179,8 +179,9 @@ class Presenter(QObject):
         self._panels.refresh()
 
     def bare(self) -> None:
-        image = self._panels.study.image
-        if image is None or self._panels.study.board is not None:
+        study = self._panels.study
+        image = study.image
+        if image is None or study.board is not None or not study.wants_photo:
             return
         pane = Pane("image", (image.width, image.height), (Picture(image.pixels, smooth=True),))
         self.put(Board((pane,), notes=image.notes))
@@ -201,8 +202,7 @@ class Presenter(QObject):
                 self._panels.inspector.form.set_busy(False)
                 self._panels.refresh()
             return
-        view = study.view
-        self._panels.inspector.set_update(update, view is not None and view.film)
+        self._panels.inspector.set_update(update, study.can_pause)
         if update.state is State.FAILED:
             self.bare()
         if update.state is not State.RUNNING:
@@ -213,8 +213,7 @@ class Presenter(QObject):
 
     def waiting(self) -> None:
         self._waits = True
-        view = self._panels.study.view
-        self._panels.inspector.set_waiting(self.tr("Waiting"), view is not None and view.film)
+        self._panels.inspector.set_waiting(self.tr("Waiting"), self._panels.study.can_pause)
         self._panels.inspector.form.set_busy(True)
         self._panels.refresh()
 

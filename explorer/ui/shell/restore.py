@@ -107,7 +107,7 @@ class Restore(QObject):
         there = [path for path in last.images if os.path.isfile(path)]
         missing = len(last.images) - len(there)
         if missing:
-            words = self.tr("%n photo(s) of the last session no longer exist.", "", missing)
+            words = self.tr("%n photo(s) of the last session not found.", "", missing)
             words = words.replace("(s)", "" if missing == 1 else "s")
             self._panels.notices.say(words, "warning", seconds=0)
         self._panels.strip.set_items(there)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from explorer.images.image import Image
     from explorer.live.slot import Slot
     from explorer.networks.entry import Entry
+    from explorer.ui.jobs.job_look import JobLook
     from explorer.ui.shell.bridge import Receiver
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Study(QObject):
             the user was before can be gone back to.
         rested: What is shown is there without a computation: it was kept, or none was asked for.
         network_failed: A NetworkSpec and the `Failure`: it cannot be had.
+        paused: A look that is a background job rests, or goes on.
         made: Networks that a look has made: `engine.actions.Made`s.
     """
 
@@ -69,6 +71,7 @@ class Study(QObject):
     moved = Signal(str)
     rested = Signal()
     network_failed = Signal(object, object)
+    paused = Signal(bool)
     made = Signal(object)
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
@@ -77,6 +80,7 @@ class Study(QObject):
         self._ready: Ready | None = None
         self._networks = UsedNetworks()
         self._kept = KeptAnswers()
+        self._job_look: JobLook | None = None
         self._whole = False  # the answer is not one on the way
         self._photo_comes = False
         self.photo_truth = PhotoTruth()
@@ -177,7 +181,7 @@ class Study(QObject):
 
     def clear(self) -> None:
         """No photo: nothing to look at."""
-        self.cancel()
+        self._bridge.cancel(LOOK)
         self.image = self.slot = None
         self._photo_comes = False
         self._forget_answer()
@@ -238,6 +242,7 @@ class Study(QObject):
         self._photo_comes = photo_comes
         if photo_comes:
             self._bridge.leave()
+            self._leave_job()
             self.running = False
         self._recall()
         self.subject_changed.emit()
@@ -285,6 +290,7 @@ class Study(QObject):
             view
             for view in self.views.values()
             if view is not self.view
+            and view.job is None
             and (entry is None or view.suits(entry.task))
             and (view.live or not self.live)
         )
@@ -346,12 +352,45 @@ class Study(QObject):
 
     # -- looking ----------------------------------------------------------------------------------
 
+    def follow_jobs(self, job_look: JobLook) -> None:
+        """From now on views with a background job are looked at through it."""
+        self._job_look = job_look
+        job_look.news.connect(self._on_update)
+        job_look.paused.connect(self.paused)
+
+    @property
+    def job_id(self) -> str:
+        """The background job that is shown; "" when none is."""
+        return self._job_look.job_id if self._job_look is not None else ""
+
+    @property
+    def can_pause(self) -> bool:
+        """What runs here may be paused."""
+        return self.view is not None and (self.view.film or self.view.job is not None)
+
+    def show(self, name: str, spec: NetworkSpec, params: Any) -> None:
+        """Shows the view `name` of a network with these parameters: what a job has found."""
+        self._forget_answer()
+        self.view = self.views[name]
+        if spec != self.spec:
+            self.spec, self.info = spec, None
+        self._recall(params)
+        self.subject_changed.emit()
+        self.look()
+
     def look_again(self) -> None:
         """As `look`, and nothing of what was worked out or measured before is taken again."""
         self.look(fresh=True)
 
-    def look(self, *, fresh: bool = False) -> None:
-        """Asks for an answer when everything is there; whatever runs is replaced."""
+    def look(self, *, fresh: bool = False, start: bool = True) -> None:
+        """Asks for an answer when everything is there; whatever runs is replaced.
+
+        Args:
+            fresh: Nothing of what was worked out or measured before is taken again.
+            start: A background job is started where there is none.
+        """
+        if self.view is not None and self.view.job is None:
+            self._leave_job()
         if self._ready is None or (self.image is None and self.wants_photo):
             return
         if self.view is None:
@@ -361,6 +400,11 @@ class Study(QObject):
             self.set_view(first.name)
             return
         if self.spec is None and self.view.needs.network:
+            return
+        if self.view.job is not None and self.slot is None and self._job_look is not None:
+            if fresh:
+                self._job_look.forget()
+            self._look_through_job(self._job_look, start=start)
             return
         self.running = True
         self.submitted += 1
@@ -374,14 +418,30 @@ class Study(QObject):
             self._bridge.look(*question, fresh, receiver=self._on_update)
         self.waiting.emit()
 
+    def _look_through_job(self, job_look: JobLook, *, start: bool) -> None:
+        assert self.view is not None
+        assert self.spec is not None
+        self._bridge.leave()
+        self.running = True
+        self.submitted += 1
+        self.waiting.emit()
+        if not job_look.look(self.view, self.spec, self.params, self.seed, start=start):
+            self.running = False
+            self.rested.emit()
+
+    def _leave_job(self) -> None:
+        if self._job_look is not None:
+            self._job_look.leave()
+
     def show_again(self) -> None:
         """What is kept of this place; else it is looked at, but for a film, which is long."""
         answer = self._kept_answer()
         film = self.view is not None and self.view.film
         if answer is None and not film:
-            self.look()
+            self.look(start=False)
             return
         self._bridge.leave()
+        self._leave_job()
         self.running = False
         if answer is not None:
             self._bridge.step_film.keep_only(answer)
@@ -401,9 +461,14 @@ class Study(QObject):
 
     def cancel(self) -> None:
         self._bridge.cancel(LOOK)
+        if self._job_look is not None:
+            self._job_look.cancel()
 
     def pause(self, paused: bool) -> None:
-        self._bridge.pause(paused)
+        if self.job_id and self._job_look is not None:
+            self._job_look.pause(paused)
+        else:
+            self._bridge.pause(paused)
 
     def draw(self) -> None:
         """The board of the newest answer with the parameters of the moment."""
@@ -518,6 +583,8 @@ class Study(QObject):
     def _kept_answer(self) -> Answer | None:
         if self.view is None or (self.image is None and self.wants_photo) or self.live:
             return None
+        if self.view.job is not None:
+            return None  # the job keeps it
         from explorer.engine.engine import Ask
 
         answer = self._kept.find(Ask(self.view, self.spec, self.image, self.params, self.seed))

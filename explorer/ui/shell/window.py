@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QApplication,
     QMainWindow,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -28,6 +29,8 @@ from explorer.ui.dialogs.notice import Notice, Notices
 from explorer.ui.dialogs.sheets import Sheets
 from explorer.ui.jobs.background import BackgroundJobs
 from explorer.ui.jobs.job_list import JobButton, JobList
+from explorer.ui.jobs.job_look import JobLook
+from explorer.ui.jobs.job_results import JobResults
 from explorer.ui.live.live import Live
 from explorer.ui.navigation.network_trouble import NetworkTrouble
 from explorer.ui.navigation.trail import Trail
@@ -73,6 +76,9 @@ log = logging.getLogger(__name__)
 MOVED_SECONDS = 15.0
 """Long enough to read what has changed and to press its button."""
 
+WELCOME_SIDE = UNIT * 50
+"""The least that the welcome page needs, each way."""
+
 
 class Window(QMainWindow):
     """See the module.
@@ -112,6 +118,7 @@ class Window(QMainWindow):
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
         self.jobs = BackgroundJobs(self.bridge, self)
+        self.study.follow_jobs(JobLook(self.jobs, self.study))
         self._make_widgets()
         self.notices = Notices(self, room=self.stack, column=self.docks["inspector"])
         self.restore = Restore(self, known, wishes or {})
@@ -131,7 +138,8 @@ class Window(QMainWindow):
         self.making = Making(self)
         self.sheets = Sheets(self, self.actions_)
         self.job_button = JobButton(self.jobs)
-        self.job_list = JobList(self, self.jobs, self.sheets.job_kinds())
+        self.job_results = JobResults(self)
+        self.job_list = JobList(self, self.jobs, self.job_results.shows)
         self.status.add_jobs(self.job_button)
         self.truth_files = TruthFiles(self, self.inspector.form, self.board)
         self.menus = layout.Menus(self, self.actions_)
@@ -152,7 +160,6 @@ class Window(QMainWindow):
         self.views = ViewPicker()
         self.networks = NetworkPicker()
         self.status = Status()
-        self.welcome.setMinimumSize(UNIT * 50, UNIT * 50)  # its own hint is for its narrowest shape
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.board)
@@ -174,6 +181,7 @@ class Window(QMainWindow):
             self.exporter.handlers(),
             self.live.handlers(),
             self.sheets.handlers(),
+            self.job_results.handlers(),
             self.trail.handlers(),
             {"jobs": self.open_jobs},
             {"undo": undo.undo, "redo": undo.redo, "load_truth": self.truth_files.load},
@@ -187,6 +195,7 @@ class Window(QMainWindow):
         study = self.study
         study.said.connect(self.notices.say)
         study.moved.connect(self._say_moved)
+        study.paused.connect(self.commands.show_paused)
         study.network_failed.connect(self._withdraw_moved)
         self.trail.changed.connect(self.refresh)
         self.trail.changed.connect(self._gone_on)
@@ -207,6 +216,7 @@ class Window(QMainWindow):
         self.board.status.connect(self.status.readout.setText)
         self.board.selection_changed.connect(self.results.set_selection)
         self.results.selection_changed.connect(self.board.set_selection)
+        self.results.photo_wanted.connect(self.trail.open)
         self.results.steered.connect(self.inspector.form.steer)
         self.strip.current_changed.connect(self._item_chosen)
         self.welcome.sample_chosen.connect(self.strip.select_item)
@@ -228,7 +238,7 @@ class Window(QMainWindow):
         self.truth_files.save_wanted.connect(self.exporter.save_truth)
         self.pinned.changed.connect(self._pinned_changed)
         self.job_button.clicked.connect(self.open_jobs)
-        self.job_list.show_wanted.connect(self.sheets.show_job)
+        self.job_list.show_wanted.connect(self.job_results.show)
 
     # -- what the parts ask -----------------------------------------------------------------------
 
@@ -337,7 +347,7 @@ class Window(QMainWindow):
         self.loaded.emit()
         self.sheets.networks_came()
         self.presenter.subject()
-        self.study.look()
+        self.study.look(start=False)
         self.jobs.restore()
 
     def open_jobs(self) -> None:
@@ -357,6 +367,11 @@ class Window(QMainWindow):
         shown = alone or (self._item is not None and looking)
         if not shown:
             self.status.time.setText("")
+        # Only the page that is shown may ask for room: the panels get the rest.
+        side = 0 if shown else WELCOME_SIDE  # its own hint is for its narrowest shape
+        policy = QSizePolicy.Policy.Ignored if shown else QSizePolicy.Policy.Preferred
+        self.welcome.setMinimumSize(side, side)
+        self.welcome.setSizePolicy(policy, policy)
         self.stack.setCurrentWidget(self.board if shown else self.welcome)
 
     def _item_chosen(self, item: object) -> None:

@@ -128,6 +128,7 @@ class TruthFiles(QObject):
             words = f"{failure.message} {failure.hint}".strip()
             self._desk.notices.say(words, "error", details=details, seconds=12)
         elif update.state is State.DONE and self._is_shown(update.value[0]):
+            self._withdraw()
             self._take(*update.value[1:])
 
     def _looked_around(self, update: Update) -> None:

@@ -171,13 +171,14 @@ class HoverButton(QAbstractButton):
 
 
 class HelpButton(HoverButton):
-    """A quiet (i) behind a title; pressed, its sentence is unfolded."""
+    """A quiet (i) behind a title: it shows the help under the mouse, and pressed unfolds it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, words: str) -> None:
         super().__init__()
         self.setCheckable(True)
-        self.setToolTip(name)
+        self.setToolTip(words)
         self.setAccessibleName(name)
+        self.setAccessibleDescription(words)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setFixedSize(22, 22)
 

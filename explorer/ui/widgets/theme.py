@@ -9,11 +9,12 @@ import logging
 from functools import lru_cache
 from string import Template
 
-from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
+from PySide6.QtCore import QByteArray, QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QAction,
     QColor,
     QFont,
+    QFontInfo,
     QGuiApplication,
     QIcon,
     QPainter,
@@ -212,21 +213,37 @@ def set_text_size(app: QApplication, percent: int) -> None:
     font = app.font()
     own = app.property(_OWN_SIZE)
     if own is None:
-        own = font.pointSizeF() if font.pointSizeF() > 0 else font.pixelSize() * 0.75
+        own = QFontInfo(font).pointSizeF()
         app.setProperty(_OWN_SIZE, own)
-    before, wanted = font.pointSizeF(), own * percent / 100
+    before, wanted = QFontInfo(font).pointSizeF(), own * percent / 100
     if abs(before - wanted) < 0.01:
         return
+    titles = [  # with fonts of their own, which keep their proportion
+        widget
+        for widget in app.allWidgets()
+        if widget.testAttribute(Qt.WidgetAttribute.WA_SetFont) and widget.font().pointSizeF() > 0
+    ]
+    for widget in titles:
+        if widget.property(_OWN_SIZE) is None:
+            widget.setProperty(_OWN_SIZE, widget.font().pointSizeF() * own / before)
+    # Under a style sheet widgets keep the font that they were polished with.
+    sheet = app.styleSheet()
+    app.setStyleSheet("")
     font.setPointSizeF(wanted)
     app.setFont(font)
-    # A widget with a font of its own (a title, a caption) keeps its proportion.
-    factor = wanted / before if before > 0 else percent / 100
-    for widget in app.allWidgets():
-        if widget.testAttribute(Qt.WidgetAttribute.WA_SetFont):
-            scaled = widget.font()
-            if scaled.pointSizeF() > 0:
-                scaled.setPointSizeF(scaled.pointSizeF() * factor)
-                widget.setFont(scaled)
+    app.sendPostedEvents(None, QEvent.Type.ApplicationFontChange.value)
+    app.setStyleSheet(sheet)
+    for widget in titles:
+        scaled = widget.font()
+        scaled.setPointSizeF(widget.property(_OWN_SIZE) * percent / 100)
+        widget.setFont(scaled)
+
+
+def text_scale() -> float:
+    """How much larger than the desktop's own the text is."""
+    app = QApplication.instance()
+    own = app.property(_OWN_SIZE) if isinstance(app, QApplication) else None
+    return QFontInfo(QApplication.font()).pointSizeF() / own if own else 1.0
 
 
 def icon(name: str) -> QIcon:

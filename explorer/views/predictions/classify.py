@@ -36,7 +36,7 @@ high bar is no proof. The *temperature* T only flattens or sharpens the distribu
 network's own); it never changes the order.
 
 **The network's input** shows exactly the pixels that went in, after resizing and cropping. The
-frame on the photo is what that crop covers: pixels outside it are not used.
+dotted frame on the photo is what that crop covers: pixels outside it are not used.
 
 **The path** is shown for networks whose classes are in the WordNet tree. The probability of a node
 is the sum over all classes below it, so it can be low for each breed and high for dog.
@@ -159,7 +159,7 @@ def _key(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp]) -
     words = [f"{class_name(result.classes, int(k))} {shares[k]:.1%}" for k in first]
     swatches = tuple(color(colors[k]) for k in first)
     below = (0.0, size_of(result.photo)[1])
-    return Text("\n".join(words), below, swatches=swatches, name="key")
+    return Text("\n".join(words), below, size=9.0, swatches=swatches, name="key")
 
 
 def _panes(result: Result, params: Params, key: Text) -> tuple[Pane, ...]:

@@ -10,8 +10,8 @@ import numpy as np
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.live.memory import brought_back
+from explorer.views.shared.detection_params import DetectionParams
 from explorer.views.shared.detections import (
-    DetectionParams,
     answer_board,
     answer_data,
     detected,
@@ -35,6 +35,12 @@ box contains an object of that class.
 **Reading it.** The slider hides detections below a score; nothing is computed again, and the
 selection is kept. A class has the same color everywhere in the program. Select a detection in the
 table or on the photo.
+
+**Ground truth.** Load the photo's annotations or draw its objects. The detections that are shown
+are compared with the objects of their class, the highest score first: a **true positive** has at
+least the IoU threshold with an object that no earlier detection has matched, every other detection
+is a **false positive**, and an object that is not matched is a **false negative**. The evaluation
+uses the same rule.
 
 **Two thresholds.** The network drops boxes below a score threshold of its own (0.05 for the R-CNN
 family and RetinaNet, 0.2 for FCOS, 0.001 to 0.01 for SSD) and then removes overlapping boxes of the
@@ -114,7 +120,7 @@ class Seen:
 def compute(scene: Scene, params: DetectionParams) -> Generator[Step[DetectorAnswer], Any, None]:
     answer, moment = detected(scene), scene.moment
     if moment is not None:
-        network = scene.network.info.spec
+        network = (scene.network.info.spec.name, scene.network.info.spec.weights)
         before = recalled(moment, NAME, network)
         seen = (before or Seen.nothing()).after(answer.found.xyxy, answer.found.labels)
         remember(moment, NAME, before, seen, network)

@@ -34,7 +34,7 @@ network predicts the center and the size of one box, each mapped to 0 to 1 by a 
     y0 = cy - h / 2     y1 = cy + h / 2     (fractions of its height)
 
 **Reading it.** The box is the predicted extent of the top class. There is always exactly one, even
-on a photo with five dogs or with none: this is localization, not detection. The yellow frame is the
+on a photo with five dogs or with none: this is localization, not detection. The dotted frame is the
 part of the photo that is the network's input; boxes lie inside it.
 
 **One box or one per class.** A class-agnostic head predicts one box whatever the class is. A

@@ -170,7 +170,7 @@ def _key(result: Result, params: Params, legend: Table) -> list[Layer]:
         return []
     words, tints = zip(*painted, strict=True)
     below = (0.0, size_of(result.photo)[1])
-    return [Text("\n".join(words), below, swatches=tints, name="key")]
+    return [Text("\n".join(words), below, size=9.0, swatches=tints, name="key")]
 
 
 def _coarser(result: Result, params: Params) -> list[Pane]:

@@ -152,4 +152,6 @@ def key_of_matches(found: Matches, height: float) -> Text:
     """What the colors mean and how many there are, in the lower left corner."""
     titles = {"TP": "true positive", "FP": "false positive", "FN": "false negative"}
     lines = [f"{count} {plural(titles[word], count)}" for word, count in found.counts.items()]
-    return Text("\n".join(lines), (0.0, height), swatches=tuple(COLORS.values()), name="key")
+    return Text(
+        "\n".join(lines), (0.0, height), size=9.0, swatches=tuple(COLORS.values()), name="key"
+    )

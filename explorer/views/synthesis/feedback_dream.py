@@ -210,7 +210,7 @@ def draw(result: Result, params: Params) -> Board:
     return dream_board(
         result.photo, result.rgb, result.heights, result.layer,
         first=result.rounds - len(result.heights) + 1, unit="iteration",
-        note=f"round {result.rounds} {where}", problem=result.problem,
+        note=f"iteration {result.rounds} {where}", problem=result.problem,
     )  # fmt: skip
 
 

@@ -65,10 +65,10 @@ class Lane:
     found: Detections | None = None
     totals: tuple[float, ...] = ()
 
-    def spread(self, count: int) -> tuple[float, float] | None:
-        """The quickest and the slowest run, for so many proposals; None where there was one."""
+    def spread(self, count: int) -> tuple[float, ...]:
+        """The quickest and the slowest run, for so many proposals; empty where there was one."""
         if len(self.totals) < 2:
-            return None
+            return ()
         share = self.seconds(count) / self.totals[len(self.totals) // 2]
         return self.totals[0] * share, self.totals[-1] * share
 

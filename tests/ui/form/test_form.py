@@ -435,7 +435,7 @@ def test_the_dot_and_reset_take_changes_back(form: Form, qtbot: QtBot) -> None:
     form.set_value("score", 0.9)
     form.set_value("octaves", 7)
     assert not row.dot.isHidden()
-    assert row.dot.toolTip() == "Back to 0.50"
+    assert row.dot.toolTip() == "Reset to 0.50"
     qtbot.mouseClick(row.dot, LEFT)
     assert form.params.score == 0.5
     assert row.dot.isHidden()

@@ -268,7 +268,7 @@ def test_the_dot_and_reset_take_every_kind_back(form: Form) -> None:
     changed = {name for name, row in form.rows.items() if not row.dot.isHidden()}
     assert changed == {"second", "other", "folder", "ensemble", "terms", "mask", "joints"}
     for name in changed:
-        assert form.rows[name].dot.toolTip().startswith("Back to ")
+        assert form.rows[name].dot.toolTip().startswith("Reset to ")
     form.reset()
     assert form.params == before
 

@@ -324,6 +324,16 @@ def test_labels_without_room_are_counted(canvas: Canvas) -> None:
     assert shown.unlabelled == 60 - len(placed[1])
 
 
+def test_labels_of_several_layers_make_room_for_each_other(canvas: Canvas) -> None:
+    one, two = (boxes((10, 12, 20, 20), labels=(name,), name=name) for name in ("one", "two"))
+    show(canvas, plain(), one, two)
+    first, second = item(canvas, 1), item(canvas, 2)
+    assert isinstance(first, BoxesItem)
+    assert isinstance(second, BoxesItem)
+    (a,), (b,) = first.plates, second.plates
+    assert a[3] <= b[1] or b[3] <= a[1] or a[2] <= b[0] or b[2] <= a[0]
+
+
 def test_a_tiny_box_has_a_label(canvas: Canvas) -> None:
     show(canvas, plain(), boxes((10, 12, 10.5, 12.5), labels=("tiny",)))
     shown = item(canvas, 1)

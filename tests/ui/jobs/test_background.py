@@ -157,7 +157,7 @@ def shown(qtbot: QtBot, made: Made) -> JobList:
     qtbot.addWidget(owner)
     owner.show()
     made.owner = owner
-    return JobList(owner, made.jobs, {"count"})
+    return JobList(owner, made.jobs, {"count"}.__contains__)
 
 
 def test_the_list_is_worked_by_keys_alone(qtbot: QtBot, made: Made, shown: JobList) -> None:

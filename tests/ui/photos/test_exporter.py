@@ -276,7 +276,7 @@ def test_copy_as_python_asks_the_same(
     study.set_params(replace(study.params, depth=3, score=0.25))
     answered.bridge.answer()
     exporter.copy_python()
-    assert "same numbers" in said(answered, qtbot)
+    assert "same result" in said(answered, qtbot)
     script = QGuiApplication.clipboard().text()
     assert compile(script, "script", "exec")
     place = str(tmp_path / "cat.png")

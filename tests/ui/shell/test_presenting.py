@@ -57,14 +57,17 @@ def test_full_screen_is_the_canvas_and_the_toolbar(qtbot: QtBot, toy_window: Win
 
 
 def test_text_grows_at_once_and_shrinks_back(qtbot: QtBot, toy_window: Window) -> None:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    theme.apply(app, "light")  # a style sheet holds on to fonts
     w = toy_window
-    plain, title = w.status.network.font().pointSizeF(), w.inspector.title.font().pointSizeF()
-    w.apply_preferences(replace(Preferences(), text_size=150))
-    wanted = pytest.approx(plain * 1.5, rel=0.02)
-    qtbot.waitUntil(lambda: w.status.network.font().pointSizeF() == wanted)
-    assert w.inspector.title.font().pointSizeF() == pytest.approx(title * 1.5, rel=0.02)
-    w.apply_preferences(Preferences())
-    assert w.inspector.title.font().pointSizeF() == pytest.approx(title, rel=0.02)
+    look(w)
+    texts = (w.status.network, w.inspector.title, w.inspector.form, w.menuBar())
+    plain = [each.font().pointSizeF() for each in texts]
+    for percent in (150, 200, 125, 100):
+        w.apply_preferences(replace(Preferences(), text_size=percent))
+        wanted = pytest.approx([size * percent / 100 for size in plain], rel=0.02)
+        qtbot.waitUntil(lambda w=wanted: [each.font().pointSizeF() for each in texts] == w)
 
 
 def test_class_colors_change_on_what_is_shown(qtbot: QtBot, toy_window: Window) -> None:

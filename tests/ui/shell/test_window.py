@@ -256,7 +256,7 @@ def test_the_session_comes_back(qtbot: QtBot, window: Make, photo: Path, other: 
     assert again.study.image is not None
     assert again.study.image.name == "other.png"
     assert again.study.params.opacity == 0.25
-    assert any("no longer there" in text for text in again.notices.texts)
+    assert any("not found" in text for text in again.notices.texts)
 
 
 def test_a_session_of_an_earlier_version_finds_its_view(
@@ -293,7 +293,7 @@ def test_a_view_that_does_not_suit_brings_its_network_along(
     w.study.moved.connect(said.append)
     w.study.set_view("semantic")
     qtbot.waitUntil(lambda: answered(w, "semantic"), timeout=ANSWER)
-    assert any("another kind of network" in text for text in said)
+    assert any("needs a different network" in text for text in said)
     assert w.networks.spec == w.study.spec
     if w.study.info is not None and w.study.info.untrained:
         assert w.study.board is not None
@@ -455,7 +455,7 @@ def test_back_and_forward_have_keys_and_buttons(qtbot: QtBot, window: Make, phot
     qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
     assert not w.actions_["go_back"].isEnabled()
     choose(qtbot, w, "detections")
-    assert ["another kind of network" in text for text in w.notices.texts] == [True]
+    assert ["needs a different network" in text for text in w.notices.texts] == [True]
     qtbot.waitUntil(lambda: answered(w, "detections"), timeout=ANSWER)
     submitted = w.study.submitted
     qtbot.keyClick(w, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)

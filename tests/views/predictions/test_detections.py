@@ -15,7 +15,8 @@ from explorer.core.params import Box, parameters
 from explorer.engine.scene import Moment, Scene
 from explorer.networks.preprocess import Preprocess
 from explorer.views.predictions.detections import VIEW
-from explorer.views.shared.detections import DetectionParams, DetectorAnswer
+from explorer.views.shared.detection_params import DetectionParams
+from explorer.views.shared.detections import DetectorAnswer
 from explorer.views.shared.matches import COLORS
 from explorer.views.shared.plural import plural
 from tests.toys import FixedDetector, make_network, tiny_faster_rcnn, toy_image, toy_network
@@ -148,7 +149,7 @@ def test_objects_without_a_class_match_any_and_unknown_ones_take_no_part() -> No
         fixed(), DetectionParams(score=0.5, truth=(*TRUTH, Box(1, 1, 9, 9, "unicorn")))
     )
     assert "2 TP, 0 FP, 1 FN" in board.summary
-    assert any("1 object takes no part" in note for note in board.notes)
+    assert any("1 object is ignored" in note for note in board.notes)
     assert board.boxes("ground truth").labels == ("", "", "unicorn")  # type: ignore[union-attr]
 
 

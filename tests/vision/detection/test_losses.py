@@ -115,5 +115,5 @@ def test_one_image_is_too_little_for_some_batch_norms() -> None:
 def test_refused_in_words() -> None:
     with pytest.raises(ExplorerError, match="no ground truth"):
         losses_of(module_of("toy"), picture(), BOXES[:0], LABELS[:0], seed=0, frame=Frame())
-    with pytest.raises(ExplorerError, match="not known"):
+    with pytest.raises(ExplorerError, match="not supported"):
         losses_of(FixedDetector({}), picture(), BOXES, LABELS, seed=0, frame=Frame())

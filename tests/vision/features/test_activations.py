@@ -104,7 +104,7 @@ def test_a_detectors_maps_reach_over_its_padding() -> None:
 def test_layers_that_are_not_there_or_not_called() -> None:
     module, picture = ToyConvNet().eval(), torch.rand(1, 3, 32, 32)
     module.unused = nn.Conv2d(1, 1, 1)
-    with pytest.raises(ExplorerError, match="not called"):
+    with pytest.raises(ExplorerError, match="does not run"):
         activation(module, picture, "unused")
     with pytest.raises(ExplorerError, match="no layer"):
         activation(module, picture, "conv9")

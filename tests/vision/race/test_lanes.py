@@ -172,4 +172,4 @@ def test_the_spread_grows_with_the_seconds() -> None:
     lane = lanes.Lane({"network": 1.0}, {"head": 0.5}, 4, totals=(2.0, 3.0, 6.0))
     assert lane.spread(4) == (2.0, 6.0)
     assert lane.spread(10) == (4.0, 12.0)
-    assert lanes.Lane({}, {"head": 1.0}, 4).spread(4) is None
+    assert lanes.Lane({}, {"head": 1.0}, 4).spread(4) == ()

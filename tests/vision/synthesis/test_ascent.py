@@ -93,7 +93,7 @@ def test_a_detectors_backbone_gets_the_detectors_own_normalisation() -> None:
         torch.testing.assert_close(target.answer(picture, "backbone.conv1"), own)
     with pytest.raises(ExplorerError, match="cannot be reached"):
         target.answer(picture, "rpn.head")
-    with pytest.raises(ExplorerError, match="no backbone"):
+    with pytest.raises(ExplorerError, match="cannot be run on its own"):
         Target.of(make_network(FixedDetector({}), "detection"))
 
 

@@ -53,7 +53,7 @@ merge too early.
 
 **Similarity** of two neighbors a and b, the sum of the terms that are on:
 
-    color   Σ min(c_a, c_b)       histograms of 25 bins per channel
+    color    Σ min(c_a, c_b)       histograms of 25 bins per channel
     texture  Σ min(t_a, t_b)       8 directions x 10 bins per channel
     size     1 - (size_a + size_b) / size of the photo
     fill     1 - (size of the box around both - size_a - size_b) / size of the photo

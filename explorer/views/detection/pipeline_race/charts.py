@@ -128,8 +128,9 @@ def stage_table(
         cells = (round(1000 * found[s], 2) if s in found else "" for s in STAGES)
         looked = min(count, lane.done) if needs_proposals(lane) else ""
         total = round(1000 * sum(found.values()), 1)
-        ends = lane.spread(count)
-        spread = "" if ends is None else f"{1000 * ends[0]:.1f} to {1000 * ends[1]:.1f}"
+        before = search if needs_proposals(lane) else 0.0
+        ends = [f"{1000 * (seconds + before):.1f}" for seconds in lane.spread(count)]
+        spread = " to ".join(ends)
         rows.append(
             (
                 name, *cells, total, spread, len(lane.totals) or 1, state_of(lane, count), looked,

@@ -77,6 +77,9 @@ proposal is already scored. R-CNN is measured on the first proposals and **predi
 
     seconds(N) = fixed + N · (seconds per proposal)
 
+Every other method runs once to warm up, then five times (three if it is slow); the median run
+counts, and the table shows the spread of the runs. Meanwhile nothing else runs. F5 measures again.
+
 Switch on *Run R-CNN on all proposals* to measure it; it can be stopped at any time and resumes from
 there. The computed features are cached on disk, as in the paper, and read the next time; the
 seconds shown are those of computing them.

@@ -131,7 +131,7 @@ class Params:
         choices=_layers,
     )  # fmt: skip
     channel: int | None = param(
-        None, "Channel", "One of the map's; off: the mean of all channels.",
+        None, "Channel", "Channel of the feature map; off: the mean of all channels.",
         effect=Effect.DRAW, low=0, high=4095, step=1,
     )  # fmt: skip
     cell: int | None = param(

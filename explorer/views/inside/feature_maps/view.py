@@ -281,7 +281,7 @@ def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, i
     title = f"Channel {channel}"
     span = f"{high:.4g}" if answer.values[channel].size == 1 else f"{low:.4g} to {high:.4g}"
     if answer.frame is None:
-        title += f": {span}, no places of the photo"
+        title += f": {span}, without positions on the photo"
         return Pane("image", size_of(result.photo), (result.photo,), title=title)
     if params.scale == "around zero":  # otherwise the colour scale itself says the range
         title += f": {span}"

@@ -21,12 +21,11 @@ from explorer.views.predictions.tracks.layers import (
     trails,
 )
 from explorer.views.shared.common import counts_of, size_of
+from explorer.views.shared.detection_params import DetectionParams, class_choices
 from explorer.views.shared.detections import (
-    DetectionParams,
     DetectorAnswer,
     answer_board,
     answer_data,
-    class_choices,
     detected,
     shown,
 )

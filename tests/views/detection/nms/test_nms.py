@@ -276,7 +276,7 @@ def test_a_detector_of_another_kind_shows_its_answers() -> None:
     }
     net = make_network(FixedDetector(answer), "detection", classes=("", "cat"))
     result, board = shown(Scene(net, toy_image()))
-    assert "cannot be followed" in board.notes[0]
+    assert "cannot be traced" in board.notes[0]
     first, second = candidates_of(Scene(net, toy_image()))[DETECTIONS].scores
     assert first > second == 0.5
     assert "1 of 2 boxes is kept" in board.summary

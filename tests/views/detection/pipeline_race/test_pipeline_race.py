@@ -95,6 +95,14 @@ def test_without_being_asked_rcnn_is_measured_on_the_first_and_predicted() -> No
         assert result.lanes[name].done == len(result.proposals)
     board = VIEW.draw(result, Params(count=100))
     bars = {label: value for label, value, _ in board.plots[0].bars}
+    stages = next(table for table in board.tables if table.name == "stages")
+    for row in stages.rows:
+        named = dict(zip(stages.columns, row, strict=True))
+        if named["spread"]:  # the median lies between the quickest and the slowest run
+            low, high = map(float, str(named["spread"]).split(" to "))
+            assert low <= float(named["all"]) + 0.1
+            assert float(named["all"]) <= high + 0.1
+    assert sum(bool(row[stages.columns.index("spread")]) for row in stages.rows) >= 2
     assert bars["R-CNN (predicted)"] == pytest.approx(lane.seconds(100) + result.search)
     assert bars["Faster R-CNN (measured)"] == pytest.approx(result.lanes["Faster R-CNN"].seconds(0))
     assert "first 8 proposals" in board.pane("R-CNN").title

@@ -238,7 +238,7 @@ def test_networks_without_a_second_stage_fall_back_to_a_layer() -> None:
     for params in (Params(), Params(layer=HEAD)):
         result = result_of(scene, params)
         assert "The layer backbone.conv2 is shown" in VIEW.draw(result, params).notes[0]
-    with pytest.raises(ExplorerError, match="no second stage"):
+    with pytest.raises(ExplorerError, match="no RoI pooling"):
         head_answer_of(scene, np.zeros(4, np.float32))
     with pytest.raises(ExplorerError, match="no layer"):
         result_of(scene, Params(layer="nowhere"))

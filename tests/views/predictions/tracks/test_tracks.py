@@ -24,7 +24,8 @@ from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network
 from explorer.render.board import render_board
 from explorer.views.predictions.tracks.view import STILL, VIEW, Params, Result
-from explorer.views.shared.detections import DetectionParams, answer_board
+from explorer.views.shared.detection_params import DetectionParams
+from explorer.views.shared.detections import answer_board
 from tests.toys import FixedDetector, make_network
 
 CLASSES = ("__background__", "cat", "dog")

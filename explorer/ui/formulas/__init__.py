@@ -1,0 +1,1 @@
+"""Formulas of explanations: as mathematics, and in plain letters."""

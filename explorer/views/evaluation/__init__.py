@@ -1,0 +1,1 @@
+"""How good a network is: views of many photos and of what is wrong in them."""

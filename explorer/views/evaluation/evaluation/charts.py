@@ -1,0 +1,234 @@
+"""The pictures of an evaluation: its confusion matrix and its curves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.core.layers import Curve, Heat, Pane, Plot, Table, Text, class_colors
+from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures
+from explorer.views.shared.common import class_name, color
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Layer
+    from explorer.evaluation.report import Report
+
+    Floats = NDArray[np.float64]
+
+BACKGROUND = "background"
+MOST_CURVES, MOST_BARS, MOST_CONFUSIONS = 8, 30, 100
+MOST_POINTS = 1000
+"""Of a curve: more than a screen has columns."""
+
+CELL, NAMES, HEAD = 32.0, 180.0, 28.0
+"""Of the matrix, in units of its pane: a cell's side, the room for names at its left and above."""
+
+MOST_NAMED, MOST_NUMBERED = 24, 12
+"""Up to so many classes their names, and the numbers in the cells, can be read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """A confusion matrix of the classes that occur.
+
+    Attributes:
+        names: (C,) of the rows and columns.
+        counts: (C, C): row = the right class, column = the answer.
+        unit: What is counted: "photos", "detections" or "pixels".
+    """
+
+    names: tuple[str, ...]
+    counts: NDArray[np.int64]
+    unit: str
+
+
+def confusion(report: Report, min_score: float) -> Matrix:
+    """The confusion matrix of a report of any task; empty while there is none.
+
+    Args:
+        report: What was found so far.
+        min_score: Of detections that count.
+    """
+    classes = report.info.classes if report.info is not None else ()
+    measures = report.measures
+    if isinstance(measures, BoxMeasures):
+        most = max(measures.label.max(initial=0), measures.object_label.max(initial=0)) + 1
+        count = max(len(classes), int(most))
+        counts, unit = measures.confusion(count, min_score), "detections"
+    elif isinstance(measures, LabelMeasures):
+        count = max(len(classes), int(measures.answer.max(initial=0)) + 1)
+        counts, unit = measures.confusion(count), "photos"
+    elif isinstance(measures, PixelMeasures):
+        counts, unit = measures.confusion, "pixels"
+    else:
+        counts, unit = np.zeros((0, 0), np.int64), ""
+    used = np.flatnonzero(counts.any(axis=0) | counts.any(axis=1))
+    names = [class_name(classes, k) for k in range(len(counts))]
+    if isinstance(measures, BoxMeasures):
+        names[-1] = BACKGROUND
+    return Matrix(tuple(names[k] for k in used), counts[np.ix_(used, used)], unit)
+
+
+def confusion_pane(matrix: Matrix, *, shares: bool) -> Pane:
+    """The matrix as a picture, with names and numbers while they can be read.
+
+    Args:
+        matrix: Of any size; an empty one gives an empty pane.
+        shares: Every row is divided by its sum.
+    """
+    size = max(len(matrix.names), 1)
+    named, numbered = size <= MOST_NAMED, size <= MOST_NUMBERED
+    left, top = (NAMES, HEAD) if named else (0.0, 0.0)
+    side = size * CELL
+    values = _values(matrix, shares=shares)
+    unit = f"share of the row's {matrix.unit}" if shares else matrix.unit
+    high = 1.0 if shares else max(float(values.max(initial=0.0)), 1.0)
+    layers: list[Layer] = []
+    if matrix.names:
+        layers.append(
+            Heat(values, 0.0, high, colormap="viridis", extent=(left, top, left + side, top + side),
+                 unit=unit, name="confusion")
+        )  # fmt: skip
+    if named:
+        for k, name in enumerate(matrix.names):
+            middle = (k + 0.5) * CELL
+            layers.append(_word(f"{k + 1} {_short(name)}", (4.0, top + middle - 9.0)))
+            layers.append(_word(str(k + 1), (left + middle - 8.0, 4.0)))
+    if numbered:
+        layers += [
+            _word(_number(matrix.counts[i, j]), (left + j * CELL + 3.0, top + (i + 0.5) * CELL - 8))
+            for i, j in np.argwhere(matrix.counts).tolist()
+        ]
+    return Pane(
+        "confusion",
+        (left + side, top + side),
+        tuple(layers),
+        title="Confusion matrix: row = right class, column = answer",
+        frame="confusion",
+        readout=_readout(matrix, left, top),
+    )
+
+
+def _values(matrix: Matrix, *, shares: bool) -> NDArray[np.float32]:
+    counts = matrix.counts.astype(np.float64)
+    if shares:
+        counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return counts.astype(np.float32)
+
+
+def _word(text: str, at: tuple[float, float]) -> Text:
+    return Text(text, at, size=9.0)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 18 else f"{name[:17]}…"
+
+
+def _number(count: int) -> str:
+    for unit, name in ((1_000_000, "M"), (10_000, "k")):
+        if count >= unit:
+            return f"{count / (1000 if name == 'k' else unit):.0f}{name}"
+    return str(count)
+
+
+def _readout(matrix: Matrix, left: float, top: float) -> Callable[[float, float], str]:
+    sums = np.maximum(matrix.counts.sum(axis=1), 1)
+
+    def words(x: float, y: float) -> str:
+        row, column = int((y - top) // CELL), int((x - left) // CELL)
+        if not (0 <= row < len(matrix.names) and 0 <= column < len(matrix.names)):
+            return ""
+        count = int(matrix.counts[row, column])
+        share = f"{100 * count / sums[row]:.1f} %"
+        return f"{matrix.names[row]} → {matrix.names[column]}: {count} {matrix.unit} ({share})"
+
+    return words
+
+
+def confusions(matrix: Matrix) -> Table:
+    """What is taken for what, the most frequent first; the diagonal is left out."""
+    off = matrix.counts.copy()
+    np.fill_diagonal(off, 0)
+    sums = np.maximum(matrix.counts.sum(axis=1), 1)
+    places = np.argwhere(off)
+    order = np.argsort(-off[tuple(places.T)], kind="stable")[:MOST_CONFUSIONS]
+    rows = tuple(
+        (matrix.names[i], matrix.names[j], int(off[i, j]), float(off[i, j] / sums[i]))
+        for i, j in places[order].tolist()
+    )
+    columns = ("class", "answer", matrix.unit or "count", "share of the class")
+    return Table("confusions", columns, rows, title="Confusions")
+
+
+# -- curves
+
+
+def plots(report: Report, min_score: float, label: int | None) -> tuple[Plot, ...]:
+    """The curves of a detector, else the classes as bars with the worst first.
+
+    Args:
+        report: What was found so far.
+        min_score: Where the marker stands.
+        label: The class whose curves are drawn; None = several, and all detections together.
+    """
+    measures = report.measures
+    if isinstance(measures, BoxMeasures):
+        return _precision_recall(report, measures, label), _threshold(measures, min_score, label)
+    key = "IoU" if isinstance(measures, PixelMeasures) else "top1"
+    rows = sorted((row[key], name) for name, row in report.by_class.items() if key in row)
+    if not rows:
+        return ()
+    (shade,) = class_colors(1)
+    bars = tuple((name, value, color(shade)) for value, name in rows[:MOST_BARS])
+    title = f"{key} by class, the worst first"
+    return (Plot("by_class_bars", title, x_label=key, bars=bars, bar_range=(0.0, 1.0)),)
+
+
+def _precision_recall(report: Report, measures: BoxMeasures, label: int | None) -> Plot:
+    classes = report.info.classes if report.info is not None else ()
+    labels, counts = np.unique(measures.object_label, return_counts=True)
+    frequent = labels[np.argsort(-counts, kind="stable")][:MOST_CURVES]
+    wanted = [int(k) for k in frequent] if label is None else [label]
+    shades = class_colors(max([*wanted, 0]) + 1)
+    curves = []
+    for k in wanted:
+        recall, precision, _ = _points(measures, k)
+        curves.append(Curve(recall, precision, class_name(classes, k), color(shades[k])))
+    more = f", the {MOST_CURVES} most frequent classes" if label is None else ""
+    more = more if len(labels) > MOST_CURVES else ""
+    return Plot("precision_recall", f"Precision and recall at IoU 0.5{more}", "recall", "precision",
+                tuple(curves))  # fmt: skip
+
+
+def _threshold(measures: BoxMeasures, min_score: float, label: int | None) -> Plot:
+    recall, precision, score = _points(measures, label)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    shades = class_colors(3)
+    curves = tuple(
+        Curve(score[::-1], values[::-1], name, color(shade))
+        for values, name, shade in (
+            (precision, "precision", shades[0]), (recall, "recall", shades[1]),
+            (f1, "F1", shades[2]),
+        )
+    )  # fmt: skip
+    title = "Precision, recall and F1 by threshold"
+    return Plot("threshold", title, "min. score", "", curves, marker=min_score, steers="min_score")
+
+
+@lru_cache(maxsize=32)
+def _points(measures: BoxMeasures, label: int | None) -> tuple[Floats, Floats, Floats]:
+    """A curve with as many points as can be seen."""
+    curve = measures.curve(label)
+    count = len(curve[0])
+    if count <= MOST_POINTS:
+        return curve
+    chosen = np.unique(np.linspace(0, count - 1, MOST_POINTS).round().astype(np.int64))
+    recall, precision, score = (values[chosen] for values in curve)
+    return recall, precision, score

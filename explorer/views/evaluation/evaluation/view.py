@@ -1,0 +1,198 @@
+"""How good a network is on a folder of photos whose right answers are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Board
+from explorer.core.params import Effect, param
+from explorer.core.values import FolderRef
+from explorer.engine.view import BackgroundJob, Group, Needs, View
+from explorer.evaluation.background import KIND, params_of, wish_of
+from explorer.evaluation.datasets import open_source
+from explorer.evaluation.report import counted, sentences
+from explorer.evaluation.run import Wish, evaluate
+from explorer.views.evaluation.evaluation import charts
+from explorer.views.evaluation.evaluation.tables import figures_table, photos_table
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.core.step import Step
+    from explorer.engine.scene import Scene
+    from explorer.evaluation.report import Report
+
+EXPLANATION = """
+The network looks at every photo of a folder whose right answers are known, and its answers are
+compared with them. In the window this is a background job: you can do something else meanwhile.
+
+**A detection is right** (a true positive, TP) when it covers an object of its class with an IoU of
+at least 0.5 and no detection with a higher score has taken that object. Every other detection is a
+false positive (FP), every object left over a false negative (FN).
+
+$$ precision = \\frac{TP}{TP + FP} \\qquad recall = \\frac{TP}{TP + FN} $$
+
+**Average precision** is the area under the curve of precision over recall, traced by lowering the
+threshold, after precision has been made monotone from the right:
+
+$$ AP = \\sum_k (r_k - r_{k-1}) \\, \\max_{j \\ge k} p_j $$
+
+`voc_AP` takes it at an IoU of 0.5, `AP` is COCO's mean over IoUs from 0.5 to 0.95.
+
+**Classification.** `top1`: the class with the highest probability is right; `top5`: the right class
+is among the first five. **Segmentation.** The IoU of a class counts pixels, and `mIoU` is its mean
+over the classes of the data:
+
+$$ IoU_c = \\frac{n_{cc}}{\\sum_j n_{cj} + \\sum_j n_{jc} - n_{cc}} $$
+
+**Confusion matrix.** The row is the right class, the column the network's answer; what lies off the
+diagonal is wrong. For detections the last row and column stand for the background: objects that
+nothing lies on, and detections that lie on nothing.
+
+**Worst photos first.** Click a row to see the photo with the network's answer.
+
+Everingham et al. 2010, *The Pascal Visual Object Classes Challenge*, section 4; Lin et al. 2014,
+*Microsoft COCO*; Russakovsky et al. 2015, *ImageNet Large Scale Visual Recognition Challenge*;
+Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*, section 5.
+"""
+
+ALL = "all"
+EVERY_CLASS = "all classes"
+
+
+def _classes(info: NetworkInfo) -> tuple[str, ...]:
+    return (EVERY_CLASS, *dict.fromkeys(info.classes[1:]))
+
+
+def _detector(_params: Params, info: NetworkInfo | None) -> bool:
+    return info is None or info.task == "detection"
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    folder: FolderRef | None = param(
+        None, "Data set",
+        "A folder with a folder of photos for every class, with COCO or Pascal VOC annotations, "
+        "with class masks, or with an npz of photos.",
+    )  # fmt: skip
+    annotations: str = param(
+        "", "Annotation file",
+        "The name of a COCO file in the folder, or of an npz, where there are several.",
+        advanced=True,
+    )  # fmt: skip
+    photos: str = param(
+        "500", "Max. photos",
+        "At most this many photos, drawn at random but always the same.",
+        choices=("100", "500", "2000", ALL),
+    )  # fmt: skip
+    min_score: float = param(
+        0.5, "Min. score",
+        "Detections with a lower score count neither in the confusion matrix nor in the photos. "
+        "Average precision takes them all.",
+        effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, when=_detector,
+    )  # fmt: skip
+    of: str = param(
+        EVERY_CLASS, "Class",
+        "Shows the curve and the worst photos of one class.",
+        effect=Effect.DRAW, choices=_classes, when=_detector,
+    )  # fmt: skip
+    shares: bool = param(
+        True, "Rows as shares",
+        "Divides every row of the confusion matrix by its sum, so that rare classes can be seen.",
+        effect=Effect.DRAW,
+    )  # fmt: skip
+
+
+def _wish(spec: NetworkSpec, params: Params) -> Wish:
+    """What is to be evaluated.
+
+    Raises:
+        ExplorerError: No data set is chosen, or the folder has no file of that name.
+    """
+    if params.folder is None:
+        raise ExplorerError(
+            "No data set is chosen.", "Choose a folder of photos whose right answers are known."
+        )
+    data, name = Path(params.folder.path), params.annotations.strip()
+    if name:
+        data = data / name
+        if not data.is_file() or data.parent != Path(params.folder.path):
+            raise ExplorerError(
+                f"{params.folder.path} has no file {name}.", "Give the name of a file in it."
+            )
+    return Wish(spec, data, limit=0 if params.photos == ALL else int(params.photos))
+
+
+def _asked(job: Mapping[str, Any]) -> tuple[NetworkSpec, Params]:
+    wish = wish_of(job)
+    file = wish.data.is_file()
+    folder = wish.data.parent if file else wish.data
+    photos = str(wish.limit) if wish.limit else ALL
+    return wish.spec, Params(FolderRef(str(folder)), wish.data.name if file else "", photos)
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Report], Any, None]:
+    network = scene.network
+    wish = _wish(network.info.spec, params)
+    source = open_source(wish.data, network.info.task)
+    yield from evaluate(network, source, limit=wish.limit)
+
+
+def draw(report: Report, params: Params) -> Board:
+    classes = report.info.classes if report.info is not None else ()
+    label = classes.index(params.of) if params.of in classes else None
+    matrix = charts.confusion(report, params.min_score)
+    worst = photos_table(report, params.min_score, label)
+    confusions = charts.confusions(matrix)
+    tables = (worst, report.table(), confusions, figures_table(report))
+    return Board(
+        (charts.confusion_pane(matrix, shares=params.shares),),
+        plots=charts.plots(report, params.min_score, label),
+        tables=tuple(table for table in tables if table.rows),
+        summary=_summary(report),
+        notes=tuple(sentences(report)[1:]),
+    )
+
+
+def _summary(report: Report) -> str:
+    figures = report.headline() or "no figure yet"
+    return f"{report.title} on {report.data}: {figures} · {counted(report)}"
+
+
+def data(report: Report, params: Params) -> dict[str, Any]:
+    """What `explorer evaluate --json` gives but for the time, and the confusion matrix.
+
+    `confusion` is {"classes": names, "counts": (C, C) int64}: row = the right class, column = the
+    answer, for detections at the chosen threshold.
+    """
+    matrix = charts.confusion(report, params.min_score)
+    content = report.content()
+    del content["seconds"]  # the same question gives the same data
+    return {
+        **content,
+        "confusion": {"classes": list(matrix.names), "counts": matrix.counts},
+    }
+
+
+VIEW = View(
+    name="evaluation",
+    title="Evaluation",
+    group=Group.EVALUATION,
+    summary="How good the network is on a folder of photos whose right answers are known.",
+    explanation=EXPLANATION,
+    reference="Everingham et al. 2010, The Pascal VOC Challenge; Lin et al. 2014, Microsoft COCO",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    tasks=frozenset({"classification", "localization", "detection", "segmentation"}),
+    data=data,
+    live=False,
+    needs=Needs.NETWORK,
+    job=BackgroundJob(KIND, lambda spec, params: params_of(_wish(spec, params)), _asked),
+)

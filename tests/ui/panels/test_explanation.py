@@ -1,0 +1,90 @@
+"""Explanations: formulas drawn as mathematics, whole at every width and size."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QSizeF
+from PySide6.QtGui import QColor, QImage, QTextDocument
+from pytestqt.qtbot import QtBot
+
+from explorer.ui.formulas.images import formula_image, formula_size
+from explorer.ui.panels.explanation import Explanation
+
+IMAGE = QTextDocument.ResourceType.ImageResource.value
+WIDE = r"\mathrm{loss} = \frac{1}{N} \sum_i \left( \log\frac{p_i}{q_i} + \lambda t_i \right) + a"
+TEXT = f"Before $a + b$.\n\n$$ x = \\frac{{a}}{{b}} $$\n\n$$ {WIDE} $$\n\nAfter."
+
+
+def shown(qtbot: QtBot, width: int, factor: float = 1.0) -> Explanation:
+    explanation = Explanation()
+    qtbot.addWidget(explanation)
+    font = explanation.font()
+    font.setPointSizeF(font.pointSizeF() * factor)
+    explanation.setFont(font)
+    explanation.resize(width, 100)
+    explanation.show_markdown(TEXT)
+    explanation.show()
+    return explanation
+
+
+def images(explanation: Explanation) -> list[tuple[QSizeF, str]]:
+    found = []
+    block = explanation.document().begin()
+    while block.isValid():
+        parts = block.begin()
+        while not parts.atEnd():
+            fragment = parts.fragment()
+            shape = fragment.charFormat().toImageFormat()
+            if shape.isValid():
+                assert fragment.length() == 1, "it stands there once"
+                found.append((QSizeF(shape.width(), shape.height()), shape.name()))
+            parts += 1
+        block = block.next()
+    return found
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("width", [240, 300, 600])
+def test_formulas_are_images_that_fit(qtbot: QtBot, width: int, factor: float) -> None:
+    explanation = shown(qtbot, width, factor)
+    found = images(explanation)
+    assert len(found) == 2
+    for size, name in found:
+        assert 0 < size.width() <= explanation.viewport().width()
+        image = explanation.document().resource(
+            QTextDocument.ResourceType.ImageResource.value, name
+        )
+        assert isinstance(image, QImage)
+        assert not image.isNull()
+    assert "$" not in explanation.toPlainText()
+    assert "a\u00a0+\u00a0b" in explanation.document().begin().text()
+
+
+def test_a_narrower_panel_makes_a_wide_formula_smaller_and_a_wider_one_larger(
+    qtbot: QtBot,
+) -> None:
+    explanation = shown(qtbot, 600)
+    whole = images(explanation)[1][0].width()
+    explanation.resize(120, 100)
+    assert images(explanation)[1][0].width() <= explanation.viewport().width() < whole
+    explanation.resize(600, 100)
+    assert images(explanation)[1][0].width() == pytest.approx(whole)
+
+
+def test_they_have_the_color_of_the_text() -> None:
+    size = formula_size("x = y", 20.0)
+    image = formula_image("x = y", size, QColor("#ff0000"), 2.0)
+    assert image.width() == pytest.approx(2 * size.width(), abs=1)
+    pixels = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
+    inked = [color for color in pixels if color.alpha() > 200]
+    assert inked
+    assert all(color.red() > 200 and color.green() < 30 for color in inked)
+
+
+def test_what_cannot_be_set_is_written(qtbot: QtBot, caplog: pytest.LogCaptureFixture) -> None:
+    explanation = Explanation()
+    qtbot.addWidget(explanation)
+    explanation.show_markdown("$$ \\frac{a $$")
+    assert images(explanation) == []
+    assert "a" in explanation.toPlainText()
+    assert "cannot be set" in caplog.text
