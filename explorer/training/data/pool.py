@@ -143,7 +143,7 @@ def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
 
     Args:
         folder: In COCO's form, photos in images/.
-        split: "train" or "val".
+        split: "train" or "validation".
 
     Raises:
         ExplorerError: There is no such file, or it has another form.
@@ -152,7 +152,7 @@ def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         notes = {int(note["image_id"]): note for note in content["annotations"]}
-        return tuple(
+        found = tuple(
             _person(folder / "images", image, notes[int(image["id"])])
             for image in content["images"]
             if image["split"] == split
@@ -162,6 +162,9 @@ def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
             f"{path} cannot be read as joints in COCO's form.",
             "Give a folder with joints.json and images/.",
         ) from error
+    if not found:
+        raise ExplorerError(f"No photo of {path} is for {split}.")
+    return found
 
 
 def _person(folder: Path, image: dict[str, Any], note: dict[str, Any]) -> PoolPhoto:

@@ -43,7 +43,7 @@ BOXES = "roi_heads.box_predictor.bbox_pred."
 """The same for all of the detector's classes: the first rows of it are copied."""
 
 RECIPE = Recipe(
-    epochs=12, batch=16, peak=1e-3, warmup=0.05, decay=0.01, average=0.995, clip=5.0,
+    epochs=12, batch=16, peak=2e-3, warmup=0.05, decay=0.01, average=0.995, clip=5.0,
     optimizer="adamw",
 )  # fmt: skip
 
@@ -183,7 +183,7 @@ def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
     """See `lessons`."""
     if material.joints is None:
         return {}
-    return correct_joints(model, read_lspet(material.joints, "val"))
+    return correct_joints(model, read_lspet(material.joints, "validation"))
 
 
 @torch.inference_mode()

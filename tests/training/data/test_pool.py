@@ -162,7 +162,7 @@ def write_lspet(folder):
     content = {
         "images": [
             {"id": 1, "file_name": "a.jpg", "split": "train", **image},
-            {"id": 2, "file_name": "b.jpg", "split": "val", **image},
+            {"id": 2, "file_name": "b.jpg", "split": "validation", **image},
         ],
         "annotations": [
             {"image_id": i, "bbox": [1, 2, 30, 20], "keypoints": joints} for i in (1, 2)
@@ -174,7 +174,7 @@ def write_lspet(folder):
 
 
 def test_the_joints_of_leeds_get_cocos_places(tmp_path):
-    (photo,) = read_lspet(write_lspet(tmp_path), "val")
+    (photo,) = read_lspet(write_lspet(tmp_path), "validation")
     assert photo.path.name == "b.jpg"
     assert photo.boxes.tolist() == [[1, 2, 31, 22]]
     joints = photo.joints[0]
@@ -183,8 +183,10 @@ def test_the_joints_of_leeds_get_cocos_places(tmp_path):
     assert joints[9].tolist() == [11, 22, 2]  # the left wrist
     assert not joints[:5].any()
     assert [p.path.name for p in read_lspet(tmp_path, "train")] == ["a.jpg"]
+    with pytest.raises(ExplorerError, match="is for test"):
+        read_lspet(tmp_path, "test")
     with pytest.raises(ExplorerError, match="cannot be read as joints"):
-        read_lspet(tmp_path / "nothing", "val")
+        read_lspet(tmp_path / "nothing", "validation")
 
 
 def test_a_photo_that_is_gone_is_said(tmp_path):
