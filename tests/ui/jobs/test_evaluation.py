@@ -108,6 +108,8 @@ def test_a_click_on_a_row_opens_its_photo_and_back_leads_here_again(
     assert study.image.path == tmp_path / "JPEGImages" / "p.png"
     assert study.view is not None
     assert study.view.name == "detections"
+    qtbot.waitUntil(lambda: len(study.truth) > 0, timeout=WAIT)
+    assert "TP" in study.board.summary if study.board is not None else False
     window.trail.back()
     assert study.view.name == "evaluation"
     assert study.board is not None
