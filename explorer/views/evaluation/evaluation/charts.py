@@ -152,7 +152,7 @@ def _readout(matrix: Matrix, left: float, top: float) -> Callable[[float, float]
         if not (0 <= row < len(matrix.names) and 0 <= column < len(matrix.names)):
             return ""
         count = int(matrix.counts[row, column])
-        share = f"{100 * count / sums[row]:.1f} %"
+        share = f"{100 * count / sums[row]:.1f}%"
         return f"{matrix.names[row]} → {matrix.names[column]}: {count} {matrix.unit} ({share})"
 
     return words

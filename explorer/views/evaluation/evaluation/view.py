@@ -1,4 +1,4 @@
-"""How good a network is on a folder of photos whose right answers are known."""
+"""How good a network is on a folder of photos with ground truth."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from explorer.evaluation.report import Report
 
 EXPLANATION = """
-The network looks at every photo of a folder whose right answers are known, and its answers are
-compared with them. In the window this is a background job: you can do something else meanwhile.
+The network is run on every photo of a folder with ground truth, and its predictions are
+compared with it. In the window this is a background job: you can do something else meanwhile.
 
 **A detection is right** (a true positive, TP) when it covers an object of its class with an IoU of
 at least 0.5 and no detection with a higher score has taken that object. Every other detection is a
@@ -117,7 +117,7 @@ def _wish(spec: NetworkSpec, params: Params) -> Wish:
     """
     if params.folder is None:
         raise ExplorerError(
-            "No data set is chosen.", "Choose a folder of photos whose right answers are known."
+            "No data set is chosen.", "Choose a folder of photos with ground truth."
         )
     data, name = Path(params.folder.path), params.annotations.strip()
     if name:
@@ -161,7 +161,7 @@ def draw(report: Report, params: Params) -> Board:
 
 
 def _summary(report: Report) -> str:
-    figures = report.headline() or "no figure yet"
+    figures = report.headline() or "no metric yet"
     return f"{report.title} on {report.data}: {figures} · {counted(report)}"
 
 
@@ -185,7 +185,7 @@ VIEW = View(
     name="evaluation",
     title="Evaluation",
     group=Group.EVALUATION,
-    summary="How good the network is on a folder of photos whose right answers are known.",
+    summary="How good the network is on a folder of photos with ground truth.",
     explanation=EXPLANATION,
     reference="Everingham et al. 2010, The Pascal VOC Challenge; Lin et al. 2014, Microsoft COCO",
     Params=Params,
