@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from ziamath.zmath import Latex
 
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.layers import Board
@@ -43,6 +44,7 @@ from explorer.render.vector.figure import FigureSize, render_figure
 from explorer.render.vector.font_files import arimo, font_runs
 from explorer.render.vector.pdf import pdf_bytes
 from explorer.render.vector.svg import svg_bytes
+from explorer.ui.formulas.letters import plain, replaced
 from explorer.views import discover
 from tests.toy_views import every_toy
 from tests.toys import hook_count, toy_image
@@ -77,6 +79,18 @@ def first_steps(
 
 def defaults(view: View[Any, Any], info: NetworkInfo | None) -> Any:
     return resolved(asked_of(view, info.task if info is not None else ""), info)
+
+
+def set_as_mathematics(latex: str) -> str:
+    """A formula that stands alone: it must be one."""
+    return Latex(latex).svg()
+
+
+def written_in_a_line(latex: str) -> str:
+    """A formula in a line: plain letters must do."""
+    written = plain(latex)
+    assert not set(written) & set("\\{}"), latex
+    return written
 
 
 def refused_in_words(parameter: Parameter) -> AbstractContextManager[None]:
@@ -193,7 +207,7 @@ def test_says_what_it_is(view: View[Any, Any]) -> None:
     room = view.compute.__module__.split(".")
     assert room[:2] != ["explorer", "views"] or room[2] == view.group.value, "its group's folder"
     assert len(view.explanation) > 300
-    assert "$" not in view.explanation, "formulas are indented blocks of plain characters"
+    replaced(view.explanation, set_as_mathematics, written_in_a_line)
     for parameter in parameters(view.Params):
         assert parameter.meta.title, parameter.name
         assert parameter.meta.help.endswith("."), parameter.name

@@ -77,12 +77,16 @@ def in_line(latex: str) -> str:
 
 def plain(latex: str) -> str:
     """A formula in plain letters, as well as they can."""
-    tokens = [match.groups() for match in _TOKEN.finditer(" ".join(latex.split()))]
+    tokens: list[_Token] = [_token(match) for match in _TOKEN.finditer(" ".join(latex.split()))]
     text, _ = _sequence(tokens, 0)
     return re.sub(r"(?<=\S) {2,3}(?=\S)", " ", text).strip()
 
 
 _Token = tuple[str | None, str | None, str | None]
+
+
+def _token(found: re.Match[str]) -> _Token:
+    return found[1], found[2], found[3]
 
 
 def _sequence(tokens: list[_Token], at: int) -> tuple[str, int]:

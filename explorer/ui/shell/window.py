@@ -216,6 +216,7 @@ class Window(QMainWindow):
         self.board.status.connect(self.status.readout.setText)
         self.board.selection_changed.connect(self.results.set_selection)
         self.results.selection_changed.connect(self.board.set_selection)
+        self.results.photo_wanted.connect(self.truth_files.accept)
         self.results.photo_wanted.connect(self.trail.open)
         self.results.steered.connect(self.inspector.form.steer)
         self.strip.current_changed.connect(self._item_chosen)

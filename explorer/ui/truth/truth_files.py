@@ -90,6 +90,12 @@ class TruthFiles(QObject):
             )
         self._desk.refresh()
 
+    def accept(self, photo: str) -> None:
+        """What is annotated beside this photo is taken without a question: it was evaluated on."""
+        folder = Path(photo).parent
+        self._offered.add(folder)
+        self._accepted.add(folder)
+
     # -- inside -----------------------------------------------------------------------------------
 
     def _wanted(self, what: str) -> None:

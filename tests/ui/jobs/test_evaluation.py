@@ -85,8 +85,8 @@ def test_the_key_opens_it_and_a_folder_starts_it(
     assert found.job.title == "classification on " + tmp_path.name
     qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)
     assert not window.inspector.error.isVisible()
-    assert "top1 80.0 %" in window.results.summary
-    assert any("does not know 1 class of the data: violet" in n for n in window.inspector.notes)
+    assert "top1 80.0%" in window.results.summary
+    assert any("violet" in n for n in window.inspector.notes)
     qtbot.waitUntil(lambda: window.results.tabs.count() > 2, timeout=WAIT)
     photos = window.results.tab("photos")
     assert isinstance(photos, TableWidget)
@@ -108,12 +108,13 @@ def test_a_click_on_a_row_opens_its_photo_and_back_leads_here_again(
     assert study.image.path == tmp_path / "JPEGImages" / "p.png"
     assert study.view is not None
     assert study.view.name == "detections"
+    qtbot.waitUntil(lambda: len(study.truth) > 0, timeout=WAIT)
     window.trail.back()
     assert study.view.name == "evaluation"
     assert study.board is not None
     assert not study.running
     assert len(window.jobs.all) == 1, "what was found is kept"
-    assert "voc_AP 50.0 %" in window.results.summary
+    assert "voc_AP 50.0%" in window.results.summary
 
 
 def test_data_and_network_that_do_not_fit_are_one_sentence(
@@ -155,7 +156,7 @@ def test_annotations_beside_the_photo_are_used_at_once(
     window.intake.open_paths([voc_set(tmp_path)])
     qtbot.waitUntil(lambda: window.study.image is not None, timeout=WAIT)
     qtbot.keyClick(window, Qt.Key.Key_E, CONTROL_SHIFT)
-    qtbot.waitUntil(lambda: "voc_AP 50.0 %" in window.results.summary, timeout=WAIT)
+    qtbot.waitUntil(lambda: "voc_AP 50.0%" in window.results.summary, timeout=WAIT)
     assert window.study.spec == NetworkSpec("detection")
     assert window.study.params.folder == FolderRef(str(tmp_path))
 
@@ -184,7 +185,7 @@ def test_it_goes_on_behind_questions_and_tells_when_it_is_done(
     (card,) = [card for card in window.notices.cards if "Evaluation finished" in card.notice.text]
     card.buttons[0].click()
     assert window.study.job_id == found.job.id
-    assert "top1 100.0 %" in window.results.summary
+    assert "top1 100.0%" in window.results.summary
 
 
 def test_the_next_run_of_the_program_goes_on_with_it(
@@ -228,4 +229,4 @@ def test_a_view_that_is_remembered_starts_nothing_and_takes_up_its_job(
     wanted = job.params(window.study.spec, window.study.params)
     started = window.jobs.start(job.kind, "as if from an earlier run", wanted)
     assert window.study.job_id == started
-    qtbot.waitUntil(lambda: "top1 80.0 %" in window.results.summary, timeout=WAIT)
+    qtbot.waitUntil(lambda: "top1 80.0%" in window.results.summary, timeout=WAIT)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Layer
+    from explorer.evaluation.measures import Measures
     from explorer.evaluation.report import Report
 
     Floats = NDArray[np.float64]
@@ -57,7 +58,11 @@ def confusion(report: Report, min_score: float) -> Matrix:
         min_score: Of detections that count.
     """
     classes = report.info.classes if report.info is not None else ()
-    measures = report.measures
+    return _matrix(report.measures, classes, min_score)
+
+
+@lru_cache(maxsize=4)
+def _matrix(measures: Measures | None, classes: tuple[str, ...], min_score: float) -> Matrix:
     if isinstance(measures, BoxMeasures):
         most = max(measures.label.max(initial=0), measures.object_label.max(initial=0)) + 1
         count = max(len(classes), int(most))
@@ -87,15 +92,7 @@ def confusion_pane(matrix: Matrix, *, shares: bool) -> Pane:
     named, numbered = size <= MOST_NAMED, size <= MOST_NUMBERED
     left, top = (NAMES, HEAD) if named else (0.0, 0.0)
     side = size * CELL
-    values = _values(matrix, shares=shares)
-    unit = f"share of the row's {matrix.unit}" if shares else matrix.unit
-    high = 1.0 if shares else max(float(values.max(initial=0.0)), 1.0)
-    layers: list[Layer] = []
-    if matrix.names:
-        layers.append(
-            Heat(values, 0.0, high, colormap="viridis", extent=(left, top, left + side, top + side),
-                 unit=unit, name="confusion")
-        )  # fmt: skip
+    layers: list[Layer] = [_heat(matrix, left, top, shares=shares)] if matrix.names else []
     if named:
         for k, name in enumerate(matrix.names):
             middle = (k + 0.5) * CELL
@@ -116,11 +113,20 @@ def confusion_pane(matrix: Matrix, *, shares: bool) -> Pane:
     )
 
 
-def _values(matrix: Matrix, *, shares: bool) -> NDArray[np.float32]:
-    counts = matrix.counts.astype(np.float64)
+@lru_cache(maxsize=4)
+def _heat(matrix: Matrix, left: float, top: float, *, shares: bool) -> Heat:
+    counts, side = matrix.counts.astype(np.float64), len(matrix.names) * CELL
     if shares:
         counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return counts.astype(np.float32)
+    return Heat(
+        counts.astype(np.float32),
+        0.0,
+        1.0 if shares else float(counts.max()),
+        colormap="viridis",
+        extent=(left, top, left + side, top + side),
+        unit=f"share of the row's {matrix.unit}" if shares else matrix.unit,
+        name="confusion",
+    )
 
 
 def _word(text: str, at: tuple[float, float]) -> Text:

@@ -1,4 +1,4 @@
-"""How good a network is on a folder of photos whose right answers are known."""
+"""How good a network is on a folder of photos with ground truth."""
 
 from __future__ import annotations
 
@@ -168,15 +168,16 @@ def _summary(report: Report) -> str:
 def data(report: Report, params: Params) -> dict[str, Any]:
     """What `explorer evaluate --json` gives but for the time, and the confusion matrix.
 
-    `confusion` is {"classes": names, "counts": (C, C) int64}: row = the right class, column = the
-    answer, for detections at the chosen threshold.
+    `confusion` is (C, C) int64: row = the right class, column = the answer, both in the order of
+    `confusion_classes`; of detections those at the chosen threshold.
     """
     matrix = charts.confusion(report, params.min_score)
     content = report.content()
     del content["seconds"]  # the same question gives the same data
     return {
         **content,
-        "confusion": {"classes": list(matrix.names), "counts": matrix.counts},
+        "confusion_classes": list(matrix.names),
+        "confusion": matrix.counts,
     }
 
 
