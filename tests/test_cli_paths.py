@@ -141,7 +141,7 @@ def test_one_file_for_two_outputs(explorer: Run, photo: Path, tmp_path: Path) ->
     out = tmp_path / "a.json"
     status, _, err = explorer("render", "detections", photo, "--data", out, "--boxes", out)
     assert status == 2
-    assert "named for two outputs" in _sentence(err)
+    assert "given for two outputs" in _sentence(err)
     assert not out.exists()
 
 
@@ -397,7 +397,7 @@ def test_an_answer_that_cannot_be_written_is_one_sentence(argv: list[str]) -> No
             text=True, check=False, timeout=120,
         )  # fmt: skip
     assert ended.returncode == 2
-    assert _sentence(ended.stderr).startswith("the answer could not be written: No space left")
+    assert _sentence(ended.stderr).startswith("the output could not be written: No space left")
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def _load(module: nn.Module, state: dict[str, Tensor], checkpoint: Checkpoint, t
     )
     unknown = tuple(key for key in result.unexpected_keys if not is_counter(key))
     good = frozenset(own) - set(missing) - wrong
-    return Match(good, missing, unknown, match.shapes)
+    return Match(good, missing, unknown, match.shapes, match.hint)
 
 
 class _Versioned(dict[str, Tensor]):
@@ -245,15 +245,10 @@ def _versions(module: nn.Module, versions: Mapping[str, Any] | None) -> dict[str
 
 
 def _refusal(name: str, title: str, match: Match) -> ExplorerError:
-    hint = "Choose the network that it was trained with."
-    if any("anchors a cell" in words for words in match.shapes):
-        hint = "The file does not contain the sizes and aspect ratios of its anchors."
-    elif any(" channels" in words for words in match.shapes):
-        hint = "A photo has 3 channels; the meaning of the others is not in the file."
     return ExplorerError(
         f"{name} does not fit {title}: {_mismatches(match)}; {_percent(match.share)} of the "
         "tensors match.",
-        hint,
+        match.hint or "Choose the network that it was trained with.",
     )
 
 

@@ -24,12 +24,16 @@ MOST_CUT = 0.4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
-    """How the names and shapes of a state agree with a signature."""
+    """How the names and shapes of a state agree with a signature.
+
+    `shapes` are sentences about tensors that do not fit, `hint` says why they cannot be made to.
+    """
 
     good: frozenset[str]
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
     shapes: tuple[str, ...]
+    hint: str = ""
 
     @property
     def share(self) -> float:
@@ -195,7 +199,7 @@ def _grey_stem(state: Mapping[str, Tensor], expected: dict[str, Shape]) -> int:
 def compare(
     state: Mapping[str, Tensor], expected: Mapping[str, Shape], integers: frozenset[str]
 ) -> Match:
-    good, shapes = set(), []
+    good, shapes, hint = set(), [], ""
     for key, wanted in expected.items():
         if key not in state:
             continue
@@ -205,19 +209,28 @@ def compare(
         elif tuple(tensor.shape) == wanted:
             shapes.append(f"{key} holds {str(tensor.dtype).removeprefix('torch.')}")
         else:
-            shapes.append(_unlike(key, tuple(tensor.shape), wanted))
+            words, why = _unlike(key, tuple(tensor.shape), wanted)
+            shapes.append(words)
+            hint = hint or why
     missing = tuple(key for key in expected if key not in state and key not in integers)
     unknown = tuple(key for key in state if key not in expected and not is_counter(key))
-    return Match(frozenset(good), missing, unknown, tuple(shapes))
+    return Match(frozenset(good), missing, unknown, tuple(shapes), hint)
 
 
-def _unlike(key: str, found: Shape, wanted: Shape) -> str:
+def _unlike(key: str, found: Shape, wanted: Shape) -> tuple[str, str]:
+    """How a tensor differs, and a hint where the file cannot tell enough to make it fit."""
     words = f"{key} is {_size(found)}, the network expects {_size(wanted)}"
     if len(found) == len(wanted) == 4 and found[1] != wanted[1] == 3:
-        return f"{words}: it takes {found[1]} channels instead of 3"
+        return (
+            f"{words}: it takes {found[1]} channels instead of 3",
+            "A photo has 3 channels; the meaning of the others is not in the file.",
+        )
     if key == "rpn.head.cls_logits.weight" and found[1:] == wanted[1:]:
-        return f"{words}: it has {found[0]} anchors per cell instead of {wanted[0]}"
-    return words
+        return (
+            f"{words}: it has {found[0]} anchors per cell instead of {wanted[0]}",
+            "The sizes and aspect ratios of its anchors are not in the file.",
+        )
+    return words, ""
 
 
 def _size(shape: Iterable[int]) -> str:

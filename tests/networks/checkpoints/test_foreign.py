@@ -271,7 +271,9 @@ def test_other_anchors_are_refused_by_the_name_of_the_layer(tmp_path: Path) -> N
     for layer, width in (("cls_logits", 24), ("bbox_pred", 96)):
         content[f"rpn.head.{layer}.weight"] = torch.randn(width, 256, 1, 1)
         content[f"rpn.head.{layer}.bias"] = torch.randn(width)
-    with pytest.raises(ExplorerError, match=r"rpn\.head\.cls_logits.*24 anchors a cell") as caught:
+    with pytest.raises(
+        ExplorerError, match=r"rpn\.head\.cls_logits.*24 anchors per cell"
+    ) as caught:
         loaded(tmp_path, content, name)
     assert "not in the file" in caught.value.hint
 
@@ -296,7 +298,7 @@ def test_a_layer_without_bias_has_none(tmp_path: Path) -> None:
     module.fc = nn.Linear(1024, 4, bias=False)
     network = loaded(tmp_path, module.state_dict())
     check_same(network, module)
-    assert "w.pth has no bias for fc: it is 0." in network.info.notes
+    assert "w.pth has no bias for fc: 0 is used." in network.info.notes
 
 
 def test_the_end_of_a_network_that_is_not_there_is_taken_off(
@@ -341,7 +343,7 @@ def test_plain_heads_are_built(tmp_path: Path, case: str) -> None:
     network = loaded(tmp_path, {"model": module.eval().state_dict(), "classes": list("abcde")})
     assert network.info.task == "classification"
     assert network.info.classes == tuple("abcde")
-    assert any("a head of its own in the place of fc" in note for note in network.info.notes)
+    assert any("a custom head in place of fc" in note for note in network.info.notes)
     check_same(network, module)
 
 
@@ -381,7 +383,7 @@ def test_heads_that_the_file_does_not_tell_are_said_to_be_unknown(
         return
     network = loaded(tmp_path, module.state_dict(), "shufflenet_v2_x0_5")
     assert network.info.task == "features"
-    assert any("unsupported way (fc.0.weight" in note for note in network.info.notes)
+    assert any("not supported (fc.0.weight" in note for note in network.info.notes)
 
 
 def test_a_head_beside_the_trunk(tmp_path: Path, net: nn.Module, state: State) -> None:
@@ -436,7 +438,7 @@ def test_weights_are_found_wherever_they_are(tmp_path: Path, content: Any, where
 
 def test_without_weights_the_keys_are_named(tmp_path: Path) -> None:
     torch.save({"epoch": 1, "lr": 0.1}, tmp_path / "w.pth")
-    with pytest.raises(ExplorerError, match="only epoch, lr is in it"):
+    with pytest.raises(ExplorerError, match="no weights, but only epoch, lr"):
         reading.read(tmp_path / "w.pth")
 
 
@@ -490,7 +492,7 @@ def test_names_of_another_number_are_not_used_and_that_is_said(
 ) -> None:
     info = loaded(tmp_path, {"model": state, "classes": list("abcde")}).info
     assert info.classes == ()
-    assert "The file names 5 classes, but its head has 4: no name is used." in info.notes
+    assert "The file names 5 classes, but its head has 4: the names are not used." in info.notes
 
 
 # -- the true reason
@@ -528,7 +530,7 @@ def test_dynamic_quantization(tmp_path: Path) -> None:
 
 def test_meta_tensors(tmp_path: Path) -> None:
     torch.save(nn.Linear(3, 2, device="meta").state_dict(), tmp_path / "w.pth")
-    with pytest.raises(ExplorerError, match=r"no numbers: weight .* meta device"):
+    with pytest.raises(ExplorerError, match=r"no values: weight .* meta device"):
         reading.read(tmp_path / "w.pth")
 
 
@@ -560,5 +562,5 @@ def test_a_pickle_of_another_program(tmp_path: Path) -> None:
     import pickle
 
     (tmp_path / "w.pth").write_bytes(pickle.dumps({"w": [1.0]}))
-    with pytest.raises(ExplorerError, match=r"torch\.save did not write"):
+    with pytest.raises(ExplorerError, match=r"not written by torch.save"):
         reading.read(tmp_path / "w.pth")

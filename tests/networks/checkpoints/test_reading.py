@@ -206,7 +206,7 @@ def good() -> bytes:
 ONNX = b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\x8c\x01\n"
 
 BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
-    "pickle that calls os.system": (lambda _: call_os_system(), r"torch\.save did not write"),
+    "pickle that calls os.system": (lambda _: call_os_system(), "not written by torch.save"),
     "zip that calls os.system": (
         lambda tmp: zip_with(tmp, {"a/data.pkl": call_os_system(), "a/version": b"3\n"}),
         r"posix\.system",
@@ -391,7 +391,7 @@ def test_load_of_a_bad_file_is_one_sentence(tmp_path: Path) -> None:
         "infinity": ({**state, "features.0.bias": torch.full((64,), float("inf"))}, "infinity"),
         "other keys": (
             {f"{key}.x": value for key, value in state.items()},
-            "; 0 % of the tensors agree",
+            "; 0% of the tensors match",
         ),
         "other shapes": (
             {key: torch.ones(5, *value.shape[1:]) for key, value in state.items()},
