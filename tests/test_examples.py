@@ -103,4 +103,4 @@ def test_the_notebook_runs_and_shows_pictures(tmp_path: Path) -> None:
     assert "channel" in outputs["parameters"][0].data["text/plain"]
     bars = [out for out in outputs["dream"] if out.output_type == "display_data"]
     assert all(bar.data.get("text/html", "") == "" for bar in bars), "the bar is gone"
-    assert "is taken for a network that does classification" in str(outputs["module"])
+    assert "is assumed to be a network for classification" in str(outputs["module"])

@@ -212,7 +212,7 @@ def test_a_film_that_gives_nothing_is_a_sentence(watch) -> None:
     source.read = lambda: None
     watched = watch(source)
     watched.until(Phase.FAILED)
-    assert "no frames" in watched.capture.status.message
+    assert "no more frames" in watched.capture.status.message
 
 
 def test_a_long_frame_is_no_hung_read(watch, monkeypatch) -> None:

@@ -131,9 +131,14 @@ class Making(QObject):
         dialog.setOkButtonText(self.tr("Rename"))
         dialog.setMinimumWidth(420)
         dialog.textValueSelected.connect(partial(self._rename, name))
-        dialog.finished.connect(partial(discard, dialog))
+        dialog.finished.connect(self._answered)
         dialog.open()
         self.dialog = dialog
+
+    def _answered(self, _result: int) -> None:
+        if self.dialog is not None:
+            discard(self.dialog)
+            self.dialog = None
 
     def ask_delete(self, name: str) -> None:
         """Asks whether the network `name` is no longer wanted."""
@@ -148,7 +153,7 @@ class Making(QObject):
         delete = box.addButton(self.tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)
         delete.clicked.connect(partial(self._delete, name))
-        box.finished.connect(partial(discard, box))
+        box.finished.connect(self._answered)
         box.open()
         self.dialog = box
 

@@ -248,7 +248,7 @@ def test_a_mask_is_shown_cleared_saved_and_loaded(
     path.write_bytes(painted(5, 5).png)
     mask.load.click()
     assert form.params.mask == painted()
-    assert "5 x 5 pixels, the photo 8 x 6" in said[-1]
+    assert "5 x 5 pixels, but the photo has 8 x 6" in said[-1]
     path.write_bytes(b"no mask")
     mask.load.click()
     assert "is not a mask" in said[-1]

@@ -89,7 +89,7 @@ def test_frames_are_followed(window: Window, qtbot: Any) -> None:
     window.resize(1400, 900)
     window.show()
     qtbot.waitUntil(
-        lambda: "computed" in words.text() and "0.0 shown" not in words.text(), timeout=SECONDS
+        lambda: "inference" in words.text() and "0.0 displayed" not in words.text(), timeout=SECONDS
     )
     assert study.view.title in words.toolTip()
 
@@ -223,7 +223,7 @@ def test_a_lost_camera_says_so_and_goes_on(window: Window, qtbot: Any) -> None:
     follow(qtbot, window, source)
     source.unplugged.set()
     bar = window.live.bar
-    qtbot.waitUntil(lambda: "no pictures" in bar.phase.text(), timeout=SECONDS)
+    qtbot.waitUntil(lambda: "no frames" in bar.phase.text(), timeout=SECONDS)
     last = number(window)
     source.unplugged.clear()
     qtbot.waitUntil(lambda: number(window) > last, timeout=SECONDS)

@@ -187,10 +187,9 @@ Open = Callable[[Window], Any]
     [
         lambda w: w.sheets.open_preferences(),
         lambda w: w.sheets.open_shortcuts(),
-        lambda w: w.sheets.open_evaluation(),
         lambda w: w.sheets.open_palette(),
     ],
-    ids=["preferences", "shortcuts", "evaluation", "palette"],
+    ids=["preferences", "shortcuts", "palette"],
 )
 def test_sheets_keep_the_focus_within(qtbot: QtBot, window: Window, open_it: Open) -> None:
     look(window)

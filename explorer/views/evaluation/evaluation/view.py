@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,7 @@ def _wish(spec: NetworkSpec, params: Params) -> Wish:
     data, name = Path(params.folder.path), params.annotations.strip()
     if name:
         data = data / name
-        if not data.is_file() or data.parent != Path(params.folder.path):
+        if not os.path.isfile(data) or data.parent != Path(params.folder.path):
             raise ExplorerError(
                 f"{params.folder.path} has no file {name}.", "Give the name of a file in it."
             )
@@ -131,7 +132,7 @@ def _wish(spec: NetworkSpec, params: Params) -> Wish:
 
 def _asked(job: Mapping[str, Any]) -> tuple[NetworkSpec, Params]:
     wish = wish_of(job)
-    file = wish.data.is_file()
+    file = os.path.isfile(wish.data)
     folder = wish.data.parent if file else wish.data
     photos = str(wish.limit) if wish.limit else ALL
     return wish.spec, Params(FolderRef(str(folder)), wish.data.name if file else "", photos)
