@@ -8,9 +8,9 @@ from explorer.training.data.pseudo_masks import grab_cut, packed_masks
 from tests.training.toy import toy_photos
 
 
-def disc(centre, radius, side=64):
+def disc(center, radius, side=64):
     rows, columns = np.mgrid[:side, :side] + 0.5
-    return np.hypot(columns - centre[0], rows - centre[1]) <= radius
+    return np.hypot(columns - center[0], rows - center[1]) <= radius
 
 
 def photo_of(mask, seed=0):
@@ -27,8 +27,8 @@ def photo_of(mask, seed=0):
         ((32, 32), 32, (0, 0, 64, 64)),  # nothing of the photo is outside the box
     ],
 )
-def test_a_disc_is_found_in_its_box(centre, radius, box):
-    wanted = disc(centre, radius)
+def test_a_disc_is_found_in_its_box(center, radius, box):
+    wanted = disc(center, radius)
     found = grab_cut(photo_of(wanted), np.array(box, np.float32))
     assert (found & wanted).sum() / (found | wanted).sum() > 0.97
 
