@@ -76,5 +76,4 @@ def test_the_masks_are_as_good_as_the_card_says(scenes):
 
 
 def test_segmentation_begins_with_the_network_that_ships():
-    shipped("lite-deeplab")
     assert catalogue.default_for("segmentation").name == "lite-deeplab"
