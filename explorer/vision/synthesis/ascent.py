@@ -79,7 +79,7 @@ class Target:
         """
         if not layer.startswith(self.prefix):
             raise ExplorerError(
-                f"The layer {layer!r} does not accept inputs of any size.",
+                f"The layer {layer!r} lies outside the backbone, which alone is run on the image.",
                 f"Choose one whose name starts with {self.prefix}",
             )
         values = ((picture - self.mean) / self.std).to(self.dtype)

@@ -91,7 +91,7 @@ def test_a_detectors_backbone_gets_the_detectors_own_normalisation() -> None:
     with torch.no_grad():
         (own,) = (backbone.conv1(transform.normalize(image)[None]) for image in picture)
         torch.testing.assert_close(target.answer(picture, "backbone.conv1"), own)
-    with pytest.raises(ExplorerError, match="cannot be reached"):
+    with pytest.raises(ExplorerError, match="outside the backbone"):
         target.answer(picture, "rpn.head")
     with pytest.raises(ExplorerError, match="cannot be run on its own"):
         Target.of(make_network(FixedDetector({}), "detection"))
