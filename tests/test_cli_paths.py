@@ -208,8 +208,8 @@ def test_what_was_written_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("toys")
 @pytest.mark.parametrize("kind", ["coco", "voc", "yolo"])
 def test_photos_of_one_name_keep_their_own_boxes(explorer: Run, tmp_path: Path, kind: str) -> None:
-    from explorer.annotations import read_for
     from explorer.annotations.around import file_for
+    from explorer.annotations.files import read_for
 
     photos = [_photo(tmp_path / name, seed) for seed, name in enumerate(
         ("in/1.png", "in2/1.png", "in2/1.jpg", "in2/2.png")

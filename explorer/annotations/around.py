@@ -41,7 +41,7 @@ def around(photo: Path, size: tuple[int, int]) -> Found | None:
         photo: The photo's path.
         size: Its width and height.
     """
-    from explorer.annotations import read_for
+    from explorer.annotations.files import read_for
 
     for path in _candidates(photo):
         try:

@@ -26,6 +26,7 @@ from explorer.cli.paths import check_outputs, existing, is_folder, local, relati
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.storage.written import remember
+from explorer.render import PICTURE_WIDTH
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from explorer.engine.view import View
     from explorer.images.image import Image
     from explorer.saving.boxes import ImageInfo, LabelledBoxes
-
-PICTURE_WIDTH = 1600
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:

@@ -58,7 +58,7 @@ def with_file(params: Any, path: str | None, image: Image) -> tuple[Any, tuple[s
     """
     if path is None:
         return params, ()
-    from explorer.annotations import read_for
+    from explorer.annotations.files import read_for
 
     photo = image.path or Path(image.name)
     place = file_of(path, photo)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.annotations.truth import truth_of, with_truth
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import UNTRAINED, joined, stamped
+from explorer.render import PICTURE_WIDTH
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
 from explorer.saving.boxes import ImageInfo, boxes_of
 from explorer.saving.data import DATA_SUFFIXES, save_data
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from explorer.render.blocks import Theme
     from explorer.render.vector.drawing import Drawing
     from explorer.saving.boxes import LabelledBoxes
-
-PICTURE_WIDTH = 1600
-"""Of a painted board in pixels, unless another width is asked for."""
 
 FRAME_SIDES = (320, 1280)
 """The longer side of the frames of a film of steps, at least and at most, in pixels."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.annotations import Annotated, Dataset, read_coco, read_voc
+from explorer.annotations.files import Annotated, Dataset, read_coco, read_voc
 from explorer.annotations.voc import voc_files
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.annotations import fitted, read_coco, read_for, read_voc, read_yolo
+from explorer.annotations.files import fitted, read_coco, read_for, read_voc, read_yolo
 from explorer.annotations.json_stream import members
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Box

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from explorer.annotations import read_coco, read_for, read_voc, read_yolo
 from explorer.annotations.around import around, file_for
 from explorer.annotations.class_lists import class_list
 from explorer.annotations.coco import identity
+from explorer.annotations.files import read_coco, read_for, read_voc, read_yolo
 from explorer.annotations.places import Places
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Box

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
-from explorer.engine.finish import PICTURE_WIDTH
+from explorer.render import PICTURE_WIDTH
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
 from explorer.ui.widgets import theme
 

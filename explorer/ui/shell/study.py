@@ -18,7 +18,6 @@ from PySide6.QtCore import QObject, Signal
 
 from explorer.core.params import Effect, effect_of, parameters, references, resolved
 from explorer.core.runner import State, Update
-from explorer.engine.finish import FinishedAnswer
 from explorer.live.pace import Pace
 from explorer.ui.navigation.choosing import natural_view
 from explorer.ui.navigation.kept_answers import KeptAnswers
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.core.runner import Failure
     from explorer.engine.engine import Answer
+    from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import Action, View
     from explorer.images.image import Image
     from explorer.live.slot import Slot
@@ -474,6 +474,8 @@ class Study(QObject):
         """The board of the newest answer with the parameters of the moment."""
         if self.answer is None or self.answer.result is None or self.view is None:
             return
+        from explorer.engine.finish import FinishedAnswer  # not before the first paint
+
         began = time.perf_counter()
         self._sides.update((side.view.name, side) for side in self.answer.beside)
         # One that is still being worked out keeps its place with what it said before.

@@ -67,7 +67,7 @@ class TruthFiles(QObject):
             return
 
         def job() -> Generator[Step[Any], Any, None]:
-            from explorer.annotations import read_for
+            from explorer.annotations.files import read_for
 
             boxes, notes = read_for(path, image.path or image.name, (image.width, image.height))
             yield Step((image.key, boxes, notes))
