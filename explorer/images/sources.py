@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -17,6 +14,8 @@ from explorer.images.image import MAX_BYTES, SUFFIXES
 from explorer.images.samples import Sample, gallery
 
 if TYPE_CHECKING:
+    import http.client
+    import urllib.request
     from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["Dropped", "Listing", "Sample", "dropped_urls", "expand", "fetch", "gallery"]
@@ -167,6 +166,11 @@ def fetch(
         raise ExplorerError(
             f"{_short(address)} cannot be fetched.", "Only http and https addresses are supported."
         )
+    # Slow to import, and wanted by few: the window is painted before.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     host = urlsplit(kind).hostname or kind
     request = urllib.request.Request(kind, headers={"User-Agent": "convnet-explorer"})
     try:
@@ -237,6 +241,8 @@ def _too_large(host: str, limit: int) -> ExplorerError:
 
 def _opener() -> urllib.request.OpenerDirector:
     """Knows http, https and proxies; unlike urllib's own, neither file, ftp nor data."""
+    import urllib.request
+
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
