@@ -82,7 +82,7 @@ class Session:
         canvas: Zoom and pan as the board view gave them.
         geometry: Base64 of the window's geometry.
         docks: Base64 of toolbars and docks.
-        truth: By photo: its ground truth, as `explorer.ui.truth.truth` packs it.
+        truth: By photo: its ground truth, packed as plain values by the window.
         checkpoint_folder: Where the last file of weights was.
     """
 
