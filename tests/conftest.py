@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     for thread in left:
         thread.join(2.0)
     left = [thread for thread in left if thread.is_alive()]
-    assert not left, f"threads left running: {[thread.name for thread in left]}"
+    assert not left, "threads left running:\n" + "\n".join(map(_stack, left))
     # Nobody may hold a new one any more: only what is left after a collection counts.
     if any(widget not in widgets for widget in _widgets()):
         _collect()
@@ -53,6 +54,11 @@ def _undress() -> None:
     if app is not None and app.styleSheet():
         app.setStyleSheet("")
         app.setPalette(app.style().standardPalette())
+
+
+def _stack(thread: threading.Thread) -> str:
+    frame = sys._current_frames().get(thread.ident or 0)  # what it hangs in tells whose it is
+    return f"{thread.name}\n{''.join(traceback.format_stack(frame)) if frame else ''}"
 
 
 def _pooled(thread: threading.Thread) -> bool:

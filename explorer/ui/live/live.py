@@ -77,6 +77,7 @@ class Live(QObject):
         self._times: deque[float] = deque(maxlen=240)
         self._age = 0.0
         self._resting = False
+        self._closed = False
         self._film_shown = False
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MILLISECONDS)
@@ -114,6 +115,8 @@ class Live(QObject):
 
     def start(self, spec: SourceSpec) -> None:
         """Follows the source of `spec`; the one before is given back first."""
+        if self._closed:
+            return  # the window has: nobody would give the device back
         before = self.capture
         self._end(0.0)
         self._spec = spec
@@ -205,7 +208,8 @@ class Live(QObject):
         self._end(0.0)
 
     def stop(self) -> None:
-        """Gives the device back; a read that hangs is waited for a moment only."""
+        """Gives the device back for good; a read that hangs is waited for a moment only."""
+        self._closed = True
         self._end(CLOSE_SECONDS)
         self.recording.finish()
 

@@ -191,6 +191,15 @@ def test_closing_the_window_gives_the_device_back(window: Window, qtbot: Any) ->
     assert window.live.capture is None
 
 
+def test_a_closed_window_opens_no_device(window: Window, qtbot: Any) -> None:
+    source = Frames()
+    window.live.make = lambda _: source
+    window.close()
+    window.live.start(SourceSpec("camera", "Toy", title="Toy"))
+    assert window.live.capture is None
+    assert source.opened == 0
+
+
 def test_a_photo_ends_live(window: Window, qtbot: Any, tmp_path: Path) -> None:
     import cv2
 
