@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.live.memory import brought_back
 from explorer.views.shared.detection_params import DetectionParams
 from explorer.views.shared.detections import (
     answer_board,
     answer_data,
     detected,
 )
-from explorer.views.shared.memory import recalled, remember
-from explorer.vision.tracking.tracks import matched
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from numpy.typing import NDArray
-
-    from explorer.core.layers import Float32
     from explorer.engine.scene import Scene
     from explorer.views.shared.detections import DetectorAnswer
 
@@ -65,71 +56,12 @@ Ren et al. 2015, *Faster R-CNN*; He et al. 2017, *Mask R-CNN*; Liu et al. 2016, 
 """
 
 
-NAME = "detections"
-
-GATE = 0.3
-"""From this IoU on a box of the next frame is the same object."""
-
-FRAMES_MISSED = 10
-"""In so many frames an object may be missed before its number is given up."""
-
-
-@brought_back
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """The objects of the last frames, so that a selection stays with its object.
-
-    Attributes:
-        xyxy: (N, 4) float32: where each was last found, in the photo's pixels.
-        labels: (N,) int64.
-        keys: (N,) int64: its number.
-        missed: (N,) int64: frames since then.
-        following: The next number.
-    """
-
-    xyxy: Float32
-    labels: NDArray[np.int64]
-    keys: NDArray[np.int64]
-    missed: NDArray[np.int64]
-    following: int = 0
-
-    @classmethod
-    def nothing(cls) -> Seen:
-        none = np.zeros(0, np.int64)
-        return cls(np.zeros((0, 4), np.float32), none, none, none)
-
-    def after(self, xyxy: Float32, labels: NDArray[np.int64]) -> Seen:
-        """With the boxes of the next frame first, in their order; then those it lacks."""
-        same = self.labels[:, None] == labels
-        old, new = matched(self.xyxy, xyxy, GATE, same)
-        keys = np.full(len(labels), -1, np.int64)
-        keys[new] = self.keys[old]
-        fresh = np.flatnonzero(keys < 0)
-        keys[fresh] = self.following + np.arange(len(fresh))
-        stay = self.missed < FRAMES_MISSED
-        stay[old] = False
-        return Seen(
-            np.concatenate([xyxy, self.xyxy[stay]]),
-            np.concatenate([labels, self.labels[stay]]),
-            np.concatenate([keys, self.keys[stay]]),
-            np.concatenate([np.zeros(len(labels), np.int64), self.missed[stay] + 1]),
-            self.following + len(fresh),
-        )
-
-
 def compute(scene: Scene, params: DetectionParams) -> Generator[Step[DetectorAnswer], Any, None]:
-    answer, moment = detected(scene), scene.moment
-    if moment is not None:
-        network = (scene.network.info.spec.name, scene.network.info.spec.weights)
-        before = recalled(moment, NAME, network)
-        seen = (before or Seen.nothing()).after(answer.found.xyxy, answer.found.labels)
-        remember(moment, NAME, before, seen, network)
-        answer = replace(answer, numbers=seen.keys[: len(answer.found)])
-    yield Step(answer)
+    yield Step(detected(scene))
 
 
 VIEW = View(
-    name=NAME,
+    name="detections",
     title="Detections",
     group=Group.PREDICTIONS,
     summary="Detected objects: boxes, classes, scores, instance masks and keypoints.",

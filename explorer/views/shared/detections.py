@@ -55,8 +55,6 @@ class DetectorAnswer:
         floor: The score under which the network itself drops boxes.
         words: For every box where it stopped in the network's tree of words; empty without a tree.
         joints: The names of its keypoints; empty when nobody says them.
-        numbers: (N,) int64: what a selection holds on to; by default the boxes' own places. In a
-            film an object keeps its number.
     """
 
     photo: Picture
@@ -65,17 +63,7 @@ class DetectorAnswer:
     floor: float
     words: tuple[str, ...] = ()
     joints: tuple[str, ...] = ()
-    numbers: NDArray[np.int64] | None = None
     cache: DrawCache = field(default_factory=DrawCache)
-
-    def keys(self, rows: NDArray[np.intp]) -> tuple[int, ...]:
-        """What a selection of these boxes holds on to."""
-        return tuple((rows if self.numbers is None else self.numbers[rows]).tolist())
-
-    def row(self, key: int | None, rows: NDArray[np.intp]) -> int | None:
-        """The box among `rows` that a selection means."""
-        keys = self.keys(rows)
-        return int(rows[keys.index(key)]) if key is not None and key in keys else None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -224,16 +212,15 @@ def _boxes(
         result.found.xyxy[rows],
         colors,
         labels=names if params.labels else (),
-        keys=result.keys(rows),
+        keys=tuple(rows.tolist()),
         name="detections",
     )
 
 
 def _halo(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> list[Layer]:
-    chosen = result.row(params.selected, rows)
-    if chosen is None:
+    if params.selected is None or params.selected not in rows:
         return []
-    box = result.found.xyxy[chosen : chosen + 1]
+    box = result.found.xyxy[params.selected : params.selected + 1]
     white = np.full((1, 3), 255, np.uint8)
     return [Boxes(box, white, width=7.0, selectable=False, name="selected")]
 
@@ -268,11 +255,10 @@ def _skeletons(
         sure = found.keypoint_scores[rows] >= params.keypoint_score
     tints = np.broadcast_to(class_colors(count)[None], (n, count, 3))
     labels: tuple[str, ...] = ()
-    chosen = result.row(params.selected, rows)
-    if len(result.joints) == count and chosen is not None:
+    if len(result.joints) == count and params.selected in rows:
         owners, kinds = np.nonzero(sure)
         labels = tuple(
-            result.joints[kind].replace("_", " ") if rows[owner] == chosen else ""
+            result.joints[kind].replace("_", " ") if rows[owner] == params.selected else ""
             for owner, kind in zip(owners.tolist(), kinds.tolist(), strict=True)
         )
     points = Points(joints[sure][:, :2], tints[sure], 3.0, labels, "keypoints")
@@ -325,7 +311,7 @@ def _table(
         lines,
         title="Detections",
         layer="detections",
-        keys=result.keys(rows),
+        keys=tuple(rows.tolist()),
         swatches=tuple(map(tuple, swatches.tolist())),
     )
 

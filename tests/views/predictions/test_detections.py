@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import torch
 from explorer.core.layers import Boxes, Lines, Masks, Points, Text, class_colors
 from explorer.core.network_info import LayerInfo
 from explorer.core.params import Box, parameters
-from explorer.engine.scene import Moment, Scene
+from explorer.engine.scene import Scene
 from explorer.networks.preprocess import Preprocess
 from explorer.views.predictions.detections import VIEW
 from explorer.views.shared.detection_params import DetectionParams
@@ -284,35 +283,3 @@ def test_a_selected_box_stands_out_while_it_is_shown() -> None:
     assert halo.xyxy.tolist() == [[15, 15, 25, 25]]
     assert VIEW.draw(fixed(), DetectionParams(score=0.7, selected=1)).boxes("selected") is None
     assert VIEW.draw(fixed(), DetectionParams(selected=99)).boxes("selected") is None
-
-
-def test_in_a_film_a_selection_stays_with_its_object() -> None:
-    memory: dict[str, Any] = {}
-
-    def frame(number: int, *found: tuple[tuple[float, ...], float]) -> DetectorAnswer:
-        output = {
-            "boxes": torch.tensor([box for box, _ in found]).reshape(-1, 4),
-            "labels": torch.ones(len(found), dtype=torch.int64),
-            "scores": torch.tensor([score for _, score in found]),
-        }
-        network = make_network(FixedDetector(output), "detection", classes=CLASSES)
-        scene = Scene(network, toy_image(), moment=Moment(number, number / 25, memory))
-        (step,) = VIEW.compute(scene, DetectionParams())
-        return step.value
-
-    left, right = (0.0, 0.0, 20.0, 20.0), (30.0, 0.0, 50.0, 20.0)
-    moved = (32.0, 0.0, 52.0, 20.0)
-    assert boxes(frame(0, (left, 0.9), (right, 0.8)), DetectionParams()).keys == (0, 1)
-    # The right one is now the surer one: it is first, and is still number 1.
-    second = frame(1, (moved, 0.9), (left, 0.8))
-    assert boxes(second, DetectionParams()).keys == (1, 0)
-    chosen = VIEW.draw(second, DetectionParams(selected=1)).boxes("selected")
-    assert chosen is not None
-    assert chosen.xyxy.tolist() == [list(moved)]
-    # It is missed in a frame, comes back, and is itself; what is new gets a new number.
-    assert boxes(frame(2, (left, 0.9)), DetectionParams()).keys == (0,)
-    assert boxes(
-        frame(3, ((32.0, 25.0, 52.0, 45.0), 0.9), (moved, 0.8)), DetectionParams()
-    ).keys == (2, 1)
-    again = frame(3, ((32.0, 25.0, 52.0, 45.0), 0.9), (moved, 0.8))
-    assert boxes(again, DetectionParams()).keys == (2, 1), "the same frame again"
