@@ -94,35 +94,30 @@ class Masks:
             )
 
 
+def shape_of(layer: Picture | Heat | Masks) -> tuple[int, int]:
+    """Rows and columns of the layer's array."""
+    match layer:
+        case Picture(rgb=array) | Heat(values=array) | Masks(index=array):
+            return array.shape[0], array.shape[1]
+
+
 def extent_of(layer: Picture | Heat | Masks) -> Extent:
     """The rectangle that the layer's array fills."""
     if layer.extent is not None:
         return layer.extent
-    array = (
-        layer.rgb
-        if isinstance(layer, Picture)
-        else layer.values
-        if isinstance(layer, Heat)
-        else layer.index
-    )
-    return (0.0, 0.0, float(array.shape[1]), float(array.shape[0]))
+    height, width = shape_of(layer)
+    return (0.0, 0.0, float(width), float(height))
 
 
 def cell_at(layer: Picture | Heat | Masks, x: float, y: float) -> tuple[int, int] | None:
     """Row and column of the array element drawn at (x, y) of the pane, or None outside it."""
     x0, y0, x1, y1 = extent_of(layer)
-    array = (
-        layer.rgb
-        if isinstance(layer, Picture)
-        else layer.values
-        if isinstance(layer, Heat)
-        else layer.index
-    )
+    rows, columns = shape_of(layer)
     if not (x0 <= x < x1 and y0 <= y < y1):
         return None
-    row = int((y - y0) / (y1 - y0) * array.shape[0])
-    column = int((x - x0) / (x1 - x0) * array.shape[1])
-    return min(row, array.shape[0] - 1), min(column, array.shape[1] - 1)
+    row = int((y - y0) / (y1 - y0) * rows)
+    column = int((x - x0) / (x1 - x0) * columns)
+    return min(row, rows - 1), min(column, columns - 1)
 
 
 def heat_index(heat: Heat) -> UInt8:

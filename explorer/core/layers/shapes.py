@@ -18,6 +18,16 @@ FRAMED = 12.0
 """A box's shorter side is so many times as long as its frame is wide, or the frame is 1 wide."""
 
 
+def _expect_rows(what: str, array: Float32, width: int) -> None:
+    ok = array.ndim == 2 and array.shape[1] == width and array.dtype == np.float32
+    expect(ok, f"{what} must be (N, {width}) float32", array)
+
+
+def _expect_colors(what: str, colors: UInt8, n: int) -> None:
+    ok = colors.shape == (n, 3) and colors.dtype == np.uint8
+    expect(ok, f"{what} must be ({n}, 3) uint8", colors)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Boxes:
     """`xyxy` is (N, 4) float32; `colors` is (N, 3) uint8; `labels` is empty or has N entries.
@@ -38,17 +48,9 @@ class Boxes:
     name: str = "boxes"
 
     def __post_init__(self) -> None:
+        _expect_rows("Boxes.xyxy", self.xyxy, 4)
+        _expect_colors("Boxes.colors", self.colors, len(self.xyxy))
         n = len(self.xyxy)
-        expect(
-            self.xyxy.shape == (n, 4) and self.xyxy.dtype == np.float32,
-            "Boxes.xyxy must be (N, 4) float32",
-            self.xyxy,
-        )
-        expect(
-            self.colors.shape == (n, 3) and self.colors.dtype == np.uint8,
-            "Boxes.colors must be (N, 3) uint8",
-            self.colors,
-        )
         for what, entries in (("labels", self.labels), ("keys", self.keys)):
             if entries and len(entries) != n:
                 raise ValueError(f"Boxes.{what} has {len(entries)} entries for {n} boxes")
@@ -74,17 +76,8 @@ class Points:
     name: str = "points"
 
     def __post_init__(self) -> None:
-        n = len(self.xy)
-        expect(
-            self.xy.shape == (n, 2) and self.xy.dtype == np.float32,
-            "Points.xy must be (N, 2) float32",
-            self.xy,
-        )
-        expect(
-            self.colors.shape == (n, 3) and self.colors.dtype == np.uint8,
-            "Points.colors must be (N, 3) uint8",
-            self.colors,
-        )
+        _expect_rows("Points.xy", self.xy, 2)
+        _expect_colors("Points.colors", self.colors, len(self.xy))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,17 +92,8 @@ class Lines:
     name: str = "lines"
 
     def __post_init__(self) -> None:
-        n = len(self.segments)
-        expect(
-            self.segments.shape == (n, 4) and self.segments.dtype == np.float32,
-            "Lines.segments must be (N, 4) float32",
-            self.segments,
-        )
-        expect(
-            self.colors.shape == (n, 3) and self.colors.dtype == np.uint8,
-            "Lines.colors must be (N, 3) uint8",
-            self.colors,
-        )
+        _expect_rows("Lines.segments", self.segments, 4)
+        _expect_colors("Lines.colors", self.colors, len(self.segments))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
