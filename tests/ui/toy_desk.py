@@ -31,8 +31,8 @@ from explorer.ui.photos.filmstrip import Filmstrip
 from explorer.ui.results.results import Results
 from explorer.ui.shell import layout
 from explorer.ui.shell.bridge import LOOK, Bridge, Ready, Receiver
-from explorer.ui.shell.study import Study
 from explorer.ui.shell.window import Window
+from explorer.ui.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)

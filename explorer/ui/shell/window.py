@@ -51,7 +51,7 @@ from explorer.ui.shell.commands import Commands
 from explorer.ui.shell.history import Edits
 from explorer.ui.shell.presenter import Presenter
 from explorer.ui.shell.restore import Restore
-from explorer.ui.shell.study import Study
+from explorer.ui.study.study import Study
 from explorer.ui.truth.truth_files import TruthFiles
 from explorer.ui.widgets import tab_order, theme
 from explorer.ui.widgets.small_widgets import UNIT

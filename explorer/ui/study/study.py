@@ -19,11 +19,11 @@ from PySide6.QtCore import QObject, Signal
 from explorer.core.params import Effect, effect_of, parameters, references, resolved
 from explorer.core.runner import State, Update
 from explorer.live.pace import Pace
-from explorer.ui.navigation.choosing import natural_view
-from explorer.ui.navigation.kept_answers import KeptAnswers
-from explorer.ui.navigation.used_networks import UsedNetworks
-from explorer.ui.navigation.used_params import UsedParams
 from explorer.ui.shell.bridge import LOOK, Bridge, Ready
+from explorer.ui.study.choosing import natural_view
+from explorer.ui.study.kept_answers import KeptAnswers
+from explorer.ui.study.used_networks import UsedNetworks
+from explorer.ui.study.used_params import UsedParams
 from explorer.ui.truth.photo_truth import PhotoTruth, Truth
 
 if TYPE_CHECKING:
