@@ -236,7 +236,7 @@ def answer(window: Window) -> bool:
 def look(window: Window, view: str = "classify") -> None:
     """A photo with its answer, as after an engine's work."""
     item = window.strip.samples.items[0]
-    window._item_chosen(item)
+    window.current.choose(item)
     window.study.set_view(view)
     window.study.set_image(photo())
     assert answer(window)

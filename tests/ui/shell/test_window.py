@@ -130,11 +130,11 @@ class Gaps:
 
 def test_drop_look_slide_dream_cancel(qtbot: QtBot, window: Make, photo: Path) -> None:
     w = window()
-    assert w.stack.currentWidget() is w.welcome
+    assert w.page.stack.currentWidget() is w.welcome
     gaps = Gaps()
     drop_files(w, photo)
     qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
-    assert w.stack.currentWidget() is w.board
+    assert w.page.stack.currentWidget() is w.board
     assert w.study.info is not None
     assert "photo.png" in w.windowTitle()
     assert w.results.tabs.count() >= 1
@@ -192,10 +192,10 @@ def test_a_broken_first_file_leaves_the_welcome_page(
     broken.write_bytes(b"nothing")
     drop_files(w, broken)
     qtbot.waitUntil(lambda: w.inspector.error.isVisible(), timeout=ANSWER)
-    assert w.stack.currentWidget() is w.welcome
+    assert w.page.stack.currentWidget() is w.welcome
     drop_files(w, photo)
     qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
-    assert w.stack.currentWidget() is w.board
+    assert w.page.stack.currentWidget() is w.board
 
 
 def test_a_broken_file_is_said_with_a_view_that_was_asked_for(
@@ -374,7 +374,7 @@ def test_what_cannot_be_opened_is_said(qtbot: QtBot, window: Make) -> None:
     mime.setUrls([QUrl("file://elsewhere/photo.png")])
     drop(w, mime)
     assert any("another machine" in text for text in w.notices.texts)
-    assert w.stack.currentWidget() is w.welcome
+    assert w.page.stack.currentWidget() is w.welcome
 
 
 def test_pictures_data_boxes_and_films_are_written(
@@ -442,12 +442,12 @@ def test_a_drop_over_a_photo_is_shown(qtbot: QtBot, window: Make, photo: Path, o
     left, held = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     enter = QDragEnterEvent(w.rect().center(), Qt.DropAction.CopyAction, mime, left, held)
     QApplication.sendEvent(w, enter)
-    assert w.drop_frame.isVisible()
-    assert w.drop_frame.size() == w.board.size()
+    assert w.page.drop_frame.isVisible()
+    assert w.page.drop_frame.size() == w.board.size()
     QApplication.sendEvent(w, QDragLeaveEvent())
-    assert not w.drop_frame.isVisible()
+    assert not w.page.drop_frame.isVisible()
     drop(w, mime)
-    assert not w.drop_frame.isVisible()
+    assert not w.page.drop_frame.isVisible()
 
 
 def test_back_and_forward_have_keys_and_buttons(qtbot: QtBot, window: Make, photo: Path) -> None:
