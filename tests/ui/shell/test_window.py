@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import PIL.Image
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
@@ -33,15 +32,6 @@ LOADING = 120_000
 ANSWER = 60_000
 
 Make = Callable[..., Window]
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    rows, columns = np.mgrid[0:120, 0:160]
-    rgb = np.stack([rows * 2, columns, (rows // 16 + columns // 16) % 2 * 200], axis=2)
-    place = tmp_path / "photo.png"
-    PIL.Image.fromarray(rgb.astype(np.uint8)).save(place)
-    return place
 
 
 @pytest.fixture
