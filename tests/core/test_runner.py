@@ -203,8 +203,8 @@ def listed(order: list[str], name: str, steps: int) -> Callable[[Token], Any]:
     return start
 
 
-def test_background_jobs_stand_behind_every_question(inbox: Inbox) -> None:
-    order: list[str] = []
+def held(inbox: Inbox) -> threading.Event:
+    """The runner is busy until this is set: what is submitted meanwhile waits."""
     gate, holding = threading.Event(), threading.Event()
 
     def hold(_token: Token) -> Generator[Step[int], Any, None]:
@@ -214,6 +214,12 @@ def test_background_jobs_stand_behind_every_question(inbox: Inbox) -> None:
 
     inbox.runner.submit("hold", hold)
     assert holding.wait(WAIT)
+    return gate
+
+
+def test_background_jobs_stand_behind_every_question(inbox: Inbox) -> None:
+    order: list[str] = []
+    gate = held(inbox)
     inbox.runner.submit("first", listed(order, "first", 6), background=True)
     inbox.runner.submit("question", listed(order, "question", 3))
     inbox.runner.submit("second", listed(order, "second", 6), background=True)
@@ -246,15 +252,7 @@ def test_a_paused_question_does_not_hold_up_the_background(inbox: Inbox) -> None
 
 def test_live_and_background_take_turns(inbox: Inbox) -> None:
     order: list[str] = []
-    gate, holding = threading.Event(), threading.Event()
-
-    def hold(_token: Token) -> Generator[Step[int], Any, None]:
-        holding.set()
-        gate.wait(WAIT)
-        yield Step(0)
-
-    inbox.runner.submit("hold", hold)
-    assert holding.wait(WAIT)
+    gate = held(inbox)
     inbox.runner.submit("camera", listed(order, "camera", 40), live=True)
     inbox.runner.submit("work", listed(order, "work", 10), background=True)
     gate.set()

@@ -31,8 +31,8 @@ from explorer.ui.photos.filmstrip import Filmstrip
 from explorer.ui.results.results import Results
 from explorer.ui.shell import layout
 from explorer.ui.shell.bridge import LOOK, Bridge, Ready, Receiver
-from explorer.ui.shell.study import Study
 from explorer.ui.shell.window import Window
+from explorer.ui.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def answer(window: Window) -> bool:
 def look(window: Window, view: str = "classify") -> None:
     """A photo with its answer, as after an engine's work."""
     item = window.strip.samples.items[0]
-    window._item_chosen(item)
+    window.current.choose(item)
     window.study.set_view(view)
     window.study.set_image(photo())
     assert answer(window)

@@ -8,10 +8,9 @@ them at the end, which is the form that torchvision's class has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -20,15 +19,15 @@ from explorer.networks import shipped as packages
 from explorer.networks.embedded.lite import from_package
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.training.cards import Facts
-from explorer.training.data.canvases import MOSAICS, CanvasMaker
+from explorer.training.data.canvas_task import CanvasTask
+from explorer.training.data.canvases import MOSAICS
 from explorer.training.data.pool import read_pool
 from explorer.training.evaluate import photo_figures
 from explorer.training.lite_body import FROZEN_STAGES, LARGE
-from explorer.training.loop import Recipe, load_average, step_seed
+from explorer.training.loop import Recipe, load_average
 from explorer.training.two_stage_losses import WEIGHTS, detector_losses
 
 if TYPE_CHECKING:
-    from explorer.training.data.pool import Pool
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(
@@ -107,7 +106,7 @@ FAILURES = (
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class LiteDetectorTask:
+class LiteDetectorTask(CanvasTask):
     """See `loop.Task`.
 
     Args:
@@ -118,16 +117,9 @@ class LiteDetectorTask:
         name: Of the network.
     """
 
-    pool: Pool
     weights: dict[str, Tensor] | None
     recipe: Recipe = RECIPE
     name: str = "lite-fasterrcnn"
-    photos: int = field(init=False)
-    maker: CanvasMaker = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = len(self.pool.photos)
-        self.maker = CanvasMaker(self.pool)
 
     def settings(self) -> dict[str, object]:
         return {
@@ -160,9 +152,8 @@ class LiteDetectorTask:
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
-        rng = np.random.default_rng(step_seed(self.recipe.seed, step))
         mosaics = LAST_MOSAICS[1] if progress >= LAST_MOSAICS[0] else MOSAICS
-        return detector_losses(model, self.maker.batch(rng, self.recipe.batch, mosaics), device)
+        return detector_losses(model, self.canvases(step, mosaics), device)
 
 
 def begun(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ box, of which one is right. The boxes lie about the people's own, as a detector'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +18,11 @@ from explorer.core.errors import ExplorerError
 from explorer.images.image import open_image
 from explorer.networks.embedded.lite_keypoints import JOINTS, lite_keypointrcnn
 from explorer.training.cards import Facts, Share
-from explorer.training.data.canvases import CanvasMaker
+from explorer.training.data.canvas_task import CanvasTask
 from explorer.training.data.pool import people, read_lspet, read_pool
 from explorer.training.lessons import lite_detector
 from explorer.training.lite_body import folded_maps, normalized
-from explorer.training.loop import Recipe, step_seed
+from explorer.training.loop import Recipe
 from explorer.training.two_stage_losses import boxes_about
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.training.data.canvases import Canvas
-    from explorer.training.data.pool import Pool, PoolPhoto
+    from explorer.training.data.pool import PoolPhoto
     from explorer.training.lessons.registry import Material
 
 DETECTOR = "lite-fasterrcnn"
@@ -66,7 +66,7 @@ FAILURES = (
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class KeypointTask:
+class KeypointTask(CanvasTask):
     """See `loop.Task`.
 
     Args:
@@ -76,16 +76,9 @@ class KeypointTask:
         name: Of the network.
     """
 
-    pool: Pool
     weights: dict[str, Tensor] | None
     recipe: Recipe = RECIPE
     name: str = "lite-keypointrcnn"
-    photos: int = field(init=False)
-    maker: CanvasMaker = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = len(self.pool.photos)
-        self.maker = CanvasMaker(self.pool)
 
     def settings(self) -> dict[str, object]:
         return {"detector": DETECTOR, "frozen": "all but the joints' own layers"}
@@ -108,8 +101,7 @@ class KeypointTask:
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
-        rng = np.random.default_rng(step_seed(self.recipe.seed, step))
-        canvases = self.maker.batch(rng, self.recipe.batch, 0.0)
+        canvases = self.canvases(step, 0.0)
         return {"joints": joint_loss(model, canvases, device)}
 
 

@@ -6,7 +6,7 @@ of which a teacher drew. Where the teacher was unsure nothing is learned.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,19 +19,19 @@ from explorer.networks.embedded.lite import MEAN, STD
 from explorer.networks.embedded.lite_deeplab import lite_deeplab
 from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import Facts, Share
-from explorer.training.data.canvases import UNSURE_PIXEL, CanvasMaker
+from explorer.training.data.canvas_task import CanvasTask
+from explorer.training.data.canvases import UNSURE_PIXEL
 from explorer.training.data.pool import masked, read_pool
 from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
 from explorer.training.lessons.lite_detector import LICENCE
 from explorer.training.lite_body import folded_maps, normalized
-from explorer.training.loop import Recipe, step_seed
+from explorer.training.loop import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.training.data.canvases import Canvas
-    from explorer.training.data.pool import Pool
     from explorer.training.lessons.registry import Material
 
 DETECTOR = "lite-fasterrcnn"
@@ -66,7 +66,7 @@ FAILURES = (
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class LiteSegmenterTask:
+class LiteSegmenterTask(CanvasTask):
     """See `loop.Task`.
 
     Args:
@@ -76,16 +76,9 @@ class LiteSegmenterTask:
         name: Of the network.
     """
 
-    pool: Pool
     body: dict[str, Tensor] | None
     recipe: Recipe = RECIPE
     name: str = "lite-deeplab"
-    photos: int = field(init=False)
-    maker: CanvasMaker = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = len(self.pool.photos)
-        self.maker = CanvasMaker(self.pool)
 
     def settings(self) -> dict[str, object]:
         return {"body": DETECTOR, "frozen": "body", "four photos on a canvas": MOSAICS}
@@ -103,8 +96,7 @@ class LiteSegmenterTask:
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
-        rng = np.random.default_rng(step_seed(self.recipe.seed, step))
-        canvases = self.maker.batch(rng, self.recipe.batch, MOSAICS)
+        canvases = self.canvases(step, MOSAICS)
         return {"pixels": pixel_loss(model, canvases, device)}
 
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMenu
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from explorer.ui.shell.study import Study
+    from explorer.ui.study.study import Study
 
 
 class BesideMenu(QMenu):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QGridLayout, QPushButton, QSpinBox, QWidget
 
 from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.form.choices import Combo
@@ -109,21 +109,9 @@ class ExportSheet(Overlay):
             (self.beside, self.tr("Views beside")),
         ):
             widget.setAccessibleName(name)
-        cancel = QPushButton(self.tr("Cancel"))
-        cancel.clicked.connect(self.close_sheet)
         self.go_on = QPushButton(self.tr("Choose a file…"))
-        self.go_on.setDefault(True)
         self.go_on.clicked.connect(self._accept)
-        foot = QHBoxLayout()
-        foot.addStretch(1)
-        foot.addWidget(cancel)
-        foot.addWidget(self.go_on)
-        self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 3, UNIT * 3)
-        self.body.setSpacing(UNIT * 2)
-        self.body.addWidget(Label(title, factor=1.35, bold=True))
-        self.body.addLayout(grid)
-        self.body.addStretch(1)
-        self.body.addLayout(foot)
+        self.lay_out(title, grid, ok=self.go_on)
         self._fit()
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QPushButton, QWidget
 
 from explorer.render.vector import FONT_SIZE, FONT_SIZES, WIDTH_MM, WIDTHS_MM
 from explorer.ui.dialogs.overlay import Overlay
@@ -66,23 +66,10 @@ class FigureSheet(Overlay):
             editor.setFixedWidth(UNIT * 26)
             grid.addWidget(Label(title), row, 0)
             grid.addWidget(editor, row, 1, Qt.AlignmentFlag.AlignRight)
-        cancel = QPushButton(self.tr("Cancel"))
-        cancel.clicked.connect(self.close_sheet)
         self.save = QPushButton(self.tr("Save"))
-        self.save.setDefault(True)
         self.save.clicked.connect(self._accept)
-        foot = QHBoxLayout()
-        foot.addStretch(1)
-        foot.addWidget(cancel)
-        foot.addWidget(self.save)
-        self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 3, UNIT * 3)
-        self.body.setSpacing(UNIT * 2)
-        self.body.addWidget(Label(self.tr("Figure for a paper"), factor=1.35, bold=True))
         note = self.tr("{name}: boxes, lines and text stay editable.").format(name=path.name)
-        self.body.addWidget(Label(note, quiet=True))
-        self.body.addLayout(grid)
-        self.body.addStretch(1)
-        self.body.addLayout(foot)
+        self.lay_out(self.tr("Figure for a paper"), Label(note, quiet=True), grid, ok=self.save)
 
     def _accept(self) -> None:
         options = FigureOptions(

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from explorer.ui.widgets import tab_order, theme
 from explorer.ui.widgets.lifetime import alive
-from explorer.ui.widgets.small_widgets import UNIT
+from explorer.ui.widgets.small_widgets import UNIT, Label
 
 
 class Sheet(QFrame):
@@ -46,6 +54,32 @@ class Overlay(QWidget):
         self.body.setContentsMargins(UNIT * 2, UNIT * 2, UNIT * 2, UNIT * 2)
         self.body.setSpacing(UNIT)
         self.hide()
+
+    def lay_out(self, title: str, *parts: QWidget | QLayout, ok: QPushButton) -> None:
+        """Title, parts and, at the bottom, Cancel and what the sheet is for.
+
+        Args:
+            title: Over the sheet.
+            parts: Below it, from the top.
+            ok: The button that Enter presses.
+        """
+        cancel = QPushButton(self.tr("Cancel"))
+        cancel.clicked.connect(self.close_sheet)
+        ok.setDefault(True)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(cancel)
+        foot.addWidget(ok)
+        self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 3, UNIT * 3)
+        self.body.setSpacing(UNIT * 2)
+        self.body.addWidget(Label(title, factor=1.35, bold=True))
+        for part in parts:
+            if isinstance(part, QWidget):
+                self.body.addWidget(part)
+            else:
+                self.body.addLayout(part)
+        self.body.addStretch(1)
+        self.body.addLayout(foot)
 
     def open(self, focus: QWidget) -> None:
         if not self.isVisible():

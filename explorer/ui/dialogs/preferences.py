@@ -9,7 +9,6 @@ from PySide6.QtCore import QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QComboBox,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QPushButton,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 from explorer.core.settings import TEXT_SIZES, Preferences, config_folder, settings_path
 from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.form.choices import Combo
+from explorer.ui.widgets.scrolled import scrolled
 from explorer.ui.widgets.small_widgets import UNIT, Label, Switch
 
 if TYPE_CHECKING:
@@ -179,12 +179,4 @@ def _scrolled(grid: QGridLayout, cache: QWidget | None) -> QScrollArea:
     if cache is not None:
         column.addWidget(cache)
     column.addStretch(1)
-    area = QScrollArea()
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidgetResizable(True)
-    area.setWidget(inner)
-    area.viewport().setAutoFillBackground(False)
-    inner.setAutoFillBackground(False)
-    return area
+    return scrolled(inner)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -28,7 +27,7 @@ from explorer.ui.form.editor import Editor
 from explorer.ui.form.numbers import NumberPair, Scale
 from explorer.ui.form.picks import places_by_button
 from explorer.ui.form.text import TextEditor
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, TextButton, in_a_row
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -74,17 +73,13 @@ class MaskEditor(Editor):
         self.labels = Combo()
         self.labels.setAccessibleName(self.tr("Class to paint"))
         self.labels.activated.connect(self._labelled)
-        self.clear = self._button("reset", self.tr("Clear"), self.tr("Clear the mask"))
+        self.clear = TextButton("reset", self.tr("Clear"), self.tr("Clear the mask"))
         self.clear.clicked.connect(self._clear)
-        self.load = self._button("folder", self.tr("Load…"), self.tr("Load a mask (indexed PNG)"))
+        self.load = TextButton("folder", self.tr("Load…"), self.tr("Load a mask (indexed PNG)"))
         self.load.clicked.connect(self._load)
-        self.save = self._button("save", self.tr("Save…"), self.tr("Save as an indexed PNG"))
+        self.save = TextButton("save", self.tr("Save…"), self.tr("Save as an indexed PNG"))
         self.save.clicked.connect(self._save)
-        foot = QHBoxLayout()
-        foot.setSpacing(UNIT // 2)
-        for button in (self.load, self.save, self.clear):
-            foot.addWidget(button)
-        foot.addStretch(1)
+        foot = in_a_row(self.load, self.save, self.clear)
         self.below = QWidget()
         layout = QVBoxLayout(self.below)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -192,15 +187,6 @@ class MaskEditor(Editor):
             self._change(replace(self.brush, erase=erase))
 
         button.clicked.connect(choose)
-        return button
-
-    def _button(self, symbol: str, words: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setIcon(icon(symbol))
-        button.setText(words)
-        button.setToolTip(tip)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
 
 

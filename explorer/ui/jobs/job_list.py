@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -20,6 +18,7 @@ from PySide6.QtWidgets import (
 from explorer.ui.jobs.background import Background, BackgroundJobs, Phase
 from explorer.ui.panels.progress import duration
 from explorer.ui.widgets.lifetime import discard
+from explorer.ui.widgets.scrolled import scrolled
 from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label, PopupFrame
 from explorer.ui.widgets.theme import icon
 
@@ -141,14 +140,7 @@ class JobList(PopupFrame):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(UNIT)
         self._column.addStretch(1)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setWidget(column)
-        self._scroll.viewport().setAutoFillBackground(False)
-        column.setAutoFillBackground(False)
+        self._scroll = scrolled(column)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(UNIT * 2, UNIT * 2, UNIT * 2, UNIT * 2)
         layout.setSpacing(UNIT)

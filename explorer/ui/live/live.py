@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit
+from PySide6.QtWidgets import QFileDialog
 
 from explorer.core.runner import State, Update
 from explorer.images.image import Image, from_array
@@ -36,8 +36,6 @@ POLL_MILLISECONDS = 200
 MENU_MILLISECONDS = 250
 """After which an open menu has gone from the screen, and from pictures of it."""
 CLOSE_SECONDS = 0.5
-ADDRESS_WIDTH = 760
-"""An address is seen whole, as a rule."""
 
 
 class Live(QObject):
@@ -158,15 +156,13 @@ class Live(QObject):
             self.film(path)
 
     def address_dialog(self) -> None:
-        dialog = QInputDialog(self._desk.main)
-        dialog.setWindowTitle(self.tr("Open a network stream"))
-        dialog.setLabelText(self.tr("Address of a camera or stream (rtsp, http):"))
-        dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
-        dialog.setOkButtonText(self.tr("Connect"))
-        dialog.setMinimumWidth(ADDRESS_WIDTH)
-        dialog.textValueSelected.connect(self._address)
-        dialog.open()
-        self._dialog = dialog
+        from explorer.ui.dialogs.address import ask_address
+
+        ask_address(
+            self._desk.main, self.tr("Open a network stream"),
+            self.tr("Address of a camera or stream (rtsp, http):"), self.tr("Connect"),
+            self._address,
+        )  # fmt: skip
 
     def screen_dialog(self) -> None:
         """Asks for a part of the screen, on the screen itself; the window stays where it is."""

@@ -12,7 +12,7 @@ from explorer.live.pace import Pace
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from explorer.ui.shell.study import Study
+    from explorer.ui.study.study import Study
 
 SHARES = (0.7, 0.5, 0.33)
 RATES = (10.0, 15.0, 25.0)

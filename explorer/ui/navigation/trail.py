@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from explorer.ui.navigation.used_networks import same_weights
+from explorer.ui.study.used_networks import same_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from explorer.core.network_info import NetworkSpec
     from explorer.ui.photos.filmstrip import Filmstrip
-    from explorer.ui.shell.study import Study
+    from explorer.ui.study.study import Study
 
 MOST_PLACES = 100
 

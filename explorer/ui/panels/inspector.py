@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from explorer.core.runner import Failure, State, Update
 from explorer.ui.dialogs.messages import ErrorCard, NoteCard
@@ -14,6 +14,7 @@ from explorer.ui.panels.action_buttons import ActionButtons
 from explorer.ui.panels.explanation import Explanation
 from explorer.ui.panels.progress import JobStrip
 from explorer.ui.widgets.lifetime import discard
+from explorer.ui.widgets.scrolled import scrolled
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ class Inspector(QWidget):
         head.addWidget(self.title)
         head.addWidget(self.reference)
         column = QWidget()
-        column.setAutoFillBackground(False)
         layout = QVBoxLayout(column)
         layout.setContentsMargins(UNIT * 2, UNIT * 2, UNIT * 2, UNIT * 2)
         layout.setSpacing(UNIT * 2)
@@ -72,13 +72,7 @@ class Inspector(QWidget):
         layout.addWidget(self.about)
         layout.addStretch(1)
 
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setWidget(column)
-        self._scroll.viewport().setAutoFillBackground(False)
+        self._scroll = scrolled(column)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._scroll)

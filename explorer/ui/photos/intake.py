@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QObject, Signal
 from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit
+from PySide6.QtWidgets import QFileDialog
 
 from explorer.core import settings
 from explorer.core.runner import State, Token, Update
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 OPEN, EXPAND, KEEP, FETCH = "open", "expand", "keep", "fetch"
 MOST_KEPT = 60
-ADDRESS_WIDTH = 760
 """An address is seen whole, as a rule."""
 
 
@@ -138,15 +137,13 @@ class Intake(QObject):
 
     def address_dialog(self) -> None:
         """Asks for an address and fetches what is there."""
-        dialog = QInputDialog(self._desk.main)
-        dialog.setWindowTitle(self.tr("Open web address"))
-        dialog.setLabelText(self.tr("Web address of a picture (http or https):"))
-        dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
-        dialog.setOkButtonText(self.tr("Download"))
-        dialog.setMinimumWidth(ADDRESS_WIDTH)
-        dialog.textValueSelected.connect(self._fetch_typed)
-        dialog.open()
-        self._dialog = dialog
+        from explorer.ui.dialogs.address import ask_address
+
+        ask_address(
+            self._desk.main, self.tr("Open web address"),
+            self.tr("Web address of a picture (http or https):"), self.tr("Download"),
+            self._fetch_typed,
+        )  # fmt: skip
 
     def _fetch_typed(self, address: str) -> None:
         if address.strip():  # typed and confirmed: no second question

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from explorer.ui.photos.filmstrip import Filmstrip
     from explorer.ui.results.results import Results
     from explorer.ui.shell.bridge import Bridge
-    from explorer.ui.shell.study import Study
+    from explorer.ui.study.study import Study
 
 
 class Desk(Protocol):

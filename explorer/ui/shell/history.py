@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from explorer.ui.board.board import BoardView
     from explorer.ui.form.form import Form
-    from explorer.ui.shell.study import Study
+    from explorer.ui.study.study import Study
 
 MERGE_SECONDS = 1.0
 MOST_ENTRIES = 200

@@ -7,18 +7,10 @@ through the `Exporter`; the window shows what they say. The parts know it as a `
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtWidgets import (
-    QApplication,
-    QMainWindow,
-    QSizePolicy,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from explorer.core.colormaps import choose_color_set
 from explorer.core.runner import Failure, State, Update
@@ -32,14 +24,16 @@ from explorer.ui.jobs.job_list import JobButton, JobList
 from explorer.ui.jobs.job_look import JobLook
 from explorer.ui.jobs.job_results import JobResults
 from explorer.ui.live.live import Live
+from explorer.ui.navigation.current_item import CurrentItem
+from explorer.ui.navigation.move_notice import MoveNotice
 from explorer.ui.navigation.network_trouble import NetworkTrouble
 from explorer.ui.navigation.trail import Trail
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.panels.making import Making
+from explorer.ui.panels.page import Page
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 from explorer.ui.panels.status import Status
 from explorer.ui.panels.welcome import Welcome
-from explorer.ui.photos.drop_frame import DropFrame
 from explorer.ui.photos.exporter import Exporter
 from explorer.ui.photos.filmstrip import Filmstrip
 from explorer.ui.photos.intake import Intake
@@ -51,10 +45,9 @@ from explorer.ui.shell.commands import Commands
 from explorer.ui.shell.history import Edits
 from explorer.ui.shell.presenter import Presenter
 from explorer.ui.shell.restore import Restore
-from explorer.ui.shell.study import Study
+from explorer.ui.study.study import Study
 from explorer.ui.truth.truth_files import TruthFiles
 from explorer.ui.widgets import tab_order, theme
-from explorer.ui.widgets.small_widgets import UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,15 +62,8 @@ if TYPE_CHECKING:
     )
 
     from explorer.core.settings import Preferences, Settings
-    from explorer.images.image import Image
 
 log = logging.getLogger(__name__)
-
-MOVED_SECONDS = 15.0
-"""Long enough to read what has changed and to press its button."""
-
-WELCOME_SIDE = UNIT * 50
-"""The least that the welcome page needs, each way."""
 
 
 class Window(QMainWindow):
@@ -110,17 +96,13 @@ class Window(QMainWindow):
         self._begun = False
         self._space = False
         self._finished = False
-        self._item: object = None
-        self._before_live: object = None
-        self._moved: Notice | None = None
-        self._moves = False  # the place that it leads to has not been reached
         self._paths = tuple(paths)
         self.bridge = bridge or Bridge(self)
         self.study = Study(self.bridge, self)
         self.jobs = BackgroundJobs(self.bridge, self)
         self.study.follow_jobs(JobLook(self.jobs, self.study))
         self._make_widgets()
-        self.notices = Notices(self, room=self.stack, column=self.docks["inspector"])
+        self.notices = Notices(self, room=self.page.stack, column=self.docks["inspector"])
         self.restore = Restore(self, known, wishes or {})
         self.pinned = PinnedResult(self.board, known.preferences.compare, self)
         self.actions_ = Actions(self, known.shortcuts)
@@ -132,9 +114,9 @@ class Window(QMainWindow):
         self.intake = Intake(self, self.strip)
         self.exporter = Exporter(self, self.board)
         self.live = Live(self)
-        self.live.photo_again = self._photo_again
-        self._column.addWidget(self.live.bar)
+        self.page.add_bar(self.live.bar)
         self.trouble = NetworkTrouble(self, self.trail, self.commands.open_checkpoint)
+        self.moves = MoveNotice(self, self.trail)
         self.making = Making(self)
         self.sheets = Sheets(self, self.actions_)
         self.job_button = JobButton(self.jobs)
@@ -146,10 +128,11 @@ class Window(QMainWindow):
         self.live.fill(self.menus["Live"], self.menus["Live"].actions()[0])
         self._answer_commands()
         self._connect()
+        self.current = CurrentItem(self, self.page, self.restore, self.intake, self.live)
         self.restore.layout()
         self.refresh()
         self.presenter.title()
-        self.show_page()
+        self.current.show_page()
 
     def _make_widgets(self) -> None:
         self.board = BoardView()
@@ -160,16 +143,8 @@ class Window(QMainWindow):
         self.views = ViewPicker()
         self.networks = NetworkPicker()
         self.status = Status()
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.welcome)
-        self.stack.addWidget(self.board)
-        self.drop_frame = DropFrame(self.board)
-        self.middle = QWidget()
-        self._column = QVBoxLayout(self.middle)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(0)
-        self._column.addWidget(self.stack, 1)
-        self.setCentralWidget(self.middle)
+        self.page = Page(self.welcome, self.board)
+        self.setCentralWidget(self.page)
         self.setStatusBar(self.status)
         self.docks = layout.make_docks(self, self.strip, self.inspector, self.results)
 
@@ -194,12 +169,8 @@ class Window(QMainWindow):
     def _connect(self) -> None:
         study = self.study
         study.said.connect(self.notices.say)
-        study.moved.connect(self._say_moved)
         study.paused.connect(self.commands.show_paused)
-        study.network_failed.connect(self._withdraw_moved)
         self.trail.changed.connect(self.refresh)
-        self.trail.changed.connect(self._gone_on)
-        study.subject_changed.connect(self.show_page)
         self.edits.edited.connect(self.refresh)
         self.edits.edited.connect(self.presenter.picks)
         self.inspector.form.brush_changed.connect(self.board.set_brush)
@@ -219,7 +190,6 @@ class Window(QMainWindow):
         self.results.photo_wanted.connect(self.truth_files.accept)
         self.results.photo_wanted.connect(self.trail.open)
         self.results.steered.connect(self.inspector.form.steer)
-        self.strip.current_changed.connect(self._item_chosen)
         self.welcome.sample_chosen.connect(self.strip.select_item)
         self.welcome.open_requested.connect(self.intake.open_dialog)
         self.welcome.folder_requested.connect(self.intake.open_folder_dialog)
@@ -230,10 +200,10 @@ class Window(QMainWindow):
         self.intake.opened.connect(study.set_image)
         self.intake.failed.connect(self._cannot_open)
         self.intake.film.connect(self.live.film)
-        self.live.followed.connect(self._followed)
+        self.live.followed.connect(self.actions_.set_live)
+        self.live.followed.connect(self.moves.expect)
         self.live.film_shown.connect(self.actions_.set_film)
-        self.live.previewed.connect(self._previewed)
-        self.live.gave_up.connect(self._nothing_chosen)
+        self.live.previewed.connect(self.presenter.preview)
         self.painted.connect(self.live.painted)
         self.loaded.connect(self.live.recording.recover)
         self.truth_files.save_wanted.connect(self.exporter.save_truth)
@@ -355,62 +325,7 @@ class Window(QMainWindow):
         """The list of background jobs, over the status bar."""
         self.job_list.open_above(self.status)
 
-    # -- the page and what is on it ---------------------------------------------------------------
-
-    def show_page(self) -> None:
-        """The docks come with the first item; the welcome page goes with the first photo of one.
-
-        A view that needs no photo has its page at once.
-        """
-        looking = self.study.image is not None or self.board.board is not None
-        alone = not self.study.wants_photo
-        self.restore.show_docks(self._item is not None or alone)
-        shown = alone or (self._item is not None and looking)
-        if not shown:
-            self.status.time.setText("")
-        # Only the page that is shown may ask for room: the panels get the rest.
-        side = 0 if shown else WELCOME_SIDE  # its own hint is for its narrowest shape
-        policy = QSizePolicy.Policy.Ignored if shown else QSizePolicy.Policy.Preferred
-        self.welcome.setMinimumSize(side, side)
-        self.welcome.setSizePolicy(policy, policy)
-        self.stack.setCurrentWidget(self.board if shown else self.welcome)
-
-    def _item_chosen(self, item: object) -> None:
-        self.live.stop_for_photo()
-        self.inspector.settle()
-        if item is None:
-            self._nothing_chosen()
-        else:
-            self._item = item
-            self.show_page()
-
-    def _nothing_chosen(self) -> None:
-        self._item = None
-        self.study.clear()
-        self.board.set_board(None)
-        self.results.set_board(None)
-        self.show_page()
-        self.status.time.setText("")
-
-    def _followed(self, on: bool) -> None:
-        # A source of frames takes the place of the photo, which comes back when it is left.
-        self.actions_.set_live(on)
-        self._moves = on
-        if on:
-            self._before_live = self.strip.current or self._before_live
-            self._item = self.live
-            self.strip.deselect()
-            self.intake.choose(None)
-
-    def _photo_again(self) -> bool:
-        return self._before_live is not None and self.strip.select_item(self._before_live)
-
-    def _previewed(self, frame: Image) -> None:
-        self.presenter.preview(frame)
-        focus = QApplication.focusWidget()
-        if focus is not None and self.live.bar.isAncestorOf(focus):
-            # Qt has put it on a button when the first page went: Space would press that.
-            self.board.setFocus()
+    # -- what comes in ----------------------------------------------------------------------------
 
     def _found(self, items: tuple[str, ...], beside: bool) -> None:
         if beside:
@@ -419,11 +334,8 @@ class Window(QMainWindow):
 
     def _cannot_open(self, failure: Failure) -> None:
         """What was asked for cannot be shown: nor is what was there before, above the reason."""
-        self.study.clear()
-        self.board.set_board(None)
-        self.results.set_board(None)
+        self.current.clear()
         self.presenter.title()
-        self.show_page()
         self._show_failure(failure)
 
     def _show_failure(self, failure: Failure) -> None:
@@ -431,24 +343,6 @@ class Window(QMainWindow):
         self.inspector.show_error(failure.message, failure.hint, details, stays=True)
         self.docks["inspector"].show()
         self.docks["inspector"].raise_()  # it may be a tab behind another
-
-    def _say_moved(self, sentence: str) -> None:
-        """The program chooses another view or network; the user may not want that."""
-        self._withdraw_moved()
-        here = self.trail.here
-        undo = ((self.tr("Undo"), partial(self.trail.return_to, here)),) if here else ()
-        self._moved, self._moves = Notice(sentence, "info", "", undo, MOVED_SECONDS), True
-        self.notices.show_notice(self._moved)
-
-    def _gone_on(self) -> None:
-        if not self._moves:
-            self._withdraw_moved()
-        self._moves = False
-
-    def _withdraw_moved(self) -> None:
-        """What was said of an earlier move is no longer true."""
-        if self._moved is not None:
-            self.notices.withdraw(self._moved)
 
     def _pinned_changed(self, there: bool) -> None:
         self.actions_["compare"].setChecked(there)
@@ -462,18 +356,13 @@ class Window(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if Intake.accepts(event.mimeData()):
             event.acceptProposedAction()
-            self._set_drag_active(True)
+            self.page.set_drag_active(True)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._set_drag_active(False)
-
-    def _set_drag_active(self, active: bool) -> None:
-        """Shows that what is dragged may be dropped: on the first page, or over the picture."""
-        self.welcome.set_drag_active(active)
-        self.drop_frame.set_active(active and self.stack.currentWidget() is self.board)
+        self.page.set_drag_active(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self._set_drag_active(False)
+        self.page.set_drag_active(False)
         event.acceptProposedAction()
         beside = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         self.intake.take(event.mimeData(), beside=beside)
@@ -484,7 +373,7 @@ class Window(QMainWindow):
         A panel that floats is a window with a ring of its own.
         """
         docks = self.docks
-        middle = (docks["photos"], self.middle, docks["results"], docks["inspector"])
+        middle = (docks["photos"], self.page, docks["results"], docks["inspector"])
         parts = (self.menus.toolbar, *middle, self.status)
         return tab_order.step(self, forward, parts)
 

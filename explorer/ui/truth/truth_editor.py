@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QStringListModel, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from explorer.ui.board.readout import number
 from explorer.ui.form.choices import Combo
 from explorer.ui.form.editor import Editor
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, TextButton, in_a_row
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -113,19 +113,13 @@ class TruthEditor(Editor):
             quiet=True,
             factor=0.92,
         )
-        self.load = self._button(
-            "folder", self.tr("Load…"), self.tr("Load annotations of the photo")
-        )
+        self.load = TextButton("folder", self.tr("Load…"), self.tr("Load annotations of the photo"))
         self.load.clicked.connect(self._load)
-        self.save = self._button("save", self.tr("Save…"), self.tr("Save as COCO, VOC or YOLO"))
+        self.save = TextButton("save", self.tr("Save…"), self.tr("Save as COCO, VOC or YOLO"))
         self.save.clicked.connect(self._save)
-        self.clear = self._button("reset", self.tr("Clear"), self.tr("Remove all boxes"))
+        self.clear = TextButton("reset", self.tr("Clear"), self.tr("Remove all boxes"))
         self.clear.clicked.connect(self._clear)
-        foot = QHBoxLayout()
-        foot.setSpacing(UNIT // 2)
-        for button in (self.load, self.save, self.clear):
-            foot.addWidget(button)
-        foot.addStretch(1)
+        foot = in_a_row(self.load, self.save, self.clear)
         layout = QVBoxLayout(self.below)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
@@ -204,15 +198,6 @@ class TruthEditor(Editor):
 
     def _save(self) -> None:
         self.wanted.emit("save")
-
-    def _button(self, symbol: str, words: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setIcon(icon(symbol))
-        button.setText(words)
-        button.setToolTip(tip)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        return button
 
 
 def _words(box: Box) -> str:

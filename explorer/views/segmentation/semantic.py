@@ -132,15 +132,7 @@ def draw(result: Result, params: Params) -> Board:
     readout = _readout(result)
     key = ("classes", params.background, params.sure)
     index = result.cache.get(key, lambda: _index(result, params))
-    masks = Masks(
-        index,
-        class_colors(len(result.found.probabilities)),
-        names=_names(result),
-        extent=result.extent,
-        opacity=params.opacity,
-        outline=params.outline,
-        name="classes",
-    )
+    masks = _masks(index, result, params, "classes")
     table = result.cache.get(("legend", params.sure), lambda: _legend(result, params))
     layers = (result.photo, masks, *_key(result, params, table))
     panes = [Pane("image", size, layers, title="Classes", readout=readout)]
@@ -156,6 +148,18 @@ def draw(result: Result, params: Params) -> Board:
         tables=(table,),
         summary=_summary(table),
         notes=tuple(_notes(result, params)),
+    )
+
+
+def _masks(index: NDArray[np.int32], result: Result, params: Params, name: str) -> Masks:
+    return Masks(
+        index,
+        class_colors(len(result.found.probabilities)),
+        names=_names(result),
+        extent=result.extent,
+        opacity=params.opacity,
+        outline=params.outline,
+        name=name,
     )
 
 
@@ -178,15 +182,7 @@ def _coarser(result: Result, params: Params) -> list[Pane]:
     for stride, classes in result.coarser.items():
         key = ("stride", stride, params.background)
         shown = result.cache.get(key, partial(_hidden, classes, result, params))
-        masks = Masks(
-            shown,
-            class_colors(len(result.found.probabilities)),
-            names=_names(result),
-            extent=result.extent,
-            opacity=params.opacity,
-            outline=params.outline,
-            name=f"classes {stride}",
-        )
+        masks = _masks(shown, result, params, f"classes {stride}")
         panes.append(Pane(f"stride {stride}", size, (result.photo, masks), title=f"FCN-{stride}s"))
     return panes
 

@@ -40,6 +40,16 @@ def _sees(layer: LayerInfo) -> bool:
     return layer.kind not in BLIND and (layer.parameters > 0 or layer.leaf)
 
 
+def require_layer(layer: str) -> None:
+    """Before anything is climbed.
+
+    Raises:
+        ExplorerError: The network has no layer to climb.
+    """
+    if not layer:
+        raise ExplorerError("This network has no suitable layer.", "Choose another network.")
+
+
 def is_finite(picture: Tensor, height: float) -> bool:
     """Whether a step gave numbers: one NaN makes the sum one, a clipped picture has no infinity."""
     return bool(np.isfinite([height, float(picture.sum())]).all())

@@ -20,6 +20,7 @@ from explorer.views.shared.dreams import (
     is_finite,
     jitter_param,
     layer_param,
+    require_layer,
     smoothing_param,
     step_param,
     tv_param,
@@ -158,8 +159,7 @@ class _Dream:
         self._base = self._start(scene, self.sizes[-1])
         self._picture = resized(self._base, self.sizes[0])
         self._objective = Objective(channels_of(params.channels))
-        if not params.layer:
-            raise ExplorerError("This network has no suitable layer.", "Choose another network.")
+        require_layer(params.layer)
 
     def begin(self, octave: int) -> None:
         """Carries what was dreamed so far over to the next size: its difference to the photo."""

@@ -21,6 +21,7 @@ from explorer.views.shared.dreams import (
     is_finite,
     jitter_param,
     layer_param,
+    require_layer,
     smoothing_param,
     step_param,
     tv_param,
@@ -140,8 +141,7 @@ class Result:
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
-    if not params.layer:
-        raise ExplorerError("This network has no suitable layer.", "Choose another network.")
+    require_layer(params.layer)
     target, moment = Target.of(scene.network), scene.moment
     if moment is not None:
         generator = torch.Generator().manual_seed(scene.seed + moment.number)

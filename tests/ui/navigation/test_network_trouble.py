@@ -12,7 +12,7 @@ from explorer.ui.board.pinned_result import PinnedResult
 from explorer.ui.navigation.network_trouble import NetworkTrouble
 from explorer.ui.navigation.trail import Trail
 from explorer.ui.shell.presenter import Presenter
-from explorer.ui.shell.study import Study
+from explorer.ui.study.study import Study
 from tests.ui.toy_desk import FINDER, INFO, SORTER, ToyBridge, ToyPanels, photo
 
 BROKEN = Failure("bad.pth is damaged.", "Choose another file.", "", True, "network")

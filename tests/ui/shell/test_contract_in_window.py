@@ -94,10 +94,10 @@ def test_a_view_without_a_photo_has_its_page_at_once(
     qtbot: QtBot, window: Make, photo: Path
 ) -> None:
     w = window()
-    assert w.stack.currentWidget() is w.welcome
+    assert w.page.stack.currentWidget() is w.welcome
     w.study.set_view("of_nothing")
     looked(qtbot, w, "of_nothing")
-    assert w.stack.currentWidget() is w.board
+    assert w.page.stack.currentWidget() is w.board
     assert w.docks["inspector"].isVisible()
     assert not w.networks.isEnabled()
     assert w.actions_["run"].isEnabled()
@@ -107,14 +107,14 @@ def test_a_view_without_a_photo_has_its_page_at_once(
     assert w.networks.isEnabled()
     assert w.study.info is not None
     w.study.set_view("of_photo")
-    assert w.stack.currentWidget() is w.welcome, "this one needs a photo"
+    assert w.page.stack.currentWidget() is w.welcome, "this one needs a photo"
     w.intake.open_paths([str(photo)])
     looked(qtbot, w, "of_photo")
     w.study.set_view(OF_NETWORK.name)
     looked(qtbot, w, "of_network")
     w.strip.remove_current()
     looked(qtbot, w, "of_network")
-    assert w.stack.currentWidget() is w.board, "its photo is closed, but it needs none"
+    assert w.page.stack.currentWidget() is w.board, "its photo is closed, but it needs none"
 
 
 def test_a_stroke_is_one_entry_of_undo(

@@ -31,15 +31,6 @@ QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    rows, columns = np.mgrid[0:120, 0:160]
-    rgb = np.stack([rows * 2, columns, (rows // 16 + columns // 16) % 2 * 200], axis=2)
-    place = tmp_path / "photo.png"
-    PIL.Image.fromarray(rgb.astype(np.uint8)).save(place)
-    return place
-
-
-@pytest.fixture
 def window(qtbot: QtBot, photo: Path) -> Iterator[Window]:
     made = Window(Settings(), paths=[str(photo)], wishes={"view": "classify", "device": "cpu"})
     made.resize(1200, 800)

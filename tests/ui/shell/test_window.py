@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import PIL.Image
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
@@ -33,15 +32,6 @@ LOADING = 120_000
 ANSWER = 60_000
 
 Make = Callable[..., Window]
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    rows, columns = np.mgrid[0:120, 0:160]
-    rgb = np.stack([rows * 2, columns, (rows // 16 + columns // 16) % 2 * 200], axis=2)
-    place = tmp_path / "photo.png"
-    PIL.Image.fromarray(rgb.astype(np.uint8)).save(place)
-    return place
 
 
 @pytest.fixture
@@ -130,11 +120,11 @@ class Gaps:
 
 def test_drop_look_slide_dream_cancel(qtbot: QtBot, window: Make, photo: Path) -> None:
     w = window()
-    assert w.stack.currentWidget() is w.welcome
+    assert w.page.stack.currentWidget() is w.welcome
     gaps = Gaps()
     drop_files(w, photo)
     qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
-    assert w.stack.currentWidget() is w.board
+    assert w.page.stack.currentWidget() is w.board
     assert w.study.info is not None
     assert "photo.png" in w.windowTitle()
     assert w.results.tabs.count() >= 1
@@ -192,10 +182,10 @@ def test_a_broken_first_file_leaves_the_welcome_page(
     broken.write_bytes(b"nothing")
     drop_files(w, broken)
     qtbot.waitUntil(lambda: w.inspector.error.isVisible(), timeout=ANSWER)
-    assert w.stack.currentWidget() is w.welcome
+    assert w.page.stack.currentWidget() is w.welcome
     drop_files(w, photo)
     qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
-    assert w.stack.currentWidget() is w.board
+    assert w.page.stack.currentWidget() is w.board
 
 
 def test_a_broken_file_is_said_with_a_view_that_was_asked_for(
@@ -374,7 +364,7 @@ def test_what_cannot_be_opened_is_said(qtbot: QtBot, window: Make) -> None:
     mime.setUrls([QUrl("file://elsewhere/photo.png")])
     drop(w, mime)
     assert any("another machine" in text for text in w.notices.texts)
-    assert w.stack.currentWidget() is w.welcome
+    assert w.page.stack.currentWidget() is w.welcome
 
 
 def test_pictures_data_boxes_and_films_are_written(
@@ -442,12 +432,12 @@ def test_a_drop_over_a_photo_is_shown(qtbot: QtBot, window: Make, photo: Path, o
     left, held = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     enter = QDragEnterEvent(w.rect().center(), Qt.DropAction.CopyAction, mime, left, held)
     QApplication.sendEvent(w, enter)
-    assert w.drop_frame.isVisible()
-    assert w.drop_frame.size() == w.board.size()
+    assert w.page.drop_frame.isVisible()
+    assert w.page.drop_frame.size() == w.board.size()
     QApplication.sendEvent(w, QDragLeaveEvent())
-    assert not w.drop_frame.isVisible()
+    assert not w.page.drop_frame.isVisible()
     drop(w, mime)
-    assert not w.drop_frame.isVisible()
+    assert not w.page.drop_frame.isVisible()
 
 
 def test_back_and_forward_have_keys_and_buttons(qtbot: QtBot, window: Make, photo: Path) -> None:

@@ -98,10 +98,7 @@ def _first_end(trace: TwoStage, lineage: Lineage) -> str:
     rpn, outcome = trace.rpn, lineage.first
     match outcome.stage:
         case "top_k":
-            return (
-                f"Not among the top {rpn.pre_nms} of its level: {_nth(outcome.rank)} of "
-                f"{counted(outcome.among)}; the lowest score that was kept is {outcome.lowest:.3f}."
-            )
+            return _beyond(outcome, "level", rpn.pre_nms)
         case "large":
             return f"Too small: after clipping one side is below {rpn.smallest:g} px."
         case "sure":
@@ -109,10 +106,7 @@ def _first_end(trace: TwoStage, lineage: Lineage) -> str:
         case "nms":
             return _killed(outcome, "level", rpn.filter.nms.threshold)
         case "top_n":
-            return (
-                f"It was kept by NMS, but only the top {rpn.filter.nms.most} become proposals; "
-                f"it was {_nth(outcome.rank)}."
-            )
+            return _too_many(outcome, "proposals", rpn.filter.nms.most)
     gone = len(outcome.victims)
     return f"Kept; it suppressed {gone} of its level."
 
@@ -121,42 +115,49 @@ def _second_end(trace: TwoStage, outcome: Outcome, name: str) -> str:
     roi = trace.roi
     match outcome.stage:
         case "sure":
-            return f"Background: {name} is not above the threshold of {roi.threshold:g}."
+            return _background(name, roi.threshold)
         case "large":
             return f"Too small: one side is below {roi.smallest:g} px."
         case "nms":
             return _killed(outcome, "class", roi.filter.nms.threshold)
         case "top_n":
-            return (
-                f"It was kept by NMS, but only the top {roi.filter.nms.most} become detections; "
-                f"it was {_nth(outcome.rank)}."
-            )
+            return _too_many(outcome, "detections", roi.filter.nms.most)
     return _alive(outcome)
 
 
 def _one_end(trace: OneStage, outcome: Outcome, name: str) -> str:
     match outcome.stage:
         case "sure":
-            return f"Background: {name} is not above the threshold of {trace.threshold:g}."
+            return _background(name, trace.threshold)
         case "top_k":
-            group = "class" if trace.kind == "ssd" else "level"
-            return (
-                f"Not among the top {trace.pre_nms} of its {group}: {_nth(outcome.rank)} of "
-                f"{counted(outcome.among)}; the lowest score that was kept is {outcome.lowest:.3f}."
-            )
+            return _beyond(outcome, "class" if trace.kind == "ssd" else "level", trace.pre_nms)
         case "nms":
             return _killed(outcome, "class", trace.filter.nms.threshold)
         case "top_n":
-            return (
-                f"It was kept by NMS, but only the top {trace.filter.nms.most} become "
-                f"detections; it was {_nth(outcome.rank)}."
-            )
+            return _too_many(outcome, "detections", trace.filter.nms.most)
     return _alive(outcome)
 
 
 def _alive(outcome: Outcome) -> str:
     gone = len(outcome.victims)
     return f"Detection {outcome.rank} of {outcome.among}; it suppressed {gone} of its class."
+
+
+def _background(name: str, threshold: float) -> str:
+    return f"Background: {name} is not above the threshold of {threshold:g}."
+
+
+def _beyond(outcome: Outcome, group: str, most: int) -> str:
+    return (
+        f"Not among the top {most} of its {group}: {_nth(outcome.rank)} of "
+        f"{counted(outcome.among)}; the lowest score that was kept is {outcome.lowest:.3f}."
+    )
+
+
+def _too_many(outcome: Outcome, become: str, most: int) -> str:
+    return (
+        f"It was kept by NMS, but only the top {most} become {become}; it was {_nth(outcome.rank)}."
+    )
 
 
 def _killed(outcome: Outcome, group: str, threshold: float) -> str:

@@ -13,7 +13,7 @@ from explorer.core.runner import Failure, State
 from explorer.engine.engine import Side
 from explorer.images.image import from_array
 from explorer.live.slot import Shot, Slot
-from explorer.ui.shell.study import Study
+from explorer.ui.study.study import Study
 from tests.ui.toy_desk import BARE, FINDER, INFO, SORTER, Params, ToyBridge, ToyDesk, photo
 
 

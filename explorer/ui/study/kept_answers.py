@@ -46,14 +46,17 @@ class KeptAnswers:
     def find(self, ask: Ask) -> Answer | None:
         """The answer to `ask`, when it is here and no other setting has been computed with.
 
-        Of a view that makes a film, the step it was left at is an answer, too.
+        Of a view that makes a film, the step it was left at is an answer, too, and the views
+        beside it do not matter: to go through the film again would take long.
         """
         kept = self._kept.get(_key(ask))
         if kept is None or not (kept.whole or ask.view.film):
             return None
         answer = kept.answer
+        beside = {side.view.name for side in answer.beside} == {view.name for view, _ in ask.beside}
         effect = effect_of(answer.params, resolved(ask.params, answer.info))
-        return answer if effect in (None, Effect.DRAW) else None
+        same = effect in (None, Effect.DRAW) and (beside or ask.view.film)
+        return answer if same else None
 
     def forget(self, spec: NetworkSpec) -> None:
         """Drops the answers of a network that has become another one."""

@@ -7,55 +7,54 @@ computation, `COMPUTE` replaces it.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import Signal
 
-from explorer.core.params import Effect, effect_of, parameters, references, resolved
+from explorer.core.params import Effect, effect_of, references
 from explorer.core.runner import State, Update
-from explorer.live.pace import Pace
-from explorer.ui.navigation.choosing import natural_view
-from explorer.ui.navigation.kept_answers import KeptAnswers
-from explorer.ui.navigation.used_networks import UsedNetworks
-from explorer.ui.navigation.used_params import UsedParams
-from explorer.ui.shell.bridge import LOOK, Bridge, Ready
-from explorer.ui.truth.photo_truth import PhotoTruth, Truth
+from explorer.ui.study.asking import Asking
+from explorer.ui.study.choice import Choice
+from explorer.ui.study.shown import Shown
 
 if TYPE_CHECKING:
+    from PySide6.QtCore import QObject
+
     from explorer.core.layers import Board
-    from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.core.network_info import NetworkSpec
     from explorer.core.runner import Failure
     from explorer.engine.engine import Answer
     from explorer.engine.finish import FinishedAnswer
-    from explorer.engine.view import Action, View
+    from explorer.engine.view import Action
     from explorer.images.image import Image
+    from explorer.live.pace import Pace
     from explorer.live.slot import Slot
-    from explorer.networks.entry import Entry
     from explorer.ui.jobs.job_look import JobLook
-    from explorer.ui.shell.bridge import Receiver
-
-log = logging.getLogger(__name__)
+    from explorer.ui.shell.bridge import Bridge, Receiver
 
 FIRST_VIEW = "classify"
 
 
-class Study(QObject):
-    """The state behind the window.
+class Study(Choice):
+    """The state behind the window: a choice that is asked about and drawn.
+
+    What goes together is the `Choice`'s, where a question goes `Asking`'s, what is drawn `Shown`'s.
+
+    Attributes:
+        running: A look is in progress.
+        seconds: How long it has taken.
+        submitted: How many looks there were.
+        drawing: How many seconds the last board took, the window's part included.
+        checkpoint_folder: Where the last file of weights was.
 
     Signals:
         subject_changed: The photo, the view or the network is another one.
-        params_changed: Parameters were changed by something else than the form.
         board_changed: The new `Board`.
         news: The `Update` of the look in progress.
-        waiting: A look was submitted.
-        said: A sentence for the user.
-        moved: A sentence about a view or a network that the program is choosing by itself; where
-            the user was before can be gone back to.
+        waiting: A look begins.
         rested: What is shown is there without a computation: it was kept, or none was asked for.
         network_failed: A NetworkSpec and the `Failure`: it cannot be had.
         paused: A look that is a background job rests, or goes on.
@@ -63,12 +62,9 @@ class Study(QObject):
     """
 
     subject_changed = Signal()
-    params_changed = Signal()
     board_changed = Signal(object)
     news = Signal(object)
     waiting = Signal()
-    said = Signal(str)
-    moved = Signal(str)
     rested = Signal()
     network_failed = Signal(object, object)
     paused = Signal(bool)
@@ -76,89 +72,31 @@ class Study(QObject):
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._bridge = bridge
-        self._ready: Ready | None = None
-        self._networks = UsedNetworks()
-        self._kept = KeptAnswers()
-        self._job_look: JobLook | None = None
-        self._whole = False  # the answer is not one on the way
+        self._asking = Asking(bridge, self._on_update)
+        self._shown = Shown()
         self._photo_comes = False
-        self.photo_truth = PhotoTruth()
-        self._used = UsedParams(self.photo_truth)
         self.checkpoint_folder = ""
-        self.image: Image | None = None
-        self.view: View[Any, Any] | None = None
-        self.spec: NetworkSpec | None = None
-        self.info: NetworkInfo | None = None
-        self.params: Any = None
-        self.answer: Any = None
-        self.board: Board | None = None
-        self.finished: FinishedAnswer | None = None
         self.running = False
-        self.seed = 0
-        self.device = "auto"
-        self.half = False
         self.seconds = 0.0
         self.submitted = 0
-        self.slot: Slot | None = None
-        self.beside: tuple[str, ...] = ()
-        self._sides: dict[str, Any] = {}
-        self.pace = Pace()
         self.drawing = 0.0
 
-    # -- what there is ----------------------------------------------------------------------------
+    @property
+    def answer(self) -> Answer | None:
+        """The newest answer; None while the first one is awaited."""
+        return self._shown.answer
 
     @property
-    def ready(self) -> Ready | None:
-        return self._ready
+    def finished(self) -> FinishedAnswer | None:
+        """The answer as it was drawn last."""
+        return self._shown.finished
 
     @property
-    def views(self) -> dict[str, View[Any, Any]]:
-        return dict(self._ready.views) if self._ready else {}
-
-    def entry(self, spec: NetworkSpec | None = None) -> Entry | None:
-        """The catalog's entry of `spec`, by default of the network in use."""
-        spec = spec or self.spec
-        if self._ready is None or spec is None:
-            return None
-        return next((entry for entry in self._ready.entries if entry.name == spec.name), None)
-
-    @property
-    def wants_photo(self) -> bool:
-        """Nothing can be shown before there is a photo."""
-        return self.view is None or self.view.needs.photo
-
-    def set_ready(self, ready: Ready) -> None:
-        self._ready = ready
-        self._networks.defaults = ready.defaults
-
-    @property
-    def title(self) -> str:
-        """What is shown, in a few words: for titles and file names."""
-        parts = (self.view.title if self.view else "", self.image.name if self.image else "")
-        return " · ".join(part for part in parts if part)
-
-    @property
-    def subject(self) -> tuple[str, str, str]:
-        """Photo, view and network: what tells the two sides of a comparison apart."""
-        entry = self.entry()
-        return (
-            Path(self.image.name).stem if self.image else "",
-            self.view.title if self.view else "",
-            entry.title if entry else "",
-        )
-
-    @property
-    def truth(self) -> Truth:
-        """The ground truth of the photo that is shown."""
-        return self.photo_truth.of(self.image.key) if self.image is not None else ()
+    def board(self) -> Board | None:
+        """What is drawn of it."""
+        return self._shown.board
 
     # -- what the user chooses --------------------------------------------------------------------
-
-    @property
-    def live(self) -> bool:
-        """Frames are followed: `image` is the newest one that was answered."""
-        return self.slot is not None
 
     def follow(self, slot: Slot, source: Image) -> None:
         """Looks at the newest frame of `slot`, again and again; `source` stands for all of them."""
@@ -166,7 +104,7 @@ class Study(QObject):
 
     def set_image(self, image: Image, slot: Slot | None = None) -> None:
         """Looks at `image` with the view and the network in use (the first time: defaults)."""
-        self._forget_answer()
+        self._shown.forget()
         self.slot = slot
         self.image = image
         if slot is not None and self.view is not None and not self.view.live:
@@ -181,10 +119,10 @@ class Study(QObject):
 
     def clear(self) -> None:
         """No photo: nothing to look at."""
-        self._bridge.cancel(LOOK)
+        self._asking.end()
         self.image = self.slot = None
         self._photo_comes = False
-        self._forget_answer()
+        self._shown.forget()
         self.subject_changed.emit()
         if not self.wants_photo:
             self.look()
@@ -194,7 +132,7 @@ class Study(QObject):
         view = self.views.get(name)
         if view is None or (view is self.view and params is None):
             return
-        self._forget_answer()
+        self._shown.forget()
         self._photo_comes = False
         self._bring_network(view)
         self.view = view
@@ -209,7 +147,7 @@ class Study(QObject):
             return
         if os.path.isabs(spec.weights):
             self.checkpoint_folder = os.path.dirname(spec.weights)
-        self._forget_answer()
+        self._shown.forget()
         self._photo_comes = False
         self.spec = spec
         self.info = None
@@ -235,14 +173,13 @@ class Study(QObject):
             spec: The network; None = the one in use.
             photo_comes: Another photo is about to be set: it is shown in the same way.
         """
-        self._forget_answer()
+        self._shown.forget()
         self.view = self.views.get(view, self.view)
         if spec is not None and spec != self.spec:
             self.spec, self.info = spec, None
         self._photo_comes = photo_comes
         if photo_comes:
-            self._bridge.leave()
-            self._leave_job()
+            self._asking.leave()
             self.running = False
         self._recall()
         self.subject_changed.emit()
@@ -269,10 +206,6 @@ class Study(QObject):
 
         self.set_network(NetworkSpec(name, weights, self.device, self.half))
 
-    def start_with(self, spec: NetworkSpec) -> None:
-        """The network to begin with, before anything is looked at."""
-        self.spec = self._on_device(spec)
-
     def set_device(self, device: str, half: bool, seed: int) -> None:
         """From the preferences or the picker: applies to the network in use at once."""
         changed = (device, half, seed) != (self.device, self.half, self.seed)
@@ -283,25 +216,13 @@ class Study(QObject):
             self.subject_changed.emit()
             self.look()
 
-    def offered(self) -> tuple[View[Any, Any], ...]:
-        """The views that can be shown beside the main one, with the network in use."""
-        entry = self.entry()
-        return tuple(
-            view
-            for view in self.views.values()
-            if view is not self.view
-            and view.job is None
-            and (entry is None or view.suits(entry.task))
-            and (view.live or not self.live)
-        )
-
     def set_beside(self, name: str, shown: bool) -> None:
         """Shows the view `name` beside the main one, with its last parameters, or no longer."""
         others = tuple(other for other in self.beside if other != name)
         beside = (*others, name) if shown else others
         if beside != self.beside:
             self.beside = beside
-            self._sides.pop(name, None)
+            self._shown.drop_side(name)
             if shown or self.live:
                 self.look()
             self.draw()
@@ -328,7 +249,7 @@ class Study(QObject):
         steers = effect is Effect.STEER or (effect is Effect.COMPUTE and following)
         # Another network may have to be loaded first, while nobody listens.
         steered = steers and self._references(before) == self._references(params)
-        steered = steered and self.running and self._bridge.steer(params)
+        steered = steered and self.running and self._asking.steer(params)
         if effect is Effect.DRAW or steered:
             self.draw()
         elif effect is not None:
@@ -346,22 +267,17 @@ class Study(QObject):
         self.set_params(replace(self.params, **values))
         self.params_changed.emit()
 
-    def restore(self, params: dict[str, Any]) -> None:
-        """Parameters by view, from a session."""
-        self._used.last.update(params)
-
     # -- looking ----------------------------------------------------------------------------------
 
     def follow_jobs(self, job_look: JobLook) -> None:
         """From now on views with a background job are looked at through it."""
-        self._job_look = job_look
-        job_look.news.connect(self._on_update)
+        self._asking.follow_jobs(job_look)
         job_look.paused.connect(self.paused)
 
     @property
     def job_id(self) -> str:
         """The background job that is shown; "" when none is."""
-        return self._job_look.job_id if self._job_look is not None else ""
+        return self._asking.job_id
 
     @property
     def can_pause(self) -> bool:
@@ -370,7 +286,7 @@ class Study(QObject):
 
     def show(self, name: str, spec: NetworkSpec, params: Any) -> None:
         """Shows the view `name` of a network with these parameters: what a job has found."""
-        self._forget_answer()
+        self._shown.forget()
         self.view = self.views[name]
         if spec != self.spec:
             self.spec, self.info = spec, None
@@ -390,7 +306,7 @@ class Study(QObject):
             start: A background job is started where there is none.
         """
         if self.view is not None and self.view.job is None:
-            self._leave_job()
+            self._asking.leave_job()
         if self._ready is None or (self.image is None and self.wants_photo):
             return
         if self.view is None:
@@ -401,37 +317,16 @@ class Study(QObject):
             return
         if self.spec is None and self.view.needs.network:
             return
-        if self.view.job is not None and self.slot is None and self._job_look is not None:
-            if fresh:
-                self._job_look.forget()
-            self._look_through_job(self._job_look, start=start)
+        self.running = True
+        self.submitted += 1
+        if not self._asking.by_job(self):
+            self._asking.ask(self, fresh=fresh)
+            self.waiting.emit()
             return
-        self.running = True
-        self.submitted += 1
-        beside = tuple(
-            (view, self._used.of(view, self.image, live=self.live)) for view in self._sides_wanted()
-        )
-        question = (self.view, self.spec, self.image, self.params, self.seed, beside)
-        if self.slot is not None:
-            self._bridge.follow(*question, self.slot, self.pace, receiver=self._on_update)
-        else:
-            self._bridge.look(*question, fresh, receiver=self._on_update)
-        self.waiting.emit()
-
-    def _look_through_job(self, job_look: JobLook, *, start: bool) -> None:
-        assert self.view is not None
-        assert self.spec is not None
-        self._bridge.leave()
-        self.running = True
-        self.submitted += 1
-        self.waiting.emit()
-        if not job_look.look(self.view, self.spec, self.params, self.seed, start=start):
+        self.waiting.emit()  # first: what the job has found already is told at once
+        if not self._asking.ask_job(self, fresh=fresh, start=start):
             self.running = False
             self.rested.emit()
-
-    def _leave_job(self) -> None:
-        if self._job_look is not None:
-            self._job_look.leave()
 
     def show_again(self) -> None:
         """What is kept of this place; else it is looked at, but for a film, which is long."""
@@ -440,67 +335,38 @@ class Study(QObject):
         if answer is None and not film:
             self.look(start=False)
             return
-        self._bridge.leave()
-        self._leave_job()
+        self._asking.leave()
         self.running = False
         if answer is not None:
-            self._bridge.step_film.keep_only(answer)
+            self._asking.show_kept(answer)
             self._take_info(answer.info)
-            self.answer, self._whole = answer, True
+            self._shown.take(answer, whole=True)
             self.draw()
         self.rested.emit()
 
     def act(self, action: Action, receiver: Receiver) -> bool:
         """Does an action of the view on what is looked at; False when nothing is."""
-        if self.view is None or self.spec is None or self.image is None:
-            return False
-        self._bridge.act(
-            action, self.view, self.spec, self.image, self.params, self.seed, receiver=receiver
-        )
-        return True
+        return self._asking.act(action, self, receiver)
 
     def cancel(self) -> None:
-        self._bridge.cancel(LOOK)
-        if self._job_look is not None:
-            self._job_look.cancel()
+        self._asking.cancel()
 
     def pause(self, paused: bool) -> None:
-        if self.job_id and self._job_look is not None:
-            self._job_look.pause(paused)
-        else:
-            self._bridge.pause(paused)
+        self._asking.pause(paused)
 
     def draw(self) -> None:
         """The board of the newest answer with the parameters of the moment."""
-        if self.answer is None or self.answer.result is None or self.view is None:
-            return
-        from explorer.engine.finish import FinishedAnswer  # not before the first paint
-
         began = time.perf_counter()
-        self._sides.update((side.view.name, side) for side in self.answer.beside)
-        # One that is still being worked out keeps its place with what it said before.
-        sides = [self._sides[name] for name in self.beside if name in self._sides]
-        self.finished = FinishedAnswer(self.answer, self._drawn_params(), sides)
-        self.board = self.finished.bare
-        self.board_changed.emit(self.board)
-        self.drawing = time.perf_counter() - began
+        board = self._shown.draw(self.params, self.beside)
+        if board is not None:
+            self.board_changed.emit(board)
+            self.drawing = time.perf_counter() - began
 
     # -- inside -----------------------------------------------------------------------------------
 
     def _references(self, params: Any) -> list[object]:
         """The photos, networks and folders that parameters name."""
         return [ref for _, ref in references(params, self.info)]
-
-    def _drawn_params(self) -> Any:
-        # What was computed belongs to the answer's own parameters; the rest follows the form.
-        computed = self.answer.params
-        free = {
-            parameter.name: getattr(self.params, parameter.name)
-            for parameter in parameters(type(computed))
-            if parameter.meta.effect is Effect.DRAW
-        }
-        params = replace(computed, **free)
-        return resolved(params, self.answer.info) if self.answer.info is not None else params
 
     def _on_update(self, update: Update) -> None:
         self.seconds = update.seconds
@@ -509,10 +375,7 @@ class Study(QObject):
         answer = update.value
         if answer is not None and answer.ask.view is self.view:
             self._take_info(answer.info)
-            if answer.result is not None:
-                self._whole = update.state is State.DONE
-            if answer.result is not None and answer is not self.answer:
-                self.answer = answer
+            if self._shown.take(answer, whole=update.state is State.DONE):
                 if answer.shot is not None:
                     self.image = answer.ask.image
                 self.draw()
@@ -522,18 +385,6 @@ class Study(QObject):
         if update.state is State.FAILED and update.failure is not None:
             self._failed(update.failure)
 
-    def _take_info(self, info: NetworkInfo | None) -> None:
-        """A network has been loaded."""
-        if info is None:
-            return
-        entry = self.entry(info.spec)
-        if entry is not None and self.view is not None:
-            self._networks.worked(self.view.name, entry.task, info.spec)
-        if info is not self.info:
-            self.info = info
-            self.params = resolved(self.params, info)
-            self.params_changed.emit()
-
     def _failed(self, failure: Failure) -> None:
         # A defect before the network was known counts as well: it has not worked yet.
         lost = failure.about == "network" or (not failure.expected and self.info is None)
@@ -542,46 +393,6 @@ class Study(QObject):
             return
         self.network_failed.emit(self.spec, failure)
 
-    def network_for(self, view: View[Any, Any]) -> NetworkSpec | None:
-        """The network that `view` will look at: the one in use where it suits, else another one."""
-        entry = self.entry()
-        if not view.needs.network or (entry is not None and view.suits(entry.task)):
-            return self.spec
-        return self._networks.suiting(view)
-
-    def _bring_network(self, view: View[Any, Any]) -> None:
-        """Before `view` is shown: a network that it can look at."""
-        old, spec = self.entry(), self.network_for(view)
-        if spec == self.spec:
-            return
-        if spec is None:
-            self.said.emit(
-                self.tr("No network for {view} is available: choose one.").format(view=view.title)
-            )
-            return
-        entry = self.entry(spec)
-        if old is not None and entry is not None:
-            self.moved.emit(
-                self.tr("{view} needs a different network: using {network}.").format(
-                    view=view.title, network=entry.title
-                )
-            )
-        self.spec = self._on_device(spec)
-        self.info = None
-
-    def _give_way(self, words: str) -> None:
-        """A view that cannot go on gives way to the natural one of the network, which is said."""
-        view, entry = self.view, self.entry()
-        other = natural_view(self.views, entry.task if entry is not None else "", live=self.live)
-        if view is None or other is None:
-            return
-        network = entry.title if entry is not None else ""
-        self.moved.emit(words.format(view=view.title, network=network, other=other.title))
-        self.view = other
-
-    def _sides_wanted(self) -> list[View[Any, Any]]:
-        return [view for view in self.offered() if view.name in self.beside]
-
     def _kept_answer(self) -> Answer | None:
         if self.view is None or (self.image is None and self.wants_photo) or self.live:
             return None
@@ -589,40 +400,6 @@ class Study(QObject):
             return None  # the job keeps it
         from explorer.engine.engine import Ask
 
-        answer = self._kept.find(Ask(self.view, self.spec, self.image, self.params, self.seed))
-        if answer is None or self.view.film:
-            return answer
-        shown = {side.view.name for side in answer.beside}
-        return answer if shown == {view.name for view in self._sides_wanted()} else None
-
-    def _on_device(self, spec: NetworkSpec) -> NetworkSpec:
-        return replace(spec, device=self.device, half=self.half)
-
-    def _forget_answer(self) -> None:
-        # The picture stays on the canvas until the next one; redraws of it make no sense any more.
-        if self.answer is not None:
-            self._kept.put(self.answer, whole=self._whole)
-        self._whole = False
-        self.answer = None
-        self.board = None
-        self.finished = None
-        self._sides.clear()
-
-    def _recall(self, params: Any = None) -> None:
-        if self.view is None:
-            return
-        if not isinstance(params, self.view.Params):
-            params = self._used.of(self.view, self.image, live=self.live)
-        self.params = resolved(params, self.info) if self.info is not None else params
-        if self.image is not None:
-            self.params = self.photo_truth.into(self.params, self.image.key)
-        self._remember()
-
-    def _remember(self) -> None:
-        if self.view is not None:
-            self._used.put(self.view, self.image, self.params)
-
-    @property
-    def last_params(self) -> dict[str, Any]:
-        """By view name, in the order of use: the parameters used last."""
-        return dict(self._used.last)
+        return self._shown.kept(
+            Ask(self.view, self.spec, self.image, self.params, self.seed, self.sides)
+        )

@@ -8,7 +8,7 @@ import pytest
 
 from explorer import views
 from explorer.core.network_info import Task
-from explorer.ui.navigation.choosing import NATURAL, natural_view
+from explorer.ui.study.choosing import NATURAL, natural_view
 from tests.ui.toy_desk import VIEWS
 
 

@@ -1,0 +1,1 @@
+"""What is being looked at: chosen, asked for, and drawn."""

@@ -1,0 +1,117 @@
+"""Where a question goes: to the engine, to the frames of a source, or to a background job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from explorer.ui.shell.bridge import LOOK
+
+if TYPE_CHECKING:
+    from explorer.engine.engine import Answer
+    from explorer.engine.view import Action
+    from explorer.ui.jobs.job_look import JobLook
+    from explorer.ui.shell.bridge import Bridge, Receiver
+    from explorer.ui.study.choice import Choice
+
+
+class Asking:
+    """Asks about a choice; there is one question at a time, and the newest replaces it.
+
+    Args:
+        bridge: To the workers.
+        receiver: Gets the news of every question.
+    """
+
+    def __init__(self, bridge: Bridge, receiver: Receiver) -> None:
+        self._bridge, self._receiver = bridge, receiver
+        self._job_look: JobLook | None = None
+
+    def follow_jobs(self, job_look: JobLook) -> None:
+        """From now on views with a background job are looked at through it."""
+        self._job_look = job_look
+        job_look.news.connect(self._receiver)
+
+    @property
+    def job_id(self) -> str:
+        """The background job that is shown; "" when none is."""
+        return self._job_look.job_id if self._job_look is not None else ""
+
+    def by_job(self, choice: Choice) -> bool:
+        """A background job answers it, not the engine at once."""
+        view = choice.view
+        return self._job_look is not None and bool(view and view.job) and not choice.live
+
+    def ask(self, choice: Choice, *, fresh: bool = False) -> None:
+        """Asks the engine about `choice`, or follows its frames.
+
+        Args:
+            choice: It has a view, and what that needs.
+            fresh: Nothing of what was worked out or measured before is taken again.
+        """
+        assert choice.view is not None
+        question = (
+            choice.view, choice.spec, choice.image, choice.params, choice.seed, choice.sides
+        )  # fmt: skip
+        if choice.slot is not None:
+            self._bridge.follow(*question, choice.slot, choice.pace, receiver=self._receiver)
+        else:
+            self._bridge.look(*question, fresh, receiver=self._receiver)
+
+    def ask_job(self, choice: Choice, *, fresh: bool = False, start: bool = True) -> bool:
+        """Asks the background job about `choice`; False when there is none and none was started.
+
+        Args:
+            choice: Of `by_job`.
+            fresh: What the job has found is worked out again.
+            start: The job is started where there is none.
+        """
+        assert self._job_look is not None
+        assert choice.view is not None
+        assert choice.spec is not None
+        if fresh:
+            self._job_look.forget()
+        self._bridge.leave()
+        return self._job_look.look(
+            choice.view, choice.spec, choice.params, choice.seed, start=start
+        )
+
+    def act(self, action: Action, choice: Choice, receiver: Receiver) -> bool:
+        """Does an action of the view on what is looked at; False when nothing is."""
+        view, spec, image = choice.view, choice.spec, choice.image
+        if view is None or spec is None or image is None:
+            return False
+        self._bridge.act(action, view, spec, image, choice.params, choice.seed, receiver=receiver)
+        return True
+
+    def steer(self, params: Any) -> bool:
+        """Hands `params` to the running computation; False when none is running."""
+        return self._bridge.steer(params)
+
+    def pause(self, paused: bool) -> None:
+        if self.job_id and self._job_look is not None:
+            self._job_look.pause(paused)
+        else:
+            self._bridge.pause(paused)
+
+    def cancel(self) -> None:
+        """Ends the question; what has come stays."""
+        self._bridge.cancel(LOOK)
+        if self._job_look is not None:
+            self._job_look.cancel()
+
+    def end(self) -> None:
+        """Nothing is looked at any more; a background job goes on."""
+        self._bridge.cancel(LOOK)
+
+    def leave(self) -> None:
+        """Nobody wants to hear of the question any more; a background job goes on."""
+        self._bridge.leave()
+        self.leave_job()
+
+    def leave_job(self) -> None:
+        if self._job_look is not None:
+            self._job_look.leave()
+
+    def show_kept(self, answer: Answer) -> None:
+        """An earlier answer is shown again: its film can be saved."""
+        self._bridge.step_film.keep_only(answer)
