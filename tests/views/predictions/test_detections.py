@@ -216,7 +216,7 @@ def test_masks_by_hand() -> None:
 
 
 @pytest.mark.parametrize("level", [0.25, 0.5, 0.75])
-def test_quantised_masks_agree_with_the_floats(level: float) -> None:
+def test_quantized_masks_agree_with_the_floats(level: float) -> None:
     from explorer.networks.preprocess import Frame
     from explorer.vision.detection.detections import detections_of
 
@@ -303,7 +303,7 @@ def test_in_a_film_a_selection_stays_with_its_object() -> None:
     left, right = (0.0, 0.0, 20.0, 20.0), (30.0, 0.0, 50.0, 20.0)
     moved = (32.0, 0.0, 52.0, 20.0)
     assert boxes(frame(0, (left, 0.9), (right, 0.8)), DetectionParams()).keys == (0, 1)
-    # The right one is now the surer one: it is first, and is still number 1.
+    # The right one is now the higher-scoring one: it is first, and is still number 1.
     second = frame(1, (moved, 0.9), (left, 0.8))
     assert boxes(second, DetectionParams()).keys == (1, 0)
     chosen = VIEW.draw(second, DetectionParams(selected=1)).boxes("selected")

@@ -88,7 +88,7 @@ def headline(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> str:
     start += f" became proposal {lineage.proposal + 1}"
     if lineage.detection is not None:
         chance = lineage.probabilities[lineage.label]
-        gone = len(lineage.second.victims)
+        gone = len(lineage.second.suppressed)
         more = f" and suppressed {gone} of its class" if gone else ""
         return f"{start}, then detection {lineage.detection + 1}: {name} {chance:.2f}{more}."
     return f"{start} and was dropped there. {_second_end(trace, lineage.second, name)}"
@@ -104,7 +104,7 @@ def _first_end(trace: TwoStage, lineage: Lineage) -> str:
             )
         case "large":
             return f"Too small: after clipping one side is below {rpn.smallest:g} px."
-        case "sure":
+        case "min_score":
             return f"Its objectness is below the threshold of {rpn.threshold:g}."
         case "nms":
             return _killed(outcome, "level", rpn.filter.nms.threshold)
@@ -113,14 +113,14 @@ def _first_end(trace: TwoStage, lineage: Lineage) -> str:
                 f"It was kept by NMS, but only the top {rpn.filter.nms.most} become proposals; "
                 f"it was {_nth(outcome.rank)}."
             )
-    gone = len(outcome.victims)
+    gone = len(outcome.suppressed)
     return f"Kept; it suppressed {gone} of its level."
 
 
 def _second_end(trace: TwoStage, outcome: Outcome, name: str) -> str:
     roi = trace.roi
     match outcome.stage:
-        case "sure":
+        case "min_score":
             return f"Background: {name} is not above the threshold of {roi.threshold:g}."
         case "large":
             return f"Too small: one side is below {roi.smallest:g} px."
@@ -136,7 +136,7 @@ def _second_end(trace: TwoStage, outcome: Outcome, name: str) -> str:
 
 def _one_end(trace: OneStage, outcome: Outcome, name: str) -> str:
     match outcome.stage:
-        case "sure":
+        case "min_score":
             return f"Background: {name} is not above the threshold of {trace.threshold:g}."
         case "top_k":
             group = "class" if trace.kind == "ssd" else "level"
@@ -155,14 +155,14 @@ def _one_end(trace: OneStage, outcome: Outcome, name: str) -> str:
 
 
 def _alive(outcome: Outcome) -> str:
-    gone = len(outcome.victims)
+    gone = len(outcome.suppressed)
     return f"Detection {outcome.rank} of {outcome.among}; it suppressed {gone} of its class."
 
 
 def _killed(outcome: Outcome, group: str, threshold: float) -> str:
     return (
         f"Suppressed: IoU {outcome.iou:.2f} with a higher-scoring box of its {group} "
-        f"({outcome.killer_score:.3f}); the threshold is {threshold:g}."
+        f"({outcome.suppressor_score:.3f}); the threshold is {threshold:g}."
     )
 
 
