@@ -266,11 +266,11 @@ def load(
             f"The network {network!r} knows its task, classes and preprocessing.",
             "Give them only with a module of your own.",
         )
-    from explorer.networks import catalogue
+    from explorer.networks import catalog
 
     bar = for_scripts()
     try:
-        return _driven(catalogue.load(NetworkSpec(network, str(weights), device, half)), bar)
+        return _driven(catalog.load(NetworkSpec(network, str(weights), device, half)), bar)
     finally:
         bar.clear()
 
@@ -283,7 +283,7 @@ def _network(
 ) -> tuple[Engine, NetworkSpec | Network | None]:
     """Who answers, and of which network; none for a view that needs none."""
     from explorer.engine.engine import Engine
-    from explorer.networks import catalogue
+    from explorer.networks import catalog
 
     if not view.needs.network:
         if network is not None:
@@ -291,7 +291,7 @@ def _network(
         return _shared(), None
     if network is None or isinstance(network, str):
         name = network or default_network(view)
-        catalogue.find(name)
+        catalog.find(name)
         return _shared(), NetworkSpec(name, device=device)
     found = network if isinstance(network, Network) else load(network)
     if device not in ("auto", str(found.device)):

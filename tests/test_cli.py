@@ -28,7 +28,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.params import Box
 from explorer.core.step import Step
 from explorer.engine.engine import Engine
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.entry import Entry
 from explorer.saving.export import read_metadata
 from tests.toys import toy_network
@@ -67,9 +67,9 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
                 return entry
         raise ExplorerError(f"There is no network {name!r}.", "`explorer list` names them all.")
 
-    monkeypatch.setattr(catalogue, "load", load)
-    monkeypatch.setattr(catalogue, "find", find)
-    monkeypatch.setattr(catalogue, "default_for", lambda task: entries.get(task))
+    monkeypatch.setattr(catalog, "load", load)
+    monkeypatch.setattr(catalog, "find", find)
+    monkeypatch.setattr(catalog, "default_for", lambda task: entries.get(task))
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_the_view_of_the_guide_is_written_as_the_others_are(tmp_path: Path) -> N
     python("-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), str(place))
 
 
-def test_the_network_of_the_guide_is_in_the_catalogue(site: Path) -> None:
+def test_the_network_of_the_guide_is_in_the_catalog(site: Path) -> None:
     (code,) = blocks("add-a-network.md", "python")
     (points,) = blocks("add-a-network.md", "toml")
     (site / "my_lab" / "explorer.py").write_text(code, encoding="utf-8")

@@ -46,7 +46,7 @@ BRITISH = re.compile(
     re.IGNORECASE,
 )
 
-NAMES = re.compile(r"explorer[./]networks[./]catalogue|`[^`]*`|https?://\S+|\{[^}]*\}")
+NAMES = re.compile(r"explorer[./]networks[./]catalog|`[^`]*`|https?://\S+|\{[^}]*\}")
 """Code, addresses and what is put in: not the words of a text."""
 
 WHOLE = re.compile(
@@ -98,6 +98,15 @@ def test_percent_and_plurals_are_written_one_way(found: list[messages.Message]) 
     for message in found:
         assert not re.search(r"[\d}] %(?!\w)", message.text), message
         assert "(s)" not in message.text or "%n" in message.text, message
+
+
+def test_no_text_shows_the_code_of_what_is_put_in() -> None:
+    """`{nms.threshold:g}` in a string that lacks its f would be read by the user."""
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found = re.search(r"\{[a-z_]+\.[a-z_.]+(:[^{}\s]*)?\}", node.value)
+                assert not found, (path, node.lineno, found)
 
 
 def test_titles_need_no_workshop() -> None:

@@ -96,15 +96,15 @@ def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | Non
         return None
     from explorer.core.network_info import NetworkSpec
     from explorer.engine.question import default_network
-    from explorer.networks import catalogue
+    from explorer.networks import catalog
 
     name = network_name(args)
-    if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
-        name = ""  # the catalogue looks into the file
+    if name is None and args.weights and args.weights != catalog.NO_WEIGHTS:
+        name = ""  # the catalog looks into the file
     elif name is None:
         name = default_network(view)
     if name:
-        catalogue.find(name)
+        catalog.find(name)
     return NetworkSpec(name, args.weights, args.device, args.half)
 
 

@@ -165,9 +165,9 @@ def _cameras() -> dict[str, str]:
 
 def _weights(problems: list[str]) -> dict[str, str]:
     try:
-        from explorer.networks import catalogue
+        from explorer.networks import catalog
 
-        entries = catalogue.entries()
+        entries = catalog.entries()
     except (ImportError, OSError, RuntimeError) as error:
         problems.append(f"The networks cannot be listed: {error}")
         return {}

@@ -63,10 +63,10 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate; 0 = all photos were looked at, 130 = interrupted."""
     _check(args)
     from explorer.engine.engine import Engine
-    from explorer.evaluation.run import Wish, fulfil
+    from explorer.evaluation.run import Wish, fulfill
 
     wish = Wish(_spec(args), args.data, args.images, args.limit, args.eleven_point)
-    report = _followed(fulfil(wish, Engine()), wish.spec.name or args.data.name)
+    report = _followed(fulfill(wish, Engine()), wish.spec.name or args.data.name)
     if not report.complete:
         complain(
             f"interrupted after {report.photos} of {report.wanted} photos: "
@@ -115,14 +115,14 @@ def _read_in(data: Path) -> list[Path]:
 def _spec(args: argparse.Namespace) -> NetworkSpec:
     from explorer.core.network_info import NetworkSpec
     from explorer.evaluation.datasets import likely_task
-    from explorer.networks import catalogue
+    from explorer.networks import catalog
 
     name = network_name(args)
-    if name is None and args.weights and args.weights != catalogue.NO_WEIGHTS:
-        name = ""  # the catalogue looks into the file
+    if name is None and args.weights and args.weights != catalog.NO_WEIGHTS:
+        name = ""  # the catalog looks into the file
     elif name is None:
         task = likely_task(args.data)
-        entry = catalogue.default_for(task)
+        entry = catalog.default_for(task)
         if entry is None:
             raise ExplorerError(
                 f"No network for {task} is available.",
@@ -130,7 +130,7 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
             )
         name = entry.name
     if name:
-        catalogue.find(name)
+        catalog.find(name)
     return NetworkSpec(name, args.weights, args.device, args.half)
 
 

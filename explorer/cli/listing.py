@@ -93,9 +93,9 @@ def _views() -> tuple[list[View[Any, Any]], Sequence[Unavailable]]:
 
 
 def _networks() -> tuple[tuple[Entry, ...], Sequence[Unavailable]]:
-    from explorer.networks import catalogue
+    from explorer.networks import catalog
 
-    return catalogue.entries(), catalogue.unavailable()
+    return catalog.entries(), catalog.unavailable()
 
 
 def _view_text(view: View[Any, Any]) -> str:

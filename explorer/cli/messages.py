@@ -216,9 +216,9 @@ def _of_parameter(meta: Meta) -> Iterator[tuple[str, str]]:
 
 
 def _declared_networks() -> Iterator[tuple[str, str, str]]:
-    from explorer.networks import catalogue
+    from explorer.networks import catalog
 
-    for entry in catalogue.entries():
+    for entry in catalog.entries():
         place = f"network {entry.name}"
         yield from ((text, "network", place) for text in (entry.title, entry.summary) if text)
         yield from ((option.title, "network", place) for option in entry.weights)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import View
     from explorer.images.image import Image
-    from explorer.saving.boxes import ImageInfo, LabelledBoxes
+    from explorer.saving.boxes import ImageInfo, LabeledBoxes
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -329,7 +329,7 @@ class _Job:
     ) -> None:
         self._args, self._engine, self._view, self._spec = args, engine, view, spec
         self._params, self._progress = params, progress
-        self._coco: dict[Path, list[tuple[ImageInfo, LabelledBoxes]]] = {}
+        self._coco: dict[Path, list[tuple[ImageInfo, LabeledBoxes]]] = {}
 
     def render(self, image: Image | None, plan: _Plan, title: str) -> None:
         """Runs the view on one photo and writes what was asked for."""

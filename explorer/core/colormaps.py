@@ -15,7 +15,7 @@ Colormap = Literal["viridis", "magma", "inferno", "gray", "turbo", "coolwarm"]
 
 _STOPS: dict[Colormap, tuple[Color, ...]] = {
     # Sampled anchors of the well-known tables (viridis family: van der Walt and Smith, 2015, CC0;
-    # turbo: Mikhailov, 2019; coolwarm: Moreland, 2009); between them colours are interpolated.
+    # turbo: Mikhailov, 2019; coolwarm: Moreland, 2009); between them colors are interpolated.
     "viridis": (
         (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129),
         (92, 200, 99), (170, 220, 50), (253, 231, 37),
@@ -110,8 +110,8 @@ def _class_colors(count: int, color_set: str) -> NDArray[np.uint8]:
     k = np.arange(count)
     table = np.array(first, np.float64)[k % len(first)]
     turn = k // len(first)
-    towards = np.where(turn % 2 == 1, 255.0, 0.0)[:, None]
+    toward = np.where(turn % 2 == 1, 255.0, 0.0)[:, None]
     share = np.where(turn == 0, 0.0, 0.2 + 0.08 * (turn % 5))[:, None]
-    colors: NDArray[np.uint8] = (table * (1 - share) + towards * share).round().astype(np.uint8)
+    colors: NDArray[np.uint8] = (table * (1 - share) + toward * share).round().astype(np.uint8)
     colors.setflags(write=False)
     return colors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.made import NewNetwork
 
 if TYPE_CHECKING:
@@ -33,4 +33,4 @@ def joining(
     """
     new = yield from steps
     if isinstance(new, NewNetwork):
-        made.append(Made(catalogue.keep(new), new.title, new.use))
+        made.append(Made(catalog.keep(new), new.title, new.use))

@@ -22,7 +22,7 @@ from explorer.engine.question import check_suits
 from explorer.engine.references import Opened, Photos, check_task, named, spec_of
 from explorer.engine.scene import Moment, Scene
 from explorer.live.pace import Governor, Pace
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.fast.folding import at_share, fast
 from explorer.networks.hooks import interruptible
 
@@ -125,7 +125,7 @@ class Engine:
             keep: Networks of the same question, which must not make room for it.
         """
         if spec not in self._networks:
-            network = yield from catalogue.load(spec)
+            network = yield from catalog.load(spec)
             self._networks[spec] = network
             others = [other for other in self._networks if other != spec and other not in keep]
             for old in others[: max(0, len(self._networks) - MOST_NETWORKS)]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from explorer.engine.view import View
     from explorer.render.blocks import Theme
     from explorer.render.vector.drawing import Drawing
-    from explorer.saving.boxes import LabelledBoxes
+    from explorer.saving.boxes import LabeledBoxes
 
 FRAME_SIDES = (320, 1280)
 """The longer side of the frames of a film of steps, at least and at most, in pixels."""
@@ -151,7 +151,7 @@ class FinishedAnswer:
         return {table.name: table for table in self.bare.tables}
 
     @property
-    def boxes(self) -> LabelledBoxes | None:
+    def boxes(self) -> LabeledBoxes | None:
         """The boxes among the data, in pixels of the photo; None for a view that finds none."""
         info = self.answer.info
         return boxes_of(self.data, info.classes if info is not None else ())

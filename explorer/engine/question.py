@@ -189,10 +189,10 @@ def default_network(view: View[Any, Any]) -> str:
     Raises:
         ExplorerError: There is none.
     """
-    from explorer.networks import catalogue
+    from explorer.networks import catalog
 
     tasks: list[Any] = sorted(view.tasks) or ["classification"]
-    defaults = [catalogue.default_for(task) for task in tasks]
+    defaults = [catalog.default_for(task) for task in tasks]
     entry = next((entry for entry in defaults if entry is not None), None)
     if entry is None:
         raise ExplorerError(

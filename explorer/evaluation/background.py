@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.evaluation.run import Wish, fulfil
+from explorer.evaluation.run import Wish, fulfill
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -24,9 +24,9 @@ def job(work: Work, params: Mapping[str, Any]) -> Generator[Step[Any], Any, None
     """The evaluation that `params` describes; `work.host` is the engine.
 
     Raises:
-        ExplorerError: As `run.fulfil`; parameters that describe none.
+        ExplorerError: As `run.fulfill`; parameters that describe none.
     """
-    return fulfil(wish_of(params), work.host, lambda: work.token.cancelled, work)
+    return fulfill(wish_of(params), work.host, lambda: work.token.cancelled, work)
 
 
 def params_of(wish: Wish) -> dict[str, Any]:

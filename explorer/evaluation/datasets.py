@@ -173,7 +173,7 @@ def _class_folders(path: Path) -> Source:
 
     def make(_task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
         return [
-            Case(f"{name}/{photo.name}", _labelled(photo, int(label)), photo)
+            Case(f"{name}/{photo.name}", _labeled(photo, int(label)), photo)
             for (name, found), label in zip(filled.items(), labels, strict=True)
             if label >= 0
             for photo in found
@@ -184,7 +184,7 @@ def _class_folders(path: Path) -> Source:
     return Source(display_name(path), "class folders", classes, frozenset({"label"}), make, notes)
 
 
-def _labelled(photo: Path, label: int) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
+def _labeled(photo: Path, label: int) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
     return lambda: (open_image(photo).pixels, Truth(label))
 
 

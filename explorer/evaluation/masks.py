@@ -30,7 +30,7 @@ VOC_CLASSES = (
 )  # fmt: skip
 """What the numbers of SegmentationClass mean; 255 is the edge between objects, never counted."""
 
-UNLABELLED = frozenset({"unlabeled", "unlabelled", "void", "ignore"})
+UNLABELED = frozenset({"unlabeled", "unlabelled", "void", "ignore"})
 
 _LINE = re.compile(r"""^\s+["']?(\d+)["']?\s*:\s*["']?(.*?)["']?\s*$""")
 _MOST_LIST_BYTES = 1024**2
@@ -176,7 +176,7 @@ def _read_list(path: Path) -> dict[int, str]:
             inside = line.split(":")[0].strip() in ("classes", "names")
             continue
         found = _LINE.match(line) if inside else None
-        if found and int(found[1]) < 256 and found[2].casefold() not in UNLABELLED:
+        if found and int(found[1]) < 256 and found[2].casefold() not in UNLABELED:
             classes[int(found[1])] = found[2]
     if not classes:
         raise ExplorerError(

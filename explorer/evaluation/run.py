@@ -72,7 +72,7 @@ _MOST_SECONDS = 0.25
 """Figures in between that take longer are not worth making a question wait."""
 
 
-def fulfil(
+def fulfill(
     wish: Wish,
     engine: Engine,
     cancelled: Callable[[], bool] = lambda: False,

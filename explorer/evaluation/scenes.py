@@ -190,7 +190,7 @@ class SceneMaker:
             image = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC).astype(
                 np.float32
             )
-        else:  # a gradient between two colours
+        else:  # a gradient between two colors
             angle = rng.uniform(0, 2 * math.pi)
             axis = np.linspace(-0.7, 0.7, side, dtype=np.float32)
             ramp = 0.5 + axis[None] * math.cos(angle) + axis[:, None] * math.sin(angle)
@@ -300,7 +300,7 @@ def _blend(
     if rng.random() < 0.4:
         target[:] = patch
         return np.ones((height, width), np.bool_)
-    # Opaque inside, fading out towards the patch's edge; square or rounded.
+    # Opaque inside, fading out toward the patch's edge; square or rounded.
     across = 1 - np.abs(np.linspace(-1, 1, width, dtype=np.float32))
     down = 1 - np.abs(np.linspace(-1, 1, height, dtype=np.float32))
     soft = rng.uniform(0.04, 0.3)

@@ -44,7 +44,7 @@ def _gif_frames(data: bytes) -> int:
         kind = data[at]
         if kind == 0x21:  # an extension: its kind, then blocks
             at = _after_blocks(data, at + 2)
-        elif kind == 0x2C:  # a frame: place and size, colours, code size, blocks
+        elif kind == 0x2C:  # a frame: place and size, colors, code size, blocks
             flags = data[at + 9 : at + 10]
             if not flags:
                 break

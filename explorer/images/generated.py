@@ -56,14 +56,14 @@ def _shape(
     angle = turn + np.arange(corners) * 2 * np.pi / corners
     reach = np.where(np.arange(corners) % 2, 0.45, 1.0) if kind == 3 else np.ones(corners)
     outline = np.stack([np.cos(angle), np.sin(angle)], axis=1) * reach[:, None] * radius
-    centre = np.array([x, y])
+    center = np.array([x, y])
     shadow = np.array([radius * 0.06 + 1, radius * 0.09 + 1])
     soft = tuple(int(v * 0.8) for v in canvas[int(y * _FINE), int(x * _FINE)])
-    _polygon(canvas, outline + centre + shadow, soft)
-    _polygon(canvas, outline + centre, color)
+    _polygon(canvas, outline + center + shadow, soft)
+    _polygon(canvas, outline + center, color)
     if kind == 4:  # a ring
         pale = tuple(int(v + (255 - v) * 0.6) for v in color)
-        _polygon(canvas, outline * 0.55 + centre, pale)
+        _polygon(canvas, outline * 0.55 + center, pale)
 
 
 def _gratings() -> UInt8:
@@ -83,17 +83,17 @@ def _gratings() -> UInt8:
         wave = np.cos(2 * np.pi * (u * np.cos(angle) + v * np.sin(angle)) / (5 + 2 * (index % 4)))
         top, left = 36 + (index // 2) * 106, 428 + (index % 2) * 104
         canvas[top : top + tile, left : left + tile] += 0.45 * wave * window
-    grey = np.rint(canvas * 255).astype(np.uint8)
-    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+    gray = np.rint(canvas * 255).astype(np.uint8)
+    return np.repeat(gray[:, :, np.newaxis], 3, axis=2)
 
 
 def _crowd() -> UInt8:
     """Overlapping balls in three clusters: neighbors that NMS must tell apart."""
     rng = np.random.default_rng(11)
     canvas = _backdrop((52, 60, 72), (28, 32, 42))
-    centres = np.array([[170.0, 190.0], [430.0, 150.0], [380.0, 350.0]])
+    centers = np.array([[170.0, 190.0], [430.0, 150.0], [380.0, 350.0]])
     for index in range(66):
-        x, y = centres[index % 3] + rng.normal(0, (62, 48))
+        x, y = centers[index % 3] + rng.normal(0, (62, 48))
         radius = float(rng.uniform(15, 40))
         _ball(canvas, float(x), float(y), radius, _PALETTE[int(rng.integers(6))])
     return _shrunk(canvas)

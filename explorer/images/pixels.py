@@ -127,7 +127,7 @@ def to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.uint8], lis
         if table is None:
             part, clear = _flattened(to_srgb(strip))
             see_through |= bool(clear.any())
-        else:  # 256 colours are converted once, not every pixel
+        else:  # 256 colors are converted once, not every pixel
             indices = np.asarray(strip)
             part = table[0][0][indices]
             see_through = see_through or bool(table[1][0][indices].any())
@@ -160,13 +160,13 @@ def _numbers_to_rgb(picture: PIL.Image.Image, label: str) -> tuple[NDArray[np.ui
         values = values.astype(np.uint16, copy=False)
     elif values.dtype.kind == "i" and int(values.min()) >= 0 and int(values.max()) <= 65535:
         values = values.astype(np.uint16)
-    grey, note = scale_to_8(values, label=label)
+    gray, note = scale_to_8(values, label=label)
     notes = [note]
     clear = picture.info.get("transparency")
     if isinstance(clear, int) and bool((values == clear).any()):
-        grey = np.where(values == clear, np.uint8(BACKGROUND[0]), grey)
+        gray = np.where(values == clear, np.uint8(BACKGROUND[0]), gray)
         notes.append(ON_BACKGROUND)
-    return np.repeat(grey[:, :, np.newaxis], 3, axis=2), notes
+    return np.repeat(gray[:, :, np.newaxis], 3, axis=2), notes
 
 
 def _profile(

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def listing() -> Listing[Entry]:
     """Every network of the catalog by name; `state` says whether its weights are here."""
-    from explorer.networks import catalogue
+    from explorer.networks import catalog
 
     return Listing(
-        ((entry.name, entry) for entry in catalogue.entries()),
+        ((entry.name, entry) for entry in catalog.entries()),
         lambda entry: f"{entry.title}: {entry.task} ({entry.state})",
     )
 

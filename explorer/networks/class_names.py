@@ -115,7 +115,7 @@ GROUP_RULES: dict[str, str] = {
     "n07711569": "food",  # mashed potato
     "n00021265": "food",
     "n15046900": "food",
-    # whatever is left of the artefacts
+    # whatever is left of the artifacts
     "n03250847": "device or toy",  # drumstick, a staff in WordNet
     "n04399382": "device or toy",  # teddy bear
     "n00021939": "device or toy",

@@ -186,7 +186,7 @@ def _make(
     name: str, task: Task, *, num_classes: int, frozen: bool = False, **arguments: Any
 ) -> nn.Module:
     if name in _INCEPTIONS:
-        # The trained weights expect inputs normalised as they were in another framework.
+        # The trained weights expect inputs normalized as they were in another framework.
         arguments = {"transform_input": True, "init_weights": True, **arguments}
     if task != "classification":
         arguments["weights_backbone"] = None

@@ -104,7 +104,7 @@ def row(blocks: Sequence[Block], gap: int) -> Block:
     return Block(width, max((block.height for block in blocks), default=0), draw)
 
 
-def centred(block: Block, width: int) -> Block:
+def centered(block: Block, width: int) -> Block:
     """The block in the middle of `width`."""
     if block.width >= width:
         return block

@@ -18,7 +18,7 @@ from explorer.render.blocks import (
     Theme,
     banner,
     card,
-    centred,
+    centered,
     column,
     lowered,
     room_in_card,
@@ -190,7 +190,7 @@ def _pane_rows(panes: Sequence[Pane], width: int, style: Style) -> list[Block]:
         line = panes[start : start + across]
         tallest = min(_row_height(line, width, gap), tallest)  # a short last row outgrows no other
         blocks = [_pane_block(pane, max(1, int(tallest * _aspect(pane))), style) for pane in line]
-        rows.append(centred(row(_titled(blocks, line, style), gap), width))
+        rows.append(centered(row(_titled(blocks, line, style), gap), width))
     return rows
 
 
@@ -235,7 +235,7 @@ def _pane_block(pane: Pane, width: int, style: Style) -> Block:
             sx, sy = size[0] / frame_width, size[1] / frame_height
             draw_pane(part, pane, sx, sy, style.density)
 
-    parts = [centred(Block(size[0], size[1], draw), width), *_scales(pane, width, style)]
+    parts = [centered(Block(size[0], size[1], draw), width), *_scales(pane, width, style)]
     return column(parts, style.px(6))
 
 

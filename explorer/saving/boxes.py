@@ -53,7 +53,7 @@ class ImageInfo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelledBoxes:
+class LabeledBoxes:
     """N boxes with their classes.
 
     Attributes:
@@ -96,7 +96,7 @@ class LabelledBoxes:
         return numbers
 
 
-def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabelledBoxes | None:
+def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabeledBoxes | None:
     """The boxes among a view's data, None when it has none.
 
     They are "boxes" (N, 4) x0, y0, x1, y1 with "labels" (N names, or N numbers of "classes") and
@@ -117,7 +117,7 @@ def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabelledBo
     return None
 
 
-def _made(xyxy: Any, labels: Any, scores: Any, classes: tuple[str, ...]) -> LabelledBoxes:
+def _made(xyxy: Any, labels: Any, scores: Any, classes: tuple[str, ...]) -> LabeledBoxes:
     names = tuple(
         label
         if isinstance(label, str)
@@ -127,12 +127,12 @@ def _made(xyxy: Any, labels: Any, scores: Any, classes: tuple[str, ...]) -> Labe
         for label in labels
     )
     numbers = None if scores is None else np.asarray(scores, np.float32)
-    return LabelledBoxes(np.asarray(xyxy, np.float32), names, numbers, classes)
+    return LabeledBoxes(np.asarray(xyxy, np.float32), names, numbers, classes)
 
 
 def save_boxes(
     path: str | os.PathLike[str],
-    boxes: LabelledBoxes,
+    boxes: LabeledBoxes,
     image: ImageInfo,
     format: BoxFormat,  # noqa: A002 - the command line's word
 ) -> None:
@@ -152,7 +152,7 @@ def save_boxes(
 
 
 def save_coco(
-    path: str | os.PathLike[str], entries: Sequence[tuple[ImageInfo, LabelledBoxes]]
+    path: str | os.PathLike[str], entries: Sequence[tuple[ImageInfo, LabeledBoxes]]
 ) -> None:
     """Writes the boxes of several photos into one COCO file.
 
@@ -162,7 +162,7 @@ def save_coco(
     write_bytes(path, as_coco(entries))
 
 
-def as_coco(entries: Sequence[tuple[ImageInfo, LabelledBoxes]]) -> bytes:
+def as_coco(entries: Sequence[tuple[ImageInfo, LabeledBoxes]]) -> bytes:
     """The JSON of COCO's "instances": ids count from 1; scores go along as "score"."""
     ids: dict[str, int] = {}
     for _, boxes in entries:
@@ -201,7 +201,7 @@ def as_coco(entries: Sequence[tuple[ImageInfo, LabelledBoxes]]) -> bytes:
     return (text + "\n").encode("utf-8", "replace")
 
 
-def as_voc(boxes: LabelledBoxes, image: ImageInfo) -> bytes:
+def as_voc(boxes: LabeledBoxes, image: ImageInfo) -> bytes:
     """The XML of Pascal VOC; a score goes along in an element that VOC's own readers pass over."""
     root = ElementTree.Element("annotation")
     _add(root, "folder", "")
@@ -228,7 +228,7 @@ def as_voc(boxes: LabelledBoxes, image: ImageInfo) -> bytes:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
 
 
-def as_yolo(boxes: LabelledBoxes, image: ImageInfo) -> bytes:
+def as_yolo(boxes: LabeledBoxes, image: ImageInfo) -> bytes:
     """A line "class cx cy w h" for each box; YOLO's label files have no place for a score."""
     limits = np.array([image.width, image.height] * 2, np.float64)
     corners = np.clip(boxes.xyxy.astype(np.float64), 0, limits) / limits

@@ -83,7 +83,7 @@ def film_size(first: UInt8, suffix: str) -> tuple[int, int]:
     height, width = first.shape[:2]
     shrink = min(1.0, LONGEST_SIDE[suffix] / max(height, width))
     width, height = max(1, round(width * shrink)), max(1, round(height * shrink))
-    if suffix == ".mp4":  # its colours are stored for 2 x 2 pixels at a time
+    if suffix == ".mp4":  # its colors are stored for 2 x 2 pixels at a time
         width, height = width + width % 2, height + height % 2
     return width, height
 

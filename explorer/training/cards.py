@@ -27,7 +27,7 @@ DATA = (
     "Tiny ImageNet (Stanford CS231n): 76 000 photos of 64x64 for training, 5 000 others for the"
     " figures; 200 classes, one box each"
 )
-LICENCE = (
+LICENSE = (
     "Learned from photos that ImageNet offers for non-commercial research and education: mind its"
     " terms before any other use. The program contains none of these photos."
 )
@@ -60,7 +60,7 @@ class Facts:
     measured_on: str
     default_layer: str
     data: str = DATA
-    licence: str = LICENCE
+    license: str = LICENSE
     extra: dict[str, Any] = field(default_factory=dict)
     shares: tuple[Share, ...] = ()
 
@@ -121,7 +121,7 @@ def export(
         if "{}" in facts.measured_on
         else facts.measured_on,
         "data": facts.data,
-        "license": facts.licence,
+        "license": facts.license,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "seed": config["seed"],
         "recipe": {**config, "steps": step},

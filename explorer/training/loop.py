@@ -111,7 +111,7 @@ class State:
 
     model: nn.Module
     average: dict[str, Tensor]
-    optimiser: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer
     dtype: torch.dtype
     step: int = 0
     seconds: float = 0.0
@@ -193,7 +193,7 @@ def train(
     model = task.build().to(device).to(memory_format=torch.channels_last)
     task.prepare(model)
     state = State(
-        model, average_of(model), _optimiser(model, recipe), dtype or choose_dtype(device)
+        model, average_of(model), _optimizer(model, recipe), dtype or choose_dtype(device)
     )
     if resume and (out / CHECKPOINT).exists():
         load_checkpoint(state, out / CHECKPOINT)
@@ -229,7 +229,7 @@ def _step(
     progress: float,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    for group in state.optimiser.param_groups:
+    for group in state.optimizer.param_groups:
         group["lr"] = recipe.rate(progress) * group.get("share", 1.0)
     # torchvision's samplers draw from the global generator: seeded per step for exact resuming.
     torch.manual_seed(step_seed(recipe.seed, state.step))
@@ -237,11 +237,11 @@ def _step(
     with torch.autocast(device.type, dtype=state.dtype if half else None, enabled=half):
         losses = task.losses(state.model, state.step, progress, device)
         loss = torch.stack(list(losses.values())).sum()
-    state.optimiser.zero_grad(set_to_none=True)
+    state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if recipe.clip:
         nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip)
-    state.optimiser.step()
+    state.optimizer.step()
     state.step += 1
     _update_average(state, recipe.average)
     return {name: value.detach() for name, value in losses.items()}
@@ -271,7 +271,7 @@ def _update_average(state: State, decay: float) -> None:
     torch._foreach_lerp_(averages, values, 1 - decay)
 
 
-def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     shares: dict[float, list[nn.Parameter]] = {1.0: []}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -294,7 +294,7 @@ def save_checkpoint(state: State, path: Path) -> None:
     content = {
         "model": state.model.state_dict(),
         "average": state.average,
-        "optimizer": state.optimiser.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
         "step": state.step,
         "seconds": state.seconds,
         "dtype": _word(state.dtype),
@@ -319,7 +319,7 @@ def load_checkpoint(state: State, path: Path) -> None:
         ) from error
     for name, value in content["average"].items():
         state.average[name].copy_(value)
-    state.optimiser.load_state_dict(content["optimizer"])
+    state.optimizer.load_state_dict(content["optimizer"])
     state.step = int(content["step"])
     state.seconds = float(content.get("seconds", 0.0))
     state.dtype = getattr(torch, content["dtype"])

@@ -138,7 +138,7 @@ def v2_losses(model: MiniYOLOv2, numbers: Tensor, truth: Truth) -> dict[str, Ten
 
 
 def closest_prior(sides: Tensor, priors: Tensor) -> Tensor:
-    """(M, 2) and (K, 2) widths and heights -> (M,) the prior with the best overlap, if centerd."""
+    """(M, 2) and (K, 2) widths and heights -> (M,) the prior with the best overlap, if centered."""
     shared = torch.minimum(sides[:, None], priors).prod(dim=2)
     union = sides.prod(dim=1)[:, None] + priors.prod(dim=1) - shared
     return (shared / union).argmax(dim=1)

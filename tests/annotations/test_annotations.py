@@ -11,7 +11,7 @@ from explorer.annotations.files import fitted, read_coco, read_for, read_voc, re
 from explorer.annotations.json_stream import members
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Box
-from explorer.saving.boxes import ImageInfo, LabelledBoxes, save_boxes
+from explorer.saving.boxes import ImageInfo, LabeledBoxes, save_boxes
 from tests.data import shared_data
 
 CATEGORIES = [{"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}]
@@ -268,7 +268,7 @@ def test_an_empty_yolo_file_is_a_photo_without_boxes(tmp_path: Path) -> None:
 def test_what_the_program_writes_it_reads(tmp_path: Path, kind: Any) -> None:
     xyxy = np.array([[10, 20, 40, 60], [0, 0, 100, 80]], np.float32)
     path = tmp_path / ("a" + {"coco": ".json", "voc": ".xml", "yolo": ".txt"}[kind])
-    save_boxes(path, LabelledBoxes(xyxy, ("cat", "dog")), ImageInfo("a.jpg", 100, 80), kind)
+    save_boxes(path, LabeledBoxes(xyxy, ("cat", "dog")), ImageInfo("a.jpg", 100, 80), kind)
     boxes, notes = read_for(path, "a.jpg", (100, 80))
     assert notes == ()
     assert [box.label for box in boxes] == ["cat", "dog"]

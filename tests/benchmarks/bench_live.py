@@ -22,7 +22,7 @@ from explorer.images.sources import gallery
 from explorer.live.moving import MovingScene
 from explorer.live.slot import REWIND_SECONDS
 from explorer.live.source import SourceSpec
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.ui.shell.idle_timer import settle
 from explorer.ui.shell.window import Window
 from tests.benchmarks.lateness import measured
@@ -127,7 +127,7 @@ class Bare(QObject):
 
     def _job(self, count: int) -> Generator[Step[Any], Any, None]:
         if self._network is None:
-            self._network = finish(catalogue.load(self._spec))[0]
+            self._network = finish(catalog.load(self._spec))[0]
         times = [self._one(frame) for frame in self._frames[:count]]
         self._times = times
         yield Step(None)

@@ -15,7 +15,7 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.fast.folding import fast
 from tests.steps import finish
 
@@ -38,7 +38,7 @@ ROUNDS = 40
 
 
 def load(name: str) -> Network:
-    return finish(catalogue.load(NetworkSpec(name, device="cpu")))[0]
+    return finish(catalog.load(NetworkSpec(name, device="cpu")))[0]
 
 
 @pytest.fixture

@@ -68,14 +68,14 @@ def test_keeping_every_stage_costs_next_to_nothing(name: str) -> None:
         if not turn % 2:
             plain.append(seconds(lambda: module([image])))
     trace = traced(module, image)
-    asked = seconds(lambda: trace.filter.nms.killers)
+    asked = seconds(lambda: trace.filter.nms.suppressors)
     proposals = 0.0
     if isinstance(trace, TwoStage):
         rpn = trace.rpn
-        proposals = seconds(lambda: rpn.filter.nms.killers)
+        proposals = seconds(lambda: rpn.filter.nms.suppressors)
     ratio = min(kept) / min(plain)
     print(
         f"\n{name}: plain {min(plain) * 1e3:.1f} ms, traced {min(kept) * 1e3:.1f} ms, "
-        f"ratio {ratio:.3f}; killers on demand {asked * 1e3:.1f} + {proposals * 1e3:.1f} ms"
+        f"ratio {ratio:.3f}; suppressors on demand {asked * 1e3:.1f} + {proposals * 1e3:.1f} ms"
     )
     assert ratio <= GOAL

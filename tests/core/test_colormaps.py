@@ -22,7 +22,7 @@ def test_tables_have_256_entries_and_different_ends(name: str) -> None:
     assert np.abs(table[0].astype(int) - table[-1].astype(int)).sum() > 100
 
 
-def test_class_colors_are_stable_and_neighbours_differ() -> None:
+def test_class_colors_are_stable_and_neighbors_differ() -> None:
     few, many = class_colors(10), class_colors(200)
     assert (few == many[:10]).all(), "a class keeps its color in a network with more classes"
     steps = np.abs(np.diff(many.astype(int), axis=0)).sum(axis=1)

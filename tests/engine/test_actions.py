@@ -19,7 +19,7 @@ from explorer.engine.actions import Made
 from explorer.engine.engine import Answer, Ask, Engine
 from explorer.engine.scene import Scene
 from explorer.engine.view import Action
-from explorer.networks import catalogue, made
+from explorer.networks import catalog, made
 from explorer.networks.made import NewNetwork
 from explorer.views.predictions.classify import VIEW as CLASSIFY
 from tests.toys import hook_count, toy_image
@@ -71,7 +71,7 @@ def ask(**params: Any) -> Ask:
     return Ask(TOY, spec, toy_image(80, 80), Params(**params))
 
 
-def test_a_network_that_an_action_returns_joins_the_catalogue() -> None:
+def test_a_network_that_an_action_returns_joins_the_catalog() -> None:
     engine = Engine()
     steps = list(engine.act(ask(shift=2.0), SHIFT, Token()))
     notes = [step.note for step in steps]
@@ -79,7 +79,7 @@ def test_a_network_that_an_action_returns_joins_the_catalogue() -> None:
     assert "bias 26" in notes
     answer: Answer = steps[-1].value
     assert answer.made == (Made("shifted", "Shifted"),)
-    entry = catalogue.find("shifted")
+    entry = catalog.find("shifted")
     assert (entry.family, entry.title) == ("made", "Shifted")
     base, new = (_network(engine, name) for name in (NAME, "shifted"))
     name = "classifier.1.bias"
@@ -104,7 +104,7 @@ def test_a_network_that_a_computation_returns_joins_too() -> None:
     answer = steps[-1].value
     assert answer.made == (Made("kept", "Kept"),)
     assert answer.result == steps[-2].value.result, "the answer stays the answer"
-    assert catalogue.find("kept").title == "Kept"
+    assert catalog.find("kept").title == "Kept"
 
 
 def test_without_a_network_nothing_is_made() -> None:

@@ -68,7 +68,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[NetworkSpec]:
         network = toy_network(spec.name.split("-")[0])
         return replace(network, info=replace(network.info, spec=spec))
 
-    monkeypatch.setattr(engine_module.catalogue, "load", load)
+    monkeypatch.setattr(engine_module.catalog, "load", load)
     return seen
 
 
@@ -152,7 +152,7 @@ def test_a_network_that_cannot_be_had_is_told_from_a_view_that_fails(
         yield Step(None, 0, 2, "reading")
         raise ExplorerError("The file is damaged.", instead=("other",))
 
-    monkeypatch.setattr(engine_module.catalogue, "load", refuse)
+    monkeypatch.setattr(engine_module.catalog, "load", refuse)
     with pytest.raises(ExplorerError) as caught:
         results(Engine(), ask())
     assert (caught.value.about, caught.value.instead) == ("network", ("other",))
@@ -385,7 +385,7 @@ def test_a_wanted_rate_makes_the_network_look_at_less(
         yield Step(None)
         return replace(network, preprocess=replace(network.preprocess, resize=200, crop=None))
 
-    monkeypatch.setattr(engine_module.catalogue, "load", load)
+    monkeypatch.setattr(engine_module.catalog, "load", load)
     slot = Slot()
     steps = Engine().follow(ask(side), slot, Token(), Pace(rate=10.0))
     next(steps)

@@ -41,7 +41,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[NetworkSpec]:
         network = toy_network(spec.name.split("-")[0])
         return replace(network, info=replace(network.info, spec=spec, title=spec.name))
 
-    monkeypatch.setattr(engine_module.catalogue, "load", load)
+    monkeypatch.setattr(engine_module.catalog, "load", load)
     return seen
 
 

@@ -42,7 +42,7 @@ def test_a_detector_gets_a_list_of_photos() -> None:
 def test_the_frame_is_that_of_the_input() -> None:
     scene = Scene(
         toy_network("classification"), toy_image(48, 64)
-    )  # short side to 32, centre 32 x 32
+    )  # short side to 32, center 32 x 32
     frame = scene.frame
     assert scene.input().shape == (1, 3, 32, 32)
     assert frame.point(32.0, 24.0) == pytest.approx((16.0, 16.0), abs=0.6)

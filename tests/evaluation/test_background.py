@@ -20,7 +20,7 @@ from explorer.core.runner import Token
 from explorer.evaluation.background import KIND as EVALUATION
 from explorer.evaluation.background import params_of, wish_of
 from explorer.evaluation.report import Report
-from explorer.evaluation.run import Wish, fulfil
+from explorer.evaluation.run import Wish, fulfill
 from explorer.jobs import KINDS
 from tests.evaluation.sets import BLUE, GREEN, RED, color_network, filled, mask_set, picture
 
@@ -37,9 +37,9 @@ class ToyEngine:
 
 
 def class_photos(root: Path) -> Path:
-    for name, colours in (("red", (RED, RED, GREEN)), ("green", (GREEN, BLUE))):
+    for name, colors in (("red", (RED, RED, GREEN)), ("green", (GREEN, BLUE))):
         for number in range(30):
-            filled(root / name / f"{number}.png", colours[number % len(colours)])
+            filled(root / name / f"{number}.png", colors[number % len(colors)])
     (root / "red" / "7.png").write_bytes(b"no picture")
     return root
 
@@ -97,7 +97,7 @@ def same(one: Report, other: Report) -> None:
 def test_broken_off_again_and_again_it_finds_the_same(tmp_path: Path, task: str) -> None:
     wish = Wish(NetworkSpec("toy"), DATA[task](tmp_path / "data"))
     engine: Any = ToyEngine(task)
-    undisturbed = [step.value for step in fulfil(wish, engine)][-1]
+    undisturbed = [step.value for step in fulfill(wish, engine)][-1]
     assert undisturbed.photos > 1
     store = store_in(tmp_path / "jobs")
     job = store.new(EVALUATION, "Toy", params_of(wish))
@@ -120,7 +120,7 @@ def test_broken_off_again_and_again_it_finds_the_same(tmp_path: Path, task: str)
 def test_a_kill_and_a_restart_give_the_same_figures(tmp_path: Path) -> None:
     wish = Wish(NetworkSpec("toy"), class_photos(tmp_path / "data"))
     engine: Any = ToyEngine("classification")
-    undisturbed = [step.value for step in fulfil(wish, engine)][-1]
+    undisturbed = [step.value for step in fulfill(wish, engine)][-1]
     code = """
 import os, pathlib, signal, sys
 from explorer.core import jobs
@@ -170,7 +170,7 @@ def test_batches_of_a_resumed_run_are_the_same(
     monkeypatch.setattr("explorer.evaluation.passing._MOST_FLOPS", {"cpu": 100})
     wish = Wish(NetworkSpec("toy"), class_photos(tmp_path / "data"))
     engine: Any = Counting("classification")
-    list(fulfil(wish, engine))
+    list(fulfill(wish, engine))
     undisturbed, sizes = sizes, []
     assert undisturbed[0] == 1, "the first one is measured"
     assert len(set(undisturbed)) > 1

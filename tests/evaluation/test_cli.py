@@ -14,7 +14,7 @@ from explorer.__main__ import main
 from explorer.core.errors import ExplorerError
 from explorer.core.step import Step
 from explorer.evaluation import run as evaluation
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.entry import Entry
 from tests.data import shared_data
 from tests.evaluation.sets import class_folders, coco_set, color_network
@@ -39,9 +39,9 @@ def explorer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
             raise ExplorerError(f"There is no network {name!r}.", "`explorer list` names them all.")
         return entries[name]
 
-    monkeypatch.setattr(catalogue, "load", load)
-    monkeypatch.setattr(catalogue, "find", find)
-    monkeypatch.setattr(catalogue, "default_for", lambda task: entries.get(task))
+    monkeypatch.setattr(catalog, "load", load)
+    monkeypatch.setattr(catalog, "find", find)
+    monkeypatch.setattr(catalog, "default_for", lambda task: entries.get(task))
 
     def call(*argv: object) -> tuple[int, str, str]:
         status = main(["evaluate", *(str(word) for word in argv)])

@@ -89,10 +89,10 @@ def test_exact_formats_give_the_very_pixels(kind: str) -> None:
 
 
 def test_lossy_formats_come_close() -> None:
-    grey = PIL.Image.new("RGB", (40, 30), (120, 60, 200))
+    gray = PIL.Image.new("RGB", (40, 30), (120, 60, 200))
     kinds = ["JPEG", "JPEG2000", *(["AVIF"] if "AVIF" in PIL.Image.OPEN else [])]
     for kind in kinds:
-        found = decoded(grey, kind)
+        found = decoded(gray, kind)
         assert found.pixels.shape == (30, 40, 3)
         assert np.abs(found.pixels.astype(int) - (120, 60, 200)).max() <= 4, kind
 
@@ -178,10 +178,10 @@ def test_broken_exif_does_not_cost_the_picture() -> None:
     assert found.width == 64
 
 
-# Colours
+# Colors
 
 
-def test_grey_and_one_bit() -> None:
+def test_gray_and_one_bit() -> None:
     ramp = PIL.Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16))
     assert np.array_equal(decoded(ramp, "PNG").pixels[..., 1], np.asarray(ramp))
     bits = ramp.point(lambda v: 255 if v > 100 else 0).convert("1")
@@ -202,7 +202,7 @@ def test_alpha_is_composited_on_the_stated_background() -> None:
     assert decoded(picture, "PNG").notes == ()
 
 
-def test_grey_with_alpha() -> None:
+def test_gray_with_alpha() -> None:
     picture = PIL.Image.new("LA", (2, 1), (40, 255))
     picture.putpixel((0, 0), (40, 0))
     found = decoded(picture, "PNG")
@@ -221,8 +221,8 @@ def test_palette_with_transparency(transparency: int | bytes) -> None:
 def test_color_key() -> None:
     rgb = decoded(corners(), "PNG", transparency=(255, 0, 0))
     assert (at(rgb, 0, 0), at(rgb, 5, 0)) == (WHITE, GREEN)
-    grey = PIL.Image.fromarray(np.array([[0, 7, 65535]], np.uint16))
-    found = decoded(grey, "PNG", transparency=7)
+    gray = PIL.Image.fromarray(np.array([[0, 7, 65535]], np.uint16))
+    found = decoded(gray, "PNG", transparency=7)
     assert [at(found, x, 0)[0] for x in range(3)] == [0, 255, 255]
     assert "white" in found.notes[-1]
 
@@ -234,8 +234,8 @@ def test_cmyk() -> None:
 
 
 def test_lab_and_ycbcr() -> None:
-    grey = PIL.Image.new("LAB", (4, 4), (255, 128, 128))
-    assert min(at(decoded(grey, "TIFF"), 0, 0)) >= 253
+    gray = PIL.Image.new("LAB", (4, 4), (255, 128, 128))
+    assert min(at(decoded(gray, "TIFF"), 0, 0)) >= 253
     luma = PIL.Image.new("YCbCr", (16, 16), (76, 85, 255))
     found = decode_image(encoded(luma, "TIFF"), name="y")
     assert np.abs(np.subtract(at(found, 2, 2), RED)).max() <= 3
@@ -278,7 +278,7 @@ WIDE_AS_8 = [0, 0, 1, 1, 128, 255, 255]  # round(v * 255 / 65535)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
-def test_16_bit_grey_is_scaled_not_clipped(kind: str) -> None:
+def test_16_bit_gray_is_scaled_not_clipped(kind: str) -> None:
     found = decoded(PIL.Image.fromarray(WIDE), kind)
     assert found.pixels[0, :, 0].tolist() == WIDE_AS_8
     assert found.notes == ("16-bit values were scaled to 8 bits.",)
@@ -369,8 +369,8 @@ def test_from_array_channels() -> None:
     assert at(found, 0, 0) == WHITE
     assert at(found, 1, 1) == tuple(rgb[1, 1])
     assert found.notes == ("Transparent areas are shown on white.",)
-    grey = np.array([[[0.5, 1.0], [0.5, 0.0]]])
-    assert [at(from_array(grey, "x"), i, 0) for i in (0, 1)] == [(128,) * 3, WHITE]
+    gray = np.array([[[0.5, 1.0], [0.5, 0.0]]])
+    assert [at(from_array(gray, "x"), i, 0) for i in (0, 1)] == [(128,) * 3, WHITE]
     assert from_array(rgb[:, :, :1], "x").pixels.shape == (2, 4, 3)
 
 

@@ -361,8 +361,8 @@ def test_crowd_overlaps_and_shapes_do_not_touch_the_rim() -> None:
     shapes = scenes["shapes"].load().pixels.astype(int)
     rim = np.concatenate([shapes[:, 0], shapes[:, -1]])
     assert np.ptp(rim, axis=1).max() < 30  # the pale backdrop alone
-    grey = scenes["gratings"].load().pixels
-    assert np.array_equal(grey[..., 0], grey[..., 2])
+    gray = scenes["gratings"].load().pixels
+    assert np.array_equal(gray[..., 0], gray[..., 2])
 
 
 def test_without_scikit_image_the_scenes_remain(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ def film(tmp_path: Path) -> Path:
     return path
 
 
-def grey(frame: tuple[np.ndarray, float] | None) -> int:
+def gray(frame: tuple[np.ndarray, float] | None) -> int:
     assert frame is not None
     return round(float(frame[0].mean()) / 12)
 
@@ -36,7 +36,7 @@ def test_a_film_is_read_from_first_to_last(film: Path) -> None:
     assert (source.rate, source.frames, source.duration) == (10, 20, 2.0)
     found = []
     while (frame := source.read()) is not None:
-        found.append((grey(frame), round(frame[1], 3)))
+        found.append((gray(frame), round(frame[1], 3)))
     assert found == [(n, n / 10) for n in range(20)]
     assert source.read() is None
     source.close()
@@ -48,7 +48,7 @@ def test_a_film_is_searched_by_frame(film: Path, where: float, wanted: int) -> N
     source = Film(film)
     source.open()
     source.seek(where)
-    assert grey(source.read()) == wanted
+    assert gray(source.read()) == wanted
     source.close()
 
 

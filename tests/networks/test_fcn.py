@@ -51,7 +51,7 @@ def test_its_own_weights_are_few(network):
     assert own * 2 < 0.6e6  # bytes in half precision
 
 
-def test_it_is_the_same_function_without_its_normalisations():
+def test_it_is_the_same_function_without_its_normalizations():
     learned = mini_fcn(4, norm=True)
     learned.train()
     with torch.no_grad():

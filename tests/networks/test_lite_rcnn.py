@@ -48,7 +48,7 @@ def test_boxes_are_cut_from_the_map_of_their_size_with_the_half_cell_off():
 
 
 @torch.no_grad()
-def test_the_fast_form_has_no_normalisations_and_the_same_answer(detector):
+def test_the_fast_form_has_no_normalizations_and_the_same_answer(detector):
     network = make_network(detector, "detection")
     quick = fast(network)
     assert not any("BatchNorm" in type(module).__name__ for module in quick.module.modules())

@@ -32,7 +32,7 @@ def test_it_answers_with_the_box_of_the_first_class(body, attach, per_class):
     assert bool(alike) is not per_class
 
 
-def test_four_numbers_are_centre_and_size():
+def test_four_numbers_are_center_and_size():
     head = BoxHead(3, "fc", 1)
     torch.nn.init.zeros_(head.fc2.weight)
     # sigmoid(0) = 1/2, sigmoid(log 3) = 3/4, sigmoid(-log 3) = 1/4

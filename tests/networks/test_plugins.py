@@ -12,7 +12,7 @@ from torch import nn
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.plugins import Plugin
 from explorer.networks.preprocess import Preprocess
 from tests.networks.installed import install
@@ -65,10 +65,10 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_untrained_without_its_file(lab: Path) -> None:
     install(lab, {"lab": "lab_explorer:networks"})
-    entry = catalogue.find("lab_net")
+    entry = catalog.find("lab_net")
     assert (entry.family, entry.state, entry.num_classes) == ("plugin", "untrained", 2)
-    assert catalogue.entries()[-1] == entry
-    network, _ = finish(catalogue.load(NetworkSpec("lab_net")))
+    assert catalog.entries()[-1] == entry
+    network, _ = finish(catalog.load(NetworkSpec("lab_net")))
     assert network.info.untrained
     assert network.info.classes == ("ant", "bee")
     assert network.info.keypoints == ("feeler", "leg")
@@ -79,9 +79,9 @@ def test_its_own_weights(lab: Path) -> None:
     install(lab, {"lab": "lab_explorer:networks"})
     state = {"0.weight": torch.ones(2, 3, 3, 3), "0.bias": torch.zeros(2)}
     torch.save(state, lab / "lab.pth")
-    entry = catalogue.find("lab_net")
+    entry = catalog.find("lab_net")
     assert entry.state == "shipped"
-    network, _ = finish(catalogue.load(NetworkSpec("lab_net")))
+    network, _ = finish(catalog.load(NetworkSpec("lab_net")))
     assert (network.info.state, network.info.weights_title) == ("shipped", "ants and bees")
     assert torch.equal(network.module.get_parameter("0.weight"), state["0.weight"])
 
@@ -89,7 +89,7 @@ def test_its_own_weights(lab: Path) -> None:
 def test_a_checkpoint_with_another_class_count(lab: Path) -> None:
     install(lab, {"lab": "lab_explorer:networks"})
     torch.save({"0.weight": torch.ones(5, 3, 3, 3), "0.bias": torch.zeros(5)}, lab / "five.pth")
-    network, _ = finish(catalogue.load(NetworkSpec("lab_net", str(lab / "five.pth"))))
+    network, _ = finish(catalog.load(NetworkSpec("lab_net", str(lab / "five.pth"))))
     assert network.module(torch.zeros(1, 3, 9, 9)).shape == (1, 5)
     assert network.info.classes == ()
 
@@ -108,7 +108,7 @@ def test_failing_is_logged_and_left_out(
 ) -> None:
     install(lab, {"bad": f"lab_explorer:{function}", "lab": "lab_explorer:networks"})
     with caplog.at_level(logging.ERROR):
-        names = [entry.name for entry in catalogue.entries()]
+        names = [entry.name for entry in catalog.entries()]
     assert names.count("resnet18") == 1
     assert "lab_net" in names
     assert f"bad = lab_explorer:{function} was left out" in caplog.text

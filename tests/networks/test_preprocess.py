@@ -79,7 +79,7 @@ def test_frame_says_where_a_pixel_went(steps: Preprocess, size: tuple[int, int])
     for edge in (frame, frame.inverse()):
         x, y = edge.inverse().point(*edge.point(11.5, 20.25))
         assert (x, y) == pytest.approx((11.5, 20.25))
-    # A white block on black: its centre of mass is found where the frame says.
+    # A white block on black: its center of mass is found where the frame says.
     pixels = np.zeros((height, width, 3), np.uint8)
     top, left = height // 2 - 5, width // 2 - 3
     pixels[top : top + 8, left : left + 12] = 255
@@ -95,7 +95,7 @@ def test_a_thin_strip_stays_small() -> None:
     assert values.shape == (1, 3, 224, 224)
 
 
-def test_grey() -> None:
+def test_gray() -> None:
     steps = Preprocess(resize=32, channels=1, mean=(0.5,), std=(0.25,))
     pixels = photo(50, 70)
     values = steps(pixels)
@@ -105,7 +105,7 @@ def test_grey() -> None:
     assert (picture[..., 0] == picture[..., 2]).all()
 
 
-def test_picture_undoes_the_normalisation() -> None:
+def test_picture_undoes_the_normalization() -> None:
     pixels = photo(40, 50)
     steps = Preprocess(mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
     assert (steps.picture(steps(pixels)) == pixels).all()

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.network import Network
 from tests.data import shared_data
 from tests.networks.installed import install
@@ -45,7 +45,7 @@ def photo(name: str) -> NDArray[np.uint8]:
 
 @cache
 def local(name: str, weights: str) -> Network:
-    return finish(catalogue.load(NetworkSpec(name, str(needed(weights)), "cpu")))[0]
+    return finish(catalog.load(NetworkSpec(name, str(needed(weights)), "cpu")))[0]
 
 
 @torch.no_grad()
@@ -74,7 +74,7 @@ class TestClassifiers:
         assert info.dtype == "float32"
 
     def test_its_architecture_is_found(self, name: str, weights: str) -> None:
-        assert catalogue.guess(needed(weights)) == (name,)
+        assert catalog.guess(needed(weights)) == (name,)
 
     @pytest.mark.parametrize(
         ("file", "expected"),
@@ -103,7 +103,7 @@ def test_backbone_without_its_last_layers_gives_features() -> None:
 @pytest.mark.usefixtures("plugged")
 def test_detector_plugin_finds_what_is_there() -> None:
     needed(FRCNN)
-    network, _ = finish(catalogue.load(NetworkSpec("fasterrcnn_fbnetv3a_c4", device="cpu")))
+    network, _ = finish(catalog.load(NetworkSpec("fasterrcnn_fbnetv3a_c4", device="cpu")))
     assert (network.info.state, network.info.notes) == ("shipped", ())
     for file, name, least, inside in (
         ("skimage_chelsea.png", "cat", 0.7, (225, 150)),
@@ -122,7 +122,7 @@ def test_detector_plugin_finds_what_is_there() -> None:
 @pytest.mark.usefixtures("plugged")
 def test_segmentation_plugin_labels_the_region() -> None:
     needed(DEEPLAB)
-    network, _ = finish(catalogue.load(NetworkSpec("deeplabv3_mobilenet_v2", device="cpu")))
+    network, _ = finish(catalog.load(NetworkSpec("deeplabv3_mobilenet_v2", device="cpu")))
     assert (network.info.state, network.info.notes) == ("shipped", ())
     for file, name, least in (("skimage_chelsea.png", "cat", 0.3), ("coral_pets.jpg", "dog", 0.08)):
         labels = answer(network, photo(file))["out"].argmax(1)

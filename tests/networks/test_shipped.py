@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
-from explorer.networks import catalogue, shipped
+from explorer.networks import catalog, shipped
 from explorer.networks.embedded import mini_resnet
 from tests.steps import finish
 
@@ -37,8 +37,8 @@ def test_tensors_that_lie_in_another_file_are_found(folder, monkeypatch):
     save_file(own, folder / "two.safetensors")
     card(folder, "two", [{"network": "one", "prefix": "", "source": "base."}])
     (definition,) = shipped.definitions()
-    monkeypatch.setattr(catalogue, "_definitions", lambda: (definition,))
-    network, _ = finish(catalogue.load(NetworkSpec("two")))
+    monkeypatch.setattr(catalog, "_definitions", lambda: (definition,))
+    network, _ = finish(catalog.load(NetworkSpec("two")))
     loaded = network.module.state_dict()
     assert torch.equal(loaded["layer4.0.conv1.weight"], whole["layer4.0.conv1.weight"])
     # what a file says itself comes first

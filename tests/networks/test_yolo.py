@@ -93,7 +93,7 @@ def test_answers_have_torchvisions_form(model):
     assert score_floor(model) == 0.001
 
 
-def test_thresholds_are_honoured(model):
+def test_thresholds_are_honored(model):
     image = torch.rand(3, 64, 64)
     model.score_thresh = 0.001
     with torch.no_grad():
@@ -111,15 +111,15 @@ def test_a_photo_that_becomes_smaller_is_smoothed():
     stripes = torch.zeros(3, 256, 256)
     stripes[:, :, ::2] = 1
     batch, _ = MiniYOLOv1(4, side=64, width=16).transform([stripes])
-    grey = (0.5 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    gray = (0.5 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
     inner = batch.tensors[0, :, 4:-4, 4:-4]
-    assert torch.allclose(inner, grey[:, None, None].expand_as(inner), atol=1e-3)
+    assert torch.allclose(inner, gray[:, None, None].expand_as(inner), atol=1e-3)
     larger, _ = v2().transform([torch.rand(3, 32, 40)])
     assert larger.image_sizes == [(64, 80)]
     assert larger.tensors.shape == (1, 3, 64, 96)
 
 
-def test_v2_stacks_four_neighbours():
+def test_v2_stacks_four_neighbors():
     model = v2()
     stacked = model.stack(torch.arange(16.0).view(1, 1, 4, 4))
     assert stacked.shape == (1, 4, 2, 2)

@@ -27,7 +27,7 @@ from explorer.saving import film
 from explorer.saving.export import (
     PICTURE_SUFFIXES,
     ImageInfo,
-    LabelledBoxes,
+    LabeledBoxes,
     boxes_of,
     read_metadata,
     replacing,
@@ -371,13 +371,13 @@ def test_data_without_rows_has_no_csv(tmp_path: Path) -> None:
 
 PHOTO = ImageInfo("a & b.png", 64, 48)
 CLASSES = ("__background__", "cat", "N/A", "dog <big>")
-BOXES = LabelledBoxes(
+BOXES = LabeledBoxes(
     np.array([[0, 0, 64, 48], [10.25, 20.5, 30.75, 40]], np.float32),
     ("dog <big>", "cat"),
     np.array([0.75, 0.5], np.float32),
     CLASSES,
 )
-NONE = LabelledBoxes(np.empty((0, 4), np.float32), (), None, CLASSES)
+NONE = LabeledBoxes(np.empty((0, 4), np.float32), (), None, CLASSES)
 
 
 def test_coco_keeps_every_number(tmp_path: Path) -> None:
@@ -404,7 +404,7 @@ def test_coco_is_read_by_a_coco_reader(tmp_path: Path) -> None:
 
 
 def test_classes_without_a_background_count_from_one(tmp_path: Path) -> None:
-    boxes = LabelledBoxes(np.zeros((1, 4), np.float32), ("b",), None, ("a", "b"))
+    boxes = LabeledBoxes(np.zeros((1, 4), np.float32), ("b",), None, ("a", "b"))
     assert boxes.category_ids == {"a": 1, "b": 2}
     assert boxes.names == ("a", "b")
 
@@ -438,7 +438,7 @@ def test_yolo_divides_by_the_size_of_the_photo(tmp_path: Path) -> None:
 def test_yolo_labels_beside_another_list_of_classes_are_refused(tmp_path: Path) -> None:
     save_boxes(tmp_path / "a.txt", BOXES, PHOTO, "yolo")
     save_boxes(tmp_path / "b.txt", NONE, PHOTO, "yolo")
-    other = LabelledBoxes(np.zeros((1, 4), np.float32), ("car",))
+    other = LabeledBoxes(np.zeros((1, 4), np.float32), ("car",))
     with pytest.raises(ExplorerError, match="other classes"):
         save_boxes(tmp_path / "c.txt", other, PHOTO, "yolo")
     assert _names(tmp_path) == ["a.txt", "b.txt", "classes.txt"]
@@ -457,7 +457,7 @@ def test_a_photo_without_boxes_gives_an_empty_file(tmp_path: Path, kind: str) ->
 
 
 def test_boxes_beyond_the_photo_stay_inside_it(tmp_path: Path) -> None:
-    wild = LabelledBoxes(
+    wild = LabeledBoxes(
         np.array([[-9, -9, 99, 99], [70, 70, 80, 80], [5, 5, 5.1, 5.1]], np.float32), ("a",) * 3
     )
     save_boxes(tmp_path / "a.xml", wild, PHOTO, "voc")
@@ -471,7 +471,7 @@ def test_boxes_beyond_the_photo_stay_inside_it(tmp_path: Path) -> None:
 
 
 def test_names_that_no_format_can_hold_are_tamed(tmp_path: Path) -> None:
-    boxes = LabelledBoxes(np.zeros((1, 4), np.float32), ("a\nb\x00\udcff]]>",))
+    boxes = LabeledBoxes(np.zeros((1, 4), np.float32), ("a\nb\x00\udcff]]>",))
     for kind, name in (("coco", "a.json"), ("voc", "a.xml"), ("yolo", "a.txt")):
         save_boxes(tmp_path / name, boxes, PHOTO, kind)  # type: ignore[arg-type]
     ElementTree.parse(tmp_path / "a.xml")
@@ -491,7 +491,7 @@ def test_boxes_are_found_in_a_views_data() -> None:
     assert numbered.labels == ("dog <big>", "class 9")
     assert boxes_of({"boxes": np.zeros(3)}) is None
     with pytest.raises(ValueError, match="labels"):
-        LabelledBoxes(np.zeros((2, 4), np.float32), ("a",))
+        LabeledBoxes(np.zeros((2, 4), np.float32), ("a",))
 
 
 # -- films ----------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import json
 import cv2
 import numpy as np
 
-COLOURS = {1: (255, 40, 40), 3: (40, 255, 40), 9: (60, 60, 255)}
+COLORS = {1: (255, 40, 40), 3: (40, 255, 40), 9: (60, 60, 255)}
 
 
 def write_pool(folder, count=6, size=(60, 80), *, masks=False, joints=False, **image):
@@ -24,7 +24,7 @@ def write_pool(folder, count=6, size=(60, 80), *, masks=False, joints=False, **i
         for category, score in ((1, 1.0), (3, 0.7), (9, 0.3)):
             x, y = (int(rng.integers(2, side // 2)) for side in (size[1], size[0]))
             width, height = size[1] // 3, size[0] // 3
-            pixels[y : y + height, x : x + width] = COLOURS[category]
+            pixels[y : y + height, x : x + width] = COLORS[category]
             mask[y : y + height, x : x + width] = {1: 15, 3: 7, 9: 255}[category]
             annotations.append({
                 "id": len(annotations), "image_id": number, "category_id": category,

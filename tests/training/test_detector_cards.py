@@ -11,7 +11,7 @@ from explorer.core.resources import resource_path
 from explorer.evaluation.datasets import open_source
 from explorer.evaluation.run import evaluate
 from explorer.evaluation.scenes import SceneMaker, held_out_scenes
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.class_names import group_labels, group_names, read_shipped_categories
 from explorer.training.data.tiny_imagenet import read_photos
 from explorer.training.evaluate import figures
@@ -49,7 +49,7 @@ def scenes(tmp_path_factory):
 
 @pytest.mark.parametrize("card", CARDS, ids=[card["name"] for card in CARDS])
 def test_average_precision_is_what_the_card_says(card, scenes):
-    network, _ = finish(catalogue.load(NetworkSpec(card["name"], device="cpu")))
+    network, _ = finish(catalog.load(NetworkSpec(card["name"], device="cpu")))
     names = ["background", *group_names()]
     assert list(network.info.classes) == names
     assert network.info.state == "shipped"
@@ -67,7 +67,7 @@ def test_figures_on_photos_are_what_the_card_says(name, folder, where, figure):
     if photos is None:
         pytest.skip("the shared test data are not here")
     card = json.loads(resource_path("weights", f"{name}.json").read_text(encoding="utf-8"))
-    network, _ = finish(catalogue.load(NetworkSpec(name, device="cpu")))
+    network, _ = finish(catalog.load(NetworkSpec(name, device="cpu")))
     assert network.info.state == "shipped"
     source = open_source(photos, network.info.task)
     *_, last = evaluate(network, source)
@@ -78,8 +78,8 @@ def test_figures_on_photos_are_what_the_card_says(name, folder, where, figure):
 @pytest.mark.parametrize("card", CARDS, ids=[card["name"] for card in CARDS])
 def test_shared_weights_are_those_of_the_other_file(card):
     for share in card["shares"]:
-        network, _ = finish(catalogue.load(NetworkSpec(card["name"], device="cpu")))
-        other, _ = finish(catalogue.load(NetworkSpec(share["network"], device="cpu")))
+        network, _ = finish(catalog.load(NetworkSpec(card["name"], device="cpu")))
+        other, _ = finish(catalog.load(NetworkSpec(share["network"], device="cpu")))
         theirs = other.module.state_dict()
         for name, value in network.module.state_dict().items():
             if name.startswith(share["prefix"]):

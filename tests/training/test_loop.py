@@ -124,7 +124,7 @@ def test_the_average_follows_the_weights_by_hand(tmp_path, monkeypatch):
     recipe = Recipe(epochs=1, batch=1, peak=1, momentum=1e-9, decay=0, average=0.5)
     state = train(OneWeight(), recipe, tmp_path, device=CPU, dtype=torch.float32)
     assert state.model.weight.item() == pytest.approx(-3, rel=1e-6)
-    # decay min(0.5, (1 + n) / (10 + n)) after steps 1, 2, 3 = 2/11, 3/12, 4/13 towards -1, -2, -3
+    # decay min(0.5, (1 + n) / (10 + n)) after steps 1, 2, 3 = 2/11, 3/12, 4/13 toward -1, -2, -3
     average = 0.0
     for old, weight in ((2 / 11, -1), (3 / 12, -2), (4 / 13, -3)):
         average = old * average + (1 - old) * weight
@@ -167,10 +167,10 @@ def test_the_rate_ends_at_its_floor():
 def test_slower_parts_have_their_share_of_the_rate(tmp_path):
     recipe = replace(RECIPE, optimizer="adamw", slower={"layer1.": 0.25}, epochs=0.3)
     state = run(tmp_path, recipe)
-    assert isinstance(state.optimiser, torch.optim.AdamW)
+    assert isinstance(state.optimizer, torch.optim.AdamW)
     rates = {}
     names = {id(value): name for name, value in state.model.named_parameters()}
-    for group in state.optimiser.param_groups:
+    for group in state.optimizer.param_groups:
         for parameter in group["params"]:
             rates[names[id(parameter)]] = group["lr"]
     assert rates["layer1.0.conv1.weight"] == rates["conv1.weight"] / 4

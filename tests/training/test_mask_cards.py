@@ -8,7 +8,7 @@ import pytest
 from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
 from explorer.evaluation.scenes import SceneMaker, held_out_scenes
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.class_names import group_labels, group_names, read_shipped_categories
 from explorer.training.data.pseudo_masks import grab_cut
 from explorer.training.data.tiny_imagenet import read_photos
@@ -49,7 +49,7 @@ def shipped(name):
     if not path.exists():
         pytest.skip(f"{name} is not shipped")
     card = json.loads(path.read_text(encoding="utf-8"))
-    network, _ = finish(catalogue.load(NetworkSpec(name, device="cpu")))
+    network, _ = finish(catalog.load(NetworkSpec(name, device="cpu")))
     assert network.info.state == "shipped"
     assert network.info.classes == ("background", *group_names())
     assert "pseudo" in card["note"]
@@ -76,4 +76,4 @@ def test_the_masks_are_as_good_as_the_card_says(scenes):
 
 
 def test_segmentation_begins_with_the_network_that_ships():
-    assert catalogue.default_for("segmentation").name == "lite-deeplab"
+    assert catalog.default_for("segmentation").name == "lite-deeplab"

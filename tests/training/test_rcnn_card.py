@@ -4,7 +4,7 @@ import pytest
 
 from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.class_names import group_names
 from explorer.training.lessons import rcnn as lesson
 from explorer.training.lessons.registry import Material
@@ -19,7 +19,7 @@ TOLERANCE = 0.25
 
 @pytest.fixture(scope="module")
 def own():
-    body, _ = finish(catalogue.load(NetworkSpec("mini-resnet", device="cpu")))
+    body, _ = finish(catalog.load(NetworkSpec("mini-resnet", device="cpu")))
     return load(resource_path("weights", "mini-rcnn.safetensors"), body.module)
 
 

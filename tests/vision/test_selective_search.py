@@ -26,7 +26,7 @@ from explorer.vision.classic.superpixels import (
     codes,
     directional_derivatives,
     histograms,
-    neighbours,
+    neighbors,
     superpixels,
 )
 from explorer.vision.detection.boxes import recall
@@ -55,8 +55,8 @@ def scattered(seed: int = 0, side: int = 40) -> tuple[NDArray[np.uint8], NDArray
 def painted(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """A 200 x 160 picture with six shapes on a slope of gray, some striped, and their boxes."""
     rng = np.random.default_rng(seed)
-    grey = np.linspace(60, 140, 200)[None, :, None]
-    pixels = np.broadcast_to(grey, (160, 200, 3)).copy()
+    gray = np.linspace(60, 140, 200)[None, :, None]
+    pixels = np.broadcast_to(gray, (160, 200, 3)).copy()
     boxes = []
     for number in range(6):
         wide, tall = rng.integers(18, 48, 2)
@@ -123,7 +123,7 @@ def test_only_the_terms_that_are_on_count(terms: tuple[str, ...]) -> None:
     np.testing.assert_allclose(tree.terms() @ np.array(tree.weights), tree.scores, atol=1e-5)
 
 
-def test_every_merge_takes_the_most_similar_neighbours() -> None:
+def test_every_merge_takes_the_most_similar_neighbors() -> None:
     pixels, labels = scattered(1)
     tree = segment_tree(pixels, Strategy("Lab"), labels=labels)
     for number in range(tree.leaves - 1):
@@ -205,9 +205,9 @@ def test_a_ramp_rises_in_its_direction() -> None:
     np.testing.assert_allclose(down, [0, half, 3, half, 0, -half, -3, -half], atol=0.01)
 
 
-def test_bounds_and_neighbours_by_plain_search() -> None:
+def test_bounds_and_neighbors_by_plain_search() -> None:
     labels = np.array([[0, 0, 1], [2, 0, 1], [2, 3, 3]], np.int32)
-    assert neighbours(labels).tolist() == [[0, 1], [0, 2], [0, 3], [1, 3], [2, 3]]
+    assert neighbors(labels).tolist() == [[0, 1], [0, 2], [0, 3], [1, 3], [2, 3]]
     assert bounds(labels).tolist() == [[0, 0, 2, 2], [2, 0, 3, 2], [0, 1, 1, 3], [1, 2, 3, 3]]
 
 

@@ -106,7 +106,7 @@ def assert_the_stages_agree(trace: Trace) -> None:
         for number, stage in enumerate(filtered.stages):
             before = filtered.stages[number - 1].ids if number else torch.arange(filtered.total)
             assert (ends == number).sum() == len(before) - len(stage.ids), stage.name
-        assert_the_killers_are_right(filtered.nms)
+        assert_the_suppressors_are_right(filtered.nms)
     rows, labels = trace.detected
     assert torch.equal(labels, trace.output[0]["labels"])
     if isinstance(trace, TwoStage):
@@ -121,8 +121,8 @@ def assert_the_stages_agree(trace: Trace) -> None:
     np.testing.assert_allclose(back.boxes(boxes.numpy()), own, rtol=1e-5, atol=1e-4)
 
 
-def assert_the_killers_are_right(found: Nms) -> None:
-    rows, ious = found.killers
+def assert_the_suppressors_are_right(found: Nms) -> None:
+    rows, ious = found.suppressors
     assert torch.equal(torch.where(rows < 0)[0], found.kept.sort().values)
     for row in torch.where(rows >= 0)[0][:200].tolist():
         by = int(rows[row])
@@ -208,7 +208,7 @@ def test_an_anchor_and_its_place_are_one() -> None:
     for index in (0, 7, 143):
         number, row, column, prior = place_of(trace.pyramid.levels, index)
         assert (number, level.index(row, column, prior)) == (0, index)
-    # torchvision centres the anchors of a cell on its upper left corner
+    # torchvision centers the anchors of a cell on its upper left corner
     x0, y0, x1, y1 = trace.pyramid.anchors[level.index(2, 3, 1)].tolist()
     assert ((x0 + x1) / 2, (y0 + y1) / 2) == (48, 32)
     assert (x1 - x0, y1 - y0) == level.shapes[1]
@@ -244,15 +244,15 @@ def test_suppression_by_hand() -> None:
     kept = torch.tensor([1, 3, 4])
     assert torch.equal(nms(boxes[:4], scores[:4], 0.5), kept[:2])
     found = Nms(torch.tensor([10, 11, 12, 13, 14]), boxes, scores, groups, 0.5, kept, 2)
-    assert found.killers.rows.tolist() == [1, -1, 1, -1, -1]
-    assert found.killers.ious.tolist() == pytest.approx([0.9, 0, 60 / 90, 0, 0])
+    assert found.suppressors.rows.tolist() == [1, -1, 1, -1, -1]
+    assert found.suppressors.ious.tolist() == pytest.approx([0.9, 0, 60 / 90, 0, 0])
     stages = (Stage("nms", found.ids[kept]), Stage("top_n", found.ids[found.top]))
     filtered = Filter(20, stages, found)
-    assert filtered.killer(10) == (11, pytest.approx(0.9))
-    assert filtered.killer(11) is None
-    assert filtered.killer(3) is None
-    assert filtered.victims(11).tolist() == [10, 12]
-    assert filtered.victims(3).tolist() == []
+    assert filtered.suppressor(10) == (11, pytest.approx(0.9))
+    assert filtered.suppressor(11) is None
+    assert filtered.suppressor(3) is None
+    assert filtered.suppressed(11).tolist() == [10, 12]
+    assert filtered.suppressed(3).tolist() == []
     assert [filtered.end(i) for i in (10, 14, 13)] == ["nms", "top_n", ""]
     assert filtered.ends()[[10, 14, 13, 0]].tolist() == [0, 1, 2, 0]
 
@@ -302,8 +302,8 @@ def test_nothing_found() -> None:
         getattr(module, "roi_heads", module).score_thresh = 2.0
         trace = traced(module, picture())
         assert len(trace.output[0]["boxes"]) == 0
-        assert len(trace.filter.nms.killers.rows) == 0
-        assert trace.filter.victims(0).tolist() == []
+        assert len(trace.filter.nms.suppressors.rows) == 0
+        assert trace.filter.suppressed(0).tolist() == []
 
 
 class OtherProposals(RegionProposalNetwork):

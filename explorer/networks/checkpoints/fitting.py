@@ -96,7 +96,7 @@ def fit(checkpoint: Checkpoint, definition: Definition, *, allow_not_finite: boo
         )
     module = seeded(definition, num_classes=plan.classes, **plan.arguments)
     if plan.channels == 1:
-        make_grey(module)
+        make_gray(module)
     if plan.head is not None:
         plan.head.put_into(module)
     for place in {key.rpartition(".")[0] for key in match.missing if cut and key.startswith(cut)}:
@@ -169,7 +169,7 @@ def guess_architecture(
     return tuple(name for share, name in fits if share == best)
 
 
-def make_grey(module: nn.Module) -> None:
+def make_gray(module: nn.Module) -> None:
     """Gives the first convolution one input channel."""
     for parent in module.modules():
         for name, child in parent.named_children():
@@ -185,12 +185,12 @@ def _one_channel(conv: nn.Conv2d) -> nn.Conv2d:
         name: getattr(conv, name)
         for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
     }
-    grey = nn.Conv2d(1, conv.out_channels, bias=conv.bias is not None, **options)
+    gray = nn.Conv2d(1, conv.out_channels, bias=conv.bias is not None, **options)
     with torch.no_grad():
-        grey.weight.copy_(conv.weight.sum(dim=1, keepdim=True))
-        if conv.bias is not None and grey.bias is not None:
-            grey.bias.copy_(conv.bias)
-    return grey
+        gray.weight.copy_(conv.weight.sum(dim=1, keepdim=True))
+        if conv.bias is not None and gray.bias is not None:
+            gray.bias.copy_(conv.bias)
+    return gray
 
 
 def _renamed(definition: Definition, plan: Plan) -> bool:

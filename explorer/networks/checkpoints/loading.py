@@ -166,7 +166,7 @@ def _network(
     if fit is not None and fit.scale is not None:
         preprocess = replace(preprocess, mean=fit.scale[0], std=fit.scale[1])
     if fit is not None and fit.channels == 1:
-        preprocess = _grey(preprocess)
+        preprocess = _gray(preprocess)
     layers = layers_of(module)
     info = NetworkInfo(
         spec=spec,
@@ -273,7 +273,7 @@ def closest(definition: Definition, fit: Fit) -> Variant:
     return replace(definition.assumed, preprocess=preprocess)
 
 
-def _grey(preprocess: Any) -> Any:
+def _gray(preprocess: Any) -> Any:
     mean, std = preprocess.mean, preprocess.std
     return replace(
         preprocess,

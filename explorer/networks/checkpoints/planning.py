@@ -88,7 +88,7 @@ def planned(checkpoint: Checkpoint, definition: Definition) -> Plan:
     count = _class_count(state, signature) if head is None else head.classes
     count = count or definition.entry.num_classes or len(definition.assumed.classes)
     expected = _expected(signature, count)
-    channels = _grey_stem(state, expected)
+    channels = _gray_stem(state, expected)
     if head is not None:
         _rename_head(head, state, outside, expected)
     rest = {key: tensor for key, tensor in state.items() if key not in expected}
@@ -181,7 +181,7 @@ def _expected(signature: Signature, count: int) -> dict[str, Shape]:
     return shapes
 
 
-def _grey_stem(state: Mapping[str, Tensor], expected: dict[str, Shape]) -> int:
+def _gray_stem(state: Mapping[str, Tensor], expected: dict[str, Shape]) -> int:
     """1 when the file's first convolution takes one channel (then so does `expected`), else 3."""
     for key, shape in expected.items():
         if len(shape) == 4:

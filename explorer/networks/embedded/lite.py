@@ -135,7 +135,7 @@ class EfficientNetLite0(nn.Module):
         self.act2 = nn.ReLU6(inplace=True)
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(HEAD, num_classes)
-        _initialise(self)
+        _initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalized RGB -> (N, num_classes) logits."""
@@ -236,7 +236,7 @@ def from_package(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def _initialise(model: nn.Module) -> None:
+def _initialize(model: nn.Module) -> None:
     # Tan & Le 2019: as in MobileNet; He et al. 2015 without the gain that small branches need not.
     for module in model.modules():
         if isinstance(module, nn.Conv2d):

@@ -64,8 +64,8 @@ class BoxHead(nn.Module):
         if self.attach == "conv":
             values = self.pool(self.relu(self.reduce(values))).flatten(1)
         numbers = self.fc2(self.relu(self.fc1(values))).float().sigmoid()
-        centre, size = numbers.unflatten(1, (-1, 4)).split(2, dim=2)
-        return torch.cat([centre - size / 2, centre + size / 2], dim=2)
+        center, size = numbers.unflatten(1, (-1, 4)).split(2, dim=2)
+        return torch.cat([center - size / 2, center + size / 2], dim=2)
 
 
 class MiniLocalizer(nn.Module):

@@ -46,7 +46,7 @@ class MiniResNet(nn.Module):
         self.layer4 = _stage(widths[2], widths[3], blocks[3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(widths[3], num_classes)
-        _initialise(self)
+        _initialize(self)
 
     tap_names = ("layer4", "avgpool")
     """The layers that give the first two `taps`."""
@@ -84,7 +84,7 @@ def _stage(inputs: int, outputs: int, blocks: int, *, stride: int) -> nn.Sequent
     return nn.Sequential(first, *(BasicBlock(outputs, outputs) for _ in range(1, blocks)))
 
 
-def _initialise(model: nn.Module) -> None:
+def _initialize(model: nn.Module) -> None:
     # He et al. 2015, "Delving Deep into Rectifiers"; branches start at zero (Goyal et al. 2017).
     for module in model.modules():
         if isinstance(module, nn.Conv2d):

@@ -61,7 +61,7 @@ class MiniVGG(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(hidden, num_classes),
         )
-        _initialise(self)
+        _initialize(self)
 
     tap_names = ("features", "classifier.1")
     """The layers that give the first two `taps`."""
@@ -101,7 +101,7 @@ def fused(sequence: nn.Sequential) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _initialise(model: nn.Module) -> None:
+def _initialize(model: nn.Module) -> None:
     # He et al. 2015, "Delving Deep into Rectifiers"
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

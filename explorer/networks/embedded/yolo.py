@@ -24,7 +24,7 @@ STRIDE = 16
 """Pixels from one cell to the next: that of `layer4`."""
 
 MOST = 300
-"""So many of the surest boxes go into the suppression."""
+"""So many of the highest-scoring boxes go into the suppression."""
 
 LARGEST_LOG = 4.0
 """A prior grows by at most this power of e."""
@@ -63,7 +63,7 @@ class YOLO(nn.Module):
 
     Attributes:
         score_thresh: Boxes need a higher score.
-        nms_thresh: A box that overlaps a surer one of its class by more goes.
+        nms_thresh: A box that overlaps a higher-scoring one of its class by more goes.
         detections_per_img: At most so many are left.
     """
 
@@ -105,13 +105,13 @@ class YOLO(nn.Module):
         """A list of (3, H, W) RGB in [0, 1] -> for each its `boxes`, `labels` and `scores`.
 
         Boxes are (N, 4) x0, y0, x1, y1 in pixels of the picture that was given; labels are int64
-        from 1 on; the surest comes first.
+        from 1 on; the highest score comes first.
         """
         batch, numbers = self.numbers(images)
         padded = padded_size(batch)
         found = []
         for one, size in zip(numbers, batch.image_sizes, strict=True):
-            clipped, best, labels, rows, more = self.surest(one, padded, size)
+            clipped, best, labels, rows, more = self.best_pairs(one, padded, size)
             kept = batched_nms(clipped, best, labels, self.nms_thresh)
             kept = kept[((clipped[kept, 2:] - clipped[kept, :2]) > 1).all(1)]  # not in the padding
             kept = kept[: self.detections_per_img]
@@ -121,7 +121,7 @@ class YOLO(nn.Module):
         answers: list[Answer] = self.transform.postprocess(found, batch.image_sizes, sizes)
         return answers
 
-    def surest(
+    def best_pairs(
         self, numbers: Tensor, padded: tuple[int, int], size: tuple[int, int]
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Answer]:
         """What goes into the suppression: the best pairs of a box and a class.

@@ -37,7 +37,7 @@ ASPECT_JITTER = 0.14
 MOSAICS = 0.3
 """The part of the canvases that are made of four photos."""
 
-GREY = 0.04
+GRAY = 0.04
 
 LEAST_SIDE, LEAST_SHARE = 4.0, 0.35
 """An object must show so many pixels each way, and so much of itself, else it is ignored."""
@@ -260,7 +260,7 @@ def recolored(canvas: Canvas, rng: np.random.Generator) -> Canvas:
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.94, 1.06, 3)
     table = (np.arange(256)[:, None] - 127) * gain + 127 + rng.uniform(-25, 25)
     tinted = cv2.LUT(pixels, table.clip(0, 255).astype(np.uint8)[None])
-    share = 0.0 if rng.random() < GREY else rng.uniform(0.6, 1.4)
-    grey = cv2.cvtColor(cv2.cvtColor(tinted, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    mixed = cv2.addWeighted(tinted, share, grey, 1 - share, 0)
+    share = 0.0 if rng.random() < GRAY else rng.uniform(0.6, 1.4)
+    gray = cv2.cvtColor(cv2.cvtColor(tinted, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    mixed = cv2.addWeighted(tinted, share, gray, 1 - share, 0)
     return replace(canvas, pixels=mixed.astype(np.uint8, copy=False))

@@ -85,6 +85,6 @@ def proposals(boxes: Float32, count: int, *, seed: int = 0) -> Float32:
     )
     size = np.bincount(means.labels_, minlength=count)
     order = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
-    centre, extent = np.split(means.cluster_centers_[order], 2, axis=1)
-    found: Float32 = np.concatenate([centre - extent / 2, centre + extent / 2], axis=1)
+    center, extent = np.split(means.cluster_centers_[order], 2, axis=1)
+    found: Float32 = np.concatenate([center - extent / 2, center + extent / 2], axis=1)
     return found.clip(0, 1).astype(np.float32)

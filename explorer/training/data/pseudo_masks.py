@@ -70,12 +70,12 @@ def grab_cut(pixels: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.
     trimap[inside] = cv2.GC_PR_BGD
     trimap[inside & (distance <= _LIKELY)] = cv2.GC_PR_FGD
     trimap[inside & (distance <= _SURE)] = cv2.GC_FGD
-    cv2.setRNGSeed(0)  # for the clusters that its colour models begin with
+    cv2.setRNGSeed(0)  # for the clusters that its color models begin with
     ground, thing = np.zeros((1, 65)), np.zeros((1, 65))
     whole, way = (0, 0, width, height), cv2.GC_INIT_WITH_MASK
     try:
         cv2.grabCut(np.ascontiguousarray(pixels), trimap, whole, ground, thing, ITERATIONS, way)
-    except cv2.error:  # too few pixels on either side for a colour model
+    except cv2.error:  # too few pixels on either side for a color model
         return inside
     found: NDArray[np.bool_] = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
     part = found.sum() / max(1, inside.sum())

@@ -138,7 +138,7 @@ def _order(epoch: int, count: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(count)
 
 
-def normalise(pixels: Tensor) -> Tensor:
+def normalize(pixels: Tensor) -> Tensor:
     """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in channels_last, as the networks want it."""
     mean, std = (torch.tensor(v, device=pixels.device) * 255 for v in (MEAN, STD))
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
@@ -205,14 +205,14 @@ def seen_through(crop: Tensor, pixels: Tensor, side: int, generator: torch.Gener
     count, device = len(pixels), pixels.device
     contrast = torch.rand(count, generator=generator) * 0.6 + 0.7
     brightness = torch.rand(count, generator=generator) * 0.8 - 0.4
-    grey = torch.where(torch.rand(count, generator=generator) < 0.05, 1.0, 0.0)
+    gray = torch.where(torch.rand(count, generator=generator) < 0.05, 1.0, 0.0)
 
     grid = functional.affine_grid(crop.to(device), [count, 3, side, side], align_corners=False)
     view = functional.grid_sample(
-        normalise(pixels), grid, padding_mode="reflection", align_corners=False
+        normalize(pixels), grid, padding_mode="reflection", align_corners=False
     )
     luma = view.mean(1, keepdim=True)
-    view = torch.lerp(view, luma, grey.to(device).view(-1, 1, 1, 1))
+    view = torch.lerp(view, luma, gray.to(device).view(-1, 1, 1, 1))
     scale, shift = (v.to(device).view(-1, 1, 1, 1) for v in (contrast, brightness))
     return (view * scale + shift).contiguous(memory_format=torch.channels_last)
 
@@ -223,7 +223,7 @@ def batches(
     """All photos in their order: their rows and (n, 3, side, side) normalized."""
     for start in range(0, len(data), batch):
         rows = slice(start, start + batch)
-        images = normalise(torch.from_numpy(np.array(data.pixels[rows])).to(device))
+        images = normalize(torch.from_numpy(np.array(data.pixels[rows])).to(device))
         if side is not None and side != images.shape[-1]:
             images = functional.interpolate(
                 images, size=(side, side), mode="bilinear", antialias=True

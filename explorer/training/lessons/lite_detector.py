@@ -58,7 +58,7 @@ DATA = (
     " body that was trained on COCO. Where it was unsure nothing is learned. The body began as"
     " efficientnet-lite0, so ImageNet's photos are behind it as well."
 )
-LICENCE = (
+LICENSE = (
     "Learned from photos of which several sets are offered for research only: mind their terms"
     " before any other use. The program contains none of these photos. The body began with weights"
     " under Apache 2.0 (EfficientNet-Lite0, Google)."
@@ -94,7 +94,7 @@ DATA = (
     " body that was trained on COCO. Where it was unsure nothing is learned. The body began as"
     " efficientnet-lite0, so ImageNet's photos are behind it as well."
 )
-LICENCE = (
+LICENSE = (
     "Learned from photos of which several sets are offered for research only: mind their terms"
     " before any other use. The program contains none of these photos. The body began with weights"
     " under Apache 2.0 (EfficientNet-Lite0, Google)."
@@ -225,7 +225,7 @@ def facts(_name: str, material: Material) -> Facts:
         measured_on=MEASURED_ON,
         default_layer="backbone.body.blocks.4",
         data=DATA,
-        licence=LICENCE,
+        license=LICENSE,
         extra={"failures": FAILURES, "ignored": list(pool.left_out)},
     )
 

@@ -24,7 +24,7 @@ from explorer.training.data.canvases import UNSURE_PIXEL
 from explorer.training.data.pool import masked, read_pool
 from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
-from explorer.training.lessons.lite_detector import LICENCE
+from explorer.training.lessons.lite_detector import LICENSE
 from explorer.training.lite_body import folded_maps, normalized
 from explorer.training.loop import Recipe
 
@@ -147,7 +147,7 @@ def facts(_name: str, _material: Material) -> Facts:
         measured_on="128 COCO photos that the training did not use, masks by hand",
         default_layer="aspp",
         data=DATA,
-        licence=LICENCE,
+        license=LICENSE,
         shares=(Share(DETECTOR, "body.", BODY),),
         extra={"failures": FAILURES},
     )  # fmt: skip

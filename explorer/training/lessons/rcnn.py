@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from explorer.evaluation.scenes import Scene, SceneMaker, held_out_scenes
 from explorer.networks.class_names import group_names
 from explorer.networks.embedded import mini_resnet
-from explorer.training.cards import DATA, LICENCE, rounded
+from explorer.training.cards import DATA, LICENSE, rounded
 from explorer.training.evaluate import average_precision
 from explorer.vision.classic.selective_search import regions
 from explorer.vision.detection.boxes import encode, iou_matrix
@@ -233,7 +233,7 @@ def fit(name: str, material: Material, folder: Path) -> None:
             "regions": len(examples.label), "negatives under": BACKGROUND, "boxes from": NEAR,
         },
         "data": DATA,
-        "license": LICENCE,
+        "license": LICENSE,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }  # fmt: skip
     log.info("%s: %s", name, card["metrics"])

@@ -23,7 +23,7 @@ from explorer.training.cards import Facts, Share
 from explorer.training.data.pseudo_masks import PSEUDO, masked_photos
 from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask
 from explorer.training.evaluate import measured
-from explorer.training.lessons.classifier import normalise, preprocessing
+from explorer.training.lessons.classifier import normalize, preprocessing
 from explorer.training.loop import Recipe
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def pixel_losses(model: Any, scenes: Sequence[Scene], device: torch.device) -> d
     truth = torch.from_numpy(np.stack([label_map(scene) for scene in scenes])).to(device)
     truth = truth[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
     with torch.no_grad():
-        maps = model.features(normalise(pixels).contiguous(memory_format=torch.channels_last))
+        maps = model.features(normalize(pixels).contiguous(memory_format=torch.channels_last))
     losses = {}
     for stride, weight, scores in zip((32, 16, 8), WEIGHTS, model.scores(*maps), strict=True):
         enlarged = functional.interpolate(scores.float(), size=truth.shape[1:], mode="bilinear")

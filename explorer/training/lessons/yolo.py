@@ -19,7 +19,7 @@ from explorer.training.cards import Share
 from explorer.training.data import clusters
 from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask, part_of
 from explorer.training.lessons import detector
-from explorer.training.lessons.classifier import normalise
+from explorer.training.lessons.classifier import normalize
 from explorer.training.lessons.detector import detector_facts
 from explorer.training.loop import Recipe
 from explorer.training.yolo_losses import Truth, v1_losses, v2_losses
@@ -101,7 +101,7 @@ def pixels_of(scenes: Sequence[Scene], side: int, device: torch.device) -> Tenso
         else cv2.resize(scene.pixels, (side, side), interpolation=cv2.INTER_AREA)
         for scene in scenes
     ]
-    return normalise(torch.from_numpy(np.stack(pixels)).to(device))
+    return normalize(torch.from_numpy(np.stack(pixels)).to(device))
 
 
 def truth_of(scenes: Sequence[Scene], words: Sequence[int], device: torch.device) -> Truth:

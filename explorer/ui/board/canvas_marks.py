@@ -43,7 +43,7 @@ NUMBERS_FROM = 40.0
 """Window pixels per pane unit from which pixels are ruled and numbered."""
 
 
-def ground_colour(palette: QPalette) -> QColor:
+def ground_color(palette: QPalette) -> QColor:
     """A neutral ground that lets a photo keep its colors."""
     window = palette.window().color()
     return window.darker(135) if dark(window) else window.darker(108)
@@ -60,8 +60,8 @@ def draw_ground(
     if not whole.contains(window):
         painter.setPen(Qt.PenStyle.NoPen)
         corners = (whole.x(), whole.y(), whole.right() + 1, whole.bottom() + 1)
-        for colour, rects in _shadow(*corners, ground_colour(palette).rgb()):
-            painter.setBrush(colour)
+        for color, rects in _shadow(*corners, ground_color(palette).rgb()):
+            painter.setBrush(color)
             painter.drawRects(rects)
     if checker:
         painter.fillRect(rect, _checker(dark(palette.window().color())))
@@ -71,7 +71,7 @@ def draw_ground(
 def _shadow(x0: int, y0: int, x1: int, y1: int, ground: int) -> list[tuple[QColor, list[QRect]]]:
     """Rings around a rectangle that fade into the color `ground`."""
     rings = []
-    # Solid colours from the outside in: blending thin lines costs ten times as much.
+    # Solid colors from the outside in: blending thin lines costs ten times as much.
     for spread, dim in ((5, 102), (4, 104), (3, 108), (2, 115), (1, 127)):
         corners = [x0 - spread, y0 + 1 - spread, x1 + spread, y1 + 1 + spread]
         edges = np.array([corners], np.int32)
@@ -133,12 +133,12 @@ def draw_pixel_numbers(painter: QPainter, lens: Lens, layer: Picture | Heat) -> 
             else:
                 value = float(layer.values[row, column])
                 words = number(value) if cell.width() > 64 else f"{value:.2g}"
-                under = qcolor(_heat_colour(layer, value, table))
+                under = qcolor(_heat_color(layer, value, table))
             painter.setPen(ink_on(under))
             painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, words)
 
 
-def _heat_colour(layer: Heat, value: float, table: np.ndarray | None) -> tuple[int, int, int]:
+def _heat_color(layer: Heat, value: float, table: np.ndarray | None) -> tuple[int, int, int]:
     span = layer.high - layer.low
     if table is None or not math.isfinite(value) or not span > 0:
         return (128, 128, 128)
@@ -211,8 +211,8 @@ def draw_crosshair(painter: QPainter, lens: Lens, point: Point, size: tuple[floa
         QLineF(pane.left(), at.y(), pane.right(), at.y()),
         QLineF(at.x(), pane.top(), at.x(), pane.bottom()),
     ]
-    for colour, width in ((QColor(0, 0, 0, 110), 3.0), (QColor(255, 255, 255, 190), 1.0)):
-        painter.setPen(QPen(colour, width))
+    for color, width in ((QColor(0, 0, 0, 110), 3.0), (QColor(255, 255, 255, 190), 1.0)):
+        painter.setPen(QPen(color, width))
         painter.drawLines(lines)
 
 
@@ -226,8 +226,8 @@ def draw_marker(painter: QPainter, lens: Lens, point: Point, accent: QColor) -> 
         QLineF(at + QPointF(dx * 4, dy * 4), at + QPointF(dx * 11, dy * 11))
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
-    for colour, width in ((QColor(0, 0, 0, 170), 4.5), (QColor(255, 255, 255), 2.5), (accent, 1.5)):
-        painter.setPen(QPen(colour, width))
+    for color, width in ((QColor(0, 0, 0, 170), 4.5), (QColor(255, 255, 255), 2.5), (accent, 1.5)):
+        painter.setPen(QPen(color, width))
         painter.drawEllipse(at, 7, 7)
         painter.drawLines(ticks)
 

@@ -56,11 +56,11 @@ class Divider(QWidget):
             event.ignore()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        middle, centre = self.width() / 2, self.height() / 2
+        middle, center = self.width() / 2, self.height() / 2
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            for colour, width in ((QColor(0, 0, 0, 110), 4.0), (QColor(255, 255, 255), 2.0)):
-                painter.setPen(QPen(colour, width))
+            for color, width in ((QColor(0, 0, 0, 110), 4.0), (QColor(255, 255, 255), 2.0)):
+                painter.setPen(QPen(color, width))
                 painter.drawLine(
                     QRectF(middle, 0, 0, self.height()).topLeft(),
                     QRectF(middle, self.height(), 0, 0).topLeft(),
@@ -68,12 +68,12 @@ class Divider(QWidget):
             painter.setPen(QPen(QColor(0, 0, 0, 120), 1))
             accent = self.palette().highlight().color()
             painter.setBrush(accent if self.hasFocus() else QColor(255, 255, 255))
-            painter.drawRoundedRect(QRectF(middle - 8, centre - 16, 16, 32), 6, 6)
+            painter.drawRoundedRect(QRectF(middle - 8, center - 16, 16, 32), 6, 6)
             painter.setPen(QPen(QColor(90, 90, 90), 1.5))
             for off in (-2.5, 2.5):
                 painter.drawLine(
-                    QRectF(middle + off, centre - 6, 0, 12).topLeft(),
-                    QRectF(middle + off, centre + 6, 0, 0).topLeft(),
+                    QRectF(middle + off, center - 6, 0, 12).topLeft(),
+                    QRectF(middle + off, center + 6, 0, 0).topLeft(),
                 )
 
 

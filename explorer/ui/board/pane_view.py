@@ -14,7 +14,7 @@ from explorer.ui.board.canvas_marks import (
     ScaleBar,
     draw_ground,
     draw_pixel_numbers,
-    ground_colour,
+    ground_color,
 )
 from explorer.ui.board.pan_zoom import PanZoomView
 from explorer.ui.items.box_item import BoxesItem
@@ -169,7 +169,7 @@ class PaneView(PanZoomView):
     def _draw_ground(self, painter: QPainter) -> None:
         lens = lens_of(painter, self.viewport().width(), self.viewport().height())
         painter.resetTransform()
-        painter.fillRect(self.viewport().rect(), ground_colour(self.palette()))
+        painter.fillRect(self.viewport().rect(), ground_color(self.palette()))
         if self._pane is not None:
             checker = not any(item.isVisible() and item.covers() for item in self._items)
             draw_ground(painter, lens, self._pane.size, self.palette(), checker=checker)

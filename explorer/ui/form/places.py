@@ -72,7 +72,7 @@ class MaskEditor(Editor):
         line.addWidget(self.size.field)
         self.labels = Combo()
         self.labels.setAccessibleName(self.tr("Class to paint"))
-        self.labels.activated.connect(self._labelled)
+        self.labels.activated.connect(self._labeled)
         self.clear = TextButton("reset", self.tr("Clear"), self.tr("Clear the mask"))
         self.clear.clicked.connect(self._clear)
         self.load = TextButton("folder", self.tr("Load…"), self.tr("Load a mask (indexed PNG)"))
@@ -177,7 +177,7 @@ class MaskEditor(Editor):
         if isinstance(radius, float):
             self._change(replace(self.brush, radius=radius))
 
-    def _labelled(self, row: int) -> None:
+    def _labeled(self, row: int) -> None:
         self._change(replace(self.brush, label=row + 1, erase=False))
 
     def _tool(self, symbol: str, words: str, *, erase: bool) -> IconButton:

@@ -23,7 +23,7 @@ from explorer.ui.items.item_images import (
     small_font,
     stroke_polylines,
 )
-from explorer.ui.items.layer_item import FEW, MANY, LayerItem, colour_groups, cosmetic
+from explorer.ui.items.layer_item import FEW, MANY, LayerItem, color_groups, cosmetic
 from explorer.ui.items.outlines import blend_bars, edges_of, fill_bars, grown, to_device
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class BoxesItem(LayerItem):
         self._rows = rows
         self.selected: int | None = None  # a key
         self.hovered: int | None = None
-        self.unlabelled = 0  # labels that have found no room
+        self.unlabeled = 0  # labels that have found no room
         self._below: tuple[BoxesItem, ...] = ()
         self._cache = ViewCache()
-        self._groups = colour_groups(layer.colors, rows) if len(rows) <= MANY else []
+        self._groups = color_groups(layer.colors, rows) if len(rows) <= MANY else []
         self._placed: tuple[tuple[float, float], list[tuple[int, float, float, QImage]]] | None = (
             None
         )
@@ -99,7 +99,7 @@ class BoxesItem(LayerItem):
 
             def render(raster: Raster) -> None:
                 if len(self._rows) > MANY:
-                    self._rasterise(raster, lens.dpr)
+                    self._rasterize(raster, lens.dpr)
                     return
                 with QPainter(raster.image) as into:
                     into.setTransform(raster.transform())
@@ -118,8 +118,8 @@ class BoxesItem(LayerItem):
     def _stroke(self, painter: QPainter, lens: Lens, ratio: float) -> None:
         if self.layer.fill > 0:
             painter.setPen(Qt.PenStyle.NoPen)
-            for colour, rows in self._groups:
-                fill = QColor(colour)
+            for color, rows in self._groups:
+                fill = QColor(color)
                 fill.setAlphaF(min(1.0, self.layer.fill))
                 painter.setBrush(fill)
                 painter.drawRects(self._rects(rows))
@@ -128,9 +128,9 @@ class BoxesItem(LayerItem):
         frames[self._rows] = frame_widths(self.layer.width, corners) * ratio
         if self.layer.dotted:
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            for colour, rows in self._groups:
+            for color, rows in self._groups:
                 for wide in np.unique(frames[rows]).tolist():
-                    painter.setPen(cosmetic(colour, wide, dotted=True))
+                    painter.setPen(cosmetic(color, wide, dotted=True))
                     painter.drawRects(self._rects(rows[frames[rows] == wide]))
             return
         with saved(painter):
@@ -147,17 +147,17 @@ class BoxesItem(LayerItem):
             rows = self._rows[widths[self._rows] == width]
             edges[rows] = edges_of(self.layer.xyxy[rows], lens, width)
             if len(self._rows) <= CASED and self.layer.width >= 1:  # thinner ones are to be faint
-                # A dark casing keeps a coloured line readable on any photo.
+                # A dark casing keeps a colored line readable on any photo.
                 outer = grown(edges[rows], casing)
                 blend_bars(painter, outer, width + 2 * casing, CASING)
-        for colour, rows in self._groups:
+        for color, rows in self._groups:
             for width in np.unique(widths[rows]).tolist():
-                fill_bars(painter, edges[rows[widths[rows] == width]], width, colour)
+                fill_bars(painter, edges[rows[widths[rows] == width]], width, color)
 
     def _rects(self, rows: NDArray[np.intp]) -> list[QRectF]:
         return [_rect(self.layer.xyxy[row]) for row in rows.tolist()]
 
-    def _rasterise(self, raster: Raster, ratio: float) -> None:
+    def _rasterize(self, raster: Raster, ratio: float) -> None:
         corners = raster.device(self.layer.xyxy[self._rows], (0, 1, 0, 1))
         x0, y0, x1, y1 = corners.T
         width, height = raster.image.width(), raster.image.height()
@@ -186,17 +186,17 @@ class BoxesItem(LayerItem):
         for row, x, y, plate in self._placed[1]:
             if row not in skip:
                 painter.drawImage(QPointF(round(x + lens.dx), round(y + lens.dy)), plate)
-        if self.unlabelled:
-            self._say_unlabelled(painter, lens)
+        if self.unlabeled:
+            self._say_unlabeled(painter, lens)
 
-    def _say_unlabelled(self, painter: QPainter, lens: Lens) -> None:
+    def _say_unlabeled(self, painter: QPainter, lens: Lens) -> None:
         """In the lower right corner: labels that are not there are not missed in silence."""
         painter.setOpacity(1.0)
         painter.setFont(_font())
         words = QApplication.translate("Boxes", "{n} labels not shown: zoom in")
-        if self.unlabelled == 1:
+        if self.unlabeled == 1:
             words = QApplication.translate("Boxes", "{n} label not shown: zoom in")
-        words = words.format(n=self.unlabelled)
+        words = words.format(n=self.unlabeled)
         size = plate_rect(painter, QPointF(0, 0), words).size()
         corner = QPointF(lens.width - size.width() - 6, lens.height - size.height() - 6)
         draw_plate(painter, corner, words, ink=QColor("white"), paper=QColor(0, 0, 0, 165))
@@ -225,7 +225,7 @@ class BoxesItem(LayerItem):
             place = taken.choose(places_at(box, (wide, high), size))
             if place is not None:
                 placed.append((row, place[0], place[1], plate))
-        self.unlabelled = taken.left_out + max(0, len(named) - MOST_LABELS)
+        self.unlabeled = taken.left_out + max(0, len(named) - MOST_LABELS)
         return placed
 
     def _plate(self, row: int, font: str, ratio: float) -> QImage:
@@ -245,10 +245,10 @@ class BoxesItem(LayerItem):
         rect = lens.rect(*(float(value) for value in self.layer.xyxy[row])).normalized()
         # Far beyond the window the exact corner does not matter, but overflows do.
         rect = rect.intersected(QRectF(-2e4, -2e4, 6e4, 6e4))
-        colour = qcolor(self.layer.colors[row])
+        color = qcolor(self.layer.colors[row])
         chosen = self.selected is not None and row == self.layer.row(self.selected)
         frame = float(frame_widths(self.layer.width, np.array([rect.getCoords()]))[0])
-        fill = QColor(colour)
+        fill = QColor(color)
         fill.setAlphaF(0.12)
         painter.setBrush(fill)
         painter.setPen(QPen(QColor(0, 0, 0, 150), frame + min(4.0, 2 * frame)))
@@ -258,7 +258,7 @@ class BoxesItem(LayerItem):
             painter.setPen(QPen(QColor(255, 255, 255), frame + min(2.0, frame)))
             painter.drawRect(rect)
         width = frame + (0 if chosen else min(1.0, frame / 2))
-        painter.setPen(cosmetic(colour, width * lens.dpr, dotted=self.layer.dotted))
+        painter.setPen(cosmetic(color, width * lens.dpr, dotted=self.layer.dotted))
         painter.drawRect(rect)
         if self.layer.labels and self.layer.labels[row]:
             plate = self._plate(row, _font().toString(), lens.dpr)

@@ -77,7 +77,7 @@ def place_image(
     extent: Extent,
     *,
     smooth: bool,
-    colours: list[int] | None = None,
+    colors: list[int] | None = None,
     thin: bool = False,
 ) -> None:
     """Draw the right level of an array over `extent`, through the table `colors` if given."""
@@ -87,8 +87,8 @@ def place_image(
     across = (x1 - x0) / shape[1] * lens.scale * lens.dpr
     down = (y1 - y0) / shape[0] * lens.scale * lens.dpr
     image = pyramid.image(max(across, down))
-    if colours is not None:
-        image.setColorTable(colours)
+    if colors is not None:
+        image.setColorTable(colors)
     exact = across == down == 1.0
     soft = (smooth or max(across, down) <= 2.0) and not thin and not exact
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, soft)
@@ -105,7 +105,7 @@ class HeatItem(LayerItem):
         self._pyramid: Pyramid | None = None
         self._holes = False
         self._cache = ViewCache()
-        self._colours = self._table()
+        self._colors = self._table()
 
     def take_over(self, old: LayerItem) -> None:
         new = self.layer
@@ -140,7 +140,7 @@ class HeatItem(LayerItem):
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
         pyramid = self._upload()
-        colours = [0, *self._colours[1:]] if self._holes else self._colours
+        colors = [0, *self._colors[1:]] if self._holes else self._colors
         extent = extent_of(self.layer)
 
         def render(raster: Raster) -> None:
@@ -154,7 +154,7 @@ class HeatItem(LayerItem):
                     self.layer.values.shape,
                     extent,
                     smooth=self.layer.smooth,
-                    colours=colours,
+                    colors=colors,
                 )
 
         self._cache.paint(painter, lens, extent, None, render)
@@ -218,7 +218,7 @@ class MasksItem(LayerItem):
                     self.layer.index.shape,
                     extent,
                     smooth=False,
-                    colours=self._table(),
+                    colors=self._table(),
                     thin=True,
                 )
             else:

@@ -73,14 +73,14 @@ class Contained:
             log.exception("%s cannot be drawn and is left out", self._what)
 
 
-def qcolor(colour: Color | UInt8, alpha: float = 1.0) -> QColor:
-    red, green, blue = (int(channel) for channel in colour)
+def qcolor(color: Color | UInt8, alpha: float = 1.0) -> QColor:
+    red, green, blue = (int(channel) for channel in color)
     return QColor(red, green, blue, round(255 * min(1.0, max(0.0, alpha))))
 
 
-def ink_on(colour: QColor) -> QColor:
+def ink_on(color: QColor) -> QColor:
     """Black or white, whichever reads better on `color`."""
-    luma = 0.299 * colour.red() + 0.587 * colour.green() + 0.114 * colour.blue()
+    luma = 0.299 * color.red() + 0.587 * color.green() + 0.114 * color.blue()
     return QColor(16, 16, 18) if luma > 140 else QColor(255, 255, 255)
 
 
@@ -268,7 +268,7 @@ class ViewCache:
 def stroke_polylines(
     raster: Raster,
     points: NDArray[np.int32],
-    colours: UInt8,
+    colors: UInt8,
     *,
     width: int,
     closed: bool,
@@ -281,8 +281,8 @@ def stroke_polylines(
     import cv2  # late: the window shows before it
 
     rows, columns = raster.image.height(), raster.image.width()
-    code = colours.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
-    if len(code) > 60_000:  # more colours than pens, and than anybody can tell apart
+    code = colors.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    if len(code) > 60_000:  # more colors than pens, and than anybody can tell apart
         code &= np.uint32(0xF0F0F0)
     codes, which = np.unique(code, return_inverse=True)
     # Pens are numbers into a table: an image of one byte is drawn, and grown, much faster.
@@ -294,7 +294,7 @@ def stroke_polylines(
         if len(group):
             cv2.polylines(pens, list(points[group]), closed, int(which[group[0]]) + 1)
     for step in range(1, width):
-        # Alternately to the right and down, and to the left and up: the line stays centred.
+        # Alternately to the right and down, and to the left and up: the line stays centered.
         _grow(pens, 1 if step % 2 else -1)
     if dotted:
         # A checker fixed to the pane makes dashes of every level and upright line.
@@ -350,7 +350,7 @@ def plate_picture(text: str, font: str, paper: int, ratio: float) -> QImage:
         paper: The plate's color, as `QColor.rgb` gives it; the ink is black or white.
         ratio: Device pixels per window pixel.
     """
-    words, colour = QFont(), QColor(paper)
+    words, color = QFont(), QColor(paper)
     words.fromString(font)
     metrics = QFontMetricsF(words)
     width, height = metrics.horizontalAdvance(text) + 2 * PADDING, metrics.height() + 2
@@ -362,7 +362,7 @@ def plate_picture(text: str, font: str, paper: int, ratio: float) -> QImage:
     image.fill(Qt.GlobalColor.transparent)
     with QPainter(image) as painter:
         painter.setFont(words)
-        draw_plate(painter, QPointF(0, 0), text, ink=ink_on(colour), paper=colour)
+        draw_plate(painter, QPointF(0, 0), text, ink=ink_on(color), paper=color)
     return image
 
 

@@ -25,7 +25,7 @@ from explorer.ui.items.item_images import (
     qcolor,
     small_font,
 )
-from explorer.ui.items.layer_item import FEW, MANY, LayerItem, colour_groups, cosmetic
+from explorer.ui.items.layer_item import FEW, MANY, LayerItem, color_groups, cosmetic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,8 +40,8 @@ class PointsItem(LayerItem):
         super().__init__(layer)
         rows = np.flatnonzero(np.isfinite(layer.xy).all(axis=1))
         self._groups = [
-            (colour, [QPointF(x, y) for x, y in layer.xy[part].tolist()])
-            for colour, part in colour_groups(layer.colors, rows)
+            (color, [QPointF(x, y) for x, y in layer.xy[part].tolist()])
+            for color, part in color_groups(layer.colors, rows)
         ]
         self._count = len(rows)
         self._cache = ViewCache()
@@ -64,10 +64,10 @@ class PointsItem(LayerItem):
         nice = self._count <= 4 * MANY
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, nice)
         radius = self.layer.radius * ratio
-        for colour, points in self._groups:
+        for color, points in self._groups:
             for pen in (
                 cosmetic(QColor(0, 0, 0, 170), 2 * radius + 2 * ratio),
-                cosmetic(colour, 2 * radius),
+                cosmetic(color, 2 * radius),
             ):
                 pen.setCapStyle(Qt.PenCapStyle.RoundCap)
                 painter.setPen(pen)
@@ -77,7 +77,7 @@ class PointsItem(LayerItem):
         painter.resetTransform()
         painter.setFont(small_font(QApplication.font()))
         taken: list[QRectF] = []
-        for (x, y), label, colour in zip(
+        for (x, y), label, color in zip(
             self.layer.xy.tolist(), self.layer.labels, self.layer.colors, strict=False
         ):
             if label and np.isfinite(x + y):
@@ -86,7 +86,7 @@ class PointsItem(LayerItem):
                 if not any(rect.intersects(other) for other in taken):
                     taken.append(rect)
                     paper = QColor(0, 0, 0, 150)
-                    draw_plate(painter, corner, label, ink=qcolor(colour), paper=paper)
+                    draw_plate(painter, corner, label, ink=qcolor(color), paper=paper)
 
 
 class LinesItem(LayerItem):
@@ -98,8 +98,8 @@ class LinesItem(LayerItem):
         super().__init__(layer)
         self._rows = np.flatnonzero(np.isfinite(layer.segments).all(axis=1))
         self._groups = [
-            (colour, [QLineF(*entry) for entry in layer.segments[part].tolist()], part)
-            for colour, part in colour_groups(layer.colors, self._rows)
+            (color, [QLineF(*entry) for entry in layer.segments[part].tolist()], part)
+            for color, part in color_groups(layer.colors, self._rows)
         ]
         self._cache = ViewCache()
 
@@ -118,11 +118,11 @@ class LinesItem(LayerItem):
     def _strokes(self, painter: QPainter, scale: float, ratio: float) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(self._rows) <= MANY)
         width = self.layer.width * ratio
-        for colour, lines, part in self._groups:
-            painter.setPen(cosmetic(colour, width, dotted=self.layer.dotted))
+        for color, lines, part in self._groups:
+            painter.setPen(cosmetic(color, width, dotted=self.layer.dotted))
             painter.drawLines(lines)
             if self.layer.arrow:
-                painter.setPen(cosmetic(colour, width))
+                painter.setPen(cosmetic(color, width))
                 painter.drawLines(
                     arrow_heads(self.layer.segments[part], (5.0 * ratio + 1.5 * width) / scale)
                 )
@@ -153,8 +153,8 @@ class GridItem(LayerItem):
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
         if self._lines:
-            colour = qcolor(self.layer.color, self.layer.opacity)
-            painter.setPen(cosmetic(colour, self.layer.width * lens.dpr))
+            color = qcolor(self.layer.color, self.layer.opacity)
+            painter.setPen(cosmetic(color, self.layer.width * lens.dpr))
             painter.drawLines(self._lines)
 
 

@@ -58,19 +58,19 @@ class LayerItem(QGraphicsItem):
         """Reuse what `old` (an item of the same class) has uploaded, where that is still right."""
 
 
-def colour_groups(
+def color_groups(
     colors: NDArray[np.uint8], rows: NDArray[np.intp]
 ) -> list[tuple[QColor, NDArray[np.intp]]]:
     """`rows` by color, so that a pen is set once per color."""
     groups: dict[tuple[int, ...], list[int]] = {}
-    for row, colour in zip(rows.tolist(), colors[rows].tolist(), strict=True):
-        groups.setdefault(tuple(colour), []).append(row)
-    return [(QColor(*colour), np.array(part, np.intp)) for colour, part in sorted(groups.items())]
+    for row, color in zip(rows.tolist(), colors[rows].tolist(), strict=True):
+        groups.setdefault(tuple(color), []).append(row)
+    return [(QColor(*color), np.array(part, np.intp)) for color, part in sorted(groups.items())]
 
 
-def cosmetic(colour: QColor, width: float, *, dotted: bool = False) -> QPen:
+def cosmetic(color: QColor, width: float, *, dotted: bool = False) -> QPen:
     """A pen of `width` device pixels at any zoom: Qt does not widen it on a fine screen."""
-    pen = QPen(colour, width)
+    pen = QPen(color, width)
     pen.setCosmetic(True)
     if dotted:
         pen.setDashPattern([3.0, 2.5])

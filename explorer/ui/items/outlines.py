@@ -77,22 +77,22 @@ def bars(edges: Edges, width: int) -> list[QRect]:
     return [*level_bars(edges, width), *upright]
 
 
-def fill_bars(painter: QPainter, edges: Edges, width: int, colour: QColor) -> None:
+def fill_bars(painter: QPainter, edges: Edges, width: int, color: QColor) -> None:
     """Outlines in an opaque color; the painter counts in device pixels."""
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
+    painter.setBrush(color)
     painter.drawRects(bars(edges, width))
 
 
-def blend_bars(painter: QPainter, edges: Edges, width: int, colour: QColor) -> None:
+def blend_bars(painter: QPainter, edges: Edges, width: int, color: QColor) -> None:
     """Outlines in a half-transparent color; the painter counts in device pixels."""
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
+    painter.setBrush(color)
     painter.drawRects(level_bars(edges, width))
     upright = upright_bars(edges, width)
     # Blended as a picture, an upright bar costs a twentieth of what it costs as a rectangle.
     longest = max((height for *_, height in upright), default=1)
     strip = QImage(width, longest, QImage.Format.Format_ARGB32_Premultiplied)
-    strip.fill(colour)
+    strip.fill(color)
     for x, y, height in upright:
         painter.drawImage(x, y, strip, 0, 0, width, height)

@@ -120,8 +120,8 @@ class Live(QObject):
         self._spec = spec
         title = spec.title or self.tr("Built-in scene")
         key = f"live {spec.kind} {spec.where}"
-        grey = np.full((480, 640, 3), 40, np.uint8)
-        self._source = replace(from_array(grey, title), key=key)
+        gray = np.full((480, 640, 3), 40, np.uint8)
+        self._source = replace(from_array(gray, title), key=key)
         self.bar.begin(title)
         self._times.clear()
         self._poll.start()

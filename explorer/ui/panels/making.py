@@ -91,15 +91,15 @@ class Making(QObject):
         use = ((self.tr("Use it"), partial(self._panels.study.use, made.name)),)
         self._panels.notices.show_notice(Notice(text.format(title=made.title), actions=use))
 
-    # -- the catalogue ----------------------------------------------------------------------------
+    # -- the catalog ----------------------------------------------------------------------------
 
     def _list(self, then: Callable[[], None] | None = None) -> None:
         """Reads the catalog anew, then does what is to be done with it."""
 
         def job() -> Generator[Step[Any], Any, None]:
-            from explorer.networks import catalogue
+            from explorer.networks import catalog
 
-            yield Step((catalogue.entries(), catalogue.unavailable()))
+            yield Step((catalog.entries(), catalog.unavailable()))
 
         self._then = then
         self._panels.bridge.work(LIST, lambda _: job(), self._listed)

@@ -123,10 +123,10 @@ class Welcome(QWidget):
             button.setAutoDefault(True)  # Enter presses the one that has the focus
         self._gallery = QGridLayout()
         self._gallery.setSpacing(UNIT)
-        centred = QHBoxLayout()
-        centred.addStretch(1)
-        centred.addLayout(self._gallery)
-        centred.addStretch(1)
+        centered = QHBoxLayout()
+        centered.addStretch(1)
+        centered.addLayout(self._gallery)
+        centered.addStretch(1)
         self._tour = QHBoxLayout()
         self._tour.setSpacing(UNIT * 3)
         for number, (head, text) in enumerate(self._steps(), 1):
@@ -146,7 +146,7 @@ class Welcome(QWidget):
         layout.addWidget(Emblem(), 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(title)
         layout.addWidget(words)
-        layout.addLayout(centred)
+        layout.addLayout(centered)
         layout.addLayout(buttons)
         layout.addSpacing(UNIT * 3)
         layout.addLayout(self._tour)
@@ -157,7 +157,7 @@ class Welcome(QWidget):
         outer.addStretch(1)
         outer.addWidget(inner, 100)
         outer.addStretch(1)
-        self._centred = centred
+        self._centered = centered
 
     def set_samples(self, samples: Sequence[object]) -> None:
         """Shows the first few samples of the gallery."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from explorer.core.layers import UInt8
-    from explorer.saving.boxes import BoxFormat, ImageInfo, LabelledBoxes
+    from explorer.saving.boxes import BoxFormat, ImageInfo, LabeledBoxes
     from explorer.ui.board.board import BoardView
     from explorer.ui.dialogs.figure import FigureOptions
     from explorer.ui.shell.desk import Desk
@@ -125,10 +125,10 @@ class Exporter(QObject):
         if not truth or photo is None:
             self._desk.notices.say(self.tr("This photo has no ground truth to save."))
             return
-        from explorer.saving.export import ImageInfo, LabelledBoxes
+        from explorer.saving.export import ImageInfo, LabeledBoxes
 
         corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in truth], np.float32)
-        boxes = LabelledBoxes(corners, tuple(box.label or "object" for box in truth))
+        boxes = LabeledBoxes(corners, tuple(box.label or "object" for box in truth))
         name = photo.path.name if photo.path else photo.name
         kinds = self._box_kinds(boxes, ImageInfo(name, photo.width, photo.height))
         path, kind = self._ask(self.tr("Save ground truth"), ".json", tuple(kinds))
@@ -223,7 +223,7 @@ class Exporter(QObject):
         self._start(path, job)
 
     def write_boxes(
-        self, path: str, boxes: LabelledBoxes, image: ImageInfo, kind: BoxFormat
+        self, path: str, boxes: LabeledBoxes, image: ImageInfo, kind: BoxFormat
     ) -> None:
         def job() -> None:
             from explorer.saving.export import save_boxes
@@ -285,9 +285,7 @@ class Exporter(QObject):
         self._desk.notices.say(self.tr("There is no result to save yet."))
         return False
 
-    def _box_kinds(
-        self, boxes: LabelledBoxes, image: ImageInfo
-    ) -> dict[str, Callable[[str], None]]:
+    def _box_kinds(self, boxes: LabeledBoxes, image: ImageInfo) -> dict[str, Callable[[str], None]]:
         """By the words of a file dialog: what writes `boxes` in that format."""
 
         def writer(kind: BoxFormat) -> Callable[[str], None]:

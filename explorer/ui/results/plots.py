@@ -331,23 +331,23 @@ class _Bars(QWidget):
         figures = max((metrics.horizontalAdvance(_figure(v)) for _, v, _ in plot.bars), default=0.0)
         track = QRectF(12 + names + 10, 0, max(self.width() - names - figures - 44, 20.0), 0)
         track.setHeight(self.pitch() - 7)
-        track_colour = QColor(ink)
-        track_colour.setAlphaF(0.07)
+        track_color = QColor(ink)
+        track_color.setAlphaF(0.07)
         zero = track.left() + track.width() * (min(max(0.0, low), high) - low) / (high - low)
-        for row, (label, value, colour) in enumerate(plot.bars):
+        for row, (label, value, color) in enumerate(plot.bars):
             top = TOP + row * self.pitch()
             if top > dirty.bottom() or top + self.pitch() < dirty.top():
                 continue
             track.moveTop(top + 3)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(track_colour)
+            painter.setBrush(track_color)
             painter.drawRoundedRect(track, 4, 4)
             if math.isfinite(value):
                 end = track.left() + track.width() * (min(max(value, low), high) - low) / (
                     high - low
                 )
                 bar = QRectF(min(zero, end), track.top(), max(abs(end - zero), 2.0), track.height())
-                painter.setBrush(qcolor(colour))
+                painter.setBrush(qcolor(color))
                 painter.drawRoundedRect(bar, 4, 4)
             base = track.center().y() + (metrics.ascent() - metrics.descent()) / 2
             painter.setPen(ink)

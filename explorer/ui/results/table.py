@@ -195,17 +195,17 @@ class TableModel(QAbstractTableModel):
             )
         return "\n".join(lines) + "\n"
 
-    def _icon(self, colour: Color) -> QIcon:
-        found = self._icons.get(colour)
+    def _icon(self, color: Color) -> QIcon:
+        found = self._icons.get(color)
         if found is None:
             pixmap = QPixmap(32, 32)
             pixmap.fill(Qt.GlobalColor.transparent)
             with QPainter(pixmap) as painter:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(QColor(*(int(channel) for channel in colour)))
+                painter.setBrush(QColor(*(int(channel) for channel in color)))
                 painter.drawRoundedRect(4, 4, 24, 24, 6, 6)
-            found = self._icons[colour] = QIcon(pixmap)
+            found = self._icons[color] = QIcon(pixmap)
         return found
 
 

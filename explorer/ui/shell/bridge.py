@@ -290,21 +290,21 @@ def _start_up() -> Generator[Step[Any], Any, None]:
 
     yield Step(None, 1, 3, "Loading the networks")
     from explorer.core.network_info import NetworkSpec
-    from explorer.networks import catalogue, devices
+    from explorer.networks import catalog, devices
     from explorer.views import survey
 
     yield Step(None, 2, 3, "Loading the views")
-    entries = catalogue.entries()
+    entries = catalog.entries()
     defaults: dict[str, NetworkSpec] = {}
     for task in TASKS:
         fitting = [entry for entry in entries if entry.task == task]
-        best = catalogue.default_for(task) or next(iter(fitting), None)
+        best = catalog.default_for(task) or next(iter(fitting), None)
         if best is not None:
             defaults[task] = NetworkSpec(best.name)
     found = survey()
     ready = Ready(
         found.views, entries, devices.available(), defaults, tuple(found.unavailable),
-        catalogue.unavailable(),
+        catalog.unavailable(),
     )  # fmt: skip
     yield Step(ready, 3, 3)
 

@@ -29,7 +29,7 @@ ORANGE: Color = (255, 160, 40)
 GREEN: Color = (80, 220, 120)
 RED: Color = (240, 80, 80)
 WHITE: Color = (255, 255, 255)
-GREY: Color = (150, 150, 150)
+GRAY: Color = (150, 150, 150)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

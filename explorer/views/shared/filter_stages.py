@@ -123,11 +123,14 @@ def _two_stage(trace: Trace, table: AnchorTable, pool: Candidates) -> list[Stage
             "large", "Small boxes removed", "size",
             f"No side may be shorter than {rpn.smallest:g} px.",
         ),
-        ("sure", "Low scores removed", "score", f"A score must be at least {rpn.threshold:g}."),
+        (
+            "min_score", "Low scores removed", "score",
+            f"A score must be at least {rpn.threshold:g}.",
+        ),
         (
             "nms", "Overlaps removed", "NMS",
             "Non-maximum suppression within each level: a box is suppressed when its IoU with a "
-            "higher-scoring one is above {nms.threshold:g}.",
+            f"higher-scoring one is above {nms.threshold:g}.",
         ),
         ("top_n", "Proposals", "top n", f"The top {nms.most} are passed to the second stage."),
     )  # fmt: skip
@@ -143,11 +146,11 @@ def _one_stage(trace: Trace, pool: Candidates) -> list[StageBoxes]:
     assert not isinstance(trace, TwoStage)
     nms = trace.filter.nms
     ids = {stage.name: numbers(stage.ids) for stage in trace.filter.stages}
-    sure = ids["sure"]
+    sure = ids["min_score"]
     # Scores by id would be a huge table (anchors x classes): only those above the threshold.
     order = np.argsort(sure)
     known = sure[order]
-    values = plain(trace.scores.flatten()[trace.filter.after("sure")])[order]
+    values = plain(trace.scores.flatten()[trace.filter.after("min_score")])[order]
     scores = _Lookup(known, values)
     by = "class" if trace.kind == "ssd" else "level"
     passed = _stage(

@@ -12,7 +12,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Text
 from explorer.evaluation.matching import DataClass, match
 from explorer.evaluation.metrics import RIGHT, Found, Objects, outcomes
-from explorer.views.shared.anchors import GREEN, GREY, RED, WHITE, same, truth_boxes
+from explorer.views.shared.anchors import GRAY, GREEN, RED, WHITE, same, truth_boxes
 from explorer.views.shared.plural import plural
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def truth_of_matches(found: Matches) -> list[Boxes]:
     """The objects: white where they are found, dotted and yellow where missed, else gray."""
     boxes = truth_boxes(found.truth)
     here, missed = boxes[~found.missed], found.missed_boxes
-    colors = np.concatenate([same(WHITE, len(here)), same(GREY, len(found.apart))])
+    colors = np.concatenate([same(WHITE, len(here)), same(GRAY, len(found.apart))])
     # The class of an object that is found stands at the box that found it.
     words = ("",) * len(here) + tuple(box.label for box in found.apart)
     all_of = np.concatenate([here, truth_boxes(found.apart)])

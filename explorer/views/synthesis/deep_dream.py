@@ -166,8 +166,8 @@ class _Dream:
         if octave == 0:
             return
         before, size = self.sizes[octave - 1], self.sizes[octave]
-        dreamt = self._picture - resized(self._base, before)
-        self._picture = (resized(self._base, size) + resized(dreamt, size)).clamp_(0.0, 1.0)
+        dreamed = self._picture - resized(self._base, before)
+        self._picture = (resized(self._base, size) + resized(dreamed, size)).clamp_(0.0, 1.0)
 
     def steer(self, params: Params) -> None:
         """Takes new values; a half-typed list of channels leaves the old one in place."""

@@ -163,14 +163,14 @@ def _round(
 ) -> Dream:
     """What `dreamed` gives; with values that make no sense (half-typed, say) the dream stands."""
     try:
-        return dreamt(before, scene, target, params, generator)
+        return dreamed(before, scene, target, params, generator)
     except ExplorerError as error:
         if before is None:
             raise
         return replace(before, problem=f"{error.message} {error.hint}")
 
 
-def dreamt(
+def dreamed(
     before: Dream | None, scene: Scene, target: Target, params: Params, generator: torch.Generator
 ) -> Dream:
     """One round: the dream before, or none, mixed with the scene's photo, and some steps up.

@@ -19,7 +19,7 @@ import numpy as np
 
 from explorer.core.resources import resource_path
 from explorer.vision.classic.edge_boxes import edge_boxes, gradient_edges
-from explorer.vision.detection.boxes import areas, centres, clip
+from explorer.vision.detection.boxes import areas, centers, clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -299,7 +299,7 @@ def box_statistics() -> NDArray[np.float64]:
     these are the centers of clusters of the boxes that the program's own networks learned from, so
     rare places count more than they do there.
     """
-    x, y, width, height = centres(fixed_boxes()).astype(np.float64).T
+    x, y, width, height = centers(fixed_boxes()).astype(np.float64).T
     return np.stack([x, y, np.sqrt(width * height), np.log(width / height)], axis=1)
 
 

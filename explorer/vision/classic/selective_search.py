@@ -18,7 +18,7 @@ from explorer.vision.classic.superpixels import (
     bounds,
     codes,
     histograms,
-    neighbours,
+    neighbors,
     superpixels,
 )
 
@@ -176,7 +176,7 @@ def prepare(
     sizes = np.bincount(labels.ravel()).astype(np.float64)
     known = histograms(labels, bins or codes(channels))
     leaves = Regions(sizes, bounds(labels), *known, labels.size)
-    return Start(labels, leaves, neighbours(labels))
+    return Start(labels, leaves, neighbors(labels))
 
 
 def segment_tree(

@@ -32,7 +32,7 @@ def _opencv(code: str) -> Callable[[UInt8], UInt8]:
     return convert
 
 
-def _normalised_rg(pixels: UInt8) -> UInt8:
+def _normalized_rg(pixels: UInt8) -> UInt8:
     """The shares of red and green, and the intensity."""
     total = pixels.sum(axis=2, dtype=np.float32)
     shares = pixels[..., :2] * (np.float32(255) / np.maximum(total, np.float32(1)))[..., None]
@@ -43,7 +43,7 @@ def _normalised_rg(pixels: UInt8) -> UInt8:
 SPACES: dict[str, Callable[[UInt8], UInt8]] = {
     "HSV": _opencv("COLOR_RGB2HSV_FULL"),
     "Lab": _opencv("COLOR_RGB2Lab"),
-    "rgI": _normalised_rg,
+    "rgI": _normalized_rg,
     "H": lambda pixels: np.ascontiguousarray(_opencv("COLOR_RGB2HSV_FULL")(pixels)[..., :1]),
     "I": lambda pixels: _opencv("COLOR_RGB2GRAY")(pixels)[..., None],
     "RGB": lambda pixels: pixels,
@@ -163,7 +163,7 @@ def histograms(labels: Int32, found: Codes) -> tuple[Float32, Float32]:
     )
 
 
-def neighbours(labels: Int32) -> NDArray[np.int64]:
+def neighbors(labels: Int32) -> NDArray[np.int64]:
     """(E, 2): the pairs of labels that share a side of a pixel, the smaller first, in order."""
     n = int(labels.max()) + 1
     keys = []

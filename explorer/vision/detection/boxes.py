@@ -62,7 +62,7 @@ def clip(xyxy: Float32, size: tuple[int, int]) -> Float32:
     return np.clip(xyxy, np.float32(0), limits)
 
 
-def centres(xyxy: Float32) -> Float32:
+def centers(xyxy: Float32) -> Float32:
     """(N, 4) as center x, center y, width, height."""
     sides = xyxy[:, 2:] - xyxy[:, :2]
     return np.concatenate([xyxy[:, :2] + np.float32(0.5) * sides, sides], axis=1)
@@ -82,7 +82,7 @@ def encode(boxes: Float32, anchors: Float32, weights: Sequence[float] = UNWEIGHT
     Returns:
         (N, 4) as tx, ty, tw, th.
     """
-    box, anchor = centres(boxes), centres(anchors)
+    box, anchor = centers(boxes), centers(anchors)
     scale = np.asarray(weights, np.float32)
     shift = scale[:2] * (box[:, :2] - anchor[:, :2]) / anchor[:, 2:]
     growth = scale[2:] * np.log(box[:, 2:] / anchor[:, 2:])
@@ -100,13 +100,13 @@ def decode(
 
     `tw / ww` and `th / wh` are cut at `largest_log` before exp, as in torchvision.
     """
-    anchor = centres(anchors)
+    anchor = centers(anchors)
     plain = deltas / np.asarray(weights, np.float32)
-    centre = plain[:, :2] * anchor[:, 2:] + anchor[:, :2]
+    center = plain[:, :2] * anchor[:, 2:] + anchor[:, :2]
     half = np.float32(0.5) * (
         np.exp(np.minimum(plain[:, 2:], np.float32(largest_log))) * anchor[:, 2:]
     )
-    return np.concatenate([centre - half, centre + half], axis=1)
+    return np.concatenate([center - half, center + half], axis=1)
 
 
 def recall(truth: Float32, boxes: Float32, thresholds: Sequence[float] = (0.5, 0.7)) -> list[float]:

@@ -51,8 +51,8 @@ class Changed:
 
 def _carried(boxes: Float32, turn: NDArray[np.float64], shift: NDArray[np.float64]) -> Float32:
     wide = boxes.astype(np.float64)
-    centre, half = (wide[:, :2] + wide[:, 2:]) / 2, (wide[:, 2:] - wide[:, :2]) / 2
-    moved = centre @ turn.T + shift
+    center, half = (wide[:, :2] + wide[:, 2:]) / 2, (wide[:, 2:] - wide[:, :2]) / 2
+    moved = center @ turn.T + shift
     return np.concatenate([moved - half, moved + half], axis=1).astype(np.float32)
 
 
@@ -104,7 +104,7 @@ def rotated(pixels: UInt8, degrees: float) -> Changed:
     cut = max(1, int(width * share)), max(1, int(height * share))
     turn = np.array([[c, s], [-s, c]])
     shift = np.array(cut) / 2 - turn @ np.array([width, height]) / 2
-    # OpenCV counts from the centre of a pixel, we from its corner.
+    # OpenCV counts from the center of a pixel, we from its corner.
     half = np.array([0.5, 0.5])
     matrix = np.concatenate([turn, (turn @ half + shift - half)[:, None]], axis=1)
     found = cv2.warpAffine(

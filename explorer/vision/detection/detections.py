@@ -94,7 +94,7 @@ def detections_of(output: Any, frame: Frame, size: tuple[int, int]) -> Detection
         xyxy=back.boxes(_array(entry["boxes"])),
         labels=entry["labels"].cpu().numpy().astype(np.int64),
         scores=_array(entry["scores"]),
-        masks=None if masks is None else _quantised(masks),
+        masks=None if masks is None else _quantized(masks),
         mask_extent=back.extent(float(size[1]), float(size[0])),
         keypoints=None if keypoints is None else _moved(_array(keypoints), back),
         keypoint_scores=None if limb_scores is None else _array(limb_scores),
@@ -129,7 +129,7 @@ def _array(values: Tensor) -> NDArray[np.float32]:
     return array
 
 
-def _quantised(masks: Tensor) -> NDArray[np.uint8]:
+def _quantized(masks: Tensor) -> NDArray[np.uint8]:
     # One at a time: all of a big photo's float masks a second time would double the peak of memory.
     if len(masks) == 0:
         return np.zeros((0, *masks.shape[-2:]), np.uint8)

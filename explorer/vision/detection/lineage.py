@@ -26,28 +26,28 @@ class Outcome:
     Attributes:
         stage: The name of the stage that dropped it; "" = it is still there.
         rank: Its place among the candidates that were still there when it was dropped, counted from
-            1, the surest first; at the end, its place among the survivors. At "top_k" only those of
-            its level (SSD: of its class) count.
+            1, highest scores first; at the end, its place among the survivors. At "top_k" only
+            those of its level (SSD: of its class) count.
         among: How many they were.
         lowest: The lowest score that the stage let pass (NaN when nothing passed).
-        killer: (4,) the box that suppressed it, with its score and their IoU, or None.
-        killer_score: See `killer`.
-        iou: See `killer`.
-        victims: (n, 4) the boxes that it suppressed, the surest first, with scores and IoUs.
-        victim_scores: (n,).
-        victim_ious: (n,).
+        suppressor: (4,) the box that suppressed it, with its score and their IoU, or None.
+        suppressor_score: See `suppressor`.
+        iou: See `suppressor`.
+        suppressed: (n, 4) the boxes that it suppressed, highest scores first, with scores and IoUs.
+        suppressed_scores: (n,).
+        suppressed_ious: (n,).
     """
 
     stage: str
     rank: int
     among: int
     lowest: float
-    killer: Float32 | None
-    killer_score: float
+    suppressor: Float32 | None
+    suppressor_score: float
     iou: float
-    victims: Float32
-    victim_scores: Float32
-    victim_ious: Float32
+    suppressed: Float32
+    suppressed_scores: Float32
+    suppressed_ious: Float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +65,12 @@ class Lineage:
         first: What the filter over anchors did with it.
         proposal: Its number among the proposals, the best is 0; None when it did not become one.
         pooled_from: Which of the pooled maps the proposal was cut from.
-        label: The class that is followed: the detection's, or the surest but the background.
+        label: The class that is traced: the detection's, or the highest-scoring foreground class.
         probabilities: (K,) of all classes; None when no second stage looked.
         box_deltas: (4,) of the second stage for `label`, or None.
         box: (4,) after those, clipped, or None.
         second: What the second filter did with it, or None.
-        detection: Its number among the detections, the surest is 0, or None.
+        detection: Its number among the detections, the highest-scoring is 0, or None.
     """
 
     index: int
@@ -92,7 +92,7 @@ class Lineage:
 
 
 def of_detection(trace: Trace, number: int) -> Lineage:
-    """The life of detection `number` (the surest is 0).
+    """Everything that happened to detection `number` (the highest-scoring is 0).
 
     Raises:
         IndexError: When there are not so many.
@@ -105,7 +105,7 @@ def of_detection(trace: Trace, number: int) -> Lineage:
 
 @torch.no_grad()
 def of_anchor(trace: Trace, index: int, label: int | None = None) -> Lineage:
-    """The life of anchor `index`, for one class or (None) for its surest one.
+    """Everything that happens to anchor `index`, for one class or (None) its highest-scoring one.
 
     Raises:
         IndexError: When there is no such anchor.
@@ -144,7 +144,7 @@ def _one_stage(trace: OneStage, index: int, label: int | None) -> Lineage:
     place = place_of(seen.levels, index)
     chances = trace.scores[index]
     label = int(chances[1:].argmax()) + 1 if label is None else label
-    sure = trace.filter.after("sure")
+    sure = trace.filter.after("min_score")
     if trace.kind == "ssd":  # the best of each class go on
         ids = sure[sure % trace.classes == label]
     else:  # the best of each level
@@ -174,14 +174,20 @@ def _outcome(filtered: Filter, candidate: int, scores: Tensor, rivals: Tensor | 
         before = None  # all candidates: too many to list
     else:
         before = filtered.stages[names.index(stage) - 1].ids
-    killed = filtered.killer(candidate)
-    victims = filtered.victims(candidate)
+    by_candidate = filtered.suppressor(candidate)
+    suppressed = filtered.suppressed(candidate)
     nms = filtered.nms
-    rows = (nms.ids[None] == victims[:, None]).byte().argmax(1) if len(victims) else victims
-    killer, killer_score, iou = None, float("nan"), float("nan")
-    if killed is not None:
-        by = int((nms.ids == killed[0]).nonzero()[0, 0])
-        killer, killer_score, iou = _row(nms.boxes, by), float(nms.scores[by]), killed[1]
+    rows = (
+        (nms.ids[None] == suppressed[:, None]).byte().argmax(1) if len(suppressed) else suppressed
+    )
+    suppressor, suppressor_score, iou = None, float("nan"), float("nan")
+    if by_candidate is not None:
+        by = int((nms.ids == by_candidate[0]).nonzero()[0, 0])
+        suppressor, suppressor_score, iou = (
+            _row(nms.boxes, by),
+            float(nms.scores[by]),
+            by_candidate[1],
+        )
     if stage == "" and before is not None:
         rank = int((before == candidate).nonzero()[0, 0]) + 1
     else:
@@ -191,8 +197,8 @@ def _outcome(filtered: Filter, candidate: int, scores: Tensor, rivals: Tensor | 
         rank,
         filtered.total if before is None else len(before),
         float(scores[after].min()) if len(after) else float("nan"),
-        killer, killer_score, iou,
-        _plain(nms.boxes[rows]), _plain(nms.scores[rows]), _plain(nms.killers.ious[rows]),
+        suppressor, suppressor_score, iou,
+        _plain(nms.boxes[rows]), _plain(nms.scores[rows]), _plain(nms.suppressors.ious[rows]),
     )  # fmt: skip
 
 

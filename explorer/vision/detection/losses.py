@@ -304,12 +304,12 @@ def _judged_shots(kind: Kind, twin: Any, values: dict[str, float], seen: dict[st
         sides = twin.head.box_coder.encode(places, truth)
         across, along = sides[:, [0, 2]], sides[:, [1, 3]]
         wish = (across.amin(1) / across.amax(1) * along.amin(1) / along.amax(1)).sqrt()
-        centred = F.binary_cross_entropy_with_logits(
+        centered = F.binary_cross_entropy_with_logits(
             answers["bbox_ctrness"][0, positives, 0], wish, reduction="none"
         )
         terms.append(
             Term(
-                "bbox_ctrness", values["bbox_ctrness"], positives, centred, over,
+                "bbox_ctrness", values["bbox_ctrness"], positives, centered, over,
                 f"binary cross-entropy of the center-ness of the positives, {by}",
             )
         )  # fmt: skip

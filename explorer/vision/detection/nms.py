@@ -26,18 +26,18 @@ MOST_SHIFTED = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """One suppression of N boxes in S steps; each step keeps the surest box that is left.
+    """One suppression of N boxes in S steps; each step keeps the highest-scoring box that is left.
 
     Attributes:
         picks: (S,) the row that each step kept, so the rows that stay in their order.
-        killers: (N,) the row that suppressed each; -1 = none did.
+        suppressors: (N,) the row that suppressed each; -1 = none did.
         ious: (N,) float32, the overlap with it; 0 where there is none.
         ended: (N,) the step (1 … S) in which each was suppressed; 0 = never.
         scores: (S + 1, N) float32, before the first step and after each.
     """
 
     picks: Indices
-    killers: Indices
+    suppressors: Indices
     ious: Float32
     ended: Indices
     scores: Float32
@@ -52,7 +52,7 @@ class History:
         left[self.picks[:step]] = False
         return np.flatnonzero(left)
 
-    def fallen(self, step: int) -> Indices:
+    def suppressed(self, step: int) -> Indices:
         """Rows that were suppressed in the first `step` steps."""
         return np.flatnonzero((self.ended > 0) & (self.ended <= step))
 
@@ -66,7 +66,7 @@ class Merges:
     Attributes:
         boxes: (N + M, 4) float32.
         scores: (N + M,) float32, of a merged box the sum of all that are in it.
-        pairs: (M, 2) the two rows that each merge takes away, the surer one first.
+        pairs: (M, 2) the two rows that each merge takes away, the higher-scoring one first.
         matches: (M,) float32, their match score: 0 = the same box.
         ious: (M,) float32.
         into: (N + M,) the row that each went into; -1 = it is there to the end.
@@ -109,7 +109,7 @@ class Merges:
 
 
 def by_score(scores: Float32) -> Indices:
-    """Rows, the surest first; equal scores keep their order, as in torchvision."""
+    """Rows, highest scores first; equal scores keep their order, as in torchvision."""
     return np.argsort(-scores, kind="stable")
 
 
@@ -149,7 +149,7 @@ def suppress(
     sigma: float = 0.5,
     floor: float = 0.0,
 ) -> History:
-    """Keeps the surest box, lowers the scores of those that overlap it, and so on.
+    """Keeps the highest-scoring box, lowers the scores of those that overlap it, and so on.
 
     With f the factor of a box whose overlap with the kept one is o:
 
@@ -189,7 +189,7 @@ def _played(
     count = len(scores)
     now = scores.astype(np.float64)
     left = np.ones(count, bool)
-    killers, ended = np.full(count, -1, np.intp), np.zeros(count, np.intp)
+    suppressors, ended = np.full(count, -1, np.intp), np.zeros(count, np.intp)
     ious = np.zeros(count, np.float32)
     picks: list[int] = []
     kept = [scores.astype(np.float32)]
@@ -201,10 +201,10 @@ def _played(
         hit = left & (factors[pick] < 1)
         now = np.where(hit, now * factors[pick], now)
         gone = hit & ((factors[pick] == 0) if floor is None else (now < floor))
-        killers[gone], ious[gone], ended[gone] = pick, iou[pick, gone], len(picks)
+        suppressors[gone], ious[gone], ended[gone] = pick, iou[pick, gone], len(picks)
         left &= ~gone
         kept.append(now.astype(np.float32))
-    return History(np.array(picks, np.intp), killers, ious, ended, np.stack(kept))
+    return History(np.array(picks, np.intp), suppressors, ious, ended, np.stack(kept))
 
 
 def match_scores(box: Float32, boxes: Float32) -> Float32:
@@ -244,7 +244,7 @@ def merge(boxes: Float32, scores: Float32, groups: Indices | None = None) -> Mer
     corners[:count] = boxes
     sums = np.zeros(count + merges, np.float32)
     sums[:count] = scores
-    # Slot i of the square holds row names[i]; what a merge makes takes the slot of its surer box.
+    # Slot i of the square holds row names[i]; a merged box takes the slot of its first.
     names = np.arange(count)
     held, kind = corners[:count].copy(), kinds.copy()
     square = np.full((count, count), np.inf, np.float32)

@@ -258,7 +258,7 @@ def refined(heads: Heads, seen: Features, boxes: Float32) -> Float32:
 def detect(
     rcnn: RCNN, pixels: NDArray[np.uint8], boxes: Float32, *, score: float = 0.0, most: int = 100
 ) -> Detections:
-    """All steps: what is left of the regions, the surest first.
+    """All steps: what is left of the regions, highest scores first.
 
     Args:
         rcnn: The parts.

@@ -48,8 +48,8 @@ def resized(pixels: NDArray[np.uint8], device: torch.device | str = "cpu") -> Te
     size = [max(16, round(side * scale)) for side in (height, width)]
     small = tvf.resize(image, size, antialias=True).float() / 255
     mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD))
-    normalised: Tensor = (small - mean) / std
-    return normalised
+    normalized: Tensor = (small - mean) / std
+    return normalized
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Float32 = NDArray[np.float32]
 
 MOST = 1000
-"""Of a class go into the suppression, the surest ones."""
+"""Of a class go into the suppression, the highest-scoring ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class Candidates:
         return len(self.boxes)
 
     def detections(self, count: int, score: float) -> Detections:
-        """What comes out of the first `count` regions, the surest first; labels count from 1."""
+        """The detections of the first `count` regions, highest scores first; labels from 1."""
         wanted = self.scores[:count] > max(score, self.floor)
         rows, labels = [], []
         for k in np.flatnonzero(wanted.any(axis=0)).tolist():
@@ -60,7 +60,7 @@ class Candidates:
 
 
 def suppressed(boxes: Float32, threshold: float) -> NDArray[np.intp]:
-    """Rows of (N, 4) boxes, the surest first, that greedy non-maximum suppression leaves."""
+    """Rows of (N, 4) boxes, highest scores first, that greedy non-maximum suppression leaves."""
     over = iou_matrix(boxes, boxes) > threshold
     left = np.ones(len(boxes), bool)
     kept: list[int] = []

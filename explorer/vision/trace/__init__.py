@@ -25,12 +25,12 @@ from explorer.networks.preprocess import SAME_FRAME
 from explorer.vision.trace.one_stage import Kind, OneStage, trace_one_stage
 from explorer.vision.trace.parts import (
     Filter,
-    Killers,
     Level,
     Nms,
     Place,
     Pyramid,
     Stage,
+    Suppressors,
     level_of,
     make_levels,
     place_of,
@@ -92,7 +92,6 @@ def _as_published(part: Any, family: type[Any], *methods: str) -> None:
 
 __all__ = [
     "Filter",
-    "Killers",
     "Level",
     "Nms",
     "OneStage",
@@ -101,6 +100,7 @@ __all__ = [
     "RoiStage",
     "Rpn",
     "Stage",
+    "Suppressors",
     "Trace",
     "TwoStage",
     "level_of",

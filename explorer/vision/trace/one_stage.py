@@ -33,7 +33,7 @@ class OneStage:
         threshold: A pair needs a higher score to go on.
         pre_nms: So many pairs of each level (SSD: of each class) go into the suppression.
         coder: torchvision's box coder.
-        filter: Stages "sure", "top_k", "nms", "top_n"; groups are classes.
+        filter: Stages "min_score", "top_k", "nms", "top_n"; groups are classes.
         output: What the module answers, bit for bit.
     """
 
@@ -73,7 +73,7 @@ class OneStage:
 
     @property
     def detected(self) -> tuple[Tensor, Tensor]:
-        """(M,) int64 each: anchor and class of every detection, the surest first."""
+        """(M,) int64 each: anchor and class of every detection, highest scores first."""
         ids = self.filter.survivors
         return ids // self.classes, ids % self.classes
 
@@ -103,7 +103,7 @@ def trace_one_stage(kind: Kind, module: Any, image: Tensor, frame: Frame) -> One
     found = {"boxes": boxes[top], "scores": scores[top], "labels": labels[top]}
     original = [(int(image.shape[-2]), int(image.shape[-1]))]
     stages = (
-        Stage("sure", sure), Stage("top_k", top_k), Stage("nms", top_k[kept]),
+        Stage("min_score", sure), Stage("top_k", top_k), Stage("nms", top_k[kept]),
         Stage("top_n", top_k[top]),
     )  # fmt: skip
     return OneStage(

@@ -181,7 +181,7 @@ class AnchorAnswers:
 class Stage:
     """A step of a filter: `ids` (n,) int64 are the candidates still there, in the network's order.
 
-    Names: "top_k" (best before NMS), "large" (too small ones gone), "sure" (low scores gone),
+    Names: "top_k" (best before NMS), "large" (too small ones gone), "min_score" (low scores gone),
     "nms", "top_n" (best after NMS).
     """
 
@@ -189,7 +189,7 @@ class Stage:
     ids: Tensor
 
 
-class Killers(NamedTuple):
+class Suppressors(NamedTuple):
     """For every row of an `Nms`: the row that suppressed it (-1 = none did), and their IoU."""
 
     rows: Tensor
@@ -224,7 +224,7 @@ class Nms:
         return self.kept[: self.most]
 
     @cached_property
-    def killers(self) -> Killers:
+    def suppressors(self) -> Suppressors:
         """Worked out when first asked for: the best kept box of the group that overlaps too much.
 
         The network compares boxes that are shifted apart by their group, whose rounding may lie on
@@ -232,19 +232,19 @@ class Nms:
         """
         rows = torch.full_like(self.ids, -1)
         ious = torch.zeros(len(self.ids), dtype=torch.float32, device=self.ids.device)
-        fallen = torch.ones_like(self.ids, dtype=torch.bool)
-        fallen[self.kept] = False
-        for group in torch.unique(self.groups[fallen]):
-            victims = torch.where(fallen & (self.groups == group))[0]
+        gone = torch.ones_like(self.ids, dtype=torch.bool)
+        gone[self.kept] = False
+        for group in torch.unique(self.groups[gone]):
+            suppressed = torch.where(gone & (self.groups == group))[0]
             stayed = self.kept[self.groups[self.kept] == group]
-            overlap = box_iou(self.boxes[stayed].float(), self.boxes[victims].float())
-            better = self.scores[stayed, None] >= self.scores[victims]
+            overlap = box_iou(self.boxes[stayed].float(), self.boxes[suppressed].float())
+            better = self.scores[stayed, None] >= self.scores[suppressed]
             overlap = overlap.where(better, -1.0)
             over = overlap > self.threshold
             by = torch.where(over.any(0), over.byte().argmax(0), overlap.argmax(0))
-            rows[victims] = stayed[by]
-            ious[victims] = overlap.gather(0, by[None])[0]
-        return Killers(rows, ious)
+            rows[suppressed] = stayed[by]
+            ious[suppressed] = overlap.gather(0, by[None])[0]
+        return Suppressors(rows, ious)
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,19 +288,19 @@ class Filter:
                 return stage.name
         return ""
 
-    def killer(self, candidate: int) -> tuple[int, float] | None:
+    def suppressor(self, candidate: int) -> tuple[int, float] | None:
         """The id of the candidate that suppressed this one, and their IoU; None if none did."""
         (found,) = torch.where(self.nms.ids == candidate)
         if len(found) == 0:
             return None
         row = int(found[0])
-        by = int(self.nms.killers.rows[row])
-        return None if by < 0 else (int(self.nms.ids[by]), float(self.nms.killers.ious[row]))
+        by = int(self.nms.suppressors.rows[row])
+        return None if by < 0 else (int(self.nms.ids[by]), float(self.nms.suppressors.ious[row]))
 
-    def victims(self, candidate: int) -> Tensor:
+    def suppressed(self, candidate: int) -> Tensor:
         """(n,) int64 ids of the candidates that this one suppressed, the best first."""
         (found,) = torch.where(self.nms.ids == candidate)
         if len(found) == 0:
             return self.nms.ids[:0]
-        (rows,) = torch.where(self.nms.killers.rows == found[0])
+        (rows,) = torch.where(self.nms.suppressors.rows == found[0])
         return self.nms.ids[rows[self.nms.scores[rows].argsort(descending=True, stable=True)]]

@@ -34,7 +34,7 @@ class Rpn:
         smallest: A box with a shorter side is dropped.
         threshold: A box with a lower sigmoid of its objectness is dropped.
         pre_nms: So many of each level go into the suppression.
-        filter: Stages "top_k", "large", "sure", "nms", "top_n"; groups are levels.
+        filter: Stages "top_k", "large", "min_score", "nms", "top_n"; groups are levels.
     """
 
     objectness: Tensor
@@ -85,7 +85,7 @@ class RoiStage:
         weights: Of the box coder, for tx, ty, tw, th.
         threshold: A pair needs a higher probability to go on.
         smallest: A box with a shorter side is dropped.
-        filter: Stages "sure", "large", "nms", "top_n"; groups are classes.
+        filter: Stages "min_score", "large", "nms", "top_n"; groups are classes.
         masks: (M, K, h, w) logits for the M detections, or None.
         keypoints: (M, J, h, w) heat maps for the M detections, or None.
     """
@@ -113,7 +113,7 @@ class RoiStage:
 
     @property
     def detected(self) -> tuple[Tensor, Tensor]:
-        """(M,) int64 each: proposal and class of every detection, the surest first."""
+        """(M,) int64 each: proposal and class of every detection, highest scores first."""
         ids = self.filter.survivors
         return ids // self.classes, ids % self.classes
 
@@ -147,7 +147,7 @@ class TwoStage:
 
     @property
     def detected(self) -> tuple[Tensor, Tensor]:
-        """(M,) int64 each: proposal and class of every detection, the surest first."""
+        """(M,) int64 each: proposal and class of every detection, highest scores first."""
         return self.roi.detected
 
 
@@ -218,7 +218,7 @@ def _proposed(
     kept = batched_nms(boxes, scores, groups, rpn.nms_thresh)
     nms = Nms(sure, boxes, scores, groups, rpn.nms_thresh, kept, rpn.post_nms_top_n())
     stages = (
-        Stage("top_k", top_k), Stage("large", large), Stage("sure", sure),
+        Stage("top_k", top_k), Stage("large", large), Stage("min_score", sure),
         Stage("nms", sure[kept]), Stage("top_n", sure[nms.top]),
     )  # fmt: skip
     pyramid = pyramid_of(image, frame, images, features, per_cell, anchors)
@@ -258,7 +258,7 @@ def _detected(
     nms = Nms(large, boxes, scores, labels, heads.nms_thresh, kept, heads.detections_per_img)
     top = nms.top
     stages = (
-        Stage("sure", ids), Stage("large", large), Stage("nms", large[kept]),
+        Stage("min_score", ids), Stage("large", large), Stage("nms", large[kept]),
         Stage("top_n", large[top]),
     )  # fmt: skip
     found = {"boxes": boxes[top], "labels": labels[top], "scores": scores[top]}

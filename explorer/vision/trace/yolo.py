@@ -22,7 +22,7 @@ def suppression(module: YOLO, images: Tensor | list[Tensor]) -> tuple[Frame, Nms
     """What goes into it and what stays; see `explorer.vision.trace.answers.HasSuppression`."""
     batch, numbers = module.numbers(images)
     (one,), (size,) = numbers, batch.image_sizes
-    boxes, scores, labels, rows, _ = module.surest(one, padded_size(batch), size)
+    boxes, scores, labels, rows, _ = module.best_pairs(one, padded_size(batch), size)
     kept = batched_nms(boxes, scores, labels, module.nms_thresh)
     return _resized(images, size), Nms(
         rows * module.num_classes + labels, boxes, scores, labels, module.nms_thresh, kept,

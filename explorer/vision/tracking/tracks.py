@@ -114,8 +114,8 @@ class Settings:
         gate: Smallest IoU of a detection and a predicted box that may be one object.
         hits: In so many frames one after the other an object is found before it gets a number.
         keep: So many seconds a track waits for its object to be found again.
-        agnostic: Boxes of different classes may be one object; it is called what the surest of its
-            detections is called.
+        agnostic: Boxes of different classes may be one object; it has the class of its
+            highest-scoring detection.
         trail: For so many seconds the centers are remembered.
         first: Smallest score of a box that begins a track; a weaker one may only go on with a track
             that no strong one goes on with (Zhang et al. 2022, "ByteTrack").
@@ -233,12 +233,12 @@ class Tracks:
         scores, best, labels = self.scores.copy(), self.best.copy(), self.labels.copy()
         last, hits = self.found.copy(), self.hits.copy()
         scores[rows] = found.scores[columns]
-        surer = rows[scores[rows] > best[rows]]
-        labels[surer] = found.labels[columns[scores[rows] > best[rows]]]
-        best[surer] = scores[surer]
+        higher = rows[scores[rows] > best[rows]]
+        labels[higher] = found.labels[columns[scores[rows] > best[rows]]]
+        best[higher] = scores[higher]
         last[rows] = self.seconds
         hits[rows] += 1
-        motion = self.motion.seen(rows, centred(found.xyxy[columns]))
+        motion = self.motion.seen(rows, centered(found.xyxy[columns]))
         return replace(
             self, scores=scores, best=best, labels=labels, found=last, hits=hits, motion=motion
         )
@@ -246,7 +246,7 @@ class Tracks:
     def _joined(self, found: Detections, born: NDArray[np.intp]) -> Tracks:
         """With new tracks for the detections `born`."""
         n, motion = len(born), self.motion
-        new = Motion.first(centred(found.xyxy[born]))
+        new = Motion.first(centered(found.xyxy[born]))
         now = np.full(n, self.seconds)
         new_rows = {
             "keys": self.births + 1 + np.arange(n),
@@ -321,7 +321,7 @@ def matched(
     return rows[good], columns[good]
 
 
-def centred(xyxy: NDArray[np.float32]) -> Float64:
+def centered(xyxy: NDArray[np.float32]) -> Float64:
     """(N, 4) corners -> (N, 4) float64 center x, center y, width, height."""
     corners = xyxy.astype(np.float64)
     sides = np.maximum(corners[:, 2:] - corners[:, :2], SMALLEST)

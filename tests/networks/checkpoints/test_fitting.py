@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalogue, zoo
+from explorer.networks import catalog, zoo
 from explorer.networks.checkpoints import fitting, loading, signatures
 from explorer.networks.checkpoints.reading import Checkpoint
 from explorer.networks.network import Network
@@ -40,7 +40,7 @@ def made(name: str, **options: Any) -> dict[str, Tensor]:
 
 def loaded(name: str, state: Any, tmp_path: Path, **spec: Any) -> Network:
     torch.save(state, tmp_path / "w.pth")
-    return finish(catalogue.load(NetworkSpec(name, str(tmp_path / "w.pth"), **spec)))[0]
+    return finish(catalog.load(NetworkSpec(name, str(tmp_path / "w.pth"), **spec)))[0]
 
 
 @pytest.mark.parametrize(
@@ -250,20 +250,20 @@ def test_guess_names_all_when_the_tensors_do_not_tell() -> None:
 
 def test_guess_of_something_else(tmp_path: Path) -> None:
     torch.save(nn.Linear(1000, 1000).state_dict(), tmp_path / "w.pth")
-    assert catalogue.guess(tmp_path / "w.pth") == ()
+    assert catalog.guess(tmp_path / "w.pth") == ()
     with pytest.raises(ExplorerError, match="matches no network"):
-        finish(catalogue.load(NetworkSpec("", str(tmp_path / "w.pth"))))
+        finish(catalog.load(NetworkSpec("", str(tmp_path / "w.pth"))))
 
 
 def test_a_file_of_another_network_names_it(tmp_path: Path) -> None:
     torch.save(made("squeezenet1_1", num_classes=7), tmp_path / "w.pth")
     with pytest.raises(ExplorerError, match="does not fit ResNet-18") as caught:
-        finish(catalogue.load(NetworkSpec("resnet18", str(tmp_path / "w.pth"))))
+        finish(catalog.load(NetworkSpec("resnet18", str(tmp_path / "w.pth"))))
     assert caught.value.hint == "It looks like SqueezeNet 1.1 (squeezenet1_1): use that?"
     assert caught.value.instead == ("squeezenet1_1",)
     torch.save(nn.Linear(1000, 1000).state_dict(), tmp_path / "w.pth")
     with pytest.raises(ExplorerError, match="of the tensors match") as caught:
-        finish(catalogue.load(NetworkSpec("resnet18", str(tmp_path / "w.pth"))))
+        finish(catalog.load(NetworkSpec("resnet18", str(tmp_path / "w.pth"))))
     assert caught.value.instead == ()
 
 
@@ -274,10 +274,10 @@ def test_seeded_leaves_torchs_generator_alone() -> None:
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
-def test_grey_answers_as_color_does_to_a_grey_photo() -> None:
+def test_gray_answers_as_color_does_to_a_gray_photo() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1))
-    grey = torch.rand(1, 1, 8, 8)
-    wanted = module(grey.expand(-1, 3, -1, -1))
-    fitting.make_grey(module)
-    assert torch.allclose(module(grey), wanted, atol=1e-6)
+    gray = torch.rand(1, 1, 8, 8)
+    wanted = module(gray.expand(-1, 3, -1, -1))
+    fitting.make_gray(module)
+    assert torch.allclose(module(gray), wanted, atol=1e-6)
     assert Preprocess(channels=1)(torch.zeros(8, 8, 3, dtype=torch.uint8).numpy()).shape[1] == 1

@@ -22,7 +22,7 @@ from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, 
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.checkpoints import contents, heads, reading
 from tests.steps import finish
 
@@ -49,7 +49,7 @@ def loaded(path: Path, content: Any, name: str = "", part: str = "", **how: Any)
         warnings.simplefilter("ignore")
         torch.save(content, path / "w.pth", **how)
     weights = f"{path / 'w.pth'}{part}"
-    return finish(catalogue.load(NetworkSpec(name, weights, "cpu")))[0]
+    return finish(catalog.load(NetworkSpec(name, weights, "cpu")))[0]
 
 
 def check_same(network: Network, module: nn.Module, side: int = 64) -> None:

@@ -19,7 +19,7 @@ from torchvision.models import squeezenet1_1
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.checkpoints import contents, pickles, reading
 from tests.steps import finish
 
@@ -283,7 +283,7 @@ class TestBad:
             reading.read(tmp_path / "w.pth")
 
     @pytest.mark.filterwarnings("ignore:.*quantize.*deprecated")
-    def test_quantised_weights(self, tmp_path: Path) -> None:
+    def test_quantized_weights(self, tmp_path: Path) -> None:
         tensor = torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8)
         path = saved(tmp_path / "w.pth", {"a": tensor})
         with pytest.raises(ExplorerError, match=r"quantized|damaged"):
@@ -402,5 +402,5 @@ def test_load_of_a_bad_file_is_one_sentence(tmp_path: Path) -> None:
     for name, (content, words) in cases.items():
         path = saved(tmp_path / "w.pth", content)
         with pytest.raises(ExplorerError, match=words) as caught:
-            finish(catalogue.load(NetworkSpec("squeezenet1_1", str(path))))
+            finish(catalog.load(NetworkSpec("squeezenet1_1", str(path))))
         assert caught.value.message.endswith("."), name

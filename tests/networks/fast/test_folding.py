@@ -33,7 +33,7 @@ def close(one, other):
 
 
 @pytest.mark.parametrize("make", [mini_resnet, lambda: mobilenet_v3_small(num_classes=5)])
-def test_a_classifier_answers_the_same_without_normalisations(make):
+def test_a_classifier_answers_the_same_without_normalizations(make):
     network = make_network(with_statistics(make()), "classification")
     before = {name: value.clone() for name, value in network.module.state_dict().items()}
     quick = fast(network)
@@ -124,7 +124,7 @@ class Hidden(nn.Module):
         return self.norm(y) + before
 
 
-def test_a_network_that_would_change_keeps_its_normalisations():
+def test_a_network_that_would_change_keeps_its_normalizations():
     class Chain(nn.Sequential):
         pass
 

@@ -22,7 +22,7 @@ def test_anchors_are_the_means_of_the_groups_whatever_their_size():
     assert mean_iou(groups, groups) == pytest.approx(1)
 
 
-def test_proposals_are_cluster_centres_the_most_frequent_first():
+def test_proposals_are_cluster_centers_the_most_frequent_first():
     rare = np.array([[0.0, 0.0, 0.2, 0.4]] * 10, np.float32)
     often = np.array([[0.5, 0.1, 1.0, 0.9], [0.6, 0.1, 0.9, 0.9]] * 40, np.float32)
     found = proposals(np.concatenate([rare, often]), 2)

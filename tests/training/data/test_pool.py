@@ -16,7 +16,7 @@ from explorer.training.data.canvases import (
     visible,
 )
 from explorer.training.data.pool import Pool, masked, people, read_lspet, read_pool
-from tests.training.pool_toy import COLOURS, write_pool
+from tests.training.pool_toy import COLORS, write_pool
 
 ONE = (1.0, 1.0)
 
@@ -75,9 +75,9 @@ def test_boxes_stay_on_their_objects(tmp_path):
             for box, label in zip(made.boxes, made.labels, strict=True):
                 x, y = ((box[:2] + box[2:]) / 2).astype(int)
                 color = made.pixels[y, x].astype(int)
-                strongest = np.argmax(COLOURS[{1: 1, 2: 3}[label]])
+                strongest = np.argmax(COLORS[{1: 1, 2: 3}[label]])
                 others = [i for i in range(3) if i != strongest]
-                # the two boxes of a photo may cover each other, and some canvases are grey
+                # the two boxes of a photo may cover each other, and some canvases are gray
                 seen += color[strongest] > color[others].max() + 20
     assert seen > 20
 

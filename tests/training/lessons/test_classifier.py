@@ -10,7 +10,7 @@ from explorer.training.lessons.classifier import (
     accuracy,
     batch_rows,
     distilled,
-    normalise,
+    normalize,
     random_view,
 )
 from explorer.training.loop import Recipe
@@ -30,11 +30,11 @@ def test_a_batch_may_reach_into_the_next_epoch():
     assert np.array_equal(np.bincount(rows, minlength=5), [4] * 5)
 
 
-def test_normalise_by_hand():
+def test_normalize_by_hand():
     pixels = torch.tensor([[[[255, 0, 51]]]], dtype=torch.uint8)
     expected = [(v - m) / s for v, m, s in zip((1.0, 0.0, 0.2), MEAN, STD, strict=True)]
-    assert normalise(pixels).flatten().tolist() == pytest.approx(expected, rel=1e-5)
-    assert normalise(pixels).shape == (1, 3, 1, 1)
+    assert normalize(pixels).flatten().tolist() == pytest.approx(expected, rel=1e-5)
+    assert normalize(pixels).shape == (1, 3, 1, 1)
 
 
 def test_a_view_is_a_function_of_the_generator():

@@ -53,7 +53,7 @@ def test_boxes_lie_where_the_pixels_are_in_random_parts():
     boxes, _ = boxes_in_crop(fractions(photos), crop)
     for view, box, label in zip(views, boxes, photos.labels, strict=True):
         channel = view[int(COLORS[label].argmax())]
-        if float(channel.max() - channel.min()) < 0.5:  # turned grey and faint
+        if float(channel.max() - channel.min()) < 0.5:  # turned gray and faint
             continue
         rows, columns = np.nonzero((channel > (channel.max() + channel.min()) / 2).numpy())
         found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]

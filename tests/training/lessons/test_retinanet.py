@@ -35,7 +35,7 @@ def test_the_heads_are_short_and_the_anchors_those_of_the_detector():
     heads = model.head.classification_head, model.head.regression_head
     assert [len(head.conv) for head in heads] == [3, 2]
     own = sum(p.numel() for p in model.head.parameters())
-    # 3x3 convolutions of 96 channels without a bias, two numbers per channel to normalise; the
+    # 3x3 convolutions of 96 channels without a bias, two numbers per channel to normalize; the
     # last ones have 6 anchors in a cell
     assert own == 5 * (9 * 96 * 96 + 2 * 96) + (9 * 96 + 1) * 6 * (19 + 4)
     assert model.anchor_generator.sizes == mini_fasterrcnn(19).rpn.anchor_generator.sizes

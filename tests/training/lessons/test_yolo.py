@@ -126,7 +126,7 @@ def test_the_truth_of_scenes():
 
 
 def test_words_without_brothers_are_left_out(tmp_path):
-    # entity -> artefact -> red thing and car -> green thing; dogs have no sisters, hills no group
+    # entity -> artifact -> red thing and car -> green thing; dogs have no sisters, hills no group
     write_data(tmp_path)
     tree, words = word_tree(read_categories(tmp_path))
     assert tree["words"] == ["artifact", "red thing", "green thing", "dog"]

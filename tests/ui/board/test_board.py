@@ -27,8 +27,8 @@ LEFT = Qt.MouseButton.LeftButton
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 
 
-def picture(colour: tuple[int, int, int] = (90, 90, 90)) -> Picture:
-    return Picture(np.full((100, 200, 3), colour, np.uint8))
+def picture(color: tuple[int, int, int] = (90, 90, 90)) -> Picture:
+    return Picture(np.full((100, 200, 3), color, np.uint8))
 
 
 def boxes(name: str = "boxes") -> Boxes:

@@ -254,7 +254,7 @@ def test_lines_are_as_wide_to_the_eye_on_a_fine_screen(canvas: Canvas) -> None:
         canvas.viewport().render(image)
         spot = (canvas.from_pane(100, 20) * ratio).toPoint()
         column = [QColor(image.pixel(spot.x(), spot.y() + dy)) for dy in range(-12, 12)]
-        widths.append(sum(colour == QColor(0, 255, 0) for colour in column))
+        widths.append(sum(color == QColor(0, 255, 0) for color in column))
     assert widths == [2, 4]
 
 

@@ -35,19 +35,17 @@ from explorer.ui.items.layer_item import LayerItem
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
-def colours(*rows: tuple[int, int, int]) -> np.ndarray:
+def colors(*rows: tuple[int, int, int]) -> np.ndarray:
     return np.array(rows, np.uint8).reshape(-1, 3)
 
 
 def boxes(*rows: tuple[float, ...], **rest: object) -> Boxes:
     xyxy = np.array(rows, np.float32).reshape(-1, 4)
-    return Boxes(xyxy, np.tile(colours(RED), (len(xyxy), 1)), **rest)  # type: ignore[arg-type]
+    return Boxes(xyxy, np.tile(colors(RED), (len(xyxy), 1)), **rest)  # type: ignore[arg-type]
 
 
-def plain(
-    width: int = 40, height: int = 30, colour: tuple[int, int, int] = (90, 90, 90)
-) -> Picture:
-    return Picture(np.full((height, width, 3), colour, np.uint8))
+def plain(width: int = 40, height: int = 30, color: tuple[int, int, int] = (90, 90, 90)) -> Picture:
+    return Picture(np.full((height, width, 3), color, np.uint8))
 
 
 @pytest.fixture
@@ -75,15 +73,15 @@ def grab(canvas: Canvas) -> QImage:
 
 def at(canvas: Canvas, image: QImage, x: float, y: float) -> tuple[int, int, int]:
     spot = canvas.from_pane(x, y).toPoint()
-    colour = QColor(image.pixel(spot))
-    return colour.red(), colour.green(), colour.blue()
+    color = QColor(image.pixel(spot))
+    return color.red(), color.green(), color.blue()
 
 
 def item(canvas: Canvas, place: int = 0) -> LayerItem:
     return canvas.items_of_layers[place]
 
 
-def test_picture_magnified_is_nearest_neighbour(canvas: Canvas) -> None:
+def test_picture_magnified_is_nearest_neighbor(canvas: Canvas) -> None:
     rgb = np.zeros((30, 40, 3), np.uint8)
     rgb[10, 20] = RED
     image = show(canvas, Picture(rgb))
@@ -140,7 +138,7 @@ def test_heat_fades_by_value(canvas: Canvas) -> None:
     assert at(canvas, image, 39.5, 15) == (255, 255, 255)
 
 
-def test_another_colour_map_over_the_same_numbers_uploads_nothing(canvas: Canvas) -> None:
+def test_another_color_map_over_the_same_numbers_uploads_nothing(canvas: Canvas) -> None:
     first = Heat(np.zeros((30, 40), np.float32), 0, 1, "gray")
     show(canvas, first)
     before = item(canvas)
@@ -161,7 +159,7 @@ def test_changing_opacity_of_a_heat_is_seen(canvas: Canvas) -> None:
 def test_masks_fill_and_border(canvas: Canvas) -> None:
     index = np.full((30, 40), -1, np.int32)
     index[10:20, 10:20] = 1
-    image = show(canvas, plain(), Masks(index, colours(RED, GREEN), opacity=0.5))
+    image = show(canvas, plain(), Masks(index, colors(RED, GREEN), opacity=0.5))
     red, green, _ = at(canvas, image, 15, 15)
     assert (red, green) == pytest.approx((45, 172), abs=3)
     assert at(canvas, image, 25, 15) == (90, 90, 90)
@@ -178,10 +176,10 @@ def test_masks_of_any_number_of_classes(canvas: Canvas, count: int) -> None:
     assert at(canvas, image, 15, 15) == BLUE
 
 
-def test_masks_ignore_indices_without_a_colour(canvas: Canvas) -> None:
+def test_masks_ignore_indices_without_a_color(canvas: Canvas) -> None:
     index = np.full((30, 40), 7, np.int32)
     index[0, 0] = -9
-    image = show(canvas, plain(), Masks(index, colours(RED, GREEN)))
+    image = show(canvas, plain(), Masks(index, colors(RED, GREEN)))
     assert at(canvas, image, 15, 15) == (90, 90, 90)
 
 
@@ -193,7 +191,7 @@ def test_masks_of_noise_are_drawn_in_time(canvas: Canvas) -> None:
 
 
 def test_masks_with_the_same_index_keep_their_borders(canvas: Canvas) -> None:
-    masks = Masks(np.eye(30, 40, dtype=np.int32) - 1, colours(RED))
+    masks = Masks(np.eye(30, 40, dtype=np.int32) - 1, colors(RED))
     show(canvas, masks)
     before = item(canvas)
     show(canvas, replace(masks, opacity=0.9))
@@ -232,8 +230,8 @@ def test_boxes_few_are_stroked(canvas: Canvas) -> None:
 def test_boxes_many_lie_where_few_do(canvas: Canvas, scale: float) -> None:
     one = boxes((17, 10, 23, 20))
     many = boxes(*[(17, 10, 23, 20)] * 600)
-    few_image = show(canvas, plain(colour=(0, 0, 0)), one, scale=scale)
-    many_image = show(canvas, plain(colour=(0, 0, 0)), many, scale=scale)
+    few_image = show(canvas, plain(color=(0, 0, 0)), one, scale=scale)
+    many_image = show(canvas, plain(color=(0, 0, 0)), many, scale=scale)
     reds = []
     for image in (few_image, many_image):
         row = canvas.from_pane(20, 15).toPoint().y()
@@ -244,11 +242,11 @@ def test_boxes_many_lie_where_few_do(canvas: Canvas, scale: float) -> None:
 
 
 @pytest.mark.parametrize("count", [254, 300, 70_000])
-def test_boxes_of_many_colours(canvas: Canvas, count: int) -> None:
+def test_boxes_of_many_colors(canvas: Canvas, count: int) -> None:
     n = max(count, 600)
-    colour = np.arange(n, dtype=np.uint32) % count
-    rgb = np.stack([colour >> 16, colour >> 8 & 255, colour & 255], 1).astype(np.uint8)
-    rgb[-1] = (240, 0, 240)  # survives the coarser colours of very many
+    color = np.arange(n, dtype=np.uint32) % count
+    rgb = np.stack([color >> 16, color >> 8 & 255, color & 255], 1).astype(np.uint8)
+    rgb[-1] = (240, 0, 240)  # survives the coarser colors of very many
     xyxy = np.tile(np.array([[5, 5, 35, 25]], np.float32), (n, 1))
     show(canvas, plain(), Boxes(xyxy, rgb))
     image = grab(canvas)
@@ -293,7 +291,7 @@ def test_selected_box_stands_out_and_others_fade(canvas: Canvas) -> None:
 
 
 def test_dotted_boxes_have_gaps(canvas: Canvas) -> None:
-    image = show(canvas, plain(colour=(0, 0, 0)), boxes((5, 5, 35, 25), dotted=True))
+    image = show(canvas, plain(color=(0, 0, 0)), boxes((5, 5, 35, 25), dotted=True))
     top = canvas.from_pane(0, 5).toPoint().y()
     line = [max(QColor(image.pixel(x, top + dy)).red() for dy in (-1, 0)) for x in range(80, 320)]
     assert 0.2 < np.mean(np.array(line) > 128) < 0.9
@@ -321,7 +319,7 @@ def test_labels_without_room_are_counted(canvas: Canvas) -> None:
     placed = shown._placed  # type: ignore[attr-defined]
     assert placed is not None
     assert len(placed[1]) >= 12
-    assert shown.unlabelled == 60 - len(placed[1])
+    assert shown.unlabeled == 60 - len(placed[1])
 
 
 def test_labels_of_several_layers_make_room_for_each_other(canvas: Canvas) -> None:
@@ -343,7 +341,7 @@ def test_a_tiny_box_has_a_label(canvas: Canvas) -> None:
 
 def test_frames_are_thinner_on_small_boxes(canvas: Canvas) -> None:
     layer = boxes((5, 5, 35, 25), (20, 10, 21, 11), width=3.0)
-    image = show(canvas, plain(colour=(0, 0, 0)), layer)
+    image = show(canvas, plain(color=(0, 0, 0)), layer)
 
     def thickness(x: float, y: float) -> int:
         """Bright pixels on a level line across the left edge of a box."""
@@ -357,7 +355,7 @@ def test_frames_are_thinner_on_small_boxes(canvas: Canvas) -> None:
 
 def test_a_color_key_stays_in_the_corner_of_the_photo(canvas: Canvas) -> None:
     key = Text("one\ntwo", (0, 30), swatches=(RED, GREEN), name="key")
-    image = show(canvas, plain(colour=(255, 255, 255)), key)
+    image = show(canvas, plain(color=(255, 255, 255)), key)
     low = canvas.from_pane(0, 30)
     part = image.copy(round(low.x()), round(low.y()) - 60, 60, 60)
     seen = {QColor(part.pixel(x, y)).getRgb()[:3] for x in range(60) for y in range(60)}
@@ -366,10 +364,10 @@ def test_a_color_key_stays_in_the_corner_of_the_photo(canvas: Canvas) -> None:
 
 def test_points_lines_grid_and_text(canvas: Canvas) -> None:
     points = Points(
-        np.array([[5, 5], [np.nan, 1]], np.float32), colours(RED, RED), labels=("a", "b")
+        np.array([[5, 5], [np.nan, 1]], np.float32), colors(RED, RED), labels=("a", "b")
     )
     lines = Lines(
-        np.array([[0, 20, 40, 20], [3, 3, 3, 3]], np.float32), colours(GREEN, GREEN), arrow=True
+        np.array([[0, 20, 40, 20], [3, 3, 3, 3]], np.float32), colors(GREEN, GREEN), arrow=True
     )
     grid = Grid(
         np.array([30], np.float32), np.array([99], np.float32), (0, 0, 40, 30), BLUE, 2.0, 1.0
@@ -386,15 +384,15 @@ def test_points_lines_grid_and_text(canvas: Canvas) -> None:
 def test_counts(canvas: Canvas, count: int) -> None:
     rng = np.random.default_rng(1)
     xy = (rng.random((count, 2)) * 30).astype(np.float32)
-    colour = np.full((count, 3), 200, np.uint8)
+    color = np.full((count, 3), 200, np.uint8)
     four = np.concatenate([xy, xy + 3], 1).astype(np.float32)
     names = tuple(f"n{i}" for i in range(count))
     show(
         canvas,
-        Boxes(four, colour, labels=names, keys=tuple(range(count))),
-        Boxes(four, colour, dotted=True, fill=0.2),
-        Points(xy, colour, labels=names),
-        Lines(four, colour, arrow=True, dotted=True),
+        Boxes(four, color, labels=names, keys=tuple(range(count))),
+        Boxes(four, color, dotted=True, fill=0.2),
+        Points(xy, color, labels=names),
+        Lines(four, color, arrow=True, dotted=True),
         Grid(xy[:, 0].copy(), xy[:, 1].copy(), (0, 0, 30, 30)),
     )
     assert not any(i.failed for i in canvas.items_of_layers)

@@ -14,7 +14,7 @@ from explorer.core.network_info import NetworkSpec
 from explorer.core.settings import Settings
 from explorer.core.step import Step
 from explorer.core.values import FolderRef
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.jobs.background import BackgroundJobs, Phase
 from explorer.ui.results.table import TableWidget
@@ -48,7 +48,7 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
         defaults = {entry.task: NetworkSpec(entry.name) for entry in entries}
         yield Step(Ready(discover(), entries, (("cpu", "CPU"),), defaults))
 
-    monkeypatch.setattr(catalogue, "load", load)
+    monkeypatch.setattr(catalog, "load", load)
     new = Window(Settings(), bridge=Bridge(start_up=start_up))
     new.resize(1200, 800)
     with qtbot.waitSignal(new.loaded, timeout=WAIT):
@@ -66,9 +66,9 @@ def asked(window: Window, folder: Path, photos: str = "all") -> None:
 
 
 def many_photos(root: Path) -> Path:
-    for name, colour in (("red", RED), ("green", GREEN)):
+    for name, color in (("red", RED), ("green", GREEN)):
         for number in range(400):
-            filled(root / name / f"{number}.png", colour)
+            filled(root / name / f"{number}.png", color)
     return root
 
 
@@ -168,8 +168,8 @@ def test_it_goes_on_behind_questions_and_tells_when_it_is_done(
     (found,) = window.jobs.all
     qtbot.waitUntil(lambda: found.phase is Phase.RUNNING and found.share > 0, timeout=WAIT)
     window.study.set_view("classify")
-    for colour, name in ((RED, "r"), (GREEN, "g")):
-        window.intake.open_paths([str(filled(tmp_path / f"{name}.png", colour))])
+    for color, name in ((RED, "r"), (GREEN, "g")):
+        window.intake.open_paths([str(filled(tmp_path / f"{name}.png", color))])
         qtbot.waitUntil(
             lambda name=name: (
                 window.study.image is not None

@@ -19,7 +19,7 @@ from explorer.core.settings import Settings
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.engine.view import Action
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.made import NewNetwork
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window
@@ -63,7 +63,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[Window]:
     def start_up() -> Generator[Step[Any], Any, None]:
         defaults = {"classification": NetworkSpec(BASE)}
         views = {"toy": TOY, "classify": CLASSIFY}
-        yield Step(Ready(views, catalogue.entries(), (("cpu", "CPU"),), defaults))
+        yield Step(Ready(views, catalog.entries(), (("cpu", "CPU"),), defaults))
 
     new = Window(Settings(), wishes={"view": "toy", "network": BASE, "device": "cpu"},
                  bridge=Bridge(start_up=start_up))  # fmt: skip

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from explorer.core.network_info import NetworkInfo, NetworkSpec
 from explorer.core.unavailable import Unavailable
 from explorer.engine.view import Group, View
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.panels.cards import CardList, CardRow, Heading, rank
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
@@ -363,7 +363,7 @@ def test_entries_may_change_while_open(networks: NetworkPicker) -> None:
 
 def test_variants_differ_before_they_are_cut(networks: NetworkPicker) -> None:
     """In the list, beside the widest badge, and on the button of a narrow window."""
-    titles = [entry.title for entry in catalogue.entries()]
+    titles = [entry.title for entry in catalog.entries()]
     font = scaled_font(networks.font(), 1.0, bold=True)
     metrics = QFontMetrics(font)
     for room in (300, 200):

@@ -19,12 +19,12 @@ from pytestqt.qtbot import QtBot
 
 from explorer.core.params import Box
 from explorer.core.runner import State
-from explorer.saving.export import ImageInfo, LabelledBoxes, read_metadata
+from explorer.saving.export import ImageInfo, LabeledBoxes, read_metadata
 from explorer.ui.dialogs.figure import FigureOptions, FigureSheet
 from explorer.ui.photos.exporter import Exporter
 from tests.ui.toy_desk import ToyPanels, photo
 
-BOXES = LabelledBoxes(np.array([[1, 2, 11, 22]], np.float32), ("cat",), np.array([0.5], np.float32))
+BOXES = LabeledBoxes(np.array([[1, 2, 11, 22]], np.float32), ("cat",), np.array([0.5], np.float32))
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_a_click_selects(strip: Filmstrip, qtbot: QtBot, photos: list[str]) -> N
     assert strip.current == photos[2]
 
 
-def test_removing_moves_on_to_the_neighbour(
+def test_removing_moves_on_to_the_neighbor(
     strip: Filmstrip, qtbot: QtBot, photos: list[str]
 ) -> None:
     strip.add(photos[:3])

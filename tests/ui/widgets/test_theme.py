@@ -94,7 +94,7 @@ def test_system_follows_the_desktop(qapp: QApplication, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_icon_is_drawn_in_the_colour_of_the_text(qapp: QApplication, name: str) -> None:
+def test_every_icon_is_drawn_in_the_color_of_the_text(qapp: QApplication, name: str) -> None:
     for which in ("light", "dark"):
         theme.apply(qapp, which)
         image = theme.icon(name).pixmap(QSize(24, 24)).toImage()

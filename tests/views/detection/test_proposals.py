@@ -76,7 +76,7 @@ def test_rpn_is_the_networks_own() -> None:
     assert torch.equal(torch.from_numpy(kept.scores), logits.sigmoid())
     assert kept.seconds > 0
     before = proposals_of(scene, ALL_RPN, 10_000)
-    sure = next(stage for stage in trace.rpn.filter.stages if stage.name == "sure")
+    sure = next(stage for stage in trace.rpn.filter.stages if stage.name == "min_score")
     assert len(before.boxes) == len(sure.ids) >= len(kept.boxes)
     assert (np.diff(before.scores) <= 0).all()
 
@@ -140,7 +140,7 @@ def test_the_plots_steer_the_number_of_boxes() -> None:
     assert VIEW.draw(result_of(nothing), nothing).plots == ()
 
 
-def test_coverage_counts_boxes_over_pixel_centres() -> None:
+def test_coverage_counts_boxes_over_pixel_centers() -> None:
     rng = np.random.default_rng(0)
     corners = rng.random((60, 4)) * [30, 20, 30, 20]
     boxes = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:] * 0.5], axis=1)

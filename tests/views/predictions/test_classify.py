@@ -80,12 +80,12 @@ def test_crop_and_input() -> None:
 
 
 def test_one_channel_network() -> None:
-    class Grey(nn.Module):
+    class Gray(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.mean(dim=(2, 3)).repeat(1, 2)
 
     network = make_network(
-        Grey(), "classification", preprocess=Preprocess(channels=1, mean=(0.5,), std=(0.5,))
+        Gray(), "classification", preprocess=Preprocess(channels=1, mean=(0.5,), std=(0.5,))
     )
     result = result_of(Scene(network, toy_image()))
     assert result.seen.rgb.shape == (48, 64, 3)

@@ -215,7 +215,7 @@ def test_masks_by_hand() -> None:
 
 
 @pytest.mark.parametrize("level", [0.25, 0.5, 0.75])
-def test_quantised_masks_agree_with_the_floats(level: float) -> None:
+def test_quantized_masks_agree_with_the_floats(level: float) -> None:
     from explorer.networks.preprocess import Frame
     from explorer.vision.detection.detections import detections_of
 

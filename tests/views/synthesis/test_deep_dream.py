@@ -108,7 +108,7 @@ def test_stops_at_the_first_number_that_is_none() -> None:
     assert VIEW.draw(last, Params()).notes == (last.problem,)
 
 
-def test_the_detectors_head_cannot_be_dreamt_of() -> None:
+def test_the_detectors_head_cannot_be_dreamed_of() -> None:
     network = toy_network("detection")
     choices = Params.__dataclass_fields__["layer"].metadata["meta"].options(network.info)
     assert choices

@@ -181,7 +181,7 @@ def test_the_plot_forgets_old_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert curve.x.tolist() == [3, 4, 5]
 
 
-def test_zoom_is_about_the_centre() -> None:
+def test_zoom_is_about_the_center() -> None:
     ramp = torch.linspace(0, 1, 65).expand(1, 3, 33, 65)
     larger = zoomed(ramp, 1.25)
     torch.testing.assert_close(larger[..., 32], ramp[..., 32])
@@ -197,7 +197,7 @@ def test_it_follows_frames_through_the_engine(monkeypatch: pytest.MonkeyPatch) -
         yield Step(None, 1, 2, "half-way")
         return network
 
-    monkeypatch.setattr(engine_module.catalogue, "load", load)
+    monkeypatch.setattr(engine_module.catalog, "load", load)
     slot, found = Slot(), []
     question = Ask(VIEW, network.info.spec, toy_image(), Params(**QUICK))
     steps = Engine().follow(question, slot, Token())

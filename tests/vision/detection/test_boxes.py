@@ -44,7 +44,7 @@ def test_overlaps_of_nothing(n: int, m: int) -> None:
 
 def test_coding_by_hand() -> None:
     anchor, box = array((0, 0, 10, 20)), array((5, 0, 25, 20))
-    # centre (5, 10) -> (15, 10), width 10 -> 20, height 20 -> 20
+    # center (5, 10) -> (15, 10), width 10 -> 20, height 20 -> 20
     np.testing.assert_allclose(boxes.encode(box, anchor), [[1, 0, math.log(2), 0]], rtol=1e-6)
     weighted = boxes.encode(box, anchor, (10, 10, 5, 5))
     np.testing.assert_allclose(weighted, [[10, 0, 5 * math.log(2), 0]], rtol=1e-6)

@@ -35,8 +35,8 @@ def test_a_turned_spot_is_found_where_it_was(degrees: float) -> None:
     turned = rotated(spot(120, 160, 100, 50), degrees)
     bright = turned.pixels[:, :, 0].astype(float)
     y, x = np.mgrid[0 : bright.shape[0], 0 : bright.shape[1]] + 0.5
-    centre = (bright * x).sum() / bright.sum(), (bright * y).sum() / bright.sum()
-    box = np.array([[centre[0] - 3, centre[1] - 2, centre[0] + 3, centre[1] + 2]], np.float32)
+    center = (bright * x).sum() / bright.sum(), (bright * y).sum() / bright.sum()
+    box = np.array([[center[0] - 3, center[1] - 2, center[0] + 3, center[1] + 2]], np.float32)
     back = turned.back(box)[0]
     np.testing.assert_allclose((back[:2] + back[2:]) / 2, [100.5, 50.5], atol=0.15)
     np.testing.assert_allclose(back[2:] - back[:2], [6, 4], atol=1e-4)

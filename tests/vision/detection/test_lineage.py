@@ -73,9 +73,9 @@ def test_every_anchor_has_one_fate_and_the_counts_agree(two: TwoStage) -> None:
         assert lineage.first.stage == (names[end] if end < len(names) else "")
         assert (lineage.proposal is not None) == (lineage.first.stage == "")
         assert (lineage.second is None) == (lineage.proposal is None)
-        assert (lineage.first.killer is None) == (lineage.first.stage != "nms")
+        assert (lineage.first.suppressor is None) == (lineage.first.stage != "nms")
     assert {lineage.first.stage for lineage in told} >= {"top_k", "nms", "top_n", ""}
-    assert sum(len(lineage.first.victims) for lineage in told) == ends.count(names.index("nms"))
+    assert sum(len(lineage.first.suppressed) for lineage in told) == ends.count(names.index("nms"))
 
 
 def test_why_it_is_not_among_the_best(two: TwoStage) -> None:
@@ -90,9 +90,9 @@ def test_who_suppressed_it(two: TwoStage) -> None:
     end = [stage.name for stage in two.rpn.filter.stages].index("nms")
     for index in torch.where(two.rpn.filter.ends() == end)[0][:20].tolist():
         lineage = of_anchor(two, index)
-        assert lineage.first.killer is not None
-        assert lineage.first.killer_score >= lineage.score
-        (overlap,) = iou_matrix(lineage.first.killer[None], lineage.moved[None])[0]
+        assert lineage.first.suppressor is not None
+        assert lineage.first.suppressor_score >= lineage.score
+        (overlap,) = iou_matrix(lineage.first.suppressor[None], lineage.moved[None])[0]
         assert lineage.first.iou == pytest.approx(overlap, abs=1e-6)
         assert overlap > two.rpn.filter.nms.threshold
 
@@ -114,8 +114,8 @@ def test_fates_of_one_shot_detectors(name: str) -> None:
         if stage == "top_k":
             assert lineage.score <= lineage.first.lowest
             assert lineage.first.rank > trace.pre_nms or lineage.score == lineage.first.lowest
-    surest = of_anchor(trace, 0)
-    assert surest.label == int(trace_scores[0, 1:].argmax()) + 1
+    traced = of_anchor(trace, 0)
+    assert traced.label == int(trace_scores[0, 1:].argmax()) + 1
 
 
 def test_below_the_threshold() -> None:
@@ -125,7 +125,7 @@ def test_below_the_threshold() -> None:
     assert isinstance(trace, TwoStage)
     lineage = of_anchor(trace, int(trace.rpn.proposal_anchors[0]))
     assert lineage.second is not None
-    assert lineage.second.stage == "sure"
+    assert lineage.second.stage == "min_score"
     assert math.isnan(lineage.second.lowest)
     assert lineage.detection is None
     assert lineage.probabilities is not None

@@ -103,13 +103,13 @@ def test_greedy_by_hand() -> None:
     assert iou[1, 2] == pytest.approx(7 / 13)
     found = suppress(iou, scores, threshold=0.6)
     assert found.picks.tolist() == [1, 2, 3]
-    assert found.killers.tolist() == [1, -1, -1, -1]
+    assert found.suppressors.tolist() == [1, -1, -1, -1]
     assert found.ended.tolist() == [1, 0, 0, 0]
     assert found.ious.tolist() == pytest.approx([2 / 3, 0, 0, 0])
     np.testing.assert_array_equal(found.scores[0], scores)
     np.testing.assert_array_equal(found.scores[1], array(0, 0.9, 0.5, 0.3))
     assert [found.waiting(step).tolist() for step in range(4)] == [[0, 1, 2, 3], [2, 3], [3], []]
-    assert [found.fallen(step).tolist() for step in range(4)] == [[], [0], [0], [0]]
+    assert [found.suppressed(step).tolist() for step in range(4)] == [[], [0], [0], [0]]
     # an IoU of exactly the threshold stays
     third = suppress(
         overlaps(row_of_boxes()[[0, 2]]), array(0.9, 0.8), threshold=0.3333333432674408
@@ -120,7 +120,7 @@ def test_greedy_by_hand() -> None:
 def test_a_score_of_nothing_is_still_a_box() -> None:
     found = suppress(overlaps(row_of_boxes()), np.zeros(4, np.float32), threshold=0.5)
     assert found.picks.tolist() == [0, 2, 3]
-    assert found.killers.tolist() == [-1, 0, -1, -1]
+    assert found.suppressors.tolist() == [-1, 0, -1, -1]
 
 
 def test_linear_by_hand() -> None:
@@ -133,7 +133,7 @@ def test_linear_by_hand() -> None:
     assert found.picks.tolist() == [0, 2, 3]
     np.testing.assert_allclose(found.scores[1], [0.9, after, 0.5, 0.3], rtol=1e-6)
     np.testing.assert_allclose(found.scores[2], [0.9, again, 0.5, 0.3], rtol=1e-6)
-    assert found.killers.tolist() == [-1, 2, -1, -1]  # it fell below 0.2 by box 2
+    assert found.suppressors.tolist() == [-1, 2, -1, -1]  # it fell below 0.2 by box 2
     assert found.ended.tolist() == [0, 2, 0, 0]
     assert found.ious[1] == pytest.approx(7 / 13)
     kept = suppress(overlaps(row_of_boxes()), array(0.9, 0.8, 0.5, 0.3), "linear", threshold=0.4)
@@ -150,7 +150,7 @@ def test_gaussian_by_hand() -> None:
     assert found.picks.tolist() == [0, 2, 3, 1]  # box 1 fell behind boxes 2 and 3
     last = one * math.exp(-((7 / 13) ** 2) / 0.5)
     np.testing.assert_allclose(found.scores[2], [0.9, last, two, 0.3], rtol=1e-6)
-    assert (found.killers == -1).all()
+    assert (found.suppressors == -1).all()
     with pytest.raises(ValueError, match="sigma"):
         suppress(overlaps(row_of_boxes()), array(1, 1, 1, 1), "gaussian", sigma=0.0)
 
@@ -205,19 +205,19 @@ def test_a_history_adds_up() -> None:
         for decay in ("greedy", "linear", "gaussian"):
             found: History = suppress(iou, scores, decay, threshold=0.4, floor=0.05)  # type: ignore[arg-type]
             assert found.scores.shape == (found.steps + 1, len(boxes))
-            assert sorted([*found.picks, *found.fallen(found.steps)]) == list(range(len(boxes)))
+            assert sorted([*found.picks, *found.suppressed(found.steps)]) == list(range(len(boxes)))
             assert len(found.waiting(0)) == len(boxes)
             assert len(found.waiting(found.steps)) == 0
-            gone = found.fallen(found.steps)
-            assert (found.picks[found.ended[gone] - 1] == found.killers[gone]).all()
-            assert (found.ious[gone] == iou[found.killers[gone], gone]).all()
+            gone = found.suppressed(found.steps)
+            assert (found.picks[found.ended[gone] - 1] == found.suppressors[gone]).all()
+            assert (found.ious[gone] == iou[found.suppressors[gone], gone]).all()
             assert (np.diff(found.scores, axis=0) <= 0).all()
 
 
 def test_match_scores_by_hand() -> None:
     same, beside, inside = array((0, 0, 6, 8), (6, 0, 12, 8), (1.5, 2, 4.5, 6))
     found = match_scores(same, np.stack([same, beside, inside]))
-    # centres 6 apart, diagonals 10 and 10; the inner box has the same centre and a quarter of it
+    # centers 6 apart, diagonals 10 and 10; the inner box has the same center and a quarter of it
     np.testing.assert_allclose(found, [0, 0.6 + 1, 0.75], rtol=1e-6)
     point = array((3, 3, 3, 3))
     np.testing.assert_allclose(match_scores(point[0], point), [1])  # no diagonal, nothing shared

@@ -81,7 +81,7 @@ def test_jitter_only_moves_the_grid() -> None:
     assert raised.any(1).sum() == raised.any(0).sum() == 4
 
 
-def test_a_detectors_backbone_gets_the_detectors_own_normalisation() -> None:
+def test_a_detectors_backbone_gets_the_detectors_own_normalization() -> None:
     network = toy_network("detection")
     target = Target.of(network)
     assert target.prefix == "backbone."
@@ -105,7 +105,7 @@ def test_objective() -> None:
         Objective((2,))(answer)
 
 
-def test_preview_rounds_and_repeats_grey() -> None:
+def test_preview_rounds_and_repeats_gray() -> None:
     picture = torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3)
     assert preview(picture).tolist() == [[[0] * 3, [128] * 3, [255] * 3]]
 

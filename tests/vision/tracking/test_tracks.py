@@ -17,7 +17,7 @@ from explorer.vision.tracking.tracks import (
     Motion,
     Settings,
     Tracks,
-    centred,
+    centered,
     matched,
 )
 
@@ -204,7 +204,7 @@ def test_a_class_is_followed_by_itself_unless_told_otherwise() -> None:
     assert (numbers(apart), apart.labels.tolist()) == ([1, 2], [1, 2])
     frames.append((0.2, [box(50, label=3, score=0.6)]))
     one = story(frames, Settings(hits=1, agnostic=True))[-1]
-    assert (numbers(one), one.labels.tolist()) == ([1], [2]), "the surest says what it is"
+    assert (numbers(one), one.labels.tolist()) == ([1], [2]), "the highest-scoring says what it is"
     np.testing.assert_allclose((one.scores[0], one.best[0]), (0.6, 0.8), rtol=1e-6)
 
 
@@ -222,7 +222,7 @@ def test_a_strong_box_goes_before_a_weak_one_that_fits_better() -> None:
     np.testing.assert_allclose(last.scores, [0.8])
 
 
-def test_trails_are_the_centres_of_the_last_seconds() -> None:
+def test_trails_are_the_centers_of_the_last_seconds() -> None:
     settings = Settings(hits=2, trail=0.25)
     frames = [(t / 10, [box(50 + t), box(150)][: 2 if t < 3 else 1]) for t in range(6)]
     trail = story(frames, settings)[-1].trail
@@ -263,6 +263,6 @@ def test_numbers_of_a_crowd_are_never_used_again() -> None:
     assert tracks.count == max(given) == len(given)
 
 
-def test_corners_and_centres() -> None:
+def test_corners_and_centers() -> None:
     corners = np.array([[10, 20, 30, 60], [5, 5, 5, 5]], np.float32)
-    assert centred(corners).tolist() == [[20, 40, 20, 40], [5, 5, 1, 1]]
+    assert centered(corners).tolist() == [[20, 40, 20, 40], [5, 5, 1, 1]]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from explorer.vision.classic.superpixels import Int32
 
 PAINTS = ("mean color", "random color", "outlines only")
-MOST_NEIGHBOURS = 4
+MOST_NEIGHBORS = 4
 TERM_COLORS: tuple[Color, ...] = (
     (230, 120, 170), (150, 130, 240), (120, 190, 200), (200, 180, 90)
 )  # fmt: skip
@@ -186,7 +186,7 @@ def region_board(
         cache.get(("texture", chosen.region), lambda: _texture_plot(grown, chosen.region)),
         _way_up(grown, cache, merged),
     )
-    tables = (_fact_table(grown, chosen), _neighbour_table(grown, chosen))
+    tables = (_fact_table(grown, chosen), _neighbor_table(grown, chosen))
     return Board((pane,), plots, tables, _summary(grown, chosen, left))
 
 
@@ -245,7 +245,7 @@ def _readout(grown: Grown, held: Int32) -> Callable[[float, float], str]:
 
 def _term_bars(grown: Grown, chosen: Chosen) -> Plot:
     bars = []
-    for row in range(min(MOST_NEIGHBOURS, len(chosen.around))):
+    for row in range(min(MOST_NEIGHBORS, len(chosen.around))):
         for number, term in enumerate(TERMS):
             if grown.tree.weights[number]:
                 label = f"{chosen.around[row]} {term}"
@@ -314,7 +314,7 @@ def _then(grown: Grown, chosen: Chosen, region: int) -> str:
     return f"{left} left{where}"
 
 
-def _neighbour_table(grown: Grown, chosen: Chosen) -> Table:
+def _neighbor_table(grown: Grown, chosen: Chosen) -> Table:
     weights = grown.tree.weights
     names = tuple(
         term if weight else f"{term} (off)" for term, weight in zip(TERMS, weights, strict=True)

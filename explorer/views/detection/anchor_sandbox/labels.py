@@ -10,7 +10,7 @@ import numpy as np
 from explorer.annotations.truth import LAYER
 from explorer.core.layers import Boxes, Curve, Lines, Plot, Table, Text
 from explorer.views.shared.anchors import RED, WHITE, level_name, same, truth_boxes
-from explorer.vision.detection.boxes import centres, encode
+from explorer.vision.detection.boxes import centers, encode
 from explorer.vision.trace import place_of
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def target_layers(anchors: Anchors, truth: Float32, found: Match, chosen: int) -
     back = anchors.frame.inverse()
     anchor = back.boxes(anchors.xyxy[chosen : chosen + 1])
     box = back.boxes(truth[found.owner[chosen]][None])
-    (ax, ay, aw, ah), (x, y, w, h) = centres(anchor)[0].tolist(), centres(box)[0].tolist()
+    (ax, ay, aw, ah), (x, y, w, h) = centers(anchor)[0].tolist(), centers(box)[0].tolist()
     right, bottom = ax + aw / 2, ay + ah / 2
     segments = np.array(
         [[ax, ay, x, ay], [x, ay, x, y], [right, ay, ax + w / 2, ay], [ax, bottom, ax, ay + h / 2]],

@@ -23,7 +23,7 @@ from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.detection.anchors.mosaic import map_title, maps_pane
 from explorer.views.shared.anchors import (
-    GREY,
+    GRAY,
     WHITE,
     AnchorTable,
     anchor_at,
@@ -35,7 +35,7 @@ from explorer.views.shared.anchors import (
 )
 from explorer.views.shared.common import class_name, color, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.vision.detection.boxes import centres, clip, encode
+from explorer.vision.detection.boxes import centers, clip, encode
 from explorer.vision.trace.parts import place_of
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _chosen(result: Result, params: Params) -> tuple[int, int]:
 
 
 def _anchor(result: Result, params: Params, level: int, prior: int) -> int:
-    """The anchor to look at: under the mouse, at the clicked place, or the surest of all."""
+    """The anchor shown: under the mouse, at the clicked place, or the highest-scoring of all."""
     for place in (params.at, params.place):
         if place is not None:
             found = anchor_at(result.table, place.x, place.y, level, prior)
@@ -224,7 +224,7 @@ def _shape_words(box: Float32) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cell:
-    """The k anchors of one cell, the surest first; the first `drawn` have their answer drawn."""
+    """The k anchors of one cell, highest scores first; `drawn` of them with their refined boxes."""
 
     result: Result
     rows: NDArray[np.int64]
@@ -243,7 +243,7 @@ class _Cell:
 
     def colors(self) -> UInt8:
         """The drawn ones have colors of their own, the others are gray."""
-        colors = same(GREY, len(self.rows))
+        colors = same(GRAY, len(self.rows))
         colors[: self.drawn] = class_colors(self.drawn)
         return colors
 
@@ -254,7 +254,7 @@ class _Cell:
         square = table.frame.inverse().boxes(square)
         anchors, colors = table.anchors[self.rows], self.colors()
         moved = clip(table.moved[self.rows[:n]], _size(self.result))
-        before, after = centres(anchors[:n])[:, :2], centres(moved)[:, :2]
+        before, after = centers(anchors[:n])[:, :2], centers(moved)[:, :2]
         labels = tuple(f"{table.scores[row]:.2f}" for row in self.rows[:n])
         return [
             Boxes(
@@ -323,7 +323,7 @@ class _Cell:
 
 def _best_layers(result: Result, rows: NDArray[np.int64]) -> list[Layer]:
     table = result.table
-    order = rows[::-1]  # the surest on top
+    order = rows[::-1]  # the highest score on top
     colors = shades(table.scores[order] / float(max(table.scores.max(), 1e-6)))
     labels = tuple(f"{table.scores[row]:.2f}" for row in order) if len(rows) <= 5 else ()
     keys = tuple(int(row) for row in order)

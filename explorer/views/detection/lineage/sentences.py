@@ -88,7 +88,7 @@ def headline(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> str:
     start += f" became proposal {lineage.proposal + 1}"
     if lineage.detection is not None:
         chance = lineage.probabilities[lineage.label]
-        gone = len(lineage.second.victims)
+        gone = len(lineage.second.suppressed)
         more = f" and suppressed {gone} of its class" if gone else ""
         return f"{start}, then detection {lineage.detection + 1}: {name} {chance:.2f}{more}."
     return f"{start} and was dropped there. {_second_end(trace, lineage.second, name)}"
@@ -101,20 +101,20 @@ def _first_end(trace: TwoStage, lineage: Lineage) -> str:
             return _beyond(outcome, "level", rpn.pre_nms)
         case "large":
             return f"Too small: after clipping one side is below {rpn.smallest:g} px."
-        case "sure":
+        case "min_score":
             return f"Its objectness is below the threshold of {rpn.threshold:g}."
         case "nms":
             return _killed(outcome, "level", rpn.filter.nms.threshold)
         case "top_n":
             return _too_many(outcome, "proposals", rpn.filter.nms.most)
-    gone = len(outcome.victims)
+    gone = len(outcome.suppressed)
     return f"Kept; it suppressed {gone} of its level."
 
 
 def _second_end(trace: TwoStage, outcome: Outcome, name: str) -> str:
     roi = trace.roi
     match outcome.stage:
-        case "sure":
+        case "min_score":
             return _background(name, roi.threshold)
         case "large":
             return f"Too small: one side is below {roi.smallest:g} px."
@@ -127,7 +127,7 @@ def _second_end(trace: TwoStage, outcome: Outcome, name: str) -> str:
 
 def _one_end(trace: OneStage, outcome: Outcome, name: str) -> str:
     match outcome.stage:
-        case "sure":
+        case "min_score":
             return _background(name, trace.threshold)
         case "top_k":
             return _beyond(outcome, "class" if trace.kind == "ssd" else "level", trace.pre_nms)
@@ -139,7 +139,7 @@ def _one_end(trace: OneStage, outcome: Outcome, name: str) -> str:
 
 
 def _alive(outcome: Outcome) -> str:
-    gone = len(outcome.victims)
+    gone = len(outcome.suppressed)
     return f"Detection {outcome.rank} of {outcome.among}; it suppressed {gone} of its class."
 
 
@@ -163,7 +163,7 @@ def _too_many(outcome: Outcome, become: str, most: int) -> str:
 def _killed(outcome: Outcome, group: str, threshold: float) -> str:
     return (
         f"Suppressed: IoU {outcome.iou:.2f} with a higher-scoring box of its {group} "
-        f"({outcome.killer_score:.3f}); the threshold is {threshold:g}."
+        f"({outcome.suppressor_score:.3f}); the threshold is {threshold:g}."
     )
 
 

@@ -15,8 +15,8 @@ from explorer.engine.view import Group, View
 from explorer.views.detection.lineage.sentences import headline, lineage_rows
 from explorer.views.shared.anchors import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     ORANGE,
     RED,
     WHITE,
@@ -137,10 +137,10 @@ class PhotoLineage:
     score: float
     first: Outcome
     second: Outcome | None
-    killer: Float32 | None
-    victims: Float32
-    victim_scores: Float32
-    victim_ious: Float32
+    suppressor: Float32 | None
+    suppressed: Float32
+    suppressed_scores: Float32
+    suppressed_ious: Float32
     chances: tuple[tuple[str, float], ...]
     rows: tuple[tuple[str, str, str], ...]
     headline: str
@@ -194,10 +194,10 @@ def draw(result: Result, params: Params) -> Board:
         layers += _arrows(lineage)
     story = Table("life", ("step", "box", "what happened"), lineage.rows, title="Its life")
     tables = (story, *tables)
-    if len(lineage.victims):
-        tables = (*tables, _victims(lineage))
+    if len(lineage.suppressed):
+        tables = (*tables, _suppressed_table(lineage))
     bars = tuple(
-        (name, chance, GREEN if name == lineage.label else GREY) for name, chance in lineage.chances
+        (name, chance, GREEN if name == lineage.label else GRAY) for name, chance in lineage.chances
     )
     plots = (Plot("classes", "Class probabilities", bars=bars, bar_range=(0.0, 1.0)),)
     return Board(
@@ -221,8 +221,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     found: dict[str, Any] = {
         "anchor_index": lineage.index,
         "anchor": lineage.anchor,
-        "suppressed": lineage.victims,
-        "suppressed_iou": lineage.victim_ious,
+        "suppressed": lineage.suppressed,
+        "suppressed_iou": lineage.suppressed_ious,
         "probabilities": dict(lineage.chances),
         "stages": lineage.rows,
     }
@@ -251,7 +251,9 @@ def _told(scene: Scene, trace: Trace, lineage: Lineage) -> PhotoLineage:
     back = trace.pyramid.frame.inverse()
     classes = scene.network.info.classes
     last = lineage.second or lineage.first
-    killer = lineage.first.killer if lineage.first.killer is not None else last.killer
+    suppressor = (
+        lineage.first.suppressor if lineage.first.suppressor is not None else last.suppressor
+    )
     chances: tuple[tuple[str, float], ...] = ()
     if lineage.probabilities is not None:
         order = np.argsort(-lineage.probabilities, kind="stable")[:MOST_CLASSES]
@@ -270,10 +272,10 @@ def _told(scene: Scene, trace: Trace, lineage: Lineage) -> PhotoLineage:
         score=score,
         first=lineage.first,
         second=lineage.second,
-        killer=None if killer is None else back.boxes(killer[None]),
-        victims=back.boxes(last.victims),
-        victim_scores=last.victim_scores,
-        victim_ious=last.victim_ious,
+        suppressor=None if suppressor is None else back.boxes(suppressor[None]),
+        suppressed=back.boxes(last.suppressed),
+        suppressed_scores=last.suppressed_scores,
+        suppressed_ious=last.suppressed_ious,
         chances=chances,
         rows=lineage_rows(trace, lineage, classes),
         headline=headline(trace, lineage, classes),
@@ -325,7 +327,7 @@ def _generations(result: Result, lineage: PhotoLineage) -> list[Layer]:
     if lineage.box is not None and lineage.detection is not None:
         layers.append(_box(lineage.box, GREEN, f"{lineage.label} {lineage.score:.2f}", width=3.5))
     elif lineage.box is not None:
-        layers.append(_box(lineage.box, GREY, f"{lineage.label} {lineage.score:.2f}"))
+        layers.append(_box(lineage.box, GRAY, f"{lineage.label} {lineage.score:.2f}"))
     return layers
 
 
@@ -341,7 +343,7 @@ def _box(
 def _arrows(lineage: PhotoLineage) -> list[Layer]:
     steps = [(lineage.anchor, lineage.moved, ORANGE)]
     if lineage.box is not None:
-        steps.append((lineage.moved, lineage.box, GREEN if lineage.detection is not None else GREY))
+        steps.append((lineage.moved, lineage.box, GREEN if lineage.detection is not None else GRAY))
     return [
         Lines(_joined(before, after), same(tint, 3), width=2.0, arrow=True, name="moves")
         for before, after, tint in steps
@@ -359,15 +361,15 @@ def _joined(before: Float32, after: Float32) -> Float32:
 
 def _suppression(lineage: PhotoLineage) -> list[Layer]:
     layers: list[Layer] = []
-    few = lineage.victims[:MOST_SUPPRESSED]
+    few = lineage.suppressed[:MOST_SUPPRESSED]
     if len(few):
         layers.append(
             Boxes(few, same(RED, len(few)), width=1.0, selectable=False, name="suppressed")
         )
-    if lineage.killer is not None:
+    if lineage.suppressor is not None:
         layers.append(
             Boxes(
-                lineage.killer,
+                lineage.suppressor,
                 same(RED, 1),
                 ("suppressed by",),
                 width=3.0,
@@ -389,11 +391,11 @@ def _detections(result: Result) -> Table:
     )  # fmt: skip
 
 
-def _victims(lineage: PhotoLineage) -> Table:
+def _suppressed_table(lineage: PhotoLineage) -> Table:
     rows = tuple(
         (round(float(score), 3), round(float(iou), 3), *(round(float(side), 1) for side in box))
         for score, iou, box in zip(
-            lineage.victim_scores, lineage.victim_ious, lineage.victims, strict=True
+            lineage.suppressed_scores, lineage.suppressed_ious, lineage.suppressed, strict=True
         )
     )
     return Table(

@@ -8,7 +8,15 @@ import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
 from explorer.core.listing import quantity
-from explorer.views.detection.nms.snapshot import ACTS, FALLS, FELL, KEPT, SINKS, TINTS, WAITS
+from explorer.views.detection.nms.snapshot import (
+    CURRENT,
+    JUST_SUPPRESSED,
+    KEPT,
+    LOWERED,
+    SUPPRESSED,
+    TINTS,
+    WAITING,
+)
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, RED
 
 if TYPE_CHECKING:
@@ -27,12 +35,12 @@ def list_bars(snapshot: Snapshot) -> Plot:
     """The scores as they are now, in the colors of the photo; of a long list the part in play."""
     rows = snapshot.order
     if snapshot.parts.max(initial=1) > 1:  # merged boxes are no longer in the list
-        rows = rows[snapshot.states[rows] != FELL]
+        rows = rows[snapshot.states[rows] != SUPPRESSED]
     first = 0
     if snapshot.acting is not None:
         first = int(np.flatnonzero(rows == snapshot.acting)[0]) - BEFORE
     first = max(0, min(first, len(rows) - MOST_BARS))
-    mark = {FELL: " ×", FALLS: " ×"}
+    mark = {SUPPRESSED: " ×", JUST_SUPPRESSED: " ×"}
     bars = tuple(
         (
             f"{row + 1} {snapshot.names[row]}{mark.get(int(snapshot.states[row]), '')}",
@@ -68,16 +76,16 @@ def list_table(snapshot: Snapshot, first: Float32, *, merged: bool) -> Table:
 
 def _became(snapshot: Snapshot, row: int, merged: bool) -> str:
     state, step, by = int(snapshot.states[row]), int(snapshot.steps[row]), int(snapshot.by[row]) + 1
-    if state in (WAITS, SINKS):
-        return "waiting" if state == WAITS else "waiting, score lowered"
+    if state in (WAITING, LOWERED):
+        return "waiting" if state == WAITING else "waiting, score lowered"
     if merged:
-        if state in (FELL, FALLS):
+        if state in (SUPPRESSED, JUST_SUPPRESSED):
             return f"step {step}: merged into {by}"
         parts = int(snapshot.parts[row])
         return f"step {step}: mean of {parts} boxes" if parts > 1 else "not merged"
     if state == KEPT:
         return f"step {step}: kept"
-    if state == ACTS:
+    if state == CURRENT:
         return f"step {step}: current"
     return f"step {step}: suppressed by {by}"
 
@@ -143,8 +151,8 @@ def turn_words(snapshot: Snapshot) -> str:
         )
     row = snapshot.acting
     assert row is not None
-    falls, sinks = snapshot.rows(FALLS), len(snapshot.rows(SINKS))
-    waits = len(snapshot.rows(WAITS)) + sinks
+    falls, sinks = snapshot.rows(JUST_SUPPRESSED), len(snapshot.rows(LOWERED))
+    waits = len(snapshot.rows(WAITING)) + sinks
     did = "suppresses no box"
     if len(falls):
         low, high = float(snapshot.ious[falls].min()), float(snapshot.ious[falls].max())
@@ -162,7 +170,7 @@ def merge_words(snapshot: Snapshot, match: float) -> str:
     """What happens in this step of a merge."""
     if snapshot.step == 0:
         return f"{len(snapshot.boxes)} boxes. Every step merges the pair that matches best."
-    one, other = (int(row) + 1 for row in snapshot.rows(FALLS))
+    one, other = (int(row) + 1 for row in snapshot.rows(JUST_SUPPRESSED))
     row = snapshot.acting
     assert row is not None
     return (

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from explorer.views.detection.nms.candidates import Candidates
     from explorer.vision.detection.nms import History, Merges
 
-WAITS, SINKS, KEPT, FELL, FALLS, ACTS = range(6)
+WAITING, LOWERED, KEPT, SUPPRESSED, JUST_SUPPRESSED, CURRENT = range(6)
 DIM_RED: Color = (186, 74, 74)
 YELLOW: Color = (240, 220, 80)
 TINTS: dict[int, Color] = {
-    WAITS: BLUE, SINKS: YELLOW, KEPT: GREEN, FELL: DIM_RED, FALLS: RED, ACTS: ORANGE,
+    WAITING: BLUE, LOWERED: YELLOW, KEPT: GREEN,
+    SUPPRESSED: DIM_RED, JUST_SUPPRESSED: RED, CURRENT: ORANGE,
 }  # fmt: skip
-assert set(TINTS) == {WAITS, SINKS, KEPT, FELL, FALLS, ACTS}
+assert set(TINTS) == {WAITING, LOWERED, KEPT, SUPPRESSED, JUST_SUPPRESSED, CURRENT}
 
-MARKED = {KEPT: "kept", SINKS: "score lowered", FALLS: "suppressed", ACTS: "current"}
+MARKED = {KEPT: "kept", LOWERED: "score lowered", JUST_SUPPRESSED: "suppressed", CURRENT: "current"}
 """The states that are drawn in thick lines, with the names of their layers."""
 
 MOST_ARROWS = 60
@@ -44,8 +45,8 @@ class Snapshot:
         boxes: (M, 4) float32 in the photo's pixels.
         names: (M,) what each is.
         scores: (M,) float32, now.
-        states: (M,) WAITS, SINKS (waits with a lower score than before this step), KEPT, FELL
-            (before), FALLS (in this step) or ACTS.
+        states: (M,) WAITING, LOWERED (waiting, with a lower score than before this step), KEPT,
+            SUPPRESSED (before), JUST_SUPPRESSED (in this step) or CURRENT.
         by: (M,) the row that suppressed each, or that it was merged into; -1 = none.
         ious: (M,) float32, the overlap with that row, or of the pair that was merged.
         steps: (M,) in which each was suppressed, kept or made; 0 = not yet.
@@ -75,7 +76,7 @@ class Snapshot:
     @property
     def acting(self) -> int | None:
         """The row whose turn it is."""
-        found = self.rows(ACTS)
+        found = self.rows(CURRENT)
         return int(found[0]) if len(found) else None
 
     def words(self, row: int) -> str:
@@ -86,23 +87,23 @@ class Snapshot:
 
 def suppression(candidates: Candidates, history: History, step: int) -> Snapshot:
     """The first boxes of the candidates, as many as the history has, after `step` steps."""
-    count = len(history.killers)
+    count = len(history.suppressors)
     now = min(step, history.steps)
-    states = np.full(count, WAITS, np.intp)
+    states = np.full(count, WAITING, np.intp)
     states[history.picks[:now]] = KEPT
-    states[history.fallen(now)] = FELL
+    states[history.suppressed(now)] = SUPPRESSED
     if 0 < step <= history.steps:
-        states[(states == WAITS) & (history.scores[step] < history.scores[step - 1])] = SINKS
-        states[history.ended == step] = FALLS
-        states[history.picks[step - 1]] = ACTS
+        states[(states == WAITING) & (history.scores[step] < history.scores[step - 1])] = LOWERED
+        states[history.ended == step] = JUST_SUPPRESSED
+        states[history.picks[step - 1]] = CURRENT
     steps = np.where(history.ended <= now, history.ended, 0)
     steps[history.picks[:now]] = np.arange(1, now + 1)
-    fallen = np.isin(states, (FELL, FALLS))
+    gone = np.isin(states, (SUPPRESSED, JUST_SUPPRESSED))
     return Snapshot(
         min(step, history.steps + 1), history.steps, candidates.boxes[:count],
         candidates.names[:count],
-        history.scores[now], states, np.where(fallen, history.killers, -1),
-        np.where(fallen, history.ious, np.float32(0)), steps, np.arange(count),
+        history.scores[now], states, np.where(gone, history.suppressors, -1),
+        np.where(gone, history.ious, np.float32(0)), steps, np.arange(count),
         np.ones(count, np.intp),
     )  # fmt: skip
 
@@ -117,17 +118,17 @@ def merging(candidates: Candidates, merges: Merges, last: int, step: int) -> Sna
         names.append(names[one] if names[one] == names[other] else "several")
         parts.append(parts[one] + parts[other])
     gone = merges.pairs[:now].ravel()
-    states = np.full(total, KEPT if step > last else WAITS, np.intp)
+    states = np.full(total, KEPT if step > last else WAITING, np.intp)
     states[count:] = KEPT
-    states[gone] = FELL
+    states[gone] = SUPPRESSED
     if 0 < step <= last:
-        states[merges.pairs[step - 1]] = FALLS
-        states[total - 1] = ACTS
+        states[merges.pairs[step - 1]] = JUST_SUPPRESSED
+        states[total - 1] = CURRENT
     by, ious, steps = np.full(total, -1, np.intp), np.zeros(total, np.float32), np.zeros(total, int)
     by[gone] = merges.into[gone]
     ious[gone] = np.repeat(merges.ious[:now], 2)
     steps[gone] = np.repeat(np.arange(1, now + 1), 2)
-    steps[count:] = np.where(states[count:] == FELL, steps[count:], np.arange(1, now + 1))
+    steps[count:] = np.where(states[count:] == SUPPRESSED, steps[count:], np.arange(1, now + 1))
     order = np.concatenate([merges.alive(now), gone[::-1]])
     return Snapshot(
         min(step, last + 1), last, merges.boxes[:total], tuple(names), merges.scores[:total],
@@ -148,7 +149,14 @@ def layers_of(
         plain: The boxes are filled, for the user's own ones lie over them.
     """
     fill = 0.12 if plain else 0.0
-    order = (*((FELL,) if suppressed else ()), WAITS, SINKS, KEPT, FALLS, ACTS)
+    order = (
+        *((SUPPRESSED,) if suppressed else ()),
+        WAITING,
+        LOWERED,
+        KEPT,
+        JUST_SUPPRESSED,
+        CURRENT,
+    )
     rows = np.concatenate([snapshot.rows(state)[::-1] for state in order])
     found: list[Layer] = [
         Boxes(
@@ -157,11 +165,11 @@ def layers_of(
         )
     ]  # fmt: skip
     found += _marked(snapshot, KEPT, 2.0, MOST_LABELS)
-    found += [*_marked(snapshot, SINKS, 1.5, 0), *_marked(snapshot, FALLS, 2.0, 0)]
+    found += [*_marked(snapshot, LOWERED, 1.5, 0), *_marked(snapshot, JUST_SUPPRESSED, 2.0, 0)]
     chosen = selected is not None and 1 <= selected <= len(snapshot.boxes)
     if arrows and not (chosen and snapshot.over):
         found += _arrows(snapshot, suppressed)
-    found += _marked(snapshot, ACTS, 4.0, 1)
+    found += _marked(snapshot, CURRENT, 4.0, 1)
     if chosen and selected is not None:
         found += _chosen(snapshot, selected - 1)
     return found
@@ -188,9 +196,9 @@ def _marked(snapshot: Snapshot, state: int, width: float, most: int) -> list[Lay
 
 def _arrows(snapshot: Snapshot, suppressed: bool) -> list[Layer]:
     """Those of this step; at the end all."""
-    rows = snapshot.rows(FALLS)
+    rows = snapshot.rows(JUST_SUPPRESSED)
     if snapshot.over and suppressed:
-        rows = snapshot.rows(FELL)[:MOST_ARROWS]
+        rows = snapshot.rows(SUPPRESSED)[:MOST_ARROWS]
     if len(rows) == 0:
         return []
     thin = snapshot.over

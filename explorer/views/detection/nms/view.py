@@ -227,7 +227,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     if isinstance(playback.plot, History):
         history = playback.plot
         return found | {
-            "kept": history.picks, "suppressed_by": history.killers, "suppressed_iou": history.ious,
+            "kept": history.picks, "suppressed_by": history.suppressors,
+            "suppressed_iou": history.ious,
             "step": history.ended, "score_history": history.scores,
         }  # fmt: skip
     merges = playback.plot
@@ -336,7 +337,7 @@ def _end_words(playback: Playback, history: History, params: Params) -> str:
     number = f"sigma {params.sigma:g}" if params.method == GAUSSIAN else f"IoU {params.threshold:g}"
     kept = "is kept" if history.steps == 1 else "are kept"
     words = f"{history.steps} of {boxes(playback.count)} {kept} ({params.method}, {number})."
-    fell = history.killers[history.killers >= 0]
+    fell = history.suppressors[history.suppressors >= 0]
     if len(fell):
         most = int(np.bincount(fell).argmax())
         words += (

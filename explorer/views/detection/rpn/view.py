@@ -205,7 +205,7 @@ def _drawn(result: Result, params: Params, number: int) -> list[Layer]:
         )
         return [heat]
     rows = _rows(stage.levels, level)[: _most(params, number)]
-    rows = rows[::-1]  # the surest on top
+    rows = rows[::-1]  # the highest score on top
     brightest = float(stage.scores.max(initial=1e-6))
     colors = shades(stage.scores[rows] / brightest)
     layers: list[Layer] = []

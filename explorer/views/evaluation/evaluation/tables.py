@@ -59,7 +59,7 @@ def _of_boxes(report: Report, measures: BoxMeasures, min_score: float, label: in
 
 def _of_labels(report: Report, measures: LabelMeasures) -> Table:
     classes = report.info.classes if report.info is not None else ()
-    # Wrong ones first, and among them those where the network is surest of its answer.
+    # Wrong ones first, and among them those where the network is highest-scoring of its answer.
     wrong = measures.answer != measures.label
     order = sorted(
         range(len(wrong)),

@@ -283,7 +283,7 @@ def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, i
     if answer.frame is None:
         title += f": {span}, without positions on the photo"
         return Pane("image", size_of(result.photo), (result.photo,), title=title)
-    if params.scale == "around zero":  # otherwise the colour scale itself says the range
+    if params.scale == "around zero":  # otherwise the color scale itself says the range
         title += f": {span}"
     layers: list[Layer] = [result.photo, _channel_heat(answer, params, channel, low, high)]
     if cell is not None:
@@ -292,8 +292,8 @@ def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, i
         box = np.array([[column, row, column + 1, row + 1]], np.float32)
         tint = np.array([ORANGE], np.uint8)
         layers.append(Boxes(back.boxes(box), tint, selectable=False, name="cell"))
-        centre = back.point(column + 0.5, row + 0.5)
-        layers.append(_marks(np.array([centre], np.float32), radius=3.5))
+        center = back.point(column + 0.5, row + 0.5)
+        layers.append(_marks(np.array([center], np.float32), radius=3.5))
     return Pane(
         "image",
         size_of(result.photo),

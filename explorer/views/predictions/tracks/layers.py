@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Curve, Lines, Plot, Points, Table, Text, class_colors
-from explorer.views.shared.anchors import BLUE, GREEN, GREY, ORANGE, same
+from explorer.views.shared.anchors import BLUE, GRAY, GREEN, ORANGE, same
 from explorer.views.shared.common import class_name, color
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def box_layers(tracks: Tracks, classes: tuple[str, ...], *, lost: bool) -> list[
     layers: list[Layer] = []
     if lost:
         layers = [
-            Boxes(xyxy[new], same(GREY, int(new.sum())), width=1.0, dotted=True, selectable=False,
+            Boxes(xyxy[new], same(GRAY, int(new.sum())), width=1.0, dotted=True, selectable=False,
                   name="new"),
             Boxes(xyxy[away], colors_of(numbers[away]), names(tracks, classes, away),
                   keys=tuple(numbers[away].tolist()), width=1.0, dotted=True, selectable=False,

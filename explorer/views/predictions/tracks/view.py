@@ -286,7 +286,7 @@ def _filter(params: Params) -> DetectionParams:
 
 
 def _followable(seen: DetectorAnswer, params: Params) -> Detections:
-    """The boxes that may go on with a track; across classes the surest of those in one place."""
+    """The boxes that may continue a track; class-agnostic, the best of each place."""
     lower = replace(_filter(params), score=min(params.weak, params.score))
     rows, found = shown(seen, lower), seen.found
     if params.agnostic:

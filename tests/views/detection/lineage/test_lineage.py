@@ -138,13 +138,13 @@ def test_suppressed_boxes_are_listed_with_their_overlap() -> None:
     scene.network.module.roi_heads.nms_thresh = 0.05
     trace = trace_of(scene)
     most = max(range(len(trace.filter.survivors)), key=lambda i: len(
-        trace.filter.victims(int(trace.filter.survivors[i]))
+        trace.filter.suppressed(int(trace.filter.survivors[i]))
     ))  # fmt: skip
     result, board = shown(scene, selected=most + 1)
     assert result.lineage is not None
-    assert len(result.lineage.victims) > 0
-    assert (result.lineage.victim_ious > trace.filter.nms.threshold - 1e-5).all()
-    assert (result.lineage.victim_scores <= result.lineage.score).all()
+    assert len(result.lineage.suppressed) > 0
+    assert (result.lineage.suppressed_ious > trace.filter.nms.threshold - 1e-5).all()
+    assert (result.lineage.suppressed_scores <= result.lineage.score).all()
     assert board.boxes("suppressed") is not None
     assert any(table.name == "suppressed" for table in board.tables)
     _, board = shown(scene, selected=most + 1, suppressed=False, arrows=False)

@@ -61,7 +61,7 @@ def layer(board: Board, name: str) -> Any:
 
 @pytest.mark.parametrize("name", ["toy", *NAMES])
 def test_greedy_is_the_networks_own(name: str) -> None:
-    """With the network's threshold the surest boxes stay or fall as they do in the network."""
+    """With the network's threshold the same boxes are kept and suppressed as in the network."""
     scene = scene_of(name)
     trace = trace_of(scene)
     filters = {DETECTIONS: trace.filter.nms}
@@ -78,9 +78,9 @@ def test_greedy_is_the_networks_own(name: str) -> None:
         count = len(data["boxes"])
         own = torch.isin(order[:count], nms.kept).nonzero()[:, 0].tolist()
         assert sorted(data["kept"].tolist()) == own
-        killers = nms.killers.rows[order[:count]]
+        suppressors = nms.suppressors.rows[order[:count]]
         for row, by in enumerate(data["suppressed_by"].tolist()):
-            assert (order[by] if by >= 0 else -1) == killers[row]
+            assert (order[by] if by >= 0 else -1) == suppressors[row]
         assert "keeps the same ones" in board.summary
         back = trace.pyramid.frame.inverse()
         np.testing.assert_array_equal(

@@ -49,7 +49,7 @@ def test_the_counts_are_those_of_the_trace() -> None:
     counts = {stage.name: len(stage.ids) for stage in trace.rpn.filter.stages}
     table = board_of(scene).tables[0]
     left = [row[2] for row in table.rows]
-    kept = [counts[name] for name in ("top_k", "top_k", "large", "sure", "nms", "top_n")]
+    kept = [counts[name] for name in ("top_k", "top_k", "large", "min_score", "nms", "top_n")]
     assert left == [144, 144, *kept]
     dropped = [row[3] for row in table.rows]
     assert dropped[2] == 144 - 60

@@ -95,7 +95,7 @@ def test_scales() -> None:
 
 
 def test_cells_lie_on_the_photo_behind_a_crop() -> None:
-    # 48 x 64 -> 24 x 32 (half), centre crop 24 x 24 starts at column 4; conv1 makes 12 x 12 cells.
+    # 48 x 64 -> 24 x 32 (half), center crop 24 x 24 starts at column 4; conv1 makes 12 x 12 cells.
     network = make_network(
         ToyConvNet(), "classification", preprocess=Preprocess(resize=24, crop=24)
     )

@@ -274,7 +274,7 @@ def test_it_follows_a_film_through_the_engine(monkeypatch: pytest.MonkeyPatch) -
         yield Step(None, 1, 2, "half-way")
         return made
 
-    monkeypatch.setattr(engine_module.catalogue, "load", load)
+    monkeypatch.setattr(engine_module.catalog, "load", load)
     params = Params(hits=2, **LINE)
     slot = Slot()
     steps = Engine().follow(Ask(VIEW, spec, photo(), params), slot, Token())

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec
-from explorer.networks import catalogue, shipped, zoo
+from explorer.networks import catalog, shipped, zoo
 from explorer.networks.checkpoints import loading, weights
 from explorer.networks.embedded import ARCHITECTURES
 from tests.steps import finish
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def cached(name: str, option: str, **options: Any) -> nn.Module:
     """Random weights where torchvision would have downloaded the real ones."""
-    entry = catalogue.find(name)
+    entry = catalog.find(name)
     url = next(found.url for found in entry.weights if found.name == option)
     module = tv.get_model(name, weights=None, **options)
     weights.folder().mkdir(parents=True, exist_ok=True)
@@ -36,14 +36,14 @@ def cached(name: str, option: str, **options: Any) -> nn.Module:
 
 class TestEntries:
     def test_all_of_torchvision(self) -> None:
-        names = [entry.name for entry in catalogue.entries()]
+        names = [entry.name for entry in catalog.entries()]
         assert len(names) == len(set(names))
         for room in (tv, tv.detection, tv.segmentation):
             assert set(tv.list_models(module=room)) <= set(names)
         assert not any(name.startswith("quantized") for name in names)
 
     def test_are_plain_data(self) -> None:
-        for entry in catalogue.entries():
+        for entry in catalog.entries():
             assert pickle.loads(pickle.dumps(entry)) == entry
             assert isinstance(hash(entry), int)
             assert entry.summary.endswith(".")
@@ -55,10 +55,10 @@ class TestEntries:
             raise AssertionError("a network was built")
 
         monkeypatch.setattr(nn.Module, "__init__", refuse)
-        assert len(catalogue.entries()) > 90
+        assert len(catalog.entries()) > 90
 
     def test_what_is_said_of_one(self) -> None:
-        entry = catalogue.find("resnet50")
+        entry = catalog.find("resnet50")
         assert (entry.title, entry.task, entry.family) == (
             "ResNet-50",
             "classification",
@@ -72,26 +72,26 @@ class TestEntries:
         assert entry.at_hand is None
 
     def test_states_follow_the_files(self) -> None:
-        entry = catalogue.find("squeezenet1_1")
+        entry = catalog.find("squeezenet1_1")
         path = weights.path_of(entry.weights[0].url)
         path.parent.mkdir(parents=True)
         path.write_bytes(b"")
-        assert catalogue.find("squeezenet1_1").state == "cached"
+        assert catalog.find("squeezenet1_1").state == "cached"
         path.unlink()
-        assert catalogue.find("squeezenet1_1").state == "download"
+        assert catalog.find("squeezenet1_1").state == "download"
 
     @pytest.mark.parametrize(
         ("name", "words"), [("resnet51", "resnet5"), ("fasterrcn", "fasterrcnn"), ("%%", "list")]
     )
     def test_unknown_name(self, name: str, words: str) -> None:
         with pytest.raises(ExplorerError, match="There is no network") as caught:
-            catalogue.find(name)
+            catalog.find(name)
         assert words in caught.value.hint
 
 
 class TestLoad:
     def test_untrained_says_so(self) -> None:
-        network, steps = finish(catalogue.load(NetworkSpec("squeezenet1_1", device="cpu")))
+        network, steps = finish(catalog.load(NetworkSpec("squeezenet1_1", device="cpu")))
         info = network.info
         assert info.untrained
         assert info.notes[0].startswith("UNTRAINED")
@@ -109,7 +109,7 @@ class TestLoad:
         torch.manual_seed(5)
         before = torch.random.get_rng_state()
         one, two = (
-            finish(catalogue.load(NetworkSpec("squeezenet1_1", "none")))[0].module for _ in "ab"
+            finish(catalog.load(NetworkSpec("squeezenet1_1", "none")))[0].module for _ in "ab"
         )
         assert torch.equal(torch.random.get_rng_state(), before)
         assert torch.equal(one.features[0].weight, two.features[0].weight)
@@ -130,7 +130,7 @@ class TestLoad:
             (NetworkSpec("resnet18", device="gpu"), "not a device"),
         ):
             with pytest.raises(ExplorerError, match=words):
-                finish(catalogue.load(spec))
+                finish(catalog.load(spec))
 
     def test_downloads_only_what_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[str] = []
@@ -140,32 +140,32 @@ class TestLoad:
             raise ExplorerError("no network")
 
         monkeypatch.setattr(weights, "_ask", refuse)
-        finish(catalogue.load(NetworkSpec("squeezenet1_1")))
+        finish(catalog.load(NetworkSpec("squeezenet1_1")))
         assert asked == []
         with pytest.raises(ExplorerError, match="no network"):
-            finish(catalogue.load(NetworkSpec("squeezenet1_1", "imagenet1k_v1")))
-        assert asked == [catalogue.find("squeezenet1_1").weights[0].url]
+            finish(catalog.load(NetworkSpec("squeezenet1_1", "imagenet1k_v1")))
+        assert asked == [catalog.find("squeezenet1_1").weights[0].url]
 
     def test_cached_weights_are_used_without_asking(self) -> None:
         module = cached("squeezenet1_1", "IMAGENET1K_V1")
-        network, _ = finish(catalogue.load(NetworkSpec("squeezenet1_1")))
+        network, _ = finish(catalog.load(NetworkSpec("squeezenet1_1")))
         assert network.info.state == "cached"
         assert network.info.notes == ()
         assert network.info.classes[281] == "tabby"
         assert torch.equal(network.module.features[0].weight, module.features[0].weight)
 
     def test_closing_between_steps(self) -> None:
-        steps = catalogue.load(NetworkSpec("squeezenet1_1"))
+        steps = catalog.load(NetworkSpec("squeezenet1_1"))
         next(steps)
         steps.close()
-        network, _ = finish(catalogue.load(NetworkSpec("squeezenet1_1")))
+        network, _ = finish(catalog.load(NetworkSpec("squeezenet1_1")))
         assert network.info.state == "untrained"
 
     def test_half(self) -> None:
-        network, _ = finish(catalogue.load(NetworkSpec("squeezenet1_1", device="cpu", half=True)))
+        network, _ = finish(catalog.load(NetworkSpec("squeezenet1_1", device="cpu", half=True)))
         assert network.info.dtype == "bfloat16"
         detector = "ssdlite320_mobilenet_v3_large"
-        network, _ = finish(catalogue.load(NetworkSpec(detector, device="cpu", half=True)))
+        network, _ = finish(catalog.load(NetworkSpec(detector, device="cpu", half=True)))
         assert network.info.dtype == "float32"
         assert "float32" in network.info.notes[-1]
 
@@ -193,7 +193,7 @@ def test_is_the_network_that_torchvision_builds(
 ) -> None:
     cached(name, option, **options)
     theirs = tv.get_model(name, weights=option).eval()
-    network, _ = finish(catalogue.load(NetworkSpec(name, option, "cpu")))
+    network, _ = finish(catalog.load(NetworkSpec(name, option, "cpu")))
     photo = torch.rand(3, 96, 128, generator=torch.Generator().manual_seed(0))
     values = photo[None] if network.preprocess.batched else [photo]
     with torch.no_grad():
@@ -272,19 +272,19 @@ class TestEmbedded:
 
     def test_none(self, folder: Path) -> None:
         assert shipped.definitions() == ()
-        assert catalogue.default_for("classification") is None
+        assert catalog.default_for("classification") is None
 
     def test_shipped_comes_first(self, folder: Path) -> None:
         self.card(folder)
         state = ARCHITECTURES["mini_resnet"](num_classes=3).state_dict()
         half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         save_file(half, folder / "weights" / "mini-resnet.safetensors")
-        entry = catalogue.default_for("classification")
+        entry = catalog.default_for("classification")
         assert entry is not None
-        assert entry == catalogue.entries()[0] == catalogue.find("mini-resnet")
+        assert entry == catalog.entries()[0] == catalog.find("mini-resnet")
         assert (entry.state, entry.family) == ("shipped", "embedded")
         assert entry.weights[0].metrics == (("top1", 0.5),)
-        network, _ = finish(catalogue.load(NetworkSpec("mini-resnet", device="cpu")))
+        network, _ = finish(catalog.load(NetworkSpec("mini-resnet", device="cpu")))
         info = network.info
         assert info.state == "shipped"
         assert info.dtype == "float32"
@@ -295,9 +295,9 @@ class TestEmbedded:
 
     def test_without_its_weights_it_is_untrained(self, folder: Path) -> None:
         self.card(folder)
-        assert catalogue.find("mini-resnet").state == "untrained"
-        assert catalogue.default_for("classification") is None
-        network, _ = finish(catalogue.load(NetworkSpec("mini-resnet", device="cpu")))
+        assert catalog.find("mini-resnet").state == "untrained"
+        assert catalog.default_for("classification") is None
+        network, _ = finish(catalog.load(NetworkSpec("mini-resnet", device="cpu")))
         assert network.info.untrained
 
     @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"name": 1, "task": 2}'])
@@ -320,7 +320,7 @@ class TestEmbedded:
 def test_the_networks_that_ship_are_ready() -> None:
     for definition in shipped.definitions():
         entry = definition.entry
-        network, _ = finish(catalogue.load(NetworkSpec(entry.name, device="cpu")))
+        network, _ = finish(catalog.load(NetworkSpec(entry.name, device="cpu")))
         info: NetworkInfo = network.info
         assert info.state == "shipped"
         assert info.notes == ()
