@@ -42,11 +42,11 @@ from explorer.networks.hooks import interruptible, tensors_in
 from explorer.networks.network import Network
 from explorer.render.board import render_board
 from explorer.render.charts import MOST_ROWS
+from explorer.render.formulas import plain, replaced
 from explorer.render.vector.figure import FigureSize, render_figure
 from explorer.render.vector.font_files import arimo, font_runs
 from explorer.render.vector.pdf import pdf_bytes
 from explorer.render.vector.svg import svg_bytes
-from explorer.render.formulas import plain, replaced
 from explorer.views import discover
 from tests.toy_views import every_toy
 from tests.toys import hook_count, toy_image
