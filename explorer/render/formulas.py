@@ -11,7 +11,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _CODE = r"^(?:```|~~~).*?^(?:```|~~~)[^\n]*$|^(?: {4}|\t)[^\n]*$|`[^`\n]+`"
 _PARTS = re.compile(
@@ -77,24 +77,42 @@ def displayed(markdown: str) -> tuple[str, ...]:
 
 
 def readable(markdown: str) -> str:
-    """The text with formulas in plain letters: for terminals and for pages without mathematics."""
-    text = replaced(markdown, block, in_line)
-    return text if text == markdown else re.sub(r"\n{3,}", "\n\n", text)
+    """The text with formulas in plain letters, for pages without mathematics; still Markdown."""
+    return _in_letters(markdown, unbroken)
+
+
+def _in_letters(markdown: str, in_line: Callable[[str], str]) -> str:
+    """Every formula in letters, with indices of one kind in the whole text."""
+    found: list[str] = []
+    replaced(markdown, lambda latex: _noted(found, latex), lambda latex: _noted(found, latex))
+    if not found:
+        return markdown
+    script = _script_for(found)
+    text = replaced(
+        markdown,
+        lambda latex: _set_in(written(latex, script)),
+        lambda latex: in_line(written(latex, script)),
+    )
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _noted(found: list[str], latex: str) -> str:
+    found.append(latex)
+    return ""
 
 
 def block(latex: str) -> str:
     """A formula that stands alone as an indented block of Markdown."""
-    return "\n" + indent(plain(latex), "    ") + "\n"
+    return _set_in(plain(latex))
 
 
-def in_line(latex: str) -> str:
-    """A formula as Markdown in a line, which does not break within it."""
-    return unbroken(plain(latex))
+def _set_in(letters: str) -> str:
+    return "\n" + indent(letters, "    ") + "\n"
 
 
-def unbroken(written: str) -> str:
+def unbroken(letters: str) -> str:
     """What is written of a formula as Markdown that stays on one line and means no markup."""
-    joined = re.sub(r"([/−|])(?=\S)", "\\1\u2060", written.replace(" ", "\u00a0").replace("-", "−"))
+    joined = re.sub(r"([/−|])(?=\S)", "\\1\u2060", letters.replace(" ", "\u00a0").replace("-", "−"))
     return _MARKDOWN.sub(r"\\\1", joined)
 
 
@@ -103,8 +121,12 @@ def plain(latex: str) -> str:
 
     Its indices are small letters where Unicode has all of them, else all are written a_b.
     """
-    small = written(latex, script_of)
-    return small if "_" not in small else written(latex, _signed)
+    return written(latex, _script_for([latex]))
+
+
+def _script_for(formulas: Iterable[str]) -> Callable[[str, bool], str]:
+    small = all("_" not in written(latex, script_of) for latex in formulas)
+    return script_of if small else _signed
 
 
 def script_of(text: str, raised: bool) -> str:
@@ -130,7 +152,7 @@ class Explained(str):
     __slots__ = ("markdown",)
 
     def __new__(cls, markdown: str) -> Explained:
-        text = super().__new__(cls, readable(markdown))
+        text = super().__new__(cls, _in_letters(markdown, str))
         text.markdown = markdown
         return text
 

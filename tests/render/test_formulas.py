@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from explorer.render.formulas import Explained, displayed, in_line, plain, readable, replaced
+from explorer.render.formulas import Explained, displayed, plain, readable, replaced, unbroken
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def test_plain_letters(latex: str, words: str) -> None:
 
 
 def test_in_a_line_nothing_breaks_and_markdown_takes_it_as_it_is() -> None:
-    assert in_line("a * b - c") == "a\u00a0\\*\u00a0b\u00a0−\u00a0c"
+    assert unbroken(plain("a * b - c")) == "a\u00a0\\*\u00a0b\u00a0−\u00a0c"
 
 
 def test_a_slash_and_a_bar_are_no_places_to_break() -> None:
-    assert in_line("a/b - |c|d") == "a/\u2060b\u00a0−\u00a0\\|\u2060c\\|\u2060d"
+    assert unbroken(plain("a/b - |c|d")) == "a/\u2060b\u00a0−\u00a0\\|\u2060c\\|\u2060d"
 
 
 def test_a_page_for_a_terminal_has_formulas_in_blocks() -> None:
@@ -53,10 +53,11 @@ def test_a_page_for_a_terminal_has_formulas_in_blocks() -> None:
 
 
 def test_what_is_explained_reads_in_a_terminal_and_in_a_notebook() -> None:
-    text = Explained("The $x_i$.")
-    assert text == "The xᵢ."
+    text = Explained("The $w_i$ of $|x|$.")
+    assert text == "The wᵢ of |x|."
     assert repr(text) == str(text)
-    assert text._repr_markdown_() == text.markdown == "The $x_i$."
+    assert text._repr_markdown_() == text.markdown == "The $w_i$ of $|x|$."
+    assert Explained("Of $w_i$ and $w_y$.") == "Of w_i and w_y.", "indices of one kind"
 
 
 def test_dollars_of_code_and_of_prices_stay() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -85,6 +88,12 @@ def test_without_a_folder_to_write_into_they_are_set_all_the_same(
     cache_folder().write_bytes(b"a file where the folder should be")
     set_together(("a",))
     assert ready("a") == "<svg a>"
+
+
+def test_nothing_is_imported_before_the_first_formula() -> None:
+    code = "import sys, explorer.ui.panels.explanation; sys.exit('ziamath' in sys.modules)"
+    root = str(Path(__file__).parents[3])
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": root})
 
 
 def test_ziamath_makes_svg(caplog: pytest.LogCaptureFixture) -> None:
