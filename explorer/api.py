@@ -41,6 +41,7 @@ from explorer.images.image import Image, from_array, from_pillow, open_image
 from explorer.images.samples import sample
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
+from explorer.render.formulas import Explained
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -61,6 +62,7 @@ __all__ = [
     "Network",
     "Point",
     "Preprocess",
+    "explain",
     "load",
     "look",
     "parameters",
@@ -205,6 +207,22 @@ def parameters(view: str) -> Listing[Parameter]:
 
     found = find(view)
     return Listing(((entry.name, entry) for entry in declared.parameters(found.Params)), words)
+
+
+def explain(view: str) -> Explained:
+    """What a view shows, how to read it, its formulas and their sources.
+
+    Returns:
+        The text, formulas in plain letters; a notebook sets them as mathematics. Its `markdown` has
+        them in LaTeX between dollar signs.
+
+    Raises:
+        ExplorerError: There is no such view; the sentence names the nearest.
+    """
+    from explorer.views import find
+
+    found = find(view)
+    return Explained(f"# {found.title}\n\n{found.explanation.strip()}\n")
 
 
 def photo(path: str | os.PathLike[str], *, frame: int = 0) -> Image:

@@ -92,6 +92,17 @@ def test_no_parameter_of_a_view_is_called_like_one_of_look() -> None:
         assert not taken & set(explorer.parameters(name)), name
 
 
+def test_a_view_is_explained_in_words_and_for_a_notebook() -> None:
+    text = explorer.explain("anchors")
+    assert text.startswith("# Anchors")
+    assert "four offsets t that turn it into a refined box" in text
+    assert "\n    x = x_a + w_a t_x" in text
+    assert "Sources" in text
+    assert r"\begin{aligned}" in text._repr_markdown_()
+    with pytest.raises(explorer.ExplorerError, match="anchors"):
+        explorer.explain("anchor")
+
+
 # -- the photo ------------------------------------------------------------------------------------
 
 

@@ -177,6 +177,20 @@ def test_list_for_programs(explorer: Run) -> None:
     }
 
 
+def test_a_view_is_explained(explorer: Run) -> None:
+    status, out, err = explorer("list", "--explain", "nms")
+    assert (status, err) == (0, "")
+    assert out.startswith("# NMS step by step\n")
+    assert "\n    s ← s exp(-o² / σ)\n" in out
+    assert "\n\n\n" not in out
+    assert not set("$\\") & set(out)
+    found = json.loads(explorer("list", "--explain", "nms", "--json")[1])
+    assert r"\exp({-o^2} / \sigma)" in found["markdown"]
+    status, out, err = explorer("list", "--explain", "nsm")
+    assert (status, out) == (2, "")
+    assert "nms" in err
+
+
 SHORT_DREAM = (
     "--network", "toy-classification", "--set", "octaves=2", "--set", "steps=3", "--set", "size=64",
 )  # fmt: skip

@@ -37,6 +37,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("what", nargs="?", choices=("views", "networks"), help="list only these")
     parser.add_argument(
+        "--explain",
+        metavar="VIEW",
+        help="print the explanation of a view instead: how to read it, its formulas and sources",
+    )
+    parser.add_argument(
         "--messages",
         action="store_true",
         help="list every text of the program with file and line, for reviewers",
@@ -47,6 +52,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """List; always 0."""
+    if args.explain is not None:
+        return _explained(args.explain, args.json)
     if args.messages:
         return _messages(args.json)
     views, broken_views = _views() if args.what != "networks" else (None, ())
@@ -71,6 +78,14 @@ def run(args: argparse.Namespace) -> int:
         reasons = [(entry.name, entry.origin, entry.reason) for entry in unavailable]
         parts += ["Unavailable", table([("name", "from", "reason"), *reasons])]
     say("\n\n".join(parts))
+    return 0
+
+
+def _explained(name: str, as_json: bool) -> int:
+    from explorer.api import explain
+
+    text = explain(name)
+    say(json.dumps({"markdown": text.markdown}, ensure_ascii=False) if as_json else text.rstrip())
     return 0
 
 
@@ -142,6 +157,7 @@ def _view(view: View[Any, Any]) -> dict[str, Any]:
         "group": view.group.value,
         "needs": view.needs.name.lower(),
         "summary": view.summary,
+        "explanation": view.explanation.strip(),
         "reference": view.reference,
         "tasks": sorted(view.tasks),
         "film": view.film,

@@ -134,7 +134,8 @@ class View(Generic[P, R]):
         title: The menu's words.
         group: The heading it is listed under.
         summary: One sentence for the picker.
-        explanation: Markdown beside the view: what is seen, how to read it, the formula.
+        explanation: Markdown beside the view: what is seen, how to read it, formulas in LaTeX
+            between dollar signs, and the sources.
         reference: The paper, as "Ren et al. 2015, Faster R-CNN, section 3.1".
         Params: A frozen dataclass whose fields are made by `param`.
         compute: ``(scene, params) -> Generator[Step, params | None, None]``, on the runner's

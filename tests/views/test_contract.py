@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import fields, is_dataclass, replace
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from ziamath.tex import tex2mml
 from ziamath.zmath import Latex
 
 from explorer.core.errors import Cancelled, ExplorerError
@@ -40,11 +42,11 @@ from explorer.networks.hooks import interruptible, tensors_in
 from explorer.networks.network import Network
 from explorer.render.board import render_board
 from explorer.render.charts import MOST_ROWS
+from explorer.render.formulas import plain, replaced
 from explorer.render.vector.figure import FigureSize, render_figure
 from explorer.render.vector.font_files import arimo, font_runs
 from explorer.render.vector.pdf import pdf_bytes
 from explorer.render.vector.svg import svg_bytes
-from explorer.ui.formulas.letters import plain, replaced
 from explorer.views import discover
 from tests.toy_views import every_toy
 from tests.toys import hook_count, toy_image
@@ -81,16 +83,26 @@ def defaults(view: View[Any, Any], info: NetworkInfo | None) -> Any:
     return resolved(asked_of(view, info.task if info is not None else ""), info)
 
 
+PANEL = 20
+"""Heights of a letter that the explanation's panel is wide, as the window starts."""
+
+
 def set_as_mathematics(latex: str) -> str:
-    """A formula that stands alone: it must be one."""
-    return Latex(latex).svg()
+    """A formula that stands alone: it must be one, every word of it known, and not too wide."""
+    assert "\\" not in tex2mml(latex), f"a command that is none in {latex}"
+    svg = Latex(latex, size=24).svg()
+    width = float(re.search(r'width="([\d.]+)"', svg)[1]) / 24  # type: ignore[index]
+    assert width < PANEL, f"{latex} is {width:.1f} letters wide"
+    return written_plainly(latex)
 
 
-def written_in_a_line(latex: str) -> str:
-    """A formula in a line: plain letters must do."""
-    written = plain(latex)
-    assert not set(written) & set("\\{}"), latex
-    return written
+def written_plainly(latex: str) -> str:
+    """Also what no mathematics can be set in shows it: plain letters must do."""
+    words = plain(latex)
+    assert words
+    assert "\\" not in words, latex
+    tex2mml(latex)
+    return words
 
 
 def refused_in_words(parameter: Parameter) -> AbstractContextManager[None]:
@@ -207,13 +219,21 @@ def test_says_what_it_is(view: View[Any, Any]) -> None:
     room = view.compute.__module__.split(".")
     assert room[:2] != ["explorer", "views"] or room[2] == view.group.value, "its group's folder"
     assert len(view.explanation) > 300
-    replaced(view.explanation, set_as_mathematics, written_in_a_line)
     for parameter in parameters(view.Params):
         assert parameter.meta.title, parameter.name
         assert parameter.meta.help.endswith("."), parameter.name
         if parameter.type in (int, float) and not parameter.optional:
             assert parameter.meta.low is not None, parameter.name
             assert parameter.meta.high is not None, parameter.name
+
+
+@pytest.mark.parametrize("view", [pytest.param(v, id=n) for n, v in sorted(VIEWS.items())])
+def test_its_formulas_are_mathematics(view: View[Any, Any]) -> None:
+    text = replaced(view.explanation, set_as_mathematics, written_plainly)
+    assert "$" not in text, "a formula that does not end, or not on its own lines"
+    for line in view.explanation.splitlines():
+        assert not line.startswith(("    ", "\t")), f"an indented block: {line}"
+        assert not re.search(r"\w\[\w+, |[Σ·²√]|\w+·\w", line), f"a formula without dollars: {line}"
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.core.resources import resource_path
-from explorer.ui.formulas.letters import readable
+from explorer.render.formulas import readable
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend, scaled_font
 
 if TYPE_CHECKING:

@@ -1,16 +1,19 @@
 """A view's explanation: Markdown set to be read, as high as its text, without a scroll bar.
 
-Formulas between dollar signs are drawn as mathematics, and those in a line never break; indented
-blocks are text of fixed pitch.
+Formulas between dollar signs are mathematics: those that stand alone are images, set by a thread
+of their own (plain letters stand there meanwhile), those in a line never break. Copied, and for
+screen readers, all are plain letters.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, QSizeF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QSize, QSizeF, Qt, QUrl
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QFont,
     QFontDatabase,
     QFontMetricsF,
+    QGuiApplication,
     QResizeEvent,
     QTextBlock,
     QTextBlockFormat,
@@ -21,15 +24,22 @@ from PySide6.QtGui import (
     QTextImageFormat,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
+from PySide6.QtWidgets import QFrame, QMenu, QSizePolicy, QTextBrowser
 
-from explorer.ui.formulas import letters
+from explorer.render import formulas
 from explorer.ui.formulas.images import formula_image, formula_size
+from explorer.ui.formulas.inline import marked, set_marked, text_of
+from explorer.ui.formulas.setting import Setter
 from explorer.ui.widgets.small_widgets import UNIT, scaled_font
 
-CODE_INDENT = UNIT * 2
+INDENT = UNIT * 2
+"""Of formulas and blocks of code."""
+
+LONGEST_LINE = 76
+"""Letters: a longer one is hard to follow back to its beginning."""
+
 LEAST_SCALE = 0.6
-"""A formula is made so much smaller at most to stand on one line."""
+"""A line of code is made so much smaller at most to stand whole."""
 
 FORMULA = "formula:"
 
@@ -41,6 +51,8 @@ class Explanation(QTextBrowser):
         super().__init__()
         self._markdown = ""
         self._formulas: list[str] = []
+        self._setter = Setter()
+        self._setter.done.connect(self._render, Qt.ConnectionType.QueuedConnection)
         self.setObjectName("explanation")
         self.setStyleSheet("QTextBrowser { background: transparent; border: 0; padding: 0; }")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -50,10 +62,13 @@ class Explanation(QTextBrowser):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.document().setDocumentMargin(0)
+        self.document().setIndentWidth(UNIT * 2.5)
         self.setAccessibleName(self.tr("Explanation of the view"))
 
     def show_markdown(self, text: str) -> None:
+        """Shows a text; formulas that have not been set yet follow."""
         self._markdown = text
+        self._setter.ask(formulas.displayed(text))
         self._render()
 
     def sizeHint(self) -> QSize:
@@ -62,37 +77,80 @@ class Explanation(QTextBrowser):
     def minimumSizeHint(self) -> QSize:
         return QSize(80, 1)
 
+    def written(self, start: int = 0, end: int = -1) -> str:
+        """The text from one position of the document to another, formulas in plain letters."""
+        document = self.document()
+        end = document.characterCount() if end < 0 else end
+        lines = []
+        block = document.findBlock(start)
+        while block.isValid() and block.position() < end:
+            lines.append(text_of(block, start, end))
+            block = block.next()
+        return "\n".join(lines)
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        cursor = self.textCursor()
+        data = QMimeData()
+        data.setText(self.written(cursor.selectionStart(), cursor.selectionEnd()))
+        return data
+
+    def formula_at(self, position: QPoint) -> str:
+        """The LaTeX of the formula that is drawn there; "" where there is none."""
+        name = self.document().documentLayout().imageAt(position.toPointF())
+        return self._formulas[int(name.removeprefix(FORMULA))] if name else ""
+
+    def menu_at(self, position: QPoint) -> QMenu:
+        """What the right button offers there."""
+        menu: QMenu = self.createStandardContextMenu(position)
+        latex = self.formula_at(position)
+        if latex:
+            action = menu.addAction(self.tr("Copy formula as LaTeX"))
+            action.triggered.connect(lambda: QGuiApplication.clipboard().setText(latex))
+        return menu
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = self.menu_at(event.pos())
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(event.globalPos())
+
     def _render(self) -> None:
         document = self.document()
         features = QTextDocument.MarkdownFeature
         document.clear()
         self._formulas = []
-        text = letters.replaced(self._markdown, self._placed, letters.in_line)
+        text = formulas.replaced(self._markdown, self._placed, marked)
         document.setMarkdown(text, features.MarkdownDialectGitHub | features.MarkdownNoHTML)
+        set_marked(document)
         self._set_blocks()
         self._fit()
+        self.setAccessibleDescription(self.written())
 
     def _placed(self, latex: str) -> str:
         """What holds a formula's place until it is drawn."""
         if formula_size(latex, 1.0).isEmpty():
-            return f"\n    {letters.plain(latex)}\n"
+            return formulas.block(latex)
         self._formulas.append(latex)
         # Qt repeats the image for every letter of its description: it gets one, the words later.
         return f"\n\n![f]({FORMULA}{len(self._formulas) - 1})\n\n"
+
+    def _measure(self) -> int:
+        """How wide the text is set."""
+        longest = round(self.fontMetrics().averageCharWidth() * LONGEST_LINE)
+        return min(self.viewport().width(), longest)
 
     def _set_formula(self, cursor: QTextCursor, shape: QTextImageFormat) -> None:
         """Draws a formula as large as the text, smaller where the column is narrow."""
         latex = self._formulas[int(shape.name().removeprefix(FORMULA))]
         pixels = QFontMetricsF(self.font()).height() * 0.95
         size = formula_size(latex, pixels)
-        room = self.viewport().width() - CODE_INDENT - 2
+        room = self._measure() - INDENT - 2
         if room > 0 and size.width() > room:
             size = QSizeF(room, size.height() * room / size.width())
         color = self.palette().text().color()
         image = formula_image(latex, size, color, self.devicePixelRatioF())
         kind = QTextDocument.ResourceType.ImageResource
         self.document().addResource(kind, QUrl(shape.name()), image)
-        shape.setProperty(QTextFormat.Property.ImageAltText, letters.plain(latex))
+        shape.setProperty(QTextFormat.Property.ImageAltText, formulas.plain(latex))
         shape.setWidth(size.width())
         shape.setHeight(size.height())
         cursor.mergeCharFormat(shape)
@@ -126,7 +184,7 @@ class Explanation(QTextBrowser):
             layout.setBottomMargin(UNIT)
             style = QTextCharFormat()
             if self._formula_in(block):
-                layout.setLeftMargin(CODE_INDENT)
+                layout.setLeftMargin(INDENT)
                 layout.setTopMargin(UNIT // 2)
                 layout.setBottomMargin(UNIT * 1.5)
                 layout.setLineHeight(0, QTextBlockFormat.LineHeightTypes.SingleHeight.value)
@@ -135,7 +193,7 @@ class Explanation(QTextBrowser):
                 layout.setBottomMargin(UNIT // 2)
                 style.setFont(scaled_font(self.font(), 1.05, bold=True))
             elif code:
-                layout.setLeftMargin(CODE_INDENT)
+                layout.setLeftMargin(INDENT)
                 following = block.next().blockFormat()
                 if following.hasProperty(QTextBlockFormat.Property.BlockCodeFence):
                     layout.setBottomMargin(0)  # the lines of one formula stay together
@@ -152,14 +210,14 @@ class Explanation(QTextBrowser):
         """Fixed pitch, smaller where that keeps a line whole; and whether it does."""
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPointSizeF(self.font().pointSizeF() if self.font().pointSizeF() > 0 else 9.5)
-        room = self.viewport().width() - CODE_INDENT - 2
+        room = self._measure() - INDENT - 2
         wide = QFontMetricsF(font).horizontalAdvance(line)
         scale = room / wide if wide and room > 0 else 1.0
         fits = scale >= LEAST_SCALE
         return scaled_font(font, min(1.0, scale)) if fits else font, fits
 
     def _fit(self) -> None:
-        self.document().setTextWidth(self.viewport().width())
+        self.document().setTextWidth(self._measure())
         height = max(1, round(self.document().size().height()) + 1)
         if height != self.height():
             self.setFixedHeight(height)

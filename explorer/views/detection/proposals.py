@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
+EXPLANATION = r"""
 A classifier takes one box at a time, but a photo has millions of boxes. A **proposal method**
 selects some hundreds or thousands that may contain an object of any class, so that only these have
 to be classified.
@@ -54,10 +54,13 @@ to be classified.
 **Reading it.** Light boxes rank first, dark ones last. Move *Top boxes* or press its play button to
 see where the next ones lie; *coverage* counts the boxes over every pixel. Click a box for its
 score. Draw a box around an object: the proposal with the highest IoU is green, an object missed by
-all of the top boxes is red.
+all of the top boxes is red. An object is found if its IoU with one of them reaches the threshold:
 
-    IoU = area of overlap / area of union      found: IoU ≥ the threshold
-    recall = objects found / objects
+$$ \mathrm{IoU}(A, B) = \frac{|A \, \cap \, B|}{|A \, \cup \, B|} $$
+
+$$ \mathrm{recall} = \frac{\text{objects found}}{\text{objects}} $$
+
+with $|\cdot|$ for the area.
 
 **From the pixels**
 
@@ -68,11 +71,15 @@ all of the top boxes is red.
   uses structured edges from a trained random forest, which does not ship with OpenCV; here they are
   thinned gradients, which separate texture from outlines less well. Expect a lower recall than the
   paper's.
-- *objectness* is one term of Alexe et al. 2012: few superpixels should straddle the border, `1 - Σ
-  min(|s outside w|, |s inside w|) / |w|`, over 10 000 windows. The complete measure and BING need
-  trained parameters that no maintained package ships.
+- *objectness* is one term of Alexe et al. 2012 (section 3.4): few superpixels should straddle the
+  border of a window (below). It ranks 10,000 windows. The complete measure and BING need trained
+  parameters that no maintained package ships.
 - *Felzenszwalb* (Felzenszwalb & Huttenlocher 2004) and *SLIC* (Achanta et al. 2012): a box around
   every superpixel, from a few large ones to many small ones.
+
+The objectness of a window $w$, with $s$ for the superpixels:
+
+$$ 1 - \sum_s \frac{\min(|s \, \setminus \, w|, \, |s \, \cap \, w|)}{|w|} $$
 
 **Independent of the photo** (baselines)
 
@@ -87,6 +94,9 @@ each pyramid level (Ren et al. 2015). Its seconds are those of the backbone and 
 
 Photos are first resized to at most 640 pixels on the longer side for all but the RPN. Seconds are
 measured in this run on this computer.
+
+**Sources.** Hosang, Benenson, Dollar and Schiele 2016, *What makes for effective detection
+proposals?*, section 2, reviews most of these methods and the baselines.
 """
 
 BOXES, COVERAGE, BOTH = "boxes", "coverage", "both"

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
-The network computes one number per class, the **logit** z[k]. The softmax converts the logits to
+EXPLANATION = r"""
+The network computes one number per class, the **logit** $z_k$. The softmax converts the logits to
 probabilities that add up to one:
 
-    p[k] = exp(z[k] / T) / Σⱼ exp(z[j] / T)
+$$ p_k = \frac{\exp(z_k / T)}{\sum_j \exp(z_j / T)} $$
 
 **Reading it.** The bars are the classes with the highest probabilities. These are probabilities
 *among the classes of the network*: on a photo of something else they still add up to 100%, so a
-high bar is no proof. The *temperature* T only flattens or sharpens the distribution (1 is the
+high bar is no proof. The *temperature* $T$ only flattens or sharpens the distribution (1 is the
 network's own); it never changes the order.
 
 **The network's input** shows exactly the pixels that went in, after resizing and cropping. The
@@ -41,8 +41,10 @@ dotted frame on the photo is what that crop covers: pixels outside it are not us
 **The path** is shown for networks whose classes are in the WordNet tree. The probability of a node
 is the sum over all classes below it, so it can be low for each breed and high for dog.
 
-Krizhevsky, Sutskever and Hinton 2012, *ImageNet Classification with Deep Convolutional Neural
-Networks*; the tree: Miller 1995, *WordNet*, and Deng et al. 2009, *ImageNet*.
+**Sources.** Krizhevsky, Sutskever and Hinton 2012, *ImageNet Classification with Deep Convolutional
+Neural Networks*, section 3.5 (softmax); Hinton, Vinyals and Dean 2015, *Distilling the Knowledge in
+a Neural Network*, section 2, equation 1 (temperature); Miller 1995, *WordNet*, and Deng et al.
+2009, *ImageNet* (the tree).
 """
 
 TOP = "the top class"

@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from explorer.core.layers import Extent, Float32
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
+EXPLANATION = r"""
 A classifier gives the *class*. Four more outputs give the *position*: a small head on the same
-network predicts the center and the size of one box, each mapped to 0 to 1 by a sigmoid:
+network predicts the center $(c_x, c_y)$, the width $w$ and the height $h$ of one box, each mapped
+to 0 to 1 by a sigmoid. As fractions of the input's width and height, its corners are
 
-    x0 = cx - w / 2     x1 = cx + w / 2     (fractions of the input's width)
-    y0 = cy - h / 2     y1 = cy + h / 2     (fractions of its height)
+$$ \begin{aligned} x_0 &= c_x - w / 2 & x_1 &= c_x + w / 2 \\
+y_0 &= c_y - h / 2 & y_1 &= c_y + h / 2 \end{aligned} $$
+
+clipped to the input.
 
 **Reading it.** The box is the predicted extent of the top class. There is always exactly one, even
 on a photo with five dogs or with none: this is localization, not detection. The dotted frame is the
@@ -49,12 +52,15 @@ compare.
 **Is it right?** ILSVRC counts a prediction as correct if the class is correct *and* the IoU with
 the true box is at least 0.5:
 
-    IoU = area(both) / area(either) >= 0.5
+$$ \mathrm{IoU}(A, B) = \frac{|A \, \cap \, B|}{|A \, \cup \, B|} \ge 0.5 $$
 
-Draw the true box on the photo, and the table shows the IoU of every box with it.
+with $|\cdot|$ for the area. Draw the true box on the photo, and the table shows the IoU of every
+box with it.
 
-Simonyan and Zisserman 2014, *Very Deep Convolutional Networks*, appendix A (one box against one per
-class); Sermanet et al. 2014, *OverFeat* (regression on the last maps of a classifier).
+**Sources.** Simonyan and Zisserman 2014, *Very Deep Convolutional Networks*, appendix A (one box
+against one per class); Sermanet et al. 2014, *OverFeat*, section 4 (regression on the last maps of
+a classifier); Russakovsky et al. 2015, *ImageNet Large Scale Visual Recognition Challenge*, section
+4.2 (the criterion).
 """
 
 GREEN = np.array([[60, 220, 90]], np.uint8)

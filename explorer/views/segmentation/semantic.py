@@ -36,12 +36,13 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
-The network computes one number per class for every pixel. The softmax converts them to
-probabilities, and the most probable class colors the pixel:
+EXPLANATION = r"""
+The network computes one number $z_c$ per class for every pixel $(x, y)$. The softmax converts them
+to probabilities, and the most probable class colors the pixel:
 
-    p[c, y, x]  = exp(z[c, y, x]) / Σⱼ exp(z[j, y, x])
-    class(y, x) = the c with the largest p[c, y, x]
+$$ p_c(x, y) = \frac{\exp z_c(x, y)}{\sum_j \exp z_j(x, y)} $$
+
+$$ \mathrm{class}(x, y) = \arg\max_c \, p_c(x, y) $$
 
 **Reading it.** The legend lists the classes found with the fraction of the photo they cover. The
 status bar shows the most probable classes under the mouse, and the plot their probabilities. *Min.
@@ -59,8 +60,9 @@ borders become sharper with finer strides.
 The scores are computed on a coarse grid (every 8th or 16th pixel) and enlarged bilinearly, as the
 network itself does: borders are smoother than those of the objects.
 
-Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*; Chen et al. 2017, *Rethinking
-Atrous Convolution* (DeepLabV3); Howard et al. 2019, *Searching for MobileNetV3* (LR-ASPP).
+**Sources.** Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*, section 4.2 (the
+stages); Chen et al. 2017, *Rethinking Atrous Convolution* (DeepLabV3); Howard et al. 2019,
+*Searching for MobileNetV3* (LR-ASPP).
 """
 
 NOTHING = "none"

@@ -44,30 +44,39 @@ if TYPE_CHECKING:
     from explorer.core.layers import Board, Picture
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
-The weights of the network are fixed; the **picture** is changed by gradient ascent so that the
-activations of the chosen layer grow:
+EXPLANATION = r"""
+The weights of the network are fixed; the **picture** $x$ is changed by gradient ascent so that an
+objective $L$ grows: the mean squared activation of the chosen layer, or the mean activation of the
+chosen channels $K$.
 
-    L = mean of a[k, i, j]²            (all channels), or
-    L = mean of a[k, i, j]             (the chosen channels k)
+$$ L = \mathrm{mean}_{k,i,j} \; a_{kij}^2 $$
 
-    x ← x + step · g / mean|g| + TV · Laplacian(x),     g = dL/dx
+$$ L = \mathrm{mean}_{k \in K,\, i,j} \; a_{kij} $$
+
+With step size $\eta$ and TV weight $\lambda$, every step is
+
+$$ x \gets x + \eta \, \frac{g}{\mathrm{mean} \, |g|} + \lambda \, \nabla^2 x $$
+
+$$ g = \frac{\partial L}{\partial x} $$
+
+clipped to the range from black to white. The *TV* term (total variation) pulls every pixel toward
+its four neighbors: less noise, softer shapes.
 
 **Octaves.** The ascent starts on a small copy of the photo, where a filter covers a large part of
-it, and continues on enlarged copies of the result. *Jitter* shifts the picture slightly before
-every step, so that the strides of the network leave no grid pattern. The *TV* term (total
-variation) pulls every pixel toward its neighbors: less noise, softer shapes. *Smoothing* blurs the
-gradient instead of the picture.
+it. What it has added is then enlarged and laid over the next larger copy, where the ascent
+continues. *Jitter* shifts the picture at random before every step, so that the strides of the
+network leave no grid pattern. *Smoothing* blurs the gradient, not the picture.
 
 **While it runs** change layer, channels, step size, jitter, smoothing or TV: the next step uses
 them. Early layers give strokes and textures, middle layers patterns such as eyes and scales, late
-layers parts of the classes. The curve is L before every step; it drops when a new octave begins.
+layers parts of the classes. The curve is $L$ before every step; it drops when a new octave begins.
 
 For a detector, only the backbone runs, on a picture normalized as in the detector. The same seed
 and parameters give the same picture.
 
-Mordvintsev, Olah and Tyka 2015, *Inceptionism*; Mahendran and Vedaldi 2015 for the TV term; Olah et
-al. 2017, *Feature Visualization*.
+**Sources.** Mordvintsev, Olah and Tyka 2015, *Inceptionism*; Mahendran and Vedaldi 2015,
+*Understanding Deep Image Representations by Inverting Them* (the TV term); Olah et al. 2017,
+*Feature Visualization* (channels).
 """
 
 PHOTO, NOISE = "the photo", "noise"

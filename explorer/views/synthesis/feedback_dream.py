@@ -48,15 +48,18 @@ if TYPE_CHECKING:
     from explorer.core.layers import Board, Picture
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
-DeepDream with feedback: the result for one frame is blended into the next frame before its gradient
-steps.
+EXPLANATION = r"""
+DeepDream with feedback: the result $d$ for one frame $f$ is blended into the next one, with the
+weight $\beta$ of *Feedback*, before its gradient steps start:
 
-    start  = (1 - stay) · new frame + stay · zoom(previous dream)
-    dream  = start after n steps of   x ← x + step · g / mean|g| + TV · Laplacian(x)
+$$ x_0 = (1 - \beta) \, f + \beta \; \mathrm{zoom}(d) $$
 
-with g = dL/dx and L the mean squared activation of the chosen layer, or the mean activation of the
-chosen channels: the same steps as in *Deep dream*; *stay* is the feedback.
+$$ x_{i+1} = x_i + \eta \, \frac{g}{\mathrm{mean} \, |g|} + \lambda \, \nabla^2 x_i $$
+
+$$ g = \frac{\partial L}{\partial x_i} $$
+
+The objective $L$, the step size $\eta$ and the TV weight $\lambda$ are those of the view *Deep
+dream*. After the last step, $x$ is the new $d$.
 
 **Live**, every frame of the camera or film is one iteration. With *Feedback* at 0 each frame is
 processed independently; at 0.9 moving objects leave trails; at 1 only the first frame is used. The
@@ -64,12 +67,13 @@ zoom enlarges the previous dream about its center, so that patterns move outward
 
 **On a photo**, the photo takes the place of new frames; the steps can be exported as a film.
 
-**While it runs**, all settings can be changed; the next iteration uses them. The plot is L before
+**While it runs**, all settings can be changed; the next iteration uses them. The plot is $L$ before
 the first step of each iteration: it rises, then levels off where blending removes as much as the
 steps add.
 
-Mordvintsev, Olah and Tyka 2015, *Inceptionism* (their film "journeys" feeds zoomed dreams back);
-Mahendran and Vedaldi 2015 for the TV term.
+**Sources.** Mordvintsev, Olah and Tyka 2015, *Inceptionism* (which applies the method to its own,
+zoomed output); Mahendran and Vedaldi 2015, *Understanding Deep Image Representations by Inverting
+Them* (the TV term).
 """
 
 NAME = "feedback_dream"

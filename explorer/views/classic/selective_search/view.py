@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.vision.classic.selective_search import Start, Tree
 
-EXPLANATION = """
+EXPLANATION = r"""
 Selective search supplied the proposals of R-CNN and Fast R-CNN. The photo is segmented into
 **superpixels**, small homogeneous regions. The two most similar neighboring regions are then merged
 repeatedly, until one region covers the photo. The bounding box of every region formed is a
@@ -51,31 +51,41 @@ blue lines are its other neighbors. Click on the photo to choose the region ther
 on every level. Without a click the next merge is shown. Then switch terms off and see which regions
 merge too early.
 
-**Similarity** of two neighbors a and b, the sum of the terms that are on:
+**Similarity** of two neighbors $a$ and $b$ is the sum of the terms that are on, with $c$ and $t$
+for their histograms of color and texture, and $|\cdot|$ for an area in pixels:
 
-    color    Σ min(c_a, c_b)       histograms of 25 bins per channel
-    texture  Σ min(t_a, t_b)       8 directions x 10 bins per channel
-    size     1 - (size_a + size_b) / size of the photo
-    fill     1 - (size of the box around both - size_a - size_b) / size of the photo
+$$ \begin{aligned} s_\mathrm{color} &= \sum_k \min(c_{ak}, \, c_{bk}) \\
+s_\mathrm{texture} &= \sum_k \min(t_{ak}, \, t_{bk}) \\
+s_\mathrm{size} &= 1 - \frac{|a| + |b|}{|\mathrm{photo}|} \\
+s_\mathrm{fill} &= 1 - \frac{|B_{ab}| - |a| - |b|}{|\mathrm{photo}|} \end{aligned} $$
 
-Histograms have the sum 1, so that the first two terms are 1 for equal histograms. *Size* makes
-small regions merge first, evenly over the photo; *fill* closes holes. Texture counts the gradients
-of the photo (the derivative of a Gaussian, sigma 1) by direction and strength. The histogram of a
-merged region is computed without its pixels:
+where $B_{ab}$ is the bounding box around both. Color has 25 bins for each channel of the color
+space. Texture has 8 directions with 10 bins each, for each channel: it counts the derivatives of a
+Gaussian with a standard deviation of 1 pixel by their strength. Histograms have the sum 1, so that
+the first two terms are 1 for equal histograms. *Size* makes small regions merge first, evenly over
+the photo; *fill* closes holes.
 
-    c = (size_a · c_a + size_b · c_b) / (size_a + size_b)
+The histogram of a merged region is computed without its pixels, for texture likewise:
 
-**Superpixels** are those of Felzenszwalb & Huttenlocher: two regions join while the edge between
-them is no stronger than the strongest inside either of them plus k / size. A larger **k** makes
-larger ones.
+$$ c_{a \, \cup \, b} = \frac{|a| \, c_a + |b| \, c_b}{|a| + |b|} $$
+
+**Superpixels** are those of Felzenszwalb and Huttenlocher. An edge is the difference in color of
+two neighboring pixels. Two regions $a$ and $b$ join if the weakest edge between them, $D_{ab}$, is
+no stronger than the strongest edge $I$ of the minimum spanning tree of each, plus a margin:
+
+$$ D_{ab} \le \min \left( I_a + \frac{k}{|a|}, \; I_b + \frac{k}{|b|} \right) $$
+
+A larger $k$ makes larger superpixels.
 
 **Proposals.** One hierarchy misses objects that its color space does not separate, so *fast* builds
-12 and *quality* 80, with different color spaces, k and terms. Their boxes are ranked by the
-position of the region, counted from the top of its hierarchy, times a random number. Draw or load
-ground truth to see which of your objects the first boxes find, and how many boxes are needed.
+12 (the paper: 8) and *quality* 80, with different color spaces, $k$ and terms. Their boxes are
+ranked by the position of the region, counted from the top of its hierarchy, times a random number.
+Draw or load ground truth to see which of your objects the first boxes find, and how many boxes are
+needed.
 
-Uijlings, van de Sande, Gevers & Smeulders 2013, *Selective Search for Object Recognition*;
-Felzenszwalb & Huttenlocher 2004, *Efficient Graph-Based Image Segmentation*.
+**Sources.** Uijlings, van de Sande, Gevers and Smeulders 2013, *Selective Search for Object
+Recognition*, sections 3.1 to 3.3 (the terms: equations 1 to 6); Felzenszwalb and Huttenlocher 2004,
+*Efficient Graph-Based Image Segmentation*, section 3.1.
 """
 
 ONE_TREE = "this hierarchy"

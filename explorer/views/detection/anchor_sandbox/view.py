@@ -46,17 +46,20 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
-A detector with anchors is trained on labels of **anchors**. Every anchor gets its label from its
-overlap with the ground-truth boxes:
+EXPLANATION = r"""
+A detector with anchors is trained on labels of **anchors**. Every anchor $a$ gets its label from
+its overlap with the ground-truth boxes $g$:
 
-    IoU = area of overlap / area of union
-    positive   IoU with some box ≥ 0.7
-    negative   IoU with every box < 0.3
-    ignored    everything in between: no loss
+$$ \mathrm{IoU}(a, g) = \frac{|a \, \cap \, g|}{|a \, \cup \, g|} $$
 
-So that every box has an anchor, the anchors with the highest IoU with a box become positive
-whatever that IoU is (**force best match**).
+with $|\cdot|$ for the area. The highest IoU over all boxes decides, by the two thresholds:
+
+$$ \max_g \mathrm{IoU}(a, g) \; \begin{cases} \ge 0.7 & \text{positive} \\
+\lt 0.3 & \text{negative} \\ \text{else} & \text{ignored: no loss} \end{cases} $$
+
+So that no box is left without an anchor, the anchors with the highest IoU with a box become
+positive whatever that IoU is (**force best match**). These are the thresholds of Faster R-CNN;
+RetinaNet has 0.5 and 0.4, SSD has 0.5 for both.
 
 **Try it.** Draw a box on the photo and drag it, or load annotations: all anchors are labeled again
 at every move. Green cells have a positive anchor, amber cells only ignored ones, dim cells only
@@ -65,19 +68,20 @@ small or elongated, or move it between the cells, and see it turn red without th
 change scales, aspect ratios and stride until it is matched. (A box that touches no anchor at all
 has the same IoU of 0 with all: torchvision's forced match then makes every anchor positive.)
 
-**Targets.** Click an anchor. A positive anchor is also a regression target: four offsets to its
-box, with center x, y and the anchor's own xa, ya, wa, ha:
+**Targets.** Click an anchor. A positive anchor is also a regression target: four offsets from its
+own center $(x_a, y_a)$, width $w_a$ and height $h_a$ to those of its box:
 
-    tx = (x - xa) / wa      tw = log(w / wa)
-    ty = (y - ya) / ha      th = log(h / ha)
+$$ \begin{aligned} t_x &= (x - x_a) / w_a & t_w &= \log(w / w_a) \\
+t_y &= (y - y_a) / h_a & t_h &= \log(h / h_a) \end{aligned} $$
 
-The arrows show them: the center moves by tx·wa and ty·ha, the sides grow by exp(tw) and exp(th).
+The arrows show them: the center moves by $w_a t_x$ and $h_a t_y$, the sides are multiplied by
+$\exp(t_w)$ and $\exp(t_h)$.
 
 The curve counts the anchors above each IoU; drag its line to change the upper threshold. A training
 step uses only a sample of these anchors (256, at most half of them positive, in Faster R-CNN).
 
-Ren et al. 2015, *Faster R-CNN*, sections 3.1.1 to 3.1.3; Lin et al. 2017, *Feature Pyramid
-Networks*. RetinaNet has thresholds of 0.5 and 0.4; SSD takes 0.5 for both.
+**Sources.** Ren et al. 2015, *Faster R-CNN*, sections 3.1.1 to 3.1.3, equation 2 (the targets); Lin
+et al. 2017, *Feature Pyramid Networks*.
 """
 
 OWN, MADE = "the network's own", "generated"

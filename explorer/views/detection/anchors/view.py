@@ -46,13 +46,20 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32, UInt8
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
+EXPLANATION = r"""
 An **anchor** (SSD: default box, YOLO: prior) is a reference box at a fixed place of the photo,
-whatever the photo shows. Every cell of a feature map has k of them, of different sizes and aspect
-ratios. For each, the network predicts a score and four offsets t that turn it into a refined box:
+whatever the photo shows. Every cell of a feature map has several, of different sizes and aspect
+ratios. For each, with center $(x_a, y_a)$, width $w_a$ and height $h_a$, the network predicts a
+score and four offsets $t$ that turn it into a refined box:
 
-    x = xa + wa·tx      w = wa·exp(tw)
-    y = ya + ha·ty      h = ha·exp(th)
+$$ \begin{aligned} x &= x_a + w_a t_x & w &= w_a \exp(t_w) \\
+y &= y_a + h_a t_y & h &= h_a \exp(t_h) \end{aligned} $$
+
+YOLO keeps the center within its cell, whose column is $c$ and row $r$, here in cells:
+
+$$ x = c + \sigma(t_x) \qquad y = r + \sigma(t_y) $$
+
+with $\sigma$ for the sigmoid.
 
 **Reading it.** Move over the photo: the square is the cell under the mouse, dotted boxes are its
 anchors, solid boxes of the same color are the refined boxes of the highest-scoring ones. Click to
@@ -64,10 +71,12 @@ small anchors, for small objects; a level with a large stride has few cells with
 
 The score is the *objectness* of a region proposal network, or the highest class score of a
 single-stage detector. FCOS has no anchors but points: each is drawn as a square of the stride's
-width. torchvision centers anchors on the upper left corner of their cell, SSD on the middle of it.
+width, and its score is the geometric mean of the class probability and the predicted center-ness.
+torchvision centers anchors on the upper left corner of their cell, SSD on the middle of it.
 
-Ren et al. 2015, *Faster R-CNN*, section 3.1.1; Liu et al. 2016, *SSD*, section 2.2; Lin et al.
-2017, *RetinaNet*; Redmon and Farhadi 2017, *YOLO9000*, section 2; Tian et al. 2019, *FCOS*.
+**Sources.** Ren et al. 2015, *Faster R-CNN*, section 3.1.1; Liu et al. 2016, *SSD*, section 2.2;
+Lin et al. 2017, *RetinaNet*, section 4; Redmon and Farhadi 2017, *YOLO9000*, section 2; Tian et al.
+2019, *FCOS*, section 3.
 """
 
 CELL, BEST = "one cell", "the best of the photo"

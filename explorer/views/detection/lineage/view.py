@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from explorer.vision.detection.lineage import Outcome
     from explorer.vision.trace import Trace
 
-EXPLANATION = """
+EXPLANATION = r"""
 Every detection of an anchor-based detector starts from an **anchor**, a reference box of a cell
 that does not depend on the photo. This view traces one of them through all stages.
 
@@ -59,15 +59,18 @@ of the cell there is traced until it is dropped or becomes a detection. It may b
 - background: no class score of the second stage is above the threshold,
 - or a detection.
 
-The four offsets of each stage refine a box (xa, ya, wa, ha), after division by the weights of the
-box coder:
+In each stage four offsets $t$ refine a box with center $(x_a, y_a)$, width $w_a$ and height $h_a$,
+after division by the weights of the box coder:
 
-    x = xa + wa·tx      w = wa·exp(tw)
-    y = ya + ha·ty      h = ha·exp(th)
+$$ \begin{aligned} x &= x_a + w_a t_x & w &= w_a \exp(t_w) \\
+y &= y_a + h_a t_y & h &= h_a \exp(t_h) \end{aligned} $$
+
+In torchvision the weights are 1 in the RPN and in RetinaNet; in the second stage and in SSD they
+are 10 for $t_x$ and $t_y$ and 5 for $t_w$ and $t_h$.
 
 Single-stage detectors refine the anchor to the detection in one step.
 
-Ren et al. 2015, *Faster R-CNN*, section 3.1; Girshick 2015, *Fast R-CNN*, section 2.
+**Sources.** Ren et al. 2015, *Faster R-CNN*, section 3.1; Girshick 2015, *Fast R-CNN*, section 2.
 """
 
 DETECTION, ANCHOR = "a detection", "an anchor"

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
+EXPLANATION = r"""
 A detector finds most objects several times, because neighboring anchors respond to the same object.
 **Non-maximum suppression** (NMS) keeps one box for each. This view shows it step by step.
 
@@ -53,34 +53,41 @@ A detector finds most objects several times, because neighboring anchors respond
 box that suppressed it, with their IoU. Play the steps or drag the line in the plot; change the
 threshold and see which boxes return. Click a box, or its row, to see its own arrows in white.
 
-**Greedy** NMS removes every box whose overlap with the kept box is above the threshold:
+**Greedy** NMS removes every box $b$ whose IoU with the kept box $m$ is above the threshold $t$:
 
-    IoU = area of the intersection / area of the union > threshold   →   score 0
+$$ \mathrm{IoU}(m, b) = \frac{|m \, \cap \, b|}{|m \, \cup \, b|} > t $$
 
-That is what torchvision does, in RetinaNet, SSD and FCOS, and twice in Faster R-CNN: among the
-proposals (within each pyramid level) and among the detections (within each class). When two objects
-overlap strongly, it loses one of them.
+with $|\cdot|$ for the area. That is what torchvision does, in RetinaNet, SSD and FCOS, and twice in
+Faster R-CNN: among the proposals (within each pyramid level) and among the detections (within each
+class). When two objects overlap strongly, it loses one of them.
 
-**Soft-NMS** (Bodla et al. 2017) lowers scores instead, so that a second object can still be found:
+**Soft-NMS** lowers the score $s$ instead, so that a second object can still be found. With
+$o = \mathrm{IoU}(m, b)$, *linear*:
 
-    linear:    score · (1 - IoU)   where IoU ≥ threshold
-    Gaussian:  score · exp(-IoU² / σ)
+$$ s \gets \begin{cases} s \, (1 - o) & \text{if } o \ge t \\ s & \text{if } o \lt t \end{cases} $$
+
+and *Gaussian*, without a threshold:
+
+$$ s \gets s \, \exp({-o^2} / \sigma) $$
 
 A box whose score is lowered is yellow; it is suppressed when its score drops below *Min. score*.
 The bars show all scores.
 
-**OverFeat** (Sermanet et al. 2014) merges boxes instead of removing them. Each step replaces the
-two boxes that match best by their mean, with the sum of their scores, so that boxes in agreement
-end up with high scores. It stops when no pair matches well enough. The paper adds the distance of
-the centers and the intersection without giving units; here
+**OverFeat** merges boxes instead of removing them. Each step replaces the two boxes $a$ and $b$
+that match best by their mean, with the sum of their scores, so that boxes in agreement end up with
+high scores. It stops when no pair matches well enough. The paper adds the distance of the centers
+and the intersection without giving units; here the best match is the smallest
 
-    match = distance of the centers / mean diagonal + 1 - IoU
+$$ m(a, b) = \frac{\lVert c_a - c_b \rVert}{(d_a + d_b) / 2} + 1 - \mathrm{IoU}(a, b) $$
+
+with $c$ for the centers and $d$ for the lengths of the diagonals: 0 for equal boxes, at least 1 for
+boxes that do not overlap.
 
 **Boxes** are the detector's own before NMS, or those you draw as ground truth. A number after the
 class is the score ("cat 0.8"); without one, boxes drawn earlier have higher scores.
 
-Bodla et al. 2017, *Soft-NMS*; Sermanet et al. 2014, *OverFeat*, section 4.3; Ren et al. 2015,
-*Faster R-CNN*, section 3.3.
+**Sources.** Bodla et al. 2017, *Soft-NMS*, section 3; Sermanet et al. 2014, *OverFeat*, section
+4.3; Ren et al. 2015, *Faster R-CNN*, section 3.3.
 """
 
 GREEDY, LINEAR, GAUSSIAN, OVERFEAT = "greedy", "soft, linear", "soft, Gaussian", "OverFeat merge"

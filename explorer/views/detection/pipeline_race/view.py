@@ -57,14 +57,14 @@ if TYPE_CHECKING:
     from explorer.vision.detection.detections import Detections
     from explorer.vision.pipelines.rcnn import RCNN
 
-EXPLANATION = """
+EXPLANATION = r"""
 Five detection pipelines in historical order. All of them run here, on the same photo and with
 networks of one family, and every stage is timed.
 
 - **R-CNN** crops every proposal from the photo, warps it to a square, and runs the network on each
   crop. A linear SVM per class scores the features; a regressor refines the box.
-- **SPP-net** runs the network once. Every proposal is pooled from the last *feature map* into 1 x 1
-  and 2 x 2 bins; SVMs score them.
+- **SPP-net** runs the network once. Every proposal is pooled from the last *feature map* into $1
+  \times 1$ and $2 \times 2$ bins; SVMs score them.
 - **Fast R-CNN** pools its proposals from the feature map too (RoI pooling); a head trained end to
   end replaces the SVMs and regressors.
 - **Faster R-CNN** computes its proposals from the same feature map (RPN) instead of a search in the
@@ -73,9 +73,10 @@ networks of one family, and every stage is timed.
   feature map.
 
 **Reading it.** Drag *Proposals*: times and boxes follow without a new computation, because every
-proposal is already scored. R-CNN is measured on the first proposals and **predicted** for the rest:
+proposal is already scored. R-CNN is measured on the first proposals. Its time for $N$ of them is
+**predicted** from a fixed time $T_0$ and the time per proposal $T_1$:
 
-    seconds(N) = fixed + N · (seconds per proposal)
+$$ T(N) = T_0 + N \, T_1 $$
 
 Every other method runs once to warm up, then five times (three if it is slow); the median run
 counts, and the table shows the spread of the runs. Meanwhile nothing else runs. F5 measures again.
@@ -85,8 +86,8 @@ there. The computed features are cached on disk, as in the paper, and read the n
 seconds shown are those of computing them.
 
 The table compares your seconds with the papers', which were measured with VGG16 on GPUs of 2014 to
-2016. The papers of the first three exclude the time for proposals; so does the column *here*. mAP
-   is that of the papers, on VOC 2007.
+2016. The papers of the first three exclude the time for proposals; so does the column *here*. The
+mAP is that of the papers, on VOC 2007.
 
 **What differs from the papers.** All networks are small. R-CNN and SPP-net share the classifier
 Mini ResNet, which was not tuned for detection; SPP-net has one scale, and its SVMs stand on the
@@ -94,9 +95,9 @@ pooled values directly. They were trained on few scenes: on scenes of held-out p
 an AP50 of about 28%, SPP-net of 11%. Fast and Faster R-CNN are the same trained network with
 external proposals or those of its own RPN.
 
-Girshick et al. 2014, *R-CNN*; He et al. 2014, *SPP-net*; Girshick 2015, *Fast R-CNN*; Ren et al.
-2015, *Faster R-CNN*; Redmon et al. 2016, *YOLO*; Liu et al. 2016, *SSD*; Lin et al. 2017,
-*RetinaNet*.
+**Sources.** Girshick et al. 2014, *R-CNN*; He et al. 2014, *SPP-net*; Girshick 2015, *Fast R-CNN*;
+Ren et al. 2015, *Faster R-CNN*; Redmon et al. 2016, *YOLO*; Liu et al. 2016, *SSD*; Lin et al.
+2017, *RetinaNet*.
 """
 
 RCNN_LANE, SPP, FAST, FASTER, SINGLE = LANES

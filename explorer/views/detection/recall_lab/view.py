@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.vision.classic.proposals import Proposals
 
-EXPLANATION = """
+EXPLANATION = r"""
 An object that the proposals miss cannot be detected by the stages after them. Proposals are
 therefore evaluated by **recall**: the fraction of objects found, as a function of the number of
 boxes, the IoU and the time.
@@ -63,32 +63,37 @@ number of boxes in the first plot, the IoU in the second. All plots follow, and 
 boxes of one method (*Boxes of*): the box with the highest IoU with an object is green, a missed
 object red.
 
-    recall(N, t) = fraction of objects with IoU ≥ t with one of the first N boxes
-    AR(N) = 2 · area under recall(N, t) for t from 0.5 to 1
-          = mean over objects of 2 · max(best IoU - 0.5, 0)
+With $o_g$ for the highest IoU of object $g$ with one of the first $N$ boxes, $G$ for the number of
+objects, and $t$ for the IoU threshold,
 
-That is the average recall of Hosang et al., exact; COCO's AR, the mean over ten thresholds from 0.5
-to 0.95, differs from it by 0.05 at most. The third plot marks the seconds that each method took for
-all of its boxes and the recall that they reach. Few objects make coarse curves: one photo tells
-little about a method, so compare on several.
+$$ \mathrm{recall}(t) = \frac{1}{G} \, \left| \{ g : o_g \ge t \} \right| $$
+
+$$ \begin{aligned} AR &= 2 \int_{0.5}^{1} \mathrm{recall}(t) \, dt \\
+&= \frac{2}{G} \sum_g \max(o_g - 0.5, \; 0) \end{aligned} $$
+
+That is the average recall (AR) of Hosang et al., exact; COCO's AR, the mean over ten thresholds
+from 0.5 to 0.95, differs from it by 0.05 at most. The third plot marks the seconds that each method
+took for all of its boxes and the recall that they reach. Few objects make coarse curves: one photo
+tells little about a method, so compare on several.
 
 **Repeatability.** A detector is easier to train with proposals that do not change when the photo
 changes slightly. The photo is blurred, rotated, compressed or brightened; every method proposes
-again; the boxes are mapped back and compared with those of the original photo.
+again; the boxes are mapped back and compared with those of the original photo. With $o_b$ for the
+highest IoU of box $b$ of the original photo with one of the new boxes, repeatability is the area
+under the fraction of boxes with $o_b \ge t$, over $t$ from 0 to 1. That area is the mean of $o_b$:
 
-    repeatability = area under "fraction of boxes matched at IoU ≥ t" for t from 0 to 1
-                  = mean IoU of every box with its best match
+$$ R = \frac{1}{B} \sum_b o_b $$
 
-averaged over ten bins of box size, since large boxes overlap more. Up to 1000 boxes are compared. A
-rotated box is mapped back by its center and keeps its sides; boxes whose center falls outside are
-ignored. Methods that do not depend on the photo repeat by construction; random methods draw new
-boxes.
+taken over the $B$ boxes of one of ten bins of box size, and averaged over the bins, since large
+boxes overlap more. Up to 1000 boxes are compared. A rotated box is mapped back by its center and
+keeps its sides; boxes whose center falls outside are ignored. Methods that do not depend on the
+photo repeat by construction; random methods draw new boxes.
 
 The methods are explained in the view *Proposals*. Seconds are measured in this run on this
 computer.
 
-Hosang, Benenson, Dollar, Schiele 2016, *What makes for effective detection proposals?*, sections 3
-and 4.
+**Sources.** Hosang, Benenson, Dollar and Schiele 2016, *What makes for effective detection
+proposals?*, sections 3 (repeatability) and 4 (recall).
 """
 
 RECALL, REPEAT = "recall", "repeatability"

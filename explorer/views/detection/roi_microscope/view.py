@@ -40,10 +40,11 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.vision.detection.roi_head import HeadAnswer, RoiMaps
 
-EXPLANATION = """
+EXPLANATION = r"""
 The second stage of a detector needs the same number of values for every box, large or small. It
-pools each box from the feature map into a grid of bins (7 x 7, for example). The pooling **method**
-limits the accuracy of boxes and masks, because one cell of the map is 8, 16 or 32 pixels wide.
+pools each box from the feature map into a grid of bins ($7 \times 7$, for example). The pooling
+**method** limits the accuracy of boxes and masks, because one cell of the map is 8, 16 or 32 pixels
+wide.
 
 **Try it.** Click a proposal, or draw a box and move it with the arrow keys, a quarter of a pixel at
 a time (Delete removes it and brings the proposal back). *On the map*: the dotted white frame is the
@@ -52,31 +53,37 @@ box itself, the orange one the window that the method uses, with its bins and sa
 - **RoIPool** (Girshick 2015) rounds the corners to whole cells, then the borders of the bins (floor
   and ceil), and takes the maximum of each bin. Small shifts change nothing until a border jumps by
   a cell: the staircase in the plot.
-- **RoIWarp** (Dai et al. 2016) interpolates between cells, but within a rounded box.
+- **RoIWarp** (Dai et al. 2016) interpolates between cells, but within a rounded box, and takes the
+  maximum of each bin.
 - **RoIAlign** (He et al. 2017) rounds nothing: every bin is the mean of a few sampling points, each
   interpolated from four cells. The curve is smooth.
-- **SPP** (He et al. 2014) takes the maximum in grids of 1 x 1, 2 x 2 and 4 x 4.
+- **SPP** (He et al. 2014) takes the maximum in grids of $1 \times 1$, $2 \times 2$ and $4 \times
+  4$.
 
-**Interpolation** at (x, y), with cell values at integer coordinates:
+**Interpolation** at $(x, y)$, with the value $f_{ij}$ of the cell in row $i$ and column $j$ at
+integer coordinates:
 
-    f(x, y) = Σ over cells i, j of  max(0, 1 - |x - j|) · max(0, 1 - |y - i|) · f[i, j]
+$$ f(x, y) = \sum_{i,j} \, f_{ij} \; b(x - j) \; b(y - i) $$
+
+$$ b(d) = \max(0, \, 1 - |d|) $$
 
 *Aligned* subtracts half a cell first, because the value of a cell belongs to its center.
 torchvision's detectors do not: they sample half a cell too far to the right and down, and were
 trained that way.
 
-**Which map?** With a feature pyramid (Lin et al. 2017) a box of w x h pixels of the network's input
-is pooled from level
+**Which map?** With a feature pyramid, a box of $w \times h$ pixels of the network's input is pooled
+from level $k$ with stride $2^k$:
 
-    k = floor(4 + log2(sqrt(w·h) / 224))      stride 2^k
+$$ k = \left\lfloor 4 + \log_2 \left( \sqrt{wh} \, / \, 224 \right) \right\rfloor $$
 
 clamped to the existing levels; the table shows the values for this box.
 
 **The head** of the network runs on your box: class probabilities as bars, the refined box in green.
 Any layer of any network can be chosen instead of the head's feature maps.
 
-Girshick 2015, *Fast R-CNN*; He et al. 2014, *SPP-net*; Dai et al. 2016, *MNC*; He et al. 2017,
-*Mask R-CNN*; Lin et al. 2017, *Feature Pyramid Networks*.
+**Sources.** Girshick 2015, *Fast R-CNN*, section 2.1; He et al. 2014, *SPP-net*, section 2; Dai et
+al. 2016, *Multi-task Network Cascades* (MNC), section 3; He et al. 2017, *Mask R-CNN*, section 3;
+Lin et al. 2017, *Feature Pyramid Networks*, equation 1 (the level).
 """
 
 UNLIKELY = 0.05

@@ -37,17 +37,18 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
+EXPLANATION = r"""
 The first stage of a two-stage detector is its **region proposal network** (RPN). It predicts for
 every anchor an objectness score and four offsets. A filter then reduces hundreds of thousands of
-anchors to some hundred **proposals**, which the second stage classifies.
+anchors to some hundreds or a thousand **proposals**, which the second stage classifies.
 
 **Reading it.** Step through the stages with the slider or its play button, or drag the line in the
 plot. Light boxes have higher scores than dark ones. Boxes that a stage drops are red. The order is
 that of the network:
 
-1. score map: p = sigmoid(logit) for each anchor; the maximum of each cell over the photo
-2. anchors refined by their offsets: x = xa + wa·tx, w = wa·exp(tw), and so for y and h
+1. score map: the probability $p = \sigma(z)$ of each anchor, from its logit $z$ by the sigmoid
+   $\sigma$; the maximum of each cell over the photo
+2. anchors refined by their offsets (below)
 3. the top scores of each pyramid level
 4. clipped to the photo
 5. too small ones removed
@@ -55,21 +56,26 @@ that of the network:
 7. non-maximum suppression within each level
 8. the top scores of those left
 
+An anchor with center $(x_a, y_a)$, width $w_a$ and height $h_a$ is refined by its offsets $t$ to
+
+$$ \begin{aligned} x &= x_a + w_a t_x & w &= w_a \exp(t_w) \\
+y &= y_a + h_a t_y & h &= h_a \exp(t_h) \end{aligned} $$
+
 With **ground truth** (draw a box around an object) the table shows the recall at an IoU of 0.5 and
 of 0.7 after every stage. An object lost here cannot be detected by the second stage.
 
 **Training** shows the samples of a training step on this photo. Anchors matched to ground truth are
 positive (green), a random sample of the others is background (red); the proposals are sampled in
-the same way. Four losses are added up:
+the same way. Four losses are added up, two of the RPN and two of the second stage:
 
-    L = L_objectness + L_rpn_box + L_class + L_box
+$$ L = L_\mathrm{obj} + L_\mathrm{rpn\,box} + L_\mathrm{class} + L_\mathrm{box} $$
 
 They equal what the network returns in training mode with the same seed. The network is not changed.
 Single-stage detectors (RetinaNet, SSD, FCOS) have no proposals: their stages end in detections, and
 they have two or three losses.
 
-Ren et al. 2015, *Faster R-CNN*, sections 3.1 and 3.1.3; Girshick 2015, *Fast R-CNN*, section 2.3;
-Lin et al. 2017, *RetinaNet*.
+**Sources.** Ren et al. 2015, *Faster R-CNN*, sections 3.1 to 3.1.3; Girshick 2015, *Fast R-CNN*,
+section 2.3; Lin et al. 2017, *RetinaNet*.
 """
 
 FORWARD, TRAINING = "forward pass", "training"

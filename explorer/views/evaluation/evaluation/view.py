@@ -27,38 +27,47 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.evaluation.report import Report
 
-EXPLANATION = """
+EXPLANATION = r"""
 The network runs on every photo of a data set, and its predictions are compared with the ground
 truth. In the window this is a background job: you can do something else meanwhile.
 
-**A detection is right** (a true positive, TP) when it covers an object of its class with an IoU of
-at least 0.5 and no detection with a higher score has taken that object. Every other detection is a
-false positive (FP), every object left over a false negative (FN).
+**Detection.** The detections of a class are taken in the order of their scores, the highest first.
+Each one is compared with the object of its class that it overlaps most. It is a true positive (TP)
+if their IoU is at least 0.5 and no earlier detection has matched the object, else a false positive
+(FP); an object without a match is a false negative (FN). Objects marked as difficult or as a crowd
+count neither way.
 
-$$ precision = \\frac{TP}{TP + FP} \\qquad recall = \\frac{TP}{TP + FN} $$
+$$ \mathrm{precision} = \frac{TP}{TP + FP} $$
 
-**Average precision** is the area under the curve of precision over recall, traced by lowering the
-threshold, after precision has been made monotone from the right:
+$$ \mathrm{recall} = \frac{TP}{TP + FN} $$
 
-$$ AP = \\sum_k (r_k - r_{k-1}) \\, \\max_{j \\ge k} p_j $$
+**Average precision** is the area under the curve of precision over recall. With $p_k$ and $r_k$ for
+precision and recall after the first $k$ detections, and $r_0 = 0$,
 
-`voc_AP` takes it at an IoU of 0.5, `AP` is COCO's mean over IoUs from 0.5 to 0.95.
+$$ AP = \sum_k \, (r_k - r_{k-1}) \, \max_{j \ge k} \, p_j $$
+
+The maximum makes precision fall monotonically. `voc_AP` is this area at an IoU of 0.5. `AP` is
+COCO's: the mean over ten IoU thresholds from 0.5 to 0.95, each curve sampled at 101 recalls, where
+a detection may match any object that is still free. Both are means over the classes.
 
 **Classification.** `top1`: the class with the highest probability is right; `top5`: the right class
-is among the first five. **Segmentation.** The IoU of a class counts pixels, and `mIoU` is its mean
-over the classes of the data:
+is among the first five.
 
-$$ IoU_c = \\frac{n_{cc}}{\\sum_j n_{cj} + \\sum_j n_{jc} - n_{cc}} $$
+**Segmentation.** The IoU of a class counts pixels, with $n_{ij}$ for those of class $i$ that were
+predicted as class $j$; `mIoU` is its mean over the classes of the data:
 
-**Confusion matrix.** The row is the right class, the column the network's answer; what lies off the
-diagonal is wrong. For detections the last row and column stand for the background: objects that
-nothing lies on, and detections that lie on nothing.
+$$ \mathrm{IoU}_i = \frac{n_{ii}}{\sum_j n_{ij} + \sum_j n_{ji} - n_{ii}} $$
 
-**Worst photos first.** Click a row to see the photo with the network's answer.
+**Confusion matrix.** The row is the true class, the column the predicted one; what lies off the
+diagonal is wrong. For detections the last row and column stand for the background: objects without
+a detection, and detections without an object.
 
-Everingham et al. 2010, *The Pascal Visual Object Classes Challenge*, section 4; Lin et al. 2014,
-*Microsoft COCO*; Russakovsky et al. 2015, *ImageNet Large Scale Visual Recognition Challenge*;
-Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*, section 5.
+**Worst photos first.** Click a row to see the photo with the network's prediction.
+
+**Sources.** Everingham et al. 2010, *The Pascal Visual Object Classes Challenge*, section 4.2 (the
+whole area since VOC 2010); Lin et al. 2014, *Microsoft COCO*; Russakovsky et al. 2015, *ImageNet
+Large Scale Visual Recognition Challenge*, section 4; Long, Shelhamer and Darrell 2015, *Fully
+Convolutional Networks*, section 5.
 """
 
 ALL = "all"

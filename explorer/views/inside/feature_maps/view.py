@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.vision.features.activations import Activation
 
-EXPLANATION = """
-Every layer turns its input into a stack of **feature maps**, one per channel. Channel k of a
-convolution at position (i, j) is the response of one filter to the patch of its input around that
-position:
+EXPLANATION = r"""
+Every layer turns its input into a stack of **feature maps**, one per channel. Channel $k$ of a
+convolution with stride $s$, at position $(i, j)$, is the response of one filter to the patch of its
+input $x$ around that position:
 
-    z[k, i, j] = b[k] + Σ over c, u, v of  w[k, c, u, v] · x[c, i·s + u, j·s + v]
+$$ z_{kij} = b_k + \sum_{c, u, v} w_{kcuv} \; x_{c,\, is + u,\, js + v} $$
 
 **The mosaic** shows all channels of the chosen layer. *Each channel* stretches every map from its
 own minimum to its own maximum, so that weak channels are visible, too, but brightness cannot be
@@ -52,12 +52,12 @@ information for this photo.
 **Compare with** another photo: the same channel is overlaid on it with the same scale, so that
 equal colors mean equal activations.
 
-*Alignment:* a feature map covers the whole input of the network. Detectors first resize the photo
+**Alignment.** A feature map covers the whole input of the network. Detectors first resize the photo
 and pad it at the right and the bottom to a multiple of 32; their maps extend beyond the photo by
 the padding.
 
-Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*; Yosinski et al.
-2015, *Understanding Neural Networks Through Deep Visualization*.
+**Sources.** Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*;
+Yosinski et al. 2015, *Understanding Neural Networks Through Deep Visualization*.
 """
 
 SCALES = ("each channel", "shared", "around zero")

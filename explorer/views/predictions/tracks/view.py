@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from explorer.engine.scene import Scene
 
-EXPLANATION = """
+EXPLANATION = r"""
 A detector processes every frame independently. **Tracking** associates the boxes of successive
 frames that belong to the same object: each object gets an **ID**, which it keeps as long as it is
 tracked.
@@ -58,35 +58,43 @@ button begins a new line. *Drag a box*: a region. An object that comes in from o
 one that was there from the start is only inside. Changing the line or the region resets its counts
 to 0.
 
-**How it works.** Each of the four box coordinates (center x, y, width, height) has a value p and a
-velocity v. Between two frames that lie t seconds apart a **Kalman filter** predicts
+**Prediction.** Each of the four box coordinates (center $x$, $y$, width, height) has a value $p$
+and a velocity $v$, with covariance matrix $P$. Between two frames that lie $t$ seconds apart a
+**Kalman filter** predicts
 
-    p ← p + t·v
-    P ← F P Fᵀ + Q,     F = | 1 t |     Q = q² | t³/3 t²/2 |
-                            | 0 1 |            | t²/2 t    |
+$$ \begin{bmatrix} p \\ v \end{bmatrix} \gets F \begin{bmatrix} p \\ v \end{bmatrix} \qquad
+F = \begin{bmatrix} 1 & t \\ 0 & 1 \end{bmatrix} $$
 
-P is the covariance of p and v; q, in box sides, is the process noise of the velocity. The time is
-that of the film, so dropped frames do no harm. Predicted and detected boxes are matched so that
+$$ P \gets F P F^\top + Q $$
 
-    the sum of their IoU is the largest,     no pair with IoU < Min. IoU
+$$ Q = q^2 \begin{bmatrix} t^3 / 3 & t^2 / 2 \\ t^2 / 2 & t \end{bmatrix} $$
 
-(the Hungarian algorithm), within each class unless class-agnostic. A detection z corrects its
-track:
+Here $q$, in sides of the box, is the process noise of the velocity. The time is that of the film,
+so dropped frames do no harm.
 
-    K = P₁₁ / (P₁₁ + r²)     p ← p + K·(z - p)
+**Matching.** Predicted and detected boxes are paired so that the sum of their IoUs is the largest,
+by the Hungarian algorithm; no pair has an IoU below *Min. IoU*, and, unless class-agnostic, none
+has two classes.
 
-and v likewise with P₁₂; r is the measurement noise of detections. Unmatched boxes start new tracks.
-Boxes with low scores are matched last: they may continue a track that is still unmatched, but start
-none (*ByteTrack*).
+**Correction.** A detection $z$ corrects its track; $r$ is the measurement noise of detections:
+
+$$ \begin{aligned} p &\gets p + \frac{P_{11}}{P_{11} + r^2} \, (z - p) \\
+v &\gets v + \frac{P_{12}}{P_{11} + r^2} \, (z - p) \end{aligned} $$
+
+Unmatched boxes start new tracks. Boxes with low scores are matched last: they may continue a track
+that is still unmatched, but start none (*ByteTrack*).
 
 **When it fails.** Two objects of a class that overlap for long may swap IDs: this method uses the
 positions of boxes, not their appearance. An object that is not detected for longer than *Max. gap*
 returns with a new ID. When the film restarts, or a setting of the tracker changes, IDs start at 1
 again.
 
-Bewley et al. 2016, *Simple Online and Realtime Tracking*; Kalman 1960; Kuhn 1955 for the pairs;
-Aharon et al. 2022, *BoT-SORT*, section 3.1, for width and height instead of area and shape; Zhang
-et al. 2022, *ByteTrack*, for boxes with low scores.
+**Sources.** Bewley et al. 2016, *Simple Online and Realtime Tracking* (SORT); Kalman 1960, *A New
+Approach to Linear Filtering and Prediction Problems*; Bar-Shalom, Li and Kirubarajan 2001,
+*Estimation with Applications to Tracking and Navigation*, section 6.2.2 (the process noise); Kuhn
+1955, *The Hungarian Method for the Assignment Problem*; Aharon et al. 2022, *BoT-SORT*, section 3.1
+(width and height instead of area and aspect ratio); Zhang et al. 2022, *ByteTrack* (boxes with low
+scores).
 """
 
 STILL = "This is a single picture. Start Live with a film or a camera to track objects."
