@@ -18,6 +18,8 @@ from explorer.core.errors import Cancelled, ExplorerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from torch.utils.hooks import RemovableHandle
+
 
 @contextmanager
 def interruptible(module: nn.Module, cancelled: Callable[[], bool]) -> Iterator[None]:
@@ -97,9 +99,9 @@ def captured(
 
 
 class _Reached(Exception):
-    def __init__(self, output: Any) -> None:
+    def __init__(self, value: Any) -> None:
         super().__init__()
-        self.output = output
+        self.value = value
 
 
 def output_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:
@@ -115,20 +117,40 @@ def output_until(module: nn.Module, layer: str, run: Callable[[], object]) -> An
     Raises:
         ExplorerError: When there is no such layer, or `run` does not come past it.
     """
+
+    def stop(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        raise _Reached(output)
+
+    return _reached(_named(module, layer).register_forward_hook(stop), layer, run)
+
+
+def input_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:
+    """What the named layer is given, its first argument, while `run()` runs the module.
+
+    The layer itself does not run any more. Otherwise as `output_until`.
+    """
+
+    def stop(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        raise _Reached(next(iter((*inputs, *named.values())), None))
+
+    handle = _named(module, layer).register_forward_pre_hook(stop, with_kwargs=True)
+    return _reached(handle, layer, run)
+
+
+def _named(module: nn.Module, layer: str) -> nn.Module:
     known = dict(module.named_modules())
     if layer not in known:
         raise ExplorerError(
             f"This network has no layer {layer!r}.", "Choose a layer from its list."
         )
+    return known[layer]
 
-    def stop(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        raise _Reached(output)
 
-    handle = known[layer].register_forward_hook(stop)
+def _reached(handle: RemovableHandle, layer: str, run: Callable[[], object]) -> Any:
     try:
         run()
     except _Reached as reached:
-        return reached.output
+        return reached.value
     finally:
         handle.remove()
     raise ExplorerError(f"The layer {layer!r} is not used for this input.", "Choose another layer.")

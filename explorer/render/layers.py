@@ -104,6 +104,8 @@ def _boxes(surface: Mapped, layer: Boxes) -> None:
     if layer.fill > 0:
         for (x0, y0, x1, y1), color in zip(corners.tolist(), colors, strict=True):
             surface.on.fill((x0, y0, x1, y1), color, layer.fill)
+    if layer.width <= 0:
+        return
     widths = frame_widths(layer.width, corners / surface.density) * surface.density
     if len(rows) > CRISP:
         widths[:] = width  # they are drawn as thin as can be, all at once

@@ -34,7 +34,7 @@ class Boxes:
 
     `keys` (N integers, default 0..N-1) name the boxes across redraws: a selection is a key, so it
     survives a slider that hides other boxes. `dotted` is the project's sign for "before
-    refinement".
+    refinement". A `width` of 0 draws no frames: areas that can be selected, such as tiles.
     """
 
     xyxy: Float32

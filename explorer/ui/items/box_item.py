@@ -95,7 +95,9 @@ class BoxesItem(LayerItem):
         selected = None if self.selected is None else self.layer.row(self.selected)
         hovered = None if self.hovered is None else self.layer.row(self.hovered)
         painter.setOpacity(DIMMED if selected is not None else 1.0)
-        if len(self._rows) > FEW:
+        if self.layer.width <= 0:
+            pass
+        elif len(self._rows) > FEW:
 
             def render(raster: Raster) -> None:
                 if len(self._rows) > MANY:
@@ -247,7 +249,8 @@ class BoxesItem(LayerItem):
         rect = rect.intersected(QRectF(-2e4, -2e4, 6e4, 6e4))
         color = qcolor(self.layer.colors[row])
         chosen = self.selected is not None and row == self.layer.row(self.selected)
-        frame = float(frame_widths(self.layer.width, np.array([rect.getCoords()]))[0])
+        wide = self.layer.width or 1.0
+        frame = float(frame_widths(wide, np.array([rect.getCoords()]))[0])
         fill = QColor(color)
         fill.setAlphaF(0.12)
         painter.setBrush(fill)
