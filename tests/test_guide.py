@@ -49,7 +49,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_the_view_of_the_guide_keeps_the_contract(site: Path, tmp_path: Path) -> None:
-    (view,) = blocks("add-a-view.md", "python")
+    view, test = blocks("add-a-view.md", "python")
     (points,) = blocks("add-a-view.md", "toml")
     (site / "my_lab" / "input_gradient.py").write_text(view, encoding="utf-8")
     group = "explorer.views"
@@ -64,13 +64,18 @@ def test_the_view_of_the_guide_keeps_the_contract(site: Path, tmp_path: Path) ->
         site=site, folder=tmp_path,
     )  # fmt: skip
     assert (tmp_path / "g.png").stat().st_size > 10_000
+    place = tmp_path / "test_input_gradient.py"
+    assert "explorer.views.inside.input_gradient" in test
+    place.write_text(test.replace("explorer.views.inside", "my_lab"), encoding="utf-8")
+    said = python("-m", "pytest", "-q", "-p", "no:cacheprovider", str(place), site=site)
+    assert "1 passed" in said
 
 
 def test_the_view_of_the_guide_is_written_as_the_others_are(tmp_path: Path) -> None:
-    (view,) = blocks("add-a-view.md", "python")
-    place = tmp_path / "input_gradient.py"
-    place.write_text(view, encoding="utf-8")
-    python("-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), str(place))
+    for number, block in enumerate(blocks("add-a-view.md", "python")):
+        place = tmp_path / f"block_{number}.py"
+        place.write_text(block, encoding="utf-8")
+        python("-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), str(place))
 
 
 def test_the_network_of_the_guide_is_in_the_catalog(site: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from explorer.engine.scene import TRACE, checked
 from explorer.vision.detection.roi_head import layer_maps, pooled_maps, run_head
-from explorer.vision.features.activations import layers_read, recorded_activation
+from explorer.vision.features.activations import layer_input, layers_read, recorded_activation
 from explorer.vision.trace import TwoStage, traced
 from explorer.vision.trace.answers import answers_of, own_answers, own_suppression
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.networks.preprocess import Frame
     from explorer.vision.detection.roi_head import HeadAnswer, RoiMaps
-    from explorer.vision.features.activations import Activation
+    from explorer.vision.features.activations import Activation, LayerInput
     from explorer.vision.trace import Nms, Trace
     from explorer.vision.trace.parts import AnchorAnswers
 
@@ -81,6 +81,20 @@ def activation_of(
     height, width = scene.input().shape[-2:]
     return recorded_activation(
         records, layer, (height, width), scene.frame, call=call, part=part, item=item
+    )
+
+
+def layer_input_of(scene: Scene, layer: str) -> LayerInput:
+    """What `layer` was given for the scene's photo; nothing behind it is computed.
+
+    Raises:
+        ExplorerError: When the layer is unknown, was not called, or was given no tensor.
+    """
+    return scene.memo(
+        ("layer input", layer),
+        lambda: layer_input(
+            scene.network.module, scene.shown(scene.input()), layer, frame=scene.frame
+        ),
     )
 
 

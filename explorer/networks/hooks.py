@@ -138,7 +138,7 @@ def input_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any
 
 
 def _named(module: nn.Module, layer: str) -> nn.Module:
-    known = dict(module.named_modules())
+    known: dict[str, nn.Module] = dict(module.named_modules())
     if layer not in known:
         raise ExplorerError(
             f"This network has no layer {layer!r}.", "Choose a layer from its list."

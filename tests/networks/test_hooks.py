@@ -10,7 +10,13 @@ import torch
 from torch import nn
 
 from explorer.core.errors import Cancelled, ExplorerError
-from explorer.networks.hooks import captured, interruptible, map_tensors, tensors_in
+from explorer.networks.hooks import (
+    captured,
+    input_until,
+    interruptible,
+    map_tensors,
+    tensors_in,
+)
 from tests.toys import hook_count
 
 
@@ -41,6 +47,24 @@ def test_records_every_call_before_in_place_changes() -> None:
     assert torch.equal(records[""][0]["out"], plain)
     assert not records["scale"][0].requires_grad
     assert hook_count(net) == 0
+
+
+def test_the_input_of_a_layer_is_that_of_its_first_call_and_the_layer_does_not_run() -> None:
+    net, x = Twice(), torch.tensor([[3.0]])
+    with captured(net, ["scale", "relu"]) as records:
+        assert input_until(net, "relu", lambda: net(x)).item() == -6.0
+    assert (len(records["scale"]), records["relu"]) == (1, [])
+    with pytest.raises(ExplorerError, match="no layer 'nope'"):
+        input_until(net, "nope", lambda: net(x))
+    with pytest.raises(ExplorerError, match="'relu' is not used"):
+        input_until(net, "relu", lambda: net.scale(x))
+    assert hook_count(net) == 0
+
+
+def test_the_input_may_be_named() -> None:
+    conv = nn.Conv2d(1, 1, 1)
+    x = torch.ones(1, 1, 2, 2)
+    assert input_until(conv, "", lambda: conv(input=x)) is x
 
 
 def test_keep_graph_differentiates_through_the_record() -> None:

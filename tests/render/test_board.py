@@ -220,6 +220,12 @@ def test_a_box_has_its_color_at_its_edge() -> None:
     assert not picture[14, 5].any()
 
 
+def test_a_box_without_a_frame_is_not_drawn() -> None:
+    xyxy = np.array([[10, 8, 30, 20]], np.float32)
+    assert not _render(Boxes(xyxy, _colors(RED), width=0.0)).any()
+    assert _render(Boxes(xyxy, _colors(RED), width=0.0, fill=0.5)).any(), "its inside is"
+
+
 def test_a_box_follows_the_scale() -> None:
     boxes = Boxes(np.array([[10, 8, 30, 20]], np.float32), _colors(RED))
     picture = _render(boxes, scale=3)

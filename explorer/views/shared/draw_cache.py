@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -21,12 +22,14 @@ class DrawCache:
     def __init__(self, most: int = 6) -> None:
         self._most = most
         self._made: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.RLock()  # a picture may be exported while the window draws another
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make()` gave under `key`, made once while it is among the last few asked for."""
-        if key not in self._made:
-            self._made[key] = make()
-            while len(self._made) > self._most:
-                self._made.popitem(last=False)
-        self._made.move_to_end(key)
-        return cast("T", self._made[key])
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = make()
+                while len(self._made) > self._most:
+                    self._made.popitem(last=False)
+            self._made.move_to_end(key)
+            return cast("T", self._made[key])

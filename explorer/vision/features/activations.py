@@ -6,7 +6,7 @@ one picture of ``batch`` (1, 3, H, W); its ``frame`` leads from the picture's pi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.hooks import captured
+from explorer.networks.hooks import captured, input_until
 from explorer.networks.preprocess import SAME_FRAME, Frame, grid_frame
 
 if TYPE_CHECKING:
@@ -87,6 +87,59 @@ def activation(
     return recorded_activation(
         records, layer, (height, width), frame, call=call, part=part, item=item
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerInput:
+    """What a layer was given at its first call, and where that lies on the photo.
+
+    Attributes:
+        layer: Its name.
+        values: Its first argument, entry 0 of `items` in the batch: (1, C, H, W) of a convolution.
+        size: Height and width of the picture.
+        frame: From the photo's pixels to those of the picture.
+        resized: The record of what a detector made of the picture before, by `RESIZE`.
+    """
+
+    layer: str
+    values: Tensor
+    size: tuple[int, int]
+    frame: Frame
+    resized: Mapping[str, Sequence[Any]]
+    items: int
+
+    def placed(self, tensor: Tensor) -> Activation:
+        """Maps that were computed from `values`, or they themselves, with their place."""
+        records = {**self.resized, self.layer: [tensor]}
+        found = recorded_activation(records, self.layer, self.size, self.frame)
+        return found if self.items == 1 else replace(found, frame=None)
+
+
+@torch.no_grad()
+def layer_input(
+    module: nn.Module, images: Tensor | list[Tensor], layer: str, *, frame: Frame = SAME_FRAME
+) -> LayerInput:
+    """Runs a module in eval mode on one picture up to `layer`, which does not run any more.
+
+    Args:
+        module: Any module.
+        images: What it takes, as in `activation`.
+        layer: The dotted name of one of its modules.
+        frame: From the photo's pixels to those of the picture.
+
+    Raises:
+        ExplorerError: When the layer is unknown, was not called, or was given no tensor.
+    """
+    before = [name for name in layers_read(module, layer) if name != layer]
+    with captured(module, before) as records:
+        values = input_until(module, layer, lambda: module(images))
+    if not isinstance(values, Tensor) or values.numel() == 0:
+        raise ExplorerError(
+            f"The layer {layer!r} has an empty input for this photo.", "Choose another layer."
+        )
+    height, width = images[0].shape[-2:]
+    items = values.shape[0] if values.ndim > 1 else 1
+    return LayerInput(layer, values[:1], (height, width), frame, dict(records), items)
 
 
 def layers_read(module: nn.Module, layer: str) -> list[str]:

@@ -290,6 +290,17 @@ def test_selected_box_stands_out_and_others_fade(canvas: Canvas) -> None:
     assert faded < 200
 
 
+def test_boxes_without_frames_are_seen_when_they_are_selected(canvas: Canvas) -> None:
+    bare = show(canvas, plain())
+    layer = boxes((2, 10, 12, 20), (22, 10, 32, 20), width=0.0)
+    assert show(canvas, plain(), layer) == bare
+    canvas.set_selected(("boxes", 1))
+    image = grab(canvas)
+    assert at(canvas, image, 27, 15) != (90, 90, 90)
+    assert max(max(at(canvas, image, 22 + off, 15)) for off in (-0.1, 0, 0.1)) > 200
+    assert at(canvas, image, 2, 15) == (90, 90, 90)
+
+
 def test_dotted_boxes_have_gaps(canvas: Canvas) -> None:
     image = show(canvas, plain(color=(0, 0, 0)), boxes((5, 5, 35, 25), dotted=True))
     top = canvas.from_pane(0, 5).toPoint().y()

@@ -14,6 +14,7 @@ from explorer.vision.features.activations import (
     activation,
     as_maps,
     channels_last,
+    layer_input,
     named_tensors,
     token_grid,
 )
@@ -109,6 +110,32 @@ def test_layers_that_are_not_there_or_not_called() -> None:
     with pytest.raises(ExplorerError, match="no layer"):
         activation(module, picture, "conv9")
     assert hook_count(module) == 0
+
+
+def test_the_input_of_a_layer_lies_where_its_maps_lie() -> None:
+    detector, photo = tiny_faster_rcnn().eval(), torch.rand(3, 40, 50)
+    frame = Frame(2.0, 2.0)
+    given = layer_input(detector, [photo], "backbone.conv2", frame=frame)
+    maps = activation(detector, [photo], "backbone.conv2", frame=frame)
+    with torch.no_grad():
+        out = detector.backbone.conv2(given.values)
+    np.testing.assert_array_equal(given.placed(out).values, maps.values)
+    assert given.placed(out).frame == maps.frame
+    assert hook_count(detector) == 0
+
+
+def test_crops_have_no_place() -> None:
+    class Crops(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(torch.cat([x[..., :8], x[..., 8:]]))
+
+    given = layer_input(Crops().eval(), torch.rand(1, 3, 8, 16), "conv")
+    assert (given.values.shape, given.items) == ((1, 3, 8, 8), 2)
+    assert given.placed(given.values).frame is None
 
 
 def test_output_until_stops_right_there() -> None:
