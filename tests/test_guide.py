@@ -75,7 +75,10 @@ def test_the_view_of_the_guide_is_written_as_the_others_are(tmp_path: Path) -> N
     for number, block in enumerate(blocks("add-a-view.md", "python")):
         place = tmp_path / f"block_{number}.py"
         place.write_text(block, encoding="utf-8")
-        python("-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), str(place))
+        # The file that the guide makes is not there, so ruff cannot tell whose it is.
+        ours = "lint.isort.known-first-party = ['explorer', 'tests']"
+        config = ("--config", str(ROOT / "pyproject.toml"), "--config", ours)
+        python("-m", "ruff", "check", *config, str(place))
 
 
 def test_the_network_of_the_guide_is_in_the_catalog(site: Path) -> None:

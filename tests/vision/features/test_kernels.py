@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations
+from torchvision.models import get_model
 
 from explorer.core.errors import ExplorerError
+from explorer.networks.hooks import captured
+from explorer.vision.features.activations import layer_input
 from explorer.vision.features.kernels import (
     MOST_COMPARED,
     Kernels,
@@ -184,3 +187,36 @@ def test_all_zeros_keep_their_order() -> None:
 def test_too_many_to_compare_are_refused_in_words() -> None:
     with pytest.raises(ExplorerError, match="4,097 are too many"):
         order_of(np.zeros((MOST_COMPARED + 1, 1), np.float32), "similarity")
+
+
+NETS = {
+    "alexnet": 96, "vgg11": 64, "googlenet": 64, "resnet18": 64, "mobilenet_v3_small": 64,
+    "convnext_tiny": 64, "regnet_y_400mf": 64, "shufflenet_v2_x0_5": 64, "vit_b_16": 224,
+    "deeplabv3_mobilenet_v3_large": 64, "ssdlite320_mobilenet_v3_large": 64,
+}  # fmt: skip
+"""With the side of the picture that they take."""
+
+
+@pytest.mark.parametrize(("name", "side"), NETS.items(), ids=NETS)
+def test_responses_in_well_known_networks(name: str, side: int) -> None:
+    torch.manual_seed(0)
+    options = {"init_weights": False} if name == "googlenet" else {}
+    if "lab" in name or "ssd" in name:
+        options = {"weights_backbone": None}
+    net = get_model(name, weights=None, **options).eval()
+    convs = [path for path, child in net.named_modules() if isinstance(child, nn.Conv2d)]
+    picture = torch.rand(3, side, side)
+    images = [picture] if "ssd" in name else picture[None]
+    convs = [path for path in convs if not path.startswith("aux")]  # they run in training only
+    for layer in dict.fromkeys(
+        (convs[0], convs[1 % len(convs)], convs[len(convs) // 2], convs[-1])
+    ):
+        given = layer_input(net, images, layer)
+        with torch.no_grad(), captured(net, [layer]) as records:
+            net(images)
+        conv = net.get_submodule(layer)
+        kernel = conv.out_channels // 2
+        expected = records[layer][0][:1, kernel : kernel + 1]
+        found = response(conv, given.values, kernel)
+        scale = float(expected.abs().max()) + 1e-12
+        torch.testing.assert_close(found / scale, expected / scale, rtol=1e-4, atol=1e-5)
