@@ -83,7 +83,7 @@ def defaults(view: View[Any, Any], info: NetworkInfo | None) -> Any:
     return resolved(asked_of(view, info.task if info is not None else ""), info)
 
 
-PANEL = 20
+PANEL = 18
 """Heights of a letter that the explanation's panel is wide, as the window starts."""
 
 

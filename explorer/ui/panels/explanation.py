@@ -68,8 +68,8 @@ class Explanation(QTextBrowser):
     def show_markdown(self, text: str) -> None:
         """Shows a text; formulas that have not been set yet follow."""
         self._markdown = text
-        self._setter.ask(formulas.displayed(text))
         self._render()
+        self._setter.ask(formulas.displayed(text))
 
     def sizeHint(self) -> QSize:
         return QSize(240, max(1, round(self.document().size().height())))

@@ -52,10 +52,12 @@ its overlap with the ground-truth boxes $g$:
 
 $$ \mathrm{IoU}(a, g) = \frac{|a \, \cap \, g|}{|a \, \cup \, g|} $$
 
-with $|\cdot|$ for the area. The highest IoU over all boxes decides, by the two thresholds:
+with $|\cdot|$ for the area. The highest IoU over all boxes, $o_a$, decides by the two thresholds:
 
-$$ \max_g \mathrm{IoU}(a, g) \; \begin{cases} \ge 0.7 & \text{positive} \\
-\lt 0.3 & \text{negative} \\ \text{else} & \text{ignored: no loss} \end{cases} $$
+$$ o_a = \max_g \, \mathrm{IoU}(a, g) $$
+
+$$ \begin{aligned} o_a \ge 0.7 & : \text{ positive} \\ o_a \lt 0.3 & : \text{ negative} \\
+\text{else} & : \text{ ignored, no loss} \end{aligned} $$
 
 So that no box is left without an anchor, the anchors with the highest IoU with a box become
 positive whatever that IoU is (**force best match**). These are the thresholds of Faster R-CNN;
