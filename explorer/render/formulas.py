@@ -40,7 +40,7 @@ _SIGNS = {
 }  # fmt: skip
 """By the name of the command. Others are words: max is max."""
 
-_SPACES = {",": " ", ";": " ", ":": " ", "!": "", " ": " "}
+_SPACES = {",": " ", ";": " ", ":": " ", "!": "", " ": " ", "|": "‖"}
 _LOWER = str.maketrans("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _UPPER = str.maketrans("0123456789+-=()abcdefghijklmnoprstuvwxyzᵀ",
                        "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀ")  # fmt: skip
@@ -175,6 +175,7 @@ def written(latex: str, script: Callable[[str, bool], str]) -> str:
     ]
     text, _ = _Writer(tokens, script).sequence(0)
     text = re.sub(r"(?<=\S) {2,3}(?=\S)", " ", re.sub(r"(?<=[\[⌊⌈(]) +| +(?=[\]⌋⌉);,])", "", text))
+    text = re.sub(r"‖ *([^‖]*?) *‖", r"‖\1‖", text)
     lines = [line for line in text.split("\n") if line.strip()]
     set_in = ("    " if line.startswith("    ") else "" for line in lines)
     return "\n".join(

@@ -83,16 +83,19 @@ def defaults(view: View[Any, Any], info: NetworkInfo | None) -> Any:
     return resolved(asked_of(view, info.task if info is not None else ""), info)
 
 
-PANEL = 18
-"""Heights of a letter that the explanation's panel is wide, as the window starts."""
+WIDEST, HIGHEST = 18, 10
+"""Of a formula, in heights of a letter: the explanation's panel, as the window starts, is wider."""
 
 
 def set_as_mathematics(latex: str) -> str:
     """A formula that stands alone: it must be one, every word of it known, and not too wide."""
     assert "\\" not in tex2mml(latex), f"a command that is none in {latex}"
     svg = Latex(latex, size=24).svg()
-    width = float(re.search(r'width="([\d.]+)"', svg)[1]) / 24  # type: ignore[index]
-    assert width < PANEL, f"{latex} is {width:.1f} letters wide"
+    found = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
+    assert found
+    width, height = (float(side) / 24 for side in found.groups())
+    assert width < WIDEST, f"{latex} is {width:.1f} letters wide"
+    assert height < HIGHEST, f"{latex} is {height:.1f} letters high"
     return written_plainly(latex)
 
 

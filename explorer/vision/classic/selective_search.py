@@ -280,7 +280,7 @@ def trees(
 def ranked(
     hierarchies: Sequence[Float32], seed: int | None = 0, most: int | None = None
 ) -> Float32:
-    """The boxes of several trees in one list, the best first, every box once (section 4.3).
+    """The boxes of several trees in one list, the best first, every box once (section 3.3).
 
     A region's place in its tree counts from the top: the whole photo is 1. Boxes are sorted by that
     place times a random number in [0, 1), so that large regions tend to come early and no strategy

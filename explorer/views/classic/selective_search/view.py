@@ -136,7 +136,7 @@ class Params:
     )  # fmt: skip
     mode: str = param(
         ONE_TREE, "Hierarchies",
-        "The hierarchy shown, 12 (fast mode of the paper), or 80 (quality mode).",
+        "The hierarchy shown, 12 of them (fast), or the 80 of the paper's quality mode.",
         choices=(ONE_TREE, "fast", "quality"),
     )  # fmt: skip
     shown: str = param(

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.vision.features.kernels import Order
 
-EXPLANATION = """
-A convolution layer slides **kernels** over its input. Kernel $k$ has a slice of weights
-$w_k[c]$ for each input channel $c$; at every position it multiplies and adds:
+EXPLANATION = r"""
+A convolution layer slides **kernels** over its input. Kernel $k$ has a slice of weights $w_{kc}$ for
+each input channel $c$. At every position $(i, j)$ its weights are multiplied with the input $x$ and
+added up:
 
-$$y_k[i, j] = b_k + \\sum_c \\sum_{u, v} w_k[c, u, v] \\, x_c[s i + u - p, s j + v - p]$$
+$$ y_{kij} = b_k + \sum_{c, u, v} w_{kcuv} \; x_{c,\, si + u - p,\, sj + v - p} $$
 
 with stride $s$, padding $p$ and bias $b_k$. The map $y_k$ is channel $k$ of the layer's output,
 before batch normalization and the activation function.
@@ -49,7 +50,7 @@ by side: a column for each kernel, a row for each of its slices, red for positiv
 negative weights. Kernels of a single slice stand in rows. *L2 norms* shows one number for each
 slice:
 
-$$\\lVert w_k[c] \\rVert_2 = \\sqrt{\\sum_{u, v} w_k[c, u, v]^2}$$
+$$ \| w_{kc} \|_2 = \sqrt{\sum_{u, v} w_{kcuv}^2} $$
 
 A dark row is an input channel that the layer hardly uses, a dark column a kernel that hardly
 responds.
@@ -68,10 +69,11 @@ In a grouped convolution a kernel has slices for the channels of its group only,
 a single slice. A layer that is called several times, such as the head of a detector, is shown at
 its first call.
 
-The first kernels of AlexNet are figure 3 of Krizhevsky, Sutskever and Hinton 2012, *ImageNet
-Classification with Deep Convolutional Neural Networks*. Zeiler and Fergus 2014, *Visualizing and
-Understanding Convolutional Networks*, section 4.1, find dead and aliased kernels this way and mend
-the network. Li et al. 2017, *Pruning Filters for Efficient ConvNets*, remove those of small norm.
+**Sources.** Krizhevsky, Sutskever and Hinton 2012, *ImageNet Classification with Deep Convolutional
+Neural Networks*, figure 3 (the first kernels of AlexNet); Zeiler and Fergus 2014, *Visualizing and
+Understanding Convolutional Networks*, section 4.1 (dead and aliased kernels, found this way); Li et
+al. 2017, *Pruning Filters for Efficient ConvNets*, section 3.1 (kernels of small norm, there the L1
+norm, are removed).
 """
 
 ORDERS: tuple[Order, ...] = ("index", "L2 norm", "similarity")
