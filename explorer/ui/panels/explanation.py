@@ -10,10 +10,14 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QSize, QSizeF, Qt, QUrl
 from PySide6.QtGui import (
     QContextMenuEvent,
+    QFocusEvent,
     QFont,
     QFontDatabase,
     QFontMetricsF,
     QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
     QResizeEvent,
     QTextBlock,
     QTextBlockFormat,
@@ -31,6 +35,9 @@ from explorer.ui.formulas.images import formula_image, formula_size
 from explorer.ui.formulas.inline import marked, set_marked, text_of
 from explorer.ui.formulas.setting import Setter
 from explorer.ui.widgets.small_widgets import UNIT, scaled_font
+
+RING = 3
+"""Room for the mark of the focus."""
 
 INDENT = UNIT * 2
 """Of formulas and blocks of code."""
@@ -60,7 +67,8 @@ class Explanation(QTextBrowser):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # to be read aloud and copied by keys
+        self.setViewportMargins(RING, RING, RING, RING)
         self.document().setDocumentMargin(0)
         self.document().setIndentWidth(UNIT * 2.5)
         self.setAccessibleName(self.tr("Explanation of the view"))
@@ -218,9 +226,25 @@ class Explanation(QTextBrowser):
 
     def _fit(self) -> None:
         self.document().setTextWidth(self._measure())
-        height = max(1, round(self.document().size().height()) + 1)
+        height = max(1, round(self.document().size().height()) + 1) + 2 * RING
         if height != self.height():
             self.setFixedHeight(height)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.update()
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.Paint and self.hasFocus():  # around the text, not over it
+            with QPainter(self) as painter:
+                painter.setPen(self.palette().highlight().color())
+                painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        return done
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -232,6 +256,13 @@ class Explanation(QTextBrowser):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and self._markdown:
             self._render()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        known = (QKeySequence.StandardKey.Copy, QKeySequence.StandardKey.SelectAll)
+        if any(map(event.matches, known)):
+            super().keyPressEvent(event)
+        else:
+            event.ignore()  # the page scrolls, as with the wheel
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()  # the page scrolls, not the text in it

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from PySide6.QtCore import QSizeF
+from PySide6.QtCore import QSizeF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QTextCursor, QTextDocument
+from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
 from explorer.ui.formulas import setting
@@ -115,6 +116,22 @@ def test_it_is_copied_and_read_aloud_in_plain_letters(qtbot: QtBot) -> None:
     explanation.setTextCursor(cursor)
     explanation.copy()
     assert QGuiApplication.clipboard().text() == "Before "
+
+
+def test_keys_copy_it_and_scroll_the_page(qtbot: QtBot) -> None:
+    explanation = shown(qtbot, 300)
+    page = QScrollArea()
+    qtbot.addWidget(page)
+    page.setWidget(explanation)
+    page.resize(310, 60)
+    page.show()
+    qtbot.waitExposed(page)
+    explanation.setFocus()
+    qtbot.keyClick(explanation, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(explanation, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == explanation.written()
+    qtbot.keyClick(explanation, Qt.Key.Key_Down)
+    assert page.verticalScrollBar().value() > 0
 
 
 def test_a_formula_is_copied_as_latex(qtbot: QtBot) -> None:

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from explorer.vision.features.kernels import Order
 
 EXPLANATION = r"""
-A convolution layer slides **kernels** over its input. Kernel $k$ has a slice of weights $w_{kc}$ for
-each input channel $c$. At every position $(i, j)$ its weights are multiplied with the input $x$ and
-added up:
+A convolution layer slides **kernels** over its input. Kernel $k$ has a slice of weights $w_{kc}$
+for each input channel $c$. At every position $(i, j)$ its weights are multiplied with the input $x$
+and added up:
 
 $$ y_{kij} = b_k + \sum_{c, u, v} w_{kcuv} \; x_{c,\, si + u - p,\, sj + v - p} $$
 
