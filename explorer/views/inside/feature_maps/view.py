@@ -30,10 +30,15 @@ if TYPE_CHECKING:
 
 EXPLANATION = r"""
 Every layer turns its input into a stack of **feature maps**, one per channel. Channel $k$ of a
-convolution with stride $s$, at position $(i, j)$, is the response of one filter to the patch of its
-input $x$ around that position:
+convolution, at position $(i, j)$, is the response of one filter to the patch of its input $x$
+around that position:
 
-$$ z_{kij} = b_k + \sum_{c, u, v} w_{kcuv} \; x_{c,\, is + u,\, js + v} $$
+$$ z_{kij} = b_k + \sum_{c, u, v} w_{kcuv} \; x_{cmn} $$
+
+$$ m = si + u - p \qquad n = sj + v - p $$
+
+with weights $w$, bias $b$, stride $s$ and padding $p$; the sum runs over the input channels $c$ and
+the rows $u$ and columns $v$ of the filter.
 
 **The mosaic** shows all channels of the chosen layer. *Each channel* stretches every map from its
 own minimum to its own maximum, so that weak channels are visible, too, but brightness cannot be

@@ -37,7 +37,9 @@ A convolution layer slides **kernels** over its input. Kernel $k$ has a slice of
 for each input channel $c$. At every position $(i, j)$ its weights are multiplied with the input $x$
 and added up:
 
-$$ y_{kij} = b_k + \sum_{c, u, v} w_{kcuv} \; x_{c,\, si + u - p,\, sj + v - p} $$
+$$ y_{kij} = b_k + \sum_{c, u, v} w_{kcuv} \; x_{cmn} $$
+
+$$ m = si + u - p \qquad n = sj + v - p $$
 
 with stride $s$, padding $p$ and bias $b_k$. The map $y_k$ is channel $k$ of the layer's output,
 before batch normalization and the activation function.
