@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
@@ -329,6 +330,13 @@ def load_average(path: Path) -> tuple[dict[str, Tensor], int]:
     """The averaged weights in a checkpoint and the step they are from."""
     content = torch.load(path, map_location="cpu", weights_only=True)
     return content["average"], int(content["step"])
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The averaged weights of a checkpoint, or those of a .safetensors file in float32."""
+    if path.suffix == ".safetensors":
+        return {name: value.float() for name, value in load_file(path).items()}
+    return load_average(path)[0]
 
 
 def _word(dtype: torch.dtype) -> str:

@@ -96,7 +96,7 @@ def _proposals(
     with torch.no_grad():
         decoded = rpn.box_coder.decode(moves.detach(), anchors).view(len(canvases), -1, 4)
         proposals, _ = rpn.filter_proposals(decoded, objectness.detach(), batch.image_sizes, counts)
-        truth = [{"boxes": _tensor(c.boxes, anchors[0])} for c in canvases]
+        truth = [{"boxes": as_tensor(c.boxes, anchors[0])} for c in canvases]
         labels, matched = rpn.assign_targets_to_anchors(anchors, truth)
         labels = [
             _unknown(label, rows, canvas)
@@ -117,7 +117,7 @@ def _samples(
         For each image the (R, 4) boxes; for all of them together (sum of R,) labels, 0 for the
         background, and (sum of R, 4) what the box regression should say.
     """
-    boxes = [_tensor(canvas.boxes, proposals[0]) for canvas in canvases]
+    boxes = [as_tensor(canvas.boxes, proposals[0]) for canvas in canvases]
     labels = [torch.from_numpy(c.labels).to(proposals[0].device) for c in canvases]
     rows = heads.add_gt_proposals(proposals, boxes)
     matches, found = heads.assign_targets_to_proposals(rows, boxes, labels)
@@ -139,11 +139,12 @@ def _unknown(labels: Tensor, rows: Tensor, canvas: Canvas) -> Tensor:
     """`labels` (0 = background) with -1 for what lies on an ignored region."""
     if not len(canvas.ignored):
         return labels
-    overlap = box_iou(rows, _tensor(canvas.ignored, rows)).amax(dim=1)
+    overlap = box_iou(rows, as_tensor(canvas.ignored, rows)).amax(dim=1)
     return labels.masked_fill((labels == 0) & (overlap > IGNORED), -1)
 
 
-def _tensor(boxes: Any, like: Tensor) -> Tensor:
+def as_tensor(boxes: NDArray[np.float32], like: Tensor) -> Tensor:
+    """Boxes in the type and on the device of `like`."""
     return torch.from_numpy(np.ascontiguousarray(boxes)).to(like)
 
 

@@ -15,6 +15,7 @@ from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite
 from explorer.networks.embedded.lite_deeplab import LiteDeepLab, lite_deeplab
 from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
+from explorer.networks.embedded.lite_single_stage import lite_retinanet, lite_ssd
 from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
 from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
@@ -40,6 +41,8 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_yolo_v2": mini_yolo_v2,
     "efficientnet_lite0": efficientnet_lite0,
     "lite_fasterrcnn": lite_fasterrcnn,
+    "lite_retinanet": lite_retinanet,
+    "lite_ssd": lite_ssd,
     "lite_deeplab": lite_deeplab,
     "lite_keypointrcnn": lite_keypointrcnn,
 }
@@ -62,6 +65,8 @@ __all__ = [
     "lite_deeplab",
     "lite_fasterrcnn",
     "lite_keypointrcnn",
+    "lite_retinanet",
+    "lite_ssd",
     "mini_fasterrcnn",
     "mini_fcn",
     "mini_localizer",

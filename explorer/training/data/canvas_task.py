@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.training.data.canvases import CanvasMaker
+from explorer.training.data.canvases import MOSAICS, CanvasMaker
 from explorer.training.loop import step_seed
 
 if TYPE_CHECKING:
     from explorer.training.data.canvases import Canvas
     from explorer.training.data.pool import Pool
     from explorer.training.loop import Recipe
+
+
+LAST_MOSAICS = (0.8, 0.05)
+"""From this progress on so few canvases are made of four photos: the network is used on one."""
+
+
+def mosaics_at(progress: float) -> float:
+    """The share of a detector's canvases that are made of four photos; `progress` is in [0, 1]."""
+    return LAST_MOSAICS[1] if progress >= LAST_MOSAICS[0] else MOSAICS
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from explorer.networks import shipped as packages
 from explorer.networks.embedded.lite import from_package
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.training.cards import Facts
-from explorer.training.data.canvas_task import CanvasTask
+from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS
 from explorer.training.data.pool import read_pool
 from explorer.training.evaluate import photo_figures
 from explorer.training.lite_body import FROZEN_STAGES, LARGE
-from explorer.training.loop import Recipe, load_average
+from explorer.training.loop import Recipe, read_weights
 from explorer.training.two_stage_losses import WEIGHTS, detector_losses
 
 if TYPE_CHECKING:
@@ -45,9 +44,6 @@ Of the boxes that a training samples three in ten are objects, of those that are
 far fewer, so its scores are too high. With this, chosen on the photos kept apart, boxes with a
 score of 0.5 and more are right more often than wrong.
 """
-
-LAST_MOSAICS = (0.8, 0.05)
-"""From this progress on so few canvases are made of four photos: the network is used on one."""
 
 MEASURED_ON = "128 COCO photos and 50 of Pascal VOC that the training did not use"
 
@@ -81,9 +77,6 @@ Of the boxes that a training samples three in ten are objects, of those that are
 far fewer, so its scores are too high. With this, chosen on the photos kept apart, boxes with a
 score of 0.5 and more are right more often than wrong.
 """
-
-LAST_MOSAICS = (0.8, 0.05)
-"""From this progress on so few canvases are made of four photos: the network is used on one."""
 
 MEASURED_ON = "128 COCO photos and 50 of Pascal VOC that the training did not use"
 
@@ -152,8 +145,7 @@ class LiteDetectorTask(CanvasTask):
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
-        mosaics = LAST_MOSAICS[1] if progress >= LAST_MOSAICS[0] else MOSAICS
-        return detector_losses(model, self.canvases(step, mosaics), device)
+        return detector_losses(model, self.canvases(step, mosaics_at(progress)), device)
 
 
 def begun(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -197,10 +189,8 @@ def task(name: str, material: Material) -> LiteDetectorTask:
     if material.backbone is None:
         path = packages.packaged("efficientnet-lite0").verified()
         weights = from_package(torch.load(path, map_location="cpu", weights_only=True))
-    elif material.backbone.suffix == ".safetensors":
-        weights = {name: value.float() for name, value in load_file(material.backbone).items()}
     else:
-        weights = load_average(material.backbone)[0]
+        weights = read_weights(material.backbone)
     return LiteDetectorTask(
         pool=read_pool(material.folder), weights=weights, recipe=material.recipe(RECIPE), name=name
     )

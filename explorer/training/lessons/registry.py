@@ -26,9 +26,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.resources import resource_path
 from explorer.networks.class_names import group_labels
 from explorer.training.data.tiny_imagenet import read_categories, read_photos
-from explorer.training.loop import CHECKPOINT, Recipe, load_average
+from explorer.training.loop import CHECKPOINT, Recipe, read_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,8 @@ LESSONS = {
     "mini-yolo-v1": "explorer.training.lessons.yolo",
     "mini-yolo-v2": "explorer.training.lessons.yolo",
     "lite-fasterrcnn": "explorer.training.lessons.lite_detector",
+    "lite-retinanet": "explorer.training.lessons.lite_single_stage",
+    "lite-ssd": "explorer.training.lessons.lite_single_stage",
     "lite-deeplab": "explorer.training.lessons.lite_segmenter",
     "lite-keypointrcnn": "explorer.training.lessons.lite_keypoints",
 }
@@ -118,13 +121,17 @@ class Material:
     def trained(self, name: str) -> dict[str, Tensor]:
         """The averaged weights of another training, which this one builds on.
 
+        They are those of `backbone`, else of the training in `root`, else those that are shipped.
+
         Raises:
-            ExplorerError: It was not trained yet.
+            ExplorerError: There are none.
         """
         path = self.backbone or self.root / name / CHECKPOINT
+        if self.backbone is None and not path.exists():
+            path = resource_path("weights", f"{name}.safetensors")
         if not path.exists():
             raise ExplorerError(
                 f"There are no trained weights of {name} at {path}.",
                 f"Train {name} first, or give its checkpoint with --backbone.",
             )
-        return load_average(path)[0]
+        return read_weights(path)
