@@ -57,13 +57,14 @@ def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
     from explorer.engine.question import check_names, current_names, params_of
 
-    texts = {}
-    for entry in entries:
-        name, sign, text = entry.partition("=")
+    texts: dict[str, str] = {}
+    for word in entries:
+        name, sign, text = word.partition("=")
         if not sign:
-            raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
-        check_names(view, current_names(view, {name: None}))
-        texts[name] = text
+            raise ExplorerError(f"--set {word} is not valid.", "It takes name=value.")
+        entry = current_names(view, {name: text})
+        check_names(view, entry)
+        texts.update(entry)
     params_of(view, texts)
     return texts
 

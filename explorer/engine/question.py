@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import renamed
+from explorer.core.listing import either, listed, renamed
 from explorer.core.param_forms import WANTED, parse
 from explorer.core.params import Kind, inside, parameters, validated
 from explorer.core.values import Box, Mask, Point
@@ -27,13 +27,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_OLD_NAMES = {("lineage", "victims"): "suppressed", ("nms", "fallen"): "suppressed"}
-"""Parameters, by view and name, that an earlier version called so; still understood in this one."""
+_OLD_NAMES = {
+    "anchor_sandbox": {"paint": "color_by"},
+    "detections": {"mask_level": "mask_threshold"},
+    "evaluation": {"shares": "normalize"},
+    "feedback_dream": {"stay": "feedback", "rounds": "iterations"},
+    "lineage": {"victims": "suppressed", "prior": "anchor"},
+    "nms": {"fallen": "suppressed", "within": "per_class", "limit": "max_match"},
+    "pipeline_race": {"keep": "cache", "single_shot": "single_stage"},
+    "recall_lab": {"look": "measure"},
+    "roi_microscope": {"reach": "plot_range"},
+    "rpn": {"look": "show"},
+    "selective_search": {"paint": "color_by", "shuffled": "randomized"},
+    "semantic": {"sure": "min_probability", "heat": "probability_of", "coarser": "fcn_stages"},
+    "tracks": {
+        "weak": "low_score", "keep": "max_gap", "gate": "min_iou", "hits": "min_hits",
+        "agnostic": "class_agnostic",
+    },
+}  # fmt: skip
+"""By view: what an earlier version called its parameters; still understood in this one."""
 
 
 def current_names(view: View[Any, Any], values: Mapping[str, T]) -> dict[str, T]:
     """`values` by the names of today of the view's parameters."""
-    names = {old: new for (owner, old), new in _OLD_NAMES.items() if owner == view.name}
+    names = _OLD_NAMES.get(view.name, {})
     return {renamed(name, names): value for name, value in values.items()}
 
 
@@ -140,7 +157,7 @@ def takes(parameter: Parameter) -> str:
     if callable(meta.choices):
         return "names that depend on the network"
     if meta.choices and parameter.kind is not Kind.MASK:
-        return ", ".join(meta.choices)
+        return listed(meta.choices)
     if meta.low is not None and meta.high is not None:
         return f"{meta.low:g} to {meta.high:g}"
     return WANTED[parameter.kind]
@@ -196,7 +213,7 @@ def default_network(view: View[Any, Any]) -> str:
     entry = next((entry for entry in defaults if entry is not None), None)
     if entry is None:
         raise ExplorerError(
-            f"No network for {' or '.join(tasks)} is available.",
+            f"No network for {either(tasks)} is available.",
             "Choose another one; `explorer list` names them all.",
         )
     return entry.name
@@ -206,7 +223,7 @@ def check_suits(view: View[Any, Any], info: NetworkInfo) -> None:
     """Raises when the view cannot look at a network of that task."""
     if not view.suits(info.task):
         raise ExplorerError(
-            f"{view.title} needs a network for {' or '.join(sorted(view.tasks))}; "
+            f"{view.title} needs a network for {either(sorted(view.tasks))}; "
             f"{info.title} does {info.task}.",
             "Choose another network.",
         )

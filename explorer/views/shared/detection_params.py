@@ -75,7 +75,7 @@ class DetectionParams:
         "object.",
         effect=Effect.DRAW, choices=(MATCH, CLASS, OBJECT),
     )  # fmt: skip
-    mask_level: float = param(
+    mask_threshold: float = param(
         0.5, "Mask threshold", "A pixel belongs to the object if its mask probability >= this.",
         effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, advanced=True, when=_drawn_masks,
     )  # fmt: skip

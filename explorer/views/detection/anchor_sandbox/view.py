@@ -126,7 +126,7 @@ class Params:
         "The anchors with the highest IoU with each box are positive, whatever that IoU is.",
         effect=Effect.DRAW,
     )  # fmt: skip
-    paint: str = param(
+    color_by: str = param(
         PAINTS[0], "Color cells by",
         "The best label or the highest IoU of the anchors of each cell.",
         effect=Effect.DRAW, choices=PAINTS,
@@ -236,8 +236,8 @@ def draw(result: Result, params: Params) -> Board:
     counts = anchors.counts(state.found)
     layers: list[Layer] = [result.photo]
     heat = result.cache.get(
-        ("cells", params.truth, params.high, params.low, params.force, params.paint, params.level,
-         params.opacity),
+        ("cells", params.truth, params.high, params.low, params.force, params.color_by,
+         params.level, params.opacity),
         lambda: _cells(result, params, state),
     )  # fmt: skip
     layers += [heat] if heat is not None else []
@@ -339,10 +339,10 @@ def _state(result: Result, params: Params) -> State:
 
 def _cells(result: Result, params: Params, state: State) -> Masks | Heat | None:
     anchors = result.anchors
-    if params.paint == "nothing" or not params.truth:
+    if params.color_by == "nothing" or not params.truth:
         return None
     level = min(params.level, len(anchors.levels))
-    if params.paint == "labels":
+    if params.color_by == "labels":
         return Masks(
             label_cells(anchors, state.found, level), np.array([DIM, AMBER, GREEN], np.uint8),
             names=("negative", "ignored", "positive"), extent=anchors.extent(level),

@@ -105,18 +105,18 @@ def _shown(info: NetworkInfo) -> tuple[str, ...]:
 
 
 def _recall(params: Params, _info: NetworkInfo | None) -> bool:
-    return params.look == RECALL
+    return params.measure == RECALL
 
 
 def _repeat(params: Params, _info: NetworkInfo | None) -> bool:
-    return params.look == REPEAT
+    return params.measure == REPEAT
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
 
-    look: str = param(
+    measure: str = param(
         RECALL, "Measure",
         "Recall of the objects, or repeatability under changes of the photo.",
         choices=(RECALL, REPEAT),
@@ -176,7 +176,7 @@ Result = RecallResult | RepeatResult
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     names, missing = _names(scene, params)
-    if params.look == REPEAT:
+    if params.measure == REPEAT:
         yield from repeat(scene, names, params.change, params.most, missing)
         return
     photo, runs = photo_of(scene), []

@@ -112,8 +112,8 @@ class Params:
         "Shows the curve and the worst photos of one class.",
         effect=Effect.DRAW, choices=_classes, when=_detector,
     )  # fmt: skip
-    shares: bool = param(
-        True, "Rows as shares",
+    normalize: bool = param(
+        True, "Normalize rows",
         "Divides every row of the confusion matrix by its sum, so that rare classes can be seen.",
         effect=Effect.DRAW,
     )  # fmt: skip
@@ -162,7 +162,7 @@ def draw(report: Report, params: Params) -> Board:
     confusions = charts.confusions(matrix)
     tables = (worst, report.table(), confusions, figures_table(report))
     return Board(
-        (charts.confusion_pane(matrix, shares=params.shares),),
+        (charts.confusion_pane(matrix, shares=params.normalize),),
         plots=charts.plots(report, params.min_score, label),
         tables=tuple(table for table in tables if table.rows),
         summary=_summary(report),
