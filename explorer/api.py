@@ -281,7 +281,7 @@ def load(
         return from_module(network, task=task, classes=classes, preprocess=preprocess)
     if task is not None or classes or preprocess is not None:
         raise ExplorerError(
-            f"The network {network!r} knows its task, classes and preprocessing.",
+            f"The task, classes and preprocessing of the network {network!r} are fixed.",
             "Give them only with a module of your own.",
         )
     from explorer.networks import catalog
@@ -368,6 +368,6 @@ def _image(view: View[Any, Any], given: Any) -> Image | None:
             f"The view {view.name} needs a photo.", "Give a path, an image or an array."
         )
     raise ExplorerError(
-        f"A photo cannot be made of a {type(given).__name__}.",
+        f"A {type(given).__name__} is not a photo.",
         "Give a path, a Pillow image or an array (H, W, 3) uint8.",
     )

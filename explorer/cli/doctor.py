@@ -34,11 +34,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "doctor",
-        help="what is installed, found and missing on this computer",
+        help="check what is installed, found and missing",
         description="List what is installed, found and missing. The exit status is 0 if the "
         "program should work and 1 if there is a problem.",
     )
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

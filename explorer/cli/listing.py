@@ -33,9 +33,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "list",
-        help="views with their parameters, networks with their states",
-        description="List the views with their parameters and choices, and the networks with the "
-        "states of their weights.",
+        help="list the views with their parameters, and the networks",
+        description="List the views with their parameters and valid values, and the networks with "
+        "the state of their weights.",
     )
     parser.add_argument("what", nargs="?", choices=("views", "networks"), help="list only these")
     parser.add_argument(
@@ -46,9 +46,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--messages",
         action="store_true",
-        help="list every text of the program with file and line, for reviewers",
+        help="list every text of the program with its place in the source",
     )
-    parser.add_argument("--json", action="store_true", help="JSON output")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

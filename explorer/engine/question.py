@@ -155,7 +155,7 @@ def takes(parameter: Parameter) -> str:
     """What a parameter may be, in a few words: "1 to 50", "x,y", "red, green"."""
     meta = parameter.meta
     if callable(meta.choices):
-        return "names that depend on the network"
+        return "depends on the network"
     if meta.choices and parameter.kind is not Kind.MASK:
         return listed(meta.choices)
     if meta.low is not None and meta.high is not None:

@@ -58,7 +58,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             found = {name: archive[name] for name in ("jpeg", "offset", "label", "box")}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise ExplorerError(
-            f"{display_name(path)} is not a file of photos.",
+            f"{display_name(path)} is not an .npz file of photos.",
             "It must have the arrays jpeg, offset, label and box.",
         ) from error
     jpeg, offset, label, box = found.values()
@@ -77,7 +77,7 @@ def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str,
     if not os.path.isfile(table) and most <= len(shipped_classes()):
         note = "There is no classes.tsv: Tiny ImageNet's classes are assumed."
         return shipped_classes(), (note,)
-    data = read_file(table, limit=2**26, kind="a table", smaller="Is it one of words?")
+    data = read_file(table, limit=2**26, kind="a table", smaller="Choose another file.")
     tree = _tree(folder / "wordnet_tree.tsv")
     classes = []
     for line in data.decode("utf-8", "replace").splitlines():
@@ -96,7 +96,7 @@ def _tree(path: Path) -> dict[str, str]:
     """The parent of every WordNet id; empty without the file."""
     if not os.path.isfile(path):
         return {}
-    data = read_file(path, limit=2**26, kind="a table", smaller="Is it one of words?")
+    data = read_file(path, limit=2**26, kind="a table", smaller="Choose another file.")
     rows = (line.split("\t") for line in data.decode("utf-8", "replace").splitlines()[1:])
     return {row[0]: row[1] for row in rows if len(row) > 1}
 

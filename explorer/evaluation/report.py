@@ -106,7 +106,7 @@ class Report:
         return by_class_table(self)
 
     def headline(self) -> str:
-        """The figures in one line: "top1 49.9 %, top5 76.7 %"."""
+        """The figures in one line: "top1 49.9%, top5 76.7%"."""
         return ", ".join(f"{key} {percent(value)}" for key, value in self.figures.items())
 
 

@@ -47,11 +47,11 @@ class Wish:
 
 NEEDS: dict[str, tuple[str, str, str]] = {
     "classification": (
-        "label", "classifies photos, but {data} has no class for each photo",
-        "Use a folder with one folder of photos per class, or choose a detector.",
+        "label", "classifies photos, but {data} has no class per photo",
+        "Use a folder with one subfolder of photos per class, or choose a detector.",
     ),
     "localization": (
-        "label", "classifies photos, but {data} has no class for each photo",
+        "label", "classifies photos, but {data} has no class per photo",
         "Use photos with one object each, or choose a detector.",
     ),
     "detection": (

@@ -61,7 +61,7 @@ def save_picture(
     if max(height, width) > _LARGEST.get(kind, 1 << 30):
         raise ExplorerError(
             f"A {kind} file has at most {_LARGEST[kind]} pixels per side; this picture has "
-            f"{width} × {height}.",
+            f"{width} x {height}.",
             "Save it as PNG.",
         )
     write_bytes(path, encoded(rgb, kind, metadata or {}))

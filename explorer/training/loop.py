@@ -138,7 +138,7 @@ def choose_device(name: str) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         raise ExplorerError(
-            f"This computer cannot compute on {name!r}.", "Try --device cpu or --device auto."
+            f"The device {name!r} is not available.", "Try --device cpu or --device auto."
         ) from error
 
 
@@ -315,7 +315,7 @@ def load_checkpoint(state: State, path: Path) -> None:
     except RuntimeError as error:
         raise ExplorerError(
             f"The checkpoint {path} belongs to another network.",
-            "Begin afresh with --fresh or choose another --out.",
+            "Start over with --fresh, or choose another --out.",
         ) from error
     for name, value in content["average"].items():
         state.average[name].copy_(value)

@@ -124,7 +124,7 @@ def test_the_list_is_made_anew_each_time(window: Window, qtbot: Any, monkeypatch
         names = [a.text() for a in opened(qtbot, window, wanted)]
         assert names[: max(1, len(found))] == ([c.name for c in found] or [wanted])
         assert names.count(wanted) == 1
-        assert "Looking for cameras …" not in names
+        assert "Looking for cameras…" not in names
 
 
 def test_cameras_that_cannot_be_listed_are_none(window: Window, qtbot: Any, monkeypatch) -> None:

@@ -146,8 +146,8 @@ def task(name: str, material: Material) -> KeypointTask:
         pool = replace(pool, photos=(*pool.photos, *read_lspet(material.joints, "train")))
     if not pool.photos:
         raise ExplorerError(
-            f"Nobody in {material.folder} has joints.",
-            "Give annotations with `keypoints`, or more people with --joints.",
+            f"No person in {material.folder} has keypoints.",
+            "Give annotations with keypoints, or a folder with --joints.",
         )
     weights = material.trained(DETECTOR)
     return KeypointTask(pool=pool, weights=weights, recipe=material.recipe(RECIPE), name=name)

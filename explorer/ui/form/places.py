@@ -60,7 +60,7 @@ class MaskEditor(Editor):
         scale = Scale(SMALLEST, LARGEST, log=True)
         self.size = NumberPair(scale, "px", slides=True, parent=self)
         self.size.edited.connect(self._sized)
-        self.size.field.setAccessibleName(self.tr("Radius of the brush ([ and ])"))
+        self.size.field.setAccessibleName(self.tr("Brush radius ([ and ])"))
         self.size.field.setToolTip(self.size.field.accessibleName())
         line = QHBoxLayout()
         line.setSpacing(UNIT // 2)

@@ -219,7 +219,9 @@ class NetworkPanel(QWidget):
         self.device.currentIndexChanged.connect(self._adjust)
         self.half = Switch()
         self.half.setAccessibleName(self.tr("Half precision"))
-        self.half.setToolTip(self.tr("16-bit floats: faster on a GPU, slightly less exact"))
+        self.half.setToolTip(
+            self.tr("16-bit floats: faster where supported; results differ slightly.")
+        )
         self.half.toggled.connect(self._adjust)
         self._foot = QHBoxLayout()
         self._foot.setSpacing(UNIT)

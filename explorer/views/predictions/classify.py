@@ -66,7 +66,7 @@ class Params:
     )  # fmt: skip
     show_input: bool = param(
         True, "Show the network's input",
-        "Shows the pixels that the network was given, and the part of the photo they come from.",
+        "Shows the pixels of the network's input, and the part of the photo that they come from.",
         effect=Effect.DRAW,
     )  # fmt: skip
     temperature: float = param(

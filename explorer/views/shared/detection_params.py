@@ -47,7 +47,7 @@ class DetectionParams:
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
         (), "Ground truth",
-        "Annotated objects: with them, detections are marked as true or false positives and "
+        "Ground-truth boxes: with them, detections are marked as true or false positives and "
         "missed objects as false negatives.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip

@@ -149,7 +149,7 @@ class Params:
         effect=Effect.DRAW, low=1, high=10_000, step=1, log=True,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes of the objects: draw, drag or load them.",
+        (), "Ground truth", "Ground-truth boxes: draw, drag or load them.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     randomized: bool = param(

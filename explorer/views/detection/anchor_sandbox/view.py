@@ -107,7 +107,7 @@ class Params:
     """See the help of each."""
 
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes that are really there: draw, drag or load them.",
+        (), "Ground truth", "Ground-truth boxes: draw, drag or load them.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     high: float = param(
@@ -145,7 +145,7 @@ class Params:
         effect=Effect.DRAW,
     )  # fmt: skip
     anchors: str = param(
-        "", "Anchors", "Those of the network, or generated that you choose.",
+        "", "Anchors", "The network's own anchors, or generated ones.",
         choices=_sources,
     )  # fmt: skip
     scale: float = param(
@@ -432,8 +432,7 @@ VIEW = View(
     name="anchor_sandbox",
     title="Anchor matching",
     group=Group.DETECTION,
-    summary="How ground-truth boxes label anchors as positive, ignored or negative; drag a box "
-    "to see.",
+    summary="How anchors are matched to ground-truth boxes: positive, ignored or negative.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1.2",
     Params=Params,

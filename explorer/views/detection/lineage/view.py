@@ -92,7 +92,7 @@ class Params:
 
     start: str = param(
         DETECTION, "Start from",
-        "Trace a detection back to its anchor, or any anchor forward to its end.",
+        "Trace a detection back to its anchor, or an anchor forward to its last stage.",
         choices=(DETECTION, ANCHOR),
     )  # fmt: skip
     selected: int | None = param(
@@ -195,7 +195,7 @@ def draw(result: Result, params: Params) -> Board:
     layers += _generations(result, lineage)
     if params.arrows:
         layers += _arrows(lineage)
-    story = Table("life", ("step", "box", "what happened"), lineage.rows, title="Its life")
+    story = Table("life", ("step", "box", "result"), lineage.rows, title="Stages")
     tables = (story, *tables)
     if len(lineage.suppressed):
         tables = (*tables, _suppressed_table(lineage))

@@ -125,7 +125,7 @@ class Params:
         (), "Methods", "The methods to compare; none chosen means all.", choices=methods_of
     )
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "The objects to find: draw or load their boxes.",
+        (), "Ground truth", "Ground-truth boxes of the objects to find: draw or load them.",
         effect=Effect.DRAW, pick=Pick.TRUTH, when=_recall,
     )  # fmt: skip
     top: int = param(

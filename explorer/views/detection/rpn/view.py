@@ -101,7 +101,7 @@ class Params:
         effect=Effect.DRAW, low=1, high=8, step=1, play=True, when=_forward,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes of the objects, for the recall and the losses.",
+        (), "Ground truth", "Ground-truth boxes, for the recall and the losses.",
         pick=Pick.TRUTH,
     )  # fmt: skip
     level: int = param(
@@ -150,7 +150,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if params.show != TRAINING or not params.truth:
         yield Step(result)
         return
-    yield Step(result, 1, 2, "training pass")
+    yield Step(result, 1, 2, "training step")
     key = ("lesson", params.truth, params.stored)
     lesson = scene.memo(key, lambda: lesson_of(scene, params.truth, stored=params.stored))
     yield Step(

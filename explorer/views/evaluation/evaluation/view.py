@@ -98,13 +98,13 @@ class Params:
     )  # fmt: skip
     photos: str = param(
         "500", "Max. photos",
-        "At most this many photos, drawn at random but always the same.",
+        "At most this many photos, sampled at random with a fixed seed.",
         choices=("100", "500", "2000", ALL),
     )  # fmt: skip
     min_score: float = param(
         0.5, "Min. score",
         "Detections with a lower score count neither in the confusion matrix nor in the photos. "
-        "Average precision takes them all.",
+        "Average precision uses all of them.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, when=_detector,
     )  # fmt: skip
     of: str = param(
