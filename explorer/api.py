@@ -29,6 +29,7 @@ from explorer.core.listing import Listing
 from explorer.core.network_info import NetworkSpec
 from explorer.core.values import Box, Point
 from explorer.engine.finish import FinishedAnswer
+from explorer.engine.former_words import in_todays_words
 from explorer.engine.progress import for_scripts
 from explorer.engine.question import (
     default_network,
@@ -135,6 +136,7 @@ def steps(
     from explorer.views import find
 
     found = find(view)
+    params = in_todays_words(found.name, params)
     params_of(found, params)  # what is wrong without a network is said before one is loaded
     image = _image(found, photo)
     engine, chosen = _network(found, network, device)

@@ -55,16 +55,17 @@ def figure_size(args: argparse.Namespace) -> dict[str, float]:
 
 def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
-    from explorer.engine.question import check_names, current_names, params_of
+    from explorer.engine.former_words import in_todays_words
+    from explorer.engine.question import check_names, params_of
 
     texts: dict[str, str] = {}
-    for word in entries:
-        name, sign, text = word.partition("=")
+    for entry in entries:
+        name, sign, text = entry.partition("=")
         if not sign:
-            raise ExplorerError(f"--set {word} is not valid.", "It takes name=value.")
-        entry = current_names(view, {name: text})
-        check_names(view, entry)
-        texts.update(entry)
+            raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
+        texts[name] = text
+    texts = in_todays_words(view.name, texts)
+    check_names(view, texts)
     params_of(view, texts)
     return texts
 

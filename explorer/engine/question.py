@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import either, listed, renamed
+from explorer.core.listing import either, listed
 from explorer.core.param_forms import WANTED, parse
 from explorer.core.params import Kind, inside, parameters, validated
 from explorer.core.values import Box, Mask, Point
+from explorer.engine.former_words import in_todays_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,35 +24,6 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.core.params import Parameter
     from explorer.engine.view import View
-
-
-T = TypeVar("T")
-
-_OLD_NAMES = {
-    "anchor_sandbox": {"paint": "color_by"},
-    "detections": {"mask_level": "mask_threshold"},
-    "evaluation": {"shares": "normalize"},
-    "feedback_dream": {"stay": "feedback", "rounds": "iterations"},
-    "lineage": {"victims": "suppressed", "prior": "anchor"},
-    "nms": {"fallen": "suppressed", "within": "per_class", "limit": "max_match"},
-    "pipeline_race": {"keep": "cache", "single_shot": "single_stage"},
-    "recall_lab": {"look": "measure"},
-    "roi_microscope": {"reach": "plot_range"},
-    "rpn": {"look": "show"},
-    "selective_search": {"paint": "color_by", "shuffled": "randomized"},
-    "semantic": {"sure": "min_probability", "heat": "probability_of", "coarser": "fcn_stages"},
-    "tracks": {
-        "weak": "low_score", "keep": "max_gap", "gate": "min_iou", "hits": "min_hits",
-        "agnostic": "class_agnostic",
-    },
-}  # fmt: skip
-"""By view: what an earlier version called its parameters; still understood in this one."""
-
-
-def current_names(view: View[Any, Any], values: Mapping[str, T]) -> dict[str, T]:
-    """`values` by the names of today of the view's parameters."""
-    names = _OLD_NAMES.get(view.name, {})
-    return {renamed(name, names): value for name, value in values.items()}
 
 
 def check_names(view: View[Any, Any], names: Iterable[str]) -> None:
@@ -78,7 +50,7 @@ def params_of(
     Raises:
         ExplorerError: A wrong name or value; the sentence says what is right.
     """
-    values = current_names(view, values)
+    values = in_todays_words(view.name, values)
     check_names(view, values)
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     return view.Params(**{name: taken(known[name], v, info) for name, v in values.items()})

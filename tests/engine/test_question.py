@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer import views
-from explorer.core import listing
 from explorer.core.errors import ExplorerError
-from explorer.core.param_forms import text_of
 from explorer.core.params import Pick, param, parameters
 from explorer.core.values import Box, FolderRef, ImageRef, Mask, NetworkRef, Point
-from explorer.engine.question import _OLD_NAMES, params_of, takes
+from explorer.engine.question import params_of, takes
 from explorer.engine.view import Group, View
 
 
@@ -111,24 +108,8 @@ def test_a_wrong_name_lists_the_right_ones() -> None:
 
 
 def test_what_a_parameter_takes_in_a_few_words() -> None:
-    from explorer.core.params import parameters
-
     said = {parameter.name: takes(parameter) for parameter in parameters(Params)}
     assert said["count"] == "1 to 9"
     assert said["word"] == "red, green"
     assert said["point"] == "x,y"
     assert all(said.values())
-
-
-@pytest.mark.parametrize("name", sorted(_OLD_NAMES))
-def test_a_parameter_is_still_understood_by_its_old_name(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    view = views.find(name)
-    known = {parameter.name: parameter for parameter in parameters(view.Params)}
-    for old, new in _OLD_NAMES[name].items():
-        assert old not in known
-        listing._notice.cache_clear()
-        value = text_of(known[new], known[new].default)
-        assert params_of(view, {old: value}) == view.Params()
-        assert f"{old} is now called {new}" in capsys.readouterr().err
