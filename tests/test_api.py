@@ -384,7 +384,7 @@ def test_a_terminal_gets_a_bar_that_goes_away(photo: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sys, "stderr", terminal)
     explorer.look("deep_dream", photo, network="mini-resnet", size=64, octaves=1, steps=2)
     said = terminal.getvalue()
-    assert "Deep dream" in said
+    assert "DeepDream" in said
     assert "2/2" in said
     assert said.endswith("\r\x1b[2K")
 

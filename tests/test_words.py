@@ -36,6 +36,12 @@ RETIRED = (
     "begins anew", "begin anew", "at hand", "left out", "first guess", "first five guesses",
     "million weights", "m weights", "the gallery", "known answers", "right answers", "live budget",
     "ms old", "so many", "the way to its box", "people of the", "ask for", "no figure", "fate",
+    "its life", "is wanted", "is no name", "begin afresh", "goes on from", "to learn from",
+    "which call", "which tensor", "learned from", "photos that the training did not use",
+    "boxes that are really there", "the true boxes", "rows as shares", "takes long",
+    "classifies photos", "classifies every pixel", "detects objects with boxes", "boxed badly",
+    "by itself; or", "inference {", "displayed /s", "deep dream", "a dozen methods", "mind its",
+    "mind their",
 )  # fmt: skip
 """Words and phrases with a better one in the glossary; lower case, looked for as whole words."""
 

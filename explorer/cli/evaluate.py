@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     report = _followed(fulfill(wish, Engine()), wish.spec.name or args.data.name)
     if not report.complete:
         complain(
-            f"interrupted after {report.photos} of {report.wanted} photos: "
+            f"interrupted after {report.photos:,} of {report.wanted:,} photos: "
             f"{report.headline() or 'no metric yet'}"
         )
         return 130

@@ -348,7 +348,9 @@ class _Job:
         less = done < MOSTLY * take.total and not (self._args.start or self._args.end)
         lost = ""
         if less and not take.film.whole_until(last):
-            lost = f"; {take.total} are declared in the file: the film may be damaged or truncated"
+            lost = (
+                f"; {take.total:,} are declared in the file: the film may be damaged or truncated"
+            )
         for path in (pieces.film, pieces.lines):
             if path is not None:
                 remember(path)

@@ -428,7 +428,7 @@ class _Job:
         else:
             self._make_folder(path)
             save_boxes(path, boxes, photo, self._args.format)
-            self._tell(title, path, f"{len(boxes.xyxy)} boxes")
+            self._tell(title, path, quantity(len(boxes.xyxy), "box", "boxes"))
 
     def _make_folder(self, path: Path) -> None:
         if is_folder(self._args.boxes):  # photos of one name keep their folders in it

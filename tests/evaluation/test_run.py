@@ -432,7 +432,7 @@ def test_reports_for_programs_and_for_people(tmp_path: Path) -> None:
     assert content["by_class"]["red"]["objects"] == 1
     assert content["complete"] is True
     lines = csv_of(report).decode().splitlines()
-    assert lines[:2] == ["figures", "metric,value,meaning"]
+    assert lines[:2] == ["metrics", "metric,value,meaning"]
     assert any(line.startswith("green,1.0") for line in lines)
     table = by_class_table(report)
     assert table.columns == ("class", "AP", "AP50", "AP75", "AR", "voc_AP", "objects")

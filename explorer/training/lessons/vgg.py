@@ -70,8 +70,8 @@ def facts(_name: str, material: Material) -> Facts:
     found = classifier_facts("Mini VGG", "mini_vgg", "features.12", SIDE, material)
     note = (
         "Trained with batch normalization after every convolution and by distillation from"
-        " mini-resnet; the normalizations were then folded into the convolutions, which computes the"
-        " same function."
+        " mini-resnet; the normalizations were then folded into the convolutions, which computes"
+        " the same function."
     )
     return replace(found, extra={**found.extra, "note": note})
 

@@ -45,7 +45,7 @@ class Budget:
         said.append(tr("Performance", "display {rate:.1f}/s").format(rate=self.shown))
         end = [
             tr("Performance", "latency {age:.0f} ms").format(age=self.age * 1000),
-            tr("Performance", "dropped {count:,}").format(count=self.dropped),
+            tr("Performance", "{count:,} dropped").format(count=self.dropped),
         ]
         if self.share < 1:
             end.append(tr("Performance", "input size {share:.0%}").format(share=self.share))

@@ -79,7 +79,7 @@ class RecordingControls(QWidget):
         minutes, seconds = divmod(int(status.seconds), 60)
         words = f"{minutes}:{seconds:02d} · {_size(status.bytes)}"
         if status.left_out:
-            left_out = self.tr("dropped {count:,}").format(count=status.left_out)
+            left_out = self.tr("{count:,} dropped").format(count=status.left_out)
             words = f"{words} · {left_out}"
         self.words.setText(words)
         self.words.setToolTip(

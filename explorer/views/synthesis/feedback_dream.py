@@ -58,8 +58,8 @@ $$ x_{i+1} = x_i + \eta \, \frac{g}{\mathrm{mean} \, |g|} + \lambda \, \nabla^2 
 
 $$ g = \frac{\partial L}{\partial x_i} $$
 
-The objective $L$, the step size $\eta$ and the TV weight $\lambda$ are those of the view *Deep
-dream*. After the last step, $x$ is the new $d$.
+The objective $L$, the step size $\eta$ and the TV weight $\lambda$ are those of the view
+*DeepDream*. After the last step, $x$ is the new $d$.
 
 **Live**, every frame of the camera or film is one iteration. With *Feedback* at 0 each frame is
 processed independently; at 0.9 moving objects leave trails; at 1 only the first frame is used. The
