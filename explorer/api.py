@@ -370,6 +370,6 @@ def _image(view: View[Any, Any], given: Any) -> Image | None:
             f"The view {view.name} needs a photo.", "Give a path, an image or an array."
         )
     raise ExplorerError(
-        f"A {type(given).__name__} is not a photo.",
+        f"An object of type {type(given).__name__} is not a photo.",
         "Give a path, a Pillow image or an array (H, W, 3) uint8.",
     )

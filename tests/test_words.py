@@ -39,7 +39,7 @@ RETIRED = (
     "its life", "is wanted", "is no name", "begin afresh", "goes on from", "to learn from",
     "which call", "which tensor", "learned from", "photos that the training did not use",
     "boxes that are really there", "the true boxes", "rows as shares", "takes long",
-    "classifies photos", "classifies every pixel", "detects objects with boxes", "boxed badly",
+    "detects objects with boxes", "boxed badly",
     "by itself; or", "inference {", "displayed /s", "deep dream", "a dozen methods", "mind its",
     "mind their",
 )  # fmt: skip

@@ -33,6 +33,7 @@ NAMES = {
 """By view: the old name of a parameter and today's."""
 
 CHOICES = {
+    ("nms", "source"): {"my boxes": "drawn boxes"},
     ("anchor_sandbox", "anchors"): {"made here": "generated"},
     ("anchor_sandbox", "ratios"): {"1:1, 1:r, r:1 and halfway": "1:1, 1:r, r:1 and in between"},
     ("recall_lab", "of"): {"the best one": "the best method"},

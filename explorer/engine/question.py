@@ -84,7 +84,7 @@ def _converted(parameter: Parameter, value: Any) -> Any:
         return tuple(_row(parameter.item, row) for row in value)
     if parameter.type is tuple:
         if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
-            raise TypeError("a list is wanted")
+            raise TypeError("expected a list")
         assert parameter.item is not None
         return tuple(_single(parameter.item, entry) for entry in value)
     return _single(parameter.type, value)
@@ -196,6 +196,6 @@ def check_suits(view: View[Any, Any], info: NetworkInfo) -> None:
     if not view.suits(info.task):
         raise ExplorerError(
             f"{view.title} needs a network for {either(sorted(view.tasks))}; "
-            f"{info.title} does {info.task}.",
+            f"{info.title} is for {info.task}.",
             "Choose another network.",
         )

@@ -97,7 +97,7 @@ def check_task(network: Network, parameter: Parameter | None) -> None:
     if parameter is not None and tasks and network.info.task not in tasks:
         raise ExplorerError(
             f"{parameter.meta.title} takes a network for {either(sorted(tasks))}; "
-            f"{network.info.title} does {network.info.task}.",
+            f"{network.info.title} is for {network.info.task}.",
             "Choose another network.",
         )
 

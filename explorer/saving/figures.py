@@ -62,7 +62,7 @@ def save_figure(
         data = pdf_bytes(drawing, title=title, metadata=text)
     else:
         raise ExplorerError(
-            f"{Path(path).name} does not end in a format of figures.",
+            f"{Path(path).name} has no supported figure suffix.",
             f"Choose among: {', '.join(FIGURE_SUFFIXES)}.",
         )
     write_bytes(path, data)

@@ -197,7 +197,7 @@ def train(
     )
     if resume and (out / CHECKPOINT).exists():
         load_checkpoint(state, out / CHECKPOINT)
-        log.info("%s goes on from step %d", task.name, state.step)
+        log.info("%s resumes from step %d", task.name, state.step)
     _write_config(out / CONFIG, {"network": task.name, **asdict(recipe), **task.settings()}, state)
     total = max(1, round(recipe.epochs * task.photos / recipe.batch))
     log.info("%s: %d steps on %s in %s", task.name, total, device, _word(state.dtype))

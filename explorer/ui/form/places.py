@@ -128,7 +128,7 @@ class MaskEditor(Editor):
 
     def accepts(self, value: Any) -> Any:
         if value is not None and not isinstance(value, Mask):
-            raise TypeError("a mask is wanted")
+            raise TypeError("expected a mask")
         return value
 
     def read(self, path: str) -> None:
@@ -256,7 +256,7 @@ class PointsEditor(TextEditor):
 
     def accepts(self, value: Any) -> Any:
         if not all(isinstance(point, Point) for point in value):
-            raise TypeError("points are wanted")
+            raise TypeError("expected points")
         return super().accepts(tuple(value))
 
     def _count(self, n: int) -> str:

@@ -274,7 +274,7 @@ class NetworkPanel(QWidget):
         return " · ".join(parts)
 
     def _reason(self) -> str:
-        return self.tr("Not for {view}, which needs {wanted}").format(
+        return self.tr("Not for {view}, which needs a network for {wanted}").format(
             view=self._view or self.tr("this view"),
             wanted=self.tr(" or ").join(sorted(self._tasks)),
         )

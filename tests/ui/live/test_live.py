@@ -292,7 +292,8 @@ def test_a_narrow_line_says_what_matters_most(qtbot: Any) -> None:
     bar.resize(1000, 80)
     bar.set_budget(budget)
     assert bar.budget.text() == (
-        "capture 30/s → inference 17/s → display 16.4/s · latency 75 ms · 7 dropped · input size 50%"
+        "capture 30/s → inference 17/s → display 16.4/s"
+        " · latency 75 ms · 7 dropped · input size 50%"
     )
     assert "Anchors: 10.0 ms" in bar.budget.toolTip()
     bar.resize(420, 80)

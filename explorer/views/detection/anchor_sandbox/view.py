@@ -123,7 +123,7 @@ class Params:
     )  # fmt: skip
     force: bool = param(
         True, "Force best match",
-        "The anchors with the highest IoU with each box are positive, whatever that IoU is.",
+        "The anchors with the highest IoU with each box are positive, even if it is low.",
         effect=Effect.DRAW,
     )  # fmt: skip
     color_by: str = param(

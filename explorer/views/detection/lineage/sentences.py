@@ -56,7 +56,7 @@ def lineage_rows(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> tupl
     found += [
         (
             "proposal", _size(lineage.moved, scale),
-            f"Number {lineage.proposal + 1} of {len(trace.roi.proposals)}.{source}",
+            f"Proposal {lineage.proposal + 1} of {len(trace.roi.proposals)}.{source}",
         ),
         (
             "class", "",

@@ -158,7 +158,7 @@ class Params:
         effect=Effect.DRAW,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "My boxes", "Draw overlapping boxes on the photo and drag them.",
+        (), "Drawn boxes", "Draw overlapping boxes on the photo and drag them.",
         effect=Effect.DRAW, pick=Pick.TRUTH, when=lambda params, _: params.source == DRAWN,
     )  # fmt: skip
     selected: int | None = param(

@@ -297,9 +297,9 @@ def _title(chosen: Scored, params: Params) -> str:
 
 def _without_truth(result: RecallResult) -> str:
     done, total = len(result.runs), result.total
-    of = f"{done} of {total} methods have" if done < total else f"All {total} methods have"
+    of = f"{done} of {total} methods" if done < total else f"All {total} methods"
     return (
-        f"{of} proposed. Draw boxes around the objects, or load annotations, to see their recall."
+        f"{of} are done. Draw boxes around the objects, or load annotations, to see their recall."
     )
 
 

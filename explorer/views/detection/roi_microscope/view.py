@@ -102,7 +102,7 @@ class Params:
     """See the help of each."""
 
     box: Box | None = param(
-        None, "My box",
+        None, "Drawn box",
         "Draw it on the photo; arrow keys move it by a quarter of a pixel, with Ctrl they resize "
         "it.",
         pick=Pick.DRAG, pane="image", step=0.25,
