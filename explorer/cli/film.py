@@ -324,7 +324,9 @@ class _Job:
         from explorer.saving.lines import frame_line
 
         if answer.result is None or answer.shot is None:
-            raise ExplorerError(f"{self._view.title} gave no result for a frame.")
+            raise ExplorerError(
+                f"{self._view.title} gave no result for a frame.", "Choose another network or film."
+            )
         finished = FinishedAnswer(answer)
         if pieces.film is not None and times:
             pieces.add(self._frame(finished), times)

@@ -372,7 +372,10 @@ class _Job:
             for answer in self._answers(ask, title):
                 last = answer
         if last is None:
-            raise ExplorerError(f"{self._view.title} gave no result for {title}.")
+            raise ExplorerError(
+                f"{self._view.title} gave no result for {title}.",
+                "Choose another network or photo.",
+            )
         self._write(last, plan, title)
 
     def finish(self) -> None:

@@ -275,7 +275,8 @@ def _scale(photo: Annotated, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     if abs(across / down - 1) > 0.02:
         raise ExplorerError(
             f"{photo.name} has {width} x {height} pixels, not {photo.size[0]} x {photo.size[1]} as "
-            "its annotations say."
+            "its annotations say.",
+            "Use the photos that were annotated.",
         )
     return np.array([across, down, across, down])
 

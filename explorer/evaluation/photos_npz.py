@@ -67,7 +67,9 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     whole = all(a.dtype.kind in "iu" for a in (offset, label)) and jpeg.dtype == np.uint8
     inside = count and shapes and whole and offset.min() >= 0 and offset.max() <= len(jpeg)
     if not inside or (np.diff(offset) < 0).any() or label.min() < 0:
-        raise ExplorerError(f"The arrays of {display_name(path)} do not fit together.")
+        raise ExplorerError(
+            f"The arrays of {display_name(path)} do not fit together.", "Write the file again."
+        )
     return found
 
 
@@ -87,7 +89,8 @@ def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str,
             classes.append(known_class(DataClass(words[0], wnid, words, _way(wnid, tree))))
     if len(classes) < most:
         raise ExplorerError(
-            f"{display_name(table)} has {len(classes)} lines, but there are {most} classes."
+            f"{display_name(table)} has {len(classes)} lines, but there are {most} classes.",
+            "It must have one line per class.",
         )
     return tuple(classes), ()
 
@@ -138,7 +141,9 @@ def _quickly(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
 def _scenes(arrays: dict[str, NDArray[Any]], labels: NDArray[np.int64]) -> list[Case]:
     every = [_quickly(arrays, i) for i in range(len(arrays["label"]))]
     if len({pixels.shape for pixels in every}) != 1 or every[0].shape[0] != every[0].shape[1]:
-        raise ExplorerError("Scenes can be made only from square photos of one size.")
+        raise ExplorerError(
+            "Scenes can be made only from square photos of one size.", "Choose photos of one size."
+        )
     boxes = arrays["box"].astype(np.float32) + np.array([0, 0, 1, 1], np.float32)
     photos = PhotoSet(np.stack(every), arrays["label"].astype(np.int64), boxes)
     maker = SceneMaker(photos, np.maximum(labels, 0).tolist())  # 0 = no object, to be background

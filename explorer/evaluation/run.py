@@ -1,6 +1,6 @@
 """One photo after the other through a network, and what it was worth.
 
-`evaluate` is a generator of steps like every other long computation: it can be cancelled between
+`evaluate` is a generator of steps like every other long computation: it can be canceled between
 any two photos, and every step carries the figures so far.
 """
 
@@ -138,7 +138,10 @@ def evaluate(
     found = _fitting(info, source)
     cases = _drawn(source.make(info.task, found.labels, info), limit)
     if not cases:
-        raise ExplorerError(f"{source.title} has no photo that {info.title} can be evaluated on.")
+        raise ExplorerError(
+            f"{source.title} has no photo that {info.title} can be evaluated on.",
+            "Choose other photos or another network.",
+        )
     report = _blank(network, source, found, cases)
     score = score_for(info.task, len(info.classes), eleven_point=eleven_point)
     going = Pass(network, cases, score, cancelled)

@@ -171,7 +171,7 @@ def delete(name: str) -> None:
             (folder() / f"{name}.safetensors").unlink(missing_ok=True)
         except OSError as error:
             raise ExplorerError(
-                f"{name} could not be deleted: {error.strerror or error}."
+                f"{name} could not be deleted: {error.strerror or error}.", "Check its permissions."
             ) from error
 
 
@@ -192,7 +192,9 @@ def export(name: str, path: Path) -> tuple[Path, Path]:
         try:
             shutil.copyfile(folder() / f"{name}.safetensors", temporary)
         except FileNotFoundError as error:
-            raise ExplorerError(f"The weights of {name} are missing.") from error
+            raise ExplorerError(
+                f"The weights of {name} are missing.", "Delete the network and make it again."
+            ) from error
     write_bytes(beside, _text(card))
     return path, beside
 
@@ -289,7 +291,10 @@ def _card(name: str) -> dict[str, Any]:
     try:
         return _read_card(path)
     except (OSError, ValueError, RecursionError) as error:
-        raise ExplorerError(f"There is no network {name!r} that was made here.") from error
+        raise ExplorerError(
+            f"There is no network {name!r} that was made here.",
+            "`explorer list networks` names them all.",
+        ) from error
 
 
 def _read_card(path: Path) -> dict[str, Any]:

@@ -77,7 +77,9 @@ def read_figure_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise ExplorerError(f"{Path(path).name} cannot be read.") from error
+        raise ExplorerError(
+            f"{Path(path).name} cannot be read.", "Check the file and its permissions."
+        ) from error
     match = _METADATA.search(data)
     try:
         found = json.loads(unescape(match[1].decode("ascii"))) if match else {}

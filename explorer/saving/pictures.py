@@ -115,7 +115,9 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         with Image.open(path) as picture:
             text = getattr(picture, "text", {}).get(KEY) or _comment(picture.getexif())
     except (OSError, ValueError, SyntaxError) as error:
-        raise ExplorerError(f"{Path(path).name} cannot be read as a picture.") from error
+        raise ExplorerError(
+            f"{Path(path).name} cannot be read as a picture.", "Choose another file."
+        ) from error
     try:
         found = json.loads(text)
     except ValueError:

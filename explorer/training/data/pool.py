@@ -163,7 +163,9 @@ def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
             "Give a folder with joints.json and images/.",
         ) from error
     if not found:
-        raise ExplorerError(f"No photo of {path} is for {split}.")
+        raise ExplorerError(
+            f"No photo of {path} is for {split}.", "Give a folder with more photos."
+        )
     return found
 
 

@@ -28,7 +28,7 @@ DIM = QColor(0, 0, 0, 130)
 
 
 class ScreenPicker(QObject):
-    """Covers all screens until a part is chosen or it is cancelled; used once.
+    """Covers all screens until a part is chosen or it is canceled; used once.
 
     Signals:
         chosen: The rectangle as "left,top,width,height" of the desktop.
