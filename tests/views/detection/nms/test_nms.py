@@ -209,7 +209,7 @@ def test_merges_by_hand() -> None:
     assert "cat sum 1.70, is the mean of 2 boxes" in end.summary
     data = VIEW.data(result, params)  # type: ignore[misc]
     assert data["kept"].tolist() == [4, 2, 3]
-    assert end.plots[2].steers == "limit"
+    assert end.plots[2].steers == "max_match"
     # there are pairs that match too badly: playing does not go on to them
     steps = end.plots[1]
     assert (steps.steers, steps.stop) == ("step", 2)
