@@ -16,7 +16,11 @@ from explorer.views import discover
 
 ROOT = Path(explorer.__file__).parent
 REPOSITORY = ROOT.parent
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "resources" / "guide").glob("*.md"))]
+PAGES = [
+    REPOSITORY / "README.md",
+    *sorted((REPOSITORY / "resources" / "guide").glob("*.md")),
+    *sorted((REPOSITORY / "resources" / "examples").glob("*.*")),
+]
 
 RETIRED = (
     # what boxes and networks do not do
