@@ -1,4 +1,4 @@
-"""Convnet Explorer: see what a convolutional vision network does, on your own photo.
+"""Convnet Explorer: see what a convolutional network computes, on your own photo.
 
 From a script or a notebook::
 

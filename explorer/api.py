@@ -29,6 +29,7 @@ from explorer.core.listing import Listing
 from explorer.core.network_info import NetworkSpec
 from explorer.core.values import Box, Point
 from explorer.engine.finish import FinishedAnswer
+from explorer.engine.former_words import in_todays_words
 from explorer.engine.progress import for_scripts
 from explorer.engine.question import (
     default_network,
@@ -135,6 +136,7 @@ def steps(
     from explorer.views import find
 
     found = find(view)
+    params = in_todays_words(found.name, params)
     params_of(found, params)  # what is wrong without a network is said before one is loaded
     image = _image(found, photo)
     engine, chosen = _network(found, network, device)
@@ -281,7 +283,7 @@ def load(
         return from_module(network, task=task, classes=classes, preprocess=preprocess)
     if task is not None or classes or preprocess is not None:
         raise ExplorerError(
-            f"The network {network!r} knows its task, classes and preprocessing.",
+            f"The task, classes and preprocessing of the network {network!r} are fixed.",
             "Give them only with a module of your own.",
         )
     from explorer.networks import catalog
@@ -368,6 +370,6 @@ def _image(view: View[Any, Any], given: Any) -> Image | None:
             f"The view {view.name} needs a photo.", "Give a path, an image or an array."
         )
     raise ExplorerError(
-        f"A photo cannot be made of a {type(given).__name__}.",
+        f"An object of type {type(given).__name__} is not a photo.",
         "Give a path, a Pillow image or an array (H, W, 3) uint8.",
     )

@@ -143,7 +143,7 @@ def test_gallery_names_give_way_to_files(tmp_path: Path, monkeypatch: pytest.Mon
     ("given", "words"),
     [
         (None, "needs a photo"),
-        (3, "made of a int"),
+        (3, "of type int"),
         (np.zeros((3, 9, 9, 9)), r"shape \(3, 9, 9, 9\)"),
         ("nix.png", "does not exist"),
     ],
@@ -323,7 +323,7 @@ def test_what_is_known_of_a_module_can_be_told(photo: Path) -> None:
 def test_wrong_ways_to_load_are_sentences() -> None:
     with pytest.raises(ExplorerError, match="has its own weights"):
         explorer.load(MeanClassifier(), weights="my.pth")
-    with pytest.raises(ExplorerError, match="knows its task"):
+    with pytest.raises(ExplorerError, match="preprocessing of the network 'mini-resnet' are fixed"):
         explorer.load("mini-resnet", task="detection")
     with pytest.raises(ExplorerError, match="no task 'sing'"):
         explorer.load(MeanClassifier(), task="sing")  # type: ignore[arg-type]
@@ -384,7 +384,7 @@ def test_a_terminal_gets_a_bar_that_goes_away(photo: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sys, "stderr", terminal)
     explorer.look("deep_dream", photo, network="mini-resnet", size=64, octaves=1, steps=2)
     said = terminal.getvalue()
-    assert "Deep dream" in said
+    assert "DeepDream" in said
     assert "2/2" in said
     assert said.endswith("\r\x1b[2K")
 
@@ -480,7 +480,7 @@ def test_render_as_python_gives_the_files_of_render(
     assert main([*words, "--as-python", "--film", "a.mp4"]) == 2
     assert main([*words, "--as-python", "--theme", "dark"]) == 2
     assert main(["render", "detections", "film.mp4", "--as-python"]) == 2
-    assert "A script works on photos" in capsys.readouterr().err
+    assert "A script is for photos" in capsys.readouterr().err
 
 
 def test_equal_arrays_have_equal_metadata(photo: Path) -> None:

@@ -156,8 +156,20 @@ def test_a_closed_pipe_ends_quietly(explorer: Run, monkeypatch: pytest.MonkeyPat
 def test_list_names_views_and_networks(explorer: Run) -> None:
     status, out, err = explorer("list")
     assert (status, err) == (0, "")
-    for word in ("classify", "detections", "score=none (0 to 1)", "mini-resnet", "resnet18", "MB)"):
+    names = ("classify", "detections", "mini-resnet", "resnet18")
+    for word in (*names, "score=none  ", "Min. score: 0 to 1", "MB)"):
         assert word in out
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_list_fits_the_terminal(explorer: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    whole = explorer("list")[1]
+    monkeypatch.setenv("COLUMNS", str(width))
+    fitted = explorer("list")[1]
+    assert max(map(len, fitted.splitlines())) <= width < max(map(len, whole.splitlines()))
+    assert ("Mini Faster R-CNN" in fitted) == (width == 120), "titles only where there is room"
+    assert "Ref(" not in fitted, "references are written as --set takes them"
 
 
 def test_list_for_programs(explorer: Run) -> None:
@@ -638,7 +650,7 @@ def test_doctor_lists_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
         "Twin (/dev/video4)": "/dev/video4",
     }
     monkeypatch.setattr(cameras, "connected", list)
-    assert list(doctor._cameras()) == ["none"]
+    assert list(doctor._cameras()) == ["none found"]
 
 
 def test_doctor_finds_two_wheels_of_opencv(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -346,7 +346,7 @@ def test_random_weights_are_stamped(
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["deep_dream", "FILM", "-o", "o.mp4"], "Deep dream does not support films"),
+        (["deep_dream", "FILM", "-o", "o.mp4"], "DeepDream does not support films"),
         (["counting", "FILM", "-o", "o.png"], ".mp4, .gif"),
         (["counting", "FILM", "--data", "o.json"], ".jsonl"),
         (["counting", "FILM"], "-o out.mp4"),
@@ -426,7 +426,7 @@ def test_views_beside_are_in_the_film(explorer: Run, counting: Counting, tmp_pat
     assert two[0].shape[1] > one[0].shape[1]
     status, _, err = explorer(*command, "deep_dream")
     assert (status, _sentence(err)) == (
-        2, "Deep dream does not support films. Leave it out of --beside.",
+        2, "DeepDream does not support films. Leave it out of --beside.",
     )  # fmt: skip
     photo = tmp_path / "a.png"
     Image.new("RGB", (8, 8)).save(photo)

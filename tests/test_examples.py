@@ -57,8 +57,8 @@ def test_networks_are_compared(run) -> None:
 def test_nearest_photos_are_found(run) -> None:
     said = run("nearest_photos", "brick", "grass", "cat")
     assert len(said) == 3
-    assert all(re.fullmatch(r"\w+: most like \w+ \(-?\d\.\d\d\)", line) for line in said)
-    assert said[0].startswith("brick: most like grass"), "two textures"
+    assert all(re.fullmatch(r"\w+: nearest \w+, cosine -?\d\.\d\d", line) for line in said)
+    assert said[0].startswith("brick: nearest grass"), "two textures"
 
 
 def test_boxes_are_written_as_coco(run, tmp_path: Path) -> None:

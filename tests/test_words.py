@@ -16,7 +16,11 @@ from explorer.views import discover
 
 ROOT = Path(explorer.__file__).parent
 REPOSITORY = ROOT.parent
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "resources" / "guide").glob("*.md"))]
+PAGES = [
+    REPOSITORY / "README.md",
+    *sorted((REPOSITORY / "resources" / "guide").glob("*.md")),
+    *sorted((REPOSITORY / "resources" / "examples").glob("*.*")),
+]
 
 RETIRED = (
     # what boxes and networks do not do
@@ -36,6 +40,12 @@ RETIRED = (
     "begins anew", "begin anew", "at hand", "left out", "first guess", "first five guesses",
     "million weights", "m weights", "the gallery", "known answers", "right answers", "live budget",
     "ms old", "so many", "the way to its box", "people of the", "ask for", "no figure", "fate",
+    "its life", "is wanted", "is no name", "begin afresh", "goes on from", "to learn from",
+    "which call", "which tensor", "learned from", "photos that the training did not use",
+    "boxes that are really there", "the true boxes", "rows as shares", "takes long",
+    "detects objects with boxes", "boxed badly",
+    "by itself; or", "inference {", "displayed /s", "deep dream", "a dozen methods", "mind its",
+    "mind their",
 )  # fmt: skip
 """Words and phrases with a better one in the glossary; lower case, looked for as whole words."""
 
@@ -81,6 +91,21 @@ def test_american_spelling_in_every_text(found: list[messages.Message]) -> None:
         if match
     ]
     assert not bad, "\n".join(bad)
+
+
+FORMER = ("former_words.py", '"localis', '"unlabelled"', '"colours"')
+"""Words of earlier versions and of other programs' files, which are still understood."""
+
+
+def test_names_and_comments_are_american_too() -> None:
+    """Python itself says `cancelled` (of futures and tasks), and so do our names."""
+    for path in sorted(ROOT.rglob("*.py")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if not any(word in f"{path.name} {line}" for word in FORMER):
+                found = [match.group().lower() for match in BRITISH.finditer(line)]
+                bad = [word for word in found if not re.search("cancelled|organism", word)]
+                bad += re.findall(r"(?i)\b(?:killers?|victims?|surest)\b", line)
+                assert not bad, (path, number, bad)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -127,7 +127,7 @@ class Dataset:
             names = ", ".join(photo.name for photo in best[:3])
             raise ExplorerError(
                 f"{place.name} matches {len(best)} photos here: {names}.",
-                "Put the annotations into the folders of their photos.",
+                "Move each annotation file into the folder of its photo.",
             )
         return best[0]
 
@@ -143,7 +143,7 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
     across = down = 1.0
     if photo.size is not None and photo.size != size:
         across, down = width / photo.size[0], height / photo.size[1]
-        known = f"{photo.size[0]} × {photo.size[1]}"
+        known = f"{photo.size[0]} x {photo.size[1]}"
         if abs(across / down - 1) < 0.02:
             notes.append(f"The annotations are for {known} pixels: the boxes were scaled.")
         else:

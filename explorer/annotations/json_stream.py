@@ -61,8 +61,8 @@ def _after(text: str, at: int, sign: str) -> int:
     """The place of the next word after `sign`, which stands at `at` (or after white space)."""
     at = _skip(text, at)
     if not text.startswith(sign, at):
-        found = repr(text[at]) if at < len(text) else "its end"
-        raise ValueError(f"{sign!r} is wanted at character {at}, not {found}")
+        found = repr(text[at]) if at < len(text) else "the end"
+        raise ValueError(f"expected {sign!r} at character {at}, found {found}")
     return _skip(text, at + 1)
 
 
@@ -74,4 +74,4 @@ def _skip(text: str, at: int) -> int:
 
 def _end(text: str, at: int) -> None:
     if _skip(text, at) < len(text):
-        raise ValueError(f"extra data after its end at character {at}")
+        raise ValueError(f"extra data after the end, at character {at}")

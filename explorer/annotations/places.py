@@ -133,7 +133,7 @@ def read_bytes(path: Path) -> bytes:
         ExplorerError: They cannot be read.
     """
     return read_file(
-        path, limit=MAX_SMALL_BYTES, kind="an annotation file", smaller="Is it one of a photo?"
+        path, limit=MAX_SMALL_BYTES, kind="an annotation file", smaller="Choose another file."
     )
 
 

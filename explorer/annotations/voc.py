@@ -97,7 +97,9 @@ def _photo(path: Path, places: Places, within: str = "") -> tuple[Annotated, int
     data = read_bytes(path)
     try:
         if b"<!ENTITY" in data:  # a few of them can stand for gigabytes
-            raise ExplorerError(f"{label} defines XML entities, which annotations never do.")
+            raise ExplorerError(
+                f"{label} defines XML entities.", "Remove them: annotations do not need any."
+            )
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ExplorerError(

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 COMMANDS = {
-    "list": ("explorer.cli.listing", "views with their parameters, networks with their states"),
+    "list": ("explorer.cli.listing", "list the views with their parameters, and the networks"),
     "render": ("explorer.cli.render", "run a view on photos and write pictures, data or a film"),
-    "doctor": ("explorer.cli.doctor", "what is installed, found and missing on this computer"),
+    "doctor": ("explorer.cli.doctor", "check what is installed, found and missing"),
     "evaluate": ("explorer.cli.evaluate", "evaluate a network on photos with ground truth"),
     "train": ("explorer.training.cli", "train one of the networks that ship with the program"),
 }
@@ -146,13 +146,15 @@ def _window_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="See what a convolutional network computes, on your own photo.",
         epilog=f"without a window:\n{commands}\n\n"
-        "Write ./ in front of a file that has the name of one of these commands.",
+        "Put ./ in front of a file that is named like one of these commands.",
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="photos and folders to open")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    parser.add_argument("--reset-settings", action="store_true", help="reset all settings")
-    parser.add_argument("--network", help="network at the start")
-    parser.add_argument("--view", help="view at the start")
-    parser.add_argument("--device", help="device for this run: auto, cpu, cuda, cuda:1, mps …")
+    parser.add_argument(
+        "--reset-settings", action="store_true", help="reset all settings to their defaults"
+    )
+    parser.add_argument("--network", help="network to start with")
+    parser.add_argument("--view", help="view to start with")
+    parser.add_argument("--device", help="device for this run: auto, cpu, cuda, cuda:1, mps…")
     parser.add_argument("--seed", type=int, help="random seed for this run")
     return parser

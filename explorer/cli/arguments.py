@@ -55,15 +55,17 @@ def figure_size(args: argparse.Namespace) -> dict[str, float]:
 
 def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     """The words of --set by name; what needs no network to be checked is checked here."""
-    from explorer.engine.question import check_names, current_names, params_of
+    from explorer.engine.former_words import in_todays_words
+    from explorer.engine.question import check_names, params_of
 
-    texts = {}
+    texts: dict[str, str] = {}
     for entry in entries:
         name, sign, text = entry.partition("=")
         if not sign:
             raise ExplorerError(f"--set {entry} is not valid.", "It takes name=value.")
-        check_names(view, current_names(view, {name: None}))
         texts[name] = text
+    texts = in_todays_words(view.name, texts)
+    check_names(view, texts)
     params_of(view, texts)
     return texts
 

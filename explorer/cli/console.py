@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from explorer.core.errors import ExplorerError
@@ -12,7 +15,10 @@ from explorer.engine.progress import Progress, write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["OutputLost", "Progress", "complain", "say", "table"]
+__all__ = ["OutputLost", "Progress", "columns", "complain", "say", "table", "wrapped"]
+
+_LEAST_COLUMNS = 20
+"""A narrower column of text is not worth reading: its lines are left whole."""
 
 
 class OutputLost(Exception):
@@ -41,13 +47,35 @@ def complain(problem: ExplorerError | str) -> None:
         write(sys.stderr, f"explorer: {' '.join(text.split())}\n")
 
 
-def table(rows: Sequence[Sequence[str]], *, indent: int = 2, gap: int = 2) -> str:
-    """The rows with their columns in line; the last column may be as long as it likes."""
+def columns() -> int | None:
+    """Of the terminal; None when a file or another program reads, which get the whole lines."""
+    if os.environ.get("COLUMNS") or sys.stdout.isatty():
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def wrapped(text: str, width: int | None, *, first: str = "", rest: str = "") -> str:
+    """`text` in lines of at most `width` columns, which begin with `first`, then with `rest`."""
+    if width is None or width - len(rest) < _LEAST_COLUMNS:
+        return first + text
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=rest,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def table(
+    rows: Sequence[Sequence[str]], *, indent: int = 2, gap: int = 2, width: int | None = None
+) -> str:
+    """The rows with their columns aligned; the last column is wrapped to the `width`."""
     if not rows:
         return ""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)]
+    rest = " " * (indent + sum(widths) + gap * len(widths))
     lines = []
     for row in rows:
-        cells = [cell.ljust(width + gap) for cell, width in zip(row, widths, strict=False)]
-        lines.append((" " * indent + "".join(cells) + row[-1]).rstrip())
+        cells = [cell.ljust(size + gap) for cell, size in zip(row, widths, strict=False)]
+        lines.append(
+            wrapped(row[-1], width, first=" " * indent + "".join(cells), rest=rest).rstrip()
+        )
     return "\n".join(lines)

@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, distribution, distributions
 from typing import TYPE_CHECKING, Any
 
 from explorer import __version__
-from explorer.cli.console import say, table
+from explorer.cli.console import columns, say, table, wrapped
+from explorer.core.listing import quantity
 
 if TYPE_CHECKING:
     import argparse
@@ -33,11 +34,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "doctor",
-        help="what is installed, found and missing on this computer",
+        help="check what is installed, found and missing",
         description="List what is installed, found and missing. The exit status is 0 if the "
         "program should work and 1 if there is a problem.",
     )
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
@@ -156,11 +157,11 @@ def _cameras() -> dict[str, str]:
 
         found = connected()
     except (ImportError, OSError, RuntimeError) as error:
-        return {"none": f"they cannot be listed: {error}"}
+        return {"none found": f"the cameras cannot be listed: {error}"}
     names = [name for _, name in found]
     return {
         name if names.count(name) == 1 else f"{name} ({where})": where for where, name in found
-    } or {"none": "connected; films and the built-in scene work without one"}
+    } or {"none found": "films and the built-in scene work without a camera"}
 
 
 def _weights(problems: list[str]) -> dict[str, str]:
@@ -175,12 +176,14 @@ def _weights(problems: list[str]) -> dict[str, str]:
     for entry in entries:
         for option in entry.weights:
             if option.state in ("shipped", "cached"):
-                found[entry.name] = f"{option.state}: {option.title}"
+                where = "shipped" if option.state == "shipped" else "on disk"
+                found[entry.name] = f"{where}: {option.title}"
             elif option.state == "missing" and option.package is not None:
                 problems.append(f"{entry.title}: {' '.join(option.package.missing)}")
     if not any(words.startswith("shipped") for words in found.values()):
         problems.append("The networks that ship with the program are missing: reinstall it.")
-    found["to download"] = f"{sum(entry.state == 'download' for entry in entries)} more networks"
+    more = sum(entry.state == "download" for entry in entries)
+    found["to download"] = quantity(more, "more network")
     return found
 
 
@@ -228,15 +231,16 @@ def _linux() -> bool:
 
 
 def _text(report: dict[str, Any]) -> str:
-    parts = []
+    parts, width = [], columns()
     for title, entries in report.items():
         if title == "problems":
             continue
         rows = list(entries.items()) or [("none", "")]
-        parts.append(f"{title.capitalize()}\n{table(rows)}")
+        parts.append(f"{title.capitalize()}\n{table(rows, width=width)}")
     problems = report["problems"]
     if problems:
-        parts.append("Problems\n" + "\n".join(f"  - {problem}" for problem in problems))
+        lines = (wrapped(problem, width, first="  - ", rest="    ") for problem in problems)
+        parts.append("Problems\n" + "\n".join(lines))
     else:
         parts.append("No problem was found.")
     return "\n\n".join(parts)

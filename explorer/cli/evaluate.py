@@ -28,33 +28,35 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "evaluate",
         help="evaluate a network on photos with ground truth",
-        description="Evaluate a network on photos with ground truth: top-1 and top-5, "
-        "localization error, average precision by COCO and by Pascal VOC, mean IoU.",
-        epilog="DATA is a folder with a folder of photos for every class (named by class or "
-        "WordNet id), a COCO JSON or its folder, a folder with Pascal VOC's XML files, a folder of "
-        "class masks, or an npz of photos as `explorer train` takes it. Classes that the network "
+        description="Evaluate a network on photos with ground truth: top-1 and top-5 accuracy, "
+        "localization error, COCO and Pascal VOC average precision, mean IoU.",
+        epilog="DATA is a folder with one subfolder of photos per class (named by class or WordNet "
+        "id), a COCO .json file or its folder, a folder with Pascal VOC .xml files, a folder of "
+        "class masks, or an .npz file of photos as for `explorer train`. Classes that the network "
         "does not have are ignored and counted.",
     )
     parser.add_argument("--network", help="network to evaluate", metavar="NAME")
-    parser.add_argument("--data", required=True, help="see below")
+    parser.add_argument("--data", required=True, help="photos with ground truth; see below")
     parser.add_argument("--images", metavar="DIR", help="folder of the annotated photos")
     parser.add_argument(
         "--weights", default="",
-        help="one of the network's weights, none (random), or the path of a checkpoint",
+        help="name of the weights, none (random weights), or path of a checkpoint",
     )  # fmt: skip
     parser.add_argument(
         "--limit", type=int, default=0, metavar="K",
-        help="at most K photos, sampled at random with a fixed seed",
+        help="at most K photos, sampled at random with a fixed seed (default: all)",
     )  # fmt: skip
     parser.add_argument(
         "--eleven-point",
         action="store_true",
-        help="also voc_AP_11, VOC's 11-point AP of before 2010",
+        help="also report voc_AP_11, the 11-point AP that VOC used before 2010",
     )
-    parser.add_argument("--json", action="store_true", help="JSON output")
-    parser.add_argument("-o", "--out", metavar="FILE", help="also write a .json or .csv file")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "-o", "--out", metavar="FILE", help="also write the metrics to a .json or .csv file"
+    )
     paths.add_option(parser)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps…")
     parser.add_argument("--half", action="store_true", help="half precision where available")
     return parser
 
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     report = _followed(fulfill(wish, Engine()), wish.spec.name or args.data.name)
     if not report.complete:
         complain(
-            f"interrupted after {report.photos} of {report.wanted} photos: "
+            f"interrupted after {report.photos:,} of {report.wanted:,} photos: "
             f"{report.headline() or 'no metric yet'}"
         )
         return 130
@@ -98,7 +100,7 @@ def _check(args: argparse.Namespace) -> None:
         return
     args.out = paths.local(args.out, "-o")
     if args.out.suffix.lower() not in _SUFFIXES:
-        raise ExplorerError(f"{args.out.name} is not a format for metrics.", "Use .json or .csv.")
+        raise ExplorerError(f"{args.out.name} has no supported suffix.", "Use .json or .csv.")
     paths.check_outputs(
         [args.out], [args.data, *_read_in(args.data), weights_file(args)],
         overwrite=args.overwrite,

@@ -41,13 +41,21 @@ _WRITTEN = frozenset({".mp4", ".gif"})
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--start", type=float, default=0.0, help="seconds into the film")
-    group.add_argument("--end", type=float, default=0.0, help="seconds into the film")
+    group.add_argument(
+        "--start", type=float, default=0.0, metavar="S",
+        help="begin at this time in the film, in seconds",
+    )  # fmt: skip
+    group.add_argument(
+        "--end", type=float, default=0.0, metavar="S",
+        help="end at this time in the film, in seconds",
+    )  # fmt: skip
     group.add_argument(
         "--beside", metavar="VIEW", action="append", default=[],
-        help="another view shown beside, with its default parameters; may be repeated",
+        help="another view to show beside it, with its default parameters; may be repeated",
     )  # fmt: skip
-    group.add_argument("--again", action="store_true", help="start over even if a part exists")
+    group.add_argument(
+        "--again", action="store_true", help="start over even if an unfinished film exists"
+    )
 
 
 def wanted(args: argparse.Namespace) -> bool:
@@ -144,7 +152,7 @@ def _check(args: argparse.Namespace) -> list[Path]:
         )
     if args.start < 0 or (args.end and args.end <= args.start):
         raise ExplorerError(
-            "--start and --end do not go together.",
+            "--start and --end do not fit together.",
             "They are in seconds, and --end must be after --start.",
         )
     return paths
@@ -316,7 +324,9 @@ class _Job:
         from explorer.saving.lines import frame_line
 
         if answer.result is None or answer.shot is None:
-            raise ExplorerError(f"{self._view.title} gave no result for a frame.")
+            raise ExplorerError(
+                f"{self._view.title} gave no result for a frame.", "Choose another network or film."
+            )
         finished = FinishedAnswer(answer)
         if pieces.film is not None and times:
             pieces.add(self._frame(finished), times)
@@ -340,7 +350,9 @@ class _Job:
         less = done < MOSTLY * take.total and not (self._args.start or self._args.end)
         lost = ""
         if less and not take.film.whole_until(last):
-            lost = f"; {take.total} are declared in the file: the film may be damaged or truncated"
+            lost = (
+                f"; {take.total:,} are declared in the file: the film may be damaged or truncated"
+            )
         for path in (pieces.film, pieces.lines):
             if path is not None:
                 remember(path)

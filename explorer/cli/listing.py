@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.console import say, table
+from explorer.cli.console import columns, say, table, wrapped
+from explorer.core.listing import either
 
 if TYPE_CHECKING:
     import argparse
@@ -18,22 +19,23 @@ if TYPE_CHECKING:
     from explorer.networks.entry import Entry
 
 _WEIGHTS = {
-    "shipped": "ships with the program",
-    "cached": "downloaded",
-    "download": "to download",
-    "missing": "package not installed",
-    "local": "a file",
+    "shipped": "shipped",
+    "cached": "on disk",
+    "download": "download",
+    "missing": "not installed",
+    "local": "local file",
     "untrained": "UNTRAINED",
 }
+"""By state of the weights: the words of the window's network panel."""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "list",
-        help="views with their parameters, networks with their states",
-        description="List the views with their parameters and choices, and the networks with the "
-        "states of their weights.",
+        help="list the views with their parameters, and the networks",
+        description="List the views with their parameters and valid values, and the networks with "
+        "the state of their weights.",
     )
     parser.add_argument("what", nargs="?", choices=("views", "networks"), help="list only these")
     parser.add_argument(
@@ -44,9 +46,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--messages",
         action="store_true",
-        help="list every text of the program with file and line, for reviewers",
+        help="list every text of the program with its place in the source",
     )
-    parser.add_argument("--json", action="store_true", help="JSON output")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
@@ -72,11 +74,10 @@ def run(args: argparse.Namespace) -> int:
     if views is not None:
         parts += ["Views", *(_view_text(view) for view in views)]
     if networks is not None:
-        rows = [("name", "task", "weights", "title"), *map(_network_row, networks)]
-        parts += ["Networks", table(rows)]
+        parts += ["Networks", _network_text(networks)]
     if unavailable:
         reasons = [(entry.name, entry.origin, entry.reason) for entry in unavailable]
-        parts += ["Unavailable", table([("name", "from", "reason"), *reasons])]
+        parts += ["Unavailable", table([("name", "from", "reason"), *reasons], width=columns())]
     say("\n\n".join(parts))
     return 0
 
@@ -116,28 +117,41 @@ def _networks() -> tuple[tuple[Entry, ...], Sequence[Unavailable]]:
 def _view_text(view: View[Any, Any]) -> str:
     from explorer.core.params import parameters
 
-    rows = [(_takes(p), p.meta.title + _unit(p)) for p in parameters(view.Params)]
-    tasks = f" (networks for {' or '.join(sorted(view.tasks))})" if view.tasks else ""
-    return f"  {view.name}: {view.summary}{tasks}\n{table(rows, indent=6)}".rstrip()
+    width = columns()
+    rows = [(_default(p), _meaning(p)) for p in parameters(view.Params)]
+    tasks = f" Networks: {either(sorted(view.tasks))}." if view.tasks else ""
+    head = wrapped(f"{view.name}: {view.summary}{tasks}", width, first="  ", rest="    ")
+    return f"{head}\n{table(rows, indent=6, width=width)}".rstrip()
 
 
-def _takes(parameter: Parameter) -> str:
-    """name=default, with the values it may take."""
+def _default(parameter: Parameter) -> str:
+    """name=default, as --set takes it."""
+    from explorer.core.param_forms import text_of
+
+    default = parameter.default
+    if isinstance(default, tuple) and not default:
+        return f"{parameter.name}={'all' if parameter.meta.choices else 'none'}"
+    return f"{parameter.name}={text_of(parameter, default)}"
+
+
+def _meaning(parameter: Parameter) -> str:
+    """Its title, with unit and valid values: "Scale, px: 8 to 512"."""
     from explorer.engine.question import takes
 
-    meta, default = parameter.meta, parameter.default
-    if isinstance(default, tuple):
-        shown = ",".join(map(str, default)) or "all"
-    elif isinstance(default, bool):
-        shown = str(default).lower()
-    else:
-        shown = "none" if default is None else str(default)
+    meta = parameter.meta
+    title = f"{meta.title}, {meta.unit}" if meta.unit else meta.title
     words = takes(parameter) if parameter.type not in (bool, str) or meta.choices else ""
-    return f"{parameter.name}={shown} ({words})" if words else f"{parameter.name}={shown}"
+    return f"{title}: {words}" if words else title
 
 
-def _unit(parameter: Parameter) -> str:
-    return f" [{parameter.meta.unit}]" if parameter.meta.unit else ""
+def _network_text(networks: Sequence[Entry]) -> str:
+    """A line for each; without the titles where the terminal has no room for them."""
+    rows: list[tuple[str, ...]] = [("name", "task", "weights", "title")]
+    rows += map(_network_row, networks)
+    text, width = table(rows), columns()
+    if width is not None and max(map(len, text.splitlines())) > width:
+        text = table([row[:-1] for row in rows])
+    return text
 
 
 def _network_row(entry: Entry) -> tuple[str, str, str, str]:

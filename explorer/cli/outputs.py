@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HELP = (
-    "With several photos OUT is a folder (it ends in / or exists), a name with {stem} or {n} in "
-    "it, or a name into which the photo's name is inserted: -o boxes.png gives "
-    "boxes-cat.png, boxes-dog.png."
+    "With several photos, OUT is a folder (it ends in / or exists), a name that contains {stem} or "
+    "{n}, or a name to which the photo's name is added: -o boxes.png writes boxes-cat.png and "
+    "boxes-dog.png."
 )
 
 

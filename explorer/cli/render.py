@@ -5,7 +5,9 @@ Films are `explorer.cli.film`'s.
 
 from __future__ import annotations
 
+import argparse
 import os
+import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,6 @@ from explorer.render import PICTURE_WIDTH
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterator, Sequence
 
     from explorer.core.layers import UInt8
@@ -41,78 +42,96 @@ if TYPE_CHECKING:
     from explorer.images.image import Image
     from explorer.saving.boxes import ImageInfo, LabeledBoxes
 
+_WIDTH = 78
+
+EPILOG = f"""\
+{textwrap.fill(HELP, _WIDTH)}
+
+examples:
+  explorer render classify cat.jpg -o cat.png
+  explorer render detections photos/ -o results/ --boxes results/boxes.json
+  explorer render deep_dream cat.jpg --set steps=20 --film dream.mp4
+  explorer render tracks street.mp4 -o tracks.mp4 --data tracks.jsonl
+"""
+
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "render",
         help="run a view on photos or a film and write pictures, data or a film",
-        description="Run a view on photos, or on every frame of a film, and write the result, "
-        "without a window. An interrupted film resumes when the same command is "
-        "given again.",
-        epilog=f"{HELP} `explorer list` names the views with their parameters and the networks.",
+        description=textwrap.fill(
+            "Run a view on photos, or on every frame of a film, and write the result, without a "
+            "window. An interrupted film resumes when the same command is given again.",
+            _WIDTH,
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
     )
-    parser.add_argument("view", metavar="VIEW", help="name of the view")
+    parser.add_argument("view", metavar="VIEW", help="name of the view; see `explorer list views`")
     parser.add_argument(
         "images", metavar="IMAGE", nargs="*",
-        help="photos, folders, names of samples, or films; none for a view that needs none",
+        help="photos, folders, names of samples, or films; none if the view needs no photo",
     )  # fmt: skip
-    out = parser.add_argument_group("what to write (at least one)")
+    out = parser.add_argument_group("output (at least one)")
     out.add_argument(
         "-o",
         "--out",
-        help="the picture: .png, .jpg, .webp or .tif; the figure: .svg or .pdf; of a film: .mp4, "
-        ".gif",
+        help="picture: .png, .jpg, .webp or .tif; figure: .svg or .pdf; film: .mp4 or .gif",
     )
     out.add_argument(
         "--data", metavar="OUT",
-        help="the numbers: .json, .csv or .npz; of a film: .jsonl, a line for each frame",
+        help="data: .json, .csv or .npz; of a film: .jsonl, one line per frame",
     )  # fmt: skip
-    out.add_argument("--boxes", metavar="OUT", help="the boxes of the result")
+    out.add_argument("--boxes", metavar="OUT", help="boxes of the result, in the --format")
     out.add_argument(
         "--format", choices=("coco", "voc", "yolo"), default="coco",
-        help="format of the boxes (COCO writes all photos into one file)",
+        help="format of the boxes (default: coco, one file for all photos)",
     )  # fmt: skip
-    out.add_argument("--film", metavar="OUT", help="every step as a film: .mp4 or .gif")
+    out.add_argument("--film", metavar="OUT", help="film of all steps: .mp4 or .gif")
     out.add_argument(
         "--as-python", action="store_true",
-        help="compute nothing, print a Python script that gives the same result",
+        help="print a Python script that gives the same result; nothing is computed",
     )  # fmt: skip
     paths.add_option(out)
-    how = parser.add_argument_group("how")
-    how.add_argument("--network", help="network to use; by default one that ships with the program")
+    how = parser.add_argument_group("settings")
+    how.add_argument(
+        "--network", help="name of the network (default: one that ships with the program)"
+    )
     how.add_argument(
         "--weights", default="",
-        help="one of the network's weights, none (random), or the path of a checkpoint",
+        help="name of the weights, none (random weights), or path of a checkpoint",
     )  # fmt: skip
     how.add_argument(
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
         help="a parameter of the view; may be repeated",
     )  # fmt: skip
     truth_option.add_option(how)
-    how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps …")
+    how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps…")
     how.add_argument("--half", action="store_true", help="half precision where available")
-    how.add_argument("--seed", type=int, default=0, help="random seed")
+    how.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     how.add_argument(
-        "--width", type=int,
-        help=f"width of the picture in pixels (by default {PICTURE_WIDTH}; a film keeps "
-             "its size)",
+        "--width", type=int, metavar="PX",
+        help=f"width of the picture in pixels (default: {PICTURE_WIDTH}; a film keeps its size)",
     )  # fmt: skip
     how.add_argument(
         "--width-mm", type=float, metavar="MM",
-        help=f"of a figure (.svg, .pdf) in millimeters (by default {WIDTH_MM:g})",
+        help=f"width of a figure (.svg, .pdf) in millimeters (default: {WIDTH_MM:g})",
     )  # fmt: skip
     how.add_argument(
         "--font-size", type=float, metavar="PT",
-        help=f"of a figure's text in points (by default {FONT_SIZE:g})",
+        help=f"font size of a figure in points (default: {FONT_SIZE:g})",
     )  # fmt: skip
-    how.add_argument("--theme", choices=("light", "dark"), default="light")
-    how.add_argument("--pane", help="only this pane, at its own size")
+    how.add_argument(
+        "--theme", choices=("light", "dark"), default="light",
+        help="colors of text, plots and tables (default: light)",
+    )  # fmt: skip
+    how.add_argument("--pane", metavar="NAME", help="write only this pane, at its own size")
     how.add_argument(
         "--fps", type=float,
-        help=f"frames per second of the film (by default {STEPS_FPS:g}; a film keeps its rate)",
+        help=f"frames per second (default: {STEPS_FPS:g} for --film; a film keeps its rate)",
     )  # fmt: skip
-    film.add_options(parser.add_argument_group("of a film"))
+    film.add_options(parser.add_argument_group("films"))
     return parser
 
 
@@ -181,7 +200,7 @@ def _print_script(args: argparse.Namespace) -> int:
 def _check_script(args: argparse.Namespace) -> None:
     """Raises for what a script has no words for."""
     if film.wanted(args):
-        raise ExplorerError("A script works on photos, not on films.", "Leave --as-python out.")
+        raise ExplorerError("A script is for photos, not for films.", "Leave --as-python out.")
     for option in ("boxes", "film", "pane", "width", "width-mm", "font-size", "theme"):
         if getattr(args, option.replace("-", "_")) not in (None, "light"):
             raise ExplorerError(f"--{option} does not apply to a script.", "Use -o and --data.")
@@ -353,7 +372,10 @@ class _Job:
             for answer in self._answers(ask, title):
                 last = answer
         if last is None:
-            raise ExplorerError(f"{self._view.title} gave no result for {title}.")
+            raise ExplorerError(
+                f"{self._view.title} gave no result for {title}.",
+                "Choose another network or photo.",
+            )
         self._write(last, plan, title)
 
     def finish(self) -> None:
@@ -409,7 +431,7 @@ class _Job:
         else:
             self._make_folder(path)
             save_boxes(path, boxes, photo, self._args.format)
-            self._tell(title, path, f"{len(boxes.xyxy)} boxes")
+            self._tell(title, path, quantity(len(boxes.xyxy), "box", "boxes"))
 
     def _make_folder(self, path: Path) -> None:
         if is_folder(self._args.boxes):  # photos of one name keep their folders in it

@@ -176,7 +176,7 @@ class JobStore:
             job: What to do.
             host: See `Work`.
             token: See `Work`.
-            wanted: False when the user has cancelled the job: nothing is kept any more.
+            wanted: False when the user has canceled the job: nothing is kept any more.
 
         Raises:
             ExplorerError: For whatever the user can mend.

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -45,6 +45,17 @@ def call_lists(package: str, entries: Callable[[], Listing[Any]]) -> None:
 def quantity(count: int, one: str, many: str = "") -> str:
     """So many: "1 box", "1,200 boxes"; `many` is `one` with an s unless it is given."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def either(words: Iterable[str]) -> str:
+    """An English list: "a", "a or b", "a, b or c"."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def listed(words: Sequence[str]) -> str:
+    """Choices in a row: "a, b", or "a | b, c" where one of them has a comma in it."""
+    return (" | " if any("," in word for word in words) else ", ").join(words)
 
 
 def renamed(name: str, names: Mapping[str, str]) -> str:

@@ -33,11 +33,11 @@ WANTED: dict[Kind, str] = {
     Kind.POINT: "x,y",
     Kind.POINTS: "points x,y separated by semicolons",
     Kind.BOX: "x0,y0,x1,y1",
-    Kind.BOXES: "boxes x0,y0,x1,y1 or x0,y0,x1,y1,label separated by semicolons",
+    Kind.BOXES: "boxes x0,y0,x1,y1[,label] separated by semicolons",
     Kind.MASK: "the path of an indexed PNG",
     Kind.IMAGE: "the path of a photo or the name of a sample",
-    Kind.NETWORK: "the name of a network, or name@weights",
-    Kind.NETWORKS: "networks name or name@weights separated by semicolons",
+    Kind.NETWORK: "the name of a network: name[@weights]",
+    Kind.NETWORKS: "networks name[@weights] separated by semicolons",
     Kind.FOLDER: "the path of a folder",
     Kind.ROWS: 'a JSON list of rows, as [{"name": value, …}, …]',
 }
@@ -220,11 +220,11 @@ def value_of(parameter: Parameter, plain: Any) -> Any:
     """
     if plain is None:
         if not parameter.optional:
-            raise TypeError("a value is wanted")
+            raise TypeError("expected a value")
         return None
     if parameter.type is tuple:
         if not isinstance(plain, list):
-            raise TypeError("a list is wanted")
+            raise TypeError("expected a list")
         return tuple(_entry(parameter, entry) for entry in plain)
     return _single(parameter.kind, plain)
 
@@ -234,7 +234,7 @@ def _entry(parameter: Parameter, plain: Any) -> Any:
         return _single(_KIND_OF_ENTRY[parameter.kind], plain)
     assert parameter.item is not None
     if not isinstance(plain, dict):
-        raise TypeError("an object with the row's values is wanted")
+        raise TypeError("expected an object with the row's values")
     known = {entry.name: entry for entry in parameters(parameter.item)}
     for name in plain:
         if name not in known:
@@ -273,5 +273,5 @@ def _single(kind: Kind, plain: Any) -> Any:
             return float(plain)
     wanted = {Kind.SWITCH: bool, Kind.WHOLE: int, Kind.NUMBER: float, Kind.WORD: str}[kind]
     if type(plain) is not wanted:
-        raise TypeError(f"{wanted.__name__} is wanted, not {type(plain).__name__}")
+        raise TypeError(f"expected {wanted.__name__}, got {type(plain).__name__}")
     return plain

@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import listed
 from explorer.core.values import Box, FolderRef, ImageRef, Mask, NetworkRef, Point
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ def validated(parameter: Parameter, value: Any, info: NetworkInfo | None = None)
 
 
 def _listed(words: Sequence[str], most: int = 24) -> str:
-    shown = ", ".join(words[:most])
+    shown = listed(words[:most])
     return shown if len(words) <= most else f"{shown}, … ({len(words)} in all)"
 
 

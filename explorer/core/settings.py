@@ -212,25 +212,25 @@ def _checked(kind: type[T], data: dict[str, Any], where: str) -> T:
 def _fitted(hint: Any, value: Any, where: str) -> Any:
     if is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, dict):
-            raise TypeError(f"an object is wanted, not {type(value).__name__}")
+            raise TypeError(f"expected an object, got {type(value).__name__}")
         return _checked(hint, value, where)
     origin = get_origin(hint)
     if origin is tuple:
         item = get_args(hint)[0]
         if not isinstance(value, list):
-            raise TypeError(f"a list is wanted, not {type(value).__name__}")
+            raise TypeError(f"expected a list, got {type(value).__name__}")
         return tuple(entry for entry in value if isinstance(entry, item))
     if origin is dict:
         if not isinstance(value, dict):
-            raise TypeError(f"an object is wanted, not {type(value).__name__}")
+            raise TypeError(f"expected an object, got {type(value).__name__}")
         item = get_args(hint)[1]
         return {k: v for k, v in value.items() if item is Any or isinstance(v, item)}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not hint:
-        raise TypeError(f"{hint.__name__} is wanted, not {type(value).__name__}")
+        raise TypeError(f"expected {hint.__name__}, got {type(value).__name__}")
     if hint is float and not isfinite(value):
-        raise ValueError("a finite number is wanted")
+        raise ValueError("expected a finite number")
     return value
 
 

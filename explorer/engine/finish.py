@@ -165,7 +165,10 @@ class FinishedAnswer:
         """
         image = self.answer.ask.image
         if image is None:
-            raise ExplorerError(f"{self.view.title} has no photo, so no boxes can be written.")
+            raise ExplorerError(
+                f"{self.view.title} has no photo, so no boxes can be written.",
+                "Save its data instead.",
+            )
         return ImageInfo(image.path.name if image.path else image.name, image.width, image.height)
 
     @property

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import renamed
+from explorer.core.listing import either, listed
 from explorer.core.param_forms import WANTED, parse
 from explorer.core.params import Kind, inside, parameters, validated
 from explorer.core.values import Box, Mask, Point
+from explorer.engine.former_words import in_todays_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.core.params import Parameter
     from explorer.engine.view import View
-
-
-T = TypeVar("T")
-
-_OLD_NAMES = {("lineage", "victims"): "suppressed", ("nms", "fallen"): "suppressed"}
-"""Parameters, by view and name, that an earlier version called so; still understood in this one."""
-
-
-def current_names(view: View[Any, Any], values: Mapping[str, T]) -> dict[str, T]:
-    """`values` by the names of today of the view's parameters."""
-    names = {old: new for (owner, old), new in _OLD_NAMES.items() if owner == view.name}
-    return {renamed(name, names): value for name, value in values.items()}
 
 
 def check_names(view: View[Any, Any], names: Iterable[str]) -> None:
@@ -61,7 +50,7 @@ def params_of(
     Raises:
         ExplorerError: A wrong name or value; the sentence says what is right.
     """
-    values = current_names(view, values)
+    values = in_todays_words(view.name, values)
     check_names(view, values)
     known = {parameter.name: parameter for parameter in parameters(view.Params)}
     return view.Params(**{name: taken(known[name], v, info) for name, v in values.items()})
@@ -95,7 +84,7 @@ def _converted(parameter: Parameter, value: Any) -> Any:
         return tuple(_row(parameter.item, row) for row in value)
     if parameter.type is tuple:
         if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
-            raise TypeError("a list is wanted")
+            raise TypeError("expected a list")
         assert parameter.item is not None
         return tuple(_single(parameter.item, entry) for entry in value)
     return _single(parameter.type, value)
@@ -138,9 +127,9 @@ def takes(parameter: Parameter) -> str:
     """What a parameter may be, in a few words: "1 to 50", "x,y", "red, green"."""
     meta = parameter.meta
     if callable(meta.choices):
-        return "names that depend on the network"
+        return "depends on the network"
     if meta.choices and parameter.kind is not Kind.MASK:
-        return ", ".join(meta.choices)
+        return listed(meta.choices)
     if meta.low is not None and meta.high is not None:
         return f"{meta.low:g} to {meta.high:g}"
     return WANTED[parameter.kind]
@@ -196,7 +185,7 @@ def default_network(view: View[Any, Any]) -> str:
     entry = next((entry for entry in defaults if entry is not None), None)
     if entry is None:
         raise ExplorerError(
-            f"No network for {' or '.join(tasks)} is available.",
+            f"No network for {either(tasks)} is available.",
             "Choose another one; `explorer list` names them all.",
         )
     return entry.name
@@ -206,7 +195,7 @@ def check_suits(view: View[Any, Any], info: NetworkInfo) -> None:
     """Raises when the view cannot look at a network of that task."""
     if not view.suits(info.task):
         raise ExplorerError(
-            f"{view.title} needs a network for {' or '.join(sorted(view.tasks))}; "
-            f"{info.title} does {info.task}.",
+            f"{view.title} needs a network for {either(sorted(view.tasks))}; "
+            f"{info.title} is for {info.task}.",
             "Choose another network.",
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import either
 from explorer.core.network_info import NetworkSpec
 from explorer.core.params import Parameter, references
 from explorer.core.values import FolderRef, ImageRef, NetworkRef
@@ -95,8 +96,8 @@ def check_task(network: Network, parameter: Parameter | None) -> None:
     tasks = parameter.meta.tasks if parameter is not None else frozenset()
     if parameter is not None and tasks and network.info.task not in tasks:
         raise ExplorerError(
-            f"{parameter.meta.title} takes a network for {' or '.join(sorted(tasks))}; "
-            f"{network.info.title} does {network.info.task}.",
+            f"{parameter.meta.title} takes a network for {either(sorted(tasks))}; "
+            f"{network.info.title} is for {network.info.task}.",
             "Choose another network.",
         )
 

@@ -217,7 +217,7 @@ def checked(output: Any) -> Any:
     if not _finite(output):
         raise ExplorerError(
             "The network's output is not finite (NaN or infinity).",
-            "Its weights are damaged, or half precision overflows: use float32 or another file.",
+            "Its weights are damaged, or half precision overflows: use float32 or other weights.",
         )
     return output
 

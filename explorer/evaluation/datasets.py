@@ -208,7 +208,7 @@ def read_synsets(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         ExplorerError: The file cannot be read.
     """
-    data = read_file(path, limit=_MOST_TABLE_BYTES, kind="a table", smaller="Is it one of words?")
+    data = read_file(path, limit=_MOST_TABLE_BYTES, kind="a table", smaller="Choose another file.")
     table = {}
     for line in data.decode("utf-8", "replace").splitlines():
         wnid, _, words = line.replace("\t", " ", 1).partition(" ")
@@ -274,8 +274,9 @@ def _scale(photo: Annotated, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     across, down = width / photo.size[0], height / photo.size[1]
     if abs(across / down - 1) > 0.02:
         raise ExplorerError(
-            f"{photo.name} has {width} × {height} pixels, not {photo.size[0]} × {photo.size[1]} as "
-            "its annotations say."
+            f"{photo.name} has {width} x {height} pixels, not {photo.size[0]} x {photo.size[1]} as "
+            "its annotations say.",
+            "Use the photos that were annotated.",
         )
     return np.array([across, down, across, down])
 

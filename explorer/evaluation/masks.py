@@ -93,7 +93,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     Raises:
         ExplorerError: It cannot be read or is no such mask.
     """
-    data = read_file(path, limit=MAX_BYTES, kind="a mask", smaller="Is it a mask?")
+    data = read_file(path, limit=MAX_BYTES, kind="a mask", smaller="Choose another file.")
     try:
         with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             if picture.width * picture.height > MAX_MEGAPIXELS * 1e6:
@@ -168,7 +168,7 @@ def _list_of(folder: Path) -> Path | None:
 
 
 def _read_list(path: Path) -> dict[int, str]:
-    data = read_file(path, limit=_MOST_LIST_BYTES, kind="a list", smaller="Is it one of classes?")
+    data = read_file(path, limit=_MOST_LIST_BYTES, kind="a list", smaller="Choose another file.")
     classes: dict[int, str] = {}
     inside = False
     for line in data.decode("utf-8", "replace").splitlines():

@@ -58,7 +58,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             found = {name: archive[name] for name in ("jpeg", "offset", "label", "box")}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise ExplorerError(
-            f"{display_name(path)} is not a file of photos.",
+            f"{display_name(path)} is not an .npz file of photos.",
             "It must have the arrays jpeg, offset, label and box.",
         ) from error
     jpeg, offset, label, box = found.values()
@@ -67,7 +67,9 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     whole = all(a.dtype.kind in "iu" for a in (offset, label)) and jpeg.dtype == np.uint8
     inside = count and shapes and whole and offset.min() >= 0 and offset.max() <= len(jpeg)
     if not inside or (np.diff(offset) < 0).any() or label.min() < 0:
-        raise ExplorerError(f"The arrays of {display_name(path)} do not fit together.")
+        raise ExplorerError(
+            f"The arrays of {display_name(path)} do not fit together.", "Write the file again."
+        )
     return found
 
 
@@ -77,7 +79,7 @@ def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str,
     if not os.path.isfile(table) and most <= len(shipped_classes()):
         note = "There is no classes.tsv: Tiny ImageNet's classes are assumed."
         return shipped_classes(), (note,)
-    data = read_file(table, limit=2**26, kind="a table", smaller="Is it one of words?")
+    data = read_file(table, limit=2**26, kind="a table", smaller="Choose another file.")
     tree = _tree(folder / "wordnet_tree.tsv")
     classes = []
     for line in data.decode("utf-8", "replace").splitlines():
@@ -87,7 +89,8 @@ def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str,
             classes.append(known_class(DataClass(words[0], wnid, words, _way(wnid, tree))))
     if len(classes) < most:
         raise ExplorerError(
-            f"{display_name(table)} has {len(classes)} lines, but there are {most} classes."
+            f"{display_name(table)} has {len(classes)} lines, but there are {most} classes.",
+            "It must have one line per class.",
         )
     return tuple(classes), ()
 
@@ -96,7 +99,7 @@ def _tree(path: Path) -> dict[str, str]:
     """The parent of every WordNet id; empty without the file."""
     if not os.path.isfile(path):
         return {}
-    data = read_file(path, limit=2**26, kind="a table", smaller="Is it one of words?")
+    data = read_file(path, limit=2**26, kind="a table", smaller="Choose another file.")
     rows = (line.split("\t") for line in data.decode("utf-8", "replace").splitlines()[1:])
     return {row[0]: row[1] for row in rows if len(row) > 1}
 
@@ -138,7 +141,9 @@ def _quickly(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
 def _scenes(arrays: dict[str, NDArray[Any]], labels: NDArray[np.int64]) -> list[Case]:
     every = [_quickly(arrays, i) for i in range(len(arrays["label"]))]
     if len({pixels.shape for pixels in every}) != 1 or every[0].shape[0] != every[0].shape[1]:
-        raise ExplorerError("Scenes can be made only from square photos of one size.")
+        raise ExplorerError(
+            "Scenes can be made only from square photos of one size.", "Choose photos of one size."
+        )
     boxes = arrays["box"].astype(np.float32) + np.array([0, 0, 1, 1], np.float32)
     photos = PhotoSet(np.stack(every), arrays["label"].astype(np.int64), boxes)
     maker = SceneMaker(photos, np.maximum(labels, 0).tolist())  # 0 = no object, to be background

@@ -106,7 +106,7 @@ class Report:
         return by_class_table(self)
 
     def headline(self) -> str:
-        """The figures in one line: "top1 49.9 %, top5 76.7 %"."""
+        """The figures in one line: "top1 49.9%, top5 76.7%"."""
         return ", ".join(f"{key} {percent(value)}" for key, value in self.figures.items())
 
 
@@ -133,10 +133,10 @@ def json_of(report: Report) -> bytes:
 def csv_of(report: Report) -> bytes:
     """Two tables: the figures, and the classes."""
     figures = Table(
-        "figures", ("metric", "value", "meaning"),
+        "metrics", ("metric", "value", "meaning"),
         tuple((key, value, FIGURES[key]) for key, value in report.figures.items()),
     )  # fmt: skip
-    return as_csv({"figures": figures, "by_class": by_class_table(report)})
+    return as_csv({"metrics": figures, "by_class": by_class_table(report)})
 
 
 def sentences(report: Report) -> list[str]:
@@ -158,18 +158,18 @@ def sentences(report: Report) -> list[str]:
     if report.skipped:
         name, reason = report.skipped[0]
         count = len(report.skipped)
-        photos = "1 photo was" if count == 1 else f"{count} photos were"
+        photos = "1 photo was" if count == 1 else f"{count:,} photos were"
         words.append(f"{photos} skipped: {name}: {reason}")
     return [*words, *report.notes]
 
 
 def counted(report: Report) -> str:
-    """How much was looked at, as in: 1000 photos, 200 classes, 12.3 s."""
+    """How much was evaluated, as in: 1,000 photos, 200 classes, 12.3 s."""
     unit = "scene" if report.kind == "npz" and report.task == "detection" else "photo"
-    shown = f"{report.photos} {unit}{'' if report.photos == 1 else 's'}"
+    shown = quantity(report.photos, unit)
     if not report.complete:
-        shown += f" of {report.wanted}"
+        shown += f" of {report.wanted:,}"
     objects = f", {quantity(report.objects, 'object')}" if report.task == "detection" else ""
     count = len(report.by_class)
-    classes = f", {count} class{'' if count == 1 else 'es'}" if count else ""
+    classes = f", {quantity(count, 'class', 'classes')}" if count else ""
     return f"{shown}{objects}{classes}, {report.seconds:.1f} s."

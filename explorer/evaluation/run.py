@@ -1,6 +1,6 @@
 """One photo after the other through a network, and what it was worth.
 
-`evaluate` is a generator of steps like every other long computation: it can be cancelled between
+`evaluate` is a generator of steps like every other long computation: it can be canceled between
 any two photos, and every step carries the figures so far.
 """
 
@@ -47,11 +47,11 @@ class Wish:
 
 NEEDS: dict[str, tuple[str, str, str]] = {
     "classification": (
-        "label", "classifies photos, but {data} has no class for each photo",
-        "Use a folder with one folder of photos per class, or choose a detector.",
+        "label", "classifies photos, but {data} has no class per photo",
+        "Use a folder with one subfolder of photos per class, or choose a detector.",
     ),
     "localization": (
-        "label", "classifies photos, but {data} has no class for each photo",
+        "label", "classifies photos, but {data} has no class per photo",
         "Use photos with one object each, or choose a detector.",
     ),
     "detection": (
@@ -138,7 +138,10 @@ def evaluate(
     found = _fitting(info, source)
     cases = _drawn(source.make(info.task, found.labels, info), limit)
     if not cases:
-        raise ExplorerError(f"{source.title} has no photo that {info.title} can be evaluated on.")
+        raise ExplorerError(
+            f"{source.title} has no photo that {info.title} can be evaluated on.",
+            "Choose other photos or another network.",
+        )
     report = _blank(network, source, found, cases)
     score = score_for(info.task, len(info.classes), eleven_point=eleven_point)
     going = Pass(network, cases, score, cancelled)

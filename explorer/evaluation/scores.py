@@ -123,7 +123,10 @@ class Names:
         logits = _logits(output, len(looks))
         labels = np.array([look.truth.label for look in looks], np.int64)
         if labels.max() >= logits.shape[1]:
-            raise ExplorerError(f"The network has {logits.shape[1]} classes, fewer than its names.")
+            raise ExplorerError(
+                f"The network has {logits.shape[1]} classes, fewer than its names.",
+                "Choose weights that fit the class names.",
+            )
         place = ranks(logits, labels)
         for row, found in zip((0, 1, 2), (place >= 0, place < 1, place < 5), strict=True):
             np.add.at(self._counts[:, row], labels[found], 1)

@@ -218,7 +218,9 @@ def _received(
         if cancelled is not None and cancelled():
             raise Cancelled
         if time.monotonic() > end:
-            raise ExplorerError(f"{host} sends too slowly.", "Save the picture with a browser.")
+            raise ExplorerError(
+                f"The download from {host} is too slow.", "Save the picture with a browser."
+            )
         part = response.read1(_CHUNK)  # what has arrived, so that a cancel is never far
         if not part:
             break
@@ -229,7 +231,7 @@ def _received(
         if progress is not None:
             progress(done, total)
     if total is not None and done < total:
-        raise ExplorerError(f"{host} ended the download early.", "Try again.")
+        raise ExplorerError(f"The download from {host} ended early.", "Try again.")
     return b"".join(parts)
 
 

@@ -134,7 +134,7 @@ class Capture:
                 phase=Phase.LOST,
                 rate=0.0,
                 message=f"No picture for {silent:.0f} seconds.",
-                hint="It resumes by itself; or choose another source.",
+                hint="It resumes automatically; or choose another source.",
             )
         return status
 

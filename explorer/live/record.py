@@ -187,7 +187,11 @@ class FilmRecorder:
             self._fail(error)
         except Exception as error:  # a defect of a view's data: live goes on
             log.exception("the recording failed")
-            self._fail(ExplorerError(f"The recording failed: {error}"))
+            self._fail(
+                ExplorerError(
+                    f"The recording failed: {error}", "Try again, or choose another folder."
+                )
+            )
         if pieces is not None:
             self._finish(pieces)
         with self._condition:

@@ -346,7 +346,7 @@ class Address(Camera):
         if not self._camera.isOpened():
             self.close()
             raise ExplorerError(
-                "Nothing answers at this address, or it is no video stream.",
+                "Nothing answers at this address, or it is not a video stream.",
                 "Check the address, and that this computer is on the same network.",
             )
         self._began = cv2.getTickCount() / cv2.getTickFrequency()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import either
 from explorer.core.step import Step
 from explorer.networks import devices, made, plugins, shipped, zoo
 from explorer.networks.checkpoints import fitting, loading, reading, weights
@@ -187,7 +188,7 @@ def _definition(name: str) -> Definition:
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     raise ExplorerError(
         f"There is no network {name!r}.",
-        f"Did you mean {' or '.join(near)}?" if near else "`explorer list` names them all.",
+        f"Did you mean {either(near)}?" if near else "`explorer list` names them all.",
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from explorer.core.listing import quantity
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from explorer.core.network_info import Task, WeightState
     from explorer.networks.packaged import Packaged
@@ -16,6 +18,33 @@ OptionState = Literal["shipped", "cached", "download", "missing"]
 
 NO_WEIGHTS = "none"
 """The name that asks for random weights."""
+
+_BACKGROUND = frozenset({"background", "__background__", "no person", "N/A"})
+"""What class lists call the background, and numbers that COCO does not use."""
+
+_TASKS: dict[str, str] = {
+    "classification": "Image classification",
+    "localization": "Classification and localization",
+    "detection": "Object detection",
+    "segmentation": "Semantic segmentation",
+    "features": "Feature extraction",
+}
+
+
+def classes_in(names: Iterable[str]) -> int:
+    """How many classes of objects there are: the background and unused numbers do not count."""
+    return sum(name not in _BACKGROUND for name in names)
+
+
+def described(task: Task, architecture: str, classes: Iterable[str], parameters: int) -> str:
+    """As in: "Object detection: 80 classes, 41.8 million parameters"."""
+    words = _TASKS[task]
+    if "maskrcnn" in architecture:
+        words = "Instance segmentation"
+    elif "keypointrcnn" in architecture:
+        words = "Keypoint detection of people"
+    count = quantity(classes_in(classes), "class", "classes")
+    return f"{words}: {count}, {parameters / 1e6:.1f} million parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +58,7 @@ class WeightsOption:
             installed.
         megabytes: Size of the file; 0 when unknown.
         metrics: Names and values as published, for example ("ImageNet-1K acc@1", 69.758).
-        categories: Number of classes (a detector's background counts); 0 = no trained head.
+        categories: Number of classes without the background, see `classes_in`; 0 = no trained head.
         url: Where it is downloaded from; empty when it is a file of its own.
         path: The file; for a URL the place it is downloaded to is asked from `weights.path_of`.
         package: The package that the file comes in; None when it is no package's.
@@ -62,7 +91,7 @@ class Entry:
         family: Where it comes from.
         summary: One sentence for the picker.
         weights: The best ones first.
-        num_classes: Size of its answer with the first weights (a detector's background counts).
+        num_classes: Size of its output with the first weights, the background included.
         parameters: Number of weights; 0 when unknown.
         min_size: Smallest (H, W) of its input.
     """

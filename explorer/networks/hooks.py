@@ -36,7 +36,7 @@ def interruptible(module: nn.Module, cancelled: Callable[[], bool]) -> Iterator[
 
     handles = []
     try:
-        # A TorchScript module refuses hooks; it is then cancelled between steps only.
+        # A TorchScript module refuses hooks; it is then canceled between steps only.
         handles = [
             child.register_forward_pre_hook(check)
             for child in module.modules()

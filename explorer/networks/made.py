@@ -27,7 +27,7 @@ from explorer.core.storage.atomic import replacing, write_bytes
 from explorer.core.storage.lock import holding
 from explorer.core.unavailable import Unavailable
 from explorer.networks.digest import weights_digest
-from explorer.networks.entry import Entry, WeightsOption
+from explorer.networks.entry import Entry, WeightsOption, classes_in
 from explorer.networks.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def delete(name: str) -> None:
             (folder() / f"{name}.safetensors").unlink(missing_ok=True)
         except OSError as error:
             raise ExplorerError(
-                f"{name} could not be deleted: {error.strerror or error}."
+                f"{name} could not be deleted: {error.strerror or error}.", "Check its permissions."
             ) from error
 
 
@@ -185,13 +185,16 @@ def export(name: str, path: Path) -> tuple[Path, Path]:
     beside = path.with_suffix(".json")
     if beside == path:
         raise ExplorerError(
-            f"{path.name} is not a file name for weights.", "End it in .safetensors."
+            f"{path.name} is not a valid file name for weights.",
+            "Use a name that ends in .safetensors.",
         )
     with replacing(path) as temporary:
         try:
             shutil.copyfile(folder() / f"{name}.safetensors", temporary)
         except FileNotFoundError as error:
-            raise ExplorerError(f"The weights of {name} are missing.") from error
+            raise ExplorerError(
+                f"The weights of {name} are missing.", "Delete the network and make it again."
+            ) from error
     write_bytes(beside, _text(card))
     return path, beside
 
@@ -249,7 +252,7 @@ def _definition(card: dict[str, Any], known: Mapping[str, Definition]) -> Defini
         "cached",
         megabytes=weights.stat().st_size / 1e6,
         metrics=tuple((str(key), float(value)) for key, value in dict(card["metrics"]).items()),
-        categories=len(classes),
+        categories=classes_in(classes),
         path=str(weights),
     )
     entry = Entry(
@@ -288,12 +291,15 @@ def _card(name: str) -> dict[str, Any]:
     try:
         return _read_card(path)
     except (OSError, ValueError, RecursionError) as error:
-        raise ExplorerError(f"There is no network {name!r} that was made here.") from error
+        raise ExplorerError(
+            f"There is no network {name!r} that was made here.",
+            "`explorer list networks` names them all.",
+        ) from error
 
 
 def _read_card(path: Path) -> dict[str, Any]:
     if not _NAME.fullmatch(path.stem):
-        raise ValueError(f"{path.stem!r} is no name for a network")
+        raise ValueError(f"{path.stem!r} is not a valid name for a network")
     if path.stat().st_size > MOST_CARD_BYTES:
         raise ValueError("it is too large")
     card = json.loads(path.read_text("utf-8"))

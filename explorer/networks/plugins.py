@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.core.network_info import Task, task_of
 from explorer.core.unavailable import Unavailable, sentence
 from explorer.networks.definition import Definition, Variant
-from explorer.networks.entry import Entry, WeightsOption
+from explorer.networks.entry import Entry, WeightsOption, classes_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -83,7 +83,7 @@ class Plugin:
     def __post_init__(self) -> None:
         object.__setattr__(self, "task", task_of(self.task))
         if not self.name or self.name != self.name.strip() or "/" in self.name:
-            raise ValueError(f"{self.name!r} is no name for a network")
+            raise ValueError(f"{self.name!r} is not a valid name for a network")
 
 
 def survey(taken: Collection[str]) -> tuple[tuple[Definition, ...], tuple[Unavailable, ...]]:
@@ -138,11 +138,11 @@ def _options(plugin: Plugin) -> Iterator[WeightsOption]:
         case str(url) if url.startswith(("http://", "https://")):
             yield WeightsOption(
                 "default", plugin.weights_title or plugin.title, "download",
-                metrics=plugin.metrics, categories=len(plugin.classes), url=url,
+                metrics=plugin.metrics, categories=classes_in(plugin.classes), url=url,
             )  # fmt: skip
         case str() | Path() as file if os.path.isfile(file):
             yield WeightsOption(
                 "default", plugin.weights_title or Path(file).name, "shipped",
                 megabytes=Path(file).stat().st_size / 1e6, metrics=plugin.metrics,
-                categories=len(plugin.classes), path=str(file),
+                categories=classes_in(plugin.classes), path=str(file),
             )  # fmt: skip

@@ -9,14 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import quantity
 from explorer.core.network_info import SCORE_THRESHOLD, task_of
 from explorer.core.resources import resource_path
 from explorer.networks.class_names import read_class_paths
 from explorer.networks.definition import Definition, Variant, same_names
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.networks.embedded.lite import from_package
-from explorer.networks.entry import Entry, WeightsOption
+from explorer.networks.entry import Entry, WeightsOption, classes_in, described
 from explorer.networks.packaged import Packaged
 from explorer.networks.preprocess import Preprocess
 from explorer.networks.zoo import LONGEST, LONGEST_DETECTION
@@ -52,13 +51,16 @@ def _definition(path: Path) -> Definition:
     task = task_of(str(card["task"]))
     architecture = card["architecture"]
     classes = tuple(str(word) for word in card["classes"])
-    options = tuple(_options(card, path, len(classes)))
+    options = tuple(_options(card, path, classes_in(classes)))
     entry = Entry(
         name=str(card["name"]),
         title=str(card["title"]),
         task=task,
         family="embedded",
-        summary=_summary(task, card, len(classes)),
+        summary=described(
+            task, str(architecture["function"]), classes, int(card.get("parameters", 0))
+        )
+        + ", ships with the program.",
         weights=options,
         num_classes=len(classes),
         parameters=int(card.get("parameters", 0)),
@@ -94,7 +96,7 @@ def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[Weights
     elif os.path.isfile(file):
         yield WeightsOption(
             name="embedded",
-            title=f"trained for this program, {quantity(classes, 'class', 'classes')}",
+            title="trained for this program",
             state="shipped",
             megabytes=file.stat().st_size / 1e6,
             metrics=_metrics(card),
@@ -109,7 +111,7 @@ def _packaged_option(card: dict[str, Any], classes: int) -> WeightsOption:
     path = package.path()
     return WeightsOption(
         name="imagenet",
-        title=f"ImageNet, {classes} classes",
+        title="ImageNet-1K",
         state="missing" if path is None else "shipped",
         megabytes=float(card["bytes"]) / 1e6,
         metrics=_metrics(card),
@@ -131,18 +133,6 @@ def _metrics(card: dict[str, Any]) -> tuple[tuple[str, float], ...]:
         for name, value in card.get("metrics", {}).items()
         if isinstance(value, (int, float))
     )
-
-
-def _summary(task: Task, card: dict[str, Any], classes: int) -> str:
-    what = {
-        "classification": "Classifies photos",
-        "localization": "Classifies photos and predicts one box",
-        "detection": "Detects objects with boxes",
-        "segmentation": "Classifies every pixel",
-    }.get(task, "Computes features")
-    size = int(card.get("parameters", 0)) / 1e6
-    count = quantity(classes, "class", "classes")
-    return f"{what}: {count}, {size:.1f} million parameters, ships with the program."
 
 
 def _preprocess(steps: dict[str, Any], task: Task) -> Preprocess:

@@ -16,9 +16,8 @@ import torchvision.models as tv
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from explorer.core.listing import quantity
 from explorer.networks.definition import Definition, Variant, as_it_is
-from explorer.networks.entry import Entry, WeightsOption
+from explorer.networks.entry import Entry, WeightsOption, classes_in, described
 from explorer.networks.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -93,9 +92,12 @@ def _definition(name: str, task: Task) -> Definition:
         title=_title(name),
         task=task,
         family="torchvision",
-        summary=_summary(name, task, best),
+        summary=described(
+            task, name, best.meta.get("categories") or (), best.meta.get("num_params", 0)
+        )
+        + ".",
         weights=options,
-        num_classes=options[0].categories,
+        num_classes=len(best.meta.get("categories") or ()),
         parameters=int(best.meta.get("num_params", 0)),
         min_size=tuple(best.meta.get("min_size", (1, 1))),
     )
@@ -122,7 +124,7 @@ def _option(member: Any) -> WeightsOption:
         state="download",
         megabytes=float(member.meta.get("_file_size", 0.0)),
         metrics=metrics,
-        categories=len(member.meta.get("categories") or ()),
+        categories=classes_in(member.meta.get("categories") or ()),
         url=member.url,
         license=member.meta.get("license", ""),
     )
@@ -236,18 +238,3 @@ def _word(word: str) -> str:
     if number and len(letters) == 1:  # "b0", "v2", "x0.5"
         return word if letters == "v" else word.upper()
     return f"{_WORDS[letters]}{number}" if letters in _WORDS else word
-
-
-def _summary(name: str, task: Task, best: Any) -> str:
-    what = {
-        "classification": "Classifies photos",
-        "detection": "Detects objects with boxes",
-        "segmentation": "Classifies every pixel",
-    }[task]
-    if name.startswith("maskrcnn"):
-        what = "Detects objects with boxes and masks"
-    if name.startswith("keypointrcnn"):
-        what = "Detects people and their keypoints"
-    size = best.meta.get("num_params", 0) / 1e6
-    classes = len(best.meta.get("categories") or ())
-    return f"{what}: {quantity(classes, 'class', 'classes')}, {size:.1f} million parameters."

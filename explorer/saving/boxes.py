@@ -253,7 +253,7 @@ def _keep_classes(path: Path, classes: tuple[str, ...]) -> None:
         raise ExplorerError(f"{path} cannot be read.", "Choose another folder.") from error
     if there != lines:
         raise ExplorerError(
-            f"{path} lists other classes than those of these boxes.",
+            f"{path} lists classes other than those of these boxes.",
             "Choose another folder: its label files would change their meaning.",
         )
 

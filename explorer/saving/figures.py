@@ -62,7 +62,7 @@ def save_figure(
         data = pdf_bytes(drawing, title=title, metadata=text)
     else:
         raise ExplorerError(
-            f"{Path(path).name} does not end in a format of figures.",
+            f"{Path(path).name} has no supported figure suffix.",
             f"Choose among: {', '.join(FIGURE_SUFFIXES)}.",
         )
     write_bytes(path, data)
@@ -77,7 +77,9 @@ def read_figure_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise ExplorerError(f"{Path(path).name} cannot be read.") from error
+        raise ExplorerError(
+            f"{Path(path).name} cannot be read.", "Check the file and its permissions."
+        ) from error
     match = _METADATA.search(data)
     try:
         found = json.loads(unescape(match[1].decode("ascii"))) if match else {}

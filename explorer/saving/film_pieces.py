@@ -321,7 +321,10 @@ class Pieces:
         with replacing(film) as temporary:
             count = join(paths, temporary, times)
             if count != (len(times) or self.record.written):
-                raise ExplorerError(f"{film} has {count} frames instead of {self.record.written}.")
+                raise ExplorerError(
+                    f"{film} has {count} frames instead of {self.record.written}.",
+                    "Render the film again.",
+                )
 
     def _bytes_of(self, number: int) -> int:
         total = 0

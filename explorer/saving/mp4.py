@@ -68,7 +68,9 @@ def join(pieces: Sequence[Path], path: Path, times: Sequence[int] = ()) -> int:
     header = struct.pack(">I4s4sI4s4s4s", 28, b"ftyp", b"isom", 512, b"isom", b"iso2", b"mp41")
     length, count = sum(sum(piece.sizes) for piece in read), sum(len(p.sizes) for p in read)
     if times and (len(times) != count or any(piece.origin for piece in read)):
-        raise ExplorerError("The times of this film are not those of its frames.")
+        raise ExplorerError(
+            "The times of this film are not those of its frames.", "Render the film again."
+        )
     large = length > _LARGE
     mdat = struct.pack(">I4sQ", 1, b"mdat", length + 16) if large else _head(b"mdat", length)
     room = len(_index(read, times, 0, large=large))  # offsets take the same room whatever they are
@@ -167,7 +169,7 @@ def _index(pieces: Sequence[_Piece], times: Sequence[int], start: int, *, large:
     leaves = dict(_leaves(first.index))
     scale, whole = _numbers(leaves[b"mdhd"], 1, 12)[0], _numbers(leaves[b"mvhd"], 1, 12)[0]
     if any(piece.delta != first.delta for piece in pieces) or leaves[b"mdhd"][0]:
-        raise ExplorerError("The parts of this film differ in format.")
+        raise ExplorerError("The parts of this film differ in format.", "Render the film again.")
     length, origin = round(ticks * whole / scale), max(piece.origin for piece in pieces)
     starts, at = [], start
     for piece in pieces:

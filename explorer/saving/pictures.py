@@ -61,7 +61,7 @@ def save_picture(
     if max(height, width) > _LARGEST.get(kind, 1 << 30):
         raise ExplorerError(
             f"A {kind} file has at most {_LARGEST[kind]} pixels per side; this picture has "
-            f"{width} × {height}.",
+            f"{width} x {height}.",
             "Save it as PNG.",
         )
     write_bytes(path, encoded(rgb, kind, metadata or {}))
@@ -115,7 +115,9 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         with Image.open(path) as picture:
             text = getattr(picture, "text", {}).get(KEY) or _comment(picture.getexif())
     except (OSError, ValueError, SyntaxError) as error:
-        raise ExplorerError(f"{Path(path).name} cannot be read as a picture.") from error
+        raise ExplorerError(
+            f"{Path(path).name} cannot be read as a picture.", "Choose another file."
+        ) from error
     try:
         found = json.loads(text)
     except ValueError:

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from explorer.training.lessons.registry import Material
 
 DATA = (
-    "Tiny ImageNet (Stanford CS231n): 76 000 photos of 64x64 for training, 5 000 others for the"
-    " figures; 200 classes, one box each"
+    "Tiny ImageNet (Stanford CS231n): 76,000 training photos of 64 x 64 pixels, 5,000 held-out"
+    " photos for the metrics; 200 classes, one box per photo"
 )
 LICENSE = (
-    "Learned from photos that ImageNet offers for non-commercial research and education: mind its"
+    "Trained on photos that ImageNet offers for non-commercial research and education: check its"
     " terms before any other use. The program contains none of these photos."
 )
 
@@ -117,9 +117,7 @@ def export(
         "preprocessing": facts.preprocessing,
         "default_layer": facts.default_layer,
         "metrics": metrics,
-        "measured_on": facts.measured_on.format(len(material.val))
-        if "{}" in facts.measured_on
-        else facts.measured_on,
+        "measured_on": facts.measured_on.replace("{}", f"{len(material.val):,}"),
         "data": facts.data,
         "license": facts.license,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

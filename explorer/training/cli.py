@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import argparse
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -16,9 +15,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "train",
-        help="train one of the embedded networks",
-        description="Train one of the embedded networks. An interrupted training goes on from its "
-        "last checkpoint when the same command is given again.",
+        help="train one of the networks that ship with the program",
+        description="Train one of the networks that ship with the program. An interrupted\n"
+        "training resumes from its last checkpoint when the same command is given again.",
     )
     add_arguments(parser)
     return parser
@@ -27,53 +26,72 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from explorer.training.lessons.registry import LESSONS
 
-    parser.add_argument("name", choices=list(LESSONS), help="which network")
+    names = textwrap.wrap(", ".join(LESSONS), 76, break_on_hyphens=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "networks:\n" + "\n".join(f"  {line}" for line in names)
+    parser.add_argument(
+        "name", choices=list(LESSONS), metavar="NETWORK", help="network to train; see below"
+    )
     parser.add_argument(
         "--data",
         type=Path,
         required=True,
-        help="folder with train.npz, val.npz and the class tables; for lite-* networks with "
-        "instances.json (COCO's form) and images/",
+        metavar="DIR",
+        help="folder with train.npz, val.npz and the class tables; for lite-* networks, with "
+        "instances.json (COCO format) and images/",
     )
-    parser.add_argument("--out", type=Path, help="folder for checkpoints and weights")
-    parser.add_argument("--epochs", type=float, help="passes over the photos")
-    parser.add_argument("--minutes", type=float, help="end after this time, whatever the epochs")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for checkpoints and weights"
+    )
+    parser.add_argument("--epochs", type=float, help="number of epochs")
+    parser.add_argument("--minutes", type=float, help="stop after this many minutes")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps…")
     parser.add_argument(
         "--threads",
         type=int,
-        help="processor threads; without it as many as are fastest at the moment",
+        help="CPU threads (default: as many as are fastest at the moment)",
     )
     parser.add_argument(
-        "--backbone", type=Path, help="checkpoint or .safetensors that the training starts from"
+        "--backbone",
+        type=Path,
+        metavar="FILE",
+        help="checkpoint or .safetensors file that the training starts from",
     )
     parser.add_argument(
         "--export",
         type=Path,
         metavar="DIR",
-        help="do not train: write the weights of the last checkpoint and their model card into DIR",
+        help="do not train: write the weights of the last checkpoint and their card into DIR",
     )
     parser.add_argument(
         "--coco",
         type=Path,
         metavar="DIR",
-        help="measure detectors on the photos of this folder too (instances.json and images/)",
+        help="also evaluate detectors on the photos of this folder (instances.json and images/)",
     )
     parser.add_argument(
-        "--voc", type=Path, metavar="DIR", help="and on these, with Pascal VOC's annotations"
+        "--voc",
+        type=Path,
+        metavar="DIR",
+        help="also evaluate detectors on the photos of this folder (Pascal VOC annotations)",
     )
     parser.add_argument(
         "--joints",
         type=Path,
         metavar="DIR",
-        help="people with joints (joints.json and images/), to learn from and to measure on",
+        help="people with keypoints (joints.json and images/), for training and evaluation",
     )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
-        "--resume", action="store_true", default=True, help="resume from the checkpoint (default)"
+        "--resume",
+        action="store_true",
+        default=True,
+        help="resume from the last checkpoint (default)",
     )
-    start.add_argument("--fresh", action="store_true", help="start over, whatever is in --out")
+    start.add_argument(
+        "--fresh", action="store_true", help="start over, even if --out has a checkpoint"
+    )
 
 
 def default_folder(name: str) -> Path:

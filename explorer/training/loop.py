@@ -139,7 +139,7 @@ def choose_device(name: str) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         raise ExplorerError(
-            f"This computer cannot compute on {name!r}.", "Try --device cpu or --device auto."
+            f"The device {name!r} is not available.", "Try --device cpu or --device auto."
         ) from error
 
 
@@ -198,7 +198,7 @@ def train(
     )
     if resume and (out / CHECKPOINT).exists():
         load_checkpoint(state, out / CHECKPOINT)
-        log.info("%s goes on from step %d", task.name, state.step)
+        log.info("%s resumes from step %d", task.name, state.step)
     _write_config(out / CONFIG, {"network": task.name, **asdict(recipe), **task.settings()}, state)
     total = max(1, round(recipe.epochs * task.photos / recipe.batch))
     log.info("%s: %d steps on %s in %s", task.name, total, device, _word(state.dtype))
@@ -316,7 +316,7 @@ def load_checkpoint(state: State, path: Path) -> None:
     except RuntimeError as error:
         raise ExplorerError(
             f"The checkpoint {path} belongs to another network.",
-            "Begin afresh with --fresh or choose another --out.",
+            "Start over with --fresh, or choose another --out.",
         ) from error
     for name, value in content["average"].items():
         state.average[name].copy_(value)

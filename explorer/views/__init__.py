@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import Listing, call_lists, renamed
+from explorer.core.listing import Listing, call_lists, either, renamed
 from explorer.core.unavailable import Unavailable, sentence
 from explorer.engine.view import View
 
@@ -115,7 +115,7 @@ def find(name: str) -> View[Any, Any]:
         if entry.name == name:
             raise ExplorerError(f"The view {name!r} is unavailable: {entry.reason}", known)
     near = get_close_matches(name, found.views, n=3, cutoff=0.5)
-    meant = f"Did you mean {' or '.join(near)}? " if near else ""
+    meant = f"Did you mean {either(near)}? " if near else ""
     raise ExplorerError(f"There is no view {name!r}.", f"{meant}{known}")
 
 

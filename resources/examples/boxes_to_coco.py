@@ -1,4 +1,4 @@
-"""Runs a detector over photos and writes one COCO file, to be corrected in an annotation tool."""
+"""Runs a detector on photos and writes one COCO file, for correction in an annotation tool."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Names photos and writes a table: python classify_photos.py cat.jpg dog.jpg ..."""
+"""Classifies photos and writes a table: python classify_photos.py cat.jpg dog.jpg ..."""
 
 import csv
 import sys
@@ -13,11 +13,11 @@ def main(photos: list[str]) -> None:
         table.writerow(["photo", "class", "probability"])
         for photo in photos:
             answer = explorer.look("classify", photo, network="mini-resnet")
-            # The classes are sorted: the most probable one comes first.
-            name, share = answer.data["class"][0], float(answer.data["probability"][0])
-            table.writerow([photo, name, f"{share:.3f}"])
-            print(f"{photo}: {name} {share:.0%}")
+            # The classes are sorted, the most probable one first.
+            name, probability = answer.data["class"][0], float(answer.data["probability"][0])
+            table.writerow([photo, name, f"{probability:.3f}"])
+            print(f"{photo}: {name} {probability:.0%}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["cat", "coffee", "rocket"])  # pictures of the gallery
+    main(sys.argv[1:] or ["cat", "coffee", "rocket"])  # names of samples

@@ -1,4 +1,4 @@
-"""Asks several networks about the same photo and says where they agree."""
+"""Compares the predictions of two networks for one photo."""
 
 import sys
 
@@ -10,17 +10,17 @@ NETWORKS = ("mini-resnet", "mini-vgg")
 
 
 def main(photo: str) -> None:
-    """Prints the first three classes of each, and how alike the shares of all classes are."""
-    shares = []
+    """Prints the top three classes of each, and the similarity of their probabilities."""
+    vectors = []
     for network in NETWORKS:
         data = explorer.look("classify", photo, network=network).data
         print(f"{network}: {', '.join(data['class'][:3])}")
         by_index = np.zeros(len(data["index"]))
         by_index[data["index"]] = data["probability"]
-        shares.append(by_index)
-    one, other = shares
-    alike = one @ other / np.sqrt((one @ one) * (other @ other))
-    print(f"cosine similarity of their probabilities: {alike:.2f}")
+        vectors.append(by_index)
+    one, other = vectors
+    similarity = one @ other / np.sqrt((one @ one) * (other @ other))
+    print(f"cosine similarity of their probabilities: {similarity:.2f}")
 
 
 if __name__ == "__main__":

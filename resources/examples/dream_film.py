@@ -1,4 +1,4 @@
-"""Makes a film of a dream: every step is a frame."""
+"""Makes a film of DeepDream: every step is a frame."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Finds the photos that a layer sees as most alike."""
+"""Finds the photos with the most similar activations of a layer."""
 
 import sys
 
@@ -19,11 +19,11 @@ def feature_vector(photo: str) -> np.ndarray:
 def main(photos: list[str]) -> None:
     """Prints the nearest other photo of each."""
     vectors = np.stack([feature_vector(photo) for photo in photos])
-    alike = vectors @ vectors.T
-    np.fill_diagonal(alike, -1.0)
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -1.0)
     for row, photo in enumerate(photos):
-        best = int(alike[row].argmax())
-        print(f"{photo}: most like {photos[best]} ({alike[row, best]:.2f})")
+        best = int(similarity[row].argmax())
+        print(f"{photo}: nearest {photos[best]}, cosine {similarity[row, best]:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Looks into a network of your own between the steps of its training."""
+"""Inspects your own network between the epochs of its training."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ import explorer
 
 
 def network() -> nn.Module:
-    """Tells which of three colors is the strongest, once it has learned to."""
+    """A small classifier: which of three color channels is the strongest."""
     torch.manual_seed(0)
     return nn.Sequential(
         nn.Conv2d(3, 6, 5, padding=2),
@@ -19,7 +19,7 @@ def network() -> nn.Module:
 
 
 def main(epochs: int = 3) -> None:
-    """Trains on noise with one color turned up; writes maps-0.png, maps-1.png ..."""
+    """Trains on noise with one channel increased; writes maps-0.png, maps-1.png, ..."""
     model = network()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     generator = torch.Generator().manual_seed(1)
@@ -32,7 +32,7 @@ def main(epochs: int = 3) -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        # The module may be looked at as it is: it goes on training just as before.
+        # The module is used as it is: its training mode and gradients are restored.
         answer = explorer.look("feature_maps", "coffee", network=model, layer="0")
         answer.save(f"maps-{epoch}.png")
         print(f"epoch {epoch}: loss {loss.item():.3f}, {answer.summary}")

@@ -283,7 +283,7 @@ def test_boxes_fit_a_photo_that_was_made_smaller(tmp_path: Path) -> None:
     boxes, notes = read_for(path, "somewhere/a.png", (50, 40))
     assert boxes == (Box(5, 10, 50, 20, "cat"),)
     assert [note.split(" ")[0] for note in notes] == ["The", "1", "1"]
-    assert "100 × 80" in notes[0]
+    assert "100 x 80" in notes[0]
 
 
 def test_another_shape_is_not_scaled(tmp_path: Path) -> None:

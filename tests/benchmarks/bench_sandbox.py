@@ -49,7 +49,7 @@ def test_a_drag(paint: str) -> None:
     rng = np.random.default_rng(0)
     corner, side = rng.uniform(0, 300, (5, 2)), rng.uniform(20, 200, (5, 2))
     boxes = [Box(*row) for row in np.concatenate([corner, corner + side], 1).tolist()]
-    params = Params(truth=tuple(boxes), paint=paint, ignored=True)
+    params = Params(truth=tuple(boxes), color_by=paint, ignored=True)
     draw(result, params)
     tensor = torch.from_numpy(xyxy)
     matcher = Matcher(0.7, 0.3, allow_low_quality_matches=True)

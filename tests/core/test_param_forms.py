@@ -69,7 +69,7 @@ def test_text_of_references_points_and_rows(name: str, text: str, value: object)
         ("joints", "1,2;3", "x,y separated by semicolons"),
         ("joints", ";".join(["1,2"] * 18), "17 at most"),
         ("ensemble", "a;b;c;d", "3 at most"),
-        ("other", "@w", "or name@weights"),
+        ("other", "@w", "name[@weights]"),
         ("terms", "kind=TV", "JSON"),
         ("terms", '{"kind": "TV"}', "JSON"),
         ("terms", '["TV"]', "JSON"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from explorer.core.errors import ExplorerError
-from explorer.core.params import Pick, param
+from explorer.core.params import Pick, param, parameters
 from explorer.core.values import Box, FolderRef, ImageRef, Mask, NetworkRef, Point
 from explorer.engine.question import params_of, takes
 from explorer.engine.view import Group, View
@@ -108,8 +108,6 @@ def test_a_wrong_name_lists_the_right_ones() -> None:
 
 
 def test_what_a_parameter_takes_in_a_few_words() -> None:
-    from explorer.core.params import parameters
-
     said = {parameter.name: takes(parameter) for parameter in parameters(Params)}
     assert said["count"] == "1 to 9"
     assert said["word"] == "red, green"

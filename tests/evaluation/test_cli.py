@@ -73,7 +73,7 @@ def test_a_table_for_people_and_files(explorer: Run, tmp_path: Path) -> None:
     assert "top1  0.8000  the top class is correct" in out
     assert "red    0.6667" in out
     assert "has no class for 1 class of the data set: violet." in out
-    assert csv.read_text().startswith("figures\n")
+    assert csv.read_text().startswith("metrics\n")
     status, out, _ = explorer("--data", data, "-o", document, "--json")
     assert json.loads(document.read_text()) == json.loads(out) | {
         "seconds": json.loads(document.read_text())["seconds"]
@@ -85,7 +85,7 @@ def test_a_table_for_people_and_files(explorer: Run, tmp_path: Path) -> None:
     [
         (["--data", "nowhere"], "does not exist"),
         (["--data", ".", "--limit", "-1"], "out of range"),
-        (["--data", ".", "-o", "x.txt"], "not a format for metrics"),
+        (["--data", ".", "-o", "x.txt"], "no supported suffix"),
         (["--data", ".", "--images", "nowhere"], "nowhere does not exist"),
         (["--data", ".", "--images", __file__], "is not a folder"),
         (["--data", ".", "--network", "nonsense"], "There is no network"),

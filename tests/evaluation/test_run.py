@@ -249,7 +249,7 @@ def test_photos_that_became_smaller_take_their_boxes_along(tmp_path: Path) -> No
     picture(one, size=(40, 20))
     report = whole(network, opened(path, network))
     assert [name for name, _ in report.skipped] == ["one.png"]
-    assert "20 × 40 pixels, not 60 × 40" in report.skipped[0][1]
+    assert "20 x 40 pixels, not 60 x 40" in report.skipped[0][1]
 
 
 def test_voc(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_outlines_of_coco_become_masks(tmp_path: Path) -> None:
     ("task", "make", "words"),
     [
         ("detection", class_folders, "has no boxes|but .* has none"),
-        ("classification", voc_set, "no class for each photo"),
+        ("classification", voc_set, "no class per photo"),
         ("segmentation", class_folders, "has no masks"),
         ("segmentation", voc_set, "has no masks"),
     ],
@@ -432,7 +432,7 @@ def test_reports_for_programs_and_for_people(tmp_path: Path) -> None:
     assert content["by_class"]["red"]["objects"] == 1
     assert content["complete"] is True
     lines = csv_of(report).decode().splitlines()
-    assert lines[:2] == ["figures", "metric,value,meaning"]
+    assert lines[:2] == ["metrics", "metric,value,meaning"]
     assert any(line.startswith("green,1.0") for line in lines)
     table = by_class_table(report)
     assert table.columns == ("class", "AP", "AP50", "AP75", "AR", "voc_AP", "objects")

@@ -119,7 +119,7 @@ def test_an_export_is_weights_with_a_card_that_open_elsewhere(tmp_path: Path) ->
     assert json.loads(card.read_text("utf-8"))["title"] == "My ants & bees"
     network = finish(catalog.load(NetworkSpec("squeezenet1_1", str(weights), device="cpu")))
     assert network.info.digest == loaded(name).info.digest
-    with pytest.raises(ExplorerError, match="not a file name for weights"):
+    with pytest.raises(ExplorerError, match="not a valid file name for weights"):
         made.export(name, tmp_path / "bees.json")
 
 

@@ -119,7 +119,7 @@ def test_failing_is_logged_and_left_out(
     ("name", "task", "words"),
     [
         ("a", "dreaming", "no task"),
-        ("", "detection", "no name"),
+        ("", "detection", "not a valid name"),
         ("a/b", "detection", "name"),
     ],
 )

@@ -41,7 +41,7 @@ def test_the_command_trains_and_writes_a_card(tmp_path, monkeypatch):
     card = json.loads((tmp_path / "out" / "weights" / "mini-resnet.json").read_text())
     assert card["classes"] == ["red thing", "green thing", "dog", "hill"]
     assert card["architecture"] == {"function": "mini_resnet", "kwargs": {"num_classes": 4}}
-    assert card["measured_on"].startswith("8 photos")
+    assert card["measured_on"].startswith("8 held-out photos")
     assert 0 <= card["metrics"]["top1"] <= 1
     monkeypatch.setattr("sys.argv", [*words[:3], str(tmp_path / "nothing")])
     assert main() == 1

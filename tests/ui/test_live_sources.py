@@ -99,7 +99,7 @@ def test_cameras_are_listed_with_their_sizes(window: Window, qtbot: Any, monkeyp
     assert [a.text() for a in actions[:2]] == ["Desk", "A && B"]
     sizes = actions[0].menu()
     assert isinstance(sizes, QMenu)
-    assert [a.text() for a in sizes.actions()] == ["Automatic", "640 × 480", "1280 × 720"]
+    assert [a.text() for a in sizes.actions()] == ["Automatic", "640 x 480", "1280 x 720"]
     chosen: list[SourceSpec] = []
     window.live.cameras.chosen.disconnect()
     window.live.cameras.chosen.connect(chosen.append)
@@ -124,7 +124,7 @@ def test_the_list_is_made_anew_each_time(window: Window, qtbot: Any, monkeypatch
         names = [a.text() for a in opened(qtbot, window, wanted)]
         assert names[: max(1, len(found))] == ([c.name for c in found] or [wanted])
         assert names.count(wanted) == 1
-        assert "Looking for cameras …" not in names
+        assert "Looking for cameras…" not in names
 
 
 def test_cameras_that_cannot_be_listed_are_none(window: Window, qtbot: Any, monkeypatch) -> None:
@@ -471,4 +471,4 @@ def test_the_part_that_was_chosen_is_followed(window: Window, qtbot: Any, monkey
     qtbot.waitUntil(lambda: bool(asked), timeout=SECONDS)
     assert asked[0].kind == "screen"
     assert asked[0].where.endswith(",200,100")
-    assert window.live.bar.title.text() == "Screen, 200 × 100"
+    assert window.live.bar.title.text() == "Screen, 200 x 100"

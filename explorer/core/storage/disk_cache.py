@@ -64,7 +64,7 @@ class Entry:
     def file(self, name: str) -> Path:
         """Where the file `name` of the entry is, or belongs. Asking counts as use."""
         if name in ("", MARKER, LOCK) or os.path.basename(name) != name:
-            raise ValueError(f"{name!r} is no name for a file of an entry")
+            raise ValueError(f"{name!r} is not a valid name for a file of an entry")
         with contextlib.suppress(OSError):
             os.utime(self.path)
         return self.path / name

@@ -93,7 +93,9 @@ def _computed(kind: str, parts: list[Tensor], target: str) -> Tensor:
             return _over_sigma(*parts)
         return _over_sigma(parts[2], parts[0], parts[1])  # 0._u, 0._v, original
     except RuntimeError as error:
-        raise ExplorerError(f"The parts of {target} do not fit together: {error}.") from error
+        raise ExplorerError(
+            f"The parts of {target} do not fit together: {error}.", "Save the weights again."
+        ) from error
 
 
 def _with_norm(g: Tensor, v: Tensor) -> Tensor:

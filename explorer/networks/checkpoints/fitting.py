@@ -218,7 +218,8 @@ def _load(module: nn.Module, state: dict[str, Tensor], checkpoint: Checkpoint, t
         result = module.load_state_dict(usable, strict=False)
     except (RuntimeError, ValueError) as error:
         raise ExplorerError(
-            f"{checkpoint.name} does not fit {title}: {_last_line(error)}."
+            f"{checkpoint.name} does not fit {title}: {_last_line(error)}.",
+            "Choose the network that it was trained with.",
         ) from error
     built = integers_of(own)  # tables of indices, which the architecture itself makes
     missing = tuple(

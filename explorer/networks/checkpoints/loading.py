@@ -250,7 +250,8 @@ def _class_names(
         return ("__background__", *own), ()
     if own:
         return (), (
-            f"The file names {len(own)} classes, but its head has {count}: the names are not used.",
+            f"The file names {quantity(len(own), 'class', 'classes')}, but its head has {count}: "
+            "the names are not used.",
         )
     for variant in (definition.assumed, *definition.variants.values()):
         if len(variant.classes) == count:

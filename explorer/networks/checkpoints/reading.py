@@ -183,10 +183,14 @@ def _opened(path: Path) -> IO[bytes]:
         )
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
-        raise ExplorerError(f"{path.name or path} cannot be opened: {words}.") from error
+        raise ExplorerError(
+            f"{path.name or path} cannot be opened: {words}.", "Check its permissions and the disk."
+        ) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise ExplorerError(f"{path.name or path} is not a regular file.")
+        raise ExplorerError(
+            f"{path.name or path} is not a regular file.", "Choose a PyTorch or safetensors file."
+        )
     return os.fdopen(descriptor, "rb")
 
 
@@ -194,7 +198,7 @@ def _content(file: IO[bytes], size: int, name: str) -> Any:
     head = file.read(64)
     file.seek(0)
     if not head:
-        raise ExplorerError(f"{name} is empty.")
+        raise ExplorerError(f"{name} is empty.", "Copy or download it again.")
     try:
         if head.startswith(b"PK"):
             return _read_zip(file, size, name)
@@ -217,11 +221,15 @@ def _content(file: IO[bytes], size: int, name: str) -> Any:
     except ExplorerError:
         raise
     except MemoryError as error:
-        raise ExplorerError(f"There is not enough memory to read {name}.") from error
+        raise ExplorerError(
+            f"There is not enough memory to read {name}.", "Close other programs and try again."
+        ) from error
     # A damaged file makes the readers raise almost anything (KeyError, UnicodeDecodeError,
     # RuntimeError, RecursionError …), and none of it is a defect of ours.
     except Exception as error:
-        raise ExplorerError(f"{name} is damaged: {_first_line(error)}.") from error
+        raise ExplorerError(
+            f"{name} is damaged: {_first_line(error)}.", "Copy or download it again."
+        ) from error
 
 
 def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
@@ -254,12 +262,19 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
             "Unpack it and choose the weights inside.",
         )
     if sum(entry.file_size for entry in entries) > size:
-        raise ExplorerError(f"{name} is damaged: it declares more data than its size.")
+        raise ExplorerError(
+            f"{name} is damaged: it declares more data than its size.", "Copy or download it again."
+        )
     if len(set(names)) != len(names):
-        raise ExplorerError(f"{name} is damaged: it has two entries with one name.")
+        raise ExplorerError(
+            f"{name} is damaged: it has two entries with one name.", "Copy or download it again."
+        )
     programs = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
     if len(programs) != 1:
-        raise ExplorerError(f"{name} is a zip archive without PyTorch weights.")
+        raise ExplorerError(
+            f"{name} is a zip archive without PyTorch weights.",
+            "Choose a PyTorch or safetensors file.",
+        )
     root = programs[0].filename.removesuffix("data.pkl")
     sizes = {entry.filename.removeprefix(f"{root}data/"): entry.file_size for entry in entries}
     _check_storages(archive.read(programs[0]), sizes, name)
@@ -273,7 +288,8 @@ def _check_storages(program: bytes, sizes: Mapping[str, int], name: str) -> None
         if storage.bytes > sizes.get(storage.key, -1):
             raise ExplorerError(
                 f"{name} is damaged: a tensor declares {storage.bytes} bytes where the file has "
-                f"{max(sizes.get(storage.key, 0), 0)}."
+                f"{max(sizes.get(storage.key, 0), 0)}.",
+                "Copy or download it again.",
             )
 
 
@@ -365,7 +381,10 @@ def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
             "Save the weights after materializing and training the network.",
         )
     if tensor.layout != torch.strided or tensor.device.type != "cpu":
-        raise ExplorerError(f"{name} cannot be used: {_short(key)} is a {tensor.layout} tensor.")
+        raise ExplorerError(
+            f"{name} cannot be used: {_short(key)} is a {tensor.layout} tensor.",
+            "Save the weights as dense float tensors.",
+        )
     if tensor.is_quantized:
         raise _quantized(name)
     if "float8_e8m0" in str(tensor.dtype) or "float4" in str(tensor.dtype):
@@ -375,11 +394,15 @@ def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
             "Choose a file with float weights.",
         )
     if tensor.is_complex():
-        raise ExplorerError(f"{name} cannot be used: {_short(key)} holds complex numbers.")
+        raise ExplorerError(
+            f"{name} cannot be used: {_short(key)} holds complex numbers.",
+            "Save the weights as dense float tensors.",
+        )
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise ExplorerError(
             f"{name} is damaged: {_short(key)} declares {tensor.numel()} values where "
-            f"{tensor.untyped_storage().nbytes()} bytes are stored."
+            f"{tensor.untyped_storage().nbytes()} bytes are stored.",
+            "Copy or download it again.",
         )
     if tensor.is_floating_point() and tensor.dtype != torch.float32:
         return tensor.float()

@@ -136,7 +136,7 @@ def _ask(url: str, have: int, timeout: float) -> _Answer:
             complete = _total(error.headers.get("Content-Range", ""))
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
             raise ExplorerError(
-                f"The server refused {name}: {error.code} {error.reason}."
+                f"The server refused {name}: {error.code} {error.reason}.", "Try again later."
             ) from error
         if complete == have:
             return _Answer(name, None, have, have)
@@ -188,7 +188,10 @@ def _disk(path: Path, error: OSError) -> ExplorerError:
         return ExplorerError(
             f"The disk is full: {path.name} does not fit.", f"Free some space in {path.parent}."
         )
-    return ExplorerError(f"{path} cannot be written: {error.strerror or error}.")
+    return ExplorerError(
+        f"{path} cannot be written: {error.strerror or error}.",
+        "Check the permissions of the folder.",
+    )
 
 
 def _check(part: Path, name: str) -> None:

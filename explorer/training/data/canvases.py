@@ -144,7 +144,9 @@ def placed(
     """
     pixels = cv2.imread(str(photo.path))
     if pixels is None:
-        raise ExplorerError(f"{photo.path} cannot be read.", "Is the folder of photos complete?")
+        raise ExplorerError(
+            f"{photo.path} cannot be read.", "Check that the folder of photos is complete."
+        )
     pixels = pixels[..., ::-1]
     aspect = photo.aspect
     if not aspect:

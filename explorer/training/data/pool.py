@@ -92,7 +92,7 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
                 rows[int(note["image_id"])].append(note)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ExplorerError(
-            f"{path} cannot be read as annotations in COCO's format.",
+            f"{path} cannot be read as COCO annotations.",
             "Give a folder with instances.json and images/.",
         ) from error
     sure = Counter(
@@ -159,11 +159,13 @@ def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ExplorerError(
-            f"{path} cannot be read as joints in COCO's form.",
+            f"{path} cannot be read as COCO keypoints.",
             "Give a folder with joints.json and images/.",
         ) from error
     if not found:
-        raise ExplorerError(f"No photo of {path} is for {split}.")
+        raise ExplorerError(
+            f"No photo of {path} is for {split}.", "Give a folder with more photos."
+        )
     return found
 
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PSEUDO = (
-    "The masks it learned from are pseudo-masks: what GrabCut takes for the object inside the one"
-    " box of each 64x64 photo. Nobody drew or checked them; expect rough borders."
+    "Trained on pseudo-masks: GrabCut's segmentation of the object inside the one box of each 64 x"
+    " 64 photo. They were neither drawn nor checked by hand; expect rough outlines."
 )
 """What the cards say."""
 

@@ -97,7 +97,9 @@ def _cached_pixels(source: Path, archive: np.lib.npyio.NpzFile, cache: Path) -> 
         for i in range(count):
             image = cv2.imdecode(stream[offset[i] : offset[i + 1]], cv2.IMREAD_COLOR)
             if image is None:
-                raise ExplorerError(f"Photo {i} of {source} cannot be decoded.")
+                raise ExplorerError(
+                    f"Photo {i} of {source} cannot be decoded.", "Download the data set again."
+                )
             pixels[i] = image[..., ::-1]
         pixels.flush()
         del pixels

@@ -278,7 +278,7 @@ def classifier_facts(
         classes=[c.name for c in categories],
         preprocessing=preprocessing(side),
         example=(1, 3, side, side),
-        measured_on="{} photos that the training did not use",
+        measured_on="{} held-out photos",
         default_layer=default_layer,
         extra={"wnids": [c.wnid for c in categories], "class_tree": "classes/tiny-imagenet.json"},
     )

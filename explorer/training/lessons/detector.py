@@ -243,7 +243,7 @@ def detector_facts(
         classes=names,
         preprocessing={"resize": None, "crop": None, "mean": None, "std": None, "batched": False},
         example=(1, 3, 320, 320),
-        measured_on=f"{SCENES} scenes made of {{}} photos that the training did not use",
+        measured_on=f"{SCENES} scenes composed of {{}} held-out photos",
         default_layer=default_layer,
         shares=shares,
     )

@@ -56,12 +56,13 @@ PCK = 0.2
 LEFT_SHOULDER, RIGHT_HIP = 5, 12
 
 DATA = (
-    "4 952 people with COCO's joints in 1 643 COCO photos, and 2 000 of Leeds Sports Pose Extended"
-    " with the twelve joints that both have. What finds them is lite-fasterrcnn, with its data."
+    "4,952 people with COCO keypoints in 1,643 COCO photos, and 2,000 people of Leeds Sports Pose"
+    " Extended with the twelve keypoints that both data sets have. The detector is lite-fasterrcnn,"
+    " with its data."
 )
 FAILURES = (
-    "Left and right are exchanged on people seen from behind; lying, upside-down and crowded people"
-    " are often wrong; eyes and ears of small people are guesses."
+    "Confuses left and right on people seen from behind; keypoints of lying, upside-down and"
+    " crowded people are often wrong, and so are eyes and ears of small people."
 )
 
 
@@ -146,8 +147,8 @@ def task(name: str, material: Material) -> KeypointTask:
         pool = replace(pool, photos=(*pool.photos, *read_lspet(material.joints, "train")))
     if not pool.photos:
         raise ExplorerError(
-            f"Nobody in {material.folder} has joints.",
-            "Give annotations with `keypoints`, or more people with --joints.",
+            f"No person in {material.folder} has keypoints.",
+            "Give annotations with keypoints, or a folder with --joints.",
         )
     weights = material.trained(DETECTOR)
     return KeypointTask(pool=pool, weights=weights, recipe=material.recipe(RECIPE), name=name)
@@ -162,8 +163,8 @@ def facts(_name: str, material: Material) -> Facts:
         function="lite_keypointrcnn",
         kwargs={"num_classes": 2, "fine": len(found.classes)},
         classes=found.classes[:2],
-        measured_on="300 photos of Leeds Sports Pose Extended that the training did not use, in"
-        " the people's own boxes",
+        measured_on="300 held-out photos of Leeds Sports Pose Extended, in the ground-truth"
+        " boxes of the people",
         default_layer="roi_heads.keypoint_head",
         data=DATA,
         shares=tuple(Share(DETECTOR, prefix, prefix) for prefix in SHARED),

@@ -52,16 +52,16 @@ SHORT_SIDE = 272
 MOSAICS = 0.15
 
 DATA = (
-    "3 985 photos of the pool that lite-fasterrcnn learned from, with masks of Pascal VOC's 20"
-    " classes: 973 have the sets' own outlines, the others those of a teacher (DeepLabV3 on"
-    " MobileNetV2, trained on Pascal VOC)."
+    "3,985 of lite-fasterrcnn's training photos, with masks of the 20 Pascal VOC classes: 973 have"
+    " the data sets' own masks, the others those of a teacher (DeepLabV3 with a MobileNetV2"
+    " backbone, trained on Pascal VOC)."
 )
 FAILURES = (
-    "Trained for ten minutes only: people, cats, horses, buses and motorbikes are found, dogs and"
-    " large cars mostly; tables, trains, plants, chairs and boats hardly ever. A bicycle is painted"
-    " as a motorbike, animals far away as cows, bright stripes and helmets as bottles or"
-    " motorbikes. Thin things are missed or too thick; what is none of the 20 classes"
-    " is background."
+    "Trained for ten minutes only: segments people, cats, horses, buses and motorbikes, and mostly"
+    " dogs and large cars; hardly ever tables, trains, plants, chairs and boats. Labels bicycles as"
+    " motorbikes, distant animals as cows, bright stripes and helmets as bottles or motorbikes."
+    " Thin objects are missed or too thick. Everything that is none of the 20 classes is"
+    " background."
 )
 
 
@@ -144,7 +144,7 @@ def facts(_name: str, _material: Material) -> Facts:
             "interpolation": "bilinear", "batched": True,
         },
         example=(1, 3, 320, 320),
-        measured_on="128 COCO photos that the training did not use, masks by hand",
+        measured_on="128 held-out COCO photos with hand-drawn masks",
         default_layer="aspp",
         data=DATA,
         license=LICENSE,

@@ -36,8 +36,8 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 FAILURES = (
-    "What lite-fasterrcnn fails at, more often: small things and crowds are missed, and boxes are"
-    " less exact."
+    "Fails where lite-fasterrcnn does, and more often: misses small objects and crowds, and localizes"
+    " less accurately."
 )
 
 measure = lite_detector.measure

@@ -129,7 +129,7 @@ def facts(_name: str, material: Material) -> Facts:
         title="Mini Mask R-CNN",
         function="mini_maskrcnn",
         shares=tuple(Share(DETECTOR, prefix, prefix) for prefix in SHARED),
-        measured_on=found.measured_on + "; the masks it is compared with are GrabCut's, too",
+        measured_on=found.measured_on + "; the ground-truth masks are GrabCut's, too",
         extra={"note": PSEUDO},
     )
 

@@ -226,7 +226,7 @@ def fit(name: str, material: Material, folder: Path) -> None:
         "side": SIDE,
         "parameters": sum(array.size for array in arrays.values()),
         "metrics": measure(shipped, material, HELD_OUT),
-        "measured_on": f"{HELD_OUT} scenes of photos that the training did not use",
+        "measured_on": f"{HELD_OUT} scenes of held-out photos",
         "proposals": "selective search",
         "recipe": {
             "scenes": SCENES, "C": COST, "norm": NORM, "alpha": ALPHA, "seed": material.seed,

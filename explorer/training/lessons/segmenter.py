@@ -164,8 +164,8 @@ def facts(_name: str, _material: Material) -> Facts:
         classes=names,
         preprocessing={**preprocessing(SIDE), "crop": None},
         example=(1, 3, SIDE, SIDE),
-        measured_on=f"{SCENES} scenes made of {{}} photos that the training did not use; the masks"
-        " it is compared with are GrabCut's, too",
+        measured_on=f"{SCENES} scenes composed of {{}} held-out photos; the ground-truth masks are"
+        " GrabCut's, too",
         default_layer="score_pool3",
         shares=tuple(Share("mini-resnet", f"body.{name}.", f"{name}.") for name in stages),
         extra={"note": PSEUDO},

@@ -69,8 +69,9 @@ def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
     found = classifier_facts("Mini VGG", "mini_vgg", "features.12", SIDE, material)
     note = (
-        "Learned with batch normalization after every convolution and from mini-resnet's answers;"
-        " the normalizations were then taken into the convolutions, which is the same function."
+        "Trained with batch normalization after every convolution and by distillation from"
+        " mini-resnet; the normalizations were then folded into the convolutions, which computes"
+        " the same function."
     )
     return replace(found, extra={**found.extra, "note": note})
 

@@ -137,7 +137,7 @@ class BrushMarks:
             self._show(*paint(self._index, start, end, self.brush))
 
     def end(self, *, cancel: bool = False) -> Mask | None:
-        """The stroke is over; cancelled, the mask is as it was. None = nothing is painted."""
+        """The stroke is over; canceled, the mask is as it was. None = nothing is painted."""
         self.painting = False
         if cancel and self._before is not None:
             self._index = self._before

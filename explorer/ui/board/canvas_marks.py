@@ -252,7 +252,7 @@ def draw_edit_box(
     painter.drawRect(rect)
     if drawing:
         painter.setFont(small_font(QApplication.font()))
-        words = f"{number(box.x1 - box.x0)} × {number(box.y1 - box.y0)}"
+        words = f"{number(box.x1 - box.x0)} x {number(box.y1 - box.y0)}"
         draw_plate(
             painter,
             rect.bottomRight() + QPointF(6, 6),

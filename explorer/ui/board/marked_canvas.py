@@ -95,7 +95,7 @@ class MarkedCanvas(TruthCanvas):
         self.viewport().update()
 
     def end_stroke(self, *, cancel: bool = False) -> None:
-        """The brush is lifted; cancelled, the mask is as before the stroke."""
+        """The brush is lifted; canceled, the mask is as before the stroke."""
         self.mask_painted.emit(self._mask.end(cancel=cancel), True)
         self.viewport().update()
 

@@ -70,7 +70,7 @@ class PointMarks:
         return points
 
     def end(self, *, cancel: bool = False) -> Several:
-        """It is let go; cancelled, it is where it was."""
+        """It is let go; canceled, it is where it was."""
         self.dragging = False
         if cancel:
             self.points = self._before

@@ -56,7 +56,7 @@ class PreferencesSheet(Overlay):
         self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
         self.text_size = Combo()
         for percent in sorted({*TEXT_SIZES, preferences.text_size}):
-            self.text_size.addItem(f"{percent} %", percent)
+            self.text_size.addItem(f"{percent}%", percent)
         self.text_size.setCurrentIndex(self.text_size.findData(preferences.text_size))
         self.colors = Combo()
         for word, title in (
@@ -94,10 +94,10 @@ class PreferencesSheet(Overlay):
                 self.tr("Colors of boxes, masks and charts, also in exported files."),
                 self.colors,
             ),
-            (self.tr("Device"), self.tr("The device that networks run on."), self.device),
+            (self.tr("Device"), self.tr("Where networks run."), self.device),
             (
                 self.tr("Half precision"),
-                self.tr("Faster where supported; results differ slightly."),
+                self.tr("16-bit floats: faster where supported; results differ slightly."),
                 self.half,
             ),
             (

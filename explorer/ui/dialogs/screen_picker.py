@@ -28,7 +28,7 @@ DIM = QColor(0, 0, 0, 130)
 
 
 class ScreenPicker(QObject):
-    """Covers all screens until a part is chosen or it is cancelled; used once.
+    """Covers all screens until a part is chosen or it is canceled; used once.
 
     Signals:
         chosen: The rectangle as "left,top,width,height" of the desktop.
@@ -163,7 +163,7 @@ class Cover(QWidget):
                 painter.setPen(QPen(accent, 2))
                 painter.drawRect(part)
                 size = self.native(part).size()
-                self._say(painter, f"{size.width()} × {size.height()}", self._beside(part))
+                self._say(painter, f"{size.width()} x {size.height()}", self._beside(part))
             else:
                 words = self.tr(
                     "Drag to select a part of the screen.  Enter or double-click: the whole "

@@ -60,7 +60,7 @@ class MaskEditor(Editor):
         scale = Scale(SMALLEST, LARGEST, log=True)
         self.size = NumberPair(scale, "px", slides=True, parent=self)
         self.size.edited.connect(self._sized)
-        self.size.field.setAccessibleName(self.tr("Radius of the brush ([ and ])"))
+        self.size.field.setAccessibleName(self.tr("Brush radius ([ and ])"))
         self.size.field.setToolTip(self.size.field.accessibleName())
         line = QHBoxLayout()
         line.setSpacing(UNIT // 2)
@@ -128,7 +128,7 @@ class MaskEditor(Editor):
 
     def accepts(self, value: Any) -> Any:
         if value is not None and not isinstance(value, Mask):
-            raise TypeError("a mask is wanted")
+            raise TypeError("expected a mask")
         return value
 
     def read(self, path: str) -> None:
@@ -256,7 +256,7 @@ class PointsEditor(TextEditor):
 
     def accepts(self, value: Any) -> Any:
         if not all(isinstance(point, Point) for point in value):
-            raise TypeError("points are wanted")
+            raise TypeError("expected points")
         return super().accepts(tuple(value))
 
     def _count(self, n: int) -> str:

@@ -1,4 +1,4 @@
-"""The background jobs of the window: started, listed, paused, resumed, cancelled, taken up again.
+"""The background jobs of the window: started, listed, paused, resumed, canceled, taken up again.
 
 They run on the runner behind every question, whatever is being looked at. Files are written on the
 runner's thread too: nothing here waits for a disk.
@@ -57,7 +57,7 @@ class Background:
         seconds: Of work since it was started or taken up again.
         value: Of its newest step.
         failure: Why it ended.
-        wanted: The user has not cancelled it.
+        wanted: The user has not canceled it.
     """
 
     job: Job

@@ -122,7 +122,7 @@ class JobLook(QObject):
                 self._shown = job_id  # it has been taken up from an earlier run
         if job_id != self._shown:
             return
-        if found is None:  # cancelled in the list
+        if found is None:  # canceled in the list
             self._shown = ""
             self.news.emit(Update(LOOK, 0, State.CANCELLED, None, 0, 0, "", 0.0, 0))
             return

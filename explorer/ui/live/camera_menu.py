@@ -38,7 +38,7 @@ class CameraMenu(QObject):
         self._found: tuple[FoundCamera, ...] | None = None
         self._listed: list[QAction] = []
         menu.aboutToShow.connect(self._find)
-        self._add_words(self.tr("Looking for cameras …"))
+        self._add_words(self.tr("Looking for cameras…"))
 
     def _find(self) -> None:
         def job() -> Generator[Step[Any], Any, None]:
@@ -77,7 +77,7 @@ class CameraMenu(QObject):
         sizes.setIcon(icon("camera"))
         self._entry(sizes, self.tr("Automatic"), camera, None)
         for size in camera.sizes:
-            self._entry(sizes, f"{size[0]} × {size[1]}", camera, size)
+            self._entry(sizes, f"{size[0]} x {size[1]}", camera, size)
         self._listed.append(self.menu.insertMenu(self._before, sizes))
 
     def _entry(

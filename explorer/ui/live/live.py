@@ -180,7 +180,7 @@ class Live(QObject):
 
     def _screen(self, where: str) -> None:
         width, height = where.split(",")[2:]
-        title = self.tr("Screen, {width} × {height}").format(width=width, height=height)
+        title = self.tr("Screen, {width} x {height}").format(width=width, height=height)
         self.start(SourceSpec("screen", where, title=title))
 
     def _address(self, where: str) -> None:

@@ -39,22 +39,22 @@ class Budget:
         """One line."""
         tr = QCoreApplication.translate
         computed = sum(seconds for _, seconds in self.parts)
-        said = [tr("Performance", "{rate:.0f} captured").format(rate=self.captured)]
+        said = [tr("Performance", "capture {rate:.0f}/s").format(rate=self.captured)]
         if computed > 0:
-            said.append(tr("Performance", "{rate:.0f} inference").format(rate=1 / computed))
-        said.append(tr("Performance", "{rate:.1f} displayed /s").format(rate=self.shown))
+            said.append(tr("Performance", "inference {rate:.0f}/s").format(rate=1 / computed))
+        said.append(tr("Performance", "display {rate:.1f}/s").format(rate=self.shown))
         end = [
             tr("Performance", "latency {age:.0f} ms").format(age=self.age * 1000),
             tr("Performance", "{count:,} dropped").format(count=self.dropped),
         ]
         if self.share < 1:
-            end.append(tr("Performance", "input at {share:.0%}").format(share=self.share))
+            end.append(tr("Performance", "input size {share:.0%}").format(share=self.share))
         return " · ".join([" → ".join(said), *end])
 
     def brief(self) -> str:
         """What matters most, for a narrow window."""
         words = QCoreApplication.translate(
-            "Performance", "{rate:.1f} displayed /s · latency {age:.0f} ms"
+            "Performance", "display {rate:.1f}/s · latency {age:.0f} ms"
         )
         return words.format(rate=self.shown, age=self.age * 1000)
 
@@ -62,7 +62,7 @@ class Budget:
         """What each number is, and the time of every view."""
         tr = QCoreApplication.translate
         lines = [
-            tr("Performance", "Captured: frames per second from the source."),
+            tr("Performance", "Capture: frames per second from the source."),
             tr("Performance", "Inference: frames per second that the views can process:"),
             *(
                 tr("Performance", "    {title}: {time:.1f} ms").format(
@@ -71,7 +71,7 @@ class Budget:
                 for title, seconds in self.parts
             ),
             tr("Performance", "Drawing: {time:.1f} ms per frame.").format(time=self.drawing * 1000),
-            tr("Performance", "Displayed: frames per second shown with their results."),
+            tr("Performance", "Display: frames per second shown with their results."),
             tr("Performance", "Latency: from the captured frame to its result on the screen."),
             tr("Performance", "Dropped: frames skipped for a newer one."),
             tr("Performance", "Input size: {share:.0%} of the network's own.").format(
@@ -145,9 +145,9 @@ class LiveBar(QWidget):
 
     def set_status(self, status: Status) -> None:
         words = {
-            Phase.OPENING: self.tr("Opening …"),
+            Phase.OPENING: self.tr("Opening…"),
             Phase.PAUSED: self.tr("Paused"),
-            Phase.ENDED: self.tr("At the end"),
+            Phase.ENDED: self.tr("End of film"),
         }.get(status.phase, " ".join(part for part in (status.message, status.hint) if part))
         if self.frozen:
             words = self.tr(

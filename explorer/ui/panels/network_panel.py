@@ -219,7 +219,9 @@ class NetworkPanel(QWidget):
         self.device.currentIndexChanged.connect(self._adjust)
         self.half = Switch()
         self.half.setAccessibleName(self.tr("Half precision"))
-        self.half.setToolTip(self.tr("16-bit floats: faster on a GPU, slightly less exact"))
+        self.half.setToolTip(
+            self.tr("16-bit floats: faster where supported; results differ slightly.")
+        )
         self.half.toggled.connect(self._adjust)
         self._foot = QHBoxLayout()
         self._foot.setSpacing(UNIT)
@@ -272,7 +274,7 @@ class NetworkPanel(QWidget):
         return " · ".join(parts)
 
     def _reason(self) -> str:
-        return self.tr("Not for {view}, which needs {wanted}").format(
+        return self.tr("Not for {view}, which needs a network for {wanted}").format(
             view=self._view or self.tr("this view"),
             wanted=self.tr(" or ").join(sorted(self._tasks)),
         )

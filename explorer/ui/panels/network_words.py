@@ -52,8 +52,15 @@ def tasks_in_words(owner: QObject) -> dict[str, str]:
     }
 
 
+_METRICS = {
+    "box_map": "box mAP", "kp_map": "keypoint mAP", "mask_map": "mask mAP", "voc_AP": "VOC AP",
+    "mean_iou": "mean IoU",
+}  # fmt: skip
+"""Keys of cards and of torchvision that are not words yet."""
+
+
 def facts(option: WeightsOption) -> str:
-    """As in: ImageNet-1K acc@1 69.8 · 1000 classes."""
+    """As in: ImageNet-1K acc@1 69.8 · 1,000 classes."""
     parts = [metric(name, value) for name, value in option.metrics]
     if option.categories:
         parts.append(quantity(option.categories, "class", "classes"))
@@ -61,8 +68,10 @@ def facts(option: WeightsOption) -> str:
 
 
 def metric(name: str, value: float, *, short: bool = False) -> str:
-    words = name.replace("box_map", "box mAP").replace("kp_map", "keypoint mAP")
-    words = words.replace("mask_map", "mask mAP").replace("_", " ")
+    words = name
+    for key, shown in _METRICS.items():
+        words = words.replace(key, shown)
+    words = words.replace("_", " ")
     if short:
         words = words.partition(" ")[2] or words  # without the data set
     digits = 0 if abs(value) > 100 else 1 if abs(value) > 1 else 3

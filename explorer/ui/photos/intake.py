@@ -251,7 +251,7 @@ class Intake(QObject):
 
     def _fetching(self, update: Update) -> None:
         if update.state is State.RUNNING and update.note:
-            words = self.tr("Downloading a picture from {host} …").format(host=update.note)
+            words = self.tr("Downloading a picture from {host}…").format(host=update.note)
             self._desk.notices.progress(words, self._stop_fetch)
         elif update.state is not State.RUNNING:
             self._desk.notices.end_progress()

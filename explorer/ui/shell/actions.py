@@ -72,7 +72,7 @@ COMMANDS = (
     Command("zoom_in", QT_NOOP("Zoom in"), "Ctrl++; Ctrl+=", "zoom-in", "View", rule=True),
     Command("zoom_out", QT_NOOP("Zoom out"), "Ctrl+-", "zoom-out", "View"),
     Command("actual", QT_NOOP("Actual pixels"), "Ctrl+0", "actual", "View"),
-    Command("fit", QT_NOOP("Fit to the window"), "F", "fit", "View"),
+    Command("fit", QT_NOOP("Fit to window"), "F", "fit", "View"),
     Command(
         "overlays", QT_NOOP("Overlays"), "V", "overlays", "View", checkable=True, rule=True
     ),

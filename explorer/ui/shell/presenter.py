@@ -228,7 +228,7 @@ class Presenter(QObject):
         study = panels.study
         if study.answer is None and study.view is not None:
             self.bare()
-            words = self.tr("{view} takes long: run it with F5.")
+            words = self.tr("{view} takes a long time: press F5 to run it.")
             run = ((self.tr("Run"), study.look),)
             panels.notices.show_notice(
                 Notice(words.format(view=study.view.title), actions=run, seconds=REST_SECONDS)

@@ -14,7 +14,7 @@ from PySide6.QtCore import QByteArray
 from explorer.core.errors import ExplorerError
 from explorer.core.param_forms import json_of, value_of
 from explorer.core.params import Pick, parameters, validated
-from explorer.engine.question import current_names
+from explorer.engine.former_words import in_todays_words
 
 if TYPE_CHECKING:
     from explorer.core.network_info import NetworkSpec
@@ -39,7 +39,7 @@ def packed(params: Any) -> dict[str, Any]:
 
 def unpacked(view: View[Any, Any], values: Mapping[str, Any]) -> Any:
     """Parameters of `view` from whatever in `values` fits; the rest keeps its default."""
-    params, values = view.Params(), current_names(view, values)
+    params, values = view.Params(), in_todays_words(view.name, values)
     for parameter in parameters(view.Params):
         if parameter.name not in values or parameter.meta.pick is Pick.TRUTH:
             continue

@@ -201,5 +201,5 @@ class TruthEditor(Editor):
 
 
 def _words(box: Box) -> str:
-    size = f"{number(round(box.x1 - box.x0))} × {number(round(box.y1 - box.y0))}"
+    size = f"{number(round(box.x1 - box.x0))} x {number(round(box.y1 - box.y0))}"
     return f"{box.label}, {size}" if box.label else size

@@ -110,7 +110,7 @@ class TruthMarks:
         return self.boxes or ()
 
     def end(self, *, cancel: bool = False) -> Truth:
-        """The drag is over; cancelled, the boxes are as they were."""
+        """The drag is over; canceled, the boxes are as they were."""
         self.dragging = ""
         if cancel:
             self.boxes = self._before

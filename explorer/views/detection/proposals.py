@@ -116,7 +116,7 @@ class Params:
         effect=Effect.DRAW, low=1, high=10_000, step=1, log=True, play=True,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes of the objects: the table shows which are found.",
+        (), "Ground truth", "Ground-truth boxes: the table shows which of them are found.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     iou: float = param(
@@ -369,7 +369,7 @@ VIEW = View(
     name="proposals",
     title="Proposals",
     group=Group.DETECTION,
-    summary="Boxes that may contain objects, by a dozen methods, and which objects they find.",
+    summary="Boxes that may contain objects, by many methods, and the objects that they find.",
     explanation=EXPLANATION,
     reference="Hosang et al. 2016, What makes for effective detection proposals?",
     Params=Params,

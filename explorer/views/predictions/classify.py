@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, Text, class_colors
+from explorer.core.listing import quantity
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -66,7 +67,7 @@ class Params:
     )  # fmt: skip
     show_input: bool = param(
         True, "Show the network's input",
-        "Shows the pixels that the network was given, and the part of the photo they come from.",
+        "Shows the pixels of the network's input, and the part of the photo that they come from.",
         effect=Effect.DRAW,
     )  # fmt: skip
     temperature: float = param(
@@ -109,7 +110,7 @@ def draw(result: Result, params: Params) -> Board:
     plots = [
         Plot(
             "probabilities",
-            f"The {len(order)} most probable of {len(shares)} classes",
+            f"Top {len(order)} of {quantity(len(shares), 'class', 'classes')}",
             x_label="probability",
             bars=tuple(
                 (class_name(result.classes, k), float(shares[k]), color(colors[k])) for k in order

@@ -80,11 +80,11 @@ class Params:
     )  # fmt: skip
     show_crop: bool = param(
         True, "Show the network's input",
-        "Frames the part of the photo that the network is given.",
+        "Outlines the part of the photo that is the network's input.",
         effect=Effect.DRAW,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "The true boxes; the table shows the IoU of each prediction with them.",
+        (), "Ground truth", "Ground-truth boxes: the table shows the IoU of every prediction.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
 

@@ -90,15 +90,15 @@ class Params:
         False, "Color the background", "Colors the background class, too.",
         effect=Effect.DRAW,
     )  # fmt: skip
-    sure: float = param(
+    min_probability: float = param(
         0.0, "Min. probability", "Pixels whose top class has a lower probability stay uncolored.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
-    heat: str = param(
+    probability_of: str = param(
         NOTHING, "Probability of", "Shows the probability of this class everywhere as a heat map.",
         effect=Effect.DRAW, choices=_classes,
     )  # fmt: skip
-    coarser: bool = param(
+    fcn_stages: bool = param(
         False, "FCN stages",
         "Shows an FCN's predictions before and after it adds finer feature maps.",
         effect=Effect.DRAW,
@@ -132,16 +132,16 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 def draw(result: Result, params: Params) -> Board:
     size = size_of(result.photo)
     readout = _readout(result)
-    key = ("classes", params.background, params.sure)
+    key = ("classes", params.background, params.min_probability)
     index = result.cache.get(key, lambda: _index(result, params))
     masks = _masks(index, result, params, "classes")
-    table = result.cache.get(("legend", params.sure), lambda: _legend(result, params))
+    table = result.cache.get(("legend", params.min_probability), lambda: _legend(result, params))
     layers = (result.photo, masks, *_key(result, params, table))
     panes = [Pane("image", size, layers, title="Classes", readout=readout)]
-    if params.coarser:
+    if params.fcn_stages:
         panes[:0] = _coarser(result, params)
-    if params.heat in result.classes:
-        title = f"Probability of {params.heat}"
+    if params.probability_of in result.classes:
+        title = f"Probability of {params.probability_of}"
         heat = (result.photo, _heat(result, params))
         panes.append(Pane("probability", size, heat, title=title, readout=readout))
     return Board(
@@ -190,9 +190,9 @@ def _coarser(result: Result, params: Params) -> list[Pane]:
 
 
 def _notes(result: Result, params: Params) -> Iterator[str]:
-    if params.sure > 0:
-        yield f"Pixels with a probability below {params.sure:.0%} are not colored."
-    if params.coarser and not result.coarser:
+    if params.min_probability > 0:
+        yield f"Pixels with a probability below {params.min_probability:.0%} are not colored."
+    if params.fcn_stages and not result.coarser:
         yield "This network has one output only; mini-fcn has three stages."
 
 
@@ -208,8 +208,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
         "classes": _names(result),
         "extent": result.extent,
     }
-    if params.heat in result.classes:
-        chosen = result.classes.index(params.heat)
+    if params.probability_of in result.classes:
+        chosen = result.classes.index(params.probability_of)
         answer["probability"] = result.found.probabilities[chosen].astype(np.float32)
     return answer
 
@@ -234,7 +234,7 @@ def _names(result: Result) -> tuple[str, ...]:
 
 def _index(result: Result, params: Params) -> NDArray[np.int32]:
     index = _hidden(result.found.classes, result, params)
-    return np.where(result.best < params.sure, np.int32(-1), index)
+    return np.where(result.best < params.min_probability, np.int32(-1), index)
 
 
 def _hidden(index: NDArray[np.int32], result: Result, params: Params) -> NDArray[np.int32]:
@@ -244,8 +244,8 @@ def _hidden(index: NDArray[np.int32], result: Result, params: Params) -> NDArray
 
 
 def _heat(result: Result, params: Params) -> Heat:
-    chosen = result.classes.index(params.heat)
-    key = ("heat", chosen)
+    chosen = result.classes.index(params.probability_of)
+    key = ("probability_of", chosen)
     return result.cache.get(
         key,
         lambda: Heat(
@@ -263,7 +263,7 @@ def _heat(result: Result, params: Params) -> Heat:
 
 def _legend(result: Result, params: Params) -> Table:
     count = len(result.found.probabilities)
-    sure = result.best >= params.sure
+    sure = result.best >= params.min_probability
     pixels = np.bincount(result.found.classes[sure], minlength=count)
     shares = np.bincount(
         result.found.classes[sure], weights=result.best[sure].astype(np.float64), minlength=count

@@ -47,7 +47,7 @@ class DetectionParams:
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
         (), "Ground truth",
-        "Annotated objects: with them, detections are marked as true or false positives and "
+        "Ground-truth boxes: with them, detections are marked as true or false positives and "
         "missed objects as false negatives.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
@@ -75,7 +75,7 @@ class DetectionParams:
         "object.",
         effect=Effect.DRAW, choices=(MATCH, CLASS, OBJECT),
     )  # fmt: skip
-    mask_level: float = param(
+    mask_threshold: float = param(
         0.5, "Mask threshold", "A pixel belongs to the object if its mask probability >= this.",
         effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, advanced=True, when=_drawn_masks,
     )  # fmt: skip

@@ -228,7 +228,7 @@ def _halo(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp
 def _masks(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> Masks:
     masks = result.found.masks
     assert masks is not None
-    level = round(params.mask_level * 256)
+    level = round(params.mask_threshold * 256)
     index = result.cache.get(
         ("masks", rows.tobytes(), level), lambda: instance_map(masks, rows, level)
     )

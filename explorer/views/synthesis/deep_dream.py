@@ -216,7 +216,7 @@ class _Dream:
 
 VIEW = View(
     name="deep_dream",
-    title="Deep dream",
+    title="DeepDream",
     group=Group.SYNTHESIS,
     summary="Gradient ascent on the photo to increase the activations of a layer (DeepDream).",
     explanation=EXPLANATION,

@@ -58,8 +58,8 @@ $$ x_{i+1} = x_i + \eta \, \frac{g}{\mathrm{mean} \, |g|} + \lambda \, \nabla^2 
 
 $$ g = \frac{\partial L}{\partial x_i} $$
 
-The objective $L$, the step size $\eta$ and the TV weight $\lambda$ are those of the view *Deep
-dream*. After the last step, $x$ is the new $d$.
+The objective $L$, the step size $\eta$ and the TV weight $\lambda$ are those of the view
+*DeepDream*. After the last step, $x$ is the new $d$.
 
 **Live**, every frame of the camera or film is one iteration. With *Feedback* at 0 each frame is
 processed independently; at 0.9 moving objects leave trails; at 1 only the first frame is used. The
@@ -87,7 +87,7 @@ class Params:
 
     layer: str = layer_param()
     channels: str = channels_param()
-    stay: float = param(
+    feedback: float = param(
         0.6, "Feedback", "Weight of the previous dream in the next starting picture; 1 is all.",
         effect=Effect.STEER, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
@@ -104,7 +104,7 @@ class Params:
         256, "Working size", "Longer side of the dream. Twice the size takes four times as long.",
         effect=Effect.STEER, low=64, high=1024, step=32, unit="px",
     )  # fmt: skip
-    rounds: int = param(
+    iterations: int = param(
         120, "Iterations on a photo", "Number of iterations when there is no camera or film.",
         low=1, high=2000, log=True,
     )  # fmt: skip
@@ -155,11 +155,11 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         yield Step(_result(dream, scene, params))
         return
     generator, past = scene.generator(), None
-    for number in range(1, params.rounds + 1):
+    for number in range(1, params.iterations + 1):
         past = _round(past, scene, target, params, generator)
-        note = f"iteration {number} of {params.rounds}"
-        news = yield Step(_result(past, scene, params), number, params.rounds, note)
-        params = params if news is None else replace(news, rounds=params.rounds)
+        note = f"iteration {number} of {params.iterations}"
+        news = yield Step(_result(past, scene, params), number, params.iterations, note)
+        params = params if news is None else replace(news, iterations=params.iterations)
 
 
 def _round(
@@ -190,7 +190,7 @@ def dreamed(
     heights = np.zeros(0)
     if before is not None:
         old = zoomed(resized(before.picture, size), params.zoom)
-        picture = picture.lerp_(old, params.stay).clamp_(0.0, 1.0)
+        picture = picture.lerp_(old, params.feedback).clamp_(0.0, 1.0)
         heights = before.heights[-REMEMBERED + 1 :]
     objective = Objective(channels_of(params.channels))
     options = StepOptions(params.step, params.jitter, params.smoothing, params.tv)
@@ -210,7 +210,7 @@ def dreamed(
 
 
 def draw(result: Result, params: Params) -> Board:
-    where = "live" if result.live else f"of {params.rounds}"
+    where = "live" if result.live else f"of {params.iterations}"
     return dream_board(
         result.photo, result.rgb, result.heights, result.layer,
         first=result.rounds - len(result.heights) + 1, unit="iteration",

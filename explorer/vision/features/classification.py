@@ -32,7 +32,7 @@ def logits_of(output: Any) -> NDArray[np.float32]:
         scores = scores.mean(dim=(2, 3))
     if scores.ndim != 2 or scores.shape[0] != 1 or scores.shape[1] == 0:
         raise ExplorerError(
-            f"This network's answer has shape {tuple(scores.shape)}, not one score per class.",
+            f"This network's output has shape {tuple(scores.shape)}, not one score per class.",
             "Choose a classification network.",
         )
     vector: NDArray[np.float32] = scores[0].cpu().numpy().copy()

@@ -248,7 +248,7 @@ def faster_rcnn(network: Network, pixels: NDArray[np.uint8]) -> Lane:
     return _forward(network, pixels, parts)
 
 
-def single_shot(network: Network, pixels: NDArray[np.uint8]) -> Lane:
+def single_stage(network: Network, pixels: NDArray[np.uint8]) -> Lane:
     """The network's own forward; there are no regions at all (Redmon et al. 2016; Liu et al. 2016).
 
     What is neither resizing, backbone nor head counts as suppression (decoding is part of it).

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BODY = NetworkRef("mini-resnet")
 """What the region SVMs were fitted on."""
 TWO_STAGE = NetworkRef("mini-fasterrcnn")
-SINGLE_SHOT = NetworkRef("mini-retinanet")
+SINGLE_STAGE = NetworkRef("mini-retinanet")
 
 REGION_SVMS = "mini-rcnn.safetensors"
 

@@ -156,7 +156,7 @@ def test_where_nothing_can_be_written_it_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../x", "a/b", disk_cache.MARKER, disk_cache.LOCK, ""])
 def test_files_stay_in_their_entry(cache: DiskCache, name: str) -> None:
-    with pytest.raises(ValueError, match="no name"):
+    with pytest.raises(ValueError, match="not a valid name"):
         cache.entry("toy", name="a").file(name)
 
 

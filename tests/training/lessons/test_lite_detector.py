@@ -156,9 +156,7 @@ def test_the_command_trains_and_writes_a_card(tmp_path, monkeypatch):
     assert card["classes"] == ["background", "person", "car"]
     assert card["ignored"] == ["boat"]
     assert card["metrics"].keys() >= {"AP", "AP50", "AP75", "AP50 by class"}
-    assert (
-        card["measured_on"] == "128 COCO photos and 50 of Pascal VOC that the training did not use"
-    )
+    assert card["measured_on"] == "128 held-out COCO photos and 50 of Pascal VOC"
 
 
 def test_the_agnostic_regression_has_one_box():

@@ -28,7 +28,7 @@ def best(query: str, *texts: str) -> str:
 
 def test_letters_at_the_beginnings_of_words_count_most() -> None:
     assert best("fm", "Fit to the frame", "Feature maps", "Film") == "Feature maps"
-    assert best("dd", "Detections", "Deep dream", "Add") == "Deep dream"
+    assert best("dd", "Detections", "DeepDream", "Add") == "DeepDream"
     assert best("resnet50", "ResNet-18", "ResNet-50", "RetinaNet ResNet-50 FPN") == "ResNet-50"
     assert score("xyz", "Feature maps") == 0
     assert score("", "anything") > 0

@@ -1,4 +1,4 @@
-"""Background jobs of the window: listed, rested, cancelled, taken up again by the next run."""
+"""Background jobs of the window: listed, rested, canceled, taken up again by the next run."""
 
 from __future__ import annotations
 

@@ -292,11 +292,12 @@ def test_a_narrow_line_says_what_matters_most(qtbot: Any) -> None:
     bar.resize(1000, 80)
     bar.set_budget(budget)
     assert bar.budget.text() == (
-        "30 captured → 17 inference → 16.4 displayed /s · latency 75 ms · 7 dropped · input at 50%"
+        "capture 30/s → inference 17/s → display 16.4/s"
+        " · latency 75 ms · 7 dropped · input size 50%"
     )
     assert "Anchors: 10.0 ms" in bar.budget.toolTip()
     bar.resize(420, 80)
     bar.set_budget(budget)
-    assert bar.budget.text() == "16.4 displayed /s · latency 75 ms"
+    assert bar.budget.text() == "display 16.4/s · latency 75 ms"
     bar.set_budget(None)
     assert bar.budget.text() == ""

@@ -321,7 +321,7 @@ def test_a_device_that_is_gone_is_still_shown(networks: NetworkPicker) -> None:
 def test_networks_that_do_not_suit_the_view_stand_last(networks: NetworkPicker) -> None:
     networks.set_tasks(frozenset({"detection"}), "Detections")
     assert titles(networks)[:3] == [
-        "torchvision", "Faster R-CNN", "Not for Detections, which needs detection",
+        "torchvision", "Faster R-CNN", "Not for Detections, which needs a network for detection",
     ]  # fmt: skip
     networks.set_tasks(frozenset(), "")
     assert not any(line.dim for line in lines(networks) if isinstance(line, CardRow))

@@ -172,7 +172,7 @@ def test_two_of_a_class(name: str, several: str) -> None:
 def test_switches_for_masks_and_joints_only_where_the_network_has_them() -> None:
     info = toy_network("detection").info
     by_name = {entry.name: entry for entry in parameters(DetectionParams)}
-    for name in ("masks", "mask_level", "mask_opacity", "keypoints", "keypoint_score"):
+    for name in ("masks", "mask_threshold", "mask_opacity", "keypoints", "keypoint_score"):
         assert not by_name[name].applies(DetectionParams(), info), name
     masked = replace(info, layers=(*info.layers, LayerInfo("mask_head", "Head", 0, True, 1)))
     assert by_name["masks"].applies(DetectionParams(), masked)

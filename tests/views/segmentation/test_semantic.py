@@ -68,12 +68,14 @@ def test_background_and_unsure_pixels_stay_uncolored() -> None:
     plain = layer(result, Masks, Params()).index
     assert set(np.unique(plain)) == {-1, 1}
     assert set(np.unique(layer(result, Masks, Params(background=True)).index)) == {0, 1}
-    assert set(np.unique(layer(result, Masks, Params(background=True, sure=0.5)).index)) == {-1, 1}
+    assert set(
+        np.unique(layer(result, Masks, Params(background=True, min_probability=0.5)).index)
+    ) == {-1, 1}
     assert layer(result, Masks, Params()).index is plain, "nothing is built anew"
 
 
 def test_heat_of_one_class() -> None:
-    heat = layer(halves(), Heat, Params(heat="red"))
+    heat = layer(halves(), Heat, Params(probability_of="red"))
     assert (heat.low, heat.high) == (0.0, 1.0)
     assert heat.values[0, 0] == pytest.approx(0.9647, abs=1e-3)
     assert heat.values[0, 10] == pytest.approx(1 / 3, abs=1e-3)
@@ -108,7 +110,7 @@ def test_coarser_answers_stand_beside_it_on_request() -> None:
     scene = Scene(make_network(Stages(), "segmentation", classes=CLASSES), toy_image(32, 64))
     (step,) = VIEW.compute(scene, Params())
     assert [pane.title for pane in VIEW.draw(step.value, Params()).panes] == ["Classes"]
-    panes = VIEW.draw(step.value, Params(coarser=True)).panes
+    panes = VIEW.draw(step.value, Params(fcn_stages=True)).panes
     assert [pane.title for pane in panes] == ["FCN-32s", "FCN-16s", "Classes"]
     first, second, last = (
         next(layer.index for layer in pane.layers if isinstance(layer, Masks)) for pane in panes
@@ -120,6 +122,6 @@ def test_coarser_answers_stand_beside_it_on_request() -> None:
 
 
 def test_a_network_with_one_answer_says_so() -> None:
-    board = VIEW.draw(halves(), Params(coarser=True))
+    board = VIEW.draw(halves(), Params(fcn_stages=True))
     assert len(board.panes) == 1
     assert "one output only" in board.notes[0]

@@ -53,7 +53,7 @@ class Stream:
 
 
 def test_a_round_is_a_mixture_and_some_steps() -> None:
-    stream = Stream(stay=0.7, zoom=1.1, steps=2)
+    stream = Stream(feedback=0.7, zoom=1.1, steps=2)
     stream.look(0)
     second = stream.look(1)
     target, generator = Target.of(stream.network), torch.Generator()
@@ -72,10 +72,10 @@ def test_a_round_is_a_mixture_and_some_steps() -> None:
 
 
 def test_nothing_stays_or_all_of_it() -> None:
-    alone, fresh = Stream(stay=0.0), Stream(stay=0.0)
+    alone, fresh = Stream(feedback=0.0), Stream(feedback=0.0)
     alone.look(0)
     np.testing.assert_array_equal(alone.look(5).rgb, fresh.look(5).rgb)
-    one, other = Stream(stay=1.0, zoom=1.0), Stream(stay=1.0, zoom=1.0)
+    one, other = Stream(feedback=1.0, zoom=1.0), Stream(feedback=1.0, zoom=1.0)
     for stream, numbers in ((one, (0, 1, 2)), (other, (0, 7, 8))):
         for number in numbers:
             last = stream.look(number)
@@ -95,7 +95,7 @@ def test_the_same_frame_again_is_the_same_round() -> None:
 def test_jitter_moves_from_frame_to_frame_and_with_the_seed() -> None:
     frames = []
     for number, seed in ((3, 0), (3, 0), (4, 0), (3, 1)):
-        stream = Stream(jitter=16, stay=0.0)
+        stream = Stream(jitter=16, feedback=0.0)
         stream.memory.clear()
         moment = Moment(number, 0.0, stream.memory)
         (step,) = VIEW.compute(Scene(stream.network, toy_image(), seed, moment), stream.params)
@@ -116,11 +116,11 @@ def test_another_working_size_takes_the_dream_along() -> None:
 
 def test_on_a_photo_it_goes_round_by_itself_and_is_steered() -> None:
     scene = Scene(toy_network("classification"), toy_image())
-    params = resolved(Params(**QUICK, rounds=4, stay=1.0, zoom=1.0), scene.network.info)
+    params = resolved(Params(**QUICK, iterations=4, feedback=1.0, zoom=1.0), scene.network.info)
     steps = VIEW.compute(scene, params)
     first = next(steps)
     assert (first.done, first.total, first.note) == (1, 4, "iteration 1 of 4")
-    second = steps.send(replace(params, layer="conv1", rounds=9))
+    second = steps.send(replace(params, layer="conv1", iterations=9))
     assert second.value.layer == "conv1"
     assert (second.done, second.total) == (2, 4)
     typed = steps.send(replace(params, channels="2, x"))

@@ -76,7 +76,7 @@ def test_faster_rcnn_is_the_networks_own_answer() -> None:
 @pytest.mark.parametrize("kind", ["retinanet", "yolo"])
 def test_a_single_shot_is_the_networks_own_answer(kind: str) -> None:
     network = single(kind)
-    lane = lanes.single_shot(network, PIXELS)
+    lane = lanes.single_stage(network, PIXELS)
     found, own = lane.found, own_answer(network)
     assert found is not None
     assert torch.equal(torch.from_numpy(found.scores), own["scores"])

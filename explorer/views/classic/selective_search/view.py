@@ -124,7 +124,7 @@ class Params:
     fill: bool = param(
         True, "Fill", "Regions that fill their common bounding box merge early.", section=SIMILARITY
     )
-    paint: str = param(
+    color_by: str = param(
         PAINTS[0], "Color regions by",
         "The mean color, a random color (a merged region keeps that of its larger part), or "
         "outlines.",
@@ -149,10 +149,10 @@ class Params:
         effect=Effect.DRAW, low=1, high=10_000, step=1, log=True,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes of the objects: draw, drag or load them.",
+        (), "Ground truth", "Ground-truth boxes: draw, drag or load them.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
-    shuffled: bool = param(
+    randomized: bool = param(
         True, "Randomized ranking",
         "The position in the hierarchy is multiplied by a random number.",
         advanced=True,
@@ -246,7 +246,7 @@ def _tree(scene: Scene, pixels: UInt8, strategy: Strategy, side: int) -> tuple[T
 def _listed(
     hierarchies: list[Float32], scene: Scene, params: Params, scale: tuple[float, float]
 ) -> Float32:
-    boxes = ranked(hierarchies, scene.seed if params.shuffled else None)
+    boxes = ranked(hierarchies, scene.seed if params.randomized else None)
     return boxes * np.array([*scale, *scale], np.float32)
 
 
@@ -256,7 +256,7 @@ def draw(result: Result, params: Params) -> Board:
     chosen = chosen_region(grown, params.at, left)
     words = f"{grown.strategy.space}, k = {grown.strategy.k:g}"
     regions = region_board(
-        grown, cache, chosen, left, words, paint=params.paint, opacity=params.opacity,
+        grown, cache, chosen, left, words, paint=params.color_by, opacity=params.opacity,
         merged=params.merged,
     )  # fmt: skip
     taken = proposal_board(

@@ -109,7 +109,7 @@ class Params:
     """See the help of each."""
 
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes that are really there: draw, drag or load them.",
+        (), "Ground truth", "Ground-truth boxes: draw, drag or load them.",
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     high: float = param(
@@ -125,10 +125,10 @@ class Params:
     )  # fmt: skip
     force: bool = param(
         True, "Force best match",
-        "The anchors with the highest IoU with each box are positive, whatever that IoU is.",
+        "The anchors with the highest IoU with each box are positive, even if it is low.",
         effect=Effect.DRAW,
     )  # fmt: skip
-    paint: str = param(
+    color_by: str = param(
         PAINTS[0], "Color cells by",
         "The best label or the highest IoU of the anchors of each cell.",
         effect=Effect.DRAW, choices=PAINTS,
@@ -147,7 +147,7 @@ class Params:
         effect=Effect.DRAW,
     )  # fmt: skip
     anchors: str = param(
-        "", "Anchors", "Those of the network, or generated that you choose.",
+        "", "Anchors", "The network's own anchors, or generated ones.",
         choices=_sources,
     )  # fmt: skip
     scale: float = param(
@@ -238,8 +238,8 @@ def draw(result: Result, params: Params) -> Board:
     counts = anchors.counts(state.found)
     layers: list[Layer] = [result.photo]
     heat = result.cache.get(
-        ("cells", params.truth, params.high, params.low, params.force, params.paint, params.level,
-         params.opacity),
+        ("cells", params.truth, params.high, params.low, params.force, params.color_by,
+         params.level, params.opacity),
         lambda: _cells(result, params, state),
     )  # fmt: skip
     layers += [heat] if heat is not None else []
@@ -341,10 +341,10 @@ def _state(result: Result, params: Params) -> State:
 
 def _cells(result: Result, params: Params, state: State) -> Masks | Heat | None:
     anchors = result.anchors
-    if params.paint == "nothing" or not params.truth:
+    if params.color_by == "nothing" or not params.truth:
         return None
     level = min(params.level, len(anchors.levels))
-    if params.paint == "labels":
+    if params.color_by == "labels":
         return Masks(
             label_cells(anchors, state.found, level), np.array([DIM, AMBER, GREEN], np.uint8),
             names=("negative", "ignored", "positive"), extent=anchors.extent(level),
@@ -434,8 +434,7 @@ VIEW = View(
     name="anchor_sandbox",
     title="Anchor matching",
     group=Group.DETECTION,
-    summary="How ground-truth boxes label anchors as positive, ignored or negative; drag a box "
-    "to see.",
+    summary="How anchors are matched to ground-truth boxes: positive, ignored or negative.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1.2",
     Params=Params,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Heat, Layer, Pane, Text
+from explorer.core.listing import quantity
 from explorer.views.shared.anchors import ORANGE, level_name, prior_words, same, score_map
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ def maps_pane(table: AnchorTable, tiles: Tiles, cache: DrawCache, tile: int | No
             words = prior_words(table, level, prior)
             layers.append(Text(words, (float(x), float(y)), size=9.0, name="shape"))
     size = (float(heat.values.shape[1]), float(heat.values.shape[0]))
-    title = f"{len(boxes)} maps, one for each anchor of a cell"
+    title = f"{quantity(len(boxes), 'map')}, one per anchor of a cell"
     if len(table.levels) > 1:
-        title = f"{len(boxes)} maps: anchors across, levels down"
+        title = f"{quantity(len(boxes), 'map')}: anchors across, levels down"
     return Pane(
         "maps", size, tuple(layers), title=title,
         frame="maps", readout=_readout(table, tiles, boxes),

@@ -374,8 +374,8 @@ def _best_words(result: Result, rows: NDArray[np.int64]) -> str:
     table = result.table
     half = int((table.scores >= 0.5).sum())
     return (
-        f"{counted(half)} of {counted(len(table.scores))} anchors have a score >= 0.50. The top "
-        f"{len(rows)} are drawn: anchors dotted, refined boxes solid."
+        f"{counted(half)} of {counted(len(table.scores))} anchors have a score >= 0.50. Drawn: "
+        f"the top {len(rows)}, anchors dotted, refined boxes solid."
     )
 
 

@@ -36,7 +36,7 @@ def lineage_rows(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> tupl
         ),
         (
             "anchor", _size(lineage.anchor, scale),
-            f"Number {place.prior + 1} of the {level.per_cell} of its cell. "
+            f"Anchor {place.prior + 1} of the {level.per_cell} of its cell. "
             + (f"Objectness {lineage.score:.3f}." if two else f"{name} {lineage.score:.3f}."),
         ),
         (
@@ -56,7 +56,7 @@ def lineage_rows(trace: Trace, lineage: Lineage, classes: Sequence[str]) -> tupl
     found += [
         (
             "proposal", _size(lineage.moved, scale),
-            f"Number {lineage.proposal + 1} of {len(trace.roi.proposals)}.{source}",
+            f"Proposal {lineage.proposal + 1} of {len(trace.roi.proposals)}.{source}",
         ),
         (
             "class", "",

@@ -92,7 +92,7 @@ class Params:
 
     start: str = param(
         DETECTION, "Start from",
-        "Trace a detection back to its anchor, or any anchor forward to its end.",
+        "Trace a detection back to its anchor, or an anchor forward to its last stage.",
         choices=(DETECTION, ANCHOR),
     )  # fmt: skip
     selected: int | None = param(
@@ -109,7 +109,7 @@ class Params:
         0, "Pyramid level", "The anchor's level; 1 is the finest, 0 the highest-scoring one.",
         low=0, high=8, step=1, advanced=True, when=_anchor,
     )  # fmt: skip
-    prior: int = param(
+    anchor: int = param(
         0, "Anchor of the cell",
         "Which anchor of the cell, from 1; 0 means the highest-scoring one.",
         low=0, high=32, step=1, advanced=True, when=_anchor,
@@ -195,7 +195,7 @@ def draw(result: Result, params: Params) -> Board:
     layers += _generations(result, lineage)
     if params.arrows:
         layers += _arrows(lineage)
-    story = Table("life", ("step", "box", "what happened"), lineage.rows, title="Its life")
+    story = Table("life", ("step", "box", "result"), lineage.rows, title="Stages")
     tables = (story, *tables)
     if len(lineage.suppressed):
         tables = (*tables, _suppressed_table(lineage))
@@ -246,7 +246,7 @@ def _followed(scene: Scene, trace: Trace, params: Params) -> Lineage | None:
     index = None
     if params.place is not None:
         level = min(params.level, len(table.levels)) - 1
-        index = anchor_at(table, params.place.x, params.place.y, level, params.prior - 1)
+        index = anchor_at(table, params.place.x, params.place.y, level, params.anchor - 1)
     return of_anchor(trace, int(table.best[0]) if index is None else index)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST = 300
 """The highest-scoring boxes of a detector that are kept at hand."""
 
-DETECTIONS, PROPOSALS, DRAWN = "detections", "proposals", "my boxes"
+DETECTIONS, PROPOSALS, DRAWN = "detections", "proposals", "drawn boxes"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

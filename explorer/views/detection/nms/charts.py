@@ -169,7 +169,7 @@ def turn_words(snapshot: Snapshot) -> str:
 def merge_words(snapshot: Snapshot, match: float) -> str:
     """What happens in this step of a merge."""
     if snapshot.step == 0:
-        return f"{len(snapshot.boxes)} boxes. Every step merges the pair that matches best."
+        return f"{boxes(len(snapshot.boxes))}. Every step merges the pair that matches best."
     one, other = (int(row) + 1 for row in snapshot.rows(JUST_SUPPRESSED))
     row = snapshot.acting
     assert row is not None

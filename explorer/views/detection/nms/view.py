@@ -130,12 +130,12 @@ class Params:
         effect=Effect.DRAW, low=0.05, high=2.0, step=0.05,
         when=lambda params, _: params.method == GAUSSIAN,
     )  # fmt: skip
-    limit: float = param(
+    max_match: float = param(
         0.6, "Max. match score", "Pairs up to this match score are merged; 0 = equal boxes.",
         effect=Effect.DRAW, low=0.0, high=2.0, step=0.02,
         when=lambda params, _: params.method == OVERFEAT,
     )  # fmt: skip
-    within: bool = param(
+    per_class: bool = param(
         True, "Per class",
         "Only boxes of the same class (proposals: level) suppress each other. Off: class-agnostic.",
         effect=Effect.DRAW,
@@ -158,7 +158,7 @@ class Params:
         effect=Effect.DRAW,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "My boxes", "Draw overlapping boxes on the photo and drag them.",
+        (), "Drawn boxes", "Draw overlapping boxes on the photo and drag them.",
         effect=Effect.DRAW, pick=Pick.TRUTH, when=lambda params, _: params.source == DRAWN,
     )  # fmt: skip
     selected: int | None = param(
@@ -240,7 +240,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
         }  # fmt: skip
     merges = playback.plot
     return found | {
-        "kept": merges.alive(merges.until(params.limit)), "merged_boxes": merges.boxes,
+        "kept": merges.alive(merges.until(params.max_match)), "merged_boxes": merges.boxes,
         "merged_scores": merges.scores, "pairs": merges.pairs, "match": merges.matches,
     }  # fmt: skip
 
@@ -256,13 +256,13 @@ def _played(result: Result, params: Params) -> Playback:
         candidates = result.sources[source]
     count = min(params.most, int((candidates.scores >= params.score).sum()))
     own = params.truth if source == DRAWN else ()
-    key = (source, own, count, params.method, params.within)
+    key = (source, own, count, params.method, params.per_class)
     if params.method == OVERFEAT:
-        groups = candidates.groups[:count] if params.within else None
+        groups = candidates.groups[:count] if params.per_class else None
         merges = result.cache.get(
             key, lambda: merge(candidates.boxes[:count], candidates.scores[:count], groups)
         )
-        snapshot = merging(candidates, merges, merges.until(params.limit), params.step)
+        snapshot = merging(candidates, merges, merges.until(params.max_match), params.step)
         return Playback(source, candidates, count, merges, snapshot, key)
     history = result.cache.get(
         (*key, params.threshold, params.sigma, params.score),
@@ -274,7 +274,7 @@ def _played(result: Result, params: Params) -> Playback:
 
 
 def _overlaps(candidates: Candidates, count: int, params: Params) -> Float32:
-    return (candidates.apart if params.within else candidates.together)[:count, :count]
+    return (candidates.apart if params.per_class else candidates.together)[:count, :count]
 
 
 def _suppressed(
@@ -294,9 +294,9 @@ def _steps(playback: Playback) -> Plot:
 
 def _sweep(result: Result, playback: Playback, params: Params) -> Plot:
     """How many boxes stay, over the one number that decides in this method."""
-    name = {GAUSSIAN: "sigma", OVERFEAT: "limit"}.get(params.method, "threshold")
-    words = {"sigma": "sigma", "limit": "max. match score", "threshold": "IoU threshold"}
-    low, high = {"sigma": (0.05, 2.0), "limit": (0.0, 2.0), "threshold": (0.0, 1.0)}[name]
+    name = {GAUSSIAN: "sigma", OVERFEAT: "max_match"}.get(params.method, "threshold")
+    words = {"sigma": "sigma", "max_match": "max. match score", "threshold": "IoU threshold"}
+    low, high = {"sigma": (0.05, 2.0), "max_match": (0.0, 2.0), "threshold": (0.0, 1.0)}[name]
     values = np.linspace(low, high, SWEPT)
 
     def stay() -> NDArray[np.float64]:
@@ -368,7 +368,7 @@ def _merge_summary(merges: Merges, snapshot: Snapshot, params: Params) -> str:
     made = "1 merge reduces" if snapshot.last == 1 else f"{snapshot.last} merges reduce"
     return (
         f"{made} {boxes(merges.count)} to {len(stay)} (match score <= "
-        f"{params.limit:.2f}). The highest-scoring, {snapshot.words(best)}, is the mean of "
+        f"{params.max_match:.2f}). The highest-scoring, {snapshot.words(best)}, is the mean of "
         f"{boxes(int(snapshot.parts[best]))}."
     )
 

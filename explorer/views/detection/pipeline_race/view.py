@@ -35,13 +35,13 @@ from explorer.vision.race.lanes import (
     fast_rcnn,
     faster_rcnn,
     rcnn_lane,
-    single_shot,
+    single_stage,
     spp_net,
     two_stage,
 )
 from explorer.vision.race.networks import (
     BODY,
-    SINGLE_SHOT,
+    SINGLE_STAGE,
     TWO_STAGE,
     has_proposals,
     region_svms,
@@ -149,12 +149,12 @@ class Params:
         "Runs as Fast and as Faster R-CNN, because the chosen network is a single-stage detector.",
         tasks=frozenset({"detection"}), when=lambda _, info: not _two_stage(info),
     )  # fmt: skip
-    single_shot: NetworkRef = param(
-        SINGLE_SHOT, "Single-stage detector",
+    single_stage: NetworkRef = param(
+        SINGLE_STAGE, "Single-stage detector",
         "Runs as the single-stage detector, because the chosen network has two stages.",
         tasks=frozenset({"detection"}), when=lambda _, info: _two_stage(info),
     )  # fmt: skip
-    keep: bool = param(
+    cache: bool = param(
         True, "Cache features on disk",
         "R-CNN's features are stored on disk and reused.",
         advanced=True,
@@ -206,7 +206,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         own = scene.memo("region SVMs", lambda: region_svms(body.module))
     pair, single = scene.network, scene.network
     if _two_stage(scene.network.info):
-        single = scene.network_of(params.single_shot)
+        single = scene.network_of(params.single_stage)
     else:
         pair = scene.network_of(params.two_stage)
     yield Step(result, 0, 0, "Computing proposals")
@@ -232,7 +232,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
     result = lane(FASTER, pair, lambda n: faster_rcnn(n, pixels), proposes=True)
     yield Step(result, 1, total, "Single-stage")
-    result = lane(SINGLE, single, lambda n: single_shot(n, pixels), proposes=False)
+    result = lane(SINGLE, single, lambda n: single_stage(n, pixels), proposes=False)
     yield Step(result, 2, total, "Fast R-CNN")
     result = lane(FAST, pair, lambda n: fast_rcnn(n, pixels, boxes), proposes=True)
     yield Step(result, 3, total, "SPP-net")
@@ -258,7 +258,7 @@ def _rcnn(
     cache = FeatureCache()
     entry = cache.entry(scene.image.key, own.body, own.side, boxes)
     disk = ""
-    if params.keep and not regions.complete and (read := cache.read(entry, boxes)) is not None:
+    if params.cache and not regions.complete and (read := cache.read(entry, boxes)) is not None:
         regions.seconds, regions.parts = read.seconds, read.parts
 
     def now(step: int, note: str = "") -> Step[Result]:
@@ -272,7 +272,7 @@ def _rcnn(
         if regions.done < wanted:
             note = f"R-CNN: {regions.done} of {wanted} proposals"
             yield now(min(4 + regions.done // BATCH, total - 1), note)
-    if params.keep and regions.complete:
+    if params.cache and regions.complete:
         try:
             kept = entry.complete or cache.write(entry, regions)
         except ExplorerError as error:

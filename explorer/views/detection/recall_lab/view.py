@@ -105,18 +105,18 @@ def _shown(info: NetworkInfo) -> tuple[str, ...]:
 
 
 def _recall(params: Params, _info: NetworkInfo | None) -> bool:
-    return params.look == RECALL
+    return params.measure == RECALL
 
 
 def _repeat(params: Params, _info: NetworkInfo | None) -> bool:
-    return params.look == REPEAT
+    return params.measure == REPEAT
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
 
-    look: str = param(
+    measure: str = param(
         RECALL, "Measure",
         "Recall of the objects, or repeatability under changes of the photo.",
         choices=(RECALL, REPEAT),
@@ -125,7 +125,7 @@ class Params:
         (), "Methods", "The methods to compare; none chosen means all.", choices=methods_of
     )
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "The objects to find: draw or load their boxes.",
+        (), "Ground truth", "Ground-truth boxes of the objects to find: draw or load them.",
         effect=Effect.DRAW, pick=Pick.TRUTH, when=_recall,
     )  # fmt: skip
     top: int = param(
@@ -176,7 +176,7 @@ Result = RecallResult | RepeatResult
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     names, missing = _names(scene, params)
-    if params.look == REPEAT:
+    if params.measure == REPEAT:
         yield from repeat(scene, names, params.change, params.most, missing)
         return
     photo, runs = photo_of(scene), []
@@ -297,9 +297,9 @@ def _title(chosen: Scored, params: Params) -> str:
 
 def _without_truth(result: RecallResult) -> str:
     done, total = len(result.runs), result.total
-    of = f"{done} of {total} methods have" if done < total else f"All {total} methods have"
+    of = f"{done} of {total} methods" if done < total else f"All {total} methods"
     return (
-        f"{of} proposed. Draw boxes around the objects, or load annotations, to see their recall."
+        f"{of} are done. Draw boxes around the objects, or load annotations, to see their recall."
     )
 
 

@@ -102,7 +102,7 @@ class Params:
     """See the help of each."""
 
     box: Box | None = param(
-        None, "My box",
+        None, "Drawn box",
         "Draw it on the photo; arrow keys move it by a quarter of a pixel, with Ctrl they resize "
         "it.",
         pick=Pick.DRAG, pane="image", step=0.25,
@@ -149,7 +149,7 @@ class Params:
         next(iter(DIFFERENCES)), "Difference", "The two methods whose outputs are subtracted.",
         effect=Effect.DRAW, choices=tuple(DIFFERENCES),
     )  # fmt: skip
-    reach: float = param(
+    plot_range: float = param(
         16.0, "Plot range", "The box is shifted up to this far to both sides, in steps of 0.05.",
         effect=Effect.DRAW, low=2.0, high=32.0, step=1.0, unit="px", advanced=True,
     )  # fmt: skip
@@ -234,8 +234,8 @@ def draw(result: Result, params: Params) -> Board:
     if bin_number is None or bin_number >= params.size**2:
         bin_number = (params.size // 2) * params.size + params.size // 2
     plot = cache.get(
-        ("shift", key, bin_number, params.reach),
-        lambda: shift_plot(cut, maps, result.base, result.number, bin_number, params.reach),
+        ("shift", key, bin_number, params.plot_range),
+        lambda: shift_plot(cut, maps, result.base, result.number, bin_number, params.plot_range),
     )
     name = maps.names[result.number]
     which = f"mean of all {len(maps.values[result.number])} channels"

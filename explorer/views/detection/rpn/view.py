@@ -84,14 +84,14 @@ HINT = "Draw a box around an object and give it a class: it becomes ground truth
 
 def _forward(params: Params, _info: NetworkInfo | None) -> bool:
     # Until there is ground truth, a training step has nothing to look at but the forward pass.
-    return params.look == FORWARD or not params.truth
+    return params.show == FORWARD or not params.truth
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
 
-    look: str = param(
+    show: str = param(
         FORWARD, "Show",
         "The stages of the forward pass, or the samples and losses of a training step.",
         choices=(FORWARD, TRAINING),
@@ -101,7 +101,7 @@ class Params:
         effect=Effect.DRAW, low=1, high=8, step=1, play=True, when=_forward,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
-        (), "Ground truth", "Boxes of the objects, for the recall and the losses.",
+        (), "Ground truth", "Ground-truth boxes, for the recall and the losses.",
         pick=Pick.TRUTH,
     )  # fmt: skip
     level: int = param(
@@ -125,7 +125,7 @@ class Params:
         False, "Stored batch statistics",
         "In training mode, batch normalization uses the statistics of this photo. On: the stored "
         "ones.",
-        advanced=True, when=lambda params, _: params.look == TRAINING,
+        advanced=True, when=lambda params, _: params.show == TRAINING,
     )  # fmt: skip
 
 
@@ -147,10 +147,10 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     wanted = truth_boxes(params.truth)
     covered = recalls(stages, wanted) if len(wanted) else ()
     result = Result(photo_of(scene), anchor_table(scene), stages, params.truth, covered, None)
-    if params.look != TRAINING or not params.truth:
+    if params.show != TRAINING or not params.truth:
         yield Step(result)
         return
-    yield Step(result, 1, 2, "training pass")
+    yield Step(result, 1, 2, "training step")
     key = ("lesson", params.truth, params.stored)
     lesson = scene.memo(key, lambda: lesson_of(scene, params.truth, stored=params.stored))
     yield Step(
@@ -163,7 +163,7 @@ def draw(result: Result, params: Params) -> Board:
         return lesson_board(result.lesson, result.photo, result.truth, params.most)
     number = min(params.stage, len(result.stages)) - 1
     stage = result.stages[number]
-    notes = () if result.truth or params.look != TRAINING else (HINT,)
+    notes = () if result.truth or params.show != TRAINING else (HINT,)
     title = f"{number + 1}. {stage.title}"
     if number:
         title += f": {counted(len(stage.boxes))} boxes, top {_most(params, number)} drawn"

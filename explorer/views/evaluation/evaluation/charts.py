@@ -107,7 +107,7 @@ def confusion_pane(matrix: Matrix, *, shares: bool) -> Pane:
         "confusion",
         (left + side, top + side),
         tuple(layers),
-        title="Confusion matrix: row = right class, column = answer",
+        title="Confusion matrix: rows = true class, columns = predicted class",
         frame="confusion",
         readout=_readout(matrix, left, top),
     )
@@ -124,7 +124,7 @@ def _heat(matrix: Matrix, left: float, top: float, *, shares: bool) -> Heat:
         1.0 if shares else float(counts.max()),
         colormap="viridis",
         extent=(left, top, left + side, top + side),
-        unit=f"share of the row's {matrix.unit}" if shares else matrix.unit,
+        unit=f"fraction of the row's {matrix.unit}" if shares else matrix.unit,
         name="confusion",
     )
 
@@ -169,7 +169,7 @@ def confusions(matrix: Matrix) -> Table:
         (matrix.names[i], matrix.names[j], int(off[i, j]), float(off[i, j] / sums[i]))
         for i, j in places[order].tolist()
     )
-    columns = ("class", "answer", matrix.unit or "count", "share of the class")
+    columns = ("class", "answer", matrix.unit or "count", "fraction of the class")
     return Table("confusions", columns, rows, title="Confusions")
 
 
@@ -193,7 +193,7 @@ def plots(report: Report, min_score: float, label: int | None) -> tuple[Plot, ..
         return ()
     (shade,) = class_colors(1)
     bars = tuple((name, value, color(shade)) for value, name in rows[:MOST_BARS])
-    title = f"{key} by class, the worst first"
+    title = f"{key} by class, worst first"
     return (Plot("by_class_bars", title, x_label=key, bars=bars, bar_range=(0.0, 1.0)),)
 
 

@@ -98,13 +98,13 @@ class Params:
     )  # fmt: skip
     photos: str = param(
         "500", "Max. photos",
-        "At most this many photos, drawn at random but always the same.",
+        "At most this many photos, sampled at random with a fixed seed.",
         choices=("100", "500", "2000", ALL),
     )  # fmt: skip
     min_score: float = param(
         0.5, "Min. score",
         "Detections with a lower score count neither in the confusion matrix nor in the photos. "
-        "Average precision takes them all.",
+        "Average precision uses all of them.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, when=_detector,
     )  # fmt: skip
     of: str = param(
@@ -112,8 +112,8 @@ class Params:
         "Shows the curve and the worst photos of one class.",
         effect=Effect.DRAW, choices=_classes, when=_detector,
     )  # fmt: skip
-    shares: bool = param(
-        True, "Rows as shares",
+    normalize: bool = param(
+        True, "Normalize rows",
         "Divides every row of the confusion matrix by its sum, so that rare classes can be seen.",
         effect=Effect.DRAW,
     )  # fmt: skip
@@ -162,7 +162,7 @@ def draw(report: Report, params: Params) -> Board:
     confusions = charts.confusions(matrix)
     tables = (worst, report.table(), confusions, figures_table(report))
     return Board(
-        (charts.confusion_pane(matrix, shares=params.shares),),
+        (charts.confusion_pane(matrix, shares=params.normalize),),
         plots=charts.plots(report, params.min_score, label),
         tables=tuple(table for table in tables if table.rows),
         summary=_summary(report),

@@ -123,15 +123,15 @@ class Params:
         effect=Effect.DRAW, pick=Pick.HOVER, pane="mosaic", advanced=True,
     )  # fmt: skip
     call: int = param(
-        0, "Call", "Which call, for a layer that runs several times; the last if fewer.",
+        0, "Call", "Index of the call, from 0, if the layer runs several times; at most the last.",
         low=0, high=255, advanced=True,
     )  # fmt: skip
     part: int = param(
-        0, "Part", "Which tensor, for a layer with several outputs; the last if fewer.",
+        0, "Output", "Index of the output, from 0, if the layer has several; at most the last.",
         low=0, high=255, advanced=True,
     )  # fmt: skip
     item: int = param(
-        0, "Batch entry", "Which entry of the batch, such as the n-th region in a detector's head.",
+        0, "Batch entry", "Index in the batch, from 0, such as the region in a detector's head.",
         low=0, high=4095, advanced=True,
     )  # fmt: skip
 

@@ -114,7 +114,7 @@ class Params:
         0.4, "Min. score for new tracks", "A detection needs at least this score to start a track.",
         low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
-    weak: float = param(
+    low_score: float = param(
         0.2, "Low-score threshold", "A detection needs at least this score to continue a track.",
         low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
@@ -136,20 +136,20 @@ class Params:
         3.0, "Trail", "Length of the path drawn behind each object.",
         effect=Effect.DRAW, low=0.0, high=10.0, step=0.5, unit="s",
     )  # fmt: skip
-    keep: float = param(
+    max_gap: float = param(
         1.0, "Max. gap", "A track ends when its object is not detected for this long.",
         low=0.0, high=10.0, step=0.1, unit="s",
     )  # fmt: skip
-    gate: float = param(
+    min_iou: float = param(
         0.25, "Min. IoU",
         "A detection must overlap the predicted box with at least this IoU to match.",
         low=0.0, high=0.95, step=0.05,
     )  # fmt: skip
-    hits: int = param(
+    min_hits: int = param(
         3, "Min. hits", "Detections in consecutive frames before a track gets an ID.",
         low=1, high=10, advanced=True,
     )  # fmt: skip
-    agnostic: bool = param(
+    class_agnostic: bool = param(
         False, "Class-agnostic",
         "Overlapping boxes of different classes are one object, whose class may change.",
     )  # fmt: skip
@@ -210,7 +210,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if moment is None:
         yield Step(Result(seen, None))
         return
-    key = (_settings(params), params.weak, params.classes, size_of(seen.photo))
+    key = (_settings(params), params.low_score, params.classes, size_of(seen.photo))
     before = recalled(moment, NAME, key)
     start = before
     if start is None or moment.seconds < start.tracks.seconds:  # the first frame, or a jump back
@@ -286,7 +286,9 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 
 
 def _settings(params: Params) -> Settings:
-    return Settings(params.gate, params.hits, params.keep, params.agnostic, first=params.score)
+    return Settings(
+        params.min_iou, params.min_hits, params.max_gap, params.class_agnostic, first=params.score
+    )
 
 
 def _filter(params: Params) -> DetectionParams:
@@ -295,9 +297,9 @@ def _filter(params: Params) -> DetectionParams:
 
 def _followable(seen: DetectorAnswer, params: Params) -> Detections:
     """The boxes that may continue a track; class-agnostic, the best of each place."""
-    lower = replace(_filter(params), score=min(params.weak, params.score))
+    lower = replace(_filter(params), score=min(params.low_score, params.score))
     rows, found = shown(seen, lower), seen.found
-    if params.agnostic:
+    if params.class_agnostic:
         apart = suppress(overlaps(found.xyxy[rows]), found.scores[rows], threshold=ONE_PLACE)
         rows = rows[apart.picks]
     return Detections(found.xyxy[rows], found.labels[rows], found.scores[rows])

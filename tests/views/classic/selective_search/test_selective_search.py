@@ -189,7 +189,7 @@ def test_proposals_are_those_of_the_search() -> None:
     shown = VIEW.draw(result, params).boxes("proposals")
     assert shown is not None
     np.testing.assert_array_equal(shown.xyxy, expected)
-    again = list(VIEW.compute(made, replace(params, shuffled=False)))[-1].value
+    again = list(VIEW.compute(made, replace(params, randomized=False)))[-1].value
     assert again.seconds == result.seconds, "nothing is grown twice"
     np.testing.assert_array_equal(again.proposals[0], [0, 0, 120, 90])
 

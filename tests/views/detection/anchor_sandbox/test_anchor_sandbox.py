@@ -111,7 +111,7 @@ def test_cells_lie_around_the_middle_of_their_anchors() -> None:
     result = result_of(params)
     place = result.anchors.levels[0]
     for paint, kind in (("labels", Masks), ("best IoU", Heat)):
-        board = VIEW.draw(result, replace(params, paint=paint))
+        board = VIEW.draw(result, replace(params, color_by=paint))
         layer = next(found for found in board.panes[0].layers if isinstance(found, kind))
         array = layer.index if isinstance(layer, Masks) else layer.values
         assert array.shape == (place.rows, place.columns)

@@ -93,7 +93,7 @@ def at(scene: Scene, index: int) -> dict[str, Any]:
     row, column = divmod(cell, level.columns)
     x0, y0, x1, y1 = level.cell_box(row, column)
     place = Point(*trace.pyramid.frame.inverse().point((x0 + x1) / 2, (y0 + y1) / 2))
-    return {"start": ANCHOR, "place": place, "prior": prior + 1}
+    return {"start": ANCHOR, "place": place, "anchor": prior + 1}
 
 
 @pytest.mark.parametrize(

@@ -163,14 +163,20 @@ def test_equal_scores_keep_their_order_and_all_compete_when_told_to() -> None:
     result, _ = shown(scene_of())
     params = Params(source=DRAWN, truth=ONE_ROW, threshold=0.3)
     assert VIEW.data(result, params)["kept"].tolist() == [0, 2, 3]  # type: ignore[misc]
-    apart = replace(params, within=False)
+    apart = replace(params, per_class=False)
     assert VIEW.data(result, apart)["kept"].tolist() == [0, 2]  # type: ignore[misc]
 
 
 def test_scores_sink_before_a_box_falls() -> None:
     result, _ = shown(scene_of())
     params = Params(
-        source=DRAWN, truth=ONE_ROW, method=LINEAR, threshold=0.3, within=False, step=1, score=0.2
+        source=DRAWN,
+        truth=ONE_ROW,
+        method=LINEAR,
+        threshold=0.3,
+        per_class=False,
+        step=1,
+        score=0.2,
     )
     board = VIEW.draw(result, params)
     assert (
@@ -190,7 +196,9 @@ def test_scores_sink_before_a_box_falls() -> None:
 
 def test_merges_by_hand() -> None:
     result, _ = shown(scene_of())
-    params = Params(source=DRAWN, truth=ONE_ROW, method=OVERFEAT, within=False, limit=0.3, step=1)
+    params = Params(
+        source=DRAWN, truth=ONE_ROW, method=OVERFEAT, per_class=False, max_match=0.3, step=1
+    )
     board = VIEW.draw(result, params)
     assert "Step 1 of 1: boxes 1 and 2 match best (0.25; IoU 0.82)" in board.summary
     assert "Their mean is box 5 with the sum of their scores, 1.70" in board.summary
@@ -201,12 +209,12 @@ def test_merges_by_hand() -> None:
     assert "cat sum 1.70, is the mean of 2 boxes" in end.summary
     data = VIEW.data(result, params)  # type: ignore[misc]
     assert data["kept"].tolist() == [4, 2, 3]
-    assert end.plots[2].steers == "limit"
+    assert end.plots[2].steers == "max_match"
     # there are pairs that match too badly: playing does not go on to them
     steps = end.plots[1]
     assert (steps.steers, steps.stop) == ("step", 2)
     assert max(curve.x.max() for curve in steps.curves) > 2
-    alone = VIEW.draw(result, replace(params, limit=0.0, step=END))
+    alone = VIEW.draw(result, replace(params, max_match=0.0, step=END))
     assert "4 boxes to 4" in alone.summary
 
 

@@ -71,7 +71,7 @@ def scene(network: Network | None = None, **others: Network) -> Scene:
     opened = {
         networks.BODY: body(),
         networks.TWO_STAGE: pair(),
-        networks.SINGLE_SHOT: single("retinanet"),
+        networks.SINGLE_STAGE: single("retinanet"),
     }
     opened |= {getattr(networks, name): other for name, other in others.items()}
     return Scene(network or pair(), toy_image(96, 128), opened=Opened(opened))
@@ -129,7 +129,7 @@ def test_run_for_real_measures_all_of_them_with_progress() -> None:
 
 def test_a_stopped_run_goes_on_where_it_was() -> None:
     own = scene()
-    running = VIEW.compute(own, Params(run=True, keep=False))
+    running = VIEW.compute(own, Params(run=True, cache=False))
     for step in running:
         if "R-CNN" in step.value.lanes and step.value.lanes["R-CNN"].done == 16:
             break
@@ -154,7 +154,7 @@ def test_features_are_read_from_the_disk_the_next_time(monkeypatch: pytest.Monke
     assert file.stat().st_size > 0.9 * size
     for key, value in VIEW.data(before, Params()).items():
         np.testing.assert_array_equal(value, VIEW.data(after, Params())[key], err_msg=key)
-    ignoring = steps_of(scene(), Params(keep=False))[-1]
+    ignoring = steps_of(scene(), Params(cache=False))[-1]
     assert ignoring.lanes["R-CNN"].done == 8
     assert ignoring.disk == ""
 
@@ -226,7 +226,7 @@ def test_a_single_shot_network_runs_in_its_lane_and_a_shipped_pair_in_the_others
 
 
 def test_what_does_not_ship_is_said() -> None:
-    without = scene(BODY=untrained(body()), SINGLE_SHOT=untrained(single("retinanet")))
+    without = scene(BODY=untrained(body()), SINGLE_STAGE=untrained(single("retinanet")))
     board = VIEW.draw(steps_of(without, Params())[-1], Params())
     assert any("explorer train mini-rcnn" in note for note in board.notes)
     assert any("no trained weights" in note for note in board.notes)
@@ -236,15 +236,15 @@ def test_what_does_not_ship_is_said() -> None:
 
 
 def test_a_chosen_network_of_the_other_kind_is_said() -> None:
-    board = VIEW.draw(steps_of(scene(SINGLE_SHOT=pair()), Params())[-1], Params())
+    board = VIEW.draw(steps_of(scene(SINGLE_STAGE=pair()), Params())[-1], Params())
     assert any("is not a single-stage detector" in note for note in board.notes)
 
 
 def test_the_form_asks_for_the_network_that_the_chosen_one_is_not() -> None:
     by_name = {p.name: p for p in parameters(Params)}
-    for network, shown in ((pair(), "single_shot"), (single("retinanet"), "two_stage")):
+    for network, shown in ((pair(), "single_stage"), (single("retinanet"), "two_stage")):
         applying = {n for n, p in by_name.items() if p.applies(Params(), network.info)}
-        assert applying & {"single_shot", "two_stage"} == {shown}
+        assert applying & {"single_stage", "two_stage"} == {shown}
 
 
 def test_proposals_are_drawn_when_asked_for() -> None:

@@ -137,7 +137,7 @@ def test_a_one_shot_detector_is_compared_without_rpn() -> None:
 
 
 def test_what_does_not_look_repeats_itself() -> None:
-    params = Params(look=REPEAT, methods=("k-means boxes", "Gaussian"), change="blur")
+    params = Params(measure=REPEAT, methods=("k-means boxes", "Gaussian"), change="blur")
     found = steps(params)
     assert [step.done for step in found] == list(range(11))
     assert found[-1].total == 10
@@ -151,7 +151,7 @@ def test_what_does_not_look_repeats_itself() -> None:
 
 
 def test_repeatability_by_another_implementation() -> None:
-    params = Params(look=REPEAT, methods=("Edge Boxes",), change="brightness", strength=1)
+    params = Params(measure=REPEAT, methods=("Edge Boxes",), change="brightness", strength=1)
     (*_, last) = steps(params)
     pixels = toy_image().pixels
     changed = CHANGES["brightness"].make(pixels, 50).pixels
@@ -167,7 +167,7 @@ def test_repeatability_by_another_implementation() -> None:
 
 
 def test_the_networks_own_proposals_are_compared_too() -> None:
-    params = Params(look=REPEAT, methods=(RPN,), change="rotation")
+    params = Params(measure=REPEAT, methods=(RPN,), change="rotation")
     first, *others = itertools.islice(VIEW.compute(scene("detection"), params), 3)
     assert "Comparing" in VIEW.draw(first.value, params).summary
     score = VIEW.data(others[-1].value, params)["repeatability RPN"]

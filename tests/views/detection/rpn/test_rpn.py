@@ -120,7 +120,7 @@ def test_the_losses_are_those_of_training_mode(name: str) -> None:
         Box(b.x0, b.y0, b.x1, b.y1, word)
         for b, word in zip(TRUTH, ("cat", "person", "dog"), strict=True)
     )  # fmt: skip
-    params = Params(look=TRAINING, truth=truth)
+    params = Params(show=TRAINING, truth=truth)
     data = VIEW.data(result_of(scene, params), params)  # type: ignore[misc]
     module = scene.network.module
     assert torch.equal(scene.input()[0], picture(60, 80))
@@ -131,7 +131,7 @@ def test_the_losses_are_those_of_training_mode(name: str) -> None:
 
 
 def test_the_samples_are_drawn() -> None:
-    board = board_of(scene_of(), look=TRAINING, truth=TRUTH, most=1000)
+    board = board_of(scene_of(), show=TRAINING, truth=TRUTH, most=1000)
     assert [pane.name for pane in board.panes] == ["image", "RoIs"]
     assert board.summary.startswith("Four losses: ")
     assert len(board.plots[0].bars) == 4
@@ -145,16 +145,16 @@ def test_the_samples_are_drawn() -> None:
 
 
 def test_training_without_truth_says_what_to_do() -> None:
-    board = board_of(scene_of(), look=TRAINING)
+    board = board_of(scene_of(), show=TRAINING)
     assert any("Draw a box" in note for note in board.notes)
     with pytest.raises(ExplorerError, match="on the photo"):
-        board_of(scene_of(), look=TRAINING, truth=(Box(500, 500, 600, 600),))
+        board_of(scene_of(), show=TRAINING, truth=(Box(500, 500, 600, 600),))
 
 
 def test_words_become_the_networks_classes() -> None:
     classes = ("__background__", "cat", "Dog")
     assert class_indices(["dog", "CAT ", "", "fox"], classes) == ([2, 1, 1, 1], ["", "fox"])
     truth = (Box(10, 8, 50, 44, "fox"), Box(1, 1, 1, 30, "cat"))
-    board = board_of(scene_of(), look=TRAINING, truth=truth)
+    board = board_of(scene_of(), show=TRAINING, truth=truth)
     assert any('"fox"' in note for note in board.notes)
     assert any("ignored" in note for note in board.notes)

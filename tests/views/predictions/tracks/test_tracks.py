@@ -40,7 +40,7 @@ class Watcher:
     """Feeds frames, each with its own answer of the detector, to the view."""
 
     def __init__(self, **changes: Any) -> None:
-        self.params = Params(**{"hits": 2, **changes})
+        self.params = Params(**{"min_hits": 2, **changes})
         self.memory: dict[str, Any] = {}
         self.answer: dict[str, torch.Tensor] = {}
         self.network = make_network(FixedDetector(self.answer), "detection", classes=CLASSES)
@@ -198,7 +198,12 @@ def test_a_jump_back_and_other_settings_begin_anew() -> None:
     assert watcher.data(result)["crossed_out"] == 1, "only those since the film began again"
     assert result.state is not None
     assert result.state.history[:, 0].tolist() == [k / 10 for k in range(10)]
-    for change in ({"score": 0.5}, {"classes": ("cat",)}, {"gate": 0.5}, {"agnostic": True}):
+    for change in (
+        {"score": 0.5},
+        {"classes": ("cat",)},
+        {"min_iou": 0.5},
+        {"class_agnostic": True},
+    ):
         watcher.params = replace(watcher.params, **change)
         seconds = 1.0 + 0.1 * watcher.number
         assert watcher.data(watcher.look(seconds, (74.0, 1, 0.9)))["ids"].tolist() == []
@@ -206,7 +211,7 @@ def test_a_jump_back_and_other_settings_begin_anew() -> None:
 
 
 def test_weak_boxes_and_unwanted_classes() -> None:
-    watcher = Watcher(score=0.6, weak=0.3, classes=("cat",))
+    watcher = Watcher(score=0.6, low_score=0.3, classes=("cat",))
     for k in range(3):
         result = watcher.look(
             k / 10, (20.0, 1, 0.9 if k == 0 else 0.35), (60.0, 1, 0.5), (100.0, 2, 0.9)
@@ -218,7 +223,7 @@ def test_weak_boxes_and_unwanted_classes() -> None:
 
 def test_across_classes_two_boxes_in_one_place_are_one_object() -> None:
     for agnostic, expected in ((False, [1, 2]), (True, [1])):
-        watcher = Watcher(agnostic=agnostic)
+        watcher = Watcher(class_agnostic=agnostic)
         for k in range(3):
             result = watcher.look(k / 10, (20.0, 1, 0.7), (21.0, 2, 0.8))
         assert watcher.data(result)["ids"].tolist() == expected
@@ -275,7 +280,7 @@ def test_it_follows_a_film_through_the_engine(monkeypatch: pytest.MonkeyPatch) -
         return made
 
     monkeypatch.setattr(engine_module.catalog, "load", load)
-    params = Params(hits=2, **LINE)
+    params = Params(min_hits=2, **LINE)
     slot = Slot()
     steps = Engine().follow(Ask(VIEW, spec, photo(), params), slot, Token())
     next(steps)  # loading

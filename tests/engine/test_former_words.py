@@ -1,0 +1,76 @@
+"""Names and choices of the last release still work, wherever values come in by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from explorer import views
+from explorer.core import listing
+from explorer.core.params import Parameter, parameters
+from explorer.core.values import NetworkRef, Point
+from explorer.engine import former_words
+from explorer.engine.question import params_of
+
+CHOICES = [
+    (view, name, old, new)
+    for (view, name), words in former_words.CHOICES.items()
+    for old, new in words.items()
+]
+
+
+@pytest.mark.parametrize(("view", "name", "old", "new"), CHOICES)
+def test_an_old_choice_is_todays(
+    view: str, name: str, old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listing._notice.cache_clear()
+    found = views.find(view)
+    assert getattr(params_of(found, {name: old}), name) == new
+    assert f"{name}={old} is now called {name}={new}" in capsys.readouterr().err
+    (meta,) = (p.meta for p in parameters(found.Params) if p.name == name)
+    if isinstance(meta.choices, tuple):
+        assert new in meta.choices
+        assert old not in meta.choices
+
+
+@pytest.mark.parametrize(
+    ("view", "old", "new"),
+    [(view, *pair) for view, names in former_words.NAMES.items() for pair in names.items()],
+)
+def test_an_old_parameter_is_todays(
+    view: str, old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listing._notice.cache_clear()
+    found = views.find(view)
+    (parameter,) = (p for p in parameters(found.Params) if p.name == new)
+    value = _another(parameter)
+    assert getattr(params_of(found, {old: value}), new) == value
+    assert f"{old} is now called {new}" in capsys.readouterr().err
+
+
+def _another(parameter: Parameter) -> Any:
+    """A valid value that is not the default."""
+    if parameter.type is bool:
+        return not parameter.default
+    if parameter.type is NetworkRef:
+        return NetworkRef("mini-maskrcnn")
+    if isinstance(parameter.meta.choices, tuple):
+        return parameter.meta.choices[-1]
+    return "cat" if parameter.type is str else parameter.type(parameter.meta.low)
+
+
+@pytest.mark.parametrize(
+    "ends", [("1,2", "3,4"), ((1, 2), (3, 4)), (Point(1, 2), Point(3, 4))], ids=str
+)
+def test_the_two_ends_of_a_line(ends: tuple[Any, Any]) -> None:
+    tracks = views.find("tracks")
+    both = params_of(tracks, dict(zip(("line_from", "line_to"), ends, strict=True)))
+    assert both.line == (Point(1, 2), Point(3, 4))
+    assert params_of(tracks, {"line_from": ends[0]}).line == ()
+
+
+def test_what_is_of_today_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    values = {"anchors": "generated", "ratios": 3, "unheard": [1]}
+    assert former_words.in_todays_words("anchor_sandbox", values) == values
+    assert not capsys.readouterr().err
