@@ -61,8 +61,8 @@ LICENSE = (
     " initialized with weights under Apache 2.0 (EfficientNet-Lite0, Google)."
 )
 FAILURES = (
-    "Misses small objects and most of a crowd; boats, plants, chairs and bottles have few or unusual"
-    " training examples and are often missed or badly localized. Seen on held-out photos: a"
+    "Misses small objects and most of a crowd; boats, plants, chairs and bottles have few or"
+    " unusual training examples and are often missed or badly localized. Seen on held-out photos: a"
     " person-sized teddy bear detected as a person, a cup as a bowl, round things (an eye,"
     " capacitors) as clocks, birds in the sky as kites, a laptop seen from above as a refrigerator,"
     " a second box on half of a horse, a cat's tail as another cat."

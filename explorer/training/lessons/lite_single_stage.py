@@ -36,8 +36,8 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 FAILURES = (
-    "Fails where lite-fasterrcnn does, and more often: misses small objects and crowds, and localizes"
-    " less accurately."
+    "Fails where lite-fasterrcnn does, and more often: misses small objects and crowds, and"
+    " localizes less accurately."
 )
 
 measure = lite_detector.measure
