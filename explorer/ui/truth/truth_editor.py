@@ -93,6 +93,7 @@ class TruthEditor(Editor):
         self.below = QWidget()
         self.boxes = Combo()
         self.boxes.setAccessibleName(self.tr("Box of the ground truth"))
+        self.boxes.setPlaceholderText(self.tr("Box"))
         self.boxes.activated.connect(self._picked)
         self.label = ClassField()
         self.label.named.connect(self._named)
