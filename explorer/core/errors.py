@@ -12,7 +12,8 @@ class ExplorerError(Exception):
         instead: Names of what would do in the place of what was asked for, the best first.
 
     Attributes:
-        about: What it is about, where whoever shows it can help: "network" = it cannot be had.
+        about: What it is about, where whoever shows it can help: "network" = it cannot be had,
+            "incomplete" = the user has yet to choose something.
     """
 
     def __init__(self, message: str, hint: str = "", *, instead: tuple[str, ...] = ()) -> None:
@@ -21,6 +22,19 @@ class ExplorerError(Exception):
         self.hint = hint
         self.instead = instead
         self.about = ""
+
+
+class Incomplete(ExplorerError):
+    """Something has still to be chosen or drawn: nothing has gone wrong.
+
+    The command line ends as with any other error; the window invites the user to do it.
+    """
+
+    ABOUT = "incomplete"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.about = self.ABOUT
 
 
 class Cancelled(Exception):

@@ -105,6 +105,11 @@ class Failure:
     about: str = ""
     instead: tuple[str, ...] = ()
 
+    @property
+    def details(self) -> str:
+        """What helps beyond the sentence: the traceback of a defect, nothing otherwise."""
+        return "" if self.expected else self.traceback
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Update:

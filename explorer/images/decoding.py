@@ -293,7 +293,7 @@ def _refuse_size(picture: ImageFile, data: bytes, label: str, max_pixels: int) -
     if pixels > max_pixels * share:
         raise ExplorerError(
             f"{label} would take too long to decode: {pixels / 1e6:.1f} megapixels of this format.",
-            "Convert it to PNG, or raise the limit if you trust it.",
+            "Convert it to PNG, or scale it down.",
         )
     # The marker cannot occur inside coded data, where FF is always followed by 00.
     scans = data.count(b"\xff\xda") if picture.format in ("JPEG", "MPO") else 0
@@ -307,8 +307,8 @@ def _refuse_size(picture: ImageFile, data: bytes, label: str, max_pixels: int) -
 def _too_large(label: str, limit: int, pixels: int | None = None) -> ExplorerError:
     what = f"{pixels / 1e6:.1f} megapixels" if pixels else "too many pixels"
     return ExplorerError(
-        f"{label} declares {what}; the limit is {limit / 1e6:g} megapixels.",
-        "Scale it down, or raise the limit if you trust it.",
+        f"{label} has {what}; at most {limit / 1e6:g} megapixels can be opened.",
+        "Scale it down, then open it again.",
     )
 
 

@@ -305,17 +305,14 @@ def test_a_device_that_no_view_follows_is_given_back(loaded: Window, qtbot: Any)
     source = Frames()
     follow(qtbot, loaded, source)
     loaded.study.set_view("deep_dream")  # it wants a picture that stands still
-    qtbot.waitUntil(lambda: source.closed == 1, timeout=SECONDS)
-    qtbot.waitUntil(lambda: "Stopped: no view" in loaded.live.bar.phase.text(), timeout=SECONDS)
     shown = loaded.live.shown
-    loaded.live.toggle_freeze()  # what was seen last is still there
-    assert np.array_equal(loaded.study.image.pixels, shown.pixels)
+    assert np.array_equal(loaded.study.image.pixels, shown.pixels), "what was seen last"
+    qtbot.waitUntil(lambda: source.closed == 1, timeout=SECONDS)
     assert source.opened == 1
     loaded.study.cancel()
-    loaded.study.set_view("classify")
-    assert source.opened == 1
-    loaded.live.toggle_freeze()  # going on opens it again
+    loaded.live.toggle_freeze()  # going on opens it again, with a view that can follow
     qtbot.waitUntil(lambda: source.opened == 2, timeout=SECONDS)
+    assert loaded.study.view.live
     loaded.study.set_view("deep_dream")
     qtbot.waitUntil(lambda: source.closed == 2, timeout=SECONDS)
     loaded.study.set_view("classify")  # as does a view that can follow

@@ -93,6 +93,7 @@ class BoardView(QWidget):
         self._board = board
         panes = board.panes if board is not None else ()
         names = tuple(pane.name for pane in panes)
+        keyboard = self._keyboard()
         if names != self._names:
             self._exchange(names)
         moved = False
@@ -106,7 +107,7 @@ class BoardView(QWidget):
         self._apply_reference()
         if moved:
             self._apply_picks()
-        self._rearrange()
+        self._rearrange(keyboard)
 
     def set_reference(
         self, board: Board | None, mode: Compare = "split", labels: tuple[str, str] = ("A", "B")
@@ -136,6 +137,7 @@ class BoardView(QWidget):
                 self._past[name] = (cell.canvas.pane.size, cell.canvas.viewpoint)
             cell.blockSignals(True)  # the mouse leaves it when it goes
             discard(cell)
+            self.status.emit("")
             for canvas in self._canvases():
                 canvas.set_linked_cursor(None)
         for name in names:
@@ -182,7 +184,19 @@ class BoardView(QWidget):
 
     # -- arrangement --------------------------------------------------------------------------
 
-    def _rearrange(self) -> None:
+    def _keyboard(self) -> str:
+        """The name of the pane whose canvas has the keyboard; "" when none has."""
+        return next((name for name, cell in self._cells.items() if cell.canvas.hasFocus()), "")
+
+    def _rearrange(self, keyboard: str = "") -> None:
+        """Lays the panes out anew where that is better; `keyboard` = who had it before."""
+        keyboard = keyboard or self._keyboard()
+        self._lay_out()
+        if keyboard and self._names:
+            name = keyboard if keyboard in self._cells else self._names[0]
+            self._cells[name].canvas.setFocus()
+
+    def _lay_out(self) -> None:
         panes = self._board.panes if self._board else ()
         sizes = []
         for pane in panes:

@@ -13,7 +13,7 @@ from explorer.ui.form.choices import Combo
 from explorer.ui.widgets.small_widgets import UNIT, Label, Switch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +61,33 @@ class ExportKind:
 class ExportSheet(Overlay):
     """A sheet over the window.
 
+    Args:
+        window: What it covers.
+        title: Of the sheet.
+        kinds: What there is to choose from.
+        last: The options that were chosen before, by the titles of kinds; the newest kind is the
+            last one. The sheet begins with them.
+
     Signals:
         accepted: ``(kind, options)``: an `ExportKind` and the `Options` to write it with.
     """
 
     accepted = Signal(object, object)
 
-    def __init__(self, window: QWidget, title: str, kinds: Sequence[ExportKind]) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        title: str,
+        kinds: Sequence[ExportKind],
+        last: Mapping[str, Options] | None = None,
+    ) -> None:
         super().__init__(window, QSize(UNIT * 60, UNIT * 40))
-        self._kinds = tuple(kinds)
+        self._kinds, self._last = tuple(kinds), dict(last or {})
         self.what = Combo()
-        for kind in kinds:
-            self.what.addItem(kind.title)
+        titles = [kind.title for kind in kinds]
+        self.what.addItems(titles)
+        newest = next((name for name in reversed(self._last) if name in titles), titles[0])
+        self.what.setCurrentIndex(titles.index(newest))
         self.what.currentIndexChanged.connect(self._fit)
         self.pixels = QSpinBox()
         self.pixels.setSuffix(self.tr(" px"))
@@ -121,15 +136,19 @@ class ExportSheet(Overlay):
     def _fit(self, _row: int = 0) -> None:
         """Only what the chosen kind has can be set."""
         kind = self.kind
-        for editor, choice in ((self.pixels, kind.size), (self.rate, kind.rate)):
+        last = self._last.get(kind.title)
+        for editor, choice, before in (
+            (self.pixels, kind.size, last and last.size),
+            (self.rate, kind.rate, last and last.rate),
+        ):
             self._show(editor, choice is not None)
             if choice is not None:
                 editor.setRange(1 if editor is self.rate else 64, choice[1])
-                editor.setValue(choice[0])
+                editor.setValue(before or choice[0])
         self._size_title.setText(kind.size_title)
         self.pixels.setAccessibleName(kind.size_title)
         self._show(self.beside, kind.beside is not None)
-        self.beside.setChecked(bool(kind.beside))
+        self.beside.setChecked(bool(kind.beside if last is None else last.beside))
         words = (suffix.removeprefix("*.").upper() for suffix in kind.suffixes.split())
         self.formats.setText(", ".join(words))
 

@@ -69,7 +69,7 @@ class FigureSheet(Overlay):
         self.save = QPushButton(self.tr("Save"))
         self.save.clicked.connect(self._accept)
         note = self.tr("{name}: boxes, lines and text stay editable.").format(name=path.name)
-        self.lay_out(self.tr("Figure for a paper"), Label(note, quiet=True), grid, ok=self.save)
+        self.lay_out(self.tr("Vector figure"), Label(note, quiet=True), grid, ok=self.save)
 
     def _accept(self) -> None:
         options = FigureOptions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QFontDatabase, QGuiApplication, QPainter, QPaintEvent
@@ -36,6 +36,10 @@ class Symbol(QWidget):
         self._name = name
         self.setFixedWidth(UNIT * 2)
 
+    def show_icon(self, name: str) -> None:
+        self._name = name
+        self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:
             icon(self._name).paint(painter, QRect(0, 1, UNIT * 2, UNIT * 2))
@@ -57,6 +61,8 @@ class NoteCard(Card):
 
 class ErrorCard(Card):
     """What went wrong, what can be done, and the details for whoever helps.
+
+    It may also say what is still missing: then it is no error, and looks it.
 
     Attributes:
         ways: The buttons that lead out of it, in their order; each closes the card.
@@ -82,6 +88,7 @@ class ErrorCard(Card):
         self.copy.setToolTip(self.tr("Copy the message and its details"))
         self.copy.clicked.connect(self._copy)
 
+        self._symbol = Symbol("error")
         self._full = "", ""
         self.ways: list[QPushButton] = []
         self._ways = QVBoxLayout()
@@ -93,7 +100,7 @@ class ErrorCard(Card):
         words.addWidget(self._hint)
         top = QHBoxLayout()
         top.setSpacing(UNIT)
-        top.addWidget(Symbol("error"))
+        top.addWidget(self._symbol)
         top.addLayout(words, 1)
         top.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
         self._foot = QWidget()
@@ -112,8 +119,19 @@ class ErrorCard(Card):
         layout.addWidget(self.details)
         self.hide()
 
-    def set_error(self, message: str, hint: str, details: str, ways: Sequence[Way] = ()) -> None:
+    def set_error(
+        self,
+        message: str,
+        hint: str,
+        details: str,
+        ways: Sequence[Way] = (),
+        *,
+        kind: Literal["error", "info"] = "error",
+    ) -> None:
         self._full = message, hint
+        self.kind = kind
+        self._symbol.show_icon(kind)
+        self.copy.setVisible(kind == "error")
         head, rest = _parted(message)
         self._message.setText(head)
         self._hint.setText(f"{rest} {hint}".strip())

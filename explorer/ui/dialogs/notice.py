@@ -140,12 +140,18 @@ class Notices(QWidget):
         return list(self._cards)
 
     def show_notice(self, notice: Notice) -> None:
-        """Shows `notice` unless the same sentence is there or was there a moment ago."""
+        """Shows `notice`, once: the same sentence takes the place of the one that is there.
+
+        A defect (it has details) is said once in a while: it may come with every paint. All else
+        answers the user: who saves a file twice, or drops the same wrong one, is told twice.
+        """
         now = time.monotonic()
-        if notice.text in self.texts:
+        defect = bool(notice.details) and not notice.actions
+        if defect and now - self._last.get(notice.text, -QUIET_SECONDS) < QUIET_SECONDS:
             return
-        if not notice.actions and now - self._last.get(notice.text, -QUIET_SECONDS) < QUIET_SECONDS:
-            return
+        for card in self.cards:
+            if card.notice.text == notice.text:
+                self._drop(card)
         if len(self._last) > 200:
             self._last.clear()
         self._last[notice.text] = now

@@ -114,6 +114,16 @@ class Overlay(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.close_sheet()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._press()
+
+    def _press(self) -> None:
+        """Enter presses the button that has the keyboard, else the one that is marked for it."""
+        buttons = [b for b in self.findChildren(QPushButton) if b.isVisible() and b.isEnabled()]
+        for button in sorted(buttons, key=QPushButton.hasFocus, reverse=True):
+            if button.hasFocus() or button.isDefault():
+                button.click()
+                return
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if not self.sheet.geometry().contains(event.position().toPoint()):

@@ -35,7 +35,7 @@ class Combo(QComboBox):
             event.ignore()
 
     def shown_text(self) -> str:
-        return self.currentText()
+        return self.currentText() if self.currentIndex() >= 0 else self.placeholderText()
 
     def sizeHint(self) -> QSize:
         return QSize(super().sizeHint().width(), self.fontMetrics().height() + 13)

@@ -209,7 +209,7 @@ class PickEditor(TextEditor):
             Pick.CLICK: ("point", self.tr("Click on the picture")),
             Pick.HOVER: ("point", self.tr("Move over the picture")),
             Pick.DRAG: ("box", self.tr("Drag a box on the picture")),
-            Pick.SELECT: ("box", self.tr("Click a box on the picture")),
+            Pick.SELECT: ("box", self.tr("Click one on the picture")),
             Pick.NONE: ("point", self.tr("x, y") if parameter.type is Point else "x0, y0, x1, y1"),
         }[parameter.meta.pick]
         self.field.setPlaceholderText(words)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QSizePolicy
+from PySide6.QtWidgets import QSizePolicy
 
 from explorer.ui.form.slider import Slider
+from explorer.ui.widgets.field import Field
 from explorer.ui.widgets.small_widgets import Flash
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Scale:
         return f"{value:.{digits}f}"
 
 
-class NumberField(QLineEdit):
+class NumberField(Field):
     """Swallows any text and makes the nearest valid number of it; arrow keys and the wheel step.
 
     Signals:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from explorer.core.values import FolderRef, ImageRef, NetworkRef
 from explorer.ui.form.around import Around
 from explorer.ui.form.choices import Combo, SubsetBox
 from explorer.ui.form.editor import Editor
+from explorer.ui.widgets.field import Field
 from explorer.ui.widgets.small_widgets import UNIT, IconButton
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class FolderEditor(Editor):
     def __init__(self, parameter: Parameter, parent: QObject) -> None:
         super().__init__(parameter, parent)
         self._value: FolderRef | None = None
-        self.field = QLineEdit()
+        self.field = Field()
         self.field.setPlaceholderText(self.tr("No folder"))
         self.field.setClearButtonEnabled(parameter.optional)
         self.field.editingFinished.connect(self._typed)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtWidgets import QLineEdit
-
 from explorer.core.errors import ExplorerError
 from explorer.core.param_forms import parse
 from explorer.ui.form.editor import Editor
+from explorer.ui.widgets.field import Field
 from explorer.ui.widgets.small_widgets import Flash
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ class TextEditor(Editor):
 
     def __init__(self, parameter: Parameter, parent: QObject) -> None:
         super().__init__(parameter, parent)
-        self.field = QLineEdit()
+        self.field = Field()
         self.field.setMaxLength(2000)
         self.field.setPlaceholderText(parameter.meta.help.partition(". ")[0].rstrip("."))
         self.field.editingFinished.connect(self._finish)

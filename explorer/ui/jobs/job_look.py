@@ -62,7 +62,7 @@ class JobLook(QObject):
             wanted = dict(view.job.params(spec, params))
         except ExplorerError as error:
             self.leave()
-            failure = Failure(error.message, error.hint, "", expected=True)
+            failure = Failure(error.message, error.hint, "", expected=True, about=error.about)
             self.news.emit(Update(LOOK, 0, State.FAILED, None, 0, 0, "", 0.0, 0, failure))
             return True
         found = self._find(view.job.kind, wanted)

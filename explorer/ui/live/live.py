@@ -75,6 +75,7 @@ class Live(QObject):
         self._times: deque[float] = deque(maxlen=240)
         self._age = 0.0
         self._resting = False
+        self._frozen_for_view = False
         self._closed = False
         self._film_shown = False
         self._poll = QTimer(self)
@@ -87,6 +88,7 @@ class Live(QObject):
         self.bar.film.sought.connect(self._seek)
         self.bar.film.stepped.connect(self._step)
         self.bar.film.rewound.connect(self._rewind)
+        desk.study.still_wanted.connect(self._stand_still)
         desk.study.waiting.connect(self._look_again)
         desk.study.news.connect(self._on_news)
 
@@ -219,7 +221,7 @@ class Live(QObject):
         self.bar.hide()
         self.bar.set_frozen(False)
         self._past, self._shown, self._unpainted = (), None, None
-        self._resting = False
+        self._resting = self._frozen_for_view = False
         self._film_shown = False
         capture.stop(timeout)
         self.followed.emit(False)
@@ -240,6 +242,7 @@ class Live(QObject):
         if self.capture is None or self._source is None:
             return
         self.bar.set_frozen(frozen)
+        self._frozen_for_view = False
         if frozen:
             if self.capture.status.duration > 0:
                 self.capture.playback = replace(self.bar.film.playback, paused=True)
@@ -255,6 +258,21 @@ class Live(QObject):
             self.capture.playback = self.bar.film.playback
             self._desk.study.follow(self.capture.slot, self._source)
         self.look()
+
+    def _stand_still(self, wanted: bool) -> None:
+        """A view that cannot follow frames gets the one that is shown; the next one goes on."""
+        capture, view = self.capture, self._desk.study.view
+        if capture is None or view is None:
+            return
+        if wanted and not self.bar.frozen and (self._shown or capture.slot.newest):
+            self.freeze(True)
+            self._frozen_for_view = True
+            if capture.status.duration <= 0:  # a film is paused; a camera is given back
+                self._rest()
+            words = self.tr("{view} does not support films or cameras: it shows this frame.")
+            self._desk.notices.say(words.format(view=view.title))
+        elif not wanted and self._frozen_for_view:
+            self.freeze(False)
 
     def _rewind(self, share: float) -> None:
         if self._past:
@@ -317,7 +335,7 @@ class Live(QObject):
         if capture is None:
             return
         status = capture.status
-        if self._resting:
+        if self._resting and not self.bar.frozen:
             words = self.tr("Stopped: no view uses it.")
             hint = self.tr("Choose another view or network, or freeze the last frame.")
             status = replace(status, phase=Phase.STOPPED, message=words, hint=hint)

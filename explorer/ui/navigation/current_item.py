@@ -48,6 +48,7 @@ class CurrentItem(QObject):
         shown = alone or (self._item is not None and looking)
         if not shown:
             panels.status.time.setText("")
+            panels.docks["results"].hide()  # it comes with something to list
         self._page.show_board(shown)
 
     def choose(self, item: object) -> None:

@@ -39,13 +39,12 @@ class NetworkTrouble(QObject):
         panels.study.fall_back()
         if panels.study.spec != spec:
             self._trail.forget(spec)
-        details = "" if failure.expected else failure.traceback
         hint = failure.hint
         if panels.study.spec != spec and (entry := panels.study.entry()) is not None:
             kept = self.tr("{network} is still in use.").format(network=entry.title)
             hint = f"{hint} {kept}".strip()
         ways = self._ways(spec, failure)
-        panels.inspector.show_error(failure.message, hint, details, ways, stays=True)
+        panels.inspector.show_error(failure.message, hint, failure.details, ways, stays=True)
         panels.docks["inspector"].show()
 
     def _ways(self, spec: NetworkSpec, failure: Failure) -> list[Way]:

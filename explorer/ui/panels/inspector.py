@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from explorer.core.errors import Incomplete
 from explorer.core.runner import Failure, State, Update
 from explorer.ui.dialogs.messages import ErrorCard, NoteCard
 from explorer.ui.form.form import Form
@@ -99,10 +100,15 @@ class Inspector(QWidget):
 
     def set_update(self, update: Update, can_pause: bool) -> None:
         """Shows how far a job is; a failure shows its error, a good value clears the last one."""
+        failure: Failure | None = update.failure if update.state is State.FAILED else None
+        if failure is not None and failure.about == Incomplete.ABOUT:
+            self.strip.clear()
+            self._stays = False
+            self.error.set_error(failure.message, failure.hint, "", kind="info")
+            return
         self.strip.set_update(update, can_pause)
-        if update.state is State.FAILED and update.failure is not None:
-            failure: Failure = update.failure
-            self.show_error(failure.message, failure.hint, failure.traceback)
+        if failure is not None:
+            self.show_error(failure.message, failure.hint, failure.details)
         elif update.state in (State.DONE, State.RUNNING) and update.value is not None:
             self.clear_message()
 

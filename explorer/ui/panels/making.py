@@ -217,9 +217,8 @@ class Making(QObject):
     def _complain(self, update: Update) -> None:
         failure = update.failure
         assert failure is not None
-        details = "" if failure.expected else failure.traceback
         words = f"{failure.message} {failure.hint}".strip()
-        self._panels.notices.say(words, "error", details=details, seconds=0)
+        self._panels.notices.say(words, "error", details=failure.details, seconds=0)
 
     def _title(self, name: str) -> str:
         ready = self._panels.study.ready

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal, SignalInstance
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -394,11 +394,16 @@ class NetworkPanel(QWidget):
             self.chosen.emit(self._asked(choice))
 
     def _enter(self, name: str) -> None:
-        """Enter or a double click takes a network that is at hand; a download needs its button."""
+        """Enter or a double click takes a network that is at hand.
+
+        A download is asked for by its button, to which the keyboard goes: a second Enter.
+        """
         self._look_at(name)
         choice = self._choice()
         if choice is not None and choice.state in ("shipped", "cached", "local"):
             self._use()
+        elif self.use.isEnabled():
+            self.use.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _want_checkpoint(self) -> None:
         if self.cards.current_key():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
@@ -12,12 +11,11 @@ from explorer.core.runner import State, Update
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 TICK_MS = 200
 QUICK_MS = 150
 """A job that is done sooner shows no bar: nothing flickers while a slider moves."""
+
+SEPARATOR = " · "
 
 
 class JobStrip(QWidget):
@@ -138,17 +136,18 @@ class JobStrip(QWidget):
         seconds = self._seconds
         if not self.pause.isChecked():
             seconds += time.monotonic() - self._since
-        self._set_words((self._note, self._share, duration(seconds)))
+        self._set_words(self._note, self._share, duration(seconds))
 
-    def _set_words(self, parts: Sequence[str]) -> None:
-        """The first part gives way where room is short: the figures behind it are what moves."""
-        first, *rest = (part for part in parts if part)
-        tail = "".join(f" · {part}" for part in rest)
-        metrics = self.words.fontMetrics()
-        room = max(40, self.words.width() - metrics.horizontalAdvance(tail))
-        plain = first.replace("\n", " ")
-        self.words.setText(metrics.elidedText(plain, Qt.TextElideMode.ElideRight, room) + tail)
-        self.words.setToolTip(first + tail)
+    def _set_words(self, note: str, *figures: str) -> None:
+        """Where room is short, first the share goes (the bar shows it), then the note's end."""
+        parts = [part for part in (note.replace("\n", " "), *figures) if part]
+        self.words.setToolTip(SEPARATOR.join(parts))
+        metrics, width = self.words.fontMetrics(), self.words.width()
+        if len(parts) > 2 and metrics.horizontalAdvance(SEPARATOR.join(parts)) > width:
+            parts = [parts[0], parts[-1]]
+        tail = "".join(SEPARATOR + part for part in parts[1:])
+        room = max(40, width - metrics.horizontalAdvance(tail))
+        self.words.setText(metrics.elidedText(parts[0], Qt.TextElideMode.ElideRight, room) + tail)
 
     def _finish(self, update: Update) -> None:
         self._stop()
@@ -159,7 +158,7 @@ class JobStrip(QWidget):
             parts.insert(0, self.tr("Canceled"))
         elif update.state is State.FAILED:
             parts.insert(0, self.tr("Failed"))
-        self._set_words(parts)
+        self._set_words(*parts)
 
     def _stop(self) -> None:
         self._running = False

@@ -44,6 +44,7 @@ class Exporter(QObject):
         self._desk, self._view = desk, view
         self._folder = ""
         self._figure: FigureOptions | None = None
+        self._last: dict[str, Options] = {}  # by kind: what was chosen last, in that order
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
         """The commands that are answered here."""
@@ -77,7 +78,7 @@ class Exporter(QObject):
             self.tr("Save picture"),
             ExportKind(self.tr("All panes"), PICTURES, whole, size=size, size_title=title),
             ExportKind(self.tr("Picture only, full size"), PICTURES, alone),
-            ExportKind(self.tr("Figure for a paper"), FIGURES, figure),
+            ExportKind(self.tr("Vector figure"), FIGURES, figure),
         )
 
     def export(self) -> None:
@@ -110,11 +111,13 @@ class Exporter(QObject):
         """Asks what, how large and how fast; then where to."""
 
         def place(kind: ExportKind, options: Options) -> None:
+            self._last.pop(kind.title, None)
+            self._last[kind.title] = options
             path, _ = self._ask(title, kind.suffix, (f"{kind.title} ({kind.suffixes})",))
             if path:
                 kind.write(path, options)
 
-        self.sheet = ExportSheet(self._desk.main, title, kinds)
+        self.sheet = ExportSheet(self._desk.main, title, kinds, self._last)
         self.sheet.accepted.connect(place)
         self.sheet.closed.connect(self.sheet.deleteLater)
         self.sheet.open(self.sheet.what)
@@ -255,9 +258,8 @@ class Exporter(QObject):
             notices.say(self.tr("Saved {path}").format(path=update.value))
         elif update.failure is not None:
             failure = update.failure
-            details = "" if failure.expected else failure.traceback
             words = f"{failure.message} {failure.hint}".strip()
-            notices.say(words, "error", details=details, seconds=12)
+            notices.say(words, "error", details=failure.details, seconds=12)
 
     def _start(self, path: str, write: Callable[[], None]) -> None:
         def job() -> Generator[Step[Any], Any, None]:

@@ -241,8 +241,7 @@ class Intake(QObject):
         if update.failure is not None:
             failure = update.failure
             words = f"{failure.message} {failure.hint}".strip()
-            details = "" if failure.expected else failure.traceback
-            self._desk.notices.say(words, "error", details=details, seconds=12)
+            self._desk.notices.say(words, "error", details=failure.details, seconds=12)
         elif update.state is State.DONE:
             self._desk.notices.say(self.tr("There are no pictures in this folder."), "warning")
         if self._coming is not None:  # its job was replaced before it had read it

@@ -57,7 +57,9 @@ class Results(QWidget):
         column.addWidget(self._summary)
         column.addLayout(self._stack, 1)
         self._selection: Selection | None = None
-        self._tabs.tabBarClicked.connect(self._tab_clicked)
+        self._setting = False
+        self._tabs.currentChanged.connect(self._tab_chosen)
+        self._tabs.tabBarClicked.connect(self._tab_chosen)  # also on the one that is in front
 
     @property
     def tabs(self) -> QTabWidget:
@@ -73,9 +75,9 @@ class Results(QWidget):
         assert_gui_thread()
         self._summary.setText(board.summary if board is not None else "")
         self._summary.setVisible(bool(self.summary))
+        self._setting = True
         parts: list[Plot | Table] = [*board.plots, *board.tables] if board is not None else []
         wanted = {self._kind(part): part for part in parts}
-        current = self._wanted
         for key in [key for key in self._known if key not in wanted]:
             gone = self._known.pop(key)
             self._tabs.removeTab(self._tabs.indexOf(gone))
@@ -96,9 +98,11 @@ class Results(QWidget):
                     self._point_at(tab)
             elif isinstance(part, Plot) and not isinstance(tab, TableWidget):
                 tab.set_plot(part)
-        for key, tab in self._known.items():
-            if current and key[1] == current:
-                self._tabs.setCurrentWidget(tab)
+        named = (tab for (_, name), tab in self._known.items() if name == self._wanted)
+        chosen = next(named, self._tabs.widget(0))  # the plot that comes is what it is about
+        if chosen is not None:
+            self._tabs.setCurrentWidget(chosen)
+        self._setting = False
         # Before the first answer there is nothing to say.
         words = self.tr("This view has no tables or plots.") if board is not None else ""
         self._empty.setText(words)
@@ -154,7 +158,9 @@ class Results(QWidget):
         if isinstance(plot, CurvesPlot) and plot.shown is not None and plot.shown.steers:
             self.steered.emit(plot.shown.steers, x)
 
-    def _tab_clicked(self, place: int) -> None:
+    def _tab_chosen(self, place: int) -> None:
+        if self._setting:  # it is us
+            return
         for (_, name), tab in self._known.items():
             if tab is self._tabs.widget(place):
                 self._wanted = name

@@ -339,8 +339,7 @@ class Window(QMainWindow):
         self._show_failure(failure)
 
     def _show_failure(self, failure: Failure) -> None:
-        details = "" if failure.expected else failure.traceback
-        self.inspector.show_error(failure.message, failure.hint, details, stays=True)
+        self.inspector.show_error(failure.message, failure.hint, failure.details, stays=True)
         self.docks["inspector"].show()
         self.docks["inspector"].raise_()  # it may be a tab behind another
 

@@ -52,6 +52,7 @@ class Study(Choice):
 
     Signals:
         subject_changed: The photo, the view or the network is another one.
+        still_wanted: A view was chosen: True = it needs a picture that stands still.
         board_changed: The new `Board`.
         news: The `Update` of the look in progress.
         waiting: A look begins.
@@ -62,6 +63,7 @@ class Study(Choice):
     """
 
     subject_changed = Signal()
+    still_wanted = Signal(bool)
     board_changed = Signal(object)
     news = Signal(object)
     waiting = Signal()
@@ -137,8 +139,11 @@ class Study(Choice):
         self._bring_network(view)
         self.view = view
         self._recall(params)
-        self.subject_changed.emit()
-        self.look()
+        image = self.image
+        self.still_wanted.emit(not view.live)
+        if self.image is image:  # else that frame, or the source again, is looked at by now
+            self.subject_changed.emit()
+            self.look()
 
     def set_network(self, spec: NetworkSpec) -> None:
         """Looks with another network; a view that cannot use it gives way, and that is said."""

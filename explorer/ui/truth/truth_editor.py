@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QVBoxLayout, Q
 from explorer.ui.board.readout import number
 from explorer.ui.form.choices import Combo
 from explorer.ui.form.editor import Editor
+from explorer.ui.widgets.field import Field
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, TextButton, in_a_row
 from explorer.ui.widgets.theme import icon
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MOST_LABEL = 80
 
 
-class ClassField(QLineEdit):
+class ClassField(Field):
     """A class name: typed, or chosen among those of the network.
 
     Signals:
@@ -93,6 +94,7 @@ class TruthEditor(Editor):
         self.below = QWidget()
         self.boxes = Combo()
         self.boxes.setAccessibleName(self.tr("Box of the ground truth"))
+        self.boxes.setPlaceholderText(self.tr("Box"))
         self.boxes.activated.connect(self._picked)
         self.label = ClassField()
         self.label.named.connect(self._named)

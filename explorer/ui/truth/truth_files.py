@@ -130,9 +130,8 @@ class TruthFiles(QObject):
     def _read(self, update: Update) -> None:
         failure = update.failure
         if failure is not None:
-            details = "" if failure.expected else failure.traceback
             words = f"{failure.message} {failure.hint}".strip()
-            self._desk.notices.say(words, "error", details=details, seconds=12)
+            self._desk.notices.say(words, "error", details=failure.details, seconds=12)
         elif update.state is State.DONE and self._is_shown(update.value[0]):
             self._withdraw()
             self._take(*update.value[1:])

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QThread, QTimer
+from PySide6.QtWidgets import QApplication
 from shiboken6 import isValid
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ def discard(widget: QWidget) -> None:
     of its own inside the handler that opened it, in which `deleteLater` alone would delete the
     widget under that handler: then it waits until the loop has ended.
     """
+    held = QApplication.focusWidget()
+    if held is not None and not widget.isWindow() and (held is widget or widget.isAncestorOf(held)):
+        # Qt would hand it to some button far away, which Space then presses. That nobody has it
+        # would not do: a pop-up that closes gives it back to whoever had it before.
+        widget.window().setFocus()
     widget.hide()
     if id(widget) not in _ending:
         _ending[id(widget)] = widget

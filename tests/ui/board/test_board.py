@@ -158,6 +158,33 @@ def test_a_pane_may_go_while_the_mouse_is_on_it(view: BoardView) -> None:
     assert view.canvas("a").linked_cursor is None
 
 
+def test_nothing_is_said_of_a_pane_that_is_gone(view: BoardView) -> None:
+    said: list[str] = []
+    view.status.connect(said.append)
+    view.set_board(board("a", "b"))
+    hover(view.canvas("b"), 100.5, 50.5)
+    assert said[-1].startswith("x 100")
+    view.set_board(board("a"))
+    assert said[-1] == ""
+
+
+def test_the_keyboard_stays_on_the_board(qtbot: QtBot, view: BoardView) -> None:
+    """Else Qt gives it to some button far away, which the next Space presses."""
+    view.set_board(board("a", "b"))
+    view.activateWindow()
+    view.canvas("b").setFocus()
+    qtbot.waitUntil(lambda: view.canvas("b").hasFocus())
+    view.set_board(board("c", "a"))
+    assert view.canvas("c").hasFocus()
+    view.canvas("a").setFocus()
+    view.resize(300, 900)  # the panes are laid out anew, one below the other
+    assert view.canvas("a").hasFocus()
+    view.set_board(board("a"))
+    assert view.canvas("a").hasFocus()
+    view.set_board(None)
+    assert view.hasFocus(), "the window: its keys go on working"
+
+
 # -- comparing -----------------------------------------------------------------------------------
 
 

@@ -71,3 +71,27 @@ def test_a_notice_goes_with_its_time_or_its_button(qtbot: QtBot) -> None:
     assert done == [1]
     assert notices.texts == []
     assert notices.isHidden()
+
+
+def test_what_answers_the_user_is_said_every_time(qtbot: QtBot) -> None:
+    host, *_ = host_of(qtbot)
+    notices = Notices(host)
+    for kind in ("info", "warning"):
+        for _ in range(2):
+            notices.say(f"Saved {kind}.", kind)
+            assert notices.texts == [f"Saved {kind}."]
+            notices.clear()
+    notices.say("The same.", seconds=1)
+    notices.say("Another.")
+    notices.say("The same.", seconds=100)  # it is the newest now, and has its own time
+    assert notices.texts == ["Another.", "The same."]
+    assert notices.cards[-1].notice.seconds == 100
+
+
+def test_a_defect_is_not_said_with_every_paint(qtbot: QtBot) -> None:
+    host, *_ = host_of(qtbot)
+    notices = Notices(host)
+    notices.say("Something went wrong.", "error", details="Traceback")
+    notices.clear()
+    notices.say("Something went wrong.", "error", details="Traceback")
+    assert notices.texts == []

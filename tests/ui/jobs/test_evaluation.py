@@ -79,6 +79,7 @@ def test_the_key_opens_it_and_a_folder_starts_it(
     assert window.study.view is not None
     assert window.study.view.name == "evaluation"
     assert "No data set" in window.inspector.error.message
+    assert window.inspector.error.kind == "info", "nothing has gone wrong"
     assert window.jobs.all == ()
     window.inspector.form.set_value("folder", FolderRef(str(class_folders(tmp_path))))
     (found,) = window.jobs.all

@@ -20,6 +20,7 @@ from explorer.live.pace import Pace
 from explorer.live.source import Lost, SourceSpec
 from explorer.ui.live.live_bar import Budget, LiveBar
 from explorer.ui.shell.window import Window
+from tests.live.films import film as write
 
 SECONDS = 30_000
 
@@ -239,14 +240,41 @@ def test_a_lost_camera_says_so_and_goes_on(window: Window, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: bar.phase.text() == "", timeout=SECONDS)
 
 
-def test_a_view_for_stills_says_so_and_a_frozen_frame_suits_it(window: Window, qtbot: Any) -> None:
+def test_a_view_for_stills_gets_the_frame_and_the_next_view_goes_on(
+    window: Window, qtbot: Any
+) -> None:
     follow(qtbot, window, Frames())
+    study = window.study
+    study.set_view("deep_dream")
+    assert window.live.bar.frozen
+    assert not study.live
+    assert any("shows this frame" in text for text in window.notices.texts)
+    qtbot.waitUntil(lambda: study.answer is not None, timeout=SECONDS)
+    assert window.inspector.error.isHidden()
+    study.set_view("recall_lab")  # another one for stills: the same frame
+    assert window.live.bar.frozen
+    study.set_view("classify")
+    assert study.live
+    assert not window.live.bar.frozen
+    window.live.toggle_freeze()  # by the user: it stays so, whatever is chosen
+    study.set_view("feature_maps")
+    assert window.live.bar.frozen
+    study.cancel()
+
+
+def test_a_film_waits_where_a_view_for_stills_was_chosen(
+    window: Window, qtbot: Any, tmp_path: Path
+) -> None:
+    window.intake.open_paths([write(tmp_path / "film.avi", 30)])
+    qtbot.waitUntil(lambda: window.live.shown is not None, timeout=SECONDS)
     window.study.set_view("deep_dream")
-    error = window.inspector.error
-    qtbot.waitUntil(lambda: not error.isHidden(), timeout=SECONDS)
-    window.live.toggle_freeze()
-    qtbot.waitUntil(lambda: window.study.answer is not None, timeout=SECONDS)
-    window.study.cancel()
+    frame = window.study.image
+    assert frame.name.startswith("film.avi, frame ")
+    capture = window.live.capture
+    qtbot.waitUntil(lambda: capture.status.phase is Phase.PAUSED, timeout=SECONDS)
+    window.study.set_view("classify")
+    assert window.live.capture is capture, "it is not opened anew: it goes on from there"
+    qtbot.waitUntil(lambda: capture.status.phase is not Phase.PAUSED, timeout=SECONDS)
 
 
 def test_a_film_is_played_by_opening_it(window: Window, qtbot: Any, tmp_path: Path) -> None:

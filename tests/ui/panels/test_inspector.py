@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
+from explorer.core.errors import Incomplete
 from explorer.core.params import param
 from explorer.core.runner import Failure, State, Update
 from explorer.engine.view import Group, View
@@ -78,6 +79,36 @@ def test_progress_is_shown_once_it_takes_long(inspector: Inspector, qtbot: QtBot
     assert strip.pause.isHidden()
     inspector.set_update(update(total=0), False)
     assert strip.bar.maximum() == 0
+
+
+def test_where_room_is_short_the_note_is_read_and_the_bar_tells_the_share(
+    inspector: Inspector, qtbot: QtBot
+) -> None:
+    strip = inspector.strip
+    inspector.set_update(update(note="iteration 16 of 120"), False)
+    qtbot.waitUntil(strip.bar.isVisible)
+    metrics = strip.words.fontMetrics()
+    strip.words.setFixedWidth(metrics.horizontalAdvance("iteration 16 of 120 · 2.85 s..."))
+    inspector.set_update(update(note="iteration 16 of 120"), False)
+    assert strip.words.text().startswith("iteration 16 of 120 · ")
+    assert "%" not in strip.words.text()
+    assert "25%" in strip.words.toolTip()
+    inspector.set_update(update(note="iteration 16 of 120 on this photo"), False)
+    assert strip.words.text().startswith("iteration 16 of")
+    assert "…" in strip.words.text()
+
+
+def test_what_is_still_to_be_chosen_is_no_error(inspector: Inspector) -> None:
+    failure = Failure("No data set is chosen.", "Choose a folder.", "", True, Incomplete.ABOUT)
+    inspector.set_update(update(State.FAILED, value=None, failure=failure), False)
+    assert inspector.error.message == "No data set is chosen."
+    assert inspector.error.kind == "info"
+    assert inspector.strip.words.text() == ""
+    failure = Failure("The folder is empty.", "Choose another one.", "Traceback", True)
+    inspector.set_update(update(State.FAILED, value=None, failure=failure), False)
+    assert inspector.error.kind == "error"
+    assert inspector.error.more.isHidden(), "a traceback helps with a defect only"
+    assert inspector.strip.words.text().startswith("Failed")
 
 
 def test_a_quick_job_never_flickers(inspector: Inspector) -> None:

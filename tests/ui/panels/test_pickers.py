@@ -258,6 +258,16 @@ def test_enter_takes_what_is_at_hand(networks: NetworkPicker, qtbot: QtBot) -> N
     assert networks.button.badge == "on disk"
 
 
+def test_a_download_takes_a_second_enter(networks: NetworkPicker, qtbot: QtBot) -> None:
+    heard = Heard(networks.chosen)
+    at(networks, "alexnet")
+    qtbot.keyClick(networks.panel.cards.search, Qt.Key.Key_Return)
+    assert heard.news == []
+    assert networks.panel.use.hasFocus()
+    qtbot.keyClick(networks.panel.use, Qt.Key.Key_Return)
+    assert heard.news == [NetworkSpec("alexnet", "V1")]
+
+
 def test_weights_are_chosen_one_by_one(networks: NetworkPicker) -> None:
     at(networks, "squeeze")
     panel = networks.panel

@@ -15,6 +15,7 @@ import pypdf
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from explorer.core.params import Box
@@ -194,6 +195,53 @@ def test_what_and_how_large_stands_in_the_dialog(
     with PIL.Image.open(place) as image:
         assert image.width == 500
     assert offered == [["All panes (*.png *.jpg *.webp *.tif)"]], "no list of kinds"
+
+
+def test_what_was_chosen_last_is_chosen_again(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who saves ten pictures for a lecture sets their width once."""
+    answer_dialog(monkeypatch, lambda _, kinds: (str(tmp_path / "board.png"), kinds[0]))
+    exporter.save_picture()
+    exporter.sheet.pixels.setValue(500)
+    exporter.sheet.go_on.click()
+    said(answered, qtbot)
+    exporter.save_picture()
+    assert exporter.sheet.pixels.value() == 500
+    exporter.sheet.what.setCurrentIndex(1)
+    exporter.sheet.go_on.click()
+    said(answered, qtbot)
+    exporter.save_picture()
+    assert exporter.sheet.what.currentText() == "Picture only, full size"
+    exporter.sheet.what.setCurrentIndex(0)
+    assert exporter.sheet.pixels.value() == 500
+    exporter.sheet.close_sheet()
+    exporter.export()
+    assert exporter.sheet.what.currentIndex() == 0, "of another list"
+    exporter.sheet.close_sheet()
+
+
+def test_enter_presses_the_marked_button_or_the_one_with_the_keyboard(
+    answered: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer_dialog(monkeypatch, lambda _, kinds: (str(tmp_path / "board.png"), kinds[0]))
+    exporter.save_picture()
+    cancel = next(b for b in exporter.sheet.findChildren(QPushButton) if b.text() == "Cancel")
+    cancel.setFocus()
+    qtbot.keyClick(cancel, Qt.Key.Key_Return)
+    assert exporter.sheet.isHidden()
+    assert not list(tmp_path.iterdir())
+    exporter.save_picture()
+    qtbot.keyClick(exporter.sheet.what, Qt.Key.Key_Return)
+    assert said(answered, qtbot).startswith("Saved ")
 
 
 def test_a_film_of_steps_has_a_size_and_a_rate(

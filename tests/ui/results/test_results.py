@@ -222,6 +222,21 @@ def test_the_tab_that_was_chosen_stays_when_others_come(results: Results) -> Non
     assert results.tabs.currentWidget() is first(results)
 
 
+def test_the_first_tab_is_in_front_until_the_user_chooses(results: Results) -> None:
+    parts = Board((), plots=(bars(0.5), curves()), tables=(table(),))
+    results.set_board(Board((), tables=(table(),)))
+    results.set_board(parts)  # as when ground truth is drawn: now there is a plot of it
+    assert results.tabs.currentIndex() == 0
+    results.tabs.tabBar().setFocus()
+    QTest.keyClick(results.tabs.tabBar(), Qt.Key.Key_Right)
+    assert results.tabs.currentWidget() is results.tab("loss")
+    results.set_board(parts)
+    assert results.tabs.currentWidget() is results.tab("loss")
+    results.set_board(Board((), plots=(bars(0.5),)))
+    results.set_board(parts)  # it is back, and it was chosen
+    assert results.tabs.currentWidget() is results.tab("loss")
+
+
 # -- plots ---------------------------------------------------------------------------------------
 
 

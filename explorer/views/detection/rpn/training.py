@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from explorer.core.errors import ExplorerError
+from explorer.core.errors import Incomplete
 from explorer.core.layers import Board, Boxes, Pane, Plot, Table
 from explorer.views.shared.anchors import (
     BLUE,
@@ -101,15 +101,13 @@ def lesson_of(scene: Scene, truth: Sequence[Box], *, stored: bool) -> Lesson:
     """Runs the training pass.
 
     Raises:
-        ExplorerError: When no box of the truth lies on the photo.
+        Incomplete: When no box of the truth lies on the photo.
     """
     height, width = photo_size(scene)
     boxes = clip(truth_boxes(truth), (height, width))
     good = np.all((boxes[:, 2:] - boxes[:, :2]) >= 1.0, axis=1)
     if not good.any():
-        raise ExplorerError(
-            "There is no ground-truth box on the photo.", "Draw a box on the photo."
-        )
+        raise Incomplete("There is no ground-truth box on the photo.", "Draw a box on the photo.")
     notes: list[str] = []
     if not good.all():
         notes.append("Boxes outside the photo or less than a pixel wide were ignored.")

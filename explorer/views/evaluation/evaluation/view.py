@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.core.errors import ExplorerError
+from explorer.core.errors import ExplorerError, Incomplete
 from explorer.core.layers import Board
 from explorer.core.params import Effect, param
 from explorer.core.values import FolderRef
@@ -123,12 +123,11 @@ def _wish(spec: NetworkSpec, params: Params) -> Wish:
     """What is to be evaluated.
 
     Raises:
-        ExplorerError: No data set is chosen, or the folder has no file of that name.
+        Incomplete: No data set is chosen.
+        ExplorerError: The folder has no file of that name.
     """
     if params.folder is None:
-        raise ExplorerError(
-            "No data set is chosen.", "Choose a folder of photos with ground truth."
-        )
+        raise Incomplete("No data set is chosen.", "Choose a folder of photos with ground truth.")
     data, name = Path(params.folder.path), params.annotations.strip()
     if name:
         data = data / name
