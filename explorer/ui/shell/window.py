@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from explorer.core.colormaps import choose_color_set
+from explorer.core.color_sets import choose_color_set
 from explorer.core.runner import Failure, State, Update
 from explorer.ui.board.board import BoardView
 from explorer.ui.board.canvas import Canvas
