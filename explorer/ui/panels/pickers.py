@@ -49,11 +49,8 @@ class ViewPicker(QWidget):
 
         panel = ViewPanel()
         panel.chosen.connect(self._choose)
+        self.popup = Popup(self, panel)
         return panel
-
-    @cached_property
-    def popup(self) -> Popup:
-        return Popup(self, self.panel)
 
     def set_views(
         self, views: Sequence[View[Any, Any]], unavailable: Sequence[Unavailable] = ()
@@ -115,11 +112,8 @@ class NetworkPicker(QWidget):
         panel.checkpoint_wanted.connect(self._want)
         for wanted in (panel.rename_wanted, panel.export_wanted, panel.delete_wanted):
             wanted.connect(self._leave)
+        self.popup = Popup(self, panel)
         return panel
-
-    @cached_property
-    def popup(self) -> Popup:
-        return Popup(self, self.panel)
 
     @property
     def spec(self) -> NetworkSpec | None:
