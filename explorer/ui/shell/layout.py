@@ -261,8 +261,8 @@ class Menus(QObject):
 
     def fill(self, panels: Panels) -> None:
         """Adds what is not a command: it is not seen before a menu is opened."""
-        from explorer.ui.board.beside import BesideMenu
         from explorer.ui.live.live_options import LiveOptions
+        from explorer.ui.study.beside import BesideMenu
 
         self._panels = panels
         window, actions = self._window, self._actions
