@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from explorer.core.color_sets import CLASS_SETS, Color, chosen_color_set
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Color = tuple[int, int, int]
 Colormap = Literal["viridis", "magma", "inferno", "gray", "turbo", "coolwarm"]
 
 _STOPS: dict[Colormap, tuple[Color, ...]] = {
@@ -52,46 +53,6 @@ def lookup_table(colormap: Colormap) -> NDArray[np.uint8]:
 COLORMAPS: tuple[Colormap, ...] = tuple(_STOPS)
 
 
-_CLASS_COLORS: tuple[Color, ...] = (
-    (255, 140, 25), (168, 40, 255), (36, 222, 48), (0, 212, 255), (255, 0, 128), (107, 153, 61),
-    (142, 101, 184), (217, 127, 119), (0, 235, 200), (217, 217, 0), (255, 0, 43), (255, 64, 223),
-    (64, 96, 255), (255, 217, 140), (22, 217, 103), (25, 159, 255), (153, 107, 15), (38, 153, 124),
-    (255, 140, 207), (135, 217, 22), (184, 73, 18), (255, 191, 0), (191, 102, 255), (217, 54, 81),
-    (153, 153, 0), (119, 217, 144), (22, 103, 217), (38, 153, 0), (184, 73, 110), (255, 85, 0),
-    (255, 166, 102), (184, 73, 184),
-)  # fmt: skip
-
-
-_CLASS_SETS: dict[str, tuple[Color, ...]] = {
-    "standard": _CLASS_COLORS,
-    # Okabe and Ito, "Color universal design", 2008, without black.
-    "color_blind": (
-        (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0),
-        (204, 121, 167),
-    ),
-    # The corners of the RGB cube and what lies between them: a projector washes all else out.
-    "high_contrast": (
-        (255, 255, 0), (0, 255, 255), (255, 0, 255), (0, 255, 0), (255, 0, 0), (255, 255, 255),
-        (255, 128, 0), (0, 128, 255),
-    ),
-}  # fmt: skip
-COLOR_SETS: tuple[str, ...] = tuple(_CLASS_SETS)
-
-_chosen = "standard"
-
-
-def choose_color_set(name: str) -> None:
-    """The colors of classes from now on, in the whole process: the user's eyes, not a view's wish.
-
-    Raises:
-        KeyError: When there is no such set.
-    """
-    global _chosen
-    if name not in _CLASS_SETS:
-        raise KeyError(name)
-    _chosen = name
-
-
 def class_colors(count: int, color_set: str | None = None) -> NDArray[np.uint8]:
     """(count, 3) uint8: distinct, readable on photos, the same for the same class in every view.
 
@@ -101,12 +62,12 @@ def class_colors(count: int, color_set: str | None = None) -> NDArray[np.uint8]:
     before it (CIELAB, middle lightness, no grays; at least 25 units apart). Later rounds are
     lighter, darker, and so on.
     """
-    return _class_colors(count, color_set or _chosen)
+    return _class_colors(count, color_set or chosen_color_set())
 
 
 @functools.cache
 def _class_colors(count: int, color_set: str) -> NDArray[np.uint8]:
-    first = _CLASS_SETS[color_set]
+    first = CLASS_SETS[color_set]
     k = np.arange(count)
     table = np.array(first, np.float64)[k % len(first)]
     turn = k // len(first)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import platformdirs
 
-from explorer.core.colormaps import COLOR_SETS
+from explorer.core.color_sets import COLOR_SETS
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.atomic import write_bytes
 

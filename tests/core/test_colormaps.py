@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from explorer.core.colormaps import (
-    COLOR_SETS,
-    COLORMAPS,
-    choose_color_set,
-    class_colors,
-    lookup_table,
-)
+from explorer.core.color_sets import COLOR_SETS, choose_color_set, chosen_color_set
+from explorer.core.colormaps import COLORMAPS, class_colors, lookup_table
 
 
 @pytest.mark.parametrize("name", COLORMAPS)
@@ -33,6 +28,7 @@ def test_class_colors_are_stable_and_neighbors_differ() -> None:
 def test_a_chosen_color_set_is_used_and_its_colors_are_apart(name: str) -> None:
     choose_color_set(name)
     try:
+        assert chosen_color_set() == name
         assert np.array_equal(class_colors(30), class_colors(30, name))
     finally:
         choose_color_set("standard")

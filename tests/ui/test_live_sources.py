@@ -60,6 +60,7 @@ def window(qtbot: Any) -> Iterator[Window]:
     """Without views and networks: frames are shown as they are."""
     made = Window(Settings())
     made._begun = True  # private: a painted window begins by itself, which loads PyTorch
+    made.complete()
     qtbot.addWidget(made)
     yield made
     made.close()

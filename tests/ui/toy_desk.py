@@ -197,7 +197,7 @@ class ToyPanels(ToyDesk):
         self.results = Results()
         self.inspector = Inspector()
         self.strip = Filmstrip()
-        self.welcome = Welcome(self.strip.thumbnails)
+        self.welcome = Welcome()
         self.views = ViewPicker()
         self.networks = NetworkPicker()
         self.status = Status()

@@ -13,7 +13,8 @@ network saw.
 Its parts are `arrays`, `shapes`, `charts` and `board`; everybody imports from here.
 """
 
-from explorer.core.colormaps import COLORMAPS, Color, Colormap, class_colors, lookup_table
+from explorer.core.color_sets import Color
+from explorer.core.colormaps import COLORMAPS, Colormap, class_colors, lookup_table
 from explorer.core.layers.arrays import Heat, Masks, Picture, cell_at, extent_of, heat_index
 from explorer.core.layers.board import UNTRAINED, Board, Layer, Pane, joined, stamped
 from explorer.core.layers.charts import Curve, Plot, Table

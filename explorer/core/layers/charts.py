@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from explorer.core.colormaps import Color
+    from explorer.core.color_sets import Color
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from explorer.core.layers.checks import Extent, Float32, UInt8, expect
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from explorer.core.colormaps import Color
+    from explorer.core.color_sets import Color
 
 FRAMED = 12.0
 """A box's shorter side is so many times as long as its frame is wide, or the frame is 1 wide."""

@@ -9,14 +9,13 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from explorer.core.params import Box, Mask, Pick, Point
+from explorer.core.params import Box, Pick, Point
 from explorer.ui.board.arrange import Rows, arranged
 from explorer.ui.board.brush import Brush
-from explorer.ui.board.canvas import Canvas, Mode
 from explorer.ui.board.compare_pane import Compare, PaneCell
 from explorer.ui.board.pan_zoom import Viewpoint
+from explorer.ui.board.pane_picks import PanePicks
 from explorer.ui.board.view_state import readable
-from explorer.ui.form.picks import PickSpec
 from explorer.ui.items.item_images import assert_gui_thread
 from explorer.ui.widgets.lifetime import discard
 
@@ -24,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from explorer.core.layers import Board, Pane, UInt8
+    from explorer.ui.board.canvas import Canvas, Mode
+    from explorer.ui.board.pane_picks import PaneOffer
     from explorer.ui.board.pane_view import Selection
+    from explorer.ui.form.picks import PickSpec
 
 FRAME_MS = 16
-_SEVERAL = (Pick.POINTS, Pick.POLYGON)
 
 
 class BoardView(QWidget):
@@ -63,11 +64,9 @@ class BoardView(QWidget):
         self._rows: Rows = ()
         self._root: QSplitter | None = None
         self._past: dict[str, tuple[tuple[float, float], Viewpoint]] = {}
-        self._picks: tuple[PickSpec, ...] = ()
-        self._values: dict[str, Any] = {}
+        self._picks = PanePicks()
         self._mode: Mode | None = None
         self._brush = Brush()
-        self._placing = ""
         self._overlays = True
         self._share = 0.5
         self._selection: Selection | None = None
@@ -290,72 +289,45 @@ class BoardView(QWidget):
         values: Mapping[str, object] | None = None,
     ) -> None:
         """What can be picked, and the present values (shown as a mark or an editable box)."""
-        self._picks = tuple(PickSpec(*spec) for spec in picks)
-        self._values = dict(values or {})
+        self._picks.set(picks, values)
         self._apply_picks()
 
     def set_pick_values(self, values: Mapping[str, object]) -> None:
         """The parameters' values, after the form or an undo has changed them."""
-        self._values.update(values)
+        self._picks.values.update(values)
         self._apply_picks()
 
-    def _fits(self, spec: PickSpec, name: str) -> bool:
-        if spec.pane:
-            return spec.pane == name
-        shown = self._cells[name].canvas.pane
-        return shown is not None and shown.frame == "image"
-
     def _params(self, name: str, kind: Pick) -> list[str]:
-        return [s.param for s in self._picks if s.kind is kind and self._fits(s, name)]
+        return self._picks.params(kind, self._cells[name].canvas.pane)
 
     def _apply_picks(self) -> None:
-        for name, cell in self._cells.items():
-            boxes, clicks = self._params(name, Pick.DRAG), self._params(name, Pick.CLICK)
-            points = clicks or self._params(name, Pick.HOVER)
-            masks = self._params(name, Pick.BRUSH)
-            several = [s for s in self._picks if s.kind in _SEVERAL and self._fits(s, name)][:1]
-            mode = Mode.BOX if boxes else Mode.POINT if points else Mode.LOOK
-            if masks:
-                mode = Mode.PAINT
-            elif several and not boxes and self._adds(several[0]):
-                mode = Mode.POINTS
-            mask = next((self._values.get(param) for param in masks), None)
-            box = next((self._values.get(param) for param in boxes), None)
-            mark = self._values.get(clicks[0]) if len(clicks) == 1 else None
-            step = next((spec.step for spec in self._picks if spec.param in boxes), 1.0)
-            truths = self._params(name, Pick.TRUTH)
-            truth = self._values.get(truths[0], ()) if truths else None
+        for cell in self._cells.values():
+            offer = self._picks.offer(cell.canvas.pane)
             for canvas in (cell.canvas, cell.reference):
-                canvas.set_mode(self._mode or mode)
-                canvas.set_box(box if isinstance(box, Box) else None, step)
-                canvas.set_truth(truth, alone=not boxes)
-                canvas.set_marker(mark if isinstance(mark, Point) else None)
-                canvas.set_mask(mask if isinstance(mask, Mask) else None, wanted=bool(masks))
-                if several:
-                    spec, corners = several[0], self._values.get(several[0].param, ())
-                    closed = spec.kind is Pick.POLYGON
-                    adding = self._adds(spec)
-                    canvas.set_points(corners, closed=closed, most=spec.most, adding=adding)
-                else:
-                    canvas.set_points(None)
+                self._show_offer(canvas, offer)
 
-    def _adds(self, spec: PickSpec) -> bool:
-        """Whether a click adds a point: some are placed only after a button was pressed."""
-        return not spec.by_button or spec.param == self._placing
+    def _show_offer(self, canvas: Canvas, offer: PaneOffer) -> None:
+        canvas.set_mode(self._mode or offer.mode)
+        canvas.set_box(offer.box, offer.step)
+        canvas.set_truth(offer.truth, alone=offer.truth_alone)
+        canvas.set_marker(offer.marker)
+        canvas.set_mask(offer.mask, wanted=offer.painted)
+        if offer.several is None:
+            canvas.set_points(None)
+            return
+        closed, most = offer.several.kind is Pick.POLYGON, offer.several.most
+        canvas.set_points(offer.points, closed=closed, most=most, adding=offer.adding)
 
     def set_placing(self, param: str, wanted: bool) -> None:
         """The next clicks place the points of a parameter, or no longer. Silent."""
         if wanted:
-            self._placing = param
-        elif param == self._placing:
-            self._placing = ""
+            self._picks.placing = param
+        elif param == self._picks.placing:
+            self._picks.placing = ""
         self._apply_picks()
 
     def _clicked(self, name: str, point: object) -> None:
-        params = self._params(name, Pick.CLICK)
-        if len(params) > 1:  # several points are set one after the other, until they are cleared
-            params = [param for param in params if self._values.get(param) is None][:1]
-        for param in params:
+        for param in self._picks.clicked(self._cells[name].canvas.pane):
             self._pick(param, point)
 
     def _box_drawn(self, name: str, box: object) -> None:
@@ -376,15 +348,17 @@ class BoardView(QWidget):
                 self._pick_soon(param, boxes)
 
     def _points_edited(self, name: str, points: object, done: bool) -> None:
-        for spec in [s for s in self._picks if s.kind in _SEVERAL and self._fits(s, name)][:1]:
-            if done:
-                self._waiting.pop(spec.param, None)
-                if spec.param == self._placing and len(points) == spec.most:  # type: ignore[arg-type]
-                    self.set_placing(spec.param, False)
-                    self.placing_ended.emit(spec.param)
-                self._pick(spec.param, points)
-            else:
-                self._pick_soon(spec.param, points)
+        spec = self._picks.several(self._cells[name].canvas.pane)
+        if spec is None:
+            return
+        if done:
+            self._waiting.pop(spec.param, None)
+            if spec.param == self._picks.placing and len(points) == spec.most:  # type: ignore[arg-type]
+                self.set_placing(spec.param, False)
+                self.placing_ended.emit(spec.param)
+            self._pick(spec.param, points)
+        else:
+            self._pick_soon(spec.param, points)
 
     def _mask_painted(self, name: str, mask: object, done: bool) -> None:
         for param in self._params(name, Pick.BRUSH)[:1]:
@@ -392,7 +366,7 @@ class BoardView(QWidget):
             if done:
                 self._pick(param, mask)
             else:
-                self._values[param] = mask
+                self._picks.values[param] = mask
                 self.picked.emit(param, mask)
 
     def set_brush(self, brush: Brush) -> None:
@@ -424,7 +398,7 @@ class BoardView(QWidget):
             self._pick_soon(param, at)
 
     def _pick(self, param: str, value: object) -> None:
-        self._values[param] = value
+        self._picks.values[param] = value
         self._apply_picks()
         self.picked.emit(param, value)
 
@@ -437,7 +411,7 @@ class BoardView(QWidget):
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, {}
         for param, value in waiting.items():
-            self._values[param] = value
+            self._picks.values[param] = value
             if isinstance(value, Box | tuple):
                 self._apply_picks()
             self.picked.emit(param, value)
@@ -457,7 +431,7 @@ class BoardView(QWidget):
         self._selection = selection
         for cell in self._cells.values():
             cell.canvas.set_selected(selection)
-        for spec in self._picks:
+        for spec in self._picks.specs:
             if spec.kind is Pick.SELECT and spec.layer in layers:
                 self._pick(spec.param, None if selection is None else selection[1])
 

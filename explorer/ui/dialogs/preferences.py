@@ -25,7 +25,13 @@ from explorer.ui.widgets.scrolled import scrolled
 from explorer.ui.widgets.small_widgets import UNIT, Label, Switch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from explorer.ui.dialogs.cache_row import CacheRow
+
+
+Row = tuple[str, str, QWidget]
+"""Title, a sentence or "", and the editor."""
 
 
 class PreferencesSheet(Overlay):
@@ -46,47 +52,74 @@ class PreferencesSheet(Overlay):
     ) -> None:
         super().__init__(window, QSize(UNIT * 66, UNIT * (74 if cache is None else 82)))
         self._preferences = preferences
-        self.theme = Combo()
-        for word, title in (
-            ("system", self.tr("Follow system")),
-            ("light", self.tr("Light")),
-            ("dark", self.tr("Dark")),
-        ):
-            self.theme.addItem(title, word)
-        self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
-        self.text_size = Combo()
-        for percent in sorted({*TEXT_SIZES, preferences.text_size}):
-            self.text_size.addItem(f"{percent}%", percent)
-        self.text_size.setCurrentIndex(self.text_size.findData(preferences.text_size))
-        self.colors = Combo()
-        for word, title in (
-            ("standard", self.tr("Standard")),
-            ("color_blind", self.tr("Safe for color blindness")),
-            ("high_contrast", self.tr("High contrast (projector)")),
-        ):
-            self.colors.addItem(title, word)
-        self.colors.setCurrentIndex(self.colors.findData(preferences.colors))
-        self.device = Combo()
-        for word in dict.fromkeys(("auto", *devices, preferences.device)):
-            self.device.addItem(self.tr("Best available") if word == "auto" else word, word)
-        self.device.setCurrentIndex(self.device.findData(preferences.device))
+        self._make_editors(preferences, devices)
+        folder = QPushButton(self.tr("Open the settings folder"))
+        folder.setToolTip(str(settings_path()))
+        folder.clicked.connect(self._open_folder)
+        close = QPushButton(self.tr("Done"))
+        close.setDefault(True)
+        close.clicked.connect(self.close_sheet)
+        foot = QHBoxLayout()
+        foot.addWidget(folder)
+        foot.addStretch(1)
+        foot.addWidget(close)
+        self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 3, UNIT * 3)
+        self.body.setSpacing(UNIT * 3)
+        self.body.addWidget(Label(self.tr("Preferences"), factor=1.35, bold=True))
+        self.body.addWidget(_scrolled(_grid(self._rows()), cache), 1)
+        self.body.addLayout(foot)
+
+    def _make_editors(self, preferences: Preferences, devices: tuple[str, ...]) -> None:
+        self.theme = self._choice(
+            preferences.theme,
+            (self.tr("Follow system"), "system"),
+            (self.tr("Light"), "light"),
+            (self.tr("Dark"), "dark"),
+        )
+        sizes = sorted({*TEXT_SIZES, preferences.text_size})
+        self.text_size = self._choice(
+            preferences.text_size, *((f"{percent}%", percent) for percent in sizes)
+        )
+        self.colors = self._choice(
+            preferences.colors,
+            (self.tr("Standard"), "standard"),
+            (self.tr("Safe for color blindness"), "color_blind"),
+            (self.tr("High contrast (projector)"), "high_contrast"),
+        )
+        best = self.tr("Best available")
+        words = dict.fromkeys(("auto", *devices, preferences.device))
+        self.device = self._choice(
+            preferences.device, *((best if word == "auto" else word, word) for word in words)
+        )
+        self.compare = self._choice(
+            preferences.compare, (self.tr("Wipe"), "wipe"), (self.tr("Side by side"), "split")
+        )
         self.half = Switch()
         self.half.setChecked(preferences.half)
+        self.half.toggled.connect(self._tell)
+        self.restore = Switch()
+        self.restore.setChecked(preferences.restore_session)
+        self.restore.toggled.connect(self._tell)
         self.seed = QSpinBox()
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setValue(preferences.seed)
-        self.compare = Combo()
-        self.compare.addItem(self.tr("Wipe"), "wipe")
-        self.compare.addItem(self.tr("Side by side"), "split")
-        self.compare.setCurrentIndex(self.compare.findData(preferences.compare))
-        self.restore = Switch()
-        self.restore.setChecked(preferences.restore_session)
+        self.seed.setMinimumWidth(UNIT * 18)
+        self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.seed.editingFinished.connect(self._tell)
 
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(UNIT * 3)
-        grid.setVerticalSpacing(UNIT * 2)
-        grid.setColumnStretch(0, 1)
-        rows: tuple[tuple[str, str, QWidget], ...] = (
+    def _choice(self, value: object, *entries: tuple[str, object]) -> Combo:
+        """Of titles and their values, with that of `value` chosen."""
+        combo = Combo()
+        for title, data in entries:
+            combo.addItem(title, data)
+        combo.setCurrentIndex(combo.findData(value))
+        combo.setMinimumWidth(UNIT * 18)
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        combo.currentIndexChanged.connect(self._tell)
+        return combo
+
+    def _rows(self) -> tuple[Row, ...]:
+        return (
             (self.tr("Theme"), "", self.theme),
             (self.tr("Text size"), "", self.text_size),
             (
@@ -112,41 +145,6 @@ class PreferencesSheet(Overlay):
                 self.restore,
             ),
         )
-        for row, (title, words, editor) in enumerate(rows):
-            box = QVBoxLayout()
-            box.setSpacing(0)
-            box.addWidget(Label(title))
-            if words:
-                box.addWidget(Label(words, quiet=True, factor=0.92))
-            editor.setAccessibleName(title)
-            editor.setAccessibleDescription(words)
-            grid.addLayout(box, row, 0)
-            grid.addWidget(editor, row, 1, Qt.AlignmentFlag.AlignRight)
-        folder = QPushButton(self.tr("Open the settings folder"))
-        folder.setToolTip(str(settings_path()))
-        folder.clicked.connect(self._open_folder)
-        close = QPushButton(self.tr("Done"))
-        close.setDefault(True)
-        close.clicked.connect(self.close_sheet)
-        foot = QHBoxLayout()
-        foot.addWidget(folder)
-        foot.addStretch(1)
-        foot.addWidget(close)
-        self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 3, UNIT * 3)
-        self.body.setSpacing(UNIT * 3)
-        self.body.addWidget(Label(self.tr("Preferences"), factor=1.35, bold=True))
-        self.body.addWidget(_scrolled(grid, cache), 1)
-        self.body.addLayout(foot)
-
-        for combo in (self.theme, self.text_size, self.colors, self.device, self.compare):
-            combo.setMinimumWidth(UNIT * 18)
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-            combo.currentIndexChanged.connect(self._tell)
-        self.half.toggled.connect(self._tell)
-        self.restore.toggled.connect(self._tell)
-        self.seed.setMinimumWidth(UNIT * 18)
-        self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.seed.editingFinished.connect(self._tell)
 
     def _tell(self) -> None:
         new = replace(
@@ -167,6 +165,25 @@ class PreferencesSheet(Overlay):
     def _open_folder(self) -> None:
         config_folder().mkdir(parents=True, exist_ok=True)
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(config_folder())))
+
+
+def _grid(rows: Iterable[Row]) -> QGridLayout:
+    """Title and words on the left, the editor on the right."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(UNIT * 3)
+    grid.setVerticalSpacing(UNIT * 2)
+    grid.setColumnStretch(0, 1)
+    for row, (title, words, editor) in enumerate(rows):
+        box = QVBoxLayout()
+        box.setSpacing(0)
+        box.addWidget(Label(title))
+        if words:
+            box.addWidget(Label(words, quiet=True, factor=0.92))
+        editor.setAccessibleName(title)
+        editor.setAccessibleDescription(words)
+        grid.addLayout(box, row, 0)
+        grid.addWidget(editor, row, 1, Qt.AlignmentFlag.AlignRight)
+    return grid
 
 
 def _scrolled(grid: QGridLayout, cache: QWidget | None) -> QScrollArea:

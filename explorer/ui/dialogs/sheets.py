@@ -14,6 +14,7 @@ from PySide6.QtGui import QDesktopServices
 
 from explorer import __version__
 from explorer.core import settings
+from explorer.ui.dialogs.notice import Notice
 from explorer.ui.shell.crash_log import log_path
 from explorer.ui.widgets import theme
 from explorer.ui.widgets.lifetime import discard
@@ -103,6 +104,19 @@ class Sheets(QObject):
             "photo. Everything runs on this computer. MIT license."
         )
         self._desk.notices.say(words.format(version=__version__), seconds=0)
+
+    def say_problem(self, sentence: str, details: str) -> None:
+        """A defect that a hook caught: everything goes on, and it can be copied."""
+        words = self.tr("Something went wrong: {what}").format(what=sentence)
+        self._say_trouble(words, "error", details)
+
+    def say_crash(self, text: str) -> None:
+        """An earlier run has crashed."""
+        self._say_trouble(self.tr("The program closed unexpectedly last time."), "warning", text)
+
+    def _say_trouble(self, words: str, kind: str, details: str) -> None:
+        ways = ((self.tr("Show the log"), self.show_log),)
+        self._desk.notices.show_notice(Notice(words, kind, details, ways))
 
     # -- the palette ------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
-from explorer.ui.photos.drop_frame import DropFrame
 from explorer.ui.widgets.small_widgets import UNIT
 
 if TYPE_CHECKING:
@@ -25,17 +24,23 @@ class Page(QWidget):
         drop_frame: Around the canvas while something is dragged over the window.
     """
 
-    def __init__(self, welcome: Welcome, board: BoardView) -> None:
+    def __init__(self, welcome: Welcome) -> None:
         super().__init__()
-        self._welcome, self._board = welcome, board
+        self._welcome = welcome
         self.stack = QStackedWidget()
         self.stack.addWidget(welcome)
-        self.stack.addWidget(board)
-        self.drop_frame = DropFrame(board)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._column.addWidget(self.stack, 1)
+
+    def add_board(self, board: BoardView) -> None:
+        """The other page: nobody sees it at first."""
+        from explorer.ui.photos.drop_frame import DropFrame
+
+        self._board = board
+        self.stack.addWidget(board)
+        self.drop_frame = DropFrame(board)
 
     def add_bar(self, bar: QWidget) -> None:
         """Puts `bar` below the picture."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from explorer.ui.panels.cards import CardList, CardRow, unavailable_cards
-from explorer.ui.panels.network_panel import NetworkPanel
 from explorer.ui.panels.network_words import state_words
 from explorer.ui.panels.picker_button import PickerButton, Popup
 from explorer.ui.widgets.small_widgets import UNIT
@@ -21,71 +20,8 @@ if TYPE_CHECKING:
     from explorer.core.unavailable import Unavailable
     from explorer.engine.view import View
     from explorer.networks.entry import Entry
-
-
-class ViewPanel(QWidget):
-    """All views by group, those that were used last above them, with a search field.
-
-    Signals:
-        chosen: A view's name.
-    """
-
-    chosen = Signal(str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._views: tuple[View[Any, Any], ...] = ()
-        self._unavailable: tuple[Unavailable, ...] = ()
-        self._companions: dict[str, str] = {}
-        self._recent: tuple[str, ...] = ()
-        self.cards = CardList(self.tr("Search the views"))
-        self.cards.activated.connect(self.chosen)
-        self.cards.entered.connect(self.chosen)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.cards)
-        self.setFocusProxy(self.cards)
-
-    def set_views(
-        self, views: Sequence[View[Any, Any]], unavailable: Sequence[Unavailable] = ()
-    ) -> None:
-        """The views, and those that could not be loaded, which are shown with the reason."""
-        self._views = tuple(views)
-        self._unavailable = tuple(unavailable)
-        self._fill()
-
-    def set_companions(self, companions: Mapping[str, str]) -> None:
-        """By view: the title of the network that it would bring along, which its card says."""
-        if companions != self._companions:
-            self._companions = dict(companions)
-            self._fill()
-
-    def set_recent(self, names: Sequence[str]) -> None:
-        """The views that were used last, the newest first."""
-        if tuple(names) != self._recent:
-            self._recent = tuple(names)
-            self._fill()
-
-    def set_current(self, name: str) -> None:
-        self.cards.set_current(name)
-
-    def _fill(self) -> None:
-        cards = {view.name: self._card(view) for view in self._views}
-        group = self.tr("Recent")
-        recent = [replace(cards[name], group=group) for name in self._recent if name in cards]
-        dead = unavailable_cards(self, self._unavailable)
-        self.cards.set_cards((*cards.values(), *dead), above=tuple(recent))
-
-    def _card(self, view: View[Any, Any]) -> CardRow:
-        network = self._companions.get(view.name, "")
-        return CardRow(
-            view.name,
-            view.group.title,
-            view.title,
-            view.summary,
-            reason=self.tr("with {network}").format(network=network) if network else "",
-            words=view.reference,
-        )
+    from explorer.ui.panels.network_panel import NetworkPanel
+    from explorer.ui.panels.view_panel import ViewPanel
 
 
 class ViewPicker(QWidget):
@@ -104,10 +40,17 @@ class ViewPicker(QWidget):
         self.button.show_choice(self.tr("Choose a view"))
         self.button.setAccessibleName(self.tr("View"))
         self.button.clicked.connect(self.open)
-        self.panel = ViewPanel()
-        self.panel.chosen.connect(self._choose)
-        self.popup = Popup(self, self.panel)
         _only(self, self.button)
+
+    @cached_property
+    def panel(self) -> ViewPanel:
+        """The list in the pop-up; nobody sees it at first."""
+        from explorer.ui.panels.view_panel import ViewPanel
+
+        panel = ViewPanel()
+        panel.chosen.connect(self._choose)
+        self.popup = Popup(self, panel)
+        return panel
 
     def set_views(
         self, views: Sequence[View[Any, Any]], unavailable: Sequence[Unavailable] = ()
@@ -156,18 +99,21 @@ class NetworkPicker(QWidget):
         self.button.show_choice(self.tr("Choose a network"))
         self.button.setAccessibleName(self.tr("Network"))
         self.button.clicked.connect(self.open)
-        self.panel = NetworkPanel()
-        self.panel.chosen.connect(self._choose)
-        self.panel.adjusted.connect(self._adjust)
-        self.panel.checkpoint_wanted.connect(self._want)
-        self.popup = Popup(self, self.panel)
-        for wanted in (
-            self.panel.rename_wanted,
-            self.panel.export_wanted,
-            self.panel.delete_wanted,
-        ):
-            wanted.connect(self._leave)
         _only(self, self.button)
+
+    @cached_property
+    def panel(self) -> NetworkPanel:
+        """The catalog in the pop-up; nobody sees it at first."""
+        from explorer.ui.panels.network_panel import NetworkPanel
+
+        panel = NetworkPanel()
+        panel.chosen.connect(self._choose)
+        panel.adjusted.connect(self._adjust)
+        panel.checkpoint_wanted.connect(self._want)
+        for wanted in (panel.rename_wanted, panel.export_wanted, panel.delete_wanted):
+            wanted.connect(self._leave)
+        self.popup = Popup(self, panel)
+        return panel
 
     @property
     def spec(self) -> NetworkSpec | None:

@@ -4,80 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QGridLayout,
     QHBoxLayout,
     QMenu,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from explorer.ui.photos.filmstrip import key_of, title_of
-from explorer.ui.photos.thumbnails import Thumbnails
-from explorer.ui.photos.tiles import PICTURE, draw_tile
 from explorer.ui.widgets.lifetime import discard
-from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color, muted, scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color, scaled_font
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from explorer.ui.panels.sample_tile import SampleTile
+    from explorer.ui.photos.thumbnails import Thumbnails
+
 MOST_SAMPLES = 6
-
-
-class SampleTile(QAbstractButton):
-    """One picture of the gallery, to click."""
-
-    def __init__(self, item: object, thumbnails: Thumbnails) -> None:
-        super().__init__()
-        self.item = item
-        self._thumbnails = thumbnails
-        self.setText(title_of(item))
-        self.setAccessibleName(title_of(item))
-        self.setToolTip(title_of(item))
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        thumbnails.ready.connect(self._ready)
-
-    def sizeHint(self) -> QSize:
-        line = QFontMetrics(scaled_font(self.font(), 0.88)).height()
-        return QSize(PICTURE.width() + UNIT, PICTURE.height() + line + UNIT * 2)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.click()
-        else:
-            super().keyPressEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        thumb = self._thumbnails.get(key_of(self.item), self.item)
-        area = QRectF(UNIT / 2, UNIT / 2, PICTURE.width(), PICTURE.height())
-        palette = self.palette()
-        with QPainter(self) as painter:
-            pixmap = thumb.pixmap if thumb is not None else None
-            broken = thumb is not None and bool(thumb.error)
-            draw_tile(painter, area, pixmap, broken=broken, palette=palette)
-            if self.underMouse() or self.hasFocus():
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.setPen(QPen(palette.color(QPalette.ColorRole.Highlight), 2))
-                painter.drawRoundedRect(area.adjusted(-2.5, -2.5, 2.5, 2.5), 7, 7)
-            font = scaled_font(self.font(), 0.88)
-            painter.setFont(font)
-            painter.setPen(muted(palette))
-            line = QFontMetrics(font)
-            words = QRectF(area.left(), area.bottom() + 6, area.width(), line.height())
-            name = line.elidedText(self.text(), Qt.TextElideMode.ElideRight, int(words.width()))
-            painter.drawText(words, int(Qt.AlignmentFlag.AlignCenter), name)
-
-    def _ready(self, key: object) -> None:
-        if key == key_of(self.item):
-            self.update()
 
 
 class Welcome(QWidget):
@@ -95,9 +43,8 @@ class Welcome(QWidget):
     folder_requested = Signal()
     sample_chosen = Signal(object)
 
-    def __init__(self, thumbnails: Thumbnails | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.thumbnails = thumbnails or Thumbnails(self)
         self._drag = False
         self.tiles: list[SampleTile] = []
         title = Label(self.tr("Drop a photo here"), factor=1.8, bold=True)
@@ -159,14 +106,16 @@ class Welcome(QWidget):
         outer.addStretch(1)
         self._centered = centered
 
-    def set_samples(self, samples: Sequence[object]) -> None:
+    def set_samples(self, samples: Sequence[object], thumbnails: Thumbnails) -> None:
         """Shows the first few samples of the gallery."""
+        from explorer.ui.panels.sample_tile import SampleTile  # not before the first paint
+
         for tile in self.tiles:
             self._gallery.removeWidget(tile)
             discard(tile)
-        self.tiles = [SampleTile(item, self.thumbnails) for item in samples[:MOST_SAMPLES]]
+        self.tiles = [SampleTile(item, thumbnails) for item in samples[:MOST_SAMPLES]]
         for number, tile in enumerate(self.tiles):
-            tile.clicked.connect(self._chosen)
+            tile.chosen.connect(self.sample_chosen)
             self._gallery.addWidget(tile, number // 3, number % 3)
 
     def set_live_menu(self, menu: QMenu) -> None:
@@ -177,11 +126,6 @@ class Welcome(QWidget):
         """Lights the zone up while something is dragged over the window."""
         self._drag = active
         self.update()
-
-    def close_worker(self) -> None:
-        """Joins the thumbnail thread when this widget made it."""
-        if self.thumbnails.parent() is self:
-            self.thumbnails.close()
 
     def _steps(self) -> tuple[tuple[str, str], ...]:
         return (
@@ -206,11 +150,6 @@ class Welcome(QWidget):
 
     def _folder(self) -> None:
         self.folder_requested.emit()
-
-    def _chosen(self) -> None:
-        tile = self.sender()
-        if isinstance(tile, SampleTile):
-            self.sample_chosen.emit(tile.item)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         palette = self.palette()

@@ -200,13 +200,13 @@ class Filmstrip(QWidget):
         self._count.hug()
         tabs.addWidget(self._count)
         self._stack = QStackedLayout()
-        for page in (*self._views, self.empty):
-            self._stack.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(tabs)
         layout.addLayout(self._stack, 1)
+        for page in (*self._views, self.empty):  # it shows the first one: as a part of this widget
+            self._stack.addWidget(page)
         self.setMinimumSize(112, 112)
         self._show_source(0)
 

@@ -12,7 +12,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from explorer.ui.widgets import theme
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from PySide6.QtWidgets import QWidget
 
@@ -161,20 +161,25 @@ class Actions(QObject):
             action = QAction(translated(command.title), parent)
             action.setObjectName(command.name)
             action.setCheckable(command.checkable)
-            if command.icon:
-                action.setIcon(theme.icon(command.icon))
             keys = parsed_keys(shortcuts.get(command.name, command.keys))
             action.setShortcuts(keys)
             if keys:
                 shown = keys[0].toString(QKeySequence.SequenceFormat.NativeText)
                 action.setToolTip(f"{translated(command.title).rstrip('…')} ({shown})")
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+            action.setEnabled(False)
             self._actions[command.name] = action
         # Their keys hold while the menu bar is hidden, too.
         parent.addActions(list(self._actions.values()))
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]
+
+    def draw_icons(self, names: Iterable[str] = ()) -> None:
+        """Gives these commands their icons, by default all: a drawing takes its time."""
+        for command in COMMANDS:
+            if command.icon and (not names or command.name in names):
+                self[command.name].setIcon(theme.icon(command.icon))
 
     def answer(self, *handlers: Mapping[str, Callable[..., object]]) -> None:
         """Connects every command to the one part that answers it."""
@@ -183,6 +188,7 @@ class Actions(QObject):
         for names in handlers:
             for name, act in names.items():
                 self[name].triggered.connect(act)
+                self[name].setEnabled(True)
 
     def set_live(self, live: bool) -> None:
         """What makes sense while frames are followed, and only then.

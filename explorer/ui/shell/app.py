@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer import __version__
 from explorer.core import settings
-from explorer.core.colormaps import choose_color_set
+from explorer.core.color_sets import choose_color_set
 from explorer.ui.shell import display_check
 
 if TYPE_CHECKING:

@@ -19,8 +19,6 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.core.settings import THEMES
-from explorer.ui.board.beside import BesideMenu
-from explorer.ui.live.live_options import LiveOptions
 from explorer.ui.shell.actions import MENUS, translated
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
@@ -31,6 +29,14 @@ if TYPE_CHECKING:
     from explorer.ui.shell.actions import Actions
     from explorer.ui.shell.desk import Panels
 
+
+TITLE = "Convnet Explorer"
+
+TOOLBAR = frozenset({
+    "open", "open_folder", "go_back", "go_forward", "fit", "overlays", "compare", "copy_view",
+    "save", "save_as", "theme", "palette",
+})  # fmt: skip
+"""The commands whose icons are seen at once."""
 
 REST_MILLISECONDS = 150
 """So long after the window has changed its size the panels may still be moving into place."""
@@ -178,6 +184,7 @@ def make_toolbar(
     bar.setMovable(False)
     bar.setIconSize(QSize(20, 20))
     bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+    actions.draw_icons(TOOLBAR)
     bar.addAction(actions["open"])
     bar.addAction(actions["open_folder"])
     live = QToolButton()
@@ -245,11 +252,20 @@ class Menus(QObject):
     recent_chosen = Signal(str)
     recent_cleared = Signal()
 
-    def __init__(self, panels: Panels, actions: Actions) -> None:
-        super().__init__(panels.main)
-        self._panels = panels
-        window = panels.main
+    def __init__(self, window: QMainWindow, actions: Actions, pickers: Sequence[QWidget]) -> None:
+        super().__init__(window)
+        self._window, self._actions = window, actions
         self._menus = make_menus(window, actions)
+        self._themes = self._theme_menu(actions)
+        self.toolbar = make_toolbar(window, actions, pickers, self._themes, self._menus["Live"])
+
+    def fill(self, panels: Panels) -> None:
+        """Adds what is not a command: it is not seen before a menu is opened."""
+        from explorer.ui.live.live_options import LiveOptions
+        from explorer.ui.study.beside import BesideMenu
+
+        self._panels = panels
+        window, actions = self._window, self._actions
         self._recent = QMenu(self.tr("Open recent"), window)
         self._recent.aboutToShow.connect(self._fill_recent)
         self._menus["File"].insertMenu(actions["save"], self._recent)
@@ -258,13 +274,10 @@ class Menus(QObject):
             docks.addAction(dock.toggleViewAction())
         self._menus["View"].addSeparator()
         self._menus["View"].addMenu(docks)
+        self._menus["View"].addMenu(self._themes)
         self._menus["Live"].insertMenu(actions["freeze"], LiveOptions(panels.study, window))
         self._menus["Analyze"].insertMenu(actions["run"], BesideMenu(panels.study, window))
-        self._themes = self._theme_menu(actions)
-        self._menus["View"].addMenu(self._themes)
-        panels.welcome.set_live_menu(self._menus["Live"])
-        pickers = (panels.views, panels.networks)
-        self.toolbar = make_toolbar(window, actions, pickers, self._themes, self._menus["Live"])
+        actions.draw_icons()
 
     def __getitem__(self, name: str) -> QMenu:
         return self._menus[name]
@@ -291,7 +304,7 @@ class Menus(QObject):
         self.recent_cleared.emit()
 
     def _theme_menu(self, actions: Actions) -> QMenu:
-        menu = QMenu(self.tr("Theme"), self._panels.main)
+        menu = QMenu(self.tr("Theme"), self._window)
         for word in THEMES:
             menu.addAction(actions[f"theme_{word}"])
         return menu

@@ -14,13 +14,13 @@ from explorer.ui.form.around import Around
 from explorer.ui.form.picks import PickSpec
 from explorer.ui.live.same_object import SameObject
 from explorer.ui.photos.filmstrip import name_of, title_of
+from explorer.ui.shell.layout import TITLE
 
 if TYPE_CHECKING:
     from explorer.images.image import Image
     from explorer.ui.board.pinned_result import PinnedResult
     from explorer.ui.shell.desk import Panels
 
-TITLE = "Convnet Explorer"
 BARE_MILLISECONDS = 250
 """A new photo is shown by itself when its answer takes longer than this."""
 

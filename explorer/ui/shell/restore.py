@@ -11,8 +11,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from explorer.core import settings as store
 from explorer.core.settings import Preferences, Session, Settings
-from explorer.ui.shell import session
-from explorer.ui.widgets.small_widgets import UNIT
+from explorer.ui.shell import geometry, session
 
 if TYPE_CHECKING:
     from explorer.ui.shell.bridge import Ready
@@ -35,7 +34,7 @@ class Restore(QObject):
         super().__init__(panels.main)
         self._panels, self._main = panels, panels.main
         self._wishes = wishes
-        self._docks_state = session.decoded(known.session.docks)
+        self._docks_state = geometry.decoded(known.session.docks)
         self._page_shown = False
         self._restored = False
         self._presenting = False
@@ -47,21 +46,12 @@ class Restore(QObject):
         study.half = preferences.half
         seed = wishes.get("seed")
         study.seed = seed if isinstance(seed, int) else preferences.seed
+        panels.board.restore_view_state(known.session.canvas)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.save)
         self._timer.start(SAVE_SECONDS * 1000)
 
     # -- at the start -----------------------------------------------------------------------------
-
-    def layout(self) -> None:
-        geometry = session.decoded(self.settings.session.geometry)
-        if geometry.isEmpty() or not self._main.restoreGeometry(geometry):
-            room = self._main.screen().availableGeometry().size()
-            wanted = UNIT * 170, UNIT * 105
-            self._main.resize(
-                min(wanted[0], room.width() - 2 * UNIT), min(wanted[1], room.height() - 4 * UNIT)
-            )
-        self._panels.board.restore_view_state(self.settings.session.canvas)
 
     def show_docks(self, shown: bool) -> None:
         """The panels come with the first photo and go with the last."""
@@ -196,8 +186,8 @@ class Restore(QObject):
         )
 
     def _geometry(self) -> str:
-        return session.encoded(self._main.saveGeometry())
+        return geometry.encoded(self._main.saveGeometry())
 
     def _docks(self) -> str:
         self._remember_docks()
-        return session.encoded(self._docks_state)
+        return geometry.encoded(self._docks_state)

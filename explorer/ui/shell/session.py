@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-from PySide6.QtCore import QByteArray
 
 from explorer.core.errors import ExplorerError
 from explorer.core.param_forms import json_of, value_of
@@ -49,19 +45,6 @@ def unpacked(view: View[Any, Any], values: Mapping[str, Any]) -> Any:
         except (ExplorerError, ValueError, TypeError, KeyError) as error:
             log.warning("%s.%s of the session was dropped: %s", view.name, parameter.name, error)
     return params
-
-
-def encoded(data: QByteArray) -> str:
-    return base64.b64encode(data.data()).decode("ascii")
-
-
-def decoded(text: str) -> QByteArray:
-    """The bytes of `encoded`; empty when the text was damaged."""
-    try:
-        return QByteArray(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError):
-        log.warning("the layout of the session was damaged")
-        return QByteArray()
 
 
 def chosen(spec: NetworkSpec | None) -> NetworkChoice:

@@ -2,6 +2,9 @@
 
 What is being looked at is the `Study`'s, photos come in through the `Intake`, results go out
 through the `Exporter`; the window shows what they say. The parts know it as a `Desk` only.
+
+It is painted with the few parts that are seen at first. `complete` makes the others right after
+that, so that a start waits for no more than Qt; what is imported before is listed in a test.
 """
 
 from __future__ import annotations
@@ -12,41 +15,13 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from explorer.core.colormaps import choose_color_set
-from explorer.core.runner import Failure, State, Update
-from explorer.ui.board.board import BoardView
-from explorer.ui.board.canvas import Canvas
-from explorer.ui.board.pinned_result import PinnedResult
-from explorer.ui.dialogs.notice import Notice, Notices
-from explorer.ui.dialogs.sheets import Sheets
-from explorer.ui.jobs.background import BackgroundJobs
-from explorer.ui.jobs.job_list import JobButton, JobList
-from explorer.ui.jobs.job_look import JobLook
-from explorer.ui.jobs.job_results import JobResults
-from explorer.ui.live.live import Live
-from explorer.ui.navigation.current_item import CurrentItem
-from explorer.ui.navigation.move_notice import MoveNotice
-from explorer.ui.navigation.network_trouble import NetworkTrouble
-from explorer.ui.navigation.trail import Trail
-from explorer.ui.panels.inspector import Inspector
-from explorer.ui.panels.making import Making
+from explorer.core.color_sets import choose_color_set
 from explorer.ui.panels.page import Page
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
 from explorer.ui.panels.status import Status
 from explorer.ui.panels.welcome import Welcome
-from explorer.ui.photos.exporter import Exporter
-from explorer.ui.photos.filmstrip import Filmstrip
-from explorer.ui.photos.intake import Intake
-from explorer.ui.results.results import Results
-from explorer.ui.shell import layout
+from explorer.ui.shell import geometry, layout
 from explorer.ui.shell.actions import Actions
-from explorer.ui.shell.bridge import Bridge, Ready
-from explorer.ui.shell.commands import Commands
-from explorer.ui.shell.history import Edits
-from explorer.ui.shell.presenter import Presenter
-from explorer.ui.shell.restore import Restore
-from explorer.ui.study.study import Study
-from explorer.ui.truth.truth_files import TruthFiles
 from explorer.ui.widgets import tab_order, theme
 
 if TYPE_CHECKING:
@@ -60,8 +35,11 @@ if TYPE_CHECKING:
         QKeyEvent,
         QPaintEvent,
     )
+    from PySide6.QtWidgets import QWidget
 
+    from explorer.core.runner import Failure, Update
     from explorer.core.settings import Preferences, Settings
+    from explorer.ui.shell.bridge import Bridge, Ready
 
 log = logging.getLogger(__name__)
 
@@ -93,19 +71,93 @@ class Window(QMainWindow):
     ) -> None:
         super().__init__()
         self.setAcceptDrops(True)
-        self._begun = False
-        self._space = False
-        self._finished = False
-        self._paths = tuple(paths)
-        self.bridge = bridge or Bridge(self)
+        self._known, self._wishes, self._paths = known, wishes or {}, tuple(paths)
+        self._own_bridge = bridge
+        self._crash = ""
+        self._begun = self._complete = self._finished = self._space = False
+        self.actions_ = Actions(self, known.shortcuts)
+        self.welcome = Welcome()
+        self.views = ViewPicker()
+        self.networks = NetworkPicker()
+        self.status = Status()
+        self.page = Page(self.welcome)
+        self.page.show_board(False)
+        self.menus = layout.Menus(self, self.actions_, (self.views, self.networks))
+        self.welcome.set_live_menu(self.menus["Live"])
+        self.setCentralWidget(self.page)
+        self.setStatusBar(self.status)
+        self.setWindowTitle(layout.TITLE)
+        self.welcome.open.setFocus()
+        geometry.place(self, known.session.geometry)
+
+    def complete(self) -> None:
+        """Makes the parts that nobody sees at first, gives each what it needs, and connects them.
+
+        Their modules are imported here, and with them numpy.
+        """
+        if self._complete:
+            return
+        self._make_services()
+        self._make_widgets()
+        self._make_parts()
+        self._answer_commands()
+        self._connect()
+        self.refresh()
+        self.presenter.title()
+        self.current.show_page()
+        self._complete = True
+        self._show_state()
+
+    def _make_services(self) -> None:
+        from explorer.ui.jobs.background import BackgroundJobs
+        from explorer.ui.jobs.job_look import JobLook
+        from explorer.ui.shell.bridge import Bridge
+        from explorer.ui.study.study import Study
+
+        self.bridge = self._own_bridge or Bridge(self)
         self.study = Study(self.bridge, self)
         self.jobs = BackgroundJobs(self.bridge, self)
         self.study.follow_jobs(JobLook(self.jobs, self.study))
-        self._make_widgets()
+
+    def _make_widgets(self) -> None:
+        from explorer.ui.board.board import BoardView
+        from explorer.ui.dialogs.notice import Notices
+        from explorer.ui.jobs.job_list import JobButton
+        from explorer.ui.panels.inspector import Inspector
+        from explorer.ui.photos.filmstrip import Filmstrip
+        from explorer.ui.results.results import Results
+
+        self.board = BoardView()
+        self.page.add_board(self.board)
+        self.results = Results()
+        self.inspector = Inspector()
+        self.strip = Filmstrip()
+        self.docks = layout.make_docks(self, self.strip, self.inspector, self.results)
         self.notices = Notices(self, room=self.page.stack, column=self.docks["inspector"])
-        self.restore = Restore(self, known, wishes or {})
-        self.pinned = PinnedResult(self.board, known.preferences.compare, self)
-        self.actions_ = Actions(self, known.shortcuts)
+        self.job_button = JobButton(self.jobs)
+        self.status.add_jobs(self.job_button)
+
+    def _make_parts(self) -> None:
+        from explorer.ui.board.pinned_result import PinnedResult
+        from explorer.ui.dialogs.sheets import Sheets
+        from explorer.ui.jobs.job_list import JobList
+        from explorer.ui.jobs.job_results import JobResults
+        from explorer.ui.live.live import Live
+        from explorer.ui.navigation.current_item import CurrentItem
+        from explorer.ui.navigation.move_notice import MoveNotice
+        from explorer.ui.navigation.network_trouble import NetworkTrouble
+        from explorer.ui.navigation.trail import Trail
+        from explorer.ui.panels.making import Making
+        from explorer.ui.photos.exporter import Exporter
+        from explorer.ui.photos.intake import Intake
+        from explorer.ui.shell.commands import Commands
+        from explorer.ui.shell.history import Edits
+        from explorer.ui.shell.presenter import Presenter
+        from explorer.ui.shell.restore import Restore
+        from explorer.ui.truth.truth_files import TruthFiles
+
+        self.restore = Restore(self, self._known, self._wishes)
+        self.pinned = PinnedResult(self.board, self._known.preferences.compare, self)
         self.commands = Commands(self, self.pinned, self.actions_)
         self.presenter = Presenter(self, self.pinned)
         self.edits = Edits(self.study, self.inspector.form, self.board, self)
@@ -119,34 +171,12 @@ class Window(QMainWindow):
         self.moves = MoveNotice(self, self.trail)
         self.making = Making(self)
         self.sheets = Sheets(self, self.actions_)
-        self.job_button = JobButton(self.jobs)
         self.job_results = JobResults(self)
         self.job_list = JobList(self, self.jobs, self.job_results.shows)
-        self.status.add_jobs(self.job_button)
         self.truth_files = TruthFiles(self, self.inspector.form, self.board)
-        self.menus = layout.Menus(self, self.actions_)
+        self.menus.fill(self)
         self.live.fill(self.menus["Live"], self.menus["Live"].actions()[0])
-        self._answer_commands()
-        self._connect()
         self.current = CurrentItem(self, self.page, self.restore, self.intake, self.live)
-        self.restore.layout()
-        self.refresh()
-        self.presenter.title()
-        self.current.show_page()
-
-    def _make_widgets(self) -> None:
-        self.board = BoardView()
-        self.results = Results()
-        self.inspector = Inspector()
-        self.strip = Filmstrip()
-        self.welcome = Welcome(self.strip.thumbnails)
-        self.views = ViewPicker()
-        self.networks = NetworkPicker()
-        self.status = Status()
-        self.page = Page(self.welcome, self.board)
-        self.setCentralWidget(self.page)
-        self.setStatusBar(self.status)
-        self.docks = layout.make_docks(self, self.strip, self.inspector, self.results)
 
     def _answer_commands(self) -> None:
         actions, undo = self.actions_, self.undo
@@ -260,15 +290,22 @@ class Window(QMainWindow):
 
         self._begun = True
         log.info("the window is painted")
+        try:
+            self.complete()
+        except Exception:
+            QApplication.exit(1)  # half a window is of no use
+            raise
         self.setWindowIcon(theme.app_icon())
         self.inspector.set_waiting(self.tr("Loading PyTorch"))
         self.bridge.start(self._starting)
         samples = gallery()
         self.strip.set_samples(samples)
-        self.welcome.set_samples(samples)
+        self.welcome.set_samples(samples, self.strip.thumbnails)
         self.restore.photos(bool(self._paths))
         if self._paths:
             self.intake.open_paths(self._paths)
+        if self._crash:
+            self.sheets.say_crash(self._crash)
 
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
@@ -282,6 +319,8 @@ class Window(QMainWindow):
 
     def finish(self) -> bool:
         """Saves, cancels and joins; False when a worker did not end in time."""
+        if not self._complete:  # closed before anything was begun
+            return self._own_bridge.close() if self._own_bridge is not None else True
         if not self._finished:
             self._finished = True
             self.restore.save()
@@ -290,16 +329,20 @@ class Window(QMainWindow):
             self._ended = self.bridge.close()
             self.jobs.close()
             self.strip.close_worker()
-            self.welcome.close_worker()
         return self._ended
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.WindowStateChange:
-            self.actions_["fullscreen"].setChecked(self.isFullScreen())
-            self.restore.present(self.isFullScreen())
+        if event.type() == QEvent.Type.WindowStateChange and self._complete:
+            self._show_state()
+
+    def _show_state(self) -> None:
+        self.actions_["fullscreen"].setChecked(self.isFullScreen())
+        self.restore.present(self.isFullScreen())
 
     def _starting(self, update: Update) -> None:
+        from explorer.core.runner import State
+
         if update.state is State.DONE:
             self.set_ready(update.value)
         elif update.failure is not None:
@@ -309,6 +352,7 @@ class Window(QMainWindow):
 
     def set_ready(self, ready: Ready) -> None:
         """Views and networks are known; what was looked at the last time is looked at again."""
+        self.complete()
         self.study.set_ready(ready)
         self.views.set_views(tuple(ready.views.values()), ready.unavailable)
         self.networks.set_entries(ready.entries, ready.unavailable_networks)
@@ -353,7 +397,7 @@ class Window(QMainWindow):
     # -- drops and keys ---------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if Intake.accepts(event.mimeData()):
+        if self._complete and self.intake.accepts(event.mimeData()):
             event.acceptProposedAction()
             self.page.set_drag_active(True)
 
@@ -371,14 +415,18 @@ class Window(QMainWindow):
 
         A panel that floats is a window with a ring of its own.
         """
-        docks = self.docks
-        middle = (docks["photos"], self.page, docks["results"], docks["inspector"])
+        middle: tuple[QWidget, ...] = (self.page,)
+        if self._complete:
+            docks = self.docks
+            middle = (docks["photos"], self.page, docks["results"], docks["inspector"])
         parts = (self.menus.toolbar, *middle, self.status)
         return tab_order.step(self, forward, parts)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Only what nobody with the focus wanted arrives here: sliders and fields keep their arrows.
-        if event.key() == Qt.Key.Key_Right and not event.modifiers():
+        if not self._complete:
+            super().keyPressEvent(event)
+        elif event.key() == Qt.Key.Key_Right and not event.modifiers():
             self.strip.next()
         elif event.key() == Qt.Key.Key_Left and not event.modifiers():
             self.strip.previous()
@@ -391,33 +439,24 @@ class Window(QMainWindow):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         # The canvas pans while Space is held: a short press arrives when it ends. A field takes the
         # press and lets the end pass, which is then nobody's.
+        from explorer.ui.board.canvas import Canvas
+
         ends = event.key() == Qt.Key.Key_Space and not event.isAutoRepeat()
         meant = self._space or isinstance(self.focusWidget(), Canvas)
         if ends:
             self._space = False
-        if not (ends and meant and self.live.film_key(event.key())):
+        if not (self._complete and ends and meant and self.live.film_key(event.key())):
             super().keyReleaseEvent(event)
 
     # -- trouble ----------------------------------------------------------------------------------
 
     def show_problem(self, sentence: str, details: str) -> None:
-        """A defect that a hook caught: everything goes on, and it can be copied."""
-        self.notices.show_notice(
-            Notice(
-                self.tr("Something went wrong: {what}").format(what=sentence),
-                "error",
-                details,
-                ((self.tr("Show the log"), self.sheets.show_log),),
-            )
-        )
+        """A defect that a hook caught; before there is a place for it, it is in the log only."""
+        if self._complete:
+            self.sheets.say_problem(sentence, details)
 
     def offer_log(self, text: str) -> None:
-        """An earlier run has crashed."""
-        self.notices.show_notice(
-            Notice(
-                self.tr("The program closed unexpectedly last time."),
-                "warning",
-                text,
-                ((self.tr("Show the log"), self.sheets.show_log),),
-            )
-        )
+        """An earlier run has crashed: that is said as soon as there is a place for it."""
+        self._crash = text
+        if self._complete:
+            self.sheets.say_crash(text)

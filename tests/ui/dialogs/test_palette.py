@@ -14,7 +14,7 @@ from explorer.core.params import Box, Point, param
 from explorer.engine.view import Group, View
 from explorer.ui.board.pinned_result import labels
 from explorer.ui.dialogs.palette import Item, Palette, score
-from explorer.ui.shell import session
+from explorer.ui.shell import geometry, session
 from explorer.ui.shell.actions import COMMANDS, parsed_keys
 from explorer.ui.shell.history import ParamsCommand
 
@@ -114,8 +114,8 @@ def test_parameters_that_do_not_fit_keep_their_defaults(plain: dict[str, Any]) -
 
 
 def test_damaged_bytes_are_empty() -> None:
-    assert session.decoded("not base64!").isEmpty()
-    data = session.decoded(session.encoded(session.QByteArray(b"\x00layout")))
+    assert geometry.decoded("not base64!").isEmpty()
+    data = geometry.decoded(geometry.encoded(geometry.QByteArray(b"\x00layout")))
     assert bytes(data.data()) == b"\x00layout"
 
 

@@ -50,7 +50,8 @@ class Around:
     """A current item with toys around it."""
 
     def __init__(self, panels: ToyPanels) -> None:
-        self.page = Page(panels.welcome, panels.board)
+        self.page = Page(panels.welcome)
+        self.page.add_board(panels.board)
         panels.main.setCentralWidget(self.page)
         self.live = ToyLive(QPushButton(self.page))
         self.restore, self.intake = ToyRestore(), ToyIntake()

@@ -12,7 +12,8 @@ from tests.ui.toy_desk import ToyPanels
 
 @pytest.fixture
 def page(panels: ToyPanels) -> Page:
-    made = Page(panels.welcome, panels.board)
+    made = Page(panels.welcome)
+    made.add_board(panels.board)
     panels.main.setCentralWidget(made)
     return made
 

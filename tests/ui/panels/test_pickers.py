@@ -380,3 +380,11 @@ def test_variants_differ_before_they_are_cut(networks: NetworkPicker) -> None:
         shown = [metrics.elidedText(t, Qt.TextElideMode.ElideMiddle, room) for t in titles]
         alike = [title for title, cut in zip(titles, shown, strict=True) if shown.count(cut) > 1]
         assert alike == []
+
+
+def test_a_list_belongs_to_its_pop_up_before_it_is_opened(qtbot: QtBot) -> None:
+    """A widget without a parent is Python's to collect, on whatever thread that happens."""
+    for picker in (ViewPicker(), NetworkPicker()):
+        qtbot.addWidget(picker)
+        assert picker.panel.window() is picker.popup
+        assert picker.popup.parent() is picker

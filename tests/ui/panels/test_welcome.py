@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from explorer.images.sources import gallery
 from explorer.ui.panels.welcome import MOST_SAMPLES, Welcome
 from explorer.ui.photos.filmstrip import key_of
+from explorer.ui.photos.thumbnails import Thumbnails
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -19,15 +20,22 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def welcome(qtbot: QtBot) -> Iterator[Welcome]:
+def thumbnails(qtbot: QtBot) -> Iterator[Thumbnails]:
+    made = Thumbnails()
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+@pytest.fixture
+def welcome(qtbot: QtBot, thumbnails: Thumbnails) -> Welcome:
     made = Welcome()
     qtbot.addWidget(made)
-    made.set_samples(gallery())
+    made.set_samples(gallery(), thumbnails)
     made.resize(800, 700)
     made.show()
     qtbot.waitExposed(made)
-    yield made
-    made.close_worker()
+    return made
 
 
 def test_it_says_what_to_do(welcome: Welcome) -> None:
@@ -36,10 +44,12 @@ def test_it_says_what_to_do(welcome: Welcome) -> None:
         assert part in words
 
 
-def test_samples_are_shown_and_chosen(welcome: Welcome, qtbot: QtBot) -> None:
+def test_samples_are_shown_and_chosen(
+    welcome: Welcome, thumbnails: Thumbnails, qtbot: QtBot
+) -> None:
     assert len(welcome.tiles) == MOST_SAMPLES
     tile = welcome.tiles[2]
-    qtbot.waitUntil(lambda: welcome.thumbnails.peek(key_of(tile.item)) is not None)
+    qtbot.waitUntil(lambda: thumbnails.peek(key_of(tile.item)) is not None)
     with qtbot.waitSignal(welcome.sample_chosen) as heard:
         qtbot.mouseClick(tile, LEFT)
     assert heard.args == [tile.item]
@@ -62,8 +72,8 @@ def test_a_drag_lights_it_up(welcome: Welcome) -> None:
     assert welcome.grab().toImage().pixelColor(400, 30) == dark
 
 
-def test_samples_may_be_replaced(welcome: Welcome) -> None:
-    welcome.set_samples(())
-    welcome.set_samples(gallery()[:1])
+def test_samples_may_be_replaced(welcome: Welcome, thumbnails: Thumbnails) -> None:
+    welcome.set_samples((), thumbnails)
+    welcome.set_samples(gallery()[:1], thumbnails)
     assert len(welcome.tiles) == 1
     welcome.grab()

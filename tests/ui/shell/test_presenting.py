@@ -11,7 +11,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from explorer.core.colormaps import choose_color_set, class_colors
+from explorer.core.color_sets import choose_color_set
+from explorer.core.colormaps import class_colors
 from explorer.core.layers import Board, Pane, Points
 from explorer.core.settings import Preferences
 from explorer.ui.shell.window import Window

@@ -13,7 +13,7 @@ from explorer.vision.race.clock import STAGES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from explorer.core.colormaps import Color
+    from explorer.core.color_sets import Color
     from explorer.vision.race.lanes import Lane
 
 LANES = ("R-CNN", "SPP-net", "Fast R-CNN", "Faster R-CNN", "Single-stage")
