@@ -21,6 +21,7 @@ from explorer.core.param_forms import read_mask
 from explorer.core.params import Mask, Pick, Point
 from explorer.core.storage.atomic import write_bytes
 from explorer.ui.board.brush import LARGEST, SMALLEST, Brush
+from explorer.ui.dialogs.save_place import ask_place
 from explorer.ui.form.around import Around
 from explorer.ui.form.choices import Combo
 from explorer.ui.form.editor import Editor
@@ -162,7 +163,7 @@ class MaskEditor(Editor):
         if self._mask is None:
             return
         title = self.tr("Save the mask: {what}").format(what=self.parameter.meta.title)
-        path, _ = QFileDialog.getSaveFileName(self.below, title, "mask.png", "PNG (*.png)")
+        path, _ = ask_place(self.below, title, "mask.png", "PNG (*.png)")
         if path:
             try:
                 write_bytes(path, self._mask.png)

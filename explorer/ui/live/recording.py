@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QStandardPaths, Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
@@ -17,6 +17,7 @@ from explorer.core.step import Step
 from explorer.live.capture import Phase
 from explorer.live.record import FilmRecorder, Look, RecordStatus, rendered, rendered_whole
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
+from explorer.ui.dialogs.save_place import ask_place
 from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label
 
 if TYPE_CHECKING:
@@ -179,10 +180,10 @@ class Recording(QObject):
 
     def _ask_place(self, kind: ExportKind, options: Options) -> None:
         films, title = f"{kind.title} ({FILMS})", self.tr("Record")
-        path, _ = QFileDialog.getSaveFileName(self._desk.main, title, str(self._place()), films)
+        path, _ = ask_place(self._desk.main, title, str(self._place()), films, strict=True)
         if path:
             self._folder = str(Path(path).parent)
-            kind.write(path if path.lower().endswith(".mp4") else f"{path}.mp4", options)
+            kind.write(path, options)
         self.show()
 
     def _pace(self) -> float:

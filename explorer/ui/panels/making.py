@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
+from PySide6.QtWidgets import QInputDialog, QMessageBox
 
 from explorer.core.runner import State
 from explorer.core.step import Step
 from explorer.ui.dialogs.notice import Notice
+from explorer.ui.dialogs.save_place import ask_place
 from explorer.ui.shell.bridge import is_over
 from explorer.ui.widgets.lifetime import discard
 
@@ -162,10 +163,9 @@ class Making(QObject):
         kinds = f"{self.tr('Weights')} (*.safetensors)"
         title = self.tr("Export a network")
         start = str(Path.home() / f"{name}.safetensors")
-        path, _ = QFileDialog.getSaveFileName(self._panels.main, title, start, kinds)
+        path, _ = ask_place(self._panels.main, title, start, kinds)
         if path:
-            place = Path(path)
-            self.export(name, place if place.suffix else place.with_suffix(".safetensors"))
+            self.export(name, Path(path))
 
     def export(self, name: str, place: Path) -> None:
         """Writes the weights to `place` and the card beside."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication, QImage, QPixmap
-from PySide6.QtWidgets import QFileDialog
 
 from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
 from explorer.render import PICTURE_WIDTH
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
+from explorer.ui.dialogs.save_place import ask_place
 from explorer.ui.widgets import theme
 
 if TYPE_CHECKING:
@@ -273,12 +273,9 @@ class Exporter(QObject):
         stem = Path(image.name).stem if image is not None else "convnet-explorer"
         name = f"{stem}-{view.name}{suffix}" if view is not None else f"{stem}{suffix}"
         start = str(Path(self._folder or str(Path.home())) / name)
-        path, kind = QFileDialog.getSaveFileName(self._desk.main, title, start, ";;".join(kinds))
-        if not path:
-            return "", ""
-        self._folder = str(Path(path).parent)
-        if not Path(path).suffix:
-            path += kind.split("*", 1)[1].split()[0].rstrip(")") if "*" in kind else suffix
+        path, kind = ask_place(self._desk.main, title, start, ";;".join(kinds))
+        if path:
+            self._folder = str(Path(path).parent)
         return path, kind
 
     def _something(self) -> bool:

@@ -58,7 +58,7 @@ def answer_dialog(
     def ask(_: Any, __: str, start: str, kinds: str) -> tuple[str, str]:
         return answer(start, kinds.split(";;"))
 
-    monkeypatch.setattr("explorer.ui.photos.exporter.QFileDialog.getSaveFileName", ask)
+    monkeypatch.setattr("explorer.ui.dialogs.save_place.QFileDialog.getSaveFileName", ask)
 
 
 def test_the_whole_board_as_a_picture_says_how_to_make_it_again(
