@@ -117,7 +117,10 @@ def export(
         "preprocessing": facts.preprocessing,
         "default_layer": facts.default_layer,
         "metrics": metrics,
-        "measured_on": facts.measured_on.replace("{}", f"{len(material.val):,}"),
+        # Only what was measured on the val photos has any.
+        "measured_on": facts.measured_on.format(f"{len(material.val):,}")
+        if "{}" in facts.measured_on
+        else facts.measured_on,
         "data": facts.data,
         "license": facts.license,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
