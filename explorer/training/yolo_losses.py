@@ -13,7 +13,7 @@ from torchvision.ops import box_iou
 from explorer.networks.embedded.yolo import boxes_apart
 
 if TYPE_CHECKING:
-    from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
+    from explorer.networks.embedded.yolo import YOLOv1, YOLOv2
 
 COORDINATES, NO_OBJECT = 5.0, 0.5
 """Weights of the boxes, and of the confidence where nothing is (Redmon et al. 2016, section 2)."""
@@ -30,11 +30,13 @@ class Truth:
         picture: (M,) int64: in which one each is.
         boxes: (M, 4) float32 x0, y0, x1, y1 as parts of the picture's width and height.
         classes: (M,) int64: what it should be called, a label or a word.
+        unknown: For every picture (K, 4) regions, likewise in parts: nobody knows what is there.
     """
 
     picture: Tensor
     boxes: Tensor
     classes: Tensor
+    unknown: tuple[Tensor, ...] = ()
 
     @property
     def middle(self) -> Tensor:
@@ -53,8 +55,18 @@ class Truth:
         row = place[:, 1].long().clamp(0, rows - 1)
         return row, column, place - torch.stack([column, row], dim=1)
 
+    def known(self, count: int, rows: int, columns: int) -> Tensor:
+        """(count, rows, columns) bool: False for cells whose middle is in a region of `unknown`."""
+        found = torch.ones(count, rows, columns, dtype=torch.bool, device=self.boxes.device)
+        x, y = ((torch.arange(n, device=self.boxes.device) + 0.5) / n for n in (columns, rows))
+        for picture, regions in enumerate(self.unknown):
+            for x0, y0, x1, y1 in regions.tolist():
+                inside = (x >= x0) & (x <= x1) & ((y >= y0) & (y <= y1))[:, None]
+                found[picture] &= ~inside
+        return found
 
-def v1_losses(model: MiniYOLOv1, numbers: Tensor, truth: Truth) -> dict[str, Tensor]:
+
+def v1_losses(model: YOLOv1, numbers: Tensor, truth: Truth) -> dict[str, Tensor]:
     """The five sums of equation 3 of Redmon et al. 2016, per object, under three names.
 
     Of the boxes of the cell with an object's middle, the one that overlaps it most is responsible
@@ -80,7 +92,8 @@ def v1_losses(model: MiniYOLOv1, numbers: Tensor, truth: Truth) -> dict[str, Ten
     sure = (mine[:, 4] - best) ** 2
     taken = torch.zeros(count, rows, columns, model.boxes, dtype=torch.bool, device=numbers.device)
     taken[*here, responsible] = True
-    doubt = own[..., 4][~taken] ** 2
+    nothing = ~taken & truth.known(count, rows, columns)[..., None]
+    doubt = own[..., 4][nothing] ** 2
     wanted = functional.one_hot(truth.classes - 1, model.num_classes - 1)
     classes = (numbers[here][:, 5 * model.boxes :] - wanted) ** 2
     return {
@@ -90,7 +103,7 @@ def v1_losses(model: MiniYOLOv1, numbers: Tensor, truth: Truth) -> dict[str, Ten
     }
 
 
-def v2_losses(model: MiniYOLOv2, numbers: Tensor, truth: Truth) -> dict[str, Tensor]:
+def v2_losses(model: YOLOv2, numbers: Tensor, truth: Truth) -> dict[str, Tensor]:
     """What the region layer of YOLO v2 asks for, per object.
 
     The prior that is most like the object, of the cell with its middle, is responsible. Squared
@@ -119,12 +132,12 @@ def v2_losses(model: MiniYOLOv2, numbers: Tensor, truth: Truth) -> dict[str, Ten
     small = 2 - truth.sides.prod(dim=1)
     boxes = model.boxes_of(numbers.detach())
     wanted = truth.boxes * scale.repeat(2)
-    learns = torch.ones(numbers.shape[:4], dtype=torch.bool, device=numbers.device)
+    learns = truth.known(len(numbers), rows, columns)[..., None].repeat(1, 1, 1, priors)
     for i in range(len(numbers)):
         objects = wanted[truth.picture == i]
         if len(objects):
             overlap = box_iou(boxes[i].flatten(0, 2), objects).amax(dim=1)
-            learns[i] = (overlap <= IGNORED).view(rows, columns, priors)
+            learns[i] &= (overlap <= IGNORED).view(rows, columns, priors)
     learns[here] = False
     logits = numbers[..., 4]
     nothing = functional.softplus(logits[learns])  # the cross entropy with 0

@@ -10,7 +10,7 @@ from explorer.engine.stages import anchor_answers_of
 from explorer.networks.checkpoints import fitting
 from explorer.networks.checkpoints.reading import Checkpoint
 from explorer.networks.definition import Definition, Variant
-from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
+from explorer.networks.embedded.yolo import YOLOv2, mini_yolo_v1, mini_yolo_v2
 from explorer.networks.entry import Entry
 from explorer.networks.preprocess import Preprocess
 from explorer.views.detection.anchors.view import BEST
@@ -29,16 +29,16 @@ PRIORS = [[1.0, 2.0], [4.0, 3.0]]
 def model(request):
     torch.manual_seed(0)
     if request.param == "v1":
-        return MiniYOLOv1(4, side=64, width=16).eval()
-    return MiniYOLOv2(4, priors=PRIORS, **TREE, side=64, width=16, fine=4).eval()
+        return mini_yolo_v1(4, side=64, width=16).eval()
+    return mini_yolo_v2(4, priors=PRIORS, **TREE, side=64, width=16, fine=4).eval()
 
 
 def v2():
-    return MiniYOLOv2(4, priors=PRIORS, **TREE, side=64, width=16, fine=4).eval()
+    return mini_yolo_v2(4, priors=PRIORS, **TREE, side=64, width=16, fine=4).eval()
 
 
 def test_v1_boxes_and_scores_by_hand():
-    model = MiniYOLOv1(4, side=64, width=16)
+    model = mini_yolo_v1(4, side=64, width=16)
     model.score_thresh = 0.2
     numbers = torch.zeros(4, 4, 13)
     # row 1, column 2, second box: the middle at a quarter and a half of the cell, half as wide as
@@ -110,7 +110,7 @@ def test_thresholds_are_honored(model):
 def test_a_photo_that_becomes_smaller_is_smoothed():
     stripes = torch.zeros(3, 256, 256)
     stripes[:, :, ::2] = 1
-    batch, _ = MiniYOLOv1(4, side=64, width=16).transform([stripes])
+    batch, _ = mini_yolo_v1(4, side=64, width=16).transform([stripes])
     gray = (0.5 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
     inner = batch.tensors[0, :, 4:-4, 4:-4]
     assert torch.allclose(inner, gray[:, None, None].expand_as(inner), atol=1e-3)
@@ -154,13 +154,13 @@ def test_the_anchors_view_gets_its_priors():
 
 
 def test_the_tree_decides_how_many_classes_there_are():
-    assert MiniYOLOv2(3, priors=PRIORS, **TREE).num_classes == 4
-    assert MiniYOLOv2(3, priors=PRIORS).num_classes == 3
+    assert mini_yolo_v2(3, priors=PRIORS, **TREE).num_classes == 4
+    assert mini_yolo_v2(3, priors=PRIORS).num_classes == 3
 
 
-@pytest.mark.parametrize("kind", [MiniYOLOv1, MiniYOLOv2])
+@pytest.mark.parametrize("kind", [mini_yolo_v1, mini_yolo_v2])
 def test_weights_of_a_file_are_fitted(kind):
-    options = {"priors": PRIORS, **TREE} if kind is MiniYOLOv2 else {}
+    options = {"priors": PRIORS, **TREE} if kind is mini_yolo_v2 else {}
     classes = ("background", "dog", "cat", "cup")
     entry = Entry("yolo", "YOLO", "detection", "embedded", "", num_classes=4)
     definition = Definition(entry, partial(kind, **options), Variant(classes, Preprocess()))
@@ -180,8 +180,8 @@ def test_views_show_what_it_found(model):
     assert torch.equal(torch.from_numpy(step.value.found.xyxy), own["boxes"])
     board = DETECTIONS.draw(step.value, DetectionParams(score=0.0))
     (table,) = board.tables
-    assert ("word" in table.columns) == isinstance(model, MiniYOLOv2)
-    if isinstance(model, MiniYOLOv2):
+    assert ("word" in table.columns) == isinstance(model, YOLOv2)
+    if isinstance(model, YOLOv2):
         for row, word, score in zip(
             table.rows, own["words"].tolist(), own["word_scores"].tolist(), strict=True
         ):

@@ -22,7 +22,14 @@ from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
 from explorer.networks.embedded.retinanet import mini_retinanet
 from explorer.networks.embedded.vgg import MiniVGG, mini_vgg
-from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2, mini_yolo_v1, mini_yolo_v2
+from explorer.networks.embedded.yolo import (
+    YOLOv1,
+    YOLOv2,
+    lite_yolo_v1,
+    lite_yolo_v2,
+    mini_yolo_v1,
+    mini_yolo_v2,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +50,8 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "lite_fasterrcnn": lite_fasterrcnn,
     "lite_retinanet": lite_retinanet,
     "lite_ssd": lite_ssd,
+    "lite_yolo_v1": lite_yolo_v1,
+    "lite_yolo_v2": lite_yolo_v2,
     "lite_deeplab": lite_deeplab,
     "lite_keypointrcnn": lite_keypointrcnn,
 }
@@ -59,14 +68,16 @@ __all__ = [
     "MiniResNet",
     "MiniResNetFPN",
     "MiniVGG",
-    "MiniYOLOv1",
-    "MiniYOLOv2",
+    "YOLOv1",
+    "YOLOv2",
     "efficientnet_lite0",
     "lite_deeplab",
     "lite_fasterrcnn",
     "lite_keypointrcnn",
     "lite_retinanet",
     "lite_ssd",
+    "lite_yolo_v1",
+    "lite_yolo_v2",
     "mini_fasterrcnn",
     "mini_fcn",
     "mini_localizer",

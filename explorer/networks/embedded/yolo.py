@@ -1,9 +1,9 @@
-"""One-shot detectors in the manner of YOLO v1 and v2, on the body of `mini_fasterrcnn`."""
+"""Single-stage detectors in the manner of YOLO v1 and v2, on the body of another detector."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +11,21 @@ from torch.nn import functional
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import Conv2dNormActivation, batched_nms, clip_boxes_to_image
 
+from explorer.networks.embedded import lite
 from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.resnet import MiniResNet, stages
 from explorer.networks.embedded.wordtree import WordTree, flat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torchvision.models.detection.image_list import ImageList
 
-STRIDE = 16
-"""Pixels from one cell to the next: that of `layer4`."""
-
 MOST = 300
 """So many of the highest-scoring boxes go into the suppression."""
+
+LAYERS = ("layer3", "layer4")
+"""Of the mini body, whose maps are looked at."""
 
 LARGEST_LOG = 4.0
 """A prior grows by at most this power of e."""
@@ -32,6 +33,57 @@ LARGEST_LOG = 4.0
 Answer = dict[str, Tensor]
 
 _convolution = partial(Conv2dNormActivation, activation_layer=partial(nn.LeakyReLU, 0.1))
+
+
+class Body(NamedTuple):
+    """What the heads stand on.
+
+    Attributes:
+        layers: The layers, under the names they have in the detector whose body it is.
+        maps: From `layers` and (N, 3, H, W) normalized to a finer and a coarser map.
+        channels: Of the two maps.
+        stride: Pixels from one cell of the coarser map to the next; the finer one has half of it.
+        mean: Of the normalization, per channel, in [0, 1].
+        std: Likewise.
+    """
+
+    layers: nn.Sequential
+    maps: Callable[[nn.Sequential, Tensor], tuple[Tensor, Tensor]]
+    channels: tuple[int, int]
+    stride: int
+    mean: Sequence[float]
+    std: Sequence[float]
+
+
+def mini_body() -> Body:
+    """That of `mini_fasterrcnn`: the maps of `layer3` and `layer4`."""
+    layers = stages(MiniResNet())
+    fine, coarse = (
+        int(layers.get_submodule(f"{name}.0.conv2").out_channels)
+        for name in LAYERS  # type: ignore[arg-type]
+    )
+    return Body(layers, _mini_maps, (fine, coarse), 16, MEAN, STD)
+
+
+def lite_body() -> Body:
+    """That of `lite_fasterrcnn`: the maps of strides 16 and 32."""
+    middle, coarse = (lite.STAGES[number].channels for number in lite.TAPS[1:])
+    layers = lite.stages(lite.EfficientNetLite0())
+    return Body(layers, _lite_maps, (middle, coarse), 32, lite.MEAN, lite.STD)
+
+
+def _mini_maps(layers: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
+    found = []
+    for name, module in layers.named_children():
+        images = module(images)
+        if name in LAYERS:
+            found.append(images)
+    return found[0], found[1]
+
+
+def _lite_maps(layers: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
+    _, middle, coarse = lite.body_maps(layers, images)
+    return middle, coarse
 
 
 class SmoothTransform(GeneralizedRCNNTransform):  # type: ignore[misc]
@@ -67,23 +119,20 @@ class YOLO(nn.Module):
         detections_per_img: At most so many are left.
     """
 
-    def __init__(self, num_classes: int, transform: GeneralizedRCNNTransform) -> None:
+    def __init__(self, num_classes: int, transform: GeneralizedRCNNTransform, body: Body) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.transform = transform
-        self.body = stages(MiniResNet())
+        self.body = body.layers
+        self.stride = body.stride
+        self._maps = body.maps
         self.score_thresh = 0.05
         self.nms_thresh = 0.5
         self.detections_per_img = 50
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, H, W) normalized -> the maps of `layer3` and `layer4` of the body."""
-        found = []
-        for name, module in self.body.named_children():
-            images = module(images)
-            if name in ("layer3", "layer4"):
-                found.append(images)
-        return found[0], found[1]
+        """(N, 3, H, W) normalized -> the finer and the coarser map of the body."""
+        return self._maps(self.body, images)
 
     def predict(self, features: tuple[Tensor, Tensor]) -> Tensor:
         """The numbers of every cell, float32; see the networks."""
@@ -148,7 +197,7 @@ class YOLO(nn.Module):
         return batch, self.predict(self.features(batch.tensors))
 
 
-class MiniYOLOv1(YOLO):
+class YOLOv1(YOLO):
     """S x S x (B 5 + C) numbers (Redmon et al. 2016, "You Only Look Once", section 2).
 
     Every cell says for each of its B boxes where the middle is in the cell, the square roots of
@@ -157,24 +206,24 @@ class MiniYOLOv1(YOLO):
 
     Args:
         num_classes: With the background, which is class 0.
-        side: To which every picture is resized, whatever its shape; S = side / 16.
+        body: What it stands on.
+        side: To which every picture is resized, whatever its shape; S = side / the body's stride.
         boxes: B.
         width: Channels of the two convolutions on the body.
     """
 
     def __init__(
-        self, num_classes: int, *, side: int = 144, boxes: int = 2, width: int = 192
+        self, num_classes: int, body: Body, *, side: int, boxes: int = 2, width: int = 192
     ) -> None:
-        super().__init__(
-            num_classes,
-            SmoothTransform(
-                side, side, list(MEAN), list(STD), size_divisible=STRIDE, fixed_size=(side, side)
-            ),
-        )
+        transform = SmoothTransform(
+            side, side, list(body.mean), list(body.std),
+            size_divisible=body.stride, fixed_size=(side, side),
+        )  # fmt: skip
+        super().__init__(num_classes, transform, body)
         self.boxes = boxes
-        channels = self.body.get_submodule("layer4.0.conv2").out_channels
-        assert isinstance(channels, int)
-        self.head = nn.Sequential(_convolution(channels, width, 3), _convolution(width, width, 3))
+        self.head = nn.Sequential(
+            _convolution(body.channels[1], width, 3), _convolution(width, width, 3)
+        )
         self.predictor = nn.Conv2d(width, boxes * 5 + num_classes - 1, 1)
         # At first in the middle of the cell, a third of the picture wide and high, hardly sure.
         classes = [1 / (num_classes - 1)] * (num_classes - 1)
@@ -207,7 +256,7 @@ class MiniYOLOv1(YOLO):
         return boxes.flatten(0, 2), functional.pad(scores.flatten(0, 2), (1, 0)), {}
 
 
-class MiniYOLOv2(YOLO):
+class YOLOv2(YOLO):
     """Priors in every cell and a tree of words (Redmon & Farhadi 2017, "YOLO9000").
 
     The finer map of `layer3` goes in too, four neighbors stacked ("passthrough", section 2).
@@ -216,6 +265,7 @@ class MiniYOLOv2(YOLO):
 
     Args:
         num_classes: With the background, which is class 0; more if the tree has more labels.
+        body: What it stands on.
         priors: Width and height of each in cells.
         words: See `WordTree`; all three or none of them: then every class is a word.
         parents: See `WordTree`.
@@ -228,32 +278,31 @@ class MiniYOLOv2(YOLO):
     def __init__(
         self,
         num_classes: int,
+        body: Body,
         *,
         priors: Sequence[Sequence[float]],
         words: Sequence[str] = (),
         parents: Sequence[int] = (),
         labels: Sequence[int] = (),
-        side: int = 192,
+        side: int,
         width: int = 192,
         fine: int = 32,
     ) -> None:
         tree = WordTree(words, parents, labels) if words else flat(num_classes)
         super().__init__(
             max(num_classes, max(tree.labels) + 1),
-            SmoothTransform(side, 2 * side, list(MEAN), list(STD)),
+            SmoothTransform(side, 2 * side, list(body.mean), list(body.std)),
+            body,
         )
         self.tree = tree
         self.least = 0.5
         """A descent goes on as long as a word has this probability, given that it is an object."""
         self.priors: Tensor
         self.register_buffer("priors", torch.tensor(priors, dtype=torch.float32))
-        channels: list[Any] = [
-            self.body.get_submodule(f"{name}.0.conv2").out_channels for name in ("layer3", "layer4")
-        ]
-        self.passthrough = _convolution(channels[0], fine, 1)
+        self.passthrough = _convolution(body.channels[0], fine, 1)
         self.stack = nn.PixelUnshuffle(2)
         self.head = nn.Sequential(
-            _convolution(channels[1] + 4 * fine, width, 1),
+            _convolution(body.channels[1] + 4 * fine, width, 1),
             _convolution(width, width, 3),
             _convolution(width, width, 3),
         )
@@ -284,7 +333,7 @@ class MiniYOLOv2(YOLO):
     def candidates(self, numbers: Tensor, padded: tuple[int, int]) -> tuple[Tensor, Tensor, Answer]:
         """See `YOLO`: a score is the objectness times the sum of the class's leaves."""
         objectness = numbers[..., 4].sigmoid().flatten()
-        boxes = STRIDE * self.boxes_of(numbers).flatten(0, 2)
+        boxes = self.stride * self.boxes_of(numbers).flatten(0, 2)
         # No score is above the objectness: the tree is asked for the others only.
         rows = torch.where(objectness > self.score_thresh)[0]
         probable = self.tree(numbers.flatten(0, 2)[rows, 5:])
@@ -314,11 +363,21 @@ def padded_size(batch: ImageList) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def mini_yolo_v1(num_classes: int, **options: Any) -> MiniYOLOv1:
-    """2.6 million parameters; see `MiniYOLOv1`."""
-    return MiniYOLOv1(num_classes, **options)
+def mini_yolo_v1(num_classes: int, *, side: int = 144, **options: Any) -> YOLOv1:
+    """2.6 million parameters; see `YOLOv1`."""
+    return YOLOv1(num_classes, mini_body(), side=side, **options)
 
 
-def mini_yolo_v2(num_classes: int, **options: Any) -> MiniYOLOv2:
-    """2.5 million parameters; see `MiniYOLOv2`."""
-    return MiniYOLOv2(num_classes, **options)
+def mini_yolo_v2(num_classes: int, *, side: int = 192, **options: Any) -> YOLOv2:
+    """2.5 million parameters; see `YOLOv2`."""
+    return YOLOv2(num_classes, mini_body(), side=side, **options)
+
+
+def lite_yolo_v1(num_classes: int, *, side: int = 224, width: int = 256, **options: Any) -> YOLOv1:
+    """S = 7 on the body of `lite_fasterrcnn`; 30 numbers a cell for 20 classes; see `YOLOv1`."""
+    return YOLOv1(num_classes, lite_body(), side=side, width=width, **options)
+
+
+def lite_yolo_v2(num_classes: int, *, side: int = 416, width: int = 256, **options: Any) -> YOLOv2:
+    """13 x 13 cells of a square picture on the body of `lite_fasterrcnn`; see `YOLOv2`."""
+    return YOLOv2(num_classes, lite_body(), side=side, width=width, **options)

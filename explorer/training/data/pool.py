@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.evaluation.matching import canonical
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -109,6 +111,28 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
         ("background", *(categories[number] for number in known)),
         tuple(name for number, name in categories.items() if number not in label),
     )
+
+
+def with_classes(pool: Pool, names: Sequence[str]) -> Pool:
+    """The pool as a data set with other classes has it: all else is background.
+
+    Args:
+        pool: With COCO's categories.
+        names: By label, the background first; Pascal VOC's words for COCO's are understood.
+
+    Returns:
+        Photos without any of the classes stay: they show what is none.
+    """
+    label = {canonical(name): i for i, name in enumerate(names)}
+    new = np.array([label.get(canonical(name), 0) for name in pool.names])
+    photos = []
+    for photo in pool.photos:
+        labels = new[photo.labels]
+        there = labels > 0
+        joints = None if photo.joints is None else photo.joints[there]
+        photos.append(replace(photo, boxes=photo.boxes[there], labels=labels[there], joints=joints))
+    left_out = [name for name in names[1:] if label[canonical(name)] not in new]
+    return Pool(tuple(photos), tuple(names), tuple(left_out))
 
 
 def masked(pool: Pool, folder: Path) -> Pool:

@@ -55,6 +55,7 @@ LESSONS = {
     "lite-fasterrcnn": "explorer.training.lessons.lite_detector",
     "lite-retinanet": "explorer.training.lessons.lite_single_stage",
     "lite-ssd": "explorer.training.lessons.lite_single_stage",
+    "lite-yolo-v1": "explorer.training.lessons.lite_yolo",
     "lite-deeplab": "explorer.training.lessons.lite_segmenter",
     "lite-keypointrcnn": "explorer.training.lessons.lite_keypoints",
 }

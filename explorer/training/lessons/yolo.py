@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from explorer.evaluation.scenes import SIDE, SceneMaker
 from explorer.networks.class_names import group_labels
 from explorer.networks.embedded.wordtree import ROOT
-from explorer.networks.embedded.yolo import STRIDE, MiniYOLOv1, MiniYOLOv2
+from explorer.networks.embedded.yolo import YOLOv1, YOLOv2, mini_yolo_v1, mini_yolo_v2
 from explorer.training.cards import Share
 from explorer.training.data import clusters
 from explorer.training.data.scene_task import PHOTOS_PER_SCENE, SceneTask, part_of
@@ -37,6 +37,9 @@ RECIPE = Recipe(epochs=3, batch=16, peak=0.05, warmup=0.1, decay=5e-4, average=0
 V1_SIDE = 144
 """To which the first one resizes every picture."""
 
+STRIDE = 16
+"""Of the mini body."""
+
 PRIORS = 5
 
 SCENES_FOR_PRIORS = 2_000
@@ -52,7 +55,7 @@ class YoloTask(SceneTask):
     """A YOLO on the frozen body of a trained `mini_fasterrcnn`.
 
     Args:
-        kwargs: Of `MiniYOLOv1` or `MiniYOLOv2`.
+        kwargs: Of `YOLOv1` or `YOLOv2`.
         words: For every class of the photos its word in the tree; needed by the second only.
         name: "mini-yolo-v1" or "mini-yolo-v2".
     """
@@ -72,8 +75,8 @@ class YoloTask(SceneTask):
         }
 
     def build(self) -> nn.Module:
-        kind = MiniYOLOv1 if self.name == "mini-yolo-v1" else MiniYOLOv2
-        model: nn.Module = kind(**self.kwargs)
+        make = mini_yolo_v1 if self.name == "mini-yolo-v1" else mini_yolo_v2
+        model: nn.Module = make(**self.kwargs)
         if self.weights is not None:
             model.get_submodule("body").load_state_dict(part_of(self.weights, BODY))
         return model
@@ -81,14 +84,14 @@ class YoloTask(SceneTask):
     def losses(
         self, model: nn.Module, step: int, progress: float, device: torch.device
     ) -> dict[str, Tensor]:
-        assert isinstance(model, MiniYOLOv1 | MiniYOLOv2)
+        assert isinstance(model, YOLOv1 | YOLOv2)
         scenes = self.scenes(step)
         with torch.no_grad():
             features = model.features(pixels_of(scenes, self.kwargs["side"], device))
         numbers = model.predict(features)
         truth = truth_of(scenes, self.words, device)
         with torch.autocast(device.type, enabled=False):
-            if isinstance(model, MiniYOLOv1):
+            if isinstance(model, YOLOv1):
                 return v1_losses(model, numbers, truth)
             return v2_losses(model, numbers, truth)
 

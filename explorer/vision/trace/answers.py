@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from explorer.networks.embedded.yolo import YOLO, MiniYOLOv2
+from explorer.networks.embedded.yolo import YOLO, YOLOv2
 from explorer.networks.preprocess import SAME_FRAME
 from explorer.vision.trace import TwoStage, traced, yolo
 from explorer.vision.trace.parts import AnchorAnswers
@@ -73,7 +73,7 @@ def own_answers(
     """As `anchor_answers`; None when only a trace can tell."""
     if isinstance(module, HasAnchors):
         own = module.anchor_answers(images)
-    elif isinstance(module, MiniYOLOv2):
+    elif isinstance(module, YOLOv2):
         own = yolo.anchor_answers(module, images)
     else:
         return None

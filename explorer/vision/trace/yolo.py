@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 from torchvision.ops import batched_nms
 
-from explorer.networks.embedded.yolo import STRIDE, padded_size
+from explorer.networks.embedded.yolo import padded_size
 from explorer.networks.preprocess import Frame
 from explorer.vision.trace.parts import AnchorAnswers, Nms, make_levels
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from explorer.networks.embedded.yolo import YOLO, MiniYOLOv2
+    from explorer.networks.embedded.yolo import YOLO, YOLOv2
 
 
 @torch.no_grad()
@@ -31,11 +31,11 @@ def suppression(module: YOLO, images: Tensor | list[Tensor]) -> tuple[Frame, Nms
 
 
 @torch.no_grad()
-def anchor_answers(module: MiniYOLOv2, images: Tensor | list[Tensor]) -> AnchorAnswers:
+def anchor_answers(module: YOLOv2, images: Tensor | list[Tensor]) -> AnchorAnswers:
     """What every prior of every cell says; see `explorer.vision.trace.answers.HasAnchors`."""
     batch, numbers = module.numbers(images)
     (one,), (size,) = numbers, batch.image_sizes
-    anchors = STRIDE * module.boxes_of(torch.zeros_like(one)).flatten(0, 2)
+    anchors = module.stride * module.boxes_of(torch.zeros_like(one)).flatten(0, 2)
     flatly = one.flatten(0, 2)
     scores = module.tree.per_label(module.tree(flatly[:, 5:]), module.num_classes)
     best, labels = (flatly[:, 4:5].sigmoid() * scores).max(dim=1)
@@ -43,7 +43,7 @@ def anchor_answers(module: MiniYOLOv2, images: Tensor | list[Tensor]) -> AnchorA
     levels = make_levels([("layer4", rows, columns)], [priors], anchors, padded_size(batch))
     return AnchorAnswers(
         _resized(images, size), size, levels, anchors, best,
-        STRIDE * module.boxes_of(one).flatten(0, 2), labels, "best class",
+        module.stride * module.boxes_of(one).flatten(0, 2), labels, "best class",
     )  # fmt: skip
 
 

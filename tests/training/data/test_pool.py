@@ -15,7 +15,7 @@ from explorer.training.data.canvases import (
     recolored,
     visible,
 )
-from explorer.training.data.pool import Pool, masked, people, read_lspet, read_pool
+from explorer.training.data.pool import Pool, masked, people, read_lspet, read_pool, with_classes
 from tests.training.pool_toy import COLORS, write_pool
 
 ONE = (1.0, 1.0)
@@ -58,9 +58,9 @@ def test_a_squashed_photo_says_its_aspect_where_it_is_known(tmp_path, image, asp
 @pytest.mark.parametrize("content", ["{", '{"images": []}', '{"categories": 3}'])
 def test_what_is_no_such_file_is_refused_in_words(tmp_path, content):
     (tmp_path / "instances.json").write_text(content)
-    with pytest.raises(ExplorerError, match="cannot be read as annotations"):
+    with pytest.raises(ExplorerError, match="cannot be read as COCO annotations"):
         read_pool(tmp_path)
-    with pytest.raises(ExplorerError, match="cannot be read as annotations"):
+    with pytest.raises(ExplorerError, match="cannot be read as COCO annotations"):
         read_pool(tmp_path / "nothing")
 
 
@@ -185,7 +185,7 @@ def test_the_joints_of_leeds_get_cocos_places(tmp_path):
     assert [p.path.name for p in read_lspet(tmp_path, "train")] == ["a.jpg"]
     with pytest.raises(ExplorerError, match="is for test"):
         read_lspet(tmp_path, "test")
-    with pytest.raises(ExplorerError, match="cannot be read as joints"):
+    with pytest.raises(ExplorerError, match="cannot be read as COCO keypoints"):
         read_lspet(tmp_path / "nothing", "validation")
 
 
@@ -240,3 +240,17 @@ def test_rare_categories_are_drawn_more_often(tmp_path):
     labels = np.concatenate([c.labels for _ in range(150) for c in maker.batch(rng, 4, 0.0)])
     # one photo in 801, drawn three times as often
     assert 0 < (labels == 2).sum() < 12
+
+
+def test_a_pool_with_other_classes_has_their_names_and_no_other_objects(tmp_path):
+    pool = read_pool(write_pool(tmp_path / "pool", joints=True), least=3)
+    assert pool.names == ("background", "person", "car")
+    found = with_classes(pool, ("background", "aeroplane", "car"))
+    assert found.names == ("background", "aeroplane", "car")
+    assert found.left_out == ("aeroplane",)
+    for old, new in zip(pool.photos, found.photos, strict=True):
+        cars = old.labels == 2
+        assert new.labels.tolist() == [2] * int(cars.sum())
+        assert (new.boxes == old.boxes[cars]).all()
+        assert (new.ignored == old.ignored).all()
+        assert len(new.joints) == len(new.boxes)

@@ -8,7 +8,7 @@ import torch
 from explorer.core.resources import resource_path
 from explorer.evaluation.scenes import Scene, SceneMaker
 from explorer.networks.class_names import group_labels, group_names, read_shipped_categories
-from explorer.networks.embedded.yolo import MiniYOLOv1, MiniYOLOv2
+from explorer.networks.embedded.yolo import mini_yolo_v1, mini_yolo_v2
 from explorer.training.data.tiny_imagenet import read_categories
 from explorer.training.lessons.yolo import (
     RECIPE,
@@ -43,7 +43,7 @@ def test_the_cell_with_the_middle_learns():
 
 
 def test_v1_terms_by_hand():
-    model = MiniYOLOv1(**V1)
+    model = mini_yolo_v1(**V1)
     numbers = torch.zeros(2, 4, 4, 13)
     # an object in the middle of the second picture: cell (2, 2), at its upper left corner
     there = truth([[0.25, 0.25, 0.75, 0.75]], [2], [1])
@@ -64,7 +64,7 @@ def test_v1_terms_by_hand():
 
 
 def test_v2_terms_by_hand():
-    model = MiniYOLOv2(**V2)
+    model = mini_yolo_v2(**V2)
     numbers = torch.zeros(1, 4, 4, 2, 9)
     numbers[..., 4] = -50.0  # surely nothing anywhere
     # 3 x 2 cells, its middle a quarter into cell (1, 2): more like the second prior (4 x 2)
@@ -85,7 +85,7 @@ def test_v2_terms_by_hand():
 
 
 def test_v2_a_box_that_happens_to_fit_is_left_alone():
-    model = MiniYOLOv2(**V2)
+    model = mini_yolo_v2(**V2)
     numbers = torch.zeros(1, 4, 4, 2, 9)
     numbers[..., 4] = -50.0
     there = truth([[0.25, 0.25, 0.5, 0.5]], [3])  # the whole of cell (1, 1)
@@ -100,7 +100,7 @@ def test_v2_a_box_that_happens_to_fit_is_left_alone():
 @pytest.mark.parametrize("kwargs", [V1, V2])
 def test_pictures_without_objects_have_losses_too(kwargs):
     first = kwargs is V1
-    model = MiniYOLOv1(**kwargs) if first else MiniYOLOv2(**kwargs)
+    model = mini_yolo_v1(**kwargs) if first else mini_yolo_v2(**kwargs)
     numbers = model.predict((torch.rand(2, 160, 8, 8), torch.rand(2, 320, 4, 4)))
     found = (v1_losses if first else v2_losses)(model, numbers, truth([], []))
     assert all(torch.isfinite(value) for value in found.values())
@@ -141,7 +141,7 @@ def test_the_tree_of_the_shipped_classes():
     categories = read_shipped_categories(resource_path("classes", "tiny-imagenet.json"))
     tree, words = word_tree(categories)
     labels = group_labels(categories)
-    model = MiniYOLOv2(len(group_names()) + 1, priors=PRIORS, **tree)
+    model = mini_yolo_v2(len(group_names()) + 1, priors=PRIORS, **tree)
     for category, label, word in zip(categories, labels, words, strict=True):
         if label:
             assert tree["labels"][word] == label
@@ -186,7 +186,7 @@ def test_a_training_moves_the_heads_only_and_goes_on_exactly(name, tmp_path):
 
 
 def test_the_body_is_the_trained_one():
-    body = MiniYOLOv1(**V1).body.state_dict()
+    body = mini_yolo_v1(**V1).body.state_dict()
     detector = {f"backbone.body.{key}": value for key, value in body.items()}
     detector["rpn.head.conv.0.0.bias"] = torch.zeros(4)  # whatever else it has
     task = YoloTask(toy_photos(8), [1, 2, 3, 0], detector, kwargs=V1, name="mini-yolo-v1")
