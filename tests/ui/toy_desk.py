@@ -16,7 +16,7 @@ from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.runner import Failure, State, Update
 from explorer.core.settings import Preferences, Settings
 from explorer.core.step import Step
-from explorer.engine.engine import Answer, Ask, Side
+from explorer.engine.answer import Answer, Ask, Side
 from explorer.engine.view import Group, View
 from explorer.images.image import Image, from_array
 from explorer.live.slot import Shot

@@ -22,6 +22,7 @@ from shiboken6 import isValid
 
 from explorer.core.runner import JobSteps, Runner, State, Token, Update
 from explorer.core.step import Step
+from explorer.engine.answer import Ask
 from explorer.engine.view import View
 from explorer.ui.photos.step_film import StepFilm
 
@@ -111,14 +112,12 @@ class Bridge(QObject):
         *,
         receiver: Receiver,
     ) -> int:
-        """Asks for `view` of the network of `spec` on `image`: steps of `engine.Answer` follow.
+        """Asks for `view` of the network of `spec` on `image`: steps of `Answer` follow.
 
         `beside` are further views with their parameters, answered after it. `fresh`: see `Ask`.
         """
 
         def begin(engine: Engine, token: Token) -> JobSteps:
-            from explorer.engine.engine import Ask
-
             steps = engine.steps(Ask(view, spec, image, params, seed, beside, fresh), token)
             return self.step_film.recorded(steps) if view.film else steps
 
@@ -140,8 +139,6 @@ class Bridge(QObject):
         """As `look`, on the newest frame of `slot` again and again; `image` stands for it."""
 
         def begin(engine: Engine, token: Token) -> JobSteps:
-            from explorer.engine.engine import Ask
-
             return engine.follow(Ask(view, spec, image, params, seed, beside), slot, token, pace)
 
         return self.compute(LOOK, begin, receiver, live=True)
@@ -157,11 +154,9 @@ class Bridge(QObject):
         *,
         receiver: Receiver,
     ) -> int:
-        """Does an action of `view` on what it looks at: steps of `engine.Answer` follow."""
+        """Does an action of `view` on what it looks at: steps of `Answer` follow."""
 
         def begin(engine: Engine, token: Token) -> JobSteps:
-            from explorer.engine.engine import Ask
-
             return engine.act(Ask(view, spec, image, params, seed), action, token)
 
         return self.compute(ACT, begin, receiver)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.ui.shell.bridge import LOOK
 
 if TYPE_CHECKING:
-    from explorer.engine.engine import Answer
+    from explorer.engine.answer import Answer
     from explorer.engine.view import Action
     from explorer.ui.jobs.job_look import JobLook
     from explorer.ui.shell.bridge import Bridge, Receiver
