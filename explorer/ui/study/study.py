@@ -16,7 +16,6 @@ from PySide6.QtCore import Signal
 
 from explorer.core.params import Effect, effect_of, references
 from explorer.core.runner import State, Update
-from explorer.engine.answer import Answer, Ask
 from explorer.ui.study.asking import Asking
 from explorer.ui.study.choice import Choice
 from explorer.ui.study.shown import Shown
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Board
     from explorer.core.network_info import NetworkSpec
     from explorer.core.runner import Failure
+    from explorer.engine.answer import Answer
     from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import Action
     from explorer.images.image import Image
@@ -403,6 +403,4 @@ class Study(Choice):
             return None
         if self.view.job is not None:
             return None  # the job keeps it
-        return self._shown.kept(
-            Ask(self.view, self.spec, self.image, self.params, self.seed, self.sides)
-        )
+        return self._shown.kept(self.question())
