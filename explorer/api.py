@@ -152,7 +152,7 @@ def _stepping(
     seed: int,
 ) -> Generator[FinishedAnswer, None, None]:
     from explorer.core.runner import Token
-    from explorer.engine.engine import Ask
+    from explorer.engine.answer import Ask
     from explorer.networks.given import at_rest
 
     bar = for_scripts()

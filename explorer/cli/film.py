@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import UInt8
     from explorer.core.network_info import NetworkInfo, NetworkSpec
-    from explorer.engine.engine import Answer, Engine
+    from explorer.engine.answer import Answer
+    from explorer.engine.engine import Engine
     from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import View
     from explorer.live.slot import Shot
@@ -278,7 +279,7 @@ class _Job:
 
     def _run(self, take: _Take, pieces: Pieces) -> None:
         from explorer.core.runner import Token
-        from explorer.engine.engine import Ask
+        from explorer.engine.answer import Ask
         from explorer.engine.question import placed_inside
         from explorer.images.image import from_array
         from explorer.live.memory import frozen, thawed

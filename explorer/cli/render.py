@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import UInt8
     from explorer.core.network_info import NetworkSpec
-    from explorer.engine.engine import Ask, Engine
+    from explorer.engine.answer import Ask
+    from explorer.engine.engine import Engine
     from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import View
     from explorer.images.image import Image
@@ -352,7 +353,7 @@ class _Job:
 
     def render(self, image: Image | None, plan: _Plan, title: str) -> None:
         """Runs the view on one photo and writes what was asked for."""
-        from explorer.engine.engine import Ask
+        from explorer.engine.answer import Ask
         from explorer.saving.export import save_film
 
         self._progress.clear()

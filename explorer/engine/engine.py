@@ -9,7 +9,7 @@ import logging
 import time
 from collections import OrderedDict
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +17,8 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.core.params import resolved
 from explorer.core.step import Step
-from explorer.engine.actions import Made, joining
+from explorer.engine.actions import joining
+from explorer.engine.answer import Answer, Ask, Side
 from explorer.engine.question import check_suits
 from explorer.engine.references import Opened, Photos, check_task, named, spec_of
 from explorer.engine.scene import Moment, Scene
@@ -29,8 +30,9 @@ from explorer.networks.hooks import interruptible
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
-    from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.core.network_info import NetworkSpec
     from explorer.core.runner import Token
+    from explorer.engine.actions import Made
     from explorer.engine.view import Action, View
     from explorer.images.image import Image
     from explorer.live.slot import Shot, Slot
@@ -46,62 +48,6 @@ MOST_NETWORKS = 3
 MOST_SCENES = 6
 WAIT_SECONDS = 0.1
 """So long a live job waits for a frame before other jobs get a turn."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ask:
-    """One question: this view of this network on this photo with these parameters.
-
-    `spec` is None for a view that needs no network, `image` for one that needs no photo. `beside`
-    are more views, with their parameters, that look at the same photo with the same network.
-    `fresh`: nothing that was worked out before is taken again; what was measured is measured anew.
-    """
-
-    view: View[Any, Any]
-    spec: NetworkSpec | None
-    image: Image | None
-    params: Any
-    seed: int = 0
-    beside: tuple[tuple[View[Any, Any], Any], ...] = ()
-    fresh: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Side:
-    """What a view beside the main one found: a `result`, or a `problem` in a sentence.
-
-    `opened` are the networks and photos that its parameters name; None where they cannot be had.
-    """
-
-    view: View[Any, Any]
-    params: Any
-    result: Any
-    seconds: float
-    problem: str = ""
-    opened: Opened | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What came out so far: `result` is None while networks are loading.
-
-    `info` is None until the network is loaded, and where the view needs none. `shot` is the frame
-    that it is about when a film or a camera is followed, `seconds` how long the view took for it,
-    `share` the part of the network's own input size that it was looked at with. `steered`: the
-    parameters were changed while it was computed, so that the same ones asked anew give another
-    answer. `made` are the networks that came out of it and have joined the catalog.
-    """
-
-    ask: Ask
-    info: NetworkInfo | None
-    params: Any
-    result: Any
-    shot: Shot | None = None
-    beside: tuple[Side, ...] = ()
-    seconds: float = 0.0
-    share: float = 1.0
-    steered: bool = False
-    made: tuple[Made, ...] = ()
 
 
 class Engine:

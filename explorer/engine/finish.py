@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from explorer.core.layers import Board, Pane, UInt8
-    from explorer.engine.engine import Answer, Side
+    from explorer.engine.answer import Answer, Side
     from explorer.engine.view import View
     from explorer.render.blocks import Theme
     from explorer.render.vector.drawing import Drawing

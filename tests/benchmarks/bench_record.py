@@ -14,7 +14,8 @@ import pytest
 from explorer import views
 from explorer.core.network_info import NetworkSpec
 from explorer.core.runner import Token
-from explorer.engine.engine import Ask, Engine
+from explorer.engine.answer import Ask
+from explorer.engine.engine import Engine
 from explorer.images.image import from_array
 from explorer.images.sources import gallery
 from explorer.live.moving import MovingScene

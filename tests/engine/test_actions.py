@@ -16,7 +16,8 @@ from explorer.core.params import param
 from explorer.core.runner import Token
 from explorer.core.step import Step
 from explorer.engine.actions import Made
-from explorer.engine.engine import Answer, Ask, Engine
+from explorer.engine.answer import Answer, Ask
+from explorer.engine.engine import Engine
 from explorer.engine.scene import Scene
 from explorer.engine.view import Action
 from explorer.networks import catalog, made

@@ -19,7 +19,8 @@ from explorer.core.params import Effect, param
 from explorer.core.runner import Token
 from explorer.core.step import Step
 from explorer.engine import engine as engine_module
-from explorer.engine.engine import MOST_NETWORKS, Answer, Ask, Engine, is_oom
+from explorer.engine.answer import Answer, Ask
+from explorer.engine.engine import MOST_NETWORKS, Engine, is_oom
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
 from explorer.engine.view import Group, View

@@ -16,7 +16,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Pane, Picture, Table, Text
 from explorer.core.params import Pick, param
 from explorer.core.values import Box
-from explorer.engine.engine import Answer, Ask, Side
+from explorer.engine.answer import Answer, Ask, Side
 from explorer.engine.finish import FinishedAnswer
 from explorer.engine.view import Group, View
 from explorer.live.slot import Shot

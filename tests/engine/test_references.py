@@ -17,7 +17,8 @@ from explorer.core.params import FolderRef, ImageRef, NetworkRef
 from explorer.core.runner import Token
 from explorer.core.step import Step
 from explorer.engine import engine as engine_module
-from explorer.engine.engine import MOST_NETWORKS, Answer, Ask, Engine
+from explorer.engine.answer import Answer, Ask
+from explorer.engine.engine import MOST_NETWORKS, Engine
 from explorer.engine.references import MOST_NETWORKS as MOST_NAMED
 from explorer.engine.references import Photos
 from explorer.engine.scene import Scene

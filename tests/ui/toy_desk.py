@@ -16,10 +16,11 @@ from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.runner import Failure, State, Update
 from explorer.core.settings import Preferences, Settings
 from explorer.core.step import Step
-from explorer.engine.engine import Answer, Ask, Side
+from explorer.engine.answer import Answer, Ask, Side
 from explorer.engine.view import Group, View
 from explorer.images.image import Image, from_array
-from explorer.live.slot import Shot
+from explorer.live.pace import Pace
+from explorer.live.slot import Shot, Slot
 from explorer.networks.entry import Entry
 from explorer.ui.board.board import BoardView
 from explorer.ui.dialogs.notice import Notices
@@ -108,15 +109,14 @@ class ToyBridge(Bridge):
         """A question waits for its answer."""
         return self._receiver is not None
 
-    def look(self, *question: Any, receiver: Receiver) -> int:
-        self.asked.append(Ask(*question))
+    def look(self, ask: Ask, receiver: Receiver) -> int:
+        self.asked.append(ask)
         self._receiver = receiver
         return len(self.asked)
 
-    def follow(self, *question: Any, receiver: Receiver) -> int:
-        *asked, slot, _pace = question
+    def follow(self, ask: Ask, slot: Slot, pace: Pace, receiver: Receiver) -> int:
         self.followed.append(slot)
-        return self.look(*asked, receiver=receiver)
+        return self.look(ask, receiver)
 
     def steer(self, params: Any) -> bool:
         if self.open:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from explorer.core.errors import ExplorerError
 from explorer.core.runner import Failure, State, Update
+from explorer.engine.answer import Answer, Ask
 from explorer.ui.jobs.background import Phase
 from explorer.ui.shell.bridge import LOOK
 
@@ -21,7 +22,7 @@ class JobLook(QObject):
     """Follows the job of what is looked at, and tells its news in the words of any other look.
 
     Signals:
-        news: An `Update` whose value is an `engine.Answer`, or None.
+        news: An `Update` whose value is an `engine.answer.Answer` or None.
         paused: The job rests, or goes on.
     """
 
@@ -131,8 +132,6 @@ class JobLook(QObject):
         self.paused.emit(found.phase is Phase.PAUSED)
 
     def _update(self, found: Background, state: State) -> Update:
-        from explorer.engine.engine import Answer, Ask
-
         answer = None
         if found.value is not None and self._asked is not None:
             view, spec, params, seed = self._asked

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import UInt8
     from explorer.core.runner import JobSteps, Token, Update
-    from explorer.engine.engine import Answer
+    from explorer.engine.answer import Answer
     from explorer.engine.finish import FinishedAnswer
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,6 @@ from shiboken6 import isValid
 
 from explorer.core.runner import JobSteps, Runner, State, Token, Update
 from explorer.core.step import Step
-from explorer.engine.view import View
 from explorer.ui.photos.step_film import StepFilm
 
 if TYPE_CHECKING:
@@ -30,17 +29,14 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import NetworkSpec, Task
     from explorer.core.unavailable import Unavailable
+    from explorer.engine.answer import Ask
     from explorer.engine.engine import Engine
-    from explorer.engine.view import Action
-    from explorer.images.image import Image
+    from explorer.engine.view import Action, View
     from explorer.live.pace import Pace
     from explorer.live.slot import Slot
     from explorer.networks.entry import Entry
 
 log = logging.getLogger(__name__)
-
-Beside = tuple[tuple[View[Any, Any], Any], ...]
-"""Views with their parameters."""
 
 Receiver = Callable[[Update], object]
 """A bound method of a QObject: it gets the news of the job it was named for, and no other."""
@@ -99,70 +95,28 @@ class Bridge(QObject):
         """Imports torch, the views and the catalog; its last step is a `Ready`."""
         self._submit(self._runner, START, lambda _: self._start_up(), receiver)
 
-    def look(
-        self,
-        view: View[Any, Any],
-        spec: NetworkSpec | None,
-        image: Image | None,
-        params: Any,
-        seed: int,
-        beside: Beside = (),
-        fresh: bool = False,
-        *,
-        receiver: Receiver,
-    ) -> int:
-        """Asks for `view` of the network of `spec` on `image`: steps of `engine.Answer` follow.
-
-        `beside` are further views with their parameters, answered after it. `fresh`: see `Ask`.
-        """
+    def look(self, ask: Ask, receiver: Receiver) -> int:
+        """Asks the engine: steps of `Answer` follow."""
 
         def begin(engine: Engine, token: Token) -> JobSteps:
-            from explorer.engine.engine import Ask
-
-            steps = engine.steps(Ask(view, spec, image, params, seed, beside, fresh), token)
-            return self.step_film.recorded(steps) if view.film else steps
+            steps = engine.steps(ask, token)
+            return self.step_film.recorded(steps) if ask.view.film else steps
 
         return self.compute(LOOK, begin, receiver)
 
-    def follow(
-        self,
-        view: View[Any, Any],
-        spec: NetworkSpec | None,
-        image: Image | None,
-        params: Any,
-        seed: int,
-        beside: Beside,
-        slot: Slot,
-        pace: Pace,
-        *,
-        receiver: Receiver,
-    ) -> int:
-        """As `look`, on the newest frame of `slot` again and again; `image` stands for it."""
+    def follow(self, ask: Ask, slot: Slot, pace: Pace, receiver: Receiver) -> int:
+        """As `look`, on the newest frame of `slot` again and again; the photo stands for it."""
 
         def begin(engine: Engine, token: Token) -> JobSteps:
-            from explorer.engine.engine import Ask
-
-            return engine.follow(Ask(view, spec, image, params, seed, beside), slot, token, pace)
+            return engine.follow(ask, slot, token, pace)
 
         return self.compute(LOOK, begin, receiver, live=True)
 
-    def act(
-        self,
-        action: Action,
-        view: View[Any, Any],
-        spec: NetworkSpec,
-        image: Image,
-        params: Any,
-        seed: int,
-        *,
-        receiver: Receiver,
-    ) -> int:
-        """Does an action of `view` on what it looks at: steps of `engine.Answer` follow."""
+    def act(self, ask: Ask, action: Action, receiver: Receiver) -> int:
+        """Does an action of the view on what it looks at: steps of `Answer` follow."""
 
         def begin(engine: Engine, token: Token) -> JobSteps:
-            from explorer.engine.engine import Ask
-
-            return engine.act(Ask(view, spec, image, params, seed), action, token)
+            return engine.act(ask, action, token)
 
         return self.compute(ACT, begin, receiver)
 

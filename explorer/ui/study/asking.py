@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.ui.shell.bridge import LOOK
 
 if TYPE_CHECKING:
-    from explorer.engine.engine import Answer
+    from explorer.engine.answer import Answer
     from explorer.engine.view import Action
     from explorer.ui.jobs.job_look import JobLook
     from explorer.ui.shell.bridge import Bridge, Receiver
@@ -48,14 +48,11 @@ class Asking:
             choice: It has a view, and what that needs.
             fresh: Nothing of what was worked out or measured before is taken again.
         """
-        assert choice.view is not None
-        question = (
-            choice.view, choice.spec, choice.image, choice.params, choice.seed, choice.sides
-        )  # fmt: skip
+        question = choice.question(fresh=fresh)
         if choice.slot is not None:
-            self._bridge.follow(*question, choice.slot, choice.pace, receiver=self._receiver)
+            self._bridge.follow(question, choice.slot, choice.pace, self._receiver)
         else:
-            self._bridge.look(*question, fresh, receiver=self._receiver)
+            self._bridge.look(question, self._receiver)
 
     def ask_job(self, choice: Choice, *, fresh: bool = False, start: bool = True) -> bool:
         """Asks the background job about `choice`; False when there is none and none was started.
@@ -77,10 +74,9 @@ class Asking:
 
     def act(self, action: Action, choice: Choice, receiver: Receiver) -> bool:
         """Does an action of the view on what is looked at; False when nothing is."""
-        view, spec, image = choice.view, choice.spec, choice.image
-        if view is None or spec is None or image is None:
+        if choice.view is None or choice.spec is None or choice.image is None:
             return False
-        self._bridge.act(action, view, spec, image, choice.params, choice.seed, receiver=receiver)
+        self._bridge.act(choice.question(), action, receiver)
         return True
 
     def steer(self, params: Any) -> bool:

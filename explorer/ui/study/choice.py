@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from explorer.core.params import resolved
+from explorer.engine.answer import Ask
 from explorer.live.pace import Pace
 from explorer.ui.study.choosing import natural_view
 from explorer.ui.study.used_networks import UsedNetworks
@@ -114,6 +115,16 @@ class Choice(QObject):
             self.view.title if self.view else "",
             entry.title if entry else "",
         )
+
+    def question(self, *, fresh: bool = False) -> Ask:
+        """What is asked about it; there is a view, and what that needs.
+
+        Args:
+            fresh: Nothing of what was worked out or measured before is taken again.
+        """
+        assert self.view is not None
+        asked = (self.view, self.spec, self.image, self.params, self.seed, self.sides)
+        return Ask(*asked, fresh=fresh)
 
     @property
     def truth(self) -> Truth:

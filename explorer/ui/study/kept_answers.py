@@ -10,7 +10,7 @@ from explorer.core.params import Effect, effect_of, resolved
 
 if TYPE_CHECKING:
     from explorer.core.network_info import NetworkSpec
-    from explorer.engine.engine import Answer, Ask
+    from explorer.engine.answer import Answer, Ask
 
 MOST_ANSWERS = 6
 """A result may be as large as the feature maps of a layer."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.core.layers import Board
-    from explorer.engine.engine import Answer, Ask, Side
+    from explorer.engine.answer import Answer, Ask, Side
     from explorer.engine.finish import FinishedAnswer
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Board
     from explorer.core.network_info import NetworkSpec
     from explorer.core.runner import Failure
-    from explorer.engine.engine import Answer
+    from explorer.engine.answer import Answer
     from explorer.engine.finish import FinishedAnswer
     from explorer.engine.view import Action
     from explorer.images.image import Image
@@ -403,8 +403,4 @@ class Study(Choice):
             return None
         if self.view.job is not None:
             return None  # the job keeps it
-        from explorer.engine.engine import Ask
-
-        return self._shown.kept(
-            Ask(self.view, self.spec, self.image, self.params, self.seed, self.sides)
-        )
+        return self._shown.kept(self.question())

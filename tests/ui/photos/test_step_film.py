@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from explorer.core.layers import Board, Pane, Picture
 from explorer.core.runner import Runner, Token
 from explorer.core.step import Step
-from explorer.engine.engine import Answer, Ask
+from explorer.engine.answer import Answer, Ask
 from explorer.engine.finish import FinishedAnswer
 from explorer.engine.view import View
 from explorer.ui.photos import step_film

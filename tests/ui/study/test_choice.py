@@ -81,3 +81,13 @@ def test_ground_truth_belongs_to_the_photo(choice: Choice) -> None:
     assert choice.truth == (box,)
     choice.image = photo("dog.png", 120)
     assert choice.truth == ()
+
+
+def test_the_question_is_what_is_chosen(choice: Choice) -> None:
+    choice.beside, choice.seed = ("bare",), 7
+    ask = choice.question(fresh=True)
+    assert (ask.view, ask.spec, ask.image, ask.seed) == (SORT, SORTER, choice.image, 7)
+    assert ask.params is choice.params
+    assert [view.name for view, _ in ask.beside] == ["bare"]
+    assert ask.fresh
+    assert not choice.question().fresh

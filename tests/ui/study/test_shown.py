@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from explorer.engine.engine import Answer, Ask, Side
+from explorer.engine.answer import Answer, Ask, Side
 from explorer.ui.study.shown import Shown, drawn_params
 from tests.ui.toy_desk import BARE, DREAM, INFO, SORT, SORTER, Params, photo
 

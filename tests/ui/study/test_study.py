@@ -10,7 +10,7 @@ import pytest
 from explorer.core.layers import UNTRAINED, Text
 from explorer.core.params import Point
 from explorer.core.runner import Failure, State
-from explorer.engine.engine import Side
+from explorer.engine.answer import Side
 from explorer.images.image import from_array
 from explorer.live.slot import Shot, Slot
 from explorer.ui.study.study import Study

@@ -17,7 +17,8 @@ from explorer.core.params import resolved
 from explorer.core.runner import Token
 from explorer.core.step import Step
 from explorer.engine import engine as engine_module
-from explorer.engine.engine import Ask, Engine
+from explorer.engine.answer import Ask
+from explorer.engine.engine import Engine
 from explorer.engine.scene import Moment, Scene
 from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network

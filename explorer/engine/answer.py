@@ -1,0 +1,70 @@
+"""What goes to the engine and what comes back: plain data, without torch, for any thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.engine.actions import Made
+    from explorer.engine.references import Opened
+    from explorer.engine.view import View
+    from explorer.images.image import Image
+    from explorer.live.slot import Shot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ask:
+    """One question: this view of this network on this photo with these parameters.
+
+    `spec` is None for a view that needs no network, `image` for one that needs no photo. `beside`
+    are more views, with their parameters, that look at the same photo with the same network.
+    `fresh`: nothing that was worked out before is taken again; what was measured is measured anew.
+    """
+
+    view: View[Any, Any]
+    spec: NetworkSpec | None
+    image: Image | None
+    params: Any
+    seed: int = 0
+    beside: tuple[tuple[View[Any, Any], Any], ...] = ()
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """What a view beside the main one found: a `result`, or a `problem` in a sentence.
+
+    `opened` are the networks and photos that its parameters name; None where they cannot be had.
+    """
+
+    view: View[Any, Any]
+    params: Any
+    result: Any
+    seconds: float
+    problem: str = ""
+    opened: Opened | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What came out so far: `result` is None while networks are loading.
+
+    `info` is None until the network is loaded, and where the view needs none. `shot` is the frame
+    that it is about when a film or a camera is followed, `seconds` how long the view took for it,
+    `share` the part of the network's own input size that it was looked at with. `steered`: the
+    parameters were changed while it was computed, so that the same ones asked anew give another
+    answer. `made` are the networks that came out of it and have joined the catalog.
+    """
+
+    ask: Ask
+    info: NetworkInfo | None
+    params: Any
+    result: Any
+    shot: Shot | None = None
+    beside: tuple[Side, ...] = ()
+    seconds: float = 0.0
+    share: float = 1.0
+    steered: bool = False
+    made: tuple[Made, ...] = ()
