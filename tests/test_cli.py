@@ -134,6 +134,20 @@ def test_paths_open_the_window(
     assert calls[0][1].reset_settings is reset
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("rendr", "explorer render"),
+        ("evalute", "explorer evaluate"),
+        ("classify", "explorer render classify IMAGE"),
+    ],
+)
+def test_a_word_that_was_meant_as_a_command(explorer: Run, word: str, meant: str) -> None:
+    status, _, err = explorer(word, "photo.jpg")
+    assert status == 2
+    assert meant in _sentence(err)
+
+
 @pytest.mark.parametrize("argv", [["--nonsense"], ["list", "--nonsense"], ["render"]])
 def test_wrong_options_are_one_sentence(explorer: Run, argv: list[str]) -> None:
     status, out, err = explorer(*argv)

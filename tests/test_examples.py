@@ -104,3 +104,14 @@ def test_the_notebook_runs_and_shows_pictures(tmp_path: Path) -> None:
     bars = [out for out in outputs["dream"] if out.output_type == "display_data"]
     assert all(bar.data.get("text/html", "") == "" for bar in bars), "the bar is gone"
     assert "is assumed to be a network for classification" in str(outputs["module"])
+
+
+def test_settings_in_the_readme_are_those_of_the_network_that_is_used_there() -> None:
+    """Whoever copies a line gets a result."""
+    from explorer.api import steps
+
+    text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    lines = re.findall(r"^explorer render (\w+) \S+ .*--set layer=(\S+)", text, re.MULTILINE)
+    assert lines
+    for view, layer in lines:
+        assert next(iter(steps(view, "cat", layer=layer))) is not None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -92,6 +94,31 @@ def _check_working_folder() -> None:
         ) from error
 
 
+def _check_first_word(paths: Sequence[str]) -> None:
+    """A word that is no file, but nearly a command, or a view, was meant as that.
+
+    Raises:
+        ExplorerError: It says what to write.
+    """
+    word = paths[0] if paths else ""
+    if not re.fullmatch(r"[A-Za-z_]+", word) or os.path.lexists(word):
+        return
+    near = get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.7)
+    if near:
+        raise ExplorerError(
+            f"There is no command and no file {word}.", f"Perhaps `explorer {near[0]}` was meant."
+        )
+    from explorer.views import current_name, discover
+
+    view = current_name(word)
+    if view in discover():
+        raise ExplorerError(
+            f"{word} is a view, not a command.",
+            f"Write `explorer render {view} IMAGE -o FILE`, or `explorer --view {view} IMAGE` for "
+            "the window.",
+        )
+
+
 def _dispatch(argv: list[str]) -> int:
     if argv and argv[0] in COMMANDS:
         module = import_module(COMMANDS[argv[0]][0])
@@ -104,6 +131,7 @@ def _dispatch(argv: list[str]) -> int:
     if args.version:
         say(f"Convnet Explorer {__version__}")
         return 0
+    _check_first_word(args.paths)
     from explorer.ui.shell.app import main
 
     return main(args.paths, options=args)

@@ -180,7 +180,7 @@ def default_network(view: View[Any, Any]) -> str:
     """
     from explorer.networks import catalog
 
-    tasks: list[Any] = sorted(view.tasks) or ["classification"]
+    tasks: list[Any] = [view.best] if view.best else sorted(view.tasks) or ["classification"]
     defaults = [catalog.default_for(task) for task in tasks]
     entry = next((entry for entry in defaults if entry is not None), None)
     if entry is None:

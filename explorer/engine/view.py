@@ -143,6 +143,8 @@ class View(Generic[P, R]):
             None. A `NewNetwork` that it returns at its end joins the catalog as "made here".
         draw: ``(result, params) -> Board``: pure, cheap, numpy only, on the window's thread.
         tasks: The network tasks it can look at; empty = any network with an image input.
+        best: The one among them with which it shows most: whoever comes to it with another network
+            gets one of these, and may choose another one again.
         data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by
             default the tables of the board.
         live: It may follow a camera.
@@ -165,6 +167,7 @@ class View(Generic[P, R]):
     compute: Callable[[Scene, P], Generator[Step[R], P | None, NewNetwork | None]]
     draw: Callable[[R, P], Board]
     tasks: frozenset[str] = frozenset()
+    best: str = ""
     data: Callable[[R, P], Mapping[str, Any]] | None = None
     live: bool = True
     film: bool = False
@@ -183,6 +186,8 @@ class View(Generic[P, R]):
         if self.live and not self.needs.photo:
             raise TypeError(f"the view {self.name} is live, but it needs no photo")
         object.__setattr__(self, "tasks", frozenset(map(task_of, self.tasks)))
+        if self.best and not self.suits(task_of(self.best)):
+            raise TypeError(f"the view {self.name} does not suit networks for {self.best}")
 
     def suits(self, task: str) -> bool:
         return not self.tasks or task in self.tasks

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def ask_place(
-    parent: QWidget, title: str, start: str, kinds: str, *, strict: bool = False
+    parent: QWidget | None, title: str, start: str, kinds: str, *, strict: bool = False
 ) -> tuple[str, str]:
     """Asks for a file to write.
 

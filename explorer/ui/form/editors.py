@@ -56,6 +56,32 @@ class SwitchEditor(Editor):
         return bool(value)
 
 
+class OptionalSwitchEditor(Editor):
+    """On, off, or nothing said, where the view decides."""
+
+    def __init__(self, parameter: Parameter, parent: QObject) -> None:
+        super().__init__(parameter, parent)
+        self._values = {
+            self.tr("automatic"): None, self.tr("on"): True, self.tr("off"): False
+        }  # fmt: skip
+        self.box = ChoiceBox()
+        self.box.set_words(tuple(self._values), {})
+        self.box.picked.connect(self._picked)
+        self.below = self.box
+
+    def show_value(self, value: Any) -> None:
+        self.box.show_word(self.text(value))
+
+    def text(self, value: Any) -> str:
+        return next(words for words, known in self._values.items() if known is value)
+
+    def _picked(self, words: str) -> None:
+        self.edited.emit(self._values[words])
+
+    def accepts(self, value: Any) -> Any:
+        return None if value is None else bool(value)
+
+
 class NumberEditor(Editor):
     """An int or a float; an optional one has a tick box that switches it off.
 
@@ -302,4 +328,6 @@ assert set(_EDITORS) == set(Kind)
 
 def editor_for(parameter: Parameter, parent: QObject) -> Editor:
     """The editor that suits what the parameter holds."""
+    if parameter.kind is Kind.SWITCH and parameter.optional:
+        return OptionalSwitchEditor(parameter, parent)
     return _EDITORS[parameter.kind](parameter, parent)

@@ -143,9 +143,12 @@ class Choice(QObject):
     def network_for(self, view: View[Any, Any]) -> NetworkSpec | None:
         """The network that `view` will look at: the one in use where it suits, else another one."""
         entry = self.entry()
-        if not view.needs.network or (entry is not None and view.suits(entry.task)):
+        if not view.needs.network:
             return self.spec
-        return self._networks.suiting(view)
+        if entry is None or not view.suits(entry.task):
+            return self._networks.suiting(view)
+        best = None if view.best == entry.task else self._networks.used_for(view.best)
+        return best or self.spec
 
     def _bring_network(self, view: View[Any, Any]) -> None:
         """Before `view` is shown: a network that it can look at."""
@@ -159,11 +162,10 @@ class Choice(QObject):
             return
         entry = self.entry(spec)
         if old is not None and entry is not None:
-            self.moved.emit(
-                self.tr("{view} needs a different network: using {network}.").format(
-                    view=view.title, network=entry.title
-                )
-            )
+            words = self.tr("{view} needs a different network: using {network}.")
+            if view.suits(old.task):
+                words = self.tr("{view} shows more with a network for {task}: using {network}.")
+            self.moved.emit(words.format(view=view.title, network=entry.title, task=view.best))
         self.spec = self._on_device(spec)
         self.info = None
 

@@ -32,8 +32,12 @@ class UsedNetworks:
 
     def suiting(self, view: View[Any, Any]) -> NetworkSpec | None:
         """The one that `view` would take: the last that was used for its task, else the usual."""
-        known = {**self.defaults, **self._used}
-        return next((known[task] for task in TASKS if view.suits(task) and task in known), None)
+        suiting = (self.used_for(task) for task in (view.best, *TASKS) if view.suits(task))
+        return next((spec for spec in suiting if spec is not None), None)
+
+    def used_for(self, task: str) -> NetworkSpec | None:
+        """The last that was used for `task`, else the usual one; None where there is none."""
+        return self._used.get(task) or self.defaults.get(task)
 
     def settled(self, spec: NetworkSpec) -> bool:
         """It is the network that works, on another device or in another precision."""

@@ -43,6 +43,7 @@ class RoiMaps:
         levels: The lowest and highest pyramid level (log2 of the strides), None without a pyramid.
         size: Rows and columns that the network's own pooling gives; None where it has none.
         sampling: Its sampling ratio.
+        aligned: It takes half a cell off.
         proposals: (P, 4) float32 in the photo's pixels, the best first.
         scores: (P,) objectness in [0, 1].
     """
@@ -54,6 +55,7 @@ class RoiMaps:
     levels: tuple[int, int] | None
     size: tuple[int, int] | None
     sampling: int
+    aligned: bool
     proposals: Float32
     scores: Float32
 
@@ -88,7 +90,7 @@ def pooled_maps(trace: Trace) -> RoiMaps:
     size = (int(pool.output_size[0]), int(pool.output_size[1]))
     return RoiMaps(
         frame, names, values, scales, (strides[0], strides[-1]) if len(names) > 1 else None,
-        size, int(pool.sampling_ratio),
+        size, int(pool.sampling_ratio), bool(getattr(pool, "aligned", False)),
         frame.inverse().boxes(_plain(trace.rpn.proposals)),
         _plain(trace.rpn.scores[trace.rpn.proposal_anchors]),
     )  # fmt: skip
@@ -112,7 +114,7 @@ def layer_maps(answer: Activation, layer: str, frame: Frame) -> RoiMaps:
     scale = (answer.frame.sx / frame.sx, answer.frame.sy / frame.sy)
     nothing = np.zeros((0, 4), np.float32)
     return RoiMaps(
-        frame, (layer,), (answer.values,), (scale,), None, None, 2,
+        frame, (layer,), (answer.values,), (scale,), None, None, 2, False,
         nothing, nothing[:, 0],
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ from explorer.ui.form.choice_popup import ChoicePopup, flat_rows, tree_rows
 from explorer.ui.form.editors import (
     ChoiceEditor,
     NumberEditor,
+    OptionalSwitchEditor,
     PickEditor,
     SubsetEditor,
     SwitchEditor,
@@ -572,3 +573,21 @@ def test_a_row_of_the_view_before_says_nothing_any_more(form: Form) -> None:
     form.set_view(view_of(Bare, "bare"), Bare(), None)
     old.click()  # as when a field ends its editing after its view has gone
     assert type(form._params) is Bare
+
+
+def test_a_switch_may_be_left_to_the_view(qtbot: QtBot) -> None:
+    @dataclass(frozen=True, slots=True)
+    class Maybe:
+        aligned: bool | None = param(None, "Aligned", "Automatic: as the network.")
+
+    made = Form()
+    qtbot.addWidget(made)
+    made.set_view(view_of(Maybe), Maybe(), INFO)
+    editor = made.rows["aligned"].editor
+    assert isinstance(editor, OptionalSwitchEditor)
+    assert editor.box.shown_text() == "automatic"
+    for words, value in (("on", True), ("off", False), ("automatic", None)):
+        with qtbot.waitSignal(made.changed) as heard:
+            editor.box.picked.emit(words)
+        assert heard.args[0] == Maybe(value)
+        assert editor.text(value) == words

@@ -43,6 +43,19 @@ def test_a_view_takes_the_network_in_use_where_it_suits(choice: Choice) -> None:
     assert choice.network_for(replace(FIND, tasks=frozenset({"segmentation"}))) is None
 
 
+def test_a_view_that_shows_most_with_a_task_brings_its_network(choice: Choice) -> None:
+    said: list[str] = []
+    choice.moved.connect(said.append)
+    suppress = replace(BARE, name="suppress", title="Suppress", best="detection")
+    assert choice.network_for(suppress) == FINDER
+    assert choice.network_for(replace(BARE, best="segmentation")) == SORTER, "there is none"
+    choice._bring_network(suppress)
+    assert said == ["Suppress shows more with a network for detection: using Finder."]
+    choice.view = suppress
+    choice._bring_network(suppress)
+    assert len(said) == 1
+
+
 def test_the_network_that_was_used_last_for_a_task_is_taken_again(choice: Choice) -> None:
     other = replace(SORTER, name="other")
     choice._take_info(replace(INFO, spec=other))

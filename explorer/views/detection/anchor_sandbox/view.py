@@ -437,6 +437,7 @@ VIEW = View(
     summary="How anchors are matched to ground-truth boxes: positive, ignored or negative.",
     explanation=EXPLANATION,
     reference="Ren et al. 2015, Faster R-CNN, section 3.1.2",
+    best="detection",
     Params=Params,
     compute=compute,
     draw=draw,

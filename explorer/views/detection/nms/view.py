@@ -380,6 +380,7 @@ VIEW = View(
     summary="Which boxes suppress which: greedy NMS, Soft-NMS and OverFeat's merging.",
     explanation=EXPLANATION,
     reference="Bodla et al. 2017, Soft-NMS; Sermanet et al. 2014, OverFeat, section 4.3",
+    best="detection",
     Params=Params,
     compute=compute,
     draw=draw,

@@ -327,6 +327,7 @@ VIEW = View(
     summary="Recall and repeatability of proposal methods, measured on your ground truth.",
     explanation=EXPLANATION,
     reference="Hosang et al. 2016, What makes for effective detection proposals?",
+    best="detection",
     Params=Params,
     compute=compute,
     draw=draw,

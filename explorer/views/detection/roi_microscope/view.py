@@ -129,8 +129,10 @@ class Params:
         2, "Samples per bin", "Along each axis; 0 = as many as the bin has cells (RoIAlign only).",
         effect=Effect.DRAW, low=0, high=4, step=1,
     )  # fmt: skip
-    aligned: bool = param(
-        False, "Aligned", "RoIAlign subtracts half a cell. torchvision's detectors do not.",
+    aligned: bool | None = param(
+        None, "Aligned",
+        "RoIAlign subtracts half a cell. Automatic: as the network's own does; torchvision's "
+        "detectors do not.",
         effect=Effect.DRAW,
     )  # fmt: skip
     layer: str = param(
@@ -228,7 +230,7 @@ def _subject(scene: Scene, maps: RoiMaps, params: Params) -> tuple[Float32, str,
 def draw(result: Result, params: Params) -> Board:
     maps, cache = result.maps, result.cache
     channel = _channel(result, params)
-    key = (channel, params.size, params.sampling, params.aligned)
+    key = (channel, params.size, params.sampling, _aligned(result, params))
     cut = cache.get(("cut", key), lambda: _cut(result, params, channel))
     bin_number = (params.cell or 0) % 1000 if params.cell is not None else None
     if bin_number is None or bin_number >= params.size**2:
@@ -269,7 +271,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     """
     maps, number = result.maps, result.number
     cells = maps.cells(result.box, number)
-    pooled = pool_all(maps.values[number], cells, params.size, params.sampling, params.aligned)
+    aligned = _aligned(result, params)
+    pooled = pool_all(maps.values[number], cells, params.size, params.sampling, aligned)
     found: dict[str, Any] = {
         "box": maps.frame.inverse().boxes(result.box[None])[0],
         "cells": cells,
@@ -298,7 +301,12 @@ def _cut(result: Result, params: Params, channel: int | None) -> Cut:
     values = maps.values[number]
     feature = np.ascontiguousarray(values.mean(axis=0) if channel is None else values[channel])
     cells = maps.cells(result.box, number)
-    return Cut.of(feature, cells, params.size, params.sampling, params.aligned)
+    return Cut.of(feature, cells, params.size, params.sampling, _aligned(result, params))
+
+
+def _aligned(result: Result, params: Params) -> bool:
+    """Whether half a cell is taken off."""
+    return result.maps.aligned if params.aligned is None else params.aligned
 
 
 def _notes(result: Result, params: Params) -> tuple[str, ...]:

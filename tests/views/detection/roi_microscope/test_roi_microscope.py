@@ -16,6 +16,7 @@ from explorer.core.layers import Boxes, Heat
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
 from explorer.engine.stages import head_answer_of, layer_maps_of, pooled_maps_of, trace_of
+from explorer.networks.embedded.lite_rcnn import AlignedRoIAlign
 from explorer.networks.embedded.rcnn import MiniResNetFPN
 from explorer.networks.embedded.resnet import MiniResNet
 from explorer.networks.network import Network
@@ -26,14 +27,14 @@ from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image, to
 MINE = Box(9.25, 7.5, 41.75, 38.0)
 
 
-def pyramid_network() -> Network:
+def pyramid_network(pooling: type[MultiScaleRoIAlign] = MultiScaleRoIAlign) -> Network:
     """A small Faster R-CNN with two pooled levels."""
     with torch.random.fork_rng():
         torch.manual_seed(2)
         module = FasterRCNN(
             MiniResNetFPN(16, MiniResNet()), num_classes=5, min_size=256, max_size=352,
             rpn_anchor_generator=AnchorGenerator(((24,), (64,), (256,)), ((0.5, 1.0, 2.0),) * 3),
-            box_roi_pool=MultiScaleRoIAlign(["0", "1"], 5, 2), box_score_thresh=0.0,
+            box_roi_pool=pooling(["0", "1"], 5, 2), box_score_thresh=0.0,
         )  # fmt: skip
     return make_network(module, "detection", classes=("__background__", "a", "b", "c", "d"))
 
@@ -73,8 +74,10 @@ def test_outputs_are_torchvisions_on_the_networks_own_map(scene: Scene) -> None:
         np.testing.assert_array_equal(found["spp"][:, 0], torch.cat(grids, dim=1))
 
 
-def test_the_default_is_what_the_network_pools(scene: Scene) -> None:
+@pytest.mark.parametrize("pooling", [MultiScaleRoIAlign, AlignedRoIAlign])
+def test_the_default_is_what_the_network_pools(pooling: type[MultiScaleRoIAlign]) -> None:
     """RoIAlign of the proposals at the network's own size and sampling, levels included."""
+    scene = Scene(pyramid_network(pooling), toy_image(96, 128))
     trace = trace_of(scene)
     assert isinstance(trace, TwoStage)
     maps = pooled_maps_of(scene)
