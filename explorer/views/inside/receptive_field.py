@@ -13,7 +13,6 @@ from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.stages import fields_of
 from explorer.engine.view import Group, View
-from explorer.networks.preprocess import grid_frame
 from explorer.views.shared.common import CROP_COLOR, default_layer, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.receptive_field import effective_area, effective_field
@@ -102,14 +101,14 @@ class Params:
 class Result:
     """`gradient` is (H, W) float32 over `extent` of the photo, of the cell at `place`, or None.
 
-    `frame` leads from the photo to the pixels that fields are counted in; `shown` names the layers
+    `to_input` leads from the photo to the network's input; `shown` names the layers
     of the plots and the table, of which `depth` are not behind the chosen one.
     """
 
     photo: Picture
     layer: str
     fields: Fields
-    frame: Frame
+    to_input: Frame
     shown: tuple[str, ...]
     depth: int
     place: Point
@@ -123,9 +122,13 @@ class Result:
         return self.fields[self.layer]
 
     @property
+    def frame(self) -> Frame:
+        """From the photo to the pixels that fields are counted in."""
+        return self.to_input.then(self.fields.frame)
+
+    @property
     def to_cells(self) -> Frame:
-        height, width = self.cells.xyxy.shape[:2]
-        return self.frame.then(grid_frame(self.fields.size, (height, width)))
+        return self.to_input.then(self.fields.to_cells(self.layer))
 
     def cell(self, point: Point) -> tuple[int, int] | None:
         """Row and column of the layer's cell at a place of the photo."""
@@ -150,7 +153,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         photo=photo_of(scene),
         layer=layer,
         fields=found,
-        frame=scene.frame.then(found.frame),
+        to_input=scene.frame,
         shown=shown,
         depth=sum(order[name] <= max(within, default=-1) for name in shown),
         place=params.place or Point(columns / 2, rows / 2),
@@ -350,10 +353,10 @@ def _summary(result: Result, cell: tuple[int, int] | None, *, clicked: bool) -> 
 
 
 def _notes(result: Result) -> tuple[str, ...]:
-    if not result.fields.assumed:
+    if not result.cells.assumed:
         return ()
-    names = ", ".join(result.fields.assumed)
-    return (f"Fields may be too large behind operations that are not followed: {names}.",)
+    names = ", ".join(result.cells.assumed)
+    return (f"Fields may be too large: operations before were not followed ({names}).",)
 
 
 VIEW = View(

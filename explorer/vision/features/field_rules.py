@@ -36,10 +36,16 @@ def start(image: Tensor) -> Tensor:
     return pixels.view(4, *[1] * (image.ndim - 2), height, width).expand(4, *image.shape)
 
 
+def nothing(tensor: Tensor) -> Tensor:
+    """The fields of a tensor that does not depend on the input."""
+    return torch.full((4, *tensor.shape), NOTHING, device=tensor.device)
+
+
 def everything(fields: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
     """For every element of `shape` the rectangle around all of these fields."""
-    tops = torch.stack([thin(field).flatten(1).amax(1) for field in fields])
-    return tops.amax(0).view(4, *[1] * len(shape)).expand(4, *shape)
+    tops = [thin(field).reshape(4, -1).amax(1) for field in fields if field.numel()]
+    top = reduce(torch.maximum, tops, fields[0].new_full((4,), NOTHING))
+    return top.view(4, *[1] * len(shape)).expand(4, *shape)
 
 
 def thin(field: Tensor) -> Tensor:
@@ -159,9 +165,8 @@ def resample(field: Tensor, func: Any, args: Sequence[Any], kwargs: Any, out: Te
     """Interpolation of any kind: which rows and columns it mixes is asked of itself."""
     for dim in (-2, -1):
         old = args[0].shape[dim]
-        shape = [1, old, *args[0].shape[2:]]
         ones = torch.eye(old, device=field.device)
-        each = (ones[:, :, None] if dim == -2 else ones[:, None, :]).expand(shape[1:])[None]
+        each = ones[None, :, :, None] if dim == -2 else ones[None, :, None, :]
         taken = func(each.contiguous(), *args[1:], **kwargs)[0].abs().sum(-1 if dim == -2 else -2)
         taken = taken.T.gt(1e-6 * float(taken.max()))  # (new, old)
         first = taken.int().argmax(1)
@@ -256,6 +261,8 @@ POINTWISE = known("hardswish", "hardsigmoid", "prelu", "_prelu_kernel", "log_sig
 """Those without the tag."""
 WHOLE_SEQUENCES = known("_native_multi_head_attention", "_transformer_encoder_layer_fwd")
 """Every token of the output depends on all tokens."""
+OVERWRITTEN = known("copy", "fill", "zero")
+"""What was there before does not matter."""
 SOFTMAXES = known("_softmax", "_log_softmax")
 PRODUCTS = {aten.mm: 0, aten.bmm: 0, aten.matmul: 0, aten.addmm: 1, aten.baddbmm: 1}
 """At which argument the two matrices begin."""
@@ -280,9 +287,7 @@ def written(base: Tensor, before: Tensor | None, part: Tensor, field: Tensor) ->
     places = torch.arange(base.numel(), device=base.device).as_strided(
         part.shape, part.stride(), part.storage_offset() - base.storage_offset()
     )
-    flat = torch.full((4, base.numel()), NOTHING, device=base.device)
-    if before is not None:
-        flat = before.reshape(4, -1).clone()
+    flat = (nothing(base) if before is None else before).reshape(4, -1).clone()
     flat[:, places.flatten()] = field.reshape(4, -1)
     return flat.view(4, *base.shape)
 

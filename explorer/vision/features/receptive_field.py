@@ -22,7 +22,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.hooks import captured, output_until
-from explorer.networks.preprocess import SAME_FRAME, Frame
+from explorer.networks.preprocess import SAME_FRAME, Frame, grid_frame
 from explorer.vision.features import field_rules as rules
 from explorer.vision.features.activations import (
     RESIZE,
@@ -32,7 +32,7 @@ from explorer.vision.features.activations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,10 +49,13 @@ class LayerFields:
             any of its channels depends on, in pixels of the input, cut off at its edges. A cell
             that depends on no pixel has an empty one, 0, 0, 0, 0.
         spatial: Cells are places: false for vectors, whose field is one rectangle.
+        assumed: Names of operations without a rule that ran before: all their outputs were taken to
+            depend on all their inputs, so fields may be too large.
     """
 
     xyxy: NDArray[np.float32]
     spatial: bool
+    assumed: tuple[str, ...]
 
     def of(self, row: int, column: int) -> tuple[float, float, float, float]:
         x0, y0, x1, y1 = self.xyxy[row, column].tolist()
@@ -83,17 +86,29 @@ class Fields:
 
     Attributes:
         layers: By name.
-        size: Height and width of the input that fields are rectangles of. Of a detector it is the
-            picture as its transform resized and padded it.
+        size: Height and width of the input that fields are rectangles of. Of torchvision's
+            detectors it is the picture as their transform resized and padded it.
         frame: From the picture's pixels to those of this input.
-        assumed: Names of operations without a rule: all their outputs were taken to depend on all
-            their inputs, so fields behind them may be too large.
+        batch: Height and width of what the cells of a map divide: another than `size` where a
+            detector of another kind resizes its picture.
+        to_batch: From the picture's pixels to those of the batch.
     """
 
     layers: Mapping[str, LayerFields]
     size: tuple[int, int]
     frame: Frame
-    assumed: tuple[str, ...]
+    batch: tuple[int, int]
+    to_batch: Frame
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """Of all layers."""
+        return tuple(sorted({name for each in self.layers.values() for name in each.assumed}))
+
+    def to_cells(self, layer: str) -> Frame:
+        """From the picture's pixels to the cells of a layer."""
+        height, width = self[layer].xyxy.shape[:2]
+        return self.to_batch.then(grid_frame(self.batch, (height, width)))
 
     def __getitem__(self, layer: str) -> LayerFields:
         if layer not in self.layers:
@@ -114,68 +129,70 @@ def fields(module: nn.Module, images: Tensor | list[Tensor]) -> Fields:
         module: Any module.
         images: What it takes: (1, C, H, W), or a list with one (C, H, W), on its device.
     """
-    image, run, frame = _through(module, images)
-    size = (int(image.shape[-2]), int(image.shape[-1]))
-    names = [name for name, _ in module.named_modules() if name]
+    image = given = images[0] if isinstance(images, list) else images
+    size = batch = _sides(given)
+    frame = to_batch = SAME_FRAME
+    transform: Any = getattr(module, RESIZE, None)
+    if isinstance(transform, GeneralizedRCNNTransform):
+        resized = transform([given])[0]
+        to_batch, batch = detector_frame(resized, size)
+        if hasattr(module, "backbone"):
+            image, frame, size = resized.tensors, to_batch, batch
+    names = [name for name, child in module.named_modules() if name and child is not transform]
     replay = Replay(image)
 
     def rectangles(tensor: Tensor) -> Tensor:
-        return replay.rectangles(tensor, size)
+        return replay.rectangles(tensor, batch)
 
     with captured(module, names, convert=rectangles) as records, replay:
-        run()
+        if image is given:
+            module(images)
+        else:
+            _through_heads(module, image)
     found = {}
     for name in names:
         parts = named_tensors(records[name][0]) if records[name] else []
         if parts and parts[0][1].numel():
-            found[name] = _layer(parts[0][1])
-    return Fields(found, size, frame, tuple(sorted(replay.assumed)))
+            found[name] = _layer(parts[0][1], replay.assumed)
+    return Fields(found, size, frame, batch, to_batch)
 
 
-def _through(
-    module: nn.Module, images: Tensor | list[Tensor]
-) -> tuple[Tensor, Callable[[], object], Frame]:
-    """The tensor that fields are counted from, what runs the module on it, and its frame."""
-    transform = getattr(module, RESIZE, None)
-    if not isinstance(transform, GeneralizedRCNNTransform):
-        return images[0] if isinstance(images, list) else images, lambda: module(images), SAME_FRAME
-    given = list(images)
-    batch = transform(given)[0]
-    height, width = given[0].shape[-2:]
-    frame, _ = detector_frame(batch, (int(height), int(width)))
-
-    def run() -> None:
-        # What comes behind the heads chooses among boxes: no cell there has a place.
-        parts: Any = module
-        maps = parts.backbone(batch.tensors)
-        levels = [maps] if isinstance(maps, Tensor) else list(maps.values())
-        (parts.rpn.head if hasattr(module, "rpn") else parts.head)(levels)
-
-    return batch.tensors, run, frame
+def _sides(image: Tensor) -> tuple[int, int]:
+    return int(image.shape[-2]), int(image.shape[-1])
 
 
-def _layer(packed: Tensor) -> LayerFields:
-    x0, y0, x1, y1, spatial = packed.float().cpu().numpy()
+def _through_heads(module: Any, batch: Tensor) -> None:
+    """Through the backbone and the convolutions behind it of one of torchvision's detectors.
+
+    What comes then chooses among boxes: no cell there has a place.
+    """
+    maps = module.backbone(batch)
+    levels = [maps] if isinstance(maps, Tensor) else list(maps.values())
+    (module.rpn.head if hasattr(module, "rpn") else module.head)(levels)
+
+
+def _layer(packed: Tensor, assumed: Sequence[str]) -> LayerFields:
+    x0, y0, x1, y1, spatial, before = packed.float().cpu().numpy()
     xyxy = np.stack([-x0, -y0, x1, y1], axis=-1).astype(np.float32)
     xyxy[~np.isfinite(xyxy).all(axis=-1)] = 0.0
-    return LayerFields(xyxy, bool(spatial.flat[0]))
+    return LayerFields(xyxy, bool(spatial.flat[0]), tuple(assumed[: int(before.flat[0])]))
 
 
 class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows the fields of all tensors that come from `image`, as long as it is entered.
 
     Attributes:
-        assumed: See `Fields`.
+        assumed: See `LayerFields`; in the order in which they were met.
     """
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.assumed: set[str] = set()
+        self.assumed: list[str] = []
         self._fields = WeakTensorKeyDictionary()
         self._fields[image] = rules.start(image)
 
     def rectangles(self, tensor: Tensor, source: tuple[int, int]) -> Tensor:
-        """(5, h, w): the fields over all channels, and whether cells are places."""
+        """(6, h, w): the fields over all channels, if cells are places, how much was assumed."""
         field = self._of(tensor)
         if field is None or tensor.numel() == 0:
             return torch.empty(0)
@@ -183,7 +200,8 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for side in field:
             maps, spatial = laid_out(side, source)
             sides.append(maps.amax(0))
-        return torch.stack([*sides, torch.full_like(sides[0], float(spatial))])
+        more = (float(spatial), float(len(self.assumed)))
+        return torch.stack([*sides, *(torch.full_like(sides[0], value) for value in more)])
 
     def _of(self, value: Any) -> Tensor | None:
         if isinstance(value, Tensor) and value in self._fields:
@@ -210,9 +228,12 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         in_place = name.endswith("_") and not name.endswith("__")
         if in_place:
             packet = getattr(rules.aten, name[:-1], packet)
-        found = self._field(packet, func, args, kwargs, given, outputs) if outputs else None
+        try:
+            found = self._field(packet, func, args, kwargs, given, outputs) if outputs else None
+        except (RuntimeError, IndexError):  # arguments that its rule was not written for
+            found = None
         if found is None:
-            self.assumed.add(name)
+            self._assume(name)
             found = [rules.everything(given, each.shape) for each in outputs]
         for tensor, field in zip(outputs, found, strict=False):
             self._fields[tensor] = field
@@ -221,10 +242,14 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             before = self._of(base)
             whole = rules.written(base, before, outputs[0], found[0])
             if whole is None:
-                self.assumed.add(name)
+                self._assume(name)
                 both = found if before is None else [*found, before]
                 whole = rules.everything(both, base.shape)
             self._fields[base] = whole
+
+    def _assume(self, name: str) -> None:
+        if name not in self.assumed:
+            self.assumed.append(name)
 
     def _field(
         self, packet: Any, func: Any, args: Any, kwargs: Any, given: list[Tensor],
@@ -242,10 +267,13 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             found = rules.attention([self._of(each) for each in args[:3]], out)
         elif packet in rules.WHOLE_SEQUENCES:
             found = rules.sequences([self._of(each) for each in args[:3]], out)
-        elif packet is rules.aten.copy:
-            found = None if self._of(args[1]) is None else rules.joined(given[-1:], out.shape)
-        elif _pointwise(packet):
+        elif packet in rules.OVERWRITTEN:
+            source = self._of(args[1]) if len(args) > 1 else None
+            found = rules.nothing(out) if source is None else rules.joined([source], out.shape)
+        elif _pointwise(func, packet):
             found = rules.joined(given, out.shape)
+        elif any(self._of(each) is not None for each in _tensors((args[1:], kwargs))):
+            found = None  # weights or places that depend on the photo themselves
         elif packet in rules.MOVED:
             found = rules.moved(func, self._or_nothing, args, kwargs)
         elif first is not None:
@@ -260,9 +288,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _or_nothing(self, tensor: Tensor) -> Tensor:
         field = self._of(tensor)
-        if field is None:
-            return torch.full((4, *tensor.shape), rules.NOTHING, device=tensor.device)
-        return field
+        return rules.nothing(tensor) if field is None else field
 
 
 def _of_one(packet: Any, func: Any, field: Tensor, args: Any, kwargs: Any, out: Tensor) -> Any:
@@ -296,8 +322,11 @@ def _of_one(packet: Any, func: Any, field: Tensor, args: Any, kwargs: Any, out: 
     return None
 
 
-def _pointwise(packet: Any) -> bool:
-    return packet in rules.POINTWISE or any(
+def _pointwise(func: Any, packet: Any) -> bool:
+    """`packet` is of the operation that is not in place, which alone has the tag."""
+    if packet in rules.POINTWISE or torch.Tag.pointwise in func.tags:
+        return True
+    return packet is not func.overloadpacket and any(
         torch.Tag.pointwise in getattr(packet, name).tags for name in packet.overloads()
     )
 

@@ -19,8 +19,10 @@ from torchvision.models.vgg import cfgs, make_layers
 from torchvision.ops import stochastic_depth
 
 from explorer.core.errors import ExplorerError
+from explorer.networks.embedded.yolo import MiniYOLOv1
 from explorer.networks.hooks import output_until
-from explorer.vision.features.activations import laid_out, named_tensors
+from explorer.networks.preprocess import Frame
+from explorer.vision.features.activations import activation, laid_out, named_tensors
 from explorer.vision.features.receptive_field import (
     EFFECTIVE,
     Fields,
@@ -227,6 +229,54 @@ def test_writing_into_a_part_of_a_tensor() -> None:
     assert found.assumed == ()
 
 
+def test_what_is_overwritten_is_forgotten() -> None:
+    class Overwrites(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.end = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = x + x.roll(1, -1)
+            y[..., :2] = 0
+            y[..., 2:3].copy_(torch.ones(()))
+            return self.end(y)
+
+    found = fields(Overwrites().eval(), torch.rand(1, 1, 2, 5))
+    assert found.assumed == ()
+    assert [found["end"].of(1, column) for column in (0, 2, 3)] == [
+        (0, 0, 0, 0),
+        (0, 0, 0, 0),
+        (2, 1, 4, 2),
+    ]
+
+
+def test_weights_that_depend_on_the_photo() -> None:
+    class Dynamic(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.end = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.end(functional.conv2d(x, x[..., :2, :2]))
+
+    found = fields(Dynamic().eval(), torch.rand(1, 1, 6, 7))
+    assert found["end"].of(3, 3) == (0, 0, 7, 6)
+
+
+def test_a_layer_tells_what_was_assumed_before_it() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.end = nn.Conv2d(1, 1, 3), nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.end(torch.cumsum(self.conv(x), -1))
+
+    found = fields(Odd().eval(), torch.rand(1, 1, 6, 9))
+    assert found["conv"].assumed == ()
+    assert found["end"].assumed == found.assumed == ("cumsum",)
+
+
 # ---- each operation against the gradient ---------------------------------------------------------
 
 OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -414,6 +464,26 @@ def test_a_detectors_fields_are_rectangles_of_its_padded_batch() -> None:
     # conv1: 3 x 3, stride 4, padding 1; conv2 the same: 11 pixels, 16 apart
     assert found["backbone.conv2"].of(1, 2) == (27, 11, 38, 22)
     assert found["rpn.head.cls_logits"].size == (43, 43)
+    assert hook_count(detector) == 0
+
+
+def test_a_detector_of_another_kind_through_its_own_resizing() -> None:
+    """Fields are rectangles of the picture, cells divide what the transform made of it."""
+    torch.manual_seed(0)
+    detector = MiniYOLOv1(5).eval()
+    picture = torch.rand(3, 80, 100)
+    found = fields(detector, [picture])
+    assert (found.size, found.frame) == ((80, 100), Frame())
+    layer = "body.layer1"
+    maps = activation(detector, [picture], layer)
+    assert found.to_cells(layer) == maps.frame
+    height, width = maps.values.shape[1:]
+    gradient = effective_field(detector, [picture], layer, height // 3, width // 3)
+    rows, columns = np.nonzero(gradient)
+    x0, y0, x1, y1 = found[layer].of(height // 3, width // 3)
+    assert x0 <= columns.min() <= columns.max() < x1
+    assert y0 <= rows.min() <= rows.max() < y1
+    assert max(x1 - x0, y1 - y0) < 20
     assert hook_count(detector) == 0
 
 
