@@ -15,7 +15,7 @@ from explorer.engine.stages import fields_of
 from explorer.engine.view import Group, View
 from explorer.views.shared.common import CROP_COLOR, default_layer, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.vision.features.receptive_field import effective_area, effective_field
+from explorer.vision.features.receptive_field import effective_field
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,33 +24,36 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
     from explorer.networks.preprocess import Frame
-    from explorer.vision.features.receptive_field import Fields, LayerFields
+    from explorer.vision.features.receptive_field import EffectiveField, Fields, LayerFields
 
 EXPLANATION = """
 A cell of a feature map depends on a part of the input only, its **receptive field**. Click on the
 photo: the orange frame is the field of the cell at that place, in the chosen layer. Move the mouse
 to compare cells.
 
-**Theoretical field.** Every pixel in the frame can change the cell, none outside can. A chain of
-convolutions and poolings with kernels $k_l$ and strides $s_l$ has fields of
+**Theoretical field.** The frame is the smallest one around all pixels that can change the cell;
+none outside can. A chain of convolutions and poolings with kernels $k_l$ and strides $s_l$ has
+fields of
 
 $$r = 1 + \\sum_l (k_l - 1) \\prod_{m < l} s_m$$
 
-pixels. Where branches meet, the largest field counts. The frame is worked out for the
-network as it runs, operation by operation; padding is no part of the photo, so fields are cut off
-at its edges. Global pooling and attention make the whole input the field.
+pixels. Where branches meet, the largest field counts. The frame is worked out for the network as it
+runs, operation by operation; padding is no part of the photo, so fields are cut off at its edges.
+Global pooling and attention make the whole input the field. Dilated convolutions leave pixels in
+the frame unused.
 
 **Effective field.** Not all pixels of the field matter equally: the color is the gradient
 
 $$g[i, j] = \\max_c \\left| \\frac{\\partial y}{\\partial x[c, i, j]} \\right|$$
 
-of the cell $y$ (one *channel*, or the sum of all). It fades from the middle outward, roughly as a
-Gaussian, because more paths lead from there to the cell. The table counts the pixels whose gradient
-is above 4.55% of the largest one. Of untrained networks the effective field is small; it grows in
-training.
+of one unit $y$ of the cell: of the channel that is largest there, or of *Channel*. It fades from
+the middle outward, roughly as a Gaussian, because more paths lead from there to the cell. The
+summary counts the pixels whose gradient is above 4.55% of the largest one. Of untrained networks
+the effective field is small; it grows in training.
 
 **Projective field.** The other picture turns the question around: which cells of the layer can the
-pixel under the mouse influence? The plot shows both over the depth of the network.
+pixel under the mouse influence? Those whose frame contains it. The plots show both over the depth
+of the network.
 
 Luo, Li, Urtasun and Zemel 2016, *Understanding the Effective Receptive Field in Deep Convolutional
 Neural Networks*. Araujo, Norris and Sim 2019, *Computing Receptive Fields of Convolutional Neural
@@ -88,7 +91,8 @@ class Params:
         True, "Effective field", "Computes the gradient of the clicked cell; a backward pass."
     )
     channel: int | None = param(
-        None, "Channel", "The channel that is differentiated; by default the sum of all.",
+        None, "Channel",
+        "The channel that is differentiated; by default the one with the largest value there.",
         low=0, high=65535, when=lambda params, _info: params.effective,
     )  # fmt: skip
     opacity: float = param(
@@ -99,7 +103,7 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`gradient` is (H, W) float32 over `extent` of the photo, of the cell at `place`, or None.
+    """`effective` is of the cell at `place`, its gradient over `extent` of the photo, or None.
 
     `to_input` leads from the photo to the network's input; `shown` names the layers
     of the plots and the table, of which `depth` are not behind the chosen one.
@@ -112,9 +116,8 @@ class Result:
     shown: tuple[str, ...]
     depth: int
     place: Point
-    channel: int | None
     extent: tuple[float, float, float, float]
-    gradient: Float32 | None = None
+    effective: EffectiveField | None = None
     cache: DrawCache = field(default_factory=DrawCache)
 
     @property
@@ -157,7 +160,6 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         shown=shown,
         depth=sum(order[name] <= max(within, default=-1) for name in shown),
         place=params.place or Point(columns / 2, rows / 2),
-        channel=params.channel,
         extent=scene.frame.inverse().extent(float(width), float(height)),
     )
     cell = result.cell(result.place)  # an unknown layer is told here
@@ -166,8 +168,8 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         return
     yield Step(result, 1, 2, "effective field")
     images = scene.shown(scene.input())
-    gradient = effective_field(scene.network.module, images, layer, *cell, channel=params.channel)
-    yield Step(replace(result, gradient=gradient, cache=DrawCache()), 2, 2)
+    effective = effective_field(scene.network.module, images, layer, *cell, channel=params.channel)
+    yield Step(replace(result, effective=effective, cache=DrawCache()), 2, 2)
 
 
 def _steps(info: NetworkInfo, found: Fields) -> tuple[str, ...]:
@@ -210,8 +212,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     Keys: `layer`, `cell` (row, column), `field` (x0, y0, x1, y1 in pixels of the photo),
     `field_in_input` (the same in pixels of the network's input), `fields` (h, w, 4) float32 of all
     cells of the layer in those pixels, `reached` (h, w) bool, `layers` with `sizes` (n, 2) float32
-    width and height of their fields in those pixels; with an effective field `gradient` (H, W)
-    float32 over `extent` of the photo and `effective_area` in pixels of the network's input.
+    width and height of their fields in those pixels; with an effective field `channel`, `gradient`
+    (H, W) float32 over `extent` of the photo and `effective_area` in pixels of the network's input.
     """
     cell = result.cell(result.place)
     sizes = [result.fields[name].size for name in result.shown]
@@ -225,9 +227,9 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     if cell is not None:
         box = result.cells.xyxy[cell]
         found |= {"cell": cell, "field_in_input": box, "field": _on_photo(result, box)}
-    if result.gradient is not None:
-        found |= {"gradient": result.gradient, "extent": result.extent}
-        found["effective_area"] = effective_area(result.gradient)
+    if result.effective is not None:
+        found |= {"gradient": result.effective.gradient, "extent": result.extent}
+        found |= {"channel": result.effective.channel, "effective_area": result.effective.area}
     return found
 
 
@@ -248,7 +250,7 @@ def _field_pane(
 ) -> Pane:
     layers: list[Layer] = [result.photo]
     title = "Outside the network's input"
-    if clicked and result.gradient is not None and result.gradient.any():
+    if clicked and result.effective is not None and result.effective.gradient.any():
         layers.append(result.cache.get(params.opacity, lambda: _heat(result, params.opacity)))
     layers.append(_box(np.array(result.extent), CROP_COLOR, "input", dotted=True))
     if cell is not None:
@@ -264,8 +266,8 @@ def _field_pane(
 
 
 def _heat(result: Result, opacity: float) -> Heat:
-    assert result.gradient is not None
-    values = result.gradient
+    assert result.effective is not None
+    values = result.effective.gradient
     high = float(np.quantile(values[values > 0], CUT))
     return Heat(
         values, 0.0, high, "viridis", extent=result.extent, opacity=opacity, alpha_by_value=True,
@@ -344,11 +346,14 @@ def _summary(result: Result, cell: tuple[int, int] | None, *, clicked: bool) -> 
     height, width = result.fields.size
     part = (x1 - x0) * (y1 - y0) / (width * height)
     words = f"{result.layer}: {x1 - x0:.0f} x {y1 - y0:.0f} px, {100 * part:.1f}% of the input"
-    if clicked and result.gradient is not None and part > 0:
-        area = effective_area(result.gradient)
+    if clicked and result.effective is not None and part > 0:
+        area = result.effective.area
         scale = result.fields.frame
         pixels = area * scale.sx * scale.sy  # a detector resizes the picture once more
-        words += f" · effective: {pixels:,.0f} px, {100 * area / result.gradient.size:.1f}%"
+        words += (
+            f" · effective: {pixels:,.0f} px, {100 * area / result.effective.gradient.size:.1f}%"
+        )
+        words += f" (channel {result.effective.channel})"
     return words
 
 

@@ -191,8 +191,9 @@ def softmax(field: Tensor, args: Sequence[Any], out: Tensor) -> Tensor:
     return over(field, [args[1]], keep=True).expand(4, *out.shape)
 
 
-def reduction(field: Tensor, args: Sequence[Any], kwargs: Any, out: Tensor) -> Tensor:
-    dims = args[1] if len(args) > 1 else kwargs.get("dim")
+def reduction(field: Tensor, func: Any, args: Sequence[Any], kwargs: Any, out: Tensor) -> Tensor:
+    names = [argument.name for argument in func._schema.arguments]
+    dims = {**dict(zip(names, args, strict=False)), **kwargs}.get("dim")
     dims = [dims] if isinstance(dims, int) else list(dims or ())
     return over(field, dims, keep=out.ndim == field.ndim - 1)
 

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EFFECTIVE = 0.0455
-"""Of the largest gradient: what is above belongs to the effective field (Luo et al., section 3)."""
+"""Of the largest gradient: what is above belongs to the effective field.
+
+1 - 95.45%, as in Luo et al. 2016, who compare with the gradient in the center.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,7 +233,12 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             packet = getattr(rules.aten, name[:-1], packet)
         try:
             found = self._field(packet, func, args, kwargs, given, outputs) if outputs else None
-        except (RuntimeError, IndexError):  # arguments that its rule was not written for
+        except (
+            RuntimeError,
+            IndexError,
+            TypeError,
+            ValueError,
+        ):  # arguments that its rule was not written for
             found = None
         if found is None:
             self._assume(name)
@@ -312,7 +320,7 @@ def _of_one(packet: Any, func: Any, field: Tensor, args: Any, kwargs: Any, out: 
     if packet in rules.SOFTMAXES:
         return rules.softmax(field, args, out)
     if packet in rules.REDUCTIONS:
-        return rules.reduction(field, args, kwargs, out)
+        return rules.reduction(field, func, args, kwargs, out)
     if packet in rules.RESHAPED:
         return field.reshape(4, *out.shape)
     if packet is rules.aten.as_strided and tuple(out.shape[-2:]) == (1, 1):
@@ -341,6 +349,25 @@ def _tensors(value: Any) -> list[Tensor]:
     return []
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EffectiveField:
+    """How much one unit changes with each pixel of the picture.
+
+    Attributes:
+        gradient: (H, W) float32, the largest absolute derivative over the picture's channels.
+        channel: Of the unit.
+    """
+
+    gradient: NDArray[np.float32]
+    channel: int
+
+    @property
+    def area(self) -> int:
+        """How many pixels have a gradient of more than `EFFECTIVE` of the largest one."""
+        values = self.gradient
+        return int((values > EFFECTIVE * values.max()).sum()) if values.any() else 0
+
+
 def effective_field(
     module: nn.Module,
     images: Tensor | list[Tensor],
@@ -349,8 +376,8 @@ def effective_field(
     column: int,
     *,
     channel: int | None = None,
-) -> NDArray[np.float32]:
-    """How much a cell changes with each pixel of the picture.
+) -> EffectiveField:
+    """The gradient of one unit with respect to the picture.
 
     Args:
         module: In eval mode.
@@ -358,38 +385,29 @@ def effective_field(
         layer: The dotted name of one of its modules; its first call counts.
         row: Of the cell.
         column: Of the cell.
-        channel: One of the layer's channels, beyond the last = the last; None = the sum of all.
-
-    Returns:
-        (H, W) float32, the largest absolute derivative over the picture's channels.
+        channel: One of the layer's channels, beyond the last = the last; None = the one with the
+            largest value in this cell. (The sum of all, as in the paper, has no gradient behind a
+            normalization over the channels.)
 
     Raises:
         ExplorerError: When the layer is unknown, was not called, or does not depend on the picture.
     """
     picture = (images[0] if isinstance(images, list) else images).detach().clone()
     picture.requires_grad_()
-    height, width = picture.shape[-2:]
+    height, width = _sides(picture)
     with torch.enable_grad():
         given = [picture] if isinstance(images, list) else picture
-        out = output_until(module, layer, lambda: module(given))
-        parts = named_tensors(out)
+        parts = named_tensors(output_until(module, layer, lambda: module(given)))
         if not parts or not parts[0][1].requires_grad:
             raise ExplorerError(
                 f"The layer {layer!r} has no gradient with respect to the photo.",
                 "Choose another layer.",
             )
-        maps, _ = laid_out(parts[0][1], (int(height), int(width)))
+        maps, _ = laid_out(parts[0][1], (height, width))
         cell = maps[:, row, column]
-        unit = cell.sum() if channel is None else cell[min(channel, len(cell) - 1)]
-        gradient: Tensor | None = torch.autograd.grad(unit, picture, allow_unused=True)[0]
-    if gradient is None:
-        return np.zeros((height, width), np.float32)
-    values: NDArray[np.float32] = (
-        gradient.detach().abs().reshape(-1, height, width).amax(0).float().cpu().numpy()
-    )
-    return values
-
-
-def effective_area(gradient: NDArray[np.float32]) -> int:
-    """How many pixels of (H, W) have a gradient of more than `EFFECTIVE` of the largest one."""
-    return int((gradient > EFFECTIVE * gradient.max()).sum()) if gradient.any() else 0
+        chosen = int(cell.argmax()) if channel is None else min(channel, len(cell) - 1)
+        found: Tensor | None = torch.autograd.grad(cell[chosen], picture, allow_unused=True)[0]
+    if found is None:
+        return EffectiveField(np.zeros((height, width), np.float32), chosen)
+    values = found.detach().abs().reshape(-1, height, width).amax(0).float().cpu().numpy()
+    return EffectiveField(values, chosen)

@@ -81,17 +81,17 @@ def test_the_field_on_a_photo_that_is_resized_and_cropped() -> None:
 def test_the_effective_field_comes_second_and_is_the_gradient() -> None:
     network = chain()
     steps, board = look(network, channel=1)
-    assert [step.gradient is None for step in steps] == [True, False]
+    assert [step.effective is None for step in steps] == [True, False]
     picture = Scene(network, toy_image(33, 41)).input().clone().requires_grad_()
     module = network.module
     out = module.second(module.pad(module.norm(module.first(picture)).relu()))
     (gradient,) = torch.autograd.grad(out[0, 1, 4, 5], picture)
     expected = gradient[0].abs().amax(0).numpy()
-    np.testing.assert_allclose(steps[-1].gradient, expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(steps[-1].effective.gradient, expected, rtol=1e-4, atol=1e-7)
     heat = next(layer for layer in board.pane("image").layers if isinstance(layer, Heat))
-    assert heat.values is steps[-1].gradient
+    assert heat.values is steps[-1].effective.gradient
     assert heat.extent == (0, 0, 41, 33)
-    assert "effective" in board.summary
+    assert board.summary.endswith("(channel 1)")
     assert not any(parameter.grad is not None for parameter in module.parameters())
 
 
@@ -147,7 +147,7 @@ def test_of_a_vector_the_field_is_the_whole_input() -> None:
     steps, board = look(chain(), layer="end", channel=999)
     assert box(board, "field") == [0, 0, 41, 33]
     assert board.pane("image").title == "Field of all units"
-    assert steps[-1].gradient is not None
+    assert steps[-1].effective.channel == 4
     assert not any(isinstance(layer, Masks) for layer in board.pane("reached").layers)
 
 

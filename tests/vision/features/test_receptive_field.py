@@ -25,8 +25,8 @@ from explorer.networks.preprocess import Frame
 from explorer.vision.features.activations import activation, laid_out, named_tensors
 from explorer.vision.features.receptive_field import (
     EFFECTIVE,
+    EffectiveField,
     Fields,
-    effective_area,
     effective_field,
     fields,
 )
@@ -304,6 +304,8 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     ),
     "pixel shuffle": lambda x: functional.pixel_shuffle(x, 2),
     "patches": lambda x: x.unfold(2, 4, 4).unfold(3, 4, 4).sum((-1, -2)),
+    "norm": lambda x: x / torch.linalg.vector_norm(x, dim=3, keepdim=True).add(1),
+    "logsumexp": lambda x: x * x.logsumexp(2, keepdim=True),
     "matrix": lambda x: torch.matmul(x, x.transpose(2, 3)),
     "linear": lambda x: functional.linear(
         x.permute(0, 2, 3, 1), torch.ones(2, 4, dtype=x.dtype)
@@ -444,13 +446,14 @@ def test_fields_of_well_known_networks_are_those_of_the_gradient(
     ("name", "layer", "size"),
     [
         ("vgg16", "28", 196),  # conv5_3
+        ("vgg16", "30", 212),  # pool5
         ("resnet18", "layer3", 211),
         ("resnet50", "layer3", 267),  # v1.5, as in torchvision: the stride is on the 3 x 3
         ("convnext_tiny", "features.1", 76),
     ],
 )
-def test_sizes_from_the_literature(name: str, layer: str, size: int) -> None:
-    """Araujo et al. 2019, Computing Receptive Fields of Convolutional Neural Networks, table 1."""
+def test_sizes_by_the_recurrence(name: str, layer: str, size: int) -> None:
+    """Each layer adds its kernel less one times the stride so far (Araujo et al. 2019)."""
     net = make_layers(cfgs["D"]) if name == "vgg16" else get_model(name, weights=None)
     side = size + 80
     assert fields(net.eval(), torch.rand(1, 3, side, side))[layer].size == (size, size)
@@ -478,7 +481,7 @@ def test_a_detector_of_another_kind_through_its_own_resizing() -> None:
     maps = activation(detector, [picture], layer)
     assert found.to_cells(layer) == maps.frame
     height, width = maps.values.shape[1:]
-    gradient = effective_field(detector, [picture], layer, height // 3, width // 3)
+    gradient = effective_field(detector, [picture], layer, height // 3, width // 3).gradient
     rows, columns = np.nonzero(gradient)
     x0, y0, x1, y1 = found[layer].of(height // 3, width // 3)
     assert x0 <= columns.min() <= columns.max() < x1
@@ -497,28 +500,32 @@ def test_the_effective_field_is_the_gradient() -> None:
     found = effective_field(net, torch.rand(1, 1, 6, 7), "0", 1, 2, channel=0)
     expected = np.zeros((6, 7), np.float32)
     expected[1:4, 2:5] = np.abs(np.arange(-4, 5).reshape(3, 3))
-    np.testing.assert_array_equal(found, expected)
-    both = effective_field(net, torch.rand(1, 1, 6, 7), "0", 1, 2)
-    expected[1:4, 2:5] = np.abs(2 * np.arange(-4, 5) + 9).reshape(3, 3)
-    np.testing.assert_array_equal(both, expected)
+    np.testing.assert_array_equal(found.gradient, expected)
+    # the weights of channel 1 are larger, and so is its value
+    strongest = effective_field(net, torch.rand(1, 1, 6, 7), "0", 1, 2)
+    expected[1:4, 2:5] = np.arange(5, 14).reshape(3, 3)
+    assert strongest.channel == 1
+    np.testing.assert_array_equal(strongest.gradient, expected)
+    assert effective_field(net, torch.rand(1, 1, 6, 7), "0", 1, 2, channel=99).channel == 1
 
 
 def test_it_lies_within_the_theoretical_field() -> None:
     torch.manual_seed(0)
     net, picture = get_model("resnet18", weights=None).eval(), torch.rand(1, 3, 96, 128)
     x0, y0, x1, y1 = (int(v) for v in fields(net, picture)["layer2"].of(5, 9))
-    gradient = effective_field(net, picture, "layer2", 5, 9)
+    gradient = effective_field(net, picture, "layer2", 5, 9).gradient.copy()
     inside = gradient[y0:y1, x0:x1].copy()
     assert inside.any()
     gradient[y0:y1, x0:x1] = 0
     assert not gradient.any()
-    assert 0 < effective_area(inside) < inside.size
+    assert 0 < EffectiveField(inside, 0).area < inside.size
     assert hook_count(net) == 0
 
 
 def test_of_a_detector_through_its_transform() -> None:
     detector = tiny_faster_rcnn().eval()
-    gradient = effective_field(detector, [torch.rand(3, 48, 64)], "backbone.conv2", 1, 2)
+    found = effective_field(detector, [torch.rand(3, 48, 64)], "backbone.conv2", 1, 2)
+    gradient = found.gradient
     assert gradient.shape == (48, 64)
     rows, columns = np.nonzero(gradient)
     # 11 to 22 and 27 to 38 of the resized picture, which bilinear resizing widens by a pixel
@@ -529,8 +536,8 @@ def test_of_a_detector_through_its_transform() -> None:
 
 def test_the_area_by_hand() -> None:
     gradient = np.array([[1.0, EFFECTIVE], [EFFECTIVE + 0.01, 0.0]], np.float32)
-    assert effective_area(gradient) == 2
-    assert effective_area(np.zeros((3, 3), np.float32)) == 0
+    assert EffectiveField(gradient, 0).area == 2
+    assert EffectiveField(np.zeros((3, 3), np.float32), 0).area == 0
 
 
 def test_a_layer_without_a_gradient_is_told() -> None:
