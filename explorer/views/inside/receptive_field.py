@@ -26,38 +26,40 @@ if TYPE_CHECKING:
     from explorer.networks.preprocess import Frame
     from explorer.vision.features.receptive_field import EffectiveField, Fields, LayerFields
 
-EXPLANATION = """
+EXPLANATION = r"""
 A cell of a feature map depends on a part of the input only, its **receptive field**. Click on the
 photo: the orange frame is the field of the cell at that place, in the chosen layer. Move the mouse
 to compare cells.
 
 **Theoretical field.** The frame is the smallest one around all pixels that can change the cell;
 none outside can. A chain of convolutions and poolings with kernels $k_l$ and strides $s_l$ has
-fields of
+fields of $r$ pixels:
 
-$$r = 1 + \\sum_l (k_l - 1) \\prod_{m < l} s_m$$
+$$ r = 1 + \sum_l (k_l - 1) \prod_{m < l} s_m $$
 
-pixels. Where branches meet, the largest field counts. The frame is worked out for the network as it
-runs, operation by operation; padding is no part of the photo, so fields are cut off at its edges.
-Global pooling and attention make the whole input the field. Dilated convolutions leave pixels in
-the frame unused.
+Where branches meet, the largest field counts. The frame is worked out for the network as it runs,
+operation by operation; padding is no part of the photo, so fields are cut off at its edges. Global
+pooling and attention make the whole input the field. Dilated convolutions leave pixels in the frame
+unused.
 
-**Effective field.** Not all pixels of the field matter equally: the color is the gradient
+**Effective field.** Not all pixels of the field matter equally. The colors are the gradient of one
+unit $y$ of the cell, of the channel that is largest there or of *Channel*, with respect to the
+input $x$ with its color channels $c$:
 
-$$g[i, j] = \\max_c \\left| \\frac{\\partial y}{\\partial x[c, i, j]} \\right|$$
+$$ g_{ij} = \max_c \left| \frac{\partial y}{\partial x_{cij}} \right| $$
 
-of one unit $y$ of the cell: of the channel that is largest there, or of *Channel*. It fades from
-the middle outward, roughly as a Gaussian, because more paths lead from there to the cell. The
-summary counts the pixels whose gradient is above 4.55% of the largest one. Of untrained networks
-the effective field is small; it grows in training.
+It fades from the middle outward, roughly as a Gaussian, because more paths lead from there to the
+cell. The summary counts the pixels whose gradient is above 4.55% of the largest one. The effective
+field of an untrained network is small; it grows in training.
 
 **Projective field.** The other picture turns the question around: which cells of the layer can the
 pixel under the mouse influence? Those whose frame contains it. The plots show both over the depth
 of the network.
 
-Luo, Li, Urtasun and Zemel 2016, *Understanding the Effective Receptive Field in Deep Convolutional
-Neural Networks*. Araujo, Norris and Sim 2019, *Computing Receptive Fields of Convolutional Neural
-Networks*. Lehky and Sejnowski 1988 named the projective field of neurons.
+**Sources.** Luo, Li, Urtasun and Zemel 2016, *Understanding the Effective Receptive Field in Deep
+Convolutional Neural Networks*; Araujo, Norris and Sim 2019, *Computing Receptive Fields of
+Convolutional Neural Networks* (the formula); Lehky and Sejnowski 1988, *Network Model of
+Shape-from-Shading* (the projective field).
 """
 
 ORANGE = (255, 160, 40)
