@@ -177,17 +177,19 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 def _steps(info: NetworkInfo, found: Fields) -> tuple[str, ...]:
     """The layers with maps where fields or cells are others than in the layer before.
 
-    Batch norms and activation functions repeat them; a layer that only pads has cells of nothing.
+    Batch norms and activation functions repeat them; a layer that only pads adds cells of nothing.
     """
-    shown, before = [], None
+    shown: list[str] = []
+    size, shape = (0.0, 0.0), (0, 0)
     for entry in info.layers:
         cells = found.layers.get(entry.name)
         if not entry.leaf or cells is None or not cells.spatial:
             continue
-        now = (cells.size, cells.xyxy.shape)
-        if now != before and bool((cells.xyxy[..., 2] > cells.xyxy[..., 0]).all()):
+        now = cells.xyxy.shape[:2]
+        pads = cells.size == size and not (cells.xyxy[..., 2] > cells.xyxy[..., 0]).all()
+        if (cells.size, now) != (size, shape) and not pads:
             shown.append(entry.name)
-            before = now
+            size, shape = cells.size, (now[0], now[1])
     return tuple(shown)
 
 

@@ -11,6 +11,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Masks
 from explorer.core.params import Point, resolved
 from explorer.engine.scene import Moment, Scene
+from explorer.networks.embedded.yolo import MiniYOLOv1
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 from explorer.views.inside.receptive_field import VIEW, Params, Result
@@ -132,6 +133,17 @@ def test_growth_names_the_layers_where_something_changes() -> None:
     assert (growth.marker, reach.marker) == (2.0, 2.0)
     _, board = look(chain(), layer="norm")
     assert board.plots[0].marker == 1.0
+
+
+def test_growth_of_a_detector_that_pads_its_picture_by_itself() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = make_network(MiniYOLOv1(4), "detection")
+    steps, board = look(network, 40, 64, layer="body.layer1", effective=False)
+    assert board.tables[0].rows[0][0] == "body.conv1"
+    widths = board.plots[0].curves[0].y
+    assert widths[0] < widths[-1]
+    assert steps[0].cells.assumed == ()
 
 
 def test_a_place_outside_the_input_is_told() -> None:
