@@ -38,9 +38,9 @@ fields of $r$ pixels:
 $$ r = 1 + \sum_l (k_l - 1) \prod_{m < l} s_m $$
 
 Where branches meet, the largest field counts. The frame is worked out for the network as it runs,
-operation by operation; padding is no part of the photo, so fields are cut off at its edges. Global
-pooling and attention make the whole input the field. Dilated convolutions leave pixels in the frame
-unused.
+operation by operation. Padding is no part of the photo: fields that reach into it are cut off
+(where all cells of a layer do, the table says "at least"). Global pooling and attention make the
+whole input the field. Dilated convolutions leave pixels in the frame unused.
 
 **Effective field.** Not all pixels of the field matter equally. The colors are the gradient of one
 unit $y$ of the cell, of the channel that is largest there or of *Channel*, with respect to the
@@ -333,9 +333,10 @@ def _table(result: Result, pixel: tuple[float, float]) -> Table:
         cells = result.fields[name]
         height, width = cells.xyxy.shape[:2]
         across, down = cells.size
+        least = "at least " if cells.padded.all() else ""
         rows.append(
             (
-                name, f"{width} x {height}", f"{across:.0f} x {down:.0f}",
+                name, f"{width} x {height}", f"{least}{across:.0f} x {down:.0f}",
                 f"{100 * across * down / area:.1f}%", int(cells.reached(*pixel).sum()),
             )
         )  # fmt: skip
@@ -349,7 +350,10 @@ def _summary(result: Result, cell: tuple[int, int] | None, *, clicked: bool) -> 
     x0, y0, x1, y1 = result.cells.of(*cell)
     height, width = result.fields.size
     part = (x1 - x0) * (y1 - y0) / (width * height)
-    words = f"{result.layer}: {x1 - x0:.0f} x {y1 - y0:.0f} px, {100 * part:.1f}% of the input"
+    words = f"{result.layer}: {x1 - x0:.0f} x {y1 - y0:.0f} px"
+    if result.cells.padded[cell]:
+        words += " (cut off at the edge)"
+    words += f", {100 * part:.1f}% of the input"
     if clicked and result.effective is not None and part > 0:
         area = result.effective.area
         scale = result.fields.frame

@@ -27,7 +27,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._fields[image] = rules.start(image)
 
     def rectangles(self, tensor: Tensor, source: tuple[int, int]) -> Tensor:
-        """(6, h, w): the fields over all channels, if cells are places, how much was assumed."""
+        """(7, h, w): the fields over all channels, if cells are places, how much was assumed."""
         field = self._of(tensor)
         if field is None or tensor.numel() == 0:
             return torch.empty(0)
@@ -154,11 +154,11 @@ def _of_one(packet: Any, func: Any, field: Tensor, args: Any, kwargs: Any, out: 
     if packet in rules.REDUCTIONS:
         return rules.reduction(field, func, args, kwargs, out)
     if packet in rules.RESHAPED:
-        return field.reshape(4, *out.shape)
+        return field.reshape(rules.PLANES, *out.shape)
     if packet is rules.aten.as_strided and tuple(out.shape[-2:]) == (1, 1):
         return field  # what global average pooling does to its strides
     if packet is rules.aten.constant_pad_nd:
-        return torch.nn.functional.pad(field, args[1], value=rules.NOTHING)
+        return rules.padded(field, args[1])
     return None
 
 

@@ -1,10 +1,12 @@
 """How the receptive field goes through each operation of PyTorch.
 
 A field is a rectangle of the input for every element of a tensor, kept as a tensor of shape
-(4, *shape) with -x0, -y0, x1, y1: so the smallest rectangle around several fields is their maximum,
-and -infinity is an empty field. Every operation is then replayed on fields: what adds, multiplies
-or compares elements takes the maximum of their fields, a convolution or a pooling the maximum over
-its window, and what only moves elements moves their fields.
+(5, *shape) with -x0, -y0, x1, y1: so the smallest rectangle around several fields is their maximum,
+and -infinity is an empty field. The fifth number is 1 where padding goes in as well.
+
+Every operation is replayed on fields: what adds, multiplies or compares elements takes the maximum
+of their fields, a convolution or a pooling the maximum over its window, and what only moves
+elements moves their fields.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 aten = torch.ops.aten
 NOTHING = -math.inf
+PLANES = 5
 
 
 def start(image: Tensor) -> Tensor:
@@ -32,20 +35,20 @@ def start(image: Tensor) -> Tensor:
         torch.arange(float(width), device=image.device),
         indexing="ij",
     )
-    pixels = torch.stack([-x, -y, x + 1, y + 1])
-    return pixels.view(4, *[1] * (image.ndim - 2), height, width).expand(4, *image.shape)
+    pixels = torch.stack([-x, -y, x + 1, y + 1, torch.zeros_like(x)])
+    return pixels.view(PLANES, *[1] * (image.ndim - 2), height, width).expand(PLANES, *image.shape)
 
 
 def nothing(tensor: Tensor) -> Tensor:
     """The fields of a tensor that does not depend on the input."""
-    return torch.full((4, *tensor.shape), NOTHING, device=tensor.device)
+    return torch.full((PLANES, *tensor.shape), NOTHING, device=tensor.device)
 
 
 def everything(fields: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
     """For every element of `shape` the rectangle around all of these fields."""
-    tops = [thin(field).reshape(4, -1).amax(1) for field in fields if field.numel()]
-    top = reduce(torch.maximum, tops, fields[0].new_full((4,), NOTHING))
-    return top.view(4, *[1] * len(shape)).expand(4, *shape)
+    tops = [thin(field).reshape(PLANES, -1).amax(1) for field in fields if field.numel()]
+    top = reduce(torch.maximum, tops, fields[0].new_full((PLANES,), NOTHING))
+    return top.view(PLANES, *[1] * len(shape)).expand(PLANES, *shape)
 
 
 def thin(field: Tensor) -> Tensor:
@@ -61,8 +64,8 @@ def joined(fields: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
     parts = []
     for field in map(thin, fields):
         missing = len(shape) - (field.ndim - 1)
-        parts.append(field.reshape(4, *[1] * missing, *field.shape[1:]))
-    return reduce(torch.maximum, parts).expand(4, *shape)
+        parts.append(field.reshape(PLANES, *[1] * missing, *field.shape[1:]))
+    return reduce(torch.maximum, parts).expand(PLANES, *shape)
 
 
 def over(field: Tensor, dims: Sequence[int], keep: bool) -> Tensor:
@@ -76,16 +79,23 @@ def over(field: Tensor, dims: Sequence[int], keep: bool) -> Tensor:
 def windows(
     field: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any = 1, *, ceil: bool = False
 ) -> Tensor:
-    """Over sliding windows of the last two dimensions of (4, N, C, H, W); padding is nothing."""
-    (down, across), flat = pair(padding), field.flatten(0, 1)
-    if ceil:  # its last window may begin in the padding: PyTorch's own arithmetic knows
-        pooled = torch.max_pool2d(
-            flat, pair(kernel), pair(stride or kernel), (down, across), pair(dilation), True
-        )
+    """Over sliding windows of the last two dimensions of (5, N, C, H, W)."""
+    down, across = pair(padding)
+    if ceil:  # its last window may begin in the padding: PyTorch's own arithmetic knows,
+        # but it does not note the padding
+        flat, inside = field.flatten(0, 1), (down, across)
     else:
-        flat = functional.pad(flat, (across, across, down, down), value=NOTHING)
-        pooled = torch.max_pool2d(flat, pair(kernel), pair(stride or kernel), 0, pair(dilation))
+        flat, inside = padded(field, (across, across, down, down)).flatten(0, 1), (0, 0)
+    pooled = torch.max_pool2d(
+        flat, pair(kernel), pair(stride or kernel), inside, pair(dilation), ceil
+    )
     return pooled.reshape(*field.shape[:2], *pooled.shape[1:])
+
+
+def padded(field: Tensor, sides: Sequence[int]) -> Tensor:
+    """With padding around it, which depends on nothing."""
+    box = functional.pad(field[:4], list(sides), value=NOTHING)
+    return torch.cat([box, functional.pad(field[4:], list(sides), value=1.0)])
 
 
 def pair(value: Any) -> tuple[int, int]:
@@ -116,14 +126,14 @@ def convolution(field: Tensor, args: Sequence[Any], out: Tensor) -> Tensor | Non
         by_group = field.narrow(2, 0, 1)
     elif groups != field.shape[2]:
         height, width = field.shape[-2:]
-        by_group = field.reshape(4, field.shape[1], groups, -1, height, width).amax(3)
+        by_group = field.reshape(PLANES, field.shape[1], groups, -1, height, width).amax(3)
     if transposed:
         pooled = _spread(by_group, kernel, stride, padding, dilation, more)
     else:
         pooled = windows(by_group, kernel, stride, padding, dilation)
     if pooled.shape[2] > 1:
         pooled = pooled.repeat_interleave(out.shape[1] // pooled.shape[2], 2)
-    return pooled.expand(4, *out.shape)
+    return pooled.expand(PLANES, *out.shape)
 
 
 def _spread(
@@ -177,18 +187,18 @@ def resample(field: Tensor, func: Any, args: Sequence[Any], kwargs: Any, out: Te
 
 def layer_norm(field: Tensor, args: Sequence[Any], out: Tensor) -> Tensor:
     dims = range(-len(args[1]), 0)
-    return over(thin(field), dims, keep=True).expand(4, *out.shape)
+    return over(thin(field), dims, keep=True).expand(PLANES, *out.shape)
 
 
 def group_norm(field: Tensor, args: Sequence[Any], out: Tensor) -> Tensor:
     groups = args[6]
-    parts = field.reshape(4, out.shape[0], groups, -1).amax(3)
+    parts = field.reshape(PLANES, out.shape[0], groups, -1).amax(3)
     parts = parts.repeat_interleave(out.shape[1] // groups, 2)
-    return parts.view(*parts.shape, *[1] * (out.ndim - 2)).expand(4, *out.shape)
+    return parts.view(*parts.shape, *[1] * (out.ndim - 2)).expand(PLANES, *out.shape)
 
 
 def softmax(field: Tensor, args: Sequence[Any], out: Tensor) -> Tensor:
-    return over(field, [args[1]], keep=True).expand(4, *out.shape)
+    return over(field, [args[1]], keep=True).expand(PLANES, *out.shape)
 
 
 def reduction(field: Tensor, func: Any, args: Sequence[Any], kwargs: Any, out: Tensor) -> Tensor:
@@ -288,9 +298,9 @@ def written(base: Tensor, before: Tensor | None, part: Tensor, field: Tensor) ->
     places = torch.arange(base.numel(), device=base.device).as_strided(
         part.shape, part.stride(), part.storage_offset() - base.storage_offset()
     )
-    flat = (nothing(base) if before is None else before).reshape(4, -1).clone()
-    flat[:, places.flatten()] = field.reshape(4, -1)
-    return flat.view(4, *base.shape)
+    flat = (nothing(base) if before is None else before).reshape(PLANES, -1).clone()
+    flat[:, places.flatten()] = field.reshape(PLANES, -1)
+    return flat.view(PLANES, *base.shape)
 
 
 def moved(func: Any, field_of: Callable[[Tensor], Tensor], args: Any, kwargs: Any) -> Any:
@@ -300,7 +310,7 @@ def moved(func: Any, field_of: Callable[[Tensor], Tensor], args: Any, kwargs: An
         sides = [func(side, *rest, **kwargs) for side in field_of(first)]
     else:
         fields = [field_of(each) for each in first]
-        sides = [func([each[at] for each in fields], *rest, **kwargs) for at in range(4)]
+        sides = [func([each[at] for each in fields], *rest, **kwargs) for at in range(PLANES)]
     if isinstance(sides[0], Tensor):
         return torch.stack(sides)
     return [torch.stack(parts) for parts in zip(*sides, strict=True)]

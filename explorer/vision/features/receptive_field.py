@@ -49,12 +49,15 @@ class LayerFields:
         xyxy: (h, w, 4) float32: of each cell the smallest rectangle around all input pixels that
             any of its channels depends on, in pixels of the input, cut off at its edges. A cell
             that depends on no pixel has an empty one, 0, 0, 0, 0.
+        padded: (h, w) bool: padding of some layer before goes into the cell, too: its field would
+            be larger if the photo were.
         spatial: Cells are places: false for vectors, whose field is one rectangle.
         assumed: Names of operations without a rule that ran before: all their outputs were taken to
             depend on all their inputs, so fields may be too large.
     """
 
     xyxy: NDArray[np.float32]
+    padded: NDArray[np.bool_]
     spatial: bool
     assumed: tuple[str, ...]
 
@@ -173,10 +176,12 @@ def _through_heads(module: Any, batch: Tensor) -> None:
 
 
 def _layer(packed: Tensor, assumed: Sequence[str]) -> LayerFields:
-    x0, y0, x1, y1, spatial, before = packed.float().cpu().numpy()
+    x0, y0, x1, y1, around, spatial, before = packed.float().cpu().numpy()
     xyxy = np.stack([-x0, -y0, x1, y1], axis=-1).astype(np.float32)
     xyxy[~np.isfinite(xyxy).all(axis=-1)] = 0.0
-    return LayerFields(xyxy, bool(spatial.flat[0]), tuple(assumed[: int(before.flat[0])]))
+    return LayerFields(
+        xyxy, around > 0, bool(spatial.flat[0]), tuple(assumed[: int(before.flat[0])])
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

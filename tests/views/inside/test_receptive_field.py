@@ -128,6 +128,9 @@ def test_growth_names_the_layers_where_something_changes() -> None:
     _, board = look(chain())
     assert [row[0] for row in board.tables[0].rows] == ["first", "second"]
     assert [row[2] for row in board.tables[0].rows] == ["3 x 3", "7 x 7"]
+    _, small = look(chain(), 8, 8)
+    assert [row[2] for row in small.tables[0].rows] == ["3 x 3", "at least 5 x 5"]
+    assert "5 x 5 px (cut off at the edge), 39.1% of the input" in small.summary
     growth, reach = board.plots
     assert growth.curves[0].y.tolist() == [3, 7]
     assert (growth.marker, reach.marker) == (2.0, 2.0)

@@ -116,6 +116,26 @@ def test_padding_is_no_part_of_the_photo() -> None:
     found = fields(nn.Sequential(nn.Conv2d(1, 1, 5, padding=2)).eval(), torch.rand(1, 1, 8, 8))
     assert found["0"].of(0, 0) == (0, 0, 3, 3)
     assert found["0"].of(7, 4) == (2, 5, 7, 8)
+    expected = np.ones((8, 8), bool)
+    expected[2:6, 2:6] = False
+    np.testing.assert_array_equal(found["0"].padded, expected)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(1, 1, 3, padding=1)),
+        nn.Sequential(nn.ZeroPad2d(2), nn.Conv2d(1, 1, 5)),
+    ],
+)
+def test_cells_that_padding_goes_into(net: nn.Sequential) -> None:
+    found = fields(net.eval(), torch.rand(1, 1, 9, 9))["1"]
+    expected = np.ones((9, 9), bool)
+    expected[2:7, 2:7] = False
+    np.testing.assert_array_equal(found.padded, expected)
+    spans = found.xyxy[..., 2:] - found.xyxy[..., :2]
+    assert (spans[~expected] == 5).all()
+    assert (spans[expected].min(axis=-1) < 5).all()
 
 
 def test_the_projective_field_by_hand() -> None:
