@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from explorer.engine.scene import TRACE, checked
 from explorer.vision.detection.roi_head import layer_maps, pooled_maps, run_head
 from explorer.vision.features.activations import layer_input, layers_read, recorded_activation
+from explorer.vision.features.receptive_field import fields
 from explorer.vision.trace import TwoStage, traced
 from explorer.vision.trace.answers import answers_of, own_answers, own_suppression
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from explorer.networks.preprocess import Frame
     from explorer.vision.detection.roi_head import HeadAnswer, RoiMaps
     from explorer.vision.features.activations import Activation, LayerInput
+    from explorer.vision.features.receptive_field import Fields
     from explorer.vision.trace import Nms, Trace
     from explorer.vision.trace.parts import AnchorAnswers
 
@@ -95,6 +97,15 @@ def layer_input_of(scene: Scene, layer: str) -> LayerInput:
         lambda: layer_input(
             scene.network.module, scene.shown(scene.input()), layer, frame=scene.frame
         ),
+    )
+
+
+def fields_of(scene: Scene) -> Fields:
+    """The theoretical receptive fields of all layers; the same for all photos of one size."""
+    size = tuple(scene.input().shape)
+    return scene.network.memo(
+        ("receptive fields", size),
+        lambda: fields(scene.network.module, scene.shown(scene.input())),
     )
 
 

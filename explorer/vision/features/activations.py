@@ -254,6 +254,13 @@ def named_tensors(value: Any, name: str = "", depth: int = 6) -> list[tuple[str,
 def as_maps(
     tensor: Tensor, source: tuple[int, int], item: int = 0
 ) -> tuple[NDArray[np.float32], bool]:
+    """As `laid_out`, in an array."""
+    maps, spatial = laid_out(tensor, source, item)
+    array: NDArray[np.float32] = maps.float().contiguous().cpu().numpy()
+    return array, spatial
+
+
+def laid_out(tensor: Tensor, source: tuple[int, int], item: int = 0) -> tuple[Tensor, bool]:
     """Entry `item` of a layer's tensor as (C, h, w) maps, and whether h x w are places.
 
     (N, C, h, w) is taken as it is; (N, h, w, C) is told from it by which pair of sides has the
@@ -279,8 +286,7 @@ def as_maps(
             spatial = maps.shape[1] * maps.shape[2] > 1
         case _:
             maps = one.reshape(one.shape[0], -1, one.shape[-1])
-    array: NDArray[np.float32] = maps.float().contiguous().cpu().numpy()
-    return array, spatial
+    return maps, spatial
 
 
 def channels_last(shape: tuple[int, ...], source: tuple[int, int]) -> bool:

@@ -180,8 +180,11 @@ def _result(scene: Scene, params: Params, name: str, first: str) -> Result:
         photo_of(scene),
         shown,
         network.memo(("kernels", name, order), lambda: order_of(kernels.weights, order)),
-        # Colors keep their order.
-        order_of(kernels.weights[kernel], "index" if shown.colors else order),
+        shown.cache.get(
+            ("slice order", kernel, order),
+            # Colors keep their order.
+            lambda: order_of(kernels.weights[kernel], "index" if shown.colors else order),
+        ),
         Response(
             kernel,
             channel,
