@@ -58,10 +58,7 @@ class Body(NamedTuple):
 def mini_body() -> Body:
     """That of `mini_fasterrcnn`: the maps of `layer3` and `layer4`."""
     layers = stages(MiniResNet())
-    fine, coarse = (
-        int(layers.get_submodule(f"{name}.0.conv2").out_channels)
-        for name in LAYERS  # type: ignore[arg-type]
-    )
+    fine, coarse = (_channels(layers.get_submodule(f"{name}.0.conv2")) for name in LAYERS)
     return Body(layers, _mini_maps, (fine, coarse), 16, MEAN, STD)
 
 
@@ -70,6 +67,11 @@ def lite_body() -> Body:
     middle, coarse = (lite.STAGES[number].channels for number in lite.TAPS[1:])
     layers = lite.stages(lite.EfficientNetLite0())
     return Body(layers, _lite_maps, (middle, coarse), 32, lite.MEAN, lite.STD)
+
+
+def _channels(layer: nn.Module) -> int:
+    assert isinstance(layer, nn.Conv2d)
+    return layer.out_channels
 
 
 def _mini_maps(layers: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
