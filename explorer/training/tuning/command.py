@@ -124,8 +124,8 @@ def _wish(args: argparse.Namespace) -> Wish:
 
 
 def _followed(steps: Any, title: str, pilot: ThreadPilot | None) -> Report:
-    progress, report = Progress(), None
-    measured = 0
+    progress, measured = Progress(), 0
+    report: Report | None = None
     try:
         while True:
             began = time.perf_counter()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Picture
@@ -49,6 +50,8 @@ MEASUREMENTS = 10
 SHOWN = 4
 
 _MOST_SKIPPED = 3
+
+_DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 
 
 def survey(wish: Wish, network: Network) -> Generator[Step[Report], Any, None]:
@@ -233,7 +236,7 @@ class _Training:
         )
         self._trainer = Trainer(
             begun.module, maker, recipe_for(wish.rate, wish.minutes, wish.seed),
-            Length(wish.minutes, wish.steps), wish.frozen, choose_dtype(begun.base.device),
+            Length(wish.minutes, wish.steps), wish.frozen, _dtype(begun),
         )  # fmt: skip
         self._names = [photo.path for photo in learn] + [photo.name for photo in measured]
         self._losses, self._curve = begun.report.losses, begun.report.curve
@@ -369,6 +372,7 @@ class _Training:
         content = {
             **self._made_of(),
             "measurements": self._measurements,
+            "dtype": _DTYPES[self._trainer.dtype],
             "by_class": [{str(k): v for k, v in row.items()} for row in self._by_class],
         }
         arrays = {"losses": self._losses, "curve": self._curve, **self._trainer.arrays()}
@@ -392,13 +396,22 @@ class _Training:
             curve = state.arrays["curve"].reshape(-1, 2)
             by_class = [{int(k): float(v) for k, v in row.items()} for row in content["by_class"]]
             measurements = int(content["measurements"])
-            self._trainer.restore(state.arrays)
+            dtypes = {word: dtype for dtype, word in _DTYPES.items()}
+            self._trainer.restore(state.arrays, dtypes[content["dtype"]])
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             log.warning("the state of a training cannot be used: %s", error)
             return False
         self._losses, self._curve, self._by_class = losses, curve, by_class
         self._measurements = measurements
         return True
+
+
+def _dtype(begun: _Begun) -> torch.dtype:
+    """Where equal steps are asked for the same one always, else what is fastest here."""
+    if begun.wish.steps:
+        return torch.float32
+    with torch.random.fork_rng([]), torch.enable_grad():
+        return choose_dtype(begun.base.device)
 
 
 def _shown(photo: HeldOut, found: Found) -> ShownPhoto:

@@ -112,6 +112,11 @@ class Trainer:
         self._losses: list[list[float]] = []
 
     @property
+    def dtype(self) -> torch.dtype:
+        """Of the convolutions."""
+        return self._state.dtype
+
+    @property
     def step(self) -> int:
         """Complete steps."""
         return self._state.step
@@ -195,8 +200,8 @@ class Trainer:
         found["clock"] = np.array([state.step, state.seconds], np.float64)
         return found
 
-    def restore(self, arrays: Arrays) -> None:
-        """Goes on from there.
+    def restore(self, arrays: Arrays, dtype: torch.dtype) -> None:
+        """Goes on from there, with convolutions of `dtype`.
 
         Raises:
             KeyError: Something is missing.
@@ -222,7 +227,7 @@ class Trainer:
             for name in self._learns:
                 weights[name].copy_(given["weight", name])
                 state.average[name].copy_(given["average", name])
-        state.step, state.seconds = int(step), float(seconds)
+        state.step, state.seconds, state.dtype = int(step), float(seconds), dtype
 
 
 def _numpy(value: Tensor) -> NDArray[Any]:

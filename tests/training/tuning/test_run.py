@@ -23,7 +23,6 @@ from explorer.jobs import KINDS
 from explorer.networks import catalog, made
 from explorer.networks.given import from_module
 from explorer.networks.preprocess import Preprocess
-from explorer.training.tuning import run as tuning
 from explorer.training.tuning.background import KIND
 from explorer.training.tuning.run import survey, tune
 from explorer.training.tuning.trainer import FROZEN
@@ -39,11 +38,6 @@ from tests.training.tuning.own_folders import (
 )
 
 SPEC = NetworkSpec("lite-fasterrcnn", device="cpu")
-
-
-@pytest.fixture(autouse=True)
-def single_precision(monkeypatch):
-    monkeypatch.setattr(tuning, "choose_dtype", lambda _device: torch.float32)
 
 
 @pytest.fixture
@@ -272,3 +266,13 @@ def test_the_wish_survives_the_disk_and_nonsense_does_not(folder: Path) -> None:
     for name, value in (("minutes", 0), ("frozen", "all"), ("rate", "x"), ("spec", {"a": 1})):
         with pytest.raises(ExplorerError, match="cannot be read"):
             wish_of({**plain, name: value})
+
+
+def test_by_time_it_ends_by_the_clock_and_leaves_the_random_numbers_alone(folder: Path) -> None:
+    random = torch.get_rng_state()
+    with torch.no_grad():  # whoever asks may have switched gradients off
+        _, steps = finish(tune(wish(folder, 0, minutes=0.02), tunable_network()))
+    report = steps[-1].value
+    assert torch.equal(torch.get_rng_state(), random)
+    assert report.complete
+    assert report.seconds >= 0.02 * 60

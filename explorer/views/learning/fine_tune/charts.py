@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.annotations.truth import LAYER
-from explorer.core.layers import Boxes, Curve, Pane, Plot, Table, class_colors
+from explorer.core.layers import Boxes, Curve, Pane, Plot, Table, Text, class_colors
 from explorer.training.tuning.trainer import LOSSES
 from explorer.views.shared.common import color
 
@@ -54,7 +54,14 @@ def photo_panes(report: Report, most: int, min_score: float, *, truth: bool) -> 
                     title=f"{shown.name}: {title}", frame=f"photo_{number}",
                 )
             )  # fmt: skip
-    return tuple(panes)
+    return tuple(panes) or (_blank(report),)
+
+
+def _blank(report: Report) -> Pane:
+    """Words where there is no photo to show."""
+    words = "Reading the photos" if report.held_out and not report.steps else "No photo is held out"
+    text = Text(words, (24.0, 24.0), size=14.0, plate=False, color=(150, 150, 150))
+    return Pane("blank", (480.0, 120.0), (text,), frame="blank")
 
 
 def _now(report: Report) -> str:

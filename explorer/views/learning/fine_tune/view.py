@@ -104,7 +104,7 @@ class Params:
     )  # fmt: skip
     photos: int = param(
         2, "Photos shown", "Held-out photos with their boxes before and now.",
-        effect=Effect.DRAW, low=0, high=4,
+        effect=Effect.DRAW, low=1, high=4,
     )  # fmt: skip
     min_score: float = param(
         0.5, "Min. score", "Detections with a lower score are not drawn. AP50 takes them all.",
