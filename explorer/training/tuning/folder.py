@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -225,22 +226,32 @@ def parted(
         seed: Of the choice.
 
     Returns:
-        Both parts in the order of `photos`. Each class keeps a photo to learn from.
+        Both parts in the order of `photos`. Each class keeps a photo to learn from, and photos with
+        a class that no photo held out shows come first.
     """
     wanted = max(1, round(share * len(photos))) if share > 0 and len(photos) > 1 else 0
-    left: dict[str, int] = {}
-    for photo in photos:
-        for name in set(photo.labels):
-            left[name] = left.get(name, 0) + 1
+    names = [frozenset(photo.labels) for photo in photos]
+    left = Counter(name for each in names for name in each)
+    order = [row for row in np.random.default_rng(seed).permutation(len(photos)) if names[row]]
     held: set[int] = set()
-    for row in np.random.default_rng(seed).permutation(len(photos)).tolist():
-        names = set(photos[row].labels)
-        if len(held) == wanted:
+    seen: set[str] = set()
+
+    def hold(row: int) -> None:
+        held.add(row)
+        seen.update(names[row])
+        left.subtract(names[row])
+
+    def free(row: int) -> bool:
+        return row not in held and all(left[name] > 1 for name in names[row])
+
+    while len(held) < wanted:  # at most once for each class
+        best = max(filter(free, order), key=lambda row: len(names[row] - seen), default=None)
+        if best is None or not names[best] - seen:
             break
-        if names and all(left[name] > 1 for name in names):
-            held.add(row)
-            for name in names:
-                left[name] -= 1
+        hold(best)
+    for row in order:
+        if len(held) < wanted and free(row):
+            hold(row)
     train = tuple(photo for row, photo in enumerate(photos) if row not in held)
     return train, tuple(photos[row] for row in sorted(held))
 

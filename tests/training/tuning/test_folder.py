@@ -124,3 +124,13 @@ def test_classes_with_few_boxes_or_none_are_named(tmp_path):
     assert "owl has one box only" in notes
     assert "Ignored in the held-out photos" in notes
     assert "cat" in notes
+
+
+def test_photos_of_classes_that_are_not_held_out_yet_come_first():
+    photos = [annotated("dog") for _ in range(20)] + [annotated("owl"), annotated("owl", "cat")]
+    photos += [annotated("cat"), annotated("fox")]
+    for seed in range(5):
+        train, held_out = parted(photos, 0.1, seed)
+        assert len(held_out) == 2
+        assert {name for p in held_out for name in p.labels} >= {"owl", "cat"}
+        assert {name for p in train for name in p.labels} == {"dog", "owl", "cat", "fox"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import Layer
     from explorer.evaluation.metrics import Found
-    from explorer.training.tuning.report import Report, ShownPhoto
+    from explorer.training.tuning.report import OwnClass, Report, ShownPhoto
 
     Floats = NDArray[np.float64]
 
@@ -138,13 +139,18 @@ def classes_table(report: Report) -> Table:
     rows = tuple(
         (
             entry.name, f"kept: {entry.known_as}" if entry.known_as else "new", entry.photos,
-            entry.boxes, entry.held_out, entry.before, entry.now,
+            entry.boxes, entry.held_out, *_figures(report, entry),
         )
         for entry in report.classes
     )  # fmt: skip
-    columns = (
-        "class", "row of the last layer", "photos", "boxes", "held-out boxes", "AP50 before",
-        "AP50 now",
-    )  # fmt: skip
+    figures = ("AP50 before", f"AP50 {_now(report)}") if len(report.curve) else ()
+    columns = ("class", "row of the last layer", "photos", "boxes", "held-out boxes", *figures)
     swatches = tuple(color(shade) for shade in class_colors(len(rows) + 1)[1:])
     return Table("classes", columns, rows, title="Classes of the folder", swatches=swatches)
+
+
+def _figures(report: Report, entry: OwnClass) -> tuple[float | str, ...]:
+    """Of one class, once anything is measured; "" = none of its boxes is held out."""
+    if not len(report.curve):
+        return ()
+    return tuple("" if isnan(value) else value for value in (entry.before, entry.now))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board
+from explorer.core.listing import quantity
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.core.values import FolderRef
@@ -171,7 +172,7 @@ def draw(report: Report, params: Params) -> Board:
 def _summary(report: Report) -> str:
     words = [report.headline(), report.counts()]
     if report.steps:
-        words.append(f"{report.seconds / 60:.1f} min, {report.steps:,} steps")
+        words.append(f"{report.seconds / 60:.1f} min, {quantity(report.steps, 'step')}")
     if report.made:
         words.append(f"in the catalog as {report.made}")
     return " · ".join(word for word in words if word)
