@@ -31,24 +31,36 @@ def job(work: Work, params: Mapping[str, Any]) -> Generator[Step[Report | None],
     """
     wish = wish_of(params)
     network = yield from work.host.network(wish.spec)
+    try:
+        yield from kept(tune(wish, network, work))
+    except (RuntimeError, MemoryError) as error:
+        if not is_oom(error):
+            raise
+    else:
+        return
+    raise ExplorerError(  # outside the except: the traceback holds the tensors
+        "There is not enough memory for this training.", "Close other programs or use the CPU."
+    )
+
+
+def kept(
+    steps: Generator[Step[Report], Any, NewNetwork],
+) -> Generator[Step[Any], Any, None]:
+    """The steps of a training, and one more once its network is in the catalog.
+
+    Raises:
+        ExplorerError: It cannot be written.
+    """
     report: Report | None = None
-    new: NewNetwork | None = None
-    steps = tune(wish, network, work)
     try:
         while True:
             step = next(steps)
             report = step.value
-            yield Step(report, step.done, step.total, step.note)
+            yield step
     except StopIteration as end:
-        new = end.value
-    except (RuntimeError, MemoryError) as error:
-        if not is_oom(error):
-            raise
+        new: NewNetwork = end.value
     finally:
         steps.close()
-    if new is None or report is None:  # outside the except: the traceback holds the tensors
-        raise ExplorerError(
-            "There is not enough memory for this training.", "Close other programs or use the CPU."
-        )
+    assert report is not None
     name = catalog.keep(new)
     yield Step(replace(report, made=name, made_title=new.title), 1000, 1000, new.title)

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="part of the photos that AP50 is measured on, where the folder has no val",
     )  # fmt: skip
     group.add_argument(
-        "--steps", type=int, default=0, help="end after so many steps instead of by time"
+        "--steps", type=int, default=0, help="end after this many steps instead of by time"
     )
 
 

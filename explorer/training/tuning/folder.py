@@ -274,11 +274,11 @@ def _names(
     others = sorted({label for photo in held_out for label in photo.labels} - set(names))
     if any(others):
         words = ", ".join(name or "(no name)" for name in others[:6])
-        notes.append(f"Ignored in the held-out photos, as nothing shows them: {words}.")
+        notes.append(f"Ignored in the held-out photos, as no training photo has them: {words}.")
     single = [name for name in names if counts[name] == 1]
     if single:
         verb = "has" if len(single) == 1 else "have"
-        notes.append(f"{', '.join(single[:6])} {verb} one box only: expect little of it.")
+        notes.append(f"{', '.join(single[:6])} {verb} only one box to learn from: add more photos.")
     nameless = counts.get("", 0)
     if nameless:
         notes.append(f"{quantity(nameless, 'box', 'boxes')} without a class ignored.")

@@ -47,6 +47,9 @@ MOST_PHOTOS, MOST_HELD_OUT = 1500, 100
 MEASUREMENTS = 10
 """Of a training, at even distances."""
 
+MOST_MEASURING = 0.2
+"""Of the time: where photos are many or the computer is slow there are fewer measurements."""
+
 SHOWN = 4
 
 _MOST_SKIPPED = 3
@@ -240,7 +243,7 @@ class _Training:
         )  # fmt: skip
         self._names = [photo.path for photo in learn] + [photo.name for photo in measured]
         self._losses, self._curve = begun.report.losses, begun.report.curve
-        self._measurements = 0
+        self._measurements, self._measuring = 0, 0.0
         self._by_class: list[dict[int, float]] = []  # of the first and of the last measurement
         self._shown: tuple[ShownPhoto, ...] = ()
 
@@ -280,7 +283,10 @@ class _Training:
         self._show(chosen, now)
 
     def measure_if_due(self) -> Generator[Step[Report], Any, None]:
-        if self._passed > self._measurements:
+        """The last measurement is always made."""
+        trainer = self._trainer
+        late = self._measuring > MOST_MEASURING * trainer.seconds and not self._begun.wish.steps
+        if self._passed > self._measurements and (not late or trainer.progress >= 1):
             yield from self.measure()
 
     def measure(self) -> Generator[Step[Report], Any, None]:
@@ -304,7 +310,9 @@ class _Training:
             began = time.perf_counter()
             found.append(held_out.detect(self._used, photo))
             if self._trainer.step:
-                self._trainer.spend(time.perf_counter() - began)
+                spent = time.perf_counter() - began
+                self._trainer.spend(spent)
+                self._measuring += spent
             yield self._step(f"Measuring {number} of {len(chosen)}")
         return found
 

@@ -229,7 +229,7 @@ def test_one_class_and_one_photo_work(tmp_path: Path) -> None:
     folder = coco(tmp_path / "own", {"a.png": [("dog", (5, 5, 30, 30))]})
     new, steps = finish(tune(wish(folder, 1), tunable_network()))
     assert new.classes == ("background", "dog")
-    assert any("dog has one box only" in note for note in steps[-1].value.notes)
+    assert any("dog has only one box" in note for note in steps[-1].value.notes)
 
 
 def test_numbers_that_grow_without_limit_are_one_sentence(folder: Path) -> None:

@@ -16,7 +16,7 @@ from explorer.engine.actions import Made
 from explorer.engine.view import Action, BackgroundJob, Group, Needs, View
 from explorer.networks.made import made_by
 from explorer.training.tuning import wish as wishes
-from explorer.training.tuning.background import KIND
+from explorer.training.tuning.background import KIND, kept
 from explorer.training.tuning.run import survey, tune
 from explorer.training.tuning.trainer import FROZEN
 from explorer.training.tuning.wish import Wish, identity, params_of, wish_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import NetworkSpec
     from explorer.engine.scene import Scene
-    from explorer.networks.made import NewNetwork
     from explorer.training.tuning.report import Report
 
 EXPLANATION = """
@@ -52,9 +51,8 @@ weights that are kept are a moving average over the steps.
 
 **Reading it.** Each photo stands there twice, before the training and now, with the ground truth
 dotted in white. *AP50* is the average precision at an IoU of 0.5, the mean over the classes. With
-few photos held out it is uncertain: one box more or less changes it a lot. A loss that falls while
-AP50 falls, too, says that the network learns its few photos by heart: train for a shorter time,
-freeze more, or add photos.
+few photos held out it is uncertain: one box more or less changes it a lot. If the loss falls and
+AP50 falls, too, the network overfits: train for a shorter time, freeze more, or add photos.
 
 The training runs in the background: it goes on whatever you look at, and after a restart. When it
 is done, the new network is in the catalog, under *Made here*.
@@ -139,8 +137,8 @@ def _asked(job: Mapping[str, Any]) -> tuple[NetworkSpec, Params]:
     return wish.spec, params
 
 
-def compute(scene: Scene, params: Params) -> Generator[Step[Report], Any, NewNetwork]:
-    return (yield from tune(_wish(scene.network.info.spec, params), scene.network))
+def compute(scene: Scene, params: Params) -> Generator[Step[Report], Any, None]:
+    yield from kept(tune(_wish(scene.network.info.spec, params), scene.network))
 
 
 def _survey(scene: Scene, params: Params) -> Generator[Step[Report], Any, None]:
