@@ -286,7 +286,8 @@ class _Training:
         """The last measurement is always made."""
         trainer = self._trainer
         late = self._measuring > MOST_MEASURING * trainer.seconds and not self._begun.wish.steps
-        if self._passed > self._measurements and (not late or trainer.progress >= 1):
+        due = trainer.step > 0 and self._passed > self._measurements
+        if due and (not late or trainer.progress >= 1):
             yield from self.measure()
 
     def measure(self) -> Generator[Step[Report], Any, None]:
