@@ -11,6 +11,7 @@ import numpy as np
 
 from explorer.annotations.dataset import Dataset, words_of
 from explorer.annotations.files import read_coco, read_voc
+from explorer.annotations.places import read_text
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
     from explorer.annotations.dataset import Annotated
 
-TRAIN = frozenset({"train", "training"})
-HELD_OUT = frozenset({"val", "valid", "validation", "test"})
-"""Words for the two parts, of folders and of files."""
+TRAIN = ("train", "training")
+HELD_OUT = ("val", "valid", "validation", "test")
+"""Words for the two parts, of folders and of files; the first goes before the others."""
 
 BOXES = "Give the photos boxes: COCO JSON, Pascal VOC XML or YOLO label files."
 
@@ -110,8 +111,10 @@ def _read(path: Path) -> Parts:
 def _two_folders(path: Path) -> tuple[Path, Path] | None:
     """The folders train and val of a data set, each with its annotations inside."""
     inside = {name.casefold(): path / name for name in _names_in(path)}
-    train = next((inside[word] for word in inside if word in TRAIN), None)
-    held_out = next((inside[word] for word in inside if word in HELD_OUT), None)
+    train, held_out = (
+        next((inside[word] for word in words if word in inside), None)
+        for words in (TRAIN, HELD_OUT)
+    )
     if train is None or held_out is None or coco_files(path):
         return None
     both = (train, held_out)
@@ -121,15 +124,17 @@ def _two_folders(path: Path) -> tuple[Path, Path] | None:
 def _two_files(path: Path) -> tuple[Path, Path] | None:
     files = coco_files(path)
     files += [p for p in listed(path, "*.json") if p not in files]
-    train = next((p for p in files if _says(p, TRAIN)), None)
-    held_out = next((p for p in files if _says(p, HELD_OUT)), None)
+    train, held_out = (
+        next((p for word in words for p in files if _says(p, word)), None)
+        for words in (TRAIN, HELD_OUT)
+    )
     return (train, held_out) if train is not None and held_out is not None else None
 
 
-def _says(file: Path, words: frozenset[str]) -> bool:
+def _says(file: Path, word: str) -> bool:
     """True for instances_train2017.json and "train"."""
     parts = file.stem.casefold().replace("-", "_").split("_")
-    return any(part.rstrip("0123456789") in words for part in parts)
+    return any(part.rstrip("0123456789") == word for part in parts)
 
 
 def _kind(path: Path) -> str:
@@ -179,20 +184,21 @@ def _with_parts(kind: str, dataset: Dataset, path: Path) -> Parts:
         parts = [tuple(p for p in photos if p.path.stem in stems) for stems in named]
     else:
         parts = [
-            tuple(p for p in photos if _folders(p, path) & words) for words in (TRAIN, HELD_OUT)
+            tuple(p for p in photos if _folders(p, path).intersection(words))
+            for words in (TRAIN, HELD_OUT)
         ]
     if all(parts):
         return kind, parts[0], parts[1], dataset.notes
     return kind, photos, None, dataset.notes
 
 
-def _listed_in(path: Path, words: frozenset[str]) -> frozenset[str]:
+def _listed_in(path: Path, words: tuple[str, ...]) -> frozenset[str]:
     """Names of photos in ImageSets/Main/train.txt and the like."""
     stems: set[str] = set()
     for file in listed(path, "ImageSets/Main/*.txt"):
         if file.stem.casefold() in words:
-            text = file.read_text("utf-8", "replace")
-            stems |= {line.split()[0] for line in text.splitlines() if line.split()}
+            lines = read_text(file).splitlines()
+            stems |= {line.split()[0] for line in lines if line.split()}
     return frozenset(stems)
 
 

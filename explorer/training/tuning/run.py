@@ -358,7 +358,7 @@ class _Training:
         base, wish = begun.base, begun.wish
         content = report.content()
         return NewNetwork.of(
-            base, f"{base.info.title} on {report.data}", module=self._used,
+            base, f"{base.info.title.partition(' on ')[0]} on {report.data}", module=self._used,
             classes=("background", *begun.rows.names),
             note=f"fine-tuned from {base.info.title} on {quantity(report.photos, 'photo')} of "
             f"{report.data}.",
