@@ -131,7 +131,9 @@ def run(args: argparse.Namespace) -> int:
     from explorer.training.tuning import command
 
     if args.name in LESSONS and (args.lesson or args.name not in TUNABLE):
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+        logging.basicConfig(
+            level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+        )
         return run_lesson(args)
     if args.lesson:
         raise ExplorerError(

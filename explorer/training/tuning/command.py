@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     group = parser.add_argument_group(
         "fine-tuning",
-        "a lite detector learns the classes of your own photos: --data is a folder of photos with "
-        "COCO, Pascal VOC or YOLO annotations",
+        "trains a lite detector on the classes of your own photos: --data is a folder of photos "
+        "with COCO, Pascal VOC or YOLO annotations",
     )
     group.add_argument(
         "--rate", type=float, default=wish.RATE, help=f"learning rate (by default {wish.RATE:g})"

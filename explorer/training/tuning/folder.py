@@ -284,7 +284,7 @@ def _names(
     single = [name for name in names if counts[name] == 1]
     if single:
         verb = "has" if len(single) == 1 else "have"
-        notes.append(f"{', '.join(single[:6])} {verb} only one box to learn from: add more photos.")
+        notes.append(f"{', '.join(single[:6])} {verb} only one training box: add more photos.")
     nameless = counts.get("", 0)
     if nameless:
         notes.append(f"{quantity(nameless, 'box', 'boxes')} without a class ignored.")

@@ -166,8 +166,7 @@ class Report:
 
     def counts(self) -> str:
         """The photos in a few words."""
-        learned = f"{quantity(self.photos, 'photo')} to learn from"
-        return f"{learned}, {self.held_out:,} held out"
+        return f"{quantity(self.photos, 'training photo')}, {self.held_out:,} held out"
 
 
 def _known(value: float) -> float | None:

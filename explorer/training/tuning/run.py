@@ -208,7 +208,7 @@ def _read(
         yield Step(begun.report, number + 1, total, f"Reading {photo.name}")
     if not any(len(photo.labels) for photo in learn):
         why = begun.skipped[0] if begun.skipped else "All boxes lie outside of their photos."
-        raise ExplorerError(f"No photo of {own.title} can be learned from. {why}")
+        raise ExplorerError(f"No photo of {own.title} can be used for training. {why}")
     begun.report = replace(
         begun.report, photos=len(learn), held_out=len(measured), notes=begun.notes()
     )

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.training.data.canvases import MOSAICS
-from explorer.training.lessons.lite_detector import LAST_MOSAICS, shipped
+from explorer.training.data.canvas_task import mosaics_at
+from explorer.training.lessons.lite_detector import shipped
 from explorer.training.lite_body import FROZEN_STAGES, LARGE
 from explorer.training.loop import (
     Recipe,
@@ -161,8 +161,8 @@ class Trainer:
             state.optimizer.zero_grad(set_to_none=True)
         seed = step_seed(recipe.seed, state.step * recipe.batch + self._photo)
         torch.manual_seed(seed)  # of torchvision's samplers
-        mosaics = LAST_MOSAICS[1] if self.progress >= LAST_MOSAICS[0] else MOSAICS
-        canvases = self._maker.batch(np.random.default_rng(seed), 1, mosaics)
+        rng = np.random.default_rng(seed)
+        canvases = self._maker.batch(rng, 1, mosaics_at(self.progress))
         half = state.dtype != torch.float32
         with torch.autocast(self._device.type, dtype=state.dtype if half else None, enabled=half):
             losses = detector_losses(state.model, canvases, self._device)

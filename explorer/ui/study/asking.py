@@ -76,9 +76,7 @@ class Asking:
         self._bridge.leave()
         surveys = choice.view.job is not None and choice.view.job.survey is not None
         start = start and (begin or not surveys)
-        if self._job_look.look(
-            choice.view, choice.spec, choice.params, choice.seed, start=start
-        ):
+        if self._job_look.look(choice.view, choice.spec, choice.params, choice.seed, start=start):
             return True
         if surveys:
             self._bridge.look(replace(choice.question(), survey=True), self._receiver)

@@ -13,7 +13,7 @@ from explorer.cli import run
 from explorer.core.network_info import NetworkSpec
 from explorer.core.step import Step
 from explorer.engine.progress import Progress
-from explorer.networks import catalogue, made
+from explorer.networks import catalog, made
 from explorer.training.lessons import lite_detector
 from tests.training.tuning.own_folders import coco, three_photos, tunable_network
 
@@ -28,7 +28,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
         network.extras["architecture"] = NAME
         return replace(network, info=replace(network.info, spec=spec))
 
-    monkeypatch.setattr(catalogue, "load", load)
+    monkeypatch.setattr(catalog, "load", load)
 
 
 def train(folder: Path, *more: str) -> int:
@@ -46,7 +46,7 @@ def test_it_trains_and_says_what_it_made(
     assert "--network toy-on-own" in said
     assert str(made.folder() / "toy-on-own.safetensors") in said
     assert (made.folder() / "toy-on-own.json").is_file()
-    assert catalogue.find("toy-on-own").title == "toy on own"
+    assert catalog.find("toy-on-own").title == "toy on own"
     assert not list((home / "data" / "trainings").glob("*"))
 
 

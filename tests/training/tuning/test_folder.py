@@ -121,7 +121,7 @@ def test_classes_with_few_boxes_or_none_are_named(tmp_path):
     found = read_folder(folder)
     assert found.names == ("dog", "owl")
     notes = " ".join(found.notes)
-    assert "owl has only one box" in notes
+    assert "owl has only one training box" in notes
     assert "Ignored in the held-out photos" in notes
     assert "cat" in notes
 

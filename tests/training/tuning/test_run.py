@@ -218,7 +218,7 @@ def test_no_photo_that_can_be_read_is_one_sentence(tmp_path: Path) -> None:
         finish(tune(wish(folder, 1), tunable_network()))
     folder = coco(tmp_path / "coco", {"a.png": [("dog", (5, 5, 30, 30))]})
     (folder / "images" / "a.png").write_bytes(b"no picture")
-    with pytest.raises(ExplorerError, match="No photo of coco can be learned from"):
+    with pytest.raises(ExplorerError, match="No photo of coco can be used for training"):
         finish(tune(wish(folder, 1), tunable_network()))
     outside = coco(tmp_path / "outside", {"a.png": [("dog", (200, 5, 230, 30))]})
     with pytest.raises(ExplorerError, match="All boxes lie outside"):
@@ -229,7 +229,7 @@ def test_one_class_and_one_photo_work(tmp_path: Path) -> None:
     folder = coco(tmp_path / "own", {"a.png": [("dog", (5, 5, 30, 30))]})
     new, steps = finish(tune(wish(folder, 1), tunable_network()))
     assert new.classes == ("background", "dog")
-    assert any("dog has only one box" in note for note in steps[-1].value.notes)
+    assert any("dog has only one training box" in note for note in steps[-1].value.notes)
 
 
 def test_numbers_that_grow_without_limit_are_one_sentence(folder: Path) -> None:

@@ -16,7 +16,7 @@ import torch
 from explorer.annotations.dataset import Annotated
 from explorer.annotations.files import read_voc
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.network import Network
 from explorer.training.threads import ThreadPilot
 from explorer.training.tuning.report import Report
@@ -66,7 +66,7 @@ def test_three_forgotten_classes_come_back_in_ten_minutes(tmp_path: Path) -> Non
     write(tmp_path / "own" / "train", learned, source)
     write(tmp_path / "own" / "val", held_out, source)
     spec = NetworkSpec("lite-fasterrcnn", device="cpu")
-    network = without_rows(finish(catalogue.load(spec))[0])
+    network = without_rows(finish(catalog.load(spec))[0])
     minutes = float(os.environ.get("TUNE_MINUTES", "10"))
     steps = tune(Wish(spec, tmp_path / "own", minutes), network)
     most = torch.get_num_threads()

@@ -15,7 +15,7 @@ from explorer.core.network_info import NetworkSpec
 from explorer.core.settings import Settings
 from explorer.core.step import Step
 from explorer.core.values import FolderRef
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.jobs.background import BackgroundJobs, Phase
 from explorer.ui.shell.bridge import Bridge, Ready
@@ -48,7 +48,7 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
         defaults = {"detection": NetworkSpec(NAME)}
         yield Step(Ready(discover(), (entry,), (("cpu", "CPU"),), defaults))
 
-    monkeypatch.setattr(catalogue, "load", load)
+    monkeypatch.setattr(catalog, "load", load)
     new = Window(Settings(), bridge=Bridge(start_up=start_up))
     new.resize(1200, 800)
     with qtbot.waitSignal(new.loaded, timeout=WAIT):
@@ -82,7 +82,7 @@ def test_a_folder_is_looked_at_and_the_button_starts(
     qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)
     assert not window.inspector.error.isVisible()
     assert window.jobs.all == (), "looking starts nothing"
-    assert "2 photos to learn from, 1 held out" in window.results.summary
+    assert "2 training photos, 1 held out" in window.results.summary
     assert any("New rows in the last layer: dog" in note for note in window.inspector.notes)
     window.study.set_param("steps", 1)
     qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)

@@ -19,7 +19,7 @@ from explorer.core.network_info import NetworkSpec
 from explorer.core.step import Step
 from explorer.core.values import FolderRef
 from explorer.evaluation.metrics import Found, Objects
-from explorer.networks import catalogue
+from explorer.networks import catalog
 from explorer.training.tuning.report import OwnClass, Report, ShownPhoto
 from explorer.views.learning.fine_tune.view import VIEW, Params
 from tests.training.tuning.own_folders import coco, three_photos, tunable_network
@@ -35,7 +35,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
         network.extras["architecture"] = NAME
         return replace(network, info=replace(network.info, spec=spec))
 
-    monkeypatch.setattr(catalogue, "load", load)
+    monkeypatch.setattr(catalog, "load", load)
 
 
 def report(**changed: Any) -> Report:
@@ -95,9 +95,7 @@ def test_the_table_has_figures_once_there_are_some() -> None:
     board = VIEW.draw(found, Params())
     assert board.tables[0].columns[-2:] == ("AP50 before", "AP50 after")
     assert [row[-2:] for row in board.tables[0].rows] == [("", ""), (0.25, 0.5)]
-    assert board.summary == (
-        "AP50 25.0% → 50.0% · 2 photos to learn from, 1 held out · 1.1 min, 1 step"
-    )
+    assert board.summary == ("AP50 25.0% → 50.0% · 2 training photos, 1 held out · 1.1 min, 1 step")
     plain = json.loads(json.dumps(found.content()))
     assert (plain["AP50"], plain["AP50 before"]) == (0.5, 0.25)
     assert plain["classes"][0]["AP50"] is None

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 EXPLANATION = """
 **Fine-tuning** takes a network that was trained on many photos and trains it a little longer on
-yours. Most of what it has learned, edges, textures, parts, where an object may be, is the same for
-your classes; a few dozen photos and ten minutes on two processor cores are often enough.
+yours. Most of its weights, those for edges, textures, parts and for where an object may be, suit
+your classes as well; a few dozen photos and ten minutes on two processor cores are often enough.
 
 **Your folder** holds photos with boxes: a COCO JSON, Pascal VOC's XML files or YOLO's label files.
 Folders or files called *train* and *val* are used as such. Otherwise a fifth of the photos is
-**held out**: the network does not learn from them, and AP50 is measured on them.
+**held out**: the network is not trained on them, and AP50 is measured on them.
 
 **What changes.** The last layer has one row of weights for each class. A class that the network has
 already keeps its row (*dog*, and *sofa* for *couch*); every other class gets a new one, which
