@@ -110,7 +110,7 @@ class Params:
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01,
     )  # fmt: skip
     truth: bool = param(
-        True, "Ground truth", "Draws the true boxes, dotted and white.", effect=Effect.DRAW
+        True, "Ground truth", "Draws the ground-truth boxes, dotted and white.", effect=Effect.DRAW
     )
 
 
