@@ -5,7 +5,10 @@ from __future__ import annotations
 from explorer.core.jobs import JobStore
 from explorer.core.settings import data_folder
 
-KINDS = {"evaluation": "explorer.evaluation.background:job"}
+KINDS = {
+    "evaluation": "explorer.evaluation.background:job",
+    "fine_tune": "explorer.training.tuning.background:job",
+}
 """By name the function, which is imported when the first job of its kind runs; see `core.jobs`."""
 
 

@@ -24,9 +24,9 @@ class Made:
 
 
 def joining(
-    steps: Generator[Step[Any], Any, NewNetwork | None], made: list[Made]
+    steps: Generator[Step[Any], Any, NewNetwork | Made | None], made: list[Made]
 ) -> Generator[Step[Any], Any, None]:
-    """The same steps; a network that they return is kept, and told in `made`.
+    """The same steps; a network that they return is kept where it is new, and told in `made`.
 
     Raises:
         ExplorerError: The network cannot be written.
@@ -34,3 +34,5 @@ def joining(
     new = yield from steps
     if isinstance(new, NewNetwork):
         made.append(Made(catalog.keep(new), new.title, new.use))
+    elif isinstance(new, Made):
+        made.append(new)

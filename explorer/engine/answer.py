@@ -21,6 +21,7 @@ class Ask:
     `spec` is None for a view that needs no network, `image` for one that needs no photo. `beside`
     are more views, with their parameters, that look at the same photo with the same network.
     `fresh`: nothing that was worked out before is taken again; what was measured is measured anew.
+    `survey`: not the view's computation, but what there is before its background job is begun.
     """
 
     view: View[Any, Any]
@@ -30,6 +31,7 @@ class Ask:
     seed: int = 0
     beside: tuple[tuple[View[Any, Any], Any], ...] = ()
     fresh: bool = False
+    survey: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,7 +28,7 @@ from explorer.networks.fast.folding import at_share, fast
 from explorer.networks.hooks import interruptible
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from explorer.core.network_info import NetworkSpec
     from explorer.core.runner import Token
@@ -124,7 +124,7 @@ class Engine:
             ask = replace(ask, fresh=False)
         scene.opened, params = main.opened or Opened(), main.params
         made: list[Made] = []
-        inner = joining(ask.view.compute(scene, params), made)
+        inner = joining(_computation(ask)(scene, params), made)
         news: Any = None
         steered = False
         answer = Answer(ask, info, params, None)
@@ -160,6 +160,7 @@ class Engine:
         scene = self.scene(network, ask.image, ask.seed)
         scene.opened = main.opened or Opened()
         made: list[Made] = []
+        assert action.run is not None, "it begins a job, which is the window's to do"
         inner = joining(action.run(scene, main.params), made)
         answer = Answer(ask, None if network is None else network.info, main.params, None)
         try:
@@ -388,6 +389,11 @@ class Engine:
             "There is not enough memory for this.",
             "Choose a smaller size, fewer layers, a smaller network or the CPU.",
         )
+
+
+def _computation(ask: Ask) -> Callable[[Scene, Any], Generator[Step[Any], Any, Any]]:
+    job = ask.view.job
+    return job.survey if ask.survey and job is not None and job.survey else ask.view.compute
 
 
 def _newest(slot: Slot) -> Iterator[Shot | None]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkSpec
     from explorer.core.step import Step
     from explorer.core.values import NetworkRef
+    from explorer.engine.actions import Made
     from explorer.engine.scene import Scene
     from explorer.networks.made import NewNetwork
 
@@ -95,15 +96,16 @@ class Action:
         name: The programs' word, a Python identifier.
         title: The button's words, as in "Keep this network".
         help: One sentence that says what will happen.
-        run: ``(scene, params) -> Generator[Step, None, NewNetwork | None]``, on the runner's
-            thread, under the rules of `compute`. The steps show progress; a network that is
-            returned joins the catalog as "made here".
+        run: ``(scene, params) -> Generator[Step, None, NewNetwork | Made | None]``, on the
+            runner's thread, under the rules of `compute`. The steps show progress; a network that
+            is returned joins the catalog as "made here", where it is not in it already. None: the
+            button begins the view's background job.
     """
 
     name: str
     title: str
     help: str
-    run: Callable[[Scene, Any], Generator[Step[Any], Any, NewNetwork | None]]
+    run: Callable[[Scene, Any], Generator[Step[Any], Any, NewNetwork | Made | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,11 +120,15 @@ class BackgroundJob:
         params: ``(spec, params) -> mapping``: the job's own parameters, by which it is found again.
             Raises an ExplorerError for what cannot be done.
         asked: The inverse, ``mapping -> (spec, params)``.
+        survey: What the window computes until the job is begun, as quick as any other view's
+            computation; the job then waits for an action whose `run` is None. None: looking begins
+            the job.
     """
 
     kind: str
     params: Callable[[NetworkSpec, Any], Mapping[str, Any]]
     asked: Callable[[Mapping[str, Any]], tuple[NetworkSpec, Any]]
+    survey: Callable[[Scene, Any], Generator[Step[Any], Any, None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +191,11 @@ class View(Generic[P, R]):
             raise TypeError(f"the view {self.name} names tasks, but it needs no network")
         if self.live and not self.needs.photo:
             raise TypeError(f"the view {self.name} is live, but it needs no photo")
+        begins = any(action.run is None for action in self.actions)
+        if begins != (self.job is not None and self.job.survey is not None):
+            raise TypeError(
+                f"the view {self.name} needs a survey and an action that begins its job"
+            )
         object.__setattr__(self, "tasks", frozenset(map(task_of, self.tasks)))
         if self.best and not self.suits(task_of(self.best)):
             raise TypeError(f"the view {self.name} does not suit networks for {self.best}")

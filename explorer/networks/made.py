@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -63,6 +63,7 @@ class NewNetwork:
         note: One sentence: what it was made from, as in "Mini ResNet after 20 steps on 12 photos".
         metrics: Names and values as measured.
         use: It is to be used at once.
+        recipe: How it was made, as JSON has it; its `id` is what `made_by` looks for.
     """
 
     title: str
@@ -75,6 +76,7 @@ class NewNetwork:
     note: str = ""
     metrics: tuple[tuple[str, float], ...] = ()
     use: bool = False
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -140,10 +142,23 @@ def keep(new: NewNetwork, taken: Collection[str]) -> str:
             "parameters": sum(parameter.numel() for parameter in new.module.parameters()),
             "weights": weights_digest(new.module),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "recipe": dict(new.recipe),
         }
         write_bytes(place / f"{name}.safetensors", save(tensors))
         _write_card(card)
     return name
+
+
+def made_by(recipe_id: str) -> tuple[str, str] | None:
+    """Name and title of the newest network whose recipe has this `id`; None when there is none."""
+    found = [
+        (str(card["made"]), str(card["name"]), str(card["title"]))
+        for card in _cards()
+        if isinstance(card, dict)
+        and isinstance(card.get("recipe"), dict)
+        and card["recipe"].get("id") == recipe_id
+    ]
+    return max(found)[1:] if found else None
 
 
 def rename(name: str, title: str) -> None:

@@ -1,4 +1,4 @@
-"""`explorer train NAME --data DIR`: make one of the embedded networks anew."""
+"""`explorer train NAME --data DIR`: fine-tune a detector, or make an embedded network anew."""
 
 from __future__ import annotations
 
@@ -8,30 +8,54 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from explorer.core.errors import ExplorerError
+
 log = logging.getLogger(__name__)
+
+TUNABLE = ("lite-fasterrcnn",)
+"""Of the networks with a lesson those that are fine-tuned where none is asked for."""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
+    from explorer.training.tuning import command
+
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "train",
-        help="train one of the networks that ship with the program",
-        description="Train one of the networks that ship with the program. An interrupted\n"
-        "training resumes from its last checkpoint when the same command is given again.",
+        help="fine-tune a detector to your photos, or train a network that ships",
+        description=f"Fine-tune {' or '.join(TUNABLE)}, or a network made from it, to your own\n"
+        "photos with boxes; or train one of the networks that ship with the program. An\n"
+        "interrupted training resumes from its last checkpoint when the same command is\n"
+        "given again.",
     )
+    parser.add_argument("name", metavar="NETWORK", help="network to train; see below")
     add_arguments(parser)
+    parser.add_argument(
+        "--lesson",
+        action="store_true",
+        help="train it as the network that ships was trained, instead of fine-tuning that one",
+    )
+    command.add_arguments(parser)
     return parser
 
 
+def add_lesson(parser: argparse.ArgumentParser) -> None:
+    """What is given to make an embedded network anew."""
+    from explorer.training.lessons.registry import LESSONS
+
+    parser.add_argument(
+        "name", choices=list(LESSONS), metavar="NETWORK", help="network to train; see below"
+    )
+    add_arguments(parser)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those that all trainings share."""
     from explorer.training.lessons.registry import LESSONS
 
     names = textwrap.wrap(", ".join(LESSONS), 76, break_on_hyphens=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "networks:\n" + "\n".join(f"  {line}" for line in names)
-    parser.add_argument(
-        "name", choices=list(LESSONS), metavar="NETWORK", help="network to train; see below"
-    )
     parser.add_argument(
         "--data",
         type=Path,
@@ -102,6 +126,23 @@ def default_folder(name: str) -> Path:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Fine-tune, or train as `--lesson` asks; 0 = finished, 130 = interrupted."""
+    from explorer.training.lessons.registry import LESSONS
+    from explorer.training.tuning import command
+
+    if args.name in LESSONS and (args.lesson or args.name not in TUNABLE):
+        logging.basicConfig(
+            level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+        )
+        return run_lesson(args)
+    if args.lesson:
+        raise ExplorerError(
+            f"There is no lesson for {args.name}.", f"Choose among: {', '.join(LESSONS)}."
+        )
+    return command.run(args)
+
+
+def run_lesson(args: argparse.Namespace) -> int:
     """Train or export; 0 = finished, 130 = interrupted (give the same command again to go on)."""
     import torch
 

@@ -194,7 +194,7 @@ def train(
     model = task.build().to(device).to(memory_format=torch.channels_last)
     task.prepare(model)
     state = State(
-        model, average_of(model), _optimizer(model, recipe), dtype or choose_dtype(device)
+        model, average_of(model), optimizer_for(model, recipe), dtype or choose_dtype(device)
     )
     if resume and (out / CHECKPOINT).exists():
         load_checkpoint(state, out / CHECKPOINT)
@@ -244,7 +244,7 @@ def _step(
         nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip)
     state.optimizer.step()
     state.step += 1
-    _update_average(state, recipe.average)
+    update_average(state, recipe.average)
     return {name: value.detach() for name, value in losses.items()}
 
 
@@ -259,7 +259,8 @@ def average_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _update_average(state: State, decay: float) -> None:
+def update_average(state: State, decay: float) -> None:
+    """Moves the average toward the weights after a step."""
     # Early on the average forgets faster, else it would remember the random start for long.
     decay = min(decay, (1 + state.step) / (10 + state.step))
     averages, values = [], []
@@ -272,7 +273,8 @@ def _update_average(state: State, decay: float) -> None:
     torch._foreach_lerp_(averages, values, 1 - decay)
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer_for(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Of the parameters that learn; `slower` parts have a group with a `share` of the rate."""
     shares: dict[float, list[nn.Parameter]] = {1.0: []}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:

@@ -20,6 +20,7 @@ from explorer.networks.network import Network
 from tests.evaluation.sets import GREEN, RED, filled, mask_set, picture
 from tests.steps import finish
 from tests.toys import toy_image, toy_network
+from tests.training.tuning.own_folders import tunable_network
 
 NO_NETWORK = "none"
 """Stands for the task where a view needs no network."""
@@ -43,11 +44,16 @@ def scene_for(
     moment: Moment | None = None,
 ) -> Scene:
     """What the engine would give: nothing that the view says it does not need."""
-    network = toy_network(task) if view.needs.network else None
+    network = _own(view, task) if view.needs.network else None
     photo = (image or toy_image()) if view.needs.photo else None
     scene = Scene(network, photo, seed=3, moment=moment)
     scene.opened = opened_for(view, params or asked_of(view, task), info_of(scene))
     return scene
+
+
+def _own(view: View[Any, Any], task: str) -> Network:
+    """The toy of the task; for a view that takes some networks of a task only, one of those."""
+    return tunable_network() if view.name == "fine_tune" else toy_network(task)
 
 
 def asked_of(view: View[Any, Any], task: str) -> Any:

@@ -73,11 +73,12 @@ class CanvasMaker:
 
     Args:
         pool: The photos.
+        common: Photos of categories with fewer photos than this are drawn more often.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, common: int = COMMON) -> None:
         self._pool = pool
-        often = _draws(pool)
+        often = _draws(pool, common)
         shares = np.stack([_shape_shares(photo.aspect) for photo in pool.photos])
         weights = often[:, None] * shares
         self._shape = np.cumsum(weights.sum(0) / weights.sum())
@@ -106,12 +107,12 @@ class CanvasMaker:
         return self._pool.photos[min(row, len(self._pool.photos) - 1)]
 
 
-def _draws(pool: Pool) -> NDArray[np.float64]:
+def _draws(pool: Pool, common: int) -> NDArray[np.float64]:
     # Repeat factors as for LVIS (Gupta et al. 2019): the rarest category of a photo decides.
     seen = np.zeros(len(pool.names))
     for photo in pool.photos:
         seen[np.unique(photo.labels)] += 1
-    factor = np.clip(np.sqrt(COMMON / np.maximum(seen, 1)), 1.0, MOST_OFTEN)
+    factor = np.clip(np.sqrt(common / np.maximum(seen, 1)), 1.0, MOST_OFTEN)
     return np.array([factor[photo.labels].max(initial=1.0) for photo in pool.photos])
 
 
@@ -142,12 +143,7 @@ def placed(
     Raises:
         ExplorerError: The photo cannot be read.
     """
-    pixels = cv2.imread(str(photo.path))
-    if pixels is None:
-        raise ExplorerError(
-            f"{photo.path} cannot be read.", "Check that the folder of photos is complete."
-        )
-    pixels = pixels[..., ::-1]
+    pixels = photo.pixels if photo.pixels is not None else _read(photo)
     aspect = photo.aspect
     if not aspect:
         aspect = ASPECTS[int(rng.integers(len(ASPECTS)))]
@@ -178,6 +174,15 @@ def placed(
         )
     )  # fmt: skip
     return mirrored(found) if rng.random() < 0.5 else found
+
+
+def _read(photo: PoolPhoto) -> NDArray[np.uint8]:
+    pixels = cv2.imread(str(photo.path))
+    if pixels is None:
+        raise ExplorerError(
+            f"{photo.path} cannot be read.", "Check that the folder of photos is complete."
+        )
+    return pixels[..., ::-1].astype(np.uint8, copy=False)
 
 
 def _moved(joints: Joints, scale: Joints, shift: Joints) -> Joints:

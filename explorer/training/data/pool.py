@@ -48,6 +48,7 @@ class PoolPhoto:
         mask: Of a palette PNG with the class of every pixel; None when it has none.
         joints: (N, J, 3) float32 x, y and v of the objects' joints (v 0 = not known); None when
             the photo has none.
+        pixels: (H, W, 3) uint8 RGB where it is in memory; None = it is read when it is wanted.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class PoolPhoto:
     aspect: float
     mask: Path | None = None
     joints: Joints | None = None
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,7 +34,9 @@ from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend, scaled_fo
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGES = ("python", "glossary", "architecture", "add-a-view", "add-a-network")
+PAGES = (
+    "train-a-detector", "python", "glossary", "architecture", "add-a-view", "add-a-network",
+)  # fmt: skip
 """In the order of the list: for whoever uses it first, for whoever builds it last."""
 
 

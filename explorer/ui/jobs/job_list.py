@@ -132,7 +132,7 @@ class JobList(PopupFrame):
         self.rows: dict[str, JobRow] = {}
         self.setAccessibleName(self.tr("Background jobs"))
         self.nothing = Label(
-            self.tr("No background jobs. Evaluations run here."),
+            self.tr("No background jobs. Evaluations and trainings run here."),
             quiet=True,
         )
         column = QWidget()

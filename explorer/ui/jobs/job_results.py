@@ -98,7 +98,10 @@ class JobResults(QObject):
 
     def _ended(self, job_id: str) -> None:
         found = self._desk.jobs.find(job_id)
-        if found is not None and job_id != self._desk.study.job_id:
+        made = found is not None and str(getattr(found.value, "made", ""))
+        if found is None or made:
+            return  # of a network that it has made `Making` tells
+        if job_id != self._desk.study.job_id:
             self._tell(found)
 
     def _tell(self, found: Background) -> None:

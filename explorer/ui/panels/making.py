@@ -14,6 +14,7 @@ from explorer.core.runner import State
 from explorer.core.step import Step
 from explorer.ui.dialogs.notice import Notice
 from explorer.ui.dialogs.save_place import ask_place
+from explorer.ui.jobs.background import Phase
 from explorer.ui.shell.bridge import is_over
 from explorer.ui.widgets.lifetime import discard
 
@@ -40,6 +41,7 @@ class Making(QObject):
         panels.study.made.connect(self._made)
         panels.study.subject_changed.connect(self.refresh)
         panels.study.board_changed.connect(self._board_changed)
+        panels.jobs.ended.connect(self._job_ended)
         panels.inspector.action_buttons.chosen.connect(self.act)
         panels.networks.panel.rename_wanted.connect(self.ask_title)
         panels.networks.panel.export_wanted.connect(self.ask_place)
@@ -61,6 +63,9 @@ class Making(QObject):
         if self.running or study.view is None:
             return
         action = next((one for one in study.view.actions if one.name == name), None)
+        if action is not None and action.run is None:
+            study.begin_job()
+            return
         if action is None or not study.act(action, self._acted):
             return
         self.running = True
@@ -77,6 +82,15 @@ class Making(QObject):
         if update.state is State.DONE and answer is not None:
             self._made(answer.made)
             self._panels.study.look()  # it may have changed what the view shows
+
+    def _job_ended(self, job_id: str) -> None:
+        """A background job may have made a network, wherever the user is looking."""
+        found = self._panels.jobs.find(job_id)
+        name = getattr(found.value, "made", "") if found is not None else ""
+        if found is not None and name and found.phase is Phase.DONE:
+            from explorer.engine.actions import Made
+
+            self._made((Made(name, found.value.made_title),))
 
     def _made(self, made: tuple[Made, ...]) -> None:
         if not made:

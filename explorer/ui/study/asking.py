@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from explorer.ui.shell.bridge import LOOK
@@ -54,13 +55,18 @@ class Asking:
         else:
             self._bridge.look(question, self._receiver)
 
-    def ask_job(self, choice: Choice, *, fresh: bool = False, start: bool = True) -> bool:
-        """Asks the background job about `choice`; False when there is none and none was started.
+    def ask_job(
+        self, choice: Choice, *, fresh: bool = False, start: bool = True, begin: bool = False
+    ) -> bool:
+        """Asks the background job about `choice`; False when there is nothing to wait for.
+
+        Where there is no job yet of a view that has a survey, the engine is asked for that.
 
         Args:
             choice: Of `by_job`.
             fresh: What the job has found is worked out again.
-            start: The job is started where there is none.
+            start: The job is started where there is none, unless the view has a survey.
+            begin: Such a job is started, too.
         """
         assert self._job_look is not None
         assert choice.view is not None
@@ -68,13 +74,20 @@ class Asking:
         if fresh:
             self._job_look.forget()
         self._bridge.leave()
-        return self._job_look.look(
-            choice.view, choice.spec, choice.params, choice.seed, start=start
-        )
+        surveys = choice.view.job is not None and choice.view.job.survey is not None
+        start = start and (begin or not surveys)
+        if self._job_look.look(choice.view, choice.spec, choice.params, choice.seed, start=start):
+            return True
+        if surveys:
+            self._bridge.look(replace(choice.question(), survey=True), self._receiver)
+        return surveys
 
     def act(self, action: Action, choice: Choice, receiver: Receiver) -> bool:
         """Does an action of the view on what is looked at; False when nothing is."""
-        if choice.view is None or choice.spec is None or choice.image is None:
+        view = choice.view
+        if view is None or (choice.spec is None and view.needs.network):
+            return False
+        if choice.image is None and view.needs.photo:
             return False
         self._bridge.act(choice.question(), action, receiver)
         return True

@@ -328,8 +328,20 @@ class Study(Choice):
             self._asking.ask(self, fresh=fresh)
             self.waiting.emit()
             return
+        self._look_through_job(fresh=fresh, start=start)
+
+    def begin_job(self) -> None:
+        """Begins the background job of a view that waits for it, or tries a failed one again."""
+        if self._asking.by_job(self) and self.spec is not None:
+            self.running = True
+            self.submitted += 1
+            self._look_through_job(begin=True)
+
+    def _look_through_job(
+        self, *, fresh: bool = False, start: bool = True, begin: bool = False
+    ) -> None:
         self.waiting.emit()  # first: what the job has found already is told at once
-        if not self._asking.ask_job(self, fresh=fresh, start=start):
+        if not self._asking.ask_job(self, fresh=fresh, start=start, begin=begin):
             self.running = False
             self.rested.emit()
 
@@ -375,8 +387,7 @@ class Study(Choice):
 
     def _on_update(self, update: Update) -> None:
         self.seconds = update.seconds
-        if update.state is not State.RUNNING:
-            self.running = False
+        self.running = update.state is State.RUNNING
         answer = update.value
         if answer is not None and answer.ask.view is self.view:
             self._take_info(answer.info)

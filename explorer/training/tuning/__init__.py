@@ -1,0 +1,1 @@
+"""Fine-tuning a detector that ships to the photos and classes of somebody's own folder."""

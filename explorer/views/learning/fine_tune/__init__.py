@@ -1,0 +1,1 @@
+"""A detector that is fine-tuned to the photos of a folder."""
