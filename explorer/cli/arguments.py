@@ -10,7 +10,7 @@ from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from explorer.cli.console import Progress
     from explorer.core.network_info import NetworkInfo, NetworkSpec
@@ -68,6 +68,24 @@ def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     check_names(view, texts)
     params_of(view, texts)
     return texts
+
+
+def files_of_settings(texts: Mapping[str, str], view: View[Any, Any]) -> list[Path]:
+    """The files and folders that --set names."""
+    from explorer.core.param_forms import PNG_TEXT
+    from explorer.core.params import Kind, parameters
+    from explorer.engine.question import params_of
+    from explorer.engine.references import named_places
+
+    masks = [
+        Path(texts[parameter.name])
+        for parameter in parameters(view.Params)
+        if parameter.kind is Kind.MASK and parameter.name in texts
+    ]  # of a mask only what is in the file is kept
+    return [
+        *named_places(params_of(view, texts)),
+        *(path for path in masks if not str(path).startswith(PNG_TEXT)),
+    ]
 
 
 def network_name(args: argparse.Namespace) -> str | None:

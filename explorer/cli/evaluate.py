@@ -9,6 +9,7 @@ from explorer.cli import paths
 from explorer.cli.arguments import network_name, weights_file
 from explorer.cli.console import Progress, complain, say, table
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.guard import check_outputs
 from explorer.core.storage.written import remember
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _check(args: argparse.Namespace) -> None:
     args.out = paths.local(args.out, "-o")
     if args.out.suffix.lower() not in _SUFFIXES:
         raise ExplorerError(f"{args.out.name} has no supported suffix.", "Use .json or .csv.")
-    paths.check_outputs(
+    check_outputs(
         [args.out], [args.data, *_read_in(args.data), weights_file(args)],
         overwrite=args.overwrite,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from explorer.cli.arguments import (
     STEPS_FPS,
     check_numbers,
     figure_size,
+    files_of_settings,
     loaded,
     settings,
     spec_of,
@@ -24,9 +25,10 @@ from explorer.cli.arguments import (
 )
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import HELP, box_outputs, outputs
-from explorer.cli.paths import check_outputs, existing, is_folder, local, relative_names
+from explorer.cli.paths import existing, is_folder, local, relative_names
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
+from explorer.core.storage.guard import check_outputs
 from explorer.core.storage.written import remember
 from explorer.render import PICTURE_WIDTH
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
@@ -156,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
     engine, progress = Engine(), Progress()
     photos = _photos(args.images, view)
     plans = _plans(args, photos)
-    _protect(args, photos, plans)
+    _protect(args, photos, plans, files_of_settings(texts, view))
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
     params = params_of(view, texts, info)
@@ -294,14 +296,19 @@ def _photos(words: Sequence[str], view: View[Any, Any]) -> list[_Photo]:
     return photos
 
 
-def _protect(args: argparse.Namespace, photos: Sequence[_Photo], plans: Sequence[_Plan]) -> None:
+def _protect(
+    args: argparse.Namespace,
+    photos: Sequence[_Photo],
+    plans: Sequence[_Plan],
+    named: Sequence[Path],
+) -> None:
     """Raises where a file would be lost."""
     read = [photo.path for photo in photos]
     truths = [truth_option.file_of(args.truth, path) for path in read if path is not None]
     outs = [out for plan in plans for out in (plan.picture, plan.data, plan.film)]
     boxes = dict.fromkeys(plan.boxes for plan in plans)  # COCO puts all photos into one file
     check_outputs(
-        [*outs, *boxes], [*read, *truths, weights_file(args)], overwrite=args.overwrite,
+        [*outs, *boxes], [*read, *truths, weights_file(args), *named], overwrite=args.overwrite,
         below=Path(args.boxes) if args.boxes and is_folder(args.boxes) else None,
     )  # fmt: skip
 
@@ -410,7 +417,7 @@ class _Job:
         if plan.picture is not None:
             answer.save_picture(
                 plan.picture, theme=args.theme, pane=args.pane,
-                width=args.width or PICTURE_WIDTH, **figure_size(args),
+                width=args.width or PICTURE_WIDTH, overwrite=True, **figure_size(args),
             )  # fmt: skip
             self._tell(title, plan.picture, answer.summary)
         if plan.data is not None:
