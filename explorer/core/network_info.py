@@ -9,7 +9,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import renamed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Task = Literal["classification", "localization", "detection", "segmentation", "features"]
 """`localization` names the photo and gives one box (as in ILSVRC); `detection` includes instance
@@ -43,6 +43,11 @@ WeightState = Literal["shipped", "cached", "download", "missing", "local", "untr
 def untrained_note(title: str) -> str:
     """The sentence for a network called `title` that has random weights."""
     return f"UNTRAINED: {title} has random weights; its results are meaningless."
+
+
+def other_networks(file: str, parts: Sequence[str]) -> str:
+    """The sentence about the networks of a file that were not taken."""
+    return f"{file} also contains {' and '.join(parts)}: {file}#{parts[0]} selects that network."
 
 
 def unknown() -> str:
@@ -101,6 +106,7 @@ class NetworkInfo:
         keypoints: Names of the joints that a detector finds, in its order; else empty.
         score_threshold: The score from which a detection counts where nobody says otherwise.
         digester: What works out `digest`.
+        others: What `spec.weights` would be for the other networks in the same file: FILE#PART.
     """
 
     spec: NetworkSpec
@@ -120,6 +126,7 @@ class NetworkInfo:
     keypoints: tuple[str, ...] = ()
     score_threshold: float = SCORE_THRESHOLD
     digester: Callable[[], str] = unknown
+    others: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

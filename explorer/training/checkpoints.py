@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,14 +16,34 @@ from explorer.core.reading import unreadable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
-
-    from explorer.training.loop import State
+    from torch import Tensor, nn
 
 CHECKPOINT = "checkpoint.pt"
 
 _KEYS = frozenset({"model", "average", "optimizer", "step", "dtype"})
 _OLD_KEYS = {"optimiser": "optimizer"}
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """All that a checkpoint holds."""
+
+    model: nn.Module
+    average: dict[str, Tensor]
+    optimizer: torch.optim.Optimizer
+    dtype: torch.dtype
+    step: int = 0
+    seconds: float = 0.0
+
+    def progress(self, minutes: float, total: int) -> float:
+        """The part of the training that is done, in [0, 1].
+
+        Args:
+            minutes: After which it ends whatever its steps; 0 = no limit.
+            total: Steps.
+        """
+        spent = self.seconds / (60 * minutes) if minutes else 0.0
+        return min(1.0, max(self.step / total, spent))
 
 
 def save_checkpoint(state: State, path: Path) -> None:

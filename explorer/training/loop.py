@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.written import remember
-from explorer.training.checkpoints import CHECKPOINT, load_checkpoint, save_checkpoint
+from explorer.training.checkpoints import CHECKPOINT, State, load_checkpoint, save_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,23 +103,6 @@ class Task(Protocol):
     def prepare(self, model: nn.Module) -> None:
         """Put the network into its training mode (called once before the first step)."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class State:
-    """All that a checkpoint holds."""
-
-    model: nn.Module
-    average: dict[str, Tensor]
-    optimizer: torch.optim.Optimizer
-    dtype: torch.dtype
-    step: int = 0
-    seconds: float = 0.0
-
-    def progress(self, recipe: Recipe, total: int) -> float:
-        """The part of the training that is done, by steps or by time, in [0, 1]."""
-        spent = self.seconds / (60 * recipe.minutes) if recipe.minutes else 0.0
-        return min(1.0, max(self.step / total, spent))
 
 
 class Interrupted(Exception):
@@ -204,12 +187,12 @@ def train(
     meter = Meter(task.name, total, recipe.batch, out / "losses.jsonl")
     saved = time.monotonic()
     with _stop_requests() as stop:
-        while (progress := state.progress(recipe, total)) < 1:
+        while (progress := state.progress(recipe.minutes, total)) < 1:
             began = time.perf_counter()
             losses = _step(task, recipe, state, progress, device)
             spent = time.perf_counter() - began
             state.seconds += spent
-            meter.add(losses, state.step, state.progress(recipe, total))
+            meter.add(losses, state.step, state.progress(recipe.minutes, total))
             if pilot is not None:
                 pilot.add(spent)
             if stop or state.step == stop_after:

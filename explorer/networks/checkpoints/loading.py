@@ -132,10 +132,15 @@ def from_checkpoint(
     if classes != definition.assumed.classes:
         variant = replace(variant, class_paths=())
     task: Task = "features" if fit.headless else entry.task
-    return _network(
-        definition, spec, device, fit.module, variant, task, "local", checkpoint.name,
+    parts = (*(checkpoint.parts or fit.parts[:1]), *fit.parts[1:])
+    title = f"{checkpoint.name}#{parts[0]}" if parts and parts[0] else checkpoint.name
+    network = _network(
+        definition, spec, device, fit.module, variant, task, "local", title,
         (*checkpoint.notes, *fit.notes, *notes), fit,
     )  # fmt: skip
+    file, _ = reading.file_and_part(Path(spec.weights))
+    network.info = replace(network.info, others=tuple(f"{file}#{part}" for part in parts[1:]))
+    return network
 
 
 def _network(

@@ -297,7 +297,13 @@ class NetworkPanel(QWidget):
             known = {choice.weights for choice in choices}
             if spec.weights not in known:
                 path = spec.weights
-                choices.insert(0, Choice(path, Path(path).name, "local", detail=path))
+                info = self._info if self._info is not None and self._info.spec == spec else None
+                title = info.weights_title if info is not None else Path(path).name
+                others = info.others if info is not None else ()
+                choices[:0] = [
+                    Choice(path, title, "local", detail=path),
+                    *(Choice(other, Path(other).name, "local", detail=other) for other in others),
+                ]
         return tuple(choices)
 
     def _is_present(self, choice: Choice) -> bool:
