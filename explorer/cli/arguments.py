@@ -98,7 +98,7 @@ def network_name(args: argparse.Namespace) -> str | None:
 
 def weights_file(args: argparse.Namespace) -> Path | None:
     """The file that --weights names, where it is one."""
-    from explorer.networks.checkpoints.reading import file_and_part
+    from explorer.core.network_info import file_and_part
 
     return file_and_part(Path(os.path.expanduser(args.weights)))[0] if args.weights else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -10,6 +11,7 @@ from explorer.core.listing import renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 Task = Literal["classification", "localization", "detection", "segmentation", "features"]
 """`localization` names the photo and gives one box (as in ILSVRC); `detection` includes instance
@@ -43,6 +45,18 @@ WeightState = Literal["shipped", "cached", "download", "missing", "local", "untr
 def untrained_note(title: str) -> str:
     """The sentence for a network called `title` that has random weights."""
     return f"UNTRAINED: {title} has random weights; its results are meaningless."
+
+
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
+"""Usual names of files with weights; any other name will do as well."""
+
+
+def file_and_part(path: Path) -> tuple[Path, str]:
+    """The file, and the part of it that is meant: "w.pth#teacher" is the part "teacher"."""
+    name, sign, part = path.name.rpartition("#")
+    if not sign or not name or os.path.exists(path):
+        return path, ""
+    return path.with_name(name), part
 
 
 def other_networks(file: str, parts: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.annotations.truth import truth_of, with_truth
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import UNTRAINED, joined, stamped
+from explorer.core.network_info import file_and_part
 from explorer.core.storage.guard import check_outputs
 from explorer.core.storage.written import remember
 from explorer.engine.references import named_places
@@ -338,8 +339,6 @@ class FinishedAnswer:
 
     def _guard(self, path: str | os.PathLike[str], overwrite: bool) -> None:
         """Raises where something of the user's would be lost."""
-        from explorer.networks.checkpoints.reading import file_and_part  # with torch
-
         ask, info = self.answer.ask, self.answer.info
         inputs = [ask.image.path] if ask.image is not None else []
         weights = info.spec.weights if info is not None else ""

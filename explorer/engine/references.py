@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
-from explorer.core.network_info import NetworkSpec
+from explorer.core.network_info import NetworkSpec, file_and_part
 from explorer.core.params import Kind, Parameter, parameters, references
 from explorer.core.values import FolderRef, ImageRef, NetworkRef
 
@@ -82,8 +82,6 @@ def named(view: Names, params: Any, info: NetworkInfo | None) -> Named:
 
 def named_places(params: Any) -> list[Path]:
     """The files and folders that `params` name, whether or not they matter with the others."""
-    from explorer.networks.checkpoints.reading import file_and_part
-
     places: list[Path] = []
     for parameter in parameters(type(params)):
         value = getattr(params, parameter.name)

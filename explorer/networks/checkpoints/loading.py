@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
-from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
+from explorer.core.network_info import LayerInfo, NetworkInfo, file_and_part, untrained_note
 from explorer.core.step import Step
 from explorer.networks import devices, digest
 from explorer.networks.checkpoints import fitting, reading, weights
@@ -138,7 +138,7 @@ def from_checkpoint(
         definition, spec, device, fit.module, variant, task, "local", title,
         (*checkpoint.notes, *fit.notes, *notes), fit,
     )  # fmt: skip
-    file, _ = reading.file_and_part(Path(spec.weights))
+    file, _ = file_and_part(Path(spec.weights))
     network.info = replace(network.info, others=tuple(f"{file}#{part}" for part in parts[1:]))
     return network
 

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from explorer.core.errors import ExplorerError
-from explorer.core.network_info import other_networks
+from explorer.core.network_info import file_and_part, other_networks
 from explorer.networks.checkpoints import contents, pickles
 from explorer.networks.checkpoints.alignment import siblings, unwrapped
 from explorer.networks.checkpoints.derived import put_together
@@ -138,14 +138,6 @@ def read(path: Path) -> Checkpoint:
         notes=(*notes, *([derived] if derived else [])),
         parts=(place.name, *alike) if alike else (),
     )
-
-
-def file_and_part(path: Path) -> tuple[Path, str]:
-    """The file, and the part of it that is meant: "w.pth#teacher" is the part "teacher"."""
-    name, sign, part = path.name.rpartition("#")
-    if not sign or not name or os.path.exists(path):
-        return path, ""
-    return path.with_name(name), part
 
 
 def below(state: Mapping[Any, Any], prefix: str) -> dict[str, Any]:
