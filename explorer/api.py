@@ -18,6 +18,7 @@ import warnings
 from collections import deque
 from contextlib import nullcontext
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ import PIL.Image
 from explorer.core import params as declared
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import Listing
-from explorer.core.network_info import NetworkSpec
+from explorer.core.network_info import NetworkSpec, file_and_part
 from explorer.core.values import Box, Point
 from explorer.engine.finish import FinishedAnswer
 from explorer.engine.former_words import in_todays_words
@@ -248,7 +249,7 @@ def load(
     device: str = "auto",
     half: bool = False,
     task: Task | None = None,
-    classes: Sequence[str] = (),
+    classes: Sequence[str] | str | os.PathLike[str] = (),
     preprocess: Preprocess | None = None,
 ) -> Network:
     """A network to look at: one of the catalog with any weights, or any module of yours.
@@ -261,7 +262,8 @@ def load(
         half: Half precision where the network has it.
         task: Of a module: "classification", "detection", "segmentation", "localization" or
             "features"; by default what its answer looks like.
-        classes: Of a module: names by index; a detector's index 0 is the background.
+        classes: Of a module or a checkpoint: names by index; a detector's index 0 is the
+            background. For a checkpoint also the path of a list of them, as `--classes` takes it.
         preprocess: Of a module: what is done to a photo before; by default ImageNet's.
 
     Returns:
@@ -280,19 +282,31 @@ def load(
                 "A module has its own weights, precision and device.",
                 "Change them on the module itself: load_state_dict(), half(), to().",
             )
+        if isinstance(classes, (str, os.PathLike)):
+            from explorer.networks.checkpoints.class_lists import names_in
+
+            classes = names_in(Path(classes))
         return from_module(network, task=task, classes=classes, preprocess=preprocess)
-    if task is not None or classes or preprocess is not None:
+    named = bool(classes) and not os.path.isfile(file_and_part(Path(weights).expanduser())[0])
+    if task is not None or preprocess is not None or named:
         raise ExplorerError(
             f"The task, classes and preprocessing of the network {network!r} are fixed.",
-            "Give them only with a module of your own.",
+            "Give them only with a module of your own, and classes with a checkpoint.",
         )
     from explorer.networks import catalog
 
+    listed = str(classes) if isinstance(classes, (str, os.PathLike)) else ""
+    spec = NetworkSpec(network, str(weights), device, half, listed)
     bar = for_scripts()
     try:
-        return _driven(catalog.load(NetworkSpec(network, str(weights), device, half)), bar)
+        found = _driven(catalog.load(spec), bar)
     finally:
         bar.clear()
+    if classes and not listed:
+        from explorer.networks.checkpoints.loading import renamed_classes
+
+        found.info = renamed_classes(found.info, tuple(map(str, classes)))
+    return found
 
 
 # -- inside ---------------------------------------------------------------------------------------

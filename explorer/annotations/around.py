@@ -7,10 +7,10 @@ import os
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from explorer.annotations.class_lists import PLAIN, class_list
 from explorer.annotations.places import beside
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import listed, read_file
+from explorer.networks.checkpoints.class_lists import PLAIN, class_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -96,6 +96,31 @@ def network_name(args: argparse.Namespace) -> str | None:
     return name
 
 
+def network_files(args: argparse.Namespace) -> list[Path]:
+    """The files that --weights and --classes name."""
+    lists = [Path(os.path.expanduser(args.classes))] if args.classes else []
+    return [path for path in (weights_file(args), *lists) if path is not None]
+
+
+CLASSES_HELP = (
+    "the class names of a checkpoint: a text file with a name on each line, a data.yaml or a "
+    "COCO .json"
+)
+
+
+def class_list(args: argparse.Namespace) -> str:
+    """The file that --classes names; "" without it."""
+    from explorer.cli.paths import existing
+
+    if args.classes is None:
+        return ""
+    if not weights_file(args) or not os.path.isfile(weights_file(args) or ""):
+        raise ExplorerError(
+            "--classes applies to a checkpoint only.", "Give its path with --weights."
+        )
+    return str(existing(args.classes, "--classes").absolute())
+
+
 def weights_file(args: argparse.Namespace) -> Path | None:
     """The file that --weights names, where it is one."""
     from explorer.core.network_info import file_and_part
@@ -109,7 +134,7 @@ def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | Non
     None for a view that needs none.
     """
     if not view.needs.network:
-        if args.network or args.weights:
+        if args.network or args.weights or args.classes:
             raise ExplorerError(
                 f"The view {view.name} needs no network.", "Leave --network and --weights out."
             )
@@ -125,7 +150,7 @@ def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | Non
         name = default_network(view)
     if name:
         catalog.find(name)
-    return NetworkSpec(name, args.weights, args.device, args.half)
+    return NetworkSpec(name, args.weights, args.device, args.half, class_list(args))
 
 
 def loaded(

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from explorer.cli import paths
-from explorer.cli.arguments import network_name, weights_file
+from explorer.cli.arguments import CLASSES_HELP, class_list, network_files, network_name
 from explorer.cli.console import Progress, complain, say, table
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.guard import check_outputs
@@ -43,6 +43,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--weights", default="",
         help="name of the weights, none (random weights), or path of a checkpoint",
     )  # fmt: skip
+    parser.add_argument("--classes", metavar="FILE", help=CLASSES_HELP)
     parser.add_argument(
         "--limit", type=int, default=0, metavar="K",
         help="at most K photos, sampled at random with a fixed seed (default: all)",
@@ -103,7 +104,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.out.suffix.lower() not in _SUFFIXES:
         raise ExplorerError(f"{args.out.name} has no supported suffix.", "Use .json or .csv.")
     check_outputs(
-        [args.out], [args.data, *_read_in(args.data), weights_file(args)],
+        [args.out], [args.data, *_read_in(args.data), *network_files(args)],
         overwrite=args.overwrite,
     )  # fmt: skip
 
@@ -134,7 +135,7 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
         name = entry.name
     if name:
         catalog.find(name)
-    return NetworkSpec(name, args.weights, args.device, args.half)
+    return NetworkSpec(name, args.weights, args.device, args.half, class_list(args))
 
 
 def _followed(steps: Generator[Step[Any], Any, None], title: str) -> Report:

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.cli import film, paths, truth_option
 from explorer.cli.arguments import (
+    CLASSES_HELP,
     STEPS_FPS,
     check_numbers,
     figure_size,
     files_of_settings,
     loaded,
+    network_files,
     settings,
     spec_of,
-    weights_file,
 )
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import HELP, box_outputs, outputs
@@ -105,6 +106,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--weights", default="",
         help="name of the weights, none (random weights), or path of a checkpoint",
     )  # fmt: skip
+    how.add_argument("--classes", metavar="FILE", help=CLASSES_HELP)
     how.add_argument(
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
         help="a parameter of the view; may be repeated",
@@ -308,7 +310,7 @@ def _protect(
     outs = [out for plan in plans for out in (plan.picture, plan.data, plan.film)]
     boxes = dict.fromkeys(plan.boxes for plan in plans)  # COCO puts all photos into one file
     check_outputs(
-        [*outs, *boxes], [*read, *truths, weights_file(args), *named], overwrite=args.overwrite,
+        [*outs, *boxes], [*read, *truths, *network_files(args), *named], overwrite=args.overwrite,
         below=Path(args.boxes) if args.boxes and is_folder(args.boxes) else None,
     )  # fmt: skip
 

@@ -344,6 +344,8 @@ class FinishedAnswer:
         weights = info.spec.weights if info is not None else ""
         if weights:
             inputs.append(file_and_part(Path(weights))[0])
+        if info is not None and info.spec.classes:
+            inputs.append(Path(info.spec.classes))
         for params in (self.params, *(side.params for side in self._sides)):
             inputs += named_places(params)
         check_outputs([Path(path)], inputs, overwrite=overwrite, permit="say overwrite=True")

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from explorer.annotations.around import around, file_for
-from explorer.annotations.class_lists import class_list
 from explorer.annotations.coco import identity
 from explorer.annotations.files import read_coco, read_for, read_voc, read_yolo
 from explorer.annotations.places import Places
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Box
+from explorer.networks.checkpoints.class_lists import class_list
 
 SIZE = (640, 425)
 MIDDLE = (240.0, 106.25, 400.0, 318.75)

@@ -13,7 +13,7 @@ from explorer.ui.dialogs.notice import Notice
 from explorer.ui.form.around import Around
 from explorer.ui.form.picks import PickSpec
 from explorer.ui.live.same_object import SameObject
-from explorer.ui.navigation.other_networks import ways_to_others
+from explorer.ui.navigation.note_ways import ways_for_notes
 from explorer.ui.photos.filmstrip import name_of, title_of
 from explorer.ui.shell.layout import TITLE
 
@@ -167,7 +167,7 @@ class Presenter(QObject):
             found = self._same.find(before, board, chosen)
             self._panels.board.set_selection(found)
             self._panels.results.set_selection(found)
-        self._panels.inspector.set_notes(board.notes, ways_to_others(study))
+        self._panels.inspector.set_notes(board.notes, ways_for_notes(self._panels))
         self._panels.inspector.form.set_plots(board.plots)
         self._pending = board
         streams = study.running and (study.live or (study.view is not None and study.view.film))

@@ -129,7 +129,8 @@ class Restore(QObject):
         network = self._wishes.get("network") or (last.network.name if restore else "")
         if network and network in names:
             weights = "" if self._wishes.get("network") else last.network.weights
-            spec = NetworkSpec(network, weights, study.device, study.half)
+            classes = last.network.classes if weights else ""
+            spec = NetworkSpec(network, weights, study.device, study.half, classes)
             file, _ = file_and_part(Path(weights))
             if os.path.isabs(file) and not os.path.isfile(file):
                 words = self.tr("The checkpoint {path} no longer exists.")

@@ -214,6 +214,7 @@ class Window(QMainWindow):
         self.networks.chosen.connect(self.inspector.settle)
         self.networks.chosen.connect(study.set_network)
         self.networks.checkpoint_wanted.connect(self.commands.open_checkpoint)
+        self.networks.classes_wanted.connect(self.commands.choose_classes)
         self.inspector.cancel_requested.connect(study.cancel)
         self.inspector.pause_toggled.connect(study.pause)
         self.board.status.connect(self.status.readout.setText)
