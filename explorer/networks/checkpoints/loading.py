@@ -322,7 +322,7 @@ def renamed_classes(info: NetworkInfo, names: tuple[str, ...]) -> NetworkInfo:
 
 def wrong_count(what: str, names: int, count: int, task: Task) -> ExplorerError:
     """The sentence for names that are not as many as the classes."""
-    more = " (the background may be left out)" if task in ("detection", "segmentation") else ""
+    more = " (the background is optional)" if task in ("detection", "segmentation") else ""
     return ExplorerError(
         f"{what} has {quantity(names, 'name')}, but the network has "
         f"{quantity(count, 'class', 'classes')}{more}.",

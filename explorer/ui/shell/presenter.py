@@ -206,6 +206,8 @@ class Presenter(QObject):
         self._panels.inspector.set_update(update, study.can_pause)
         if update.state is State.FAILED:
             self.bare()
+            if study.board is None and not study.wants_photo:  # what is shown is another view's
+                self.put(Board(()))
         if update.state is not State.RUNNING:
             self._show_results()
             self._panels.inspector.form.set_busy(False)
@@ -214,6 +216,8 @@ class Presenter(QObject):
 
     def waiting(self) -> None:
         self._waits = True
+        if not self._panels.study.wants_photo:  # what was said of the settings may be mended
+            self._panels.inspector.clear_message()
         self._panels.inspector.set_waiting(self.tr("Waiting"), self._panels.study.can_pause)
         self._panels.inspector.form.set_busy(True)
         self._panels.refresh()

@@ -89,7 +89,7 @@ def test_a_list_of_another_length_is_refused(files: dict[str, Path], tmp_path: P
     chosen.write_text("car\nbus\n")
     with pytest.raises(ExplorerError, match="2 names, but the network has 3 classes"):
         load(SORTER, files[SORTER], str(chosen))
-    with pytest.raises(ExplorerError, match="background may be left out"):
+    with pytest.raises(ExplorerError, match="background is optional"):
         load(FINDER, files[FINDER], str(chosen))
 
 
