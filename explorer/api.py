@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL.Image
 
+from explorer.annotations.files import read_for
+from explorer.annotations.truth import truth_name
 from explorer.core import params as declared
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import Listing
@@ -99,7 +101,8 @@ def look(
         seed: Where random numbers start: equal questions get equal answers.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …, for a network that is named.
         **params: Of the view, see `parameters(view)`. Places are in pixels of the photo, x to the
-            right and y down: (x, y), or (x0, y0, x1, y1) for a box.
+            right and y down: (x, y), or (x0, y0, x1, y1) for a box, (x0, y0, x1, y1, "cat") for
+            one of the ground truth, which may also be the path of a file of annotations.
 
     Returns:
         The answer: `data` has the numbers, `board` what is drawn, `rgb` a picture of it, and
@@ -138,8 +141,11 @@ def steps(
 
     found = find(view)
     params = in_todays_words(found.name, params)
+    params, file = _without_truth_file(found, params)
     params_of(found, params)  # what is wrong without a network is said before one is loaded
     image = _image(found, photo)
+    if file is not None:
+        params |= _truth_in(found, file, image)
     engine, chosen = _network(found, network, device)
     return _stepping(engine, found, chosen, image, params, seed)
 
@@ -358,6 +364,28 @@ def _driven(loading: Generator[Step[None], Any, Network], bar: Shows) -> Network
         return network
     finally:
         loading.close()
+
+
+def _without_truth_file(
+    view: View[Any, Any], params: Mapping[str, Any]
+) -> tuple[dict[str, Any], Path | None]:
+    """The parameters, and the file that is given in the place of the boxes of the ground truth."""
+    name = truth_name(view.Params)
+    value = params.get(name)
+    named = isinstance(value, os.PathLike) or (isinstance(value, str) and os.path.isfile(value))
+    if value is None or not named:
+        return dict(params), None
+    return {key: kept for key, kept in params.items() if key != name}, Path(value)
+
+
+def _truth_in(view: View[Any, Any], file: Path, image: Image | None) -> dict[str, Any]:
+    """The boxes of a photo in a file of annotations, as the view's parameter."""
+    if image is None:
+        return {}
+    boxes, notes = read_for(file, image.path or image.name, (image.width, image.height))
+    for words in notes:
+        warnings.warn(f"{image.name}: {words}", stacklevel=4)
+    return {truth_name(view.Params): boxes}
 
 
 def _image(view: View[Any, Any], given: Any) -> Image | None:
