@@ -69,6 +69,7 @@ def read_coco(
     lost: list[str] = []
     unknown: list[str] = []
     outside: list[str] = []
+    negative: list[str] = []
     sizes = {
         number: size_of(item.get("width"), item.get("height"))
         for number, item in parts.images.items()
@@ -87,6 +88,8 @@ def read_coco(
         entries[number].append(found)
         if identity(item.get("category_id")) not in parts.categories:
             unknown.append(f"category_id {item.get('category_id')}")
+        if _is_negative(item.get("bbox")):
+            negative.append(_place(item))
         if is_outside(found.box, sizes[number]):
             outside.append(_place(item))
     places = Places(Path(path), images)
@@ -103,6 +106,12 @@ def read_coco(
         *left_out(len(wrong), wrong),
         *reaching_out(outside),
         *counted(
+            len(negative),
+            "box has a negative width or height: its corners were exchanged.",
+            "boxes have a negative width or height: their corners were exchanged.",
+            negative,
+        ),
+        *counted(
             len(lost),
             f"box was ignored: no image in {label} has its image_id.",
             f"boxes were ignored: no image in {label} has their image_id.",
@@ -117,6 +126,10 @@ def read_coco(
         *parts.notes,
     )
     return Dataset(tuple(photos), tuple(ids), ids, notes)
+
+
+def _is_negative(bbox: Any) -> bool:
+    return isinstance(bbox, list) and any(number_of(side) < 0 for side in bbox[2:4])
 
 
 def _place(item: dict[str, Any]) -> str:

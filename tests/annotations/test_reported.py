@@ -455,11 +455,13 @@ def test_faults_in_a_coco_file_say_where_they_are(tmp_path: Path) -> None:
             {**note, "id": 12, "bbox": [1, 1, 900, 5]}, {**note, "id": 13, "bbox": [-9, 1, 12, 5]},
             {**note, "id": 14, "image_id": 77}, {**note, "id": 15, "category_id": 99},
             {**note, "id": 16, "bbox": [1, 1, 60.5, 39]},
+            {**note, "id": 17, "bbox": [9, 9, -4, 5]},
         ],
     }))  # fmt: skip
     assert read_coco(tmp_path / "a.json").notes == (
         "1 object was ignored: its box cannot be read (annotation 11).",
         "2 boxes reach out of their photos (annotation 12, …).",
+        "1 box has a negative width or height: its corners were exchanged (annotation 17).",
         "1 box was ignored: no image in a.json has its image_id (image_id 77).",
         "1 box has a category_id that no category has (category_id 99).",
     )
