@@ -7,6 +7,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from explorer.annotations.around import file_for
 from explorer.annotations.dataset import counted
 from explorer.annotations.places import beside
 from explorer.annotations.yolo import read_yolo
@@ -26,19 +27,33 @@ _UNIT = (1, 1)
 _MOST_LOOKED_AT = 50
 
 
-def looks_like_yolo(folder: Path) -> bool:
+def looks_like_yolo(folder: Path, images: Path | None = None) -> bool:
     """From names alone, and quickly: a list of classes, and a label file of one of the photos."""
     places = [place for place in (folder / "labels", folder) if os.path.isdir(place)]
+    photos = expand([images or folder], recursive=True)
     return any(class_list(place).names for place in places) and any(
-        label_of(photo) is not None
-        for photo in islice(expand([folder], recursive=True), _MOST_LOOKED_AT)
+        (label_of(photo) if images is None else file_for(folder, photo)) is not None
+        for photo in islice(photos, _MOST_LOOKED_AT)
     )
 
 
-def yolo_pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Photos of a folder with their label files, where the names of the classes are known too."""
-    photos = list(expand([folder], recursive=True))
-    pairs = [(photo, label) for photo in photos if (label := label_of(photo)) is not None]
+def yolo_pairs(folder: Path, images: Path | None = None) -> list[tuple[Path, Path]]:
+    """Photos with their label files, where the names of the classes are known too.
+
+    Args:
+        folder: Of the photos with their labels, or of the labels alone.
+        images: The folder of the photos, when it is another one.
+    """
+    photos = list(expand([images or folder], recursive=True))
+    if images is None:
+        labels = [label_of(photo) for photo in photos]
+    else:
+        labels = [file_for(folder, photo) for photo in photos]
+    pairs = [
+        (photo, label)
+        for photo, label in zip(photos, labels, strict=True)
+        if label is not None and label.suffix == ".txt"
+    ]
     return pairs if pairs and class_list(pairs[0][1].parent).names else []
 
 
@@ -72,7 +87,7 @@ def faults(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[str, ...]:
         f"{found[0]} {''.join(counted(len(found) - 1, 'more file has this.', 'more have this.'))}"
         for found in said.values()
     )
-    bare = sum(label_of(photo) is None for photo in expand([folder], recursive=True))
+    bare = sum(1 for _ in expand([folder], recursive=True)) - len(pairs)
     return (
         *(words.strip() for words in shown),
         *counted(bare, "photo has no label file and is ignored.",

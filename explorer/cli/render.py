@@ -164,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
     params = params_of(view, texts, info)
-    for note in without_effect(params, texts, info):
+    for note in without_effect(truth_option.with_some(params, args.truth), texts, info):
         complain(note)
     job = _Job(args, engine, view, spec, params, progress)
     failed = False

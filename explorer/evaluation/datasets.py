@@ -77,7 +77,7 @@ def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
     if suffix == ".xml":
         return _annotated(read_voc(path, images), path, "VOC")
     if suffix in (".yaml", ".yml"):
-        return _yolo(path)
+        return _yolo(path, images)
     raise ExplorerError(f"{display_name(path)} is not a data set that can be evaluated.", NOTHING)
 
 
@@ -155,8 +155,8 @@ def _open_folder(path: Path, task: Task, images: Path | None) -> Source:
             raise ExplorerError(f"{display_name(path)} has several COCO files: {names}.",
                                 "Choose one of them.")  # fmt: skip
         return open_source(found[0], task, images)
-    if looks_like_yolo(path):
-        return _yolo(path)
+    if looks_like_yolo(path, images):
+        return _yolo(path, images)
     packed = [p for p in listed(path, "*.npz") if p.stem != "train"]
     for place in (path / "val.npz", path / "tiny-imagenet" / "val.npz", *packed[:1]):
         if os.path.isfile(place):
@@ -288,10 +288,11 @@ def _scale(photo: Annotated, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.array([across, down, across, down])
 
 
-def _yolo(path: Path) -> Source:
+def _yolo(path: Path, images: Path | None) -> Source:
     """A data.yaml, whose "val" is taken, or a folder of photos with label files."""
     folder = path if os.path.isdir(path) else split_of(path)
-    pairs = yolo_pairs(folder)
+    pairs = yolo_pairs(folder, images)
+    photos = (images or folder).absolute()
     if not pairs:
         raise ExplorerError(
             f"{display_name(path)} leads to no photos with YOLO labels.",
@@ -304,12 +305,12 @@ def _yolo(path: Path) -> Source:
     def make(_task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
         known = {c.name: int(label) for c, label in zip(classes, labels, strict=True)}
         return [
-            Case(photo.relative_to(folder).as_posix(), _with_labels(photo, label, known), photo)
+            Case(photo.relative_to(photos).as_posix(), _with_labels(photo, label, known), photo)
             for photo, label in pairs
         ]
 
     return Source(
-        display_name(path), "YOLO", classes, frozenset({"objects"}), make, faults(folder, pairs)
+        display_name(path), "YOLO", classes, frozenset({"objects"}), make, faults(photos, pairs)
     )
 
 

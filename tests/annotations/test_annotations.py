@@ -76,7 +76,8 @@ def test_negative_sizes_are_turned_over_and_what_is_no_box_is_counted(tmp_path: 
     found = read_coco(path)
     assert found.photos[0].boxes == (Box(10, 30, 30, 40, "cat"),)
     assert "6 objects were ignored" in found.notes[0]
-    assert "1 box was ignored: no image" in found.notes[1]
+    assert "1 box has a negative width or height" in found.notes[1]
+    assert "1 box was ignored: no image" in found.notes[2]
 
 
 def test_only_one_photo_is_kept(tmp_path: Path) -> None:

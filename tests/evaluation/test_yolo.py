@@ -92,3 +92,24 @@ def test_class_folders_with_notes_stay_class_folders(tmp_path: Path) -> None:
     (tmp_path / "red" / "a.txt").write_text("a caption")
     assert likely_task(tmp_path) == "classification"
     assert open_source(tmp_path, "classification").kind == "class folders"
+
+
+def test_labels_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    """As `render --boxes FOLDER/ --format yolo` writes them."""
+    yolo_set(tmp_path / "a", flat=True)
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for file in (tmp_path / "a").glob("*.txt"):
+        file.rename(labels / file.name)
+    source = open_source(labels, "detection", tmp_path / "a")
+    assert source.kind == "YOLO"
+    cases = source.make("detection", np.array([0, 1]), INFO)
+    assert [case.name for case in cases] == ["one.png", "three.png", "two.png"]
+    assert "1 photo has no label file and is ignored." in source.notes
+
+
+def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    yolo_set(tmp_path / "set")
+    monkeypatch.chdir(tmp_path)
+    cases = open_source(Path("set"), "detection").make("detection", np.array([0, 1]), INFO)
+    assert cases[0].load()[0].shape == (40, 60, 3)
