@@ -18,15 +18,18 @@ import warnings
 from collections import deque
 from contextlib import nullcontext
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL.Image
 
+from explorer.annotations.files import read_for
+from explorer.annotations.truth import truth_name
 from explorer.core import params as declared
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import Listing
-from explorer.core.network_info import NetworkSpec
+from explorer.core.network_info import NetworkSpec, file_and_part
 from explorer.core.values import Box, Point
 from explorer.engine.finish import FinishedAnswer
 from explorer.engine.former_words import in_todays_words
@@ -98,7 +101,8 @@ def look(
         seed: Where random numbers start: equal questions get equal answers.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …, for a network that is named.
         **params: Of the view, see `parameters(view)`. Places are in pixels of the photo, x to the
-            right and y down: (x, y), or (x0, y0, x1, y1) for a box.
+            right and y down: (x, y), or (x0, y0, x1, y1) for a box, (x0, y0, x1, y1, "cat") for
+            one of the ground truth, which may also be the path of a file of annotations.
 
     Returns:
         The answer: `data` has the numbers, `board` what is drawn, `rgb` a picture of it, and
@@ -137,8 +141,11 @@ def steps(
 
     found = find(view)
     params = in_todays_words(found.name, params)
+    params, file = _without_truth_file(found, params)
     params_of(found, params)  # what is wrong without a network is said before one is loaded
     image = _image(found, photo)
+    if file is not None:
+        params |= _truth_in(found, file, image)
     engine, chosen = _network(found, network, device)
     return _stepping(engine, found, chosen, image, params, seed)
 
@@ -248,7 +255,7 @@ def load(
     device: str = "auto",
     half: bool = False,
     task: Task | None = None,
-    classes: Sequence[str] = (),
+    classes: Sequence[str] | str | os.PathLike[str] = (),
     preprocess: Preprocess | None = None,
 ) -> Network:
     """A network to look at: one of the catalog with any weights, or any module of yours.
@@ -261,7 +268,8 @@ def load(
         half: Half precision where the network has it.
         task: Of a module: "classification", "detection", "segmentation", "localization" or
             "features"; by default what its answer looks like.
-        classes: Of a module: names by index; a detector's index 0 is the background.
+        classes: Of a module or a checkpoint: names by index; a detector's index 0 is the
+            background. For a checkpoint also the path of a list of them, as `--classes` takes it.
         preprocess: Of a module: what is done to a photo before; by default ImageNet's.
 
     Returns:
@@ -280,19 +288,31 @@ def load(
                 "A module has its own weights, precision and device.",
                 "Change them on the module itself: load_state_dict(), half(), to().",
             )
+        if isinstance(classes, (str, os.PathLike)):
+            from explorer.networks.checkpoints.class_lists import names_in
+
+            classes = names_in(Path(classes))
         return from_module(network, task=task, classes=classes, preprocess=preprocess)
-    if task is not None or classes or preprocess is not None:
+    named = bool(classes) and not os.path.isfile(file_and_part(Path(weights).expanduser())[0])
+    if task is not None or preprocess is not None or named:
         raise ExplorerError(
             f"The task, classes and preprocessing of the network {network!r} are fixed.",
-            "Give them only with a module of your own.",
+            "Give them only with a module of your own, and classes with a checkpoint.",
         )
     from explorer.networks import catalog
 
+    listed = str(classes) if isinstance(classes, (str, os.PathLike)) else ""
+    spec = NetworkSpec(network, str(weights), device, half, listed)
     bar = for_scripts()
     try:
-        return _driven(catalog.load(NetworkSpec(network, str(weights), device, half)), bar)
+        found = _driven(catalog.load(spec), bar)
     finally:
         bar.clear()
+    if classes and not listed:
+        from explorer.networks.checkpoints.loading import renamed_classes
+
+        found.info = renamed_classes(found.info, tuple(map(str, classes)))
+    return found
 
 
 # -- inside ---------------------------------------------------------------------------------------
@@ -344,6 +364,28 @@ def _driven(loading: Generator[Step[None], Any, Network], bar: Shows) -> Network
         return network
     finally:
         loading.close()
+
+
+def _without_truth_file(
+    view: View[Any, Any], params: Mapping[str, Any]
+) -> tuple[dict[str, Any], Path | None]:
+    """The parameters, and the file that is given in the place of the boxes of the ground truth."""
+    name = truth_name(view.Params)
+    value = params.get(name)
+    named = isinstance(value, os.PathLike) or (isinstance(value, str) and os.path.isfile(value))
+    if value is None or not named:
+        return dict(params), None
+    return {key: kept for key, kept in params.items() if key != name}, Path(value)
+
+
+def _truth_in(view: View[Any, Any], file: Path, image: Image | None) -> dict[str, Any]:
+    """The boxes of a photo in a file of annotations, as the view's parameter."""
+    if image is None:
+        return {}
+    boxes, notes = read_for(file, image.path or image.name, (image.width, image.height))
+    for words in notes:
+        warnings.warn(f"{image.name}: {words}", stacklevel=4)
+    return {truth_name(view.Params): boxes}
 
 
 def _image(view: View[Any, Any], given: Any) -> Image | None:

@@ -490,3 +490,20 @@ def test_equal_arrays_have_equal_metadata(photo: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         json.dumps(known)
+
+
+def test_the_ground_truth_may_be_a_file(photo: Path, tmp_path: Path) -> None:
+    file = tmp_path / "photo.txt"
+    file.write_text("0 0.5 0.5 0.5 0.5\n7 0.5\n")
+    (tmp_path / "classes.txt").write_text("dog\n")
+    boxes = [(20, 15, 60, 45, "dog")]
+    asked = {"view": "detections", "photo": photo, "network": "mini-fasterrcnn"}
+    given = explorer.look(**asked, truth=boxes)
+    for path in (file, str(file)):
+        with pytest.warns(UserWarning, match="1 object was ignored"):
+            read = explorer.look(**asked, truth=path)
+        assert read.params.truth == given.params.truth
+        equal(read.data, given.data)
+    with pytest.raises(ExplorerError, match="does not exist"):
+        explorer.look(**asked, truth=tmp_path / "none.txt")
+    assert explorer.look(**asked, truth="1,2,3,4,dog").params.truth[0].label == "dog"

@@ -351,6 +351,17 @@ def test_ground_truth_comes_from_a_file(
     assert plain.read_bytes() != (tmp_path / "x.png").read_bytes(), "the boxes are on the picture"
 
 
+@pytest.mark.usefixtures("toys")
+def test_a_setting_that_matters_with_ground_truth_is_not_called_without_effect(
+    explorer: Run, photo: Path, tmp_path: Path
+) -> None:
+    boxes = tmp_path / f"{photo.stem}.txt"
+    boxes.write_text("0 0.5 0.5 0.5 0.5")
+    argv = ("render", "detections", photo, "--data", tmp_path / "x.json", "--set", "iou=0.9")
+    assert "iou has no effect" in explorer(*argv)[2]
+    assert explorer(*argv, "--truth", boxes)[::2] == (0, "")
+
+
 def test_ground_truth_that_does_not_fit_is_one_sentence(
     explorer: Run, photo: Path, tmp_path: Path, toys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,14 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from explorer import views
 from explorer.cli import paths
 from explorer.core.errors import ExplorerError
 from explorer.core.storage import written
+from explorer.core.values import Mask
 from tests.evaluation.sets import coco_set
 from tests.live.films import film
 from tests.test_cli import Run, _photo, _sentence, explorer, photo, toys
+from tests.toy_views import EVERY_KIND
 
 __all__ = ["explorer", "photo", "toys"]
 
@@ -134,6 +138,32 @@ def test_the_ground_truth_and_the_weights_are_inputs(
         assert status == 2
         assert "is one of the inputs" in _sentence(err)
     assert untouched(truth, weights) == before
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize("name", ["second", "other", "ensemble", "folder", "terms", "mask"])
+def test_what_set_names_is_an_input(
+    explorer: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(views, "find", lambda _: EVERY_KIND)
+    named = tmp_path / "data" / "named.png"
+    _photo(named)
+    if name == "mask":
+        named.write_bytes(Mask.of(np.zeros((48, 64), np.uint8)).png)
+    text = {
+        "other": f"toy-classification@{named}#teacher",
+        "ensemble": f"toy-classification;toy-classification@{named}",
+        "folder": str(named.parent),
+        "terms": json.dumps([{"photo": {"image": str(named)}}]),
+    }.get(name, str(named))
+    before = untouched(named)
+    status, said, err = explorer(
+        "render", "every_kind", photo, "--network", "toy-classification",
+        "--set", f"{name}={text}", "-o", named, "--overwrite",
+    )  # fmt: skip
+    assert (status, said) == (2, "")
+    assert "is one of the inputs" in _sentence(err)
+    assert untouched(named) == before
 
 
 @pytest.mark.usefixtures("toys")

@@ -7,10 +7,10 @@ import os
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from explorer.annotations.class_lists import PLAIN, class_list
 from explorer.annotations.places import beside
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import listed, read_file
+from explorer.networks.checkpoints.class_lists import PLAIN, class_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -79,12 +79,16 @@ def _naming(photo: Path, files: Iterable[Path]) -> Iterator[Path]:
 
 
 def _json_files(folder: Path) -> Iterator[Path]:
-    patterns = ("instances*.json", "_annotations*.json", "annotations*.json")
-    for place in (folder, folder.parent):
-        for pattern in patterns:
-            yield from listed(place, pattern)
-    for place in (folder, folder.parent, folder.parent.parent):
-        yield from listed(place, "annotations/instances*.json")
+    patterns = ("instances*.json", "_annotations*.json", "annotations*.json", "*.json")
+    usual = [path for place in (folder, folder.parent) for pattern in patterns[:-1]
+             for path in listed(place, pattern)]  # fmt: skip
+    usual += [
+        path
+        for place in (folder, folder.parent, folder.parent.parent)
+        for path in listed(place, "annotations/instances*.json")
+    ]
+    others = [path for place in (folder, folder.parent) for path in listed(place, patterns[-1])]
+    yield from dict.fromkeys([*usual, *others])
 
 
 def _there(path: Path) -> tuple[Path, ...]:

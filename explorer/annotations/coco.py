@@ -18,9 +18,11 @@ from explorer.annotations.dataset import (
     box_of,
     counted,
     first_line,
+    is_outside,
     is_set,
     left_out,
     number_of,
+    reaching_out,
     size_of,
 )
 from explorer.annotations.json_stream import members
@@ -63,43 +65,75 @@ def read_coco(
             f"{label} is not a COCO file: {first_line(error)}.",
             'It must be a JSON object with "images", "annotations" and "categories".',
         ) from error
-    wrong = lost = unknown = 0
+    wrong: list[str] = []
+    lost: list[str] = []
+    unknown: list[str] = []
+    outside: list[str] = []
+    negative: list[str] = []
+    sizes = {
+        number: size_of(item.get("width"), item.get("height"))
+        for number, item in parts.images.items()
+    }
     entries: dict[Id, list[Annotation]] = {number: [] for number in parts.images}
     for item in parts.raw:
         number = identity(item.get("image_id"))
         if number is None or number not in entries:
-            lost += number not in parts.known
+            if number not in parts.known:
+                lost.append(f"image_id {item.get('image_id')}")
             continue
         found = _entry(item, parts.categories)
         if found is None:
-            wrong += 1
-        else:
-            entries[number].append(found)
-            unknown += identity(item.get("category_id")) not in parts.categories
+            wrong.append(_place(item))
+            continue
+        entries[number].append(found)
+        if identity(item.get("category_id")) not in parts.categories:
+            unknown.append(f"category_id {item.get('category_id')}")
+        if _is_negative(item.get("bbox")):
+            negative.append(_place(item))
+        if is_outside(found.box, sizes[number]):
+            outside.append(_place(item))
     places = Places(Path(path), images)
     photos = []
     for number, item in parts.images.items():
         name = _name_of(item)
-        size = size_of(item.get("width"), item.get("height"))
-        photos.append(Annotated(name, places.find(name), size, tuple(entries[number]), number))
+        photos.append(
+            Annotated(name, places.find(name), sizes[number], tuple(entries[number]), number)
+        )
     ids: dict[str, Id] = {}
     for number, word in sorted(parts.categories.items(), key=lambda pair: _order(pair[0])):
         ids.setdefault(word, number)
     notes = (
-        *left_out(wrong),
+        *left_out(len(wrong), wrong),
+        *reaching_out(outside),
         *counted(
-            lost,
-            f"box was ignored: no image in {label} has its image_id.",
-            f"boxes were ignored: no image in {label} has their image_id.",
+            len(negative),
+            "box has a negative width or height: its corners were exchanged.",
+            "boxes have a negative width or height: their corners were exchanged.",
+            negative,
         ),
         *counted(
-            unknown,
+            len(lost),
+            f"box was ignored: no image in {label} has its image_id.",
+            f"boxes were ignored: no image in {label} has their image_id.",
+            lost,
+        ),
+        *counted(
+            len(unknown),
             "box has a category_id that no category has.",
             "boxes have a category_id that no category has.",
+            unknown,
         ),
         *parts.notes,
     )
     return Dataset(tuple(photos), tuple(ids), ids, notes)
+
+
+def _is_negative(bbox: Any) -> bool:
+    return isinstance(bbox, list) and any(number_of(side) < 0 for side in bbox[2:4])
+
+
+def _place(item: dict[str, Any]) -> str:
+    return f"annotation {item['id']}" if "id" in item else "an annotation without an id"
 
 
 def identity(value: Any) -> Id | None:

@@ -15,7 +15,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.params import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -222,22 +222,49 @@ def is_set(value: Any) -> bool:
     return value is True or value in (1, "1", "true", "True")
 
 
-def counted(count: int, one: str, many: str) -> tuple[str, ...]:
+OUTSIDE = 2.0
+"""Pixels by which a box may reach over the edge of its photo: tools round in many ways."""
+
+
+def is_outside(box: Box, size: tuple[int, int] | None) -> bool:
+    """True for a box that reaches out of a photo of that (width, height); None = not known."""
+    if size is None:
+        return False
+    inside = box.x0 >= -OUTSIDE and box.y0 >= -OUTSIDE
+    return not (inside and box.x1 <= size[0] + OUTSIDE and box.y1 <= size[1] + OUTSIDE)
+
+
+def reaching_out(places: Sequence[str]) -> tuple[str, ...]:
+    """A sentence about the boxes that do, each by the words for where it stands."""
+    return counted(
+        len(places), "box reaches out of its photo.", "boxes reach out of their photos.", places[:1]
+    )
+
+
+def counted(count: int, one: str, many: str, places: Sequence[str] = ()) -> tuple[str, ...]:
     """A sentence about so many things; none about 0 of them.
 
     Args:
         count: How many.
         one: What follows "1".
         many: What follows a larger number.
+        places: Where the first of them is, in words; empty = not known.
     """
-    return (f"{count} {one if count == 1 else many}",) if count else ()
+    if not count:
+        return ()
+    words = f"{count} {one if count == 1 else many}"
+    if places:
+        words = f"{words[:-1]} ({places[0]}{'' if count == 1 else ', …'})."
+    return (words,)
 
 
-def left_out(count: int) -> tuple[str, ...]:
+def left_out(count: int, places: Sequence[str] = ()) -> tuple[str, ...]:
+    """The sentence about objects whose boxes make no sense; `places` as for `counted`."""
     return counted(
         count,
         "object was ignored: its box cannot be read.",
         "objects were ignored: their boxes cannot be read.",
+        places,
     )
 
 

@@ -18,9 +18,11 @@ from explorer.annotations.dataset import (
     box_of,
     counted,
     first_line,
+    is_outside,
     is_set,
     left_out,
     number_of,
+    reaching_out,
     size_of,
 )
 from explorer.annotations.places import Places, read_bytes
@@ -81,8 +83,16 @@ def voc_files(folder: Path) -> list[Path]:
 def _dataset(found: Sequence[tuple[Annotated, int]], notes: tuple[str, ...]) -> Dataset:
     photos = tuple(photo for photo, _ in found)
     classes = sorted({label for photo in photos for label in photo.labels})
-    wrong = left_out(sum(count for _, count in found))
-    return Dataset(photos, tuple(classes), notes=(*wrong, *notes))
+    wrong = left_out(
+        sum(count for _, count in found), [f"{photo.id}.xml" for photo, count in found if count]
+    )
+    outside = [
+        f"{photo.id}.xml"
+        for photo in photos
+        for entry in photo.entries
+        if is_outside(entry.box, photo.size)
+    ]
+    return Dataset(photos, tuple(classes), notes=(*wrong, *reaching_out(outside), *notes))
 
 
 def _photo(path: Path, places: Places, within: str = "") -> tuple[Annotated, int]:
@@ -118,7 +128,8 @@ def _photo(path: Path, places: Places, within: str = "") -> tuple[Annotated, int
     inside = "" if within in ("", ".") else f"{within}/"
     found = places.find(f"{inside}{base_name(name)}" if inside else name)
     if not os.path.isfile(found):
-        found = places.find(f"{inside}{path.stem}")
+        other = places.find(f"{inside}{path.stem}")
+        found = other if os.path.isfile(other) else found
     name = found.name if os.path.isfile(found) else base_name(name)
     photo = Annotated(f"{inside}{name}", found, size, entries, path.stem)
     return photo, len(objects) - len(entries)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.annotations.class_lists import ClassList, class_list
 from explorer.annotations.dataset import (
     Annotated,
     Annotation,
@@ -21,6 +20,7 @@ from explorer.annotations.places import Places, read_text
 from explorer.annotations.yolo_lines import Line, line_of, settled
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
+from explorer.networks.checkpoints.class_lists import ClassList, class_list
 
 if TYPE_CHECKING:
     import os

@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from explorer.annotations.class_lists import ClassList
+    from explorer.networks.checkpoints.class_lists import ClassList
 
     Float64 = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from explorer.cli.console import Progress
     from explorer.core.network_info import NetworkInfo, NetworkSpec
@@ -70,6 +70,24 @@ def settings(entries: Sequence[str], view: View[Any, Any]) -> dict[str, str]:
     return texts
 
 
+def files_of_settings(texts: Mapping[str, str], view: View[Any, Any]) -> list[Path]:
+    """The files and folders that --set names."""
+    from explorer.core.param_forms import PNG_TEXT
+    from explorer.core.params import Kind, parameters
+    from explorer.engine.question import params_of
+    from explorer.engine.references import named_places
+
+    masks = [
+        Path(texts[parameter.name])
+        for parameter in parameters(view.Params)
+        if parameter.kind is Kind.MASK and parameter.name in texts
+    ]  # of a mask only what is in the file is kept
+    return [
+        *named_places(params_of(view, texts)),
+        *(path for path in masks if not str(path).startswith(PNG_TEXT)),
+    ]
+
+
 def network_name(args: argparse.Namespace) -> str | None:
     """What --network says; None without it."""
     name: str | None = args.network
@@ -78,9 +96,34 @@ def network_name(args: argparse.Namespace) -> str | None:
     return name
 
 
+def network_files(args: argparse.Namespace) -> list[Path]:
+    """The files that --weights and --classes name."""
+    lists = [Path(os.path.expanduser(args.classes))] if args.classes else []
+    return [path for path in (weights_file(args), *lists) if path is not None]
+
+
+CLASSES_HELP = (
+    "the class names of a checkpoint: a text file with a name on each line, a data.yaml or a "
+    "COCO .json"
+)
+
+
+def class_list(args: argparse.Namespace) -> str:
+    """The file that --classes names; "" without it."""
+    from explorer.cli.paths import existing
+
+    if args.classes is None:
+        return ""
+    if not weights_file(args) or not os.path.isfile(weights_file(args) or ""):
+        raise ExplorerError(
+            "--classes applies to a checkpoint only.", "Give its path with --weights."
+        )
+    return str(existing(args.classes, "--classes").absolute())
+
+
 def weights_file(args: argparse.Namespace) -> Path | None:
     """The file that --weights names, where it is one."""
-    from explorer.networks.checkpoints.reading import file_and_part
+    from explorer.core.network_info import file_and_part
 
     return file_and_part(Path(os.path.expanduser(args.weights)))[0] if args.weights else None
 
@@ -91,7 +134,7 @@ def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | Non
     None for a view that needs none.
     """
     if not view.needs.network:
-        if args.network or args.weights:
+        if args.network or args.weights or args.classes:
             raise ExplorerError(
                 f"The view {view.name} needs no network.", "Leave --network and --weights out."
             )
@@ -107,7 +150,7 @@ def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | Non
         name = default_network(view)
     if name:
         catalog.find(name)
-    return NetworkSpec(name, args.weights, args.device, args.half)
+    return NetworkSpec(name, args.weights, args.device, args.half, class_list(args))
 
 
 def loaded(

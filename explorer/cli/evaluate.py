@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from explorer.cli import paths
-from explorer.cli.arguments import network_name, weights_file
+from explorer.cli.arguments import CLASSES_HELP, class_list, network_files, network_name
 from explorer.cli.console import Progress, complain, say, table
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.guard import check_outputs
 from explorer.core.storage.written import remember
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="Evaluate a network on photos with ground truth: top-1 and top-5 accuracy, "
         "localization error, COCO and Pascal VOC average precision, mean IoU.",
         epilog="DATA is a folder with one subfolder of photos per class (named by class or WordNet "
-        "id), a COCO .json file or its folder, a folder with Pascal VOC .xml files, a folder of "
-        "class masks, or an .npz file of photos as for `explorer train`. Classes that the network "
+        "id), a COCO .json file or its folder, a folder with Pascal VOC .xml files, a data.yaml or "
+        "a folder with YOLO label files, a folder of class masks, or an .npz file of photos as for "
+        "`explorer train`. Classes that the network "
         "does not have are ignored and counted.",
     )
     parser.add_argument("--network", help="network to evaluate", metavar="NAME")
@@ -42,6 +44,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--weights", default="",
         help="name of the weights, none (random weights), or path of a checkpoint",
     )  # fmt: skip
+    parser.add_argument("--classes", metavar="FILE", help=CLASSES_HELP)
     parser.add_argument(
         "--limit", type=int, default=0, metavar="K",
         help="at most K photos, sampled at random with a fixed seed (default: all)",
@@ -101,8 +104,8 @@ def _check(args: argparse.Namespace) -> None:
     args.out = paths.local(args.out, "-o")
     if args.out.suffix.lower() not in _SUFFIXES:
         raise ExplorerError(f"{args.out.name} has no supported suffix.", "Use .json or .csv.")
-    paths.check_outputs(
-        [args.out], [args.data, *_read_in(args.data), weights_file(args)],
+    check_outputs(
+        [args.out], [args.data, *_read_in(args.data), *network_files(args)],
         overwrite=args.overwrite,
     )  # fmt: skip
 
@@ -133,7 +136,7 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
         name = entry.name
     if name:
         catalog.find(name)
-    return NetworkSpec(name, args.weights, args.device, args.half)
+    return NetworkSpec(name, args.weights, args.device, args.half, class_list(args))
 
 
 def _followed(steps: Generator[Step[Any], Any, None], title: str) -> Report:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.arguments import loaded, settings, spec_of, weights_file
+from explorer.cli.arguments import files_of_settings, loaded, network_files, settings, spec_of
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import outputs
-from explorer.cli.paths import check_outputs, existing, is_folder, local
+from explorer.cli.paths import existing, is_folder, local
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.reading import display_name
+from explorer.core.storage.guard import check_outputs
 from explorer.core.storage.written import remember
 from explorer.live.opening import is_film
 from explorer.live.timing import timed
@@ -88,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     films = outputs(args.out, stems, ".mp4") if args.out else [None] * len(paths)
     lines = outputs(args.data, stems, LINES) if args.data else [None] * len(paths)
     check_outputs(
-        [*films, *lines], [*paths, weights_file(args)], overwrite=args.overwrite
+        [*films, *lines], [*paths, *network_files(args), *files_of_settings(texts, view)],
+        overwrite=args.overwrite,
     )  # fmt: skip
     engine, progress = Engine(), Progress()
     spec = spec_of(args, view)
@@ -263,7 +265,7 @@ class _Job:
         weights = Path(spec.weights) if spec is not None and spec.weights else None
         network = None
         if spec is not None and info is not None:
-            network = [spec.name, spec.weights, info.state, info.device, info.dtype]
+            network = [spec.name, spec.weights, spec.classes, info.state, info.device, info.dtype]
         return {
             "program": __version__,
             "view": self._view.name,

@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.cli import film, paths, truth_option
 from explorer.cli.arguments import (
+    CLASSES_HELP,
     STEPS_FPS,
     check_numbers,
     figure_size,
+    files_of_settings,
     loaded,
+    network_files,
     settings,
     spec_of,
-    weights_file,
 )
 from explorer.cli.console import Progress, complain, say
 from explorer.cli.outputs import HELP, box_outputs, outputs
-from explorer.cli.paths import check_outputs, existing, is_folder, local, relative_names
+from explorer.cli.paths import existing, is_folder, local, relative_names
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
+from explorer.core.storage.guard import check_outputs
 from explorer.core.storage.written import remember
 from explorer.render import PICTURE_WIDTH
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
@@ -103,6 +106,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--weights", default="",
         help="name of the weights, none (random weights), or path of a checkpoint",
     )  # fmt: skip
+    how.add_argument("--classes", metavar="FILE", help=CLASSES_HELP)
     how.add_argument(
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
         help="a parameter of the view; may be repeated",
@@ -156,11 +160,11 @@ def run(args: argparse.Namespace) -> int:
     engine, progress = Engine(), Progress()
     photos = _photos(args.images, view)
     plans = _plans(args, photos)
-    _protect(args, photos, plans)
+    _protect(args, photos, plans, files_of_settings(texts, view))
     spec = spec_of(args, view)
     info = loaded(engine, spec, view, progress)
     params = params_of(view, texts, info)
-    for note in without_effect(params, texts, info):
+    for note in without_effect(truth_option.with_some(params, args.truth), texts, info):
         complain(note)
     job = _Job(args, engine, view, spec, params, progress)
     failed = False
@@ -294,14 +298,19 @@ def _photos(words: Sequence[str], view: View[Any, Any]) -> list[_Photo]:
     return photos
 
 
-def _protect(args: argparse.Namespace, photos: Sequence[_Photo], plans: Sequence[_Plan]) -> None:
+def _protect(
+    args: argparse.Namespace,
+    photos: Sequence[_Photo],
+    plans: Sequence[_Plan],
+    named: Sequence[Path],
+) -> None:
     """Raises where a file would be lost."""
     read = [photo.path for photo in photos]
     truths = [truth_option.file_of(args.truth, path) for path in read if path is not None]
     outs = [out for plan in plans for out in (plan.picture, plan.data, plan.film)]
     boxes = dict.fromkeys(plan.boxes for plan in plans)  # COCO puts all photos into one file
     check_outputs(
-        [*outs, *boxes], [*read, *truths, weights_file(args)], overwrite=args.overwrite,
+        [*outs, *boxes], [*read, *truths, *network_files(args), *named], overwrite=args.overwrite,
         below=Path(args.boxes) if args.boxes and is_folder(args.boxes) else None,
     )  # fmt: skip
 
@@ -410,7 +419,7 @@ class _Job:
         if plan.picture is not None:
             answer.save_picture(
                 plan.picture, theme=args.theme, pane=args.pane,
-                width=args.width or PICTURE_WIDTH, **figure_size(args),
+                width=args.width or PICTURE_WIDTH, overwrite=True, **figure_size(args),
             )  # fmt: skip
             self._tell(title, plan.picture, answer.summary)
         if plan.data is not None:

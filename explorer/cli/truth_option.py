@@ -11,6 +11,7 @@ from explorer.annotations.truth import truth_name
 from explorer.cli.paths import existing, local
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
+from explorer.core.values import Box
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +39,13 @@ def check(path: str | None, view: View[Any, Any]) -> None:
     if not truth_name(view.Params):
         raise ExplorerError(f"The view {view.name} uses no ground truth.", "Leave --truth out.")
     existing(path, "--truth")
+
+
+def with_some(params: Any, path: str | None) -> Any:
+    """`params` as they are with ground truth: some settings matter only then."""
+    if path is None:
+        return params
+    return replace(params, **{truth_name(type(params)): (Box(0.0, 0.0, 1.0, 1.0),)})
 
 
 def file_of(path: str | None, photo: Path) -> Path | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from explorer.core.errors import ExplorerError
-from explorer.core.listing import renamed
+from explorer.core.listing import quantity, renamed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 Task = Literal["classification", "localization", "detection", "segmentation", "features"]
 """`localization` names the photo and gives one box (as in ILSVRC); `detection` includes instance
@@ -45,6 +47,28 @@ def untrained_note(title: str) -> str:
     return f"UNTRAINED: {title} has random weights; its results are meaningless."
 
 
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
+"""Usual names of files with weights; any other name will do as well."""
+
+
+def file_and_part(path: Path) -> tuple[Path, str]:
+    """The file, and the part of it that is meant: "w.pth#teacher" is the part "teacher"."""
+    name, sign, part = path.name.rpartition("#")
+    if not sign or not name or os.path.exists(path):
+        return path, ""
+    return path.with_name(name), part
+
+
+def unnamed_note(count: int) -> str:
+    """The sentence about classes without names."""
+    return f"The file has {quantity(count, 'class', 'classes')} without names."
+
+
+def other_networks(file: str, parts: Sequence[str]) -> str:
+    """The sentence about the networks of a file that were not taken."""
+    return f"{file} also contains {' and '.join(parts)}: {file}#{parts[0]} selects that network."
+
+
 def unknown() -> str:
     """The digest of a network whose weights nobody has asked about."""
     return ""
@@ -60,12 +84,14 @@ class NetworkSpec:
             weights; "none" = random weights (drawn as UNTRAINED); or the path of a checkpoint.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …
         half: Half precision (bf16 on a CPU, fp16 elsewhere) where the network's operations have it.
+        classes: The path of a list of class names, for a checkpoint that has none or wrong ones.
     """
 
     name: str
     weights: str = ""
     device: str = "auto"
     half: bool = False
+    classes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +127,8 @@ class NetworkInfo:
         keypoints: Names of the joints that a detector finds, in its order; else empty.
         score_threshold: The score from which a detection counts where nobody says otherwise.
         digester: What works out `digest`.
+        others: What `spec.weights` would be for the other networks in the same file: FILE#PART.
+        unnamed: How many classes there are when nobody knows their names.
     """
 
     spec: NetworkSpec
@@ -120,6 +148,8 @@ class NetworkInfo:
     keypoints: tuple[str, ...] = ()
     score_threshold: float = SCORE_THRESHOLD
     digester: Callable[[], str] = unknown
+    others: tuple[str, ...] = ()
+    unnamed: int = 0
 
     @property
     def digest(self) -> str:

@@ -67,6 +67,7 @@ class NetworkChoice:
     weights: str = ""
     device: str = "auto"
     half: bool = False
+    classes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

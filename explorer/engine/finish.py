@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Any
 from explorer.annotations.truth import truth_of, with_truth
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import UNTRAINED, joined, stamped
+from explorer.core.network_info import file_and_part
+from explorer.core.storage.guard import check_outputs
+from explorer.core.storage.written import remember
+from explorer.engine.references import named_places
 from explorer.render import PICTURE_WIDTH
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
 from explorer.saving.boxes import ImageInfo, boxes_of
@@ -269,26 +273,30 @@ class FinishedAnswer:
         *,
         width_mm: float = WIDTH_MM,
         font_size: float = FONT_SIZE,
+        overwrite: bool = False,
     ) -> None:
         """Writes a picture (.png, .jpg, .webp, .tif), a figure (.svg, .pdf) or numbers.
 
         The numbers are .json, .csv or .npz. The file is either as it was or completely new. The
-        metadata goes into it.
+        metadata goes into it. What this program wrote before is replaced.
 
         Args:
             path: Its suffix says what is written.
             width_mm: Of a figure.
             font_size: Of a figure's body text, in points.
+            overwrite: A file that this program did not write may be replaced.
 
         Raises:
             ExplorerError: Another suffix, a size that cannot be drawn, or a file that cannot be
-                written.
+                written, is one of those that were read, or somebody else's.
         """
         suffix = Path(path).suffix.lower()
         if suffix in FORMATS or suffix in FIGURE_SUFFIXES:
-            self.save_picture(path, width_mm=width_mm, font_size=font_size)
+            self.save_picture(path, width_mm=width_mm, font_size=font_size, overwrite=overwrite)
         elif suffix in DATA_SUFFIXES:
+            self._guard(path, overwrite)
             save_data(path, self.data_for(path), self.metadata)
+            remember(path)
         else:
             raise ExplorerError(
                 f"{Path(path).name} has no supported suffix.",
@@ -304,6 +312,7 @@ class FinishedAnswer:
         width: int = PICTURE_WIDTH,
         width_mm: float = WIDTH_MM,
         font_size: float = FONT_SIZE,
+        overwrite: bool = False,
     ) -> None:
         """Writes `picture`, or `figure` where the suffix is one of a figure.
 
@@ -314,16 +323,32 @@ class FinishedAnswer:
             width: Of a picture, in pixels.
             width_mm: Of a figure.
             font_size: Of a figure's body text, in points.
+            overwrite: See `save`.
 
         Raises:
-            ExplorerError: As `picture` and `figure`, or the file cannot be written.
+            ExplorerError: As `picture`, `figure` and `save`.
         """
+        self._guard(path, overwrite)
         if is_figure(path):
             drawing = self.figure(width_mm=width_mm, font_size=font_size, theme=theme, pane=pane)
             save_figure(path, drawing, self.metadata, title=self.title)
         else:
             rgb = self.picture(width=width, theme=theme, pane=pane)
             save_picture(path, rgb, self.metadata)
+        remember(path)
+
+    def _guard(self, path: str | os.PathLike[str], overwrite: bool) -> None:
+        """Raises where something of the user's would be lost."""
+        ask, info = self.answer.ask, self.answer.info
+        inputs = [ask.image.path] if ask.image is not None else []
+        weights = info.spec.weights if info is not None else ""
+        if weights:
+            inputs.append(file_and_part(Path(weights))[0])
+        if info is not None and info.spec.classes:
+            inputs.append(Path(info.spec.classes))
+        for params in (self.params, *(side.params for side in self._sides)):
+            inputs += named_places(params)
+        check_outputs([Path(path)], inputs, overwrite=overwrite, permit="say overwrite=True")
 
     def as_python(self, outs: Sequence[str] = ()) -> str:
         """A script that asks the same again and gives the very same numbers.

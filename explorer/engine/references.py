@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
-from explorer.core.network_info import NetworkSpec
-from explorer.core.params import Parameter, references
+from explorer.core.network_info import NetworkSpec, file_and_part
+from explorer.core.params import Kind, Parameter, parameters, references
 from explorer.core.values import FolderRef, ImageRef, NetworkRef
 
 if TYPE_CHECKING:
@@ -78,6 +78,24 @@ def named(view: Names, params: Any, info: NetworkInfo | None) -> Named:
             f"Choose {MOST_NETWORKS} at most.",
         )
     return Named(networks, tuple(images))
+
+
+def named_places(params: Any) -> list[Path]:
+    """The files and folders that `params` name, whether or not they matter with the others."""
+    places: list[Path] = []
+    for parameter in parameters(type(params)):
+        value = getattr(params, parameter.name)
+        for entry in value if isinstance(value, tuple) else (value,):
+            match entry:
+                case ImageRef(source):
+                    places.append(Path(source))
+                case FolderRef(path):
+                    places.append(Path(path))
+                case NetworkRef(_, weights) if weights:
+                    places.append(file_and_part(Path(weights))[0])
+                case _ if parameter.kind is Kind.ROWS:
+                    places += named_places(entry)
+    return places
 
 
 def spec_of(ref: NetworkRef, beside: NetworkSpec | None) -> NetworkSpec:

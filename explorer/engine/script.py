@@ -90,6 +90,7 @@ def photo_words(image: Image) -> str:
 def _loading(spec: NetworkSpec) -> list[str]:
     words = [_quoted(spec.name)] if spec.name else []
     words += [f"weights={_quoted(spec.weights)}"] if spec.weights else []
+    words += [f"classes={_quoted(spec.classes)}"] if spec.classes else []
     words += [f"device={_quoted(spec.device)}"] if spec.device != "auto" else []
     return [*words, "half=True"] if spec.half else words
 

@@ -55,7 +55,7 @@ class Source:
 
     Attributes:
         title: Its name for people.
-        kind: "class folders", "COCO", "VOC", "masks" or "npz".
+        kind: "class folders", "COCO", "VOC", "YOLO", "masks" or "npz".
         classes: What has to be matched.
         offers: What it says about its photos: "label", "objects", "mask".
         make: From the task, the label of each class (-1 = unknown) and the network to the cases.

@@ -1,8 +1,8 @@
 """Photos with their right answers, from whatever somebody points at.
 
 `open_source` looks at what is there: a folder with a folder of photos for every class, a COCO JSON,
-Pascal VOC's XML files, a folder of class masks, or photos in an npz. What it gives knows its
-classes; `cases` then makes the photos for a network whose words for them were found.
+Pascal VOC's XML files, YOLO's labels, a folder of class masks, or photos in an npz. What it gives
+knows its classes; `cases` then makes the photos for a network whose words for them were found.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.annotations.files import Annotated, Dataset, read_coco, read_voc
+from explorer.annotations.files import Annotated, Dataset, read_coco, read_voc, read_yolo
 from explorer.annotations.voc import voc_files
+from explorer.annotations.yolo_folder import faults, looks_like_yolo, split_of, yolo_pairs
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed, read_file
@@ -25,6 +26,7 @@ from explorer.evaluation.metrics import Objects
 from explorer.evaluation.photos_npz import read_npz
 from explorer.images.image import open_image
 from explorer.images.sources import expand
+from explorer.networks.checkpoints.class_lists import class_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 NOTHING = (
     "Choose a folder with one folder of photos per class, a COCO JSON, Pascal VOC's XML"
-    " files, class masks, or an npz of photos."
+    " files, YOLO's labels or data.yaml, class masks, or an npz of photos."
 )
 
 _TABLES = ("classes.tsv", "words.txt", "LOC_synset_mapping.txt")
@@ -51,7 +53,7 @@ def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
     """Reads what there is to know about the data at `path`, without the photos.
 
     Args:
-        path: A folder, a .json, an .xml or an .npz.
+        path: A folder, a .json, an .xml, a .yaml or an .npz.
         task: Of the network: for a segmentation network masks are looked for first.
         images: Where the photos are, when not in the usual places.
 
@@ -74,19 +76,22 @@ def open_source(path: Path, task: Task, images: Path | None = None) -> Source:
         return _annotated(dataset, path, "COCO")
     if suffix == ".xml":
         return _annotated(read_voc(path, images), path, "VOC")
+    if suffix in (".yaml", ".yml"):
+        return _yolo(path, images)
     raise ExplorerError(f"{display_name(path)} is not a data set that can be evaluated.", NOTHING)
 
 
 def likely_task(path: Path) -> Task:
     """The task whose networks the data at `path` seem to be for, from the names in it alone."""
     path = path.expanduser()
-    if path.suffix.lower() in (".json", ".xml"):
+    if path.suffix.lower() in (".json", ".xml", ".yaml", ".yml"):
         return "detection"
     if not os.path.isdir(path):
         return "classification"
     if masks.is_mask_folder(path):
         return "segmentation"
-    return "detection" if voc_folder(path) is not None or coco_files(path) else "classification"
+    boxes = voc_folder(path) is not None or coco_files(path) or looks_like_yolo(path)
+    return "detection" if boxes else "classification"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,8 @@ def _open_folder(path: Path, task: Task, images: Path | None) -> Source:
             raise ExplorerError(f"{display_name(path)} has several COCO files: {names}.",
                                 "Choose one of them.")  # fmt: skip
         return open_source(found[0], task, images)
+    if looks_like_yolo(path, images):
+        return _yolo(path, images)
     packed = [p for p in listed(path, "*.npz") if p.stem != "train"]
     for place in (path / "val.npz", path / "tiny-imagenet" / "val.npz", *packed[:1]):
         if os.path.isfile(place):
@@ -279,6 +286,46 @@ def _scale(photo: Annotated, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
             "Use the photos that were annotated.",
         )
     return np.array([across, down, across, down])
+
+
+def _yolo(path: Path, images: Path | None) -> Source:
+    """A data.yaml, whose "val" is taken, or a folder of photos with label files."""
+    folder = path if os.path.isdir(path) else split_of(path)
+    pairs = yolo_pairs(folder, images)
+    photos = (images or folder).absolute()
+    if not pairs:
+        raise ExplorerError(
+            f"{display_name(path)} leads to no photos with YOLO labels.",
+            "Each photo needs a .txt of its name, beside it or in labels/, and the classes a list "
+            "(data.yaml, classes.txt).",
+        )
+    names = class_list(pairs[0][1].parent).names
+    classes = tuple(DataClass(name) for name in dict.fromkeys(names) if name)
+
+    def make(_task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
+        known = {c.name: int(label) for c, label in zip(classes, labels, strict=True)}
+        return [
+            Case(photo.relative_to(photos).as_posix(), _with_labels(photo, label, known), photo)
+            for photo, label in pairs
+        ]
+
+    return Source(
+        display_name(path), "YOLO", classes, frozenset({"objects"}), make, faults(photos, pairs)
+    )
+
+
+def _with_labels(
+    photo: Path, label: Path, known: dict[str, int]
+) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
+    def load() -> tuple[NDArray[np.uint8], Truth]:
+        pixels = open_image(photo).pixels
+        (found,) = read_yolo(label, (pixels.shape[1], pixels.shape[0])).photos
+        labels = np.array([known.get(name, -1) for name in found.labels], np.int64)
+        keep = labels >= 0
+        objects = Objects.plain(found.xyxy[keep], labels[keep])
+        return pixels, Truth(objects=objects, left_out=int((~keep).sum()))
+
+    return load
 
 
 # -- photos with a class for every pixel

@@ -91,7 +91,10 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
         ExplorerError: The network knows none of them, or has no names.
     """
     if not info.classes:
-        raise ExplorerError(f"{info.title} has no class names.", "Use weights with class names.")
+        raise ExplorerError(
+            f"{info.title} has no class names.",
+            "Give it a list of them: --classes, or Class names… among the networks.",
+        )
     names = _Names(info.classes)
     wnids = {wnid: index for index, wnid in reversed(list(enumerate(wnids_of(info))))}
     grouped = is_grouped(info)

@@ -8,6 +8,7 @@ without one they are the classes that ship, in their order.
 from __future__ import annotations
 
 import os
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -37,7 +38,7 @@ def read_npz(path: Path) -> Source:
     Raises:
         ExplorerError: It is no such file, or classes.tsv is missing.
     """
-    arrays = _arrays(path)
+    arrays = read_arrays(path)
     classes, notes = _classes(path.parent, int(arrays["label"].max(initial=-1)) + 1)
 
     def make(task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
@@ -52,11 +53,16 @@ def read_npz(path: Path) -> Source:
     return Source(display_name(path), "npz", classes, frozenset({"label", "objects"}), make, notes)
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of such a file, which fit together.
+
+    Raises:
+        ExplorerError: It is no such file.
+    """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = {name: archive[name] for name in ("jpeg", "offset", "label", "box")}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ExplorerError(
             f"{display_name(path)} is not an .npz file of photos.",
             "It must have the arrays jpeg, offset, label and box.",

@@ -159,7 +159,8 @@ def sentences(report: Report) -> list[str]:
         name, reason = report.skipped[0]
         count = len(report.skipped)
         photos = "1 photo was" if count == 1 else f"{count:,} photos were"
-        words.append(f"{photos} skipped: {name}: {reason}")
+        named = reason if name in reason else f"{name}: {reason}"
+        words.append(f"{photos} skipped: {named}")
     return [*words, *report.notes]
 
 

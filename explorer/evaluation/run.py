@@ -45,6 +45,11 @@ class Wish:
     eleven_point: bool = False
 
 
+ONE_OBJECT = (
+    "{data} has boxes: only its photos of a single object can be classified. Choose a detection "
+    "network to evaluate them all."
+)
+
 NEEDS: dict[str, tuple[str, str, str]] = {
     "classification": (
         "label", "classifies photos, but {data} has no class per photo",
@@ -215,6 +220,8 @@ def _drawn(cases: Sequence[Case], limit: int) -> Sequence[Case]:
 def _blank(network: Network, source: Source, found: Match, cases: Sequence[Case]) -> Report:
     info = network.info
     notes = [*info.notes, *source.notes]
+    if source.kind in ("COCO", "VOC") and info.task in ("classification", "localization"):
+        notes.insert(0, ONE_OBJECT.format(data=source.title))
     if source.kind == "npz" and info.task == "detection":
         notes.append("The scenes are composed of several photos each, with a fixed seed.")
     if found.left_out and info.task == "segmentation" and background_of(info) >= 0:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
+from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part
 from explorer.core.step import Step
 from explorer.networks import devices, made, plugins, shipped, zoo
 from explorer.networks.checkpoints import fitting, loading, reading, weights
@@ -39,9 +40,6 @@ __all__ = [
 
 _NEAR = 0.6
 """Of the tensors: a file that fits no network is laid beside the one that agrees with so many."""
-
-SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
-"""Usual names of files with weights; any other name will do as well."""
 
 
 def entries() -> tuple[Entry, ...]:
@@ -149,6 +147,7 @@ def _guessed(
         raise ExplorerError(
             f"{checkpoint.name} matches {' and '.join(names)} equally well.",
             "Choose the one that it was trained with.",
+            instead=names,
         )
     if not names:  # fitting it to the nearest one tells what differs
         names = fitting.guess_architecture(checkpoint, _definitions(), least=_NEAR)
@@ -171,8 +170,8 @@ def _option(entry: Entry, asked: str) -> WeightsOption | None:
     named = {option.name.lower(): option for option in entry.weights}
     if asked.lower() in named:
         return named[asked.lower()]
-    path, _ = reading.file_and_part(Path(asked).expanduser())
-    if path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or os.path.exists(path):
+    path, _ = file_and_part(Path(asked).expanduser())
+    if path.suffix.lower() in CHECKPOINT_SUFFIXES or len(path.parts) > 1 or os.path.exists(path):
         return None
     valid = ", ".join([*(option.name for option in entry.weights), NO_WEIGHTS])
     raise ExplorerError(

@@ -13,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.core.resources import resource_path
 from explorer.networks.embedded import ARCHITECTURES
-from explorer.training.loop import CHECKPOINT, CONFIG, load_average, write_json
+from explorer.training.checkpoints import CHECKPOINT, load_average
+from explorer.training.loop import CONFIG, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -116,6 +116,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--fresh", action="store_true", help="start over, even if --out has a checkpoint"
     )
+    parser.add_argument(
+        "--overwrite", action="store_true",
+        help="overwrite files that this program did not write (never the inputs)",
+    )  # fmt: skip
 
 
 def default_folder(name: str) -> Path:
@@ -146,10 +150,13 @@ def run_lesson(args: argparse.Namespace) -> int:
     """Train or export; 0 = finished, 130 = interrupted (give the same command again to go on)."""
     import torch
 
+    from explorer.core.storage.written import remember
+    from explorer.training.checks import check_arguments, check_written
     from explorer.training.lessons.registry import Material, lesson
     from explorer.training.loop import Interrupted, choose_device, train
     from explorer.training.threads import ThreadPilot
 
+    check_arguments(args)
     most = torch.get_num_threads()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -160,6 +167,7 @@ def run_lesson(args: argparse.Namespace) -> int:
         joints=args.joints,
     )  # fmt: skip
     teaches = lesson(args.name)
+    weights = check_written(args.name, teaches, material, out, args)
     if not args.export and hasattr(teaches, "task"):
         task = teaches.task(args.name, material)
         try:
@@ -172,6 +180,7 @@ def run_lesson(args: argparse.Namespace) -> int:
     target: Path = args.export or out / "weights"
     if hasattr(teaches, "fit"):
         teaches.fit(args.name, material, target)
+        remember(weights[0])
         return 0
     from explorer.training import cards
 
@@ -180,4 +189,6 @@ def run_lesson(args: argparse.Namespace) -> int:
         card = cards.export(name, teaches, material, out, target)
         figures = {k: v for k, v in card["metrics"].items() if not isinstance(v, dict)}
         log.info("%s: %s, %.2f MB", target / card["weights"], figures, card["bytes"] / 1e6)
+    for path in weights:
+        remember(path)
     return 0

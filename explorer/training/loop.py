@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import signal
 import time
 from contextlib import contextmanager
@@ -18,10 +17,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
+from explorer.core.storage.written import remember
+from explorer.training.checkpoints import CHECKPOINT, State, load_checkpoint, save_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint.pt"
 CONFIG = "config.json"
 
 
@@ -104,23 +103,6 @@ class Task(Protocol):
     def prepare(self, model: nn.Module) -> None:
         """Put the network into its training mode (called once before the first step)."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class State:
-    """All that a checkpoint holds."""
-
-    model: nn.Module
-    average: dict[str, Tensor]
-    optimizer: torch.optim.Optimizer
-    dtype: torch.dtype
-    step: int = 0
-    seconds: float = 0.0
-
-    def progress(self, recipe: Recipe, total: int) -> float:
-        """The part of the training that is done, by steps or by time, in [0, 1]."""
-        spent = self.seconds / (60 * recipe.minutes) if recipe.minutes else 0.0
-        return min(1.0, max(self.step / total, spent))
 
 
 class Interrupted(Exception):
@@ -205,12 +187,12 @@ def train(
     meter = Meter(task.name, total, recipe.batch, out / "losses.jsonl")
     saved = time.monotonic()
     with _stop_requests() as stop:
-        while (progress := state.progress(recipe, total)) < 1:
+        while (progress := state.progress(recipe.minutes, total)) < 1:
             began = time.perf_counter()
             losses = _step(task, recipe, state, progress, device)
             spent = time.perf_counter() - began
             state.seconds += spent
-            meter.add(losses, state.step, state.progress(recipe, total))
+            meter.add(losses, state.step, state.progress(recipe.minutes, total))
             if pilot is not None:
                 pilot.add(spent)
             if stop or state.step == stop_after:
@@ -292,55 +274,6 @@ def optimizer_for(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.SGD(groups, lr=recipe.peak, momentum=recipe.momentum, nesterov=True)
 
 
-def save_checkpoint(state: State, path: Path) -> None:
-    """Write to a file beside it, then rename: whatever happens, `path` is a whole checkpoint."""
-    content = {
-        "model": state.model.state_dict(),
-        "average": state.average,
-        "optimizer": state.optimizer.state_dict(),
-        "step": state.step,
-        "seconds": state.seconds,
-        "dtype": _word(state.dtype),
-    }
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def load_checkpoint(state: State, path: Path) -> None:
-    """Fill `state` from a file that `save_checkpoint` wrote."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    try:
-        state.model.load_state_dict(content["model"])
-    except RuntimeError as error:
-        raise ExplorerError(
-            f"The checkpoint {path} belongs to another network.",
-            "Start over with --fresh, or choose another --out.",
-        ) from error
-    for name, value in content["average"].items():
-        state.average[name].copy_(value)
-    state.optimizer.load_state_dict(content["optimizer"])
-    state.step = int(content["step"])
-    state.seconds = float(content.get("seconds", 0.0))
-    state.dtype = getattr(torch, content["dtype"])
-
-
-def load_average(path: Path) -> tuple[dict[str, Tensor], int]:
-    """The averaged weights in a checkpoint and the step they are from."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    return content["average"], int(content["step"])
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The averaged weights of a checkpoint, or those of a .safetensors file in float32."""
-    if path.suffix == ".safetensors":
-        return {name: value.float() for name, value in load_file(path).items()}
-    return load_average(path)[0]
-
-
 def _word(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
@@ -367,6 +300,7 @@ def _write_config(path: Path, config: dict[str, Any], state: State) -> None:
             changes.append({"step": state.step, "before": changed})
         config["changes"] = changes
     write_json(path, config)
+    remember(path)
 
 
 class Meter:

@@ -60,7 +60,7 @@ def test_coco_boxes_come_as_corners_with_everything_the_file_says(tmp_path: Path
     assert first.difficult.tolist() == [False, False]
     assert first.entries[0].segmentation == outline
     assert second.labels == ("class 99",)
-    assert found.notes == ("1 box has a category_id that no category has.",)
+    assert found.notes == ("1 box has a category_id that no category has (category_id 99).",)
 
 
 def test_negative_sizes_are_turned_over_and_what_is_no_box_is_counted(tmp_path: Path) -> None:
@@ -76,7 +76,8 @@ def test_negative_sizes_are_turned_over_and_what_is_no_box_is_counted(tmp_path: 
     found = read_coco(path)
     assert found.photos[0].boxes == (Box(10, 30, 30, 40, "cat"),)
     assert "6 objects were ignored" in found.notes[0]
-    assert "1 box was ignored: no image" in found.notes[1]
+    assert "1 box has a negative width or height" in found.notes[1]
+    assert "1 box was ignored: no image" in found.notes[2]
 
 
 def test_only_one_photo_is_kept(tmp_path: Path) -> None:
@@ -282,8 +283,8 @@ def test_boxes_fit_a_photo_that_was_made_smaller(tmp_path: Path) -> None:
     )
     boxes, notes = read_for(path, "somewhere/a.png", (50, 40))
     assert boxes == (Box(5, 10, 50, 20, "cat"),)
-    assert [note.split(" ")[0] for note in notes] == ["The", "1", "1"]
-    assert "100 x 80" in notes[0]
+    assert [note.split(" ")[0] for note in notes] == ["2", "The", "1", "1"]
+    assert "100 x 80" in notes[1]
 
 
 def test_another_shape_is_not_scaled(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from explorer.annotations.around import around, file_for
-from explorer.annotations.class_lists import class_list
 from explorer.annotations.coco import identity
 from explorer.annotations.files import read_coco, read_for, read_voc, read_yolo
 from explorer.annotations.places import Places
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Box
+from explorer.networks.checkpoints.class_lists import class_list
 
 SIZE = (640, 425)
 MIDDLE = (240.0, 106.25, 400.0, 318.75)
@@ -95,7 +95,7 @@ def test_what_still_does_not_match_is_said(tmp_path: Path) -> None:
         assert [photo.labels for photo in found] == [("class 4", "")]
         assert [note.split(":")[0] for note in found.notes] == [
             "1 object was ignored", "1 box was ignored",
-            "2 boxes have a category_id that no category has.",
+            "2 boxes have a category_id that no category has (category_id 4, …).",
             "1 image was ignored", "1 image was ignored", "3 entries were ignored",
         ]  # fmt: skip
 
@@ -258,7 +258,8 @@ def test_a_turned_box_has_bounds(tmp_path: Path) -> None:
 )
 def test_objects_that_cannot_be_read_are_counted(tmp_path: Path, entry: str) -> None:
     path = voc(tmp_path, entry, GOOD)
-    assert read_voc(path).notes == ("1 object was ignored: its box cannot be read.",)
+    words = "1 object was ignored: its box cannot be read (photo.xml)."
+    assert read_voc(path).notes == (words,)
     boxes, notes = read_for(path, "photo.jpg", SIZE)
     assert len(boxes) == 1
     assert "1 object was ignored" in notes[0]
@@ -439,3 +440,60 @@ def test_labels_far_below_are_found_for_their_photo(tmp_path: Path) -> None:
     for folder in ("ds", "ds/labels", "ds/labels/train", "ds/labels/train/a"):
         assert file_for(tmp_path / folder, photo) == file
     assert read_yolo(file, SIZE).photos[0].path == photo
+
+
+# -- what is wrong is said with its place
+
+
+def test_faults_in_a_coco_file_say_where_they_are(tmp_path: Path) -> None:
+    note = {"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}
+    (tmp_path / "a.json").write_text(json.dumps({
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 60, "height": 40}],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [
+            {**note, "id": 10}, {**note, "id": 11, "bbox": [1, 2, 3]},
+            {**note, "id": 12, "bbox": [1, 1, 900, 5]}, {**note, "id": 13, "bbox": [-9, 1, 12, 5]},
+            {**note, "id": 14, "image_id": 77}, {**note, "id": 15, "category_id": 99},
+            {**note, "id": 16, "bbox": [1, 1, 60.5, 39]},
+            {**note, "id": 17, "bbox": [9, 9, -4, 5]},
+        ],
+    }))  # fmt: skip
+    assert read_coco(tmp_path / "a.json").notes == (
+        "1 object was ignored: its box cannot be read (annotation 11).",
+        "2 boxes reach out of their photos (annotation 12, …).",
+        "1 box has a negative width or height: its corners were exchanged (annotation 17).",
+        "1 box was ignored: no image in a.json has its image_id (image_id 77).",
+        "1 box has a category_id that no category has (category_id 99).",
+    )
+
+
+def test_faults_in_voc_files_say_where_they_are(tmp_path: Path) -> None:
+    for name, right in (("a", "50"), ("b", "900"), ("c", "nan")):
+        (tmp_path / f"{name}.xml").write_text(
+            "<annotation><size><width>60</width><height>40</height></size><object><name>car</name>"
+            f"<bndbox><xmin>2</xmin><ymin>2</ymin><xmax>{right}</xmax><ymax>9</ymax></bndbox>"
+            "</object></annotation>"
+        )
+    assert read_voc(tmp_path).notes == (
+        "1 object was ignored: its box cannot be read (c.xml).",
+        "1 box reaches out of its photo (b.xml).",
+    )
+
+
+@pytest.mark.parametrize("place", ["train.json", "../train.json"])
+def test_a_coco_file_of_any_name_is_offered_where_it_names_the_photo(
+    tmp_path: Path, place: str
+) -> None:
+    from explorer.annotations.around import around
+
+    photo = tmp_path / "images" / "a.jpg"
+    photo.parent.mkdir()
+    file = photo.parent / place
+    file.write_text(json.dumps({
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 60, "height": 40}],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}],
+    }))  # fmt: skip
+    found = around(photo, (60, 40))
+    assert found is not None
+    assert [box.label for box in found.boxes] == ["car"]

@@ -14,13 +14,15 @@ from PIL import Image as Pillow
 from explorer.annotations.truth import LAYER
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Pane, Picture, Table, Text
+from explorer.core.network_info import NetworkSpec
 from explorer.core.params import Pick, param
-from explorer.core.values import Box
+from explorer.core.values import Box, ImageRef
 from explorer.engine.answer import Answer, Ask, Side
 from explorer.engine.finish import FinishedAnswer
 from explorer.engine.view import Group, View
 from explorer.live.slot import Shot
 from explorer.saving.export import read_metadata
+from tests.toy_views import EVERY_KIND, EveryKind
 from tests.toys import toy_image, toy_network
 
 
@@ -48,7 +50,7 @@ def view(name: str = "toy", *, data: bool = True, notes: tuple[str, ...] = ()) -
 
 
 def answer(
-    asked: View[Any, Any] | None = None, *, state: str = "local", params: Params | None = None
+    asked: View[Any, Any] | None = None, *, state: str = "local", params: Any = None
 ) -> Answer:
     network, image = toy_network("classification"), toy_image()
     info = replace(network.info, state=state, notes=("The file has no names.",))
@@ -184,6 +186,38 @@ def test_it_is_saved_by_its_suffix(tmp_path: Path, suffix: str) -> None:
     assert place.stat().st_size > 0
     if suffix in (".png", ".tif", ".svg", ".pdf"):
         assert read_metadata(place)["view"] == "toy"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".json", ".csv", ".npz"])
+def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path, suffix: str) -> None:
+    place = tmp_path / f"a{suffix}"
+    place.write_bytes(b"days of work")
+    finished = FinishedAnswer(answer())
+    with pytest.raises(ExplorerError, match="did not write it") as caught:
+        finished.save(place)
+    assert "overwrite=True" in caught.value.hint
+    assert place.read_bytes() == b"days of work"
+    finished.save(place, overwrite=True)
+    assert place.read_bytes() != b"days of work"
+    finished.save(place)  # now it is ours
+
+
+def test_what_was_read_is_never_replaced(tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("photo.png", "second.png", "weights.png")]
+    for place in places:
+        place.write_bytes(b"mine")
+    photo, second, weights = places
+    base = answer(
+        replace(EVERY_KIND, draw=view().draw), params=EveryKind(second=ImageRef(str(second)))
+    )  # type: ignore[arg-type]
+    image = replace(toy_image(), path=photo)
+    info = replace(base.info, spec=NetworkSpec("toy", f"{weights}#ema"))  # type: ignore[type-var]
+    finished = FinishedAnswer(replace(base, ask=replace(base.ask, image=image), info=info))
+    for place in places:
+        for save in (finished.save, finished.save_picture):
+            with pytest.raises(ExplorerError, match="is one of the inputs"):
+                save(place, overwrite=True)
+        assert place.read_bytes() == b"mine"
 
 
 def test_a_figure_is_saved_in_the_size_that_is_asked_for(tmp_path: Path) -> None:

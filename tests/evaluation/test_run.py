@@ -452,3 +452,16 @@ def test_the_data_of_a_photo_are_found_by_names_alone(tmp_path: Path) -> None:
     assert likely_task(tmp_path / "c") == likely_task(tmp_path / "v") == "detection"
     assert likely_task(tmp_path / "f") == "classification"
     assert likely_task(mask_set(tmp_path / "m")) == "segmentation"
+
+
+def test_boxes_are_evaluated_with_a_detector_and_that_is_said(tmp_path: Path) -> None:
+    data = coco_set(tmp_path)
+    sorter, finder = color_network("classification"), color_network("detection")
+    words = "has boxes: only its photos of a single object"
+    with pytest.raises(ExplorerError):  # both photos have two objects
+        whole(sorter, opened(data, sorter))
+    content = json.loads(data.read_text())
+    content["annotations"] = content["annotations"][:1]
+    data.write_text(json.dumps(content))
+    assert words in whole(sorter, opened(data, sorter)).notes[0]
+    assert not any(words in note for note in whole(finder, opened(data, finder)).notes)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from explorer.core.errors import ExplorerError
-from explorer.training import loop
+from explorer.training import checkpoints, loop
 from explorer.training.lessons.classifier import ClassifierTask, Phase
 from explorer.training.loop import Interrupted, Recipe, train
 from tests.training.toy import toy_photos
@@ -69,9 +69,9 @@ def test_a_crash_while_saving_leaves_the_last_checkpoint_whole(tmp_path, monkeyp
         file.write(b"half a check")
         raise OSError("disk full")
 
-    monkeypatch.setattr(loop.torch, "save", dies_half_way)
+    monkeypatch.setattr(checkpoints.torch, "save", dies_half_way)
     with pytest.raises(OSError, match="disk full"):
-        loop.save_checkpoint(state, tmp_path / "checkpoint.pt")
+        checkpoints.save_checkpoint(state, tmp_path / "checkpoint.pt")
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 

@@ -128,6 +128,21 @@ def _same(plain: Mapping[str, Tensor], state: Mapping[str, Tensor], prefix: str)
     )
 
 
+def siblings(names: Collection[str], prefix: str) -> list[str]:
+    """Other beginnings, as long as `prefix`, behind which the same names stand."""
+    depth = prefix.count(".") + 1
+    groups: dict[str, set[str]] = {}
+    for name in names:
+        words = name.split(".")
+        groups.setdefault(".".join(words[:depth]), set()).add(".".join(words[depth:]))
+    mine = groups.get(prefix, set())
+    return [
+        other
+        for other, behind in groups.items()
+        if other != prefix and len(behind & mine) >= _ALIKE * max(len(mine), 1)
+    ]
+
+
 def normalization(tensors: Mapping[str, Tensor]) -> tuple[str, str] | None:
     """The names of three means and three deviations that a wrapper subtracts and divides by."""
     three = {key for key, tensor in tensors.items() if tensor.numel() == 3}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import other_networks
 from explorer.networks.checkpoints.alignment import is_counter, numbers_of_one, unwrapped
 from explorer.networks.checkpoints.planning import (
     Match,
@@ -19,7 +20,7 @@ from explorer.networks.checkpoints.planning import (
     end_without_weights,
     planned,
 )
-from explorer.networks.checkpoints.reading import Checkpoint, not_finite, other_networks
+from explorer.networks.checkpoints.reading import Checkpoint, not_finite
 from explorer.networks.checkpoints.signatures import (
     Memoryless,
     counted,
@@ -53,6 +54,7 @@ class Fit:
         arguments: What the checkpoint told about the architecture.
         scale: Mean and deviation by which the file's own normalization takes pixels from 0 to 1.
         notes: Sentences for the user.
+        parts: As in `Checkpoint`, where the names tell the networks of the file apart.
     """
 
     module: nn.Module
@@ -63,6 +65,7 @@ class Fit:
     arguments: Mapping[str, Any] | None = None
     scale: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     notes: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 def fit(checkpoint: Checkpoint, definition: Definition, *, allow_not_finite: bool = False) -> Fit:
@@ -106,7 +109,7 @@ def fit(checkpoint: Checkpoint, definition: Definition, *, allow_not_finite: boo
         raise _refusal(name, title, left)
     return Fit(
         module, plan.classes, left.share, bool(cut), plan.channels, plan.arguments, plan.scale,
-        _notes(checkpoint, title, plan, cut),
+        _notes(checkpoint, title, plan, cut), (plan.prefix, *plan.twins) if plan.twins else (),
     )  # fmt: skip
 
 

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
-from explorer.core.network_info import LayerInfo, NetworkInfo, untrained_note
+from explorer.core.network_info import (
+    LayerInfo,
+    NetworkInfo,
+    file_and_part,
+    unnamed_note,
+    untrained_note,
+)
 from explorer.core.step import Step
 from explorer.networks import devices, digest
 from explorer.networks.checkpoints import fitting, reading, weights
+from explorer.networks.checkpoints.class_lists import names_beside, names_in
 from explorer.networks.checkpoints.signatures import seeded
 from explorer.networks.network import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     import torch
     from torch import nn
@@ -127,15 +134,22 @@ def from_checkpoint(
     entry = definition.entry
     yield Step(None, 1, 2, f"Building {entry.title}")
     fit = fitting.fit(checkpoint, definition)
-    classes, notes = _class_names(definition, checkpoint, fit)
+    classes, notes = _class_names(definition, checkpoint, fit, spec)
     variant = replace(closest(definition, fit), classes=classes)
     if classes != definition.assumed.classes:
         variant = replace(variant, class_paths=())
     task: Task = "features" if fit.headless else entry.task
-    return _network(
-        definition, spec, device, fit.module, variant, task, "local", checkpoint.name,
+    parts = (*(checkpoint.parts or fit.parts[:1]), *fit.parts[1:])
+    title = f"{checkpoint.name}#{parts[0]}" if parts and parts[0] else checkpoint.name
+    network = _network(
+        definition, spec, device, fit.module, variant, task, "local", title,
         (*checkpoint.notes, *fit.notes, *notes), fit,
     )  # fmt: skip
+    file, _ = file_and_part(Path(spec.weights))
+    others = tuple(f"{file}#{part}" for part in parts[1:])
+    unnamed = 0 if classes or fit.headless else fit.num_classes
+    network.info = replace(network.info, others=others, unnamed=unnamed)
+    return network
 
 
 def _network(
@@ -236,18 +250,26 @@ def _longest_sequence(layers: tuple[LayerInfo, ...]) -> list[str]:
 
 
 def _class_names(
-    definition: Definition, checkpoint: reading.Checkpoint, fit: Fit
+    definition: Definition, checkpoint: reading.Checkpoint, fit: Fit, spec: NetworkSpec
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names for the class count that was found, and a sentence about where they come from."""
+    """Names for the class count that was found, and a sentence about where they come from.
+
+    Raises:
+        ExplorerError: The list that was chosen cannot be read or has another number of names.
+    """
     if fit.headless:
         return (), ()
-    count = fit.num_classes
-    own = checkpoint.classes
-    background = definition.entry.task in ("detection", "segmentation")
-    if len(own) == count:
-        return own, ()
-    if background and len(own) == count - 1:
-        return ("__background__", *own), ()
+    count, own, task = fit.num_classes, checkpoint.classes, definition.entry.task
+    if spec.classes:
+        return chosen_names(Path(spec.classes), count, task), ()
+    found = fitting_names(own, count, task)
+    if found:
+        return found, ()
+    file, _ = file_and_part(Path(spec.weights).expanduser())
+    for beside in names_beside(file):
+        found = fitting_names(beside.names, count, task)
+        if found:
+            return found, (f"The class names are those in {beside.file}.",)
     if own:
         return (), (
             f"The file names {quantity(len(own), 'class', 'classes')}, but its head has {count}: "
@@ -259,7 +281,53 @@ def _class_names(
                 f"The file has no names for its {count} classes; those of the published weights "
                 f"are used: {definition.entry.title}.",
             )
-    return (), (f"The file has {quantity(count, 'class', 'classes')} without names.",)
+    return (), (unnamed_note(count),)
+
+
+def fitting_names(names: Sequence[str], count: int, task: Task) -> tuple[str, ...]:
+    """`names` for `count` classes, with a background where it was left out; () if they do not."""
+    if len(names) == count:
+        return tuple(names)
+    if task in ("detection", "segmentation") and len(names) == count - 1:
+        return ("__background__", *names)
+    return ()
+
+
+def chosen_names(path: Path, count: int, task: Task) -> tuple[str, ...]:
+    """The names in a list that somebody chose.
+
+    Raises:
+        ExplorerError: It cannot be read or has another number of names.
+    """
+    names = names_in(path.expanduser())
+    found = fitting_names(names, count, task)
+    if not found:
+        raise wrong_count(path.name, len(names), count, task)
+    return found
+
+
+def renamed_classes(info: NetworkInfo, names: tuple[str, ...]) -> NetworkInfo:
+    """`info` of a checkpoint with other names for its classes.
+
+    Raises:
+        ExplorerError: They are not as many as the classes.
+    """
+    count = len(info.classes) or info.unnamed
+    found = fitting_names(names, count, info.task)
+    if not found:
+        raise wrong_count("The list of classes", len(names), count, info.task)
+    notes = tuple(note for note in info.notes if note != unnamed_note(info.unnamed))
+    return replace(info, classes=found, class_paths=(), notes=notes, unnamed=0)
+
+
+def wrong_count(what: str, names: int, count: int, task: Task) -> ExplorerError:
+    """The sentence for names that are not as many as the classes."""
+    more = " (the background is optional)" if task in ("detection", "segmentation") else ""
+    return ExplorerError(
+        f"{what} has {quantity(names, 'name')}, but the network has "
+        f"{quantity(count, 'class', 'classes')}{more}.",
+        "Give a name for each class, in the order of their numbers.",
+    )
 
 
 def closest(definition: Definition, fit: Fit) -> Variant:

@@ -58,7 +58,8 @@ class Plan:
         arguments: What the file tells about the architecture.
         head: Of the user, in the place of the architecture's last layer.
         scale: (mean, std) that the file's own normalization has.
-        twins: Further networks in the file.
+        twins: Further networks in the file, by the beginnings of their names.
+        prefix: Of the names of this one.
         filled: Layers that were trained without a bias.
     """
 
@@ -73,6 +74,7 @@ class Plan:
     head: OwnHead | None
     scale: tuple[tuple[float, ...], tuple[float, ...]] | None
     twins: tuple[str, ...]
+    prefix: str
     filled: tuple[str, ...]
 
 
@@ -102,7 +104,7 @@ def planned(checkpoint: Checkpoint, definition: Definition) -> Plan:
     unused = tuple(key for key in others if key not in used and not is_counter(key))
     return Plan(
         state, expected, match, inside, unused, count, channels, arguments, head, scale,
-        found.twins, filled,
+        found.twins, found.prefix.rstrip("."), filled,
     )  # fmt: skip
 
 

@@ -25,13 +25,13 @@ import torch
 from torch import Tensor
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import file_and_part, other_networks
 from explorer.networks.checkpoints import contents, pickles
-from explorer.networks.checkpoints.alignment import unwrapped
+from explorer.networks.checkpoints.alignment import siblings, unwrapped
 from explorer.networks.checkpoints.derived import put_together
 from explorer.networks.checkpoints.harmless import allowed, allowed_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 SAFE_PROTOCOL = 2
@@ -77,6 +77,8 @@ class Checkpoint:
         versions: torch's record of the modules' versions, which some networks need.
         classes: Names of the classes where the file lists them.
         notes: Sentences for the user.
+        parts: Where the networks of the file stand, the one that was read first; empty when it
+            has one.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Checkpoint:
     versions: Mapping[str, Any] | None = None
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 def read(path: Path) -> Checkpoint:
@@ -99,7 +102,7 @@ def read(path: Path) -> Checkpoint:
     with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         content = _content(file, size, path.name)
-    found = contents.places(content)
+    every = found = contents.places(content)
     if part:
         found = [place for place in found if part in (place.name, *place.path)] or [
             contents.Place((part,), inner, 0)
@@ -110,33 +113,31 @@ def read(path: Path) -> Checkpoint:
         raise _quantized(path.name)
     if not found:
         raise _without_weights(content, path.name, part)
-    place, *others = found
+    place = found[0]
     tensors, derived = put_together(_cleaned(place.tensors, path.name), path.name)
     versions = getattr(place.tensors, "_metadata", None)
     notes = [f"The weights were found under {place.name!r} in {path.name}."] if place.path else []
-    alike = [other.name for other in others if other.numbers * 2 >= place.numbers and other.path]
+    alike = [
+        other.name
+        for other in every
+        if other is not place and other.numbers * 2 >= place.numbers and other.path
+    ]
     if alike and not part:
         notes.append(other_networks(path.name, alike))
+    if place not in every:  # a beginning of names, of which the file may have more
+        alike = [
+            other
+            for inner in every
+            for other in siblings(unwrapped(inner.tensors, ()), part)
+        ]  # fmt: skip
     return Checkpoint(
         name=path.name,
         tensors=tensors,
         versions=versions if isinstance(versions, Mapping) else None,
         classes=contents.class_names(content),
         notes=(*notes, *([derived] if derived else [])),
+        parts=(place.name, *alike) if alike else (),
     )
-
-
-def file_and_part(path: Path) -> tuple[Path, str]:
-    """The file, and the part of it that is meant: "w.pth#teacher" is the part "teacher"."""
-    name, sign, part = path.name.rpartition("#")
-    if not sign or not name or os.path.exists(path):
-        return path, ""
-    return path.with_name(name), part
-
-
-def other_networks(name: str, parts: Sequence[str]) -> str:
-    """The sentence about the networks of a file that were not taken."""
-    return f"{name} also contains {' and '.join(parts)}: {name}#{parts[0]} selects that network."
 
 
 def below(state: Mapping[Any, Any], prefix: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ ones lie nothing is learned, neither that there is an object nor that there is n
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.evaluation.matching import canonical
 
 if TYPE_CHECKING:
@@ -94,20 +96,25 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
         for note in content["annotations"]:
             if note.get("score", 1.0) >= UNSURE:
                 rows[int(note["image_id"])].append(note)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        sure = Counter(
+            int(note["category_id"])
+            for notes in rows.values()
+            for note in notes
+            if _is_object(note)
+        )
+        known = [number for number in sorted(categories) if sure[number] >= least]
+        label = {number: i for i, number in enumerate(known, start=1)}
+        photos = tuple(
+            _photo(folder / "images", image, rows[int(image["id"])], label)
+            for image in content["images"]
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExplorerError(
             f"{path} cannot be read as COCO annotations.",
             "Give a folder with instances.json and images/.",
         ) from error
-    sure = Counter(
-        int(note["category_id"]) for notes in rows.values() for note in notes if _is_object(note)
-    )
-    known = [number for number in sorted(categories) if sure[number] >= least]
-    label = {number: i for i, number in enumerate(known, start=1)}
-    photos = tuple(
-        _photo(folder / "images", image, rows[int(image["id"])], label)
-        for image in content["images"]
-    )
+    if not photos:
+        raise ExplorerError(f"{path} lists no photos.", "Give a folder with some.")
     return Pool(
         photos,
         ("background", *(categories[number] for number in known)),
@@ -135,6 +142,22 @@ def with_classes(pool: Pool, names: Sequence[str]) -> Pool:
         photos.append(replace(photo, boxes=photo.boxes[there], labels=labels[there], joints=joints))
     left_out = [name for name in names[1:] if label[canonical(name)] not in new]
     return Pool(tuple(photos), tuple(names), tuple(left_out))
+
+
+def complete(pool: Pool) -> Pool:
+    """`pool` itself when every photo is there.
+
+    Raises:
+        ExplorerError: Photos are missing; better said now than after an hour.
+    """
+    missing = [photo.path for photo in pool.photos if not os.path.isfile(photo.path)]
+    if missing:
+        raise ExplorerError(
+            f"{len(missing):,} of {quantity(len(pool.photos), 'photo')} are missing, for example "
+            f"{missing[0]}.",
+            "Put the photos that instances.json names into images/.",
+        )
+    return pool
 
 
 def masked(pool: Pool, folder: Path) -> Pool:
@@ -183,7 +206,7 @@ def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
             for image in content["images"]
             if image["split"] == split
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError) as error:
         raise ExplorerError(
             f"{path} cannot be read as COCO keypoints.",
             "Give a folder with joints.json and images/.",

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from explorer.core.storage.guard import check_outputs
+from explorer.core.storage.written import remember
 from explorer.evaluation.photo_set import PhotoSet
 
 if TYPE_CHECKING:
@@ -122,6 +124,7 @@ def packed_masks(
         mapped: NDArray[np.uint8] = np.load(cache, mmap_mode="r")
         if mapped.shape == shape:
             return mapped
+        check_outputs([cache], [], permit="delete it")
     log.info("GrabCut inside %d boxes", count)
     masks = np.empty(shape, np.uint8)
     said = time.monotonic()
@@ -138,6 +141,7 @@ def packed_masks(
         with partial_file.open("wb") as file:
             np.save(file, masks)
         partial_file.replace(cache)
+        remember(cache)
     return masks
 
 

@@ -303,4 +303,9 @@ def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
 
 def beside(material: Material, folder: Path) -> None:
     """See `lessons`: the way of every class through the WordNet tree."""
-    write_categories(material.categories, folder.parent / "classes" / "tiny-imagenet.json")
+    write_categories(material.categories, beside_file(folder))
+
+
+def beside_file(folder: Path) -> Path:
+    """See `lessons`."""
+    return folder.parent / "classes" / "tiny-imagenet.json"

@@ -14,19 +14,24 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from explorer.core.errors import ExplorerError
 from explorer.networks import shipped as packages
 from explorer.networks.embedded.lite import from_package
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.training.cards import Facts
+from explorer.training.checkpoints import read_weights
 from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS
-from explorer.training.data.pool import read_pool
+from explorer.training.data.pool import complete, read_pool
 from explorer.training.evaluate import photo_figures
 from explorer.training.lite_body import FROZEN_STAGES, LARGE
-from explorer.training.loop import Recipe, read_weights
+from explorer.training.loop import Recipe
 from explorer.training.two_stage_losses import WEIGHTS, detector_losses
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from explorer.training.data.pool import Pool
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(
@@ -163,8 +168,19 @@ def task(name: str, material: Material) -> LiteDetectorTask:
     else:
         weights = read_weights(material.backbone)
     return LiteDetectorTask(
-        pool=read_pool(material.folder), weights=weights, recipe=material.recipe(RECIPE), name=name
-    )
+        pool=complete(_objects(material.folder)), weights=weights,
+        recipe=material.recipe(RECIPE), name=name,
+    )  # fmt: skip
+
+
+def _objects(folder: Path) -> Pool:
+    pool = read_pool(folder)
+    if len(pool.names) == 1:
+        raise ExplorerError(
+            f"No category of {folder / 'instances.json'} has 30 objects.",
+            "Fewer are not enough to learn from: give a folder with more.",
+        )
+    return pool
 
 
 def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from explorer.images.image import open_image
 from explorer.networks.embedded.lite_keypoints import JOINTS, lite_keypointrcnn
 from explorer.training.cards import Facts, Share
 from explorer.training.data.canvas_task import CanvasTask
-from explorer.training.data.pool import people, read_lspet, read_pool
+from explorer.training.data.pool import complete, people, read_lspet, read_pool
 from explorer.training.lessons import lite_detector
 from explorer.training.lite_body import folded_maps, normalized
 from explorer.training.loop import Recipe
@@ -150,7 +150,7 @@ def task(name: str, material: Material) -> KeypointTask:
             f"No person in {material.folder} has keypoints.",
             "Give annotations with keypoints, or a folder with --joints.",
         )
-    weights = material.trained(DETECTOR)
+    pool, weights = complete(pool), material.trained(DETECTOR)
     return KeypointTask(pool=pool, weights=weights, recipe=material.recipe(RECIPE), name=name)
 
 

@@ -21,7 +21,7 @@ from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import Facts, Share
 from explorer.training.data.canvas_task import CanvasTask
 from explorer.training.data.canvases import UNSURE_PIXEL
-from explorer.training.data.pool import masked, read_pool
+from explorer.training.data.pool import complete, masked, read_pool
 from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
 from explorer.training.lessons.lite_detector import LICENSE
@@ -124,7 +124,7 @@ def pixel_loss(model: Any, canvases: Sequence[Canvas], device: torch.device) -> 
 def task(name: str, material: Material) -> LiteSegmenterTask:
     """See `lessons`."""
     return LiteSegmenterTask(
-        pool=masked(read_pool(material.folder), material.folder),
+        pool=complete(masked(read_pool(material.folder), material.folder)),
         body=part_of(material.trained(DETECTOR), BODY),
         recipe=material.recipe(RECIPE),
         name=name,

@@ -12,7 +12,7 @@ from explorer.networks.embedded.lite_single_stage import lite_retinanet, lite_ss
 from explorer.training.cards import Share
 from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS
-from explorer.training.data.pool import read_pool
+from explorer.training.data.pool import complete, read_pool
 from explorer.training.data.scene_task import part_of
 from explorer.training.lessons import lite_detector
 from explorer.training.loop import Recipe
@@ -114,7 +114,7 @@ class SingleStageTask(CanvasTask):
 def task(name: str, material: Material) -> SingleStageTask:
     """See `lessons`."""
     return SingleStageTask(
-        pool=read_pool(material.folder),
+        pool=complete(read_pool(material.folder)),
         weights=material.trained(DETECTOR),
         recipe=material.recipe(RECIPE),
         name=name,

@@ -17,7 +17,7 @@ from explorer.networks.embedded.yolo import lite_yolo_v1
 from explorer.training.cards import Share
 from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS
-from explorer.training.data.pool import read_pool, with_classes
+from explorer.training.data.pool import complete, read_pool, with_classes
 from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
 from explorer.training.lessons import lite_detector
@@ -118,7 +118,7 @@ def truth_of(canvases: Sequence[Canvas], device: torch.device) -> Truth:
 def task(name: str, material: Material) -> LiteYoloTask:
     """See `lessons`."""
     return LiteYoloTask(
-        pool=with_classes(read_pool(material.folder), VOC_CLASSES),
+        pool=complete(with_classes(read_pool(material.folder), VOC_CLASSES)),
         weights=material.trained(DETECTOR),
         recipe=material.recipe(RECIPE),
         name=name,

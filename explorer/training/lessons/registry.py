@@ -7,7 +7,8 @@ A lesson is a module of this package with three functions, each given the networ
 - ``facts(name, material) -> cards.Facts``: what its model card says;
 - ``measure(name, model, material) -> dict``: the figures on the card, on photos not trained on.
 
-and, where more belongs to the weights than the card, ``beside(material, folder)``, which writes it;
+and, where more belongs to the weights than the card, ``beside(material, folder)``, which writes
+``beside_file(folder)``;
 where another form of the network is shipped than learns, ``shipped(name, weights) -> weights``;
 where one training makes several networks, ``networks(name)`` gives their names.
 
@@ -15,11 +16,12 @@ All tasks that learn from scenes are a `scene_task.SceneTask`; the shortest one 
 `retinanet`.
 
 Networks that are fitted at once and not by gradient steps have ``fit(name, material, folder)``
-instead of ``task``: it writes what is shipped into a folder.
+instead of ``task``: it writes what is shipped into a folder, NAME.safetensors or what is in `FILE`.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -28,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 from explorer.core.errors import ExplorerError
 from explorer.core.resources import resource_path
 from explorer.networks.class_names import group_labels
+from explorer.training.checkpoints import CHECKPOINT, read_weights
 from explorer.training.data.tiny_imagenet import read_categories, read_photos
-from explorer.training.loop import CHECKPOINT, Recipe, read_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from explorer.evaluation.photo_set import PhotoSet
     from explorer.networks.class_names import Category
+    from explorer.training.loop import Recipe
 
 LESSONS = {
     "mini-resnet": "explorer.training.lessons.classifier",
@@ -95,11 +98,21 @@ class Material:
 
     @cached_property
     def train(self) -> PhotoSet:
-        return read_photos(self.folder, "train", self.root / "cache")
+        return self._photos("train")
 
     @cached_property
     def val(self) -> PhotoSet:
-        return read_photos(self.folder, "val", self.root / "cache")
+        return self._photos("val")
+
+    def _photos(self, split: str) -> PhotoSet:
+        photos = read_photos(self.folder, split, self.root / "cache")
+        classes = int(photos.labels.max()) + 1
+        if classes > len(self.categories):
+            raise ExplorerError(
+                f"{split}.npz has {classes} classes, classes.tsv names {len(self.categories)}.",
+                "It needs a line for each, in the order of the labels.",
+            )
+        return photos
 
     @cached_property
     def categories(self) -> list[Category]:
@@ -128,9 +141,9 @@ class Material:
             ExplorerError: There are none.
         """
         path = self.backbone or self.root / name / CHECKPOINT
-        if self.backbone is None and not path.exists():
+        if self.backbone is None and not os.path.isfile(path):
             path = resource_path("weights", f"{name}.safetensors")
-        if not path.exists():
+        if not os.path.isfile(path):
             raise ExplorerError(
                 f"There are no trained weights of {name} at {path}.",
                 f"Train {name} first, or give its checkpoint with --backbone.",

@@ -46,17 +46,27 @@ class Symbol(QWidget):
 
 
 class NoteCard(Card):
-    """One sentence on an amber plate."""
+    """One sentence on an amber plate, with buttons where something can be done about it."""
 
-    def __init__(self, note: str) -> None:
+    def __init__(self, note: str, ways: Sequence[Way] = ()) -> None:
         super().__init__("warning")
         self.note = note
         self.setAccessibleName(note)
-        layout = QHBoxLayout(self)
+        self.ways: list[QPushButton] = []
+        words = QHBoxLayout()
+        words.setSpacing(UNIT)
+        words.addWidget(Symbol("warning"))
+        words.addWidget(Label(note), 1)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(UNIT + 4, UNIT, UNIT + 4, UNIT)
-        layout.setSpacing(UNIT)
-        layout.addWidget(Symbol("warning"))
-        layout.addWidget(Label(note), 1)
+        layout.setSpacing(UNIT // 2)
+        layout.addLayout(words)
+        for text, act in ways:
+            button = QPushButton(text)
+            button.setAutoDefault(True)
+            button.clicked.connect(act)
+            self.ways.append(button)
+            layout.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 
 
 class ErrorCard(Card):

@@ -19,7 +19,7 @@ from explorer.ui.widgets.scrolled import scrolled
 from explorer.ui.widgets.small_widgets import UNIT, Fold, Label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from explorer.engine.view import View
     from explorer.ui.dialogs.messages import Way
@@ -153,15 +153,22 @@ class Inspector(QWidget):
         self._stays = False
         self.error.hide()
 
-    def set_notes(self, notes: tuple[str, ...]) -> None:
-        """Sentences that must not be missed; the same ones leave everything as it is."""
+    def set_notes(
+        self, notes: tuple[str, ...], ways: Mapping[str, Sequence[Way]] | None = None
+    ) -> None:
+        """Sentences that must not be missed; the same ones leave everything as it is.
+
+        Args:
+            notes: The sentences.
+            ways: For some of them the buttons below.
+        """
         if notes == self.notes:
             return
         for card in self.cards():
             self._notes.removeWidget(card)
             discard(card)
         for note in notes:
-            self._notes.addWidget(NoteCard(note))
+            self._notes.addWidget(NoteCard(note, (ways or {}).get(note, ())))
 
     @property
     def notes(self) -> tuple[str, ...]:

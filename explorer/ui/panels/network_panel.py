@@ -50,6 +50,7 @@ class NetworkPanel(QWidget):
         chosen: A NetworkSpec: the user asked for this network.
         adjusted: A NetworkSpec: the present network on another device or in another precision.
         checkpoint_wanted: The name of the entry that a file is to be loaded onto.
+        classes_wanted: The checkpoint in use is to get other class names.
         rename_wanted: The name of a network that was made here.
         export_wanted: The same.
         delete_wanted: The same.
@@ -58,6 +59,7 @@ class NetworkPanel(QWidget):
     chosen = Signal(object)
     adjusted = Signal(object)
     checkpoint_wanted = Signal(str)
+    classes_wanted = Signal()
     rename_wanted = Signal(str)
     export_wanted = Signal(str)
     delete_wanted = Signal(str)
@@ -177,6 +179,11 @@ class NetworkPanel(QWidget):
         self.checkpoint = QPushButton(self.tr("Open checkpoint…"))
         self.checkpoint.setToolTip(self.tr("Load a .pth, .pt or .safetensors file of this network"))
         self.checkpoint.clicked.connect(self._want_checkpoint)
+        self.classes = QPushButton(self.tr("Class names…"))
+        self.classes.setToolTip(
+            self.tr("Choose a list of names: one a line, a data.yaml or a COCO .json")
+        )
+        self.classes.clicked.connect(self._want_classes)
         self.rename = QPushButton(self.tr("Rename…"))
         self.export = QPushButton(self.tr("Export…"))
         self.delete = QPushButton(self.tr("Delete…"))
@@ -199,6 +206,7 @@ class NetworkPanel(QWidget):
         buttons = QHBoxLayout()
         buttons.setSpacing(UNIT)
         buttons.addWidget(self.checkpoint)
+        buttons.addWidget(self.classes)
         buttons.addStretch(1)
         buttons.addWidget(self.use)
         layout = QVBoxLayout(self._details)
@@ -297,7 +305,13 @@ class NetworkPanel(QWidget):
             known = {choice.weights for choice in choices}
             if spec.weights not in known:
                 path = spec.weights
-                choices.insert(0, Choice(path, Path(path).name, "local", detail=path))
+                info = self._info if self._info is not None and self._info.spec == spec else None
+                title = info.weights_title if info is not None else Path(path).name
+                others = info.others if info is not None else ()
+                choices[:0] = [
+                    Choice(path, title, "local", detail=path),
+                    *(Choice(other, Path(other).name, "local", detail=other) for other in others),
+                ]
         return tuple(choices)
 
     def _is_present(self, choice: Choice) -> bool:
@@ -352,6 +366,7 @@ class NetworkPanel(QWidget):
         in_use = (
             self._spec is not None and self._spec.name == spec.name and self._is_present(choice)
         )
+        self.classes.setVisible(in_use and choice.state == "local")
         self.use.setEnabled(not in_use)
         self.use.setDefault(not in_use)
         if in_use:
@@ -385,8 +400,11 @@ class NetworkPanel(QWidget):
         return self._choices[row] if 0 <= row < len(self._choices) else None
 
     def _asked(self, choice: Choice) -> NetworkSpec:
-        device = str(self.device.currentData() or "auto")
-        return NetworkSpec(self.cards.current_key(), choice.weights, device, self.half.isChecked())
+        device, name = str(self.device.currentData() or "auto"), self.cards.current_key()
+        spec = self._spec
+        same = spec is not None and (spec.name, spec.weights) == (name, choice.weights)
+        classes = spec.classes if spec is not None and same else ""
+        return NetworkSpec(name, choice.weights, device, self.half.isChecked(), classes)
 
     def _use(self) -> None:
         choice = self._choice()
@@ -408,6 +426,9 @@ class NetworkPanel(QWidget):
     def _want_checkpoint(self) -> None:
         if self.cards.current_key():
             self.checkpoint_wanted.emit(self.cards.current_key())
+
+    def _want_classes(self) -> None:
+        self.classes_wanted.emit()
 
     def _want(self, wanted: SignalInstance, _checked: bool = False) -> None:
         if self.cards.current_key():

@@ -88,10 +88,12 @@ class NetworkPicker(QWidget):
     Signals:
         chosen: A NetworkSpec.
         checkpoint_wanted: The name of the entry that a file is to be loaded onto.
+        classes_wanted: The checkpoint in use is to get other class names.
     """
 
     chosen = Signal(object)
     checkpoint_wanted = Signal(str)
+    classes_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +112,7 @@ class NetworkPicker(QWidget):
         panel.chosen.connect(self._choose)
         panel.adjusted.connect(self._adjust)
         panel.checkpoint_wanted.connect(self._want)
+        panel.classes_wanted.connect(self._want_classes)
         for wanted in (panel.rename_wanted, panel.export_wanted, panel.delete_wanted):
             wanted.connect(self._leave)
         self.popup = Popup(self, panel)
@@ -173,6 +176,10 @@ class NetworkPicker(QWidget):
     def _want(self, name: str) -> None:
         self.popup.hide()
         self.checkpoint_wanted.emit(name)
+
+    def _want_classes(self) -> None:
+        self.popup.hide()
+        self.classes_wanted.emit()
 
 
 def _only(owner: QWidget, child: QWidget) -> None:

@@ -26,6 +26,7 @@ from explorer.images import sources
 from explorer.images.image import SUFFIXES, Image, decode_image, open_image
 from explorer.live.opening import is_film
 from explorer.ui.dialogs.notice import Notice
+from explorer.ui.navigation.checkpoints import is_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
@@ -69,12 +70,14 @@ class Intake(QObject):
         opened: The `Image` of the strip's current item.
         failed: The `Failure` of the strip's current item: it cannot be shown.
         film: The path of a video file: it is to be played.
+        checkpoint: The path of a file of weights: its network is to be used.
     """
 
     found = Signal(object, bool)
     opened = Signal(object)
     failed = Signal(object)
     film = Signal(str)
+    checkpoint = Signal(str)
 
     def __init__(self, desk: Desk, strip: Filmstrip) -> None:
         super().__init__(desk.main)
@@ -121,9 +124,12 @@ class Intake(QObject):
     def open_paths(self, paths: Sequence[str | Path], *, beside: bool = False) -> None:
         """Files and folders; folders are read on the worker. A film is played."""
         films = [str(path) for path in paths if is_film(path)]
-        asked = [str(path) for path in paths if str(path) not in films]
+        weights = [str(path) for path in paths if is_checkpoint(path)]
+        asked = [str(path) for path in paths if str(path) not in (*films, *weights)]
         if films:
             self.film.emit(films[0])
+        if weights:
+            self.checkpoint.emit(weights[0])
         if not asked:
             return
 

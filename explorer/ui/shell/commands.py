@@ -104,6 +104,20 @@ class Commands(QObject):
         if path:
             study.use(name, path)
 
+    def choose_classes(self) -> None:
+        """Asks for the class names of the checkpoint in use, and looks with them."""
+        study = self._panels.study
+        if study.spec is None:
+            return
+        lists = "*.txt *.names *.yaml *.yml *.json *.data"
+        kinds = f"{self.tr('Lists of class names')} ({lists});;* (*)"
+        start = study.spec.classes or study.checkpoint_folder
+        path, _ = QFileDialog.getOpenFileName(
+            self._panels.main, self.tr("Class names"), start, kinds
+        )
+        if path:
+            study.set_network(replace(study.spec, classes=path))
+
     # -- looking ----------------------------------------------------------------------------------
 
     def overlays(self, shown: bool) -> None:

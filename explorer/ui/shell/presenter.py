@@ -13,6 +13,7 @@ from explorer.ui.dialogs.notice import Notice
 from explorer.ui.form.around import Around
 from explorer.ui.form.picks import PickSpec
 from explorer.ui.live.same_object import SameObject
+from explorer.ui.navigation.note_ways import ways_for_notes
 from explorer.ui.photos.filmstrip import name_of, title_of
 from explorer.ui.shell.layout import TITLE
 
@@ -166,7 +167,7 @@ class Presenter(QObject):
             found = self._same.find(before, board, chosen)
             self._panels.board.set_selection(found)
             self._panels.results.set_selection(found)
-        self._panels.inspector.set_notes(board.notes)
+        self._panels.inspector.set_notes(board.notes, ways_for_notes(self._panels))
         self._panels.inspector.form.set_plots(board.plots)
         self._pending = board
         streams = study.running and (study.live or (study.view is not None and study.view.film))
@@ -205,6 +206,8 @@ class Presenter(QObject):
         self._panels.inspector.set_update(update, study.can_pause)
         if update.state is State.FAILED:
             self.bare()
+            if study.board is None and not study.wants_photo:  # what is shown is another view's
+                self.put(Board(()))
         if update.state is not State.RUNNING:
             self._show_results()
             self._panels.inspector.form.set_busy(False)
@@ -213,6 +216,8 @@ class Presenter(QObject):
 
     def waiting(self) -> None:
         self._waits = True
+        if not self._panels.study.wants_photo:  # what was said of the settings may be mended
+            self._panels.inspector.clear_message()
         self._panels.inspector.set_waiting(self.tr("Waiting"), self._panels.study.can_pause)
         self._panels.inspector.form.set_busy(True)
         self._panels.refresh()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer
@@ -109,7 +110,7 @@ class Restore(QObject):
 
     def study(self, ready: Ready) -> None:
         """View, network and parameters of the last time, or those of the command line."""
-        from explorer.core.network_info import NetworkSpec
+        from explorer.core.network_info import NetworkSpec, file_and_part
         from explorer.views import current_name
 
         study, last = self._panels.study, self.settings.session
@@ -128,8 +129,10 @@ class Restore(QObject):
         network = self._wishes.get("network") or (last.network.name if restore else "")
         if network and network in names:
             weights = "" if self._wishes.get("network") else last.network.weights
-            spec = NetworkSpec(network, weights, study.device, study.half)
-            if weights and os.path.isabs(weights) and not os.path.isfile(weights):
+            classes = last.network.classes if weights else ""
+            spec = NetworkSpec(network, weights, study.device, study.half, classes)
+            file, _ = file_and_part(Path(weights))
+            if os.path.isabs(file) and not os.path.isfile(file):
                 words = self.tr("The checkpoint {path} no longer exists.")
                 self._panels.notices.say(words.format(path=weights), "warning")
             else:

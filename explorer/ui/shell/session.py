@@ -52,7 +52,7 @@ def chosen(spec: NetworkSpec | None) -> NetworkChoice:
 
     if spec is None:
         return NetworkChoice()
-    return NetworkChoice(spec.name, spec.weights, spec.device, spec.half)
+    return NetworkChoice(spec.name, spec.weights, spec.device, spec.half, spec.classes)
 
 
 def json_safe(value: Any) -> Any:

@@ -143,6 +143,7 @@ class Window(QMainWindow):
         from explorer.ui.jobs.job_list import JobList
         from explorer.ui.jobs.job_results import JobResults
         from explorer.ui.live.live import Live
+        from explorer.ui.navigation.checkpoints import Checkpoints
         from explorer.ui.navigation.current_item import CurrentItem
         from explorer.ui.navigation.move_notice import MoveNotice
         from explorer.ui.navigation.network_trouble import NetworkTrouble
@@ -169,6 +170,7 @@ class Window(QMainWindow):
         self.page.add_bar(self.live.bar)
         self.trouble = NetworkTrouble(self, self.trail, self.commands.open_checkpoint)
         self.moves = MoveNotice(self, self.trail)
+        self.checkpoints = Checkpoints(self)
         self.making = Making(self)
         self.sheets = Sheets(self, self.actions_)
         self.job_results = JobResults(self)
@@ -212,6 +214,7 @@ class Window(QMainWindow):
         self.networks.chosen.connect(self.inspector.settle)
         self.networks.chosen.connect(study.set_network)
         self.networks.checkpoint_wanted.connect(self.commands.open_checkpoint)
+        self.networks.classes_wanted.connect(self.commands.choose_classes)
         self.inspector.cancel_requested.connect(study.cancel)
         self.inspector.pause_toggled.connect(study.pause)
         self.board.status.connect(self.status.readout.setText)
@@ -230,6 +233,8 @@ class Window(QMainWindow):
         self.intake.opened.connect(study.set_image)
         self.intake.failed.connect(self._cannot_open)
         self.intake.film.connect(self.live.film)
+        self.intake.checkpoint.connect(self.checkpoints.open)
+        self.loaded.connect(self.checkpoints.ready)
         self.live.followed.connect(self.actions_.set_live)
         self.live.followed.connect(self.moves.expect)
         self.live.film_shown.connect(self.actions_.set_film)

@@ -62,4 +62,4 @@ class UsedNetworks:
 
 def same_weights(one: NetworkSpec, other: NetworkSpec) -> bool:
     """The same ones, whatever device they are on and in whatever precision."""
-    return (one.name, one.weights) == (other.name, other.weights)
+    return (one.name, one.weights, one.classes) == (other.name, other.weights, other.classes)

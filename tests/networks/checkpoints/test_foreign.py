@@ -165,16 +165,23 @@ def test_of_two_networks_the_trained_one_is_taken_and_the_other_offered(
     network = loaded(tmp_path, content, name)
     check_same(network, net)
     assert any(f"w.pth#{part} selects that network" in note for note in network.info.notes)
+    assert network.info.others == (f"{tmp_path / 'w.pth'}#{part}",)
     second = loaded(tmp_path, content, name, f"#{part}")
     check_same(second, other)
-    assert not any("also holds" in note for note in second.info.notes)
+    assert second.info.weights_title.startswith("w.pth#")
+    assert second.info.weights_title.endswith(part)
+    assert not any("also contains" in note for note in second.info.notes)
+    (back,) = second.info.others
+    assert back.startswith(f"{tmp_path / 'w.pth'}#")
+    check_same(loaded(tmp_path, content, name, back.removeprefix(str(tmp_path / "w.pth"))), net)
 
 
 def test_two_copies_are_one_network(tmp_path: Path, net: nn.Module, state: State) -> None:
     content = {f"{word}.{k}": v for word in ("model", "attacker.model") for k, v in state.items()}
     network = loaded(tmp_path, content)
     check_same(network, net)
-    assert not any("also holds" in note for note in network.info.notes)
+    assert network.info.others == ()
+    assert not any("also contains" in note for note in network.info.notes)
 
 
 def test_a_part_that_is_not_there(tmp_path: Path, state: State) -> None:

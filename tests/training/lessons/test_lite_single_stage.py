@@ -8,9 +8,10 @@ from safetensors.torch import load_file
 from explorer.core.resources import resource_path
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.training.__main__ import main
+from explorer.training.checkpoints import CHECKPOINT, load_average
 from explorer.training.data.pool import read_pool
 from explorer.training.lessons.lite_single_stage import KINDS, RECIPE, SingleStageTask
-from explorer.training.loop import CHECKPOINT, load_average, train
+from explorer.training.loop import train
 from tests.training.pool_toy import write_pool
 
 CPU = torch.device("cpu")

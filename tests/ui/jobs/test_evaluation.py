@@ -82,6 +82,9 @@ def test_the_key_opens_it_and_a_folder_starts_it(
     assert window.inspector.error.kind == "info", "nothing has gone wrong"
     assert window.jobs.all == ()
     window.inspector.form.set_value("folder", FolderRef(str(class_folders(tmp_path))))
+    assert not window.inspector.error.isVisible(), "while it runs it is chosen"
+    assert window.study.board is None
+    assert window.board.board.panes == (), "nothing of another view"
     (found,) = window.jobs.all
     assert found.job.title == "classification on " + tmp_path.name
     qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -301,6 +302,21 @@ def test_a_local_file_is_shown(networks: NetworkPicker) -> None:
     assert networks.button.badge == "local file"
     networks.open()
     assert networks.panel.weights.itemText(0) == "mine.pth  ·  local file"
+
+
+def test_the_networks_of_one_file_are_choices(networks: NetworkPicker, qtbot: QtBot) -> None:
+    spec = NetworkSpec("squeeze", "/w.pth")
+    networks.set_spec(spec)
+    networks.set_info(replace(info(spec), weights_title="w.pth#model", others=("/w.pth#ema",)))
+    panel = networks.panel
+    titles = [panel.weights.itemText(row) for row in range(panel.weights.count())]
+    assert titles[:2] == ["w.pth#model  ·  local file", "w.pth#ema  ·  local file"]
+    assert panel.use.text() == "In use"
+    panel.weights.setCurrentIndex(1)
+    assert panel.use.isEnabled()
+    with qtbot.waitSignal(networks.chosen) as heard:
+        panel.use.click()
+    assert heard.args == [NetworkSpec("squeeze", "/w.pth#ema")]
 
 
 def test_open_checkpoint_names_the_entry(networks: NetworkPicker, qtbot: QtBot) -> None:

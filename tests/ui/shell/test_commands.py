@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
+from explorer.core.network_info import NetworkSpec
 from explorer.core.runner import State
 from explorer.core.settings import THEMES
 from explorer.ui.board.pinned_result import PinnedResult
@@ -232,6 +233,23 @@ def test_a_checkpoint_is_used_for_the_network_it_is_meant_for(
     assert (panels.study.spec.name, panels.study.spec.weights) == ("other", path)
     commands.open_checkpoint("other")
     assert starts == ["", "", str(tmp_path)], "where the last one was"
+
+
+def test_class_names_are_chosen_for_the_checkpoint_in_use(
+    panels: ToyPanels, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = ["", "/runs/classes.txt"]
+    monkeypatch.setattr(
+        "explorer.ui.shell.commands.QFileDialog.getOpenFileName",
+        lambda *_: (found.pop(0), ""),
+    )
+    answered(panels)
+    spec = NetworkSpec("other", "/runs/w.pth")
+    panels.study.set_network(spec)
+    commands.choose_classes()
+    assert panels.study.spec == spec, "the dialog was left"
+    commands.choose_classes()
+    assert panels.study.spec == replace(spec, classes="/runs/classes.txt")
 
 
 def test_the_layout_is_set_back(

@@ -314,7 +314,8 @@ def _summary(
         f"{hits} of {quantity(total, 'object')}, in {best.found.seconds:.2f} s"
     )
     if hits == 0:
-        words = f"With {boxes} no method finds any of the {total} objects at IoU {params.iou:.2f}"
+        one_of = "the object" if total == 1 else f"any of the {total} objects"
+        words = f"With {boxes} no method finds {one_of} at IoU {params.iou:.2f}"
     if len(methods) < result.total:
         words += f" · {len(methods)} of {result.total} methods so far"
     return words

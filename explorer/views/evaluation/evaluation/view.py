@@ -88,8 +88,8 @@ class Params:
 
     folder: FolderRef | None = param(
         None, "Data set",
-        "A folder with a folder of photos for every class, with COCO or Pascal VOC annotations, "
-        "with class masks, or with an npz of photos.",
+        "A folder with a folder of photos for every class, with COCO, Pascal VOC or YOLO "
+        "annotations, with class masks, or with an npz of photos.",
     )  # fmt: skip
     annotations: str = param(
         "", "Annotation file",

@@ -1,4 +1,7 @@
-"""The names of YOLO's classes, from the lists that its tools keep beside or above the labels."""
+"""The names of classes by number, from the lists that tools keep beside labels and weights.
+
+YOLO's tools write most of them; a list may also be a COCO file or names, one a line.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from explorer.annotations.dataset import base_name
-from explorer.annotations.places import read_text
 from explorer.core.errors import ExplorerError
+from explorer.core.reading import display_name, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +30,7 @@ _LEVELS = 3
 """Folders that are looked into, from that of the labels upwards, where none is called "labels"."""
 
 _MOST_TABLES = 8
+_MOST_BYTES = 1 << 28
 
 _KEY = re.compile(r"^([A-Za-z_][\w-]*)\s*:(.*)$")
 _NUMBERED = re.compile(r"""^["']?(\d{1,6})["']?\s*:\s*(.*)$""")
@@ -59,6 +62,43 @@ def class_list(folder: Path) -> ClassList:
             if found.names:
                 return found if poses is None else replace(found, keypoints=poses.keypoints)
     return poses or ClassList()
+
+
+def names_in(path: Path) -> tuple[str, ...]:
+    """The names in a list that somebody chose, by number from 0; the background may be left out.
+
+    Args:
+        path: A name a line, a .yaml with "names", darknet's .data, or a .json: COCO's categories, a
+            list of names, or names by number.
+
+    Raises:
+        ExplorerError: It cannot be read or lists no names.
+    """
+    suffix = path.suffix.lower()
+    read = {".yaml": _yaml, ".yml": _yaml, ".data": _darknet, ".json": _json}.get(suffix, _lines)
+    try:
+        names = read(path).names
+    except (ValueError, TypeError, KeyError, RecursionError):
+        names = ()
+    if not any(names) or "\0" in "".join(names):
+        raise ExplorerError(
+            f"{display_name(path)} lists no class names.",
+            "Give a text file with a name on each line, a data.yaml or a COCO .json.",
+        )
+    named = names[1:] if not names[0] else names  # numbers from 1: 0 is the background
+    return tuple(name or "N/A" for name in named)
+
+
+def names_beside(weights: Path) -> Iterator[ClassList]:
+    """The lists in the folder of a file of weights, that of its own name first."""
+    own = [f"{weights.stem}{suffix}" for suffix in (".txt", ".names", ".yaml", ".json")]
+    for name in (*own, *PLAIN, *TABLES):
+        path = weights.with_name(name)
+        if os.path.isfile(path):
+            try:
+                yield ClassList(names_in(path), file=name)
+            except ExplorerError:
+                continue  # it was only a guess
 
 
 def _upwards(folder: Path) -> Iterator[Path]:
@@ -109,7 +149,7 @@ def _darknet(path: Path) -> ClassList:
     for line in read_text(path).splitlines():
         key, _, value = line.partition("=")
         if key.strip() == "names":
-            return _lines(path.with_name(base_name(value.strip())))
+            return _lines(path.with_name(re.split(r"[\\/]", value.strip())[-1]))
     return ClassList()
 
 
@@ -117,6 +157,28 @@ def _notes(path: Path) -> ClassList:
     """Label Studio's: {"categories": [{"id": 0, "name": "cat"}]}."""
     entries = json.loads(read_text(path))["categories"]
     return _numbered({int(entry["id"]): str(entry["name"]) for entry in entries}, path)
+
+
+def _json(path: Path) -> ClassList:
+    from explorer.networks.checkpoints.contents import class_names  # with torch
+
+    content = json.loads(read_text(path))
+    if isinstance(content, list):
+        content = {"names": content}
+    entries = content.get("categories") if isinstance(content, dict) else None
+    if isinstance(entries, list) and all(
+        isinstance(entry, dict) and "id" in entry for entry in entries
+    ):
+        return _notes(path)
+    return ClassList(class_names(content), file=path.name)
+
+
+def read_text(path: Path) -> str:
+    """The list's text; what is no UTF-8 becomes question marks."""
+    data = read_file(
+        path, limit=_MOST_BYTES, kind="a list of classes", smaller="Choose a list of names."
+    )
+    return data.decode("utf-8-sig", "replace")
 
 
 def _yaml(path: Path) -> ClassList:

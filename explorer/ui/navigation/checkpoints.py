@@ -1,0 +1,121 @@
+"""Files of weights that are dropped or opened like photos: the network is found out, then used."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+
+from explorer.core.network_info import CHECKPOINT_SUFFIXES
+from explorer.core.runner import State, Update
+from explorer.core.step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from explorer.ui.dialogs.messages import Way
+    from explorer.ui.shell.desk import Panels
+
+IDENTIFY = "identify"
+MOST_OFFERED = 3
+
+
+def is_checkpoint(path: str | Path) -> bool:
+    """By its name: a drop has to be told apart at once."""
+    return Path(path).suffix.lower() in CHECKPOINT_SUFFIXES
+
+
+class Checkpoints(QObject):
+    """Finds the network of a file and looks with it; where several fit, buttons ask which one."""
+
+    def __init__(self, panels: Panels) -> None:
+        super().__init__(panels.main)
+        self._panels = panels
+        self._path = ""
+        self._names: tuple[str, ...] | None = None  # found before the catalog was there
+
+    def ready(self) -> None:
+        """The catalog is there: a file that was given at the start can be used."""
+        names, self._names = self._names, None
+        if names is not None:
+            self._take(names)
+
+    def open(self, path: str) -> None:
+        """Uses the weights in the file `path`, which is read by a worker."""
+        self._path = path
+        words = self.tr("Identifying the network of {file} …").format(file=Path(path).name)
+        self._panels.notices.end_progress()
+        self._panels.notices.progress(words, self._stop)
+        self._panels.bridge.fetch(IDENTIFY, lambda _: _names(path), self._identified)
+
+    def _stop(self) -> None:
+        self._panels.bridge.cancel(IDENTIFY)
+        self._panels.notices.end_progress()
+
+    def _identified(self, update: Update) -> None:
+        if update.state is State.RUNNING:
+            return
+        panels = self._panels
+        panels.notices.end_progress()
+        if update.failure is not None:
+            failure = update.failure
+            details = "" if failure.expected else failure.traceback
+            self._say(failure.message, failure.hint, details)
+        elif update.state is State.DONE:
+            self._take(update.value or ())
+
+    def _take(self, names: tuple[str, ...]) -> None:
+        study, file = self._panels.study, Path(self._path).name
+        if study.ready is None:
+            self._names = names
+            return
+        present = study.spec.name if study.spec is not None else ""
+        if len(names) == 1 or present in names:
+            self._use(present if present in names else names[0])
+        elif names:
+            titles = [self._title(name) for name in names]
+            words = self.tr("{file} matches {networks} equally well.")
+            self._say(
+                words.format(file=file, networks=self.tr(" and ").join(titles)),
+                self.tr("Choose the one that it was trained with."),
+                ways=[self._way(name) for name in names[:MOST_OFFERED]],
+            )
+        else:
+            words = self.tr("{file} matches no network of the catalog.").format(file=file)
+            choose = (self.tr("Choose a network…"), self._choose)
+            known = [self._way(present)] if study.entry() is not None else []
+            self._say(
+                words,
+                self.tr("Try one to see which tensors differ."),
+                ways=[*known, choose],
+            )
+
+    def _way(self, name: str) -> Way:
+        words = self.tr("Use {network}").format(network=self._title(name))
+        return words, partial(self._use, name)
+
+    def _title(self, name: str) -> str:
+        ready = self._panels.study.ready
+        entries = ready.entries if ready is not None else ()
+        return next((entry.title for entry in entries if entry.name == name), name)
+
+    def _use(self, name: str, _checked: bool = False) -> None:
+        self._panels.inspector.settle()
+        self._panels.study.use(name, self._path)
+
+    def _choose(self) -> None:
+        self._panels.networks.open()
+
+    def _say(
+        self, message: str, hint: str, details: str = "", ways: list[Way] | None = None
+    ) -> None:
+        self._panels.inspector.show_error(message, hint, details, ways or (), stays=True)
+        self._panels.docks["inspector"].show()
+
+
+def _names(path: str) -> Generator[Step[Any], Any, None]:
+    from explorer.networks import catalog  # with torch
+
+    yield Step(catalog.guess(Path(path)))

@@ -1,0 +1,96 @@
+"""A file of weights that is dropped is used with its network; where several fit, buttons ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from explorer.core.errors import ExplorerError
+from explorer.core.network_info import NetworkSpec
+from explorer.networks import catalog
+from explorer.ui.navigation.checkpoints import Checkpoints, is_checkpoint
+from explorer.ui.photos.intake import Intake
+from tests.ui.toy_desk import SORTER, ToyPanels, photo
+
+
+@pytest.fixture
+def intake(panels: ToyPanels) -> Intake:
+    made = Intake(panels, panels.strip)
+    made.checkpoint.connect(Checkpoints(panels).open)
+    panels.study.set_image(photo())
+    panels.bridge.answer()
+    return made
+
+
+def drop(
+    intake: Intake, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, *names: str
+) -> None:
+    monkeypatch.setattr(catalog, "guess", lambda _path: names)
+    intake.open_paths(["/runs/w.pth"])
+    assert panels.notices.texts == ["Identifying the network of w.pth …"]
+    qtbot.waitUntil(lambda: not panels.notices.texts)
+
+
+def words(panels: ToyPanels) -> list[str]:
+    return [button.text() for button in panels.inspector.error.ways]
+
+
+def test_its_network_is_used(
+    intake: Intake, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(intake, panels, qtbot, monkeypatch, "finder")
+    assert panels.study.spec == NetworkSpec("finder", "/runs/w.pth")
+    assert panels.strip.items == (), "it is no photo"
+    assert panels.inspector.error.isHidden()
+
+
+def test_where_several_fit_buttons_ask(
+    intake: Intake, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(intake, panels, qtbot, monkeypatch, "finder", "other")
+    error = panels.inspector.error
+    assert error.message == "w.pth matches Finder and Other equally well."
+    assert words(panels) == ["Use Finder", "Use Other"]
+    assert panels.study.spec == SORTER
+    error.ways[1].click()
+    assert panels.study.spec == NetworkSpec("other", "/runs/w.pth")
+    assert error.isHidden()
+
+
+def test_the_network_in_use_is_one_of_those_that_fit(
+    intake: Intake, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(intake, panels, qtbot, monkeypatch, "finder", SORTER.name)
+    assert panels.study.spec == NetworkSpec(SORTER.name, "/runs/w.pth")
+
+
+def test_what_fits_nothing_can_be_tried(
+    intake: Intake, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(intake, panels, qtbot, monkeypatch)
+    assert panels.inspector.error.message == "w.pth matches no network of the catalog."
+    assert words(panels) == ["Use Sorter", "Choose a network…"]
+    panels.inspector.error.ways[0].click()
+    assert panels.study.spec == NetworkSpec(SORTER.name, "/runs/w.pth")
+
+
+def test_what_cannot_be_read_takes_nothing_away(
+    intake: Intake, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_path: Path) -> tuple[str, ...]:
+        raise ExplorerError("w.pth is damaged.", "Choose another file.")
+
+    monkeypatch.setattr(catalog, "guess", broken)
+    intake.open_paths(["/runs/w.pth"])
+    qtbot.waitUntil(lambda: not panels.inspector.error.isHidden())
+    assert panels.inspector.error.message == "w.pth is damaged."
+    assert panels.study.spec == SORTER
+    assert panels.study.board is not None
+    assert panels.notices.texts == []
+
+
+def test_files_of_weights_are_told_by_their_names() -> None:
+    assert all(is_checkpoint(f"a{suffix}") for suffix in (".pth", ".PT", ".ckpt", ".safetensors"))
+    assert not any(is_checkpoint(name) for name in ("a.png", "a.mp4", "pth", "a.json"))
