@@ -308,7 +308,7 @@ def load(
         found = _driven(catalog.load(spec), bar)
     finally:
         bar.clear()
-    if classes and not listed:
+    if classes and not isinstance(classes, (str, os.PathLike)):
         from explorer.networks.checkpoints.loading import renamed_classes
 
         found.info = renamed_classes(found.info, tuple(map(str, classes)))

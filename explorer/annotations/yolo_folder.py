@@ -96,9 +96,11 @@ def faults(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[str, ...]:
 
 
 def label_of(photo: Path) -> Path | None:
-    swapped = beside(photo.parent, "images", "labels")
-    for folder in (photo.parent, *([] if swapped is None else [swapped])):
-        label = folder / f"{photo.stem}.txt"
-        if label.name not in PLAIN and os.path.isfile(label):
-            return label
-    return None
+    """Its label file: in labels/ where images/ is in the path, beside it, or in a labels folder."""
+    name = f"{photo.stem}.txt"
+    if name in PLAIN:
+        return None
+    swapped, folder = beside(photo.parent, "images", "labels"), photo.parent
+    places = (swapped, folder, folder / "labels", folder.parent / "labels")
+    found = (place / name for place in places if place is not None)
+    return next((label for label in found if os.path.isfile(label)), None)

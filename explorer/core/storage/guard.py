@@ -43,9 +43,9 @@ def check_outputs(
         ExplorerError: An output is one of the inputs, is not ours, is named twice, or cannot be
             written there.
     """
-    inputs = [path for path in inputs if path is not None]
-    read = {found for path in inputs if (found := _identity(path))}
-    folders = [Path(os.path.realpath(path)) for path in inputs if os.path.isdir(path)]
+    given = [path for path in inputs if path is not None]
+    read = {found for path in given if (found := _identity(path))}
+    folders = [Path(os.path.realpath(path)) for path in given if os.path.isdir(path)]
     seen: set[str] = set()
     for out in outs:
         if out is None:

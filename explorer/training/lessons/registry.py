@@ -55,12 +55,12 @@ LESSONS = {
     "mini-retinanet": "explorer.training.lessons.retinanet",
     "mini-yolo-v1": "explorer.training.lessons.yolo",
     "mini-yolo-v2": "explorer.training.lessons.yolo",
-    "lite-fasterrcnn": "explorer.training.lessons.lite_detector",
-    "lite-retinanet": "explorer.training.lessons.lite_single_stage",
-    "lite-ssd": "explorer.training.lessons.lite_single_stage",
-    "lite-yolo-v1": "explorer.training.lessons.lite_yolo",
-    "lite-deeplab": "explorer.training.lessons.lite_segmenter",
-    "lite-keypointrcnn": "explorer.training.lessons.lite_keypoints",
+    "lite-fasterrcnn": "explorer.training.lessons.lite.detector",
+    "lite-retinanet": "explorer.training.lessons.lite.single_stage",
+    "lite-ssd": "explorer.training.lessons.lite.single_stage",
+    "lite-yolo-v1": "explorer.training.lessons.lite.yolo",
+    "lite-deeplab": "explorer.training.lessons.lite.segmenter",
+    "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
 }
 """Network -> module."""
 

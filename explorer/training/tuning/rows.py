@@ -14,7 +14,7 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from explorer.core.errors import ExplorerError
 from explorer.evaluation.matching import canonical
 from explorer.networks.embedded.lite import LiteFPN
-from explorer.training.lessons.lite_detector import SCORES, agnostic, begun
+from explorer.training.lessons.lite.detector import SCORES, agnostic, begun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

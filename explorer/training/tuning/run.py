@@ -17,7 +17,7 @@ from explorer.core.step import Step
 from explorer.core.storage.checkpoint import Checkpoint
 from explorer.networks.made import NewNetwork
 from explorer.training.data.canvases import CanvasMaker
-from explorer.training.lessons.lite_detector import shipped
+from explorer.training.lessons.lite.detector import shipped
 from explorer.training.loop import choose_dtype
 from explorer.training.tuning import held_out, photos, rows
 from explorer.training.tuning.folder import Annotations, read_folder

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.training.checkpoints import State
 from explorer.training.data.canvas_task import mosaics_at
-from explorer.training.lessons.lite_detector import shipped
+from explorer.training.lessons.lite.detector import shipped
 from explorer.training.lite_body import FROZEN_STAGES, LARGE
 from explorer.training.loop import (
     Recipe,
-    State,
     average_of,
     optimizer_for,
     step_seed,

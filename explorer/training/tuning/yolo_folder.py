@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import PIL.Image
 
-from explorer.annotations.class_lists import PLAIN
 from explorer.annotations.dataset import Annotated, Dataset, counted
-from explorer.annotations.places import beside
 from explorer.annotations.yolo import read_yolo
+from explorer.annotations.yolo_folder import label_of
 from explorer.core.errors import ExplorerError
 from explorer.images.image import open_image
 from explorer.images.sources import expand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from explorer.annotations.dataset import Annotation
@@ -38,7 +35,7 @@ def read_yolo_folder(folder: Path) -> Dataset | None:
     wrong: list[str] = []
     unreadable = labeled = 0
     for photo in expand([folder], recursive=True):
-        label = _label_of(photo)
+        label = label_of(photo)
         labeled += label is not None
         try:
             size = _size(photo)
@@ -65,22 +62,6 @@ def read_yolo_folder(folder: Path) -> Dataset | None:
         "photos cannot be read and were skipped.",
     )  # fmt: skip
     return Dataset(tuple(photos), tuple(classes), notes=notes)
-
-
-def _label_of(photo: Path) -> Path | None:
-    return next((path for path in _places(photo) if os.path.isfile(path)), None)
-
-
-def _places(photo: Path) -> Iterator[Path]:
-    name = f"{photo.stem}.txt"
-    if name in PLAIN:
-        return
-    swapped = beside(photo.parent, "images", "labels")
-    if swapped is not None:
-        yield swapped / name
-    yield photo.parent / name
-    yield photo.parent / "labels" / name
-    yield photo.parent.parent / "labels" / name
 
 
 def _size(photo: Path) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from explorer.core.network_info import NetworkSpec
 from explorer.core.step import Step
 from explorer.engine.progress import Progress
 from explorer.networks import catalog, made
-from explorer.training.lessons import lite_detector
+from explorer.training.lessons.lite import detector
 from tests.training.tuning.own_folders import coco, three_photos, tunable_network
 
 NAME = "lite-fasterrcnn"
@@ -110,7 +110,7 @@ def test_the_lesson_is_given_where_it_is_asked_for(
     def task(name: str, material: Any) -> Any:
         raise Asked(name, material.folder)
 
-    monkeypatch.setattr(lite_detector, "task", task)
+    monkeypatch.setattr(detector, "task", task)
     with pytest.raises(Asked) as caught:
         train(tmp_path, "--lesson")
     assert caught.value.args == (NAME, tmp_path)

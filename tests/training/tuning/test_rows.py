@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from explorer.core.errors import ExplorerError
-from explorer.training.lessons.lite_detector import shipped
+from explorer.training.lessons.lite.detector import shipped
 from explorer.training.tuning.rows import NEW, check_tunable, module_for, rows_for
 from tests.toys import toy_network
 from tests.training.tuning.own_folders import CLASSES, tunable_network

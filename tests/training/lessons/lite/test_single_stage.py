@@ -10,7 +10,7 @@ from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.training.__main__ import main
 from explorer.training.checkpoints import CHECKPOINT, load_average
 from explorer.training.data.pool import read_pool
-from explorer.training.lessons.lite_single_stage import KINDS, RECIPE, SingleStageTask
+from explorer.training.lessons.lite.single_stage import KINDS, RECIPE, SingleStageTask
 from explorer.training.loop import train
 from tests.training.pool_toy import write_pool
 

@@ -10,8 +10,8 @@ from explorer.networks.embedded.lite import body_maps
 from explorer.training.__main__ import main
 from explorer.training.data.canvases import Canvas
 from explorer.training.data.pool import read_pool
-from explorer.training.lessons import lite_detector
-from explorer.training.lessons.lite_detector import (
+from explorer.training.lessons.lite import detector
+from explorer.training.lessons.lite.detector import (
     RECIPE,
     LiteDetectorTask,
     agnostic,
@@ -57,11 +57,11 @@ def test_it_begins_with_the_classifiers_weights(pool):
 def test_it_goes_on_from_a_shipped_detector(pool):
     _, model = prepared(pool)
     learned = model.state_dict()
-    shipped = lite_detector.shipped("", learned)
+    shipped = detector.shipped("", learned)
     whole = lite_fasterrcnn(len(pool.names))
     whole.load_state_dict(shipped)
-    scores = lite_detector.SCORES
-    assert shipped[scores][0] - learned[scores][0] == pytest.approx(lite_detector.CALIBRATION)
+    scores = detector.SCORES
+    assert shipped[scores][0] - learned[scores][0] == pytest.approx(detector.CALIBRATION)
     assert torch.equal(shipped[scores][1:], learned[scores][1:])
     box = shipped["roi_heads.box_predictor.bbox_pred.weight"]
     assert box.shape == (12, 384)

@@ -8,9 +8,9 @@ from explorer.core.errors import ExplorerError
 from explorer.networks.embedded import lite_fasterrcnn
 from explorer.training.data.canvases import Canvas
 from explorer.training.data.pool import people, read_pool
-from explorer.training.lessons import lite_keypoints
-from explorer.training.lessons.lite_detector import agnostic
-from explorer.training.lessons.lite_keypoints import (
+from explorer.training.lessons.lite import keypoints
+from explorer.training.lessons.lite.detector import agnostic
+from explorer.training.lessons.lite.keypoints import (
     RECIPE,
     KeypointTask,
     correct_joints,
@@ -70,7 +70,7 @@ def test_correct_joints_by_hand(pool, monkeypatch):
     found = joints.copy()
     found[0, 0, 0] += 9.9  # of a torso of 50, 10 are allowed
     found[0, 12, 0] += 10.1
-    monkeypatch.setattr(lite_keypoints, "joints_in", lambda *_: found)
+    monkeypatch.setattr(keypoints, "joints_in", lambda *_: found)
     result = correct_joints(None, [replace(photo, joints=joints)])
     assert result["PCK@0.2"] == pytest.approx(2 / 3, abs=1e-4)
     assert result["PCK by joint"] == {"nose": 1.0, "left_shoulder": 1.0, "right_hip": 0.0}

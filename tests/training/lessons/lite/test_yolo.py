@@ -8,7 +8,7 @@ from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.networks.embedded.yolo import lite_yolo_v1
 from explorer.training.data.canvases import Canvas
 from explorer.training.data.pool import read_pool, with_classes
-from explorer.training.lessons.lite_yolo import RECIPE, LiteYoloTask, truth_of, yolo_losses
+from explorer.training.lessons.lite.yolo import RECIPE, LiteYoloTask, truth_of, yolo_losses
 from explorer.training.loop import train
 from tests.training.pool_toy import write_pool
 

@@ -20,7 +20,7 @@ from explorer.networks.embedded.lite_keypoints import JOINTS, lite_keypointrcnn
 from explorer.training.cards import Facts, Share
 from explorer.training.data.canvas_task import CanvasTask
 from explorer.training.data.pool import complete, people, read_lspet, read_pool
-from explorer.training.lessons import lite_detector
+from explorer.training.lessons.lite import detector
 from explorer.training.lite_body import folded_maps, normalized
 from explorer.training.loop import Recipe
 from explorer.training.two_stage_losses import boxes_about
@@ -156,7 +156,7 @@ def task(name: str, material: Material) -> KeypointTask:
 
 def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
-    found = lite_detector.facts(DETECTOR, material)
+    found = detector.facts(DETECTOR, material)
     return replace(
         found,
         title="Lite Keypoint R-CNN",

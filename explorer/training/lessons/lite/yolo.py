@@ -20,7 +20,7 @@ from explorer.training.data.canvases import MOSAICS
 from explorer.training.data.pool import complete, read_pool, with_classes
 from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
-from explorer.training.lessons import lite_detector
+from explorer.training.lessons.lite import detector
 from explorer.training.lite_body import folded_maps, normalized
 from explorer.training.loop import Recipe
 from explorer.training.yolo_losses import Truth, v1_losses
@@ -127,7 +127,7 @@ def task(name: str, material: Material) -> LiteYoloTask:
 
 def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
-    found = lite_detector.facts(DETECTOR, material)
+    found = detector.facts(DETECTOR, material)
     return replace(
         found,
         title="Lite YOLO v1",

@@ -24,7 +24,7 @@ from explorer.training.data.canvases import UNSURE_PIXEL
 from explorer.training.data.pool import complete, masked, read_pool
 from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
-from explorer.training.lessons.lite_detector import LICENSE
+from explorer.training.lessons.lite.detector import LICENSE
 from explorer.training.lite_body import folded_maps, normalized
 from explorer.training.loop import Recipe
 

@@ -10,7 +10,7 @@ from explorer.networks.embedded.lite_deeplab import lite_deeplab
 from explorer.training.__main__ import main
 from explorer.training.data.canvases import Canvas
 from explorer.training.data.pool import masked, read_pool
-from explorer.training.lessons.lite_segmenter import RECIPE, LiteSegmenterTask, pixel_loss
+from explorer.training.lessons.lite.segmenter import RECIPE, LiteSegmenterTask, pixel_loss
 from explorer.training.loop import train
 from tests.training.pool_toy import write_pool
 

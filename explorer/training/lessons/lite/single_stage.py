@@ -14,7 +14,7 @@ from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS
 from explorer.training.data.pool import complete, read_pool
 from explorer.training.data.scene_task import part_of
-from explorer.training.lessons import lite_detector
+from explorer.training.lessons.lite import detector
 from explorer.training.loop import Recipe
 from explorer.training.single_stage_losses import retina_losses, ssd_losses
 
@@ -40,7 +40,7 @@ FAILURES = (
     " localizes less accurately."
 )
 
-measure = lite_detector.measure
+measure = detector.measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def task(name: str, material: Material) -> SingleStageTask:
 def facts(name: str, material: Material) -> Facts:
     """See `lessons`."""
     kind = KINDS[name]
-    found = lite_detector.facts(DETECTOR, material)
+    found = detector.facts(DETECTOR, material)
     return replace(
         found,
         title=kind.title,
