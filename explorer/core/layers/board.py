@@ -41,7 +41,8 @@ class Pane:
 class Board:
     """What a view shows: panes side by side, plots and tables below, one line of summary, notes.
 
-    `notes` are sentences that must not be missed (an untrained network, a damaged photo).
+    `notes` are sentences that must not be missed (an untrained network, a damaged photo). `idle`
+    names parameters of the view that change nothing with this result: a form leaves them out.
     """
 
     panes: tuple[Pane, ...]
@@ -49,6 +50,7 @@ class Board:
     tables: tuple[Table, ...] = ()
     summary: str = ""
     notes: tuple[str, ...] = field(default=())
+    idle: tuple[str, ...] = ()
 
     def pane(self, name: str) -> Pane:
         return next(pane for pane in self.panes if pane.name == name)

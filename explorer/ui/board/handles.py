@@ -39,7 +39,7 @@ def moved(box: Box, handle: Handle, dx: float, dy: float, size: tuple[float, flo
     if handle == "move":
         dx = min(max(dx, -box.x0), width - box.x1)
         dy = min(max(dy, -box.y0), height - box.y1)
-        return Box(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy)
+        return _written(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy)
     left, right = box.x0 + dx * ("l" in handle), box.x1 + dx * ("r" in handle)
     top, bottom = box.y0 + dy * ("t" in handle), box.y1 + dy * ("b" in handle)
     return spanned((left, top), (right, bottom), size)
@@ -51,4 +51,9 @@ def spanned(
     """The box between two corners in any order, cut off at the pane's borders."""
     xs = sorted(min(max(x, 0.0), size[0]) for x in (corner[0], opposite[0]))
     ys = sorted(min(max(y, 0.0), size[1]) for y in (corner[1], opposite[1]))
-    return Box(xs[0], ys[0], xs[1], ys[1])
+    return _written(xs[0], ys[0], xs[1], ys[1])
+
+
+def _written(*sides: float) -> Box:
+    """No hand is finer than a thousandth of a pixel; nobody wants to read 238.07500000000002."""
+    return Box(*(round(side, 3) for side in sides))

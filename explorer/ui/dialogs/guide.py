@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGES = (
-    "train-a-detector", "python", "glossary", "architecture", "add-a-view", "add-a-network",
+    "first-steps", "train-a-detector", "python", "glossary", "architecture", "add-a-view",
+    "add-a-network",
 )  # fmt: skip
 """In the order of the list: for whoever uses it first, for whoever builds it last."""
 

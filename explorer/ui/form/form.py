@@ -64,6 +64,7 @@ class Form(QWidget):
         self._body: QWidget | None = None
         self._advanced: Fold | None = None
         self._unfolded: set[str] = set()
+        self._idle: set[str] = set()
         self._heading = Label(self.tr("Settings"), bold=True)
         self._reset = QToolButton()
         self._reset.setText(self.tr("Reset"))
@@ -166,6 +167,12 @@ class Form(QWidget):
         if name in self.rows and isfinite(value):
             self.set_value(name, self.rows[name].editor.snapped(value))
 
+    def set_idle(self, names: Sequence[str]) -> None:
+        """Leaves out the parameters that change nothing with what is shown."""
+        if set(names) != self._idle:
+            self._idle = set(names)
+            self._show_applying()
+
     def set_plots(self, plots: Sequence[Plot]) -> None:
         """A parameter that a plot steers plays to the plot's end, not beyond."""
         ends = {plot.steers: _end(plot) for plot in plots if plot.steers and plot.curves}
@@ -215,6 +222,7 @@ class Form(QWidget):
     def _build(self, view: View[Any, Any]) -> None:
         self.stop()
         self._remember()
+        self._idle = set()
         if self._body is not None:
             for column in (self._plain, self._more):
                 if column is not None:  # a field that ends its editing now speaks of another view
@@ -253,8 +261,8 @@ class Form(QWidget):
         """What does not apply to the other settings and this network is not shown."""
         if self._plain is None or self._more is None or self._advanced is None:
             return
-        shown = self._plain.show_applying(self._params, self._info)
-        more = self._more.show_applying(self._params, self._info)
+        shown = self._plain.show_applying(self._params, self._info, self._idle)
+        more = self._more.show_applying(self._params, self._info, self._idle)
         self._more.setVisible(self._advanced.opened)
         self._advanced.rename(self.tr("More settings ({count})").format(count=more))
         self._advanced.setVisible(more > 0)

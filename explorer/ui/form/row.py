@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 from explorer.ui.widgets.small_widgets import UNIT, HelpButton, Label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from PySide6.QtCore import QObject
 
@@ -146,9 +146,21 @@ class Column(QWidget):
             self.rows[parameter.name] = row
             layout.addWidget(row)
 
-    def show_applying(self, params: Any, info: NetworkInfo | None) -> int:
-        """Shows the rows that matter with `params` and this network; returns how many."""
-        shown = {name for name, row in self.rows.items() if row.parameter.applies(params, info)}
+    def show_applying(
+        self, params: Any, info: NetworkInfo | None, idle: Collection[str] = ()
+    ) -> int:
+        """Shows the rows that matter with `params` and this network; returns how many.
+
+        Args:
+            params: Of the view.
+            info: Of the network.
+            idle: Names of parameters that change nothing.
+        """
+        shown = {
+            name
+            for name, row in self.rows.items()
+            if row.parameter.applies(params, info) and name not in idle
+        }
         for name, row in self.rows.items():
             row.setVisible(name in shown)
         sections = {self.rows[name].parameter.meta.section for name in shown}

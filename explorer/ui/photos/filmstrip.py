@@ -11,6 +11,7 @@ from PySide6.QtCore import (
     QObject,
     QPersistentModelIndex,
     QPoint,
+    QRect,
     QSize,
     QStringListModel,
     Qt,
@@ -150,6 +151,14 @@ class StripView(QListView):
         flow = QListView.Flow.LeftToRight if across else QListView.Flow.TopToBottom
         if flow != self.flow():
             self.setFlow(flow)
+            self.scrollTo(self.currentIndex())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The current photo stays whole, unless the user has scrolled away from it."""
+        current = self.visualRect(self.currentIndex())
+        seen = QRect(QPoint(), event.oldSize()).contains(current)
+        super().resizeEvent(event)
+        if seen:
             self.scrollTo(self.currentIndex())
 
 

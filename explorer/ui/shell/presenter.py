@@ -157,6 +157,7 @@ class Presenter(QObject):
     def board(self, board: object) -> None:
         assert isinstance(board, Board)
         self._bare.stop()
+        self._panels.inspector.form.set_idle(board.idle)
         self.put(board)
 
     def put(self, board: Board) -> None:

@@ -12,7 +12,7 @@ from explorer.core.listing import quantity
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import CROP_COLOR, class_name, color, photo_of, size_of
+from explorer.views.shared.common import CROP_COLOR, class_name, color, percent, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.classification import logits_of, softmax, tree_masses
 
@@ -125,7 +125,7 @@ def draw(result: Result, params: Params) -> Board:
         panes=_panes(result, params, _key(result, shares, order)),
         plots=tuple(plots),
         tables=(_table(result, shares, order),),
-        summary=f"{name}: {shares[first]:.1%}",
+        summary=f"{name}: {percent(float(shares[first]))}",
         notes=()
         if params.temperature == 1.0
         else (f"Probabilities at temperature {params.temperature:g}; the network's own are at 1.",),
@@ -159,7 +159,7 @@ def _classified(scene: Scene) -> Result:
 def _key(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp]) -> Text:
     """The answer in the corner: a recorded film has no bars beside the picture."""
     first, colors = order[:KEYED], class_colors(len(shares))
-    words = [f"{class_name(result.classes, int(k))} {shares[k]:.1%}" for k in first]
+    words = [f"{class_name(result.classes, int(k))} {percent(float(shares[k]))}" for k in first]
     swatches = tuple(color(colors[k]) for k in first)
     below = (0.0, size_of(result.photo)[1])
     return Text("\n".join(words), below, size=9.0, swatches=swatches, name="key")

@@ -12,7 +12,7 @@ from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, clas
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import CROP_COLOR, class_name, color, photo_of, size_of
+from explorer.views.shared.common import CROP_COLOR, class_name, color, percent, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.features.classification import logits_of, softmax
@@ -204,7 +204,7 @@ def _table(
 def _summary(
     result: Result, shares: Float32, first: int, params: Params, overlap: Float32 | None
 ) -> str:
-    words = f"{class_name(result.classes, first)}: {shares[first]:.1%}"
+    words = f"{class_name(result.classes, first)}: {percent(float(shares[first]))}"
     x0, y0, x1, y1 = result.boxes[first]
     words += f", in a box of {x1 - x0:.0f} x {y1 - y0:.0f} pixels"
     if result.layer:

@@ -23,7 +23,7 @@ from explorer.core.layers import (
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import class_name, color, photo_of, size_of
+from explorer.views.shared.common import class_name, color, percent, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.segmentation import Segmentation, coarser_answers, segmentation_of
 
@@ -168,7 +168,7 @@ def _masks(index: NDArray[np.int32], result: Result, params: Params, name: str) 
 def _key(result: Result, params: Params, legend: Table) -> list[Layer]:
     """The colors of the largest classes that are painted, in the corner of the photo."""
     painted = [
-        (f"{row[0]} {row[1]:.1f}%", tint)
+        (f"{row[0]} {percent(float(row[1]) / 100)}", tint)
         for row, tint in zip(legend.rows, legend.swatches, strict=True)
         if params.background or row[0] not in BACKGROUND
     ][:KEYED]
@@ -321,7 +321,7 @@ def _readout(result: Result) -> Callable[[float, float], str]:
             return "outside the network's input"
         shares = result.found.probabilities[:, cell[0], cell[1]]
         best = np.argsort(-shares, kind="stable")[:3]
-        words = [f"{class_name(result.classes, int(k))} {float(shares[k]):.1%}" for k in best]
+        words = [f"{class_name(result.classes, int(k))} {percent(float(shares[k]))}" for k in best]
         return ", ".join(words)
 
     return readout
@@ -331,7 +331,7 @@ def _summary(legend: Table) -> str:
     named = [row for row in legend.rows if row[0] not in BACKGROUND]
     if not named:
         return "Only background."
-    words = ", ".join(f"{row[0]} {row[1]:.1f}%" for row in named[:5])
+    words = ", ".join(f"{row[0]} {percent(float(row[1]) / 100)}" for row in named[:5])
     return f"{len(named)} {'class' if len(named) == 1 else 'classes'}: {words}"
 
 

@@ -37,6 +37,11 @@ def class_name(classes: Sequence[str], index: int) -> str:
     return (classes[index].strip("_") or classes[index]) if known else f"class {index}"
 
 
+def percent(share: float) -> str:
+    """A share in [0, 1] in words; what is there, but little, is not "0.0%"."""
+    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
+
+
 def counts_of(classes: Sequence[str], labels: Iterable[int], most: int = 6) -> str:
     """How many there are of each class, the most frequent first: "2 dogs, 1 cat"."""
     counts = Counter(class_name(classes, label) for label in labels)

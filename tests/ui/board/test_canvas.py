@@ -478,3 +478,9 @@ def test_another_thread_is_refused(canvas: Canvas) -> None:
     thread.start()
     thread.join()
     assert len(caught) == 1
+
+
+def test_a_drawn_box_can_be_read_in_a_script() -> None:
+    box = spanned((0.1 + 0.2, 7 / 3), (238.07500000000002, 9.0), (640.0, 480.0))
+    assert box == Box(0.3, 2.333, 238.075, 9.0)
+    assert moved(box, "move", 1 / 3, 0.0, (640.0, 480.0)) == Box(0.633, 2.333, 238.408, 9.0)

@@ -591,3 +591,13 @@ def test_a_switch_may_be_left_to_the_view(qtbot: QtBot) -> None:
             editor.box.picked.emit(words)
         assert heard.args[0] == Maybe(value)
         assert editor.text(value) == words
+
+
+def test_what_changes_nothing_with_the_result_is_left_out(form: Form) -> None:
+    name = next(name for name, row in form.rows.items() if row.isVisible())
+    form.set_idle((name,))
+    assert form.rows[name].isHidden()
+    form.set_params(form.params)
+    assert form.rows[name].isHidden()
+    form.set_idle(())
+    assert form.rows[name].isVisible()

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from explorer.core.errors import ExplorerError
@@ -231,3 +231,23 @@ def test_closing_twice_and_asking_afterwards_is_harmless(qtbot: QtBot) -> None:
     thumbnails.close()
     assert thumbnails.get(1, 1) is None
     assert threading.active_count() >= 1
+
+
+def test_the_current_photo_stays_whole_in_a_lower_strip(
+    strip: Filmstrip, qtbot: QtBot, photos: list[str]
+) -> None:
+    strip.set_items(photos)
+    strip.select(3)
+    view = strip.view
+
+    def whole() -> bool:
+        return view.viewport().rect().contains(view.visualRect(view.currentIndex()))
+
+    qtbot.waitUntil(whole)
+    strip.resize(144, 380)
+    qtbot.waitUntil(whole)
+    view.verticalScrollBar().setValue(0)  # the user looks at others
+    assert not whole()
+    strip.resize(144, 300)
+    QApplication.processEvents()
+    assert view.verticalScrollBar().value() == 0

@@ -184,7 +184,14 @@ def draw(result: Result, params: Params) -> Board:
         ),
         summary=_title(result) + (f" · {dead} dead" if dead else ""),
         notes=_notes(result.answer),
+        idle=_idle(result.answer),
     )
+
+
+def _idle(answer: Activation) -> tuple[str, ...]:
+    """The parameters that have nothing to choose from: most layers run once, with one output."""
+    counts = {"call": answer.calls, "part": len(answer.parts), "item": answer.items}
+    return tuple(name for name, count in counts.items() if count <= 1)
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:

@@ -53,7 +53,9 @@ def test_a_layer_called_twice() -> None:
     assert first.answer.values.shape[0] == 3
     assert second.answer.values.shape[0] == 8
     assert result_of(scene, layer="relu", call=99).answer.call == 1
-    assert "calls this layer 2 times" in VIEW.draw(first, Params()).notes[0]
+    board = VIEW.draw(first, Params())
+    assert "calls this layer 2 times" in board.notes[0]
+    assert board.idle == ("part", "item"), "nothing to choose from"
 
 
 def test_default_layer_leads_the_choices() -> None:
