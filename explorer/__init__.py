@@ -6,7 +6,7 @@ From a script or a notebook::
 
     explorer.look("classify", "cat.jpg", network="mini-resnet", top=3)
 
-`explorer.views()` and `explorer.networks()` list what there is; `explorer.api` says the rest.
+`explorer.views()` and `explorer.networks()` list views and networks; `explorer.api` has the rest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Python door: ask any view about any photo from a script or a notebook, without a window.
+"""The Python interface: run any view on any photo from a script or a notebook, without a window.
 
     import explorer
 
@@ -6,8 +6,8 @@
     answer.summary, answer.data, answer.rgb
     answer.save("cat.png")
 
-The words are those of the command line: the same views, networks, parameters and seeds, and the
-same numbers. One question is answered at a time, whatever thread it comes from.
+Names are those of the command line: the same views, networks, parameters and seeds give the same
+numbers. Calls from several threads run one after the other.
 """
 
 from __future__ import annotations
@@ -89,27 +89,27 @@ def look(
     device: str = "auto",
     **params: Any,
 ) -> FinishedAnswer:
-    """Asks one view about one photo and waits for the answer.
+    """Runs a view on a photo and returns the final answer.
 
     Args:
         view: A name from `views()`.
-        photo: The path of a file, a name of the gallery ("cat"), an image of Pillow, what `photo`
-            gave, or an array (H, W, 3) uint8 RGB. None for a view that needs none.
-        network: A name from `networks()`, what `load` gave, or any `nn.Module`, which is looked at
-            where it is and left as it was: training mode, gradients and device. None takes one that
-            ships with the program and goes with the view.
-        seed: Where random numbers start: equal questions get equal answers.
+        photo: The path of a file, the name of a sample ("cat"), a Pillow image, what `photo`
+            returned, or an array (H, W, 3) uint8 RGB. None for a view that needs no photo.
+        network: A name from `networks()`, what `load` returned, or any `nn.Module`, which is used
+            where it is and restored afterwards: training mode, gradients and device. None = one
+            that ships with the program and suits the view.
+        seed: Initializes the random numbers: equal calls give equal results.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …, for a network that is named.
-        **params: Of the view, see `parameters(view)`. Places are in pixels of the photo, x to the
-            right and y down: (x, y), or (x0, y0, x1, y1) for a box, (x0, y0, x1, y1, "cat") for
+        **params: Of the view, see `parameters(view)`. Positions are in pixels of the photo, x to
+            the right and y down: (x, y), or (x0, y0, x1, y1) for a box, (x0, y0, x1, y1, "cat") for
             one of the ground truth, which may also be the path of a file of annotations.
 
     Returns:
-        The answer: `data` has the numbers, `board` what is drawn, `rgb` a picture of it, and
-        `save(path)` writes any of them. A notebook shows the picture.
+        The answer: `data` has the values, `board` the drawing, `rgb` its picture, and
+        `save(path)` writes any of them. A notebook displays the picture.
 
     Raises:
-        ExplorerError: Whatever was asked wrongly; the sentence says what is right.
+        ExplorerError: A wrong name, value or file; the message says what is valid.
     """
     answers = steps(view, photo, network=network, seed=seed, device=device, **params)
     last = deque(answers, maxlen=1)
@@ -127,15 +127,15 @@ def steps(
     device: str = "auto",
     **params: Any,
 ) -> Iterator[FinishedAnswer]:
-    """As `look`, but gives every step on the way: `done` of `total`, the last one is the answer.
+    """As `look`, but yields every step: `done` of `total`; the last one is the final answer.
 
-    Leaving the loop early ends the computation; nothing of it stays on the network.
+    Leaving the loop early ends the computation; no hook stays on the network.
 
     Yields:
         Answers so far, each complete in itself.
 
     Raises:
-        ExplorerError: As `look`; a wrong word is refused at once, before the first step.
+        ExplorerError: As `look`; for a wrong name or value before the first step.
     """
     from explorer.views import find
 
@@ -202,10 +202,10 @@ def _stepping(
 
 
 def parameters(view: str) -> Listing[Parameter]:
-    """What `look` and `steps` take for a view, by name: default, valid values, meaning.
+    """The parameters of a view for `look` and `steps`, by name: default, valid values, meaning.
 
     Raises:
-        ExplorerError: There is no such view; the sentence names the nearest.
+        ExplorerError: There is no such view; the message names the most similar.
     """
     from explorer.views import find
 
@@ -226,7 +226,7 @@ def explain(view: str) -> Explained:
         them in LaTeX between dollar signs.
 
     Raises:
-        ExplorerError: There is no such view; the sentence names the nearest.
+        ExplorerError: There is no such view; the message names the most similar.
     """
     from explorer.views import find
 
@@ -238,11 +238,11 @@ def photo(path: str | os.PathLike[str], *, frame: int = 0) -> Image:
     """A photo for `look` and `steps`: upright (H, W, 3) uint8 RGB in `pixels`, read-only.
 
     Args:
-        path: A file, or a name of the gallery ("cat") when there is no file of that name.
+        path: A file, or the name of a sample ("cat") if there is no file of that name.
         frame: Which frame of an animation or page of a file, counted from 0.
 
     Raises:
-        ExplorerError: It cannot be read; the sentence says why.
+        ExplorerError: It cannot be read; the message says why.
     """
     known = sample(str(path)) if not os.path.exists(path) else None
     return known.load() if known is not None else open_image(path, frame=frame)
@@ -258,27 +258,27 @@ def load(
     classes: Sequence[str] | str | os.PathLike[str] = (),
     preprocess: Preprocess | None = None,
 ) -> Network:
-    """A network to look at: one of the catalog with any weights, or any module of yours.
+    """A network for `look` and `steps`: one of the catalog with any weights, or your own module.
 
     Args:
-        network: A name from `networks()`; "" = guessed from the weights' file; or an `nn.Module`.
-        weights: One of the network's own ("IMAGENET1K_V2" is downloaded when it is not here),
-            "none" for random ones, or the path of a checkpoint; "" = the best that are here.
+        network: A name from `networks()`; "" = identified by the checkpoint; or an `nn.Module`.
+        weights: A name of its weights ("IMAGENET1K_V2" is downloaded if it is not on disk),
+            "none" for random weights, or the path of a checkpoint; "" = the best on disk.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …
         half: Half precision where the network has it.
         task: Of a module: "classification", "detection", "segmentation", "localization" or
-            "features"; by default what its answer looks like.
+            "features"; by default inferred from its output.
         classes: Of a module or a checkpoint: names by index; a detector's index 0 is the
             background. For a checkpoint also the path of a list of them, as `--classes` takes it.
-        preprocess: Of a module: what is done to a photo before; by default ImageNet's.
+        preprocess: Of a module: the preprocessing of photos; by default ImageNet's.
 
     Returns:
-        The network: `module` is what answers, `info` says what is known of it. Looking at it
-        again sees what has been changed in `module` meanwhile.
+        The network: `module` computes, `info` describes it. Changes made to `module` afterwards
+        take effect in the next call.
 
     Raises:
-        ExplorerError: Unknown name or weights; a file that does not fit; a module that answers to
-            no picture.
+        ExplorerError: Unknown name or weights; a file that does not fit; a module that accepts no
+            picture.
     """
     if not isinstance(network, str):
         from explorer.networks.given import from_module

@@ -59,7 +59,7 @@ def test_a_photo_without_joints_teaches_nothing(pool):
 
 def test_nobody_with_joints_is_said(tmp_path):
     folder = write_pool(tmp_path / "pool")
-    with pytest.raises(ExplorerError, match=r"Nobody in .* has joints"):
+    with pytest.raises(ExplorerError, match=r"No person in .* has keypoints"):
         task("lite-keypointrcnn", Material(folder, tmp_path))
 
 
