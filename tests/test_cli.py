@@ -186,6 +186,17 @@ def test_list_fits_the_terminal(explorer: Run, monkeypatch: pytest.MonkeyPatch, 
     assert "Ref(" not in fitted, "references are written as --set takes them"
 
 
+def test_a_table_wraps_its_last_column_only() -> None:
+    rows = [("a", "one two three four five"), ("long", "")]
+    assert console.table(rows, width=30).splitlines() == [
+        "  a     one two three four",
+        "        five",
+        "  long",
+    ]
+    assert console.table(rows).splitlines()[0] == "  a     one two three four five"
+    assert console.table(rows, width=20) == console.table(rows), "too narrow to wrap"
+
+
 def test_list_for_programs(explorer: Run) -> None:
     status, out, _ = explorer("list", "--json")
     found = json.loads(out)

@@ -56,7 +56,7 @@ def columns() -> int | None:
 
 def wrapped(text: str, width: int | None, *, first: str = "", rest: str = "") -> str:
     """`text` in lines of at most `width` columns, which begin with `first`, then with `rest`."""
-    if width is None or width - len(rest) < _LEAST_COLUMNS:
+    if not text or width is None or width - len(rest) < _LEAST_COLUMNS:
         return first + text
     return textwrap.fill(
         text, width, initial_indent=first, subsequent_indent=rest,
