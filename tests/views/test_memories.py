@@ -18,7 +18,8 @@ from tests.views.opening import info_of, scene_for, tasks_of
 
 PARAMS: dict[str, dict[str, Any]] = {
     "tracks": {
-        "score": 0.0, "min_hits": 1, "line": (Point(0, 24), Point(64, 24)), "region": Box(4, 4, 40, 40),
+        "score": 0.0, "min_hits": 1,
+        "line": (Point(0, 24), Point(64, 24)), "region": Box(4, 4, 40, 40),
     },
     "feedback_dream": {"steps": 1, "size": 64},
 }  # fmt: skip
