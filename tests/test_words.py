@@ -93,7 +93,7 @@ def test_american_spelling_in_every_text(found: list[messages.Message]) -> None:
     assert not bad, "\n".join(bad)
 
 
-FORMER = ("former_words.py", '"localis', '"unlabelled"', '"colours"')
+FORMER = ("former_words.py", "optimiser", '"localis', '"unlabelled"', '"colours"')
 """Words of earlier versions and of other programs' files, which are still understood."""
 
 

@@ -178,7 +178,7 @@ def _objects(folder: Path) -> Pool:
     if len(pool.names) == 1:
         raise ExplorerError(
             f"No category of {folder / 'instances.json'} has 30 objects.",
-            "Fewer are not enough to learn from: give a folder with more.",
+            "Give a folder with more objects.",
         )
     return pool
 
