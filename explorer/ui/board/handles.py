@@ -54,6 +54,6 @@ def spanned(
     return _written(xs[0], ys[0], xs[1], ys[1])
 
 
-def _written(*sides: float) -> Box:
+def _written(x0: float, y0: float, x1: float, y1: float) -> Box:
     """No hand is finer than a thousandth of a pixel; nobody wants to read 238.07500000000002."""
-    return Box(*(round(side, 3) for side in sides))
+    return Box(round(x0, 3), round(y0, 3), round(x1, 3), round(y1, 3))
