@@ -127,3 +127,11 @@ def test_it_is_there_in_python_and_on_the_command_line(
     assert "toy-on-own-2" in data.read_text(), "it is trained anew"
     assert run([*words[:4], "-o", str(tmp_path / "x.png")]) == 2
     assert "No folder is chosen" in capsys.readouterr().err
+
+
+def test_a_survey_and_the_action_that_begins_the_job_go_together() -> None:
+    assert VIEW.job is not None
+    with pytest.raises(TypeError, match="needs a survey and an action"):
+        replace(VIEW, job=replace(VIEW.job, survey=None))
+    with pytest.raises(TypeError, match="needs a survey and an action"):
+        replace(VIEW, actions=VIEW.actions[1:])

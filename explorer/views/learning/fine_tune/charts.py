@@ -99,7 +99,7 @@ def plots(report: Report) -> tuple[Plot, ...]:
         minutes, figure = report.curve[:, 0] / 60, report.curve[:, 1]
         shade = color(class_colors(2)[1])
         curve = Curve(minutes, figure, "mean over the classes", shade)
-        title = "AP50 on the photos held out"
+        title = "AP50 on the held-out photos"
         found.append(Plot("ap50", title, "minutes of training", "AP50", (curve,)))
     return tuple(found)
 
