@@ -19,8 +19,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.board.pan_zoom import Viewpoint
-from explorer.ui.board.pane_view import CAPTION_HEIGHT
-from explorer.ui.items.item_images import small_font
+from explorer.ui.widgets.fonts import set_own_font
 
 if TYPE_CHECKING:
     from explorer.core.layers import Pane
@@ -127,7 +126,7 @@ class PaneCell(QWidget):
 
     def _badge(self, letter: str) -> QLabel:
         badge = QLabel(letter, self)
-        badge.setFont(small_font(self.font(), 9.0, bold=True))
+        set_own_font(badge, 0.95, bold=True)
         badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
         badge.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         badge.setStyleSheet(
@@ -197,15 +196,14 @@ class PaneCell(QWidget):
                 right = QRegion(x, 0, max(whole.width() - x, 1), whole.height())
                 widget.setMask(right.translated(-widget.mapTo(self, QPoint(0, 0))))
             self.canvas.raise_()
-            self.divider.setGeometry(
-                x - GRIP // 2, CAPTION_HEIGHT, GRIP, whole.height() - CAPTION_HEIGHT
-            )
+            top = self.canvas.caption_height
+            self.divider.setGeometry(x - GRIP // 2, top, GRIP, whole.height() - top)
             self.divider.raise_()
         else:
             self.reference.setGeometry(QRect(0, 0, half - 1, whole.height()))
             self.canvas.setGeometry(QRect(half + 1, 0, whole.width() - half - 1, whole.height()))
         a, b = self._badges
-        top = CAPTION_HEIGHT + 8
+        top = self.canvas.caption_height + 8
         a.move(QPoint(8, top))
         b.move(QPoint(whole.width() - b.width() - 8 if wipe else half + 9, top))
         for badge in self._badges:

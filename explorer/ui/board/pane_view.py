@@ -18,8 +18,9 @@ from explorer.ui.board.canvas_marks import (
 )
 from explorer.ui.board.pan_zoom import PanZoomView
 from explorer.ui.items.box_item import BoxesItem
-from explorer.ui.items.item_images import Contained, Lens, assert_gui_thread, lens_of, small_font
+from explorer.ui.items.item_images import Contained, Lens, assert_gui_thread, lens_of
 from explorer.ui.items.items import make_item
+from explorer.ui.widgets.fonts import set_own_font
 
 if TYPE_CHECKING:
     from explorer.ui.items.layer_item import LayerItem
@@ -28,7 +29,6 @@ Selection = tuple[str, int]
 """The name of a Boxes layer and the key of one of its boxes."""
 
 BOX_SLACK = 2.0
-CAPTION_HEIGHT = 24
 
 
 class PaneView(PanZoomView):
@@ -50,10 +50,9 @@ class PaneView(PanZoomView):
         self._zoom_words = QLabel(self)
         self._zoom_words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for widget in (self._caption, self._zoom_words, self._scale):
-            widget.setFont(small_font(self.font()))
             widget.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setViewportMargins(0, CAPTION_HEIGHT, 0, 0)
         self.setMinimumSize(120, 100)
+        self._fit_caption()
         self._restyle()
 
     # -- what is shown ------------------------------------------------------------------------
@@ -201,6 +200,17 @@ class PaneView(PanZoomView):
 
     # -- the caption --------------------------------------------------------------------------
 
+    @property
+    def caption_height(self) -> int:
+        return self._caption.fontMetrics().height() + 9
+
+    def _fit_caption(self) -> None:
+        for widget in (self._caption, self._zoom_words, self._scale):
+            set_own_font(widget, 0.95)
+        self.setViewportMargins(0, self.caption_height, 0, 0)
+        self._placed = None
+        self._place_caption()
+
     def viewpoint_shown(self) -> None:
         percent = self.viewpoint.scale * self.devicePixelRatioF() * 100
         self._zoom_words.setText(f"{percent:.0f}%" if percent >= 10 else f"{percent:.1f}%")
@@ -219,15 +229,17 @@ class PaneView(PanZoomView):
         self._placed = placed
         self._scale.set_heat(placed[1])
         end = self.width() - 10
-        self._zoom_words.setGeometry(max(end - 60, 0), 0, 60, CAPTION_HEIGHT)
+        high = self.caption_height
+        zoom = self._zoom_words.fontMetrics().horizontalAdvance("10000%") + 8
+        self._zoom_words.setGeometry(max(end - zoom, 0), 0, zoom, high)
         width = self._scale.sizeHint().width()
-        left = end - 70 - width
+        left = end - zoom - 10 - width
         roomy = bool(heats) and left > 80
         self._scale.setVisible(roomy)
         if roomy:
-            self._scale.setGeometry(left, 0, width, CAPTION_HEIGHT)
-        room = max((left if roomy else end - 60) - 20, 0)
-        self._caption.setGeometry(10, 0, room, CAPTION_HEIGHT)
+            self._scale.setGeometry(left, 0, width, high)
+        room = max((left if roomy else end - zoom) - 20, 0)
+        self._caption.setGeometry(10, 0, room, high)
         metrics = self._caption.fontMetrics()
         self._caption.setText(metrics.elidedText(title, Qt.TextElideMode.ElideRight, room))
 
@@ -235,6 +247,8 @@ class PaneView(PanZoomView):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._restyle()
+        elif event.type() == QEvent.Type.FontChange:
+            self._fit_caption()
 
     def _restyle(self) -> None:
         muted = self.palette().placeholderText().color()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
-    QFontDatabase,
     QKeySequence,
     QShortcut,
     QTextBlockFormat,
@@ -29,7 +28,8 @@ from PySide6.QtWidgets import (
 
 from explorer.core.resources import resource_path
 from explorer.render.formulas import readable
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend, scaled_font
+from explorer.ui.widgets.fonts import fixed_font, scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,13 +88,14 @@ class Page(QTextBrowser):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and not self.source().isEmpty():
+        kinds = (QEvent.Type.PaletteChange, QEvent.Type.FontChange)
+        if event.type() in kinds and not self.source().isEmpty():
             self._set_blocks()
 
     def _set_blocks(self) -> None:
         palette = self.palette()
         shade = blend(palette.text().color(), palette.base().color(), 0.06)
-        fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        fixed = fixed_font(self.font())
         block = self.document().begin()
         while block.isValid():
             cursor = QTextCursor(block)

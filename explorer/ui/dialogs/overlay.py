@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from explorer.ui.widgets import tab_order, theme
+from explorer.ui.widgets import fonts, tab_order, theme
 from explorer.ui.widgets.lifetime import alive
 from explorer.ui.widgets.small_widgets import UNIT, Label
 
@@ -140,7 +140,7 @@ class Overlay(QWidget):
     def _place(self) -> None:
         room = self._window.rect()
         self.setGeometry(room)
-        size = (self._size * theme.text_scale()).boundedTo(room.size() - QSize(UNIT * 4, UNIT * 6))
+        size = (self._size * fonts.text_scale()).boundedTo(room.size() - QSize(UNIT * 4, UNIT * 6))
         place = QRect(room.center(), size)
         place.moveCenter(room.center())
         if self._top is not None:

@@ -18,6 +18,8 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSizeF, Qt, QThread
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QTransform
 
+from explorer.ui.widgets.fonts import text_scale
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -322,10 +324,10 @@ def _grow(pixels: NDArray[Any], by: int) -> None:
         np.copyto(target, source, where=target == 0)
 
 
-def small_font(base: QFont, points: float = 9.0, *, bold: bool = False) -> QFont:
+def small_font(base: QFont, points: float = 9.0) -> QFont:
+    """`base` in a size for marks on a picture; `points` are those of the usual text size."""
     font = QFont(base)
-    font.setPointSizeF(points)
-    font.setBold(bold)
+    font.setPointSizeF(points * text_scale())
     return font
 
 

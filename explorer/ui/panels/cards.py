@@ -36,7 +36,8 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.ui.widgets.badges import badge_size, draw_badge
-from explorer.ui.widgets.small_widgets import UNIT, Label, blend, muted, scaled_font
+from explorer.ui.widgets.fonts import scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, Label, blend, muted
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from explorer.ui.widgets.badges import badge_size, draw_badge
-from explorer.ui.widgets.small_widgets import UNIT, HoverButton, PopupFrame, scaled_font
+from explorer.ui.widgets.fonts import scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, HoverButton, PopupFrame
 from explorer.ui.widgets.theme import icon
 
 

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy
 
 from explorer.ui.photos.filmstrip import key_of, title_of
 from explorer.ui.photos.tiles import PICTURE, draw_tile
-from explorer.ui.widgets.small_widgets import UNIT, muted, scaled_font
+from explorer.ui.widgets.fonts import scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, muted
 
 if TYPE_CHECKING:
     from explorer.ui.photos.thumbnails import Thumbnails

@@ -15,8 +15,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.ui.widgets.fonts import scaled_font
 from explorer.ui.widgets.lifetime import discard
-from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color, scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPainterPath, QPalette, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from explorer.ui.widgets.small_widgets import UNIT, blend, line_color, muted, scaled_font, tone
+from explorer.ui.widgets.fonts import scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, blend, line_color, muted, tone
 
 ItemRole = Qt.ItemDataRole.UserRole
 PixmapRole = Qt.ItemDataRole.UserRole + 1

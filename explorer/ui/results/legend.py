@@ -8,7 +8,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from explorer.ui.items.item_images import Contained, qcolor, small_font
+from explorer.ui.items.item_images import Contained, qcolor
+from explorer.ui.widgets.fonts import set_own_font
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ class Legend(QWidget):
         self._heading = ""
         self._values: list[str] = []
         self._contained = Contained("the legend")
-        self.setFont(small_font(self.font()))
+        set_own_font(self, 0.95)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
     def set_entries(self, entries: Sequence[tuple[str, Color]]) -> None:

@@ -20,13 +20,14 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QBoxLayout, QFrame, QScrollArea, QToolTip, QWidget
+from PySide6.QtWidgets import QApplication, QBoxLayout, QFrame, QScrollArea, QToolTip, QWidget
 
 from explorer.core.layers import Curve, Plot
 from explorer.ui.board.readout import number
 from explorer.ui.items.item_images import Contained, qcolor
 from explorer.ui.results.legend import Legend
 from explorer.ui.results.plot_marker import Marker
+from explorer.ui.widgets.fonts import scaled_font
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,11 +186,12 @@ class CurvesPlot(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
             self._restyle()
 
     def _restyle(self) -> None:
         library, palette = pyqtgraph(), self.palette()
+        font = scaled_font(QApplication.font(), 0.95)
         ink = palette.text().color()
         faint = QColor(ink)
         faint.setAlphaF(0.35)
@@ -198,6 +200,8 @@ class CurvesPlot(QWidget):
             axis = self.chart.getAxis(side)
             axis.setPen(library.mkPen(faint))
             axis.setTextPen(library.mkPen(ink))
+            axis.setTickFont(font)
+            axis.label.setFont(font)
         self.chart.showGrid(x=True, y=True, alpha=0.12)
         self.line.setPen(library.mkPen(faint))
         self.marker.restyle(palette.highlight().color())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
-    QFont,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -24,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.ui.widgets import tab_order
+from explorer.ui.widgets.fonts import set_own_font
 from explorer.ui.widgets.theme import icon
 
 UNIT = 8
@@ -66,18 +66,6 @@ def tone(kind: str, palette: QPalette) -> QColor:
     }[kind]
 
 
-def scaled_font(font: QFont, factor: float, *, bold: bool = False) -> QFont:
-    """A copy of `font`, larger or smaller, whether it is given in points or in pixels."""
-    copy = QFont(font)
-    if font.pointSizeF() > 0:
-        copy.setPointSizeF(font.pointSizeF() * factor)
-    else:
-        copy.setPixelSize(max(1, round(font.pixelSize() * factor)))
-    if bold:
-        copy.setWeight(QFont.Weight.DemiBold)
-    return copy
-
-
 class Label(QLabel):
     """Plain words that wrap; `quiet` ones are secondary, `factor` scales the font."""
 
@@ -97,7 +85,7 @@ class Label(QLabel):
         if quiet:
             self.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         if factor != 1.0 or bold:
-            self.setFont(scaled_font(self.font(), factor, bold=bold))
+            set_own_font(self, factor, bold=bold)
 
     def hug(self) -> None:
         """Takes no more width than its words on one line need: what follows stands right behind."""
@@ -265,7 +253,7 @@ class FoldButton(QAbstractButton):
         super().__init__()
         self.setText(title)
         self.setAccessibleName(title)
-        self.setFont(scaled_font(self.font(), 1.0, bold=True))
+        set_own_font(self, bold=True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)

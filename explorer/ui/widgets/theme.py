@@ -1,4 +1,4 @@
-"""Colors, fonts and icons: two palettes of our own, the same on every desktop.
+"""Colors and icons: two palettes of our own, the same on every desktop.
 
 `apply` works at any time; icons made by `icon` are swapped on whatever button or action shows one.
 """
@@ -9,12 +9,10 @@ import logging
 from functools import lru_cache
 from string import Template
 
-from PySide6.QtCore import QByteArray, QEvent, QRectF, QSize, Qt
+from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QAction,
     QColor,
-    QFont,
-    QFontInfo,
     QGuiApplication,
     QIcon,
     QPainter,
@@ -25,6 +23,7 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QStyleFactory, QWidget
 
 from explorer.core.resources import resource_path
+from explorer.ui.widgets.fonts import fit_fonts
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +127,6 @@ QProgressBar::chunk { background: $accent; border-radius: 2px; }
 _names: dict[int, str] = {}
 """Icon cache key -> name: copies of an icon keep its key, so any button's icon can be named."""
 _dark = False
-_OWN_SIZE = "explorer_own_text_size"
 
 
 def colors() -> dict[str, str]:
@@ -161,6 +159,7 @@ def apply(app: QApplication, theme: str) -> None:
         app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(palette(colors()))
     app.setStyleSheet(_SHEET.substitute(colors()))
+    fit_fonts(app)
     _swap_icons(app)
 
 
@@ -196,54 +195,6 @@ def palette(shades: dict[str, str]) -> QPalette:
         made.setColor(group.Disabled, which, QColor(shades["faint"]))
     made.setColor(group.Disabled, role.Highlight, QColor(shades["line"]))
     return made
-
-
-def set_fonts(app: QApplication) -> None:
-    """Uses the desktop's own font; where there is no desktop, one size that reads well."""
-    font = app.font()
-    if font.family() in ("Sans Serif", "Sans", "DejaVu Sans", ""):
-        font = QFont(["Inter", "Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"])
-        font.setPointSizeF(9.5)
-        font.setHintingPreference(QFont.HintingPreference.PreferVerticalHinting)
-        app.setFont(font)
-
-
-def set_text_size(app: QApplication, percent: int) -> None:
-    """The whole program's text in percent of the desktop's own, at once."""
-    font = app.font()
-    own = app.property(_OWN_SIZE)
-    if own is None:
-        own = QFontInfo(font).pointSizeF()
-        app.setProperty(_OWN_SIZE, own)
-    before, wanted = QFontInfo(font).pointSizeF(), own * percent / 100
-    if abs(before - wanted) < 0.01:
-        return
-    titles = [  # with fonts of their own, which keep their proportion
-        widget
-        for widget in app.allWidgets()
-        if widget.testAttribute(Qt.WidgetAttribute.WA_SetFont) and widget.font().pointSizeF() > 0
-    ]
-    for widget in titles:
-        if widget.property(_OWN_SIZE) is None:
-            widget.setProperty(_OWN_SIZE, widget.font().pointSizeF() * own / before)
-    # Under a style sheet widgets keep the font that they were polished with.
-    sheet = app.styleSheet()
-    app.setStyleSheet("")
-    font.setPointSizeF(wanted)
-    app.setFont(font)
-    app.sendPostedEvents(None, QEvent.Type.ApplicationFontChange.value)
-    app.setStyleSheet(sheet)
-    for widget in titles:
-        scaled = widget.font()
-        scaled.setPointSizeF(widget.property(_OWN_SIZE) * percent / 100)
-        widget.setFont(scaled)
-
-
-def text_scale() -> float:
-    """How much larger than the desktop's own the text is."""
-    app = QApplication.instance()
-    own = app.property(_OWN_SIZE) if isinstance(app, QApplication) else None
-    return QFontInfo(QApplication.font()).pointSizeF() / own if own else 1.0
 
 
 def icon(name: str) -> QIcon:
