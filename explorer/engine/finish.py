@@ -16,6 +16,7 @@ from explorer.annotations.truth import truth_of, with_truth
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import UNTRAINED, joined, stamped
 from explorer.core.network_info import file_and_part
+from explorer.core.recolor import in_chosen_colors
 from explorer.core.storage.guard import check_outputs
 from explorer.core.storage.written import remember
 from explorer.engine.references import named_places
@@ -101,6 +102,7 @@ class FinishedAnswer:
     def bare(self) -> Board:
         """The board without the ground truth, which the window's canvas draws with its handles."""
         board = self._with_sides(self.view.draw(self.answer.result, self.params))
+        board = in_chosen_colors(board)
         info, image = self.answer.info, self.answer.ask.image
         notes = [*board.notes, *(info.notes if info is not None else ())]
         notes += image.notes if image is not None else ()
