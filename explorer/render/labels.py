@@ -113,7 +113,14 @@ def _apart(surface: Mapped, texts: list[Text]) -> list[Text]:
         group = [text for text in texts if text.name == name]
         sizes = [[replace(text, size=scale * text.size) for text in group] for scale in _SCALES]
         found += next((smaller for smaller in sizes if _clear(surface, smaller)), group)
-    return found
+    return [_within(surface, text) for text in found]
+
+
+def _within(surface: Mapped, text: Text) -> Text:
+    """The text in letters so small that it is as wide as the surface at most: none of it is cut."""
+    x0, _, x1, _ = _text_plate(surface, text)
+    room = surface.width - 2 * (6 * surface.density if text.plate else 0.0)
+    return text if x1 - x0 <= room else replace(text, size=text.size * 0.97 * room / (x1 - x0))
 
 
 def _clear(surface: Mapped, texts: list[Text]) -> bool:
