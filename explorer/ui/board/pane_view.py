@@ -17,10 +17,10 @@ from explorer.ui.board.canvas_marks import (
     ground_color,
 )
 from explorer.ui.board.pan_zoom import PanZoomView
-from explorer.ui.items.box_item import BoxesItem
+from explorer.ui.items.box_item import BoxesItem, say_unlabeled
 from explorer.ui.items.item_images import Contained, Lens, assert_gui_thread, lens_of
-from explorer.ui.items.items import make_item
-from explorer.ui.widgets.fonts import set_own_font
+from explorer.ui.items.items import TextItem, keep_apart, make_item
+from explorer.ui.widgets.fonts import set_own_font, text_scale
 
 if TYPE_CHECKING:
     from explorer.ui.items.layer_item import LayerItem
@@ -42,6 +42,7 @@ class PaneView(PanZoomView):
         self._selection: Selection | None = None
         self._ring = False
         self._placed: tuple[int, Heat | None, str] | None = None
+        self._apart: tuple[object, int] | None = None  # texts at a zoom, how many are left out
         self._ground = Contained("the ground of the canvas")
         self._front = Contained("the foreground of the canvas")
         self._scale = ScaleBar(self)
@@ -70,6 +71,7 @@ class PaneView(PanZoomView):
         """Show `pane`; only layers that are not the identical objects are built anew."""
         assert_gui_thread()
         before, self._pane = self._pane, pane
+        self._apart = None
         left = list(self._items)
         self._items = [self._item(layer, left) for layer in (pane.layers if pane else ())]
         for item in left:
@@ -118,6 +120,7 @@ class PaneView(PanZoomView):
         return self._overlays
 
     def _apply_overlays(self) -> None:
+        self._apart = None
         photo = False
         for item in self._items:
             layer = item.layer
@@ -184,6 +187,7 @@ class PaneView(PanZoomView):
             arrays = [layer for layer in shown if isinstance(layer, Picture | Heat)]
             if arrays and lens.scale >= NUMBERS_FROM:
                 draw_pixel_numbers(painter, lens, arrays[-1])
+            self._write(painter, lens)
             painter.setWorldTransform(world)
             self.draw_marks(painter, lens)
         if self._ring:
@@ -191,6 +195,20 @@ class PaneView(PanZoomView):
             painter.setPen(QPen(self.palette().highlight().color(), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.viewport().rect().adjusted(1, 1, -1, -1))
+
+    def _write(self, painter: QPainter, lens: Lens) -> None:
+        """The words of all layers, and how many have found no room."""
+        shown = [item for item in self._items if item.isVisible()]
+        texts = [item for item in shown if isinstance(item, TextItem)]
+        at = (lens.scale, lens.dpr, text_scale())
+        if self._apart is None or self._apart[0] != at:
+            self._apart = (at, keep_apart(texts, painter, lens))
+        for item in shown:
+            item.write(painter, lens)
+        missing = self._apart[1]
+        missing += sum(item.unlabeled for item in shown if isinstance(item, BoxesItem))
+        if missing:
+            say_unlabeled(painter, lens, missing)
 
     def draw_marks(self, painter: QPainter, lens: Lens) -> None:
         """Paint over everything else; for subclasses."""
@@ -232,15 +250,20 @@ class PaneView(PanZoomView):
         high = self.caption_height
         zoom = self._zoom_words.fontMetrics().horizontalAdvance("10000%") + 8
         self._zoom_words.setGeometry(max(end - zoom, 0), 0, zoom, high)
-        width = self._scale.sizeHint().width()
-        left = end - zoom - 10 - width
+        metrics = self._caption.fontMetrics()
+        title_end = 10 + metrics.horizontalAdvance(title) + 20
+        for brief in (False, True):  # the title goes before the unit, the scale before the title
+            self._scale.set_brief(brief)
+            width = self._scale.sizeHint().width()
+            left = end - zoom - 10 - width
+            if left >= title_end:
+                break
         roomy = bool(heats) and left > 80
         self._scale.setVisible(roomy)
         if roomy:
             self._scale.setGeometry(left, 0, width, high)
         room = max((left if roomy else end - zoom) - 20, 0)
         self._caption.setGeometry(10, 0, room, high)
-        metrics = self._caption.fontMetrics()
         self._caption.setText(metrics.elidedText(title, Qt.TextElideMode.ElideRight, room))
 
     def changeEvent(self, event: QEvent) -> None:
