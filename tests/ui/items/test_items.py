@@ -450,7 +450,7 @@ def test_ground_truth_that_the_view_shows_is_drawn_once(canvas: Canvas) -> None:
 
 def test_no_frame_of_an_upper_layer_crosses_a_label(canvas: Canvas) -> None:
     below = boxes((5, 12, 30, 25), labels=("the label",), name="below")
-    above = Boxes(np.array([(4, 11, 31, 26)], np.float32), colours(GREEN), name="above")
+    above = Boxes(np.array([(4, 11, 31, 26)], np.float32), colors(GREEN), name="above")
     image = show(canvas, plain(), below, above)
     shown = item(canvas, 1)
     assert isinstance(shown, BoxesItem)
