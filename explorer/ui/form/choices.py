@@ -14,6 +14,8 @@ from explorer.ui.widgets.theme import icon
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+COMBO_FRAME = 38
+"""Pixels of a combo box beside its words."""
 LONG = 12
 """More choices than this get the pop-up with a search field."""
 

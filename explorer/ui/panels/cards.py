@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from explorer.core.unavailable import Unavailable
 
 Index = QModelIndex | QPersistentModelIndex
+MOST_LINES = 4
+"""Of a card's text, and of its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ class CardsModel(QAbstractListModel):
 
 
 class CardDelegate(QStyledItemDelegate):
-    """Title with its badge, then the text in up to two lines, then the reason for dimming."""
+    """Title with its badge, then the text, then the reason for dimming."""
 
     PAD = UNIT
 
@@ -216,10 +218,11 @@ class CardDelegate(QStyledItemDelegate):
 
     def _lines(self, text: str, option: QStyleOptionViewItem, width: int) -> int:
         metrics = QFontMetrics(scaled_font(option.font, 0.92))
-        room = QRect(0, 0, max(40, width - 4 * self.PAD), 2 * metrics.lineSpacing())
+        most = MOST_LINES * metrics.lineSpacing()
+        room = QRect(0, 0, max(40, width - 4 * self.PAD), most)
         flags = int(Qt.TextFlag.TextWordWrap)
         height = metrics.boundingRect(room, flags, text).height()
-        return min(height, 2 * metrics.lineSpacing())
+        return min(height, most)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         model = index.model()

@@ -103,6 +103,7 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QHeaderView { background: $base; border: 0; }
 QHeaderView::section { background: $base; color: $muted; border: 0;
   border-bottom: 1px solid $line; padding: 4px 8px; }
+QTableView::item { padding: 0 8px; }
 QPushButton { background: $button; border: 1px solid $line; border-radius: 6px;
   padding: 5px 14px; }
 QPushButton:hover { background: $hover; }
