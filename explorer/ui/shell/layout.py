@@ -20,11 +20,12 @@ from PySide6.QtWidgets import (
 
 from explorer.core.settings import THEMES
 from explorer.ui.shell.actions import MENUS, translated
+from explorer.ui.widgets.fonts import text_scale
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from explorer.ui.shell.actions import Actions
     from explorer.ui.shell.desk import Panels
@@ -37,6 +38,9 @@ TOOLBAR = frozenset({
     "save", "save_as", "theme", "palette",
 })  # fmt: skip
 """The commands whose icons are seen at once."""
+
+MOST_ACROSS, MOST_BELOW = 0.5, 0.4
+"""Of the window: what panels beside and below the picture take at most when text grows."""
 
 REST_MILLISECONDS = 150
 """So long after the window has changed its size the panels may still be moving into place."""
@@ -104,9 +108,26 @@ def default_sizes(window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
         docks[name].setFloating(False)
         window.addDockWidget(area, docks[name])
         docks[name].show()
-    across = [docks["photos"], docks["inspector"]]
-    window.resizeDocks(across, [UNIT * 19, UNIT * 40], Qt.Orientation.Horizontal)
-    window.resizeDocks([docks["results"]], [UNIT * 32], Qt.Orientation.Vertical)
+    sizes = {"photos": UNIT * 19, "inspector": UNIT * 40, "results": UNIT * 32}
+    sizes = scaled(window, sizes, text_scale())
+    across = ("photos", "inspector")
+    window.resizeDocks(
+        [docks[name] for name in across],
+        [sizes[name] for name in across],
+        Qt.Orientation.Horizontal,
+    )
+    window.resizeDocks([docks["results"]], [sizes["results"]], Qt.Orientation.Vertical)
+
+
+def scaled(window: QMainWindow, sizes: Mapping[str, int], factor: float) -> dict[str, int]:
+    """Sizes of panels for larger text, as far as the picture keeps its half of the window."""
+    below = sizes.get("results", 0)
+    across = sum(sizes.values()) - below
+    wide = min(factor, max(1.0, window.width() * MOST_ACROSS / across)) if across else factor
+    high = min(factor, max(1.0, window.height() * MOST_BELOW / below)) if below else factor
+    return {
+        name: round(size * (high if name == "results" else wide)) for name, size in sizes.items()
+    }
 
 
 class DockSizes(QObject):
@@ -120,6 +141,8 @@ class DockSizes(QObject):
         super().__init__(window)
         self._window, self._docks = window, docks
         self._wanted: dict[str, int] = {}
+        self._plain: dict[str, int] = {}  # what was wanted before the text size changed
+        self._scale = self._plain_scale = text_scale()
         self._moving, self._size = False, window.size()
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -137,7 +160,21 @@ class DockSizes(QObject):
                 self._settle.start(0)
             elif isinstance(watched, QDockWidget):
                 self._note(watched)
+        elif event.type() == QEvent.Type.FontChange and watched is self._window:
+            self._follow_text()
         return False
+
+    def _follow_text(self) -> None:
+        """Larger text needs larger panels."""
+        scale = text_scale()
+        if scale == self._scale:
+            return
+        if not self._plain:
+            self._plain, self._plain_scale = dict(self._wanted), self._scale
+        self._scale = scale
+        self._wanted = scaled(self._window, self._plain, scale / self._plain_scale)
+        self._moving = True
+        self._settle.start(0)
 
     @property
     def steady(self) -> bool:
@@ -148,6 +185,7 @@ class DockSizes(QObject):
         # The layout hears of a new size of the window, and moves the panels, before this does.
         if self.steady and dock.isVisible() and not dock.isFloating():
             self._wanted[dock.objectName()] = dock.width() if self._across(dock) else dock.height()
+            self._plain = {}
 
     def _across(self, dock: QDockWidget) -> bool:
         sides = Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea
