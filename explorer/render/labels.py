@@ -49,9 +49,14 @@ def _say_left_out(surface: Mapped, count: int) -> None:
 
 
 def ink_on(color: Sequence[int]) -> Color:
-    """Black or white, whichever reads better on `color`."""
-    red, green, blue = color
-    return (16, 17, 20) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
+    """Black or white, whichever has more contrast with `color`: 4.5 at least.
+
+    Source: Web Content Accessibility Guidelines 2.2, relative luminance and contrast ratio.
+    """
+    share = np.asarray(color, np.float64) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    light = float(linear @ (0.2126, 0.7152, 0.0722))
+    return (0, 0, 0) if (light + 0.05) / 0.05 > 1.05 / (light + 0.05) else (255, 255, 255)
 
 
 def _box_labels(surface: Mapped, layer: Boxes, taken: Plates) -> None:

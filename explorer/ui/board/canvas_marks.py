@@ -181,7 +181,7 @@ class ScaleBar(QWidget):
     def sizeHint(self) -> QSize:
         metrics = QFontMetricsF(self.font())
         words = sum(metrics.horizontalAdvance(word) for word in self._words())
-        return QSize(round(words) + 100, self.height())
+        return QSize(round(words) + (60 if self._brief else 100), self.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QKeyEvent,
@@ -176,6 +176,11 @@ class PaneCell(QWidget):
         super().resizeEvent(event)
         self._arrange()
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            QTimer.singleShot(0, self, self._arrange)  # the badges hear of it after this
+
     def _arrange(self) -> None:
         whole = self.rect()
         half = whole.width() // 2
@@ -203,6 +208,8 @@ class PaneCell(QWidget):
             self.reference.setGeometry(QRect(0, 0, half - 1, whole.height()))
             self.canvas.setGeometry(QRect(half + 1, 0, whole.width() - half - 1, whole.height()))
         a, b = self._badges
+        for badge in self._badges:
+            badge.adjustSize()
         top = self.canvas.caption_height + 8
         a.move(QPoint(8, top))
         b.move(QPoint(whole.width() - b.width() - 8 if wipe else half + 9, top))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
-from PySide6.QtGui import QFocusEvent, QPainter, QPen, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QPainter, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from explorer.core.layers import Heat, Layer, Pane, Picture
@@ -41,7 +41,7 @@ class PaneView(PanZoomView):
         self._overlays = True
         self._selection: Selection | None = None
         self._ring = False
-        self._placed: tuple[int, Heat | None, str] | None = None
+        self._placed: tuple[int, Heat | None, str, int] | None = None
         self._apart: tuple[object, int] | None = None  # texts at a zoom, how many are left out
         self._ground = Contained("the ground of the canvas")
         self._front = Contained("the foreground of the canvas")
@@ -49,12 +49,12 @@ class PaneView(PanZoomView):
         self._caption = QLabel(self)
         self._caption.setTextFormat(Qt.TextFormat.PlainText)
         self._zoom_words = QLabel(self)
+        self._zoom_words.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._zoom_words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for widget in (self._caption, self._zoom_words, self._scale):
             widget.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setMinimumSize(120, 100)
         self._fit_caption()
-        self._restyle()
 
     # -- what is shown ------------------------------------------------------------------------
 
@@ -232,6 +232,7 @@ class PaneView(PanZoomView):
     def viewpoint_shown(self) -> None:
         percent = self.viewpoint.scale * self.devicePixelRatioF() * 100
         self._zoom_words.setText(f"{percent:.0f}%" if percent >= 10 else f"{percent:.1f}%")
+        self._place_caption()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -241,14 +242,15 @@ class PaneView(PanZoomView):
         """The title, then the color scale where there is room, then the zoom."""
         heats = [i.layer for i in self._items if i.isVisible() and isinstance(i.layer, Heat)]
         title = self._pane.title if self._pane is not None else ""
-        placed = (self.width(), heats[-1] if heats else None, title)
+        letters = len(self._zoom_words.text())
+        placed = (self.width(), heats[-1] if heats else None, title, letters)
         if placed == self._placed:
             return  # as at every frame of a film
         self._placed = placed
         self._scale.set_heat(placed[1])
         end = self.width() - 10
         high = self.caption_height
-        zoom = self._zoom_words.fontMetrics().horizontalAdvance("10000%") + 8
+        zoom = self._zoom_words.fontMetrics().horizontalAdvance("0" * letters) + 8
         self._zoom_words.setGeometry(max(end - zoom, 0), 0, zoom, high)
         metrics = self._caption.fontMetrics()
         title_end = 10 + metrics.horizontalAdvance(title) + 20
@@ -268,13 +270,5 @@ class PaneView(PanZoomView):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-        elif event.type() == QEvent.Type.FontChange:
+        if event.type() == QEvent.Type.FontChange:
             self._fit_caption()
-
-    def _restyle(self) -> None:
-        muted = self.palette().placeholderText().color()
-        palette = self._zoom_words.palette()
-        palette.setColor(self._zoom_words.foregroundRole(), muted)
-        self._zoom_words.setPalette(palette)

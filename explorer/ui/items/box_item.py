@@ -25,6 +25,7 @@ from explorer.ui.items.item_images import (
 )
 from explorer.ui.items.layer_item import FEW, MANY, LayerItem, color_groups, cosmetic
 from explorer.ui.items.outlines import blend_bars, edges_of, fill_bars, grown, to_device
+from explorer.ui.widgets.fonts import scaled_font, text_scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,9 +52,7 @@ class BoxesItem(LayerItem):
         self._below: tuple[BoxesItem, ...] = ()
         self._cache = ViewCache()
         self._groups = color_groups(layer.colors, rows) if len(rows) <= MANY else []
-        self._placed: tuple[tuple[float, float], list[tuple[int, float, float, QImage]]] | None = (
-            None
-        )
+        self._placed: tuple[object, list[tuple[int, float, float, QImage]]] | None = None
 
     def take_over(self, old: LayerItem) -> None:
         if isinstance(old, BoxesItem):
@@ -195,10 +194,10 @@ class BoxesItem(LayerItem):
 
     def _label_all(self, painter: QPainter, lens: Lens, skip: list[int]) -> None:
         painter.resetTransform()
-        at = (lens.scale, lens.dpr)
+        at = (lens.scale, lens.dpr, text_scale())
         if self._placed is None or self._placed[0] != at:
             # Relative to the pane, so that labels neither jump nor change while it is moved.
-            self._placed = (at, self._place(*at))
+            self._placed = (at, self._place(lens.scale, lens.dpr))
         for row, x, y, plate in self._placed[1]:
             if row not in skip:
                 painter.drawImage(QPointF(round(x + lens.dx), round(y + lens.dy)), plate)
@@ -284,6 +283,9 @@ def say_unlabeled(painter: QPainter, lens: Lens, count: int) -> None:
         words = QApplication.translate("Boxes", "{n} label not shown: zoom in")
     words = words.format(n=count)
     size = plate_rect(painter, QPointF(0, 0), words).size()
+    if size.width() > lens.width - 12:
+        painter.setFont(scaled_font(painter.font(), max(0.3, (lens.width - 12) / size.width())))
+        size = plate_rect(painter, QPointF(0, 0), words).size()
     corner = QPointF(lens.width - size.width() - 6, lens.height - size.height() - 6)
     draw_plate(painter, corner, words, ink=QColor("white"), paper=QColor(0, 0, 0, 165))
 

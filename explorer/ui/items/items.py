@@ -192,7 +192,12 @@ class TextItem(LayerItem):
         if not self.layer.text or not self.letters:
             return
         painter.resetTransform()
-        painter.setFont(small_font(QApplication.font(), self.layer.size * self.letters))
+        letters = self.letters
+        if self.pinned:  # all of it is seen, however small the window
+            plate = self.plate(painter, lens, letters)
+            fits = min((lens.width - 12) / plate.width(), (lens.height - 12) / plate.height())
+            letters *= 1.0 if fits >= 1 else 0.95 * fits
+        painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
         corner = lens.at(*self.layer.xy)
         if self.pinned:
             plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
@@ -210,6 +215,7 @@ class TextItem(LayerItem):
         room = window if room.isEmpty() else room
         room.adjust(6, 6, -6 - plate.width(), -6 - plate.height())
         left = max(min(plate.left(), room.right()), room.left())
+        left = max(min(left, lens.width - 6 - plate.width()), 6.0)  # it may be wider than the pane
         return QPointF(left, max(min(plate.top(), room.bottom()), room.top()))
 
 

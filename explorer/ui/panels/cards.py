@@ -269,7 +269,7 @@ class CardDelegate(QStyledItemDelegate):
         quiet = muted(palette)
         badge = badge_size(line.badge, option.font) if line.badge else QSize(0, 0)
         painter.setFont(scaled_font(option.font, 1.0, bold=True))
-        painter.setPen(blend(strong, base, 0.55) if line.dim else strong)
+        painter.setPen(blend(strong, base, 0.7) if line.dim else strong)
         room = area.width() - (badge.width() + UNIT if line.badge else 0)
         bold = QFontMetrics(painter.font())
         painter.drawText(
@@ -289,7 +289,7 @@ class CardDelegate(QStyledItemDelegate):
         top = area.top() + metrics.height() + 2
         painter.setFont(scaled_font(option.font, 0.92))
         for text, color in (
-            (line.text, blend(quiet, base, 0.75) if line.dim else quiet),
+            (line.text, quiet),
             (line.reason, quiet),
         ):
             if not text:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 TOP = 10
 
+TICKS = 0.95
+"""The letters of axes, in those of the program."""
+GRID = 0.12
 NARROW = 420
 """Pixels: in a plot that is not wider the legend stands below the curves."""
 
@@ -143,8 +146,7 @@ class CurvesPlot(QWidget):
             named = any(labels) and labels != [plot.y_label]  # the axis says it already
             self.legend.setVisible(named)
         if before is None or before.x_names != plot.x_names:
-            ticks = [list(enumerate(plot.x_names, 1))] if plot.x_names else None
-            self.chart.getAxis("bottom").setTicks(ticks)
+            self._name_places()
         self.legend.set_entries([(curve.label, curve.color) for curve in plot.curves])
         self._place_legend()
         for item, curve in zip(self.curves, plot.curves, strict=True):
@@ -157,6 +159,26 @@ class CurvesPlot(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_legend()
+        if self._shown is not None and self._shown.x_names:
+            self._name_places()
+
+    def _name_places(self) -> None:
+        """Names along the axis: every one, or every other where they would touch."""
+        names = self._shown.x_names if self._shown is not None else ()
+        axis = self.chart.getAxis("bottom")
+        if not names:
+            axis.setTicks(None)
+            axis.setGrid(round(255 * GRID))
+            return
+        metrics = QFontMetricsF(scaled_font(QApplication.font(), TICKS))
+        widest = max(metrics.horizontalAdvance(name) for name in names) + 8
+        room = max(1.0, self.chart.width() - self.chart.getAxis("left").width()) / len(names)
+        step = max(1, math.ceil(widest / room))
+        places = list(enumerate(names, 1))
+        axis.setTicks([places[::step]])
+        # The first and the last one reach beyond the axis; pyqtgraph allows it without a grid only.
+        axis.setGrid(False)
+        axis.setStyle(hideOverlappingLabels=round(widest))
 
     def _place_legend(self) -> None:
         below = self.width() <= NARROW
@@ -191,7 +213,7 @@ class CurvesPlot(QWidget):
 
     def _restyle(self) -> None:
         library, palette = pyqtgraph(), self.palette()
-        font = scaled_font(QApplication.font(), 0.95)
+        font = scaled_font(QApplication.font(), TICKS)
         ink = palette.text().color()
         faint = QColor(ink)
         faint.setAlphaF(0.35)
@@ -202,7 +224,8 @@ class CurvesPlot(QWidget):
             axis.setTextPen(library.mkPen(ink))
             axis.setTickFont(font)
             axis.label.setFont(font)
-        self.chart.showGrid(x=True, y=True, alpha=0.12)
+        self.chart.showGrid(x=True, y=True, alpha=GRID)
+        self._name_places()
         self.line.setPen(library.mkPen(faint))
         self.marker.restyle(palette.highlight().color())
         self.words.setColor(ink)

@@ -355,7 +355,7 @@ class TableWidget(QTableView):
         header.setResizeContentsPrecision(MEASURED_ROWS)
         columns = range(self._model.columnCount())
         wanted = [
-            max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) + 14
+            max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) + 4
             for column in columns
         ]
         most = MOST_WIDTH if sum(wanted) > self.viewport().width() else max(wanted, default=0)

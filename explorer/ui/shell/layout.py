@@ -144,6 +144,7 @@ class DockSizes(QObject):
         self._plain: dict[str, int] = {}  # what was wanted before the text size changed
         self._scale = self._plain_scale = text_scale()
         self._moving, self._size = False, window.size()
+        self._text_moved = False
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._give_back)
@@ -173,7 +174,7 @@ class DockSizes(QObject):
             self._plain, self._plain_scale = dict(self._wanted), self._scale
         self._scale = scale
         self._wanted = scaled(self._window, self._plain, scale / self._plain_scale)
-        self._moving = True
+        self._moving = self._text_moved = True
         self._settle.start(0)
 
     @property
@@ -192,6 +193,8 @@ class DockSizes(QObject):
         return bool(self._window.dockWidgetArea(dock) & sides)
 
     def _give_back(self) -> None:
+        if self._plain:  # a larger window has more room for larger text
+            self._wanted = scaled(self._window, self._plain, self._scale / self._plain_scale)
         for across, way in ((True, Qt.Orientation.Horizontal), (False, Qt.Orientation.Vertical)):
             docks = [
                 dock
@@ -207,6 +210,10 @@ class DockSizes(QObject):
         self._rest.start(REST_MILLISECONDS)
 
     def _settled(self) -> None:
+        if self._text_moved:  # only now have all parts taken the new text size
+            self._text_moved = False
+            self._give_back()
+            return
         self._moving, self._size = self._settle.isActive(), self._window.size()
 
 
@@ -261,6 +268,11 @@ def make_toolbar(
         if isinstance(widget, QToolButton):
             widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             widget.setAccessibleName(widget.accessibleName() or action.text().rstrip("…"))
+    more = bar.findChild(QToolButton, "qt_toolbar_ext_button")
+    if more is not None:  # what a narrow window has no room for is behind it
+        more.setIcon(icon("chevron-down"))
+        more.setToolTip(window.tr("More"))
+        more.setAccessibleName(window.tr("More"))
     window.addToolBar(bar)
     return bar
 

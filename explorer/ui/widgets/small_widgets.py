@@ -58,10 +58,10 @@ def tone(kind: str, palette: QPalette) -> QColor:
     """The color of a message or a badge: "error", "warning", "good" or "info"."""
     dark = is_dark(palette)
     return {
-        "error": QColor("#ff7b72" if dark else "#c4262e"),
-        "warning": QColor("#f0b440" if dark else "#8f5a00"),
-        "good": QColor("#57c98a" if dark else "#18794e"),
-        "info": QColor("#6cb2ff" if dark else "#1f63b5"),
+        "error": QColor("#ff7b72" if dark else "#b01f27"),
+        "warning": QColor("#f0b440" if dark else "#7a4d00"),
+        "good": QColor("#57c98a" if dark else "#136744"),
+        "info": QColor("#6cb2ff" if dark else "#1b579f"),
         "quiet": muted(palette),
     }[kind]
 

@@ -39,9 +39,10 @@ LIGHT = {
     "pressed": "#d8dde6",
     "line": "#dde1e8",
     "text": "#1c1f26",
-    "muted": "#5f6675",
+    "muted": "#585f6d",
     "faint": "#a3a9b5",
-    "accent": "#2f66e0",
+    "accent": "#2b5fd6",
+    "link": "#2b5fd6",
     "soft": "#e3ebfd",
     "on_accent": "#ffffff",
     "canvas": "#e9ebef",
@@ -55,9 +56,10 @@ DARK = {
     "pressed": "#3e434e",
     "line": "#33373f",
     "text": "#e8eaee",
-    "muted": "#9ba2af",
+    "muted": "#a9b0bc",
     "faint": "#646a76",
-    "accent": "#4f83f1",
+    "accent": "#3a6fe0",
+    "link": "#7ea6ff",
     "soft": "#26365a",
     "on_accent": "#ffffff",
     "canvas": "#131519",
@@ -76,6 +78,7 @@ QToolButton:pressed { background: $pressed; }
 QToolButton:checked { background: $soft; }
 QToolButton:focus { border: 1px solid $accent; padding: 4px; }
 QToolButton::menu-indicator { image: none; }
+#qt_toolbar_ext_button { padding: 0; min-width: 18px; }
 QStatusBar { background: $window; border-top: 1px solid $line; }
 QStatusBar::item { border: 0; }
 QMenuBar { background: $window; padding: 2px 6px; }
@@ -183,8 +186,8 @@ def palette(shades: dict[str, str]) -> QPalette:
         role.Highlight: "accent",
         role.HighlightedText: "on_accent",
         role.Accent: "accent",
-        role.Link: "accent",
-        role.LinkVisited: "accent",
+        role.Link: "link",
+        role.LinkVisited: "link",
         role.Light: "raised",
         role.Midlight: "hover",
         role.Mid: "line",
