@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QTabBar, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QLabel,
+    QScrollArea,
+    QTabBar,
+    QToolButton,
+    QWidget,
+)
 
 from explorer.ui.panels.picker_button import PickerButton
 
@@ -25,6 +33,13 @@ def cut_words(root: QWidget) -> list[str]:
 def _needs(widget: QWidget) -> list[tuple[str, int, int, str]]:
     """Words, what they need and what they have, across or down."""
     metrics, room = widget.fontMetrics(), widget.contentsRect()
+    if isinstance(widget, QScrollArea):
+        inner = widget.widget()
+        never = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        if inner is None or widget.horizontalScrollBarPolicy() is not never:
+            return []
+        least = inner.minimumSizeHint().width()
+        return [("what is scrolled", least, widget.viewport().width(), "width")]
     if isinstance(widget, QLabel):
         words = widget.text()
         if not words or words.startswith("<"):

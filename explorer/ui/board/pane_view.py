@@ -208,7 +208,7 @@ class PaneView(PanZoomView):
         missing = self._apart[1]
         missing += sum(item.unlabeled for item in shown if isinstance(item, BoxesItem))
         if missing:
-            say_unlabeled(painter, lens, missing)
+            say_unlabeled(painter, lens, missing, [text.covered for text in texts])
 
     def draw_marks(self, painter: QPainter, lens: Lens) -> None:
         """Paint over everything else; for subclasses."""

@@ -28,6 +28,8 @@ from explorer.ui.items.outlines import blend_bars, edges_of, fill_bars, grown, t
 from explorer.ui.widgets.fonts import scaled_font, text_scale
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 CASED = 200
@@ -274,8 +276,8 @@ class BoxesItem(LayerItem):
             painter.drawImage(QPointF(round(left - 1), round(top)), plate)
 
 
-def say_unlabeled(painter: QPainter, lens: Lens, count: int) -> None:
-    """In the lower right corner: labels that are not there are not missed in silence."""
+def say_unlabeled(painter: QPainter, lens: Lens, count: int, taken: Sequence[QRectF]) -> None:
+    """In the lower right corner, in the upper one if that is `taken`: none is missed in silence."""
     painter.resetTransform()
     painter.setFont(_font())
     words = QApplication.translate("Boxes", "{n} labels not shown: zoom in")
@@ -287,6 +289,8 @@ def say_unlabeled(painter: QPainter, lens: Lens, count: int) -> None:
         painter.setFont(scaled_font(painter.font(), max(0.3, (lens.width - 12) / size.width())))
         size = plate_rect(painter, QPointF(0, 0), words).size()
     corner = QPointF(lens.width - size.width() - 6, lens.height - size.height() - 6)
+    if any(QRectF(corner, size).intersects(other) for other in taken):
+        corner.setY(6)
     draw_plate(painter, corner, words, ink=QColor("white"), paper=QColor(0, 0, 0, 165))
 
 

@@ -175,6 +175,8 @@ class TextItem(LayerItem):
         super().__init__(layer)
         self.letters = 1.0
         """Their size, 0 where there is no room at all; `keep_apart` sets it."""
+        self.covered = QRectF()
+        """Where a pinned one was drawn last."""
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
         """Nothing but words."""
@@ -197,16 +199,28 @@ class TextItem(LayerItem):
             plate = self.plate(painter, lens, letters)
             fits = min((lens.width - 12) / plate.width(), (lens.height - 12) / plate.height())
             letters *= 1.0 if fits >= 1 else 0.95 * fits
+        elif self.layer.plate and self.frame[0]:
+            wide = self.plate(painter, lens, letters).width() / (self.frame[0] * lens.scale)
+            letters *= 1.0 if wide <= 1 else max(0.95 / wide, LETTERS[-1])
         painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
         corner = lens.at(*self.layer.xy)
-        if self.pinned:
-            plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
-            corner = self._seen(plate, lens)
+        plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
+        corner = self._seen(plate, lens) if self.pinned else self._on_pane(plate, lens)
+        self.covered = plate.translated(corner - plate.topLeft()) if self.pinned else QRectF()
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
         draw_plate(
             painter, corner, self.layer.text,
             ink=qcolor(self.layer.color), paper=paper, swatches=self.layer.swatches,
         )  # fmt: skip
+
+    def _on_pane(self, plate: QRectF, lens: Lens) -> QPointF:
+        """The corner of `plate` moved as far as it takes to be on the pane."""
+        room = lens.rect(0, 0, *self.frame)
+        if not self.layer.plate or room.isEmpty():
+            return plate.topLeft()
+        left = max(min(plate.left(), room.right() - plate.width()), room.left())
+        top = max(min(plate.top(), room.bottom() - plate.height()), room.top())
+        return QPointF(left, top)
 
     def _seen(self, plate: QRectF, lens: Lens) -> QPointF:
         """The corner of `plate` moved to where pane and window both are."""

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QApplication, QBoxLayout, QFrame, QScrollArea, QTo
 from explorer.core.layers import Curve, Plot
 from explorer.ui.board.readout import number
 from explorer.ui.items.item_images import Contained, qcolor
-from explorer.ui.results.legend import Legend
+from explorer.ui.results.legend import SMALLEST, Legend
 from explorer.ui.results.plot_marker import Marker
 from explorer.ui.widgets.fonts import scaled_font
 
@@ -147,6 +147,7 @@ class CurvesPlot(QWidget):
             self.legend.setVisible(named)
         if before is None or before.x_names != plot.x_names:
             self._name_places()
+        self._fit_upright()
         self.legend.set_entries([(curve.label, curve.color) for curve in plot.curves])
         self._place_legend()
         for item, curve in zip(self.curves, plot.curves, strict=True):
@@ -161,6 +162,19 @@ class CurvesPlot(QWidget):
         self._place_legend()
         if self._shown is not None and self._shown.x_names:
             self._name_places()
+        self._fit_upright()
+
+    def _fit_upright(self) -> None:
+        """The words along the upright axis: smaller where it is short, none rather than cut."""
+        axis = self.chart.getAxis("left")
+        words = self._shown.y_label if self._shown is not None else ""
+        if not words:
+            return
+        font = scaled_font(QApplication.font(), TICKS)
+        wide = QFontMetricsF(font).horizontalAdvance(words) + 4
+        share = self.chart.plotItem.vb.height() / wide
+        axis.label.setFont(scaled_font(font, min(1.0, max(share, SMALLEST))))
+        axis.showLabel(share >= SMALLEST)
 
     def _name_places(self) -> None:
         """Names along the axis: every one, or every other where they would touch."""
@@ -224,6 +238,7 @@ class CurvesPlot(QWidget):
             axis.setTextPen(library.mkPen(ink))
             axis.setTickFont(font)
             axis.label.setFont(font)
+        self._fit_upright()
         self.chart.showGrid(x=True, y=True, alpha=GRID)
         self._name_places()
         self.line.setPen(library.mkPen(faint))

@@ -14,7 +14,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QSizePolicy,
     QToolButton,
@@ -127,28 +126,6 @@ class IconButton(QToolButton):
     def rename(self, name: str) -> None:
         self.setToolTip(name)
         self.setAccessibleName(name)
-
-
-class TextButton(QToolButton):
-    """A flat button with a symbol, words and a tip."""
-
-    def __init__(self, symbol: str, words: str, tip: str) -> None:
-        super().__init__()
-        self.setIcon(icon(symbol))
-        self.setText(words)
-        self.setToolTip(tip)
-        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-
-
-def in_a_row(*widgets: QWidget) -> QHBoxLayout:
-    """Small ones beside each other, on the left."""
-    row = QHBoxLayout()
-    row.setSpacing(UNIT // 2)
-    for widget in widgets:
-        row.addWidget(widget)
-    row.addStretch(1)
-    return row
 
 
 class Dot(QWidget):

@@ -9,7 +9,9 @@ import pytest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from explorer.annotations.truth import truth_name
 from explorer.core.settings import Preferences
+from explorer.core.values import Box
 from explorer.engine.view import View
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.shell.window import Window
@@ -49,9 +51,13 @@ def test_the_form_of_every_view(qtbot: QtBot, percent: int, name: str) -> None:
     qtbot.addWidget(inspector)
     inspector.resize(round(300 * (1.05 if percent > 100 else 1)), 900)
     inspector.set_view(view)
-    inspector.form.set_view(view, view.Params(), None)
+    params = view.Params()
+    truth = truth_name(view.Params)
+    if truth:
+        params = replace(params, **{truth: (Box(0, 0, 20, 10, "traffic light"),) * 12})
+    inspector.form.set_view(view, params, None)
     inspector.show()
-    qtbot.waitUntil(lambda: cut_words(inspector) == [], timeout=2000)
+    settled(qtbot, inspector)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
