@@ -42,6 +42,9 @@ TOOLBAR = frozenset({
 MOST_ACROSS, MOST_BELOW = 0.5, 0.4
 """Of the window: what panels beside and below the picture take at most when text grows."""
 
+TRIES = 5
+"""So often panels are given their size after the text size has changed: parts follow one by one."""
+
 REST_MILLISECONDS = 150
 """So long after the window has changed its size the panels may still be moving into place."""
 
@@ -144,7 +147,7 @@ class DockSizes(QObject):
         self._plain: dict[str, int] = {}  # what was wanted before the text size changed
         self._scale = self._plain_scale = text_scale()
         self._moving, self._size = False, window.size()
-        self._text_moved = False
+        self._tries = 0
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._give_back)
@@ -171,10 +174,15 @@ class DockSizes(QObject):
         if scale == self._scale:
             return
         if not self._plain:
-            self._plain, self._plain_scale = dict(self._wanted), self._scale
+            there = {
+                name: dock.width() if self._across(dock) else dock.height()
+                for name, dock in self._docks.items()
+                if dock.isVisible() and not dock.isFloating()
+            }
+            self._plain, self._plain_scale = {**there, **self._wanted}, self._scale
         self._scale = scale
         self._wanted = scaled(self._window, self._plain, scale / self._plain_scale)
-        self._moving = self._text_moved = True
+        self._moving, self._tries = True, TRIES
         self._settle.start(0)
 
     @property
@@ -209,11 +217,20 @@ class DockSizes(QObject):
                 self._window.resizeDocks(docks, sizes, way)
         self._rest.start(REST_MILLISECONDS)
 
+    def _amiss(self) -> bool:
+        """Whether a panel has another size than it should have."""
+        return any(
+            abs((dock.width() if self._across(dock) else dock.height()) - self._wanted[name]) > 1
+            for name, dock in self._docks.items()
+            if name in self._wanted and dock.isVisible() and not dock.isFloating()
+        )
+
     def _settled(self) -> None:
-        if self._text_moved:  # only now have all parts taken the new text size
-            self._text_moved = False
+        if self._tries and self._amiss():  # not all parts have taken the new text size yet
+            self._tries -= 1
             self._give_back()
             return
+        self._tries = 0
         self._moving, self._size = self._settle.isActive(), self._window.size()
 
 
