@@ -16,9 +16,9 @@ from explorer.annotations.truth import truth_of, with_truth
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import UNTRAINED, joined, stamped
 from explorer.core.network_info import file_and_part
-from explorer.core.recolor import in_chosen_colors
 from explorer.core.storage.guard import check_outputs
 from explorer.core.storage.written import remember
+from explorer.engine.recolor import in_chosen_colors
 from explorer.engine.references import named_places
 from explorer.render import PICTURE_WIDTH
 from explorer.render.vector import FONT_SIZE, WIDTH_MM

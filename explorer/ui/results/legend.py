@@ -103,8 +103,8 @@ class Legend(QWidget):
         seen = max(1, int(self.height() / pitch) - 1)
         wide = self.width() / columns
         if seen < rows:
-            left = count - (seen - 1) * columns
-            words = QCoreApplication.translate("Legend", "and {n} more").format(n=left)
+            more = sum(number % rows >= seen - 1 for number in range(count))
+            words = QCoreApplication.translate("Legend", "and {n} more").format(n=more)
             painter.setPen(palette.placeholderText().color())
             painter.drawText(QPointF(GAP, seen * pitch + metrics.ascent() + 1), words)
         painter.setPen(palette.placeholderText().color())

@@ -10,7 +10,7 @@ import pytest
 from explorer.core.color_sets import CLASS_SETS, choose_color_set
 from explorer.core.colormaps import class_colors
 from explorer.core.layers import Board, Boxes, Curve, Pane, Plot, Table, Text, stamped
-from explorer.core.recolor import MOST_COLORS, in_chosen_colors
+from explorer.engine.recolor import MOST_COLORS, in_chosen_colors
 
 RED, GREEN, GRAY = (240, 80, 80), (80, 220, 120), (150, 150, 150)
 
