@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
@@ -192,7 +192,9 @@ class DockSizes(QObject):
 
     def _note(self, dock: QDockWidget) -> None:
         # The layout hears of a new size of the window, and moves the panels, before this does.
-        if self.steady and dock.isVisible() and not dock.isFloating():
+        # After a change of the text size the layout moves them, too: the user has a button down.
+        dragged = not self._plain or QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton
+        if dragged and self.steady and dock.isVisible() and not dock.isFloating():
             self._wanted[dock.objectName()] = dock.width() if self._across(dock) else dock.height()
             self._plain = {}
 
