@@ -60,7 +60,7 @@ class Budget:
 
     def shortest(self) -> str:
         """The same numbers alone."""
-        words = QCoreApplication.translate("Performance", "{rate:.1f} /s · {age:.0f} ms")
+        words = QCoreApplication.translate("Performance", "{rate:.1f}/s · {age:.0f} ms")
         return words.format(rate=self.shown, age=self.age * 1000)
 
     def details(self) -> str:
