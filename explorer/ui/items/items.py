@@ -186,9 +186,13 @@ class TextItem(LayerItem):
         return self.layer.name in ("stamp", "key")
 
     def plate(self, painter: QPainter, lens: Lens, letters: float) -> QRectF:
-        """What it covers with letters of that size, before it is moved into sight."""
+        """What it covers with letters of that size; a pinned one before it is moved into sight."""
         painter.setFont(small_font(QApplication.font(), self.layer.size * letters))
-        return plate_rect(painter, lens.at(*self.layer.xy), self.layer.text, self.layer.swatches)
+        corner = lens.at(*self.layer.xy)
+        plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
+        if not self.pinned:
+            plate.moveTopLeft(self._on_pane(plate, lens))
+        return plate
 
     def draw_words(self, painter: QPainter, lens: Lens) -> None:
         if not self.layer.text or not self.letters:

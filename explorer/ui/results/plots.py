@@ -147,7 +147,7 @@ class CurvesPlot(QWidget):
             self.legend.setVisible(named)
         if before is None or before.x_names != plot.x_names:
             self._name_places()
-        self._fit_upright()
+        self._fit_titles()
         self.legend.set_entries([(curve.label, curve.color) for curve in plot.curves])
         self._place_legend()
         for item, curve in zip(self.curves, plot.curves, strict=True):
@@ -162,19 +162,22 @@ class CurvesPlot(QWidget):
         self._place_legend()
         if self._shown is not None and self._shown.x_names:
             self._name_places()
-        self._fit_upright()
+        self._fit_titles()
 
-    def _fit_upright(self) -> None:
-        """The words along the upright axis: smaller where it is short, none rather than cut."""
-        axis = self.chart.getAxis("left")
-        words = self._shown.y_label if self._shown is not None else ""
-        if not words:
+    def _fit_titles(self) -> None:
+        """The words along the axes: smaller where those are short, none rather than cut."""
+        if self._shown is None:
             return
-        font = scaled_font(QApplication.font(), TICKS)
-        wide = QFontMetricsF(font).horizontalAdvance(words) + 4
-        share = self.chart.plotItem.vb.height() / wide
-        axis.label.setFont(scaled_font(font, min(1.0, max(share, SMALLEST))))
-        axis.showLabel(share >= SMALLEST)
+        font, box = scaled_font(QApplication.font(), TICKS), self.chart.plotItem.vb
+        for side, words, room in (
+            ("left", self._shown.y_label, box.height()),
+            ("bottom", self._shown.x_label, box.width()),
+        ):
+            if words:
+                share = room / (QFontMetricsF(font).horizontalAdvance(words) + 4)
+                axis = self.chart.getAxis(side)
+                axis.label.setFont(scaled_font(font, min(1.0, max(share, SMALLEST))))
+                axis.showLabel(share >= SMALLEST)
 
     def _name_places(self) -> None:
         """Names along the axis: every one, or every other where they would touch."""
@@ -238,7 +241,7 @@ class CurvesPlot(QWidget):
             axis.setTextPen(library.mkPen(ink))
             axis.setTickFont(font)
             axis.label.setFont(font)
-        self._fit_upright()
+        self._fit_titles()
         self.chart.showGrid(x=True, y=True, alpha=GRID)
         self._name_places()
         self.line.setPen(library.mkPen(faint))

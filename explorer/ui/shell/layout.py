@@ -39,6 +39,9 @@ TOOLBAR = frozenset({
 })  # fmt: skip
 """The commands whose icons are seen at once."""
 
+USUAL = {"photos": UNIT * 19, "inspector": UNIT * 40, "results": UNIT * 32}
+"""Widths, and the height of the results."""
+
 MOST_ACROSS, MOST_BELOW = 0.5, 0.4
 """Of the window: what panels beside and below the picture take at most when text grows."""
 
@@ -111,8 +114,7 @@ def default_sizes(window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
         docks[name].setFloating(False)
         window.addDockWidget(area, docks[name])
         docks[name].show()
-    sizes = {"photos": UNIT * 19, "inspector": UNIT * 40, "results": UNIT * 32}
-    sizes = scaled(window, sizes, text_scale())
+    sizes = scaled(window, USUAL, text_scale())
     across = ("photos", "inspector")
     window.resizeDocks(
         [docks[name] for name in across],
@@ -123,14 +125,19 @@ def default_sizes(window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
 
 
 def scaled(window: QMainWindow, sizes: Mapping[str, int], factor: float) -> dict[str, int]:
-    """Sizes of panels for larger text, as far as the picture keeps its half of the window."""
+    """Sizes of panels for larger text, as far as the picture keeps its half of the window.
+
+    For smaller text they shrink to their usual ones at most.
+    """
     below = sizes.get("results", 0)
     across = sum(sizes.values()) - below
     wide = min(factor, max(1.0, window.width() * MOST_ACROSS / across)) if across else factor
     high = min(factor, max(1.0, window.height() * MOST_BELOW / below)) if below else factor
-    return {
+    made = {
         name: round(size * (high if name == "results" else wide)) for name, size in sizes.items()
     }
+    least = {name: min(size, USUAL.get(name, 0)) for name, size in sizes.items()}
+    return made if factor >= 1 else {name: max(made[name], least[name]) for name in made}
 
 
 class DockSizes(QObject):
