@@ -18,6 +18,7 @@ from explorer.core.layers import UNTRAINED, joined, stamped
 from explorer.core.network_info import file_and_part
 from explorer.core.storage.guard import check_outputs
 from explorer.core.storage.written import remember
+from explorer.engine.recolor import in_chosen_colors
 from explorer.engine.references import named_places
 from explorer.render import PICTURE_WIDTH
 from explorer.render.vector import FONT_SIZE, WIDTH_MM
@@ -101,6 +102,7 @@ class FinishedAnswer:
     def bare(self) -> Board:
         """The board without the ground truth, which the window's canvas draws with its handles."""
         board = self._with_sides(self.view.draw(self.answer.result, self.params))
+        board = in_chosen_colors(board)
         info, image = self.answer.info, self.answer.ask.image
         notes = [*board.notes, *(info.notes if info is not None else ())]
         notes += image.notes if image is not None else ()

@@ -11,7 +11,7 @@ import numpy as np
 from explorer.core.layers import Color, Curve, Plot, Table
 from explorer.render.blocks import Block, Style, column, words
 from explorer.render.legends import curves_block
-from explorer.render.numbers import log_ticks, number, numbers, ticks
+from explorer.render.numbers import count, log_ticks, number, numbers, ticks
 from explorer.render.typeface import line_height
 
 if TYPE_CHECKING:
@@ -201,7 +201,8 @@ def table_block(table: Table, width: int, style: Style) -> Block:
     parts = [words(table.title, width, style, size=style.heading, bold=True)] if table.title else []
     needed = table_width(table, style)
     scale = min(1.0, max(SMALLEST, width / needed))  # small letters say more than cut words
-    parts.append(_rows(table, width, replace(style, density=style.density * scale)))
+    small = replace(style, density=style.density * scale)
+    parts += [_rows(part, width, small) for part in _parts(table, width, small)]
     left_out = len(table.rows) - MOST_ROWS
     if left_out > 0:
         parts.append(
@@ -210,6 +211,50 @@ def table_block(table: Table, width: int, style: Style) -> Block:
     if not table.rows:
         parts.append(words("Nothing to list.", width, style, color=style.muted))
     return column(parts, style.px(8))
+
+
+def _parts(table: Table, width: int, style: Style) -> list[Table]:
+    """Tables below one another where one would cut its numbers; each begins with the first column.
+
+    Words are broken before that; what is left of them is at least their longest one.
+    """
+    shown = table.rows[:MOST_ROWS]
+    least = [_least(title, [row[n] for row in shown], style)
+             for n, title in enumerate(table.columns)]  # fmt: skip
+    gap = style.px(9)
+    room = width - style.px(20 if table.swatches else 6) - style.px(6)
+    groups: list[list[int]] = [[]]
+    for n, wide in enumerate(least):
+        group = groups[-1]
+        taken = sum(least[m] + gap for m in group)
+        if len(group) > 1 and taken + wide > room:
+            groups.append([0, n])
+        else:
+            group.append(n)
+    if len(groups) == 1:
+        return [table]
+    return [
+        replace(
+            table,
+            columns=tuple(table.columns[n] for n in group),
+            rows=tuple(tuple(row[n] for n in group) for row in table.rows),
+        )
+        for group in groups
+    ]
+
+
+def _least(title: str, column: Sequence[str | int | float], style: Style) -> int:
+    """The width below which a column would lose something: words can be broken at spaces."""
+    face = style.typeface
+    whole = [cell for cell, value in zip(_cells(column), column, strict=True)
+             if not isinstance(value, str)]  # fmt: skip
+    words_of = [word for value in column if isinstance(value, str) for word in value.split()]
+    return max(
+        *(face.width(cell, style.body) for cell in whole),
+        *(face.width(word, style.body) for word in words_of),
+        *(face.width(word, style.small) for word in title.split()),
+        0,
+    )
 
 
 def table_width(table: Table, style: Style) -> int:
@@ -289,7 +334,8 @@ def _rows(table: Table, width: int, style: Style) -> Block:
 
 def _cells(column: Sequence[str | int | float]) -> list[str]:
     found = [value for value in column if not isinstance(value, str)]
-    texts = iter(numbers(found))
+    whole = [value for value in found if isinstance(value, int)]
+    texts = iter(map(count, whole) if len(whole) == len(found) else numbers(found))
     return [value if isinstance(value, str) else next(texts) for value in column]
 
 

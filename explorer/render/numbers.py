@@ -13,26 +13,43 @@ if TYPE_CHECKING:
 
 def number(value: float) -> str:
     """A value as a person would write it: four significant digits, whole numbers in full."""
-    if isinstance(value, int) or not isfinite(value):
+    if isinstance(value, int):
+        return count(value)
+    if not isfinite(value):
         return str(value)
     if value == 0:
         return "0"
     if 1e-3 <= abs(value) < 1e5:
         digits = max(0, 3 - floor(log10(abs(value))))
-        text = f"{value:.{digits}f}"
+        text = f"{value:,.{digits}f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
     return f"{value:.3g}"
 
 
+def count(value: int) -> str:
+    """A whole number in full, with commas: 217,413."""
+    return str(value) if isinstance(value, bool) else f"{value:,}"
+
+
 def numbers(values: Sequence[float]) -> list[str]:
-    """A column of values: as many decimals for each as the largest one needs for four digits."""
+    """A column of values: as many decimals for each as the largest one needs for four digits.
+
+    No more than say something: a column that was rounded to two has two.
+    """
     finite = [abs(value) for value in values if isfinite(value)]
     largest = max(finite, default=0.0)
     if all(isinstance(value, int) for value in values) or not 1e-3 <= largest < 1e5:
         return [number(value) for value in values]
     decimals = min(4, max(0, 3 - floor(log10(largest))))
-    whole = all(value == round(value) for value in finite)
-    return [f"{value:.{0 if whole else decimals}f}" for value in values]
+    while decimals and all(abs(value - round(value, decimals - 1)) < 1e-9 for value in finite):
+        decimals -= 1
+    return [fixed(value, decimals) for value in values]
+
+
+def fixed(value: float, decimals: int) -> str:
+    """With so many decimals; a zero has no sign."""
+    text = f"{value:,.{decimals}f}"
+    return text.removeprefix("-") if not text.strip("-0.") else text
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 MOST_LABELS = 300
 """Labels of one layer that are drawn; nobody reads more, and each looks for a free place."""
 
-OVERLAPPING = 12
-"""So many plates may lie on others where there is no free place."""
-
 
 class Plates:
     """The plates that lie on a surface already.
@@ -36,16 +33,11 @@ class Plates:
     def choose(self, plates: Sequence[Extent]) -> Extent | None:
         """The first of `plates` that is on the surface and free: now taken.
 
-        Where all are taken the first few labels overlap, and later ones give way: their box is
-        seen, and a heap of words is not read.
+        Where all are taken the label gives way: its box is seen, and a heap of words is not read.
         """
         inside = [p for p in plates if p[0] >= 0 and p[1] >= 0 and p[3] <= self._height]
         free = np.flatnonzero(self._free(np.array(inside, np.float64).reshape(-1, 4)))
-        chosen: Extent | None = None
-        if len(free):
-            chosen = inside[free[0]]
-        elif len(self._plates) < OVERLAPPING:
-            chosen = next(iter(inside), None)
+        chosen = inside[free[0]] if len(free) else None
         if chosen is not None:
             self._plates = np.vstack([self._plates, chosen])
         else:

@@ -457,7 +457,7 @@ def test_a_long_table_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0, "0"), (1, "1"), (0.5, "0.5"), (12345, "12345"), (0.123456, "0.1235"), (1e-9, "1e-09"),
+        (0, "0"), (1, "1"), (0.5, "0.5"), (12345, "12,345"), (0.123456, "0.1235"), (1e-9, "1e-09"),
         (1234567.0, "1.23e+06"), (-2.5, "-2.5"), (99.999, "100"), (float("nan"), "nan"),
     ],
 )  # fmt: skip
@@ -470,12 +470,18 @@ def test_a_column_of_numbers_has_its_points_in_line() -> None:
     assert numbers.numbers([3, 20]) == ["3", "20"]
     assert numbers.numbers([3.0, 20.0]) == ["3", "20"]
     assert numbers.numbers([]) == []
-    assert numbers.numbers([float("nan"), 1.5]) == ["nan", "1.500"]
+    assert numbers.numbers([float("nan"), 1.5]) == ["nan", "1.5"]
 
 
 def test_whole_numbers_are_written_in_full() -> None:
-    assert numbers.numbers([405_600, 7]) == ["405600", "7"]
-    assert numbers.number(123_456_789) == "123456789"
+    assert numbers.numbers([405_600, 7]) == ["405,600", "7"]
+    assert numbers.number(123_456_789) == "123,456,789"
+
+
+def test_a_column_has_no_decimals_that_say_nothing() -> None:
+    assert numbers.numbers([0.98, -0.03, 0.5]) == ["0.98", "-0.03", "0.50"]
+    assert numbers.numbers([-0.0, 0.25]) == ["0.00", "0.25"]
+    assert numbers.numbers([0.9846, 0.006]) == ["0.9846", "0.0060"]
 
 
 def test_words_give_way_before_numbers_do() -> None:

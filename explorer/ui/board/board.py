@@ -18,6 +18,7 @@ from explorer.ui.board.pane_picks import PanePicks
 from explorer.ui.board.view_state import readable
 from explorer.ui.items.item_images import assert_gui_thread
 from explorer.ui.widgets.lifetime import discard
+from explorer.ui.widgets.small_widgets import UNIT, Label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,8 +77,13 @@ class BoardView(QWidget):
         self._tick.setInterval(FRAME_MS)
         self._tick.setTimerType(Qt.TimerType.PreciseTimer)
         self._tick.timeout.connect(self._flush)
+        self._hint = Label(quiet=True, factor=1.1)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.setContentsMargins(UNIT * 4, 0, UNIT * 4, 0)
+        self._hint.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._hint, 1)
         self.setAccessibleName(self.tr("Board"))
 
     # -- boards -------------------------------------------------------------------------------
@@ -86,10 +92,15 @@ class BoardView(QWidget):
     def board(self) -> Board | None:
         return self._board
 
-    def set_board(self, board: Board | None) -> None:
-        """Show `board`; unchanged layers are not uploaded again, zoom and position stay."""
+    def set_board(self, board: Board | None, hint: str = "") -> None:
+        """Show `board`; unchanged layers are not uploaded again, zoom and position stay.
+
+        Without one, `hint` says what is missing.
+        """
         assert_gui_thread()
         self._board = board
+        self._hint.setText(hint if board is None else "")
+        self._hint.setVisible(board is None and bool(hint))
         panes = board.panes if board is not None else ()
         names = tuple(pane.name for pane in panes)
         keyboard = self._keyboard()

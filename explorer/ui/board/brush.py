@@ -6,6 +6,7 @@ colors in a 32-bit image over it, so that its cost is that of the brush and not 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
+from explorer.core.color_sets import chosen_color_set
 from explorer.core.colormaps import class_colors
 from explorer.core.values import Mask
 
@@ -104,6 +106,7 @@ class BrushMarks:
         self._before: NDArray[np.uint8] | None = None
         self._colors: NDArray[np.uint8] | None = None
         self._image = QImage()
+        self._set = chosen_color_set()
 
     @property
     def wanted(self) -> bool:
@@ -166,12 +169,15 @@ class BrushMarks:
 
     def _show(self, rows: slice, columns: slice) -> None:
         if self._index is not None and self._colors is not None:
-            self._colors[rows, columns] = _TABLE[self._index[rows, columns]]
+            self._colors[rows, columns] = _table(chosen_color_set())[self._index[rows, columns]]
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
         """The mask over the photo, 32-bit pixels scaled by the window's own raster."""
         if self._index is None or not self._wanted:
             return
+        if self._set != chosen_color_set():  # another has been chosen in the meantime
+            self._set = chosen_color_set()
+            self._show_all()
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
         height, width = self._index.shape
@@ -189,7 +195,7 @@ class BrushMarks:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         reach, middle = self.brush.radius * lens.scale, lens.at(at.x(), at.y())
-        inner = QColor(255, 255, 255) if self.brush.erase else QColor(*_COLORS[self.brush.label])
+        inner = QColor(255, 255, 255) if self.brush.erase else _color(self.brush.label)
         for color, width in ((QColor(0, 0, 0, 170), 3.5), (inner, 1.5)):
             pen = QPen(color, width)
             if self.brush.erase and width < 3:
@@ -198,15 +204,15 @@ class BrushMarks:
             painter.drawEllipse(middle, reach, reach)
 
 
-_COLORS = [(0, 0, 0), *(tuple(int(c) for c in color) for color in class_colors(255))]
+def _color(label: int) -> QColor:
+    """Of a label in the chosen set of class colors; 0 has none."""
+    return QColor(*(int(part) for part in class_colors(255)[label - 1]))
 
 
-def _table() -> NDArray[np.uint8]:
+@functools.cache
+def _table(chosen: str) -> NDArray[np.uint8]:
     """(256, 4) uint8: premultiplied blue, green, red, alpha of every index; 0 is clear."""
-    colors = np.array(_COLORS, np.float32) * OPACITY
+    colors = np.concatenate([np.zeros((1, 3)), class_colors(255, chosen)]) * OPACITY
     table = np.concatenate([colors[:, ::-1], np.full((256, 1), 255 * OPACITY)], 1)
     table[0] = 0
     return table.round().astype(np.uint8)
-
-
-_TABLE = _table()

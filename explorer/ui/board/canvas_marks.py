@@ -157,6 +157,7 @@ class ScaleBar(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._heat: Heat | None = None
+        self._brief = False
         self._contained = Contained("the color scale")
 
     def set_heat(self, heat: Heat | None) -> None:
@@ -165,16 +166,22 @@ class ScaleBar(QWidget):
             self._contained.retry()
             self.update()
 
+    def set_brief(self, brief: bool) -> None:
+        """Only the numbers, without what they are of."""
+        if brief != self._brief:
+            self._brief = brief
+            self.update()
+
     def _words(self) -> tuple[str, str]:
         if self._heat is None:
             return "", ""
-        unit = f" {self._heat.unit}" if self._heat.unit else ""
+        unit = f" {self._heat.unit}" if self._heat.unit and not self._brief else ""
         return number(self._heat.low), number(self._heat.high) + unit
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetricsF(self.font())
         words = sum(metrics.horizontalAdvance(word) for word in self._words())
-        return QSize(round(words) + 100, self.height())
+        return QSize(round(words) + (60 if self._brief else 100), self.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:

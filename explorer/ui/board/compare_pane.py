@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QKeyEvent,
@@ -19,8 +19,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.board.pan_zoom import Viewpoint
-from explorer.ui.board.pane_view import CAPTION_HEIGHT
-from explorer.ui.items.item_images import small_font
+from explorer.ui.widgets.fonts import set_own_font
 
 if TYPE_CHECKING:
     from explorer.core.layers import Pane
@@ -127,7 +126,7 @@ class PaneCell(QWidget):
 
     def _badge(self, letter: str) -> QLabel:
         badge = QLabel(letter, self)
-        badge.setFont(small_font(self.font(), 9.0, bold=True))
+        set_own_font(badge, 0.95, bold=True)
         badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
         badge.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         badge.setStyleSheet(
@@ -177,6 +176,11 @@ class PaneCell(QWidget):
         super().resizeEvent(event)
         self._arrange()
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            QTimer.singleShot(0, self, self._arrange)  # the badges hear of it after this
+
     def _arrange(self) -> None:
         whole = self.rect()
         half = whole.width() // 2
@@ -197,15 +201,16 @@ class PaneCell(QWidget):
                 right = QRegion(x, 0, max(whole.width() - x, 1), whole.height())
                 widget.setMask(right.translated(-widget.mapTo(self, QPoint(0, 0))))
             self.canvas.raise_()
-            self.divider.setGeometry(
-                x - GRIP // 2, CAPTION_HEIGHT, GRIP, whole.height() - CAPTION_HEIGHT
-            )
+            top = self.canvas.caption_height
+            self.divider.setGeometry(x - GRIP // 2, top, GRIP, whole.height() - top)
             self.divider.raise_()
         else:
             self.reference.setGeometry(QRect(0, 0, half - 1, whole.height()))
             self.canvas.setGeometry(QRect(half + 1, 0, whole.width() - half - 1, whole.height()))
         a, b = self._badges
-        top = CAPTION_HEIGHT + 8
+        for badge in self._badges:
+            badge.adjustSize()
+        top = self.canvas.caption_height + 8
         a.move(QPoint(8, top))
         b.move(QPoint(whole.width() - b.width() - 8 if wipe else half + 9, top))
         for badge in self._badges:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
-from PySide6.QtGui import QFocusEvent, QPainter, QPen, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QPainter, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from explorer.core.layers import Heat, Layer, Pane, Picture
@@ -17,9 +17,10 @@ from explorer.ui.board.canvas_marks import (
     ground_color,
 )
 from explorer.ui.board.pan_zoom import PanZoomView
-from explorer.ui.items.box_item import BoxesItem
-from explorer.ui.items.item_images import Contained, Lens, assert_gui_thread, lens_of, small_font
-from explorer.ui.items.items import make_item
+from explorer.ui.items.box_item import BoxesItem, say_unlabeled
+from explorer.ui.items.item_images import Contained, Lens, assert_gui_thread, lens_of
+from explorer.ui.items.items import TextItem, keep_apart, make_item
+from explorer.ui.widgets.fonts import set_own_font, text_scale
 
 if TYPE_CHECKING:
     from explorer.ui.items.layer_item import LayerItem
@@ -28,7 +29,6 @@ Selection = tuple[str, int]
 """The name of a Boxes layer and the key of one of its boxes."""
 
 BOX_SLACK = 2.0
-CAPTION_HEIGHT = 24
 
 
 class PaneView(PanZoomView):
@@ -41,20 +41,20 @@ class PaneView(PanZoomView):
         self._overlays = True
         self._selection: Selection | None = None
         self._ring = False
-        self._placed: tuple[int, Heat | None, str] | None = None
+        self._placed: tuple[int, Heat | None, str, int] | None = None
+        self._apart: tuple[object, int] | None = None  # texts at a zoom, how many are left out
         self._ground = Contained("the ground of the canvas")
         self._front = Contained("the foreground of the canvas")
         self._scale = ScaleBar(self)
         self._caption = QLabel(self)
         self._caption.setTextFormat(Qt.TextFormat.PlainText)
         self._zoom_words = QLabel(self)
+        self._zoom_words.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._zoom_words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for widget in (self._caption, self._zoom_words, self._scale):
-            widget.setFont(small_font(self.font()))
             widget.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setViewportMargins(0, CAPTION_HEIGHT, 0, 0)
         self.setMinimumSize(120, 100)
-        self._restyle()
+        self._fit_caption()
 
     # -- what is shown ------------------------------------------------------------------------
 
@@ -71,6 +71,7 @@ class PaneView(PanZoomView):
         """Show `pane`; only layers that are not the identical objects are built anew."""
         assert_gui_thread()
         before, self._pane = self._pane, pane
+        self._apart = None
         left = list(self._items)
         self._items = [self._item(layer, left) for layer in (pane.layers if pane else ())]
         for item in left:
@@ -119,6 +120,7 @@ class PaneView(PanZoomView):
         return self._overlays
 
     def _apply_overlays(self) -> None:
+        self._apart = None
         photo = False
         for item in self._items:
             layer = item.layer
@@ -185,6 +187,7 @@ class PaneView(PanZoomView):
             arrays = [layer for layer in shown if isinstance(layer, Picture | Heat)]
             if arrays and lens.scale >= NUMBERS_FROM:
                 draw_pixel_numbers(painter, lens, arrays[-1])
+            self._write(painter, lens)
             painter.setWorldTransform(world)
             self.draw_marks(painter, lens)
         if self._ring:
@@ -192,6 +195,20 @@ class PaneView(PanZoomView):
             painter.setPen(QPen(self.palette().highlight().color(), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.viewport().rect().adjusted(1, 1, -1, -1))
+
+    def _write(self, painter: QPainter, lens: Lens) -> None:
+        """The words of all layers, and how many have found no room."""
+        shown = [item for item in self._items if item.isVisible()]
+        texts = [item for item in shown if isinstance(item, TextItem)]
+        at = (lens.scale, lens.dpr, text_scale())
+        if self._apart is None or self._apart[0] != at:
+            self._apart = (at, keep_apart(texts, painter, lens))
+        for item in shown:
+            item.write(painter, lens)
+        missing = self._apart[1]
+        missing += sum(item.unlabeled for item in shown if isinstance(item, BoxesItem))
+        if missing:
+            say_unlabeled(painter, lens, missing, [text.covered for text in texts])
 
     def draw_marks(self, painter: QPainter, lens: Lens) -> None:
         """Paint over everything else; for subclasses."""
@@ -201,9 +218,21 @@ class PaneView(PanZoomView):
 
     # -- the caption --------------------------------------------------------------------------
 
+    @property
+    def caption_height(self) -> int:
+        return self._caption.fontMetrics().height() + 9
+
+    def _fit_caption(self) -> None:
+        for widget in (self._caption, self._zoom_words, self._scale):
+            set_own_font(widget, 0.95)
+        self.setViewportMargins(0, self.caption_height, 0, 0)
+        self._placed = None
+        self._place_caption()
+
     def viewpoint_shown(self) -> None:
         percent = self.viewpoint.scale * self.devicePixelRatioF() * 100
         self._zoom_words.setText(f"{percent:.0f}%" if percent >= 10 else f"{percent:.1f}%")
+        self._place_caption()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -213,31 +242,33 @@ class PaneView(PanZoomView):
         """The title, then the color scale where there is room, then the zoom."""
         heats = [i.layer for i in self._items if i.isVisible() and isinstance(i.layer, Heat)]
         title = self._pane.title if self._pane is not None else ""
-        placed = (self.width(), heats[-1] if heats else None, title)
+        letters = len(self._zoom_words.text())
+        placed = (self.width(), heats[-1] if heats else None, title, letters)
         if placed == self._placed:
             return  # as at every frame of a film
         self._placed = placed
         self._scale.set_heat(placed[1])
         end = self.width() - 10
-        self._zoom_words.setGeometry(max(end - 60, 0), 0, 60, CAPTION_HEIGHT)
-        width = self._scale.sizeHint().width()
-        left = end - 70 - width
+        high = self.caption_height
+        zoom = self._zoom_words.fontMetrics().horizontalAdvance("0" * letters) + 8
+        self._zoom_words.setGeometry(max(end - zoom, 0), 0, zoom, high)
+        metrics = self._caption.fontMetrics()
+        title_end = 10 + metrics.horizontalAdvance(title) + 20
+        for brief in (False, True):  # the title goes before the unit, the scale before the title
+            self._scale.set_brief(brief)
+            width = self._scale.sizeHint().width()
+            left = end - zoom - 10 - width
+            if left >= title_end:
+                break
         roomy = bool(heats) and left > 80
         self._scale.setVisible(roomy)
         if roomy:
-            self._scale.setGeometry(left, 0, width, CAPTION_HEIGHT)
-        room = max((left if roomy else end - 60) - 20, 0)
-        self._caption.setGeometry(10, 0, room, CAPTION_HEIGHT)
-        metrics = self._caption.fontMetrics()
+            self._scale.setGeometry(left, 0, width, high)
+        room = max((left if roomy else end - zoom) - 20, 0)
+        self._caption.setGeometry(10, 0, room, high)
         self._caption.setText(metrics.elidedText(title, Qt.TextElideMode.ElideRight, room))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-
-    def _restyle(self) -> None:
-        muted = self.palette().placeholderText().color()
-        palette = self._zoom_words.palette()
-        palette.setColor(self._zoom_words.foregroundRole(), muted)
-        self._zoom_words.setPalette(palette)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit_caption()

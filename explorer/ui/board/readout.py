@@ -16,7 +16,7 @@ def number(value: float) -> str:
     size = abs(value)
     if size != 0 and (size < 1e-3 or size >= 1e6):
         return f"{value:.2e}"
-    return f"{value:.4g}" if size < 1000 else f"{value:.0f}"
+    return f"{value:.4g}" if size < 1000 else f"{value:,.0f}"
 
 
 def readout(pane: Pane, x: float, y: float) -> str:

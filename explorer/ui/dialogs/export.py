@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QPushButton, QSpinBox, QWidget
 
 from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.form.choices import Combo
+from explorer.ui.widgets.fonts import text_scale
 from explorer.ui.widgets.small_widgets import UNIT, Label, Switch
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class ExportSheet(Overlay):
         kinds: Sequence[ExportKind],
         last: Mapping[str, Options] | None = None,
     ) -> None:
-        super().__init__(window, QSize(UNIT * 60, UNIT * 40))
+        super().__init__(window, QSize(UNIT * 60, 0))
         self._kinds, self._last = tuple(kinds), dict(last or {})
         self.what = Combo()
         titles = [kind.title for kind in kinds]
@@ -114,7 +115,7 @@ class ExportSheet(Overlay):
             )
         ):
             if editor is not self.beside:
-                editor.setFixedWidth(UNIT * 32)
+                editor.setFixedWidth(round(UNIT * 32 * text_scale()))
             grid.addWidget(label, row, 0)
             grid.addWidget(editor, row, 1, Qt.AlignmentFlag.AlignRight)
             self._rows[editor] = label
@@ -151,6 +152,7 @@ class ExportSheet(Overlay):
         self.beside.setChecked(bool(kind.beside if last is None else last.beside))
         words = (suffix.removeprefix("*.").upper() for suffix in kind.suffixes.split())
         self.formats.setText(", ".join(words))
+        self.fit()
 
     def _show(self, editor: QWidget, shown: bool) -> None:
         editor.setVisible(shown)

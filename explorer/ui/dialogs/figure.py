@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QPushButton, QWidget
 from explorer.render.vector import FONT_SIZE, FONT_SIZES, WIDTH_MM, WIDTHS_MM
 from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.form.choices import Combo
+from explorer.ui.widgets.fonts import text_scale
 from explorer.ui.widgets.small_widgets import UNIT, Label
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class FigureSheet(Overlay):
     accepted = Signal(object)
 
     def __init__(self, window: QWidget, path: Path, options: FigureOptions) -> None:
-        super().__init__(window, QSize(UNIT * 56, UNIT * 41))
+        super().__init__(window, QSize(UNIT * 56, 0))
         self.width_mm = _number(options.width_mm, WIDTHS_MM, self.tr(" mm"))
         self.font_size = _number(options.font_size, FONT_SIZES, self.tr(" pt"))
         self.theme = Combo()
@@ -63,7 +64,7 @@ class FigureSheet(Overlay):
         )
         for row, (title, editor) in enumerate(rows):
             editor.setAccessibleName(title)
-            editor.setFixedWidth(UNIT * 26)
+            editor.setFixedWidth(round(UNIT * 26 * text_scale()))
             grid.addWidget(Label(title), row, 0)
             grid.addWidget(editor, row, 1, Qt.AlignmentFlag.AlignRight)
         self.save = QPushButton(self.tr("Save"))

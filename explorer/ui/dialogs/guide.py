@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QUrl
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
-    QFontDatabase,
     QKeySequence,
     QShortcut,
     QTextBlockFormat,
@@ -29,7 +28,8 @@ from PySide6.QtWidgets import (
 
 from explorer.core.resources import resource_path
 from explorer.render.formulas import readable
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend, scaled_font
+from explorer.ui.widgets.fonts import fixed_font, scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,13 +88,19 @@ class Page(QTextBrowser):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and not self.source().isEmpty():
+        if self.source().isEmpty():
+            return
+        if event.type() == QEvent.Type.FontChange:
+            place = self.verticalScrollBar().value()
+            self.reload()  # code between words has its size from when the page was read
+            self.verticalScrollBar().setValue(place)
+        elif event.type() == QEvent.Type.PaletteChange:
             self._set_blocks()
 
     def _set_blocks(self) -> None:
         palette = self.palette()
         shade = blend(palette.text().color(), palette.base().color(), 0.06)
-        fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        fixed = fixed_font(self.font())
         block = self.document().begin()
         while block.isValid():
             cursor = QTextCursor(block)
@@ -132,7 +138,6 @@ class GuideWindow(QDialog):
         self.page = Page()
         self.pages = QListWidget()
         self.pages.setAccessibleName(self.tr("Pages of the guide"))
-        self.pages.setFixedWidth(UNIT * 26)
         self.pages.setSpacing(UNIT // 4)
         self.pages.setFrameShape(QFrame.Shape.NoFrame)
         for name in PAGES:
@@ -140,6 +145,7 @@ class GuideWindow(QDialog):
             item = QListWidgetItem(title_of(path))
             item.setData(Qt.ItemDataRole.UserRole, QUrl.fromLocalFile(str(path)).toString())
             self.pages.addItem(item)
+        self._fit_list()
         self.back = IconButton("previous", self.tr("Back (Alt+Left)"))
         self.forward = IconButton("next", self.tr("Forward (Alt+Right)"))
         self.back.clicked.connect(self.page.backward)
@@ -165,6 +171,15 @@ class GuideWindow(QDialog):
         layout = QHBoxLayout(self)
         layout.addLayout(left)
         layout.addWidget(self.page, 1)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            QTimer.singleShot(0, self, self._fit_list)  # the list hears of it after this
+
+    def _fit_list(self) -> None:
+        """As wide as the longest title."""
+        self.pages.setFixedWidth(self.pages.sizeHintForColumn(0) + UNIT * 3)
 
     def show_page(self, name: str = "") -> None:
         """Opens the page `name`, by default the one that was read last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QFontDatabase, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPlainTextEdit,
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.ui.widgets.fonts import set_own_font
 from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label
 from explorer.ui.widgets.theme import icon
 
@@ -85,7 +86,7 @@ class ErrorCard(Card):
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
         self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        set_own_font(self.details, 0.95, fixed=True)
         self.details.setFixedHeight(UNIT * 20)
         self.details.setAccessibleName(self.tr("Details of the error"))
         self.details.hide()

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from explorer.ui.widgets import tab_order, theme
+from explorer.ui.widgets import fonts, tab_order, theme
 from explorer.ui.widgets.lifetime import alive
 from explorer.ui.widgets.small_widgets import UNIT, Label
 
@@ -36,7 +36,8 @@ class Overlay(QWidget):
 
     Args:
         window: What is covered.
-        size: The card's; larger with larger text, and cut to the window.
+        size: The card's; larger with larger text, and cut to the window. Height 0 = as high as
+            what is in it.
         top: Distance of the card from the window's upper edge; None = centered.
 
     Signals:
@@ -90,6 +91,11 @@ class Overlay(QWidget):
         self.raise_()
         focus.setFocus(Qt.FocusReason.PopupFocusReason)
 
+    def fit(self) -> None:
+        """What is in it needs more or less room than before."""
+        if self.isVisible():
+            self._place()
+
     def close_sheet(self) -> None:
         """Gives the focus back to where it was."""
         self._window.removeEventFilter(self)
@@ -140,7 +146,12 @@ class Overlay(QWidget):
     def _place(self) -> None:
         room = self._window.rect()
         self.setGeometry(room)
-        size = (self._size * theme.text_scale()).boundedTo(room.size() - QSize(UNIT * 4, UNIT * 6))
+        size = self._size * fonts.text_scale()
+        if not self._size.height():
+            wide = min(size.width(), room.width() - UNIT * 4)
+            self.body.activate()
+            size.setHeight(self.body.totalHeightForWidth(wide))
+        size = size.boundedTo(room.size() - QSize(UNIT * 4, UNIT * 6))
         place = QRect(room.center(), size)
         place.moveCenter(room.center())
         if self._top is not None:

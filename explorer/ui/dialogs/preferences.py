@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QPushButton,
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from explorer.core.settings import TEXT_SIZES, Preferences, config_folder, settings_path
 from explorer.ui.dialogs.overlay import Overlay
-from explorer.ui.form.choices import Combo
+from explorer.ui.form.choices import COMBO_FRAME, Combo
 from explorer.ui.widgets.scrolled import scrolled
 from explorer.ui.widgets.small_widgets import UNIT, Label, Switch
 
@@ -103,9 +102,23 @@ class PreferencesSheet(Overlay):
         self.seed = QSpinBox()
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setValue(preferences.seed)
-        self.seed.setMinimumWidth(UNIT * 18)
         self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.seed.editingFinished.connect(self._tell)
+        self._fit_editors()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit_editors()
+
+    def _fit_editors(self) -> None:
+        """All as wide as the longest choice: their edges stand under each other."""
+        metrics = self.fontMetrics()
+        combos = (self.theme, self.text_size, self.colors, self.device, self.compare)
+        words = (combo.itemText(row) for combo in combos for row in range(combo.count()))
+        width = max(metrics.horizontalAdvance(word) for word in words) + COMBO_FRAME
+        for editor in (*combos, self.seed):
+            editor.setFixedWidth(width)
 
     def _choice(self, value: object, *entries: tuple[str, object]) -> Combo:
         """Of titles and their values, with that of `value` chosen."""
@@ -113,8 +126,6 @@ class PreferencesSheet(Overlay):
         for title, data in entries:
             combo.addItem(title, data)
         combo.setCurrentIndex(combo.findData(value))
-        combo.setMinimumWidth(UNIT * 18)
-        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         combo.currentIndexChanged.connect(self._tell)
         return combo
 

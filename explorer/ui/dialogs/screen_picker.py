@@ -21,8 +21,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from explorer.live.screen import LEAST
+from explorer.ui.widgets.fonts import scaled_font
 from explorer.ui.widgets.lifetime import discard
-from explorer.ui.widgets.small_widgets import UNIT, scaled_font
+from explorer.ui.widgets.small_widgets import UNIT
 
 DIM = QColor(0, 0, 0, 130)
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.shell.actions import FIXED_KEYS, LIVE_KEYS, MENUS, Actions, translated
+from explorer.ui.widgets.fonts import text_scale
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, blend, line_color
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ class ShortcutSheet(Overlay):
         head = QHBoxLayout()
         head.addWidget(Label(self.tr("Keyboard shortcuts"), factor=1.35, bold=True), 1)
         head.addWidget(self.close_button)
-        columns = QHBoxLayout()
-        columns.setSpacing(UNIT * 5)
+        self._parts = []
         for menus in (("File", "Edit", "Help"), ("View",), ("Analyze", "Live")):
-            column = QVBoxLayout()
+            part = QWidget()
+            column = QVBoxLayout(part)
+            column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(UNIT * 2)
             for menu in menus:
                 rows = _rows(actions, menu)
@@ -75,14 +77,17 @@ class ShortcutSheet(Overlay):
                 rows = [(translated(words), keys) for words, keys in FIXED_KEYS]
                 column.addWidget(self._group(self.tr("Canvas"), rows))
             column.addStretch(1)
-            columns.addLayout(column, 1)
+            self._parts.append(part)
+        self._columns = QGridLayout()
+        self._columns.setHorizontalSpacing(UNIT * 5)
+        self._columns.setVerticalSpacing(UNIT * 2)
         words = self.tr("Edit them under “shortcuts” in {path}: {example}")
         example = '"shortcuts": {"fit": "F; Home"}'
         body = QWidget()
         layout = QVBoxLayout(body)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT * 2)
-        layout.addLayout(columns, 1)
+        layout.addLayout(self._columns, 1)
         layout.addWidget(Label(words.format(path=settings_file, example=example), quiet=True))
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -95,6 +100,21 @@ class ShortcutSheet(Overlay):
         self.body.setSpacing(UNIT * 2)
         self.body.addLayout(head)
         self.body.addWidget(scroll)
+        self._arrange()
+
+    def _place(self) -> None:
+        super()._place()
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Three columns, fewer where words would be cut."""
+        room = self.sheet.width() - UNIT * 6
+        wide = round(UNIT * 36 * text_scale())
+        across = max(1, min(len(self._parts), room // wide))
+        for number, part in enumerate(self._parts):
+            self._columns.addWidget(part, number // across, number % across)
+        for column in range(len(self._parts)):
+            self._columns.setColumnStretch(column, int(column < across))
 
     def _group(self, title: str, rows: list[tuple[str, str]]) -> QWidget:
         box = QWidget()

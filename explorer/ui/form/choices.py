@@ -14,6 +14,8 @@ from explorer.ui.widgets.theme import icon
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+COMBO_FRAME = 38
+"""Pixels of a combo box beside its words."""
 LONG = 12
 """More choices than this get the pop-up with a search field."""
 
@@ -55,7 +57,9 @@ class Combo(QComboBox):
             painter.setPen(QPen(palette.color(edge), 1))
             painter.setBrush(palette.color(fill))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-            painter.setPen(palette.color(group, QPalette.ColorRole.ButtonText))
+            empty = not self.currentText() and bool(self.placeholderText())
+            role = QPalette.ColorRole.PlaceholderText if empty else QPalette.ColorRole.ButtonText
+            painter.setPen(palette.color(group, role))
             painter.drawText(words, int(Qt.AlignmentFlag.AlignVCenter), text)
             mode = QIcon.Mode.Normal if self.isEnabled() else QIcon.Mode.Disabled
             place = QRect(self.width() - 23, (self.height() - 16) // 2, 16, 16)

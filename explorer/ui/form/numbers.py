@@ -120,7 +120,7 @@ class NumberField(Field):
     def __init__(self, scale: Scale, unit: str) -> None:
         super().__init__()
         self._scale = scale
-        self._suffix = f"\N{NO-BREAK SPACE}{unit}" if unit else ""
+        self._suffix = unit if unit == "%" else f"\N{NO-BREAK SPACE}{unit}" if unit else ""
         self._value = 0.0 if scale.endless else scale.low
         self._most: float | None = None
         self._flash = Flash(self)

@@ -28,7 +28,8 @@ from explorer.ui.form.editor import Editor
 from explorer.ui.form.numbers import NumberPair, Scale
 from explorer.ui.form.picks import places_by_button
 from explorer.ui.form.text import TextEditor
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, TextButton, in_a_row
+from explorer.ui.widgets.button_row import ButtonRow, TextButton
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -80,14 +81,14 @@ class MaskEditor(Editor):
         self.load.clicked.connect(self._load)
         self.save = TextButton("save", self.tr("Save…"), self.tr("Save as an indexed PNG"))
         self.save.clicked.connect(self._save)
-        foot = in_a_row(self.load, self.save, self.clear)
+        foot = ButtonRow((self.load, self.save, self.clear))
         self.below = QWidget()
         layout = QVBoxLayout(self.below)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
         layout.addLayout(line)
         layout.addWidget(self.labels)
-        layout.addLayout(foot)
+        layout.addWidget(foot)
         self.set_info(None)
         self.show_brush(self.brush)
         self.show_value(None)

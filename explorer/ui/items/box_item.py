@@ -25,8 +25,11 @@ from explorer.ui.items.item_images import (
 )
 from explorer.ui.items.layer_item import FEW, MANY, LayerItem, color_groups, cosmetic
 from explorer.ui.items.outlines import blend_bars, edges_of, fill_bars, grown, to_device
+from explorer.ui.widgets.fonts import scaled_font, text_scale
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 CASED = 200
@@ -51,9 +54,7 @@ class BoxesItem(LayerItem):
         self._below: tuple[BoxesItem, ...] = ()
         self._cache = ViewCache()
         self._groups = color_groups(layer.colors, rows) if len(rows) <= MANY else []
-        self._placed: tuple[tuple[float, float], list[tuple[int, float, float, QImage]]] | None = (
-            None
-        )
+        self._placed: tuple[object, list[tuple[int, float, float, QImage]]] | None = None
 
     def take_over(self, old: LayerItem) -> None:
         if isinstance(old, BoxesItem):
@@ -92,9 +93,7 @@ class BoxesItem(LayerItem):
         ]
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
-        selected = None if self.selected is None else self.layer.row(self.selected)
-        hovered = None if self.hovered is None else self.layer.row(self.hovered)
-        painter.setOpacity(DIMMED if selected is not None else 1.0)
+        painter.setOpacity(DIMMED if self.selected is not None else 1.0)
         if self.layer.width <= 0:
             pass
         elif len(self._rows) > FEW:
@@ -110,12 +109,28 @@ class BoxesItem(LayerItem):
             self._cache.paint(painter, lens, None, None, render)
         else:
             self._stroke(painter, lens, lens.dpr)
-        if self.layer.labels:
-            self._label_all(painter, lens, {selected, hovered})
         painter.setOpacity(1.0)
-        for row in dict.fromkeys((hovered, selected)):
-            if row is not None and np.isfinite(self.layer.xyxy[row]).all():
-                self._highlight(painter, lens, row)
+        for row in self._marked():
+            self._highlight(painter, lens, row)
+
+    def _marked(self) -> list[int]:
+        """The rows of the hovered box and of the selected one, which lies above it."""
+        rows = (self.layer.row(key) for key in (self.hovered, self.selected) if key is not None)
+        return [
+            row
+            for row in dict.fromkeys(rows)
+            if row is not None and np.isfinite(self.layer.xyxy[row]).all()
+        ]
+
+    def draw_words(self, painter: QPainter, lens: Lens) -> None:
+        if not self.layer.labels:
+            return
+        marked = self._marked()
+        painter.setOpacity(DIMMED if self.selected is not None else 1.0)
+        self._label_all(painter, lens, marked)
+        painter.setOpacity(1.0)
+        for row in marked:
+            self._label_marked(painter, lens, row)
 
     def _stroke(self, painter: QPainter, lens: Lens, ratio: float) -> None:
         if self.layer.fill > 0:
@@ -179,29 +194,15 @@ class BoxesItem(LayerItem):
             dotted=self.layer.dotted,
         )
 
-    def _label_all(self, painter: QPainter, lens: Lens, skip: set[int | None]) -> None:
+    def _label_all(self, painter: QPainter, lens: Lens, skip: list[int]) -> None:
         painter.resetTransform()
-        at = (lens.scale, lens.dpr)
+        at = (lens.scale, lens.dpr, text_scale())
         if self._placed is None or self._placed[0] != at:
             # Relative to the pane, so that labels neither jump nor change while it is moved.
-            self._placed = (at, self._place(*at))
+            self._placed = (at, self._place(lens.scale, lens.dpr))
         for row, x, y, plate in self._placed[1]:
             if row not in skip:
                 painter.drawImage(QPointF(round(x + lens.dx), round(y + lens.dy)), plate)
-        if self.unlabeled:
-            self._say_unlabeled(painter, lens)
-
-    def _say_unlabeled(self, painter: QPainter, lens: Lens) -> None:
-        """In the lower right corner: labels that are not there are not missed in silence."""
-        painter.setOpacity(1.0)
-        painter.setFont(_font())
-        words = QApplication.translate("Boxes", "{n} labels not shown: zoom in")
-        if self.unlabeled == 1:
-            words = QApplication.translate("Boxes", "{n} label not shown: zoom in")
-        words = words.format(n=self.unlabeled)
-        size = plate_rect(painter, QPointF(0, 0), words).size()
-        corner = QPointF(lens.width - size.width() - 6, lens.height - size.height() - 6)
-        draw_plate(painter, corner, words, ink=QColor("white"), paper=QColor(0, 0, 0, 165))
 
     def _place(self, scale: float, ratio: float) -> list[tuple[int, float, float, QImage]]:
         font = _font().toString()
@@ -263,12 +264,34 @@ class BoxesItem(LayerItem):
         width = frame + (0 if chosen else min(1.0, frame / 2))
         painter.setPen(cosmetic(color, width * lens.dpr, dotted=self.layer.dotted))
         painter.drawRect(rect)
-        if self.layer.labels and self.layer.labels[row]:
+
+    def _label_marked(self, painter: QPainter, lens: Lens, row: int) -> None:
+        painter.resetTransform()
+        rect = lens.rect(*(float(value) for value in self.layer.xyxy[row])).normalized()
+        if self.layer.labels[row]:
             plate = self._plate(row, _font().toString(), lens.dpr)
             width, height = plate.width() / lens.dpr, plate.height() / lens.dpr
             top = self._top(rect.top() - lens.dy, height) + lens.dy
             left = self._left(rect.left() - lens.dx, width, lens.scale) + lens.dx
             painter.drawImage(QPointF(round(left - 1), round(top)), plate)
+
+
+def say_unlabeled(painter: QPainter, lens: Lens, count: int, taken: Sequence[QRectF]) -> None:
+    """In the lower right corner, in the upper one if that is `taken`: none is missed in silence."""
+    painter.resetTransform()
+    painter.setFont(_font())
+    words = QApplication.translate("Boxes", "{n} labels not shown: zoom in")
+    if count == 1:
+        words = QApplication.translate("Boxes", "{n} label not shown: zoom in")
+    words = words.format(n=count)
+    size = plate_rect(painter, QPointF(0, 0), words).size()
+    if size.width() > lens.width - 12:
+        painter.setFont(scaled_font(painter.font(), max(0.3, (lens.width - 12) / size.width())))
+        size = plate_rect(painter, QPointF(0, 0), words).size()
+    corner = QPointF(lens.width - size.width() - 6, lens.height - size.height() - 6)
+    if any(QRectF(corner, size).intersects(other) for other in taken):
+        corner.setY(6)
+    draw_plate(painter, corner, words, ink=QColor("white"), paper=QColor(0, 0, 0, 165))
 
 
 def _rect(xyxy: NDArray[np.float32]) -> QRectF:

@@ -18,6 +18,9 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSizeF, Qt, QThread
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QTransform
 
+from explorer.render import labels
+from explorer.ui.widgets.fonts import text_scale
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -79,9 +82,8 @@ def qcolor(color: Color | UInt8, alpha: float = 1.0) -> QColor:
 
 
 def ink_on(color: QColor) -> QColor:
-    """Black or white, whichever reads better on `color`."""
-    luma = 0.299 * color.red() + 0.587 * color.green() + 0.114 * color.blue()
-    return QColor(16, 16, 18) if luma > 140 else QColor(255, 255, 255)
+    """Black or white, whichever has more contrast with `color`."""
+    return QColor(*labels.ink_on((color.red(), color.green(), color.blue())))
 
 
 def dark(widget_color: QColor) -> bool:
@@ -322,10 +324,10 @@ def _grow(pixels: NDArray[Any], by: int) -> None:
         np.copyto(target, source, where=target == 0)
 
 
-def small_font(base: QFont, points: float = 9.0, *, bold: bool = False) -> QFont:
+def small_font(base: QFont, points: float = 9.0) -> QFont:
+    """`base` in a size for marks on a picture; `points` are those of the usual text size."""
     font = QFont(base)
-    font.setPointSizeF(points)
-    font.setBold(bold)
+    font.setPointSizeF(points * text_scale())
     return font
 
 

@@ -28,7 +28,13 @@ from explorer.ui.items.item_images import (
 from explorer.ui.items.layer_item import FEW, MANY, LayerItem, color_groups, cosmetic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+
+LETTERS = (1.0, 0.85, 0.7, 0.55)
+"""Sizes of texts that are in each other's way."""
 
 
 class PointsItem(LayerItem):
@@ -57,6 +63,8 @@ class PointsItem(LayerItem):
             self._cache.paint(painter, lens, None, None, render)
         else:
             self._dots(painter, lens.dpr)
+
+    def draw_words(self, painter: QPainter, lens: Lens) -> None:
         if 0 < self._count <= 100 and self.layer.labels:
             self._labels(painter, lens)
 
@@ -163,20 +171,60 @@ class TextItem(LayerItem):
 
     layer: Text
 
+    def __init__(self, layer: Text) -> None:
+        super().__init__(layer)
+        self.letters = 1.0
+        """Their size, 0 where there is no room at all; `keep_apart` sets it."""
+        self.covered = QRectF()
+        """Where a pinned one was drawn last."""
+
     def draw(self, painter: QPainter, lens: Lens) -> None:
-        if not self.layer.text:
+        """Nothing but words."""
+
+    @property
+    def pinned(self) -> bool:
+        return self.layer.name in ("stamp", "key")
+
+    def plate(self, painter: QPainter, lens: Lens, letters: float) -> QRectF:
+        """What it covers with letters of that size; a pinned one before it is moved into sight."""
+        painter.setFont(small_font(QApplication.font(), self.layer.size * letters))
+        corner = lens.at(*self.layer.xy)
+        plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
+        if not self.pinned:
+            plate.moveTopLeft(self._on_pane(plate, lens))
+        return plate
+
+    def draw_words(self, painter: QPainter, lens: Lens) -> None:
+        if not self.layer.text or not self.letters:
             return
         painter.resetTransform()
-        painter.setFont(small_font(QApplication.font(), self.layer.size))
+        letters = self.letters
+        if self.pinned:  # all of it is seen, however small the window
+            plate = self.plate(painter, lens, letters)
+            fits = min((lens.width - 12) / plate.width(), (lens.height - 12) / plate.height())
+            letters *= 1.0 if fits >= 1 else 0.95 * fits
+        elif self.layer.plate and self.frame[0]:
+            wide = self.plate(painter, lens, letters).width() / (self.frame[0] * lens.scale)
+            letters *= 1.0 if wide <= 1 else max(0.95 / wide, LETTERS[-1])
+        painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
         corner = lens.at(*self.layer.xy)
-        if self.layer.name in ("stamp", "key"):
-            plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
-            corner = self._seen(plate, lens)
+        plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
+        corner = self._seen(plate, lens) if self.pinned else self._on_pane(plate, lens)
+        self.covered = plate.translated(corner - plate.topLeft()) if self.pinned else QRectF()
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
         draw_plate(
             painter, corner, self.layer.text,
             ink=qcolor(self.layer.color), paper=paper, swatches=self.layer.swatches,
         )  # fmt: skip
+
+    def _on_pane(self, plate: QRectF, lens: Lens) -> QPointF:
+        """The corner of `plate` moved as far as it takes to be on the pane."""
+        room = lens.rect(0, 0, *self.frame)
+        if not self.layer.plate or room.isEmpty():
+            return plate.topLeft()
+        left = max(min(plate.left(), room.right() - plate.width()), room.left())
+        top = max(min(plate.top(), room.bottom() - plate.height()), room.top())
+        return QPointF(left, top)
 
     def _seen(self, plate: QRectF, lens: Lens) -> QPointF:
         """The corner of `plate` moved to where pane and window both are."""
@@ -185,7 +233,40 @@ class TextItem(LayerItem):
         room = window if room.isEmpty() else room
         room.adjust(6, 6, -6 - plate.width(), -6 - plate.height())
         left = max(min(plate.left(), room.right()), room.left())
+        left = max(min(left, lens.width - 6 - plate.width()), 6.0)  # it may be wider than the pane
         return QPointF(left, max(min(plate.top(), room.bottom()), room.top()))
+
+
+def keep_apart(texts: Sequence[TextItem], painter: QPainter, lens: Lens) -> int:
+    """Texts of one name get smaller letters until none lies on another.
+
+    Returns:
+        How many had to be left out, because the smallest letters still overlap.
+    """
+    painter.resetTransform()
+    left_out = 0
+    for name in dict.fromkeys(text.layer.name for text in texts if not text.pinned):
+        group = [text for text in texts if text.layer.name == name and text.layer.text]
+        for letters in LETTERS:
+            free = _free([text.plate(painter, lens, letters) for text in group])
+            if all(free):
+                break
+        for text, shown in zip(group, free, strict=True):
+            text.letters = letters if shown else 0.0
+        left_out += free.count(False)
+    return left_out
+
+
+def _free(plates: Sequence[QRectF]) -> list[bool]:
+    """Which of the plates lie on none before them that is free itself."""
+    corners = np.array([plate.getCoords() for plate in plates]).reshape(-1, 4)
+    low = np.maximum(corners[:, None, :2], corners[None, :, :2])
+    high = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+    touching = (low + 0.5 < high).all(axis=2)
+    free = np.ones(len(corners), bool)
+    for row in range(1, len(corners)):
+        free[row] = not (touching[row, :row] & free[:row]).any()
+    return [bool(entry) for entry in free]
 
 
 def make_item(layer: Layer) -> LayerItem:

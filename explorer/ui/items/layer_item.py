@@ -50,6 +50,13 @@ class LayerItem(QGraphicsItem):
     def draw(self, painter: QPainter, lens: Lens) -> None:
         raise NotImplementedError
 
+    def write(self, painter: QPainter, lens: Lens) -> None:
+        """Its words, after the shapes of all layers: no line strikes one through."""
+        self._contained(self.draw_words, painter, lens)
+
+    def draw_words(self, painter: QPainter, lens: Lens) -> None:
+        """For layers that have some."""
+
     def covers(self) -> bool:
         """Whether nothing can be seen through it anywhere in the frame."""
         return False

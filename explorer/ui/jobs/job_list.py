@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from explorer.ui.jobs.background import Background, BackgroundJobs, Phase
 from explorer.ui.panels.progress import duration
+from explorer.ui.widgets.fonts import text_scale
 from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.scrolled import scrolled
 from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label, PopupFrame
@@ -201,9 +202,13 @@ class JobList(PopupFrame):
     def _place(self) -> None:
         anchor = self._anchor
         screen = anchor.screen().availableGeometry()
-        wanted = sum(row.heightForWidth(WIDTH - 4 * UNIT) + UNIT for row in self.rows.values())
-        height = min(max(wanted, 3 * UNIT) + 8 * UNIT, MOST_HEIGHT)
-        size = QSize(WIDTH, height).boundedTo(screen.size() - QSize(2 * UNIT, 2 * UNIT))
+        width = round(WIDTH * text_scale())
+        room = width - 4 * UNIT
+        wanted = sum(row.heightForWidth(room) + UNIT for row in self.rows.values())
+        title = self.fontMetrics().height()
+        height = max(wanted, self.nothing.heightForWidth(room)) + title + 6 * UNIT
+        size = QSize(width, min(height, round(MOST_HEIGHT * text_scale())))
+        size = size.boundedTo(screen.size() - QSize(2 * UNIT, 2 * UNIT))
         corner = anchor.mapToGlobal(QPoint(anchor.width() - size.width(), -size.height()))
         corner.setX(max(screen.left(), min(corner.x(), screen.right() - size.width())))
         corner.setY(max(screen.top(), corner.y()))

@@ -58,6 +58,11 @@ class Budget:
         )
         return words.format(rate=self.shown, age=self.age * 1000)
 
+    def shortest(self) -> str:
+        """The same numbers alone."""
+        words = QCoreApplication.translate("Performance", "{rate:.1f}/s · {age:.0f} ms")
+        return words.format(rate=self.shown, age=self.age * 1000)
+
     def details(self) -> str:
         """What each number is, and the time of every view."""
         tr = QCoreApplication.translate
@@ -162,12 +167,14 @@ class LiveBar(QWidget):
 
     def set_budget(self, budget: Budget | None) -> None:
         """What was measured over the last seconds; None while nothing moves."""
-        words = budget.words() if budget is not None else ""
         # The rest of the line: the title, what has a place of its own, and the gaps between.
         others = (self.title, self.recording, self.freeze, self.stop)
         taken = sum(widget.sizeHint().width() + UNIT for widget in others) + 6 * UNIT
-        if budget is not None and self._words_width(words) > self.width() - taken:
-            words = budget.brief()
+        words = ""
+        if budget is not None:
+            forms = (budget.words(), budget.brief(), budget.shortest())
+            fits = (form for form in forms if self._words_width(form) <= self.width() - taken)
+            words = next(fits, "")  # too little room for the numbers at all: the tooltip has them
         self.budget.setText(words)
         self.budget.setToolTip(budget.details() if budget is not None else "")
 

@@ -36,7 +36,8 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.ui.widgets.badges import badge_size, draw_badge
-from explorer.ui.widgets.small_widgets import UNIT, Label, blend, muted, scaled_font
+from explorer.ui.widgets.fonts import scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, Label, blend, muted
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from explorer.core.unavailable import Unavailable
 
 Index = QModelIndex | QPersistentModelIndex
+MOST_LINES = 4
+"""Of a card's text, and of its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ class CardsModel(QAbstractListModel):
 
 
 class CardDelegate(QStyledItemDelegate):
-    """Title with its badge, then the text in up to two lines, then the reason for dimming."""
+    """Title with its badge, then the text, then the reason for dimming."""
 
     PAD = UNIT
 
@@ -215,10 +218,11 @@ class CardDelegate(QStyledItemDelegate):
 
     def _lines(self, text: str, option: QStyleOptionViewItem, width: int) -> int:
         metrics = QFontMetrics(scaled_font(option.font, 0.92))
-        room = QRect(0, 0, max(40, width - 4 * self.PAD), 2 * metrics.lineSpacing())
+        most = MOST_LINES * metrics.lineSpacing()
+        room = QRect(0, 0, max(40, width - 4 * self.PAD), most)
         flags = int(Qt.TextFlag.TextWordWrap)
         height = metrics.boundingRect(room, flags, text).height()
-        return min(height, 2 * metrics.lineSpacing())
+        return min(height, most)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         model = index.model()
@@ -265,7 +269,7 @@ class CardDelegate(QStyledItemDelegate):
         quiet = muted(palette)
         badge = badge_size(line.badge, option.font) if line.badge else QSize(0, 0)
         painter.setFont(scaled_font(option.font, 1.0, bold=True))
-        painter.setPen(blend(strong, base, 0.55) if line.dim else strong)
+        painter.setPen(blend(strong, base, 0.7) if line.dim else strong)
         room = area.width() - (badge.width() + UNIT if line.badge else 0)
         bold = QFontMetrics(painter.font())
         painter.drawText(
@@ -285,7 +289,7 @@ class CardDelegate(QStyledItemDelegate):
         top = area.top() + metrics.height() + 2
         painter.setFont(scaled_font(option.font, 0.92))
         for text, color in (
-            (line.text, blend(quiet, base, 0.75) if line.dim else quiet),
+            (line.text, quiet),
             (line.reason, quiet),
         ):
             if not text:

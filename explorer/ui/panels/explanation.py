@@ -34,7 +34,8 @@ from explorer.render import formulas
 from explorer.ui.formulas.images import formula_image, formula_size
 from explorer.ui.formulas.inline import marked, set_marked, text_of
 from explorer.ui.formulas.setting import Setter
-from explorer.ui.widgets.small_widgets import UNIT, scaled_font
+from explorer.ui.widgets.fonts import scaled_font
+from explorer.ui.widgets.small_widgets import UNIT
 
 RING = 3
 """Room for the mark of the focus."""

@@ -14,8 +14,12 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from explorer.ui.widgets.badges import badge_size, draw_badge
-from explorer.ui.widgets.small_widgets import UNIT, HoverButton, PopupFrame, scaled_font
+from explorer.ui.widgets.fonts import scaled_font, text_scale
+from explorer.ui.widgets.small_widgets import UNIT, HoverButton, PopupFrame
 from explorer.ui.widgets.theme import icon
+
+LEAST_LETTERS = 12
+"""Of a choice that are readable in the narrowest button."""
 
 
 class Popup(PopupFrame):
@@ -30,7 +34,7 @@ class Popup(PopupFrame):
 
     def open_at(self, anchor: QWidget, size: QSize) -> None:
         screen = anchor.screen().availableGeometry()
-        size = size.boundedTo(screen.size() - QSize(2 * UNIT, 2 * UNIT))
+        size = (size * text_scale()).boundedTo(screen.size() - QSize(2 * UNIT, 2 * UNIT))
         self.resize(size)
         corner = anchor.mapToGlobal(QPoint(0, anchor.height() + UNIT // 2))
         corner.setX(max(screen.left(), min(corner.x(), screen.right() - size.width() - UNIT)))
@@ -66,7 +70,10 @@ class PickerButton(HoverButton):
         return QSize(bold.horizontalAdvance(self.text()) + badge + 68, bold.height() + 15)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(96, self.sizeHint().height())
+        """Room for the beginning and the end of a name; the badge gives way before that."""
+        wanted = self.sizeHint()
+        least = 68 + self.fontMetrics().averageCharWidth() * LEAST_LETTERS
+        return QSize(min(least, wanted.width()), wanted.height())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Down):
@@ -79,7 +86,8 @@ class PickerButton(HoverButton):
         role = QPalette.ColorRole
         over = self.underMouse() or self.isDown()
         height = self.height()
-        badge = badge_size(self._badge, self.font()) if self._badge else QSize(0, 0)
+        wide = self.width() >= self.sizeHint().width()
+        badge = badge_size(self._badge, self.font()) if self._badge and wide else QSize(0, 0)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(palette.color(role.Highlight if self.hasFocus() else role.Mid), 1))
@@ -89,13 +97,13 @@ class PickerButton(HoverButton):
             icon("chevron-down").paint(
                 painter, QRect(self.width() - 24, (height - 16) // 2, 16, 16)
             )
-            room = self.width() - 62 - (badge.width() + UNIT if self._badge else 0)
+            room = self.width() - 62 - (badge.width() + UNIT if badge.width() else 0)
             painter.setFont(scaled_font(self.font(), 1.0, bold=True))
             painter.setPen(palette.color(role.ButtonText))
             metrics = QFontMetrics(painter.font())
             text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room)
             painter.drawText(QRect(34, 0, room, height), int(Qt.AlignmentFlag.AlignVCenter), text)
-            if self._badge:
+            if badge.width():
                 left = 34 + metrics.horizontalAdvance(text) + UNIT
                 top = (height - badge.height()) / 2
                 place = QRectF(left, top, badge.width(), badge.height())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy
 
 from explorer.ui.photos.filmstrip import key_of, title_of
-from explorer.ui.photos.tiles import PICTURE, draw_tile
-from explorer.ui.widgets.small_widgets import UNIT, muted, scaled_font
+from explorer.ui.photos.tiles import draw_tile, picture_size
+from explorer.ui.widgets.fonts import scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, muted
 
 if TYPE_CHECKING:
     from explorer.ui.photos.thumbnails import Thumbnails
@@ -40,7 +41,7 @@ class SampleTile(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         line = QFontMetrics(scaled_font(self.font(), 0.88)).height()
-        return QSize(PICTURE.width() + UNIT, PICTURE.height() + line + UNIT * 2)
+        return picture_size() + QSize(UNIT, line + UNIT * 2)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -50,7 +51,7 @@ class SampleTile(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         thumb = self._thumbnails.get(key_of(self.item), self.item)
-        area = QRectF(UNIT / 2, UNIT / 2, PICTURE.width(), PICTURE.height())
+        area = QRectF(QPointF(UNIT / 2, UNIT / 2), picture_size().toSizeF())
         palette = self.palette()
         with QPainter(self) as painter:
             pixmap = thumb.pixmap if thumb is not None else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -15,8 +15,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from explorer.ui.widgets.fonts import scaled_font, text_scale
 from explorer.ui.widgets.lifetime import discard
-from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color, scaled_font
+from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -74,29 +75,30 @@ class Welcome(QWidget):
         centered.addStretch(1)
         centered.addLayout(self._gallery)
         centered.addStretch(1)
-        self._tour = QHBoxLayout()
-        self._tour.setSpacing(UNIT * 3)
+        self._tour = QWidget()
+        tour = QHBoxLayout(self._tour)
+        tour.setContentsMargins(0, UNIT * 3, 0, 0)
+        tour.setSpacing(UNIT * 3)
         for number, (head, text) in enumerate(self._steps(), 1):
-            self._tour.addWidget(TourStep(number, head, text), 1)
-        keys = Label(
+            tour.addWidget(TourStep(number, head, text), 1)
+        self._keys = keys = Label(
             self.tr("Ctrl+V paste  ·  Ctrl+Shift+P all commands  ·  ? shortcuts"),
             quiet=True,
             factor=0.92,
         )
         keys.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        inner = QWidget()
-        inner.setMaximumWidth(760)
-        layout = QVBoxLayout(inner)
-        layout.setContentsMargins(UNIT * 4, UNIT * 4, UNIT * 4, UNIT * 3)
+        self._inner = inner = QWidget()
+        self._column = layout = QVBoxLayout(inner)
+        layout.setContentsMargins(UNIT * 4, UNIT * 2, UNIT * 4, UNIT * 2)
         layout.setSpacing(UNIT * 2)
         layout.addStretch(1)
-        layout.addWidget(Emblem(), 0, Qt.AlignmentFlag.AlignHCenter)
+        self._emblem = Emblem()
+        layout.addWidget(self._emblem, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(title)
         layout.addWidget(words)
         layout.addLayout(centered)
         layout.addLayout(buttons)
-        layout.addSpacing(UNIT * 3)
-        layout.addLayout(self._tour)
+        layout.addWidget(self._tour)
         layout.addStretch(1)
         layout.addWidget(keys)
         outer = QHBoxLayout(self)
@@ -104,7 +106,7 @@ class Welcome(QWidget):
         outer.addStretch(1)
         outer.addWidget(inner, 100)
         outer.addStretch(1)
-        self._centered = centered
+        self._fit()
 
     def set_samples(self, samples: Sequence[object], thumbnails: Thumbnails) -> None:
         """Shows the first few samples of the gallery."""
@@ -117,6 +119,42 @@ class Welcome(QWidget):
         for number, tile in enumerate(self.tiles):
             tile.chosen.connect(self.sample_chosen)
             self._gallery.addWidget(tile, number // 3, number % 3)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            QTimer.singleShot(0, self, self._fit)  # its parts hear of it after this
+
+    def _fit(self) -> None:
+        """In a small window, or with large text, what says least goes first: nothing is cut."""
+        self._inner.setMaximumWidth(round(760 * text_scale()))
+        for rows, shown in ((2, 3), (1, 3), (1, 2), (1, 1), (1, 0)):
+            self._arrange(rows, shown)
+            if self._needed() <= self.height() - UNIT * 4:
+                break
+
+    def _arrange(self, rows: int, shown: int) -> None:
+        """The samples in so many rows, and so many of the parts that can be missed."""
+        room = self.width() - UNIT * 12
+        wide = (self.tiles[0].sizeHint().width() + UNIT) if self.tiles else 1
+        across = max(1, min(3 if rows == 2 else MOST_SAMPLES, room // wide))
+        for number, tile in enumerate(self.tiles):
+            self._gallery.addWidget(tile, number // across, number % across)
+            tile.setVisible(number < rows * across)
+        for place, part in enumerate((self._keys, self._tour, self._emblem)):
+            part.setVisible(place < shown)
+        self._inner.setMaximumWidth(max(self._inner.maximumWidth(), across * wide + UNIT * 8))
+
+    def _needed(self) -> int:
+        """The height of what is shown."""
+        self._column.invalidate()
+        wide = min(self.width() - UNIT * 4, self._inner.maximumWidth())
+        return self._column.totalHeightForWidth(wide)
 
     def set_live_menu(self, menu: QMenu) -> None:
         """What can be followed instead of looking at a photo."""

@@ -102,9 +102,7 @@ class Exporter(QObject):
         kinds.append(ExportKind(self.tr("Data"), "*.json *.csv *.npz", data))
         boxes = finished.boxes if finished is not None else None
         if finished is not None and boxes is not None:
-            for words, write in self._box_kinds(boxes, finished.photo_info).items():
-                title, _, suffixes = words.partition(" (")
-                kinds.append(ExportKind(title, suffixes.rstrip(")"), _plain(write)))
+            kinds += self._box_kinds(boxes, finished.photo_info)
         self._offer(self.tr("Export"), *kinds)
 
     def _offer(self, title: str, *kinds: ExportKind) -> None:
@@ -134,9 +132,7 @@ class Exporter(QObject):
         boxes = LabeledBoxes(corners, tuple(box.label or "object" for box in truth))
         name = photo.path.name if photo.path else photo.name
         kinds = self._box_kinds(boxes, ImageInfo(name, photo.width, photo.height))
-        path, kind = self._ask(self.tr("Save ground truth"), ".json", tuple(kinds))
-        if path:
-            kinds.get(kind, next(iter(kinds.values())))(path)
+        self._offer(self.tr("Save ground truth"), *kinds)
 
     def copy(self) -> None:
         """What is on the canvas, as it is seen."""
@@ -284,26 +280,17 @@ class Exporter(QObject):
         self._desk.notices.say(self.tr("There is no result to save yet."))
         return False
 
-    def _box_kinds(self, boxes: LabeledBoxes, image: ImageInfo) -> dict[str, Callable[[str], None]]:
-        """By the words of a file dialog: what writes `boxes` in that format."""
+    def _box_kinds(self, boxes: LabeledBoxes, image: ImageInfo) -> list[ExportKind]:
+        """`boxes` in every format."""
 
-        def writer(kind: BoxFormat) -> Callable[[str], None]:
-            return lambda path: self.write_boxes(path, boxes, image, kind)
+        def writer(kind: BoxFormat) -> Callable[[str, Options], None]:
+            return lambda path, _options: self.write_boxes(path, boxes, image, kind)
 
-        return {
-            f"{self.tr('Boxes as COCO')} (*.json)": writer("coco"),
-            f"{self.tr('Boxes as Pascal VOC')} (*.xml)": writer("voc"),
-            f"{self.tr('Boxes as YOLO')} (*.txt)": writer("yolo"),
-        }
-
-
-def _plain(write: Callable[[str], None]) -> Callable[[str, Options], None]:
-    """For a kind that has nothing to choose."""
-
-    def act(path: str, _options: Options) -> None:
-        write(path)
-
-    return act
+        return [
+            ExportKind(self.tr("Boxes as COCO"), "*.json", writer("coco")),
+            ExportKind(self.tr("Boxes as Pascal VOC"), "*.xml", writer("voc")),
+            ExportKind(self.tr("Boxes as YOLO"), "*.txt", writer("yolo")),
+        ]
 
 
 def _within(rgb: UInt8, size: int) -> UInt8:

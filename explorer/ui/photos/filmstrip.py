@@ -216,7 +216,7 @@ class Filmstrip(QWidget):
         layout.addLayout(self._stack, 1)
         for page in (*self._views, self.empty):  # it shows the first one: as a part of this widget
             self._stack.addWidget(page)
-        self.setMinimumSize(112, 112)
+        self.setMinimumHeight(112)  # as narrow as its two tabs allow
         self._show_source(0)
 
     # -- what the window calls --------------------------------------------------------------------
@@ -375,4 +375,4 @@ class Filmstrip(QWidget):
         self._count.setVisible(across)  # a narrow column has no room for it: the tab's tooltip has
 
     def sizeHint(self) -> QSize:
-        return QSize(144, 400)
+        return QSize(max(144, self.minimumSizeHint().width()), 400)

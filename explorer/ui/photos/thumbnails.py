@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SIZE = 192
+SIZE = 256
 """The longer side in pixels: 96 units on a screen with two pixels each."""
 WAITING = 64
 KEPT = 1000

@@ -13,12 +13,17 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPainterPath, QPalette, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from explorer.ui.widgets.small_widgets import UNIT, blend, line_color, muted, scaled_font, tone
+from explorer.ui.widgets.fonts import scaled_font, text_scale
+from explorer.ui.widgets.small_widgets import UNIT, blend, line_color, muted, tone
 
 ItemRole = Qt.ItemDataRole.UserRole
 PixmapRole = Qt.ItemDataRole.UserRole + 1
 ErrorRole = Qt.ItemDataRole.UserRole + 2
-PICTURE = QSize(112, 80)
+
+
+def picture_size() -> QSize:
+    """Of the picture of a tile: larger with larger text, so that its name has room."""
+    return QSize(112, 80) * text_scale()
 
 
 def draw_tile(
@@ -70,7 +75,7 @@ class TileDelegate(QStyledItemDelegate):
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> QSize:
         line = QFontMetrics(self._font(option.font)).height()
-        return QSize(PICTURE.width() + 2 * UNIT, PICTURE.height() + line + 2 * UNIT)
+        return picture_size() + QSize(2 * UNIT, line + 2 * UNIT)
 
     def paint(
         self,
@@ -82,9 +87,10 @@ class TileDelegate(QStyledItemDelegate):
         cell = QRectF(option.rect)
         font = self._font(option.font)
         line = QFontMetrics(font).height()
-        area = QRectF(0, 0, PICTURE.width(), PICTURE.height())
+        picture = picture_size()
+        area = QRectF(0, 0, picture.width(), picture.height())
         area.moveCenter(
-            QPointF(cell.center().x(), cell.top() + UNIT / 2 + PICTURE.height() / 2 + 2)
+            QPointF(cell.center().x(), cell.top() + UNIT / 2 + picture.height() / 2 + 2)
         )
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)

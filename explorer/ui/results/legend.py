@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from explorer.ui.items.item_images import Contained, qcolor, small_font
+from explorer.ui.items.item_images import Contained, qcolor
+from explorer.ui.widgets.fonts import scaled_font, set_own_font
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from explorer.core.layers import Color
 
 DASH, GAP = 14.0, 6.0
+SMALLEST = 0.75
+"""Letters of a plot that is low, in those of others."""
 VALUE = "0.00000"
 """As wide as a value that is shown."""
 
@@ -29,7 +32,7 @@ class Legend(QWidget):
         self._heading = ""
         self._values: list[str] = []
         self._contained = Contained("the legend")
-        self.setFont(small_font(self.font()))
+        set_own_font(self, 0.95)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
     def set_entries(self, entries: Sequence[tuple[str, Color]]) -> None:
@@ -38,6 +41,7 @@ class Legend(QWidget):
             self._entries, self._values, self._heading = list(entries), [], ""
             self._contained.retry()
             self.setAccessibleDescription(", ".join(label for label, _ in entries))
+            self.setToolTip("\n".join(label for label, _ in entries))
             self.updateGeometry()
             self.update()
 
@@ -91,15 +95,26 @@ class Legend(QWidget):
         count = len(self._entries)
         columns = max(1, min(int(self.width() / max(1.0, self._cell)), count))
         rows = -(-count // columns)
-        # Rows move together where the plot is low: a name that is cut off says nothing.
-        pitch = min(self._pitch, self.height() / (rows + 1))
+        # Letters get smaller where the plot is low; rows that have no room even then are counted.
+        share = min(1.0, max(SMALLEST, self.height() / (rows + 1) / self._pitch))
+        painter.setFont(scaled_font(self.font(), share))
+        metrics = QFontMetricsF(painter.font())
+        pitch = share * self._pitch
+        seen = max(1, int(self.height() / pitch) - 1)
         wide = self.width() / columns
+        if seen < rows:
+            more = sum(number % rows >= seen - 1 for number in range(count))
+            words = QCoreApplication.translate("Legend", "and {n} more").format(n=more)
+            painter.setPen(palette.placeholderText().color())
+            painter.drawText(QPointF(GAP, seen * pitch + metrics.ascent() + 1), words)
         painter.setPen(palette.placeholderText().color())
         base = metrics.ascent() + 1
         elide = Qt.TextElideMode.ElideRight
         heading = metrics.elidedText(self._heading, elide, self.width() - 2 * GAP)
         painter.drawText(QPointF(GAP, base), heading)
         for number, (label, color) in enumerate(self._entries):
+            if seen < rows and number % rows >= seen - 1:
+                continue
             left = (number // rows) * wide + GAP
             top = (number % rows + 1) * pitch
             painter.setPen(Qt.PenStyle.NoPen)

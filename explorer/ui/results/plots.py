@@ -20,13 +20,14 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QBoxLayout, QFrame, QScrollArea, QToolTip, QWidget
+from PySide6.QtWidgets import QApplication, QBoxLayout, QFrame, QScrollArea, QToolTip, QWidget
 
 from explorer.core.layers import Curve, Plot
 from explorer.ui.board.readout import number
 from explorer.ui.items.item_images import Contained, qcolor
-from explorer.ui.results.legend import Legend
+from explorer.ui.results.legend import SMALLEST, Legend
 from explorer.ui.results.plot_marker import Marker
+from explorer.ui.widgets.fonts import scaled_font
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 TOP = 10
 
+TICKS = 0.95
+"""The letters of axes, in those of the program."""
+GRID = 0.12
 NARROW = 420
 """Pixels: in a plot that is not wider the legend stands below the curves."""
 
@@ -142,8 +146,8 @@ class CurvesPlot(QWidget):
             named = any(labels) and labels != [plot.y_label]  # the axis says it already
             self.legend.setVisible(named)
         if before is None or before.x_names != plot.x_names:
-            ticks = [list(enumerate(plot.x_names, 1))] if plot.x_names else None
-            self.chart.getAxis("bottom").setTicks(ticks)
+            self._name_places()
+        self._fit_titles()
         self.legend.set_entries([(curve.label, curve.color) for curve in plot.curves])
         self._place_legend()
         for item, curve in zip(self.curves, plot.curves, strict=True):
@@ -156,6 +160,42 @@ class CurvesPlot(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_legend()
+        if self._shown is not None and self._shown.x_names:
+            self._name_places()
+        self._fit_titles()
+
+    def _fit_titles(self) -> None:
+        """The words along the axes: smaller where those are short, none rather than cut."""
+        if self._shown is None:
+            return
+        font, box = scaled_font(QApplication.font(), TICKS), self.chart.plotItem.vb
+        for side, words, room in (
+            ("left", self._shown.y_label, box.height()),
+            ("bottom", self._shown.x_label, box.width()),
+        ):
+            if words:
+                share = room / (QFontMetricsF(font).horizontalAdvance(words) + 4)
+                axis = self.chart.getAxis(side)
+                axis.label.setFont(scaled_font(font, min(1.0, max(share, SMALLEST))))
+                axis.showLabel(share >= SMALLEST)
+
+    def _name_places(self) -> None:
+        """Names along the axis: every one, or every other where they would touch."""
+        names = self._shown.x_names if self._shown is not None else ()
+        axis = self.chart.getAxis("bottom")
+        if not names:
+            axis.setTicks(None)
+            axis.setGrid(round(255 * GRID))
+            return
+        metrics = QFontMetricsF(scaled_font(QApplication.font(), TICKS))
+        widest = max(metrics.horizontalAdvance(name) for name in names) + 8
+        room = max(1.0, self.chart.width() - self.chart.getAxis("left").width()) / len(names)
+        step = max(1, math.ceil(widest / room))
+        places = list(enumerate(names, 1))
+        axis.setTicks([places[::step]])
+        # The first and the last one reach beyond the axis; pyqtgraph allows it without a grid only.
+        axis.setGrid(False)
+        axis.setStyle(hideOverlappingLabels=round(widest))
 
     def _place_legend(self) -> None:
         below = self.width() <= NARROW
@@ -185,11 +225,12 @@ class CurvesPlot(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
             self._restyle()
 
     def _restyle(self) -> None:
         library, palette = pyqtgraph(), self.palette()
+        font = scaled_font(QApplication.font(), TICKS)
         ink = palette.text().color()
         faint = QColor(ink)
         faint.setAlphaF(0.35)
@@ -198,7 +239,11 @@ class CurvesPlot(QWidget):
             axis = self.chart.getAxis(side)
             axis.setPen(library.mkPen(faint))
             axis.setTextPen(library.mkPen(ink))
-        self.chart.showGrid(x=True, y=True, alpha=0.12)
+            axis.setTickFont(font)
+            axis.label.setFont(font)
+        self._fit_titles()
+        self.chart.showGrid(x=True, y=True, alpha=GRID)
+        self._name_places()
         self.line.setPen(library.mkPen(faint))
         self.marker.restyle(palette.highlight().color())
         self.words.setColor(ink)

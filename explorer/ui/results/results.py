@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QLabel, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
 from explorer.core.layers import Board, Plot, Table
@@ -12,9 +12,11 @@ from explorer.ui.items.item_images import assert_gui_thread
 from explorer.ui.results.plots import BarsPlot, CurvesPlot
 from explorer.ui.results.table import TableWidget
 from explorer.ui.widgets.lifetime import discard
-from explorer.ui.widgets.small_widgets import Label
+from explorer.ui.widgets.small_widgets import UNIT, Label
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from explorer.ui.board.pane_view import Selection
 
 Tab = TableWidget | CurvesPlot | BarsPlot
@@ -69,6 +71,17 @@ class Results(QWidget):
     def summary(self) -> str:
         """The answer in one line, as it stands above the tabs."""
         return self._summary.text()
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the whole answer, the tabs, and two lines of a table or a low plot."""
+        line = self.fontMetrics().height()
+        words = self._summary.heightForWidth(max(self.width(), 1)) if self.summary else 0
+        return QSize(210, words + self._tabs.tabBar().sizeHint().height() + 4 * line + 2 * UNIT)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def set_board(self, board: Board | None) -> None:
         """Show the board's summary, then its plots and tables, in their order, plots first."""

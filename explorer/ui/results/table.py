@@ -18,6 +18,7 @@ from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QKeySequence,
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from explorer.core.layers import Color, Table
+from explorer.render.numbers import count, fixed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +47,8 @@ def decimals(values: Sequence[float]) -> int | None:
 def written(value: str | int | float, places: int | None) -> str:
     """A cell's words."""
     if isinstance(value, float):
-        return f"{value:.{places}f}" if places is not None else f"{value:.3g}"
-    return str(value)
+        return fixed(value, places) if places is not None else f"{value:.3g}"
+    return count(value) if isinstance(value, int) else value
 
 
 class TableModel(QAbstractTableModel):
@@ -354,7 +355,7 @@ class TableWidget(QTableView):
         header.setResizeContentsPrecision(MEASURED_ROWS)
         columns = range(self._model.columnCount())
         wanted = [
-            max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) + 14
+            max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) + 4
             for column in columns
         ]
         most = MOST_WIDTH if sum(wanted) > self.viewport().width() else max(wanted, default=0)

@@ -80,7 +80,7 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
 
     from explorer.ui.shell.crash_log import ErrorHooks, FaultFile, last_crash, start_log
     from explorer.ui.shell.window import Window
-    from explorer.ui.widgets import theme
+    from explorer.ui.widgets import fonts, theme
 
     handler = start_log()
     crash = last_crash()
@@ -100,8 +100,8 @@ def _run(paths: list[str], wishes: dict[str, Any]) -> int:
     hooks = ErrorHooks()
     hooks.install()
     known = settings.load()
-    theme.set_fonts(app)
-    theme.set_text_size(app, known.preferences.text_size)
+    fonts.set_fonts(app)
+    fonts.set_text_size(app, known.preferences.text_size)
     choose_color_set(known.preferences.colors)
     theme.apply(app, known.preferences.theme)
     window = Window(known, paths=paths, wishes=wishes)

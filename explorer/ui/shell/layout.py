@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
@@ -20,11 +20,12 @@ from PySide6.QtWidgets import (
 
 from explorer.core.settings import THEMES
 from explorer.ui.shell.actions import MENUS, translated
+from explorer.ui.widgets.fonts import text_scale
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from explorer.ui.shell.actions import Actions
     from explorer.ui.shell.desk import Panels
@@ -37,6 +38,15 @@ TOOLBAR = frozenset({
     "save", "save_as", "theme", "palette",
 })  # fmt: skip
 """The commands whose icons are seen at once."""
+
+USUAL = {"photos": UNIT * 19, "inspector": UNIT * 40, "results": UNIT * 32}
+"""Widths, and the height of the results."""
+
+MOST_ACROSS, MOST_BELOW = 0.5, 0.4
+"""Of the window: what panels beside and below the picture take at most when text grows."""
+
+TRIES = 5
+"""So often panels are given their size after the text size has changed: parts follow one by one."""
 
 REST_MILLISECONDS = 150
 """So long after the window has changed its size the panels may still be moving into place."""
@@ -104,9 +114,30 @@ def default_sizes(window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
         docks[name].setFloating(False)
         window.addDockWidget(area, docks[name])
         docks[name].show()
-    across = [docks["photos"], docks["inspector"]]
-    window.resizeDocks(across, [UNIT * 19, UNIT * 40], Qt.Orientation.Horizontal)
-    window.resizeDocks([docks["results"]], [UNIT * 32], Qt.Orientation.Vertical)
+    sizes = scaled(window, USUAL, text_scale())
+    across = ("photos", "inspector")
+    window.resizeDocks(
+        [docks[name] for name in across],
+        [sizes[name] for name in across],
+        Qt.Orientation.Horizontal,
+    )
+    window.resizeDocks([docks["results"]], [sizes["results"]], Qt.Orientation.Vertical)
+
+
+def scaled(window: QMainWindow, sizes: Mapping[str, int], factor: float) -> dict[str, int]:
+    """Sizes of panels for larger text, as far as the picture keeps its half of the window.
+
+    For smaller text they shrink to their usual ones at most.
+    """
+    below = sizes.get("results", 0)
+    across = sum(sizes.values()) - below
+    wide = min(factor, max(1.0, window.width() * MOST_ACROSS / across)) if across else factor
+    high = min(factor, max(1.0, window.height() * MOST_BELOW / below)) if below else factor
+    made = {
+        name: round(size * (high if name == "results" else wide)) for name, size in sizes.items()
+    }
+    least = {name: min(size, USUAL.get(name, 0)) for name, size in sizes.items()}
+    return made if factor >= 1 else {name: max(made[name], least[name]) for name in made}
 
 
 class DockSizes(QObject):
@@ -120,7 +151,10 @@ class DockSizes(QObject):
         super().__init__(window)
         self._window, self._docks = window, docks
         self._wanted: dict[str, int] = {}
+        self._plain: dict[str, int] = {}  # what was wanted before the text size changed
+        self._scale = self._plain_scale = text_scale()
         self._moving, self._size = False, window.size()
+        self._tries = 0
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._give_back)
@@ -137,7 +171,26 @@ class DockSizes(QObject):
                 self._settle.start(0)
             elif isinstance(watched, QDockWidget):
                 self._note(watched)
+        elif event.type() == QEvent.Type.FontChange and watched is self._window:
+            self._follow_text()
         return False
+
+    def _follow_text(self) -> None:
+        """Larger text needs larger panels."""
+        scale = text_scale()
+        if scale == self._scale:
+            return
+        if not self._plain:
+            there = {
+                name: dock.width() if self._across(dock) else dock.height()
+                for name, dock in self._docks.items()
+                if dock.isVisible() and not dock.isFloating()
+            }
+            self._plain, self._plain_scale = {**there, **self._wanted}, self._scale
+        self._scale = scale
+        self._wanted = scaled(self._window, self._plain, scale / self._plain_scale)
+        self._moving, self._tries = True, TRIES
+        self._settle.start(0)
 
     @property
     def steady(self) -> bool:
@@ -146,14 +199,19 @@ class DockSizes(QObject):
 
     def _note(self, dock: QDockWidget) -> None:
         # The layout hears of a new size of the window, and moves the panels, before this does.
-        if self.steady and dock.isVisible() and not dock.isFloating():
+        # After a change of the text size the layout moves them, too: the user has a button down.
+        dragged = not self._plain or QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton
+        if dragged and self.steady and dock.isVisible() and not dock.isFloating():
             self._wanted[dock.objectName()] = dock.width() if self._across(dock) else dock.height()
+            self._plain = {}
 
     def _across(self, dock: QDockWidget) -> bool:
         sides = Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea
         return bool(self._window.dockWidgetArea(dock) & sides)
 
     def _give_back(self) -> None:
+        if self._plain:  # a larger window has more room for larger text
+            self._wanted = scaled(self._window, self._plain, self._scale / self._plain_scale)
         for across, way in ((True, Qt.Orientation.Horizontal), (False, Qt.Orientation.Vertical)):
             docks = [
                 dock
@@ -168,7 +226,20 @@ class DockSizes(QObject):
                 self._window.resizeDocks(docks, sizes, way)
         self._rest.start(REST_MILLISECONDS)
 
+    def _amiss(self) -> bool:
+        """Whether a panel has another size than it should have."""
+        return any(
+            abs((dock.width() if self._across(dock) else dock.height()) - self._wanted[name]) > 1
+            for name, dock in self._docks.items()
+            if name in self._wanted and dock.isVisible() and not dock.isFloating()
+        )
+
     def _settled(self) -> None:
+        if self._tries and self._amiss():  # not all parts have taken the new text size yet
+            self._tries -= 1
+            self._give_back()
+            return
+        self._tries = 0
         self._moving, self._size = self._settle.isActive(), self._window.size()
 
 
@@ -223,6 +294,11 @@ def make_toolbar(
         if isinstance(widget, QToolButton):
             widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             widget.setAccessibleName(widget.accessibleName() or action.text().rstrip("…"))
+    more = bar.findChild(QToolButton, "qt_toolbar_ext_button")
+    if more is not None:  # what a narrow window has no room for is behind it
+        more.setIcon(icon("chevron-down"))
+        more.setToolTip(window.tr("More"))
+        more.setAccessibleName(window.tr("More"))
     window.addToolBar(bar)
     return bar
 

@@ -207,13 +207,23 @@ class Presenter(QObject):
         self._panels.inspector.set_update(update, study.can_pause)
         if update.state is State.FAILED:
             self.bare()
-            if study.board is None and not study.wants_photo:  # what is shown is another view's
-                self.put(Board(()))
+            self._leave_nothing_old(update)
         if update.state is not State.RUNNING:
             self._show_results()
             self._panels.inspector.form.set_busy(False)
         self.status(update)
         self._panels.refresh()
+
+    def _leave_nothing_old(self, update: Update) -> None:
+        """What another view has shown does not stay when one without a photo has no result."""
+        study, failure = self._panels.study, update.failure
+        if study.board is not None or study.wants_photo or failure is None:
+            return
+        self._pending = None
+        self._panels.board.set_board(None, f"{failure.message} {failure.hint}".strip())
+        self._panels.results.set_board(None)
+        self._panels.inspector.set_notes(())
+        self._panels.docks["results"].setVisible(False)
 
     def waiting(self) -> None:
         self._waits = True

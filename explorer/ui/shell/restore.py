@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QTimer
 from explorer.core import settings as store
 from explorer.core.settings import Preferences, Session, Settings
 from explorer.ui.shell import geometry, session
+from explorer.ui.shell.layout import default_sizes
 
 if TYPE_CHECKING:
     from explorer.ui.shell.bridge import Ready
@@ -83,8 +84,7 @@ class Restore(QObject):
         elif self._docks_state.isEmpty() or not self._main.restoreState(
             self._docks_state, LAYOUT_VERSION
         ):
-            for dock in docks:
-                dock.show()
+            default_sizes(self._main, dict(self._panels.docks))
 
     def _remember_docks(self) -> None:
         if self._page_shown and not self._presenting:

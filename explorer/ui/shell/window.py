@@ -22,7 +22,7 @@ from explorer.ui.panels.status import Status
 from explorer.ui.panels.welcome import Welcome
 from explorer.ui.shell import geometry, layout
 from explorer.ui.shell.actions import Actions
-from explorer.ui.widgets import tab_order, theme
+from explorer.ui.widgets import fonts, tab_order, theme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -272,7 +272,7 @@ class Window(QMainWindow):
             theme.apply(app, preferences.theme)
             self.refresh()
         if preferences.text_size != before.text_size:
-            theme.set_text_size(app, preferences.text_size)
+            fonts.set_text_size(app, preferences.text_size)
         if preferences.colors != before.colors:
             choose_color_set(preferences.colors)
             self.study.draw()

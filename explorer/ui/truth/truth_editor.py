@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QVBoxLayout, Q
 from explorer.ui.board.readout import number
 from explorer.ui.form.choices import Combo
 from explorer.ui.form.editor import Editor
+from explorer.ui.widgets.button_row import ButtonRow, TextButton
 from explorer.ui.widgets.field import Field
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, TextButton, in_a_row
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -121,13 +122,13 @@ class TruthEditor(Editor):
         self.save.clicked.connect(self._save)
         self.clear = TextButton("reset", self.tr("Clear"), self.tr("Remove all boxes"))
         self.clear.clicked.connect(self._clear)
-        foot = in_a_row(self.load, self.save, self.clear)
+        foot = ButtonRow((self.load, self.save, self.clear))
         layout = QVBoxLayout(self.below)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
         layout.addWidget(self._line)
         layout.addWidget(self.hint)
-        layout.addLayout(foot)
+        layout.addWidget(foot)
         self.show_value(())
 
     def set_info(self, info: NetworkInfo | None) -> None:

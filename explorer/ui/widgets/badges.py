@@ -6,7 +6,8 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from explorer.ui.widgets.small_widgets import blend, scaled_font, tone
+from explorer.ui.widgets.fonts import scaled_font
+from explorer.ui.widgets.small_widgets import blend, tone
 
 
 def badge_size(text: str, font: QFont) -> QSize:

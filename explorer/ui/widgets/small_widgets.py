@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
-    QFont,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -15,7 +14,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QSizePolicy,
     QToolButton,
@@ -24,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.ui.widgets import tab_order
+from explorer.ui.widgets.fonts import set_own_font
 from explorer.ui.widgets.theme import icon
 
 UNIT = 8
@@ -58,24 +57,12 @@ def tone(kind: str, palette: QPalette) -> QColor:
     """The color of a message or a badge: "error", "warning", "good" or "info"."""
     dark = is_dark(palette)
     return {
-        "error": QColor("#ff7b72" if dark else "#c4262e"),
-        "warning": QColor("#f0b440" if dark else "#8f5a00"),
-        "good": QColor("#57c98a" if dark else "#18794e"),
-        "info": QColor("#6cb2ff" if dark else "#1f63b5"),
+        "error": QColor("#ff7b72" if dark else "#b01f27"),
+        "warning": QColor("#f0b440" if dark else "#7a4d00"),
+        "good": QColor("#57c98a" if dark else "#136744"),
+        "info": QColor("#6cb2ff" if dark else "#1b579f"),
         "quiet": muted(palette),
     }[kind]
-
-
-def scaled_font(font: QFont, factor: float, *, bold: bool = False) -> QFont:
-    """A copy of `font`, larger or smaller, whether it is given in points or in pixels."""
-    copy = QFont(font)
-    if font.pointSizeF() > 0:
-        copy.setPointSizeF(font.pointSizeF() * factor)
-    else:
-        copy.setPixelSize(max(1, round(font.pixelSize() * factor)))
-    if bold:
-        copy.setWeight(QFont.Weight.DemiBold)
-    return copy
 
 
 class Label(QLabel):
@@ -97,7 +84,7 @@ class Label(QLabel):
         if quiet:
             self.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         if factor != 1.0 or bold:
-            self.setFont(scaled_font(self.font(), factor, bold=bold))
+            set_own_font(self, factor, bold=bold)
 
     def hug(self) -> None:
         """Takes no more width than its words on one line need: what follows stands right behind."""
@@ -139,28 +126,6 @@ class IconButton(QToolButton):
     def rename(self, name: str) -> None:
         self.setToolTip(name)
         self.setAccessibleName(name)
-
-
-class TextButton(QToolButton):
-    """A flat button with a symbol, words and a tip."""
-
-    def __init__(self, symbol: str, words: str, tip: str) -> None:
-        super().__init__()
-        self.setIcon(icon(symbol))
-        self.setText(words)
-        self.setToolTip(tip)
-        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-
-
-def in_a_row(*widgets: QWidget) -> QHBoxLayout:
-    """Small ones beside each other, on the left."""
-    row = QHBoxLayout()
-    row.setSpacing(UNIT // 2)
-    for widget in widgets:
-        row.addWidget(widget)
-    row.addStretch(1)
-    return row
 
 
 class Dot(QWidget):
@@ -265,7 +230,7 @@ class FoldButton(QAbstractButton):
         super().__init__()
         self.setText(title)
         self.setAccessibleName(title)
-        self.setFont(scaled_font(self.font(), 1.0, bold=True))
+        set_own_font(self, bold=True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)

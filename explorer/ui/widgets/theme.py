@@ -1,4 +1,4 @@
-"""Colors, fonts and icons: two palettes of our own, the same on every desktop.
+"""Colors and icons: two palettes of our own, the same on every desktop.
 
 `apply` works at any time; icons made by `icon` are swapped on whatever button or action shows one.
 """
@@ -9,12 +9,10 @@ import logging
 from functools import lru_cache
 from string import Template
 
-from PySide6.QtCore import QByteArray, QEvent, QRectF, QSize, Qt
+from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QAction,
     QColor,
-    QFont,
-    QFontInfo,
     QGuiApplication,
     QIcon,
     QPainter,
@@ -25,6 +23,7 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QStyleFactory, QWidget
 
 from explorer.core.resources import resource_path
+from explorer.ui.widgets.fonts import fit_fonts
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +39,10 @@ LIGHT = {
     "pressed": "#d8dde6",
     "line": "#dde1e8",
     "text": "#1c1f26",
-    "muted": "#5f6675",
+    "muted": "#585f6d",
     "faint": "#a3a9b5",
-    "accent": "#2f66e0",
+    "accent": "#2b5fd6",
+    "link": "#2b5fd6",
     "soft": "#e3ebfd",
     "on_accent": "#ffffff",
     "canvas": "#e9ebef",
@@ -56,9 +56,10 @@ DARK = {
     "pressed": "#3e434e",
     "line": "#33373f",
     "text": "#e8eaee",
-    "muted": "#9ba2af",
+    "muted": "#a9b0bc",
     "faint": "#646a76",
-    "accent": "#4f83f1",
+    "accent": "#3a6fe0",
+    "link": "#7ea6ff",
     "soft": "#26365a",
     "on_accent": "#ffffff",
     "canvas": "#131519",
@@ -77,6 +78,7 @@ QToolButton:pressed { background: $pressed; }
 QToolButton:checked { background: $soft; }
 QToolButton:focus { border: 1px solid $accent; padding: 4px; }
 QToolButton::menu-indicator { image: none; }
+#qt_toolbar_ext_button { padding: 0; min-width: 18px; }
 QStatusBar { background: $window; border-top: 1px solid $line; }
 QStatusBar::item { border: 0; }
 QMenuBar { background: $window; padding: 2px 6px; }
@@ -104,6 +106,7 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QHeaderView { background: $base; border: 0; }
 QHeaderView::section { background: $base; color: $muted; border: 0;
   border-bottom: 1px solid $line; padding: 4px 8px; }
+QTableView::item { padding: 0 8px; }
 QPushButton { background: $button; border: 1px solid $line; border-radius: 6px;
   padding: 5px 14px; }
 QPushButton:hover { background: $hover; }
@@ -128,7 +131,6 @@ QProgressBar::chunk { background: $accent; border-radius: 2px; }
 _names: dict[int, str] = {}
 """Icon cache key -> name: copies of an icon keep its key, so any button's icon can be named."""
 _dark = False
-_OWN_SIZE = "explorer_own_text_size"
 
 
 def colors() -> dict[str, str]:
@@ -161,6 +163,7 @@ def apply(app: QApplication, theme: str) -> None:
         app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(palette(colors()))
     app.setStyleSheet(_SHEET.substitute(colors()))
+    fit_fonts(app)
     _swap_icons(app)
 
 
@@ -183,8 +186,8 @@ def palette(shades: dict[str, str]) -> QPalette:
         role.Highlight: "accent",
         role.HighlightedText: "on_accent",
         role.Accent: "accent",
-        role.Link: "accent",
-        role.LinkVisited: "accent",
+        role.Link: "link",
+        role.LinkVisited: "link",
         role.Light: "raised",
         role.Midlight: "hover",
         role.Mid: "line",
@@ -196,54 +199,6 @@ def palette(shades: dict[str, str]) -> QPalette:
         made.setColor(group.Disabled, which, QColor(shades["faint"]))
     made.setColor(group.Disabled, role.Highlight, QColor(shades["line"]))
     return made
-
-
-def set_fonts(app: QApplication) -> None:
-    """Uses the desktop's own font; where there is no desktop, one size that reads well."""
-    font = app.font()
-    if font.family() in ("Sans Serif", "Sans", "DejaVu Sans", ""):
-        font = QFont(["Inter", "Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"])
-        font.setPointSizeF(9.5)
-        font.setHintingPreference(QFont.HintingPreference.PreferVerticalHinting)
-        app.setFont(font)
-
-
-def set_text_size(app: QApplication, percent: int) -> None:
-    """The whole program's text in percent of the desktop's own, at once."""
-    font = app.font()
-    own = app.property(_OWN_SIZE)
-    if own is None:
-        own = QFontInfo(font).pointSizeF()
-        app.setProperty(_OWN_SIZE, own)
-    before, wanted = QFontInfo(font).pointSizeF(), own * percent / 100
-    if abs(before - wanted) < 0.01:
-        return
-    titles = [  # with fonts of their own, which keep their proportion
-        widget
-        for widget in app.allWidgets()
-        if widget.testAttribute(Qt.WidgetAttribute.WA_SetFont) and widget.font().pointSizeF() > 0
-    ]
-    for widget in titles:
-        if widget.property(_OWN_SIZE) is None:
-            widget.setProperty(_OWN_SIZE, widget.font().pointSizeF() * own / before)
-    # Under a style sheet widgets keep the font that they were polished with.
-    sheet = app.styleSheet()
-    app.setStyleSheet("")
-    font.setPointSizeF(wanted)
-    app.setFont(font)
-    app.sendPostedEvents(None, QEvent.Type.ApplicationFontChange.value)
-    app.setStyleSheet(sheet)
-    for widget in titles:
-        scaled = widget.font()
-        scaled.setPointSizeF(widget.property(_OWN_SIZE) * percent / 100)
-        widget.setFont(scaled)
-
-
-def text_scale() -> float:
-    """How much larger than the desktop's own the text is."""
-    app = QApplication.instance()
-    own = app.property(_OWN_SIZE) if isinstance(app, QApplication) else None
-    return QFontInfo(QApplication.font()).pointSizeF() / own if own else 1.0
 
 
 def icon(name: str) -> QIcon:

@@ -328,7 +328,7 @@ def test_bars_and_logarithmic_axes_are_drawn(log: bool) -> None:
     root = _svg(render_figure(Board((), plots=plots), SIZE))
     fills = [e.attrib["fill"] for e in root.iter(f"{SVG}rect")]
     assert {"#ff0000", "#00ff00"} <= set(fills)
-    assert {"cat", "dog", "0.7500", "-0.2500"} <= set(_texts(root))
+    assert {"cat", "dog", "0.75", "-0.25"} <= set(_texts(root))
 
 
 def test_a_wide_table_is_smaller_and_not_cut() -> None:
@@ -470,3 +470,26 @@ def test_long_names_of_bars_and_long_cells_are_broken_into_lines() -> None:
     of_cell = [line for line in lines if line.text in words and line.y < next_row]
     assert len(of_cell) > 1
     assert of_cell[-1].y + of_cell[-1].size < next_row + 0.1
+
+
+def test_a_wide_table_is_split_before_a_number_is_cut() -> None:
+    columns = tuple(f"column{n}" for n in range(12))
+    rows = tuple((f"row {r}", *(r * 1000.125 + n for n in range(11))) for r in range(3))
+    root = _svg(render_figure(Board((), tables=(Table("t", columns, rows),)), FigureSize(86, 8)))
+    texts = _texts(root)
+    assert set(columns) <= set(texts)
+    assert texts.count("column0") > 1, "the first column says again what a row is of"
+    for row in rows:
+        for value in row[1:]:
+            assert isinstance(value, float)
+            assert {f"{value:,.0f}", f"{value:,.3f}"} & set(texts)
+    right = max(float(e.attrib["x"]) for e in root.iter(f"{SVG}text"))
+    assert right < float(root.attrib["viewBox"].split()[2])
+
+
+def test_a_color_key_is_as_wide_as_its_pane_at_most() -> None:
+    key = Text("a very long name of a class 11.4%", (2, 20), swatches=(RED,), name="key")
+    drawing = render_pane_figure(Pane("image", (40, 30), (key,)), FigureSize(40, 8))
+    (words,) = drawing.words()
+    face = drawing.typeface
+    assert words.x + face.width(words.text, words.size, bold=True) <= drawing.width

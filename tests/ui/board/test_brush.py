@@ -10,11 +10,13 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from explorer.core.color_sets import choose_color_set
+from explorer.core.colormaps import class_colors
 from explorer.core.layers import Board, Pane, Picture
 from explorer.core.params import Mask, Pick, Point
 from explorer.ui.board import marked_canvas
 from explorer.ui.board.board import BoardView
-from explorer.ui.board.brush import LARGEST, SMALLEST, Brush, BrushMarks, paint
+from explorer.ui.board.brush import LARGEST, OPACITY, SMALLEST, Brush, BrushMarks, paint
 from explorer.ui.board.canvas import Canvas, Mode
 from explorer.ui.form.picks import PickSpec
 from tests.toys import toy_image
@@ -298,3 +300,29 @@ def test_points_of_a_button_are_placed_only_after_it(qtbot: QtBot) -> None:
     view.set_placing("line", False)
     click(90, 70)
     assert len(picked[-1][1]) == 1
+
+
+def test_the_mask_takes_the_chosen_set_of_colors(qtbot: QtBot) -> None:
+    canvas = Canvas()
+    qtbot.addWidget(canvas)
+    canvas.resize(400, 300)
+    canvas.set_pane(
+        Pane("image", (WIDTH, HEIGHT), (Picture(np.zeros((HEIGHT, WIDTH, 3), np.uint8)),))
+    )
+    index = np.zeros((HEIGHT, WIDTH), np.uint8)
+    index[20:80, 20:180] = 2
+    canvas.set_mask(Mask.of(index), wanted=True)
+    with qtbot.waitExposed(canvas):
+        canvas.show()
+    seen = []
+    try:
+        for name in ("standard", "color_blind"):
+            choose_color_set(name)
+            spot = canvas.viewport().mapTo(canvas, canvas.from_pane(100, 50).toPoint())
+            pixel = canvas.grab().toImage().pixelColor(spot)
+            seen.append((pixel.red(), pixel.green(), pixel.blue()))
+            wanted = class_colors(2)[1] * OPACITY
+            assert np.abs(np.array(seen[-1]) - wanted).max() < 4
+    finally:
+        choose_color_set("standard")
+    assert seen[0] != seen[1]

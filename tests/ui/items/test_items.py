@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
@@ -30,6 +31,7 @@ from explorer.ui.board.pan_zoom import Viewpoint
 from explorer.ui.items.box_item import BoxesItem
 from explorer.ui.items.image_items import HeatItem, MasksItem, borders
 from explorer.ui.items.item_images import Pyramid
+from explorer.ui.items.items import TextItem
 from explorer.ui.items.layer_item import LayerItem
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -329,7 +331,10 @@ def test_labels_without_room_are_counted(canvas: Canvas) -> None:
     assert isinstance(shown, BoxesItem)
     placed = shown._placed  # type: ignore[attr-defined]
     assert placed is not None
-    assert len(placed[1]) >= 12
+    assert len(placed[1]) >= 4
+    plates = [QRectF(x, y, p.width(), p.height()) for _, x, y, p in placed[1]]
+    for number, plate in enumerate(plates):
+        assert not any(plate.intersects(other) for other in plates[:number])
     assert shown.unlabeled == 60 - len(placed[1])
 
 
@@ -445,3 +450,31 @@ def test_ground_truth_that_the_view_shows_is_drawn_once(canvas: Canvas) -> None:
     assert grab(canvas) == shown
     canvas.set_truth((Box(6, 6, 35, 25, "cat"),))
     assert grab(canvas) != shown, "a box that is being dragged away from it is seen"
+
+
+def test_no_frame_of_an_upper_layer_crosses_a_label(canvas: Canvas) -> None:
+    below = boxes((5, 12, 30, 25), labels=("the label",), name="below")
+    above = Boxes(np.array([(4, 11, 31, 26)], np.float32), colors(GREEN), name="above")
+    image = show(canvas, plain(), below, above)
+    shown = item(canvas, 1)
+    assert isinstance(shown, BoxesItem)
+    (plate,) = shown.plates
+    corner = canvas.from_pane(0, 0)
+    rows = range(round(plate[1]) + 1, round(plate[3]) - 1)
+    middle = round((plate[0] + plate[2]) / 2 + corner.x())
+    seen = {QColor(image.pixel(middle, round(corner.y()) + row)).getRgb()[:3] for row in rows}
+    assert GREEN not in seen
+
+
+def test_texts_of_one_name_get_smaller_before_they_overlap(canvas: Canvas) -> None:
+    tiles = [
+        Text("365 x 182", (x, y), name="sizes") for x in range(0, 40, 10) for y in range(0, 30, 10)
+    ]
+    show(canvas, plain(), *tiles)
+    sizes = {shown.letters for shown in canvas.items_of_layers if isinstance(shown, TextItem)}
+    assert len(sizes) == 1
+    canvas.set_viewpoint(Viewpoint(20, 15, 2.0))
+    grab(canvas)
+    left = [shown.letters for shown in canvas.items_of_layers if isinstance(shown, TextItem)]
+    assert 0.0 in left, "where even the smallest overlap, some give way"
+    assert max(left) < 1.0

@@ -327,5 +327,12 @@ def test_a_narrow_line_says_what_matters_most(qtbot: Any) -> None:
     bar.resize(420, 80)
     bar.set_budget(budget)
     assert bar.budget.text() == "display 16.4/s · latency 75 ms"
+    bar.resize(300, 80)
+    bar.set_budget(budget)
+    assert bar.budget.text() == "16.4/s · 75 ms"
+    bar.resize(120, 80)
+    bar.set_budget(budget)
+    assert bar.budget.text() == "", "not cut; the tooltip has it"
+    assert "Anchors: 10.0 ms" in bar.budget.toolTip()
     bar.set_budget(None)
     assert bar.budget.text() == ""

@@ -17,7 +17,7 @@ from explorer.networks import catalog
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.panels.cards import CardList, CardRow, Heading, rank
 from explorer.ui.panels.pickers import NetworkPicker, ViewPicker
-from explorer.ui.widgets.small_widgets import scaled_font
+from explorer.ui.widgets.fonts import scaled_font
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from explorer.images.sources import gallery
 from explorer.ui.panels.welcome import MOST_SAMPLES, Welcome
 from explorer.ui.photos.filmstrip import key_of
 from explorer.ui.photos.thumbnails import Thumbnails
+from explorer.ui.widgets import fonts
+from tests.ui.fitting import cut_words
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -77,3 +79,32 @@ def test_samples_may_be_replaced(welcome: Welcome, thumbnails: Thumbnails) -> No
     welcome.set_samples(gallery()[:1], thumbnails)
     assert len(welcome.tiles) == 1
     welcome.grab()
+
+
+@pytest.mark.parametrize("size", [(1000, 620), (760, 560), (1400, 800)])
+@pytest.mark.parametrize("percent", [100, 150])
+def test_nothing_is_cut_in_a_small_window(
+    welcome: Welcome, qtbot: QtBot, size: tuple[int, int], percent: int
+) -> None:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    font = app.font()
+    try:
+        fonts.set_text_size(app, percent)
+        welcome.resize(*size)
+
+        def whole() -> bool:
+            shown = [tile for tile in welcome.tiles if tile.isVisible()]
+            rooms = [tile.geometry() for tile in shown]
+            return (
+                all(tile.height() >= tile.sizeHint().height() for tile in shown)
+                and welcome.tiles[0].isVisible()
+                and not any(a.intersects(b) for n, a in enumerate(rooms) for b in rooms[:n])
+                and cut_words(welcome) == []
+            )
+
+        qtbot.waitUntil(whole)
+        assert welcome.open.isVisible()
+    finally:
+        fonts.set_text_size(app, 100)
+        app.setFont(font)

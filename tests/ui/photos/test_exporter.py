@@ -312,6 +312,9 @@ def test_ground_truth_is_saved_when_there_is_some(
     assert answered.study.image is not None
     answered.study.photo_truth.put(answered.study.image.key, (Box(0, 0, 30, 20, "cat"),))
     exporter.save_truth()
+    titles = [exporter.sheet.what.itemText(row) for row in range(exporter.sheet.what.count())]
+    exporter.sheet.what.setCurrentIndex(titles.index("Boxes as YOLO"))
+    exporter.sheet.go_on.click()
     assert said(answered, qtbot) == f"Saved {place}"
     assert place.read_text().split()[1:] == ["0.250000", "0.250000", "0.500000", "0.500000"]
 
@@ -363,6 +366,7 @@ def test_files_of_boxes_name_the_photo_by_its_file(
     place = tmp_path / "truth.json"
     answer_dialog(monkeypatch, lambda _, kinds: (str(place), kinds[0]))
     exporter.save_truth()
+    exporter.sheet.go_on.click()
     said(answered, qtbot)
     assert json.loads(place.read_text())["images"][0]["file_name"] == "really this.png"
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from explorer.core.layers import Board, Curve, Plot, Table
+from explorer.ui.results.legend import Legend
 from explorer.ui.results.plots import BarsPlot, CurvesPlot, drawable, nearest_sample
 from explorer.ui.results.results import Results
 from explorer.ui.results.table import MOST_WIDTH, TableModel, TableWidget, decimals, written
@@ -411,3 +412,29 @@ def test_words_are_not_cut_while_there_is_room(qtbot: QtBot) -> None:
     widget.setColumnWidth(0, 90)  # by hand: it stays
     widget.resize(1200, 200)
     assert widget.columnWidth(0) == 90
+
+
+def test_a_low_legend_counts_what_it_cannot_list(qtbot: QtBot) -> None:
+    legend = Legend()
+    qtbot.addWidget(legend)
+    legend.set_entries([(f"method {n}", (9 * n, 80, 120)) for n in range(13)])
+    drawn: list[str] = []
+
+    class Pen(QPainter):
+        def drawText(self, at: object, words: str) -> None:  # type: ignore[override]
+            drawn.append(words)
+
+    for high, listed in ((400, 13), (70, 0)):
+        drawn.clear()
+        legend.resize(160, high)
+        image = QImage(160, high, QImage.Format.Format_RGB32)
+        with Pen(image) as painter:
+            legend._draw(painter)
+        names = [words for words in drawn if words.startswith("method")]
+        more = [words for words in drawn if words.startswith("and ")]
+        if listed:
+            assert (len(names), more) == (listed, [])
+        else:
+            assert more == [f"and {13 - len(names)} more"]
+            assert names
+    assert "method 12" in legend.toolTip()

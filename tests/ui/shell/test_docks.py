@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from explorer.core.settings import Preferences
 from explorer.ui.shell.layout import DockSizes
 from explorer.ui.shell.window import Window
 from explorer.ui.widgets.small_widgets import IconButton
@@ -61,3 +65,18 @@ def test_a_panel_floats_as_a_window_and_comes_back(qtbot: QtBot, toy_window: Win
     assert not dock.isFloating()
     assert dock.isVisible()
     assert w.dockWidgetArea(dock) is Qt.DockWidgetArea.BottomDockWidgetArea
+
+
+def test_panels_grow_and_shrink_with_the_text(qtbot: QtBot, toy_window: Window) -> None:
+    w = toy_window
+    look(w)
+    qtbot.waitUntil(lambda: steady(w))
+    before = sizes(w)
+    try:
+        w.apply_preferences(replace(Preferences(), text_size=150))
+        qtbot.waitUntil(lambda: steady(w) and sizes(w)[1] > before[1] * 1.2)
+        assert w.board.width() >= 0.4 * w.width(), "the picture keeps its room"
+        w.apply_preferences(replace(Preferences(), text_size=100))
+        qtbot.waitUntil(lambda: steady(w) and max(map(abs, np.subtract(sizes(w), before))) <= 3)
+    finally:
+        w.apply_preferences(replace(Preferences(), text_size=100))

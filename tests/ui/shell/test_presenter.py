@@ -13,6 +13,7 @@ from explorer.live.slot import Shot, Slot
 from explorer.ui.board.canvas import Mode
 from explorer.ui.board.pinned_result import PinnedResult
 from explorer.ui.shell.presenter import Presenter
+from explorer.ui.widgets.small_widgets import Label
 from tests.ui.toy_desk import SORTER, ToyPanels, photo
 
 
@@ -175,3 +176,22 @@ def test_without_a_photo_the_title_is_the_programs(panels: ToyPanels, presenter:
     panels.study.set_image(photo())
     panels.study.clear()
     assert panels.main.windowTitle() == "Convnet Explorer"
+
+
+def test_a_view_without_a_photo_leaves_nothing_of_another_view(
+    panels: ToyPanels, presenter: Presenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panels.study.set_image(photo(notes=("The file is damaged.",)))
+    panels.bridge.answer()
+    assert panels.board.board is not None
+    monkeypatch.setattr(type(panels.study), "wants_photo", False)
+    assert panels.study.view is not None
+    names = [name for name in panels.study.views if name != panels.study.view.name]
+    panels.study.set_view(names[0])
+    problem = Failure("No data set is chosen.", "Choose a folder.", "", expected=True)
+    panels.bridge.tell(State.FAILED, None, problem)
+    assert panels.board.board is None
+    hints = [label.text() for label in panels.board.findChildren(Label) if not label.isHidden()]
+    assert hints == ["No data set is chosen. Choose a folder."]
+    assert panels.results.summary == ""
+    assert panels.inspector.notes == ()
