@@ -301,8 +301,8 @@ def load(
         )
     from explorer.networks import catalog
 
-    listed = str(classes) if isinstance(classes, (str, os.PathLike)) else ""
-    spec = NetworkSpec(network, str(weights), device, half, listed)
+    is_file = isinstance(classes, (str, os.PathLike))
+    spec = NetworkSpec(network, str(weights), device, half, str(classes) if is_file else "")
     bar = for_scripts()
     try:
         found = _driven(catalog.load(spec), bar)

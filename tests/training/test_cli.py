@@ -66,8 +66,8 @@ def test_a_folder_that_is_none_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("train.npz", b"PK\3\4 cut short", "is not a file of photos"),
-        ("train.npz", b"", "is not a file of photos"),
+        ("train.npz", b"PK\3\4 cut short", "is not an .npz file of photos"),
+        ("train.npz", b"", "is not an .npz file of photos"),
         ("classes.tsv", b"\xff\xfe", "do not fit together"),
         ("classes.tsv", b"n999\tunheard of\n", "do not fit together"),
         ("classes.tsv", CLASSES.splitlines()[0].encode(), "train.npz has 4 classes"),
@@ -100,8 +100,8 @@ def test_odd_annotations_are_said(tmp_path):
     whole = json.loads((folder / "instances.json").read_text())
     assert "lists no photos" in said(images=[], annotations=[])
     assert "No category of" in said(annotations=[])
-    assert "cannot be read as annotations" in said(annotations=[{"image_id": 0}])
-    assert "cannot be read as annotations" in said(images=[3])
+    assert "cannot be read as COCO annotations" in said(annotations=[{"image_id": 0}])
+    assert "cannot be read as COCO annotations" in said(images=[3])
     (folder / "images" / "7.png").unlink()
     assert "1 of 40 photos are missing" in said()
 
