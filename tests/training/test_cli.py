@@ -21,8 +21,8 @@ RECIPE = Recipe(epochs=1, batch=4, peak=0.05, seed=3)
 
 def explorer_train(*words):
     parser = argparse.ArgumentParser()
-    cli.add_arguments(parser)
-    return cli.run(parser.parse_args([str(word) for word in words]))
+    cli.add_lesson(parser)
+    return cli.run_lesson(parser.parse_args([str(word) for word in words]))
 
 
 def refused(*words):
