@@ -249,10 +249,17 @@ def _versions(module: nn.Module, versions: Mapping[str, Any] | None) -> dict[str
 
 
 def _refusal(name: str, title: str, match: Match) -> ExplorerError:
+    # All that is there fits: it is this network, and a part was not saved.
+    only_missing = match.good and match.missing and not (match.unknown or match.shapes)
+    hint = (
+        "Save the whole state dict: model.state_dict()."
+        if only_missing and match.share >= LEAST_SHARE
+        else "Choose the network that it was trained with."
+    )
     return ExplorerError(
         f"{name} does not fit {title}: {_mismatches(match)}; {_percent(match.share)} of the "
         "tensors match.",
-        match.hint or "Choose the network that it was trained with.",
+        match.hint or hint,
     )
 
 

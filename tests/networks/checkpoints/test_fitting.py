@@ -281,3 +281,12 @@ def test_gray_answers_as_color_does_to_a_gray_photo() -> None:
     fitting.make_gray(module)
     assert torch.allclose(module(gray), wanted, atol=1e-6)
     assert Preprocess(channels=1)(torch.zeros(8, 8, 3, dtype=torch.uint8).numpy()).shape[1] == 1
+
+
+def test_a_detector_without_its_last_layers_is_to_be_saved_whole() -> None:
+    name = "fasterrcnn_mobilenet_v3_large_320_fpn"
+    whole = made(name, num_classes=4)
+    state = {key: value for key, value in whole.items() if "box_predictor" not in key}
+    with pytest.raises(ExplorerError, match="4 missing") as caught:
+        fitting.fit(checkpoint(state), definition(name))
+    assert caught.value.hint == "Save the whole state dict: model.state_dict()."
