@@ -229,6 +229,8 @@ class Presenter(QObject):
         self._waits = True
         if not self._panels.study.wants_photo:  # what was said of the settings may be mended
             self._panels.inspector.clear_message()
+            if self._panels.board.board is None:
+                self._panels.board.set_board(None)  # without the hint about what was missing
         self._panels.inspector.set_waiting(self.tr("Waiting"), self._panels.study.can_pause)
         self._panels.inspector.form.set_busy(True)
         self._panels.refresh()

@@ -20,6 +20,7 @@ from explorer.ui.jobs.background import BackgroundJobs, Phase
 from explorer.ui.results.table import TableWidget
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window
+from explorer.ui.widgets.small_widgets import Label
 from explorer.views.evaluation.evaluation.view import Params
 from tests.evaluation.sets import GREEN, RED, class_folders, color_network, filled, voc_set
 
@@ -84,7 +85,9 @@ def test_the_key_opens_it_and_a_folder_starts_it(
     window.inspector.form.set_value("folder", FolderRef(str(class_folders(tmp_path))))
     assert not window.inspector.error.isVisible(), "while it runs it is chosen"
     assert window.study.board is None
-    assert window.board.board.panes == (), "nothing of another view"
+    assert window.board.board is None, "nothing of another view"
+    labels = window.board.findChildren(Label)
+    assert not any(label.isVisible() for label in labels), "nor of what was missing"
     (found,) = window.jobs.all
     assert found.job.title == "classification on " + tmp_path.name
     qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)
