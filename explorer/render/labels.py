@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LETTERS = 12.0
 _SCALES = (1.0, 0.85, 0.7, 0.55)  # of the letters of texts that are in each other's way
+_PINNED = ("stamp", "key")
 _DARK: Color = (20, 22, 26)
 
 
@@ -112,10 +113,10 @@ def _label(surface: Mapped, text: str, plate: Extent | None, color: Color) -> No
 
 
 def _apart(surface: Mapped, texts: list[Text]) -> list[Text]:
-    """The texts, those of one name in smaller letters where that keeps them off one another."""
+    """The texts, but stamp and key in smaller letters where that keeps them off one another."""
     found: list[Text] = []
-    for name in dict.fromkeys(text.name for text in texts):
-        group = [text for text in texts if text.name == name]
+    free = [text for text in texts if text.name not in _PINNED]
+    for group in filter(None, (free, *([text] for text in texts if text.name in _PINNED))):
         sizes = [[replace(text, size=scale * text.size) for text in group] for scale in _SCALES]
         found += next((smaller for smaller in sizes if _clear(surface, smaller)), group)
     return [_within(surface, text) for text in found]

@@ -238,23 +238,20 @@ class TextItem(LayerItem):
 
 
 def keep_apart(texts: Sequence[TextItem], painter: QPainter, lens: Lens) -> int:
-    """Texts of one name get smaller letters until none lies on another.
+    """Texts of a pane get smaller letters until none lies on another.
 
     Returns:
         How many had to be left out, because the smallest letters still overlap.
     """
     painter.resetTransform()
-    left_out = 0
-    for name in dict.fromkeys(text.layer.name for text in texts if not text.pinned):
-        group = [text for text in texts if text.layer.name == name and text.layer.text]
-        for letters in LETTERS:
-            free = _free([text.plate(painter, lens, letters) for text in group])
-            if all(free):
-                break
-        for text, shown in zip(group, free, strict=True):
-            text.letters = letters if shown else 0.0
-        left_out += free.count(False)
-    return left_out
+    group = [text for text in texts if text.layer.text and not text.pinned]
+    for letters in LETTERS:
+        free = _free([text.plate(painter, lens, letters) for text in group])
+        if all(free):
+            break
+    for text, shown in zip(group, free, strict=True):
+        text.letters = letters if shown else 0.0
+    return free.count(False)
 
 
 def _free(plates: Sequence[QRectF]) -> list[bool]:
