@@ -113,7 +113,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What `save_checkpoint` wrote; the last release called the optimizer `optimiser`.
+    """What `save_checkpoint` wrote, also with the keys of the last release (`_OLD_KEYS`).
 
     Raises:
         ExplorerError: It cannot be read, or is something else.
