@@ -112,5 +112,5 @@ def test_the_lesson_is_given_where_it_is_asked_for(
 
     monkeypatch.setattr(detector, "task", task)
     with pytest.raises(Asked) as caught:
-        train(tmp_path, "--lesson")
-    assert caught.value.args == (NAME, tmp_path)
+        train(coco(tmp_path / "own", three_photos()), "--lesson")
+    assert caught.value.args == (NAME, tmp_path / "own")
