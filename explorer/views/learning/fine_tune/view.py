@@ -97,7 +97,7 @@ class Params:
         "0 = by time.",
         low=0, high=1_000_000, advanced=True,
     )  # fmt: skip
-    seed: int = param(
+    training_seed: int = param(
         0, "Seed", "Of the held-out photos, the new rows and the training.",
         low=0, high=1_000_000, advanced=True,
     )  # fmt: skip
@@ -124,7 +124,7 @@ def _wish(spec: NetworkSpec, params: Params) -> Wish:
         raise ExplorerError("No folder is chosen.", "Choose a folder of photos with boxes.")
     return Wish(
         spec, Path(params.folder.path), params.minutes, params.rate, params.frozen,
-        params.held_out, params.seed, params.steps,
+        params.held_out, params.training_seed, params.steps,
     )  # fmt: skip
 
 
