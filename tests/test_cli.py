@@ -680,13 +680,13 @@ def test_doctor_lists_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
 
     found = [("/dev/video0", "Desk"), ("/dev/video2", "Twin"), ("/dev/video4", "Twin")]
     monkeypatch.setattr(cameras, "connected", lambda: found)
-    assert doctor._cameras() == {
+    assert doctor.examine()["cameras"] == {
         "Desk": "/dev/video0",
         "Twin (/dev/video2)": "/dev/video2",
         "Twin (/dev/video4)": "/dev/video4",
     }
     monkeypatch.setattr(cameras, "connected", list)
-    assert list(doctor._cameras()) == ["none found"]
+    assert list(doctor.examine()["cameras"]) == ["none found"]
 
 
 def test_doctor_finds_two_wheels_of_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -695,8 +695,7 @@ def test_doctor_finds_two_wheels_of_opencv(monkeypatch: pytest.MonkeyPatch) -> N
         for name in ("opencv-python", "OpenCV-contrib-python-headless")
     ]
     monkeypatch.setattr(doctor, "distributions", lambda: wheels)
-    problems: list[str] = []
-    doctor._packages(problems)
+    problems = doctor.examine()["problems"]
     assert any("pip uninstall opencv-contrib-python-headless opencv-python" in p for p in problems)
 
 
@@ -704,10 +703,9 @@ def test_doctor_finds_two_wheels_of_opencv(monkeypatch: pytest.MonkeyPatch) -> N
 def test_doctor_knows_the_versions_of_qt_that_break(
     monkeypatch: pytest.MonkeyPatch, qt: str, bad: bool
 ) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda name: qt if name.startswith("PySide6") else "1")
+    monkeypatch.setattr(doctor, "version", lambda name: qt if name.startswith("PySide6") else "1")
     monkeypatch.setattr(doctor, "distributions", list)
-    problems: list[str] = []
-    doctor._packages(problems)
+    problems = doctor.examine()["problems"]
     assert any("PySide6" in problem for problem in problems) == bad
 
 

@@ -162,7 +162,8 @@ def tiny_faster_rcnn(classes: int = 5, *, min_size: int = 64, max_size: int = 96
 def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7) -> None:
     """A Faster R-CNN lets so many boxes of a level into its first suppression, and out of it."""
     rpn = module.rpn
-    rpn._pre_nms_top_n["testing"] = before  # torchvision gives them no other door
+    # private: torchvision takes both only when the network is made
+    rpn._pre_nms_top_n["testing"] = before
     rpn._post_nms_top_n["testing"] = after
     rpn.nms_thresh = overlap
 

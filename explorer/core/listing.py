@@ -65,11 +65,12 @@ def renamed(name: str, names: Mapping[str, str]) -> str:
     """
     if name not in names:
         return name
-    _notice(name, names[name])
+    tell_new_name(name, names[name])
     return names[name]
 
 
 @cache  # one line for each name, however often a script gives it
-def _notice(old: str, new: str) -> None:
+def tell_new_name(old: str, new: str) -> None:
+    """Says on stderr what is called `new` today, once for each old name."""
     if sys.stderr is not None:  # a program without a console (pythonw) has none
         sys.stderr.write(f"explorer: {old} is now called {new}; please use the new name.\n")

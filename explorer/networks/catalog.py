@@ -30,6 +30,7 @@ __all__ = [
     "Entry",
     "WeightsOption",
     "default_for",
+    "definitions",
     "entries",
     "find",
     "guess",
@@ -44,7 +45,7 @@ _NEAR = 0.6
 
 def entries() -> tuple[Entry, ...]:
     """All networks with the present states of their weights; builds none of them."""
-    return tuple(definition.entry.refreshed(weights.state_of) for definition in _definitions())
+    return tuple(definition.entry.refreshed(weights.state_of) for definition in definitions())
 
 
 def unavailable() -> tuple[Unavailable, ...]:
@@ -58,7 +59,7 @@ def keep(new: NewNetwork) -> str:
     Raises:
         ExplorerError: It cannot be written.
     """
-    return made.keep(new, {definition.entry.name for definition in _definitions()})
+    return made.keep(new, {definition.entry.name for definition in definitions()})
 
 
 def find(name: str) -> Entry:
@@ -83,7 +84,7 @@ def guess(path: Path) -> tuple[str, ...]:
     Raises:
         ExplorerError: When the file cannot be read as weights.
     """
-    return fitting.guess_architecture(reading.read(path), _definitions())
+    return fitting.guess_architecture(reading.read(path), definitions())
 
 
 def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
@@ -122,11 +123,11 @@ def _with_another(
     error: ExplorerError, checkpoint: reading.Checkpoint, asked: Entry
 ) -> ExplorerError:
     """`error`, or a sentence with the network that the file is of, where that is another one."""
-    definitions = _definitions()
-    names = fitting.guess_architecture(checkpoint, definitions)
+    every = definitions()
+    names = fitting.guess_architecture(checkpoint, every)
     if not names or asked.name in names:
         return error
-    titles = {found.entry.name: found.entry.title for found in definitions}
+    titles = {found.entry.name: found.entry.title for found in every}
     looks = " or ".join(f"{titles[name]} ({name})" for name in names[:2])
     return ExplorerError(
         f"{checkpoint.name} does not fit {asked.title}.",
@@ -142,7 +143,7 @@ def _guessed(
     yield Step(None, 0, 3, f"Reading {path.name}")
     checkpoint = reading.read(path)
     yield Step(None, 1, 3, f"Identifying the network of {path.name}")
-    names = fitting.guess_architecture(checkpoint, _definitions())
+    names = fitting.guess_architecture(checkpoint, definitions())
     if len(names) > 1:
         raise ExplorerError(
             f"{checkpoint.name} matches {' and '.join(names)} equally well.",
@@ -150,7 +151,7 @@ def _guessed(
             instead=names,
         )
     if not names:  # fitting it to the nearest one tells what differs
-        names = fitting.guess_architecture(checkpoint, _definitions(), least=_NEAR)
+        names = fitting.guess_architecture(checkpoint, definitions(), least=_NEAR)
     if not names:
         raise ExplorerError(
             f"{checkpoint.name} matches no network of the catalog.",
@@ -181,7 +182,7 @@ def _option(entry: Entry, asked: str) -> WeightsOption | None:
 
 
 def _definition(name: str) -> Definition:
-    known = {definition.entry.name: definition for definition in _definitions()}
+    known = {definition.entry.name: definition for definition in definitions()}
     if name in known:
         return known[name]
     near = get_close_matches(name, known, n=3, cutoff=0.5)
@@ -191,7 +192,8 @@ def _definition(name: str) -> Definition:
     )
 
 
-def _definitions() -> tuple[Definition, ...]:
+def definitions() -> tuple[Definition, ...]:
+    """How every network is built and where its weights are; builds none of them."""
     return _survey()[0]
 
 

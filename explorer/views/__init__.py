@@ -75,7 +75,7 @@ def survey() -> Found:
     not take the others down. Of two views with one name the first keeps it.
     """
     found = Found()
-    for name, module in _modules(Path(__path__[0])):
+    for name, module in modules(Path(__path__[0])):
         try:
             view = getattr(importlib.import_module(module), "VIEW", None)
         # Whatever a view's file raises while it is read must leave the other views standing.
@@ -129,7 +129,7 @@ def listing() -> Listing[View[Any, Any]]:
     return Listing(sorted(discover().items()), lambda view: view.summary)
 
 
-def _modules(folder: Path) -> Iterator[tuple[str, str]]:
+def modules(folder: Path) -> Iterator[tuple[str, str]]:
     """Name and module of every view in a package: GROUP/NAME.py, or GROUP/NAME/view.py."""
     for group in _children(folder):
         if group == SHARED:

@@ -77,6 +77,16 @@ def ask(compute: Any = rates, name: str = "classification", **more: Any) -> Ask:
     return Ask(view(compute, **more), NetworkSpec(name), toy_image(), Params())
 
 
+def loaded(engine: Engine, spec: NetworkSpec | None) -> Network:
+    """A network that the engine has in memory."""
+    assert spec is not None
+    with pytest.raises(StopIteration) as found:
+        next(engine.network(spec))
+    network = found.value.value
+    assert isinstance(network, Network)
+    return network
+
+
 def results(engine: Engine, question: Ask) -> list[Answer]:
     return [step.value for step in engine.steps(question, Token())]
 
@@ -235,7 +245,7 @@ def test_a_live_job_answers_about_the_newest_frame(loads: list[NetworkSpec]) -> 
     slot.put(shot(3))
     assert next(steps).value.result == (30, 1.0)
     assert slot.dropped == 2
-    assert not engine._scenes  # frames are not kept
+    assert not engine._scenes  # private: frames that stay in memory cannot be seen
     slot.close()
     with pytest.raises(StopIteration):
         next(steps)
@@ -333,7 +343,7 @@ def test_several_views_share_one_pass_of_a_followed_frame(loads: list[NetworkSpe
     steps = engine.follow(question, slot, Token())
     assert next(steps).note == "half-way"
     assert next(steps).note == "waiting for a frame"
-    network = next(iter(engine._networks.values()))
+    network = loaded(engine, question.spec)
     counts = []
     for answer, passes in followed(steps, slot, network.module.conv1):
         counts.append(passes)
@@ -362,7 +372,7 @@ def test_only_views_of_the_answer_get_the_faster_network(loads: list[NetworkSpec
             pass
         steps.close()
     plain, quick = seen
-    assert plain is next(iter(engine._networks.values()))
+    assert plain is loaded(engine, question.spec)
     assert quick is not plain
     assert quick.info is plain.info
     assert torch.allclose(
@@ -415,7 +425,7 @@ def test_who_traces_the_network_goes_first_from_the_second_frame_on(
     steps = engine.follow(question, slot, Token())
     assert next(steps).note == "half-way"
     next(steps)
-    module = next(iter(engine._networks.values())).module
+    module: Any = loaded(engine, question.spec).module
     counts = []
     for answer, passes in followed(steps, slot, module.backbone):
         counts.append(passes)

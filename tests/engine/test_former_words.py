@@ -24,7 +24,7 @@ CHOICES = [
 def test_an_old_choice_is_todays(
     view: str, name: str, old: str, new: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    listing._notice.cache_clear()
+    listing.tell_new_name.cache_clear()
     found = views.find(view)
     assert getattr(params_of(found, {name: old}), name) == new
     assert f"{name}={old} is now called {name}={new}" in capsys.readouterr().err
@@ -41,7 +41,7 @@ def test_an_old_choice_is_todays(
 def test_an_old_parameter_is_todays(
     view: str, old: str, new: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    listing._notice.cache_clear()
+    listing.tell_new_name.cache_clear()
     found = views.find(view)
     (parameter,) = (p for p in parameters(found.Params) if p.name == new)
     value = _another(parameter)

@@ -2,6 +2,7 @@ import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -53,21 +54,18 @@ class Watched:
         self.source = source
         self.slot = Slot(seconds=1e9)
         self.heard: list[str] = []
-        self._news = threading.Condition()
+        self._news: SimpleQueue[None] = SimpleQueue()
         made = threading.Event()
         self.capture = Capture(lambda: made.wait(10) and source, self.slot, self._heard)
         made.set()
 
     def _heard(self) -> None:
-        self.heard.append(self.capture._status.message)  # its lock may be held
-        with self._news:
-            self._news.notify_all()
+        self.heard.append(self.capture.status.message)
+        self._news.put(None)
 
     def until(self, phase: Phase) -> None:
-        with self._news:
-            assert self._news.wait_for(lambda: self.capture.status.phase is phase, 10), (
-                self.capture.status
-            )
+        while self.capture.status.phase is not phase:
+            self._news.get(timeout=10)
 
     def shot(self, after: int = -1) -> Shot:
         found = self.slot.take(after, timeout=10)

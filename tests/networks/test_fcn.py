@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from explorer.networks.embedded import mini_fcn
-from explorer.networks.embedded.fcn import _twice, without_norm
+from explorer.networks.embedded.fcn import twice_as_fine, without_norm
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_enlarging_begins_as_bilinear_interpolation():
     values = torch.rand(2, 3, 6, 7)
     wanted = functional.interpolate(values, scale_factor=2, mode="bilinear")
     with torch.no_grad():
-        found = _twice(3)(values)
+        found = twice_as_fine(3)(values)
     # at the rim the transposed convolution sees zeros, interpolation the rim again
     assert torch.allclose(found[..., 1:-1, 1:-1], wanted[..., 1:-1, 1:-1], atol=1e-6)
 

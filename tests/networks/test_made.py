@@ -90,7 +90,7 @@ def test_names_are_free_ones() -> None:
 
 def test_the_finishing_touches_of_published_weights_are_kept() -> None:
     # Weights that came from another framework have an epsilon of 0 in their frozen norms.
-    definitions = {d.entry.name: d for d in catalog._definitions()}
+    definitions = {d.entry.name: d for d in catalog.definitions()}
     real = definitions["retinanet_resnet50_fpn"]
     variant = real.variants["COCO_V1"]
     new = NewNetwork(
@@ -98,7 +98,7 @@ def test_the_finishing_touches_of_published_weights_are_kept() -> None:
         variant.classes, variant.preprocess,
     )  # fmt: skip
     name = catalog.keep(new)
-    mine = next(d for d in catalog._definitions() if d.entry.name == name)
+    mine = next(d for d in catalog.definitions() if d.entry.name == name)
     assert mine.variants["made"].finish is variant.finish
     assert mine.variants["made"].origin == "COCO_V1"
 

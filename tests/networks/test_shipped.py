@@ -37,7 +37,7 @@ def test_tensors_that_lie_in_another_file_are_found(folder, monkeypatch):
     save_file(own, folder / "two.safetensors")
     card(folder, "two", [{"network": "one", "prefix": "", "source": "base."}])
     (definition,) = shipped.definitions()
-    monkeypatch.setattr(catalog, "_definitions", lambda: (definition,))
+    monkeypatch.setattr(catalog, "definitions", lambda: (definition,))
     network, _ = finish(catalog.load(NetworkSpec("two")))
     loaded = network.module.state_dict()
     assert torch.equal(loaded["layer4.0.conv1.weight"], whole["layer4.0.conv1.weight"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import get_args
 
@@ -527,16 +528,26 @@ def test_words_are_shortened_and_broken_to_fit() -> None:
     assert PIXEL_TYPEFACE.elided("abc", 0, 13) == ""
 
 
+@pytest.fixture
+def other_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """To draw with another font for the length of a test."""
+    # private: the program never clears them, because its font stays the same
+    caches = (fonts._width, fonts._pillow_font)
+    for cache in caches:
+        cache.cache_clear()
+    yield monkeypatch
+    for cache in caches:
+        cache.cache_clear()
+
+
 @pytest.mark.parametrize("face", ["opencv", "pillow", "ascii"])
-def test_letters_are_drawn_with_every_font(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_letters_are_drawn_with_every_font(face: str, other_fonts: pytest.MonkeyPatch) -> None:
     if face == "opencv" and not hasattr(cv2, "FontFace"):
         pytest.skip("OpenCV 4 has no font of its own")
-    fonts._width.cache_clear()
-    fonts._pillow_font.cache_clear()
     if face != "opencv":
-        monkeypatch.setattr(fonts, "_face", lambda: None)
+        other_fonts.setattr(fonts, "_face", lambda: None)
     if face == "ascii":
-        monkeypatch.setattr(fonts, "_system_font", lambda: "")
+        other_fonts.setattr(fonts, "_system_font", lambda: "")
     canvas = np.zeros((40, 200, 3), np.uint8)
     fonts.write(canvas, "Żółw × 0.93 …", (4, 4), 16, (255, 255, 255))
     lit = np.argwhere(canvas[..., 0] > 60)
@@ -546,8 +557,6 @@ def test_letters_are_drawn_with_every_font(face: str, monkeypatch: pytest.Monkey
     assert abs(lit[:, 1].max() - 4 - PIXEL_TYPEFACE.width("Żółw × 0.93 …", 16)) <= 4
     fonts.write(canvas, "outside", (-500, -500), 16, (255, 255, 255))
     fonts.write(canvas, "outside", (500, 500), 16, (255, 255, 255))
-    fonts._width.cache_clear()
-    fonts._pillow_font.cache_clear()
 
 
 def test_segments_are_clipped_to_the_canvas() -> None:

@@ -84,8 +84,10 @@ def data_set(task: str) -> Path:
 
 
 def info_of(scene: Scene) -> NetworkInfo | None:
-    own = scene.networks[: 1 if scene._network is not None else 0]
-    return own[0].info if own else None
+    try:
+        return scene.network.info
+    except LookupError:  # the view needs none
+        return None
 
 
 def opened_for(view: View[Any, Any], params: Any, info: NetworkInfo | None) -> Opened:

@@ -41,7 +41,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_file_of_a_group_is_a_view() -> None:
     found = views.survey()
     assert not found.unavailable
-    names = {name for name, _ in views._modules(Path(views.__path__[0]))}
+    names = {name for name, _ in views.modules(Path(views.__path__[0]))}
     assert len(names) == len(found.views), "a module among the views defines no VIEW"
 
 
@@ -90,7 +90,7 @@ def test_a_plugin_that_cannot_be_taken_is_listed_with_the_reason(
 def test_a_view_is_still_found_by_its_old_name(
     old: str, new: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    listing._notice.cache_clear()
+    listing.tell_new_name.cache_clear()
     assert [views.find(name).name for name in (old, old, new)] == [new] * 3
     shown = capsys.readouterr()
     assert shown.err == f"explorer: {old} is now called {new}; please use the new name.\n", "once"
@@ -98,7 +98,7 @@ def test_a_view_is_still_found_by_its_old_name(
 
 
 def test_tasks_are_still_known_by_their_old_names(capsys: pytest.CaptureFixture[str]) -> None:
-    listing._notice.cache_clear()
+    listing.tell_new_name.cache_clear()
     assert task_of("localisation") == task_of("localization") == "localization"
     assert "localisation is now called localization" in capsys.readouterr().err
     view = replace(views.find("classify"), tasks=frozenset({"localisation"}))

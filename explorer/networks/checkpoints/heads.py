@@ -114,12 +114,12 @@ def own_head(
     if place is None or f"{place}.weight" in state:
         return _resized(state, signature, place)
     width = signature.shapes[f"{place}.weight"][1]
-    found = _head(state, f"{place}.", place, width)
+    found = head_under(state, f"{place}.", place, width)
     if found is not None:
         return found
     beside = {key.split(".")[0] for key in outside}
     for word in sorted(beside & set(_WORDS), key=_WORDS.index):
-        found = _head(outside, f"{word}.", place, width)
+        found = head_under(outside, f"{word}.", place, width)
         if found is not None:
             return found
     return _resized(state, signature, place)
@@ -148,14 +148,28 @@ def _resized(
     ):
         return None
     first = next(shape for shape in own.values() if len(shape) == 2)
-    found = _head(state, f"{container}.", container, first[1])
+    found = head_under(state, f"{container}.", container, first[1])
     if found is None:
         return None
     native = {layer.name for layer in found.layers} == {key.rpartition(".")[0] for key in own}
     return OwnHead(container, found.layers, native)
 
 
-def _head(tensors: Mapping[str, Tensor], prefix: str, place: str, width: int) -> OwnHead | None:
+def head_under(
+    tensors: Mapping[str, Tensor], prefix: str, place: str, width: int
+) -> OwnHead | None:
+    """The head that the tensors under a name make, one layer after the other.
+
+    Args:
+        tensors: By name; only their shapes are looked at.
+        prefix: The name, up to and with its last dot.
+        place: Where the head goes in the architecture.
+        width: Features that go into its first layer.
+
+    Returns:
+        None where they are no such sequence: a kind of layer that is not known, widths that do not
+        fit, or more than one place for a ReLU.
+    """
     keys = {key for key in tensors if key.startswith(prefix)}
     names = sorted({key.rpartition(".")[0] for key in keys}, key=_natural)
     layers: list[Layer] = []

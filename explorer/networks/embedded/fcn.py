@@ -42,8 +42,8 @@ class MiniFCN(nn.Module):
         self.score_fr = nn.Conv2d(hidden, num_classes, 1)
         self.score_pool4 = _scores(coarse, skip, num_classes, norm=norm)
         self.score_pool3 = _scores(fine, skip, num_classes, norm=norm)
-        self.upscore2 = _twice(num_classes)
-        self.upscore_pool4 = _twice(num_classes)
+        self.upscore2 = twice_as_fine(num_classes)
+        self.upscore_pool4 = twice_as_fine(num_classes)
         self.upscore32, self.upscore16, self.upscore8 = (
             nn.Upsample(scale_factor=stride, mode="bilinear") for stride in (32, 16, 8)
         )
@@ -110,7 +110,7 @@ def _layer(
     return [convolution, *([nn.BatchNorm2d(outputs)] if norm else []), nn.ReLU(inplace=True)]
 
 
-def _twice(channels: int) -> nn.ConvTranspose2d:
+def twice_as_fine(channels: int) -> nn.ConvTranspose2d:
     """Enlarges twofold; at first bilinearly, every channel for itself (section 3.3)."""
     layer = nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1, bias=False)
     line = torch.tensor([0.25, 0.75, 0.75, 0.25])

@@ -79,7 +79,7 @@ class Bridge(QObject):
         start_up: Callable[[], Generator[Step[Any], Any, None]] | None = None,
     ) -> None:
         super().__init__(parent)
-        self._start_up = start_up or _start_up
+        self._start_up = start_up or start_up_steps
         self._engine: Engine | None = None  # made and touched on the runner's thread only
         self.step_film = StepFilm(self.fetch, self)
         self._expected: dict[Hashable, tuple[int, weakref.WeakMethod[Receiver]]] = {}
@@ -237,7 +237,8 @@ def is_over(update: Update) -> bool:
     return update.state is not State.RUNNING
 
 
-def _start_up() -> Generator[Step[Any], Any, None]:
+def start_up_steps() -> Generator[Step[Any], Any, None]:
+    """Imports torch, the views and the catalog; the last step is a `Ready`."""
     _be_polite()
     yield Step(None, 0, 3, "Loading PyTorch")
     import torch  # noqa: F401 - the longest part of the imports below

@@ -150,8 +150,11 @@ class Choice(QObject):
         best = None if view.best == entry.task else self._networks.used_for(view.best)
         return best or self.spec
 
-    def _bring_network(self, view: View[Any, Any]) -> None:
-        """Before `view` is shown: a network that it can look at."""
+    def bring_network(self, view: View[Any, Any]) -> None:
+        """Before `view` is shown: the network in use becomes one that it can look at.
+
+        `moved` tells of another network; `said` that there is none, and nothing changes.
+        """
         old, spec = self.entry(), self.network_for(view)
         if spec == self.spec:
             return
@@ -179,8 +182,11 @@ class Choice(QObject):
         self.moved.emit(words.format(view=view.title, network=network, other=other.title))
         self.view = other
 
-    def _take_info(self, info: NetworkInfo | None) -> None:
-        """A network has been loaded."""
+    def take_info(self, info: NetworkInfo | None) -> None:
+        """What is known of a network that has been loaded; None = the answer came without one.
+
+        `params_changed` follows once for each network, with the parameters that it resolves.
+        """
         if info is None:
             return
         entry = self.entry(info.spec)

@@ -136,7 +136,7 @@ class Study(Choice):
             return
         self._shown.forget()
         self._photo_comes = False
-        self._bring_network(view)
+        self.bring_network(view)
         self.view = view
         self._recall(params)
         image = self.image
@@ -356,7 +356,7 @@ class Study(Choice):
         self.running = False
         if answer is not None:
             self._asking.show_kept(answer)
-            self._take_info(answer.info)
+            self.take_info(answer.info)
             self._shown.take(answer, whole=True)
             self.draw()
         self.rested.emit()
@@ -390,7 +390,7 @@ class Study(Choice):
         self.running = update.state is State.RUNNING
         answer = update.value
         if answer is not None and answer.ask.view is self.view:
-            self._take_info(answer.info)
+            self.take_info(answer.info)
             if self._shown.take(answer, whole=update.state is State.DONE):
                 if answer.shot is not None:
                     self.image = answer.ask.image

@@ -179,7 +179,7 @@ def spp_net(own: RCNN, pixels: NDArray[np.uint8], boxes: Float32) -> Lane:
             seen = sppnet.pooled(found, boxes, pixels.shape[:2])
         return fixed, each, _judged(own.pyramid, seen, boxes, pixels.shape[:2], each)
 
-    fixed, each, judged, totals = _median(once)
+    fixed, each, judged, totals = median_run(once)
     shared = _shared(each.seconds, len(boxes))
     return Lane(fixed.seconds, shared, len(boxes), judged, totals=totals)
 
@@ -230,7 +230,7 @@ def fast_rcnn(network: Network, pixels: NDArray[np.uint8], boxes: Float32) -> La
             found.detections(len(boxes), heads.score_thresh)
         return fixed, each, found
 
-    fixed, each, found, totals = _median(once)
+    fixed, each, found, totals = median_run(once)
     return Lane(fixed.seconds, _shared(each.seconds, len(boxes)), len(boxes), found, totals=totals)
 
 
@@ -279,21 +279,24 @@ def _forward(
             output = network.module([image])
         return clock, Clock(network.device), output
 
-    clock, _, output, totals = _median(once)
+    clock, _, output, totals = median_run(once)
     height, width = image.shape[-2:]
     frame = network.preprocess.frame(*pixels.shape[:2])
     found = detections_of(output, frame, (height, width))
     return Lane(clock.seconds, {}, found=found, totals=totals)
 
 
-def _median(
+def median_run(
     once: Callable[[], tuple[Clock, Clock, A]],
 ) -> tuple[Clock, Clock, A, tuple[float, ...]]:
     """The median of several runs after one that only warms up, and the seconds of all of them.
 
     Args:
-        once: Runs everything: the clocks of the stages that depend on the number of proposals and
-            of those that do not, and the answer.
+        once: Runs everything: the clocks of the stages that do not depend on the number of
+            proposals and of those that do, and the answer.
+
+    Returns:
+        The clocks and the answer of the median run, and the seconds of every run, ascending.
     """
     runs: list[tuple[float, int, tuple[Clock, Clock, A]]] = []
     with measuring():

@@ -405,11 +405,11 @@ def test_a_head_beside_the_trunk(tmp_path: Path, net: nn.Module, state: State) -
 def test_gaps_between_layers() -> None:
     shapes = {"fc.0": (16, 8), "fc.2": (4, 16)}
     tensors = {f"{name}.weight": torch.ones(shape) for name, shape in shapes.items()}
-    found = heads._head(tensors, "fc.", "fc", 8)
+    found = heads.head_under(tensors, "fc.", "fc", 8)
     assert found is not None
     assert [layer.gap for layer in found.layers] == [True, True]
     assert found.names == {"fc.0": "fc.0", "fc.2": "fc.2"}
-    assert heads._head(tensors, "fc.", "fc", 9) is None
+    assert heads.head_under(tensors, "fc.", "fc", 9) is None
 
 
 # -- where the weights are

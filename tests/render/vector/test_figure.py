@@ -48,6 +48,7 @@ SIZE = FigureSize(width_mm=40 * POINT * 5, font_size=8)  # a pane 40 wide: 5 poi
 
 
 def _cleared() -> None:
+    # private: the program never clears them, because a computer's fonts stay the same
     for cache in (font_files._others, font_files._font_of, font_files.em_width):
         cache.cache_clear()
 

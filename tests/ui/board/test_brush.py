@@ -264,7 +264,10 @@ def test_the_board_carries_masks_points_and_brushes(qtbot: QtBot) -> None:
     qtbot.keyClick(left, Qt.Key.Key_E)
     assert brushes == [Brush(5.0, 2, erase=True)]
     view.set_pick_values({"mask": None})
-    assert left._mask.mask() is None
+    view.set_brush(Brush(5.0, 1))
+    drag(left, (10, 10), (20, 10))
+    _, mask = picked[-1]
+    assert mask.index().max() == 1, "nothing is left of the first stroke"
 
 
 def test_points_of_a_button_are_placed_only_after_it(qtbot: QtBot) -> None:

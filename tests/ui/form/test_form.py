@@ -572,7 +572,7 @@ def test_a_row_of_the_view_before_says_nothing_any_more(form: Form) -> None:
     old = form.rows["masks"].editor.widgets[0]
     form.set_view(view_of(Bare, "bare"), Bare(), None)
     old.click()  # as when a field ends its editing after its view has gone
-    assert type(form._params) is Bare
+    assert type(form.params) is Bare
 
 
 def test_a_switch_may_be_left_to_the_view(qtbot: QtBot) -> None:

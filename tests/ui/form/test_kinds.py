@@ -29,10 +29,12 @@ from explorer.engine.view import Group, View
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.board.brush import Brush
 from explorer.ui.form.around import Around
+from explorer.ui.form.choice_popup import ChoicePopup
 from explorer.ui.form.form import Form
 from explorer.ui.form.places import MaskEditor, PointsEditor
 from explorer.ui.form.records import RecordsEditor
 from explorer.ui.form.references import FolderEditor, ImageEditor, NetworkEditor, NetworksEditor
+from explorer.ui.widgets.small_widgets import Label
 from tests.toy_views import EVERY_KIND, EveryKind, Term
 from tests.toys import toy_network
 
@@ -91,9 +93,10 @@ def test_rows_stand_under_their_sections_and_only_where_they_apply(form: Form) -
     assert form.rows["fancy"].isVisible()
     form.set_value("choice", "plain")
     assert form.rows["fancy"].isHidden()
-    headings = form._plain._headings
-    assert list(headings) == ["Numbers and words", "Other things", "On the photo"]
-    assert all(heading.isVisible() for heading in headings.values())
+    beside = form.rows["fancy"].parentWidget().children()
+    headings = {at.y(): at.text() for at in beside if isinstance(at, Label) and at.isVisible()}
+    shown = [headings[top] for top in sorted(headings)]
+    assert shown == ["Numbers and words", "Other things", "On the photo"]
 
 
 def test_a_photo_of_the_strip_or_a_file(
@@ -127,7 +130,8 @@ def test_several_networks_are_ticked(form: Form, qtbot: QtBot) -> None:
     several = editor(form, "ensemble", NetworksEditor)
     assert several.box.shown_text() == "none"
     qtbot.keyClick(several.box, Qt.Key.Key_Space)
-    popup = several.box._popup
+    popup = several.box.findChild(ChoicePopup)
+    assert popup is not None
     for word in ("Two", "One"):
         popup.search.clear()
         qtbot.keyClicks(popup.search, word)
@@ -197,7 +201,8 @@ def test_points_are_typed_and_cleared(form: Form, qtbot: QtBot) -> None:
     joints.field.setText("1, 2; 3")
     qtbot.keyClick(joints.field, Qt.Key.Key_Return)
     assert form.params.joints == (Point(1, 2), Point(3.5, 4))
-    joints._clear.trigger()
+    (clear,) = (a for a in joints.field.actions() if a.text() == "Remove all points")
+    clear.trigger()
     assert form.params.joints == ()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
@@ -28,8 +29,9 @@ from explorer.core.layers import (
 from explorer.core.values import Box
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.board.pan_zoom import Viewpoint
+from explorer.ui.items import box_item, image_items
 from explorer.ui.items.box_item import BoxesItem
-from explorer.ui.items.image_items import HeatItem, MasksItem, borders
+from explorer.ui.items.image_items import borders
 from explorer.ui.items.item_images import Pyramid
 from explorer.ui.items.items import TextItem
 from explorer.ui.items.layer_item import LayerItem
@@ -81,6 +83,19 @@ def at(canvas: Canvas, image: QImage, x: float, y: float) -> tuple[int, int, int
 
 def item(canvas: Canvas, place: int = 0) -> LayerItem:
     return canvas.items_of_layers[place]
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[tuple[Any, ...]]:
+    """With what `name` of a module is called from now on; it does what it did."""
+    calls: list[tuple[Any, ...]] = []
+    real = getattr(module, name)
+
+    def call(*args: Any, **more: Any) -> Any:
+        calls.append(args)
+        return real(*args, **more)
+
+    monkeypatch.setattr(module, name, call)
+    return calls
 
 
 def test_picture_magnified_is_nearest_neighbor(canvas: Canvas) -> None:
@@ -140,15 +155,14 @@ def test_heat_fades_by_value(canvas: Canvas) -> None:
     assert at(canvas, image, 39.5, 15) == (255, 255, 255)
 
 
-def test_another_color_map_over_the_same_numbers_uploads_nothing(canvas: Canvas) -> None:
+def test_another_color_map_over_the_same_numbers_uploads_nothing(
+    canvas: Canvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = counted(monkeypatch, image_items, "Pyramid")
     first = Heat(np.zeros((30, 40), np.float32), 0, 1, "gray")
     show(canvas, first)
-    before = item(canvas)
     image = show(canvas, replace(first, colormap="viridis"))
-    after = item(canvas)
-    assert isinstance(before, HeatItem)
-    assert isinstance(after, HeatItem)
-    assert after._pyramid is before._pyramid  # private: an upload cannot be seen
+    assert len(uploads) == 1
     assert at(canvas, image, 5, 5) == tuple(lookup_table("viridis")[0])
 
 
@@ -192,15 +206,14 @@ def test_masks_of_noise_are_drawn_in_time(canvas: Canvas) -> None:
     assert not item(canvas, 1).failed
 
 
-def test_masks_with_the_same_index_keep_their_borders(canvas: Canvas) -> None:
+def test_masks_with_the_same_index_keep_their_borders(
+    canvas: Canvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = counted(monkeypatch, image_items, "borders")
     masks = Masks(np.eye(30, 40, dtype=np.int32) - 1, colors(RED))
     show(canvas, masks)
-    before = item(canvas)
     show(canvas, replace(masks, opacity=0.9))
-    after = item(canvas)
-    assert isinstance(before, MasksItem)
-    assert isinstance(after, MasksItem)
-    assert after._borders is before._borders is not None  # private: a cache cannot be seen
+    assert len(found) == 1
 
 
 def test_borders_are_runs_along_the_edges() -> None:
@@ -310,18 +323,18 @@ def test_dotted_boxes_have_gaps(canvas: Canvas) -> None:
     assert 0.2 < np.mean(np.array(line) > 128) < 0.9
 
 
-def test_labels_hold_still_while_panning(canvas: Canvas) -> None:
+def test_labels_hold_still_while_panning(canvas: Canvas, monkeypatch: pytest.MonkeyPatch) -> None:
+    placings = counted(monkeypatch, box_item, "Plates")
     layer = boxes((10, 12, 20, 20), (11, 12.5, 20, 20), labels=("first", "second"))
     show(canvas, plain(), layer)
-    # private: that nothing is placed anew cannot be seen
-    placed = item(canvas, 1)._placed  # type: ignore[attr-defined]
-    assert placed is not None
-    first, second = ((x, y, p.deviceIndependentSize()) for _, x, y, p in placed[1])
-    apart = second[1] >= first[1] + first[2].height() or second[1] + second[2].height() <= first[1]
+    shown = item(canvas, 1)
+    assert isinstance(shown, BoxesItem)
+    first, second = shown.plates
+    apart = second[1] >= first[3] or second[3] <= first[1]
     assert apart, "the second has another place where it would lie on the first"
     canvas.pan_by(3, 4)
     grab(canvas)
-    assert item(canvas, 1)._placed is placed  # type: ignore[attr-defined]
+    assert len(placings) == 1
 
 
 def test_labels_without_room_are_counted(canvas: Canvas) -> None:
@@ -329,13 +342,11 @@ def test_labels_without_room_are_counted(canvas: Canvas) -> None:
     show(canvas, plain(), layer)
     shown = item(canvas, 1)
     assert isinstance(shown, BoxesItem)
-    placed = shown._placed  # type: ignore[attr-defined]
-    assert placed is not None
-    assert len(placed[1]) >= 4
-    plates = [QRectF(x, y, p.width(), p.height()) for _, x, y, p in placed[1]]
+    plates = [QRectF(QPointF(x0, y0), QPointF(x1, y1)) for x0, y0, x1, y1 in shown.plates]
+    assert len(plates) >= 4
     for number, plate in enumerate(plates):
         assert not any(plate.intersects(other) for other in plates[:number])
-    assert shown.unlabeled == 60 - len(placed[1])
+    assert shown.unlabeled == 60 - len(plates)
 
 
 def test_labels_of_several_layers_make_room_for_each_other(canvas: Canvas) -> None:
@@ -352,7 +363,7 @@ def test_a_tiny_box_has_a_label(canvas: Canvas) -> None:
     show(canvas, plain(), boxes((10, 12, 10.5, 12.5), labels=("tiny",)))
     shown = item(canvas, 1)
     assert isinstance(shown, BoxesItem)
-    assert [row for row, *_ in shown._placed[1]] == [0]  # type: ignore[index]
+    assert len(shown.plates) == 1
 
 
 def test_frames_are_thinner_on_small_boxes(canvas: Canvas) -> None:

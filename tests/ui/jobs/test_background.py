@@ -43,7 +43,8 @@ class Made:
 
     def __init__(self, folder: Path) -> None:
         self.bridge = Bridge()
-        self.jobs = BackgroundJobs(self.bridge, store=JobStore(folder, KINDS))
+        self.store = JobStore(folder, KINDS)
+        self.jobs = BackgroundJobs(self.bridge, store=self.store)
         self.owner: QWidget | None = None  # of the list
 
     def quit(self) -> None:
@@ -142,7 +143,7 @@ def test_a_failed_job_says_why_and_can_be_tried_again(qtbot: QtBot, made: Made) 
     assert found.phase is Phase.FAILED
     assert found.failure is not None
     assert found.failure.message == "There is no such number."
-    made.jobs._store.save_state(found.job, Checkpoint({}, {"done": np.array(4)}))
+    made.store.save_state(found.job, Checkpoint({}, {"done": np.array(4)}))
     with qtbot.waitSignal(made.jobs.ended, timeout=WAIT):
         made.jobs.pause(job_id, False)
     assert (found.phase, found.value) == (Phase.DONE, 9)

@@ -207,7 +207,8 @@ def test_the_next_run_of_the_program_goes_on_with_it(
     window.finish()  # the checkpoint is written, the files are let go of
     reached = found.value.photos
 
-    later = BackgroundJobs(Bridge(), window)
+    bridge = Bridge()
+    later = BackgroundJobs(bridge, window)
     later.restore()
     qtbot.waitUntil(lambda: len(later.all) == 1, timeout=WAIT)
     (again,) = later.all
@@ -217,7 +218,7 @@ def test_the_next_run_of_the_program_goes_on_with_it(
     assert again.value.photos >= reached > 1
     qtbot.waitUntil(lambda: again.phase is Phase.DONE, timeout=WAIT)
     assert again.value.photos == 800
-    assert later._bridge.close()
+    assert bridge.close()
     later.close()
 
 

@@ -151,12 +151,13 @@ def test_the_next_run_of_the_program_goes_on_with_it(
     qtbot.waitUntil(lambda: found.value is not None and found.value.steps > 0, timeout=WAIT)
     window.finish()
     reached = found.value.steps
-    later = BackgroundJobs(Bridge(), window)
+    bridge = Bridge()
+    later = BackgroundJobs(bridge, window)
     later.restore()
     qtbot.waitUntil(lambda: len(later.all) == 1, timeout=WAIT)
     (again,) = later.all
     qtbot.waitUntil(lambda: again.value is not None and again.value.steps > 0, timeout=WAIT)
     assert again.value.steps >= reached
     later.cancel(again.job.id)
-    assert later._bridge.close()
+    assert bridge.close()
     later.close()

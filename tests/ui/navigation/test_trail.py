@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from pytestqt.qtbot import QtBot
 
+from explorer.core.params import Effect
 from explorer.core.runner import State
 from explorer.images.image import Image
 from explorer.live.slot import Slot
@@ -169,8 +170,7 @@ def test_undo_walks_the_steps_of_what_is_looked_at(
     study.subject_changed.emit()
 
     def change(**values: object) -> None:
-        after = replace(study.params, **values)
-        edits._form_changed(after, None)
+        form.changed.emit(replace(study.params, **values), Effect.COMPUTE)
 
     change(depth=7)
     study.set_view("bare")

@@ -95,7 +95,7 @@ def test_a_panel_that_is_gone_hears_nothing(qtbot: QtBot, monkeypatch: pytest.Mo
     monkeypatch.setattr(setting, "_ready", {})
     explanation = Explanation()
     explanation.show_markdown(TEXT)
-    setter = explanation._setter
+    setter = explanation._setter  # private: nothing of a panel that is gone says when it is done
     with qtbot.waitSignal(setter.done):
         explanation.deleteLater()
         del explanation

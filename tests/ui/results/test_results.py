@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPalette
+from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -360,6 +360,7 @@ def test_names_stand_on_the_axis(results: Results) -> None:
     assert isinstance(tab, CurvesPlot)
     results.grab()
     axis = tab.chart.getAxis("bottom")
+    # private: pyqtgraph tells only here which ticks were set
     assert [words for _, words in axis._tickLevels[0]] == ["scores", "NMS"]
     box = tab.chart.plotItem.vb
     tab.chart.scene().sigMouseMoved.emit(box.mapViewToScene(QPointF(1.9, 3.5)))
@@ -414,7 +415,9 @@ def test_words_are_not_cut_while_there_is_room(qtbot: QtBot) -> None:
     assert widget.columnWidth(0) == 90
 
 
-def test_a_low_legend_counts_what_it_cannot_list(qtbot: QtBot) -> None:
+def test_a_low_legend_counts_what_it_cannot_list(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     legend = Legend()
     qtbot.addWidget(legend)
     legend.set_entries([(f"method {n}", (9 * n, 80, 120)) for n in range(13)])
@@ -424,12 +427,11 @@ def test_a_low_legend_counts_what_it_cannot_list(qtbot: QtBot) -> None:
         def drawText(self, at: object, words: str) -> None:  # type: ignore[override]
             drawn.append(words)
 
+    monkeypatch.setattr("explorer.ui.results.legend.QPainter", Pen)
     for high, listed in ((400, 13), (70, 0)):
         drawn.clear()
         legend.resize(160, high)
-        image = QImage(160, high, QImage.Format.Format_RGB32)
-        with Pen(image) as painter:
-            legend._draw(painter)
+        legend.grab()
         names = [words for words in drawn if words.startswith("method")]
         more = [words for words in drawn if words.startswith("and ")]
         if listed:

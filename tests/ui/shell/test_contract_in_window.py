@@ -45,7 +45,7 @@ def window(qtbot: QtBot) -> Iterator[Make]:
     toys = {view.name: view for view in every_toy()}
 
     def start_up() -> Generator[Step[Any], Any, None]:
-        for step in bridge._start_up():
+        for step in bridge.start_up_steps():
             ready = step.value
             yield step if ready is None else replace(step, value=replace(ready, views=toys))
 
@@ -158,9 +158,13 @@ def test_points_are_entries_of_undo_and_go_with_the_form(
     assert w.inspector.form.rows["joints"].editor.count.text() == "2 points"
     w.undo.undo()
     assert len(w.study.params.joints) == 1
-    assert canvas._points.points == w.study.params.joints
+    (kept,) = w.study.params.joints
+    QTest.mouseClick(canvas.viewport(), LEFT, pos=at(canvas, 50, 40))
+    assert w.study.params.joints[:-1] == (kept,), "the canvas has what the form has"
+    assert len(w.study.params.joints) == 2
     w.inspector.form.set_value("joints", ())
-    assert canvas._points.points == ()
+    QTest.mouseClick(canvas.viewport(), LEFT, pos=at(canvas, 50, 40))
+    assert len(w.study.params.joints) == 1
 
 
 def test_what_does_not_apply_is_not_picked(

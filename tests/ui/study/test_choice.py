@@ -49,16 +49,16 @@ def test_a_view_that_shows_most_with_a_task_brings_its_network(choice: Choice) -
     suppress = replace(BARE, name="suppress", title="Suppress", best="detection")
     assert choice.network_for(suppress) == FINDER
     assert choice.network_for(replace(BARE, best="segmentation")) == SORTER, "there is none"
-    choice._bring_network(suppress)
+    choice.bring_network(suppress)
     assert said == ["Suppress shows more with a network for detection: using Finder."]
     choice.view = suppress
-    choice._bring_network(suppress)
+    choice.bring_network(suppress)
     assert len(said) == 1
 
 
 def test_the_network_that_was_used_last_for_a_task_is_taken_again(choice: Choice) -> None:
     other = replace(SORTER, name="other")
-    choice._take_info(replace(INFO, spec=other))
+    choice.take_info(replace(INFO, spec=other))
     choice.spec = FINDER
     assert choice.network_for(SORT) == other
 
@@ -80,9 +80,9 @@ def test_beside_a_view_stand_others_that_suit_the_network(choice: Choice) -> Non
 def test_a_loaded_network_is_told_once(choice: Choice, qtbot: QtBot) -> None:
     told: list[object] = []
     choice.params_changed.connect(lambda: told.append(choice.info))
-    choice._take_info(None)
-    choice._take_info(INFO)
-    choice._take_info(INFO)
+    choice.take_info(None)
+    choice.take_info(INFO)
+    choice.take_info(INFO)
     assert told == [INFO]
 
 

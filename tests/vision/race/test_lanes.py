@@ -157,14 +157,14 @@ def timed(*totals: float) -> Callable[[], tuple[Clock, Clock, int]]:
 
 
 def test_the_median_of_five_runs_counts_and_the_first_only_warms_up() -> None:
-    fixed, each, answer, totals = lanes._median(timed(99.0, 3.0, 1.0, 2.0, 5.0, 4.0))
+    fixed, each, answer, totals = lanes.median_run(timed(99.0, 3.0, 1.0, 2.0, 5.0, 4.0))
     assert totals == (1.0, 2.0, 3.0, 4.0, 5.0)
     assert (fixed.seconds["network"], each.seconds["head"]) == (2.75, 0.25)
     assert answer == 1, "the run of three seconds"
 
 
 def test_slow_lanes_run_three_times() -> None:
-    *_, totals = lanes._median(timed(99.0, 4.0, 5.0, 6.0, 7.0))
+    *_, totals = lanes.median_run(timed(99.0, 4.0, 5.0, 6.0, 7.0))
     assert totals == (4.0, 5.0, 6.0)
 
 
