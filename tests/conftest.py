@@ -52,6 +52,7 @@ def _undress() -> None:
     qt = sys.modules.get("PySide6.QtWidgets")
     app = qt.QApplication.instance() if qt is not None else None
     if app is not None and app.styleSheet():
+        sys.modules["explorer.ui.widgets.theme"].apply(app, "light")  # what it keeps, too
         app.setStyleSheet("")
         app.setPalette(app.style().standardPalette())
 

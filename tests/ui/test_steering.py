@@ -284,6 +284,7 @@ def test_words_on_a_log_axis() -> None:
     minor = [decade + np.log10(n) for decade in (-2, -1) for n in range(1, 10)]
     words = log_words(minor, 1.0, None)
     assert [word for word in words if word] == ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5"]
-    assert log_words([0.0, 1.0, 3.0], 1.0, 1.0) == ["1", "10", "1000"]
+    assert log_words([0.0, 1.0, 3.0], 1.0, 1.0) == ["1", "10", "1,000"]
     many = [decade + np.log10(n) for decade in range(4) for n in range(1, 10)]
-    assert [word for word in log_words(many, 1.0, None) if word] == ["1", "10", "100", "1000"]
+    found = [word for word in log_words(many, 1.0, None) if word]
+    assert found == ["1", "10", "100", "1,000"]

@@ -38,7 +38,7 @@ OWN = {
         "actions", "app", "crash_log", "display_check", "geometry", "idle_timer", "layout",
         "window",
     },
-    "ui.widgets": {"badges", "lifetime", "small_widgets", "tab_order", "theme"},
+    "ui.widgets": {"badges", "fonts", "lifetime", "small_widgets", "tab_order", "theme"},
 }  # fmt: skip
 """By folder: what the first paint needs. All else is imported by `Window.complete` or later."""
 
