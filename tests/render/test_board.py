@@ -35,9 +35,9 @@ from explorer.render.fonts import PIXEL_TYPEFACE
 from explorer.render.raster import RasterSurface
 from explorer.render.surface import clipped, dashed
 from explorer.render.typeface import line_height
-from tests.boards import full_board, one_of_each
+from tests.boards import BLUE, GREEN, RED, full_board, one_of_each
 
-RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)
+BLACK = (0, 0, 0)
 
 
 def _pane(*layers: Layer, size: tuple[float, float] = (40, 30)) -> Pane:

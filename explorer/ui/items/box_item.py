@@ -94,9 +94,14 @@ class BoxesItem(LayerItem):
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
         painter.setOpacity(DIMMED if self.selected is not None else 1.0)
-        if self.layer.width <= 0:
-            pass
-        elif len(self._rows) > FEW:
+        if self.layer.width > 0:
+            self._draw_frames(painter, lens)
+        painter.setOpacity(1.0)
+        for row in self._marked():
+            self._highlight(painter, lens, row)
+
+    def _draw_frames(self, painter: QPainter, lens: Lens) -> None:
+        if len(self._rows) > FEW:
 
             def render(raster: Raster) -> None:
                 if len(self._rows) > MANY:
@@ -109,9 +114,6 @@ class BoxesItem(LayerItem):
             self._cache.paint(painter, lens, None, None, render)
         else:
             self._stroke(painter, lens, lens.dpr)
-        painter.setOpacity(1.0)
-        for row in self._marked():
-            self._highlight(painter, lens, row)
 
     def _marked(self) -> list[int]:
         """The rows of the hovered box and of the selected one, which lies above it."""

@@ -13,7 +13,7 @@ import pytest
 
 import explorer
 from explorer.cli import run
-from explorer.core.errors import ExplorerError
+from explorer.core.errors import Incomplete
 from explorer.core.layers import Boxes, Picture
 from explorer.core.network_info import NetworkSpec
 from explorer.core.step import Step
@@ -106,7 +106,7 @@ def test_job_and_parameters_are_each_others_inverse() -> None:
     spec = NetworkSpec(NAME)
     params = Params(FolderRef("/somewhere"), 3.0, 1e-3, "first stages", 0.1, 7, 5)
     assert VIEW.job.asked(VIEW.job.params(spec, params)) == (spec, params)
-    with pytest.raises(ExplorerError, match="No folder is chosen"):
+    with pytest.raises(Incomplete, match="No folder is chosen"):
         VIEW.job.params(spec, Params())
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.core.errors import ExplorerError
+from explorer.core.errors import ExplorerError, Incomplete
 from explorer.core.layers import Board
 from explorer.core.listing import quantity
 from explorer.core.params import Effect, param
@@ -118,10 +118,10 @@ def _wish(spec: NetworkSpec, params: Params) -> Wish:
     """What is to be trained.
 
     Raises:
-        ExplorerError: No folder is chosen.
+        Incomplete: No folder is chosen.
     """
     if params.folder is None:
-        raise ExplorerError("No folder is chosen.", "Choose a folder of photos with boxes.")
+        raise Incomplete("No folder is chosen.", "Choose a folder of photos with boxes.")
     return Wish(
         spec, Path(params.folder.path), params.minutes, params.rate, params.frozen,
         params.held_out, params.training_seed, params.steps,
