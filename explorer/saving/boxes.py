@@ -106,7 +106,9 @@ def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabeledBox
     known = tuple(str(name) for name in data.get("classes", classes))
     xyxy = data.get("boxes")
     if isinstance(xyxy, np.ndarray) and xyxy.ndim == 2 and xyxy.shape[1] == 4:
-        labels = data.get("labels", ["object"] * len(xyxy))
+        labels = data.get("labels")
+        if labels is None or np.shape(labels) != (len(xyxy),):
+            labels = ["object"] * len(xyxy)  # what a view calls labels may be a map of pixels
         return _made(xyxy, labels, data.get("scores"), known)
     for table in data.values():
         if isinstance(table, Table) and set(_CORNERS) <= set(table.columns):

@@ -490,6 +490,9 @@ def test_boxes_are_found_in_a_views_data() -> None:
     assert numbered is not None
     assert numbered.labels == ("dog <big>", "class 9")
     assert boxes_of({"boxes": np.zeros(3)}) is None
+    pixels = boxes_of({"boxes": BOXES.xyxy, "labels": np.zeros((4, 5), np.int32)})
+    assert pixels is not None
+    assert set(pixels.labels) == {"object"}
     with pytest.raises(ValueError, match="labels"):
         LabeledBoxes(np.zeros((2, 4), np.float32), ("a",))
 

@@ -283,21 +283,21 @@ def draw(result: Result, params: Params) -> Board:
 def data(result: Result, params: Params) -> dict[str, Any]:
     """The tree and the list of proposals.
 
-    Keys: `labels` (H, W) int32 superpixels, at the size that was worked on; `children` (n - 1, 2)
+    Keys: `superpixels` (H, W) int32, at the size that was worked on; `children` (n - 1, 2)
     int32, merge m makes region n + m of these; `terms` (n - 1, 4) float64 color, texture, size,
     fill of each merge; `similarity` (n - 1,) what it was chosen for; `sizes` (2 n - 1,) in pixels
-    of `labels`; `boxes` (2 n - 1, 4) float32 and `proposals` (N, 4), the best first, both in the
-    photo's pixels.
+    of `superpixels`; `regions` (2 n - 1, 4) float32 boxes and `boxes` (N, 4), the proposals, the
+    best first, both in the photo's pixels.
     """
     grown, tree = result.grown, result.grown.tree
     return {
-        "labels": tree.labels,
+        "superpixels": tree.labels,
         "children": tree.children,
         "terms": tree.terms(),
         "similarity": tree.scores,
         "sizes": tree.regions.sizes,
-        "boxes": grown.boxes,
-        "proposals": result.proposals,
+        "regions": grown.boxes,
+        "boxes": result.proposals,
     }
 
 
