@@ -33,7 +33,7 @@ class JobStrip(QWidget):
         super().__init__()
         self._running = False
         self._note = ""
-        self._share = ""
+        self._done = -1.0
         self._seconds = 0.0
         self._since = 0.0
         self.words = Label(quiet=True)
@@ -63,7 +63,7 @@ class JobStrip(QWidget):
         layout.addLayout(line)
         self._tick = QTimer(self)
         self._tick.setInterval(TICK_MS)
-        self._tick.timeout.connect(self._show_words)
+        self._tick.timeout.connect(self._show)
         self._late = QTimer(self)
         self._late.setSingleShot(True)
         self._late.setInterval(QUICK_MS)
@@ -72,9 +72,7 @@ class JobStrip(QWidget):
 
     def set_waiting(self, note: str, can_pause: bool) -> None:
         """A job was submitted: its first news is awaited."""
-        self._note, self._share, self._seconds = note, "", 0.0
-        self.bar.setRange(0, 0)
-        self._run(can_pause)
+        self.show_progress(note, -1.0, 0.0, can_pause)
 
     def set_update(self, update: Update, can_pause: bool) -> None:
         if update.state is not State.RUNNING:
@@ -85,15 +83,15 @@ class JobStrip(QWidget):
 
     def show_progress(self, note: str, share: float, seconds: float, can_pause: bool) -> None:
         """A job runs and is so far: `share` in [0, 1], or below 0 when nobody knows."""
-        self._note, self._seconds = note, seconds
-        if share >= 0:
-            self.bar.setRange(0, 1000)
-            self.bar.setValue(round(min(share, 1.0) * 1000))
-            self._share = f"{min(share, 1.0):.0%}"
-        else:
-            self.bar.setRange(0, 0)
-            self._share = ""
-        self._run(can_pause)
+        self._note, self._done, self._seconds = note, share, seconds
+        self._since = time.monotonic()
+        if not self._running:
+            self._running = True
+            self._tick.start()
+            self._late.start()
+        elif can_pause != self._can_pause and not self._late.isActive():
+            self.pause.setVisible(can_pause)
+        self._can_pause = can_pause
 
     @property
     def counting(self) -> bool:
@@ -112,31 +110,27 @@ class JobStrip(QWidget):
         self.pause.blockSignals(blocked)
         self._show_pause(paused)
 
-    def _run(self, can_pause: bool) -> None:
-        self._can_pause = can_pause
-        self._since = time.monotonic()
-        if not self._running:
-            self._running = True
-            self._tick.start()
-            self._late.start()
-        elif not self._late.isActive():
-            self._show_controls()
-        if not self._late.isActive():
-            self._show_words()
-
     def _show_controls(self) -> None:
         self.bar.show()
         self.cancel.show()
         self.pause.setVisible(self._can_pause)
-        self._show_words()
+        self._show()
 
-    def _show_words(self) -> None:
+    def _show(self) -> None:
+        """The news of the moment; a few times a second, as a bar paints at every change."""
         if self._late.isActive():
             return
-        seconds = self._seconds
+        seconds, share = self._seconds, ""
         if not self.pause.isChecked():
             seconds += time.monotonic() - self._since
-        self._set_words(self._note, self._share, duration(seconds))
+        if self._done >= 0:
+            done = min(self._done, 1.0)
+            self.bar.setRange(0, 1000)
+            self.bar.setValue(round(done * 1000))
+            share = f"{done:.0%}"
+        else:
+            self.bar.setRange(0, 0)
+        self._set_words(self._note, share, duration(seconds))
 
     def _set_words(self, note: str, *figures: str) -> None:
         """Where room is short, first the share goes (the bar shows it), then the note's end."""

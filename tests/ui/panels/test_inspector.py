@@ -78,7 +78,7 @@ def test_progress_is_shown_once_it_takes_long(inspector: Inspector, qtbot: QtBot
     assert strip.cancel.isVisible()
     assert strip.pause.isHidden()
     inspector.set_update(update(total=0), False)
-    assert strip.bar.maximum() == 0
+    qtbot.waitUntil(lambda: strip.bar.maximum() == 0)
 
 
 def test_where_room_is_short_the_note_is_read_and_the_bar_tells_the_share(
@@ -89,13 +89,12 @@ def test_where_room_is_short_the_note_is_read_and_the_bar_tells_the_share(
     qtbot.waitUntil(strip.bar.isVisible)
     metrics = strip.words.fontMetrics()
     strip.words.setFixedWidth(metrics.horizontalAdvance("iteration 16 of 120 · 2.85 s..."))
-    inspector.set_update(update(note="iteration 16 of 120"), False)
+    qtbot.waitUntil(lambda: "%" not in strip.words.text())
     assert strip.words.text().startswith("iteration 16 of 120 · ")
-    assert "%" not in strip.words.text()
     assert "25%" in strip.words.toolTip()
     inspector.set_update(update(note="iteration 16 of 120 on this photo"), False)
+    qtbot.waitUntil(lambda: "…" in strip.words.text())
     assert strip.words.text().startswith("iteration 16 of")
-    assert "…" in strip.words.text()
 
 
 def test_what_is_still_to_be_chosen_is_no_error(inspector: Inspector) -> None:
@@ -192,10 +191,11 @@ def test_any_words_fit(inspector: Inspector, words: str) -> None:
      (1, -1, 0, -1)],
 )  # fmt: skip
 def test_any_progress_fits(
-    inspector: Inspector, done: int, total: int, maximum: int, value: int
+    inspector: Inspector, done: int, total: int, maximum: int, value: int, qtbot: QtBot
 ) -> None:
     inspector.set_update(update(done=done, total=total), True)
     bar = inspector.strip.bar
+    qtbot.waitUntil(bar.isVisible)
     assert (bar.maximum(), bar.value()) == (maximum, value)
 
 
