@@ -289,10 +289,16 @@ def _placed(
             array, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
     else:
-        values = array[np.clip(v.astype(np.intp), 0, height - 1)][
-            :, np.clip(u.astype(np.intp), 0, width - 1)
-        ]
+        values = array[_run(v, height)][:, _run(u, width)]
     return _Placed(values, rows, columns)
+
+
+def _run(places: NDArray[np.float64], count: int) -> slice | NDArray[np.intp]:
+    """Which of `count` elements the places are in; a slice, that copies nothing, for neighbors."""
+    index = np.clip(places.astype(np.intp), 0, count - 1)
+    first = int(index[0])
+    neighbors = np.array_equal(index, np.arange(first, first + len(index)))
+    return slice(first, first + len(index)) if neighbors else index
 
 
 def _blend(under: UInt8, over: NDArray[Any], alpha: float | NDArray[np.float32]) -> None:
