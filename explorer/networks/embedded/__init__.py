@@ -14,6 +14,7 @@ from explorer.networks.embedded.fcn import MiniFCN, mini_fcn
 from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite0
 from explorer.networks.embedded.lite_deeplab import LiteDeepLab, lite_deeplab
 from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
+from explorer.networks.embedded.lite_masks import lite_maskrcnn
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.networks.embedded.lite_single_stage import lite_retinanet, lite_ssd
 from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
@@ -54,6 +55,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "lite_yolo_v2": lite_yolo_v2,
     "lite_deeplab": lite_deeplab,
     "lite_keypointrcnn": lite_keypointrcnn,
+    "lite_maskrcnn": lite_maskrcnn,
 }
 """Functions by the name that a model card gives under `architecture`."""
 
@@ -74,6 +76,7 @@ __all__ = [
     "lite_deeplab",
     "lite_fasterrcnn",
     "lite_keypointrcnn",
+    "lite_maskrcnn",
     "lite_retinanet",
     "lite_ssd",
     "lite_yolo_v1",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.keypoint_rcnn import KeypointRCNNPredictor
-from torchvision.ops import Conv2dNormActivation
 
-from explorer.networks.embedded.lite_rcnn import CANONICAL, AlignedRoIAlign, lite_fasterrcnn
+from explorer.networks.embedded.lite_rcnn import finer_pool, lite_fasterrcnn, region_convolutions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,15 +22,6 @@ JOINTS = (
     "right_knee", "left_ankle", "right_ankle",
 )  # fmt: skip
 """COCO's, in its order; left and right are the person's own."""
-
-
-FINER = 4
-"""People up to so many times as large as for their class are looked at on the finest map: on the
-one that tells what they are a joint has no place of its own."""
-
-GROUPS = 8
-"""Of the normalizations in the keypoint head, which learns faster with them."""
-
 
 class FewClassesPredictor(FastRCNNPredictor):  # type: ignore[misc]
     """A box predictor that tells many classes apart and answers with the first few of them.
@@ -87,18 +75,8 @@ def lite_keypointrcnn(
     hidden, width = heads.box_head.fc7.out_features, model.backbone.out_channels
     heads.detections_per_img = most
     heads.box_predictor = FewClassesPredictor(hidden, num_classes, fine)
-    scale = FINER * CANONICAL
-    heads.keypoint_roi_pool = AlignedRoIAlign(["0", "1", "2"], 14, 2, canonical_scale=scale)
-    heads.keypoint_head = _keypoint_head(width, layers)
+    heads.keypoint_roi_pool = finer_pool()
+    heads.keypoint_head = region_convolutions(width, layers)
     heads.keypoint_predictor = KeypointRCNNPredictor(layers[-1], len(JOINTS))
     return model
 
-
-def _keypoint_head(inputs: int, layers: Sequence[int]) -> nn.Module:
-    norm = partial(nn.GroupNorm, GROUPS)
-    return nn.Sequential(
-        *(
-            Conv2dNormActivation(before, after, 3, norm_layer=norm)
-            for before, after in pairwise((inputs, *layers))
-        )
-    )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.rpn import RPNHead
-from torchvision.ops import MultiScaleRoIAlign, roi_align
+from torchvision.ops import Conv2dNormActivation, MultiScaleRoIAlign, roi_align
 
 from explorer.networks.embedded.lite import MEAN, STD, LiteFPN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ANCHOR_SIZES = ((22, 36), (59, 97), (159, 260))
 """Pixels, for the maps of strides 8, 16 and 32; each a factor of 1.64 above the one before."""
@@ -24,6 +29,13 @@ BINS = 5
 
 CANONICAL = 72
 """Boxes of at least this side (the root of the area) go to stride 16, of twice as much to 32."""
+
+FINER = 4
+"""Where every pixel counts, boxes up to so many times as large as for their class are looked at on
+the finest map: on the one that tells what they are a joint or an edge has no place of its own."""
+
+GROUPS = 8
+"""Of the normalizations in convolutions on boxes, which learn faster with them."""
 
 SHORT_SIDE, LONG_SIDE = 264, 352
 """A photo is resized to this short side, or less where its long side would become too long."""
@@ -100,4 +112,26 @@ def lite_fasterrcnn(
         box_score_thresh=score,
         box_nms_thresh=0.5,
         box_detections_per_img=100,
+    )
+
+
+def finer_pool(bins: int = 14) -> AlignedRoIAlign:
+    """RoIAlign for heads that say something about every place of a box."""
+    scale = FINER * CANONICAL
+    return AlignedRoIAlign(["0", "1", "2"], bins, 2, canonical_scale=scale)
+
+
+def region_convolutions(inputs: int, layers: Sequence[int]) -> nn.Sequential:
+    """3x3 convolutions with group normalization on the places of a box.
+
+    Args:
+        inputs: Channels of the maps.
+        layers: Channels of each.
+    """
+    norm = partial(nn.GroupNorm, GROUPS)
+    return nn.Sequential(
+        *(
+            Conv2dNormActivation(before, after, 3, norm_layer=norm)
+            for before, after in pairwise((inputs, *layers))
+        )
     )

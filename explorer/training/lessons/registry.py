@@ -60,6 +60,7 @@ LESSONS = {
     "lite-ssd": "explorer.training.lessons.lite.single_stage",
     "lite-yolo-v1": "explorer.training.lessons.lite.yolo",
     "lite-deeplab": "explorer.training.lessons.lite.segmenter",
+    "lite-maskrcnn": "explorer.training.lessons.lite.masks",
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
 }
 """Network -> module."""
