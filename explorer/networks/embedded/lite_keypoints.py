@@ -23,6 +23,7 @@ JOINTS = (
 )  # fmt: skip
 """COCO's, in its order; left and right are the person's own."""
 
+
 class FewClassesPredictor(FastRCNNPredictor):  # type: ignore[misc]
     """A box predictor that tells many classes apart and answers with the first few of them.
 
@@ -79,4 +80,3 @@ def lite_keypointrcnn(
     heads.keypoint_head = region_convolutions(width, layers)
     heads.keypoint_predictor = KeypointRCNNPredictor(layers[-1], len(JOINTS))
     return model
-

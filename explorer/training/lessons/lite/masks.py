@@ -49,6 +49,8 @@ DETECTOR = "lite-fasterrcnn"
 SHARED = ("backbone.", "rpn.", "roi_heads.box_head.", "roi_heads.box_predictor.")
 """What is the detector's own, and lies in its file only."""
 
+BOXES = "roi_heads.box_predictor.bbox_pred."
+
 RECIPE = Recipe(
     epochs=12, batch=16, peak=2e-3, warmup=0.05, decay=0.01, average=0.995, clip=5.0,
     optimizer="adamw",
@@ -102,7 +104,10 @@ class MaskTask(CanvasTask):
     def build(self) -> nn.Module:
         model: nn.Module = lite_maskrcnn(len(self.pool.names))
         if self.weights is not None:
-            model.load_state_dict({**model.state_dict(), **self.weights})
+            given = dict(self.weights)
+            for kind in ("weight", "bias"):  # one box regression in training, one per class later
+                given[BOXES + kind] = torch.cat([given[BOXES + kind][:4]] * len(self.pool.names))
+            model.load_state_dict({**model.state_dict(), **given})
         return model
 
     def prepare(self, model: nn.Module) -> None:
