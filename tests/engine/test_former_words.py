@@ -54,7 +54,7 @@ def _another(parameter: Parameter) -> Any:
     if parameter.type is bool:
         return not parameter.default
     if parameter.type is NetworkRef:
-        return NetworkRef("mini-maskrcnn")
+        return NetworkRef("lite-maskrcnn")
     if isinstance(parameter.meta.choices, tuple):
         return parameter.meta.choices[-1]
     return "cat" if parameter.type is str else parameter.type(parameter.meta.low)

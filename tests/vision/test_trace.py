@@ -18,8 +18,8 @@ from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
 from explorer.networks.embedded import (
     lite_fasterrcnn,
+    lite_maskrcnn,
     mini_fasterrcnn,
-    mini_maskrcnn,
     mini_retinanet,
 )
 from explorer.networks.hooks import captured, interruptible
@@ -50,7 +50,7 @@ from tests.views.test_all_detectors import NAMES, lower_thresholds, network
 EMBEDDED = {
     "lite-fasterrcnn": partial(lite_fasterrcnn, 6, short_side=64, long_side=96),
     "mini-fasterrcnn": partial(mini_fasterrcnn, 6, side=64),
-    "mini-maskrcnn": partial(mini_maskrcnn, 6, side=64),
+    "lite-maskrcnn": partial(lite_maskrcnn, 6, short_side=64, long_side=96),
     "mini-retinanet": partial(mini_retinanet, 6, side=64),
 }
 ALL = ["toy", *EMBEDDED, *NAMES]

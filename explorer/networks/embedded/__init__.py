@@ -18,7 +18,6 @@ from explorer.networks.embedded.lite_masks import lite_maskrcnn
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.networks.embedded.lite_single_stage import lite_retinanet, lite_ssd
 from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
-from explorer.networks.embedded.mask_rcnn import mini_maskrcnn
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
 from explorer.networks.embedded.retinanet import mini_retinanet
@@ -42,7 +41,6 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_vgg": mini_vgg,
     "mini_localizer": mini_localizer,
     "mini_fasterrcnn": mini_fasterrcnn,
-    "mini_maskrcnn": mini_maskrcnn,
     "mini_fcn": mini_fcn,
     "mini_retinanet": mini_retinanet,
     "mini_yolo_v1": mini_yolo_v1,
@@ -84,7 +82,6 @@ __all__ = [
     "mini_fasterrcnn",
     "mini_fcn",
     "mini_localizer",
-    "mini_maskrcnn",
     "mini_resnet",
     "mini_retinanet",
     "mini_vgg",

@@ -50,7 +50,6 @@ LESSONS = {
     "fixed-proposals": "explorer.training.lessons.proposals",
     "mini-rcnn": "explorer.training.lessons.rcnn",
     "mini-fasterrcnn": "explorer.training.lessons.detector",
-    "mini-maskrcnn": "explorer.training.lessons.mask_rcnn",
     "mini-fcn": "explorer.training.lessons.segmenter",
     "mini-retinanet": "explorer.training.lessons.retinanet",
     "mini-yolo-v1": "explorer.training.lessons.yolo",
