@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 
 from explorer.evaluation.photo_set import PhotoSet
-from explorer.evaluation.scenes import Scene
 
 COLORS = np.array([[255, 40, 40], [40, 255, 40], [60, 60, 255], [255, 255, 60]], np.uint8)
 
@@ -29,17 +28,6 @@ def toy_masks(photos: PhotoSet) -> np.ndarray:
     for mask, (x0, y0, x1, y1) in zip(masks, photos.boxes.astype(int), strict=True):
         mask[y0:y1, x0:x1] = True
     return np.packbits(masks, axis=-1)
-
-
-def two_halves() -> Scene:
-    """Left a dog (1), right below a cat (2), the rest is ground."""
-    masks = np.zeros((2, 64, 64), bool)
-    masks[0, :, :32] = True
-    masks[1, 32:, 32:] = True
-    boxes = np.array([[0, 0, 32, 64], [32, 32, 64, 64]], np.float32)
-    return Scene(
-        np.zeros((64, 64, 3), np.uint8), boxes, np.array([1, 2]), np.array([-1, -1]), masks
-    )
 
 
 def write_npz(path, photos: PhotoSet) -> None:

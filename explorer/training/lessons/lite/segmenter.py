@@ -81,6 +81,7 @@ MORE_DATA = MASKS.format("5,734") + (
 )
 """With the masks of `teacher_masks`."""
 
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A frozen body: whose weights `source`… are those that are called `prefix`… here.
