@@ -61,10 +61,11 @@ def deeplab_mobilenet() -> nn.Module:
         depthwise.stride = (1, 1)
         if number > 14:
             depthwise.dilation = depthwise.padding = (2, 2)
-    return DeepLabV3(
+    found: nn.Module = DeepLabV3(
         IntermediateLayerGetter(body, {"17": "out"}),
         nn.Sequential(ASPP(320, [], 256), nn.Conv2d(256, len(VOC_CLASSES), 1)),
-    ).eval()
+    )
+    return found.eval()
 
 
 @torch.inference_mode()

@@ -60,6 +60,12 @@ LESSONS = {
     "lite-deeplab": "explorer.training.lessons.lite.segmenter",
     "lite-maskrcnn": "explorer.training.lessons.lite.masks",
     "lite-segmenters": "explorer.training.lessons.lite.segmenter",
+    "lite-fcn": "explorer.training.lessons.lite.segmenter",
+    "lite-pspnet": "explorer.training.lessons.lite.segmenter",
+    "lite-unet": "explorer.training.lessons.lite.segmenter",
+    "lite-deconvnet": "explorer.training.lessons.lite.segmenter",
+    "mini-segnet": "explorer.training.lessons.lite.segmenter",
+    "lite-frrn": "explorer.training.lessons.lite.segmenter",
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
 }
 """Network -> module."""

@@ -38,13 +38,7 @@ class LiteDeconvNet(LiteSegmenter):
         self.project = Conv2dNormActivation(STAGES[-1].channels, WIDTHS[0], 1)
         self.decoder = nn.Sequential()
         for inputs, outputs in pairwise(WIDTHS):
-            self.decoder.append(
-                nn.Sequential(
-                    nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
-                    nn.BatchNorm2d(outputs),
-                    nn.ReLU(inplace=True),
-                )
-            )
+            self.decoder.append(_upward(inputs, outputs, kernel=4))
         self.classifier = nn.Conv2d(WIDTHS[-1], num_classes, 1)
 
     def scores(self, coarse: Tensor) -> Tensor:
@@ -77,8 +71,10 @@ class LiteUNet(LiteSegmenter):
         *skips, last = (STAGES[number].channels for number in self.taps)
         self.project = Conv2dNormActivation(last, WIDTHS[0], 1)
         self.up = nn.ModuleList(
-            nn.ConvTranspose2d(inputs, outputs, 2, stride=2) for inputs, outputs in pairwise(WIDTHS)
+            _upward(inputs, outputs, kernel=2) for inputs, outputs in pairwise(WIDTHS)
         )
+        # The body's maps are not normalized: as they are they would drown what comes from below.
+        self.skips = nn.ModuleList(nn.BatchNorm2d(channels) for channels in reversed(skips))
         self.join = nn.ModuleList(
             Conv2dNormActivation(width + skip, width, 3)
             for width, skip in zip(WIDTHS[1:], reversed(skips), strict=True)
@@ -88,8 +84,9 @@ class LiteUNet(LiteSegmenter):
     def scores(self, *maps: Tensor) -> Tensor:
         """The body's maps of strides 2 to 32 -> (N, num_classes, H/2, W/2) logits."""
         x = self.project(maps[-1])
-        for up, join, skip in zip(self.up, self.join, reversed(maps[:-1]), strict=True):
-            x = join(torch.cat([widened(up(x), skip), skip], dim=1))
+        steps = zip(self.up, self.skips, self.join, reversed(maps[:-1]), strict=True)
+        for up, normalize, join, skip in steps:
+            x = join(torch.cat([widened(up(x), skip), normalize(skip)], dim=1))
         found: Tensor = self.classifier(x)
         return found
 
@@ -102,3 +99,11 @@ def lite_deconvnet(num_classes: int) -> LiteDeconvNet:
 def lite_unet(num_classes: int) -> LiteUNet:
     """See `LiteUNet`."""
     return LiteUNet(num_classes)
+
+
+def _upward(inputs: int, outputs: int, *, kernel: int) -> nn.Sequential:
+    """A transposed convolution that doubles the sides."""
+    convolution = nn.ConvTranspose2d(
+        inputs, outputs, kernel, stride=2, padding=(kernel - 2) // 2, bias=False
+    )
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))

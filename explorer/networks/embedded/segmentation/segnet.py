@@ -59,7 +59,7 @@ class MiniSegNet(nn.Module):
     def scores(self, x: Tensor, switches: list[Switches]) -> Tensor:
         """What `encoded` gives -> (N, num_classes, H, W) logits."""
         for convolution, (indices, size) in zip(self.decoder, reversed(switches), strict=True):
-            x = convolution(functional.max_unpool2d(x, indices, 2, output_size=size))
+            x = convolution(functional.max_unpool2d(x, indices, [2, 2], output_size=size))
         found: Tensor = self.classifier(x)
         return found
 

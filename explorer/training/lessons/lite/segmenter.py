@@ -2,7 +2,7 @@
 
 Their bodies are those of a trained `lite-fasterrcnn` and of `mini-vgg`; what follows learns from
 photos with masks, most of which a teacher drew. Where the teacher was unsure nothing is learned.
-All but `lite-deeplab` are made by one training, which shares each step's photos and their maps.
+Each can learn alone; one training makes all but `lite-deeplab`, with the same photos and maps.
 """
 
 from __future__ import annotations
