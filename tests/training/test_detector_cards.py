@@ -29,7 +29,6 @@ PHOTOS = [
     ("lite-deeplab", "coco-mini", "", "mIoU"),
     ("lite-fcn", "coco-mini", "", "mIoU"),
     ("lite-pspnet", "coco-mini", "", "mIoU"),
-    ("lite-deconvnet", "coco-mini", "", "mIoU"),
     ("lite-frrn", "coco-mini", "", "mIoU"),
 ]
 """Networks of ordinary photos: a set, where its figures stand on the card, and which one."""

@@ -103,7 +103,7 @@ VGG = Body("mini-vgg", "features.", "features.", color_range.MEAN, color_range.S
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the networks differ in."""
+    """What the networks differ in; `failures` are seen on photos, once it is trained."""
 
     title: str
     make: Callable[[int], nn.Module]
@@ -125,12 +125,38 @@ KINDS = {
         " classes is background.",
         data=DATA,
     ),
-    "lite-fcn": Kind("Lite FCN", lite_fcn, "score_pool3", ""),
-    "lite-pspnet": Kind("Lite PSPNet", lite_pspnet, "pyramid", ""),
+    "lite-fcn": Kind(
+        "Lite FCN",
+        lite_fcn,
+        "score_pool3",
+        "Trained on few photos only: segments people, aeroplanes, buses and cats; parts of"
+        " motorbikes, trains, plants, boats and dogs; hardly ever cars, chairs, tables, sofas"
+        " and horses. Labels toys, flowers, clothes and shelves as bottles, plants, chairs or"
+        " tables. Borders are smooth and too wide; FCN-8s is not better than FCN-16s. Everything"
+        " that is none of the 20 classes is background.",
+    ),
+    "lite-pspnet": Kind(
+        "Lite PSPNet",
+        lite_pspnet,
+        "pyramid",
+        "Trained on few photos only: segments people, buses, aeroplanes and motorbikes; parts"
+        " of trains, cats, dogs and plants; hardly ever cars, tables, birds, horses and sofas."
+        " Labels clothes, toys and vases as chairs, plants or bottles, and distant boats as"
+        " aeroplanes. Works on a grid of stride 16: thin and small objects are missed, borders"
+        " are smooth and too wide. Everything that is none of the 20 classes is background.",
+    ),
     "lite-unet": Kind("Lite U-Net", lite_unet, "join.3", ""),
     "lite-deconvnet": Kind("Lite DeconvNet", lite_deconvnet, "decoder.3", ""),
     "mini-segnet": Kind("Mini SegNet", mini_segnet, "decoder.3", "", VGG),
-    "lite-frrn": Kind("Lite FRRN", lite_frrn, "join", ""),
+    "lite-frrn": Kind(
+        "Lite FRRN",
+        lite_frrn,
+        "join",
+        "Trained on few photos only: segments people, motorbikes and buses, and dogs, cats and"
+        " horses that are large in the photo, with ragged borders; never aeroplanes, bicycles,"
+        " birds, chairs, plants, sofas and trains. Labels bicycles as motorbikes, bottles as"
+        " cats. Everything that is none of the 20 classes is background.",
+    ),
 }
 """By the network's name."""
 
