@@ -70,7 +70,7 @@ class SceneMaker:
         photos: What is pasted.
         group_labels: Label of each of the photos' classes, 0 = no object (used as background only).
         side: Of the scenes in pixels.
-        masks: See `pseudo_masks.packed_masks`; with them the scenes have masks, and are the same
+        masks: (N, H, W / 8) uint8, packed bits; with them the scenes have masks, and are the same
             otherwise.
     """
 

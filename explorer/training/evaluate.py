@@ -19,7 +19,6 @@ from explorer.networks.class_names import COCO_GROUPS, label_names
 from explorer.networks.given import from_module
 from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import rounded
-from explorer.training.data.pseudo_masks import masked_photos
 from explorer.training.data.scene_task import to_tensor
 
 if TYPE_CHECKING:
@@ -36,24 +35,17 @@ if TYPE_CHECKING:
 def measured(
     figures: Callable[[Sequence[Scene]], dict[str, Any]],
     material: Material,
-    *,
-    masks: bool = False,
 ) -> dict[str, Any]:
     """The figures of a card: of held-out scenes and, where they are given, of COCO photos.
 
     Args:
         figures: Of some scenes.
         material: The data.
-        masks: The scenes have masks: pseudo-masks, but those of the COCO photos are drawn by hand.
     """
-    photos, packed = masked_photos(material, "val") if masks else (material.val, None)
-    maker = SceneMaker(photos, material.group_labels, masks=packed)
+    maker = SceneMaker(material.val, material.group_labels)
     found = rounded(figures(held_out_scenes(maker, SCENES)))
     if material.coco is not None:
-        title, file = "COCO photos", "instances.json"
-        if masks:
-            title, file = "COCO photos, masks by hand", "instance_masks.json"
-        found[title] = rounded(figures(coco_scenes(material.coco, file)))
+        found["COCO photos"] = rounded(figures(coco_scenes(material.coco)))
     return found
 
 

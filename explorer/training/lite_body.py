@@ -35,7 +35,7 @@ def normalized(canvases: Sequence[Canvas], device: torch.device) -> Tensor:
     return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std
 
 
-def folded_maps(body: Any, pixels: Tensor) -> list[Tensor]:
+def folded_maps(body: Any, pixels: Tensor, taps: Sequence[int] = TAPS) -> list[Tensor]:
     """`lite.body_maps` in the caller's autocast, normalizations taken into the filters.
 
     The first `FROZEN_STAGES` get no gradients.
@@ -48,7 +48,7 @@ def folded_maps(body: Any, pixels: Tensor) -> list[Tensor]:
         with torch.set_grad_enabled(learns and number >= FROZEN_STAGES):
             for block in stage:
                 x = _block(block, x)
-        if number in TAPS:
+        if number in taps:
             found.append(x)
     return found
 

@@ -27,6 +27,9 @@ CARDS = [
 PHOTOS = [
     ("lite-fasterrcnn", "voc-mini", "VOC photos", "AP50"),
     ("lite-deeplab", "coco-mini", "", "mIoU"),
+    ("lite-fcn", "coco-mini", "", "mIoU"),
+    ("lite-pspnet", "coco-mini", "", "mIoU"),
+    ("lite-frrn", "coco-mini", "", "mIoU"),
 ]
 """Networks of ordinary photos: a set, where its figures stand on the card, and which one."""
 

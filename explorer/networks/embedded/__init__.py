@@ -10,9 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from explorer.networks.embedded.color_range import MEAN, STD
-from explorer.networks.embedded.fcn import MiniFCN, mini_fcn
 from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite0
-from explorer.networks.embedded.lite_deeplab import LiteDeepLab, lite_deeplab
 from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.lite_masks import lite_maskrcnn
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
@@ -21,6 +19,12 @@ from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
 from explorer.networks.embedded.retinanet import mini_retinanet
+from explorer.networks.embedded.segmentation.decoders import lite_deconvnet, lite_unet
+from explorer.networks.embedded.segmentation.deeplab import LiteDeepLab, lite_deeplab
+from explorer.networks.embedded.segmentation.fcn import LiteFCN, lite_fcn
+from explorer.networks.embedded.segmentation.frrn import lite_frrn
+from explorer.networks.embedded.segmentation.pspnet import lite_pspnet
+from explorer.networks.embedded.segmentation.segnet import MiniSegNet, mini_segnet
 from explorer.networks.embedded.vgg import MiniVGG, mini_vgg
 from explorer.networks.embedded.yolo import (
     YOLOv1,
@@ -41,7 +45,6 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_vgg": mini_vgg,
     "mini_localizer": mini_localizer,
     "mini_fasterrcnn": mini_fasterrcnn,
-    "mini_fcn": mini_fcn,
     "mini_retinanet": mini_retinanet,
     "mini_yolo_v1": mini_yolo_v1,
     "mini_yolo_v2": mini_yolo_v2,
@@ -52,6 +55,12 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "lite_yolo_v1": lite_yolo_v1,
     "lite_yolo_v2": lite_yolo_v2,
     "lite_deeplab": lite_deeplab,
+    "lite_fcn": lite_fcn,
+    "lite_pspnet": lite_pspnet,
+    "lite_unet": lite_unet,
+    "lite_deconvnet": lite_deconvnet,
+    "mini_segnet": mini_segnet,
+    "lite_frrn": lite_frrn,
     "lite_keypointrcnn": lite_keypointrcnn,
     "lite_maskrcnn": lite_maskrcnn,
 }
@@ -63,27 +72,33 @@ __all__ = [
     "STD",
     "EfficientNetLite0",
     "LiteDeepLab",
-    "MiniFCN",
+    "LiteFCN",
     "MiniLocalizer",
     "MiniResNet",
     "MiniResNetFPN",
+    "MiniSegNet",
     "MiniVGG",
     "YOLOv1",
     "YOLOv2",
     "efficientnet_lite0",
+    "lite_deconvnet",
     "lite_deeplab",
     "lite_fasterrcnn",
+    "lite_fcn",
+    "lite_frrn",
     "lite_keypointrcnn",
     "lite_maskrcnn",
+    "lite_pspnet",
     "lite_retinanet",
     "lite_ssd",
+    "lite_unet",
     "lite_yolo_v1",
     "lite_yolo_v2",
     "mini_fasterrcnn",
-    "mini_fcn",
     "mini_localizer",
     "mini_resnet",
     "mini_retinanet",
+    "mini_segnet",
     "mini_vgg",
     "mini_yolo_v1",
     "mini_yolo_v2",

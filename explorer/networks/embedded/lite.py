@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MEAN = (127 / 255,) * 3
 """Subtracted from RGB in [0, 1]: what its ImageNet weights were trained with."""
@@ -179,15 +179,21 @@ def stages(model: EfficientNetLite0) -> nn.Sequential:
     return nn.Sequential(OrderedDict((name, getattr(model, name)) for name in names))
 
 
-def body_maps(body: nn.Sequential, images: Tensor) -> list[Tensor]:
-    """The maps of strides 8, 16 and 32 that `stages` makes of (N, 3, H, W) normalized RGB."""
+def body_maps(body: nn.Sequential, images: Tensor, taps: Sequence[int] = TAPS) -> list[Tensor]:
+    """The maps that `stages` makes of (N, 3, H, W) normalized RGB, those of strides 8, 16 and 32.
+
+    Args:
+        body: The stages.
+        images: (N, 3, H, W) normalized RGB.
+        taps: The stages whose maps are wanted, if others.
+    """
     found = []
     x = images
     for layer in body[:-1]:
         x = layer(x)
     for number, stage in enumerate(body[-1].children()):
         x = stage(x)
-        if number in TAPS:
+        if number in taps:
             found.append(x)
     return found
 

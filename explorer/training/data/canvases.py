@@ -13,6 +13,8 @@ from explorer.core.errors import ExplorerError
 from explorer.evaluation.masks import read_mask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from explorer.training.data.pool import Boxes, Joints, Pool, PoolPhoto
@@ -74,11 +76,15 @@ class CanvasMaker:
     Args:
         pool: The photos.
         common: Photos of categories with fewer photos than this are drawn more often.
+        often: (photos,) how often each is drawn compared with the others; None = by `common`.
     """
 
-    def __init__(self, pool: Pool, common: int = COMMON) -> None:
+    def __init__(
+        self, pool: Pool, common: int = COMMON, often: NDArray[np.float64] | None = None
+    ) -> None:
         self._pool = pool
-        often = _draws(pool, common)
+        if often is None:
+            often = repeats([photo.labels for photo in pool.photos], len(pool.names), common)
         shares = np.stack([_shape_shares(photo.aspect) for photo in pool.photos])
         weights = often[:, None] * shares
         self._shape = np.cumsum(weights.sum(0) / weights.sum())
@@ -107,13 +113,25 @@ class CanvasMaker:
         return self._pool.photos[min(row, len(self._pool.photos) - 1)]
 
 
-def _draws(pool: Pool, common: int) -> NDArray[np.float64]:
-    # Repeat factors as for LVIS (Gupta et al. 2019): the rarest category of a photo decides.
-    seen = np.zeros(len(pool.names))
-    for photo in pool.photos:
-        seen[np.unique(photo.labels)] += 1
-    factor = np.clip(np.sqrt(common / np.maximum(seen, 1)), 1.0, MOST_OFTEN)
-    return np.array([factor[photo.labels].max(initial=1.0) for photo in pool.photos])
+def repeats(
+    labels: Sequence[NDArray[Any]], classes: int, common: int, most: float = MOST_OFTEN
+) -> NDArray[np.float64]:
+    """Repeat factors as for LVIS (Gupta et al. 2019): the rarest class of a photo decides.
+
+    Args:
+        labels: Of every photo the classes that it shows, each below `classes`.
+        classes: How many there are.
+        common: A class with so many photos or more is drawn as it comes.
+        most: The largest factor.
+
+    Returns:
+        (photos,) in [1, most]: sqrt(common / photos with the class).
+    """
+    seen = np.zeros(classes)
+    for shown in labels:
+        seen[np.unique(shown)] += 1
+    factor = np.clip(np.sqrt(common / np.maximum(seen, 1)), 1.0, most)
+    return np.array([factor[shown].max(initial=1.0) for shown in labels])
 
 
 def _shape_shares(aspect: float) -> tuple[float, float, float]:
@@ -143,7 +161,7 @@ def placed(
     Raises:
         ExplorerError: The photo cannot be read.
     """
-    pixels = photo.pixels if photo.pixels is not None else _read(photo)
+    pixels = photo.pixels if photo.pixels is not None else read_pixels(photo)
     aspect = photo.aspect
     if not aspect:
         aspect = ASPECTS[int(rng.integers(len(ASPECTS)))]
@@ -176,7 +194,12 @@ def placed(
     return mirrored(found) if rng.random() < 0.5 else found
 
 
-def _read(photo: PoolPhoto) -> NDArray[np.uint8]:
+def read_pixels(photo: PoolPhoto) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB from its file.
+
+    Raises:
+        ExplorerError: It cannot be read.
+    """
     pixels = cv2.imread(str(photo.path))
     if pixels is None:
         raise ExplorerError(

@@ -42,7 +42,7 @@ class SceneTask:
         side: Of the scenes, in pixels.
         frozen: Parts of the network that keep their weights, and the statistics in their
             normalization layers.
-        masks: Of the photos, see `pseudo_masks.packed_masks`; None = the scenes have none.
+        masks: Of the photos, (N, H, W / 8) uint8 packed bits; None = the scenes have none.
     """
 
     data: PhotoSet

@@ -50,7 +50,6 @@ LESSONS = {
     "fixed-proposals": "explorer.training.lessons.proposals",
     "mini-rcnn": "explorer.training.lessons.rcnn",
     "mini-fasterrcnn": "explorer.training.lessons.detector",
-    "mini-fcn": "explorer.training.lessons.segmenter",
     "mini-retinanet": "explorer.training.lessons.retinanet",
     "mini-yolo-v1": "explorer.training.lessons.yolo",
     "mini-yolo-v2": "explorer.training.lessons.yolo",
@@ -60,6 +59,13 @@ LESSONS = {
     "lite-yolo-v1": "explorer.training.lessons.lite.yolo",
     "lite-deeplab": "explorer.training.lessons.lite.segmenter",
     "lite-maskrcnn": "explorer.training.lessons.lite.masks",
+    "lite-segmenters": "explorer.training.lessons.lite.segmenter",
+    "lite-fcn": "explorer.training.lessons.lite.segmenter",
+    "lite-pspnet": "explorer.training.lessons.lite.segmenter",
+    "lite-unet": "explorer.training.lessons.lite.segmenter",
+    "lite-deconvnet": "explorer.training.lessons.lite.segmenter",
+    "mini-segnet": "explorer.training.lessons.lite.segmenter",
+    "lite-frrn": "explorer.training.lessons.lite.segmenter",
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
 }
 """Network -> module."""

@@ -193,7 +193,7 @@ def _notes(result: Result, params: Params) -> Iterator[str]:
     if params.min_probability > 0:
         yield f"Pixels with a probability below {params.min_probability:.0%} are not colored."
     if params.fcn_stages and not result.coarser:
-        yield "This network has one output only; mini-fcn has three stages."
+        yield "This network has one output only; lite-fcn has three stages."
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:

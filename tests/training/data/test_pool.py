@@ -13,6 +13,7 @@ from explorer.training.data.canvases import (
     mirrored,
     placed,
     recolored,
+    repeats,
     visible,
 )
 from explorer.training.data.pool import Pool, masked, people, read_lspet, read_pool, with_classes
@@ -240,6 +241,14 @@ def test_rare_categories_are_drawn_more_often(tmp_path):
     labels = np.concatenate([c.labels for _ in range(150) for c in maker.batch(rng, 4, 0.0)])
     # one photo in 801, drawn three times as often
     assert 0 < (labels == 2).sum() < 12
+
+
+def test_repeat_factors_by_hand():
+    shown = [np.array([0, 1])] * 16 + [np.array([0, 2]), np.array([], np.int64)]
+    found = repeats(shown, 3, common=16, most=3.0)
+    # 17 photos show class 0, 16 show class 1; one of 16 would be 4 times as often, 3 is the most
+    assert found.tolist() == [1.0] * 16 + [3.0, 1.0]
+    assert repeats(shown, 3, common=64, most=9.0).tolist() == [2.0] * 16 + [8.0, 1.0]
 
 
 def test_a_pool_with_other_classes_has_their_names_and_no_other_objects(tmp_path):

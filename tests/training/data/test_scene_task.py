@@ -7,8 +7,7 @@ import torch
 from explorer.networks.embedded import mini_fasterrcnn
 from explorer.training.data.scene_task import SceneTask, part_of
 from explorer.training.lessons.detector import RECIPE
-from tests.training.lessons.test_segmenter import toy_masks
-from tests.training.toy import toy_photos
+from tests.training.toy import toy_masks, toy_photos
 
 
 def task(seed=0, **options):

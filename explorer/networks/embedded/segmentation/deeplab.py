@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision.models.segmentation.deeplabv3 import ASPP
 from torchvision.ops import Conv2dNormActivation
 
-from explorer.networks.embedded.lite import STAGES, TAPS, EfficientNetLite0, body_maps, stages
+from explorer.networks.embedded.lite import STAGES, TAPS
+from explorer.networks.embedded.segmentation.parts import LiteSegmenter, enlarged
 
 RATES = (3, 6, 9)
 """Dilations of the parallel convolutions, in cells of stride 16."""
 
 
-class LiteDeepLab(nn.Module):
+class LiteDeepLab(LiteSegmenter):
     """Parallel dilated convolutions on the last maps, sharpened by one of stride 8.
 
     The maps of strides 16 and 32 are put side by side at stride 16 and looked at with several
@@ -32,7 +32,6 @@ class LiteDeepLab(nn.Module):
         self, num_classes: int, *, between: int = 96, width: int = 80, low: int = 24
     ) -> None:
         super().__init__()
-        self.body = stages(EfficientNetLite0())
         fine, middle, coarse = (STAGES[number].channels for number in TAPS)
         self.project = Conv2dNormActivation(middle + coarse, between, 1)
         self.aspp = ASPP(between, RATES, width)
@@ -42,20 +41,12 @@ class LiteDeepLab(nn.Module):
 
     def scores(self, fine: Tensor, middle: Tensor, coarse: Tensor) -> Tensor:
         """The body's maps of strides 8, 16 and 32 -> (N, num_classes, H/8, W/8) logits."""
-        both = torch.cat([middle, _enlarged(coarse, middle)], dim=1)
-        wide = _enlarged(self.aspp(self.project(both)), fine)
+        both = torch.cat([middle, enlarged(coarse, middle)], dim=1)
+        wide = enlarged(self.aspp(self.project(both)), fine)
         found: Tensor = self.classifier(self.refine(torch.cat([wide, self.low(fine)], dim=1)))
         return found
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) normalized RGB -> `out` (N, num_classes, H, W) logits."""
-        return {"out": _enlarged(self.scores(*body_maps(self.body, images)), images)}
 
 
 def lite_deeplab(num_classes: int) -> LiteDeepLab:
     """See `LiteDeepLab`."""
     return LiteDeepLab(num_classes)
-
-
-def _enlarged(values: Tensor, like: Tensor) -> Tensor:
-    return functional.interpolate(values, like.shape[-2:], mode="bilinear", align_corners=False)

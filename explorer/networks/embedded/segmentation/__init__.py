@@ -1,0 +1,1 @@
+"""Semantic segmentation networks: what differs is how they get from a coarse map to every pixel."""
