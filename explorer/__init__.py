@@ -4,7 +4,7 @@ From a script or a notebook::
 
     import explorer
 
-    explorer.look("classify", "cat.jpg", network="mini-resnet", top=3)
+    explorer.look("classify", "cat.jpg", network="efficientnet-lite0", top=3)
 
 `explorer.views()` and `explorer.networks()` list views and networks; `explorer.api` has the rest.
 """

@@ -2,7 +2,7 @@
 
     import explorer
 
-    answer = explorer.look("classify", "cat.jpg", network="mini-resnet", top=3)
+    answer = explorer.look("classify", "cat.jpg", network="efficientnet-lite0", top=3)
     answer.summary, answer.data, answer.rgb
     answer.save("cat.png")
 

@@ -85,7 +85,7 @@ under the fraction of boxes with $o_b \ge t$, over $t$ from 0 to 1. That area is
 $$ R = \frac{1}{B} \sum_b o_b $$
 
 taken over the $B$ boxes of one of ten bins of box size, and averaged over the bins, since large
-boxes overlap more. Up to 1000 boxes are compared. A rotated box is mapped back by its center and
+boxes overlap more. Up to 1,000 boxes are compared. A rotated box is mapped back by its center and
 keeps its sides; boxes whose center falls outside are ignored. Methods that do not depend on the
 photo repeat by construction; random methods draw new boxes.
 

@@ -48,10 +48,10 @@ $$ AP = \sum_k \, (r_k - r_{k-1}) \, \max_{j \ge k} \, p_j $$
 
 The maximum makes precision fall monotonically. `voc_AP` is this area at an IoU of 0.5. `AP` is
 COCO's: the mean over ten IoU thresholds from 0.5 to 0.95, each curve sampled at 101 recalls, where
-a detection may match any object that is still free. Both are means over the classes.
+a detection may match any unmatched object. Both are means over the classes.
 
-**Classification.** `top1`: the class with the highest probability is right; `top5`: the right class
-is among the first five.
+**Classification.** `top1`: the class with the highest probability is correct; `top5`: the true
+class is among the five with the highest probabilities.
 
 **Segmentation.** The IoU of a class counts pixels, with $n_{ij}$ for those of class $i$ that were
 predicted as class $j$; `mIoU` is its mean over the classes of the data:
