@@ -143,7 +143,7 @@ def placed(
     Raises:
         ExplorerError: The photo cannot be read.
     """
-    pixels = photo.pixels if photo.pixels is not None else _read(photo)
+    pixels = photo.pixels if photo.pixels is not None else read_photo(photo)
     aspect = photo.aspect
     if not aspect:
         aspect = ASPECTS[int(rng.integers(len(ASPECTS)))]
@@ -176,7 +176,12 @@ def placed(
     return mirrored(found) if rng.random() < 0.5 else found
 
 
-def _read(photo: PoolPhoto) -> NDArray[np.uint8]:
+def read_photo(photo: PoolPhoto) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB from its file.
+
+    Raises:
+        ExplorerError: It cannot be read.
+    """
     pixels = cv2.imread(str(photo.path))
     if pixels is None:
         raise ExplorerError(

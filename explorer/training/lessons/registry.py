@@ -48,7 +48,6 @@ LESSONS = {
     "mini-boxes-resnet": "explorer.training.lessons.localizer",
     "mini-boxes-vgg": "explorer.training.lessons.localizer",
     "fixed-proposals": "explorer.training.lessons.proposals",
-    "mini-rcnn": "explorer.training.lessons.rcnn",
     "mini-fasterrcnn": "explorer.training.lessons.detector",
     "mini-fcn": "explorer.training.lessons.segmenter",
     "mini-retinanet": "explorer.training.lessons.retinanet",
@@ -60,6 +59,7 @@ LESSONS = {
     "lite-yolo-v1": "explorer.training.lessons.lite.yolo",
     "lite-deeplab": "explorer.training.lessons.lite.segmenter",
     "lite-maskrcnn": "explorer.training.lessons.lite.masks",
+    "lite-rcnn": "explorer.training.lessons.lite.regions",
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
 }
 """Network -> module."""
