@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BODY = NetworkRef("efficientnet-lite0")
 """What the region SVMs were fitted on."""
 TWO_STAGE = NetworkRef("lite-fasterrcnn")
-SINGLE_STAGE = NetworkRef("lite-retinanet")
+SINGLE_STAGE = NetworkRef("lite-yolo-v1")
 
 REGION_SVMS = "lite-rcnn.safetensors"
 
