@@ -204,7 +204,8 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     body = scene.network_of(BODY)
     own = None
     if not body.info.untrained:
-        own = scene.memo("region SVMs", lambda: region_svms(body.module))
+        module: Any = body.module
+        own = scene.memo("region SVMs", lambda: region_svms(module))
     pair, single = scene.network, scene.network
     if _two_stage(scene.network.info):
         single = scene.network_of(params.single_stage)
