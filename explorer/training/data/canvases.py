@@ -161,7 +161,7 @@ def placed(
     Raises:
         ExplorerError: The photo cannot be read.
     """
-    pixels = photo.pixels if photo.pixels is not None else read_pixels(photo)
+    pixels = photo.pixels if photo.pixels is not None else read_photo(photo)
     aspect = photo.aspect
     if not aspect:
         aspect = ASPECTS[int(rng.integers(len(ASPECTS)))]
@@ -194,8 +194,8 @@ def placed(
     return mirrored(found) if rng.random() < 0.5 else found
 
 
-def read_pixels(photo: PoolPhoto) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB from its file.
+def read_photo(photo: PoolPhoto) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB from its file.
 
     Raises:
         ExplorerError: It cannot be read.

@@ -1,4 +1,4 @@
-"""Fixed proposals: the boxes of the training photos and scenes, clustered.
+"""Fixed proposals: the boxes of the training photos, clustered.
 
 They do not look at the picture at all (Lenc & Vedaldi 2015, "R-CNN minus R").
 """
@@ -10,9 +10,11 @@ import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
-from explorer.evaluation.scenes import SceneMaker, held_out_scenes
+from explorer.core.errors import ExplorerError
 from explorer.training.data import clusters
+from explorer.training.data.pool import complete, read_pool
 from explorer.vision.detection.boxes import recall
 
 if TYPE_CHECKING:
@@ -21,14 +23,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.evaluation.scenes import Scene
+    from explorer.training.data.pool import PoolPhoto
     from explorer.training.lessons.registry import Material
+
+    Float32 = NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 
 COUNT = 2000
-SCENES = 4000
-"""Of which the boxes are taken beside those of the photos."""
+APART = 10
+"""One photo in so many is kept apart for the figures."""
 
 FILE = "fixed-proposals.npz"
 
@@ -36,43 +40,47 @@ FILE = "fixed-proposals.npz"
 def fit(name: str, material: Material, folder: Path) -> None:
     """See `lessons`: writes FILE with `boxes` (N, 4) float16 in [0, 1], the largest cluster first.
 
-    `figures` in the same file is JSON: the recall on scenes of photos that were not used.
+    `figures` in the same file is JSON: the recall on photos that were not used.
     """
-    maker = SceneMaker(material.train, material.group_labels)
-    rng = np.random.default_rng(material.seed)
-    scenes = [maker.make(rng) for _ in range(SCENES)]
-    height, width = material.train.pixels.shape[1:3]
-    photos = material.train.boxes / np.array([width, height] * 2, np.float32)
-    # as many of the one kind as of the other: people open photos, detectors are judged on scenes
-    parts = np.concatenate([in_parts(scene) for scene in scenes])
-    photos = photos[rng.permutation(len(photos))[: len(parts)]]
-    found = clusters.proposals(np.concatenate([photos, parts]), COUNT, seed=material.seed)
-    figures = recalls(found, held_out_scenes(SceneMaker(material.val, material.group_labels)))
-    log.info("%s: %d boxes, %s", name, len(found), figures)
+    photos = complete(read_pool(material.folder)).photos
+    order = np.random.default_rng(material.seed).permutation(len(photos))
+    apart = len(photos) // APART
+    boxes = [in_parts(photos[i]) for i in order]
+    known = np.concatenate(boxes[apart:])
+    if len(known) == 0:
+        raise ExplorerError("The photos have no sure objects.", "Give a folder with some.")
+    found = clusters.proposals(known, min(COUNT, len(known)), seed=material.seed)
+    figures = recalls(found, boxes[:apart])
+    log.info("%s: %d boxes of %d objects, %s", name, len(found), len(known), figures)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         folder / FILE, boxes=found.astype(np.float16), figures=np.array(json.dumps(figures))
     )
 
 
-def in_parts(scene: Scene) -> NDArray[np.float32]:
-    """The boxes of a scene as fractions of its width and height."""
-    height, width = scene.pixels.shape[:2]
-    sides: NDArray[np.float32] = np.array([width, height] * 2, np.float32)
-    return np.divide(scene.boxes, sides)
+def in_parts(photo: PoolPhoto) -> Float32:
+    """The boxes of a photo as fractions of its width and height; those with positive sides."""
+    with Image.open(photo.path) as picture:
+        width, height = picture.size
+    parts = (photo.boxes / np.array([width, height] * 2, np.float32)).clip(0, 1)
+    found: Float32 = parts[(parts[:, :2] < parts[:, 2:]).all(axis=1)].astype(np.float32)
+    return found
 
 
-def recalls(boxes: NDArray[np.float32], scenes: Sequence[Scene]) -> dict[str, float]:
-    """Which part of the objects the first boxes cover with an IoU of at least 0.5 and 0.7."""
+def recalls(boxes: Float32, objects: Sequence[Float32]) -> dict[str, float]:
+    """Which part of the objects the first boxes cover with an IoU of at least 0.5 and 0.7.
+
+    Args:
+        boxes: (N, 4) in [0, 1].
+        objects: The same for every photo.
+    """
     figures = {}
-    for count in (100, 500, len(boxes)):
+    total = sum(len(there) for there in objects)
+    for count in dict.fromkeys((100, 500, len(boxes))):
         hits = np.zeros(2)
-        objects = 0
-        for scene in scenes:
-            if len(scene.boxes):
-                found = recall(in_parts(scene), boxes[:count])
-                hits += np.array(found) * len(scene.boxes)
-                objects += len(scene.boxes)
+        for there in objects:
+            if len(there):
+                hits += np.array(recall(there, boxes[:count])) * len(there)
         for threshold, hit in zip((0.5, 0.7), hits, strict=True):
-            figures[f"recall of {count} at IoU {threshold}"] = round(float(hit / objects), 4)
+            figures[f"recall of {count} at IoU {threshold}"] = round(float(hit / max(1, total)), 4)
     return figures

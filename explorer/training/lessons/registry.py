@@ -48,7 +48,6 @@ LESSONS = {
     "mini-boxes-resnet": "explorer.training.lessons.localizer",
     "mini-boxes-vgg": "explorer.training.lessons.localizer",
     "fixed-proposals": "explorer.training.lessons.proposals",
-    "mini-rcnn": "explorer.training.lessons.rcnn",
     "mini-fasterrcnn": "explorer.training.lessons.detector",
     "mini-retinanet": "explorer.training.lessons.retinanet",
     "mini-yolo-v1": "explorer.training.lessons.yolo",
@@ -66,6 +65,7 @@ LESSONS = {
     "lite-deconvnet": "explorer.training.lessons.lite.segmenter",
     "mini-segnet": "explorer.training.lessons.lite.segmenter",
     "lite-frrn": "explorer.training.lessons.lite.segmenter",
+    "lite-rcnn": "explorer.training.lessons.lite.regions",
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
 }
 """Network -> module."""

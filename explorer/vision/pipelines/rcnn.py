@@ -3,7 +3,7 @@
 Girshick et al. 2014, "Rich feature hierarchies". Nothing is shared between regions: every region is
 cut out, stretched to a square and seen by the network alone. In the order of the paper:
 
-    rcnn = load(path, body)                          # body: the trained MiniResNet, in eval mode
+    rcnn = load(path, body)                          # body: EfficientNet-Lite0 with its weights
     crops = warp(pixels, boxes, rcnn.side)           # (N, 3, side, side), what the network sees
     seen = features(rcnn.body, crops)                # .vector (N, D) for the SVMs, .map (N, R)
     margins = scores(rcnn.heads, seen)               # (N, C), above 0 = the SVM says yes
@@ -17,8 +17,9 @@ the fixed proposals of resources/weights/fixed-proposals.npz times width and hei
 one. Class c of C is `rcnn.classes[c]`, there is no background among them; `Detections.labels` of
 `detect` counts from 1 as a detector's do.
 
-We differ from the paper in size only: a network of 2.6 million weights, squares of 64 pixels, the
-context scaled accordingly, and the average of its last map instead of fc7.
+We differ from the paper in size: EfficientNet-Lite0, smaller squares, the context scaled
+accordingly, the average of its last convolution instead of fc7, of which nothing but that
+convolution was fine-tuned on regions, and one box regressor for all classes.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import batched_nms, roi_align
 from torchvision.transforms import functional as tvf
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.embedded import MEAN, STD
+from explorer.networks.embedded.lite import MEAN, STD, EfficientNetLite0, stages
 from explorer.vision.detection.boxes import clip, decode
 from explorer.vision.detection.detections import Detections
 
@@ -54,7 +56,7 @@ POOLED = 2
 """The map that the box regressors get is averaged to this many places each way."""
 
 LONG = 1024
-"""Regions are cut out of a photo that is at most so long: 64 pixels are 6 % of that."""
+"""Regions are cut out of a photo that is at most so long."""
 
 AT_ONCE = 64
 
@@ -68,6 +70,41 @@ class Features:
 
     vector: Float32
     map: Float32
+
+
+class RegionNetwork(nn.Module):
+    """What sees a region: a body and a last convolution that was fine-tuned on regions.
+
+    Args:
+        body: (N, 3, h, w) normalized RGB -> the last map (N, C, h', w'); SPP-net pools it.
+        head: A 1x1 convolution of it, followed by ReLU6; the average of its answer goes to the
+            SVMs of R-CNN.
+    """
+
+    def __init__(self, body: nn.Module, head: nn.Conv2d) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+
+    def taps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, h, w) -> the map (N, C, h', w') and the vectors (N, D) of `vector`."""
+        found = self.body(images)
+        return found, self.vector(found)
+
+    def vector(self, found: Tensor) -> Tensor:
+        """(N, C, h', w') of the body -> (N, D)."""
+        return functional.relu6(self.head(found)).mean(dim=(2, 3))
+
+
+def region_network(model: EfficientNetLite0) -> RegionNetwork:
+    """The classifier's stages and its own last convolution: before any fine-tuning.
+
+    The stages are the classifier's very modules; the convolution is a new one, into which its
+    normalization is folded.
+    """
+    own = model.eval()
+    head = fuse_conv_bn_eval(own.conv_head, own.bn2)
+    return RegionNetwork(stages(own), head).eval().requires_grad_(requires_grad=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +138,7 @@ class RCNN:
     """A network and what tells classes apart by its features.
 
     Attributes:
-        body: A `MiniResNet` in eval mode; crops go to its device.
+        body: Sees regions, in eval mode; crops go to its device.
         heads: For features of warped regions.
         pyramid: For features of `sppnet`.
         classes: C names.
@@ -109,11 +146,11 @@ class RCNN:
         card: What was trained on what, and how good it is.
     """
 
-    body: nn.Module
+    body: RegionNetwork
     heads: Heads
     pyramid: Heads
     classes: tuple[str, ...]
-    side: int = 64
+    side: int = 96
     card: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -124,8 +161,12 @@ class RCNN:
                 )
 
 
-def load(path: Path, body: nn.Module) -> RCNN:
-    """The SVMs and regressors in a .safetensors file whose metadata holds their card.
+def load(path: Path, body: EfficientNetLite0) -> RCNN:
+    """The fine-tuned convolution, SVMs and regressors in a .safetensors file with their card.
+
+    Args:
+        path: Of the file; its metadata hold the card.
+        body: The classifier that they stand on, with its weights; it is left as it is.
 
     Raises:
         ExplorerError: The file is missing or is none of that kind.
@@ -134,11 +175,14 @@ def load(path: Path, body: nn.Module) -> RCNN:
         with safe_open(path, "np") as file:
             arrays = {key: file.get_tensor(key).astype(np.float32) for key in file.keys()}  # noqa: SIM118
             card = json.loads(file.metadata()["card"])
-        return RCNN(body, *heads_in(arrays), tuple(card["classes"]), card["side"], card)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        own = region_network(body)
+        tuned = {key: torch.from_numpy(arrays[f"head.{key}"]) for key in ("weight", "bias")}
+        own.head.load_state_dict(tuned)
+        return RCNN(own, *heads_in(arrays), tuple(card["classes"]), card["side"], card)
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ExplorerError(
             f"{path.name} contains no SVMs and box regressors.",
-            "Train it with: explorer train mini-rcnn --data DIR",
+            "Train it with: explorer train lite-rcnn --data DIR",
         ) from error
 
 
@@ -146,12 +190,26 @@ PARTS = ("heads", "pyramid")
 
 
 def heads_in(arrays: dict[str, Float32]) -> tuple[Heads, Heads]:
-    """Those of R-CNN and of SPP-net, out of arrays "heads.svm_weight" … "pyramid.reg_bias"."""
+    """Those of R-CNN and of SPP-net, out of arrays "heads.svm_weight" … "pyramid.reg_bias".
+
+    A regressor for all classes, (1, 4, R), is given to each of them.
+    """
     first, second = (
-        Heads(**{key.removeprefix(f"{p}."): a for key, a in arrays.items() if key.startswith(p)})
+        _for_every_class(
+            {key.removeprefix(f"{p}."): a for key, a in arrays.items() if key.startswith(f"{p}.")}
+        )
         for p in PARTS
     )
     return first, second
+
+
+def _for_every_class(part: dict[str, Float32]) -> Heads:
+    count = len(part["svm_weight"])
+    shared = {
+        key: np.repeat(part[key], count, axis=0) if len(part[key]) == 1 else part[key]
+        for key in ("reg_weight", "reg_bias")
+    }
+    return Heads(**{**part, **shared})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,15 +285,12 @@ def picture_of(crop: Tensor) -> NDArray[np.uint8]:
 
 
 @torch.no_grad()
-def features(body: nn.Module, crops: Tensor) -> Features:
+def features(body: RegionNetwork, crops: Tensor) -> Features:
     """One pass through the network for every crop, in batches of AT_ONCE."""
-    network: Any = body
     device = next(body.parameters()).device
     vectors, maps = [], []
     for part in torch.split(crops, AT_ONCE):  # no crops: one empty part
-        found, vector, _ = network.taps(
-            part.to(device).contiguous(memory_format=torch.channels_last)
-        )
+        found, vector = body.taps(part.to(device).contiguous(memory_format=torch.channels_last))
         vectors.append(vector.float().cpu())
         maps.append(functional.adaptive_avg_pool2d(found.float(), POOLED).flatten(1).cpu())
     return Features(torch.cat(vectors).numpy(), torch.cat(maps).numpy())

@@ -4,7 +4,7 @@ He et al. 2014, "Spatial Pyramid Pooling in Deep Convolutional Networks", sectio
 behind the features is as in `rcnn`:
 
     image = resized(pixels, device)                  # (1, 3, h, w) as the network wants it
-    found = last_map(rcnn.body, image)               # (1, C, h / 16, w / 16)
+    found = last_map(rcnn.body, image)               # (1, C, h / 32, w / 32)
     seen = pooled(found, boxes, pixels.shape[:2])    # the largest values in 1 x 1 and 2 x 2 bins
     better = detect(rcnn, pixels, boxes)             # all of it, by the SVMs of rcnn.pyramid
 
@@ -14,22 +14,22 @@ pooled values without fully connected layers between.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.ops import roi_pool
 from torchvision.transforms import functional as tvf
 
-from explorer.networks.embedded import MEAN, STD
+from explorer.networks.embedded.lite import MEAN, STD
 from explorer.vision.pipelines.rcnn import Features, judged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.vision.detection.detections import Detections
-    from explorer.vision.pipelines.rcnn import RCNN
+    from explorer.vision.pipelines.rcnn import RCNN, RegionNetwork
 
     Float32 = NDArray[np.float32]
 
@@ -53,10 +53,9 @@ def resized(pixels: NDArray[np.uint8], device: torch.device | str = "cpu") -> Te
 
 
 @torch.no_grad()
-def last_map(body: nn.Module, image: Tensor) -> Tensor:
+def last_map(body: RegionNetwork, image: Tensor) -> Tensor:
     """What the body's last stage answers: (1, C, h, w)."""
-    network: Any = body
-    found: Tensor = network.taps(image.contiguous(memory_format=torch.channels_last))[0]
+    found: Tensor = body.body(image.contiguous(memory_format=torch.channels_last))
     return found
 
 

@@ -10,20 +10,19 @@ from explorer.core.values import NetworkRef
 from explorer.vision.pipelines import rcnn
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from explorer.core.network_info import NetworkInfo
+    from explorer.networks.embedded.lite import EfficientNetLite0
     from explorer.vision.pipelines.rcnn import RCNN
 
-BODY = NetworkRef("mini-resnet")
+BODY = NetworkRef("efficientnet-lite0")
 """What the region SVMs were fitted on."""
-TWO_STAGE = NetworkRef("mini-fasterrcnn")
-SINGLE_STAGE = NetworkRef("mini-retinanet")
+TWO_STAGE = NetworkRef("lite-fasterrcnn")
+SINGLE_STAGE = NetworkRef("lite-yolo-v1")
 
-REGION_SVMS = "mini-rcnn.safetensors"
+REGION_SVMS = "lite-rcnn.safetensors"
 
 
-def region_svms(body: nn.Module) -> RCNN | None:
+def region_svms(body: EfficientNetLite0) -> RCNN | None:
     """R-CNN's and SPP-net's SVMs on the network of `BODY`; None when they do not ship."""
     path = resource_path("weights", REGION_SVMS)
     return rcnn.load(path, body) if os.path.isfile(path) else None

@@ -9,20 +9,30 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from torch import nn
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.embedded import MEAN, MiniResNet
+from explorer.networks.embedded.lite import MEAN, EfficientNetLite0, efficientnet_lite0, stages
 from explorer.vision.pipelines import rcnn
-from explorer.vision.pipelines.rcnn import RCNN, Features, Heads
+from explorer.vision.pipelines.rcnn import RCNN, Features, Heads, RegionNetwork
 
 RNG = np.random.default_rng(0)
 D, R, C = 8, 32, 3
 
 
-def body() -> MiniResNet:
+def body() -> RegionNetwork:
+    """A body of stride 16 and a last convolution of eight channels each."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return MiniResNet(4, widths=(4, 8, 8, 8)).eval()
+        small = nn.Sequential(nn.Conv2d(3, 8, 16, stride=16), nn.ReLU())
+        return RegionNetwork(small, nn.Conv2d(8, D, 1)).eval().requires_grad_(requires_grad=False)
+
+
+def classifier() -> EfficientNetLite0:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        own = efficientnet_lite0(4)
+    return own.requires_grad_(requires_grad=False).eval()
 
 
 def heads(d: int = D, **changes: np.ndarray) -> Heads:
@@ -83,8 +93,8 @@ def test_features_are_the_networks_own() -> None:
     crops = rcnn.warp(pixels, np.array([[0, 0, 20, 20], [5, 5, 50, 40]], np.float32), 32)
     seen = rcnn.features(own.body, crops)
     with torch.no_grad():
-        found, vector, logits = own.body.taps(crops)
-        assert torch.equal(logits, own.body(crops))
+        found = own.body.body(crops)
+        vector = own.body.head(found).clamp(0, 6).mean(dim=(2, 3))
     assert np.allclose(seen.vector, vector, atol=1e-6)
     assert np.allclose(seen.map, found.flatten(1), atol=1e-6)  # it has 2x2 places already
     assert rcnn.features(own.body, crops[:0]).map.shape == (0, R)
@@ -155,15 +165,23 @@ def test_all_steps_in_one() -> None:
 
 def test_a_file_holds_everything_but_the_body(tmp_path: Path) -> None:
     made = {"heads": heads(), "pyramid": heads(5 * D)}
+    model = classifier()
     held = {
         f"{part}.{key}": getattr(own, key)
         for part, own in made.items()
         for key in ("svm_weight", "svm_bias", "reg_weight", "reg_bias")
     }
     card = {"classes": ["cat", "dog", "car"], "side": 48, "metrics": {"AP50": 0.5}}
+    held |= {
+        "head.weight": RNG.normal(size=model.conv_head.weight.shape).astype(np.float32),
+        "head.bias": RNG.normal(size=len(model.conv_head.weight)).astype(np.float32),
+    }
     path = tmp_path / "x.safetensors"
     save_file({k: v.astype(np.float16) for k, v in held.items()}, path, {"card": json.dumps(card)})
-    own = rcnn.load(path, body())
+    before = model.conv_head.weight.clone()
+    own = rcnn.load(path, model)
+    assert np.allclose(own.body.head.weight, held["head.weight"], atol=1e-2)
+    assert torch.equal(model.conv_head.weight, before), "the classifier stays as it is"
     assert own.side == 48
     assert own.classes == ("cat", "dog", "car")
     assert own.card["metrics"]["AP50"] == 0.5
@@ -172,7 +190,31 @@ def test_a_file_holds_everything_but_the_body(tmp_path: Path) -> None:
     save_file(held, path)
     for bad in (path, tmp_path / "nothing.safetensors"):
         with pytest.raises(ExplorerError, match="no SVMs"):
-            rcnn.load(bad, body())
+            rcnn.load(bad, model)
+
+
+def test_before_fine_tuning_it_is_the_classifiers_own_vector() -> None:
+    model = classifier()
+    model.bn2.running_mean.uniform_(-1, 1)
+    model.bn2.running_var.uniform_(0.5, 2)
+    crops = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        found, vector = rcnn.region_network(model).taps(crops)
+        assert torch.equal(found, stages(model)(crops))
+        assert torch.allclose(model.classifier(vector), model(crops), atol=1e-4)
+
+
+def test_one_regressor_serves_every_class() -> None:
+    arrays = {
+        "svm_weight": np.zeros((C, D), np.float32), "svm_bias": np.zeros(C, np.float32),
+        "reg_weight": RNG.normal(size=(1, 4, R)).astype(np.float32),
+        "reg_bias": np.ones((1, 4), np.float32),
+    }  # fmt: skip
+    held = {f"{part}.{key}": array for part in rcnn.PARTS for key, array in arrays.items()}
+    for own in rcnn.heads_in(held):
+        assert own.reg_weight.shape == (C, 4, R)
+        assert np.array_equal(own.reg_weight[2], arrays["reg_weight"][0])
+        assert own.reg_bias.shape == (C, 4)
 
 
 def test_shapes_are_checked() -> None:

@@ -46,7 +46,7 @@ def test_what_is_written_is_read(cache: FeatureCache) -> None:
 def test_every_part_of_the_question_has_an_entry_of_its_own(cache: FeatureCache) -> None:
     other = body()
     with torch.no_grad():
-        other.fc.bias[0] += 1
+        other.head.bias[0] += 1
     paths = {
         cache.entry("photo", body(), 32, BOXES).path,
         cache.entry("another", body(), 32, BOXES).path,

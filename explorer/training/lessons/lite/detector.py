@@ -162,15 +162,18 @@ def calibrated(weights: dict[str, Tensor], shift: float) -> dict[str, Tensor]:
 
 def task(name: str, material: Material) -> LiteDetectorTask:
     """See `lessons`; begins from the package's classifier, or from the weights in `backbone`."""
-    if material.backbone is None:
-        path = packages.packaged("efficientnet-lite0").verified()
-        weights = from_package(torch.load(path, map_location="cpu", weights_only=True))
-    else:
-        weights = read_weights(material.backbone)
     return LiteDetectorTask(
-        pool=complete(_objects(material.folder)), weights=weights,
+        pool=complete(_objects(material.folder)), weights=classifier_weights(material),
         recipe=material.recipe(RECIPE), name=name,
     )  # fmt: skip
+
+
+def classifier_weights(material: Material) -> dict[str, Tensor]:
+    """Those of the package's classifier, or those in `material.backbone`."""
+    if material.backbone is not None:
+        return read_weights(material.backbone)
+    path = packages.packaged("efficientnet-lite0").verified()
+    return from_package(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def _objects(folder: Path) -> Pool:

@@ -17,7 +17,7 @@ from explorer.core.settings import cache_folder
 from explorer.core.storage.disk_cache import DiskCache
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
-from explorer.networks.embedded import MiniResNet
+from explorer.networks.embedded.lite import efficientnet_lite0
 from explorer.networks.network import Network
 from explorer.views.detection.pipeline_race import view
 from explorer.views.detection.pipeline_race.charts import LANES, PAPERS, seconds_words
@@ -36,13 +36,15 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SVMs of random numbers instead of those that ship."""
     rng = np.random.default_rng(0)
     arrays = {}
-    for part, size in (("heads", 8), ("pyramid", 40)):
+    for part, size in (("heads", 1280), ("pyramid", 1600)):
         arrays |= {
-            f"{part}.svm_weight": rng.normal(size=(3, size)).astype(np.float16),
+            f"{part}.svm_weight": rng.normal(0, 0.05, (3, size)).astype(np.float16),
             f"{part}.svm_bias": np.zeros(3, np.float16),
-            f"{part}.reg_weight": rng.normal(0, 0.01, (3, 4, 32)).astype(np.float16),
-            f"{part}.reg_bias": np.zeros((3, 4), np.float16),
+            f"{part}.reg_weight": rng.normal(0, 0.001, (1, 4, 1280)).astype(np.float16),
+            f"{part}.reg_bias": np.zeros((1, 4), np.float16),
         }
+    arrays["head.weight"] = rng.normal(0, 0.1, (1280, 320, 1, 1)).astype(np.float16)
+    arrays["head.bias"] = np.zeros(1280, np.float16)
     path = tmp_path / networks.REGION_SVMS
     save_file(arrays, path, {"card": json.dumps({"classes": list(CLASSES), "side": 32})})
     where = networks.resource_path
@@ -63,7 +65,7 @@ def pair() -> Network:
 def body() -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return make_network(MiniResNet(4, widths=(4, 8, 8, 8)), "classification", name="small")
+        return make_network(efficientnet_lite0(4), "classification", name="small")
 
 
 def scene(network: Network | None = None, **others: Network) -> Scene:
@@ -228,7 +230,7 @@ def test_a_single_shot_network_runs_in_its_lane_and_a_shipped_pair_in_the_others
 def test_what_does_not_ship_is_said() -> None:
     without = scene(BODY=untrained(body()), SINGLE_STAGE=untrained(single("retinanet")))
     board = VIEW.draw(steps_of(without, Params())[-1], Params())
-    assert any("explorer train mini-rcnn" in note for note in board.notes)
+    assert any("explorer train lite-rcnn" in note for note in board.notes)
     assert any("no trained weights" in note for note in board.notes)
     assert board.pane("R-CNN").title == "R-CNN: cannot run"
     ran = {label.rpartition(" (")[0] for label, _, _ in board.plots[0].bars}
