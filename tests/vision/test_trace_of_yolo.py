@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from explorer.networks.embedded.yolo import YOLO, mini_yolo_v1, mini_yolo_v2
+from explorer.networks.embedded.yolo import YOLO, lite_yolo_v1, lite_yolo_v2
 from explorer.networks.preprocess import Frame
 from explorer.vision.trace.answers import anchor_answers, own_suppression
 
@@ -16,9 +16,9 @@ def model_of(kind: str) -> YOLO:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         if kind == "v1":
-            model: YOLO = mini_yolo_v1(4, side=64, width=16)
+            model: YOLO = lite_yolo_v1(4, side=64, width=16)
         else:
-            model = mini_yolo_v2(4, priors=PRIORS, side=64, width=16, fine=4)
+            model = lite_yolo_v2(4, priors=PRIORS, side=64, width=16, fine=4)
     model.score_thresh = 0.001
     return model.eval()
 

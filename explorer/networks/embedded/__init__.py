@@ -22,14 +22,7 @@ from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
 from explorer.networks.embedded.retinanet import mini_retinanet
 from explorer.networks.embedded.vgg import MiniVGG, mini_vgg
-from explorer.networks.embedded.yolo import (
-    YOLOv1,
-    YOLOv2,
-    lite_yolo_v1,
-    lite_yolo_v2,
-    mini_yolo_v1,
-    mini_yolo_v2,
-)
+from explorer.networks.embedded.yolo import YOLOv1, YOLOv2, lite_yolo_v1, lite_yolo_v2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +36,6 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_fasterrcnn": mini_fasterrcnn,
     "mini_fcn": mini_fcn,
     "mini_retinanet": mini_retinanet,
-    "mini_yolo_v1": mini_yolo_v1,
-    "mini_yolo_v2": mini_yolo_v2,
     "efficientnet_lite0": efficientnet_lite0,
     "lite_fasterrcnn": lite_fasterrcnn,
     "lite_retinanet": lite_retinanet,
@@ -85,6 +76,4 @@ __all__ = [
     "mini_resnet",
     "mini_retinanet",
     "mini_vgg",
-    "mini_yolo_v1",
-    "mini_yolo_v2",
 ]

@@ -143,7 +143,7 @@ def placed(
     Raises:
         ExplorerError: The photo cannot be read.
     """
-    pixels = photo.pixels if photo.pixels is not None else _read(photo)
+    pixels = pixels_of(photo)
     aspect = photo.aspect
     if not aspect:
         aspect = ASPECTS[int(rng.integers(len(ASPECTS)))]
@@ -176,7 +176,14 @@ def placed(
     return mirrored(found) if rng.random() < 0.5 else found
 
 
-def _read(photo: PoolPhoto) -> NDArray[np.uint8]:
+def pixels_of(photo: PoolPhoto) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of a photo.
+
+    Raises:
+        ExplorerError: The photo cannot be read.
+    """
+    if photo.pixels is not None:
+        return photo.pixels
     pixels = cv2.imread(str(photo.path))
     if pixels is None:
         raise ExplorerError(
