@@ -49,5 +49,5 @@ def test_the_frame_begins_where_the_caller_says() -> None:
 def test_priors_are_anchors() -> None:
     found = anchor_answers(model_of("v2"), [torch.rand(3, 64, 64)])
     (level,) = found.levels
-    assert (level.rows, level.columns, level.per_cell) == (4, 4, 2)
-    assert level.shapes == ((16, 32), (64, 48))
+    assert (level.rows, level.columns, level.per_cell) == (2, 2, 2)
+    assert level.shapes == ((32, 64), (128, 96))
