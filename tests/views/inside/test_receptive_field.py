@@ -143,7 +143,7 @@ def test_growth_of_a_detector_that_pads_its_picture_by_itself() -> None:
         torch.manual_seed(0)
         network = make_network(lite_yolo_v1(4), "detection")
     steps, board = look(network, 40, 64, layer="body.blocks.1", effective=False)
-    assert board.tables[0].rows[0][0] == "body.conv_stem"
+    assert board.tables[0].rows[0][0] == "body.pad"
     widths = board.plots[0].curves[0].y
     assert widths[0] < widths[-1]
     assert steps[0].cells.assumed == ()
