@@ -31,12 +31,14 @@ class Truth:
         boxes: (M, 4) float32 x0, y0, x1, y1 as parts of the picture's width and height.
         classes: (M,) int64: what it should be called, a label or a word.
         unknown: For every picture (K, 4) regions, likewise in parts: nobody knows what is there.
+        shown: Pairs of a picture and a word that is somewhere in it; no box says where.
     """
 
     picture: Tensor
     boxes: Tensor
     classes: Tensor
     unknown: tuple[Tensor, ...] = ()
+    shown: tuple[tuple[int, int], ...] = ()
 
     @property
     def middle(self) -> Tensor:
@@ -113,6 +115,10 @@ def v2_losses(model: YOLOv2, numbers: Tensor, truth: Truth) -> dict[str, Tensor]
     which learns faster than the squared difference of the original; for the words it is that of
     the tree, along the way down to the object's.
 
+    What is known to be shown without a box is taught to the prior that finds it most probable
+    (section 4, "Joint classification and detection"), its word only: the original takes its box
+    for right as well, which here, where few such photos are, is left to those with boxes.
+
     Args:
         model: For its formulas.
         numbers: (N, rows, columns, priors, 5 + T), of `predict`.
@@ -143,11 +149,29 @@ def v2_losses(model: YOLOv2, numbers: Tensor, truth: Truth) -> dict[str, Tensor]
     nothing = functional.softplus(logits[learns])  # the cross entropy with 0
     best = _paired_iou(boxes[here], wanted)
     entropy = functional.binary_cross_entropy_with_logits
+    words = model.tree.loss(mine[:, 5:], truth.classes).sum()
+    for picture, word in truth.shown:
+        words = words + shown_loss(model, numbers[picture].flatten(0, 2), word)
     return {
         "boxes": (small * (place + shape).sum(dim=1)).sum() / many,
         "objectness": (entropy(mine[:, 4], best, reduction="sum") + nothing.sum()) / many,
-        "words": model.tree.loss(mine[:, 5:], truth.classes).sum() / many,
+        "words": words / many,
     }
+
+
+def shown_loss(model: YOLOv2, numbers: Tensor, word: int) -> Tensor:
+    """The loss of a word at the one of M priors that is the surest of it.
+
+    Args:
+        model: For its tree.
+        numbers: (M, 5 + T), of `predict`.
+        word: That is somewhere in the picture.
+    """
+    sure = numbers[:, 4].detach().sigmoid() * model.tree(numbers[:, 5:].detach())[:, word]
+    best = int(sure.argmax())
+    wanted = torch.tensor([word], device=numbers.device)
+    found: Tensor = model.tree.loss(numbers[best : best + 1, 5:], wanted)[0]
+    return found
 
 
 def closest_prior(sides: Tensor, priors: Tensor) -> Tensor:

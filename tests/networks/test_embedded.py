@@ -81,7 +81,6 @@ def test_the_detector_answers_in_the_frame_of_every_photo():
 
 def test_every_architecture_is_a_module_made_for_a_number_of_classes():
     needs: dict[str, dict[str, Any]] = {
-        "mini_yolo_v2": {"priors": [(1.0, 2.0)]},
         "lite_yolo_v2": {"priors": [(1.0, 2.0)]},
         "lite_keypointrcnn": {"fine": 3},
     }  # fmt: skip

@@ -10,7 +10,7 @@ from explorer.engine.stages import anchor_answers_of
 from explorer.networks.checkpoints import fitting
 from explorer.networks.checkpoints.reading import Checkpoint
 from explorer.networks.definition import Definition, Variant
-from explorer.networks.embedded.yolo import YOLOv2, mini_yolo_v1, mini_yolo_v2
+from explorer.networks.embedded.yolo import YOLOv2, lite_yolo_v1, lite_yolo_v2
 from explorer.networks.entry import Entry
 from explorer.networks.preprocess import Preprocess
 from explorer.views.detection.anchors.view import BEST
@@ -29,16 +29,16 @@ PRIORS = [[1.0, 2.0], [4.0, 3.0]]
 def model(request):
     torch.manual_seed(0)
     if request.param == "v1":
-        return mini_yolo_v1(4, side=64, width=16).eval()
-    return mini_yolo_v2(4, priors=PRIORS, **TREE, side=64, width=16, fine=4).eval()
+        return lite_yolo_v1(4, side=64, width=16).eval()
+    return lite_yolo_v2(4, priors=PRIORS, **TREE, side=128, width=16, fine=4).eval()
 
 
 def v2():
-    return mini_yolo_v2(4, priors=PRIORS, **TREE, side=64, width=16, fine=4).eval()
+    return lite_yolo_v2(4, priors=PRIORS, **TREE, side=128, width=16, fine=4).eval()
 
 
 def test_v1_boxes_and_scores_by_hand():
-    model = mini_yolo_v1(4, side=64, width=16)
+    model = lite_yolo_v1(4, side=64, width=16)
     model.score_thresh = 0.2
     numbers = torch.zeros(4, 4, 13)
     # row 1, column 2, second box: the middle at a quarter and a half of the cell, half as wide as
@@ -60,21 +60,21 @@ def test_v2_boxes_scores_and_words_by_hand():
     # row 2, column 3, second prior (4 x 3): sigmoid(0) = 1/2; twice as wide, as high as it is
     numbers[2, 3, 1, :5] = torch.tensor([0.0, 0.0, math.log(2), 0.0, math.log(4)])
     numbers[2, 3, 1, 5:] = torch.tensor([math.log(3), math.log(4), 0.0, 0.0])
-    boxes, scores, more = model.candidates(numbers, (48, 80))
-    assert boxes.tolist() == [pytest.approx([16 * v for v in (3.5 - 4, 1.0, 3.5 + 4, 4.0)])]
+    boxes, scores, more = model.candidates(numbers, (96, 160))
+    assert boxes.tolist() == [pytest.approx([32 * v for v in (3.5 - 4, 1.0, 3.5 + 4, 4.0)])]
     # sure to 4/5; an animal to 3/4, then a dog to 4/5
     assert scores[0].tolist() == pytest.approx([0, 0.8 * 0.6, 0.8 * 0.15, 0.8 * 0.25])
     assert model.tree.way(int(more["words"])) == ("animal", "dog")
     assert more["word_scores"].item() == pytest.approx(0.8 * 0.6)
     model.least = 0.7
-    assert model.tree.way(int(model.candidates(numbers, (48, 80))[2]["words"])) == ("animal",)
+    assert model.tree.way(int(model.candidates(numbers, (96, 160))[2]["words"])) == ("animal",)
 
 
 def test_answers_have_torchvisions_form(model):
     model.score_thresh = 0.001
     image = torch.rand(3, 50, 90)
     with torch.no_grad():
-        answers = model([image, torch.rand(3, 70, 70)])
+        answers = model([image, torch.rand(3, 50, 90)])
         (alone,) = model(image[None])
     assert len(answers) == 2
     answer = answers[0]
@@ -110,13 +110,13 @@ def test_thresholds_are_honored(model):
 def test_a_photo_that_becomes_smaller_is_smoothed():
     stripes = torch.zeros(3, 256, 256)
     stripes[:, :, ::2] = 1
-    batch, _ = mini_yolo_v1(4, side=64, width=16).transform([stripes])
-    gray = (0.5 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    batch, _ = lite_yolo_v1(4, side=64, width=16).transform([stripes])
+    gray = torch.full((3,), (0.5 - 127 / 255) / (128 / 255))
     inner = batch.tensors[0, :, 4:-4, 4:-4]
     assert torch.allclose(inner, gray[:, None, None].expand_as(inner), atol=1e-3)
     larger, _ = v2().transform([torch.rand(3, 32, 40)])
-    assert larger.image_sizes == [(64, 80)]
-    assert larger.tensors.shape == (1, 3, 64, 96)
+    assert larger.image_sizes == [(102, 128)]
+    assert larger.tensors.shape == (1, 3, 128, 128)
 
 
 def test_v2_stacks_four_neighbors():
@@ -132,16 +132,16 @@ def test_the_anchors_view_gets_its_priors():
     found = anchor_answers_of(scene)
     (level,) = found.levels
     assert found.size == (64, 128)
-    assert (level.rows, level.columns, level.per_cell) == (4, 8, 2)
-    assert level.stride == (16, 16)
-    assert level.shapes == ((16, 32), (64, 48))
+    assert (level.rows, level.columns, level.per_cell) == (2, 4, 2)
+    assert level.stride == (32, 32)
+    assert level.shapes == ((32, 64), (128, 96))
     # the answers of the network's own numbers, anchor by anchor
     with torch.no_grad():
         batch, _ = model.transform(list(scene.input()))
-        numbers = model.predict(model.features(batch.tensors))[0, 2, 5, 1]
-    index = level.index(2, 5, 1)
-    x, y = 16 * (5 + numbers[0].sigmoid()), 16 * (2 + numbers[1].sigmoid())
-    w, h = 64 * numbers[2].exp(), 48 * numbers[3].exp()
+        numbers = model.predict(model.features(batch.tensors))[0, 1, 3, 1]
+    index = level.index(1, 3, 1)
+    x, y = 32 * (3 + numbers[0].sigmoid()), 32 * (1 + numbers[1].sigmoid())
+    w, h = 128 * numbers[2].exp(), 96 * numbers[3].exp()
     wanted = torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
     assert torch.allclose(found.refined[index], wanted, atol=1e-4)
     top = functional.softmax(numbers[[5, 8]], 0)
@@ -154,13 +154,13 @@ def test_the_anchors_view_gets_its_priors():
 
 
 def test_the_tree_decides_how_many_classes_there_are():
-    assert mini_yolo_v2(3, priors=PRIORS, **TREE).num_classes == 4
-    assert mini_yolo_v2(3, priors=PRIORS).num_classes == 3
+    assert lite_yolo_v2(3, priors=PRIORS, **TREE).num_classes == 4
+    assert lite_yolo_v2(3, priors=PRIORS).num_classes == 3
 
 
-@pytest.mark.parametrize("kind", [mini_yolo_v1, mini_yolo_v2])
+@pytest.mark.parametrize("kind", [lite_yolo_v1, lite_yolo_v2])
 def test_weights_of_a_file_are_fitted(kind):
-    options = {"priors": PRIORS, **TREE} if kind is mini_yolo_v2 else {}
+    options = {"priors": PRIORS, **TREE} if kind is lite_yolo_v2 else {}
     classes = ("background", "dog", "cat", "cup")
     entry = Entry("yolo", "YOLO", "detection", "embedded", "", num_classes=4)
     definition = Definition(entry, partial(kind, **options), Variant(classes, Preprocess()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from explorer.networks.embedded.yolo import YOLO, mini_yolo_v1, mini_yolo_v2
+from explorer.networks.embedded.yolo import YOLO, lite_yolo_v1, lite_yolo_v2
 from explorer.networks.preprocess import Frame
 from explorer.vision.trace.answers import anchor_answers, own_suppression
 
@@ -16,9 +16,9 @@ def model_of(kind: str) -> YOLO:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         if kind == "v1":
-            model: YOLO = mini_yolo_v1(4, side=64, width=16)
+            model: YOLO = lite_yolo_v1(4, side=64, width=16)
         else:
-            model = mini_yolo_v2(4, priors=PRIORS, side=64, width=16, fine=4)
+            model = lite_yolo_v2(4, priors=PRIORS, side=64, width=16, fine=4)
     model.score_thresh = 0.001
     return model.eval()
 
@@ -49,5 +49,5 @@ def test_the_frame_begins_where_the_caller_says() -> None:
 def test_priors_are_anchors() -> None:
     found = anchor_answers(model_of("v2"), [torch.rand(3, 64, 64)])
     (level,) = found.levels
-    assert (level.rows, level.columns, level.per_cell) == (4, 4, 2)
-    assert level.shapes == ((16, 32), (64, 48))
+    assert (level.rows, level.columns, level.per_cell) == (2, 2, 2)
+    assert level.shapes == ((32, 64), (128, 96))

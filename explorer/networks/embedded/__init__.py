@@ -26,14 +26,7 @@ from explorer.networks.embedded.segmentation.frrn import lite_frrn
 from explorer.networks.embedded.segmentation.pspnet import lite_pspnet
 from explorer.networks.embedded.segmentation.segnet import MiniSegNet, mini_segnet
 from explorer.networks.embedded.vgg import MiniVGG, mini_vgg
-from explorer.networks.embedded.yolo import (
-    YOLOv1,
-    YOLOv2,
-    lite_yolo_v1,
-    lite_yolo_v2,
-    mini_yolo_v1,
-    mini_yolo_v2,
-)
+from explorer.networks.embedded.yolo import YOLOv1, YOLOv2, lite_yolo_v1, lite_yolo_v2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +39,6 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_localizer": mini_localizer,
     "mini_fasterrcnn": mini_fasterrcnn,
     "mini_retinanet": mini_retinanet,
-    "mini_yolo_v1": mini_yolo_v1,
-    "mini_yolo_v2": mini_yolo_v2,
     "efficientnet_lite0": efficientnet_lite0,
     "lite_fasterrcnn": lite_fasterrcnn,
     "lite_retinanet": lite_retinanet,
@@ -100,6 +91,4 @@ __all__ = [
     "mini_retinanet",
     "mini_segnet",
     "mini_vgg",
-    "mini_yolo_v1",
-    "mini_yolo_v2",
 ]

@@ -12,8 +12,6 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import Conv2dNormActivation, batched_nms, clip_boxes_to_image
 
 from explorer.networks.embedded import lite
-from explorer.networks.embedded.color_range import MEAN, STD
-from explorer.networks.embedded.resnet import MiniResNet, stages
 from explorer.networks.embedded.wordtree import WordTree, flat
 
 if TYPE_CHECKING:
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
 
 MOST = 300
 """So many of the highest-scoring boxes go into the suppression."""
-
-LAYERS = ("layer3", "layer4")
-"""Of the mini body, whose maps are looked at."""
 
 LARGEST_LOG = 4.0
 """A prior grows by at most this power of e."""
@@ -55,32 +50,11 @@ class Body(NamedTuple):
     std: Sequence[float]
 
 
-def mini_body() -> Body:
-    """That of `mini_fasterrcnn`: the maps of `layer3` and `layer4`."""
-    layers = stages(MiniResNet())
-    fine, coarse = (_channels(layers.get_submodule(f"{name}.0.conv2")) for name in LAYERS)
-    return Body(layers, _mini_maps, (fine, coarse), 16, MEAN, STD)
-
-
 def lite_body() -> Body:
     """That of `lite_fasterrcnn`: the maps of strides 16 and 32."""
     middle, coarse = (lite.STAGES[number].channels for number in lite.TAPS[1:])
     layers = lite.stages(lite.EfficientNetLite0())
     return Body(layers, _lite_maps, (middle, coarse), 32, lite.MEAN, lite.STD)
-
-
-def _channels(layer: nn.Module) -> int:
-    assert isinstance(layer, nn.Conv2d)
-    return layer.out_channels
-
-
-def _mini_maps(layers: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
-    found = []
-    for name, module in layers.named_children():
-        images = module(images)
-        if name in LAYERS:
-            found.append(images)
-    return found[0], found[1]
 
 
 def _lite_maps(layers: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -261,7 +235,7 @@ class YOLOv1(YOLO):
 class YOLOv2(YOLO):
     """Priors in every cell and a tree of words (Redmon & Farhadi 2017, "YOLO9000").
 
-    The finer map of `layer3` goes in too, four neighbors stacked ("passthrough", section 2).
+    The body's finer map goes in too, four neighbors stacked ("passthrough", section 2).
     Answers have two more entries: `words` (N,), where the descent through `tree` stopped (-1 = at
     once), and `word_scores` (N,).
 
@@ -272,7 +246,7 @@ class YOLOv2(YOLO):
         words: See `WordTree`; all three or none of them: then every class is a word.
         parents: See `WordTree`.
         labels: See `WordTree`.
-        side: Short side of what the body sees, in pixels.
+        side: Long side of what the body sees, in pixels.
         width: Channels of the convolutions on the body.
         fine: Channels of the finer map before its neighbors are stacked.
     """
@@ -293,7 +267,7 @@ class YOLOv2(YOLO):
         tree = WordTree(words, parents, labels) if words else flat(num_classes)
         super().__init__(
             max(num_classes, max(tree.labels) + 1),
-            SmoothTransform(side, 2 * side, list(body.mean), list(body.std)),
+            SmoothTransform(side, side, list(body.mean), list(body.std)),
             body,
         )
         self.tree = tree
@@ -365,21 +339,11 @@ def padded_size(batch: ImageList) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def mini_yolo_v1(num_classes: int, *, side: int = 144, **options: Any) -> YOLOv1:
-    """2.6 million parameters; see `YOLOv1`."""
-    return YOLOv1(num_classes, mini_body(), side=side, **options)
-
-
-def mini_yolo_v2(num_classes: int, *, side: int = 192, **options: Any) -> YOLOv2:
-    """2.5 million parameters; see `YOLOv2`."""
-    return YOLOv2(num_classes, mini_body(), side=side, **options)
-
-
 def lite_yolo_v1(num_classes: int, *, side: int = 224, width: int = 256, **options: Any) -> YOLOv1:
     """S = 7 on the body of `lite_fasterrcnn`; 30 numbers a cell for 20 classes; see `YOLOv1`."""
     return YOLOv1(num_classes, lite_body(), side=side, width=width, **options)
 
 
-def lite_yolo_v2(num_classes: int, *, side: int = 416, width: int = 256, **options: Any) -> YOLOv2:
+def lite_yolo_v2(num_classes: int, *, side: int = 416, width: int = 160, **options: Any) -> YOLOv2:
     """13 x 13 cells of a square picture on the body of `lite_fasterrcnn`; see `YOLOv2`."""
     return YOLOv2(num_classes, lite_body(), side=side, width=width, **options)

@@ -161,7 +161,7 @@ def placed(
     Raises:
         ExplorerError: The photo cannot be read.
     """
-    pixels = photo.pixels if photo.pixels is not None else read_photo(photo)
+    pixels = pixels_of(photo)
     aspect = photo.aspect
     if not aspect:
         aspect = ASPECTS[int(rng.integers(len(ASPECTS)))]
@@ -194,12 +194,14 @@ def placed(
     return mirrored(found) if rng.random() < 0.5 else found
 
 
-def read_photo(photo: PoolPhoto) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB from its file.
+def pixels_of(photo: PoolPhoto) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of a photo.
 
     Raises:
-        ExplorerError: It cannot be read.
+        ExplorerError: The photo cannot be read.
     """
+    if photo.pixels is not None:
+        return photo.pixels
     pixels = cv2.imread(str(photo.path))
     if pixels is None:
         raise ExplorerError(

@@ -51,6 +51,8 @@ class PoolPhoto:
         joints: (N, J, 3) float32 x, y and v of the objects' joints (v 0 = not known); None when
             the photo has none.
         pixels: (H, W, 3) uint8 RGB where it is in memory; None = it is read when it is wanted.
+        extent: Width and height of the file in pixels; None = not known.
+        shows: Label of what is somewhere in the photo though no box says where; 0 = none is known.
     """
 
     path: Path
@@ -61,6 +63,8 @@ class PoolPhoto:
     mask: Path | None = None
     joints: Joints | None = None
     pixels: NDArray[np.uint8] | None = None
+    extent: tuple[int, int] | None = None
+    shows: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +143,12 @@ def with_classes(pool: Pool, names: Sequence[str]) -> Pool:
         labels = new[photo.labels]
         there = labels > 0
         joints = None if photo.joints is None else photo.joints[there]
-        photos.append(replace(photo, boxes=photo.boxes[there], labels=labels[there], joints=joints))
+        photos.append(
+            replace(
+                photo, boxes=photo.boxes[there], labels=labels[there], joints=joints,
+                shows=int(new[photo.shows]),
+            )
+        )  # fmt: skip
     left_out = [name for name in names[1:] if label[canonical(name)] not in new]
     return Pool(tuple(photos), tuple(names), tuple(left_out))
 
@@ -256,6 +265,7 @@ def _photo(
     aspect = float(image.get("aspect", 0.0 if image.get("squashed") else 1.0))
     if not image.get("squashed"):
         aspect = image["width"] / image["height"]
+    shows = label.get(image.get("photo_class"), 0)
     return PoolPhoto(
         folder / image["file_name"],
         np.array(boxes, np.float32).reshape(-1, 4),
@@ -265,4 +275,6 @@ def _photo(
         joints=np.array(joints, np.float32).reshape(-1, JOINTS, 3)
         if any(map(any, joints))
         else None,
+        extent=(int(image["width"]), int(image["height"])),
+        shows=0 if shows in labels else shows,
     )

@@ -24,7 +24,7 @@ from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.segmentation.deeplabv3 import ASPP, DeepLabV3
 
 from explorer.evaluation.masks import VOC_CLASSES
-from explorer.training.data.canvases import UNSURE_PIXEL, read_photo
+from explorer.training.data.canvases import UNSURE_PIXEL, pixels_of
 from explorer.training.data.pool import Pool, masked, read_pool, with_classes
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def main() -> None:
     for photo in wanted(with_classes(pool, VOC_CLASSES), have):
         path = args.out / f"{photo.path.stem}.png"
         if not path.exists():
-            pixels = read_photo(photo)
+            pixels = pixels_of(photo)
             mask = checked(drawn(teacher, pixels, photo.aspect), photo)
             Image.fromarray(mask).save(path)
 

@@ -5,7 +5,7 @@ from torchvision.models import mobilenet_v3_small
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
 from torchvision.ops import FrozenBatchNorm2d
 
-from explorer.networks.embedded import mini_resnet, mini_yolo_v1
+from explorer.networks.embedded import lite_yolo_v1, mini_resnet
 from explorer.networks.fast.folding import LEAST_SIDE, TOLERANCE, at_share, fast, folded
 from explorer.networks.preprocess import Preprocess
 from tests.toys import hook_count, make_network, toy_network
@@ -65,7 +65,7 @@ def test_a_convolution_by_hand():
 
 def test_detectors_find_the_same():
     torch.manual_seed(0)
-    yolo = with_statistics(mini_yolo_v1(4, side=64, width=16))
+    yolo = with_statistics(lite_yolo_v1(4, side=64, width=16))
     other = with_statistics(
         fasterrcnn_mobilenet_v3_large_320_fpn(
             weights=None, weights_backbone=None, num_classes=4, box_score_thresh=0.0
@@ -165,5 +165,5 @@ def test_what_is_shown_at_a_share_of_its_size():
         nn.Conv2d(3, 2, 1), "classification", preprocess=Preprocess(resize=80, crop=64)
     )
     assert at_share(cropped, 0.5) is cropped
-    fixed = make_network(mini_yolo_v1(num_classes=3), "detection")
+    fixed = make_network(lite_yolo_v1(num_classes=3), "detection")
     assert at_share(fixed, 0.5) is fixed

@@ -11,7 +11,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Masks
 from explorer.core.params import Point, resolved
 from explorer.engine.scene import Moment, Scene
-from explorer.networks.embedded.yolo import mini_yolo_v1
+from explorer.networks.embedded.yolo import lite_yolo_v1
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 from explorer.views.inside.receptive_field import VIEW, Params, Result
@@ -141,9 +141,9 @@ def test_growth_names_the_layers_where_something_changes() -> None:
 def test_growth_of_a_detector_that_pads_its_picture_by_itself() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = make_network(mini_yolo_v1(4), "detection")
-    steps, board = look(network, 40, 64, layer="body.layer1", effective=False)
-    assert board.tables[0].rows[0][0] == "body.conv1"
+        network = make_network(lite_yolo_v1(4), "detection")
+    steps, board = look(network, 40, 64, layer="body.blocks.1", effective=False)
+    assert board.tables[0].rows[0][0] == "body.pad"
     widths = board.plots[0].curves[0].y
     assert widths[0] < widths[-1]
     assert steps[0].cells.assumed == ()

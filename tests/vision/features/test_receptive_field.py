@@ -19,7 +19,7 @@ from torchvision.models.vgg import cfgs, make_layers
 from torchvision.ops import stochastic_depth
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.embedded.yolo import mini_yolo_v1
+from explorer.networks.embedded.yolo import lite_yolo_v1
 from explorer.networks.hooks import output_until
 from explorer.networks.preprocess import Frame
 from explorer.vision.features.activations import activation, laid_out, named_tensors
@@ -493,11 +493,11 @@ def test_a_detectors_fields_are_rectangles_of_its_padded_batch() -> None:
 def test_a_detector_of_another_kind_through_its_own_resizing() -> None:
     """Fields are rectangles of the picture, cells divide what the transform made of it."""
     torch.manual_seed(0)
-    detector = mini_yolo_v1(5).eval()
+    detector = lite_yolo_v1(5).eval()
     picture = torch.rand(3, 80, 100)
     found = fields(detector, [picture])
     assert (found.size, found.frame) == ((80, 100), Frame())
-    layer = "body.layer1"
+    layer = "body.blocks.1"
     maps = activation(detector, [picture], layer)
     assert found.to_cells(layer) == maps.frame
     height, width = maps.values.shape[1:]

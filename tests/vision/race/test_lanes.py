@@ -10,7 +10,7 @@ import torch
 from torchvision.models.detection import RetinaNet
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 
-from explorer.networks.embedded import mini_yolo_v1
+from explorer.networks.embedded import lite_yolo_v1
 from explorer.networks.network import Network
 from explorer.vision.pipelines import rcnn, sppnet
 from explorer.vision.race import lanes
@@ -37,7 +37,7 @@ def single(kind: str) -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(3)
         if kind == "yolo":
-            return make_network(mini_yolo_v1(4, side=64), "detection")
+            return make_network(lite_yolo_v1(4, side=64), "detection")
         anchors = AnchorGenerator(((16, 32),), ((0.5, 1.0, 2.0),))
         backbone = tiny_faster_rcnn().backbone
         module = RetinaNet(backbone, 3, min_size=64, max_size=96, anchor_generator=anchors)

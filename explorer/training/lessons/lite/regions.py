@@ -25,7 +25,7 @@ from torch.nn import functional
 from explorer.core.errors import ExplorerError
 from explorer.evaluation.masks import VOC_CLASSES
 from explorer.networks.embedded.lite import efficientnet_lite0
-from explorer.training.data.canvases import read_photo
+from explorer.training.data.canvases import pixels_of
 from explorer.training.data.pool import read_pool, with_classes
 from explorer.training.evaluate import photo_figures
 from explorer.training.lessons.lite import detector
@@ -119,7 +119,7 @@ class Examples:
         rng = np.random.default_rng([seed, 14])
         rows: dict[str, list[Any]] = {}
         for number, photo in enumerate(photos):
-            pixels = read_photo(photo)
+            pixels = pixels_of(photo)
             chosen = rng.permutation(len(photo.boxes))[:OBJECTS]
             near = around(photo.boxes[chosen], pixels.shape[:2], rng)
             found = some_regions(pixels, photo.boxes, rng, seed)

@@ -89,7 +89,7 @@ def test_greedy_is_the_networks_own(name: str) -> None:
     assert (PROPOSALS in result.sources) == isinstance(trace, TwoStage)
 
 
-@pytest.mark.parametrize("name", ["mini_yolo_v1", "mini_yolo_v2"])
+@pytest.mark.parametrize("name", ["lite_yolo_v1", "lite_yolo_v2"])
 def test_a_detector_of_our_own_shows_what_it_suppresses(name: str) -> None:
     options = {"priors": ((1.0, 1.0), (3.0, 2.0))} if name.endswith("v2") else {}
     with torch.random.fork_rng():
