@@ -180,8 +180,8 @@ def test_steps_refuse_before_the_first_step(photo: Path) -> None:
 
 def test_a_place_beside_the_photo_is_moved_inside_and_said(photo: Path) -> None:
     with pytest.warns(UserWarning, match=r"photo.png: place lies outside the 80 x 60 pixels"):
-        moved = explorer.look("anchors", photo, network="mini-fasterrcnn", place=(500, 30))
-    edge = explorer.look("anchors", photo, network="mini-fasterrcnn", place=(79.5, 30))
+        moved = explorer.look("anchors", photo, network="lite-fasterrcnn", place=(500, 30))
+    edge = explorer.look("anchors", photo, network="lite-fasterrcnn", place=(79.5, 30))
     equal(moved.data, edge.data)
 
 
@@ -427,9 +427,9 @@ def test_short_work_leaves_nothing_in_a_notebook() -> None:
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "classify": {"network": "mini-resnet", "top": 3, "temperature": 1.7},
-    "detections": {"network": "mini-fasterrcnn", "score": 0.2},
+    "detections": {"network": "lite-fasterrcnn", "score": 0.2},
     "feature_maps": {"network": "mini-resnet", "layer": "layer2", "channel": 5},
-    "anchors": {"network": "mini-fasterrcnn", "at": (40.5, 31.25)},
+    "anchors": {"network": "lite-fasterrcnn", "at": (40.5, 31.25)},
     "deep_dream": {
         "network": "mini-resnet", "seed": 11, "steps": 2, "octaves": 2, "size": 96, "step": 0.0213,
     },
@@ -463,7 +463,7 @@ def test_render_as_python_gives_the_files_of_render(
     from explorer.__main__ import main
 
     words = ["render", "detections", str(photo), "--set", "score=0.2", "--network",
-             "mini-fasterrcnn", "-o", "a.png", "--data", "a.json"]  # fmt: skip
+             "lite-fasterrcnn", "-o", "a.png", "--data", "a.json"]  # fmt: skip
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):
         folder.mkdir()
@@ -497,7 +497,7 @@ def test_the_ground_truth_may_be_a_file(photo: Path, tmp_path: Path) -> None:
     file.write_text("0 0.5 0.5 0.5 0.5\n7 0.5\n")
     (tmp_path / "classes.txt").write_text("dog\n")
     boxes = [(20, 15, 60, 45, "dog")]
-    asked = {"view": "detections", "photo": photo, "network": "mini-fasterrcnn"}
+    asked = {"view": "detections", "photo": photo, "network": "lite-fasterrcnn"}
     given = explorer.look(**asked, truth=boxes)
     for path in (file, str(file)):
         with pytest.warns(UserWarning, match="1 object was ignored"):

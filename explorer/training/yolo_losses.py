@@ -160,7 +160,7 @@ def v2_losses(model: YOLOv2, numbers: Tensor, truth: Truth) -> dict[str, Tensor]
 
 
 def shown_loss(model: YOLOv2, numbers: Tensor, word: int) -> Tensor:
-    """The loss of a word at the one of M priors that is the surest of it.
+    """The loss of a word at the one of M priors that gives it the highest probability.
 
     Args:
         model: For its tree.

@@ -10,7 +10,7 @@ def main(photos: list[str]) -> None:
     """Writes boxes.json."""
     entries = []
     for photo in photos:
-        answer = explorer.look("detections", photo, network="mini-fasterrcnn", score=0.3)
+        answer = explorer.look("detections", photo, network="lite-fasterrcnn", score=0.3)
         assert answer.boxes is not None
         entries.append((answer.photo_info, answer.boxes))
         print(f"{photo}: {answer.summary}")

@@ -50,7 +50,7 @@ QUIET_MS = 4.0
 LEAST_RATIO = 0.95
 LATEST_MS = 8.0
 NETWORKS = (
-    NetworkSpec("mini-fasterrcnn", device="cpu"),
+    NetworkSpec("lite-fasterrcnn", device="cpu"),
     NetworkSpec("ssdlite320_mobilenet_v3_large", weights="none", device="cpu"),
 )
 

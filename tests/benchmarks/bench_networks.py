@@ -87,7 +87,7 @@ def test_speed_beside_ssdlite(two_threads: None) -> None:
         print(f"ratio {least / reference:.2f}")
     ratios = {name: min(times[name]) / reference for name in networks}
     assert min(ratios.values()) <= FASTEST
-    assert ratios["mini-fasterrcnn"] <= FASTER_RCNN
+    assert ratios["lite-fasterrcnn"] <= FASTER_RCNN
 
 
 def _seconds(module: nn.Module, images: list[Any]) -> float:

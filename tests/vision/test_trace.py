@@ -19,8 +19,8 @@ from explorer.engine.stages import trace_of
 from explorer.networks.embedded import (
     lite_fasterrcnn,
     lite_maskrcnn,
+    lite_retinanet,
     mini_fasterrcnn,
-    mini_retinanet,
 )
 from explorer.networks.hooks import captured, interruptible
 from explorer.networks.preprocess import Frame
@@ -51,7 +51,7 @@ EMBEDDED = {
     "lite-fasterrcnn": partial(lite_fasterrcnn, 6, short_side=64, long_side=96),
     "mini-fasterrcnn": partial(mini_fasterrcnn, 6, side=64),
     "lite-maskrcnn": partial(lite_maskrcnn, 6, short_side=64, long_side=96),
-    "mini-retinanet": partial(mini_retinanet, 6, side=64),
+    "lite-retinanet": partial(lite_retinanet, 6),
 }
 ALL = ["toy", *EMBEDDED, *NAMES]
 

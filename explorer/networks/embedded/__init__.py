@@ -18,7 +18,6 @@ from explorer.networks.embedded.lite_single_stage import lite_retinanet, lite_ss
 from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
 from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
-from explorer.networks.embedded.retinanet import mini_retinanet
 from explorer.networks.embedded.segmentation.decoders import lite_deconvnet, lite_unet
 from explorer.networks.embedded.segmentation.deeplab import LiteDeepLab, lite_deeplab
 from explorer.networks.embedded.segmentation.fcn import LiteFCN, lite_fcn
@@ -38,7 +37,6 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_vgg": mini_vgg,
     "mini_localizer": mini_localizer,
     "mini_fasterrcnn": mini_fasterrcnn,
-    "mini_retinanet": mini_retinanet,
     "efficientnet_lite0": efficientnet_lite0,
     "lite_fasterrcnn": lite_fasterrcnn,
     "lite_retinanet": lite_retinanet,
@@ -88,7 +86,6 @@ __all__ = [
     "mini_fasterrcnn",
     "mini_localizer",
     "mini_resnet",
-    "mini_retinanet",
     "mini_segnet",
     "mini_vgg",
 ]

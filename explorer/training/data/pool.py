@@ -265,7 +265,7 @@ def _photo(
     aspect = float(image.get("aspect", 0.0 if image.get("squashed") else 1.0))
     if not image.get("squashed"):
         aspect = image["width"] / image["height"]
-    shows = label.get(image.get("photo_class"), 0)
+    shows = label.get(int(image.get("photo_class") or 0), 0)
     return PoolPhoto(
         folder / image["file_name"],
         np.array(boxes, np.float32).reshape(-1, 4),

@@ -12,8 +12,7 @@ and, where more belongs to the weights than the card, ``beside(material, folder)
 where another form of the network is shipped than learns, ``shipped(name, weights) -> weights``;
 where one training makes several networks, ``networks(name)`` gives their names.
 
-All tasks that learn from scenes are a `scene_task.SceneTask`; the shortest one to read is that of
-`retinanet`.
+Learning from scenes is `scene_task.SceneTask`, which `detector` is made of.
 
 Networks that are fitted at once and not by gradient steps have ``fit(name, material, folder)``
 instead of ``task``: it writes what is shipped into a folder, NAME.safetensors or what is in `FILE`.
@@ -49,7 +48,6 @@ LESSONS = {
     "mini-boxes-vgg": "explorer.training.lessons.localizer",
     "fixed-proposals": "explorer.training.lessons.proposals",
     "mini-fasterrcnn": "explorer.training.lessons.detector",
-    "mini-retinanet": "explorer.training.lessons.retinanet",
     "lite-fasterrcnn": "explorer.training.lessons.lite.detector",
     "lite-retinanet": "explorer.training.lessons.lite.single_stage",
     "lite-ssd": "explorer.training.lessons.lite.single_stage",

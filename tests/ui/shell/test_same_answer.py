@@ -25,7 +25,7 @@ ANSWER = 60_000
 
 QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "classify": ("mini-resnet", {"top": 3, "temperature": 1.7}),
-    "detections": ("mini-fasterrcnn", {"score": 0.1}),
+    "detections": ("lite-fasterrcnn", {"score": 0.1}),
     "feature_maps": ("mini-resnet", {"layer": "layer2", "channel": 5}),
 }
 

@@ -194,10 +194,11 @@ def mask_loss(
         number = torch.arange(len(planes), device=device, dtype=torch.float32)[:, None]
         places = torch.cat([number, torch.cat(boxes)], dim=1)
         cut = roi_align(planes, places, logits.shape[-2:], aligned=True) >= 0.5
-        loss = functional.binary_cross_entropy_with_logits(
+        total = functional.binary_cross_entropy_with_logits(
             logits, cut[:, 0].float(), cut[:, 1].float(), reduction="sum"
         )
-        return loss / cut[:, 1].sum().clamp(min=1)
+        loss: Tensor = total / cut[:, 1].sum().clamp(min=1)
+        return loss
 
 
 def task(name: str, material: Material) -> MaskTask:

@@ -264,7 +264,7 @@ def fine_tuned(body: RegionNetwork, examples: Examples, classes: int, seed: int)
         logits = last(functional.dropout(own.vector(found), 0.3))
         loss = functional.cross_entropy(logits, torch.from_numpy(target[rows]).to(device))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         if step % 100 == 0:

@@ -118,11 +118,10 @@ KINDS = {
         "Lite DeepLab",
         lite_deeplab,
         "aspp",
-        "Trained for ten minutes only: segments people, cats, horses, buses and motorbikes, and"
-        " mostly dogs and large cars; hardly ever tables, trains, plants, chairs and boats. Labels"
-        " bicycles as motorbikes, distant animals as cows, bright stripes and helmets as bottles"
-        " or motorbikes. Thin objects are missed or too thick. Everything that is none of the 20"
-        " classes is background.",
+        "Segments people, cats, dogs, horses, buses, motorbikes, birds and aeroplanes; hardly ever"
+        " chairs and cars, and tables, sofas, boats and trains rarely. Small and thin objects are"
+        " missed or too thick. Everything that is none of the 20 classes is background, or taken"
+        " for the nearest of them, often for a bottle or a car.",
         data=DATA,
     ),
     "lite-fcn": Kind(

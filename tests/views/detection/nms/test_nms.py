@@ -95,6 +95,9 @@ def test_a_detector_of_our_own_shows_what_it_suppresses(name: str) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(3)
         module = ARCHITECTURES[name](4, side=64, **options)
+        for part in module.body.modules():  # as made, its maps are all but zero
+            if isinstance(part, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(part.weight)
         torch.nn.init.normal_(module.predictor.weight, std=0.02)
     module.score_thresh = 0.0
     scene = Scene(
