@@ -182,7 +182,7 @@ def test_list_fits_the_terminal(explorer: Run, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("COLUMNS", str(width))
     fitted = explorer("list")[1]
     assert max(map(len, fitted.splitlines())) <= width < max(map(len, whole.splitlines()))
-    assert ("Mini Faster R-CNN" in fitted) == (width == 120), "titles only where there is room"
+    assert ("Lite Faster R-CNN" in fitted) == (width == 120), "titles only where there is room"
     assert "Ref(" not in fitted, "references are written as --set takes them"
 
 

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 import explorer
+from explorer import api
 from explorer.cli import run
 from explorer.core.errors import Incomplete
 from explorer.core.layers import Boxes, Picture
 from explorer.core.network_info import NetworkSpec
 from explorer.core.step import Step
 from explorer.core.values import FolderRef
+from explorer.engine.engine import Engine
 from explorer.evaluation.metrics import Found, Objects
 from explorer.networks import catalog
 from explorer.training.tuning.report import OwnClass, Report, ShownPhoto
@@ -36,6 +38,8 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(network, info=replace(network.info, spec=spec))
 
     monkeypatch.setattr(catalog, "load", load)
+    engine = Engine()  # the one of all other questions may have loaded the real network before
+    monkeypatch.setattr(api, "_shared", lambda: engine)
 
 
 def report(**changed: Any) -> Report:
