@@ -53,6 +53,13 @@ def folded_maps(body: Any, pixels: Tensor, taps: Sequence[int] = TAPS) -> list[T
     return found
 
 
+@torch.no_grad()
+def pyramid_maps(backbone: Any, pixels: Tensor) -> dict[str, Tensor]:
+    """The maps of a frozen `LiteFPN` by name, in float32, from `folded_maps` of its body."""
+    found = {str(number): x for number, x in enumerate(folded_maps(backbone.body, pixels))}
+    return {name: x.float() for name, x in backbone.fpn(found).items()}
+
+
 def _block(block: SeparableBlock | InvertedResidual, x: Tensor) -> Tensor:
     relu6 = partial(functional.relu6, inplace=True)
     if isinstance(block, SeparableBlock):

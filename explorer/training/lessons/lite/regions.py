@@ -238,9 +238,7 @@ def fine_tuned(body: RegionNetwork, examples: Examples, classes: int, seed: int)
     object, as regions of objects.
     """
     device = next(body.parameters()).device
-    own = copy.copy(body)
-    own._modules = dict(body._modules)
-    own.head = copy.deepcopy(body.head).requires_grad_()
+    own = RegionNetwork(body.body, copy.deepcopy(body.head).requires_grad_()).eval()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         last = nn.Linear(own.head.out_channels, classes + 1)
