@@ -106,6 +106,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="people with keypoints (joints.json and images/), for training and evaluation",
     )
+    parser.add_argument(
+        "--shipped",
+        action="store_true",
+        help="start from the weights that ship, where there is no checkpoint to resume from",
+    )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--resume",
@@ -152,7 +157,7 @@ def run_lesson(args: argparse.Namespace) -> int:
 
     from explorer.core.storage.written import remember
     from explorer.training.checks import check_arguments, check_written
-    from explorer.training.lessons.registry import Material, lesson
+    from explorer.training.lessons.registry import Material, lesson, shipped_weights
     from explorer.training.loop import Interrupted, choose_device, train
     from explorer.training.threads import ThreadPilot
 
@@ -173,7 +178,11 @@ def run_lesson(args: argparse.Namespace) -> int:
         try:
             device = choose_device(args.device)
             pilot = None if args.threads or device.type != "cpu" else ThreadPilot(most)
-            train(task, task.recipe, out, device=device, resume=not args.fresh, pilot=pilot)
+            first = shipped_weights(args.name) if args.shipped else None
+            train(
+                task, task.recipe, out,
+                device=device, resume=not args.fresh, pilot=pilot, first=first,
+            )  # fmt: skip
         except Interrupted as stopped:
             log.warning("%s Give the same command again to go on.", stopped)
             return 130

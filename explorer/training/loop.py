@@ -24,7 +24,7 @@ from explorer.core.storage.written import remember
 from explorer.training.checkpoints import CHECKPOINT, State, load_checkpoint, save_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from explorer.training.threads import ThreadPilot
@@ -153,6 +153,7 @@ def train(
     pilot: ThreadPilot | None = None,
     dtype: torch.dtype | None = None,
     stop_after: int | None = None,
+    first: Mapping[str, Tensor] | None = None,
 ) -> State:
     """Train until the recipe's last step and return the final state.
 
@@ -166,14 +167,18 @@ def train(
         pilot: Chooses the number of threads while the training runs; None = leave it as it is.
         dtype: Of the convolutions; None = what is fastest here. Going on keeps that of the start.
         stop_after: Leave after this step, as if interrupted (for tests).
+        first: Weights of some layers to begin with, where there is no checkpoint to go on from.
 
     Raises:
         Interrupted: On Ctrl-C, SIGTERM or `stop_after`; the checkpoint is up to date.
-        ExplorerError: The checkpoint in `out` belongs to another network.
+        ExplorerError: The checkpoint in `out`, or `first`, belongs to another network.
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    model = task.build().to(device).to(memory_format=torch.channels_last)
+    model = task.build()
+    if first is not None:
+        _begin_with(model, first, task.name)
+    model = model.to(device).to(memory_format=torch.channels_last)
     task.prepare(model)
     state = State(
         model, average_of(model), optimizer_for(model, recipe), dtype or choose_dtype(device)
@@ -181,7 +186,10 @@ def train(
     if resume and (out / CHECKPOINT).exists():
         load_checkpoint(state, out / CHECKPOINT)
         log.info("%s resumes from step %d", task.name, state.step)
-    _write_config(out / CONFIG, {"network": task.name, **asdict(recipe), **task.settings()}, state)
+    config = {"network": task.name, **asdict(recipe), **task.settings()}
+    if first is not None:
+        config["first weights"] = "those that shipped before"
+    _write_config(out / CONFIG, config, state)
     total = max(1, round(recipe.epochs * task.photos / recipe.batch))
     log.info("%s: %d steps on %s in %s", task.name, total, device, _word(state.dtype))
     meter = Meter(task.name, total, recipe.batch, out / "losses.jsonl")
@@ -203,6 +211,15 @@ def train(
                 saved = time.monotonic()
     save_checkpoint(state, out / CHECKPOINT)
     return state
+
+
+def _begin_with(model: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+    own = model.state_dict()
+    if any(key not in own or own[key].shape != value.shape for key, value in weights.items()):
+        raise ExplorerError(
+            f"The first weights of {name} are of another network.", "Train it without them."
+        )
+    model.load_state_dict({**own, **weights})
 
 
 def _step(

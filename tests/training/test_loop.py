@@ -175,3 +175,15 @@ def test_slower_parts_have_their_share_of_the_rate(tmp_path):
             rates[names[id(parameter)]] = group["lr"]
     assert rates["layer1.0.conv1.weight"] == rates["conv1.weight"] / 4
     assert len(rates) == len(list(state.model.parameters()))
+
+
+def test_a_training_begins_with_weights_that_are_given(tmp_path):
+    bias = toy_task().build().state_dict()["fc.bias"] + 1
+    state = run(tmp_path, replace(RECIPE, peak=0.0), first={"fc.bias": bias})
+    assert torch.equal(state.model.state_dict()["fc.bias"], bias)
+    assert json.loads((tmp_path / "config.json").read_text())["first weights"]
+
+
+def test_first_weights_of_another_network_are_said(tmp_path):
+    with pytest.raises(ExplorerError, match="another network"):
+        run(tmp_path, first={"fc.bias": torch.zeros(9)})

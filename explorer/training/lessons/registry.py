@@ -9,7 +9,8 @@ A lesson is a module of this package with three functions, each given the networ
 
 and, where more belongs to the weights than the card, ``beside(material, folder)``, which writes
 ``beside_file(folder)``;
-where another form of the network is shipped than learns, ``shipped(name, weights) -> weights``;
+where another form of the network is shipped than learns, ``shipped(name, weights) -> weights``,
+and ``begun(weights) -> weights`` the other way where they have other shapes;
 where one training makes several networks, ``networks(name)`` gives their names.
 
 Learning from scenes is `scene_task.SceneTask`, which `detector` is made of.
@@ -152,3 +153,23 @@ class Material:
                 f"Train {name} first, or give its checkpoint with --backbone.",
             )
         return read_weights(path)
+
+
+def shipped_weights(name: str) -> dict[str, Tensor]:
+    """The shipped weights of the networks that the training `name` makes, as it calls them.
+
+    Raises:
+        ExplorerError: None of them ships.
+    """
+    teaches = lesson(name)
+    names = teaches.networks(name) if hasattr(teaches, "networks") else (name,)
+    found: dict[str, Tensor] = {}
+    for network in names:
+        path = resource_path("weights", f"{network}.safetensors")
+        if os.path.isfile(path):
+            prefix = f"{network}." if len(names) > 1 else ""
+            found |= {prefix + key: value for key, value in read_weights(path).items()}
+    if not found:
+        raise ExplorerError(f"No weights of {name} ship.", "Train it without --shipped.")
+    begun: dict[str, Tensor] = teaches.begun(found) if hasattr(teaches, "begun") else found
+    return begun
