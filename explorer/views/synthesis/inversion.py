@@ -41,11 +41,12 @@ EXPLANATION = r"""
 A layer answers to the photo $x_0$ with features $\Phi(x_0)$. **Inversion** searches for a picture
 $x$, starting from noise, to which the layer gives the same features:
 
-$$ E(x) = \frac{ \| \Phi(x) - \Phi(x_0) \|^2 }{ \| \Phi(x_0) \|^2 } + \lambda_{TV} \, TV(x) +
-\lambda_{\alpha} \, \| 2x - 1 \|_6^6 $$
+$$ E(x) = d(x) + \lambda_{TV} \, TV(x) + \lambda_{\alpha} \, \| 2x - 1 \|_6^6 $$
 
-The first term is the **normalized feature distance**: 0 means that the layer cannot tell the two
-pictures apart, 1 is the distance to a layer that answers with zeros. What the inverted picture
+$$ d(x) = \frac{ \| \Phi(x) - \Phi(x_0) \|^2 }{ \| \Phi(x_0) \|^2 } $$
+
+The first term $d$ is the **normalized feature distance**: 0 means that the layer cannot tell the
+two pictures apart, 1 is the distance to a layer that answers with zeros. What the inverted picture
 shows, the layer has kept; what is gone or changes from seed to seed, it has discarded.
 
 **Priors.** Many pictures fit equally well, most of them noise. The total variation $TV$ prefers

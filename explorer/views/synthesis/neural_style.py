@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 EXPLANATION = r"""
 A picture $x$ keeps the **content** of the photo $p$ and takes the **style** of another picture $a$:
 
-$$ L = \alpha \, \frac{ \| F(x) - F(p) \|^2 }{ \| F(p) \|^2 } + \beta \, \frac{1}{N} \sum_l
-\frac{ \| G_l(x) - G_l(a) \|^2 }{ \| G_l(a) \|^2 } + \gamma \, TV(x) $$
+$$ L = \alpha \, L_{content} + \beta \, L_{style} + \gamma \, TV(x) $$
+
+$$ L_{content} = \frac{ \| F(x) - F(p) \|^2 }{ \| F(p) \|^2 } $$
+
+$$ L_{style} = \frac{1}{N} \sum_l \frac{ \| G_l(x) - G_l(a) \|^2 }{ \| G_l(a) \|^2 } $$
 
 $F$ are the features of the content layer: they say what is where. $G_l$ is the **Gram matrix** of a
 style layer, the inner products of its channels summed over all $M$ places: which features occur
@@ -97,10 +100,11 @@ class Params:
         "", "Content layer", "The layer whose features are kept.", choices=content_layers,
         effect=Effect.STEER,
     )  # fmt: skip
-    layers: tuple[str, ...] = param(
-        (), "Style layers",
-        "The layers whose Gram matrices are matched; none means five, evenly over the depth.",
-        choices=dream_layers, effect=Effect.STEER, advanced=True,
+    layers: str = param(
+        "", "Style layers",
+        "Layers whose Gram matrices are matched, with commas between them; empty means "
+        "five, evenly over the depth.",
+        effect=Effect.STEER, advanced=True,
     )  # fmt: skip
     variation: float = param(
         0.0, "TV weight", "Weight of the total variation per pixel: more gives smoother pictures.",
@@ -244,7 +248,7 @@ class _Painting:
         styles = [(s, self._style(p, size)) for s, p in zip(shares, self._styles, strict=True)]
         return style_objective(
             self._target, resized(self._content, size), styles, params.content,
-            params.layers or self._stages, Weights(1.0, params.weight, params.variation),
+            _named(params.layers) or self._stages, Weights(1.0, params.weight, params.variation),
         )  # fmt: skip
 
     def _style(self, pixels: UInt8, size: tuple[int, int]) -> Tensor:
@@ -270,6 +274,10 @@ class _Painting:
         if self._params.optimizer == LBFGS:
             return lbfgs()
         return adam(0.005 if self._params.image == FOURIER else 0.03)
+
+
+def _named(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.replace(",", " ").split()))
 
 
 def _colored(rgb: UInt8, content: UInt8) -> UInt8:
