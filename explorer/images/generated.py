@@ -206,25 +206,34 @@ def _strokes() -> UInt8:
     centers = rng.uniform((0, 0), (_WIDTH, _HEIGHT), (7, 2))
     turns = rng.choice((-1.0, 1.0), 7)
     for length, count, width in ((60, 1500, 9), (34, 3000, 5), (18, 2600, 3)):
-        for _ in range(count):
-            start = point = rng.uniform((0, 0), (_WIDTH, _HEIGHT))
-            path = [point]
-            for _ in range(8):
-                away = point - centers
-                pull = 1.0 / (np.square(away).sum(axis=1, keepdims=True) + 900.0)
-                field = (away[:, ::-1] * (1, -1) * turns[:, None] * pull).sum(axis=0)
-                field += np.array((0.012, 0.004 * np.sin(point[0] / 60)))
-                point = point + field / np.hypot(*field) * length / 8
-                path.append(point)
-            high = start[1] / _HEIGHT + 0.12 * np.sin(start[0] / 70)
-            near = np.sqrt(np.square(start - centers).sum(axis=1).min()) / 120
-            shade = np.array((30, 70, 150)) * (1 - high) + np.array((240, 186, 70)) * high
-            glow = np.array((250, 226, 120)) - shade
-            color = shade + glow * max(0.0, 0.8 - near) + rng.normal(0, 22, 3)
-            points = np.rint(np.array(path) * _FINE).astype(np.int32)
-            mixed = tuple(int(value) for value in color.clip(0, 255))
-            cv2.polylines(canvas, [points], isClosed=False, color=mixed, thickness=width * _FINE)
+        places = [rng.uniform((0, 0), (_WIDTH, _HEIGHT), (count, 2))]
+        for _ in range(8):
+            field = _swirls(places[-1], centers, turns)
+            places.append(places[-1] + field * (length / 8))
+        colors = _dusk(places[0], centers) + rng.normal(0, 22, (count, 3))
+        paths = np.rint(np.stack(places, axis=1) * _FINE).astype(np.int32)
+        for path, color in zip(paths, colors.clip(0, 255).astype(int).tolist(), strict=True):
+            cv2.polylines(canvas, [path], isClosed=False, color=color, thickness=width * _FINE)
     return _shrunk(canvas)
+
+
+def _swirls(places: Float, centers: Float, turns: Float) -> Float:
+    """(N, 2) unit vectors: around the centers, and to the right where they are far."""
+    away = places[:, None] - centers
+    pull = turns[:, None] / (np.square(away).sum(axis=2, keepdims=True) + 900.0)
+    field = (away[..., ::-1] * (1, -1) * pull).sum(axis=1)
+    field += np.stack([np.full(len(places), 0.012), 0.004 * np.sin(places[:, 0] / 60)], axis=1)
+    unit: Float = field / np.hypot(*field.T)[:, None]
+    return unit
+
+
+def _dusk(places: Float, centers: Float) -> Float:
+    """(N, 3) colors: blue above, gold below, bright around the centers."""
+    share = (places[:, 1] / _HEIGHT + 0.12 * np.sin(places[:, 0] / 70))[:, None]
+    shade = np.array((30, 70, 150)) * (1 - share) + np.array((240, 186, 70)) * share
+    near = np.sqrt(np.square(places[:, None] - centers).sum(axis=2).min(axis=1)) / 120
+    glow: Float = np.maximum(0.0, 0.8 - near)[:, None]
+    return shade + (np.array((250, 226, 120)) - shade) * glow
 
 
 def _glass() -> UInt8:

@@ -166,8 +166,8 @@ def test_an_atlas_is_made_once(monkeypatch, tmp_path) -> None:
 
 def test_a_sheet_comes_back_for_its_own_weights_only(tmp_path) -> None:
     network = toy_network("classification")
-    tiles = np.repeat(np.arange(32, dtype=np.uint8)[:, None] * 6, 64 * 64 * 3, axis=1)
-    tiles = tiles.reshape(32, 64, 64, 3)
+    tiles = np.repeat(np.arange(20, dtype=np.uint8)[:, None] * 6, 64 * 64 * 3, axis=1)
+    tiles = tiles.reshape(20, 64, 64, 3)
     path = tmp_path / "sheet.jpg"
     path.write_bytes(shipped.sheet_file(tiles, network))
     found = shipped.tiles_in(path, network)

@@ -46,11 +46,13 @@ def tiles_in(path: Path, network: Network) -> UInt8 | None:
     if not path.is_file():
         return None
     with Image.open(path) as sheet:
-        if sheet.info.get("comment", b"") != mark_of(network):
+        mark, _, count = sheet.info.get("comment", b"").partition(b" ")
+        if mark != mark_of(network) or not count.isdigit():
             return None
         pixels = np.asarray(sheet.convert("RGB"))
     rows = pixels.reshape(-1, SIZE, BATCH, SIZE, 3)
-    found: UInt8 = np.ascontiguousarray(rows.transpose(0, 2, 1, 3, 4).reshape(-1, SIZE, SIZE, 3))
+    tiles = rows.transpose(0, 2, 1, 3, 4).reshape(-1, SIZE, SIZE, 3)
+    found: UInt8 = np.ascontiguousarray(tiles[: int(count)])
     return found
 
 
@@ -60,12 +62,15 @@ def shipped_tiles(network: Network, layer: str) -> UInt8 | None:
 
 
 def sheet_file(tiles: UInt8, network: Network) -> bytes:
-    """A JPEG of (K, s, s, 3) tiles, `BATCH` in a row; K is a multiple of that."""
+    """A JPEG of (K, s, s, 3) tiles, `BATCH` in a row, with the weights' mark and K as comment."""
     count, side = tiles.shape[:2]
-    grid = tiles.reshape(count // BATCH, BATCH, side, side, 3)
+    rows = -(-count // BATCH)
+    grid = np.full((rows * BATCH, side, side, 3), 32, np.uint8)
+    grid[:count] = tiles
+    grid = grid.reshape(rows, BATCH, side, side, 3)
     pixels = grid.transpose(0, 2, 1, 3, 4).reshape(-1, BATCH * side, 3)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=82, comment=mark_of(network))
+    file, comment = io.BytesIO(), mark_of(network) + f" {count}".encode("ascii")
+    Image.fromarray(pixels).save(file, "JPEG", quality=82, comment=comment)
     return file.getvalue()
 
 
@@ -92,10 +97,11 @@ def main() -> None:
     network = _loaded(load(NetworkSpec(NETWORK)))
     target = Target.of(network)
     for layer in args.layers:
-        count = channels_in(target, network, layer, SIZE) // BATCH * BATCH
+        count = channels_in(target, network, layer, SIZE)
         tiles = []
         for start in range(0, count, BATCH):
-            *_, last = made(target, network, layer, range(start, start + BATCH), SIZE, STEPS, 0)
+            numbers = range(start, min(count, start + BATCH))
+            *_, last = made(target, network, layer, numbers, SIZE, STEPS, 0)
             tiles.append(last)
         args.folder.mkdir(parents=True, exist_ok=True)
         write_bytes(args.folder / name_of(layer), sheet_file(np.concatenate(tiles), network))
