@@ -138,13 +138,14 @@ def _clear(surface: Mapped, texts: list[Text]) -> bool:
 
 
 def _text_plate(surface: Mapped, layer: Text) -> Extent:
-    """Where the text goes: its corner at `xy`, moved as far as it takes to be on the surface."""
+    """Where the text goes: its anchor at `xy`, moved as far as it takes to be on the surface."""
     size = _letters(surface, layer)
     pad = round(5 * surface.density) if layer.plate else 0
     wide = surface.on.typeface.width(layer.text, size, bold=True) + 2 * pad
     wide += line_height(size) if layer.swatches else 0
     high = line_height(size) * (layer.text.count("\n") + 1) + pad
-    x, y = layer.xy[0] * surface.sx, layer.xy[1] * surface.sy
+    x = layer.xy[0] * surface.sx - layer.anchor[0] * wide
+    y = layer.xy[1] * surface.sy - layer.anchor[1] * high
     edge = 6 * surface.density if layer.plate else 0.0
     left = round(max(edge, min(x, surface.width - wide - edge)))
     top = round(max(edge, min(y, surface.height - high - edge)))

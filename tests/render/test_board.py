@@ -350,6 +350,15 @@ def test_text_outside_is_moved_onto_the_pane() -> None:
         assert (_render(Text("words", xy), size=(100, 60)) > 150).any()
 
 
+@pytest.mark.parametrize("anchor", [(0.0, 0.0), (0.5, 0.5), (1.0, 0.5)])
+def test_a_text_lies_with_its_anchor_on_its_place(anchor: tuple[float, float]) -> None:
+    ground = Picture(np.full((100, 200, 3), 255, np.uint8))
+    picture = _render(ground, Text("I", (100, 50), anchor=anchor), size=(200, 100))
+    ys, xs = np.nonzero(picture[..., 0] < 255)
+    assert xs.min() + anchor[0] * (xs.max() + 1 - xs.min()) == pytest.approx(100, abs=1)
+    assert ys.min() + anchor[1] * (ys.max() + 1 - ys.min()) == pytest.approx(50, abs=1)
+
+
 def test_a_stamp_is_on_every_pane() -> None:
     board = Board((_pane(Picture(_photo())), Pane("b", (9, 9))))
     for pane in stamped(board, UNTRAINED).panes:

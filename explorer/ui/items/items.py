@@ -188,11 +188,17 @@ class TextItem(LayerItem):
     def plate(self, painter: QPainter, lens: Lens, letters: float) -> QRectF:
         """What it covers with letters of that size; a pinned one before it is moved into sight."""
         painter.setFont(small_font(QApplication.font(), self.layer.size * letters))
-        corner = lens.at(*self.layer.xy)
-        plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
+        plate = self._anchored(painter, lens)
         if not self.pinned:
             plate.moveTopLeft(self._on_pane(plate, lens))
         return plate
+
+    def _anchored(self, painter: QPainter, lens: Lens) -> QRectF:
+        """What it covers in the painter's letters, before it is moved onto the pane."""
+        at = lens.at(*self.layer.xy)
+        plate = plate_rect(painter, at, self.layer.text, self.layer.swatches)
+        across, down = self.layer.anchor
+        return plate.translated(-across * plate.width(), -down * plate.height())
 
     def draw_words(self, painter: QPainter, lens: Lens) -> None:
         if not self.layer.text or not self.letters:
@@ -207,8 +213,7 @@ class TextItem(LayerItem):
             wide = self.plate(painter, lens, letters).width() / (self.frame[0] * lens.scale)
             letters *= 1.0 if wide <= 1 else max(0.95 / wide, LETTERS[-1])
         painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
-        corner = lens.at(*self.layer.xy)
-        plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
+        plate = self._anchored(painter, lens)
         corner = self._seen(plate, lens) if self.pinned else self._on_pane(plate, lens)
         self.covered = plate.translated(corner - plate.topLeft()) if self.pinned else QRectF()
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
