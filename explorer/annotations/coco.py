@@ -17,6 +17,7 @@ from explorer.annotations.dataset import (
     base_name,
     box_of,
     counted,
+    exchanged,
     first_line,
     is_outside,
     is_set,
@@ -105,12 +106,7 @@ def read_coco(
     notes = (
         *left_out(len(wrong), wrong),
         *reaching_out(outside),
-        *counted(
-            len(negative),
-            "box has a negative width or height: its corners were exchanged.",
-            "boxes have a negative width or height: their corners were exchanged.",
-            negative,
-        ),
+        *exchanged(len(negative), negative),
         *counted(
             len(lost),
             f"box was ignored: no image in {label} has its image_id.",

@@ -114,8 +114,9 @@ def _single(kind: type, value: Any) -> Any:
         x, y = value
         return Point(float(x), float(y))
     if kind is Box:
-        x0, y0, x1, y1, *label = value
-        return Box(float(x0), float(y0), float(x1), float(y1), *map(str, label))
+        x0, y0, x1, y1, *named = value
+        label = str(named[0]) if named else ""
+        return Box(float(x0), float(y0), float(x1), float(y1), label, *map(bool, named[1:]))
     if kind is Mask:
         return Mask.of(np.asarray(value))
     if isinstance(value, str) and kind not in (bool, int, float):

@@ -270,7 +270,7 @@ def _names(
     for photo in train:
         for entry in photo.entries:
             counts.setdefault(entry.box.label, 0)
-            counts[entry.box.label] += not (entry.crowd or entry.difficult)
+            counts[entry.box.label] += not (entry.crowd or entry.box.difficult)
     names = tuple(
         name for name, count in counts.items() if name and count and not _is_background(name)
     )

@@ -129,7 +129,8 @@ class Exporter(QObject):
         from explorer.saving.export import ImageInfo, LabeledBoxes
 
         corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in truth], np.float32)
-        boxes = LabeledBoxes(corners, tuple(box.label or "object" for box in truth))
+        labels = tuple(box.label or "object" for box in truth)
+        boxes = LabeledBoxes(corners, labels, difficult=tuple(box.difficult for box in truth))
         name = photo.path.name if photo.path else photo.name
         kinds = self._box_kinds(boxes, ImageInfo(name, photo.width, photo.height))
         self._offer(self.tr("Save ground truth"), *kinds)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QStringListModel, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QCompleter, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from explorer.annotations.truth import named
 from explorer.ui.board.readout import number
 from explorer.ui.form.choices import Combo
 from explorer.ui.form.editor import Editor
@@ -108,6 +109,11 @@ class TruthEditor(Editor):
         self.remove = IconButton("close", self.tr("Remove this box (Delete)"))
         self.remove.clicked.connect(self._remove)
         line.addWidget(self.remove)
+        self.difficult = QCheckBox(self.tr("Difficult"))
+        self.difficult.setToolTip(
+            self.tr("Pascal VOC's flag: the object counts neither as found nor as missed.")
+        )
+        self.difficult.clicked.connect(self._flagged)
         self.hint = Label(
             self.tr(
                 "Drag on the photo to draw a box (Shift+drag where dragging does something "
@@ -127,6 +133,7 @@ class TruthEditor(Editor):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
         layout.addWidget(self._line)
+        layout.addWidget(self.difficult)
         layout.addWidget(self.hint)
         layout.addWidget(foot)
         self.show_value(())
@@ -151,6 +158,7 @@ class TruthEditor(Editor):
         self.boxes.blockSignals(blocked)
         self.count.setText(self.text(boxes))
         self._line.setVisible(bool(boxes))
+        self.difficult.setVisible(bool(boxes))
         self.hint.setVisible(not boxes)
         self.save.setVisible(bool(boxes))
         self.clear.setVisible(bool(boxes))
@@ -164,7 +172,10 @@ class TruthEditor(Editor):
         there = self._chosen is not None
         self.label.setEnabled(there)
         self.remove.setEnabled(there)
-        self.label.show_label(self._boxes[self._chosen].label if self._chosen is not None else "")
+        box = self._boxes[self._chosen] if self._chosen is not None else None
+        self.label.show_label(box.label if box is not None else "")
+        self.difficult.setEnabled(there)
+        self.difficult.setChecked(box is not None and box.difficult)
 
     def text(self, value: Any) -> str:
         if not value:
@@ -184,9 +195,15 @@ class TruthEditor(Editor):
         self.chosen.emit(row)
 
     def _named(self, label: str) -> None:
+        self._change(label=label)
+
+    def _flagged(self, difficult: bool) -> None:
+        self._change(difficult=difficult)
+
+    def _change(self, **values: Any) -> None:
         if self._chosen is not None:
-            named = replace(self._boxes[self._chosen], label=label)
-            boxes = (*self._boxes[: self._chosen], named, *self._boxes[self._chosen + 1 :])
+            changed = replace(self._boxes[self._chosen], **values)
+            boxes = (*self._boxes[: self._chosen], changed, *self._boxes[self._chosen + 1 :])
             self._tell(boxes, self._chosen)
 
     def _remove(self) -> None:
@@ -205,4 +222,4 @@ class TruthEditor(Editor):
 
 def _words(box: Box) -> str:
     size = f"{number(round(box.x1 - box.x0))} x {number(round(box.y1 - box.y0))}"
-    return f"{box.label}, {size}" if box.label else size
+    return ", ".join(word for word in (named(box), size) if word)

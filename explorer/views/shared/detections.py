@@ -119,8 +119,8 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
     Keys: `boxes` (N, 4) float32 xyxy in the photo's pixels, `labels` (N,) int64, `scores` (N,)
     float32, `classes` the names by label, `size` (width, height) of the photo, and `keypoints`
     (N, K, 3) with their `keypoint_names` where the network gives them. With ground truth also
-    `match` ("TP" or "FP") and `iou` (N,) with the nearest object of the class, and `missed` (M, 4),
-    the objects without a box.
+    `match` ("TP", "FP", or "ignored" on a difficult object) and `iou` (N,) with the nearest object
+    of the class, and `missed` (M, 4), the false negatives.
     """
     rows = shown(result, params)
     found = result.found
