@@ -334,10 +334,10 @@ METHODS: dict[str, Method] = {
     "selective search": Method(
         _selective_search("fast"), "position in the hierarchy times a random number"
     ),
-    "SS quality": Method(
+    "selective search (quality)": Method(
         _selective_search("quality"), "position in the hierarchy times a random number"
     ),
-    "SS single": Method(
+    "selective search (single)": Method(
         _selective_search("single"), "position in the hierarchy times a random number"
     ),
     "Edge Boxes": Method(_edge_boxes, "score: contours inside the box"),
