@@ -450,6 +450,19 @@ def test_named_regions_have_a_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     assert written == ["wall", "cat"]
 
 
+def test_a_class_that_the_pictures_own_key_explains_is_listed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = np.arange(9, dtype=np.int32).reshape(3, 3) % 3
+    masks = Masks(index, _colors(RED, GREEN, BLUE), ("wall", "sky", "cat"))
+    # "cat" has another color in the key: that is another thing, and the legend still needs it.
+    key = Text("wall 33%\nsky 33%\ncat 5%", (0, 10), swatches=(RED, GREEN, RED), name="key")
+    written: list[str] = []
+    _listen(monkeypatch, written)
+    render_board(Board((Pane("a", (10, 10), (masks, key)),)))
+    assert sorted(written) == sorted([key.text, "cat"])
+
+
 def test_a_long_table_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table("t", ("n",), tuple((n,) for n in range(charts.MOST_ROWS + 7)))
     said: list[str] = []
