@@ -1,4 +1,4 @@
-"""Photos with their right answers, from whatever somebody points at.
+"""Photos with ground truth, from whatever folder or file is given.
 
 `open_source` looks at what is there: a folder with a folder of photos for every class, a COCO JSON,
 Pascal VOC's XML files, YOLO's labels, a folder of class masks, or photos in an npz. What it gives
@@ -291,7 +291,7 @@ def _scale(photo: Annotated, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 def _yolo(path: Path, images: Path | None) -> Source:
     """A data.yaml, whose "val" is taken, or a folder of photos with label files."""
     folder = path if os.path.isdir(path) else split_of(path)
-    pairs = yolo_pairs(folder, images)
+    pairs, bare = yolo_pairs(folder, images)
     photos = (images or folder).absolute()
     if not pairs:
         raise ExplorerError(
@@ -310,7 +310,7 @@ def _yolo(path: Path, images: Path | None) -> Source:
         ]
 
     return Source(
-        display_name(path), "YOLO", classes, frozenset({"objects"}), make, faults(photos, pairs)
+        display_name(path), "YOLO", classes, frozenset({"objects"}), make, faults(pairs, bare)
     )
 
 

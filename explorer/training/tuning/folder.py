@@ -12,13 +12,13 @@ import numpy as np
 from explorer.annotations.dataset import Dataset, words_of
 from explorer.annotations.files import read_coco, read_voc
 from explorer.annotations.places import read_text
+from explorer.annotations.yolo_folder import read_yolo_folder
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed
 from explorer.evaluation.datasets import coco_files, voc_folder
 from explorer.evaluation.matching import BACKGROUND, canonical
 from explorer.images.sources import expand
-from explorer.training.tuning.yolo_folder import read_yolo_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
