@@ -1,4 +1,4 @@
-"""A data set as evaluations see it: its classes, and photos whose right answers are known."""
+"""A data set as evaluations see it: its classes, and photos with ground truth."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Report:
         network: The catalog's name.
         title: Of the network, for people.
         weights: Of the network, for people.
-        task: What the network answers.
+        task: Of the network.
         data: The name of the data.
         kind: Of the data, see `cases.Source`.
         figures: By the keys of `FIGURES`, those that make sense for network and data.

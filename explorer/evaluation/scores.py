@@ -103,10 +103,11 @@ class Names:
     cheap = True
 
     def __init__(self, classes: int) -> None:
-        # Photos, first right, one of five right, with a box, class and box right
+        # Photos, top-1 correct, top-5 correct, with a box, class and box correct
         self._counts = np.zeros((classes, 5), np.int64)
         self._localizes = False
-        # Of every photo: its number, class and answer; the probabilities of answer and class
+        # Of every photo: its number, true and predicted class, and the probabilities of the
+        # predicted and of the true class
         self._each: list[tuple[int, int, int]] = []
         self._p: list[tuple[float, float]] = []
 
@@ -142,10 +143,10 @@ class Names:
     ) -> None:
         p = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
         p /= p.sum(axis=1, keepdims=True)
-        rows, answers = np.arange(len(labels)), logits.argmax(axis=1)
+        rows, predicted = np.arange(len(labels)), logits.argmax(axis=1)
         numbers = (look.number for look in looks)
-        self._each += zip(numbers, labels.tolist(), answers.tolist(), strict=True)
-        self._p += zip(p[rows, answers].tolist(), p[rows, labels].tolist(), strict=True)
+        self._each += zip(numbers, labels.tolist(), predicted.tolist(), strict=True)
+        self._p += zip(p[rows, predicted].tolist(), p[rows, labels].tolist(), strict=True)
 
     def _locate(self, look: Look, box: NDArray[np.float32], *, first: bool) -> None:
         objects = look.truth.objects

@@ -48,7 +48,10 @@ def fit(name: str, material: Material, folder: Path) -> None:
     boxes = [in_parts(photos[i]) for i in order]
     known = np.concatenate(boxes[apart:])
     if len(known) == 0:
-        raise ExplorerError("The photos have no sure objects.", "Give a folder with some.")
+        raise ExplorerError(
+            "The annotations of the photos have no boxes that can be used.",
+            "Give a folder with objects that are neither crowds nor ignored.",
+        )
     found = clusters.proposals(known, min(COUNT, len(known)), seed=material.seed)
     figures = recalls(found, boxes[:apart])
     log.info("%s: %d boxes of %d objects, %s", name, len(found), len(known), figures)

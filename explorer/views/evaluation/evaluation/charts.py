@@ -71,7 +71,7 @@ def _matrix(measures: Measures | None, classes: tuple[str, ...], min_score: floa
         count = max(len(classes), int(most))
         counts, unit = measures.confusion(count, min_score), "detections"
     elif isinstance(measures, LabelMeasures):
-        count = max(len(classes), int(measures.answer.max(initial=0)) + 1)
+        count = max(len(classes), int(measures.predicted.max(initial=0)) + 1)
         counts, unit = measures.confusion(count), "photos"
     elif isinstance(measures, PixelMeasures):
         counts, unit = measures.confusion, "pixels"
