@@ -49,7 +49,7 @@ def read_coco(
 
     Args:
         path: The file.
-        only: The file name of a photo: what is said about others is passed over.
+        only: The file name of a photo: entries about others are skipped.
         images: The folder of the photos, when it is not one of the usual ones.
 
     Raises:
@@ -231,7 +231,7 @@ def _parts(text: str, only: str) -> _Parts:
 
 
 def _name_of(image: dict[str, Any]) -> str:
-    """The photo's file name; LVIS has none and says it at the end of coco_url."""
+    """The photo's file name; in LVIS it is the end of coco_url."""
     name = image.get("file_name")
     if name not in (None, ""):
         return str(name)

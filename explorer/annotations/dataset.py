@@ -42,9 +42,9 @@ class Annotated:
     """One photo and its boxes.
 
     Attributes:
-        name: The photo's name as the file says it; it may have folders in it.
+        name: The photo's name as in the file; it may have folders in it.
         path: Where the photo is, or should be when it does not exist.
-        size: Width and height as the file says them; None when it does not.
+        size: Width and height as in the file; None when it has none.
         entries: The boxes, in the file's order.
         id: COCO's number of the photo; elsewhere its name.
     """
@@ -103,7 +103,7 @@ class Dataset:
         return len(self.photos)
 
     def of(self, path: str | os.PathLike[str]) -> Annotated | None:
-        """What is said about the photo at `path`; None when nothing is.
+        """The annotations of the photo at `path`; None when there are none.
 
         The very file goes before one of the same name, and that before one with another suffix. Of
         several of one name the one counts whose folders end like the photo's.

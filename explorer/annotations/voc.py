@@ -84,7 +84,7 @@ def voc_files(folder: Path) -> list[Path]:
 
 
 class _File(NamedTuple):
-    """What a file says, and how many objects have no box that can be read, or a negative size."""
+    """The content of a file; how many objects have no readable box, and how many a negative size."""
 
     photo: Annotated
     unread: int
@@ -112,12 +112,12 @@ def _dataset(found: Sequence[_File], notes: tuple[str, ...]) -> Dataset:
 
 
 def _photo(path: Path, places: Places, within: str = "") -> _File:
-    """What a file says.
+    """The content of a file.
 
     Args:
         path: The XML file.
         places: Where photos are.
-        within: The folder of the file inside the data set's, which the photo's may be called too.
+        within: The folder of the file inside the data set's; the photo's may have the same name.
     """
     label = display_name(path)
     data = read_bytes(path)

@@ -60,7 +60,7 @@ def yolo_pairs(folder: Path, images: Path | None = None) -> tuple[list[tuple[Pat
 
 
 def read_yolo_folder(folder: Path) -> Dataset | None:
-    """Every photo of a folder with what its label file says; None when no photo has one.
+    """Every photo of a folder with the boxes of its label file; None when no photo has one.
 
     A photo without a label file, among others that have one, shows nothing of the classes.
 

@@ -1,4 +1,4 @@
-"""What the numbers of a line in a YOLO label file are: nothing in the file says it.
+"""What the numbers of a line in a YOLO label file are: the file does not tell.
 
 Behind the class stand the center and size of a box (4 numbers), the corners of a polygon (two for
 each), or a box and the keypoints of a pose (two or three for each); a score and the number of a

@@ -31,7 +31,7 @@ COMMANDS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence instead of printing the usage.
+    """Prints the error in one sentence instead of printing the usage.
 
     Options may stand between the words, also where there may be no word at all.
     """

@@ -1,4 +1,4 @@
-"""Background jobs: long work that goes on behind every question and survives a restart.
+"""Background jobs: long work that runs behind every question and survives a restart.
 
 A job is the name of a registered kind, plain parameters, and now and then a checkpoint. A kind is
 the importable name of a function, written in the program's own code and never read from a file:
@@ -61,7 +61,7 @@ class Job:
         kind: The name of a registered kind.
         title: For people.
         params: What the kind's function needs, as JSON has it.
-        paused: It does not go on by itself.
+        paused: It does not continue by itself.
     """
 
     id: str
@@ -77,7 +77,7 @@ class Work:
 
     Attributes:
         host: What the runner's thread lends it (the engine with its networks).
-        token: Says whether the job is still wanted; asked inside long steps.
+        token: Whether the job is to continue; checked inside long steps.
         resumed: The last checkpoint of an earlier run; None = it starts at the beginning.
     """
 

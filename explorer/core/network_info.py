@@ -125,7 +125,7 @@ class NetworkInfo:
         notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
         default_layer: A layer worth looking at first.
         keypoints: Names of the joints that a detector finds, in its order; else empty.
-        score_threshold: The score from which a detection counts where nobody says otherwise.
+        score_threshold: The score from which a detection counts by default.
         digester: What works out `digest`.
         others: What `spec.weights` would be for the other networks in the same file: FILE#PART.
         unnamed: How many classes there are when nobody knows their names.
@@ -165,7 +165,7 @@ class NetworkInfo:
 
     @property
     def untrained_note(self) -> str:
-        """What has to be said of random weights."""
+        """The note on random weights."""
         return untrained_note(self.title)
 
     def layer_names(self, *kinds: str) -> tuple[str, ...]:

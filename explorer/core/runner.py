@@ -134,7 +134,7 @@ class Update:
 
 
 class Token:
-    """Says whether the job is still wanted; asked between steps and inside long forwards."""
+    """Whether the job is to continue; checked between steps and inside long forwards."""
 
     __slots__ = ("_event",)
 
@@ -246,7 +246,7 @@ class Runner:
             return True
 
     def pause(self, key: Hashable, paused: bool) -> bool:
-        """Stops giving turns to the job of `key`, or goes on; False when there is none."""
+        """Stops giving turns to the job of `key`, or resumes; False when there is none."""
         with self._condition:
             job = self._jobs.get(key)
             if job is None:

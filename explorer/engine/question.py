@@ -48,7 +48,7 @@ def params_of(
         info: The network; None leaves words that depend on it unchecked.
 
     Raises:
-        ExplorerError: A wrong name or value; the sentence says what is right.
+        ExplorerError: A wrong name or value; the sentence says what is valid.
     """
     values = in_todays_words(view.name, values)
     check_names(view, values)

@@ -1,4 +1,4 @@
-"""A scene: one network looking at one image, remembering what it already worked out.
+"""A scene: one network on one image, and what was computed for it.
 
 A view that needs no photo, or no network, is given a scene without one.
 """

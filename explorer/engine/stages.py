@@ -1,4 +1,4 @@
-"""What a scene remembers of the methods in `explorer.vision`: each is worked out once.
+"""Results of the methods in `explorer.vision` that a scene keeps: each is computed once.
 
 The methods take modules, tensors and a `Frame`; here they get those of a scene.
 """
@@ -47,7 +47,7 @@ def _trace(scene: Scene) -> Trace:
 
 
 def anchor_answers_of(scene: Scene) -> AnchorAnswers:
-    """What every anchor of the scene's network says; `frame` is from the photo.
+    """The outputs for every anchor of the scene's network; `frame` is from the photo.
 
     Raises:
         ExplorerError: When the network has no anchors that can be followed.
@@ -130,7 +130,7 @@ def layer_maps_of(scene: Scene, layer: str) -> RoiMaps:
 
 
 def head_answer_of(scene: Scene, box: Float32) -> HeadAnswer:
-    """What the second stage of the scene's detector says about one box.
+    """The outputs of the detector's second stage for one box.
 
     Args:
         scene: Of a two-stage detector.

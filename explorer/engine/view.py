@@ -156,7 +156,7 @@ class View(Generic[P, R]):
         live: It may follow a camera.
         film: Its steps make a film worth exporting.
         answer_only: It needs the network's answer and nothing from inside: live, the network may be
-            a faster copy that says the same up to rounding.
+            a faster copy with equal outputs up to rounding.
         needs: What must be chosen first. A scene without a photo or a network refuses to give one.
         uses: Networks that it always takes beside the chosen one; `scene.network_of` gives them.
         actions: Its buttons.

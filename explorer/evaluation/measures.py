@@ -2,7 +2,7 @@
 
 Plain arrays, one entry for a photo, an object or a detection. Detections are matched in the order
 of their scores, so that what a higher threshold leaves is the beginning of the same matches: every
-figure at a threshold is a count and nothing is matched anew.
+metric at a threshold is a count and nothing is matched again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MATCH_IOU = 0.5
-"""From this overlap on a detection has found an object (Everingham et al. 2010, section 4.2)."""
+"""From this IoU on a detection matches an object (Everingham et al. 2010, section 4.2)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

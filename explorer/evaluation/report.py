@@ -56,7 +56,7 @@ class Report:
         complete: All photos were looked at.
         info: Of the network.
         cases: Of every photo its name and its file ("" = it has none), by its number.
-        measures: What is kept of every photo; it may be older than `figures` while it goes on.
+        measures: What is kept of every photo; it may be older than `figures` while it runs.
     """
 
     network: str

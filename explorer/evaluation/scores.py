@@ -81,7 +81,7 @@ class Score(Protocol):
         """All counts so far, as `restore` takes them: they can be kept in a file."""
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Goes on from what `arrays` gave.
+        """Resumes from what `arrays` gave.
 
         Raises:
             KeyError, ValueError: They are from another kind of score.

@@ -74,8 +74,8 @@ _FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
 )
 
 # Fuzzing Pillow's decoders brings out nearly every kind of exception, so they are listed by their
-# bases and translated in one place. Not listed: MemoryError (said in its own words), ExplorerError,
-# Cancelled, and whatever asks the process to end.
+# bases and translated in one place. Not listed: MemoryError (it has its own sentence),
+# ExplorerError, Cancelled, and whatever asks the process to end.
 DECODER_ERRORS = (
     OSError,
     ValueError,
@@ -212,7 +212,7 @@ def _translated(label: str, max_pixels: int) -> Iterator[None]:
     try:
         yield
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
-        size = re.search(r"\((\d+) pixels\)", str(error))  # Pillow says it nowhere else
+        size = re.search(r"\((\d+) pixels\)", str(error))  # Pillow gives it nowhere else
         raise _too_large(label, max_pixels, int(size[1]) if size else None) from error
     except MemoryError as error:
         raise ExplorerError(
@@ -337,7 +337,7 @@ def _load(picture: ImageFile, data: bytes, label: str) -> tuple[ImageFile, str]:
         if picture.tile:
             picture.tile = []
             if isinstance(picture, TiffImageFile):
-                picture.load_end()  # turns the picture, as its size already says
+                picture.load_end()  # turns the picture, as its size shows
         picture.load()
         box = picture.getbbox(alpha_only=False)
         if box is None and picture.format in ("JPEG", "MPO") and not data.endswith(b"\xff\xd9"):

@@ -16,7 +16,7 @@ MAX_FRAMES = 10_000
 """Nobody pages through more; the count stops here."""
 
 _DECLARED = frozenset({"PNG", "WEBP", "AVIF", "HEIF"})
-"""Formats whose header says the number. Not PSD, whose frames are layers, nor MPO (gain maps)."""
+"""Formats whose header has the number. Not PSD, whose frames are layers, nor MPO (gain maps)."""
 
 
 def count_frames(picture: ImageFile, data: bytes) -> int:

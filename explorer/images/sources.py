@@ -159,7 +159,7 @@ def fetch(
 
     Raises:
         ExplorerError: No such address, no connection, too large, too slow, or not a file.
-        Cancelled: `cancelled` said so.
+        Cancelled: `cancelled` returned True.
     """
     kind = _sorted_url(address.strip())
     if isinstance(kind, (Path, _Refused)):

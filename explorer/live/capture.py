@@ -52,7 +52,7 @@ class Status:
 
     `message` and `hint` are sentences for the user; both may be empty. `duration` is that of a
     film in seconds, else 0. `position` is that of its newest frame. `rate` is what was measured
-    over the last second and `pace` what the source says, in frames a second.
+    over the last second and `pace` the source's own rate, in frames a second.
     """
 
     phase: Phase

@@ -185,7 +185,7 @@ class FilmRecorder:
             self._commit(pieces)
         except ExplorerError as error:
             self._fail(error)
-        except Exception as error:  # a defect of a view's data: live goes on
+        except Exception as error:  # a defect of a view's data: live continues
             log.exception("the recording failed")
             self._fail(
                 ExplorerError(

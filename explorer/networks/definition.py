@@ -75,7 +75,7 @@ class Definition:
     Attributes:
         entry: What is listed.
         make: Builds the module.
-        assumed: What holds for random weights and for a file that says nothing else.
+        assumed: What holds for random weights and for a file without its own.
         variants: By the name of the weights.
         arguments: What the tensors of a checkpoint (None = no checkpoint) say about the options of
             the architecture, as keyword arguments of `make` with hashable values.

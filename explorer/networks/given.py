@@ -36,7 +36,7 @@ def from_module(
     """A network that uses `module` where it is: nothing is copied, moved or switched.
 
     What is not told is found out by showing the module a gray picture: what kind of answer it gives
-    says the task, the first of `SIDES` that it takes its input size. The normalization cannot be
+    gives the task, the first of `SIDES` that it accepts its input size. The normalization cannot be
     found out: it is ImageNet's, and a note says so. Use it inside `at_rest`.
 
     Args:
@@ -46,7 +46,7 @@ def from_module(
         preprocess: What is done to a photo before.
 
     Raises:
-        ExplorerError: It answers to no picture, or to one in a way that says no task.
+        ExplorerError: It accepts no picture, or its output fits no task.
     """
     if task is not None:
         task = task_of(task)

@@ -82,7 +82,7 @@ class NewNetwork:
     def of(
         cls, network: Network, title: str, *, module: nn.Module | None = None, **changed: Any
     ) -> Self:
-        """A relative of `network`: what is not said is as it is there.
+        """A relative of `network`: what is not given is as it is there.
 
         Args:
             network: Whose architecture it has.

@@ -85,7 +85,7 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
     line = line_height(size)
     named = [curve for curve in curves if curve.label]
     if [curve.label for curve in named] in ([plot.y_label], [plot.title]):
-        named = []  # the only curve is what the axis or the title says
+        named = []  # the axis or the title names the only curve
     names, colors = [curve.label for curve in named], [curve.color for curve in named]
     key = curves_block(names, colors, width, style) if named else None
     top = key.height + style.px(4) if key is not None else style.px(6)

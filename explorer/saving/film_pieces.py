@@ -2,13 +2,13 @@
 
 The pieces lie in a hidden folder beside the film. Each is a short film of its own, with a line of
 data for every frame, and counts once its record is there; whatever kills the program takes away no
-more than the piece that it was at. A later `Pieces` with the same request goes on behind the last
+more than the piece that it was at. A later `Pieces` with the same request continues behind the last
 record. At the end an MP4 is joined from the coded frames as they are (`explorer.saving.mp4`); the
 pieces of a GIF are kept without loss, for its colors are chosen from whole frames.
 
     .film.mp4.parts/
         lock             held by the program that writes
-        request.json     what is being made: whoever wants something else starts anew
+        request.json     what is being made: another request starts over
         000000.mp4       frames
         000000.jsonl     lines
         000000.json      the record: written last, atomically
@@ -76,7 +76,7 @@ class Pieces:
         film: Ends in .mp4 or .gif; None = lines only.
         lines: Gets one line of JSON for every answered frame; None = the film only.
         fps: Frames in a second of the film.
-        request: What is made, in plain values: unfinished pieces are gone on with when theirs is
+        request: What is made, in plain values: unfinished pieces are continued when theirs is
             equal; None = with whatever there is.
         again: Unfinished pieces are thrown away.
         hold: Of an MP4: what fills several frames is coded once and shown longer.
@@ -211,7 +211,7 @@ class Pieces:
 
         Args:
             frames: Of the source that have been answered in all.
-            memory: What has to be known to go on from here.
+            memory: What is needed to resume from here.
 
         Raises:
             ExplorerError: When it cannot be written; the pieces before stay.

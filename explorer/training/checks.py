@@ -1,4 +1,4 @@
-"""What can be said before a training begins: about its folders, and what would be overwritten."""
+"""Checks before a training begins: its folders, and what would be overwritten."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def photo_figures(
     task: Task = "detection",
     preprocess: Preprocess | None = None,
 ) -> dict[str, Any]:
-    """What `explorer evaluate` says about a network on photos with annotations.
+    """The metrics of `explorer evaluate` for a network on photos with annotations.
 
     Args:
         model: In eval mode, on the CPU.

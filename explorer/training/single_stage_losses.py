@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from explorer.training.data.canvases import Canvas
 
 BACKGROUND, UNKNOWN = -1, -2
-"""What torchvision's `Matcher` says of an anchor without an object, and of one in between."""
+"""What torchvision's `Matcher` returns for an anchor without an object, and of one in between."""
 
 NEGATIVES = 3
 """Background boxes for every object's in SSD's loss (Liu et al. 2016, "Hard negative mining")."""

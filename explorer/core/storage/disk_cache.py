@@ -1,12 +1,13 @@
-"""What was computed for long, kept on disk: indexes, features, the best patches of every channel.
+"""Expensive results, kept on disk: indexes, features, the best patches of every channel.
 
 An entry is a folder of files under a key: whatever the result depends on (a network's digest, a
-layer, the state of a folder, parameters). It is complete when its owner says so; a partial one is
-gone on with. Its files are npz or safetensors or JSON, each written atomically, and none is ever
-executed. What was not used for longest goes when there is too much.
+layer, the state of a folder, parameters). It is complete when its owner marks it as such; a partial
+one is resumed. Its files are npz or safetensors or JSON, each written atomically, and none is ever
+executed. Entries that were not used for longest are removed when there is too much.
 
-Several programs may use one cache: one at a time fills an entry (a lock in its folder, which a
-killed program lets go of), any number reads. What is taken away while it is read counts as missing.
+Several programs may use one cache: one at a time fills an entry (a lock in its folder, which is
+released when the program ends), any number reads. An entry removed while it is read counts as
+missing.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Entry:
         """Makes the entry's folder, to put files into it.
 
         Gives False when another program is filling it just now: then leave it alone. What is there
-        of an earlier time can be gone on with.
+        of an earlier time can be resumed.
 
         Raises:
             ExplorerError: The folder cannot be made.

@@ -43,7 +43,7 @@ class ClassList:
     Attributes:
         names: Without gaps; a number that the file does not name has "".
         keypoints: Ultralytics' kpt_shape: points, and values for each; None = the labels are no
-            poses, or nobody says.
+            poses, or it is not known.
         file: Where they stand, "" = nowhere.
     """
 

@@ -26,7 +26,7 @@ MOST_CUT = 0.4
 class Match:
     """How the names and shapes of a state agree with a signature.
 
-    `shapes` are sentences about tensors that do not fit, `hint` says why they cannot be made to.
+    `shapes` are sentences about tensors that do not fit, `hint` tells why they cannot be made to.
     """
 
     good: frozenset[str]

@@ -297,7 +297,7 @@ def _check_storages(program: bytes, sizes: Mapping[str, int], name: str) -> None
 def _load(file: IO[bytes], name: str) -> Any:
     try:
         with torch.serialization.safe_globals(allowed()), warnings.catch_warnings():
-            # What it says about the pickle's protocol is said below.
+            # Its words about the pickle's protocol are replaced below.
             warnings.simplefilter("ignore", UserWarning)
             return torch.load(file, map_location="cpu", weights_only=True, mmap=False)
     except pickles.UnpicklingError as error:
@@ -319,7 +319,7 @@ def _load(file: IO[bytes], name: str) -> Any:
 
 
 def _protocol(file: IO[bytes]) -> int:
-    """The protocol of the pickle, 0 where nothing says it."""
+    """The protocol of the pickle, 0 where it is not known."""
     file.seek(0)
     head = file.read(2)
     if head == b"PK":

@@ -59,7 +59,7 @@ def download(
     """Fetches `url` into torch's folder; steps tell how far it is, the return value is the file.
 
     What has come so far is kept as ``NAME.part`` when the generator is closed or the network fails,
-    and the next download goes on from there where the server can. The checksum in the file's name
+    and the next download resumes there where the server can. The checksum in the file's name
     (``-abcdef12.pth``) is compared before the file gets its name.
 
     Args:

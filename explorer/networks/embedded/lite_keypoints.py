@@ -67,7 +67,7 @@ def lite_keypointrcnn(
         num_classes: With the background; the first ones of the detector's.
         fine: The number of the detector's own classes, with the background.
         layers: Channels of the 3x3 convolutions on 14x14 places of a box.
-        score: Boxes that are less sure are no answer.
+        score: Boxes with a lower score are dropped.
         most: Boxes per photo, as each one costs as much as a small photo.
         options: Of `lite_fasterrcnn`.
     """

@@ -168,7 +168,7 @@ class YOLO(nn.Module):
         return clip_boxes_to_image(boxes[rows], size), best, labels, rows, more
 
     def numbers(self, images: Tensor | list[Tensor]) -> tuple[ImageList, Tensor]:
-        """The resized and padded batch, and what `predict` says to it."""
+        """The resized and padded batch, and the output of `predict` for it."""
         batch, _ = self.transform(list(images))
         return batch, self.predict(self.features(batch.tensors))
 
@@ -176,8 +176,8 @@ class YOLO(nn.Module):
 class YOLOv1(YOLO):
     """S x S x (B 5 + C) numbers (Redmon et al. 2016, "You Only Look Once", section 2).
 
-    Every cell says for each of its B boxes where the middle is in the cell, the square roots of
-    width and height as parts of the picture, and how sure it is; and once for all of them what
+    Every cell predicts for each of its B boxes the center within the cell, the square roots of
+    width and height as parts of the picture, and a confidence; and once for all of them
     class it would be. Unlike the paper's, the map is made by convolutions alone.
 
     Args:
@@ -201,7 +201,7 @@ class YOLOv1(YOLO):
             _convolution(body.channels[1], width, 3), _convolution(width, width, 3)
         )
         self.predictor = nn.Conv2d(width, boxes * 5 + num_classes - 1, 1)
-        # At first in the middle of the cell, a third of the picture wide and high, hardly sure.
+        # At first in the middle of the cell, a third of the picture wide and high, confidence low.
         classes = [1 / (num_classes - 1)] * (num_classes - 1)
         _begin(self.predictor, [0.5, 0.5, 0.57, 0.57, 0.05] * boxes + classes)
 
@@ -272,7 +272,7 @@ class YOLOv2(YOLO):
         )
         self.tree = tree
         self.least = 0.5
-        """A descent goes on as long as a word has this probability, given that it is an object."""
+        """A descent continues while a word has this probability, given that it is an object."""
         self.priors: Tensor
         self.register_buffer("priors", torch.tensor(priors, dtype=torch.float32))
         self.passthrough = _convolution(body.channels[0], fine, 1)

@@ -42,7 +42,7 @@ MOSAICS = 0.3
 GRAY = 0.04
 
 LEAST_SIDE, LEAST_SHARE = 4.0, 0.35
-"""An object must show so many pixels each way, and so much of itself, else it is ignored."""
+"""An object must show so many pixels each way, and such a part of itself, else it is ignored."""
 
 MIRRORED_JOINTS = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """COCO's 17 joints with left and right exchanged."""
@@ -153,7 +153,7 @@ def placed(
 
     Args:
         photo: The photo.
-        kind: Index of the canvas's shape, which says how a squashed photo was held.
+        kind: Index of the canvas's shape, which tells how a squashed photo was oriented.
         shape: (H, W) of the canvas.
         zoom: Least and largest size; 1 = the photo just fits.
         rng: Draws all of it.

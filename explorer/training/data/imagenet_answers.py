@@ -52,7 +52,8 @@ def answers(
 ) -> list[NDArray[np.int64]]:
     """For every photo the ImageNet labels (N,) of its N objects; -1 = not known.
 
-    An answer counts when it is `SURE` and one of the classes under the object's category.
+    A prediction counts when its probability is at least `SURE` and its class is one of those
+    under the object's category.
 
     Args:
         pool: With COCO's categories.

@@ -153,7 +153,7 @@ def word_tree(
 ) -> Words:
     """The words above the categories that tell them apart, and those below with enough examples.
 
-    A word that is its parent's only child says nothing: above the categories the parent is left
+    A word that is its parent's only child adds nothing: above the categories the parent is left
     out, below them the child.
 
     Args:

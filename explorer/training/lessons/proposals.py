@@ -49,8 +49,8 @@ def fit(name: str, material: Material, folder: Path) -> None:
     known = np.concatenate(boxes[apart:])
     if len(known) == 0:
         raise ExplorerError(
-            "The annotations of the photos have no boxes that can be used.",
-            "Give a folder with objects that are neither crowds nor ignored.",
+            "No category of the photos has enough high-scoring objects.",
+            "Give a folder with more objects.",
         )
     found = clusters.proposals(known, min(COUNT, len(known)), seed=material.seed)
     figures = recalls(found, boxes[:apart])

@@ -38,14 +38,14 @@ _MASKS = ("SegmentationClass", "semantic_masks", "masks")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotations:
-    """What a folder says, before any photo is read.
+    """The annotations of a folder, before any photo is read.
 
     Attributes:
         title: The folder's name.
         kind: "COCO", "VOC" or "YOLO".
         train: The photos to learn from.
         held_out: Those that the figures come from.
-        own_parts: The folder itself says which are which.
+        own_parts: The folder itself has these parts.
         names: Of the classes with a box to learn from, without the background.
         notes: What was ignored.
     """
@@ -72,7 +72,7 @@ def read_folder(path: Path, share: float = 0.2, seed: int = 0) -> Annotations:
         seed: Of that choice.
 
     Raises:
-        ExplorerError: There is nothing to learn from; the sentence says why.
+        ExplorerError: There is nothing to train on; the sentence tells why.
     """
     path = path.expanduser()
     if not os.path.exists(path):
@@ -88,7 +88,7 @@ def read_folder(path: Path, share: float = 0.2, seed: int = 0) -> Annotations:
 
 
 Parts = tuple[str, "Sequence[Annotated]", "Sequence[Annotated] | None", tuple[str, ...]]
-"""The kind, the photos to learn from, those held out (None = nobody says), and notes."""
+"""The kind, the photos to train on, those held out (None = not known), and notes."""
 
 
 def _read(path: Path) -> Parts:
@@ -265,7 +265,7 @@ def parted(
 def _names(
     train: Iterable[Annotated], held_out: Iterable[Annotated], title: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The classes to learn, in the order of their first boxes, and what has to be said."""
+    """The classes to train, in the order of their first boxes, and notes."""
     counts: dict[str, int] = {}
     for photo in train:
         for entry in photo.entries:

@@ -82,7 +82,7 @@ class Report:
         classes: In the order of the new network's rows.
         photos: To learn from.
         held_out: That the figures come from.
-        own_parts: The folder says which photos are held out.
+        own_parts: The folder itself has a held-out part.
         minutes: That it is to take.
         seconds: Of work so far.
         steps: Done so far.

@@ -143,7 +143,7 @@ class _Begun:
         self.report = replace(self.report, notes=self.notes())
 
     def notes(self) -> tuple[str, ...]:
-        """What has to be said, in the order of its weight."""
+        """The notes, the most important first."""
         found = []
         if self.rows.new:
             new = ", ".join(self.rows.new)
@@ -396,7 +396,7 @@ class _Training:
         }
 
     def resume(self, state: Checkpoint) -> bool:
-        """Goes on from a state of the same photos, classes and network; else stays as it is."""
+        """Resumes from a state of the same photos, classes and network; else stays as it is."""
         content, mine = state.content, self._made_of()
         if any(content.get(key) != value for key, value in mine.items()):
             return False

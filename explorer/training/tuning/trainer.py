@@ -82,7 +82,7 @@ class Trainer:
     """A detector that learns; `look` is called for each photo of a step.
 
     A step is a pure function of the weights before, the seed and its number, so that a training
-    that was broken off between any two photos goes on as if it had not been. With a length in
+    that was interrupted between any two photos continues as if it had not been. With a length in
     minutes the learning rate follows the clock, and the result depends on the computer's speed.
 
     Args:
@@ -201,7 +201,7 @@ class Trainer:
         return found
 
     def restore(self, arrays: Arrays, dtype: torch.dtype) -> None:
-        """Goes on from there, with convolutions of `dtype`.
+        """Resumes from there, with convolutions of `dtype`.
 
         Raises:
             KeyError: Something is missing.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from explorer.ui.items.item_images import Lens
 
 TELL_SECONDS = 0.1
-"""So often a stroke that goes on says what is painted so far."""
+"""So often an unfinished stroke tells what is painted so far."""
 
 
 class MarkedCanvas(TruthCanvas):
@@ -28,7 +28,7 @@ class MarkedCanvas(TruthCanvas):
 
     Signals:
         points_edited: ``(points, done)``; `done` is False while one is dragged.
-        mask_painted: ``(mask, done)``: a Mask or None; `done` is False while a stroke goes on.
+        mask_painted: ``(mask, done)``: a Mask or None; `done` is False during a stroke.
         brush_changed: The `Brush`, by a key.
     """
 

@@ -49,7 +49,7 @@ class PointMarks:
         return None
 
     def add(self, point: Point) -> Several:
-        """One more; where there are enough, they begin anew."""
+        """One more; where there are enough, they start over."""
         before = self.points or ()
         if self.most is not None and len(before) >= self.most:
             before = ()

@@ -83,7 +83,7 @@ class Cover(QWidget):
     It is painted over a picture of the screen: a translucent window would need a compositor.
 
     Signals:
-        picked: The dragged rectangle, as `native` says it.
+        picked: The dragged rectangle, as `native` gives it.
         confirmed: The whole screen is wanted.
         cancelled: Nothing is wanted.
     """

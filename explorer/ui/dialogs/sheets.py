@@ -106,7 +106,7 @@ class Sheets(QObject):
         self._desk.notices.say(words.format(version=__version__), seconds=0)
 
     def say_problem(self, sentence: str, details: str) -> None:
-        """A defect that a hook caught: everything goes on, and it can be copied."""
+        """A defect that a hook caught: the program continues, and it can be copied."""
         words = self.tr("Something went wrong: {what}").format(what=sentence)
         self._say_trouble(words, "error", details)
 

@@ -163,7 +163,7 @@ class Form(QWidget):
         self._edited(name, value)
 
     def steer(self, name: str, value: float) -> None:
-        """The marker of a plot was dragged: `set_value` with what the slider could have said."""
+        """The marker of a plot was dragged: `set_value` with a value that the slider has."""
         if name in self.rows and isfinite(value):
             self.set_value(name, self.rows[name].editor.snapped(value))
 

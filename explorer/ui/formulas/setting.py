@@ -23,7 +23,7 @@ POINTS = 24.0
 """What a formula is laid out with; it is scaled to what is wanted."""
 
 FORM = 1
-"""Of what is kept: another number when formulas are to be set anew."""
+"""Of what is kept: another number when formulas are to be set again."""
 
 FILE = "formulas.json"
 

@@ -238,7 +238,7 @@ class Live(QObject):
             self.freeze(not self.bar.frozen)
 
     def freeze(self, frozen: bool) -> None:
-        """Stands still on the frame that is shown, for every view; or goes on."""
+        """Freezes the frame that is shown, for every view; or continues."""
         if self.capture is None or self._source is None:
             return
         self.bar.set_frozen(frozen)
@@ -260,7 +260,7 @@ class Live(QObject):
         self.look()
 
     def _stand_still(self, wanted: bool) -> None:
-        """A view that cannot follow frames gets the one that is shown; the next one goes on."""
+        """A view that cannot follow frames gets the one that is shown; the next view continues."""
         capture, view = self.capture, self._desk.study.view
         if capture is None or view is None:
             return
@@ -330,7 +330,7 @@ class Live(QObject):
             self._times.append(time.perf_counter())
 
     def look(self) -> None:
-        """Says how the source is now, and what comes of it; done a few times a second."""
+        """Shows the state of the source and the frame rates; called a few times a second."""
         capture = self.capture
         if capture is None:
             return

@@ -90,7 +90,7 @@ class LiveBar(QWidget):
     """Says and asks; what is done about it is the `Live`'s.
 
     Signals:
-        freeze_toggled: True = stand still on a frame, False = go on.
+        freeze_toggled: True = freeze a frame, False = continue.
         stop_requested: Enough of this source.
     """
 

@@ -107,7 +107,7 @@ class Handover:
 
         The slot keeps the last seconds: nothing is missed between two looks.
         """
-        if capture is not self._capture:  # the source was opened anew: its numbers begin again
+        if capture is not self._capture:  # the source was reopened: its numbers start over
             self._capture, self._last = capture, -1
         for shot in capture.slot.past:
             if shot.number <= self._last:

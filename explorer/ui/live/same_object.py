@@ -1,4 +1,4 @@
-"""The selection stays with its object from frame to frame, whose boxes are counted anew in each."""
+"""The selection follows its object over frames, whose boxes are numbered anew in each."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class NetworkTrouble(QObject):
-    """Takes back the network that worked, says why the other one does not, and offers ways out.
+    """Takes back the network that worked, tells why the other one does not, and offers ways out.
 
     Args:
         panels: The window's services.

@@ -30,7 +30,7 @@ class Inspector(QWidget):
 
     Signals:
         cancel_requested: The user no longer wants the running answer.
-        pause_toggled: True = pause the job, False = go on.
+        pause_toggled: True = pause the job, False = resume it.
     """
 
     cancel_requested = Signal()
@@ -113,7 +113,7 @@ class Inspector(QWidget):
             self.clear_message()
 
     def set_waiting(self, note: str, can_pause: bool = False) -> None:
-        """A job was submitted and has not said anything yet."""
+        """A job was submitted and has sent no update yet."""
         self.strip.show()
         self.strip.set_waiting(note, can_pause)
 
@@ -149,7 +149,7 @@ class Inspector(QWidget):
             self.error.hide()
 
     def settle(self) -> None:
-        """Another photo or network was chosen: whatever was said is no longer true."""
+        """Another photo or network was chosen: earlier messages are no longer true."""
         self._stays = False
         self.error.hide()
 

@@ -58,7 +58,7 @@ class Making(QObject):
         self.refresh()
 
     def act(self, name: str) -> None:
-        """Does what the button `name` of the view says, on what is shown."""
+        """Runs the action `name` of the view on what is shown."""
         study = self._panels.study
         if self.running or study.view is None:
             return
@@ -109,7 +109,7 @@ class Making(QObject):
     # -- the catalog ----------------------------------------------------------------------------
 
     def _list(self, then: Callable[[], None] | None = None) -> None:
-        """Reads the catalog anew, then does what is to be done with it."""
+        """Reads the catalog again, then does what is to be done with it."""
 
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.networks import catalog

@@ -131,7 +131,7 @@ class Welcome(QWidget):
             QTimer.singleShot(0, self, self._fit)  # its parts hear of it after this
 
     def _fit(self) -> None:
-        """In a small window, or with large text, what says least goes first: nothing is cut."""
+        """In a small window, or with large text, the least important part is hidden: nothing is cut."""
         self._inner.setMaximumWidth(round(760 * text_scale()))
         for rows, shown in ((2, 3), (1, 3), (1, 2), (1, 1), (1, 0)):
             self._arrange(rows, shown)

@@ -180,7 +180,7 @@ class Intake(QObject):
             self._desk.notices.say(words, "warning")
 
     def ask_address(self, address: str, *, beside: bool = False) -> None:
-        """Fetches nothing before the user has said yes."""
+        """Fetches nothing before the user has agreed."""
 
         def yes() -> None:
             self.fetch(address, beside=beside)

@@ -147,7 +147,7 @@ class CurvesPlot(QWidget):
             for item in self.curves:
                 self.chart.removeItem(item)
             self.curves = [self.chart.plot([], [], name=label or None) for label in labels]
-            named = any(labels) and labels != [plot.y_label]  # the axis says it already
+            named = any(labels) and labels != [plot.y_label]  # the axis has it already
             self.legend.setVisible(named)
         if before is None or before.x_names != plot.x_names:
             self._name_places()

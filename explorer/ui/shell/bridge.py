@@ -163,7 +163,7 @@ class Bridge(QObject):
         return self._runner.steer(LOOK, params)
 
     def pause(self, paused: bool, key: Hashable = LOOK) -> bool:
-        """Stops giving turns to a job of the runner, or goes on; False when there is none."""
+        """Stops giving turns to a job of the runner, or resumes; False when there is none."""
         return self._runner.pause(key, paused)
 
     def cancel(self, key: Hashable = LOOK) -> bool:

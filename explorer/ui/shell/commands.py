@@ -135,7 +135,7 @@ class Commands(QObject):
         self._panels.inspector.strip.set_paused(paused)
 
     def show_paused(self, paused: bool) -> None:
-        """A job rests or goes on, whoever wanted it."""
+        """A job is paused or resumed, whoever asked."""
         self._panels.inspector.strip.set_paused(paused)
         self._actions["pause"].setChecked(paused)
 

@@ -1,7 +1,7 @@
 """What the parts of the window may ask of it. None of them knows the window itself.
 
 A part gets a `Desk` when it needs services (the study, workers, sentences for the user), and
-`Panels` when it also arranges what is on the window. Whatever a part has to say it says by
+`Panels` when it also arranges what is on the window. A part reports by
 signals, which the window connects.
 """
 

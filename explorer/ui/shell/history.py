@@ -92,7 +92,7 @@ class Edits(QObject):
         self.edited.emit()
 
     def _painted(self, before: Any, after: Any) -> None:
-        """A stroke is one entry, however often it has said what is painted so far."""
+        """A stroke is one entry, however many updates it sends."""
         if self._stroke is None:
             self._stroke = before
         if not self._board.dragging:

@@ -461,7 +461,7 @@ class Window(QMainWindow):
             self.sheets.say_problem(sentence, details)
 
     def offer_log(self, text: str) -> None:
-        """An earlier run has crashed: that is said as soon as there is a place for it."""
+        """An earlier run has crashed: a notice tells it as soon as there is a place for it."""
         self._crash = text
         if self._complete:
             self.sheets.say_crash(text)

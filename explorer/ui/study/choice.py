@@ -120,7 +120,7 @@ class Choice(QObject):
         """What is asked about it; there is a view, and what that needs.
 
         Args:
-            fresh: Nothing of what was worked out or measured before is taken again.
+            fresh: Nothing that was computed or measured before is reused.
         """
         assert self.view is not None
         asked = (self.view, self.spec, self.image, self.params, self.seed, self.sides)
@@ -153,7 +153,7 @@ class Choice(QObject):
     def bring_network(self, view: View[Any, Any]) -> None:
         """Before `view` is shown: the network in use becomes one that it can look at.
 
-        `moved` tells of another network; `said` that there is none, and nothing changes.
+        `moved` reports another network, `said` that there is none: then nothing changes.
         """
         old, spec = self.entry(), self.network_for(view)
         if spec == self.spec:
@@ -173,7 +173,7 @@ class Choice(QObject):
         self.info = None
 
     def _give_way(self, words: str) -> None:
-        """A view that cannot go on gives way to the natural one of the network, which is said."""
+        """A view that cannot use the network is replaced by the network's default, with a message."""
         view, entry = self.view, self.entry()
         other = natural_view(self.views, entry.task if entry is not None else "", live=self.live)
         if view is None or other is None:

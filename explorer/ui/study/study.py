@@ -1,6 +1,6 @@
 """What is being looked at: photo, network, view and parameters, and the newest answer.
 
-The window only shows what the study says and tells it what the user did. A change of a parameter
+The window only shows the study's state and passes on what the user did. A change of a parameter
 asks for no more than it must: `DRAW` draws the last answer again, `STEER` reaches a running
 computation, `COMPUTE` replaces it.
 """
@@ -58,7 +58,7 @@ class Study(Choice):
         waiting: A look begins.
         rested: What is shown is there without a computation: it was kept, or none was asked for.
         network_failed: A NetworkSpec and the `Failure`: it cannot be had.
-        paused: A look that is a background job rests, or goes on.
+        paused: A question that is a background job is paused, or resumed.
         made: Networks that a look has made: `engine.actions.Made`s.
     """
 
@@ -130,7 +130,7 @@ class Study(Choice):
             self.look()
 
     def set_view(self, name: str, params: Any = None) -> None:
-        """Looks with the view `name`; a network that it cannot use is replaced, which is said."""
+        """Chooses the view `name`; a network that it cannot use is replaced, with a message."""
         view = self.views.get(name)
         if view is None or (view is self.view and params is None):
             return
@@ -146,7 +146,7 @@ class Study(Choice):
             self.look()
 
     def set_network(self, spec: NetworkSpec) -> None:
-        """Looks with another network; a view that cannot use it gives way, and that is said."""
+        """Chooses another network; a view that cannot use it is replaced, with a message."""
         self.device, self.half = spec.device, spec.half
         if spec == self.spec:
             return
@@ -300,14 +300,14 @@ class Study(Choice):
         self.look()
 
     def look_again(self) -> None:
-        """As `look`, and nothing of what was worked out or measured before is taken again."""
+        """As `look`, and nothing that was computed or measured before is reused."""
         self.look(fresh=True)
 
     def look(self, *, fresh: bool = False, start: bool = True) -> None:
         """Asks for an answer when everything is there; whatever runs is replaced.
 
         Args:
-            fresh: Nothing of what was worked out or measured before is taken again.
+            fresh: Nothing that was computed or measured before is reused.
             start: A background job is started where there is none.
         """
         if self.view is not None and self.view.job is None:

@@ -20,7 +20,7 @@ def stops(root: QWidget, regions: Sequence[QWidget] = ()) -> list[QWidget]:
     """What Tab reaches under `root`, and what has the focus now, in reading order.
 
     Args:
-        root: A window, or what stands for one (a sheet, a pop-up).
+        root: A window, or what acts as one (a sheet, a pop-up).
         regions: Parts of `root` that are read one after the other; what stands in none of them
             comes last.
     """

@@ -1,4 +1,4 @@
-"""What a classification network says the photo shows."""
+"""The class probabilities of a classification network for the photo."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ GRAY: Color = (150, 150, 150)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnchorTable:
-    """N anchors and what the network says about each, in the photo's pixels.
+    """N anchors and the network's outputs for each, in the photo's pixels.
 
     Attributes:
         frame: From the photo's pixels to the network's transformed image, where levels count.

@@ -51,7 +51,7 @@ def counts_of(classes: Sequence[str], labels: Iterable[int], most: int = 6) -> s
 
 
 def score_threshold(info: NetworkInfo | None) -> float:
-    """From which score a detection of the network counts, where the user says no other."""
+    """From which score a detection of the network counts by default."""
     return SCORE_THRESHOLD if info is None else info.score_threshold
 
 

@@ -54,7 +54,7 @@ class DetectorAnswer:
         info: The network.
         floor: The score under which the network itself drops boxes.
         words: For every box where it stopped in the network's tree of words; empty without a tree.
-        joints: The names of its keypoints; empty when nobody says them.
+        joints: The names of its keypoints; empty when they are not known.
     """
 
     photo: Picture
@@ -152,7 +152,7 @@ def shown(result: DetectorAnswer, params: DetectionParams) -> NDArray[np.intp]:
 
 
 def detected(scene: Scene) -> DetectorAnswer:
-    """The network's answer to the scene, worked out once."""
+    """The network's output for the scene, computed once."""
     height, width = scene.input().shape[-2:]
     found = scene.memo(
         "detections", lambda: detections_of(scene.output(), scene.frame, (height, width))
@@ -262,7 +262,7 @@ def _skeletons(
             for owner, kind in zip(owners.tolist(), kinds.tolist(), strict=True)
         )
     points = Points(joints[sure][:, :2], tints[sure], 3.0, labels, "keypoints")
-    if count != 17:  # only COCO's order of joints says which of them belong together
+    if count != 17:  # the limbs are known for COCO's order of joints only
         return [points]
     start, end = np.array(COCO_SKELETON).T
     drawn = sure[:, start] & sure[:, end]

@@ -104,7 +104,7 @@ def matches(
     """Compares boxes and objects class by class, by the rule of the evaluation.
 
     A difficult object is neither found nor missed, and a detection on it is no false positive.
-    Objects of which nobody said the class are compared whatever the class, if none has one. Where
+    Objects without a class are compared whatever the class, if none has one. Where
     others have, they are left out, and so are those of classes that the network does not know.
 
     Args:

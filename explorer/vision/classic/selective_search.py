@@ -265,7 +265,7 @@ def grow(start: Start, terms: Sequence[str]) -> Tree:
 def trees(
     pixels: UInt8, strategies: Sequence[Strategy]
 ) -> Generator[tuple[Strategy, Tree], None, None]:
-    """The tree of one strategy after the other; what they share is worked out once."""
+    """The tree of one strategy after the other; what they share is computed once."""
     space, scale = "", -1.0
     for strategy in strategies:
         if strategy.space != space:

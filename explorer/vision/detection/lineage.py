@@ -145,7 +145,7 @@ def _one_stage(trace: OneStage, index: int, label: int | None) -> Lineage:
     chances = trace.scores[index]
     label = int(chances[1:].argmax()) + 1 if label is None else label
     sure = trace.filter.after("min_score")
-    if trace.kind == "ssd":  # the best of each class go on
+    if trace.kind == "ssd":  # the best of each class are kept
         ids = sure[sure % trace.classes == label]
     else:  # the best of each level
         level = seen.levels[place.level]

@@ -172,7 +172,7 @@ def adaptive_pool(field: Tensor, args: Sequence[Any], out: Tensor) -> Tensor:
 
 
 def resample(field: Tensor, func: Any, args: Sequence[Any], kwargs: Any, out: Tensor) -> Tensor:
-    """Interpolation of any kind: which rows and columns it mixes is asked of itself."""
+    """Interpolation of any kind: which rows and columns it mixes is measured on itself."""
     for dim in (-2, -1):
         old = args[0].shape[dim]
         ones = torch.eye(old, device=field.device)

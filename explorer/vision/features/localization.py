@@ -1,4 +1,4 @@
-"""Where a localization network says its classes are, in the photo's own pixels."""
+"""The boxes of a localization network's classes, in the photo's own pixels."""
 
 from __future__ import annotations
 

@@ -75,10 +75,10 @@ def segmentation_of(output: Any, size: tuple[int, int]) -> Segmentation:
 
 @torch.no_grad()
 def coarser_answers(output: Any, size: tuple[int, int]) -> dict[str, NDArray[np.int32]]:
-    """What the network says on its coarser grids, where it tells them apart.
+    """The network's outputs on its coarser grids, where it has them.
 
     FCN-8s adds the scores of finer maps to those of coarser ones (Long et al. 2015, section 4.2);
-    a network that answers with `out16` and `out32` beside `out` says what it was before.
+    a network with the outputs `out16` and `out32` beside `out` has earlier stages.
 
     Returns:
         The classes by stride, coarsest first, ``{"32": (H, W) int32, "16": …}``; often empty.

@@ -6,7 +6,7 @@ cut out, stretched to a square and seen by the network alone. In the order of th
     rcnn = load(path, body)                          # body: EfficientNet-Lite0 with its weights
     crops = warp(pixels, boxes, rcnn.side)           # (N, 3, side, side), what the network sees
     seen = features(rcnn.body, crops)                # .vector (N, D) for the SVMs, .map (N, R)
-    margins = scores(rcnn.heads, seen)               # (N, C), above 0 = the SVM says yes
+    margins = scores(rcnn.heads, seen)               # (N, C), above 0 = the SVM is positive
     better = refined(rcnn.heads, seen, boxes)        # (N, C, 4), every class moves the box its way
     found = detect(rcnn, pixels, boxes)              # all of it, and suppression per class
 
@@ -297,7 +297,7 @@ def features(body: RegionNetwork, crops: Tensor) -> Features:
 
 
 def scores(heads: Heads, seen: Features) -> Float32:
-    """(N, C) margins w[c] x + b[c]: above 0 the SVM says yes, above 1 with certainty."""
+    """(N, C) margins w[c] x + b[c]: above 0 the SVM is positive, above 1 with certainty."""
     margins: Float32 = seen.vector @ heads.svm_weight.T + heads.svm_bias
     return margins
 

@@ -21,7 +21,7 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """What a lane says about N regions.
+    """The outputs of a lane for N regions.
 
     Attributes:
         boxes: (N, K, 4) float32, every region as each of K classes moves it; in the photo's pixels.

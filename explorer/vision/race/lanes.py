@@ -52,7 +52,7 @@ class Lane:
         fixed: Seconds of the stages that do not depend on the number of proposals.
         each: Seconds of those that do, per proposal.
         done: Proposals that were looked at; 0 = the way needs none from outside.
-        candidates: What it says about them; None where it needs none.
+        candidates: Its outputs for them; None where it needs none.
         found: What it found without them.
         totals: Seconds of all stages in every measured run, ascending; empty where there was one
             pass over many regions.
@@ -104,7 +104,7 @@ def _judged(
 
 @dataclass(slots=True, eq=False)
 class WarpedRegions:
-    """R-CNN's features of the first regions of a list, which go on growing.
+    """R-CNN's features of the first regions of a list, which keeps growing.
 
     Attributes:
         boxes: (N, 4) all of them, in the photo's pixels.
@@ -158,7 +158,7 @@ class WarpedRegions:
 
 
 def rcnn_lane(own: RCNN, regions: WarpedRegions, size: tuple[int, ...]) -> Lane:
-    """What R-CNN says about the regions that it has looked at (Girshick et al. 2014)."""
+    """R-CNN's outputs for the regions computed so far (Girshick et al. 2014)."""
     clock = Clock(torch.device("cpu"))
     done = regions.done
     found = _judged(own.heads, regions.features(), regions.boxes[:done], size, clock)

@@ -2,7 +2,7 @@
 
 Four separate things, so that later methods can mix them: a `Target` runs the network up to a
 layer, an `Objective` makes one number of what it gave, `ascend` takes one normalized step, and
-`octave_sizes` says at which sizes to go on.
+`octave_sizes` are the sizes to continue at.
 """
 
 from __future__ import annotations

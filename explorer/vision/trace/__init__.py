@@ -6,7 +6,7 @@ is kept. Run to its end, a trace's `output` is `torch.equal` to the module's own
 
 ``traced(fasterrcnn_resnet50_fpn(weights="DEFAULT").eval(), image)``, with an image (3, H, W) in
 [0, 1], is a `TwoStage`: ``.rpn.proposals`` are the boxes between the stages, ``.roi.logits`` what
-the second one says to each.
+the second one's output for each.
 """
 
 from __future__ import annotations

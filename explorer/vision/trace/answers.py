@@ -52,7 +52,7 @@ class HasSuppression(Protocol):
 def anchor_answers(
     module: nn.Module, images: Tensor | list[Tensor], frame: Frame = SAME_FRAME
 ) -> AnchorAnswers:
-    """What a detector in eval mode says of every anchor, on one image.
+    """The outputs of a detector in eval mode for every anchor, on one image.
 
     Args:
         module: One of torchvision's detectors, or one that has anchors of its own (`HasAnchors`).

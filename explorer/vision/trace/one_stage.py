@@ -30,7 +30,7 @@ class OneStage:
         logits: (N, K).
         deltas: (N, 4): tx, ty, tw, th, or FCOS's distances left, top, right, bottom in strides.
         centerness: (N,) logits of FCOS, else None.
-        threshold: A pair needs a higher score to go on.
+        threshold: A pair needs a higher score to be kept.
         pre_nms: So many pairs of each level (SSD: of each class) go into the suppression.
         coder: torchvision's box coder.
         filter: Stages "min_score", "top_k", "nms", "top_n"; groups are classes.

@@ -83,7 +83,7 @@ class RoiStage:
         boxes: (P, K, 4), clipped.
         probabilities: (P, K), softmax of the logits.
         weights: Of the box coder, for tx, ty, tw, th.
-        threshold: A pair needs a higher probability to go on.
+        threshold: A pair needs a higher probability to be kept.
         smallest: A box with a shorter side is dropped.
         filter: Stages "min_score", "large", "nms", "top_n"; groups are classes.
         masks: (M, K, h, w) logits for the M detections, or None.

@@ -1,7 +1,7 @@
 """Objects followed from frame to frame (Bewley et al. 2016, "SORT"), in seconds, not in frames.
 
 Live, frames are left out, and never in equal steps. So the motion model is one of continuous time:
-two predictions of 0.1 s say what one of 0.2 s says.
+two predictions of 0.1 s equal one of 0.2 s.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ class Settings:
         agnostic: Boxes of different classes may be one object; it has the class of its
             highest-scoring detection.
         trail: For so many seconds the centers are remembered.
-        first: Smallest score of a box that begins a track; a weaker one may only go on with a track
-            that no strong one goes on with (Zhang et al. 2022, "ByteTrack").
+        first: Smallest score of a box that begins a track; a lower one may only continue a track
+            that no higher one continues (Zhang et al. 2022, "ByteTrack").
     """
 
     gate: float = 0.3
@@ -192,7 +192,7 @@ class Tracks:
         """The tracks once `found` was seen at `seconds`.
 
         Raises:
-            ValueError: When `seconds` lies before this frame: a film that jumped back starts anew.
+            ValueError: When `seconds` lies before this frame: a film that jumped back starts over.
         """
         gap = seconds - self.seconds if self.births else 0.0
         if gap < 0:

@@ -210,7 +210,7 @@ def correct_joints(model: Any, photos: Sequence[PoolPhoto]) -> dict[str, Any]:
 
 
 def joints_in(model: Any, pixels: NDArray[np.uint8], boxes: NDArray[np.float32]) -> Any:
-    """What the network says about the joints in boxes that are given.
+    """The network's joints in given boxes.
 
     Args:
         model: As `lite_keypointrcnn` makes it, in eval mode, on the CPU.

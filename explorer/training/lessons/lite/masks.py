@@ -320,7 +320,7 @@ def mask_figures(model: Any, photos: Sequence[OutlinedPhoto]) -> dict[str, float
 
 
 def masks_in(model: Any, image: Tensor, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the mask branch says in boxes that are given.
+    """The mask branch's output in given boxes.
 
     Args:
         model: As `lite_maskrcnn` makes it, in eval mode, on the CPU.

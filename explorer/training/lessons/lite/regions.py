@@ -289,7 +289,7 @@ def svms(examples: Examples, vectors: Float32, classes: int) -> tuple[Float32, F
         positive = examples.own & (examples.label == k)
         negative = examples.cover[:, k] < BACKGROUND
         if not positive.any() or not negative.any():
-            continue  # it never says yes
+            continue  # its score is never positive
         chosen = negative & (examples.photo % 3 == 0)
         if not chosen.any():
             chosen = negative.copy()

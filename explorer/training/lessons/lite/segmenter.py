@@ -53,7 +53,7 @@ RECIPE_TOGETHER = replace(RECIPE, batch=8)
 """Of six networks at once: more steps in the same time."""
 
 STRIDE = 4
-"""The loss looks at every fourth row and column, which says nearly as much."""
+"""The loss uses every fourth row and column, which is nearly as good."""
 
 SHORT_SIDE = 272
 """To which a photo is resized; about that of the canvases it learns from."""

@@ -49,7 +49,7 @@ class Candidates:
         total: How many boxes the network has there, of which these have the highest scores.
         threshold: The network's own one; None where there is none.
         kept: (N,) bool, what the network's own suppression leaves; None as above.
-        note: What has to be said about them.
+        note: A note about them.
     """
 
     boxes: Float32
@@ -66,7 +66,7 @@ class Candidates:
 
 
 def candidates_of(scene: Scene) -> dict[str, Candidates]:
-    """The detector's own boxes right before each suppression, by source; worked out once."""
+    """The detector's own boxes right before each suppression, by source; computed once."""
     return scene.memo("nms candidates", lambda: _sources(scene))
 
 

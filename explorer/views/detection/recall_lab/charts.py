@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from explorer.vision.classic.proposals import Proposals
 
 COUNTS = (100, 1000, 2000)
-"""Numbers of boxes at which the table says the average recall."""
+"""Numbers of boxes at which the table has the average recall."""
 
 IOUS = np.linspace(0.5, 1.0, 101)
 

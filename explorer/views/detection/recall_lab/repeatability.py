@@ -104,7 +104,7 @@ def _again(scene: Scene, part: Changed, name: str, number: int, most: int) -> Ag
     count = min(most, MOST)
     first = proposals_of(scene, name, most).boxes[:count]
     first = first[part.visible(first)]
-    # Lots are drawn anew: a method that draws them is no more repeatable than that.
+    # New random boxes: a method that draws them is no more repeatable than that.
     other = Scene(scene.network, from_array(part.pixels, "changed"), scene.seed + 1 + number)
     boxes = part.back(proposals_of(other, name, most).boxes[:count])
     best = repeated(first, boxes)

@@ -295,7 +295,7 @@ def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, i
     if answer.frame is None:
         title += f": {span}, without positions on the photo"
         return Pane("image", size_of(result.photo), (result.photo,), title=title)
-    if params.scale == "around zero":  # otherwise the color scale itself says the range
+    if params.scale == "around zero":  # otherwise the color scale itself shows the range
         title += f": {span}"
     layers: list[Layer] = [result.photo, _channel_heat(answer, params, channel, low, high)]
     if cell is not None:
