@@ -84,7 +84,7 @@ def voc_files(folder: Path) -> list[Path]:
 
 
 class _File(NamedTuple):
-    """The content of a file; how many objects have no readable box, and how many a negative size."""
+    """The content of a file; objects without a readable box, and boxes of a negative size."""
 
     photo: Annotated
     unread: int

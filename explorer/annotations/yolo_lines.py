@@ -102,7 +102,7 @@ def _is_pose(line: Line, each: int, more: int) -> bool:
 
 
 def _odd_shape(polygon: Float64) -> bool:
-    """True for corners that nobody draws.
+    """True for corners that no annotator draws.
 
     They lie outside of the photo, most of them are one point, the second (a size, if this is a
     pose) lies far off all others, or the outline crosses itself.

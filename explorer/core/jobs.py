@@ -154,7 +154,7 @@ class JobStore:
 
     def remove(self, job: Job) -> None:
         """The job is finished or no longer wanted."""
-        # The description goes first: without it nobody takes what is left for a job.
+        # The description goes first: without it the rest is no job.
         place = self._place(job.id)
         with contextlib.suppress(OSError):
             (place / DESCRIPTION).unlink(missing_ok=True)

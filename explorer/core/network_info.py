@@ -70,7 +70,7 @@ def other_networks(file: str, parts: Sequence[str]) -> str:
 
 
 def unknown() -> str:
-    """The digest of a network whose weights nobody has asked about."""
+    """The digest of a network whose weights were not hashed."""
     return ""
 
 
@@ -107,12 +107,12 @@ class LayerInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkInfo:
-    """What the window may know about a loaded network without touching it: immutable plain data.
+    """What the window has of a loaded network without touching it: immutable plain data.
 
     Attributes:
         spec: What was asked for.
         title: For people.
-        task: What it answers.
+        task: Its task.
         classes: Names by index (a detector's index 0 is the background); empty when unknown.
         layers: All named modules in definition order, the root left out.
         state: Where the weights come from.
@@ -128,7 +128,7 @@ class NetworkInfo:
         score_threshold: The score from which a detection counts by default.
         digester: What works out `digest`.
         others: What `spec.weights` would be for the other networks in the same file: FILE#PART.
-        unnamed: How many classes there are when nobody knows their names.
+        unnamed: How many classes there are when their names are not known.
     """
 
     spec: NetworkSpec

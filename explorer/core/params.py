@@ -166,7 +166,7 @@ def param(
     Args:
         default: The value at the start.
         title: A few words, the label in the form.
-        help: One or two sentences: what it means and what it does to the answer.
+        help: One or two sentences: what it means and how it changes the result.
         effect: What a change asks for.
         low: Smallest value (numbers).
         high: Largest value (numbers).
@@ -184,7 +184,7 @@ def param(
         section: The heading that it stands under in the form, with those before and after it that
             have the same one.
         when: ``(params, info) -> bool``: the form shows it only then. `info` is None as long as no
-            network is loaded. What is not shown must not matter to the answer.
+            network is loaded. What is not shown must have no effect on the result.
         tasks: What a chosen network must do; empty = anything.
         most: So many entries of a tuple at most.
         suggested: Of an optional number: what None stands for with this network. The form shows
@@ -221,7 +221,7 @@ class Parameter:
 
 
 def parameters(params_type: type) -> tuple[Parameter, ...]:
-    """The fields of a view's Params class, in their order; read once, for live asks every frame.
+    """The fields of a view's Params class, in their order; read once: live needs them every frame.
 
     Raises:
         TypeError: When a field has a type that no form can show, or is not declared by `param`.

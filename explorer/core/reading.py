@@ -1,4 +1,4 @@
-"""Reading whole files that somebody else has made, without ever waiting for another process."""
+"""Reading whole files of other programs, without ever waiting for another process."""
 
 from __future__ import annotations
 

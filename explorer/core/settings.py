@@ -172,7 +172,7 @@ def save(settings: Settings, path: Path | None = None) -> None:
     text = json.dumps(asdict(settings), indent=1, allow_nan=False)
     try:
         write_bytes(path, text.encode("ascii"))
-    except ExplorerError as error:  # nobody asked for this file: the log hears of it, not the user
+    except ExplorerError as error:  # an optional file: it is logged, not shown to the user
         raise OSError(error.message) from error
 
 

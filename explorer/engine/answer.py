@@ -57,7 +57,7 @@ class Answer:
     that it is about when a film or a camera is followed, `seconds` how long the view took for it,
     `share` the part of the network's own input size that it was looked at with. `steered`: the
     parameters were changed while it was computed, so that the same ones, run again, give another
-    answer. `made` are the networks that came out of it and have joined the catalog.
+    answer. `made` are the networks that it made and that are in the catalog.
     """
 
     ask: Ask

@@ -83,7 +83,7 @@ class Engine:
         return self._networks[spec]
 
     def keep(self, network: Network) -> None:
-        """Takes a network that somebody else has made: its `spec` asks for it from now on."""
+        """Takes a network that was made elsewhere: its `spec` names it from now on."""
         self._networks[network.info.spec] = network
 
     def scene(self, network: Network | None, image: Image | None, seed: int) -> Scene:
@@ -144,7 +144,7 @@ class Engine:
         for side in sides:
             answer = replace(answer, beside=(*answer.beside, self._side(side, scene, token)))
             news = yield Step(answer, 0, 0, side.view.title)
-            if news is not None:  # the main view has nobody to listen any more: it starts again
+            if news is not None:  # the main view's listener is gone: it starts again
                 yield from self.steps(replace(ask, params=resolved(news, info)), token)
                 return
 
@@ -246,7 +246,7 @@ class Engine:
                 moment = Moment(shot.number, shot.position, memory, layers)
                 scene = Scene(sized, image, ask.seed, moment)
                 began = time.perf_counter()
-                # Who follows the network step by step goes first: the others read its answer.
+                # A view that traces the network goes first: the others reuse its output.
                 for at in sorted(range(len(sides)), key=lambda at: at != tracer):
                     before = scene.traced
                     sides[at] = self._side(sides[at], scene, token, own=at > 0)

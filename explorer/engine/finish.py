@@ -50,7 +50,7 @@ class FinishedAnswer:
 
     Attributes:
         done: How many steps of the computation are behind it.
-        total: Of how many; 0 when nobody knows.
+        total: Of how many; 0 when not known.
         note: What the step is, in a few words; may be empty.
     """
 

@@ -29,7 +29,7 @@ def trace_of(scene: Scene) -> Trace:
     """The trace of the scene's network on its photo.
 
     Raises:
-        ExplorerError: When the network is not one of torchvision's detectors, or its answer is not
+        ExplorerError: When the network is not one of torchvision's detectors, or its output is not
             finite.
     """
     return scene.memo(TRACE, lambda: _trace(scene))
@@ -119,7 +119,7 @@ def pooled_maps_of(scene: Scene) -> RoiMaps:
 
 
 def layer_maps_of(scene: Scene, layer: str) -> RoiMaps:
-    """The answer of any layer, as one map.
+    """The output of any layer, as one map.
 
     Raises:
         ExplorerError: When the layer is unknown or its cells are no places of the photo.

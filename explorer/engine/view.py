@@ -4,7 +4,7 @@ A view module in `explorer.views` defines one `VIEW = View(...)`. Its form, menu
 thread, progress, cancel button, export and command line come from here.
 
 The computation is a generator of steps: every step carries a result that can already be drawn, the
-last one is the answer. It is closed (its `finally` runs) when nobody wants the answer any more. It
+last one is the result. It is closed (its `finally` runs) when the result is no longer needed. It
 must never `yield` inside a `with` that touches torch's or a model's state.
 """
 
@@ -155,7 +155,7 @@ class View(Generic[P, R]):
             default the tables of the board.
         live: It may follow a camera.
         film: Its steps make a film worth exporting.
-        answer_only: It needs the network's answer and nothing from inside: live, the network may be
+        answer_only: It needs the network's output and nothing from inside: live, the network may be
             a faster copy with equal outputs up to rounding.
         needs: What must be chosen first. A scene without a photo or a network refuses to give one.
         uses: Networks that it always takes beside the chosen one; `scene.network_of` gives them.

@@ -25,7 +25,7 @@ class Truth:
         label: Of the photo as a whole; -1 = not known.
         objects: In pixels of the photo; None = not known.
         mask: (H, W) int32, the class of every pixel, -1 = not to be counted; None = not known.
-        left_out: Objects of classes that the network does not know.
+        left_out: Objects of classes that the network does not have.
     """
 
     label: int = -1

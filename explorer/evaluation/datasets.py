@@ -2,7 +2,7 @@
 
 `open_source` looks at what is there: a folder with a folder of photos for every class, a COCO JSON,
 Pascal VOC's XML files, YOLO's labels, a folder of class masks, or photos in an npz. What it gives
-knows its classes; `cases` then makes the photos for a network whose words for them were found.
+has its classes; `cases` then makes the photos for a network whose words for them were found.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Pass:
 
     Attributes:
         done: Photos that were read, or could not be.
-        left_out: Objects of classes that the network does not know.
+        left_out: Objects of classes that the network does not have.
         skipped: Photos that could not be read, each with the reason.
         seconds: Of work, those of earlier runs included.
     """

@@ -49,7 +49,7 @@ class Report:
         objects: In those photos, of the classes that are known (what is passed over left out).
         objects_left_out: Of other classes.
         matched: The data's class -> the network's.
-        left_out: The data's classes that the network does not know.
+        left_out: The data's classes that the network does not have.
         skipped: Photos that could not be read, with the reason.
         seconds: Of work.
         notes: Sentences for the user.

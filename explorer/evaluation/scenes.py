@@ -43,7 +43,7 @@ class Scene:
         boxes: (N, 4) float32 xyxy, pixel edges, y down, inside the picture.
         labels: (N,) int64 >= 1: the groups.
         classes: (N,) int64 >= 0: the classes of the photos within the groups; -1 = not known.
-        masks: (N, H, W) bool, what can be seen of each object; None = nobody asked for them.
+        masks: (N, H, W) bool, what can be seen of each object; None = not needed.
     """
 
     pixels: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Keeps count while photos go by: one way for every kind of answer."""
+"""Counts for the metrics, photo by photo: a class for every task."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Score(Protocol):
         """Of the truth, those that count."""
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
-        """Takes the network's own answer to a batch of photos."""
+        """Takes the network's output for a batch of photos."""
 
     def figures(self, classes: Sequence[str]) -> Figures:
         """The figures so far."""
@@ -217,7 +217,7 @@ class Boxes:
         return len(self._truth)
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
-        """See `Score`: the answer of one of torchvision's detectors to one photo."""
+        """See `Score`: the output of one of torchvision's detectors for one photo."""
         (look,) = looks
         assert look.truth.objects is not None
         height, width = look.input_size

@@ -170,7 +170,7 @@ def decode(data: bytes, *, label: str, frame: int, max_pixels: int, draft: int =
 
 
 def decoded(picture: PIL.Image.Image, *, label: str, max_pixels: int) -> Decoded:
-    """As `decode`, for a picture that somebody has opened already; it stays open.
+    """As `decode`, for a picture that is open already; it stays open.
 
     Raises:
         ExplorerError: As `decode`.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MAX_FRAMES = 10_000
-"""Nobody pages through more; the count stops here."""
+"""More pages are not useful; the count stops here."""
 
 _DECLARED = frozenset({"PNG", "WEBP", "AVIF", "HEIF"})
 """Formats whose header has the number. Not PSD, whose frames are layers, nor MPO (gain maps)."""

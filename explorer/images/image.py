@@ -179,7 +179,7 @@ def thumbnail(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
 
     Args:
         path: As for `open_image`.
-        size: The longer side of the answer in pixels; smaller pictures stay as they are.
+        size: The longer side of the result in pixels; smaller pictures stay as they are.
 
     Returns:
         (h, w, 3) uint8 sRGB, upright, h and w from 1 to `size`.

@@ -164,7 +164,7 @@ class Capture:
     def stop(self, timeout: float = 1.0) -> bool:
         """Ends the thread; False when a hung read keeps it: it is then left to itself.
 
-        Nobody is notified any more. With a timeout of 0 nothing is waited for.
+        Notifies no longer. With a timeout of 0 nothing is waited for.
         """
         with self._lock:
             self._stopping = True
@@ -336,4 +336,4 @@ class Capture:
 
 
 def _nobody() -> None:
-    """Whoever was notified has gone."""
+    """The receiver is gone."""

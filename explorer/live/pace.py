@@ -19,7 +19,7 @@ ROOM = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What is wanted of a live job.
+    """The goals for a live job.
 
     Attributes:
         share: Of the network's own input size, at most; above 0 up to 1.

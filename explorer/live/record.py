@@ -1,6 +1,6 @@
 """Records what is followed: a film, and a line of data for every answered frame, beside the rest.
 
-A thread of its own paints and encodes. Whoever hands something over never waits: when the thread
+A thread of its own paints and encodes. The caller never waits: when the thread
 cannot keep up, frames are left out and counted. The film is written piece by piece
 (`explorer.saving.film_pieces`): a program that is killed loses the last seconds and no more.
 """
@@ -95,7 +95,7 @@ class FilmRecorder:
         path: Ends in .mp4. The names appear when the recording is over.
         rate: Frames a second of the film at most; what comes faster is left out of it.
         render: From a pane of a board to pixels; by default `explorer.render.board.render_pane`.
-        notify: Called on the recorder's thread when it is over; it must only wake somebody up.
+        notify: Called on the recorder's thread when it is over; it must return at once.
     """
 
     def __init__(

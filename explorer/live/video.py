@@ -87,7 +87,7 @@ class Film:
         if not os.path.isfile(self.path):
             raise ExplorerError(f"{name} is not a file.", "Choose a video file.")
         try:
-            os.fsencode(self.path).decode("utf-8")  # OpenCV dies of other names
+            os.fsencode(self.path).decode("utf-8")  # OpenCV crashes on other names
         except UnicodeDecodeError:
             raise ExplorerError(
                 f"{name} has a name that cannot be read as text.", "Rename it and try again."

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Extent
 
 MOST_LABELS = 300
-"""Labels of one layer that are drawn; nobody reads more, and each looks for a free place."""
+"""Labels of one layer that are drawn; more cannot be read, and each needs a free place."""
 
 
 class Plates:

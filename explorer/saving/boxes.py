@@ -59,7 +59,7 @@ class LabeledBoxes:
     Attributes:
         xyxy: (N, 4) float32, pixels of the photo.
         labels: N class names.
-        scores: (N,) numbers, or None for boxes that nobody scored.
+        scores: (N,) numbers, or None for boxes without scores.
         classes: Every class there is, in the order of its numbers, a detector's background and the
             gaps of its list ("N/A") included; by default those of `labels`, sorted.
         difficult: Empty, or for each box VOC's flag; the other formats have no place for it.

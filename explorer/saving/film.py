@@ -165,7 +165,7 @@ def _write_mp4(sink: Sink, frames: Iterator[UInt8], shown: Path) -> int:
             count += 1
     finally:
         sink.close()
-    if not sink.verify(count):  # OpenCV tells nobody that the disk is full
+    if not sink.verify(count):  # OpenCV does not report a full disk
         raise ExplorerError(
             f"{shown} could not be written: the film is incomplete.",
             "Is the disk full? Free some space or save it elsewhere.",

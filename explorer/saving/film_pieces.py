@@ -305,7 +305,7 @@ class Pieces:
             sink.close()
         except OSError as error:
             raise unwritable(self.film, error) from error
-        if not sink.verify(count):  # OpenCV tells nobody that the disk is full
+        if not sink.verify(count):  # OpenCV does not report a full disk
             raise ExplorerError(
                 f"{self.film} could not be written: a piece of it is incomplete.",
                 "Is the disk full? Free some space or save it elsewhere.",

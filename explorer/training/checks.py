@@ -57,7 +57,7 @@ def _check_folder(path: Path, option: str) -> None:
 def check_written(
     name: str, teaches: Any, material: Material, out: Path, args: argparse.Namespace
 ) -> list[Path]:
-    """Raises where a file of somebody else would be lost.
+    """Raises where a file of another program would be lost.
 
     A folder with a checkpoint that a training has written is a training's: all in it may change.
 

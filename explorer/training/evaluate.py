@@ -107,7 +107,7 @@ def photo_figures(
         model: In eval mode, on the CPU.
         names: Of its classes, the background first.
         folder: Whatever `explorer evaluate` takes for the task.
-        task: What it answers.
+        task: Its task.
         preprocess: What a photo goes through; None = nothing, as a detector does it by itself.
 
     Returns:

@@ -368,7 +368,7 @@ def _stop_requests() -> Iterator[list[int]]:
 
     try:
         before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: whoever called has their own way to stop
+    except ValueError:  # not the main thread: the caller has its own way to stop
         yield received
         return
     try:

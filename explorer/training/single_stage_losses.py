@@ -123,7 +123,7 @@ def _box_losses(
         wanted = model.box_coder.encode_single(target["boxes"][rows[own]], boxes[own])
         regression.append(functional.smooth_l1_loss(deltas[own], wanted, reduction="sum"))
         loss = functional.cross_entropy(logits, labels, reduction="none")
-        # What nobody knows comes last and never counts.
+        # Unknown classes come last and never count.
         hard = loss.detach().masked_fill(rows != BACKGROUND, -1.0)
         most = min(NEGATIVES * max(len(own), 1), int((rows == BACKGROUND).sum()))
         classes.append(loss[own].sum() + loss[hard.topk(most).indices].sum())

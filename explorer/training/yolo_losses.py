@@ -30,7 +30,7 @@ class Truth:
         picture: (M,) int64: in which one each is.
         boxes: (M, 4) float32 x0, y0, x1, y1 as parts of the picture's width and height.
         classes: (M,) int64: what it should be called, a label or a word.
-        unknown: For every picture (K, 4) regions, likewise in parts: nobody knows what is there.
+        unknown: For every picture (K, 4) regions, likewise in parts: it is not known what is there.
         shown: Pairs of a picture and a word that is somewhere in it; there is no box.
     """
 

@@ -151,7 +151,7 @@ def _take_plugin(found: Found, entry: EntryPoint) -> None:
     origin = f"{entry.value}{package}"
     try:
         view = entry.load()
-    # Somebody else's code: whatever it does while it is imported must leave ours standing.
+    # A plug-in's code: a failure during its import must not break the program.
     except (Exception, SystemExit) as error:
         log.exception("the view plug-in %s could not be loaded", entry.name)
         found.refuse(entry.name, origin, sentence(error))

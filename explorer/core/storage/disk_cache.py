@@ -47,7 +47,7 @@ class Entry:
 
     Attributes:
         path: Its folder, which may not be there yet.
-        key: What it depends on; written beside it for whoever looks.
+        key: What it depends on; written beside it for inspection.
     """
 
     path: Path
@@ -190,7 +190,7 @@ def _bytes(folder: Path) -> int:
 
 def _remove(path: Path) -> bool:
     """Takes an entry away, unless a program is filling it."""
-    if path.name.startswith(_GONE):  # somebody was killed while removing it
+    if path.name.startswith(_GONE):  # a program was killed while removing it
         shutil.rmtree(path, ignore_errors=True)
         return True
     gone = path.with_name(f"{_GONE}{secrets.token_hex(6)}")
@@ -199,7 +199,7 @@ def _remove(path: Path) -> bool:
         if handle is None:
             return False
         os.close(handle)  # a folder with an open file cannot be moved everywhere
-        os.replace(path, gone)  # in one step: nobody reads half an entry
+        os.replace(path, gone)  # in one step: half an entry is never read
     except OSError as error:
         log.warning("%s stays in the cache: %s", path, error)
         return False

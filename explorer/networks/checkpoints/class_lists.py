@@ -65,7 +65,7 @@ def class_list(folder: Path) -> ClassList:
 
 
 def names_in(path: Path) -> tuple[str, ...]:
-    """The names in a list that somebody chose, by number from 0; the background may be left out.
+    """The names in a list that the user chose, by number from 0; the background may be left out.
 
     Args:
         path: A name a line, a .yaml with "names", darknet's .data, or a .json: COCO's categories, a

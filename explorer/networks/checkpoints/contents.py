@@ -1,6 +1,6 @@
 """What training programs keep in a checkpoint: where the weights are, and the names of the classes.
 
-A checkpoint is any nesting of mappings and lists. Nothing here knows a program: a state dict is a
+A checkpoint is any nesting of mappings and lists. No program is special: a state dict is a
 mapping of names to tensors, and a list of classes is one under a name for it.
 """
 

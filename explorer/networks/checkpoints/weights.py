@@ -101,7 +101,7 @@ def download(
 
 @dataclass(slots=True, eq=False)
 class _Answer:
-    """A server's answer: the file from byte `start` on, of `total` bytes (0 = it does not say)."""
+    """A server's response: the file from byte `start` on, of `total` bytes (0 = not known)."""
 
     name: str
     body: http.client.HTTPResponse | None

@@ -25,13 +25,13 @@ JOINTS = (
 
 
 class FewClassesPredictor(FastRCNNPredictor):  # type: ignore[misc]
-    """A box predictor that tells many classes apart and answers with the first few of them.
+    """A box predictor trained on many classes that outputs the first few of them.
 
     The others count as background: its probability is the sum of theirs.
 
     Args:
         hidden: Channels of what it looks at.
-        num_classes: That it answers with, the background included.
+        num_classes: Of the output, the background included.
         fine: That it tells apart.
     """
 
@@ -58,7 +58,7 @@ def lite_keypointrcnn(
     most: int = 20,
     **options: Any,
 ) -> FasterRCNN:
-    """`lite_fasterrcnn` that answers with people alone, and with a heat map for each of 17 joints.
+    """`lite_fasterrcnn` that outputs people alone, with a heat map for each of 17 joints.
 
     torchvision's `KeypointRCNN` is a `FasterRCNN` whose `roi_heads` got three more parts; they get
     them here.

@@ -47,7 +47,7 @@ class MiniResNetFPN(nn.Module):
 
 
 class GroupPredictor(FastRCNNPredictor):  # type: ignore[misc]
-    """A box predictor that tells many classes apart and answers with groups of them.
+    """A box predictor trained on many classes that outputs groups of them.
 
     The probability of a group is the sum of those of its classes, as in a word tree (Redmon &
     Farhadi 2017, section 4): log(sum(exp)) over their logits.
@@ -65,7 +65,7 @@ class GroupPredictor(FastRCNNPredictor):  # type: ignore[misc]
         self.assign([1 + i % (num_classes - 1) for i in range(fine)])
 
     def assign(self, groups: Sequence[int]) -> None:
-        """Say which group, 1.., each class belongs to; 0 = to none, it is never the answer."""
+        """Sets the group, 1.., of each class; 0 = none, it is never predicted."""
         member = self.get_buffer("member")
         member.zero_()
         member[0, 0] = True

@@ -18,7 +18,7 @@ class WordTree(nn.Module):
     """From one number per word to probabilities (Redmon & Farhadi 2017, "YOLO9000", section 4).
 
     A word's value is its probability given its parent: a softmax over its siblings. How
-    probable it is at all is the product along its way from the root. So an answer can stop at
+    probable it is at all is the product along its way from the root. So a prediction can stop at
     "dog" when no breed is probable enough. It has no parameters.
 
     Args:

@@ -236,7 +236,7 @@ class YOLOv2(YOLO):
     """Priors in every cell and a tree of words (Redmon & Farhadi 2017, "YOLO9000").
 
     The body's finer map goes in too, four neighbors stacked ("passthrough", section 2).
-    Answers have two more entries: `words` (N,), where the descent through `tree` stopped (-1 = at
+    Outputs have two more entries: `words` (N,), where the descent through `tree` stopped (-1 = at
     once), and `word_scores` (N,).
 
     Args:

@@ -3,7 +3,7 @@
 torchvision's SSD picks, sorts and joins the boxes of every class on their own: ninety classes are
 a thousand small operations, half of the time of a small network. Greedy non-maximum suppression
 only ever looks at better boxes, so the best candidates of all classes alone say which boxes
-survive among them; usually they are enough for the answer.
+survive among them; usually they are enough for the output.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The same steps of torchvision's detectors in less time, for copies that only answer.
+"""The same steps of torchvision's detectors in less time, for copies used for inference only.
 
 Every part takes the place of torchvision's own and gives the same numbers: anchors exactly, the
 rest but for rounding.

@@ -58,7 +58,7 @@ MOST_OFTEN, COMMON = 3.0, 300
 class Canvas:
     """A picture to learn from: (H, W, 3) uint8 RGB with objects and ignored regions.
 
-    `mask` is the class of every pixel, (H, W) uint8, `UNSURE_PIXEL` where nobody knows; `joints`
+    `mask` is the class of every pixel, (H, W) uint8, `UNSURE_PIXEL` where it is not known; `joints`
     as in `PoolPhoto`.
     """
 

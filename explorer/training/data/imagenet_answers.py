@@ -1,4 +1,4 @@
-"""ImageNet's class of the objects of a pool, as EfficientNet-Lite0 answers for what is in a box."""
+"""ImageNet's class of the objects of a pool, as EfficientNet-Lite0 predicts for their boxes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 CLASSIFIER = "efficientnet-lite0"
 
 SURE = 0.7
-"""The least probability of an answer that is believed."""
+"""The least probability of a prediction that is used."""
 
 SIDE, MARGIN = 224, 256 / 224
 """Of what the classifier sees, and how much more than the object it is."""
@@ -58,7 +58,7 @@ def answers(
     Args:
         pool: With COCO's categories.
         below: For each of them ImageNet's labels; categories with fewer than two are not asked.
-        cache: A folder in which the answers are kept.
+        cache: A folder in which the predictions are kept.
 
     Raises:
         ExplorerError: The classifier's package is not installed, or a photo cannot be read.

@@ -84,7 +84,7 @@ class BoxHeads(nn.Module):
 
 @dataclass(slots=True, eq=False)
 class LocalizerTask:
-    """What the loop needs to know; see `loop.Task`.
+    """For the loop; see `loop.Task`.
 
     Args:
         data: PhotoSet with one box each.

@@ -76,7 +76,7 @@ def lesson(name: str) -> Any:
 
 @dataclass
 class Material:
-    """The data and the wishes of whoever started the training.
+    """The data and the options of the training.
 
     Attributes:
         folder: With train.npz, val.npz and the class tables.

@@ -1,4 +1,4 @@
-"""The annotated photos of somebody's own folder: COCO, Pascal VOC or YOLO, and its two parts."""
+"""The annotated photos of the user's own folder: COCO, Pascal VOC or YOLO, and its two parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fine-tuning has come to: plain values and arrays, for whoever shows or writes them."""
+"""The result of a fine-tuning: plain values and arrays, to be shown or written."""
 
 from __future__ import annotations
 

@@ -318,7 +318,7 @@ class _Training:
         return found
 
     def _show(self, chosen: Sequence[HeldOut], found: Sequence[Found]) -> None:
-        """The first answers are those before the training."""
+        """The first detections are those before the training."""
         if self._shown:
             self._shown = tuple(
                 replace(shown, now=_scaled(answer, photo))

@@ -434,7 +434,7 @@ class BoardView(QWidget):
         return self._selection
 
     def set_selection(self, selection: Selection | None) -> None:
-        """Highlight a box in all panes; parameters picked by selection hear of it."""
+        """Highlight a box in all panes; parameters picked by selection are set."""
         if selection == self._selection:
             return
         about = selection or self._selection

@@ -59,5 +59,5 @@ def spanned(
 
 
 def _written(x0: float, y0: float, x1: float, y1: float) -> Box:
-    """No hand is finer than a thousandth of a pixel; nobody wants to read 238.07500000000002."""
+    """No hand is finer than a thousandth of a pixel; it should not read 238.07500000000002."""
     return Box(round(x0, 3), round(y0, 3), round(x1, 3), round(y1, 3))

@@ -24,7 +24,7 @@ TELL_SECONDS = 0.1
 
 
 class MarkedCanvas(TruthCanvas):
-    """Shows mask and points and hears their keys.
+    """Shows mask and points and handles their keys.
 
     Signals:
         points_edited: ``(points, done)``; `done` is False while one is dragged.

@@ -39,7 +39,7 @@ PAGES = (
     "first-steps", "train-a-detector", "python", "glossary", "architecture", "add-a-view",
     "add-a-network",
 )  # fmt: skip
-"""In the order of the list: for whoever uses it first, for whoever builds it last."""
+"""In the order of the list: pages for users first, for developers last."""
 
 
 class Page(FormulaBrowser):
@@ -194,7 +194,7 @@ class GuideWindow(QDialog):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fit_list)  # the list hears of it after this
+            QTimer.singleShot(0, self, self._fit_list)  # the list gets it after this
 
     def _fit_list(self) -> None:
         """As wide as the longest title."""

@@ -49,7 +49,7 @@ class Sheets(QObject):
         self.guide: GuideWindow | None = None
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {
             "guide": self.open_guide,
             "palette": self.open_palette,

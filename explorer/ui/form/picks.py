@@ -1,4 +1,4 @@
-"""What the board has to know about a parameter that is picked on it."""
+"""What the board needs of a parameter that is picked on it."""
 
 from __future__ import annotations
 

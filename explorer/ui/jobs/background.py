@@ -1,4 +1,4 @@
-"""The background jobs of the window: started, listed, paused, resumed, canceled, kept over a restart.
+"""The background jobs of the window: started, listed, paused, canceled, kept over a restart.
 
 They run on the runner behind every question, whatever is being looked at. Files are written on the
 runner's thread too: nothing here waits for a disk.
@@ -52,7 +52,7 @@ class Background:
     Attributes:
         job: What is done.
         phase: Where it stands.
-        share: Of the work, in [0, 1]; -1 = nobody knows.
+        share: Of the work, in [0, 1]; -1 = not known.
         note: What it is at.
         seconds: Of work since it was started or resumed.
         value: Of its newest step.
@@ -154,7 +154,7 @@ class BackgroundJobs(QObject):
     def close(self) -> None:
         """After the runners have ended: unfinished jobs are left to the next run."""
         for act in self._pending.values():
-            with contextlib.suppress(ExplorerError):  # nobody is left to hear of a full disk
+            with contextlib.suppress(ExplorerError):  # a full disk can no longer be told
                 act()
         self._pending.clear()
         self._store.close()

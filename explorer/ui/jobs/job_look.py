@@ -45,7 +45,7 @@ class JobLook(QObject):
     def look(
         self, view: View[Any, Any], spec: NetworkSpec, params: Any, seed: int, *, start: bool
     ) -> bool:
-        """Follows the job that answers this; False when there is none and none was started.
+        """Follows the job for this question; False when there is none and none was started.
 
         A job of the same network that is replaced by one with other parameters ends, as a look
         does; that of another network continues.
@@ -54,7 +54,7 @@ class JobLook(QObject):
             view: It has a `job`.
             spec: The network.
             params: Of the view.
-            seed: For the answers.
+            seed: For the results.
             start: Where there is no such job, or it has failed, it is started.
         """
         assert view.job is not None

@@ -35,7 +35,7 @@ class JobResults(QObject):
         desk.jobs.ended.connect(self._ended)
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {"evaluate": self.open_evaluation}
 
     def view_of(self, kind: str) -> View[Any, Any] | None:

@@ -23,7 +23,7 @@ class FilmBar(QWidget):
     """One line of controls.
 
     Attributes:
-        at: Position of the frame that is on the screen, in seconds; whoever shows it writes it.
+        at: Position of the frame that is on the screen, in seconds; set by what shows it.
 
     Signals:
         playback_changed: The new `Playback`.

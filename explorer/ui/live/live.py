@@ -49,7 +49,7 @@ class Live(QObject):
     Signals:
         followed: A source was begun (True) or left.
         film_shown: What is followed is a film that can be played, or no longer.
-        previewed: An `Image` of the newest frame, before anything was answered.
+        previewed: An `Image` of the newest frame, before there is a result.
         gave_up: The source was left before there was any frame.
     """
 
@@ -93,7 +93,7 @@ class Live(QObject):
         desk.study.news.connect(self._on_news)
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         film = self.bar.film
         return {
             "live_scene": self.scene,
@@ -116,7 +116,7 @@ class Live(QObject):
     def start(self, spec: SourceSpec) -> None:
         """Follows the source of `spec`; the one before is given back first."""
         if self._closed:
-            return  # the window has: nobody would give the device back
+            return  # the window has: nothing would release the device
         before = self.capture
         self._end(0.0)
         self._spec = spec
@@ -228,7 +228,7 @@ class Live(QObject):
 
     @property
     def shown(self) -> Shot | None:
-        """The frame whose answer was drawn last."""
+        """The frame whose result was drawn last."""
         return self._shown
 
     # -- freezing ---------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ class Live(QObject):
         self.bar.film.at = shot.position
 
     def painted(self) -> None:
-        """What was waiting to be painted has been: the newest answer is on the screen now."""
+        """What was waiting to be painted has been: the newest result is on the screen now."""
         shot, self._unpainted = self._unpainted, None
         if shot is not None:
             self._age = shot.age
@@ -386,7 +386,7 @@ class Live(QObject):
                 self.leave()
 
     def _rest(self) -> None:
-        """Nobody follows: the device is given back; what was seen can still be frozen."""
+        """No view follows: the device is released; past frames can still be frozen."""
         if self.capture is not None and not self._resting:
             self._resting = True
             self.recording.stop()

@@ -124,7 +124,7 @@ class Recording(QObject):
     """Begins, feeds and ends the recording of what is followed.
 
     Attributes:
-        capture: What is followed, or None; whoever follows it writes it.
+        capture: What is followed, or None; set from outside.
     """
 
     _woken = Signal()
@@ -238,7 +238,7 @@ class Recording(QObject):
     # -- what comes -------------------------------------------------------------------------------
 
     def take(self, answer: Any) -> None:
-        """A live answer has been drawn."""
+        """A live result has been drawn."""
         recorder, finished = self.recorder, self._desk.study.finished
         if recorder is None or finished is None:
             return

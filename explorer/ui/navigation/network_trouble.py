@@ -66,5 +66,5 @@ class NetworkTrouble(QObject):
 
 
 def _call(act: Callable[..., object], value: object, _checked: bool = False) -> None:
-    # A button says whether it is checked; nobody asks.
+    # The signal carries whether it is checked: not used.
     act(value)

@@ -52,7 +52,7 @@ class Trail(QObject):
         study.subject_changed.connect(self._came)
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {"go_back": self.back, "go_forward": self.forward}
 
     @property

@@ -29,7 +29,7 @@ class Inspector(QWidget):
     """Header, job strip, messages, notes, form, actions and explanation, in a column that scrolls.
 
     Signals:
-        cancel_requested: The user no longer wants the running answer.
+        cancel_requested: The running computation is to be canceled.
         pause_toggled: True = pause the job, False = resume it.
     """
 
@@ -131,10 +131,10 @@ class Inspector(QWidget):
         Args:
             message: One sentence.
             hint: What can be done.
-            details: For whoever helps.
+            details: For a report.
             ways: Buttons that lead out of it.
             stays: It is not about what is looked at (a photo or a network that cannot be had): a
-                good answer does not settle it, `settle` does.
+                good result does not settle it, `settle` does.
         """
         self._stays = stays
         self.error.set_error(message, hint, details, ways)

@@ -44,7 +44,7 @@ class ViewPicker(QWidget):
 
     @cached_property
     def panel(self) -> ViewPanel:
-        """The list in the pop-up; nobody sees it at first."""
+        """The list in the pop-up; hidden at first."""
         from explorer.ui.panels.view_panel import ViewPanel
 
         panel = ViewPanel()
@@ -105,7 +105,7 @@ class NetworkPicker(QWidget):
 
     @cached_property
     def panel(self) -> NetworkPanel:
-        """The catalog in the pop-up; nobody sees it at first."""
+        """The catalog in the pop-up; hidden at first."""
         from explorer.ui.panels.network_panel import NetworkPanel
 
         panel = NetworkPanel()

@@ -128,10 +128,10 @@ class Welcome(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fit)  # its parts hear of it after this
+            QTimer.singleShot(0, self, self._fit)  # its parts get it after this
 
     def _fit(self) -> None:
-        """In a small window, or with large text, the least important part is hidden: nothing is cut."""
+        """In a small window, or with large text, the least important part goes: nothing is cut."""
         self._inner.setMaximumWidth(round(760 * text_scale()))
         for rows, shown in ((2, 3), (1, 3), (1, 2), (1, 1), (1, 0)):
             self._arrange(rows, shown)

@@ -47,7 +47,7 @@ class Exporter(QObject):
         self._last: dict[str, Options] = {}  # by kind: what was chosen last, in that order
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {
             "save": self.save_picture,
             "save_as": self.export,

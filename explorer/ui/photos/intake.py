@@ -89,7 +89,7 @@ class Intake(QObject):
         strip.current_changed.connect(self.choose)
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {
             "open": self.open_dialog,
             "open_folder": self.open_folder_dialog,

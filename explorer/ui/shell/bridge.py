@@ -170,7 +170,7 @@ class Bridge(QObject):
         return any(runner.cancel(key) for runner in self._runners)
 
     def leave(self, key: Hashable = LOOK) -> None:
-        """Ends a job of which nobody wants to hear any more."""
+        """Ends a job whose updates are no longer needed."""
         self._expected.pop(key, None)
         self.cancel(key)
 

@@ -1,4 +1,4 @@
-"""What the parts of the window may ask of it. None of them knows the window itself.
+"""What the parts of the window may ask of it. None of them has the window itself.
 
 A part gets a `Desk` when it needs services (the study, workers, sentences for the user), and
 `Panels` when it also arranges what is on the window. A part reports by

@@ -198,7 +198,7 @@ class DockSizes(QObject):
         return not self._moving and self._window.size() == self._size
 
     def _note(self, dock: QDockWidget) -> None:
-        # The layout hears of a new size of the window, and moves the panels, before this does.
+        # The layout gets a new size of the window, and moves the panels, before this does.
         # After a change of the text size the layout moves them, too: the user has a button down.
         dragged = not self._plain or QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton
         if dragged and self.steady and dock.isVisible() and not dock.isFloating():

@@ -173,7 +173,7 @@ class Choice(QObject):
         self.info = None
 
     def _give_way(self, words: str) -> None:
-        """A view that cannot use the network is replaced by the network's default, with a message."""
+        """A view that cannot use the network is replaced by its default one, with a message."""
         view, entry = self.view, self.entry()
         other = natural_view(self.views, entry.task if entry is not None else "", live=self.live)
         if view is None or other is None:

@@ -250,9 +250,9 @@ class Study(Choice):
         if before is None or type(before) is not type(params):
             return
         effect = effect_of(before, params)
-        following = self.live and self.answer is not None  # before that nobody listens
+        following = self.live and self.answer is not None  # before that there is no listener
         steers = effect is Effect.STEER or (effect is Effect.COMPUTE and following)
-        # Another network may have to be loaded first, while nobody listens.
+        # Another network may have to be loaded first, while there is no listener.
         steered = steers and self._references(before) == self._references(params)
         steered = steered and self.running and self._asking.steer(params)
         if effect is Effect.DRAW or steered:

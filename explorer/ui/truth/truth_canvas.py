@@ -27,7 +27,7 @@ ARROWS = {
 
 
 class TruthCanvas(PaneView):
-    """Shows the boxes and hears the keys for the chosen one; the mouse is the canvas's.
+    """Shows the boxes and handles the keys for the chosen one; the mouse is the canvas's.
 
     Signals:
         truth_edited: ``(boxes, done)``: the ground truth; `done` is False while it is dragged.

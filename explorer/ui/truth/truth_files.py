@@ -137,7 +137,7 @@ class TruthFiles(QObject):
             self._take(*update.value[1:])
 
     def _looked_around(self, update: Update) -> None:
-        # Nobody has asked: what cannot be read here is not worth a word.
+        # It was only a guess: what cannot be read is skipped in silence.
         if update.state is not State.DONE or not self._is_shown(update.value[0]):
             return
         found, study = update.value[1], self._desk.study

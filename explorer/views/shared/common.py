@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 CROP_COLOR: Color = (235, 235, 235)
-"""Of the dotted frame around what the network is shown: like no class and no answer."""
+"""Of the dotted frame around the network's input: a color of no class."""
 
 
 def photo_of(scene: Scene) -> Picture:

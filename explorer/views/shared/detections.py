@@ -1,4 +1,4 @@
-"""The answer of a detector as a board: which boxes are shown, and how."""
+"""The detections of a network as a board: which boxes are shown, and how."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WORDS_SHOWN = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorAnswer:
-    """The network's answer.
+    """The network's detections.
 
     Attributes:
         photo: What was looked at.

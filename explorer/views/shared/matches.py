@@ -43,7 +43,7 @@ class Matches:
         ious: (n,) float64: its IoU with the object of its class that it overlaps most; 0 = none.
         truth: The objects that take part.
         missed: (M,) bool: which of them are false negatives; never a difficult one.
-        apart: Objects of no class, or of one that the network does not know.
+        apart: Objects of no class, or of one that the network does not have.
     """
 
     words: tuple[str, ...]
@@ -105,7 +105,7 @@ def matches(
 
     A difficult object is neither found nor missed, and a detection on it is no false positive.
     Objects without a class are compared whatever the class, if none has one. Where
-    others have, they are left out, and so are those of classes that the network does not know.
+    others have, they are left out, and so are those of classes that the network does not have.
 
     Args:
         found: The network's boxes.

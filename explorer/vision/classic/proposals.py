@@ -44,7 +44,7 @@ class Proposals:
     Attributes:
         boxes: (N, 4) float32 xyxy in the photo's pixels, within the photo.
         scores: (N,) float32, falling; None where the method only has an order.
-        seconds: How long it took, measured; NaN = nobody measured.
+        seconds: How long it took, measured; NaN = not measured.
         levels: (N,) int64, the pyramid level of each box, 0 the finest; None without a pyramid.
     """
 

@@ -132,7 +132,7 @@ class Tree:
         """(n,) int32: the region that each superpixel lies in when `count` regions are left."""
         merges = self.leaves - min(max(count, 1), self.leaves)
         held = np.arange(self.leaves + merges, dtype=np.int32)
-        for number in range(merges - 1, -1, -1):  # from the top: a parent already knows its own
+        for number in range(merges - 1, -1, -1):  # from the top: a parent already has its own
             held[self.children[number]] = held[self.leaves + number]
         return held[: self.leaves]
 

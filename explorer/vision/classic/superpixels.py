@@ -1,4 +1,4 @@
-"""Superpixels and what selective search knows of a region: color, texture, size, box."""
+"""Superpixels and the features of a region for selective search: color, texture, size, box."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class Losses:
     """One training forward.
 
     Attributes:
-        values: The network's answer in training mode, by its own names.
+        values: The network's output in training mode, by its own names.
         frame: From the photo's pixels to the transformed image of this pass.
         truth: (G, 4) in pixels of the transformed image.
         anchors: How the anchors were judged.
@@ -173,7 +173,7 @@ def _twin(module: nn.Module, stored_statistics: bool) -> Any:
 
 @contextmanager
 def _watched(twin: Any) -> Iterator[dict[str, Any]]:
-    """What goes through the steps of training that are not modules, and the answers of those."""
+    """What goes through the steps of training that are not modules, and their results."""
     seen: dict[str, Any] = {}
 
     def watch(part: Any, method: str, word: str) -> None:

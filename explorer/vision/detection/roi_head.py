@@ -97,7 +97,7 @@ def pooled_maps(trace: Trace) -> RoiMaps:
 
 
 def layer_maps(answer: Activation, layer: str, frame: Frame) -> RoiMaps:
-    """The answer of any layer, as one map.
+    """The output of any layer, as one map.
 
     Args:
         answer: What it gave.

@@ -1,4 +1,4 @@
-"""From the answers of segmentation networks to classes and probabilities per pixel."""
+"""From the outputs of segmentation networks to classes and probabilities per pixel."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scores_of(output: Any, size: tuple[int, int]) -> Tensor:
     2015). A single channel is taken as the logit against a background of 0.
 
     Raises:
-        ExplorerError: When the answer is not one vector of scores per pixel.
+        ExplorerError: When the output is not one vector of scores per pixel.
     """
     found = [output["out"]] if isinstance(output, dict) and "out" in output else tensors_in(output)
     if not found or found[0].ndim != 4 or found[0].shape[0] != 1:

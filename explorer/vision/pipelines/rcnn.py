@@ -77,7 +77,7 @@ class RegionNetwork(nn.Module):
 
     Args:
         body: (N, 3, h, w) normalized RGB -> the last map (N, C, h', w'); SPP-net pools it.
-        head: A 1x1 convolution of it, followed by ReLU6; the average of its answer goes to the
+        head: A 1x1 convolution of it, followed by ReLU6; the average of its output goes to the
             SVMs of R-CNN.
     """
 
@@ -243,7 +243,7 @@ def warp(
     side: int,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Every region with its context, stretched to a square as the network wants it.
+    """Every region with its context, stretched to a square as the network needs it.
 
     The region fills the square but for `CONTEXT` on every side; what lies outside the photo has the
     mean color. Every pixel is the mean of what it covers (RoIAlign with enough samples).

@@ -26,7 +26,7 @@ class Candidates:
     Attributes:
         boxes: (N, K, 4) float32, every region as each of K classes moves it; in the photo's pixels.
         scores: (N, K) float32, probabilities or margins.
-        floor: A smaller score, or this one, is never an answer.
+        floor: A smaller score, or this one, is dropped.
         nms: Two boxes of a class whose IoU is larger do not both stay.
         most: At most so many boxes stay.
     """

@@ -293,10 +293,10 @@ def median_run(
 
     Args:
         once: Runs everything: the clocks of the stages that do not depend on the number of
-            proposals and of those that do, and the answer.
+            proposals and of those that do, and the result.
 
     Returns:
-        The clocks and the answer of the median run, and the seconds of every run, ascending.
+        The clocks and the result of the median run, and the seconds of every run, ascending.
     """
     runs: list[tuple[float, int, tuple[Clock, Clock, A]]] = []
     with measuring():

@@ -32,7 +32,7 @@ SMALLEST_SIDE = 32
 class Target:
     """A network that is run up to a layer, on a picture of any size.
 
-    A detector resizes its input and answers with boxes, which no gradient should pass: only its
+    A detector resizes its input and outputs boxes, which no gradient should pass: only its
     `backbone` is run, on a picture normalized as the detector would.
 
     Attributes:
@@ -72,7 +72,7 @@ class Target:
     def answer(self, picture: Tensor, layer: str) -> Tensor:
         """What `layer` gives for (1, C, H, W) float32 in [0, 1]; nothing behind it is computed.
 
-        Of a layer that answers with several tensors the first one counts.
+        Of a layer with several output tensors the first one counts.
 
         Raises:
             ExplorerError: When the layer lies outside the part that is run, or gives no tensor.
@@ -94,7 +94,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """How strongly a layer answers.
+    """How strong the activations of a layer are.
 
     Without `channels` it is the mean of all squared activations (Mordvintsev et al. 2015 climb
     their

@@ -34,7 +34,7 @@ class OneStage:
         pre_nms: So many pairs of each level (SSD: of each class) go into the suppression.
         coder: torchvision's box coder.
         filter: Stages "min_score", "top_k", "nms", "top_n"; groups are classes.
-        output: What the module answers, bit for bit.
+        output: The module's output, bit for bit.
     """
 
     kind: Kind

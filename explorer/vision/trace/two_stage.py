@@ -133,7 +133,7 @@ class RoiStage:
 
 @dataclass(frozen=True, eq=False)
 class TwoStage:
-    """Every stage of one forward pass; `output` is what the module answers, bit for bit."""
+    """Every stage of one forward pass; `output` is the module's output, bit for bit."""
 
     pyramid: Pyramid
     rpn: Rpn

@@ -27,7 +27,7 @@ def _no_keys() -> NDArray[np.int64]:
 class LineCount:
     """Crossings of the piece of a line from (x0, y0) to (x1, y1), in pixels, y down.
 
-    `into` counts those that come to the right-hand side of somebody who walks from the first end to
+    `into` counts those that come to the right-hand side of a person walking from the first end to
     the second, `out` those to the left. A path is the way of a track's center between two frames in
     which it was found, so what happened while it was lost is counted when it is found again.
     """

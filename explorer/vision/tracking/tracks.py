@@ -1,6 +1,6 @@
 """Objects followed from frame to frame (Bewley et al. 2016, "SORT"), in seconds, not in frames.
 
-Live, frames are left out, and never in equal steps. So the motion model is one of continuous time:
+Live, frames are dropped at unequal intervals. So the motion model is one of continuous time:
 two predictions of 0.1 s equal one of 0.2 s.
 """
 

@@ -18,7 +18,7 @@ class LiteDeepLab(LiteSegmenter):
     """Parallel dilated convolutions on the last maps, sharpened by one of stride 8.
 
     The maps of strides 16 and 32 are put side by side at stride 16 and looked at with several
-    dilations at once (Chen et al. 2017, section 3.3); the answer is enlarged, joined with the map
+    dilations at once (Chen et al. 2017, section 3.3); the output is enlarged, joined with the map
     of stride 8 and refined by one convolution.
 
     Args:

@@ -3,7 +3,7 @@
 Girshick et al. 2014, section 2.3 and appendix C; He et al. 2014, section 4. The stages of the
 classifier stay as ImageNet made them; what they compute for many regions is kept. On that the last
 convolution is fine-tuned with a new classification layer, and scikit-learn fits the linear SVMs and
-the box regressors. The classifier and not the detector's body: its features know no boxes yet, so
+the box regressors. The classifier, not the detector's body: its features never had boxes, so
 that fine-tuning on regions means what it does in the paper.
 """
 

@@ -1,7 +1,7 @@
 """Training of `lite-yolo-v2`: priors and a word tree on the frozen body of `lite-fasterrcnn`.
 
 Redmon & Farhadi 2017, "YOLO9000": COCO's categories from boxes, ImageNet's classes under them from
-a classifier's answers, and photos of which only the class is known.
+a classifier's predictions, and photos of which only the class is known.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def learned(folder: Path, root: Path) -> tuple[Pool, Pool, Words]:
 
     Args:
         folder: Of the pool.
-        root: Above all trainings: the classifier's answers are kept there.
+        root: Above all trainings: the classifier's predictions are kept there.
     """
     pool = complete(read_pool(folder))
     nodes = read_nodes(resource_path("classes", "imagenet.json"))

@@ -36,7 +36,7 @@ DETECTIONS, PROPOSALS, DRAWN = "detections", "proposals", "drawn boxes"
 class Candidates:
     """N boxes, highest score first.
 
-    Nobody below can suppress anybody above: the first n of them end as they do among all.
+    Lower-scoring boxes never suppress higher-scoring ones: the first n end as they do among all.
 
     Attributes:
         boxes: (N, 4) float32 in the photo's pixels.
@@ -107,7 +107,7 @@ def _before(nms: Nms, back: Frame, names: Sequence[str], word: str) -> Candidate
 
 
 def _answered(scene: Scene, error: ExplorerError) -> Candidates:
-    """The answer of a detector whose stages are not known: its own suppression is over."""
+    """The output of a detector whose stages cannot be traced: after its own suppression."""
     height, width = scene.input().shape[-2:]
     found = detections_of(scene.output(), scene.frame, (height, width))
     rows = by_score(found.scores)[:MOST]

@@ -164,5 +164,5 @@ def paper_table(lanes: Mapping[str, Lane], count: int) -> Table:
 
 
 def _times(factor: float) -> float:
-    """Three digits, but whole numbers from 100 on: nobody reads 2.14e+03."""
+    """Three digits, but whole numbers from 100 on: not 2.14e+03."""
     return round(factor) if factor >= 100 else float(f"{factor:.3g}")

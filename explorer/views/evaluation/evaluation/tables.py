@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Row = tuple[str | int | float, ...]
 
 MOST_PHOTOS = 1000
-"""Of the worst: nobody reads further."""
+"""Rows of the table, the worst photos first."""
 
 OPENED_WITH = {
     "classification": "classify", "localization": "localize", "detection": "detections",

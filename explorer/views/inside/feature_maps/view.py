@@ -138,7 +138,7 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`answer.values` is (C, h, w) float32; `second` is another photo with its answer."""
+    """`answer.values` is (C, h, w) float32; `second` is another photo with its maps."""
 
     photo: Picture
     layer: str
@@ -345,7 +345,7 @@ def _span(result: Result, channel: int) -> tuple[float, float]:
 def _channel_heat(
     answer: Activation, params: Params, channel: int, low: float, high: float
 ) -> Heat:
-    """The channel over the photo whose answer it is; `answer.frame` is there."""
+    """The channel over its photo; `answer.frame` is there."""
     assert answer.frame is not None
     height, width = answer.values.shape[1:]
     if params.scale == "around zero":

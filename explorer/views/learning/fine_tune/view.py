@@ -1,4 +1,4 @@
-"""A detector that ships learns the classes of somebody's own folder."""
+"""A detector that ships is trained on the classes of the user's own folder."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ for _part in (Tracks, Motion, LineCount, RegionCount, Settings):  # a state and 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`seen` is the detector's answer; `state` is None on a still."""
+    """`seen` is the detector's output; `state` is None on a still."""
 
     seen: DetectorAnswer
     state: State | None
