@@ -252,7 +252,7 @@ def _entry(item: dict[str, Any], categories: dict[Id, str]) -> Annotation | None
     if box is None:
         return None
     area = number_of(item.get("area"))
-    # "ignore" is not looked at: the reference evaluation sets it to "iscrowd" before it counts.
+    # "ignore" is not used: the reference evaluation sets it to "iscrowd" before it counts.
     return Annotation(
         box,
         crowd=is_set(item.get("iscrowd")),

@@ -31,7 +31,7 @@ def read_yolo(path: str | os.PathLike[str], size: tuple[int, int]) -> Dataset:
     """Reads the YOLO label file of one photo; the classes' names stand beside or above it.
 
     Lines are "class cx cy w h" in parts of the photo's size. What Ultralytics writes behind these
-    (a score, the number of a track, the keypoints of a pose) is passed over; a line with the
+    (a score, the number of a track, the keypoints of a pose) is ignored; a line with the
     corners of a polygon gives the box around them.
 
     Args:

@@ -2,7 +2,7 @@
 
 Behind the class stand the center and size of a box (4 numbers), the corners of a polygon (two for
 each), or a box and the keypoints of a pose (two or three for each); a score and the number of a
-track may follow. How many numbers there are leaves several readings open, so each is looked at:
+track may follow. How many numbers there are leaves several readings open, so each is tried:
 keypoints lie in their box, a polygon does not cross itself, the number of a track is whole.
 """
 
@@ -89,7 +89,7 @@ def _is_box(line: Line) -> bool:
 
 
 def _is_pose(line: Line, each: int, more: int) -> bool:
-    """The rest divides into points that lie in the box; (0, 0) is one that cannot be seen."""
+    """The rest divides into points that lie in the box; (0, 0) is one that is not visible."""
     rest = line.values[4 : len(line.values) - more]
     if len(rest) < each or len(rest) % each or not _is_box(line):
         return False

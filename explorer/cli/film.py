@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from explorer.saving.film_pieces import Pieces
 
 PIECE_FRAMES = 24
-"""So many answers an interruption costs at most."""
+"""At most this many results are lost by an interruption."""
 
 LINES = ".jsonl"
 _WRITTEN = frozenset({".mp4", ".gif"})

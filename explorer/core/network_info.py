@@ -123,7 +123,7 @@ class NetworkInfo:
         input_title: For people: "RGB, short side 256, center 224 x 224, normalized".
         class_paths: For every class the words from the root of a class tree to it; else empty.
         notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
-        default_layer: A layer worth looking at first.
+        default_layer: The layer shown first.
         keypoints: Names of the joints that a detector finds, in its order; else empty.
         score_threshold: The score from which a detection counts by default.
         digester: What works out `digest`.

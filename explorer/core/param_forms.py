@@ -186,7 +186,7 @@ def _mask_of(words: str) -> Mask:
         mask = Mask(base64.b64decode(words, validate=True))
     except binascii.Error as error:
         raise ValueError("not base64") from error
-    mask.index()  # a damaged file is told here and not where it is drawn
+    mask.index()  # a damaged file fails here and not where it is drawn
     return mask
 
 

@@ -186,7 +186,7 @@ def param(
         when: ``(params, info) -> bool``: the form shows it only then. `info` is None as long as no
             network is loaded. What is not shown must have no effect on the result.
         tasks: What a chosen network must do; empty = anything.
-        most: So many entries of a tuple at most.
+        most: The largest number of entries of a tuple.
         suggested: Of an optional number: what None stands for with this network. The form shows
             that number, and the user replaces it.
     """
@@ -265,7 +265,7 @@ def _kind_of(hint: Any) -> tuple[Kind | None, type | None]:
     if rest != [...]:
         return None, None
     if is_dataclass(item) and item not in _SEVERAL and isinstance(item, type):
-        parameters(item)  # its own mistakes are told as its own
+        parameters(item)  # its own errors are raised as its own
         return Kind.ROWS, item
     return _SEVERAL.get(item), item
 

@@ -118,7 +118,7 @@ class Update:
     `ticket` is the number `submit` gave: an update with an older ticket than the last submit of its
     key is stale (the runner drops its own, the receiver compares). `value` is the newest
     step's value, also on a failure or a cancel (the last good picture stays); None before the
-    first. `seconds` is the time the job has worked, waiting left out.
+    first. `seconds` is the time the job has worked, without waiting.
     """
 
     key: Hashable

@@ -78,7 +78,7 @@ class Session:
         images: Paths, in the filmstrip's order.
         current: Index into `images`; -1 = none.
         view: The view's name.
-        network: The network that was looking.
+        network: The network in use.
         params: By view name: parameter name to plain value.
         canvas: Zoom and pan as the board view gave them.
         geometry: Base64 of the window's geometry.

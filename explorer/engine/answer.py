@@ -19,7 +19,7 @@ class Ask:
     """One question: this view of this network on this photo with these parameters.
 
     `spec` is None for a view that needs no network, `image` for one that needs no photo. `beside`
-    are more views, with their parameters, that look at the same photo with the same network.
+    are more views, with their parameters, of the same photo with the same network.
     `fresh`: nothing computed before is reused; what was measured is measured again.
     `survey`: not the view's computation, but what there is before its background job is begun.
     """
@@ -55,7 +55,7 @@ class Answer:
 
     `info` is None until the network is loaded, and where the view needs none. `shot` is the frame
     that it is about when a film or a camera is followed, `seconds` how long the view took for it,
-    `share` the part of the network's own input size that it was looked at with. `steered`: the
+    `share` the part of the network's own input size that was used. `steered`: the
     parameters were changed while it was computed, so that the same ones, run again, give another
     answer. `made` are the networks that it made and that are in the catalog.
     """

@@ -149,9 +149,9 @@ class Engine:
                 return
 
     def act(self, ask: Ask, action: Action, token: Token) -> Generator[Step[Answer], Any, None]:
-        """A job for the runner: an action of the view, on what it looks at.
+        """A job for the runner: an action of the view, on the photo that it shows.
 
-        The steps carry no result; the last one tells the networks that were made.
+        The steps carry no result; the last one has the networks that were made.
 
         Raises:
             ExplorerError: As `steps`; what was made cannot be written.
@@ -183,7 +183,7 @@ class Engine:
             ask: The question; its `image` stands for the source: frames have its name and key.
             slot: Where the frames come from.
             token: Asked inside every forward pass.
-            pace: How large the network looks at frames.
+            pace: The network's input size for frames.
 
         Raises:
             ExplorerError: As `steps`; a view that cannot follow frames is one more reason.
@@ -331,7 +331,7 @@ class Engine:
             loading.close()
 
     def _live(self, network: Network, ask: Ask) -> Network:
-        """The network for frames: a faster copy when no view looks inside."""
+        """The network for frames: a faster copy when no view needs the inside."""
         views = (ask.view, *(view for view, _ in ask.beside))
         if not all(view.answer_only for view in views if view.needs.network):
             return network

@@ -44,7 +44,7 @@ FRAME_SIDES = (320, 1280)
 
 
 class FinishedAnswer:
-    """What a view found out, as everybody shows and writes it. `look` and `steps` give these.
+    """The result of a view, as it is shown and written. `look` and `steps` give these.
 
     Nothing is drawn or painted before it is asked for, and then only once.
 

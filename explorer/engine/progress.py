@@ -22,7 +22,7 @@ OFTEN = 0.1
 
 
 class Shows(Protocol):
-    """What a job tells how far it is."""
+    """The progress that a job reports."""
 
     def show(self, title: str, done: int, total: int, note: str = "") -> None:
         """`total` 0 means that it is not known."""

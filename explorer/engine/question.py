@@ -193,7 +193,7 @@ def default_network(view: View[Any, Any]) -> str:
 
 
 def check_suits(view: View[Any, Any], info: NetworkInfo) -> None:
-    """Raises when the view cannot look at a network of that task."""
+    """Raises when the view does not support networks of that task."""
     if not view.suits(info.task):
         raise ExplorerError(
             f"{view.title} needs a network for {either(sorted(view.tasks))}; "

@@ -35,7 +35,7 @@ class Moment:
     """Which frame of a film or a camera a scene is, and what came before.
 
     Attributes:
-        number: Counts the source's frames from 0; it jumps where frames were left out.
+        number: Counts the source's frames from 0; it jumps where frames were dropped.
         seconds: When the frame was taken, from the start of the film or of the watching; it goes
             back when a film starts again or is rewound.
         memory: What views carry from frame to frame, by the view's name; the same dictionary for

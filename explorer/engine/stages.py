@@ -63,7 +63,7 @@ def _anchor_answers(scene: Scene) -> AnchorAnswers:
 def own_suppression_of(scene: Scene) -> tuple[Frame, Nms] | None:
     """The suppression of a detector that is none of torchvision's, and the frame of its boxes.
 
-    The frame is from the photo. None when the network tells of none: its trace may.
+    The frame is from the photo. None when the network has none: its trace may.
     """
     return scene.memo(
         "suppression",

@@ -90,7 +90,7 @@ assert set(_TITLES) == set(Group)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Action:
-    """A button of a view: something that it does beside looking. Afterwards the view looks again.
+    """A button of a view: it does more than show. Afterwards the view is computed again.
 
     Attributes:
         name: The programs' word, a Python identifier.
@@ -133,14 +133,14 @@ class BackgroundJob:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View(Generic[P, R]):
-    """A way to look at what a network computes, with parameters `P` and results `R`.
+    """What is computed and drawn of a network, with parameters `P` and results `R`.
 
     Attributes:
         name: The command line's word, a Python identifier.
         title: The menu's words.
         group: The heading it is listed under.
         summary: One sentence for the picker.
-        explanation: Markdown beside the view: what is seen, how to read it, formulas in LaTeX
+        explanation: Markdown beside the view: what is shown, how to read it, formulas in LaTeX
             between dollar signs, and the sources.
         reference: The paper, as "Ren et al. 2015, Faster R-CNN, section 3.1".
         Params: A frozen dataclass whose fields are made by `param`.
@@ -148,7 +148,7 @@ class View(Generic[P, R]):
             thread. A yield gives back the newest params when a `STEER` parameter has changed, else
             None. A `NewNetwork` that it returns at its end joins the catalog as "made here".
         draw: ``(result, params) -> Board``: pure, cheap, numpy only, on the window's thread.
-        tasks: The network tasks it can look at; empty = any network with an image input.
+        tasks: The network tasks it supports; empty = any network with an image input.
         best: The one among them with which it shows most: whoever comes to it with another network
             gets one of these, and may choose another one again.
         data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by

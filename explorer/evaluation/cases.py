@@ -59,7 +59,7 @@ class Source:
         classes: What has to be matched.
         offers: What is known of its photos: "label", "objects", "mask".
         make: From the task, the label of each class (-1 = unknown) and the network to the cases.
-        notes: Sentences about what was left out.
+        notes: Sentences about what was ignored.
     """
 
     title: str

@@ -217,7 +217,7 @@ def eleven_points(recall: NDArray[np.float64], precision: NDArray[np.float64]) -
     """The mean over r = 0, 0.1 … 1 of the largest precision at a recall of at least r.
 
     The steps are numpy's, of which 0.3, 0.6 and 0.7 are a hair above their names: a recall of
-    exactly 3/10 misses its step. Published figures are made so, and ours are to equal them.
+    exactly 3/10 misses its step. Published values are computed so, and these are to equal them.
     """
     points = [precision[recall >= r].max(initial=0.0) for r in np.linspace(0, 1, 11)]
     return float(np.mean(points))
@@ -252,7 +252,7 @@ class Confusion:
         self.counts = np.zeros((classes, classes), np.int64)
 
     def add(self, truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]]) -> None:
-        """Two arrays of one shape; pixels where either is negative are left out."""
+        """Two arrays of one shape; pixels where either is negative are ignored."""
         if truth.shape != predicted.shape:
             raise ValueError(f"the prediction must be {truth.shape}, got {predicted.shape}")
         size = len(self.counts)

@@ -79,7 +79,7 @@ class Pass:
         self.seconds = 0.0
 
     def look_at_next(self) -> None:
-        """Reads the next photo; the network looks when enough of one size have come."""
+        """Reads the next photo; the network runs when enough of one size have come."""
         began = time.perf_counter()
         look = self._loaded(self.done)
         if look is not None:

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from explorer.networks.preprocess import Frame
 
 Figures = tuple[dict[str, float], dict[str, dict[str, float]]]
-"""The figures by their keys, and by class name."""
+"""The metrics by their keys, and by class name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """A photo that the network has looked at.
+    """A photo that the network has run on.
 
     Attributes:
         number: Its place among the photos of the evaluation.
@@ -55,14 +55,14 @@ class Look:
 
 
 class Score(Protocol):
-    """What all of them have: counts, and figures that may be asked for at any time."""
+    """What all of them have: counts, and metrics at any time."""
 
     cheap: bool
-    """Asking for the figures costs nothing."""
+    """The metrics cost nothing."""
 
     @property
     def photos(self) -> int:
-        """Looked at so far."""
+        """Evaluated so far."""
 
     @property
     def objects(self) -> int:
@@ -72,7 +72,7 @@ class Score(Protocol):
         """Takes the network's output for a batch of photos."""
 
     def figures(self, classes: Sequence[str]) -> Figures:
-        """The figures so far."""
+        """The metrics so far."""
 
     def measures(self) -> Measures:
         """What is kept of every photo so far, for curves, confusions and the worst first."""
@@ -236,7 +236,7 @@ class Boxes:
             if self._eleven_point:
                 row["voc_AP_11"] = area.eleven_point
             by_class[classes[label]] = {**row, "objects": area.objects}
-        if not voc:  # nothing that counts is there: the reference gives -1 for every figure
+        if not voc:  # nothing that counts is there: the reference gives -1 for every metric
             return {}, {}
         figures = _coco_figures(coco)
         figures["voc_AP"] = _mean([area.every_point for area in voc.values()])
@@ -284,7 +284,7 @@ class Boxes:
 
 
 class Pixels:
-    """Mean intersection over union, over the pixels of the photo that the network has seen."""
+    """Mean intersection over union, over the pixels of the photo inside the network's input."""
 
     cheap = True
 

@@ -2,7 +2,7 @@
 
 Pillow reads the files, by content and from an allow-list of formats. It raises nearly every
 exception there is when a file is broken, some of its decoders are written in Python and slow, and
-its limits are process-wide switches. All of that is dealt with here, so that a caller sees pixels
+its limits are process-wide switches. All of that is dealt with here, so that a caller gets pixels
 or an ExplorerError.
 """
 
@@ -240,7 +240,7 @@ def _formats() -> tuple[str, ...]:
 
 
 def _quiet_libtiff() -> None:
-    """Lets libtiff be quiet: it tells the terminal about every odd tag; errors become sentences.
+    """Silences libtiff, which reports every odd tag on the terminal; errors become sentences.
 
     The library is the one that came with Pillow; that of a Linux distribution is left as it is.
     """

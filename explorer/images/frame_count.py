@@ -53,7 +53,7 @@ def _gif_frames(data: bytes) -> int:
         elif kind == 0x3B:
             break
         else:
-            at += 1  # stray bytes between blocks are passed over, as decoders do
+            at += 1  # stray bytes between blocks are skipped, as decoders do
     return frames
 
 

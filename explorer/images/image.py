@@ -1,4 +1,4 @@
-"""The one door for stills: every picture the program looks at comes through here.
+"""The one door for stills: every picture is opened here.
 
 Whatever the file was (gray, palette, CMYK, 16-bit, rotated by EXIF, half transparent, cut off),
 what comes out is upright (H, W, 3) uint8 RGB plus plain sentences about what had to be done to it.

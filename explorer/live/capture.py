@@ -1,4 +1,4 @@
-"""The thread that reads a source into a slot, at its pace, until it is told to stop."""
+"""The thread that reads a source into a slot, at its pace, until it is stopped."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Capture:
             self._lock.notify_all()
 
     def step(self, frames: int) -> None:
-        """Shows the frame so many after (or before) the newest one; calls add up."""
+        """Shows the frame this many after (or before) the newest one; calls add up."""
         with self._lock:
             self._steps += frames
             self._lock.notify_all()

@@ -1,4 +1,4 @@
-"""Between who makes frames and who looks at them: the newest one, and the last few seconds."""
+"""Between the source of frames and their readers: the newest one, and the last few seconds."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Slot:
             return tuple(self._past)
 
     def close(self) -> None:
-        """Wakes up all that wait; frames that come later are ignored. What was seen stays."""
+        """Wakes up all that wait; frames that come later are ignored. Past frames stay."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()

@@ -148,7 +148,7 @@ class Film:
                 self._ready.popleft()
 
     def step(self, position: float, frames: int) -> None:
-        """Goes to the frame that is so many after (or before) the one at `position`."""
+        """Goes to the frame that is this many after (or before) the one at `position`."""
         if self._film is None:
             return
         if frames < 0:

@@ -89,7 +89,7 @@ class Plugin:
 def survey(taken: Collection[str]) -> tuple[tuple[Definition, ...], tuple[Unavailable, ...]]:
     """The networks of all installed plug-ins, and what could not be taken among them.
 
-    One that fails, or has a name that is taken, is logged, left out and listed with its reason.
+    One that fails, or has a name that is taken, is logged, skipped and listed with its reason.
 
     Args:
         taken: Names that a plug-in may not use.

@@ -67,7 +67,7 @@ def _bars(plot: Plot, width: int, style: Style) -> Block:
             surface.rounded(track, style.stripe, radius=style.px(3))
             x0, x1 = sorted((x + zero, x + end))
             if plain and x0 < x + right and x1 > x + left:
-                x1 = max(x1, x0 + style.px(2))  # something that is not nothing can be seen
+                x1 = max(x1, x0 + style.px(2))  # a value above zero is visible
                 surface.rounded((x0, track[1], x1, track[3]), color, radius=style.px(3))
             at = (x + width - face.width(text, size), y + drop)
             surface.write(text, at, size, style.muted)

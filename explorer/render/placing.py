@@ -33,7 +33,7 @@ class Plates:
     def choose(self, plates: Sequence[Extent]) -> Extent | None:
         """The first of `plates` that is on the surface and free: now taken.
 
-        Where all are taken the label gives way: its box is seen, and a heap of words is not read.
+        Where all are taken the label is not drawn: overlapping words cannot be read.
         """
         inside = [p for p in plates if p[0] >= 0 and p[1] >= 0 and p[3] <= self._height]
         free = np.flatnonzero(self._free(np.array(inside, np.float64).reshape(-1, 4)))

@@ -130,7 +130,7 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
     def verify(self, count: int) -> bool:
-        """True when the closed film is whole and has so many frames."""
+        """True when the closed film is complete and has this many frames."""
         ...
 
 

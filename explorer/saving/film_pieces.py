@@ -159,13 +159,13 @@ class Pieces:
 
     @property
     def weight(self) -> int:
-        """Bytes on the disk, the open piece left out."""
+        """Bytes on the disk, without the open piece."""
         return self._weight
 
     # -- writing ----------------------------------------------------------------------------------
 
     def add(self, frame: UInt8, times: int = 1) -> None:
-        """So many frames of the film that look like `frame`, (H, W, 3) uint8 RGB.
+        """Repeats `frame` this many times in the film, (H, W, 3) uint8 RGB.
 
         Raises:
             ExplorerError: When it cannot be written.
@@ -189,7 +189,7 @@ class Pieces:
         self._written += times
 
     def hold(self, times: int) -> None:
-        """The last frame fills so many more; nothing happens while there is none.
+        """Repeats the last frame this many times; nothing happens while there is none.
 
         Raises:
             ExplorerError: When it cannot be written.

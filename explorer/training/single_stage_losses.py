@@ -61,7 +61,7 @@ def ssd_losses(model: Any, canvases: Sequence[Canvas], device: torch.device) -> 
     """SSD's losses (Liu et al. 2016, equation 1) of a `lite_ssd`, whose body is frozen.
 
     Args:
-        model: In training mode; it sees the canvases as squares, as it will see photos.
+        model: In training mode; it resizes the canvases to squares, as photos later.
         canvases: Of one shape.
         device: Where the model is.
 

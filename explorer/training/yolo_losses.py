@@ -19,7 +19,7 @@ COORDINATES, NO_OBJECT = 5.0, 0.5
 """Weights of the boxes, and of the confidence where nothing is (Redmon et al. 2016, section 2)."""
 
 IGNORED = 0.6
-"""A box that overlaps an object by more is not told that it found none (YOLO v2)."""
+"""A box with a larger IoU with an object gets no no-object loss (YOLO v2)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

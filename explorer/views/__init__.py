@@ -71,7 +71,7 @@ def discover() -> dict[str, View[Any, Any]]:
 def survey() -> Found:
     """Every view, by group and in each as they are taught, and what is unavailable.
 
-    A module or a plug-in that fails is left out, logged, and listed with its reason: one view must
+    A module or a plug-in that fails is skipped, logged, and listed with its reason: one view must
     not take the others down. Of two views with one name the first keeps it.
     """
     found = Found()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from explorer.core.color_sets import Color
 
 FRAMED = 12.0
-"""A box's shorter side is so many times as long as its frame is wide, or the frame is 1 wide."""
+"""The ratio of a box's shorter side to the width of its frame, which is at least 1."""
 
 
 def _expect_rows(what: str, array: Float32, width: int) -> None:

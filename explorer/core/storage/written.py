@@ -1,4 +1,4 @@
-"""Which files this program has written: those that it may replace without being told to.
+"""Which files this program has written: those that it may replace without --overwrite.
 
 A list beside the settings keeps the size and time of what was written; a file that the user has
 changed since is theirs. Pictures, films and data that carry the program's name are known by it,

@@ -27,7 +27,7 @@ TABLES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 """Ultralytics' description of a data set; any other .yaml with "names:" comes after these."""
 
 _LEVELS = 3
-"""Folders that are looked into, from that of the labels upwards, where none is called "labels"."""
+"""Folders that are searched, from that of the labels upwards, where none is called "labels"."""
 
 _MOST_TABLES = 8
 _MOST_BYTES = 1 << 28

@@ -1,4 +1,4 @@
-"""From a definition and its weights to a network that is ready to look at photos."""
+"""From a definition and its weights to a network that is ready for photos."""
 
 from __future__ import annotations
 

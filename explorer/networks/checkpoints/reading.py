@@ -411,7 +411,7 @@ def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
 
 
 def _first_line(error: BaseException) -> str:
-    # torch tells how to switch its safety off before it comes to the point.
+    # torch explains first how to switch its safety off.
     text = str(error).rpartition("WeightsUnpickler error:")[2].strip()
     line = text.splitlines()[0] if text else type(error).__name__
     return _short(line.rstrip("."), 120)

@@ -64,7 +64,7 @@ def download(
 
     Args:
         url: http or https.
-        megabytes: Shown until the server has told the size.
+        megabytes: Shown until the server has sent the size.
         timeout: Seconds without a byte after which the server counts as silent.
 
     Raises:

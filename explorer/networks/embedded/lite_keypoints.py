@@ -30,9 +30,9 @@ class FewClassesPredictor(FastRCNNPredictor):  # type: ignore[misc]
     The others count as background: its probability is the sum of theirs.
 
     Args:
-        hidden: Channels of what it looks at.
+        hidden: Channels of its input.
         num_classes: Of the output, the background included.
-        fine: That it tells apart.
+        fine: The classes it was trained on.
     """
 
     def __init__(self, hidden: int, num_classes: int, fine: int) -> None:

@@ -35,7 +35,7 @@ GROUPS = 16
 """Of the normalizations in RetinaNet's heads."""
 
 SSD_SIDE = 320
-"""SSD sees every photo as a square of so many pixels."""
+"""SSD resizes every photo to a square of this side."""
 
 SSD_RATIOS = ((2, 3),) * 5
 """Width / height of the default boxes of every map, beside 1; each also upright."""
@@ -77,7 +77,7 @@ class LiteSSDBody(nn.Module):
     """Five maps, of strides 16, 32, 64, 128 and 256: two of the body's, three smaller ones.
 
     Args:
-        width: Channels of every map that is looked at.
+        width: Channels of every map.
     """
 
     def __init__(self, width: int) -> None:

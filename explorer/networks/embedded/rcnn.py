@@ -103,7 +103,7 @@ def mini_fasterrcnn(
 
     Args:
         num_classes: With the background, which is class 0.
-        fine: Classes that the box head tells apart, see `GroupPredictor`; 0 = just `num_classes`.
+        fine: Classes that the box head was trained on, see `GroupPredictor`; 0 = `num_classes`.
         width: Channels of the feature pyramid and of the region proposal network.
         hidden: Width of the two fully connected layers of the box head.
         side: The side of the scenes it learns from, in pixels. Its anchors are 1/13 to 4/5 of it.

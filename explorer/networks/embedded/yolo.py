@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchvision.models.detection.image_list import ImageList
 
 MOST = 300
-"""So many of the highest-scoring boxes go into the suppression."""
+"""How many of the highest-scoring boxes go into the suppression."""
 
 LARGEST_LOG = 4.0
 """A prior grows by at most this power of e."""
@@ -65,7 +65,7 @@ def _lite_maps(layers: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
 class SmoothTransform(GeneralizedRCNNTransform):  # type: ignore[misc]
     """torchvision's own, but a photo that becomes much smaller is smoothed first.
 
-    These networks look at small pictures: without it they would see one pixel of many.
+    These networks have small inputs: without it they would sample one pixel of many.
     """
 
     def resize(
@@ -92,7 +92,7 @@ class YOLO(nn.Module):
     Attributes:
         score_thresh: Boxes need a higher score.
         nms_thresh: A box that overlaps a higher-scoring one of its class by more goes.
-        detections_per_img: At most so many are left.
+        detections_per_img: At most this many are kept.
     """
 
     def __init__(self, num_classes: int, transform: GeneralizedRCNNTransform, body: Body) -> None:
@@ -119,7 +119,7 @@ class YOLO(nn.Module):
 
         Args:
             numbers: Of `predict`, without the batch.
-            padded: Height and width of what the body saw.
+            padded: Height and width of the body's input.
 
         Returns:
             Boxes (M, 4), their scores (M, num_classes), and what else is known of each.
@@ -153,7 +153,7 @@ class YOLO(nn.Module):
 
         Args:
             numbers: Of `predict`, without the batch.
-            padded: Height and width of what the body saw.
+            padded: Height and width of the body's input.
             size: The same without the padding; boxes are clipped to it.
 
         Returns:
@@ -246,7 +246,7 @@ class YOLOv2(YOLO):
         words: See `WordTree`; all three or none of them: then every class is a word.
         parents: See `WordTree`.
         labels: See `WordTree`.
-        side: Long side of what the body sees, in pixels.
+        side: Long side of the body's input, in pixels.
         width: Channels of the convolutions on the body.
         fine: Channels of the finer map before its neighbors are stacked.
     """
@@ -334,7 +334,7 @@ def _begin(layer: nn.Conv2d, bias: Sequence[float]) -> None:
 
 
 def padded_size(batch: ImageList) -> tuple[int, int]:
-    """Height and width of what the body sees."""
+    """Height and width of the body's input."""
     height, width = batch.tensors.shape[-2:]
     return int(height), int(width)
 

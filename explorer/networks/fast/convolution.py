@@ -42,8 +42,8 @@ def _fits(layer: nn.Conv2d) -> bool:
 class PackedConv2d(nn.Conv2d):
     """A convolution for inference only: no gradients, and its weights stay as they are.
 
-    The best order depends on the size of the input. A layer that sees several sizes (of a pyramid's
-    maps, say) keeps an order for each, up to `MOST_BYTES`.
+    The best order depends on the size of the input. A layer with inputs of several sizes (the maps
+    of a pyramid, say) keeps an order for each, up to `MOST_BYTES`.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name of the base class

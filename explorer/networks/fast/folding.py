@@ -164,7 +164,7 @@ def _fold(module: nn.Module, convolution: str, norm: str) -> None:
 
 
 def at_share(network: Network, share: float) -> Network:
-    """The same network that looks at pictures with sides of `share` times its own input size.
+    """The same network with an input whose sides are `share` times its own.
 
     The weights are shared. A network whose input has one size only (it crops, or its layers count
     on it) is given back as it is; so is any at a share of 1.

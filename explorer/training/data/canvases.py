@@ -42,7 +42,7 @@ MOSAICS = 0.3
 GRAY = 0.04
 
 LEAST_SIDE, LEAST_SHARE = 4.0, 0.35
-"""An object must show so many pixels each way, and such a part of itself, else it is ignored."""
+"""An object with fewer visible pixels each way, or a smaller visible part, is ignored."""
 
 MIRRORED_JOINTS = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """COCO's 17 joints with left and right exchanged."""
@@ -51,7 +51,7 @@ UNSURE_PIXEL = 255
 """In masks: the class is not known."""
 
 MOST_OFTEN, COMMON = 3.0, 300
-"""Photos of categories with fewer photos than `COMMON` are drawn up to so much more often."""
+"""Photos of categories with fewer photos than `COMMON` are drawn up to this much more often."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +121,7 @@ def repeats(
     Args:
         labels: Of every photo the classes that it shows, each below `classes`.
         classes: How many there are.
-        common: A class with so many photos or more is drawn as it comes.
+        common: A class with this many photos or more is drawn as it comes.
         most: The largest factor.
 
     Returns:
@@ -267,7 +267,7 @@ def mirrored(canvas: Canvas) -> Canvas:
 def joined(parts: list[tuple[Canvas, int, int]], shape: tuple[int, int]) -> Canvas:
     """Canvases side by side: each with its top and left on the new one of (H, W) `shape`.
 
-    Joints are left out.
+    Joints are dropped.
     """
     pixels, mask = np.empty((*shape, 3), np.uint8), np.full(shape, UNSURE_PIXEL, np.uint8)
     boxes, ignored = [], []

@@ -39,10 +39,10 @@ SURE = 0.7
 """The least probability of a prediction that is used."""
 
 SIDE, MARGIN = 224, 256 / 224
-"""Of what the classifier sees, and how much more than the object it is."""
+"""Of the classifier's input, and how much larger than the object it is."""
 
 LEAST_SIDE = 64
-"""In pixels of the photo: of smaller objects the classifier sees too little."""
+"""In pixels of the photo: smaller objects are too small for the classifier."""
 
 BATCH = 32
 

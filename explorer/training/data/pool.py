@@ -87,7 +87,7 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
 
     Args:
         folder: In COCO's format.
-        least: Categories with fewer high-scoring objects are left out; their regions are ignored.
+        least: Categories with fewer high-scoring objects are dropped; their regions are ignored.
 
     Raises:
         ExplorerError: There is no such file, or it is none of COCO's format.
@@ -197,7 +197,7 @@ def people(pool: Pool) -> Pool:
 def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
     """Leeds Sports Pose Extended: `folder`/joints.json, one person (label 1) a photo.
 
-    Neck and head top, which COCO's joints do not have, are left out.
+    Neck and head top, which COCO's joints do not have, are dropped.
 
     Args:
         folder: In COCO's form, photos in images/.

@@ -239,7 +239,7 @@ def accuracy(
 
     Args:
         model: (N, 3, H, W) -> (N, classes).
-        data: PhotoSet it has not seen.
+        data: PhotoSet it was not trained on.
         side: Resize the photos to this side first; None = as they are.
         batch: How many at once.
     """
@@ -285,7 +285,7 @@ def classifier_facts(
 
 
 def preprocessing(side: int) -> dict[str, Any]:
-    """Of everything that sees one photo as a whole: short side and center crop of `side` pixels."""
+    """Of all networks for whole photos: short side and center crop of `side` pixels."""
     return {
         "resize": side,
         "crop": side,

@@ -1,6 +1,6 @@
 """Fixed proposals: the boxes of the training photos, clustered.
 
-They do not look at the picture at all (Lenc & Vedaldi 2015, "R-CNN minus R").
+They are independent of the picture (Lenc & Vedaldi 2015, "R-CNN minus R").
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 COUNT = 2000
 APART = 10
-"""One photo in so many is kept apart for the figures."""
+"""One photo in this many is held out for the metrics."""
 
 FILE = "fixed-proposals.npz"
 

@@ -5,7 +5,7 @@ A lesson is a module of this package with three functions, each given the networ
 
 - ``task(name, material) -> loop.Task``: the network, its batches and its losses;
 - ``facts(name, material) -> cards.Facts``: the content of its model card;
-- ``measure(name, model, material) -> dict``: the figures on the card, on photos not trained on.
+- ``measure(name, model, material) -> dict``: the metrics on the card, on photos not trained on.
 
 and, where more belongs to the weights than the card, ``beside(material, folder)``, which writes
 ``beside_file(folder)``;

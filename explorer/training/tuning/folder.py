@@ -44,7 +44,7 @@ class Annotations:
         title: The folder's name.
         kind: "COCO", "VOC" or "YOLO".
         train: The photos to learn from.
-        held_out: Those that the figures come from.
+        held_out: Those that the metrics come from.
         own_parts: The folder itself has these parts.
         names: Of the classes with a box to learn from, without the background.
         notes: What was ignored.

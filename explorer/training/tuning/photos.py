@@ -133,7 +133,7 @@ def _corners(boxes: Sequence[Box]) -> NDArray[np.float32]:
 def to_learn_from(
     photo: Annotated, pixels: NDArray[np.uint8], labels: Mapping[str, int]
 ) -> tuple[PoolPhoto, int]:
-    """A photo as the canvases take it, and how many of its boxes were left out."""
+    """A photo as the canvases take it, and how many of its boxes were dropped."""
     found = fit(photo, (pixels.shape[0], pixels.shape[1]), labels)
     small, scale = shrunk(pixels, LONGEST)
     aspect = pixels.shape[1] / pixels.shape[0]

@@ -1,4 +1,4 @@
-"""A fine-tuning as a generator of steps, and a short look at what it would be about."""
+"""A fine-tuning as a generator of steps, and a preview of it."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _read(
 
 
 def _spread(entries: Sequence[Any], most: int) -> Sequence[Any]:
-    """At most so many of them, at even distances."""
+    """At most this many of them, at even distances."""
     if len(entries) <= most:
         return entries
     chosen = np.linspace(0, len(entries) - 1, most).round().astype(np.int64)

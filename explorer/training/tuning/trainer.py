@@ -72,14 +72,14 @@ def freeze(model: nn.Module, frozen: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """When a training ends: after so many minutes of work or, where they are given, steps."""
+    """When a training ends: after this many minutes of work or, where they are given, steps."""
 
     minutes: float
     steps: int = 0
 
 
 class Trainer:
-    """A detector that learns; `look` is called for each photo of a step.
+    """A detector in training; `look` is called for each photo of a step.
 
     A step is a pure function of the weights before, the seed and its number, so that a training
     that was interrupted between any two photos continues as if it had not been. With a length in

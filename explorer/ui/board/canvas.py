@@ -1,4 +1,4 @@
-"""The canvas: one pane, looked at, pointed at and drawn on.
+"""The canvas: one pane, shown, pointed at and drawn on.
 
 Everything the user does becomes a signal in the pane's own units; what it means is the board's.
 """

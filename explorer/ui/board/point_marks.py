@@ -19,7 +19,7 @@ class PointMarks:
         points: In pixels of the photo; None where the pane takes none.
         chosen: The one that the keyboard moves.
         closed: They are the corners of a polygon.
-        most: So many at most; a further one takes the place of all.
+        most: The largest number; a further one takes the place of all.
         adding: A click where there is none adds one.
         dragging: One is in the hand of the user.
     """

@@ -93,7 +93,7 @@ class Form(QWidget):
     def set_view(self, view: View[Any, Any], params: Any, info: NetworkInfo | None) -> None:
         """Shows `params` of `view`; choices that depend on the network come from `info`.
 
-        Choices that the network lacks are replaced by its first ones (`params` tells). No signal.
+        Choices that the network lacks are replaced by its first ones (see `params`). No signal.
         """
         if view is not self._view:
             self._build(view)

@@ -246,7 +246,7 @@ def keep_apart(texts: Sequence[TextItem], painter: QPainter, lens: Lens) -> int:
     """Texts of a pane get smaller letters until none lies on another.
 
     Returns:
-        How many had to be left out, because the smallest letters still overlap.
+        How many are not drawn, because the smallest letters still overlap.
     """
     painter.resetTransform()
     group = [text for text in texts if text.layer.text and not text.pinned]

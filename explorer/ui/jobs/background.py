@@ -1,6 +1,6 @@
 """The background jobs of the window: started, listed, paused, canceled, kept over a restart.
 
-They run on the runner behind every question, whatever is being looked at. Files are written on the
+They run on the runner behind every question, whatever is shown. Files are written on the
 runner's thread too: nothing here waits for a disk.
 """
 

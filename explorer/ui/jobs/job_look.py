@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class JobLook(QObject):
-    """Follows the job of what is looked at, and tells its news in the words of any other look.
+    """Follows the job of what is shown, and passes on its updates as for any other question.
 
     Signals:
         news: An `Update` whose value is an `engine.answer.Answer` or None.

@@ -28,7 +28,7 @@ class FilmBar(QWidget):
     Signals:
         playback_changed: The new `Playback`.
         sought: A position in seconds.
-        stepped: So many frames on (or back) from the one that is shown.
+        stepped: This many frames on (or back) from the one that is shown.
         rewound: Share (0 oldest … 1 newest) of the last seconds, while frozen.
     """
 

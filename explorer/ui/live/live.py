@@ -43,7 +43,7 @@ class Live(QObject):
 
     Attributes:
         make: Opens the source of a spec.
-        photo_again: Goes back to the photo that was looked at before; False when there is none.
+        photo_again: Goes back to the photo that was shown before; False when there is none.
         capture: What is read, or None.
 
     Signals:

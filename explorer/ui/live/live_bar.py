@@ -23,7 +23,7 @@ class Budget:
         drawing: Seconds from the newest result to the painted frame.
         shown: Frames a second that were painted with their results.
         age: Seconds from when the frame was complete to when it was painted.
-        dropped: Frames that were left out, because a newer one was there.
+        dropped: Frames that were skipped, because a newer one was there.
         share: Of the network's own input size.
     """
 

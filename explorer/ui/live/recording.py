@@ -103,7 +103,7 @@ class Handover:
         self._capture, self._last = capture, last
 
     def give(self, recorder: FilmRecorder, capture: Capture) -> None:
-        """What has come since the last time; what was missed meanwhile is counted as left out.
+        """What has come since the last time; what was missed meanwhile is counted as dropped.
 
         The slot keeps the last seconds: nothing is missed between two looks.
         """

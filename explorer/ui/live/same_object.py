@@ -31,7 +31,7 @@ class SameObject:
         self._told: Selection | None = None
 
     def forget(self) -> None:
-        """Something else is looked at."""
+        """Something else is shown."""
         self._box, self._missed, self._told = None, 0, None
 
     def find(

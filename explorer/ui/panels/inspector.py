@@ -133,7 +133,7 @@ class Inspector(QWidget):
             hint: What can be done.
             details: For a report.
             ways: Buttons that lead out of it.
-            stays: It is not about what is looked at (a photo or a network that cannot be had): a
+            stays: It is not about what is shown (a photo or a network that cannot be had): a
                 good result does not settle it, `settle` does.
         """
         self._stays = stays
@@ -144,7 +144,7 @@ class Inspector(QWidget):
         self._scroll.ensureWidgetVisible(self.error)
 
     def clear_message(self) -> None:
-        """What is looked at is another thing, or has been answered."""
+        """Something else is shown, or the result is there."""
         if not self._stays:
             self.error.hide()
 

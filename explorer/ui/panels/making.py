@@ -84,7 +84,7 @@ class Making(QObject):
             self._panels.study.look()  # it may have changed what the view shows
 
     def _job_ended(self, job_id: str) -> None:
-        """A background job may have made a network, wherever the user is looking."""
+        """A background job may have made a network, whatever is shown."""
         found = self._panels.jobs.find(job_id)
         name = getattr(found.value, "made", "") if found is not None else ""
         if found is not None and name and found.phase is Phase.DONE:

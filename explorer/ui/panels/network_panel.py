@@ -126,7 +126,7 @@ class NetworkPanel(QWidget):
         self._look_at(self.cards.current_key())
 
     def prepare(self) -> None:
-        """The panel is about to be seen: shows the present choice."""
+        """The panel is about to be shown: shows the present choice."""
         self.cards.search.clear()
         if self._spec is not None:
             self.cards.point_at(self._spec.name)

@@ -135,7 +135,7 @@ class NetworkPicker(QWidget):
         self.panel.set_devices(devices)
 
     def set_tasks(self, tasks: frozenset[str], view_title: str = "") -> None:
-        """Dims the networks that the present view cannot look at; empty dims none."""
+        """Dims the networks that the current view does not support; empty dims none."""
         self.panel.set_tasks(tasks, view_title)
 
     def set_spec(self, spec: NetworkSpec) -> None:

@@ -139,7 +139,7 @@ class Welcome(QWidget):
                 break
 
     def _arrange(self, rows: int, shown: int) -> None:
-        """The samples in so many rows, and so many of the parts that can be missed."""
+        """The samples in this many rows, and this many of the optional parts."""
         room = self.width() - UNIT * 12
         wide = (self.tiles[0].sizeHint().width() + UNIT) if self.tiles else 1
         across = max(1, min(3 if rows == 2 else MOST_SAMPLES, room // wide))
@@ -157,7 +157,7 @@ class Welcome(QWidget):
         return self._column.totalHeightForWidth(wide)
 
     def set_live_menu(self, menu: QMenu) -> None:
-        """What can be followed instead of looking at a photo."""
+        """What can be followed instead of a photo."""
         self.live.setMenu(menu)
 
     def set_drag_active(self, active: bool) -> None:

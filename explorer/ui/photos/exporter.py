@@ -136,7 +136,7 @@ class Exporter(QObject):
         self._offer(self.tr("Save ground truth"), *kinds)
 
     def copy(self) -> None:
-        """What is on the canvas, as it is seen."""
+        """What is on the canvas, as it is shown."""
         if not self._something():
             return
         QGuiApplication.clipboard().setImage(_image(self._view.grab_rgb()))

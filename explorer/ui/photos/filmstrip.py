@@ -265,7 +265,7 @@ class Filmstrip(QWidget):
         return False
 
     def deselect(self) -> None:
-        """No item is current, without a signal: something else than a photo is looked at."""
+        """No item is current, without a signal: something else than a photo is shown."""
         self._current = None
         for view in self._views:
             view.setCurrentIndex(QModelIndex())

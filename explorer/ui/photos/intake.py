@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 OPEN, EXPAND, KEEP, FETCH = "open", "expand", "keep", "fetch"
 MOST_KEPT = 60
-"""An address is seen whole, as a rule."""
+"""An address is usually shown whole."""
 
 
 def kept_folder() -> Path:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 MOST_FRAMES = 600
 MOST_WAITING = 60
-"""So many steps wait to be drawn or painted; of more every second one is left out."""
+"""At most this many steps wait to be drawn or painted; of more every second one is dropped."""
 
 QUALITY = 92
 PAINT = "step film"

@@ -336,7 +336,7 @@ class _Bars(QWidget):
 
     @property
     def failed(self) -> bool:
-        """Drawing them has raised: they are left out until there are others."""
+        """Drawing them has raised: they are not drawn until there are others."""
         return self._contained.failed
 
     def pitch(self) -> int:

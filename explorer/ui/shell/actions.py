@@ -213,6 +213,6 @@ class Actions(QObject):
 
 
 def parsed_keys(text: str) -> list[QKeySequence]:
-    """The sequences in "Ctrl+O; O"; what Qt does not understand is left out."""
+    """The sequences in "Ctrl+O; O"; what Qt does not understand is dropped."""
     sequences = [QKeySequence(part.strip()) for part in text.split("; ") if part.strip()]
     return [keys for keys in sequences if not keys.isEmpty() and keys.toString()]

@@ -113,7 +113,7 @@ class Bridge(QObject):
         return self.compute(LOOK, begin, receiver, live=True)
 
     def act(self, ask: Ask, action: Action, receiver: Receiver) -> int:
-        """Does an action of the view on what it looks at: steps of `Answer` follow."""
+        """Runs an action of the view on what it shows: steps of `Answer` follow."""
 
         def begin(engine: Engine, token: Token) -> JobSteps:
             return engine.act(ask, action, token)
@@ -159,7 +159,7 @@ class Bridge(QObject):
         return self._submit(self._web, key, begin, receiver) if self._web is not None else 0
 
     def steer(self, params: Any) -> bool:
-        """Hands `params` to the running look; False when none is running."""
+        """Hands `params` to the running question; False when none is running."""
         return self._runner.steer(LOOK, params)
 
     def pause(self, paused: bool, key: Hashable = LOOK) -> bool:

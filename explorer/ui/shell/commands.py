@@ -105,7 +105,7 @@ class Commands(QObject):
             study.use(name, path)
 
     def choose_classes(self) -> None:
-        """Asks for the class names of the checkpoint in use, and looks with them."""
+        """Asks for the class names of the checkpoint in use, and uses them."""
         study = self._panels.study
         if study.spec is None:
             return

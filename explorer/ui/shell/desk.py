@@ -37,7 +37,7 @@ class Desk(Protocol):
 
     @property
     def study(self) -> Study:
-        """What is being looked at."""
+        """What is shown."""
 
     @property
     def bridge(self) -> Bridge:

@@ -336,7 +336,7 @@ class Menus(QObject):
         self.toolbar = make_toolbar(window, actions, pickers, self._themes, self._menus["Live"])
 
     def fill(self, panels: Panels) -> None:
-        """Adds what is not a command: it is not seen before a menu is opened."""
+        """Adds what is not a command: it is hidden until a menu is opened."""
         from explorer.ui.live.live_options import LiveOptions
         from explorer.ui.study.beside import BesideMenu
 

@@ -30,7 +30,7 @@ STREAM_MILLISECONDS = 1000
 
 REST_SECONDS = 15.0
 RECENT_VIEWS = 4
-"""So many are offered above the list of all."""
+"""This many are offered above the list of all."""
 
 DRAG_MILLISECONDS = 150
 """So often they follow a box that is dragged; the picture follows every move."""
@@ -189,7 +189,7 @@ class Presenter(QObject):
         self.put(Board((pane,), notes=image.notes))
 
     def preview(self, frame: Image) -> None:
-        """A frame of a live source that no network has looked at yet."""
+        """A frame of a live source without a result yet."""
         self._panels.study.image = frame
         self.bare()
 

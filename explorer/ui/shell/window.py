@@ -1,9 +1,9 @@
 """The window: makes the parts, gives each what it needs, and carries words between them.
 
-What is being looked at is the `Study`'s, photos come in through the `Intake`, results go out
+What is shown is the `Study`'s, photos come in through the `Intake`, results go out
 through the `Exporter`; the window shows their state. To the parts it is a `Desk` only.
 
-It is painted with the few parts that are seen at first. `complete` makes the others right after
+It is painted with the few parts that are visible at first. `complete` makes the others right after
 that, so that a start waits for no more than Qt; what is imported before is listed in a test.
 """
 
@@ -356,7 +356,7 @@ class Window(QMainWindow):
             self.inspector.set_update(update, False)
 
     def set_ready(self, ready: Ready) -> None:
-        """Views and networks are known; what was looked at the last time is looked at again."""
+        """Views and networks are known; what was shown the last time is shown again."""
         self.complete()
         self.study.set_ready(ready)
         self.views.set_views(tuple(ready.views.values()), ready.unavailable)

@@ -28,7 +28,7 @@ class Asking:
         self._job_look: JobLook | None = None
 
     def follow_jobs(self, job_look: JobLook) -> None:
-        """From now on views with a background job are looked at through it."""
+        """From now on views with a background job are shown through it."""
         self._job_look = job_look
         job_look.news.connect(self._receiver)
 
@@ -83,7 +83,7 @@ class Asking:
         return surveys
 
     def act(self, action: Action, choice: Choice, receiver: Receiver) -> bool:
-        """Does an action of the view on what is looked at; False when nothing is."""
+        """Runs an action of the view on what is shown; False when nothing is."""
         view = choice.view
         if view is None or (choice.spec is None and view.needs.network):
             return False

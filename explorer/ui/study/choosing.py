@@ -1,4 +1,4 @@
-"""Which view a network brings along when the one in use cannot look at it."""
+"""Which view a network brings along when the one in use does not support it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def natural_view(
 ) -> View[Any, Any] | None:
     """The view that shows the output of a network for `task`.
 
-    Where its own is missing, the first in the order of the list that can look at such a network.
+    Where its own is missing, the first in the order of the list that supports such a network.
 
     Args:
         views: By name.

@@ -108,7 +108,7 @@ class TruthFiles(QObject):
         return [view for view in self._desk.study.views.values() if truth_name(view.Params)]
 
     def _look_around(self) -> None:
-        """Looks for annotations beside a photo: offered once per folder, taken once accepted."""
+        """Searches for annotations beside a photo: offered once per folder, taken once accepted."""
         study = self._desk.study
         image, view = study.image, study.view
         self._withdraw()

@@ -92,7 +92,7 @@ def step(root: QWidget, forward: bool, regions: Sequence[QWidget] = ()) -> bool:
 
 
 def bring_into_sight(widget: QWidget) -> None:
-    """Scrolls whatever `widget` stands in so that it is seen."""
+    """Scrolls whatever `widget` stands in so that it is visible."""
     around = widget.parentWidget()
     while around is not None and not around.isWindow():
         if isinstance(around, QScrollArea):

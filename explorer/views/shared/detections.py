@@ -49,7 +49,7 @@ class DetectorAnswer:
     """The network's detections.
 
     Attributes:
-        photo: What was looked at.
+        photo: The photo.
         found: All boxes of the network.
         info: The network.
         floor: The score under which the network itself drops boxes.

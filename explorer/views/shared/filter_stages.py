@@ -35,7 +35,7 @@ class StageBoxes:
         boxes: (n, 4) float32 in the photo's pixels; they may stick out before they are clipped.
         scores: (n,) float32 in [0, 1].
         levels: (n,) the level of each.
-        before: (n, 4), what they were one stage earlier where that is worth a look, else None.
+        before: (n, 4), what they were one stage earlier where that is worth showing, else None.
         dropped: (m, 4), and their scores and levels in `dropped_scores` and `dropped_levels`.
         lost: How many were dropped.
     """

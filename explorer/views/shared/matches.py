@@ -105,7 +105,7 @@ def matches(
 
     A difficult object is neither found nor missed, and a detection on it is no false positive.
     Objects without a class are compared whatever the class, if none has one. Where
-    others have, they are left out, and so are those of classes that the network does not have.
+    others have, they are ignored, and so are those of classes that the network does not have.
 
     Args:
         found: The network's boxes.

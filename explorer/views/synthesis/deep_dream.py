@@ -1,4 +1,4 @@
-"""A dream that grows on the photo: whatever a layer sees is amplified."""
+"""A dream that grows on the photo: the activations of a layer are amplified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways to propose boxes from the pixels alone, or without looking at them, side by side.
+"""Methods that propose boxes from the pixels alone, or independently of them.
 
     found = propose("Edge Boxes", pixels, 2000, seed=0)
     found.boxes[:100], found.seconds
@@ -82,7 +82,7 @@ def propose(name: str, pixels: UInt8, most: int, *, seed: int = 0) -> Proposals:
     Args:
         name: A key of `METHODS`.
         pixels: (H, W, 3) uint8 RGB.
-        most: At most so many.
+        most: The largest number.
         seed: For the methods that draw random numbers.
     """
     height, width = pixels.shape[:2]
@@ -163,7 +163,7 @@ def _once(parts: list[Float32]) -> Float32:
 
 
 CANDIDATES = 10_000
-"""Windows that the objectness looks at."""
+"""Windows that the objectness scores."""
 
 STRADDLING_SCALE = 100
 COARSE_SIDE = 160
@@ -305,7 +305,7 @@ def box_statistics() -> NDArray[np.float64]:
 
 def _uniform(pixels: UInt8, most: int, seed: int) -> Found:
     known = box_statistics()
-    low, high = np.quantile(known, (0.005, 0.995), axis=0)  # the outermost 0.5 % left out
+    low, high = np.quantile(known, (0.005, 0.995), axis=0)  # without the outermost 0.5 %
     drawn = np.random.default_rng(seed).uniform(low, high, (most, 4))
     return _from_statistics(drawn, pixels), None
 

@@ -198,7 +198,7 @@ def grow(start: Start, terms: Sequence[str]) -> Tree:
     """Merges the two most similar neighbors until one region is left (algorithm 1).
 
     Of equally similar pairs the one with the lowest numbers goes first. The histograms of a merged
-    region are the mean of its two, weighted by their sizes; nothing looks at pixels again.
+    region are the mean of its two, weighted by their sizes; no pixel is read again.
 
     Args:
         start: The n superpixels.
@@ -289,7 +289,7 @@ def ranked(
     Args:
         hierarchies: (R, 4) float32 of each tree, in the order of its regions.
         seed: Of the random numbers; None = none.
-        most: At most so many boxes.
+        most: The largest number of boxes.
 
     Returns:
         (N, 4) float32.
@@ -314,7 +314,7 @@ def regions(
         pixels: (H, W, 3) uint8 RGB.
         mode: One of `MODES`: "single", "fast" or "quality".
         seed: See `ranked`.
-        most: At most so many.
+        most: The largest number of boxes.
 
     Returns:
         (N, 4) float32 x0, y0, x1, y1 in the photo's pixels, the best first; x1, y1 lie outside.

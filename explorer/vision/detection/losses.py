@@ -105,7 +105,7 @@ def losses_of(
 ) -> Losses:
     """Runs a copy of `module` in training mode on one image.
 
-    Masks and keypoints are left out: the truth has boxes only.
+    Masks and keypoints have none: the ground truth has boxes only.
 
     Args:
         module: A torchvision detector in eval mode; it is not touched.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Decay = Literal["greedy", "linear", "gaussian"]
 
 MOST_SHIFTED = 1000
-"""torchvision's batched_nms shifts the groups of up to so many boxes apart (on a CPU)."""
+"""torchvision's batched_nms shifts the groups of up to this many boxes apart (on a CPU)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

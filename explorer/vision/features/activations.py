@@ -211,7 +211,7 @@ def _is_batch(answer: Any) -> bool:
 
 
 def detector_frame(batch: Any, size: tuple[int, int]) -> tuple[Frame, tuple[int, int]]:
-    """What torchvision's detectors do to their input before the backbone sees it.
+    """What torchvision's detectors do to their input before the backbone.
 
     `GeneralizedRCNNTransform` resizes the picture and then pads the batch with zeros at the right
     and at the bottom up to a multiple of 32, so a feature map lies over more than the picture.
@@ -263,7 +263,7 @@ def as_maps(
 def laid_out(tensor: Tensor, source: tuple[int, int], item: int = 0) -> tuple[Tensor, bool]:
     """Entry `item` of a layer's tensor as (C, h, w) maps, and whether h x w are places.
 
-    (N, C, h, w) is taken as it is; (N, h, w, C) is told from it by which pair of sides has the
+    (N, C, h, w) is taken as it is; (N, h, w, C) is recognized by which pair of sides has the
     proportions of the `source` (H, W). The tokens of a transformer (N, L, C) are laid out in rows
     when L, or L without one class token in front, fills a grid of those proportions; otherwise
     they are one row. (N, C) is C maps of one cell.

@@ -81,7 +81,7 @@ def windows(
 ) -> Tensor:
     """Over sliding windows of the last two dimensions of (5, N, C, H, W)."""
     down, across = pair(padding)
-    if ceil:  # its last window may begin in the padding: PyTorch's own arithmetic tells,
+    if ceil:  # its last window may begin in the padding: by PyTorch's own arithmetic,
         # but it does not note the padding
         flat, inside = field.flatten(0, 1), (down, across)
     else:

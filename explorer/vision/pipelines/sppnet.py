@@ -1,4 +1,4 @@
-"""SPP-net step by step: the network sees the photo once, regions are cut out of its last map.
+"""SPP-net step by step: the network runs once on the photo, regions are cut out of its last map.
 
 He et al. 2014, "Spatial Pyramid Pooling in Deep Convolutional Networks", section 4. Everything
 behind the features is as in `rcnn`:

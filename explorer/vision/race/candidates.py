@@ -28,7 +28,7 @@ class Candidates:
         scores: (N, K) float32, probabilities or margins.
         floor: A smaller score, or this one, is dropped.
         nms: Two boxes of a class whose IoU is larger do not both stay.
-        most: At most so many boxes stay.
+        most: At most this many boxes stay.
     """
 
     boxes: Float32

@@ -96,10 +96,9 @@ class Target:
 class Objective:
     """How strong the activations of a layer are.
 
-    Without `channels` it is the mean of all squared activations (Mordvintsev et al. 2015 climb
-    their
-    sum: whatever the layer already sees is amplified). With `channels` it is the mean activation of
-    those (Olah et al. 2017, "Feature Visualization").
+    Without `channels` it is the mean of all squared activations (Mordvintsev et al. 2015 maximize
+    their sum: what activates the layer already is amplified). With `channels` it is the mean
+    activation of those (Olah et al. 2017, "Feature Visualization").
     """
 
     channels: tuple[int, ...] = ()
@@ -128,7 +127,7 @@ class StepOptions:
 
     Attributes:
         step: Length: how far the mean pixel moves, in units of the whole range 0..1.
-        jitter: The picture is shifted by up to this many pixels before the network sees it, so that
+        jitter: The picture is shifted by up to this many pixels before the forward pass, so that
             the network's own grid leaves no pattern.
         smoothing: Standard deviation, in pixels, of the blur of the gradient; 0 = none.
         variation: Weight of the total variation: how much of the difference to its four
@@ -190,7 +189,7 @@ def octave_sizes(
     """(H, W) of every octave, the coarsest first; the last one has `longest` as its longer side.
 
     Every octave is `scale` times smaller than the next; octaves that would be too small for a
-    network are left out, but the last one always stays.
+    network are skipped, but the last one always stays.
     """
     grow = longest / max(height, width)
     sizes = []
@@ -242,7 +241,7 @@ def pictured(pixels: NDArray[np.uint8], size: tuple[int, int], channels: int) ->
     Args:
         pixels: (H, W, 3) uint8.
         size: Height and width of the picture.
-        channels: 3, or 1 for a network that sees gray: ITU-R 601 luma, as in the preprocessing.
+        channels: 3, or 1 for a network with gray input: ITU-R 601 luma, as in the preprocessing.
 
     Returns:
         (1, channels, *size) float32 in [0, 1], on the CPU.

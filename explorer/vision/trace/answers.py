@@ -98,7 +98,7 @@ def answers_of(trace: Trace) -> AnchorAnswers:
 def own_suppression(
     module: nn.Module, images: Tensor | list[Tensor], frame: Frame = SAME_FRAME
 ) -> tuple[Frame, Nms] | None:
-    """The suppression of a detector that is none of torchvision's; None when it tells of none.
+    """The suppression of a detector that is none of torchvision's; None when it has none.
 
     Arguments as in `anchor_answers`; the frame in the result is from the photo to its boxes.
     """

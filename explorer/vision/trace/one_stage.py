@@ -26,12 +26,12 @@ class OneStage:
 
     Attributes:
         kind: Which formulas hold.
-        pyramid: What was seen. A point of FCOS is the center of a square of the stride's width.
+        pyramid: The input and its maps. A point of FCOS is the center of a square, one stride wide.
         logits: (N, K).
         deltas: (N, 4): tx, ty, tw, th, or FCOS's distances left, top, right, bottom in strides.
         centerness: (N,) logits of FCOS, else None.
         threshold: A pair needs a higher score to be kept.
-        pre_nms: So many pairs of each level (SSD: of each class) go into the suppression.
+        pre_nms: How many pairs of each level (SSD: of each class) go into the suppression.
         coder: torchvision's box coder.
         filter: Stages "min_score", "top_k", "nms", "top_n"; groups are classes.
         output: The module's output, bit for bit.

@@ -1,7 +1,7 @@
 """What the traces of all detectors are made of: the pyramid, the filter, and who suppressed whom.
 
 Tensors stay on the network's device. Boxes are x0, y0, x1, y1 in pixels of the *transformed* image
-(what the backbone sees: resized, and padded at its right and lower border), y down.
+(the backbone's input: resized, and padded at its right and lower border), y down.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def make_levels(
 
 @dataclass(frozen=True, eq=False)
 class Pyramid:
-    """What both families have in common: the image as the backbone saw it, its maps, the anchors.
+    """What both families have in common: the backbone's input, its maps, the anchors.
 
     Attributes:
         image: (1, 3, H, W), resized, normalized and padded.
@@ -207,7 +207,7 @@ class Nms:
         groups: (K,) int64; boxes of different groups (levels or classes) leave each other alone.
         threshold: Two boxes of a group whose IoU is larger do not both stay.
         kept: (n,) int64 rows that stay, the best first.
-        most: So many of `kept` are passed on.
+        most: How many of `kept` are passed on.
     """
 
     ids: Tensor

@@ -33,7 +33,7 @@ class Rpn:
         size: Height and width that boxes are clipped to.
         smallest: A box with a shorter side is dropped.
         threshold: A box with a lower sigmoid of its objectness is dropped.
-        pre_nms: So many of each level go into the suppression.
+        pre_nms: How many of each level go into the suppression.
         filter: Stages "top_k", "large", "min_score", "nms", "top_n"; groups are levels.
     """
 
@@ -59,7 +59,7 @@ class Rpn:
 
     @cached_property
     def proposals(self) -> Tensor:
-        """(P, 4), the best first: what the second stage looks at."""
+        """(P, 4), the best first: the input of the second stage."""
         return self.filter.nms.boxes[self.filter.nms.top]
 
     @property

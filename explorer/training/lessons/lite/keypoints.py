@@ -48,7 +48,7 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 LEAST_JOINTS = 3
-"""People with fewer known ones are left out."""
+"""People with fewer known ones are dropped."""
 
 PCK = 0.2
 """A joint is right within this share of the torso, from the left shoulder to the right hip."""

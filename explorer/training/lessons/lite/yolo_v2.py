@@ -57,7 +57,7 @@ RECIPE = Recipe(
 PRIORS = 5
 
 STRIDE, SIDE = 32, 416
-"""Pixels of a cell, and the long side of what the network sees."""
+"""Pixels of a cell, and the long side of the network's input."""
 
 LARGER, LARGER_FROM = 1.3, 0.5
 """From this progress on canvases are as large as photos will be, before as they are drawn.
@@ -169,7 +169,7 @@ def yolo_losses(
         canvases: Of one shape; a label is a word plus one.
         device: Where the model is.
         shown: See `Truth`.
-        times: How much larger the network sees them; rounded to whole cells.
+        times: How much larger they are in the network's input; rounded to whole cells.
     """
     pixels = normalized(canvases, device)
     size = [max(1, round(side * times / model.stride)) * model.stride for side in pixels.shape[2:]]

@@ -29,7 +29,7 @@ COLORS: dict[str, Color] = {
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A paper's own figures: seconds per photo, mAP on VOC 2007 in per cent, where they stand."""
+    """A paper's own results: seconds per photo, mAP on VOC 2007 in per cent, where they stand."""
 
     seconds: float
     voc_map: float
@@ -59,7 +59,7 @@ def stages_of(lane: Lane, count: int, search: float) -> dict[str, float]:
 
 
 def state_of(lane: Lane, count: int) -> str:
-    """Whether the seconds for so many proposals were measured."""
+    """Whether the seconds for this many proposals were measured."""
     return "measured" if not needs_proposals(lane) or lane.done >= count else "predicted"
 
 

@@ -146,7 +146,7 @@ def _looks(name: str) -> bool:
 
 
 def _merit(name: str, part: Again) -> tuple[bool, float]:
-    """Those that do not look repeat themselves by construction: nothing to see."""
+    """Methods independent of the photo repeat by construction: nothing to compare."""
     return _looks(name), part.score if np.isfinite(part.score) else -1.0
 
 

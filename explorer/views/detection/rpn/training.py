@@ -1,4 +1,4 @@
-"""One network, four losses: what a training step on this photo would look at, as a board."""
+"""One network, four losses: what a training step on this photo would use, as a board."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Samples:
         overlap: (n,) IoU with the truth that it overlaps most.
         loss: (n,) what it adds to the classification loss, before the division.
         total: How many were judged.
-        between: How many lie between both thresholds and are left out.
+        between: How many lie between both thresholds and are ignored.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
-    """What one training step on the photo would look at."""
+    """What one training step on the photo would use."""
 
     terms: tuple[TermRow, ...]
     samples: tuple[Samples, ...]

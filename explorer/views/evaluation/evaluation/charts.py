@@ -33,7 +33,7 @@ CELL, NAMES, HEAD, GAP = 32.0, 200.0, 32.0, 4.0
 of numbers above, and between names and cells."""
 
 MOST_NAMED, MOST_NUMBERED = 24, 12
-"""Up to so many classes their names, and the numbers in the cells, can be read."""
+"""Up to this many classes their names, and the numbers in the cells, can be read."""
 
 _ORDINALS = {2: "second", 3: "third"}
 
@@ -172,7 +172,7 @@ def _readout(matrix: Matrix, left: float, top: float) -> Callable[[float, float]
 
 
 def confusions(matrix: Matrix) -> Table:
-    """What is taken for what, the most frequent first; the diagonal is left out."""
+    """Pairs of true and predicted class, the most frequent first, without the diagonal."""
     off = matrix.counts.copy()
     np.fill_diagonal(off, 0)
     sums = np.maximum(matrix.counts.sum(axis=1), 1)
@@ -243,7 +243,7 @@ def _threshold(measures: BoxMeasures, min_score: float, label: int | None) -> Pl
 
 @lru_cache(maxsize=32)
 def _points(measures: BoxMeasures, label: int | None) -> tuple[Floats, Floats, Floats]:
-    """A curve with as many points as can be seen."""
+    """A curve with as many points as are visible."""
     curve = measures.curve(label)
     count = len(curve[0])
     if count <= MOST_POINTS:

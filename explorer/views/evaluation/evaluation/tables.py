@@ -1,4 +1,4 @@
-"""The tables of an evaluation: its figures, and the photos with the worst ones first."""
+"""The tables of an evaluation: its metrics, and the photos with the worst ones first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPENED_WITH = {
 
 
 def figures_table(report: Report) -> Table:
-    """The figures with what they mean."""
+    """The metrics with their meanings."""
     rows = tuple((key, value, FIGURES[key]) for key, value in report.figures.items())
     return Table("figures", ("metric", "value", "meaning"), rows, title="Metrics")
 

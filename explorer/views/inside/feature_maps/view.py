@@ -70,7 +70,7 @@ ORANGE = (255, 160, 40)
 
 
 def _layers(info: NetworkInfo) -> tuple[str, ...]:
-    # An empty parameter means the first choice, so the layer worth looking at first leads the list.
+    # An empty parameter means the first choice, so the default layer is first in the list.
     return tuple(dict.fromkeys((default_layer(info), *info.layer_names())))
 
 

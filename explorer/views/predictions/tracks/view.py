@@ -181,7 +181,7 @@ class State:
         return cls(Tracks.none(), None, None, np.zeros((0, 5)))
 
     def after(self, found: Detections, seconds: float, params: Params) -> State:
-        """The state once `found` was seen at `seconds` of the film."""
+        """The state after the detections `found` at `seconds` of the film."""
         tracks = self.tracks.after(found, seconds, _settings(params))
         line, region = _line(params, self.line), _region(params, self.region)
         line, region = line and line.after(tracks), region and region.after(tracks)
