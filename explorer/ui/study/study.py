@@ -164,7 +164,7 @@ class Study(Choice):
         self.look()
 
     def look_with(self, spec: NetworkSpec) -> None:
-        """As `set_network`; the network in use is loaded again."""
+        """As `set_network`; with the network in use, the result is computed again."""
         if spec == self.spec:
             self.look()
         else:
