@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QStringListModel, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QCheckBox, QCompleter, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from explorer.annotations.truth import named
 from explorer.ui.board.readout import number
 from explorer.ui.form.choices import Combo
 from explorer.ui.form.editor import Editor
 from explorer.ui.widgets.button_row import ButtonRow, TextButton
 from explorer.ui.widgets.field import Field
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, Switch
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -109,11 +108,18 @@ class TruthEditor(Editor):
         self.remove = IconButton("close", self.tr("Remove this box (Delete)"))
         self.remove.clicked.connect(self._remove)
         line.addWidget(self.remove)
-        self.difficult = QCheckBox(self.tr("Difficult"))
+        self.difficult = Switch()
+        self.difficult.setAccessibleName(self.tr("Difficult object"))
         self.difficult.setToolTip(
             self.tr("Pascal VOC's flag: the object counts neither as found nor as missed.")
         )
         self.difficult.clicked.connect(self._flagged)
+        self._flag = QWidget()
+        flag = QHBoxLayout(self._flag)
+        flag.setContentsMargins(0, 0, 0, 0)
+        flag.addWidget(Label(self.tr("Difficult object"), quiet=True))
+        flag.addStretch(1)
+        flag.addWidget(self.difficult)
         self.hint = Label(
             self.tr(
                 "Drag on the photo to draw a box (Shift+drag where dragging does something "
@@ -133,7 +139,7 @@ class TruthEditor(Editor):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
         layout.addWidget(self._line)
-        layout.addWidget(self.difficult)
+        layout.addWidget(self._flag)
         layout.addWidget(self.hint)
         layout.addWidget(foot)
         self.show_value(())
@@ -158,7 +164,7 @@ class TruthEditor(Editor):
         self.boxes.blockSignals(blocked)
         self.count.setText(self.text(boxes))
         self._line.setVisible(bool(boxes))
-        self.difficult.setVisible(bool(boxes))
+        self._flag.setVisible(bool(boxes))
         self.hint.setVisible(not boxes)
         self.save.setVisible(bool(boxes))
         self.clear.setVisible(bool(boxes))
@@ -222,4 +228,4 @@ class TruthEditor(Editor):
 
 def _words(box: Box) -> str:
     size = f"{number(round(box.x1 - box.x0))} x {number(round(box.y1 - box.y0))}"
-    return ", ".join(word for word in (named(box), size) if word)
+    return f"{box.label}, {size}" if box.label else size
