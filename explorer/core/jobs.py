@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 60.0
-"""A checkpoint is written when the last one is older than this; a kill costs no more."""
+"""A checkpoint is written when the last one is older than this; a killed program loses no more."""
 
 DESCRIPTION, STATE, LOCK = "job.json", "state.npz", "lock"
 
@@ -153,7 +153,7 @@ class JobStore:
         return files.read(self._place(job.id) / STATE)
 
     def remove(self, job: Job) -> None:
-        """The job is finished or no longer wanted."""
+        """The job is finished or canceled."""
         # The description goes first: without it the rest is no job.
         place = self._place(job.id)
         with contextlib.suppress(OSError):
@@ -215,7 +215,7 @@ class JobStore:
             self._quietly(self.save_state, job, state)
 
     def _quietly(self, write: Callable[..., None], *what: Any) -> None:
-        # A full disk must not end hours of work that only wanted to be safe.
+        # A full disk must not end hours of work for the sake of a checkpoint.
         try:
             write(*what)
         except ExplorerError as error:

@@ -80,7 +80,7 @@ class NetworkSpec:
 
     Attributes:
         name: The catalog's name.
-        weights: "" = the best that is at hand without a download; the name of one of the entry's
+        weights: "" = the best available without a download; the name of one of the entry's
             weights; "none" = random weights (drawn as UNTRAINED); or the path of a checkpoint.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …
         half: Half precision (bf16 on a CPU, fp16 elsewhere) where the network's operations have it.

@@ -59,7 +59,7 @@ def read_file(
     Args:
         path: The file.
         limit: Larger files are refused.
-        kind: What is wanted instead of a pipe: "an image file".
+        kind: What is needed instead of a pipe: "an image file".
         smaller: What to do about a file that is too large, as a sentence.
         folder: What to do about a folder.
 

@@ -161,7 +161,7 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRef:
-    """Another network: its name in the catalog and, where not the best at hand, its weights.
+    """Another network: its name in the catalog and, where not the best available, its weights.
 
     `weights` as in `NetworkSpec`; it is used on the device and in the precision of the question.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What is right for one photo, in the network's classes.
+    """The ground truth of one photo, in the network's classes.
 
     Attributes:
         label: Of the photo as a whole; -1 = not known.

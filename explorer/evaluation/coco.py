@@ -42,7 +42,7 @@ class CocoAP:
         ap: Mean over IoU 0.5, 0.55 … 0.95 and over the classes with an object.
         ap50: At IoU 0.5.
         ap75: At IoU 0.75.
-        ar: Recall with the 100 most certain boxes of every photo, mean over the same.
+        ar: Recall with the 100 highest-scoring boxes of every photo, mean over the same.
         by_class: By label, for every class with an object that counts; the mean over these is what
             stands above.
     """

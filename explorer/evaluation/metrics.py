@@ -70,7 +70,7 @@ class Found:
 def overlaps(
     boxes: NDArray[Any], truth: NDArray[np.float64], crowd: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """(N, M) intersection over union; over the area of the box alone where the truth is a crowd."""
+    """(N, M) intersection over union; over the area of the box alone for a crowd."""
     first, second = np.asarray(boxes, np.float64)[:, None], np.asarray(truth, np.float64)[None]
     low, high = np.maximum(first, second)[..., :2], np.minimum(first, second)[..., 2:]
     shared = (high - low).clip(min=0).prod(-1)
@@ -261,7 +261,7 @@ class Confusion:
         self.counts += np.bincount(pairs, minlength=size * size).reshape(size, size)
 
     def iou(self) -> dict[int, float]:
-        """Intersection over union of every class that occurs in the truth (Long et al. 2015)."""
+        """Intersection over union of every class of the ground truth (Long et al. 2015)."""
         wanted, predicted = self.counts.sum(1), self.counts.sum(0)
         right = np.diag(self.counts)
         return {

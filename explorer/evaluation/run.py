@@ -88,7 +88,7 @@ def fulfill(
     The steps carry the `Report` so far, None before the first photo.
 
     Args:
-        wish: What is asked.
+        wish: What is to be evaluated.
         engine: Whose networks are used.
         cancelled: Asked inside long forwards.
         work: In the background: what an earlier run had, and where the state is kept.

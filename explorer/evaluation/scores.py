@@ -41,7 +41,7 @@ class Look:
 
     Attributes:
         number: Its place among the photos of the evaluation.
-        truth: What is right.
+        truth: The ground truth.
         frame: From the photo to the network's input.
         size: (H, W) of the photo.
         input_size: (H, W) of the network's input.
@@ -66,7 +66,7 @@ class Score(Protocol):
 
     @property
     def objects(self) -> int:
-        """Of the truth, those that count."""
+        """Of the ground truth, those that count."""
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
         """Takes the network's output for a batch of photos."""

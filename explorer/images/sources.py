@@ -166,7 +166,7 @@ def fetch(
         raise ExplorerError(
             f"{_short(address)} cannot be fetched.", "Only http and https addresses are supported."
         )
-    # Slow to import, and wanted by few: the window is painted before.
+    # Slow to import, and rarely needed: the window is painted before.
     import http.client
     import urllib.error
     import urllib.request

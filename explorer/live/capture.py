@@ -243,7 +243,7 @@ class Capture:
                 step = position - before if source.duration else 1 / source.rate
                 due = max(due + max(0.0, step) / playback.speed, now - 0.1)  # no catching up
                 if not self._waited(due):
-                    continue  # an order came: this frame is not the one that is wanted
+                    continue  # an order came: this frame is not the requested one
             before = position
             self._put(pixels, position, source)
 

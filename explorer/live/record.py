@@ -277,7 +277,7 @@ class FilmRecorder:
 
 
 def _be_polite() -> None:
-    """Lets whatever is live go first; on Linux a thread can be nice."""
+    """Gives live threads priority; on Linux a thread has its own nice value."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

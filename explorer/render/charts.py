@@ -342,7 +342,7 @@ def _cells(column: Sequence[str | int | float]) -> list[str]:
 def shared_widths(
     wanted: list[int], numeric: list[bool], width: int, least_word: int = 40
 ) -> list[int]:
-    """Column widths that fit into `width`: the widest give way, words before numbers."""
+    """Column widths that fit into `width`: the widest shrink, words before numbers."""
     room = list(wanted)
     for kind, least in ((False, least_word), (True, 1)):
         while sum(room) > width:

@@ -34,7 +34,7 @@ def check_arguments(args: argparse.Namespace) -> None:
         )
     from explorer.evaluation.datasets import open_source
 
-    for path in (args.coco, args.voc):  # wanted at the end, after hours
+    for path in (args.coco, args.voc):  # needed at the end, after hours
         if path is not None:
             open_source(path, "detection")
     if args.joints is not None:

@@ -147,7 +147,7 @@ def average_precision(
     """COCO's metrics as on a card; see `explorer.evaluation.coco.coco_ap`.
 
     Args:
-        scenes: The truth.
+        scenes: The ground truth.
         found: For every scene what `detect` returns.
         names: By label; 0 is the background.
 

@@ -284,7 +284,7 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
 
 
 def _check_storages(program: bytes, sizes: Mapping[str, int], name: str) -> None:
-    # Older torch versions trust the size that the pickle claims and read beyond the record.
+    # Older torch versions believe the size in the pickle and read beyond the record.
     for storage in pickles.scan(program).storages:
         if storage.bytes > sizes.get(storage.key, -1):
             raise ExplorerError(

@@ -185,7 +185,7 @@ def body_maps(body: nn.Sequential, images: Tensor, taps: Sequence[int] = TAPS) -
     Args:
         body: The stages.
         images: (N, 3, H, W) normalized RGB.
-        taps: The stages whose maps are wanted, if others.
+        taps: The stages whose maps are returned, if others.
     """
     found = []
     x = images

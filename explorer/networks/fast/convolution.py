@@ -17,7 +17,7 @@ from torch import Tensor, nn
 log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-4
-"""Largest difference at which the operators are trusted: they add up in another order."""
+"""Largest difference at which the operators are used: they add up in another order."""
 
 MOST_BYTES = 12_000_000
 """Of one layer's rearranged weights; those of one size are always kept."""

@@ -50,7 +50,7 @@ class PoolPhoto:
         mask: Of a palette PNG with the class of every pixel; None when it has none.
         joints: (N, J, 3) float32 x, y and v of the objects' joints (v 0 = not known); None when
             the photo has none.
-        pixels: (H, W, 3) uint8 RGB where it is in memory; None = it is read when it is wanted.
+        pixels: (H, W, 3) uint8 RGB where it is in memory; None = it is read when it is needed.
         extent: Width and height of the file in pixels; None = not known.
         shows: Label of what is somewhere in the photo though without a box; 0 = none is known.
     """

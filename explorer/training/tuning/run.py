@@ -86,7 +86,7 @@ def tune(
     """The whole training; the generator's return value is the network.
 
     Args:
-        wish: What is asked.
+        wish: What is to be trained.
         network: That of `wish.spec`; it is left as it is.
         work: In the background: what an earlier run had, and where the state is kept.
 

@@ -50,7 +50,7 @@ class MarkedCanvas(TruthCanvas):
         most: int | None = None,
         adding: bool = True,
     ) -> None:
-        """The ordered points, None where they are not wanted. Silent."""
+        """The ordered points, None where they are not used. Silent."""
         self._points.set(points, closed=closed, most=most)
         self._points.adding = adding
         self.viewport().update()

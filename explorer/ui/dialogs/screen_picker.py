@@ -84,8 +84,8 @@ class Cover(QWidget):
 
     Signals:
         picked: The dragged rectangle, as `native` gives it.
-        confirmed: The whole screen is wanted.
-        cancelled: Nothing is wanted.
+        confirmed: The whole screen is chosen.
+        cancelled: Nothing is chosen.
     """
 
     picked = Signal(QRect)

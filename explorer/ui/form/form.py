@@ -110,7 +110,7 @@ class Form(QWidget):
     def set_params(self, params: Any) -> None:
         """Shows `params` without a signal (undo, a session)."""
         self._params = params
-        # The truth is the photo's, not a setting: to reset the settings must not remove it.
+        # Ground truth belongs to the photo, not to the settings: a reset must not remove it.
         for name, row in self.rows.items():
             if row.parameter.meta.pick is Pick.TRUTH:
                 self._keep(name, getattr(params, name))

@@ -301,7 +301,7 @@ class Live(QObject):
             self.capture.step(frames)
 
     def film_key(self, key: int) -> bool:
-        """A key that no part of the window wanted: True when the film took it."""
+        """A key that no part of the window used: True when the film took it."""
         act = {
             Qt.Key.Key_Space: self.bar.film.toggle_play,
             Qt.Key.Key_Home: self.bar.film.to_first,

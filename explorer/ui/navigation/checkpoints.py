@@ -1,4 +1,4 @@
-"""Files of weights that are dropped or opened like photos: the network is found out, then used."""
+"""Files of weights that are dropped or opened like photos: the network is identified, then used."""
 
 from __future__ import annotations
 

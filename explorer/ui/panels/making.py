@@ -156,7 +156,7 @@ class Making(QObject):
             self.dialog = None
 
     def ask_delete(self, name: str) -> None:
-        """Asks whether the network `name` is no longer wanted."""
+        """Asks whether the network `name` is to be deleted."""
         words = self.tr("Delete {title}? This cannot be undone.")
         box = QMessageBox(
             QMessageBox.Icon.Warning,

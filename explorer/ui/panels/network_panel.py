@@ -412,7 +412,7 @@ class NetworkPanel(QWidget):
             self.chosen.emit(self._asked(choice))
 
     def _enter(self, name: str) -> None:
-        """Enter or a double click takes a network that is at hand.
+        """Enter or a double click takes a network that is available.
 
         A download is asked for by its button, to which the keyboard goes: a second Enter.
         """

@@ -1,4 +1,4 @@
-"""The filmstrip: the user's photos and the gallery; thumbnails are made when they come in sight."""
+"""The filmstrip: the user's photos and the samples; thumbnails are made when visible."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ class Filmstrip(QWidget):
         self._show_source(self._tabs.checkedId())
 
     def select(self, index: int) -> None:
-        """Makes a row of the source in sight current; a row out of range does nothing."""
+        """Makes a row of the visible source current; a row out of range does nothing."""
         view = self.view
         view.setCurrentIndex(view.model().index(index, 0))
 
@@ -303,7 +303,7 @@ class Filmstrip(QWidget):
 
     @property
     def view(self) -> StripView:
-        """The source in sight."""
+        """The visible source."""
         return self._views[max(0, self._tabs.checkedId())]
 
     def _show_source(self, number: int) -> None:

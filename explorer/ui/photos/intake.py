@@ -204,7 +204,7 @@ class Intake(QObject):
     # -- the current item -------------------------------------------------------------------------
 
     def choose(self, item: object) -> None:
-        """Reads `item` (a path or a sample), unless that is going on; None = nothing is wanted."""
+        """Reads `item` (a path or a sample), unless that is going on; None = nothing is pending."""
         self._wanted = item
         if item is None or item == self._coming:
             self._desk.bridge.cancel(OPEN)

@@ -265,7 +265,7 @@ def start_up_steps() -> Generator[Step[Any], Any, None]:
 
 
 def _be_polite() -> None:
-    """Lets the window's thread go first; on Linux a thread and its offspring can be nice."""
+    """Gives the window's thread priority; on Linux a thread has its own nice value."""
     if sys.platform == "linux":
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

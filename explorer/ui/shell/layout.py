@@ -143,7 +143,7 @@ def scaled(window: QMainWindow, sizes: Mapping[str, int], factor: float) -> dict
 class DockSizes(QObject):
     """Gives panels back the size that they had before the window was made too small for it.
 
-    What a panel is given while the window keeps its size is the user's wish; what it loses while
+    What a panel is given while the window keeps its size is the user's choice; what it loses while
     the window shrinks is not.
     """
 
@@ -151,7 +151,7 @@ class DockSizes(QObject):
         super().__init__(window)
         self._window, self._docks = window, docks
         self._wanted: dict[str, int] = {}
-        self._plain: dict[str, int] = {}  # what was wanted before the text size changed
+        self._plain: dict[str, int] = {}  # the size before the text size changed
         self._scale = self._plain_scale = text_scale()
         self._moving, self._size = False, window.size()
         self._tries = 0
@@ -270,7 +270,7 @@ def make_toolbar(
     bar.addSeparator()
     bar.addAction(actions["go_back"])
     bar.addAction(actions["go_forward"])
-    # In a narrow window the network's long name gives way first.
+    # In a narrow window the network's long name is shortened first.
     pickers[0].setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     for picker in pickers:
         bar.addWidget(picker)

@@ -73,7 +73,7 @@ class TruthMarks:
         return [index for _, index in sorted(found)]
 
     def grip(self, x: float, y: float, reach: float, *, shift: bool) -> Handle:
-        """What a drag from here would move: a handle, NEW, or "" for nothing of the truth."""
+        """What a drag from here would move: a handle, NEW, or "" for none of the boxes."""
         if self.boxes is None:
             return ""
         if shift:

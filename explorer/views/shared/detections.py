@@ -141,7 +141,7 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
 
 
 def shown(result: DetectorAnswer, params: DetectionParams) -> NDArray[np.intp]:
-    """Indices of the boxes that pass the score and the class filter, the most certain first."""
+    """Indices of the boxes that pass the score and the class filter, the highest score first."""
     found = result.found
     keep = found.scores >= least_score(result, params)
     if params.classes:
@@ -245,7 +245,7 @@ def _masks(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.int
 def _skeletons(
     result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]
 ) -> list[Layer]:
-    """Limbs between the joints that are certain enough, and those; the selected box's by name."""
+    """Limbs between the joints above the threshold, and those; the selected box's by name."""
     found = result.found
     assert found.keypoints is not None
     joints = found.keypoints[rows]

@@ -75,7 +75,7 @@ def stages_of(scene: Scene) -> tuple[StageBoxes, ...]:
 
 
 def recalls(stages: tuple[StageBoxes, ...], truth: Float32) -> tuple[tuple[float, float], ...]:
-    """For every stage the share of the truth that is covered at IoU 0.5 and 0.7."""
+    """For every stage the fraction of the ground truth that is covered at IoU 0.5 and 0.7."""
     found = (recall(truth, stage.boxes, (0.5, 0.7)) for stage in stages)
     return tuple((half, more) for half, more in found)
 

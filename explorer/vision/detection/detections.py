@@ -25,7 +25,7 @@ COCO_SKELETON: tuple[tuple[int, int], ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """N boxes, the most certain first as the network gives them.
+    """N boxes, the highest score first, as the network gives them.
 
     Attributes:
         xyxy: (N, 4) float32, pixels of the photo, y down.
@@ -115,7 +115,7 @@ def instance_map(masks: NDArray[np.uint8], rows: NDArray[np.intp], level: int) -
 
     Args:
         masks: (N, h, w) as in `Detections`.
-        rows: Instances to draw, the most certain first: it lies on top.
+        rows: Instances to draw, the highest score first: it lies on top.
         level: A pixel belongs to an instance from this value of its mask on.
     """
     index = np.full(masks.shape[1:], -1, np.int32)

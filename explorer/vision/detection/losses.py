@@ -56,11 +56,11 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Boxes that were compared with the truth, and those that took part in the losses.
+    """Boxes that were compared with the ground truth, and those that took part in the losses.
 
     Attributes:
         boxes: (N, 4) anchors, or RoIs, in pixels of the transformed image.
-        matches: (N,) int64: the truth that each is to become, `BACKGROUND` or `BETWEEN`.
+        matches: (N,) int64: the ground-truth box of each, `BACKGROUND` or `BETWEEN`.
         positives: (p,) int64 rows that learn a class and a box.
         negatives: (n,) int64 rows that learn to be background.
         terms: The losses over these boxes.

@@ -1,7 +1,7 @@
 """Training of the joints of `lite-keypointrcnn`, on a detector that is ready and frozen.
 
 He et al. 2017, "Mask R-CNN", section 5: for each joint a cross-entropy over the 56 x 56 places of a
-box, of which one is right. The boxes lie about the people's own, as a detector's do.
+box, of which one is correct. The boxes lie about the people's own, as a detector's do.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ LEAST_JOINTS = 3
 """People with fewer known ones are dropped."""
 
 PCK = 0.2
-"""A joint is right within this share of the torso, from the left shoulder to the right hip."""
+"""A joint is correct within this share of the torso, from the left shoulder to the right hip."""
 
 LEFT_SHOULDER, RIGHT_HIP = 5, 12
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from explorer.vision.trace import Nms
 
 MOST = 300
-"""The highest-scoring boxes of a detector that are kept at hand."""
+"""The highest-scoring boxes of a detector that are kept."""
 
 DETECTIONS, PROPOSALS, DRAWN = "detections", "proposals", "drawn boxes"
 

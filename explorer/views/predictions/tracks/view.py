@@ -99,7 +99,7 @@ scores).
 
 STILL = "This is a single picture. Start Live with a film or a camera to track objects."
 ONE_PLACE = 0.5
-"""Boxes of different classes with a larger IoU are one object, when that is wanted."""
+"""Boxes of different classes with a larger IoU are one object, if that is set."""
 
 HISTORY_SECONDS = 60.0
 """Of the plot."""
