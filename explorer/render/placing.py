@@ -53,6 +53,18 @@ class Plates:
         return np.logical_not(taken)
 
 
+def free_of_earlier(plates: Sequence[Sequence[float]]) -> list[bool]:
+    """Which of (N, 4) plates overlap none before them that is free itself, by half a unit."""
+    corners = np.array(plates, np.float64).reshape(-1, 4)
+    low = np.maximum(corners[:, None, :2], corners[None, :, :2])
+    high = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+    touching = np.logical_and.reduce(low + 0.5 < high, axis=2)
+    free = np.ones(len(corners), bool)
+    for row in range(1, len(corners)):
+        free[row] = not np.logical_and(touching[row, :row], free[:row]).any()
+    return [bool(entry) for entry in free]
+
+
 def places_at(
     box: Sequence[float], plate: tuple[float, float], surface: tuple[float, float]
 ) -> list[Extent]:

@@ -359,6 +359,17 @@ def test_a_text_lies_with_its_anchor_on_its_place(anchor: tuple[float, float]) -
     assert ys.min() + anchor[1] * (ys.max() + 1 - ys.min()) == pytest.approx(50, abs=1)
 
 
+def test_texts_without_room_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [Text(f"text {n}", (2.0, 10.0 * n)) for n in range(4)]
+    written: list[str] = []
+    _listen(monkeypatch, written)
+    _render(*texts, size=(200, 100), scale=1.0)
+    assert written == ["text 0", "text 2", "2 labels not shown"]
+    written.clear()
+    _render(*texts, size=(200, 100), scale=4.0)
+    assert written == [text.text for text in texts], "with more room all are there"
+
+
 def test_a_stamp_is_on_every_pane() -> None:
     board = Board((_pane(Picture(_photo())), Pane("b", (9, 9))))
     for pane in stamped(board, UNTRAINED).panes:

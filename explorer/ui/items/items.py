@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QApplication
 
 from explorer.core.layers import Boxes, Grid, Heat, Layer, Lines, Masks, Picture, Points, Text
+from explorer.render.placing import free_of_earlier
 from explorer.ui.items.box_item import BoxesItem
 from explorer.ui.items.image_items import HeatItem, MasksItem, PictureItem
 from explorer.ui.items.item_images import (
@@ -251,24 +252,13 @@ def keep_apart(texts: Sequence[TextItem], painter: QPainter, lens: Lens) -> int:
     painter.resetTransform()
     group = [text for text in texts if text.layer.text and not text.pinned]
     for letters in LETTERS:
-        free = _free([text.plate(painter, lens, letters) for text in group])
+        plates = [text.plate(painter, lens, letters) for text in group]
+        free = free_of_earlier([plate.getCoords() for plate in plates])
         if all(free):
             break
     for text, shown in zip(group, free, strict=True):
         text.letters = letters if shown else 0.0
     return free.count(False)
-
-
-def _free(plates: Sequence[QRectF]) -> list[bool]:
-    """Which of the plates lie on none before them that is free itself."""
-    corners = np.array([plate.getCoords() for plate in plates]).reshape(-1, 4)
-    low = np.maximum(corners[:, None, :2], corners[None, :, :2])
-    high = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
-    touching = (low + 0.5 < high).all(axis=2)
-    free = np.ones(len(corners), bool)
-    for row in range(1, len(corners)):
-        free[row] = not (touching[row, :row] & free[:row]).any()
-    return [bool(entry) for entry in free]
 
 
 def make_item(layer: Layer) -> LayerItem:
