@@ -253,7 +253,7 @@ def keep_apart(texts: Sequence[TextItem], painter: QPainter, lens: Lens) -> int:
     group = [text for text in texts if text.layer.text and not text.pinned]
     for letters in LETTERS:
         plates = [text.plate(painter, lens, letters) for text in group]
-        free = free_of_earlier([plate.getCoords() for plate in plates])
+        free = free_of_earlier([(p.left(), p.top(), p.right(), p.bottom()) for p in plates])
         if all(free):
             break
     for text, shown in zip(group, free, strict=True):
