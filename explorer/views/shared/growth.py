@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from explorer.core.errors import ExplorerError
 from explorer.core.layers import Curve, Pane, Picture, Plot, Text, class_colors
 from explorer.core.params import Effect, param
 from explorer.views.shared.common import color
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import UInt8
+    from explorer.vision.synthesis.objectives import Objective
     from explorer.vision.synthesis.synthesis import Report, Synthesis
 
-KEPT = 24
-"""Moments of a run that are remembered; when they are more, every second one is forgotten."""
+KEPT, KEPT_BYTES = 24, 256 * 2**20
+"""Moments of a run that are remembered, and how much memory they may take; when they are more,
+every second one is forgotten."""
 
 NEWEST = 100
 """Percent of a run: its end."""
@@ -47,7 +50,7 @@ class Grown:
         losses: The objective before every step, float64.
         parts: The values of its named parts, of the same length, NaN where a part was not there.
         kept: Moments, the oldest first, the last one the newest.
-        problem: Why it stopped before its end; may be empty.
+        problem: Why it stopped before its end, or why new settings were not taken; may be empty.
     """
 
     rgb: UInt8
@@ -69,11 +72,17 @@ class Run:
     Attributes:
         synthesis: Its parts may be replaced between two steps.
         steps: How many were taken.
+        problem: As in `Grown`.
+        stopped: A step gave no numbers.
+        rewinds: Whether `rewind` will be asked for, which takes more memory.
     """
 
     synthesis: Synthesis
+    rewinds: bool = False
     steps: int = 0
     problem: str = ""
+    stopped: bool = False
+    _good: Objective | None = None
     _losses: list[float] = field(default_factory=list)
     _parts: list[Mapping[str, float]] = field(default_factory=list)
     _kept: list[tuple[Kept, list[torch.Tensor]]] = field(default_factory=list)
@@ -82,13 +91,26 @@ class Run:
     def step(self) -> Report:
         """Take a step of the synthesis and remember it.
 
+        A new objective that this network cannot answer gives way to the one before.
+
         Raises:
-            ExplorerError: As `Synthesis.step`.
+            ExplorerError: The first objective cannot be answered, see `Synthesis.step`.
         """
         if not self._kept:
             self._keep()
-        report = self.synthesis.step()
+        try:
+            report = self.synthesis.step()
+        except ExplorerError as error:
+            if self._good is None or self._good is self.synthesis.objective:
+                raise
+            self.problem = f"{error.message} {error.hint} The settings before it are still used."
+            self.synthesis.objective = self._good
+            report = self.synthesis.step()
+        else:
+            if self._good is not self.synthesis.objective:
+                self._good, self.problem = self.synthesis.objective, ""
         if not report.finite:
+            self.stopped = True
             self.problem = (
                 f"Stopped at step {self.steps + 1}: the objective or its gradient is not finite. "
                 "The last finite picture is shown."
@@ -136,9 +158,11 @@ class Run:
 
     def _keep(self) -> None:
         image = self.synthesis.image
-        values = [value.detach().clone() for value in image.parameters]
-        self._kept.append((Kept(self.steps, preview(self.synthesis.picture())), values))
-        if len(self._kept) > KEPT:
+        values = [v.detach().clone() for v in image.parameters] if self.rewinds else []
+        rgb = preview(self.synthesis.picture())
+        self._kept.append((Kept(self.steps, rgb), values))
+        bytes_each = rgb.nbytes + sum(value.nbytes for value in values)
+        if len(self._kept) > max(3, min(KEPT, KEPT_BYTES // bytes_each)):
             del self._kept[1:-1:2]
             self._every *= 2
 

@@ -183,6 +183,8 @@ class Result:
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    if not _classifies(params, scene.network.info):
+        params = replace(params, objective=LAYER)
     dream = _Dream(scene, params)
     octaves = len(dream.sizes)
     total = octaves * params.steps + params.frames
@@ -199,7 +201,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
             note = f"zoom frame {number + 1 - octaves * params.steps} of {params.frames}"
             dream.zoom()
         news = yield Step(dream.result(note), number + 1, total, note)
-        if dream.problem:
+        if dream.stopped:
             return
         if news is not None:
             dream.steer(news)
@@ -247,8 +249,8 @@ class _Dream:
         )  # fmt: skip
 
     @property
-    def problem(self) -> str:
-        return self._run.problem
+    def stopped(self) -> bool:
+        return self._run.stopped
 
     def begin(self, octave: int) -> None:
         """Carries what was dreamed so far over to the next size: its difference to the photo."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LOGITS = ""
 """The layer name of a network's own output."""
 
+GUIDE_CELLS = 256
+"""So many cells of a guide are compared with each cell of the picture."""
+
 
 @dataclass(slots=True, eq=False)
 class Answers:
@@ -218,11 +221,14 @@ def guided(layer: str, features: Tensor) -> Objective:
 
     Args:
         layer: Of the network.
-        features: (1, C, h, w) what the layer gives for the other photo.
+        features: (1, C, h, w) what the layer gives for the other photo; of more than `GUIDE_CELLS`
+            cells every n-th one counts.
     """
+    cells_there = features.flatten(2)[0]
+    chosen = cells_there[:, :: -(-cells_there.shape[1] // GUIDE_CELLS)]
 
     def measure(output: Tensor) -> Tensor:
-        cells, others = output.flatten(2), features.to(output).flatten(2)[0]
+        cells, others = output.flatten(2), chosen.to(output)
         return torch.einsum("ncp,cq->npq", cells, others).amax(2).mean()
 
     return _of_layer(layer, measure)
