@@ -1,4 +1,4 @@
-"""What a classification network says the photo shows."""
+"""The class probabilities of a classification network for the photo."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _classified(scene: Scene) -> Result:
 
 
 def _key(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp]) -> Text:
-    """The answer in the corner: a recorded film has no bars beside the picture."""
+    """The top classes in the corner: a recorded film has no bars beside the picture."""
     first, colors = order[:KEYED], class_colors(len(shares))
     words = [f"{class_name(result.classes, int(k))} {percent(float(shares[k]))}" for k in first]
     swatches = tuple(color(colors[k]) for k in first)

@@ -162,7 +162,7 @@ def dream_board(
     note: str,
     problem: str,
 ) -> Board:
-    """The dream over the frame of its photo, and how the layer answered.
+    """The dream over the frame of its photo, and the activations of the layer.
 
     Args:
         photo: What it grows on.

@@ -1,4 +1,4 @@
-"""A dream that grows on the photo: whatever a layer sees is amplified."""
+"""A dream that grows on the photo: the activations of a layer are amplified."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Params:
     )  # fmt: skip
     frames: int = param(
         0, "Zoom frames",
-        "After the last octave: so many frames, each of which enlarges the one before and dreams "
+        "After the last octave: this many frames, each of which enlarges the one before and dreams "
         "on. Export them as a film.",
         low=0, high=1000,
     )  # fmt: skip
