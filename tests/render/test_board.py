@@ -500,6 +500,14 @@ def test_ticks_are_round_and_inside(span: tuple[float, float]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("high", "wanted"),
+    [(1, [0, 1]), (2, [0, 1, 2]), (10, [0, 2, 4, 6, 8, 10]), (12, [0, 5, 10]), (0.7, [0])],
+)
+def test_an_axis_that_counts_has_whole_numbers(high: float, wanted: list[float]) -> None:
+    assert numbers.ticks(0, high, 5, whole=True) == wanted
+
+
+@pytest.mark.parametrize(
     ("span", "wanted"),
     [
         ((1, 2000), [1, 10, 100, 1000]),
@@ -590,6 +598,20 @@ def test_a_marker_and_a_log_axis(monkeypatch: pytest.MonkeyPatch) -> None:
     places = [np.flatnonzero((marks[at] != without).any(axis=(0, 2))).mean() for at in x]
     steps = np.diff(places)
     np.testing.assert_allclose(steps, steps[0], atol=1.0)  # decades are equally far apart
+
+
+def test_only_whole_numbers_are_written_along_a_counting_axis(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = np.arange(3.0)
+    plot = Plot("p", curves=(Curve(x, x / 2),), whole_x=True)
+    written: dict[bool, list[str]] = {False: [], True: []}
+    for whole_y, words in written.items():
+        with monkeypatch.context() as patch:
+            _listen(patch, words)
+            render_board(Board((), plots=(replace(plot, whole_y=whole_y),)), width=800)
+    assert sorted(filter(None, written[True])) == ["0", "0", "1", "1", "2"]
+    assert "0.5" in written[False]
 
 
 @pytest.mark.parametrize("marker", [np.nan, np.inf, 0.0, -1.0])
