@@ -29,8 +29,7 @@ def packed(params: Any) -> dict[str, Any]:
     return {
         parameter.name: json_of(parameter, getattr(params, parameter.name))
         for parameter in parameters(type(params))
-        if getattr(params, parameter.name) != parameter.default
-        and _kept(parameter)
+        if getattr(params, parameter.name) != parameter.default and _kept(parameter)
     }
 
 
