@@ -63,7 +63,8 @@ def _font(size: float) -> QFont:
 
 def _lines(words: str, metrics: QFontMetrics, room: int, most: int) -> list[str]:
     """`words` in `most` lines at the most; the last one ends in an ellipsis where it is cut."""
-    parts, lines = words.split(), []
+    parts = words.split()
+    lines: list[str] = []
     while parts and len(lines) < most - 1:
         fits = [n for n in range(1, len(parts) + 1)
                 if metrics.horizontalAdvance(" ".join(parts[:n])) <= room]  # fmt: skip

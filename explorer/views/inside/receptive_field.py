@@ -322,7 +322,8 @@ def _over_layers(
     x = np.arange(1.0, len(values) + 1)
     return Plot(
         name, title, "layers where fields or cells change, in their order", label,
-        curves=(Curve(x, values.astype(np.float64)),), marker=float(max(result.depth, 1)), whole_x=True,
+        curves=(Curve(x, values.astype(np.float64)),), marker=float(max(result.depth, 1)),
+        whole_x=True,
     )  # fmt: skip
 
 
