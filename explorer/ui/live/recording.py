@@ -16,7 +16,7 @@ from explorer.core.step import Step
 from explorer.live.capture import Phase
 from explorer.live.record import FilmRecorder, Look, RecordStatus, rendered, rendered_whole
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
-from explorer.ui.dialogs.save_place import ask_save_place
+from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label
 
 if TYPE_CHECKING:

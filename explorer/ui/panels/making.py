@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QInputDialog, QMessageBox
 from explorer.core.runner import State
 from explorer.core.step import Step
 from explorer.ui.dialogs.notice import Notice
-from explorer.ui.dialogs.save_place import ask_save_place
+from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.jobs.background import Phase
 from explorer.ui.shell.bridge import is_over
 from explorer.ui.widgets.lifetime import discard

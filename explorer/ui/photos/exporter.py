@@ -17,7 +17,7 @@ from explorer.core.step import Step
 from explorer.render import PICTURE_WIDTH
 from explorer.render.numbers import number
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
-from explorer.ui.dialogs.save_place import ask_save_place
+from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.widgets import theme
 
 if TYPE_CHECKING:

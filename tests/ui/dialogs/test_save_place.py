@@ -9,7 +9,8 @@ import pytest
 from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from explorer.ui.dialogs.save_place import ask_place, ask_save_place
+from explorer.ui.dialogs.save_folder import ask_save_place
+from explorer.ui.dialogs.save_place import ask_place
 from tests.ui.toy_desk import ToyDesk
 
 KINDS = "Pictures (*.png *.jpg);;Film (*.mp4)"
