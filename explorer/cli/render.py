@@ -376,8 +376,8 @@ class _Job:
                 yield last.frame(self._args.pane)
 
         if plan.film is not None:
-            count = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
-            self._tell(title, plan.film, quantity(count, "frame"))
+            saved = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
+            self._tell(title, plan.film, quantity(saved.frames, "frame"))
         else:
             for answer in self._answers(ask, title):
                 last = answer

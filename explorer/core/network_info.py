@@ -18,6 +18,8 @@ Task = Literal["classification", "localization", "detection", "segmentation", "f
 masks and keypoints; `features` is a backbone without a head.
 """
 
+GIVEN = "given"
+"""The weights of a module that was given, instead of a name or a file."""
 SCORE_THRESHOLD = 0.5
 """Of detections, where a network's card names no other."""
 
@@ -129,6 +131,7 @@ class NetworkInfo:
         digester: What works out `digest`.
         others: What `spec.weights` would be for the other networks in the same file: FILE#PART.
         unnamed: How many classes there are when their names are not known.
+        renamed: The classes have the names of a list that was given, which is no file.
     """
 
     spec: NetworkSpec
@@ -150,6 +153,7 @@ class NetworkInfo:
     digester: Callable[[], str] = unknown
     others: tuple[str, ...] = ()
     unnamed: int = 0
+    renamed: bool = False
 
     @property
     def digest(self) -> str:

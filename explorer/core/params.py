@@ -124,6 +124,7 @@ class Meta:
     tasks: frozenset[str] = frozenset()
     most: int | None = None
     suggested: Suggested | None = None
+    kept: bool = True
 
     def options(self, info: NetworkInfo | None) -> tuple[str, ...]:
         """The valid words for this parameter with this network; empty when any word will do."""
@@ -156,6 +157,7 @@ def param(
     tasks: frozenset[str] = frozenset(),
     most: int | None = None,
     suggested: Suggested | None = None,
+    kept: bool = True,
 ) -> T:
     """A field of a view's frozen `Params` dataclass, or of one of its rows.
 
@@ -189,11 +191,14 @@ def param(
         most: The largest number of entries of a tuple.
         suggested: Of an optional number: what None stands for with this network. The form shows
             that number, and the user replaces it.
+        kept: False = it is a place within one answer, such as a step of it: another photo and
+            another session begin with the default.
     """
     meta = Meta(
         title=title, help=help, effect=effect, low=low, high=high, step=step, unit=unit, log=log,
         choices=choices, pick=pick, pane=pane, layer=layer, advanced=advanced, play=play,
         section=section, when=when, tasks=tasks, most=most, suggested=suggested,
+        kept=kept,
     )  # fmt: skip
     # What the dataclass sees is a Field; what a reader and mypy see is the type of the default.
     return field(default=default, metadata={"meta": meta})
@@ -367,6 +372,16 @@ def inside(params: Any, width: int, height: int) -> Any:
     return replace(params, **changes) if changes else params
 
 
+def begun(params: Any) -> Any:
+    """`params` with every place within one answer at its default; see `kept` of `param`."""
+    changes = {
+        parameter.name: parameter.default
+        for parameter in parameters(type(params))
+        if not parameter.meta.kept and getattr(params, parameter.name) != parameter.default
+    }
+    return replace(params, **changes) if changes else params
+
+
 def _in(point: Point, width: int, height: int) -> Point:
     # The middle of the last pixel: the photo's own edge belongs to no pixel any more.
     x, y = min(max(point.x, 0.0), width - 0.5), min(max(point.y, 0.0), height - 0.5)
@@ -418,6 +433,7 @@ __all__ = [
     "Parameter",
     "Pick",
     "Point",
+    "begun",
     "effect_of",
     "inside",
     "param",

@@ -85,6 +85,7 @@ class Session:
         docks: Base64 of toolbars and docks.
         truth: By photo: its ground truth, packed as plain values by the window.
         checkpoint_folder: Where the last file of weights was.
+        save_folder: Where something was saved last.
     """
 
     images: tuple[str, ...] = ()
@@ -97,6 +98,7 @@ class Session:
     docks: str = ""
     truth: dict[str, Any] = field(default_factory=dict)
     checkpoint_folder: str = ""
+    save_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

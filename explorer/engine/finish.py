@@ -359,14 +359,16 @@ class FinishedAnswer:
             outs: Files that its answer is saved to.
 
         Raises:
-            ExplorerError: The photo is neither a file nor one of the gallery.
+            ExplorerError: The photo is neither a file nor one of the gallery, or the network is a
+                module that was given.
         """
         from explorer.engine.script import script
 
-        ask = self.answer.ask
+        ask, info = self.answer.ask, self.answer.info
         return script(
             self.view, ask.spec, [(ask.image, self.params)], seed=ask.seed, outs=[outs],
             steered=self.answer.steered,
+            classes=info.classes if info is not None and info.renamed else (),
         )  # fmt: skip
 
     def _repr_png_(self) -> bytes:

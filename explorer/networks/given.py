@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
-from explorer.core.network_info import NetworkInfo, NetworkSpec, task_of
+from explorer.core.network_info import GIVEN, NetworkInfo, NetworkSpec, task_of
 from explorer.networks.checkpoints.loading import default_layer, layers_of
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
@@ -69,7 +69,7 @@ def from_module(
     layers = layers_of(module)
     name = type(module).__name__
     info = NetworkInfo(
-        spec=NetworkSpec(name, "given", str(device)),
+        spec=NetworkSpec(name, GIVEN, str(device)),
         title=name,
         task=task,
         classes=tuple(str(word) for word in classes),

@@ -94,8 +94,8 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
     if len(ys) == 0:
         return words("No values yet.", width, style, color=style.muted)
     across = _axis(xs if marker is None else np.append(xs, marker), plot.log_x, 0.0,
-                   max(3, width // style.px(70)), plot.x_names)  # fmt: skip
-    upward = _axis(ys, plot.log_y, 0.06, 5)
+                   max(3, width // style.px(70)), plot.x_names, whole=plot.whole_x)  # fmt: skip
+    upward = _axis(ys, plot.log_y, 0.06, 5, whole=plot.whole_y)
     left = max((face.width(mark, size) for mark in upward.marks), default=0) + style.px(8)
     plot_width = max(1, width - left - style.px(6))
     above = face.wrapped(plot.y_label, width, size) if plot.y_label else []
@@ -151,13 +151,14 @@ class _Axis:
 
 
 def _axis(
-    values: NDArray[np.float64], log: bool, margin: float, most: int, names: Sequence[str] = ()
-) -> _Axis:
+    values: NDArray[np.float64], log: bool, margin: float, most: int, names: Sequence[str] = (),
+    *, whole: bool = False,
+) -> _Axis:  # fmt: skip
     """An axis that holds all `values` and has at most about `most` marks, or these names."""
     low, high = _range(values, margin)
     if names:
         return _Axis(low, high, [float(n) for n in range(1, len(names) + 1)], list(names))
-    at = (log_ticks if log else ticks)(low, high, most)
+    at = log_ticks(low, high, most) if log else ticks(low, high, most, whole=whole)
     return _Axis(low, high, at, [number(10.0**tick if log else tick) for tick in at])
 
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Color, Extent, Layer, Points, Text
-from explorer.render.placing import MOST_LABELS, Plates, free_of_earlier, places_at
+from explorer.render.placing import (
+    MOST_LABELS,
+    Plates,
+    free_of_earlier,
+    label_within,
+    places_at,
+)
 from explorer.render.surface import Mapped, ordered
 from explorer.render.typeface import line_height
 
@@ -73,6 +79,7 @@ def _box_labels(surface: Mapped, layer: Boxes, taken: Plates) -> None:
         if not (text and seen) or drawn == MOST_LABELS:
             continue
         drawn += 1
+        text = label_within(text, surface.width, lambda words: _plate_size(surface, words)[0])
         plates = places_at(box, _plate_size(surface, text), size)
         _label(surface, text, taken.choose(plates), _color(layer.colors[row]))
 

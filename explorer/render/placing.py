@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explorer.render.typeface import shortened
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -15,6 +17,18 @@ if TYPE_CHECKING:
 
 MOST_LABELS = 300
 """Labels of one layer that are drawn; more cannot be read, and each needs a free place."""
+
+
+def label_within(label: str, room: float, width: Callable[[str], float]) -> str:
+    """The label, shortened where it is wider than `room`: its name before the score behind it."""
+    if width(label) <= room:
+        return label
+    name, _, score = label.rpartition(" ")
+    if name and score.rstrip("%").replace(".", "", 1).isdecimal():
+        brief = shortened(name, room, width, f" {score}")
+        if brief:
+            return brief
+    return shortened(label, room, width) or "…"
 
 
 class Plates:

@@ -32,6 +32,7 @@ from explorer.core.layers import (
 from explorer.render import charts, fonts, numbers
 from explorer.render.board import LARGEST_SIDE, render_board, render_pane
 from explorer.render.fonts import PIXEL_TYPEFACE
+from explorer.render.placing import label_within
 from explorer.render.raster import RasterSurface
 from explorer.render.surface import clipped, dashed
 from explorer.render.typeface import line_height
@@ -298,6 +299,44 @@ def test_a_heap_of_labels_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 3 <= len(written) <= 20
 
 
+@pytest.mark.parametrize(
+    ("label", "room", "wanted"),
+    [
+        ("dog 0.87", 8, "dog 0.87"),
+        ("golden retriever 0.87", 14, "golden r… 0.87"),
+        ("golden retriever 0.87", 13, "golden… 0.87"),  # no space before the ellipsis
+        ("golden retriever 87.5%", 10, "gol… 87.5%"),
+        ("golden retriever 0.87", 6, "golde…"),
+        ("golden retriever", 10, "golden re…"),
+        ("dog", 1, "…"),
+    ],
+)
+def test_a_long_label_loses_letters_of_its_name_first(label: str, room: int, wanted: str) -> None:
+    assert label_within(label, room, len) == wanted
+
+
+@pytest.mark.parametrize("size", [(40, 30), (90, 60)])
+def test_a_label_wider_than_its_pane_is_not_cut(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    boxes = Boxes(np.array([[20, 20, 38, 28]], np.float32), _colors(RED),
+                  ("chocolate labrador retriever 0.87",))  # fmt: skip
+    plates: list[tuple[float, ...]] = []
+    real = RasterSurface.rounded
+
+    def rounded(self: RasterSurface, box: tuple[float, ...], *rest: object, **more: object) -> None:
+        plates.append(box)
+        real(self, box, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RasterSurface, "rounded", rounded)
+    written: list[str] = []
+    _listen(monkeypatch, written)
+    _render(boxes, size=size)
+    ((x0, _, x1, _),) = plates
+    assert 0 <= x0 < x1 <= size[0]
+    assert written[0].endswith("… 0.87" if size[0] > 60 else "…")
+
+
 # -- points, lines, grid, text --------------------------------------------------------------------
 
 
@@ -533,6 +572,14 @@ def test_ticks_are_round_and_inside(span: tuple[float, float]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("high", "wanted"),
+    [(1, [0, 1]), (2, [0, 1, 2]), (10, [0, 2, 4, 6, 8, 10]), (12, [0, 5, 10]), (0.7, [0])],
+)
+def test_an_axis_that_counts_has_whole_numbers(high: float, wanted: list[float]) -> None:
+    assert numbers.ticks(0, high, 5, whole=True) == wanted
+
+
+@pytest.mark.parametrize(
     ("span", "wanted"),
     [
         ((1, 2000), [1, 10, 100, 1000]),
@@ -623,6 +670,20 @@ def test_a_marker_and_a_log_axis(monkeypatch: pytest.MonkeyPatch) -> None:
     places = [np.flatnonzero((marks[at] != without).any(axis=(0, 2))).mean() for at in x]
     steps = np.diff(places)
     np.testing.assert_allclose(steps, steps[0], atol=1.0)  # decades are equally far apart
+
+
+def test_only_whole_numbers_are_written_along_a_counting_axis(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = np.arange(3.0)
+    plot = Plot("p", curves=(Curve(x, x / 2),), whole_x=True)
+    written: dict[bool, list[str]] = {False: [], True: []}
+    for whole_y, words in written.items():
+        with monkeypatch.context() as patch:
+            _listen(patch, words)
+            render_board(Board((), plots=(replace(plot, whole_y=whole_y),)), width=800)
+    assert sorted(filter(None, written[True])) == ["0", "0", "1", "1", "2"]
+    assert "0.5" in written[False]
 
 
 @pytest.mark.parametrize("marker", [np.nan, np.inf, 0.0, -1.0])

@@ -14,7 +14,7 @@ Its parts are `arrays`, `shapes`, `charts` and `board`; everybody imports from h
 """
 
 from explorer.core.color_sets import Color
-from explorer.core.colormaps import COLORMAPS, Colormap, class_colors, lookup_table
+from explorer.core.colormaps import COLORMAPS, Colormap, class_colors, colors_apart, lookup_table
 from explorer.core.layers.arrays import Heat, Masks, Picture, cell_at, extent_of, heat_index
 from explorer.core.layers.board import UNTRAINED, Board, Layer, Pane, joined, stamped
 from explorer.core.layers.charts import Curve, Plot, Table
@@ -54,6 +54,7 @@ __all__ = [
     "boxes_at",
     "cell_at",
     "class_colors",
+    "colors_apart",
     "extent_of",
     "frame_widths",
     "heat_index",

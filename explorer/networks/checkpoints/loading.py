@@ -317,7 +317,7 @@ def renamed_classes(info: NetworkInfo, names: tuple[str, ...]) -> NetworkInfo:
     if not found:
         raise wrong_count("The list of classes", len(names), count, info.task)
     notes = tuple(note for note in info.notes if note != unnamed_note(info.unnamed))
-    return replace(info, classes=found, class_paths=(), notes=notes, unnamed=0)
+    return replace(info, classes=found, class_paths=(), notes=notes, unnamed=0, renamed=True)
 
 
 def wrong_count(what: str, names: int, count: int, task: Task) -> ExplorerError:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.ui.widgets.fonts import set_own_font
-from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label
+from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label, take_enter
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class NoteCard(Card):
         layout.addLayout(words)
         for text, act in ways:
             button = QPushButton(text)
-            button.setAutoDefault(True)
+            take_enter(button)
             button.clicked.connect(act)
             self.ways.append(button)
             layout.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
@@ -164,7 +164,7 @@ class ErrorCard(Card):
     def add_way(self, text: str, act: Callable[[], object], *, first: bool = False) -> None:
         """One more button; `first` puts it above the others."""
         button = QPushButton(text)
-        button.setAutoDefault(True)  # Enter presses the one that has the focus
+        take_enter(button)
         button.clicked.connect(self.hide)
         button.clicked.connect(act)
         place = 0 if first else len(self.ways)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 
 from explorer.ui.widgets import theme
 from explorer.ui.widgets.lifetime import discard
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, blend, tone
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, blend, take_enter, tone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class NoticeCard(QWidget):
             copy.clicked.connect(self._copy)
             self.buttons.append(copy)
         for button in self.buttons:
-            button.setAutoDefault(True)  # Enter presses the one that has the focus
+            take_enter(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
         layout.setSpacing(UNIT // 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from explorer.core.step import Step
 from explorer.live.capture import Phase
 from explorer.live.record import FilmRecorder, Look, RecordStatus, rendered, rendered_whole
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
-from explorer.ui.dialogs.save_place import ask_place
+from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label
 
 if TYPE_CHECKING:
@@ -138,7 +137,6 @@ class Recording(QObject):
         self._ending: list[FilmRecorder] = []
         self._raw = False
         self._handover = Handover()
-        self._folder = ""
         self.controls.toggled.connect(self.toggle)
         self._woken.connect(self._look_at_ends, Qt.ConnectionType.QueuedConnection)
 
@@ -180,9 +178,11 @@ class Recording(QObject):
 
     def _ask_place(self, kind: ExportKind, options: Options) -> None:
         films, title = f"{kind.title} ({FILMS})", self.tr("Record")
-        path, _ = ask_place(self._desk.main, title, str(self._place()), films, strict=True)
+        movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+        path, _ = ask_save_place(
+            self._desk, title, self._name(), films, at_first=movies, strict=True
+        )
         if path:
-            self._folder = str(Path(path).parent)
             kind.write(path, options)
         self.show()
 
@@ -290,13 +290,11 @@ class Recording(QObject):
             words += " " + self.tr("{count:,} frames were dropped.").format(count=status.left_out)
         self._desk.notices.say(words)
 
-    def _place(self) -> Path:
-        movies = QStandardPaths.StandardLocation.MoviesLocation
-        folder = Path(self._folder or QStandardPaths.writableLocation(movies) or Path.home())
+    def _name(self) -> str:
         name = datetime.now().astimezone().strftime("%Y-%m-%d %H-%M-%S")  # no colon: Windows
         view = self._desk.study.view
         stem = f"{view.title} {name}" if view is not None else name
-        return (folder if os.path.isdir(folder) else Path.home()) / f"{stem}.mp4"
+        return f"{stem}.mp4"
 
     # -- what an earlier run has left -------------------------------------------------------------
 

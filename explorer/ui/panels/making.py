@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QInputDialog, QMessageBox
 from explorer.core.runner import State
 from explorer.core.step import Step
 from explorer.ui.dialogs.notice import Notice
-from explorer.ui.dialogs.save_place import ask_place
+from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.jobs.background import Phase
 from explorer.ui.shell.bridge import is_over
 from explorer.ui.widgets.lifetime import discard
@@ -176,8 +176,7 @@ class Making(QObject):
         """Asks where the network `name` is to be written."""
         kinds = f"{self.tr('Weights')} (*.safetensors)"
         title = self.tr("Export a network")
-        start = str(Path.home() / f"{name}.safetensors")
-        path, _ = ask_place(self._panels.main, title, start, kinds)
+        path, _ = ask_save_place(self._panels, title, f"{name}.safetensors", kinds)
         if path:
             self.export(name, Path(path))
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from explorer.ui.widgets.fonts import scaled_font, text_scale
 from explorer.ui.widgets.lifetime import discard
-from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color
+from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color, take_enter
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Welcome(QWidget):
         buttons.addWidget(self.live)
         buttons.addStretch(1)
         for button in (self.open, self.folder, self.live):
-            button.setAutoDefault(True)  # Enter presses the one that has the focus
+            take_enter(button)
         self._gallery = QGridLayout()
         self._gallery.setSpacing(UNIT)
         centered = QHBoxLayout()

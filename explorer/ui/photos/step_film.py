@@ -42,6 +42,26 @@ class _Frame:
     jpeg: bytes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptFrames:
+    """The frames of a moment: (H, W, 3) uint8 RGB, in their order.
+
+    `steps` are all that there were until then, those that were left out included.
+    """
+
+    steps: int
+    jpegs: tuple[bytes, ...]
+
+    def __iter__(self) -> Iterator[UInt8]:
+        import cv2
+        import numpy as np
+
+        for jpeg in self.jpegs:
+            frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+            if frame is not None:
+                yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
+
+
 class StepFilm(QObject):
     """Frames as JPEG, thinned out to every second one whenever there are too many.
 
@@ -146,19 +166,12 @@ class StepFilm(QObject):
 
     # -- the files runner -------------------------------------------------------------------------
 
-    def frames(self) -> Iterator[UInt8]:
-        """(H, W, 3) uint8 RGB, in their order; what is still to be painted comes first."""
-        import cv2
-        import numpy as np
-
+    def frames(self) -> KeptFrames:
+        """Those of this moment; what is still to be painted is painted now."""
         for _ in self._painted():
             pass
         with self._lock:
-            kept = list(self._frames)
-        for entry in kept:
-            frame = cv2.imdecode(np.frombuffer(entry.jpeg, np.uint8), cv2.IMREAD_COLOR)
-            if frame is not None:
-                yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
+            return KeptFrames(self._count, tuple(frame.jpeg for frame in self._frames))
 
     def _painted(self) -> JobSteps:
         while self._paint_next():

@@ -49,6 +49,7 @@ class Study(Choice):
         submitted: How many computations there were.
         drawing: How many seconds the last board took, the window's part included.
         checkpoint_folder: Where the last file of weights was.
+        save_folder: Where something was saved last; "" = nothing was.
 
     Signals:
         subject_changed: The photo, the view or the network is another one.
@@ -78,6 +79,7 @@ class Study(Choice):
         self._shown = Shown()
         self._photo_comes = False
         self.checkpoint_folder = ""
+        self.save_folder = ""
         self.running = False
         self.seconds = 0.0
         self.submitted = 0

@@ -323,6 +323,7 @@ def _over_layers(
     return Plot(
         name, title, "layers where fields or cells change, in their order", label,
         curves=(Curve(x, values.astype(np.float64)),), marker=float(max(result.depth, 1)),
+        whole_x=True,
     )  # fmt: skip
 
 

@@ -180,7 +180,7 @@ def dream_board(
     curve = Curve(numbers, heights, label="L", color=(230, 120, 60))
     return Board(
         panes=(Pane("dream", size, (picture,), title=f"Dream of {layer}"),),
-        plots=(Plot("objective", "Activation of the layer", unit, "L", curves=(curve,)),),
+        plots=(Plot("objective", "Activation of the layer", unit, "L", (curve,), whole_x=True),),
         summary=" · ".join(words for words in (layer, note) if words),
         notes=(problem,) if problem else (),
     )

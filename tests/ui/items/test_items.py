@@ -359,6 +359,27 @@ def test_labels_of_several_layers_make_room_for_each_other(canvas: Canvas) -> No
     assert a[3] <= b[1] or b[3] <= a[1] or a[2] <= b[0] or b[2] <= a[0]
 
 
+@pytest.mark.parametrize(("width", "scale"), [(400, 3), (140, 3), (140, 30)])
+def test_a_label_is_never_wider_than_the_window(
+    qtbot: QtBot, canvas: Canvas, monkeypatch: pytest.MonkeyPatch, width: int, scale: float
+) -> None:
+    canvas.resize(width, 324)
+    qtbot.waitUntil(lambda: canvas.viewport().width() == width)
+    written = counted(monkeypatch, box_item, "plate_picture")
+    name = "chocolate labrador retriever 0.87"
+    show(canvas, plain(), boxes((10, 5, 20, 25), labels=(name,)), scale=scale)
+    shown = item(canvas, 1)
+    assert isinstance(shown, BoxesItem)
+    ((x0, _, x1, _),) = shown.plates
+    assert x1 - x0 <= width
+    if scale * 40 < width:  # it reaches beyond the pane, where there is room
+        left = canvas.from_pane(0, 0).x()
+        assert left + x0 >= 0
+        assert left + x1 <= width
+    ((label, *_),) = written
+    assert label == name if width == 400 else label.endswith("… 0.87")
+
+
 def test_a_tiny_box_has_a_label(canvas: Canvas) -> None:
     show(canvas, plain(), boxes((10, 12, 10.5, 12.5), labels=("tiny",)))
     shown = item(canvas, 1)

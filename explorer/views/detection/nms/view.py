@@ -118,7 +118,7 @@ class Params:
     )  # fmt: skip
     step: int = param(
         0, "Step", "How many steps are done; at the right end all of them.",
-        effect=Effect.DRAW, low=0, high=END, step=1, play=True,
+        effect=Effect.DRAW, low=0, high=END, step=1, play=True, kept=False,
     )  # fmt: skip
     threshold: float = param(
         0.5, "IoU threshold", "Boxes with a larger IoU are suppressed.",

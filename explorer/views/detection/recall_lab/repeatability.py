@@ -190,7 +190,7 @@ def _plots(result: RepeatResult, number: int) -> tuple[Plot, ...]:
     return (
         Plot(
             "strength", "Repeatability by strength", strengths, "repeatability",
-            tuple(along), marker=float(number + 1), steers="strength",
+            tuple(along), marker=float(number + 1), steers="strength", whole_x=True,
         ),
         Plot(
             "again", "By IoU", "IoU threshold",
