@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from explorer.core.errors import ExplorerError
 from explorer.networks.hooks import tensors_in
 from explorer.views.shared.common import class_name, percent
 from explorer.vision.features.classification import softmax
@@ -14,6 +16,8 @@ from explorer.vision.synthesis.objectives import LOGITS
 from explorer.vision.synthesis.octaves import octave_sizes, pictured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from explorer.core.layers import Float32
@@ -42,6 +46,17 @@ def seen_picture(scene: Scene, longest: int) -> Tensor:
     pixels = scene.image.pixels
     (size,) = octave_sizes(*pixels.shape[:2], longest=longest, octaves=1, scale=2.0)
     return pictured(pixels, size, preprocess.channels).to(network.device)
+
+
+@torch.no_grad()
+def answered(target: Target, picture: Tensor, layers: Sequence[str]) -> tuple[str, ...]:
+    """Those of some layers that the network uses on (1, C, H, W) pictures of this size."""
+    found = []
+    for layer in layers:
+        with suppress(ExplorerError):
+            target.answer(picture, layer)
+            found.append(layer)
+    return tuple(found)
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from explorer.engine.view import Group, View
 from explorer.views.shared.common import percent
 from explorer.views.shared.dreams import require_layer, stage_layers
 from explorer.views.shared.growth import Run
-from explorer.views.shared.seen import probabilities, says, seen_picture
+from explorer.views.shared.seen import answered, probabilities, says, seen_picture
 from explorer.vision.features.mosaics import picture_sheet
 from explorer.vision.synthesis.inversion import FEATURES, Recipe, inversion
 from explorer.vision.synthesis.objectives import LOGITS
@@ -100,9 +100,10 @@ def title_of(layer: str) -> str:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     info, target = scene.network.info, Target.of(scene.network)
-    layers = layers_of(info, params.stages)
-    require_layer(layers[0] if layers else "")
     photo = seen_picture(scene, SIDE)
+    layers = answered(target, photo, layers_of(info, params.stages))
+    if not layers:
+        require_layer("")
     before = probabilities(target, photo, info)
     recipe = Recipe(variation=params.variation)
     rungs: list[Rung] = []
