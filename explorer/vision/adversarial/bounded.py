@@ -128,6 +128,6 @@ def random_in_ball(
         drawn = torch.rand(picture.shape, generator=generator).mul_(2.0).sub_(1.0)
         return drawn.mul_(epsilon).to(picture)
     drawn = torch.randn(picture.shape, generator=generator)
-    # The length of a uniform point of an n-ball is distributed as the n-th root of a uniform number.
+    # The length of a uniform point of an n-ball is the n-th root of a uniform number.
     length = torch.rand((), generator=generator) ** (1 / drawn.numel())
     return drawn.mul_(epsilon * length / drawn.norm().clamp_min(1e-12)).to(picture)

@@ -22,8 +22,6 @@ from explorer.vision.trace import ONE_STAGE, OneStage, TwoStage, differentiable
 if TYPE_CHECKING:
     from torch import nn
 
-    from explorer.vision.trace import Trace
-
 Mode = Literal["vanish", "change", "appear"]
 
 SAME_PLACE = 0.5

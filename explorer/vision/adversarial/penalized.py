@@ -11,9 +11,6 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from explorer.vision.adversarial.iterates import (
     DIVERGED,
     Iterate,
@@ -24,6 +21,8 @@ from explorer.vision.adversarial.iterates import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from torch import Tensor
 
     from explorer.vision.adversarial.goals import Goal
 
@@ -58,7 +57,7 @@ class _Objective:
 def gradient_descent(
     goal: Goal, picture: Tensor, *, weight: float, rate: float, steps: int, stop: bool = False
 ) -> Iterator[Iterate]:
-    """r <- r - rate (dd/dr + 2 weight r), with x + r clipped to [0, 1] after every update.
+    """Updates r <- r - rate (dd/dr + 2 weight r), with x + r clipped to [0, 1] each time.
 
     For the squared distance d = |f(x + r) - S|^2 this is r - 2 rate ((f - S) df/dx + weight r).
 
@@ -221,7 +220,7 @@ def smallest(
     rounds: int,
     memory: int = 10,
 ) -> Iterator[tuple[int, float, Iterate]]:
-    """`lbfgs` for several lambdas: the largest one that still reaches the goal gives the smallest r.
+    """`lbfgs` for several lambdas: the largest one that reaches the goal gives the smallest r.
 
     Lambda is multiplied by 10 after a success and divided by 10 after a failure until both have
     occurred, then halved in between on a logarithmic scale. The paper calls this a line search.

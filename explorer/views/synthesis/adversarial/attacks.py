@@ -66,7 +66,7 @@ class Attack:
         self._start = plain(scene.image.pixels).to(network.device)
         self._original = levels(self._start)
         self._detects = network.info.task == "detection"
-        self._rows: list[Row] = []
+        self._rounds: dict[int, list[Row]] = {}
         self.goal, self._output = self._box() if self._detects else self._class()
 
     @property
@@ -83,7 +83,7 @@ class Attack:
         picture = self._start
         for number, weight, at in self._iterates():
             picture = at.picture
-            result = self._result(at, weight)
+            result = self._result(number, at, weight)
             note = f"step {at.step} of {self._params.steps}"
             if self._params.method == LBFGS and self._params.rounds > 1:
                 note = f"lambda {weight:.3g} ({number + 1} of {self._params.rounds}), {note}"
@@ -213,7 +213,7 @@ class Attack:
 
     # -- what it gave -----------------------------------------------------------------------------
 
-    def _result(self, at: Iterate, weight: float) -> Result:
+    def _result(self, number: int, at: Iterate, weight: float) -> Result:
         change = at.picture - self._start
         output = self._after(at.evaluation.output)
         words, now, wanted = self._row_words(output)
@@ -222,7 +222,9 @@ class Attack:
             at.step, float(at.evaluation.loss), at.penalty, at.slope, found.linf * 255, found.l2,
             now, wanted, words, at.evaluation.reached, weight,
         )  # fmt: skip
-        self._rows.append(row)
+        rows = self._rounds.setdefault(number, [])
+        # The best of several lambdas comes once more at the end: its round up to there.
+        rows[:] = [*(earlier for earlier in rows if earlier.step < at.step), row]
         height, width = self._original.shape[:2]
         size, frame = (float(width), float(height)), "input"
         extent = (0.0, 0.0, *size)
@@ -233,7 +235,8 @@ class Attack:
         return Result(
             self._original, levels(at.picture),
             change[0].permute(1, 2, 0).float().cpu().numpy().copy(), extent, size, frame, output,
-            tuple(self._rows), problem=at.problem, update=self._update(weight),
+            tuple(rows), tuple(done[-1] for done in self._rounds.values()), problem=at.problem,
+            update=self._update(weight),
         )  # fmt: skip
 
     def _after(self, found: Any) -> Output:
@@ -247,9 +250,7 @@ class Attack:
             shares = softmax(output.after)
             wanted = output.top if output.target is None else output.target
             return output.name(output.top), float(shares[output.label]), float(shares[wanted])
-        before = None if output.row is None else int(output.before.labels[output.row])
-        now = 0.0 if before is None else output.highest(output.after, before)
-        wanted = output.highest(output.after, output.label)
+        now, wanted = (output.highest(output.after, wanted=flag) for flag in (False, True))
         return output.at_place(output.after)[0], now, wanted
 
     def _update(self, weight: float) -> str:
@@ -295,4 +296,3 @@ class Attack:
             return Check(what, output.name(output.top), share, at.reached)
         words, score = output.at_place(output.after)
         return Check(what, words.rpartition(" ")[0] if score else words, score, at.reached)
-

@@ -18,7 +18,7 @@ from explorer.core.layers import (
     class_colors,
 )
 from explorer.views.shared.common import class_name, color
-from explorer.views.synthesis.adversarial.params import APPEAR, DESCENT, LBFGS, Params
+from explorer.views.synthesis.adversarial.params import DESCENT, LBFGS, Params
 from explorer.views.synthesis.adversarial.results import BoxOutput, ClassOutput, Result, Row
 from explorer.vision.adversarial.pictures import amplified
 
@@ -53,7 +53,7 @@ def board(result: Result, params: Params) -> Board:
     return Board(
         panes=_panes(result, params),
         plots=(*plots, _objective(result, params)),
-        tables=(*_check_table(result), _updates(result)),
+        tables=(*_check_table(result), *_rounds(result), *_detections(result), _updates(result)),
         summary=_summary(result),
         notes=tuple(notes),
     )
@@ -121,7 +121,7 @@ def _boxes(output: BoxOutput, found: Detections, *, selectable: bool) -> list[La
         )
     )
     place = Boxes(
-        output.box[None], np.array([WHITE], np.uint8), width=6.0, dotted=True,
+        output.box[None], np.array([WHITE], np.uint8), width=3.0, dotted=True,
         selectable=False, name="place",
     )  # fmt: skip
     boxes = Boxes(
@@ -165,20 +165,18 @@ def _shares(result: Result, output: ClassOutput) -> Plot:
 
 
 def _scores(result: Result, output: BoxOutput) -> Plot:
-    """The highest score at the place, of the class that was there and of the wanted one."""
-    if output.row is None:
-        before = ""
-    else:
-        before = class_name(output.classes, int(output.before.labels[output.row]))
-    wanted = "any class" if output.label is None else class_name(output.classes, output.label)
+    """The highest score at the place, of the class that was there and of the wanted ones."""
+    before = output.label_before
+    wanted = "other classes" if output.row is not None else "any class"
+    if output.label is not None:
+        wanted = class_name(output.classes, output.label)
     return _two_curves(
-        result, "scores", "Highest score at the place by step", "score", before, wanted
-    )
+        result, "scores", "Highest score at the place, by step", "score",
+        "" if before is None else f"{class_name(output.classes, before)} (before)", wanted,
+    )  # fmt: skip
 
 
-def _two_curves(
-    result: Result, name: str, title: str, unit: str, before: str, wanted: str
-) -> Plot:
+def _two_curves(result: Result, name: str, title: str, unit: str, before: str, wanted: str) -> Plot:
     number = np.arange(len(result.rows), dtype=np.float64)
     now = np.array([row.now for row in result.rows])
     then = np.array([row.wanted for row in result.rows])
@@ -223,6 +221,38 @@ def _check_table(result: Result) -> tuple[Table, ...]:
     )  # fmt: skip
 
 
+def _rounds(result: Result) -> tuple[Table, ...]:
+    """What each lambda gave, while there are several."""
+    if len(result.rounds) < 2:
+        return ()
+    rows = tuple(
+        (f"{row.weight:.3g}", row.words, round(row.l2, 3), "yes" if row.reached else "no")
+        for row in result.rounds
+    )
+    colors = tuple(GOOD if row.reached else BAD for row in result.rounds)
+    columns = ("lambda", "prediction", "|r|", "succeeds")
+    return (Table("lambdas", columns, rows, title="Values of lambda", swatches=colors),)
+
+
+def _detections(result: Result) -> tuple[Table, ...]:
+    """Those of the photo, to be chosen from."""
+    output = result.output
+    if not isinstance(output, BoxOutput):
+        return ()
+    found = output.before
+    shown = np.flatnonzero(found.scores >= output.score).tolist()
+    rows = tuple(
+        (class_name(output.classes, int(found.labels[k])), round(float(found.scores[k]), 3))
+        for k in shown
+    )
+    return (
+        Table(
+            "detections", ("class", "score"), rows, title="Detections of the original",
+            layer="detections", keys=tuple(shown),
+        ),
+    )  # fmt: skip
+
+
 def _updates(result: Result) -> Table:
     """The updates, the last first; the rule with its numbers above."""
     rows = result.rows[::-1][:MOST_ROWS]
@@ -250,17 +280,8 @@ def _summary(result: Result) -> str:
     last = result.last
     size = f"max |r| {last.linf:.1f}/255, |r| {last.l2:.2f}"
     success = "succeeds" if last.reached else "does not succeed"
-    parts = [result.output.words(), size, f"step {last.step}"]
-    if result.checks:
-        file = result.checks[1]
-        kept = "succeeds" if file.reached else "does not succeed"
-        if file.reached == last.reached:
-            parts.append(f"{success}, also as an 8-bit PNG")
-        else:
-            parts.append(f"{success}, but {kept} as an 8-bit PNG")
-    else:
-        parts.append(success)
+    if last.reached and result.checks:
+        kept = result.checks[1].reached
+        success = "succeeds, also as 8 bits" if kept else "succeeds as computed, not as 8 bits"
+    parts = (result.output.words(), success, size, f"step {last.step}")
     return " · ".join(parts)
-
-
-__all__ = ["APPEAR", "board"]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
 
 ANY = "any other class"
+PUBLISHED = "ostrich"
+"""The target of the paper's figure 5."""
 PGD, FGSM, DEEPFOOL = "PGD", "FGSM", "DeepFool"
 DESCENT, LBFGS = "gradient descent", "L-BFGS"
 LINF, L2 = "linf", "l2"
@@ -34,7 +36,8 @@ def _left(method: str, info: NetworkInfo) -> bool:
 
 def _targets(info: NetworkInfo) -> tuple[str, ...]:
     names = class_choices(info) if _detects(info) else tuple(dict.fromkeys(info.classes))
-    return (ANY, *names)
+    first = (PUBLISHED, ANY) if PUBLISHED in names else (ANY,)
+    return tuple(dict.fromkeys((*first, *names)))
 
 
 def _penalized(params: Params, _info: NetworkInfo | None) -> bool:
@@ -56,7 +59,7 @@ class Params:
         choices=(VANISH, CHANGE, APPEAR), when=lambda _, info: _detects(info),
     )  # fmt: skip
     target: str = param(
-        "ostrich", "Target class",
+        "", "Target class",
         "The class that the network shall predict. Any other class: an untargeted attack.",
         choices=_targets,
         when=lambda params, info: not _detects(info) or params.goal != VANISH,

@@ -9,6 +9,7 @@ import numpy as np
 
 from explorer.views.shared.common import class_name, percent
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.vision.adversarial.boxes import SAME_PLACE
 from explorer.vision.features.classification import softmax
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from explorer.vision.detection.detections import Detections
 
     Floats = NDArray[np.float64]
+
+NOTHING = "no detection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class ClassOutput:
         return class_name(self.classes, index)
 
     def words(self) -> str:
-        """"tiger cat 40.1% → ostrich 99.8%"."""
+        """In a line, as tiger cat 40.1% → ostrich 99.8%."""
         before, after = self.shares()
         first = f"{self.name(self.label)} {percent(float(before[self.label]))}"
         return f"{first} → {self.name(self.top)} {percent(float(after[self.top]))}"
@@ -120,30 +123,36 @@ class BoxOutput:
     lowered: bool
 
     def words(self) -> str:
-        """"cat 0.99 → nothing"."""
-        if self.row is None:
-            first = "nothing"
-        else:
-            first = self._named(self.before, self.row)
+        """In a line, as cat 0.99 → no detection."""
+        first = NOTHING if self.row is None else self._named(self.before, self.row)
         return f"{first} → {self.at_place(self.after)[0]}"
 
     def at_place(self, found: Detections) -> tuple[str, float]:
         """What is detected at the place, with its score: of the wanted class if there is one."""
         overlap = _iou(found.xyxy, self.box)
-        rows = np.flatnonzero((overlap >= 0.5) & (found.scores >= self.score))
+        rows = np.flatnonzero((overlap >= SAME_PLACE) & (found.scores >= self.score))
         wanted = rows[found.labels[rows] == self.label] if self.label is not None else rows[:0]
         if len(wanted):
             rows = wanted
         if not len(rows):
-            return "nothing", 0.0
+            return NOTHING, 0.0
         best = int(rows[found.scores[rows].argmax()])
         return self._named(found, best), float(found.scores[best])
 
-    def highest(self, found: Detections, label: int | None) -> float:
-        """The highest score at the place, of a class or of any; 0 where nothing is."""
-        there = _iou(found.xyxy, self.box) >= 0.5
-        if label is not None:
-            there &= found.labels == label
+    @property
+    def label_before(self) -> int | None:
+        """The class of the attacked detection; None for a new one."""
+        return None if self.row is None else int(self.before.labels[self.row])
+
+    def highest(self, found: Detections, *, wanted: bool) -> float:
+        """The highest score at the place, of the class before or of the wanted ones; else 0."""
+        there = _iou(found.xyxy, self.box) >= SAME_PLACE
+        if not wanted:
+            there &= found.labels == self.label_before
+        elif self.label is not None:
+            there &= found.labels == self.label
+        elif self.row is not None:
+            there &= found.labels != self.label_before
         return float(found.scores[there].max(initial=0.0))
 
     def _named(self, found: Detections, row: int) -> str:
@@ -165,7 +174,8 @@ class Result:
         size: Width and height of that frame.
         frame: "image" or "input".
         output: Before and after.
-        rows: One for every update.
+        rows: One for every update; of several lambdas, those of the present one.
+        rounds: The last row of every lambda that is done.
         checks: At the end: the result in a file and opened again.
         problem: Why it stopped early.
         update: The rule that is applied, in letters.
@@ -180,6 +190,7 @@ class Result:
     frame: str
     output: Output
     rows: tuple[Row, ...]
+    rounds: tuple[Row, ...] = ()
     checks: tuple[Check, ...] = ()
     problem: str = ""
     update: str = ""
