@@ -57,7 +57,7 @@ is **processed**: written as JPEG, made smaller and enlarged again, blurred, or 
 corruptions, the first row is the unchanged picture. Each cell has the top class and its
 probability. Click a cell: the picture after that corruption and its probabilities are shown.
 
-- *Not fooled*: the top class of the clean photo, with the same corruption or without one.
+- *Not fooled*: the same top class as for the clean, unchanged photo.
 - *Fooled, target class*: the class that the attack wanted.
 - *Fooled, other class*: another one, while the clean photo keeps its class after this corruption.
 - *Changed without the attack*: another one, but the corruption alone changes the class of the clean

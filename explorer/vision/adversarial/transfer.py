@@ -76,7 +76,7 @@ KINDS: tuple[str, ...] = tuple(_ALL)
 class Verdict(IntEnum):
     """The top class of a corrupted adversarial picture, compared with the clean picture's."""
 
-    ROBUST = 0  # that of the clean picture, with this corruption or without one
+    ROBUST = 0  # that of the clean picture without a corruption
     TARGET = 1  # the class that the attack wanted
     OTHER = 2  # another class, and the corruption leaves the clean picture's class alone
     CORRUPTED = 3  # another class, but the corruption changes the clean picture's class, too
@@ -120,13 +120,12 @@ def cell(
     classes = network.info.classes
     answer = int(after.argmax())
     name = classes[answer] if answer < len(classes) else ""
-    without = int(before.argmax())
-    if answer in (top, without):
+    if answer == top:
         verdict = Verdict.ROBUST
     elif target and name == target:
         verdict = Verdict.TARGET
     else:
-        verdict = Verdict.OTHER if without == top else Verdict.CORRUPTED
+        verdict = Verdict.OTHER if int(before.argmax()) == top else Verdict.CORRUPTED
     return Cell(before, after, verdict)
 
 
