@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,14 +21,14 @@ from explorer.core.layers import (
     Plot,
     Table,
     Text,
-    class_colors,
 )
 from explorer.core.listing import quantity
 from explorer.core.params import Effect, ImageRef, NetworkRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import class_name, color, percent
+from explorer.views.shared.common import class_name, percent
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.paired_bars import paired_bars
 from explorer.vision.adversarial.bounded import pgd
 from explorer.vision.adversarial.goals import ClassGoal, Normalized
 from explorer.vision.adversarial.pictures import levels
@@ -43,7 +44,7 @@ from explorer.vision.adversarial.transfer import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from explorer.core.layers import Float32, UInt8
+    from explorer.core.layers import UInt8
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
     from explorer.networks.network import Network
@@ -96,10 +97,9 @@ assert set(VERDICTS) == set(Verdict)
 
 CELL_WIDTH, CELL_HEIGHT, LEFT, TOP = 190.0, 34.0, 110.0, 34.0
 """Of the matrix, in units of its pane."""
+GAP = 18.0
 PAPER, INK = (250, 250, 252), (24, 26, 32)
 LONGEST_NAME = 20
-SHOWN = 4
-"""Classes of each side in the bars."""
 
 
 def _targets(info: NetworkInfo) -> tuple[str, ...]:
@@ -271,21 +271,12 @@ def _attacked(scene: Scene, params: Params) -> Generator[tuple[UInt8, str], None
 
 def draw(result: Result, params: Params) -> Board:
     row, column = result.cell(params.selected)
-    height, width = result.clean.shape[:2]
-    size = (float(width), float(height))
-    shown = result.pictures[min(row, len(result.pictures) - 1)]
-    clean = result.cache.get("clean", lambda: Picture(result.clean, name="clean"))
-    picture = result.cache.get(("picture", row), lambda: Picture(shown, name="adversarial"))
-    panes = (
-        _matrix(result, row, column),
-        Pane("clean", size, (clean,), title=f"Clean: {width} x {height}", frame="input"),
-        Pane("adversarial", size, (picture,), f"Adversarial, {result.rows[row]}", frame="input"),
-    )
     found = result.cells.get((row, column))
-    plots = () if found is None else _bars(result.columns[column], found, result.rows[row])
+    plots = () if found is None else (_bars(result.columns[column], found, result.rows[row]),)
     return Board(
-        panes=panes, plots=plots, tables=(_counts(result), _table(result)),
-        summary=_summary(result), notes=(result.problem,) if result.problem else (),
+        panes=(_matrix(result, row, column),), plots=plots,
+        tables=(_counts(result), _table(result)), summary=_summary(result),
+        notes=(result.problem,) if result.problem else (),
     )  # fmt: skip
 
 
@@ -320,15 +311,42 @@ def _answer(column: Column, found: Cell) -> tuple[str, float]:
 
 
 def _matrix(result: Result, row: int, column: int) -> Pane:
-    rows, columns = len(result.rows), len(result.columns)
-    size = (LEFT + columns * CELL_WIDTH, TOP + rows * CELL_HEIGHT)
+    """The matrix, and at its right the two pictures of the selected row."""
+    right, below = _matrix_size(result)
+    size = (right + GAP + _side(below), below)
     base: list[Layer] = result.cache.get("matrix", lambda: _matrix_layers(result, size))
     box = np.array([_cell_box(row, column)], np.float32)
     mark = Boxes(box, np.array([INK], np.uint8), width=2.5, selectable=False, name="selected")
     return Pane(
-        "matrix", size, (*base, mark), title="Top class by corruption and network",
-        frame="matrix", readout=_readout(result),
+        "matrix", size, (*base, *_pictures(result, row, right + GAP, below), mark),
+        title="Top class by corruption and network", frame="matrix", readout=_readout(result),
     )  # fmt: skip
+
+
+def _matrix_size(result: Result) -> tuple[float, float]:
+    return LEFT + len(result.columns) * CELL_WIDTH, TOP + len(result.rows) * CELL_HEIGHT
+
+
+def _side(height: float) -> float:
+    """Of the pictures: two of them, one above the other, with their titles."""
+    return max(height / 2 - TOP, 60.0)
+
+
+def _pictures(result: Result, row: int, x: float, height: float) -> list[Layer]:
+    """The clean photo and the adversarial picture after the corruption of the row."""
+    shown = result.pictures[min(row, len(result.pictures) - 1)]
+    side = _side(height)
+    rows, columns = result.clean.shape[:2]
+    wide, high = (side * length / max(rows, columns) for length in (columns, rows))
+    layers: list[Layer] = []
+    for number, (title, pixels) in enumerate((
+        ("Clean", result.clean), (f"Adversarial, {result.rows[row]}", shown)
+    )):  # fmt: skip
+        top = number * height / 2
+        box = (x, top + TOP, x + wide, top + TOP + high)
+        picture = result.cache.get((title, box), partial(Picture, pixels, box, name=title))
+        layers += [picture, _word(title, (x, top + 8.0))]
+    return layers
 
 
 def _matrix_layers(result: Result, size: tuple[float, float]) -> list[Layer]:
@@ -337,7 +355,7 @@ def _matrix_layers(result: Result, size: tuple[float, float]) -> list[Layer]:
     for place, found in result.cells.items():
         index[place] = found.verdict
     whole = (0.0, 0.0, *size)
-    inner = (LEFT, TOP, *size)
+    inner = (LEFT, TOP, *_matrix_size(result))
     paper = np.full((1, 1, 3), PAPER, np.uint8)
     colors = np.array([VERDICTS[v][1] for v in Verdict], np.uint8)
     boxes = np.array([_cell_box(i, j) for i in range(rows) for j in range(columns)], np.float32)
@@ -392,28 +410,17 @@ def _readout(result: Result) -> Callable[[float, float], str]:
     return words
 
 
-def _bars(column: Column, found: Cell, corruption: str) -> tuple[Plot, ...]:
-    """The same classes in the same order, clean and adversarial, of the selected cell."""
-    order = list(
-        dict.fromkeys(
-            int(k)
-            for shares in (found.clean, found.adversarial)
-            for k in np.argsort(-shares, kind="stable")[:SHOWN]
-        )
+def _bars(column: Column, found: Cell, corruption: str) -> Plot:
+    """The clean and the adversarial picture of the selected cell, class by class."""
+    title = f"Probabilities, clean and adversarial: {column.title}, {corruption}"
+    return paired_bars(
+        "cell", title, ("clean", found.clean), ("adversarial", found.adversarial), column.name
     )
-    colors = class_colors(len(found.clean))
-
-    def plot(name: str, shares: Float32) -> Plot:
-        bars = tuple((column.name(k), float(shares[k]), color(colors[k])) for k in order)
-        title = f"{name}: {column.title}, {corruption}"
-        return Plot(name.lower(), title, x_label="probability", bars=bars, bar_range=(0.0, 1.0))
-
-    return plot("Clean", found.clean), plot("Adversarial", found.adversarial)
 
 
 def _counts(result: Result) -> Table:
     """How many corruptions each network is fooled under."""
-    rows = []
+    rows: list[tuple[str | int | float, ...]] = []
     for j, column in enumerate(result.columns):
         found = [cell.verdict for (_, k), cell in result.cells.items() if k == j]
         rows.append((column.title, column.name(column.top), *(found.count(v) for v in Verdict)))

@@ -101,7 +101,8 @@ def direction(gradient: Tensor, norm: Norm) -> Tensor:
     """The steepest direction of length 1 in the norm; 0 where the gradient is 0."""
     if norm == "linf":
         return gradient.sign()
-    return gradient / gradient.norm().clamp_min(1e-12)
+    unit: Tensor = gradient / gradient.norm().clamp_min(1e-12)
+    return unit
 
 
 def projected(picture: Tensor, center: Tensor, norm: Norm, epsilon: float) -> Tensor:
@@ -114,7 +115,8 @@ def projected(picture: Tensor, center: Tensor, norm: Norm, epsilon: float) -> Te
         change = change.clamp(-epsilon, epsilon)
     else:
         change = change * (epsilon / change.norm().clamp_min(1e-12)).clamp(max=1.0)
-    return (center + change).clamp(0.0, 1.0)
+    moved: Tensor = (center + change).clamp(0.0, 1.0)
+    return moved
 
 
 def random_in_ball(

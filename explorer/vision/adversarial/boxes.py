@@ -8,7 +8,7 @@ is read from the detections after NMS, as the network gives them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -104,7 +104,8 @@ class BoxGoal:
 
     def _scored(self, trace: TwoStage, box: Tensor) -> Tensor:
         """(1, K) logits of the second stage for the box itself."""
-        heads, seen = self.module.roi_heads, trace.pyramid
+        heads: Any = self.module.roi_heads
+        seen = trace.pyramid
         crops = heads.box_roi_pool(seen.features, [box.to(seen.image)], [seen.size])
         logits: Tensor = heads.box_predictor(heads.box_head(crops))[0]
         return logits

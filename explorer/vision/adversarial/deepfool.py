@@ -13,6 +13,10 @@ from explorer.vision.adversarial.iterates import Iterate, Norm, evaluated, stopp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+BEYOND = 1e-4
+"""Added to every update, for values in [0, 1], as in the authors' program: a boundary that is
+reached exactly is not crossed."""
+
 
 def deepfool(
     goal: ClassGoal,
@@ -54,15 +58,20 @@ def deepfool(
     for number in range(steps):
         scores, variable = _scores(goal, current)
         found = _evaluation(goal, scores)
-        if found.reached:
+        finite = bool(torch.isfinite(scores.sum()))
+        if found.reached and finite:
             yield Iterate(number, current, 0.0, found)
+            return
+        if not finite:
+            at = Iterate(number, current, 0.0, found)
+            yield stopped(last, start, number, "the network's output is not finite", at)
             return
         if tried is None:
             order = scores[0].detach().argsort(descending=True, stable=True).tolist()
             tried = [k for k in order[:candidates] if k != goal.label]
         update, distance = _nearest(goal, scores, variable, tried, norm)
         at = Iterate(number, current, distance, found)
-        if not bool(torch.isfinite(update.sum() + scores.sum())):
+        if not bool(torch.isfinite(update.sum())):
             yield stopped(last, start, number, "the gradient is zero or not finite", at)
             return
         yield at
@@ -70,7 +79,9 @@ def deepfool(
         total = total + update
         current = (start + (1 + overshoot) * total).clamp(0.0, 1.0)
     end = evaluated(goal, current)
-    yield Iterate(steps, current, 0.0, end)
+    at = Iterate(steps, current, 0.0, end)
+    finite = bool(torch.isfinite(end.loss))
+    yield at if finite else stopped(last, start, steps, "the network's output is not finite", at)
 
 
 def _scores(goal: ClassGoal, picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,8 +107,8 @@ def _nearest(
         difference = scores[0, to] - scores[0, away]
         (slope,) = torch.autograd.grad(difference, variable, retain_graph=True)
         size = slope.abs().sum() if norm == "linf" else slope.norm()
-        distance = float((difference.detach().abs() + 1e-4) / size)
+        distance = float(difference.detach().abs() / size)
         if distance < least:
             unit = slope.sign() if norm == "linf" else slope / size
-            best, least = distance * unit, distance
+            best, least = (distance + BEYOND) * unit, distance
     return best.detach(), least

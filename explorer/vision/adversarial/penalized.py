@@ -188,8 +188,9 @@ def _moved(
     after = (current + length * along).clamp(0.0, 1.0)
     promised = float((slope.gradient * (after - current)).sum())
     then = objective.slope(after)
-    enough = then.finite and then.loss <= slope.loss + SUFFICIENT * promised
-    return (after, then) if enough and promised < 0 else None
+    least = slope.loss + SUFFICIENT * promised
+    enough = promised < 0 and then.finite and then.loss <= least and then.loss < slope.loss
+    return (after, then) if enough else None
 
 
 def _two_loops(gradient: Tensor, pairs: deque[tuple[Tensor, Tensor]], free: Tensor) -> Tensor:

@@ -248,8 +248,8 @@ class Attack:
         """What is there now, the probability of what was there, that of what is wanted."""
         if isinstance(output, ClassOutput):
             shares = softmax(output.after)
-            wanted = output.top if output.target is None else output.target
-            return output.name(output.top), float(shares[output.label]), float(shares[wanted])
+            aim = output.top if output.target is None else output.target
+            return output.name(output.top), float(shares[output.label]), float(shares[aim])
         now, wanted = (output.highest(output.after, wanted=flag) for flag in (False, True))
         return output.at_place(output.after)[0], now, wanted
 

@@ -17,7 +17,8 @@ from explorer.core.layers import (
     Table,
     class_colors,
 )
-from explorer.views.shared.common import class_name, color
+from explorer.views.shared.common import class_name, percent
+from explorer.views.shared.paired_bars import paired_bars
 from explorer.views.synthesis.adversarial.params import DESCENT, LBFGS, Params
 from explorer.views.synthesis.adversarial.results import BoxOutput, ClassOutput, Result, Row
 from explorer.vision.adversarial.pictures import amplified
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from explorer.core.layers import Color
     from explorer.vision.detection.detections import Detections
 
-SHOWN = 4
-"""Classes of each side in the bars, the most probable first."""
 MOST_ROWS = 60
 GOOD: Color = (34, 160, 80)
 BAD: Color = (214, 64, 52)
@@ -41,9 +40,9 @@ def board(result: Result, params: Params) -> Board:
     """Everything that the view shows."""
     output = result.output
     if isinstance(output, ClassOutput):
-        plots = (*_bars(output), _shares(result, output))
+        plots = [_bars(output), _shares(result, output)]
     else:
-        plots = (_scores(result, output),)
+        plots = [_scores(result, output)]
     notes = [result.problem] if result.problem else []
     if isinstance(output, BoxOutput) and output.lowered:
         notes.append(
@@ -76,10 +75,9 @@ def _panes(result: Result, params: Params) -> tuple[Pane, ...]:
         first += _boxes(result.output, result.output.before, selectable=True)
         if params.boxes:
             last += _boxes(result.output, result.output.after, selectable=False)
-    height, width = result.original.shape[:2]
     size, frame = result.size, result.frame
     return (
-        Pane("original", size, tuple(first), f"Original, as fed: {width} x {height}", frame),
+        Pane("original", size, tuple(first), _original_title(result), frame),
         Pane(
             "perturbation", size, (shown,), f"Perturbation x {params.gain}", frame,
             readout=_readout(result),
@@ -88,10 +86,19 @@ def _panes(result: Result, params: Params) -> tuple[Pane, ...]:
     )  # fmt: skip
 
 
+def _original_title(result: Result) -> str:
+    output = result.output
+    if isinstance(output, ClassOutput):
+        share = float(output.shares()[0][output.label])
+        return f"Original: {output.name(output.label)} {percent(share)}"
+    return f"Original: {output.first}"
+
+
 def _result_title(result: Result) -> str:
     output = result.output
     if isinstance(output, ClassOutput):
-        return f"Result: {output.name(output.top)}"
+        share = float(output.shares()[1][output.top])
+        return f"Result: {output.name(output.top)} {percent(share)}"
     return f"Result: {output.at_place(output.after)[0]}"
 
 
@@ -137,29 +144,18 @@ WHITE = (255, 255, 255)
 # -- plots ----------------------------------------------------------------------------------------
 
 
-def _bars(output: ClassOutput) -> tuple[Plot, Plot]:
-    """The same classes in the same order before and after."""
+def _bars(output: ClassOutput) -> Plot:
     before, after = output.shares()
-    shown = [int(k) for k in np.argsort(-before, kind="stable")[:SHOWN]]
-    shown += [int(k) for k in np.argsort(-after, kind="stable")[:SHOWN]]
-    if output.target is not None:
-        shown.append(output.target)
-    order = list(dict.fromkeys(shown))
-    colors = class_colors(len(before))
-
-    def plot(name: str, title: str, shares: np.ndarray) -> Plot:
-        bars = tuple((output.name(k), float(shares[k]), color(colors[k])) for k in order)
-        return Plot(name, title, x_label="probability", bars=bars, bar_range=(0.0, 1.0))
-
-    return plot("before", "Probabilities before", before), plot(
-        "after", "Probabilities after", after
-    )
+    return paired_bars(
+        "probabilities", "Probabilities before and after", ("before", before), ("after", after),
+        output.name, () if output.target is None else (output.target,),
+    )  # fmt: skip
 
 
 def _shares(result: Result, output: ClassOutput) -> Plot:
     wanted = "highest probability" if output.target is None else output.name(output.target)
     return _two_curves(
-        result, "probabilities", "Probability by step", "probability",
+        result, "by_step", "Probability by step", "probability",
         f"{output.name(output.label)} (before)", wanted,
     )  # fmt: skip
 
@@ -212,11 +208,12 @@ def _check_table(result: Result) -> tuple[Table, ...]:
         (check.what, check.answer, round(check.score, 4), "yes" if check.reached else "no")
         for check in result.checks
     )
+    height, width = result.original.shape[:2]
     colors = tuple(GOOD if check.reached else BAD for check in result.checks)
     return (
         Table(
             "checks", ("result", "prediction", score, "succeeds"), rows,
-            title="Does it still succeed?", swatches=colors,
+            title=f"Does it still succeed? ({width} x {height} pixels)", swatches=colors,
         ),
     )  # fmt: skip
 

@@ -124,8 +124,12 @@ class BoxOutput:
 
     def words(self) -> str:
         """In a line, as cat 0.99 → no detection."""
-        first = NOTHING if self.row is None else self._named(self.before, self.row)
-        return f"{first} → {self.at_place(self.after)[0]}"
+        return f"{self.first} → {self.at_place(self.after)[0]}"
+
+    @property
+    def first(self) -> str:
+        """The attacked detection with its score."""
+        return NOTHING if self.row is None else self._named(self.before, self.row)
 
     def at_place(self, found: Detections) -> tuple[str, float]:
         """What is detected at the place, with its score: of the wanted class if there is one."""

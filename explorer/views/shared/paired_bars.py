@@ -1,0 +1,50 @@
+"""Two sets of probabilities of the same classes as bars, class by class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.core.layers import Plot, class_colors
+from explorer.views.shared.common import color
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from explorer.core.layers import Color, Float32
+
+SHOWN = 3
+"""Classes of each set, the most probable first."""
+BEFORE: Color = (150, 152, 160)
+
+
+def paired_bars(
+    name: str,
+    title: str,
+    first: tuple[str, Float32],
+    second: tuple[str, Float32],
+    class_name: Callable[[int], str],
+    more: tuple[int, ...] = (),
+) -> Plot:
+    """The most probable classes of both, the ones with the highest probability on top.
+
+    Args:
+        name: Of the plot.
+        title: Of the plot.
+        first: A word and its probabilities, (K,) float32; gray bars.
+        second: As `first`, in the colors of the classes.
+        class_name: Of an index.
+        more: Classes that are shown whatever their probability.
+    """
+    tops = [int(k) for _, shares in (first, second) for k in np.argsort(-shares)[:SHOWN]]
+    chosen = dict.fromkeys([*tops, *more])
+    highest = np.maximum(first[1], second[1])
+    order = sorted(chosen, key=lambda k: -float(highest[k]))
+    colors = class_colors(len(highest))
+    bars = [
+        (f"{class_name(k)}, {word}", float(shares[k]), color(colors[k]) if last else BEFORE)
+        for k in order
+        for last, (word, shares) in enumerate((first, second))
+    ]
+    return Plot(name, title, x_label="probability", bars=tuple(bars), bar_range=(0.0, 1.0))
