@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from explorer.core.layers import UInt8
-    from explorer.core.network_info import NetworkInfo
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.scene import Scene
     from explorer.networks.network import Network
 
@@ -217,8 +217,10 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
 def _networks(scene: Scene, params: Params) -> tuple[Network, ...]:
     """The photo's own first; each once."""
-    others = [scene.network_of(ref) for ref in params.networks]
-    return tuple({network.info.spec: network for network in (scene.network, *others)}.values())
+    found: dict[NetworkSpec, Network] = {}
+    for network in (scene.network, *(scene.network_of(ref) for ref in params.networks)):
+        found.setdefault(network.info.spec, network)
+    return tuple(found.values())
 
 
 def _start(scene: Scene, params: Params, networks: tuple[Network, ...]) -> Result:

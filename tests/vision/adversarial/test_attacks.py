@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def test_pgd_stays_in_its_ball_and_lowers_the_loss(norm) -> None:
     for at in seen:
         size = sizes(at.picture - start)
         assert (size.linf if norm == "linf" else size.l2) <= epsilon * (1 + 1e-5)
-        assert 0 <= float(at.picture.min())
+        assert float(at.picture.min()) >= 0
         assert float(at.picture.max()) <= 1
         logits = module(at.picture)
         torch.testing.assert_close(at.evaluation.output, logits[0].detach())
@@ -160,7 +161,7 @@ def test_lbfgs_reaches_the_minimum_of_l_bfgs_b(weight: float) -> None:
     )  # fmt: skip
     found = lasting(lbfgs(goal, start, weight=weight, steps=300))
     assert found.objective == pytest.approx(known.fun, rel=1e-3)
-    assert 0 <= float(found.picture.min())
+    assert float(found.picture.min()) >= 0
     assert float(found.picture.max()) <= 1
     size = float((found.picture - start).norm())
     known_size = float(np.linalg.norm(known.x - start.numpy().ravel()))
@@ -172,7 +173,7 @@ def test_every_step_of_lbfgs_lowers_the_objective() -> None:
     goal = ClassGoal(Normalized(module), (top(module, start) + 1) % 6, targeted=True)
     values = [at.objective for at in lbfgs(goal, start, weight=0.01, steps=30)]
     assert len(values) > 5
-    assert all(after < before for before, after in zip(values, values[1:], strict=False))
+    assert all(after < before for before, after in pairwise(values))
 
 
 def test_several_lambdas_keep_the_smallest_perturbation() -> None:

@@ -75,7 +75,7 @@ def test_corruptions_keep_the_size_and_repeat() -> None:
         np.testing.assert_array_equal(changed, corruption.make(picture, 3))
     noise = next(corruption for corruption in made if corruption.kind == "noise")
     assert (noise.make(picture, 3) != noise.make(picture, 4)).any()
-    assert [corruption.kind for corruption in corruptions(("blur",))][0] == "none"
+    assert corruptions(("blur",))[0].kind == "none"
     assert {corruption.kind for corruption in corruptions(("blur",))} == {"none", "blur"}
 
 
