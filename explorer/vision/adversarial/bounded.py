@@ -68,8 +68,7 @@ def pgd(
     Yields:
         ``steps + 1`` iterates at most.
 
-    Source: Madry et al. 2018, Towards Deep Learning Models Resistant to Adversarial Attacks,
-    section 2.1.
+    Source: Madry et al. 2018, ICLR, section 2.1.
     """
     start = picture.detach()
     current = start

@@ -94,7 +94,7 @@ def test_a_picture_from_a_file(tmp_path) -> None:
     _, steps = run(scene, picture=ref)
     np.testing.assert_array_equal(steps[-1].value.adversarial, pixels)
     assert "adversarial.png" in VIEW.draw(steps[-1].value, Params()).summary
-    assert steps[0].total == len(corruptions(KINDS)), "nothing is attacked"
+    assert steps[0].total == 2 * len(corruptions(KINDS)), "nothing is attacked"
     wrong = tmp_path / "wrong.png"
     Pillow.fromarray(pixels[:20]).save(wrong)
     ref = ImageRef(str(wrong))
