@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from explorer.core.errors import ExplorerError
 from explorer.core.layers import (
     Board,
     Boxes,
@@ -170,7 +169,7 @@ class Result:
         cells: By row and column; those that are missing are not computed yet.
         target: Name of the wanted class; "" = any other one.
         attacked: What made the picture, in a few words.
-        problem: Why the attack stopped early.
+        note: Why the attack stopped early, or what was done to the given picture.
     """
 
     clean: UInt8
@@ -181,7 +180,7 @@ class Result:
     cells: dict[tuple[int, int], Cell]
     target: str
     attacked: str
-    problem: str = ""
+    note: str = ""
     cache: DrawCache = field(default_factory=DrawCache)
 
     def cell(self, key: int | None) -> tuple[int, int]:
@@ -199,7 +198,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if params.picture is None:
         for number, (picture, problem) in enumerate(_attacked(scene, params), start=1):
             result = replace(
-                result, adversarial=picture, pictures=(picture,), problem=problem, cache=DrawCache()
+                result, adversarial=picture, pictures=(picture,), note=problem, cache=DrawCache()
             )
             yield Step(result, number, total, f"PGD, step {number - 1} of {params.steps}")
     pictures: tuple[UInt8, ...] = ()
@@ -227,16 +226,17 @@ def _start(scene: Scene, params: Params, networks: tuple[Network, ...]) -> Resul
     plain = replace(scene.network.preprocess, mean=None, std=None)
     clean = levels(plain(scene.image.pixels))
     adversarial = clean
+    note = ""
     attacked = f"PGD, epsilon {params.epsilon:g}/255"
     if params.picture is not None:
         image = scene.image_of(params.picture)
         adversarial, attacked = image.pixels, image.name
         if adversarial.shape != clean.shape:
+            adversarial = levels(plain(image.pixels))
             height, width = clean.shape[:2]
-            raise ExplorerError(
-                f"The adversarial picture has {image.width} x {image.height} pixels, the network's "
-                f"input {width} x {height}.",
-                "Choose a picture saved from the result's pane of Adversarial example.",
+            note = (
+                f"The adversarial picture has {image.width} x {image.height} pixels and was "
+                f"resized and cropped to {width} x {height}, which may destroy the effect."
             )
     columns = []
     for network in networks:
@@ -245,7 +245,7 @@ def _start(scene: Scene, params: Params, networks: tuple[Network, ...]) -> Resul
     target = params.target if params.target in scene.network.info.classes else ""
     rows = tuple(corruption.title for corruption in corruptions(params.kinds or KINDS))
     return Result(
-        clean, adversarial, (adversarial,), rows, tuple(columns), {}, target, attacked
+        clean, adversarial, (adversarial,), rows, tuple(columns), {}, target, attacked, note
     )  # fmt: skip
 
 
@@ -278,7 +278,7 @@ def draw(result: Result, params: Params) -> Board:
     return Board(
         panes=(_matrix(result, row, column),), plots=plots,
         tables=(_counts(result), _table(result)), summary=_summary(result),
-        notes=(result.problem,) if result.problem else (),
+        notes=(result.note,) if result.note else (),
     )  # fmt: skip
 
 

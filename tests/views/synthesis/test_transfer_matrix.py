@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from PIL import Image as Pillow
 
-from explorer.core.errors import ExplorerError
 from explorer.core.layers import Masks
 from explorer.core.network_info import NetworkSpec
 from explorer.core.params import ImageRef, resolved
@@ -99,5 +97,7 @@ def test_a_picture_from_a_file(tmp_path) -> None:
     Pillow.fromarray(pixels[:20]).save(wrong)
     ref = ImageRef(str(wrong))
     scene.opened = Opened(scene.opened.networks, {ref: open_image(wrong)})
-    with pytest.raises(ExplorerError, match="32 x 20 pixels, the network's input 32 x 32"):
-        run(scene, picture=ref)
+    _, steps = run(scene, picture=ref)
+    assert steps[-1].value.adversarial.shape == (size, size, 3)
+    (note,) = VIEW.draw(steps[-1].value, Params()).notes
+    assert note.startswith("The adversarial picture has 32 x 20 pixels and was resized")

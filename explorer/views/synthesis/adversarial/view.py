@@ -73,8 +73,8 @@ The same seed and parameters give the same picture.
 
 **Sources.** Szegedy et al. 2014, *Intriguing Properties of Neural Networks*, section 4; Goodfellow,
 Shlens and Szegedy 2015, *Explaining and Harnessing Adversarial Examples*; Moosavi-Dezfooli, Fawzi
-and Frossard 2016, *DeepFool*; Madry et al. 2018, ICLR (PGD); Xie et al. 2017, *Adversarial Examples for Semantic Segmentation and Object
-Detection* (detectors).
+and Frossard 2016, *DeepFool*; Madry et al. 2018, ICLR (PGD); Xie et al. 2017, *Adversarial Examples
+for Semantic Segmentation and Object Detection* (detectors).
 """
 
 
