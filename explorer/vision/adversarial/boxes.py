@@ -64,7 +64,8 @@ class BoxGoal:
         Raises:
             ExplorerError: The module is no detector whose stages can be followed.
         """
-        trace = differentiable(self.module, picture[0])
+        dtype = next(self.module.parameters()).dtype
+        trace = differentiable(self.module, picture[0].to(dtype))
         resized = trace.pyramid.frame
         scale = self.box.new_tensor((resized.sx, resized.sy, resized.sx, resized.sy))
         box = (self.box * scale)[None]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from explorer.core.errors import ExplorerError
+from explorer.engine.scene import checked
 from explorer.views.shared.common import class_name, score_threshold
 from explorer.views.synthesis.adversarial.params import (
     APPEAR,
@@ -97,7 +98,7 @@ class Attack:
         network, params = self._scene.network, self._params
         logits = self._logits()
         with torch.no_grad():
-            before = logits(self._start)[0]
+            before = checked(logits(self._start))[0]
         label = int(before.argmax())
         classes = network.info.classes
         target = classes.index(params.target) if params.target in classes else None
