@@ -25,11 +25,11 @@ from explorer.core.listing import quantity
 from explorer.core.params import Effect, ImageRef, NetworkRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
+from explorer.views.shared.attacks import class_logits, fed_picture, paired_bars, targets
 from explorer.views.shared.common import class_name, percent
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.paired_bars import paired_bars
 from explorer.vision.adversarial.bounded import pgd
-from explorer.vision.adversarial.goals import ClassGoal, Normalized
+from explorer.vision.adversarial.goals import ClassGoal
 from explorer.vision.adversarial.pictures import levels
 from explorer.vision.adversarial.transfer import (
     KINDS,
@@ -80,8 +80,6 @@ networks); Kurakin, Goodfellow and Bengio 2017, *Adversarial Examples in the Phy
 section 4 (corruptions); Liu et al. 2017, *Delving into Transferable Adversarial Examples*.
 """
 
-ANY = "any other class"
-PUBLISHED = "ostrich"
 OTHERS = (NetworkRef("mini-resnet"), NetworkRef("mini-vgg"))
 STEP = 0.1
 """Of PGD, relative to epsilon."""
@@ -102,9 +100,7 @@ LONGEST_NAME = 20
 
 
 def _targets(info: NetworkInfo) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(info.classes))
-    first = (PUBLISHED, ANY) if PUBLISHED in names else (ANY,)
-    return tuple(dict.fromkeys((*first, *names)))
+    return targets(info.classes)
 
 
 def _made_here(params: Params, _info: NetworkInfo | None) -> bool:
@@ -223,8 +219,7 @@ def _networks(scene: Scene, params: Params) -> tuple[Network, ...]:
 
 
 def _start(scene: Scene, params: Params, networks: tuple[Network, ...]) -> Result:
-    plain = replace(scene.network.preprocess, mean=None, std=None)
-    clean = levels(plain(scene.image.pixels))
+    clean = levels(fed_picture(scene.network, scene.image.pixels))
     adversarial = clean
     note = ""
     attacked = f"PGD, epsilon {params.epsilon:g}/255"
@@ -232,7 +227,7 @@ def _start(scene: Scene, params: Params, networks: tuple[Network, ...]) -> Resul
         image = scene.image_of(params.picture)
         adversarial, attacked = image.pixels, image.name
         if adversarial.shape != clean.shape:
-            adversarial = levels(plain(image.pixels))
+            adversarial = levels(fed_picture(scene.network, image.pixels))
             height, width = clean.shape[:2]
             note = (
                 f"The adversarial picture has {image.width} x {image.height} pixels and was "
@@ -252,9 +247,7 @@ def _start(scene: Scene, params: Params, networks: tuple[Network, ...]) -> Resul
 def _attacked(scene: Scene, params: Params) -> Generator[tuple[UInt8, str], None, None]:
     """The picture after every update of PGD, rounded to 8 bits, and why it stopped early."""
     network = scene.network
-    preprocess = network.preprocess
-    start = replace(preprocess, mean=None, std=None)(scene.image.pixels).to(network.device)
-    logits = Normalized(network.module, preprocess.mean, preprocess.std, network.dtype)
+    start, logits = fed_picture(network, scene.image.pixels), class_logits(network)
     classes = network.info.classes
     targeted = params.target in classes
     with torch.no_grad():

@@ -10,6 +10,7 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.engine.scene import checked
+from explorer.views.shared.attacks import class_logits, fed_picture
 from explorer.views.shared.common import class_name, score_threshold
 from explorer.views.synthesis.adversarial.params import (
     APPEAR,
@@ -34,7 +35,7 @@ from explorer.views.synthesis.adversarial.results import (
 from explorer.vision.adversarial.bounded import fgsm, pgd
 from explorer.vision.adversarial.boxes import BoxGoal, Mode, require_attackable
 from explorer.vision.adversarial.deepfool import deepfool
-from explorer.vision.adversarial.goals import ClassGoal, Goal, Normalized
+from explorer.vision.adversarial.goals import ClassGoal, Goal
 from explorer.vision.adversarial.iterates import Norm, evaluated
 from explorer.vision.adversarial.penalized import gradient_descent, smallest
 from explorer.vision.adversarial.pictures import levels, rounded, sizes
@@ -63,8 +64,7 @@ class Attack:
     def __init__(self, scene: Scene, params: Params) -> None:
         self._scene, self._params = scene, params
         network = scene.network
-        plain = replace(network.preprocess, mean=None, std=None)
-        self._start = plain(scene.image.pixels).to(network.device)
+        self._start = fed_picture(network, scene.image.pixels)
         self._original = levels(self._start)
         self._detects = network.info.task == "detection"
         self._rounds: dict[int, list[Row]] = {}
@@ -96,7 +96,7 @@ class Attack:
 
     def _class(self) -> tuple[Goal, Output]:
         network, params = self._scene.network, self._params
-        logits = self._logits()
+        logits = class_logits(network)
         with torch.no_grad():
             before = checked(logits(self._start))[0]
         label = int(before.argmax())
@@ -109,11 +109,6 @@ class Attack:
         )  # fmt: skip
         plain = before.float().cpu().numpy().copy()
         return goal, ClassOutput(classes, plain, plain, label, target)
-
-    def _logits(self) -> Normalized:
-        network = self._scene.network
-        preprocess = network.preprocess
-        return Normalized(network.module, preprocess.mean, preprocess.std, network.dtype)
 
     def _box(self) -> tuple[Goal, Output]:
         network, params = self._scene.network, self._params
@@ -283,8 +278,7 @@ class Attack:
             self._check("as computed", picture),
             self._check("as an 8-bit PNG, fed directly", file),
         ]
-        preprocess = self._scene.network.preprocess
-        again = replace(preprocess, mean=None, std=None)(levels(picture)).to(picture.device)
+        again = fed_picture(self._scene.network, levels(picture))
         if again.shape != file.shape or not torch.equal(again, file):
             found.append(self._check("PNG opened as a photo: resized and cropped again", again))
         return tuple(found)

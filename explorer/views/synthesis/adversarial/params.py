@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from explorer.core.params import Box, Effect, Pick, param
+from explorer.views.shared.attacks import targets
 from explorer.views.shared.common import score_threshold
 from explorer.views.shared.detection_params import class_choices
 
 if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
 
-ANY = "any other class"
-PUBLISHED = "ostrich"
-"""The target of the paper's figure 5."""
 PGD, FGSM, DEEPFOOL = "PGD", "FGSM", "DeepFool"
 DESCENT, LBFGS = "gradient descent", "L-BFGS"
 LINF, L2 = "linf", "l2"
@@ -35,9 +33,7 @@ def _left(method: str, info: NetworkInfo) -> bool:
 
 
 def _targets(info: NetworkInfo) -> tuple[str, ...]:
-    names = class_choices(info) if _detects(info) else tuple(dict.fromkeys(info.classes))
-    first = (PUBLISHED, ANY) if PUBLISHED in names else (ANY,)
-    return tuple(dict.fromkeys((*first, *names)))
+    return targets(class_choices(info) if _detects(info) else info.classes)
 
 
 def _penalized(params: Params, _info: NetworkInfo | None) -> bool:
