@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
 
-@torch.no_grad()
-def logits_of(output: Any) -> NDArray[np.float32]:
-    """The class scores before the softmax: (C,) float32.
+def class_scores(output: Any) -> Tensor:
+    """The class scores before the softmax: (1, C) float32 with their graph.
 
     Takes a tensor, or the named tuples of Inception and GoogLeNet (the main head comes first), or a
     dict. (1, C, h, w) scores of a fully convolutional classifier are averaged over the places.
@@ -35,7 +35,13 @@ def logits_of(output: Any) -> NDArray[np.float32]:
             f"This network's output has shape {tuple(scores.shape)}, not one score per class.",
             "Choose a classification network.",
         )
-    vector: NDArray[np.float32] = scores[0].cpu().numpy().copy()
+    return scores
+
+
+@torch.no_grad()
+def logits_of(output: Any) -> NDArray[np.float32]:
+    """As `class_scores`, as an array: (C,) float32."""
+    vector: NDArray[np.float32] = class_scores(output)[0].cpu().numpy().copy()
     return vector
 
 
