@@ -168,7 +168,7 @@ def param(
     Args:
         default: The value at the start.
         title: A few words, the label in the form.
-        help: One or two sentences: what it means and what it does to the answer.
+        help: One or two sentences: what it means and how it changes the result.
         effect: What a change asks for.
         low: Smallest value (numbers).
         high: Largest value (numbers).
@@ -186,9 +186,9 @@ def param(
         section: The heading that it stands under in the form, with those before and after it that
             have the same one.
         when: ``(params, info) -> bool``: the form shows it only then. `info` is None as long as no
-            network is loaded. What is not shown must not matter to the answer.
+            network is loaded. What is not shown must have no effect on the result.
         tasks: What a chosen network must do; empty = anything.
-        most: So many entries of a tuple at most.
+        most: The largest number of entries of a tuple.
         suggested: Of an optional number: what None stands for with this network. The form shows
             that number, and the user replaces it.
         kept: False = it is a place within one answer, such as a step of it: another photo and
@@ -226,7 +226,7 @@ class Parameter:
 
 
 def parameters(params_type: type) -> tuple[Parameter, ...]:
-    """The fields of a view's Params class, in their order; read once, for live asks every frame.
+    """The fields of a view's Params class, in their order; read once: live needs them every frame.
 
     Raises:
         TypeError: When a field has a type that no form can show, or is not declared by `param`.
@@ -270,7 +270,7 @@ def _kind_of(hint: Any) -> tuple[Kind | None, type | None]:
     if rest != [...]:
         return None, None
     if is_dataclass(item) and item not in _SEVERAL and isinstance(item, type):
-        parameters(item)  # its own mistakes are told as its own
+        parameters(item)  # its own errors are raised as its own
         return Kind.ROWS, item
     return _SEVERAL.get(item), item
 

@@ -78,7 +78,7 @@ class Session:
         images: Paths, in the filmstrip's order.
         current: Index into `images`; -1 = none.
         view: The view's name.
-        network: The network that was looking.
+        network: The network in use.
         params: By view name: parameter name to plain value.
         canvas: Zoom and pan as the board view gave them.
         geometry: Base64 of the window's geometry.
@@ -174,7 +174,7 @@ def save(settings: Settings, path: Path | None = None) -> None:
     text = json.dumps(asdict(settings), indent=1, allow_nan=False)
     try:
         write_bytes(path, text.encode("ascii"))
-    except ExplorerError as error:  # nobody asked for this file: the log hears of it, not the user
+    except ExplorerError as error:  # an optional file: it is logged, not shown to the user
         raise OSError(error.message) from error
 
 

@@ -44,13 +44,13 @@ FRAME_SIDES = (320, 1280)
 
 
 class FinishedAnswer:
-    """What a view found out, as everybody shows and writes it. `look` and `steps` give these.
+    """The result of a view, as it is shown and written. `look` and `steps` give these.
 
     Nothing is drawn or painted before it is asked for, and then only once.
 
     Attributes:
         done: How many steps of the computation are behind it.
-        total: Of how many; 0 when nobody knows.
+        total: Of how many; 0 when not known.
         note: What the step is, in a few words; may be empty.
     """
 

@@ -1,4 +1,4 @@
-"""How wide words are, whoever draws them: the measuring that every layout rests on.
+"""How wide words are, on every surface: the measuring that every layout rests on.
 
 Sizes are those of the em, in the units of the surface; a line of text is `line_height(size)` high.
 """

@@ -161,7 +161,7 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
     def verify(self, count: int) -> bool:
-        """True when the closed film is whole and has so many frames."""
+        """True when the closed film is complete and has this many frames."""
         ...
 
 
@@ -196,7 +196,7 @@ def _write_mp4(sink: Sink, frames: Iterator[UInt8], shown: Path) -> int:
             count += 1
     finally:
         sink.close()
-    if not sink.verify(count):  # OpenCV tells nobody that the disk is full
+    if not sink.verify(count):  # OpenCV does not report a full disk
         raise ExplorerError(
             f"{shown} could not be written: the film is incomplete.",
             "Is the disk full? Free some space or save it elsewhere.",
@@ -205,7 +205,7 @@ def _write_mp4(sink: Sink, frames: Iterator[UInt8], shown: Path) -> int:
 
 
 def _check_room(path: Path) -> None:
-    """OpenCV tells nobody that the disk is full, and would go on for all of the film."""
+    """OpenCV reports no full disk, and would continue to the end of the film."""
     if shutil.disk_usage(path.parent).free < LEAST_ROOM:
         raise ExplorerError(
             "The disk is full: the film could not be written.",
@@ -216,7 +216,7 @@ def _check_room(path: Path) -> None:
 class _OpenCV:
     def __init__(self, path: Path, size: tuple[int, int], fps: float, code: str) -> None:
         self._path = path
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)  # its reader says it
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)  # its reader gives it
         _check_room(path)
         fourcc = cv2.VideoWriter.fourcc(*code)
         self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, fps, size)

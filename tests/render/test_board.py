@@ -389,6 +389,26 @@ def test_text_outside_is_moved_onto_the_pane() -> None:
         assert (_render(Text("words", xy), size=(100, 60)) > 150).any()
 
 
+@pytest.mark.parametrize("anchor", [(0.0, 0.0), (0.5, 0.5), (1.0, 0.5)])
+def test_a_text_lies_with_its_anchor_on_its_place(anchor: tuple[float, float]) -> None:
+    ground = Picture(np.full((100, 200, 3), 255, np.uint8))
+    picture = _render(ground, Text("I", (100, 50), anchor=anchor), size=(200, 100))
+    ys, xs = np.nonzero(picture[..., 0] < 255)
+    assert xs.min() + anchor[0] * (xs.max() + 1 - xs.min()) == pytest.approx(100, abs=1)
+    assert ys.min() + anchor[1] * (ys.max() + 1 - ys.min()) == pytest.approx(50, abs=1)
+
+
+def test_texts_without_room_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [Text(f"text {n}", (2.0, 10.0 * n)) for n in range(4)]
+    written: list[str] = []
+    _listen(monkeypatch, written)
+    _render(*texts, size=(200, 100), scale=1.0)
+    assert written == ["text 0", "text 2", "2 labels not shown"]
+    written.clear()
+    _render(*texts, size=(200, 100), scale=4.0)
+    assert written == [text.text for text in texts], "with more room all are there"
+
+
 def test_a_stamp_is_on_every_pane() -> None:
     board = Board((_pane(Picture(_photo())), Pane("b", (9, 9))))
     for pane in stamped(board, UNTRAINED).panes:
@@ -478,6 +498,19 @@ def test_named_regions_have_a_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     _listen(monkeypatch, written)
     render_board(Board((Pane("a", (10, 10), (masks,)),)))
     assert written == ["wall", "cat"]
+
+
+def test_a_class_that_the_pictures_own_key_explains_is_listed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = np.arange(9, dtype=np.int32).reshape(3, 3) % 3
+    masks = Masks(index, _colors(RED, GREEN, BLUE), ("wall", "sky", "cat"))
+    # "cat" has another color in the key: that is another thing, and the legend still needs it.
+    key = Text("wall 33%\nsky 33%\ncat 5%", (0, 10), swatches=(RED, GREEN, RED), name="key")
+    written: list[str] = []
+    _listen(monkeypatch, written)
+    render_board(Board((Pane("a", (10, 10), (masks, key)),)))
+    assert sorted(written) == sorted([key.text, "cat"])
 
 
 def test_a_long_table_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.annotations.voc import read_voc
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.layers import Table
 from explorer.core.storage import atomic
@@ -422,6 +424,14 @@ def test_voc_counts_whole_pixels_from_one(tmp_path: Path) -> None:
     # Back to the program's frame: x0 = xmin - 1, x1 = xmax; at most half a pixel was lost.
     back = np.array([corners for _, corners in found], float) - [1, 1, 0, 0]
     assert np.abs(back - BOXES.xyxy).max() <= 0.5
+
+
+def test_voc_keeps_the_flag_of_difficult_objects(tmp_path: Path) -> None:
+    hard = replace(BOXES, difficult=(False, True))
+    save_boxes(tmp_path / "a.xml", hard, PHOTO, "voc")
+    assert read_voc(tmp_path / "a.xml").photos[0].difficult.tolist() == [False, True]
+    with pytest.raises(ValueError, match="2 boxes need 2 flags"):
+        replace(BOXES, difficult=(True,))
 
 
 def test_yolo_divides_by_the_size_of_the_photo(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class PaneView(PanZoomView):
         return tuple(self._items)
 
     def set_pane(self, pane: Pane | None) -> None:
-        """Show `pane`; only layers that are not the identical objects are built anew."""
+        """Show `pane`; only layers that are not the identical objects are built again."""
         assert_gui_thread()
         before, self._pane = self._pane, pane
         self._apart = None

@@ -71,7 +71,7 @@ class NoteCard(Card):
 
 
 class ErrorCard(Card):
-    """What went wrong, what can be done, and the details for whoever helps.
+    """What went wrong, what can be done, and the details for a report.
 
     It may also say what is still missing: then it is no error, and looks it.
 
@@ -201,7 +201,7 @@ class ErrorCard(Card):
 
 
 def _parted(message: str) -> tuple[str, str]:
-    """What is set in bold, and the rest: fifteen bold lines are read by nobody."""
+    """What is set in bold, and the rest: fifteen bold lines are not read."""
     head, colon, rest = message.partition(": ")
     if len(message) <= MOST_BOLD or not colon:
         return message, ""

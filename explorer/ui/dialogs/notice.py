@@ -142,8 +142,8 @@ class Notices(QWidget):
     def show_notice(self, notice: Notice) -> None:
         """Shows `notice`, once: the same sentence takes the place of the one that is there.
 
-        A defect (it has details) is said once in a while: it may come with every paint. All else
-        answers the user: who saves a file twice, or drops the same wrong one, is told twice.
+        A defect (it has details) is shown once in a while: it may come with every paint. All else
+        is a reply to the user: saving a file twice, or dropping the same wrong one, is told twice.
         """
         now = time.monotonic()
         defect = bool(notice.details) and not notice.actions

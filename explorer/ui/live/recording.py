@@ -102,11 +102,11 @@ class Handover:
         self._capture, self._last = capture, last
 
     def give(self, recorder: FilmRecorder, capture: Capture) -> None:
-        """What has come since the last time; what was missed meanwhile is counted as left out.
+        """What has come since the last time; what was missed meanwhile is counted as dropped.
 
         The slot keeps the last seconds: nothing is missed between two looks.
         """
-        if capture is not self._capture:  # the source was opened anew: its numbers begin again
+        if capture is not self._capture:  # the source was reopened: its numbers start over
             self._capture, self._last = capture, -1
         for shot in capture.slot.past:
             if shot.number <= self._last:
@@ -123,7 +123,7 @@ class Recording(QObject):
     """Begins, feeds and ends the recording of what is followed.
 
     Attributes:
-        capture: What is followed, or None; whoever follows it writes it.
+        capture: What is followed, or None; set from outside.
     """
 
     _woken = Signal()
@@ -238,7 +238,7 @@ class Recording(QObject):
     # -- what comes -------------------------------------------------------------------------------
 
     def take(self, answer: Any) -> None:
-        """A live answer has been drawn."""
+        """A live result has been drawn."""
         recorder, finished = self.recorder, self._desk.study.finished
         if recorder is None or finished is None:
             return

@@ -58,7 +58,7 @@ class Making(QObject):
         self.refresh()
 
     def act(self, name: str) -> None:
-        """Does what the button `name` of the view says, on what is shown."""
+        """Runs the action `name` of the view on what is shown."""
         study = self._panels.study
         if self.running or study.view is None:
             return
@@ -84,7 +84,7 @@ class Making(QObject):
             self._panels.study.look()  # it may have changed what the view shows
 
     def _job_ended(self, job_id: str) -> None:
-        """A background job may have made a network, wherever the user is looking."""
+        """A background job may have made a network, whatever is shown."""
         found = self._panels.jobs.find(job_id)
         name = getattr(found.value, "made", "") if found is not None else ""
         if found is not None and name and found.phase is Phase.DONE:
@@ -109,7 +109,7 @@ class Making(QObject):
     # -- the catalog ----------------------------------------------------------------------------
 
     def _list(self, then: Callable[[], None] | None = None) -> None:
-        """Reads the catalog anew, then does what is to be done with it."""
+        """Reads the catalog again, then does what is to be done with it."""
 
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.networks import catalog
@@ -156,7 +156,7 @@ class Making(QObject):
             self.dialog = None
 
     def ask_delete(self, name: str) -> None:
-        """Asks whether the network `name` is no longer wanted."""
+        """Asks whether the network `name` is to be deleted."""
         words = self.tr("Delete {title}? This cannot be undone.")
         box = QMessageBox(
             QMessageBox.Icon.Warning,

@@ -59,7 +59,7 @@ class Exporter(QObject):
         self._last: dict[str, Options] = {}  # by kind: what was chosen last, in that order
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {
             "save": self.save_picture,
             "save_as": self.export,
@@ -141,13 +141,14 @@ class Exporter(QObject):
         from explorer.saving.export import ImageInfo, LabeledBoxes
 
         corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in truth], np.float32)
-        boxes = LabeledBoxes(corners, tuple(box.label or "object" for box in truth))
+        labels = tuple(box.label or "object" for box in truth)
+        boxes = LabeledBoxes(corners, labels, difficult=tuple(box.difficult for box in truth))
         name = photo.path.name if photo.path else photo.name
         kinds = self._box_kinds(boxes, ImageInfo(name, photo.width, photo.height))
         self._offer(self.tr("Save ground truth"), *kinds)
 
     def copy(self) -> None:
-        """What is on the canvas, as it is seen."""
+        """What is on the canvas, as it is shown."""
         if not self._something():
             return
         QGuiApplication.clipboard().setImage(_image(self._view.grab_rgb()))

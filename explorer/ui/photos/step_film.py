@@ -1,6 +1,6 @@
 """Keeps the steps of a view that makes films while they stream: a film needs no second run.
 
-A step goes through three hands. The runner's thread puts its answer down and goes on; the window's
+A step goes through three hands. The runner's thread stores its answer and continues; the window's
 thread draws it, as it draws everything; the files runner paints the board and packs the picture.
 """
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 MOST_FRAMES = 600
 MOST_WAITING = 60
-"""So many steps wait to be drawn or painted; of more every second one is left out."""
+"""At most this many steps wait to be drawn or painted; of more every second one is dropped."""
 
 QUALITY = 92
 PAINT = "step film"
@@ -128,7 +128,7 @@ class StepFilm(QObject):
             steps.close()
 
     def keep(self, answer: Answer) -> None:
-        """Takes a step; the runner's thread goes on at once."""
+        """Takes a step; the runner's thread continues at once."""
         with self._lock:
             self._subject = _subject(answer)
             number, self._count = self._count, self._count + 1

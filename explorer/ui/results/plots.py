@@ -149,7 +149,7 @@ class CurvesPlot(QWidget):
             for item in self.curves:
                 self.chart.removeItem(item)
             self.curves = [self.chart.plot([], [], name=label or None) for label in labels]
-            named = any(labels) and labels != [plot.y_label]  # the axis says it already
+            named = any(labels) and labels != [plot.y_label]  # the axis has it already
             self.legend.setVisible(named)
         if before is None or before.x_names != plot.x_names:
             self._name_places()
@@ -354,7 +354,7 @@ class _Bars(QWidget):
 
     @property
     def failed(self) -> bool:
-        """Drawing them has raised: they are left out until there are others."""
+        """Drawing them has raised: they are not drawn until there are others."""
         return self._contained.failed
 
     def pitch(self) -> int:

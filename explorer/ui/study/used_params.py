@@ -33,7 +33,7 @@ class UsedParams:
         Args:
             view: It gives the defaults.
             image: The photo; places on another one are moved onto it.
-            live: The photo stands for frames, and does not say where their edges are.
+            live: The photo stands for frames, whose edges are not known.
         """
         key, last = image.key if image is not None else "", self.last.get(view.name)
         params = self._known.get((key, view.name))

@@ -1,4 +1,4 @@
-"""What a classification network says the photo shows."""
+"""The class probabilities of a classification network for the photo."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def _classified(scene: Scene) -> Result:
 def _key(
     result: Result, shares: NDArray[np.float32], order: NDArray[np.intp], tints: Sequence[Color]
 ) -> Text:
-    """The answer in the corner: a recorded film has no bars beside the picture."""
+    """The top classes in the corner: a recorded film has no bars beside the picture."""
     first = order[:KEYED]
     words = [f"{class_name(result.classes, int(k))} {percent(float(shares[k]))}" for k in first]
     below = (0.0, size_of(result.photo)[1])

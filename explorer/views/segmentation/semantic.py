@@ -1,4 +1,4 @@
-"""What a segmentation network says every pixel is."""
+"""The class of every pixel, by a segmentation network."""
 
 from __future__ import annotations
 

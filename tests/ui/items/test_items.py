@@ -446,6 +446,21 @@ def test_counts(canvas: Canvas, count: int) -> None:
     assert not any(i.failed for i in canvas.items_of_layers)
 
 
+@pytest.mark.parametrize("anchor", [(0.0, 0.0), (0.5, 0.5), (1.0, 0.5)])
+def test_a_text_lies_with_its_anchor_on_its_place(
+    canvas: Canvas, anchor: tuple[float, float]
+) -> None:
+    image = show(canvas, plain(), Text("I", (20, 15), anchor=anchor))
+    dark = np.array([
+        [QColor(image.pixel(x, y)).red() < 60 for x in range(image.width())]
+        for y in range(image.height())
+    ])  # fmt: skip
+    ys, xs = np.nonzero(dark)
+    place = canvas.from_pane(20, 15)
+    assert place.x() == pytest.approx(xs.min() + anchor[0] * (xs.max() + 1 - xs.min()), abs=1.5)
+    assert place.y() == pytest.approx(ys.min() + anchor[1] * (ys.max() + 1 - ys.min()), abs=1.5)
+
+
 def test_stamp_stays_in_the_window(canvas: Canvas) -> None:
     stamp = Text("UNTRAINED", (0, 0), color=(255, 196, 0), name="stamp")
     show(canvas, plain(), stamp)

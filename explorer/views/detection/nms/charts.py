@@ -93,7 +93,7 @@ def _became(snapshot: Snapshot, row: int, merged: bool) -> str:
 def left_plot(history: History, snapshot: Snapshot) -> Plot:
     """How many boxes are waiting, kept and suppressed after every step; its line moves the step.
 
-    The place after the last step is where nobody takes a turn any more.
+    The place after the last step is after all steps.
     """
     steps = np.arange(history.steps + 2, dtype=np.float64)
     fell = np.bincount(history.ended[history.ended > 0], minlength=len(steps)).cumsum()

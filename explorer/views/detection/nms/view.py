@@ -95,7 +95,7 @@ METHODS = (GREEDY, LINEAR, GAUSSIAN, OVERFEAT)
 DECAYS: dict[str, Decay] = {GREEDY: "greedy", LINEAR: "linear", GAUSSIAN: "gaussian"}
 MOST_BOXES = 150
 END = MOST_BOXES + 1
-"""Beyond the last step of so many boxes: everything is over."""
+"""Beyond the last step of any number of boxes."""
 SWEPT = 21
 """Points of the curve over the threshold."""
 
