@@ -26,17 +26,33 @@ def logits_of(output: Any) -> NDArray[np.float32]:
     Raises:
         ExplorerError: When the answer is not one vector of scores.
     """
+    scores = class_scores(output)
+    if scores.shape[0] != 1:
+        raise _no_scores(scores)
+    vector: NDArray[np.float32] = scores[0].cpu().numpy().copy()
+    return vector
+
+
+def class_scores(output: Any) -> torch.Tensor:
+    """The same for a batch, with its graph: (N, C) float32.
+
+    Raises:
+        ExplorerError: When the answer is not a vector of scores for each picture.
+    """
     found = tensors_in(output)
     scores = found[0].float() if found else torch.empty(0)
     if scores.ndim == 4:
         scores = scores.mean(dim=(2, 3))
-    if scores.ndim != 2 or scores.shape[0] != 1 or scores.shape[1] == 0:
-        raise ExplorerError(
-            f"This network's output has shape {tuple(scores.shape)}, not one score per class.",
-            "Choose a classification network.",
-        )
-    vector: NDArray[np.float32] = scores[0].cpu().numpy().copy()
-    return vector
+    if scores.ndim != 2 or scores.shape[1] == 0:
+        raise _no_scores(scores)
+    return scores
+
+
+def _no_scores(scores: torch.Tensor) -> ExplorerError:
+    return ExplorerError(
+        f"This network's output has shape {tuple(scores.shape)}, not one score per class.",
+        "Choose a classification network.",
+    )
 
 
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
