@@ -18,6 +18,9 @@ from explorer.images.image import Image, from_array, open_image
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 _PHOTOS = (
     ("cat", "Cat", "chelsea.png", "Chelsea, by Stéfan van der Walt, CC0"),
     ("astronaut", "Astronaut", "astronaut.png", "Eileen Collins, by NASA, public domain"),

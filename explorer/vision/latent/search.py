@@ -1,4 +1,4 @@
-"""A search among the pictures of a basis: min over p of |NN(PCA(p)) - target|^2."""
+"""A search among the pictures of a basis: min over p of (NN(PCA(p)) - target)^2."""
 
 from __future__ import annotations
 
@@ -42,12 +42,14 @@ class Decoder:
     def of(
         cls,
         basis: Basis,
+        count: int,
         detail: NDArray[np.float32],
         size: tuple[int, int],
         channels: int,
         device: torch.device,
     ) -> Decoder:
-        axes = basis.components * basis.deviations[:, None]
+        """For the first `count` components; `detail` is (H, W, C)."""
+        axes = basis.components[:count] * basis.deviations[:count, None]
         mean, scaled, more = (
             torch.from_numpy(values).to(device) for values in (basis.mean, axes, detail.reshape(-1))
         )
@@ -82,36 +84,47 @@ def fitted(picture: Tensor, size: tuple[int, int]) -> Tensor:
     return F.pad(shown, beside, value=0.5)
 
 
+def log_odds(scores: Tensor, label: int) -> Tensor:
+    """log(p / (1 - p)) of the softmax probability p of a class, (); its gradient never vanishes.
+
+    Args:
+        scores: (C,) before the softmax, C of at least 2.
+        label: The class.
+    """
+    others = torch.cat([scores[:label], scores[label + 1 :]])
+    return scores[label] - others.logsumexp(0)
+
+
 class Search:
     """Gradient descent (Adam) on the coefficients p, in standard deviations.
 
-    Every step lowers |NN(PCA(p)) - target|^2 + decay |p|^2 / k. The second term keeps p where the
+    Every step lowers (NN(PCA(p)) - target)^2 + decay |p|^2 / k. The second term keeps p where the
     pictures of the basis are; beyond `limit` standard deviations a coefficient never goes.
 
     Args:
         decoder: PCA(p), as the network takes it.
-        judge: (1, C, H, W) in [0, 1] -> (m,) outputs: probabilities, or the value of a regression.
-        target: (m,) what they should be.
+        output: (1, C, H, W) in [0, 1] -> (), the number that should become the target.
+        target: What it should be.
         start: (k,) the first p.
         rate: Change of a coefficient in a step, about.
         decay: Weight of the second term.
         limit: See above.
 
-    Source: the objective is that of face aging by a network for ages over a linear face model.
+    Source: the objective of face aging in lectures: a network for ages on a linear model of faces.
     """
 
     def __init__(
         self,
         decoder: Callable[[Tensor], Tensor],
-        judge: Callable[[Tensor], Tensor],
-        target: Tensor,
+        output: Callable[[Tensor], Tensor],
+        target: float,
         start: Tensor,
         *,
         rate: float = 0.1,
-        decay: float = 0.01,
+        decay: float = 1.0,
         limit: float = 3.0,
     ) -> None:
-        self._decoder, self._judge, self._target = decoder, judge, target
+        self._decoder, self._output, self._target = decoder, output, target
         self._decay, self._limit = decay, limit
         self._p = start.detach().clone().clamp_(-limit, limit).requires_grad_()
         self._optimizer = torch.optim.Adam([self._p], lr=rate)
@@ -122,16 +135,15 @@ class Search:
         found: NDArray[np.float32] = self._p.detach().cpu().numpy().copy()
         return found
 
-    def advance(self) -> tuple[float, NDArray[np.float32]]:
-        """One step; returns the distance |NN - target|^2 and the outputs before it."""
+    def advance(self) -> float:
+        """One step; returns the output before it. One that is not finite changes nothing."""
         with torch.enable_grad():
-            outputs = self._judge(self._decoder(self._p))
-            distance = (outputs - self._target).square().sum()
-            loss = distance + self._decay * self._p.square().mean()
+            output = self._output(self._decoder(self._p))
+            loss = (output - self._target).square() + self._decay * self._p.square().mean()
             (gradient,) = torch.autograd.grad(loss, self._p)
         if torch.isfinite(gradient).all():
             self._p.grad = gradient
             self._optimizer.step()
             with torch.no_grad():
                 self._p.clamp_(-self._limit, self._limit)
-        return float(distance.detach()), outputs.detach().float().cpu().numpy()
+        return float(output.detach())

@@ -17,12 +17,13 @@ from explorer.engine.view import Group, View
 from explorer.views.shared.common import class_name, percent
 from explorer.views.synthesis.fooling import panes
 from explorer.views.synthesis.fooling.panes import CLOSE, Climb, Elite, Result
+from explorer.vision.evolution.ascent import Ascent
 from explorer.vision.evolution.cppn import CppnEncoding
 from explorer.vision.evolution.cppn import Genome as Cppn
 from explorer.vision.evolution.direct import DirectEncoding
-from explorer.vision.evolution.gradient import Ascent, Classifier
 from explorer.vision.evolution.populations import Evolution, Fittest, MapElites
 from explorer.vision.features.classification import class_scores
+from explorer.vision.features.classifier import Classifier
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -42,7 +43,8 @@ computes its probability of every class, $p_c$. In *all classes* there is one el
 
 $$ p_c(x) > p_c(e_c) \; \Rightarrow \; e_c \gets x $$
 
-A picture that was kept for one class often turns out well for another one. In *one class* the
+A picture that was kept for one class often turns out well for another one. Parents are drawn as
+often as $p(1 - p)$ of their probability $p$ is high: those that can still gain. In *one class* the
 pictures with the highest probability of that class are kept.
 
 **CPPN.** The genome is a small network that computes hue, saturation and value from the coordinates
@@ -64,7 +66,9 @@ with $u$ uniform in 0 to 1 (polynomial mutation of strength 15). Its pictures lo
 **Gradient ascent** starts from gray with a little noise. With step size $\eta$ and L2 decay
 $\lambda$, every step is
 
-$$ x \gets (1 - \lambda)(x - \tfrac{1}{2}) + \tfrac{1}{2} + \eta \, \frac{g}{\mathrm{mean} \, |g|} $$
+$$ \begin{aligned} d &= x - \tfrac{1}{2} \\
+x &\gets \tfrac{1}{2} + (1 - \lambda) \, d + \eta \, \frac{g}{\mathrm{mean} \, |g|}
+\end{aligned} $$
 
 $$ g = \frac{\partial \log p_c}{\partial x} $$
 
@@ -83,7 +87,7 @@ network computes its probabilities, so that a file of it has the same ones.
 **Sources.** Nguyen, Yosinski and Clune 2015, *Deep Neural Networks are Easily Fooled*, sections 2.3
 and 3; Mouret and Clune 2015, *Illuminating Search Spaces by Mapping Elites*; Stanley 2007,
 *Compositional Pattern Producing Networks*; Deb and Goyal 1996, *A Combined Genetic Adaptive
-Search*. In the paper, the offspring of two CPPNs may also be crossed.
+Search*. The paper draws parents with equal probability, and may cross two CPPNs.
 """
 
 ALL, ONE = "all classes", "one class"
