@@ -31,6 +31,7 @@ COURSE = (
     "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
     "lineage", "recall_lab", "pipeline_race",
     "kernels", "feature_maps", "receptive_field", "deep_dream", "feedback_dream",
+    "fooling", "semantic_sliders",
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""
 
