@@ -60,7 +60,12 @@ class Population(Protocol[G]):
 
     def parents(self, count: int, rng: np.random.Generator) -> list[Individual[G]]: ...
 
-    def offer(self, young: Sequence[Individual[G]], shares: NDArray[np.float32]) -> int: ...
+    def offer(
+        self,
+        young: Sequence[Individual[G]],
+        shares: NDArray[np.float32],
+        logits: NDArray[np.float32],
+    ) -> int: ...
 
 
 class MapElites(Generic[G]):
@@ -92,12 +97,18 @@ class MapElites(Generic[G]):
         drawn = rng.choice(len(rows), size=count, p=weights / weights.sum())
         return [elite for row in drawn if (elite := self.members[rows[row]]) is not None]
 
-    def offer(self, young: Sequence[Individual[G]], shares: NDArray[np.float32]) -> int:
+    def offer(
+        self,
+        young: Sequence[Individual[G]],
+        shares: NDArray[np.float32],
+        logits: NDArray[np.float32],
+    ) -> int:
         """Takes what is better than what is there.
 
         Args:
             young: B individuals.
             shares: (B, C) their probabilities of all classes.
+            logits: (B, C) the same before the softmax.
 
         Returns:
             How many classes have a new elite.
@@ -112,11 +123,15 @@ class MapElites(Generic[G]):
 
 
 class Fittest(Generic[G]):
-    """The `count` pictures with the highest probability of one class, the best first.
+    """The `count` pictures with the highest logit of one class, the best first.
+
+    The probability is a bad guide for one class alone: a blank picture, which is equally improbable
+    in all classes, has a higher one than most pictures of something else. The logit has no such
+    optimum (Simonyan et al. 2013, section 2, for gradient ascent).
 
     Attributes:
         labels: (count,) intp, the class again and again.
-        scores: (count,) float32, descending; 0 before the first.
+        scores: (count,) float32, the probabilities; 0 before the first.
         members: `count` individuals.
     """
 
@@ -124,6 +139,7 @@ class Fittest(Generic[G]):
         self.labels = np.full(count, label, np.intp)
         self.scores = np.zeros(count, np.float32)
         self.members: list[Individual[G] | None] = [None] * count
+        self._logits = np.full(count, -np.inf, np.float32)
 
     def parents(self, count: int, rng: np.random.Generator) -> list[Individual[G]]:
         """The winner of a tournament of three each time."""
@@ -131,15 +147,21 @@ class Fittest(Generic[G]):
         winners = rng.integers(len(there), size=(count, 3)).min(axis=1)
         return [there[row] for row in winners]
 
-    def offer(self, young: Sequence[Individual[G]], shares: NDArray[np.float32]) -> int:
+    def offer(
+        self,
+        young: Sequence[Individual[G]],
+        shares: NDArray[np.float32],
+        logits: NDArray[np.float32],
+    ) -> int:
         """As `MapElites.offer`; returns how many of `young` were taken."""
-        scores = np.concatenate([self.scores, shares[:, self.labels[0]]])
-        order = np.argsort(-scores, kind="stable")[: len(self.scores)]
+        label, count = self.labels[0], len(self.scores)
+        heights = np.concatenate([self._logits, logits[:, label]])
+        scores = np.concatenate([self.scores, shares[:, label]])
+        order = np.argsort(-heights, kind="stable")[:count]
         everybody = [*self.members, *young]
         self.members = [everybody[row] for row in order]
-        taken = int((order >= len(self.scores)).sum())
-        self.scores = scores[order]
-        return taken
+        self.scores, self._logits = scores[order], heights[order]
+        return int((order >= count).sum())
 
 
 class Evolution(Generic[G]):
@@ -148,7 +170,7 @@ class Evolution(Generic[G]):
     Args:
         encoding: Makes genomes and pictures of them.
         population: Who survives.
-        judge: (N, C, H, W) float32 in [0, 1] -> (N, classes) float32 probabilities.
+        judge: (N, C, H, W) float32 in [0, 1] -> (N, classes) float32 logits.
         size: H and W of the pictures.
         device: Where they are made.
         rng: All that is random comes from it.
@@ -185,7 +207,8 @@ class Evolution(Generic[G]):
             genomes = [encoding.mutated(each.genome, rng, self.generation) for each in parents]
         pictures = encoding.pictures(genomes, self._size, self._device)
         levels = pictures.mul(255.0).round_().to(torch.uint8)
-        shares = self._judge(levels.float().div_(255.0))
+        logits = self._judge(levels.float().div_(255.0))
+        shares = torch.from_numpy(logits).softmax(1).numpy()
         shown = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         order = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
         young = [
@@ -195,4 +218,4 @@ class Evolution(Generic[G]):
             for row, genome in enumerate(genomes)
         ]  # fmt: skip
         self.generation += 1
-        return self.population.offer(young, shares)
+        return self.population.offer(young, shares, logits)

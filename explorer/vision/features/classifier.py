@@ -53,8 +53,8 @@ class Classifier:
         return class_scores(self.module(((pictures - self.mean) / self.std).to(self.dtype)))
 
     @torch.no_grad()
-    def shares(self, pictures: Tensor) -> NDArray[np.float32]:
-        """(N, classes) float32 probabilities; where one is not a number, 0."""
-        parts = [self.scores(part).softmax(1).cpu() for part in pictures.split(CHUNK)]
+    def logits(self, pictures: Tensor) -> NDArray[np.float32]:
+        """The same without a graph, a few pictures at a time; a number that is not one is 0."""
+        parts = [self.scores(part).cpu() for part in pictures.split(CHUNK)]
         found: NDArray[np.float32] = torch.cat(parts).nan_to_num_(0.0).numpy()
         return found

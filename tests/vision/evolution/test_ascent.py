@@ -57,15 +57,15 @@ def test_what_is_not_finite_changes_nothing() -> None:
     assert torch.equal(ascent.picture, first)
 
 
-def test_probabilities_are_those_of_the_network() -> None:
+def test_logits_are_those_of_the_network() -> None:
     network = toy_network("classification")
     pictures = torch.rand(9, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        expected = network.module((pictures - 0.5) / 0.5).softmax(1)
-    found = Classifier.of(network).shares(pictures)
+        expected = network.module((pictures - 0.5) / 0.5)
+    found = Classifier.of(network).logits(pictures)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     boxes = Classifier.of(toy_network("localization"))
-    assert boxes.shares(pictures).shape == (9, 4), "of a localization network, the classes"
+    assert boxes.logits(pictures).shape == (9, 4), "of a localization network, the classes"
 
 
 def test_scores_over_positions_are_averaged_and_other_outputs_refused() -> None:

@@ -23,17 +23,19 @@ def names(population: Any) -> list[str | None]:
     return [None if member is None else member.genome for member in population.members]
 
 
-def shares(*rows: tuple[float, ...]) -> np.ndarray:
-    return np.array(rows, np.float32)
+def offer(population: Any, young: list[Individual[Any]], *rows: tuple[float, ...]) -> int:
+    """Logits that stand for these probabilities."""
+    given = np.array(rows, np.float32)
+    return population.offer(young, given, np.log(given + np.float32(1e-12)))
 
 
 def test_an_offspring_replaces_the_elites_of_every_class_where_it_scores_higher() -> None:
     elites: MapElites[str] = MapElites(3)
     a, b, c = map(individual, "abc")
-    assert elites.offer([a, b], shares((0.7, 0.2, 0.1), (0.1, 0.3, 0.6))) == 3
+    assert offer(elites, [a, b], (0.7, 0.2, 0.1), (0.1, 0.3, 0.6)) == 3
     assert names(elites) == ["a", "b", "b"]
-    assert elites.offer([c], shares((0.1, 0.3, 0.6))) == 0, "an equal score replaces nothing"
-    assert elites.offer([c], shares((0.8, 0.1, 0.61))) == 2
+    assert offer(elites, [c], (0.1, 0.3, 0.6)) == 0, "an equal score replaces nothing"
+    assert offer(elites, [c], (0.8, 0.1, 0.61)) == 2
     assert names(elites) == ["c", "b", "c"]
     np.testing.assert_allclose(elites.scores, [0.8, 0.3, 0.61])
 
@@ -41,7 +43,7 @@ def test_an_offspring_replaces_the_elites_of_every_class_where_it_scores_higher(
 def test_parents_are_those_that_can_gain() -> None:
     elites: MapElites[str] = MapElites(3)
     a, b, c = map(individual, "abc")
-    elites.offer([a, b, c], shares((1.0, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 1e-9)))
+    offer(elites, [a, b, c], (1.0, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 1e-9))
     drawn = [parent.genome for parent in elites.parents(200, np.random.default_rng(0))]
     assert drawn.count("b") > 190
     every = elites.parents(300_000, np.random.default_rng(0))
@@ -51,15 +53,24 @@ def test_parents_are_those_that_can_gain() -> None:
 def test_the_fittest_of_one_class_stay_in_their_order() -> None:
     best: Fittest[str] = Fittest(1, 3)
     a, b, c, d = map(individual, "abcd")
-    assert best.offer([a, b], shares((0.8, 0.2), (0.6, 0.4))) == 2
+    assert offer(best, [a, b], (0.8, 0.2), (0.6, 0.4)) == 2
     assert names(best) == ["b", "a", None]
-    assert best.offer([c, d], shares((0.5, 0.5), (0.9, 0.1))) == 1
+    assert offer(best, [c, d], (0.5, 0.5), (0.9, 0.1)) == 1
     assert names(best) == ["c", "b", "a"]
-    assert best.offer([d], shares((0.9, 0.1))) == 0
+    assert offer(best, [d], (0.9, 0.1)) == 0
     np.testing.assert_allclose(best.scores, [0.5, 0.4, 0.2])
     winners = {parent.genome for parent in best.parents(50, np.random.default_rng(0))}
     assert winners <= {"a", "b", "c"}
     assert "c" in winners
+
+
+def test_the_logit_decides_in_one_class() -> None:
+    best: Fittest[str] = Fittest(0, 2)
+    blank, loud = map(individual, ("blank", "loud"))
+    logits = np.array([[0.0, 0.0], [5.0, 9.0]], np.float32)
+    best.offer([blank, loud], torch.from_numpy(logits).softmax(1).numpy(), logits)
+    assert names(best) == ["loud", "blank"]
+    np.testing.assert_allclose(best.scores, [0.018, 0.5], atol=1e-3)
 
 
 def redness(pictures: Tensor) -> np.ndarray:
@@ -77,7 +88,7 @@ def test_an_evolution_finds_what_it_is_rewarded_for(encoding: Any, population: A
 
         def judge(pictures: Tensor) -> np.ndarray:
             given.append(pictures.clone())
-            return redness(pictures)
+            return np.log(redness(pictures) + 1e-9)
 
         people = MapElites(2) if population is MapElites else Fittest(0, 6)
         evolution = Evolution(encoding, people, judge, (16, 16), CPU, np.random.default_rng(seed))

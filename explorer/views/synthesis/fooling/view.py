@@ -45,12 +45,13 @@ $$ p_c(x) > p_c(e_c) \; \Rightarrow \; e_c \gets x $$
 
 A picture that was kept for one class often turns out well for another one. Parents are drawn as
 often as $p(1 - p)$ of their probability $p$ is high: those that can still gain. In *one class* the
-pictures with the highest probability of that class are kept.
+pictures with the highest logit of that class are kept; by probability, a blank picture beats most
+pictures of something else, and the evolution would end there.
 
 **CPPN.** The genome is a small network that computes hue, saturation and value from the coordinates
 of a pixel and its distance $r$ from the center,
 
-$$ (h, s, v) = f(x, y, r), \qquad r = \sqrt{x^2 + y^2} $$
+$$ (h, s, v) = f(x, y, r) \qquad r^2 = x^2 + y^2 $$
 
 with nodes that apply a sine, a Gaussian, a sigmoid or the identity. Weights, functions, nodes and
 connections mutate. Its pictures are regular: stripes, circles, gradients.
@@ -167,13 +168,13 @@ class Params:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     run = _Run(scene, params)
-    while run.evolution.generation < params.generations:
+    news: Params | None = params
+    while news is not None or run.evolution.generation < params.generations:
         result = run.advance()
         done = run.evolution.generation
-        note = f"generation {done:,} of {params.generations:,}"
-        news = yield Step(result, done, params.generations, note)
-        if news is not None:
-            params = news
+        total = max(done, params.generations)
+        news = yield Step(result, done, total, f"generation {done:,} of {total:,}")
+        params = news or params
 
 
 class _Run:
@@ -204,7 +205,7 @@ class _Run:
         )
         population: Population[Any] = Fittest(label, KEPT) if self._one else MapElites(count)
         self.evolution: Evolution[Any] = Evolution(
-            encoding, population, classifier.shares, (size[0], size[1]), network.device,
+            encoding, population, classifier.logits, (size[0], size[1]), network.device,
             np.random.default_rng(scene.seed),
         )  # fmt: skip
         self._label, self._heights = label, list[float]()
