@@ -75,7 +75,7 @@ class Basis:
         if picture.shape != self.shape:
             raise ValueError(f"the basis is of {self.shape} pictures, got {picture.shape}")
         along = self.components @ (picture.reshape(-1).astype(np.float32) - self.mean)
-        found: Float32 = along / self.deviations
+        found: Float32 = (along / self.deviations).astype(np.float32)
         return found
 
     def picture(self, coefficients: Float32) -> Float32:
@@ -85,7 +85,8 @@ class Basis:
         """
         first = len(coefficients)
         along = coefficients * self.deviations[:first]
-        found: Float32 = (self.mean + along @ self.components[:first]).reshape(self.shape)
+        flat = self.mean + along @ self.components[:first]
+        found: Float32 = flat.astype(np.float32).reshape(self.shape)
         return found
 
 

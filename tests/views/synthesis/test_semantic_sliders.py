@@ -11,6 +11,7 @@ from torch import nn
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Box, FolderRef
 from explorer.engine.scene import Scene
+from explorer.views.synthesis.semantic_sliders import source
 from explorer.views.synthesis.semantic_sliders.panes import Result
 from explorer.views.synthesis.semantic_sliders.view import VIEW, Params
 from explorer.vision.latent import pca
@@ -154,3 +155,17 @@ def test_a_network_of_one_output_is_led_to_a_number() -> None:
     assert walk.name == ""
     assert walk.outputs[-1] == pytest.approx(55.0, abs=1.0)
     assert "Output, target 55" in [plot.title for plot in VIEW.draw(results[-1], Params()).plots]
+
+
+def test_without_a_folder_the_basis_that_ships_or_the_faces(tmp_path, monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    basis = pca.fit(rng.random((9, 6, 4, 3), np.float32), 4)
+    (tmp_path / pca.FILE).write_bytes(pca.packed(basis, {}))
+    monkeypatch.setattr(source, "resource_path", lambda *parts: tmp_path / parts[-1])
+    (shipped,) = run(toy())
+    assert shipped.source is not None
+    assert shipped.source.title == "9 pictures"
+    (tmp_path / pca.FILE).unlink()
+    monkeypatch.setattr(source, "faces", lambda: None)
+    with pytest.raises(ExplorerError, match="without its faces"):
+        run(toy())

@@ -27,7 +27,7 @@ LONGEST = 112
 CAPTION, GAP = 0.36, 0.08
 """Below every picture of the grid and between them, in parts of its longer side."""
 CAPTION_BESIDE = 0.1
-LETTERS = 15
+LETTERS = 13
 """Of a class name in the grid."""
 DARK: Color = (22, 22, 26)
 WHITE: Color = (240, 240, 240)

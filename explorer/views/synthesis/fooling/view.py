@@ -156,7 +156,7 @@ class Params:
         low=0.0, high=0.5, step=0.01, advanced=True, when=lambda params, _: params.gradient,
     )  # fmt: skip
     shown: int = param(
-        30, "Pictures shown", "How many are in the grid, the most probable first.",
+        20, "Pictures shown", "How many are in the grid, the most probable first.",
         effect=Effect.DRAW, low=1, high=MOST_SHOWN,
     )  # fmt: skip
     elite: int | None = param(

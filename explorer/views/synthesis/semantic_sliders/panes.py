@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 
 from explorer.core.layers import Boxes, Curve, Pane, Picture, Plot, Table, Text
-from explorer.core.listing import quantity
 from explorer.views.shared.common import CROP_COLOR, percent, size_of
 from explorer.views.shared.draw_cache import DrawCache
 
@@ -86,7 +85,12 @@ class Result:
     start: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
     detail: Float32 = field(default_factory=lambda: np.zeros((1, 1, 1), np.float32))
     walk: Walk | None = None
-    cache: DrawCache = field(default_factory=DrawCache)
+    cache: DrawCache = field(default_factory=lambda: DrawCache(10))
+
+    @property
+    def moment(self) -> int:
+        """How far the search is, for what is drawn of it: all its steps share the cache."""
+        return 0 if self.walk is None else len(self.walk.outputs)
 
 
 def picture_of(basis: Basis, coefficients: Float32, detail: Float32 | float = 0.0) -> UInt8:
@@ -136,14 +140,13 @@ def image(result: Result) -> Pane:
 
 
 def pictures(result: Result, basis: Basis, sliders: Float32) -> Pane:
-    """The changed picture large; beside it the region, and its reconstruction."""
+    """The changed picture large; beside it the region, and the same rebuilt from its components."""
     height, width = basis.shape[:2]
     unit = float(max(height, width))
     gap, caption = GAP * unit, 0.09 * height
     high = (height - 2 * caption - gap) / 2
     left, right = width + gap, width + gap + high * width / height
     second = high + caption + gap
-    words = quantity(len(result.start), "component")
     return Pane(
         "pictures",
         (right, float(height)),
@@ -151,7 +154,7 @@ def pictures(result: Result, basis: Basis, sliders: Float32) -> Pane:
             _dark(result, right, height),
             _shown(
                 result.cache.get(
-                    ("changed", sliders.tobytes()),
+                    ("changed", result.moment, sliders.tobytes()),
                     lambda: picture_of(basis, changed(result, sliders), result.detail),
                 ),
                 (0.0, 0.0, float(width), float(height)),
@@ -162,13 +165,13 @@ def pictures(result: Result, basis: Basis, sliders: Float32) -> Pane:
                 (left, 0.0, right, high),
                 "region",
             ),
-            _words("photo's region", left, high),
+            _words("region", left, high),
             _shown(
                 result.cache.get("rebuilt", lambda: levels(rebuilt(result, basis))),
                 (left, second, right, second + high),
                 "reconstruction",
             ),
-            _words(words, left, second + high),
+            _words("rebuilt", left, second + high),
         ),
         title=_title(result, sliders),
         frame="pictures",
@@ -240,7 +243,7 @@ def path(result: Result, basis: Basis, walk: Walk) -> Pane:
     return Pane(
         "path",
         (float(across), float(height + caption)),
-        (result.cache.get("path", strip), *words),
+        (result.cache.get(("path", result.moment), strip), *words),
         title="Path of the search",
         frame="path",
     )

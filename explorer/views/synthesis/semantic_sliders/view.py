@@ -197,10 +197,8 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     search = _Search(scene, params, result)
     for step in range(params.steps + 1):
         walk = search.advance()
-        yield Step(
-            replace(result, walk=walk, cache=type(result.cache)()), step, params.steps,
-            f"step {step} of {params.steps}",
-        )  # fmt: skip
+        note = f"step {step} of {params.steps}"
+        yield Step(replace(result, walk=walk), step, params.steps, note)
 
 
 def _source(scene: Scene, params: Params) -> Generator[Step[Result], Any, Source]:
