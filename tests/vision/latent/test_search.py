@@ -26,7 +26,7 @@ def test_the_decoder_gives_the_pictures_of_the_basis() -> None:
     p = np.linspace(-1, 1, 5, dtype=np.float32)
     (picture,) = decoder(known, (6, 4))(torch.from_numpy(p))
     np.testing.assert_allclose(picture.permute(1, 2, 0), known.picture(p), atol=1e-5)
-    (more,) = decoder(known, (6, 4), more=0.1)(torch.from_numpy(p))
+    (more,) = decoder(known, (6, 4), detail=0.1)(torch.from_numpy(p))
     np.testing.assert_allclose(more, picture + 0.1, atol=1e-5)
     (gray,) = decoder(known, (6, 4), channels=1)(torch.from_numpy(p))
     luma = known.picture(p) @ np.array([0.2989, 0.587, 0.114])

@@ -98,8 +98,10 @@ MOST_SHOWN = 60
 KEPT = 30
 """Pictures that survive a generation in one class."""
 ASCENT_STEPS = 120
-PIXELS = 400_000
+PIXELS = 402_000  # 8 pictures of 224 x 224
 """In the offspring of one generation, unless the user says how many there are."""
+MOST_OFFSPRING = 48
+"""The same, of small pictures."""
 
 
 def _classes(info: NetworkInfo) -> tuple[str, ...]:
@@ -139,7 +141,7 @@ class Params:
         None, "Offspring per generation",
         "Pictures that are tried in every generation. By default as many as the size of the "
         "network's input allows in a short step.",
-        low=1, high=256, advanced=True,
+        low=1, high=128, advanced=True,
     )  # fmt: skip
     gradient: bool = param(
         True, "Gradient ascent beside",
@@ -195,7 +197,8 @@ class _Run:
         known = params.of != PHOTOS and params.of in network.info.classes
         label = network.info.classes.index(params.of) if known else int(self._shares.argmax())
         self._one = params.mode == ONE
-        self._offspring = params.offspring or min(max(PIXELS // (size[0] * size[1]), 4), 64)
+        suited = min(max(PIXELS // (size[0] * size[1]), 4), MOST_OFFSPRING)
+        self._offspring = params.offspring or suited
         self._history: list[tuple[float, float, float]] = []
         channels = network.preprocess.channels
         encoding: Encoding[Any] = (

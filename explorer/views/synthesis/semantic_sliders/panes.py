@@ -192,9 +192,9 @@ def components(result: Result, basis: Basis, count: int) -> Pane:
     unit = max(height, width)
     gap, caption = max(1, round(GAP * unit)), max(1, round(CAPTION * unit))
     step = (2 * width + 2 * gap, height + caption + gap)
-    rows = -(-count // 2)
-    size = (min(count, 2) * step[0] - 2 * gap, rows * step[1] - gap)
-    corners = [(place % 2 * step[0], place // 2 * step[1]) for place in range(count)]
+    across = min(count, 2 if width > 0.75 * height else 4)
+    size = (across * step[0] - 2 * gap, -(-count // across) * step[1] - gap)
+    corners = [(place % across * step[0], place // across * step[1]) for place in range(count)]
 
     def mosaic() -> Picture:
         whole = np.full((size[1], size[0], 3), DARK, np.uint8)

@@ -172,8 +172,8 @@ class Params:
         when=lambda params, _: params.search,
     )  # fmt: skip
     decay: float = param(
-        1.0, "Decay", "Weight of the second term, which pulls the coefficients toward zero.",
-        low=0.0, high=50.0, step=0.5, section="Search", advanced=True,
+        0.3, "Decay", "Weight of the second term, which pulls the coefficients toward zero.",
+        low=0.0, high=20.0, step=0.1, section="Search", advanced=True,
         when=lambda params, _: params.search,
     )  # fmt: skip
     side: int = param(
