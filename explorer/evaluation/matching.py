@@ -1,7 +1,7 @@
 """The network's word for every class of the data.
 
 Names differ between data sets (COCO's airplane is VOC's aeroplane), WordNet ids do not, and the
-detectors that ship know groups of classes only. What the network does not know is left out.
+detectors that ship have groups of classes only. Classes that the network lacks are ignored.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Match:
     """What the classes of the data are for the network.
 
     Attributes:
-        labels: (D,) int64: index into the network's classes, -1 = it does not know the class.
+        labels: (D,) int64: index into the network's classes, -1 = it lacks the class.
         matched: The data's name -> the network's.
         left_out: The data's names of the others.
     """
@@ -88,7 +88,7 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
     network whose classes are the groups of `class_names`, by the group first.
 
     Raises:
-        ExplorerError: The network knows none of them, or has no names.
+        ExplorerError: The network has none of them, or no names.
     """
     if not info.classes:
         raise ExplorerError(

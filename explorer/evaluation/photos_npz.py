@@ -134,7 +134,7 @@ def _photo(
 
 
 def _quickly(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
-    # All of them are wanted at once: the door for single photos would take a quarter of a minute.
+    # All of them are needed at once: the door for single photos would take a quarter of a minute.
     start, end = arrays["offset"][i : i + 2]
     found = cv2.imdecode(arrays["jpeg"][start:end], cv2.IMREAD_COLOR) if end > start else None
     if found is None:

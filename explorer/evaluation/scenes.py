@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from explorer.evaluation.photo_set import PhotoSet
 
 SCENES = 300
-"""Of photos that no training has seen: what the figures on the cards of detectors come from."""
+"""Of photos outside all training data: the metrics on the cards of detectors come from them."""
 
 SIDE = 192
 """Of a scene in pixels: three times that of a photo."""
@@ -43,7 +43,7 @@ class Scene:
         boxes: (N, 4) float32 xyxy, pixel edges, y down, inside the picture.
         labels: (N,) int64 >= 1: the groups.
         classes: (N,) int64 >= 0: the classes of the photos within the groups; -1 = not known.
-        masks: (N, H, W) bool, what can be seen of each object; None = nobody asked for them.
+        masks: (N, H, W) bool, the visible part of each object; None = not needed.
     """
 
     pixels: NDArray[np.uint8]
@@ -184,7 +184,7 @@ class SceneMaker:
         if kind < 0.4 and len(self._empty):
             photo = self.photos.pixels[int(rng.choice(self._empty))]
             return _resize(photo, (side, side), rng)
-        if kind < 0.75:  # any photo, blurred until nothing in it can be told
+        if kind < 0.75:  # any photo, blurred until nothing in it can be recognized
             photo = self.photos.pixels[int(rng.integers(len(self.photos)))]
             small = cv2.resize(photo, (int(rng.integers(2, 7)),) * 2, interpolation=cv2.INTER_AREA)
             image = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC).astype(
@@ -324,7 +324,7 @@ def _shift_colors(canvas: NDArray[np.uint8], rng: np.random.Generator) -> NDArra
 def visible_part(
     box: NDArray[np.float32], window: tuple[float, float, float, float]
 ) -> NDArray[np.float32] | None:
-    """The part of a box inside the window; None when most is outside or nothing can be seen."""
+    """The part of a box inside the window; None when most is outside or nothing is visible."""
     x0, y0 = np.maximum(box[:2], window[:2])
     x1, y1 = np.minimum(box[2:], window[2:])
     if min(x1 - x0, y1 - y0) < _SMALLEST:
@@ -351,7 +351,7 @@ def _whole(length: float, largest: int) -> int:
 
 
 def held_out_scenes(maker: SceneMaker, count: int = SCENES, seed: int = 2_015) -> list[Scene]:
-    """The same scenes every time, made of photos that no training has seen."""
+    """The same scenes every time, made of photos outside all training data."""
     return [held_out_scene(maker, i, seed) for i in range(count)]
 
 

@@ -143,7 +143,7 @@ COCO_GROUPS = {
     **dict.fromkeys(("sports ball", "umbrella", "teddy bear", "parking meter"), "device or toy"),
     **dict.fromkeys(("traffic light", "stop sign"), "building or structure"),
 }
-"""Names of COCO's classes -> group, for those that both know."""
+"""Names of COCO's classes -> group, for those that both have."""
 
 
 def group_names() -> list[str]:

@@ -71,7 +71,7 @@ def grid_frame(source: tuple[int, int], grid: tuple[int, int]) -> Frame:
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """What is done to a photo before the network sees it.
+    """The steps from a photo to the network's input.
 
     Attributes:
         resize: Short side in pixels, or (H, W), or None = the photo's own size.
@@ -126,7 +126,7 @@ class Preprocess:
         return values
 
     def picture(self, values: Tensor) -> NDArray[np.uint8]:
-        """(1, C, H, W) network input -> (H, W, 3) uint8: what the network really saw."""
+        """(1, C, H, W) network input -> (H, W, 3) uint8: the network's real input."""
         shown = values.detach().float().cpu()[0]
         if self.mean is not None and self.std is not None:
             mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (self.mean, self.std))

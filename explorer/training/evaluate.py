@@ -1,4 +1,4 @@
-"""The scenes and photos that the figures on the cards come from, and how good a detector is."""
+"""The scenes and photos that the metrics on the cards come from, and how good a detector is."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def measured(
     figures: Callable[[Sequence[Scene]], dict[str, Any]],
     material: Material,
 ) -> dict[str, Any]:
-    """The figures of a card: of held-out scenes and, where they are given, of COCO photos.
+    """The metrics of a card: of held-out scenes and, where they are given, of COCO photos.
 
     Args:
         figures: Of some scenes.
@@ -52,7 +52,7 @@ def measured(
 def coco_scenes(folder: Path, file: str = "instances.json") -> list[Scene]:
     """Photos with COCO annotations (`folder`/`file` and images/), labeled with groups.
 
-    Objects of classes that have no group are left out, and so are crowds. The scenes have masks
+    Objects of classes that have no group are ignored, and so are crowds. The scenes have masks
     where the file has an outline for every object.
     """
     content = json.loads((folder / file).read_text(encoding="utf-8"))
@@ -91,7 +91,7 @@ def inside(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArra
 
 
 BY_CLASS: dict[Task, str] = {"detection": "AP50", "segmentation": "IoU"}
-"""The figure that a card has for every class."""
+"""The metric that a card has for every class."""
 
 
 def photo_figures(
@@ -101,17 +101,17 @@ def photo_figures(
     task: Task = "detection",
     preprocess: Preprocess | None = None,
 ) -> dict[str, Any]:
-    """What `explorer evaluate` says about a network on photos with annotations.
+    """The metrics of `explorer evaluate` for a network on photos with annotations.
 
     Args:
         model: In eval mode, on the CPU.
         names: Of its classes, the background first.
         folder: Whatever `explorer evaluate` takes for the task.
-        task: What it answers.
+        task: Its task.
         preprocess: What a photo goes through; None = nothing, as a detector does it by itself.
 
     Returns:
-        The figures in [0, 1] (`AP50` and so on), and one of them by class.
+        The metrics in [0, 1] (`AP50` and so on), and one of them by class.
     """
     steps = preprocess or Preprocess(batched=False)
     network = from_module(model, task=task, classes=names, preprocess=steps)
@@ -144,10 +144,10 @@ def average_precision(
     found: Sequence[dict[str, NDArray[np.float32]]],
     names: Sequence[str],
 ) -> dict[str, Any]:
-    """COCO's figures as a card has them; see `explorer.evaluation.coco.coco_ap`.
+    """COCO's metrics as on a card; see `explorer.evaluation.coco.coco_ap`.
 
     Args:
-        scenes: The truth.
+        scenes: The ground truth.
         found: For every scene what `detect` returns.
         names: By label; 0 is the background.
 

@@ -47,7 +47,7 @@ class MiniResNetFPN(nn.Module):
 
 
 class GroupPredictor(FastRCNNPredictor):  # type: ignore[misc]
-    """A box predictor that tells many classes apart and answers with groups of them.
+    """A box predictor trained on many classes that outputs groups of them.
 
     The probability of a group is the sum of those of its classes, as in a word tree (Redmon &
     Farhadi 2017, section 4): log(sum(exp)) over their logits.
@@ -65,7 +65,7 @@ class GroupPredictor(FastRCNNPredictor):  # type: ignore[misc]
         self.assign([1 + i % (num_classes - 1) for i in range(fine)])
 
     def assign(self, groups: Sequence[int]) -> None:
-        """Say which group, 1.., each class belongs to; 0 = to none, it is never the answer."""
+        """Sets the group, 1.., of each class; 0 = none, it is never predicted."""
         member = self.get_buffer("member")
         member.zero_()
         member[0, 0] = True
@@ -103,7 +103,7 @@ def mini_fasterrcnn(
 
     Args:
         num_classes: With the background, which is class 0.
-        fine: Classes that the box head tells apart, see `GroupPredictor`; 0 = just `num_classes`.
+        fine: Classes that the box head was trained on, see `GroupPredictor`; 0 = `num_classes`.
         width: Channels of the feature pyramid and of the region proposal network.
         hidden: Width of the two fully connected layers of the box head.
         side: The side of the scenes it learns from, in pixels. Its anchors are 1/13 to 4/5 of it.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 RECIPE = Recipe(epochs=4, batch=8, peak=0.005, warmup=0.08, decay=1e-4, average=0.998, clip=10.0)
 
 FINE_WEIGHT = 0.5
-"""Of the loss over the photos' own classes: the groups alone say little about what to look at."""
+"""Of the loss over the photos' own classes: the groups alone give little information."""
 
 SHORT_SIDE = 160
 """Of the pictures it is used on, in pixels. Under that of the scenes: what fills a whole photo is

@@ -1,6 +1,6 @@
 """Training of boxes on the classifiers: all heads of one body learn from one pass through it.
 
-The body is frozen and sees random parts of photos; the box is cut to the part. Simonyan &
+The body is frozen and gets random parts of photos; the box is cut to the part. Simonyan &
 Zisserman 2014, appendix A; the loss is that of Carion et al. 2020 ("DETR"): what the overlap lacks
 (Rezatofighi et al. 2019) plus the distance of the sides.
 """
@@ -84,7 +84,7 @@ class BoxHeads(nn.Module):
 
 @dataclass(slots=True, eq=False)
 class LocalizerTask:
-    """What the loop needs to know; see `loop.Task`.
+    """For the loop; see `loop.Task`.
 
     Args:
         data: PhotoSet with one box each.
@@ -242,7 +242,7 @@ def localization(model: nn.Module, data: PhotoSet, *, side: int) -> dict[str, fl
 
     Args:
         model: As `MiniLocalizer`.
-        data: PhotoSet it has not seen.
+        data: PhotoSet it was not trained on.
         side: Resize the photos to this side first.
 
     Returns:

@@ -1,4 +1,4 @@
-"""From the answers of classification networks to one vector of class scores."""
+"""From the outputs of classification networks to one vector of class scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def logits_of(output: Any) -> NDArray[np.float32]:
     dict. (1, C, h, w) scores of a fully convolutional classifier are averaged over the places.
 
     Raises:
-        ExplorerError: When the answer is not one vector of scores.
+        ExplorerError: When the output is not one vector of scores.
     """
     scores = class_scores(output)
     if scores.shape[0] != 1:
@@ -58,7 +58,7 @@ def _no_scores(scores: torch.Tensor) -> ExplorerError:
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
     """exp(z_k / T) / sum_j exp(z_j / T), in double precision inside; (C,) float32.
 
-    T = 1 is the network's own answer, above it is flatter, below it is sharper (Hinton et al. 2015,
+    T = 1 is the network's own output, above it is flatter, below it is sharper (Hinton et al. 2015,
     "Distilling the Knowledge in a Neural Network", equation 1).
     """
     scaled = logits.astype(np.float64) / temperature

@@ -2,11 +2,11 @@
 
 The parts of the network run themselves (transform, backbone, heads, anchor generator, box coder,
 pooling); only the bookkeeping between them is done again here, and what each step would throw away
-is kept. Run to its end, a trace's `output` is `torch.equal` to the module's own answer.
+is kept. Run to its end, a trace's `output` is `torch.equal` to the module's own output.
 
 ``traced(fasterrcnn_resnet50_fpn(weights="DEFAULT").eval(), image)``, with an image (3, H, W) in
 [0, 1], is a `TwoStage`: ``.rpn.proposals`` are the boxes between the stages, ``.roi.logits`` what
-the second one says to each.
+the second one's output for each.
 """
 
 from __future__ import annotations
