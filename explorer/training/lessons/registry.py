@@ -48,6 +48,7 @@ LESSONS = {
     "mini-boxes-resnet": "explorer.training.lessons.localizer",
     "mini-boxes-vgg": "explorer.training.lessons.localizer",
     "fixed-proposals": "explorer.training.lessons.proposals",
+    "picture-basis": "explorer.training.lessons.picture_basis",
     "mini-fasterrcnn": "explorer.training.lessons.detector",
     "lite-fasterrcnn": "explorer.training.lessons.lite.detector",
     "lite-retinanet": "explorer.training.lessons.lite.single_stage",
