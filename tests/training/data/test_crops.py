@@ -43,9 +43,7 @@ def test_joints_move_with_the_pixels(monkeypatch):
         mirrored = pixels[tuple((joints[0, 1::-1] * 96).astype(int))].argmax() == 1
         mirrors += mirrored
         for joint, color in enumerate(MIRRORED if mirrored else range(3)):
-            rows, columns = np.nonzero(
-                (pixels[..., color] > 127) & (pixels.sum(axis=2) < 383)
-            )
+            rows, columns = np.nonzero((pixels[..., color] > 127) & (pixels.sum(axis=2) < 383))
             middle = np.array([columns.mean() + 0.5, rows.mean() + 0.5]) / 96
             assert joints[joint, 2] == 1
             assert joints[joint, :2] == pytest.approx(middle, abs=0.01)
