@@ -34,6 +34,9 @@ def test_every_stage_says_where_the_joints_are(model):
     assert found["stages"].shape == (4, 2, 14, 2)
     assert found["parts"].shape == (3, 2, 14, 4)
     assert torch.equal(found["stages"][-1], found["joints"])
+    assert found["heat"].shape == (3, 2, 14, 11, 11)
+    places = mean_places(found["heat"].flatten(0, 1), found["parts"].flatten(0, 1))
+    assert torch.allclose(places.unflatten(0, (3, 2)), found["stages"][1:], atol=1e-6)
     # each later stage looks around what the one before it has found, and answers within its part
     centers = (found["parts"][..., :2] + found["parts"][..., 2:]) / 2
     assert torch.allclose(centers, found["stages"][:-1], atol=1e-6)
@@ -64,7 +67,8 @@ def test_the_first_stage_alone():
     network = lite_pose(reach=()).eval()
     found = network(torch.randn(1, 3, 224, 224))
     assert found["stages"].shape == (1, 1, 14, 2)
-    assert found["parts"].shape == (0, 1, 14, 4)
+    assert torch.equal(found["stages"][0], found["joints"])
+    assert len(found["parts"]) == len(found["heat"]) == 0
 
 
 def test_parts_by_hand():
@@ -95,7 +99,7 @@ def test_a_stage_finds_the_peak_of_its_joints_own_channel():
     evidence = torch.zeros(1, 2, 8, 8)
     evidence[0, 0, 2, 6] = evidence[0, 1, 5, 1] = 1
     whole = torch.tensor([[[0.0, 0.0, 1.0, 1.0]] * 2])
-    heat = stage(evidence, torch.zeros(1, 1), whole)
+    heat = stage(evidence, torch.zeros(1, 1), whole).exp()
     assert heat.shape == (1, 2, 8, 8)
     assert torch.allclose(heat.sum(dim=(2, 3)), torch.ones(1, 2))
     expected = torch.tensor([[[6.5 / 8, 2.5 / 8], [1.5 / 8, 5.5 / 8]]])

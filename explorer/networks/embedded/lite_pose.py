@@ -11,7 +11,7 @@ coordinates all the same, and needs far fewer people to learn from.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -129,7 +129,7 @@ class Refinement(nn.Module):
         nn.init.zeros_(self.context.bias)
 
     def forward(self, evidence: Tensor, context: Tensor, parts: Tensor) -> Tensor:
-        """How probable it is that a joint is at a place of its part.
+        """The logarithm of how probable it is that a joint is at a place of its part.
 
         Args:
             evidence: (N, C, H, W).
@@ -137,11 +137,12 @@ class Refinement(nn.Module):
             parts: (N, J, 4) x0, y0, x1, y1 as fractions of the map's width and height.
 
         Returns:
-            (N, J, bins, bins), which sum up to 1 for every joint.
+            (N, J, bins, bins): every joint's probabilities sum up to 1.
         """
-        weights = self.context(context).unflatten(1, (-1, evidence.shape[1]))
-        added = torch.bmm(weights, evidence.flatten(2)).unflatten(2, evidence.shape[2:])
-        heat = (self.heat(evidence) + added).float().flatten(0, 1)[:, None]
+        heat = self.heat(evidence)
+        weights = self.context(context).reshape(*heat.shape[:2], -1)
+        heat = heat + torch.bmm(weights, evidence.flatten(2)).reshape(heat.shape)
+        heat = heat.float().flatten(0, 1)[:, None]
         height, width = heat.shape[-2:]
         boxes = parts.flatten(0, 1).float() * heat.new_tensor([width, height, width, height])
         rows = torch.arange(len(boxes), device=boxes.device, dtype=boxes.dtype)
@@ -149,7 +150,22 @@ class Refinement(nn.Module):
             heat, torch.cat([rows[:, None], boxes], dim=1), self.bins,
             spatial_scale=1.0, sampling_ratio=1, aligned=True,
         )  # fmt: skip
-        return cut.flatten(1).softmax(dim=1).reshape(*parts.shape[:2], self.bins, self.bins)
+        logs: Tensor = cut.flatten(1).log_softmax(dim=1)
+        return logs.reshape(*parts.shape[:2], self.bins, self.bins)
+
+
+class Later(NamedTuple):
+    """What one of the later stages says of N people.
+
+    Attributes:
+        joints: (N, J, 2) as fractions of the crop.
+        parts: (N, J, 4) x0, y0, x1, y1 of what it looked at, likewise.
+        logs: (N, J, bins, bins): logarithms of the probabilities of the places in a part.
+    """
+
+    joints: Tensor
+    parts: Tensor
+    logs: Tensor
 
 
 class LitePose(nn.Module):
@@ -174,7 +190,7 @@ class LitePose(nn.Module):
         widths: tuple[int, int] = (24, 48),
         hidden: int = 96,
         width: int = 64,
-        evidence: int = 32,
+        evidence: int = 48,
         bins: int = 11,
     ) -> None:
         super().__init__()
@@ -193,26 +209,24 @@ class LitePose(nn.Module):
         Returns:
             `joints` (N, J, 2): x, y as fractions of the crop's sides, y down; `stages`
             (S, N, J, 2): the same of every stage of the cascade, the last being `joints`; `parts`
-            (S - 1, N, J, 4): x0, y0, x1, y1 of what each later stage looked at, likewise. Joints
-            and parts may lie outside of the crop.
+            (S - 1, N, J, 4): x0, y0, x1, y1 of what each later stage looked at, likewise; `heat`
+            (S - 1, N, J, bins, bins): how probable each place of a part is. Joints and parts may
+            lie outside of the crop.
         """
         if crops.shape[-2:] != (SIDE, SIDE):
             crops = functional.interpolate(
                 crops, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False
             )
-        stages, parts = self.cascade(lite.body_maps(self.body, crops))
+        first, later = self.cascade(lite.body_maps(self.body, crops))
         return {
-            "joints": stages[-1],
-            "stages": torch.stack(stages),
-            "parts": torch.stack(parts)
-            if parts
-            else stages[0].new_zeros(0, *stages[0].shape[:2], 4),
+            "joints": later[-1].joints if later else first,
+            "stages": torch.stack([first, *(stage.joints for stage in later)]),
+            "parts": _stacked([stage.parts for stage in later]),
+            "heat": _stacked([stage.logs.exp() for stage in later]),
         }
 
-    def cascade(
-        self, maps: Sequence[Tensor], noise: float = 0.0
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """The joints (N, J, 2) of every stage, and the parts (N, J, 4) that later ones looked at.
+    def cascade(self, maps: Sequence[Tensor], noise: float = 0.0) -> tuple[Tensor, list[Later]]:
+        """The joints (N, J, 2) of the first stage, and what the later ones made of them.
 
         Args:
             maps: Of the body, of strides 8, 16 and 32.
@@ -221,14 +235,15 @@ class LitePose(nn.Module):
                 The paper draws all of this displacement (section 3.2).
         """
         fine, middle, coarse = maps
-        joints, context = self.first(middle, coarse)
-        found, parts = [joints], []
+        first, context = self.first(middle, coarse)
+        joints, found = first, []
         evidence = self.evidence(fine, middle, coarse) if self.later else fine
         for stage, reach in zip(self.later, self.reach, strict=True):
-            part = parts_around(found[-1].detach(), reach, noise)
-            found.append(mean_places(stage(evidence, context, part), part))
-            parts.append(part)
-        return found, parts
+            parts = parts_around(joints.detach(), reach, noise)
+            logs = stage(evidence, context, parts)
+            joints = mean_places(logs.exp(), parts)
+            found.append(Later(joints, parts, logs))
+        return first, found
 
 
 def parts_around(joints: Tensor, reach: float, noise: float = 0.0) -> Tensor:
@@ -262,6 +277,10 @@ def mean_places(heat: Tensor, parts: Tensor) -> Tensor:
 
 def _enlarged(maps: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(maps, like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _stacked(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(values)) if values else torch.zeros(0)
 
 
 def lite_pose(num_classes: int = 2, **options: object) -> LitePose:

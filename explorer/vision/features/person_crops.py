@@ -68,4 +68,4 @@ def person_crop(
 def joints_back(joints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
     """(J, 2) in parts of the side of `person_crop`'s answer -> pixels of the photo."""
     left, top, size = square_around(box)
-    return (joints * size + np.array([left, top])).astype(np.float32)
+    return joints * np.float32(size) + np.array([left, top], np.float32)

@@ -6,6 +6,7 @@ moved at random; people are turned, too, as many of them lie or stand on their h
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,9 @@ NOISE = 0.15
 SMOOTH = 0.02
 """Errors below this share of the crop count squared, larger ones plainly."""
 
+HEAT, SPREAD = 0.05, 0.8
+"""The weight of `heat_loss`; its standard deviation in places."""
+
 PCK = (0.2, 0.5)
 """A joint is right within this share of the torso, from the left shoulder to the right hip."""
 
@@ -104,7 +108,7 @@ class PoseTask:
     def settings(self) -> dict[str, object]:
         return {
             "body": DETECTOR, "frozen": "body", "crops": self.photos, "crop": SIDE, "zoom": ZOOM,
-            "shift": SHIFT, "turn": TURN, "noise": NOISE,
+            "shift": SHIFT, "turn": TURN, "noise": NOISE, "heat": HEAT,
         }  # fmt: skip
 
     def build(self) -> nn.Module:
@@ -125,18 +129,31 @@ class PoseTask:
         rng = np.random.default_rng(step_seed(self.recipe.seed, step))
         numbers = np.sort(rng.integers(0, len(self._maps), self.recipe.batch))
         maps, joints = self._maps.batch(numbers, device)
-        stages, _ = model.cascade(maps, NOISE)
-        return {
-            f"stage {number}": joint_loss(found, joints)
-            for number, found in enumerate(stages, start=1)
-        }
+        first, later = model.cascade(maps, NOISE)
+        losses = {"stage 1": joint_loss(first, joints)}
+        for number, stage in enumerate(later, start=2):
+            losses[f"stage {number}"] = joint_loss(stage.joints, joints)
+            losses[f"heat {number}"] = HEAT * heat_loss(stage.logs, stage.parts, joints)
+        return losses
 
     def _kept(self, model: Any, device: torch.device) -> KeptMaps:
-        content = {**self.settings(), "seed": self.recipe.seed, "body weights": _sum_of(model.body)}
+        content = {
+            "people": self._digest(), "body weights": _sum_of(model.body), "crop": SIDE,
+            "zoom": ZOOM, "shift": SHIFT, "turn": TURN, "seed": self.recipe.seed,
+        }  # fmt: skip
         return kept_maps(
             self.kept, content, self._crops(), self.photos,
             lambda pixels: _body_maps(model.body, pixels, device),
         )  # fmt: skip
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for some, times in self.crowd:
+            digest.update(f"{times} crops of each".encode())
+            for person in some:
+                digest.update(person.photo.path.name.encode())
+                digest.update(person.box.tobytes() + person.joints.tobytes())
+        return digest.hexdigest()
 
     def _crops(self) -> Iterator[tuple[NDArray[np.uint8], Joints]]:
         rng = np.random.default_rng(self.recipe.seed)
@@ -156,6 +173,29 @@ def joint_loss(found: Tensor, joints: Tensor) -> Tensor:
     known = (joints[..., 2] > 0).float()
     off = functional.smooth_l1_loss(found, joints[..., :2], reduction="none", beta=SMOOTH)
     return (off.sum(dim=2) * known).sum() / known.sum().clamp(min=1)
+
+
+def heat_loss(logs: Tensor, parts: Tensor, joints: Tensor) -> Tensor:
+    """The mean cross-entropy of heat maps and normal distributions around the joints.
+
+    Coordinates alone teach little once a map has one narrow peak, right or wrong: moving it a
+    little changes nothing. Joints outside of their part are left out.
+
+    Args:
+        logs: (N, J, h, w) logarithms of probabilities.
+        parts: (N, J, 4) x0, y0, x1, y1 as fractions of the crop.
+        joints: (N, J, 3) likewise; those with a third number of 0 are not known.
+    """
+    rows, columns = logs.shape[-2:]
+    inside = (joints[..., :2] - parts[..., :2]) / (parts[..., 2:] - parts[..., :2])
+    known = (joints[..., 2] > 0) & ((inside >= 0) & (inside <= 1)).all(dim=2)
+    x = torch.arange(columns, device=logs.device) + 0.5 - inside[..., :1] * columns  # (N, J, w)
+    y = torch.arange(rows, device=logs.device) + 0.5 - inside[..., 1:] * rows
+    wide = (-(x**2) / (2 * SPREAD**2)).softmax(dim=2)
+    high = (-(y**2) / (2 * SPREAD**2)).softmax(dim=2)
+    wanted = high[..., :, None] * wide[..., None, :]
+    off = -(wanted * logs).sum(dim=(2, 3)) * known
+    return off.sum() / known.sum().clamp(min=1)
 
 
 def _sum_of(body: nn.Module) -> float:
