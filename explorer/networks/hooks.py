@@ -124,6 +124,52 @@ def output_until(module: nn.Module, layer: str, run: Callable[[], object]) -> An
     return _reached(_named(module, layer).register_forward_hook(stop), layer, run)
 
 
+def outputs_until(
+    module: nn.Module, layers: Sequence[str], run: Callable[[], object]
+) -> dict[str, Any]:
+    """What several layers answer while `run()` runs the module, which stops at the last of them.
+
+    The outputs keep their graph. All but the last are cloned, since what follows may work in place.
+
+    Args:
+        module: The network, or the part of it that `run` calls.
+        layers: Dotted names of sub-modules, "" = the module itself; of several calls of a layer the
+            first one counts.
+        run: Calls `module`.
+
+    Raises:
+        ExplorerError: When there is no such layer, or `run` does not come past it.
+    """
+    wanted = dict.fromkeys(layers)
+    found: dict[str, Any] = {}
+
+    def recorder(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def record(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            if name in found:
+                return
+            if len(found) == len(wanted) - 1:
+                raise _Reached(output)
+            found[name] = map_tensors(output, Tensor.clone)
+
+        return record
+
+    handles = []
+    try:
+        for name in wanted:
+            handles.append(_named(module, name).register_forward_hook(recorder(name)))
+        run()
+    except _Reached as reached:
+        (last,) = wanted.keys() - found.keys()
+        return {**found, last: reached.value}
+    finally:
+        for handle in handles:
+            handle.remove()
+    missing = next((name for name in wanted if name not in found), "")
+    raise ExplorerError(
+        f"The layer {missing!r} is not used for this input.", "Choose another layer."
+    )
+
+
 def input_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:
     """What the named layer is given, its first argument, while `run()` runs the module.
 
