@@ -109,6 +109,19 @@ class ToyBackbone(ToyConvNet):
         return self.relu(self.conv2(self.relu(self.conv1(x))))
 
 
+class ToyPose(ToyConvNet):
+    """The same as a cascade of two stages that locates two joints, the second near the first."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        first = super().forward(x).sigmoid().unflatten(1, (-1, 2))
+        parts = torch.cat([first - 0.1, first + 0.1], dim=2)
+        return {
+            "joints": first + 0.05,
+            "stages": torch.stack([first, first + 0.05]),
+            "parts": parts[None],
+        }
+
+
 class FixedDetector(nn.Module):
     """Always answers with the same boxes; `score_thresh` is its floor, as in torchvision."""
 
@@ -182,6 +195,11 @@ def toy_network(task: str) -> Network:
         return make_network(
             localizer, "localization",
             classes=("cat", "dog", "car", "cup"), default_layer="body.features.3",
+            preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        )  # fmt: skip
+    if task == "pose":
+        return make_network(
+            ToyPose(), "pose", classes=("__background__", "person"), default_layer="conv2",
             preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         )  # fmt: skip
     if task == "features":

@@ -24,7 +24,7 @@ from tests.training.tuning.own_folders import tunable_network
 
 NO_NETWORK = "none"
 """Stands for the task where a view needs no network."""
-TASKS = ("classification", "localization", "detection", "segmentation", "features")
+TASKS = ("classification", "localization", "detection", "segmentation", "pose", "features")
 TOY = NetworkRef("toy")
 """Opened as a toy of a task that the parameter takes; any other one is the catalog's."""
 

@@ -13,6 +13,7 @@ from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite0
 from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.lite_masks import lite_maskrcnn
+from explorer.networks.embedded.lite_pose import LitePose, lite_pose
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.networks.embedded.lite_single_stage import lite_retinanet, lite_ssd
 from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
@@ -52,6 +53,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "lite_frrn": lite_frrn,
     "lite_keypointrcnn": lite_keypointrcnn,
     "lite_maskrcnn": lite_maskrcnn,
+    "lite_pose": lite_pose,
 }
 """Functions by the name that a model card gives under `architecture`."""
 
@@ -62,6 +64,7 @@ __all__ = [
     "EfficientNetLite0",
     "LiteDeepLab",
     "LiteFCN",
+    "LitePose",
     "MiniLocalizer",
     "MiniResNet",
     "MiniResNetFPN",
@@ -77,6 +80,7 @@ __all__ = [
     "lite_frrn",
     "lite_keypointrcnn",
     "lite_maskrcnn",
+    "lite_pose",
     "lite_pspnet",
     "lite_retinanet",
     "lite_ssd",

@@ -66,6 +66,7 @@ LESSONS = {
     "lite-frrn": "explorer.training.lessons.lite.segmenter",
     "lite-rcnn": "explorer.training.lessons.lite.regions",
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
+    "lite-pose": "explorer.training.lessons.lite.pose",
 }
 """Network -> module."""
 
