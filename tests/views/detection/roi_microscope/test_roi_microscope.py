@@ -16,9 +16,8 @@ from explorer.core.layers import Boxes, Heat
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
 from explorer.engine.stages import head_answer_of, layer_maps_of, pooled_maps_of, trace_of
+from explorer.networks.embedded.lite import LiteFPN
 from explorer.networks.embedded.lite_rcnn import AlignedRoIAlign
-from explorer.networks.embedded.rcnn import MiniResNetFPN
-from explorer.networks.embedded.resnet import MiniResNet
 from explorer.networks.network import Network
 from explorer.views.detection.roi_microscope.view import HEAD, VIEW, Params, Result
 from explorer.vision.trace import TwoStage
@@ -32,7 +31,7 @@ def pyramid_network(pooling: type[MultiScaleRoIAlign] = MultiScaleRoIAlign) -> N
     with torch.random.fork_rng():
         torch.manual_seed(2)
         module = FasterRCNN(
-            MiniResNetFPN(16, MiniResNet()), num_classes=5, min_size=256, max_size=352,
+            LiteFPN(16), num_classes=5, min_size=256, max_size=352,
             rpn_anchor_generator=AnchorGenerator(((24,), (64,), (256,)), ((0.5, 1.0, 2.0),) * 3),
             box_roi_pool=pooling(["0", "1"], 5, 2), box_score_thresh=0.0,
         )  # fmt: skip
