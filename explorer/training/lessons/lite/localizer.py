@@ -63,7 +63,7 @@ SMOOTHING = 0.05
 DISTANCE_WEIGHT = 2.0
 """Of the mean distance of a side, beside 1 - GIoU."""
 
-EACH = 8
+EACH = 4
 """Windows about every object of the photos that are kept apart."""
 
 HEADS: dict[str, tuple[Attach, bool]] = {
