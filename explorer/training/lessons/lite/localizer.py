@@ -77,7 +77,20 @@ HEADS: dict[str, tuple[Attach, bool]] = {
 TOGETHER = "lite-boxes"
 """The training that makes all of them; its first network's file has the classifier of all."""
 
-FAILURES = ""
+FAILURES = (
+    "Outputs one of 20 classes and one box whatever is in the photo. Seen on held-out photos: other"
+    " things get a similar class (a baboon as a bird, food and a toilet as a dining table); objects"
+    " that are small in the photo get a box that is too large and often another class (an aeroplane"
+    " in the sky as a person, a running dog as a horse); with several objects the box lies across"
+    " two of them; of two sheep it shows half of each."
+)
+MORE_FAILURES = {
+    "fc": " Pooled features hardly say where things are: boxes are larger than their objects and"
+    " closer to the middle of the photo.",
+    "class": " Classes with few training examples (bicycle, aeroplane, boat) have less accurate"
+    " boxes than with one box for all classes.",
+}
+"""By what a network's name has in it."""
 
 
 def networks(name: str) -> tuple[str, ...]:
@@ -255,6 +268,7 @@ def facts(name: str, material: Material) -> Facts:
     if name != first:
         own = [f"body.{part}." for part in (*LAST, "classifier")]
         shares += [Share(first, part, part) for part in own]
+    more = [words for kind, words in MORE_FAILURES.items() if kind in _head(name).split("-")]
     boxes = "box per class" if per_class else "one box"
     place = "last convolution" if attach == "conv" else "pooled features"
     return replace(
@@ -272,7 +286,7 @@ def facts(name: str, material: Material) -> Facts:
         measured_on="windows about single objects of 50 held-out photos of Pascal VOC",
         default_layer="body.blocks.4",
         shares=tuple(shares),
-        extra={"failures": FAILURES},
+        extra={"failures": FAILURES + "".join(more)},
     )  # fmt: skip
 
 
