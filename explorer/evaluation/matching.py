@@ -1,7 +1,7 @@
 """The network's word for every class of the data.
 
-Names differ between data sets (COCO's airplane is VOC's aeroplane), WordNet ids do not. What the
-network does not know is left out.
+Names differ between data sets (COCO's airplane is VOC's aeroplane), WordNet ids do not. Classes
+that the network lacks are ignored.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Match:
     """What the classes of the data are for the network.
 
     Attributes:
-        labels: (D,) int64: index into the network's classes, -1 = it does not know the class.
+        labels: (D,) int64: index into the network's classes, -1 = it lacks the class.
         matched: The data's name -> the network's.
         left_out: The data's names of the others.
     """
@@ -80,7 +80,7 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
     In turn by its WordNet id (names occur twice), its name and the words of its synset.
 
     Raises:
-        ExplorerError: The network knows none of them, or has no names.
+        ExplorerError: The network has none of them, or no names.
     """
     if not info.classes:
         raise ExplorerError(

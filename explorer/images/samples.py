@@ -44,6 +44,8 @@ _SCENES = (
     ("page", "Printed page"),
     ("colors", "Color wheel"),
     ("edges", "Edges and textures"),
+    ("strokes", "Brush strokes"),
+    ("glass", "Stained glass"),
 )
 
 

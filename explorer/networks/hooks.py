@@ -1,7 +1,7 @@
 """Looking into a forward pass: the only place where hooks are put on a module.
 
 Both helpers are context managers that remove what they added whatever happens inside, and both
-return None from every hook, so a network's answer is the same with and without them.
+return None from every hook, so a network's output is the same with and without them.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Reached(Exception):
 
 
 def output_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:
-    """What the named layer answers while `run()` runs the module, which stops right there.
+    """The named layer's output while `run()` runs the module, which stops right there.
 
     Nothing behind the layer is computed, so the output needs no clone and keeps its graph.
 
@@ -122,6 +122,52 @@ def output_until(module: nn.Module, layer: str, run: Callable[[], object]) -> An
         raise _Reached(output)
 
     return _reached(_named(module, layer).register_forward_hook(stop), layer, run)
+
+
+def outputs_until(
+    module: nn.Module, layers: Sequence[str], run: Callable[[], object]
+) -> dict[str, Any]:
+    """What several layers answer while `run()` runs the module, which stops at the last of them.
+
+    The outputs keep their graph. All but the last are cloned, since what follows may work in place.
+
+    Args:
+        module: The network, or the part of it that `run` calls.
+        layers: Dotted names of sub-modules, "" = the module itself; of several calls of a layer the
+            first one counts.
+        run: Calls `module`.
+
+    Raises:
+        ExplorerError: When there is no such layer, or `run` does not come past it.
+    """
+    wanted = dict.fromkeys(layers)
+    found: dict[str, Any] = {}
+
+    def recorder(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def record(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            if name in found:
+                return
+            if len(found) == len(wanted) - 1:
+                raise _Reached(output)
+            found[name] = map_tensors(output, Tensor.clone)
+
+        return record
+
+    handles = []
+    try:
+        for name in wanted:
+            handles.append(_named(module, name).register_forward_hook(recorder(name)))
+        run()
+    except _Reached as reached:
+        (last,) = wanted.keys() - found.keys()
+        return {**found, last: reached.value}
+    finally:
+        for handle in handles:
+            handle.remove()
+    missing = next((name for name in wanted if name not in found), "")
+    raise ExplorerError(
+        f"The layer {missing!r} is not used for this input.", "Choose another layer."
+    )
 
 
 def input_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:

@@ -1,4 +1,4 @@
-"""What a training writes to go on from, and what is read back from it."""
+"""What a training writes to resume from, and how it is read."""
 
 from __future__ import annotations
 

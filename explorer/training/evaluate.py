@@ -1,4 +1,4 @@
-"""Where the figures on the cards come from: photos with annotations."""
+"""The metrics on the cards, from photos with annotations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def inside(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArra
 
 
 BY_CLASS: dict[Task, str] = {"detection": "AP50", "segmentation": "IoU"}
-"""The figure that a card has for every class, where it has one."""
+"""The metric that a card has for every class, where it has one."""
 
 
 def photo_figures(
@@ -43,17 +43,17 @@ def photo_figures(
     task: Task = "detection",
     preprocess: Preprocess | None = None,
 ) -> dict[str, Any]:
-    """What `explorer evaluate` says about a network on photos with annotations.
+    """The metrics of `explorer evaluate` for a network on photos with annotations.
 
     Args:
         model: In eval mode, on the CPU.
         names: Of its classes, the background first.
         folder: Whatever `explorer evaluate` takes for the task.
-        task: What it answers.
+        task: Its task.
         preprocess: What a photo goes through; None = nothing, as a detector does it by itself.
 
     Returns:
-        The figures in [0, 1] (`AP50` and so on), and one of them by class, see `BY_CLASS`.
+        The metrics in [0, 1] (`AP50` and so on), and one of them by class, see `BY_CLASS`.
     """
     steps = preprocess or Preprocess(batched=False)
     network = from_module(model, task=task, classes=names, preprocess=steps)

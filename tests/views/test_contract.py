@@ -109,8 +109,10 @@ def written_plainly(latex: str) -> str:
 
 
 def refused_in_words(parameter: Parameter) -> AbstractContextManager[None]:
-    """A number must be taken; a layer that this photo does not use, or a folder, may be refused."""
-    return nullcontext() if parameter.type not in (str, FolderRef) else suppress(ExplorerError)
+    """A number must be taken; a layer that the network lacks, or a folder, may be refused."""
+    rows = parameter.kind is Kind.ROWS
+    refusable = rows or parameter.type in (str, FolderRef)
+    return suppress(ExplorerError) if refusable else nullcontext()
 
 
 def values_to_try(parameter: Parameter, info: NetworkInfo | None) -> list[Any]:

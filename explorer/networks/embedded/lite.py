@@ -75,7 +75,7 @@ class SeparableBlock(nn.Module):
 class InvertedResidual(nn.Module):
     """More channels, a convolution of each on its own, fewer channels (Sandler et al. 2018).
 
-    The input is added where it has the shape of the answer. A stride of 2 pads below and to the
+    The input is added where it has the shape of the output. A stride of 2 pads below and to the
     right first, as TensorFlow does for sides that are even.
     """
 
@@ -108,7 +108,7 @@ class EfficientNetLite0(nn.Module):
     """The classifier; fully convolutional up to `global_pool`, so inputs of any size work.
 
     Args:
-        num_classes: Size of the answer.
+        num_classes: Number of outputs.
     """
 
     def __init__(self, num_classes: int = 1000) -> None:
@@ -200,7 +200,7 @@ def body_maps(body: nn.Sequential, images: Tensor, taps: Sequence[int] = TAPS) -
     Args:
         body: The stages.
         images: (N, 3, H, W) normalized RGB.
-        taps: The stages whose maps are wanted, if others.
+        taps: The stages whose maps are returned, if others.
     """
     found = []
     x = images

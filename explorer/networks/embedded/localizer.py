@@ -1,4 +1,4 @@
-"""A classifier that also says where: four numbers per image, from its last map or its mean."""
+"""A classifier with a box: four numbers per image, from its last map or the mean of it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class MiniResNet(nn.Module):
     of 64x64. It is fully convolutional up to `avgpool`, so inputs of any size from 16x16 work.
 
     Args:
-        num_classes: Size of the answer.
+        num_classes: Number of outputs.
         widths: Channels of the stem and `layer1`, `layer2`, `layer3`, `layer4`.
         blocks: Basic blocks in each stage.
     """

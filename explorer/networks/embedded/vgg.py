@@ -22,7 +22,7 @@ class MiniVGG(nn.Module):
     everything that runs a network backwards (unpooling, deconvolution) has an exact meaning here.
 
     Args:
-        num_classes: Size of the answer.
+        num_classes: Number of outputs.
         blocks: Channels of the convolutions in each block; a max pooling ends every block.
         hidden: Width of the fully connected layer before the last one.
         dropout: The part of the hidden layer that is dropped in training.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchvision.models.detection.image_list import ImageList
 
 MOST = 300
-"""So many of the highest-scoring boxes go into the suppression."""
+"""How many of the highest-scoring boxes go into the suppression."""
 
 LARGEST_LOG = 4.0
 """A prior grows by at most this power of e."""
@@ -37,7 +37,7 @@ MIDDLE, COARSE = (lite.STAGES[number].channels for number in lite.TAPS[1:])
 class SmoothTransform(GeneralizedRCNNTransform):  # type: ignore[misc]
     """torchvision's own, but a photo that becomes much smaller is smoothed first.
 
-    These networks look at small pictures: without it they would see one pixel of many.
+    These networks have small inputs: without it they would sample one pixel of many.
     """
 
     def resize(
@@ -65,7 +65,7 @@ class YOLO(nn.Module):
         stride: Pixels from one cell of the body's coarser map to the next.
         score_thresh: Boxes need a higher score.
         nms_thresh: A box that overlaps a higher-scoring one of its class by more goes.
-        detections_per_img: At most so many are left.
+        detections_per_img: At most this many are kept.
     """
 
     stride = 32
@@ -93,7 +93,7 @@ class YOLO(nn.Module):
 
         Args:
             numbers: Of `predict`, without the batch.
-            padded: Height and width of what the body saw.
+            padded: Height and width of the body's input.
 
         Returns:
             Boxes (M, 4), their scores (M, num_classes), and what else is known of each.
@@ -127,7 +127,7 @@ class YOLO(nn.Module):
 
         Args:
             numbers: Of `predict`, without the batch.
-            padded: Height and width of what the body saw.
+            padded: Height and width of the body's input.
             size: The same without the padding; boxes are clipped to it.
 
         Returns:
@@ -142,7 +142,7 @@ class YOLO(nn.Module):
         return clip_boxes_to_image(boxes[rows], size), best, labels, rows, more
 
     def numbers(self, images: Tensor | list[Tensor]) -> tuple[ImageList, Tensor]:
-        """The resized and padded batch, and what `predict` says to it."""
+        """The resized and padded batch, and the output of `predict` for it."""
         batch, _ = self.transform(list(images))
         return batch, self.predict(self.features(batch.tensors))
 
@@ -150,8 +150,8 @@ class YOLO(nn.Module):
 class YOLOv1(YOLO):
     """S x S x (B 5 + C) numbers (Redmon et al. 2016, "You Only Look Once", section 2).
 
-    Every cell says for each of its B boxes where the middle is in the cell, the square roots of
-    width and height as parts of the picture, and how sure it is; and once for all of them what
+    Every cell predicts for each of its B boxes the center within the cell, the square roots of
+    width and height as parts of the picture, and a confidence; and once for all of them
     class it would be. Unlike the paper's, the map is made by convolutions alone.
 
     Args:
@@ -172,7 +172,7 @@ class YOLOv1(YOLO):
         self.boxes = boxes
         self.head = nn.Sequential(_convolution(COARSE, width, 3), _convolution(width, width, 3))
         self.predictor = nn.Conv2d(width, boxes * 5 + num_classes - 1, 1)
-        # At first in the middle of the cell, a third of the picture wide and high, hardly sure.
+        # At first in the middle of the cell, a third of the picture wide and high, confidence low.
         classes = [1 / (num_classes - 1)] * (num_classes - 1)
         _begin(self.predictor, [0.5, 0.5, 0.57, 0.57, 0.05] * boxes + classes)
 
@@ -207,7 +207,7 @@ class YOLOv2(YOLO):
     """Priors in every cell and a tree of words (Redmon & Farhadi 2017, "YOLO9000").
 
     The body's finer map goes in too, four neighbors stacked ("passthrough", section 2).
-    Answers have two more entries: `words` (N,), where the descent through `tree` stopped (-1 = at
+    Outputs have two more entries: `words` (N,), where the descent through `tree` stopped (-1 = at
     once), and `word_scores` (N,).
 
     Args:
@@ -216,7 +216,7 @@ class YOLOv2(YOLO):
         words: See `WordTree`; all three or none of them: then every class is a word.
         parents: See `WordTree`.
         labels: See `WordTree`.
-        side: Long side of what the body sees, in pixels.
+        side: Long side of the body's input, in pixels.
         width: Channels of the convolutions on the body.
         fine: Channels of the finer map before its neighbors are stacked.
     """
@@ -240,7 +240,7 @@ class YOLOv2(YOLO):
         )
         self.tree = tree
         self.least = 0.5
-        """A descent goes on as long as a word has this probability, given that it is an object."""
+        """A descent continues while a word has this probability, given that it is an object."""
         self.priors: Tensor
         self.register_buffer("priors", torch.tensor(priors, dtype=torch.float32))
         self.passthrough = _convolution(MIDDLE, fine, 1)
@@ -302,7 +302,7 @@ def _begin(layer: nn.Conv2d, bias: Sequence[float]) -> None:
 
 
 def padded_size(batch: ImageList) -> tuple[int, int]:
-    """Height and width of what the body sees."""
+    """Height and width of the body's input."""
     height, width = batch.tensors.shape[-2:]
     return int(height), int(width)
 

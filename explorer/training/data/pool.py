@@ -1,7 +1,7 @@
-"""Photos with COCO annotations, some of them unsure, that the lite networks learn from.
+"""Photos with COCO annotations, some with a score, that the lite networks are trained on.
 
-Every annotation may have a `score` (1 when it is missing): sure ones are objects, and where unsure
-ones lie nothing is learned, neither that there is an object nor that there is none.
+Every annotation may have a `score` (1 when it is missing): those with a high score are objects,
+those with a low one are ignored, neither objects nor background.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class PoolPhoto:
         mask: Of a palette PNG with the class of every pixel; None when it has none.
         joints: (N, J, 3) float32 x, y and v of the objects' joints (v 0 = not known); None when
             the photo has none.
-        pixels: (H, W, 3) uint8 RGB where it is in memory; None = it is read when it is wanted.
+        pixels: (H, W, 3) uint8 RGB where it is in memory; None = it is read when it is needed.
         extent: Width and height of the file in pixels; None = not known.
-        shows: Label of what is somewhere in the photo though no box says where; 0 = none is known.
+        shows: Label of what is somewhere in the photo though without a box; 0 = none is known.
     """
 
     path: Path
@@ -88,7 +88,7 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
 
     Args:
         folder: In COCO's format.
-        least: Categories with fewer sure objects are left out; their regions are ignored.
+        least: Categories with fewer high-scoring objects are dropped; their regions are ignored.
 
     Raises:
         ExplorerError: There is no such file, or it is none of COCO's format.
@@ -181,7 +181,7 @@ def complete(pool: Pool) -> Pool:
     """`pool` itself when every photo is there.
 
     Raises:
-        ExplorerError: Photos are missing; better said now than after an hour.
+        ExplorerError: Photos are missing; better now than after an hour.
     """
     missing = [photo.path for photo in pool.photos if not os.path.isfile(photo.path)]
     if missing:
@@ -221,7 +221,7 @@ def people(pool: Pool) -> Pool:
 def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
     """Leeds Sports Pose Extended: `folder`/joints.json, one person (label 1) a photo.
 
-    Neck and head top, which COCO's joints do not have, are left out.
+    Neck and head top, which COCO's joints do not have, are dropped.
 
     Args:
         folder: In COCO's form, photos in images/.

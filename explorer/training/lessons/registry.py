@@ -4,8 +4,8 @@ A lesson is a module of this package with three functions, each given the networ
 `Material`:
 
 - ``task(name, material) -> loop.Task``: the network, its batches and its losses;
-- ``facts(name, material) -> cards.Facts``: what its model card says;
-- ``measure(name, model, material) -> dict``: the figures on the card, on photos not trained on.
+- ``facts(name, material) -> cards.Facts``: the content of its model card;
+- ``measure(name, model, material) -> dict``: the metrics on the card, on photos not trained on.
 
 and, where more belongs to the weights than the card, ``beside(material, folder)``, which writes
 ``beside_file(folder)``;
@@ -71,12 +71,12 @@ def lesson(name: str) -> Any:
 
 @dataclass
 class Material:
-    """The data and the wishes of whoever started the training.
+    """The data and the options of the training.
 
     Attributes:
         folder: With train.npz, val.npz and the class tables.
         root: The folder above every training's own: checkpoints and decoded photos.
-        epochs: Instead of the recipe's; None = as the recipe says.
+        epochs: Instead of the recipe's; None = as in the recipe.
         minutes: Of training, instead of the recipe's.
         seed: Of everything.
         backbone: A checkpoint to begin with instead of the one in `root`.

@@ -10,13 +10,15 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Curve, Pane, Picture, Plot
 from explorer.core.params import Effect, param
 from explorer.views.shared.common import size_of
+from explorer.vision.synthesis import objectives
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from explorer.core.layers import UInt8
     from explorer.core.network_info import LayerInfo, NetworkInfo
+    from explorer.core.params import When
+    from explorer.vision.synthesis.objectives import Objective
 
 BLIND = frozenset({"Dropout", "Identity", "Linear", "Flatten", "AdaptiveAvgPool2d", "Softmax"})
 """Kinds of layers in which there is nothing to dream of."""
@@ -40,6 +42,30 @@ def _sees(layer: LayerInfo) -> bool:
     return layer.kind not in BLIND and (layer.parameters > 0 or layer.leaf)
 
 
+def stage_layers(info: NetworkInfo, count: int) -> tuple[str, ...]:
+    """Layers from the first to the last, evenly over the depth: blocks, not what is inside them.
+
+    Args:
+        info: Of the network.
+        count: How many at most.
+    """
+    prefix = "backbone." if info.task == "detection" else ""
+    names = [
+        layer.name
+        for layer in info.layers
+        if layer.name.startswith(prefix)
+        and layer.parameters > 0
+        and layer.kind not in BLIND
+        and "Norm" not in layer.kind
+        and layer.name.removeprefix(prefix).count(".") <= 1
+    ]
+    outer = {name.rpartition(".")[0] for name in names}
+    fit = [name for name in names if name not in outer]
+    if len(fit) <= count:
+        return tuple(fit)
+    return tuple(fit[place] for place in np.linspace(0, len(fit) - 1, count).round().astype(int))
+
+
 def require_layer(layer: str) -> None:
     """Before anything is climbed.
 
@@ -48,11 +74,6 @@ def require_layer(layer: str) -> None:
     """
     if not layer:
         raise ExplorerError("This network has no suitable layer.", "Choose another network.")
-
-
-def is_finite(picture: Tensor, height: float) -> bool:
-    """Whether a step gave numbers: one NaN makes the sum one, a clipped picture has no infinity."""
-    return bool(np.isfinite([height, float(picture.sum())]).all())
 
 
 def channels_of(text: str) -> tuple[int, ...]:
@@ -69,30 +90,32 @@ def channels_of(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(word) for word in words))
 
 
+def dream_objective(layer: str, numbers: tuple[int, ...]) -> Objective:
+    """The loss of a dream: minus the activations of a layer, or of some of its channels."""
+    return -(objectives.channels(layer, numbers) if numbers else objectives.energy(layer))
+
+
 # -- parameters -----------------------------------------------------------------------------------
 
 
-def layer_param() -> Any:
+def layer_param(*, when: When | None = None) -> Any:
     """The layer to climb."""
     return param(
-        "",
-        "Layer",
-        "The layer whose activations are maximized.",
-        effect=Effect.STEER,
-        choices=dream_layers,
-    )
+        "", "Layer", "The layer whose activations are maximized.", effect=Effect.STEER,
+        choices=dream_layers, when=when,
+    )  # fmt: skip
 
 
-def channels_param() -> Any:
+def channels_param(*, when: When | None = None) -> Any:
     """Text for `channels_of`."""
     return param(
         "", "Channels", "Channels to maximize, such as 3, 17; empty means all.",
-        effect=Effect.STEER,
+        effect=Effect.STEER, when=when,
     )  # fmt: skip
 
 
 def step_param(default: float) -> Any:
-    """`StepOptions.step`."""
+    """`NormalizedDescent.rate`."""
     return param(
         default, "Step size", "Mean change of a pixel in one step; 1 is from black to white.",
         effect=Effect.STEER, low=0.001, high=0.1, log=True,
@@ -100,7 +123,7 @@ def step_param(default: float) -> Any:
 
 
 def jitter_param(default: int) -> Any:
-    """`StepOptions.jitter`."""
+    """`Transforms.jitter`."""
     return param(
         default, "Jitter", "Maximum random shift before each step.", effect=Effect.STEER,
         low=0, high=64, unit="px", advanced=True,
@@ -108,7 +131,7 @@ def jitter_param(default: int) -> Any:
 
 
 def smoothing_param() -> Any:
-    """`StepOptions.smoothing`."""
+    """`NormalizedDescent.smoothing`."""
     return param(
         0.5, "Smoothing", "Standard deviation of the Gaussian blur of the gradient.",
         effect=Effect.STEER,
@@ -117,7 +140,7 @@ def smoothing_param() -> Any:
 
 
 def tv_param() -> Any:
-    """`StepOptions.variation`."""
+    """`NormalizedDescent.variation`."""
     return param(
         0.02, "TV weight",
         "Strength of the total variation term, which pulls each pixel toward its neighbors.",
@@ -139,7 +162,7 @@ def dream_board(
     note: str,
     problem: str,
 ) -> Board:
-    """The dream over the frame of its photo, and how the layer answered.
+    """The dream over the frame of its photo, and the activations of the layer.
 
     Args:
         photo: What it grows on.
@@ -157,7 +180,7 @@ def dream_board(
     curve = Curve(numbers, heights, label="L", color=(230, 120, 60))
     return Board(
         panes=(Pane("dream", size, (picture,), title=f"Dream of {layer}"),),
-        plots=(Plot("objective", "Activation of the layer", unit, "L", curves=(curve,)),),
+        plots=(Plot("objective", "Activation of the layer", unit, "L", (curve,), whole_x=True),),
         summary=" · ".join(words for words in (layer, note) if words),
         notes=(problem,) if problem else (),
     )

@@ -18,7 +18,7 @@ from explorer.views.shared.dreams import (
     channels_of,
     channels_param,
     dream_board,
-    is_finite,
+    dream_objective,
     jitter_param,
     layer_param,
     require_layer,
@@ -27,17 +27,12 @@ from explorer.views.shared.dreams import (
     tv_param,
 )
 from explorer.views.shared.memory import recalled, remember
-from explorer.vision.synthesis.ascent import (
-    Objective,
-    StepOptions,
-    Target,
-    ascend,
-    octave_sizes,
-    pictured,
-    preview,
-    resized,
-    zoomed,
-)
+from explorer.vision.synthesis.images import Pixels
+from explorer.vision.synthesis.octaves import octave_sizes, pictured, preview, resized, zoomed
+from explorer.vision.synthesis.optimizers import NormalizedDescent
+from explorer.vision.synthesis.synthesis import Synthesis
+from explorer.vision.synthesis.target import Target
+from explorer.vision.synthesis.transforms import Transforms
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -192,21 +187,27 @@ def dreamed(
         old = zoomed(resized(before.picture, size), params.zoom)
         picture = picture.lerp_(old, params.feedback).clamp_(0.0, 1.0)
         heights = before.heights[-REMEMBERED + 1 :]
-    objective = Objective(channels_of(params.channels))
-    options = StepOptions(params.step, params.jitter, params.smoothing, params.tv)
+    synthesis = Synthesis(
+        Pixels(picture),
+        target,
+        dream_objective(params.layer, channels_of(params.channels)),
+        NormalizedDescent(params.step, params.smoothing, params.tv),
+        generator,
+        Transforms(jitter=params.jitter),
+    )
     rounds = 1 if before is None else before.rounds + 1
+    problem = ""
     for step in range(params.steps):
-        after, height = ascend(picture, target, params.layer, objective, options, generator)
-        if not is_finite(after, height):
+        report = synthesis.step()
+        if not report.finite:
             problem = (
                 f"Iteration {rounds} stopped at step {step + 1}: the activation is not finite. "
                 "The last finite picture is kept."
             )
-            return Dream(picture, heights, rounds, problem)
-        picture = after
+            break
         if step == 0:
-            heights = np.append(heights, height)
-    return Dream(picture, heights, rounds)
+            heights = np.append(heights, -report.loss)
+    return Dream(synthesis.picture(), heights, rounds, problem)
 
 
 def draw(result: Result, params: Params) -> Board:

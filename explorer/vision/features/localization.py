@@ -1,4 +1,4 @@
-"""Where a localization network says its classes are, in the photo's own pixels."""
+"""The boxes of a localization network's classes, in the photo's own pixels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def boxes_of(output: Any, frame: Frame, size: tuple[int, int]) -> NDArray[np.flo
         (C, 4) float32 xyxy in the photo's pixels; all alike where one box serves all classes.
 
     Raises:
-        ExplorerError: When the answer is not of that kind.
+        ExplorerError: When the output is not of that kind.
     """
     if not isinstance(output, dict) or not {"logits", "boxes"} <= output.keys():
         raise ExplorerError(

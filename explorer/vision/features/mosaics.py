@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -59,6 +62,33 @@ class Tiling:
         tiles[: self.count] = maps
         rows = tiles.reshape(self.rows, self.columns, self.height, self.width)
         return rows.transpose(0, 2, 1, 3).reshape(self.rows * self.height, -1)
+
+
+def picture_sheet(
+    pictures: Sequence[NDArray[np.uint8]], *, columns: int, gap: int = 4, shade: int = 32
+) -> tuple[NDArray[np.uint8], Tiling]:
+    """Pictures side by side, each fitted into a tile of the first one's size.
+
+    Args:
+        pictures: (h, w, 3) uint8 of any sizes, at least one.
+        columns: In a row.
+        gap: Pixels between two tiles.
+        shade: Gray level between and beside them.
+
+    Returns:
+        (H, W, 3) uint8 and the tiling, whose tiles have the gap at their right and lower side.
+    """
+    height, width = pictures[0].shape[:2]
+    tiling = Tiling(len(pictures), height + gap, width + gap, min(columns, len(pictures)))
+    sheet = np.full((tiling.size[1], tiling.size[0], 3), shade, np.uint8)
+    for tile, picture in enumerate(pictures):
+        share = min(height / picture.shape[0], width / picture.shape[1])
+        rows, cols = (max(1, round(side * share)) for side in picture.shape[:2])
+        fitted = cv2.resize(picture, (cols, rows), interpolation=cv2.INTER_AREA)
+        x, y = tiling.corner(tile)
+        x, y = x + (width - cols) // 2, y + (height - rows) // 2
+        sheet[y : y + rows, x : x + cols] = fitted
+    return sheet[: sheet.shape[0] - gap, : sheet.shape[1] - gap], tiling
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,18 +23,18 @@ def run(scene: Scene, **changes):
 
 def test_the_layer_answers_more_strongly() -> None:
     steps = run(Scene(toy_network("classification"), toy_image()), octaves=1, steps=6)
-    heights = steps[-1].value.heights
+    heights = -steps[-1].value.grown.losses
     assert len(heights) == 6
     assert (np.diff(heights) > 0).all()
-    assert steps[-1].value.rgb.shape == (48, 64, 3)
+    assert steps[-1].value.grown.rgb.shape == (48, 64, 3)
 
 
 def test_octaves_progress_and_notes() -> None:
     steps = run(Scene(toy_network("classification"), toy_image()), scale=1.5)
     assert [step.done for step in steps] == list(range(1, 9))
     assert {step.total for step in steps} == {8}
-    assert steps[0].value.rgb.shape == (32, 43, 3)
-    assert steps[-1].value.rgb.shape == (48, 64, 3)
+    assert steps[0].value.grown.rgb.shape == (32, 43, 3)
+    assert steps[-1].value.grown.rgb.shape == (48, 64, 3)
     assert steps[4].note == "octave 2 of 2 (64 x 48), step 1 of 4"
     board = VIEW.draw(steps[0].value, Params())
     assert board.pane("dream").size == (64, 48), "the photo's frame at every octave"
@@ -44,7 +44,7 @@ def test_octaves_progress_and_notes() -> None:
 @pytest.mark.parametrize("task", ["classification", "detection", "segmentation"])
 def test_every_task(task: str) -> None:
     steps = run(Scene(toy_network(task), toy_image()))
-    assert steps[-1].value.heights[-1] > steps[4].value.heights[-1]
+    assert steps[-1].value.grown.losses[-1] < steps[4].value.grown.losses[-1]
 
 
 def test_steering_changes_the_next_step() -> None:
@@ -53,9 +53,9 @@ def test_steering_changes_the_next_step() -> None:
     dream = VIEW.compute(scene, params)
     first = next(dream)
     second = dream.send(Params(**QUICK, layer="conv1"))
-    assert (first.value.layer, second.value.layer) == ("conv2", "conv1")
+    assert (first.value.title, second.value.title) == ("conv2", "conv1")
     half_typed = dream.send(Params(**QUICK, layer="conv1", channels="2, x"))
-    assert len(half_typed.value.heights) == 3
+    assert len(half_typed.value.grown.losses) == 3
     dream.close()
     assert hook_count(scene.network.module) == 0
 
@@ -65,7 +65,7 @@ def test_the_same_seed_dreams_the_same() -> None:
         run(Scene(toy_network("classification"), toy_image(), seed=seed), start="noise", jitter=8)
         for seed in (1, 1, 2)
     ]
-    first, same, other = (steps[-1].value.rgb for steps in pictures)
+    first, same, other = (steps[-1].value.grown.rgb for steps in pictures)
     np.testing.assert_array_equal(first, same)
     assert (first != other).any()
 
@@ -78,7 +78,7 @@ def test_channels() -> None:
         own = scene.network.module.conv1(torch.from_numpy(scene.input().numpy()))
     steps = run(scene, layer="conv1", channels="2", octaves=1, steps=1, size=64)
     assert own.shape[1] == 3
-    assert np.isfinite(steps[0].value.heights).all()
+    assert np.isfinite(steps[0].value.grown.losses).all()
     for text in ("x", "-1", "1.5"):
         with pytest.raises(ExplorerError, match="not valid"):
             run(scene, channels=text)
@@ -88,13 +88,13 @@ def test_channels() -> None:
 
 def test_stops_at_the_first_number_that_is_none() -> None:
     class Fragile(ToyConvNet):
-        """Gives NaN from its third call on."""
+        """Gives NaN from its third step on; it is copied after two calls."""
 
         calls = 0
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             self.calls += 1
-            if self.calls > 2:
+            if self.calls > 4:
                 x = x * torch.nan
             return super().forward(x)
 
@@ -102,10 +102,10 @@ def test_stops_at_the_first_number_that_is_none() -> None:
     steps = run(Scene(network, toy_image()))
     assert len(steps) == 3
     last = steps[-1].value
-    assert "not finite" in last.problem
-    np.testing.assert_array_equal(last.rgb, steps[1].value.rgb)
-    assert len(last.heights) == 2
-    assert VIEW.draw(last, Params()).notes == (last.problem,)
+    assert "not finite" in last.grown.problem
+    np.testing.assert_array_equal(last.grown.rgb, steps[1].value.grown.rgb)
+    assert len(last.grown.losses) == 2
+    assert VIEW.draw(last, Params()).notes == (last.grown.problem,)
 
 
 def test_the_detectors_head_cannot_be_dreamed_of() -> None:

@@ -23,15 +23,8 @@ from explorer.engine.scene import Moment, Scene
 from explorer.live.slot import Shot, Slot
 from explorer.networks.network import Network
 from explorer.views.synthesis.feedback_dream import VIEW, Params, Result
-from explorer.vision.synthesis.ascent import (
-    Objective,
-    StepOptions,
-    Target,
-    ascend,
-    pictured,
-    preview,
-    zoomed,
-)
+from explorer.vision.synthesis.octaves import pictured, preview, zoomed
+from explorer.vision.synthesis.target import Target
 from tests.toys import ToyConvNet, make_network, toy_image, toy_network
 
 QUICK = {"size": 64, "jitter": 0, "smoothing": 0.0, "tv": 0.0}
@@ -57,14 +50,17 @@ def test_a_round_is_a_mixture_and_some_steps() -> None:
     stream = Stream(feedback=0.7, zoom=1.1, steps=2)
     stream.look(0)
     second = stream.look(1)
-    target, generator = Target.of(stream.network), torch.Generator()
-    options, dream = StepOptions(stream.params.step, 0, 0.0, 0.0), None
+    target, dream = Target.of(stream.network), None
     for number in (0, 1):
         picture = pictured(toy_image(seed=number).pixels, (48, 64), 3)
         if dream is not None:
             picture = (0.3 * picture + 0.7 * zoomed(dream, 1.1)).clamp(0, 1)
         for _ in range(2):
-            picture, _ = ascend(picture, target, "conv2", Objective(), options, generator)
+            picture.requires_grad_()
+            height = target.answer(picture, "conv2").square().mean()
+            (gradient,) = torch.autograd.grad(height, picture)
+            gradient *= stream.params.step / gradient.abs().mean()
+            picture = (picture.detach() + gradient).clamp(0, 1)
         dream = picture
     kept = stream.memory["feedback_dream"].after.picture
     torch.testing.assert_close(kept, dream, atol=1e-5, rtol=0)
@@ -151,13 +147,13 @@ def test_values_without_sense_leave_a_live_dream_standing() -> None:
 
 def test_a_number_that_is_none_ends_a_round_only() -> None:
     class Fragile(ToyConvNet):
-        """Gives NaN in its fourth call."""
+        """Gives NaN in its fourth step; it is copied after two calls."""
 
         calls = 0
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             self.calls += 1
-            return super().forward(x * torch.nan if self.calls == 4 else x)
+            return super().forward(x * torch.nan if self.calls == 6 else x)
 
     stream = Stream(make_network(Fragile(), "classification", default_layer="conv1"), steps=2)
     stream.look(0)

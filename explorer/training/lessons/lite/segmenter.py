@@ -53,7 +53,7 @@ RECIPE_TOGETHER = replace(RECIPE, batch=8)
 """Of six networks at once: more steps in the same time."""
 
 STRIDE = 4
-"""The loss looks at every fourth row and column, which says nearly as much."""
+"""The loss uses every fourth row and column, which is nearly as good."""
 
 SHORT_SIDE = 272
 """To which a photo is resized; about that of the canvases it learns from."""
@@ -61,7 +61,7 @@ SHORT_SIDE = 272
 MOSAICS = 0.15
 
 COMMON, MOST_OFTEN = 1000, 4.0
-"""Photos of classes that fewer photos show are drawn up to so much more often."""
+"""Photos of classes that fewer photos show are drawn up to this much more often."""
 
 BALANCE = 0.25
 """A pixel counts as its class's share of all pixels to the power of minus this."""
@@ -103,7 +103,7 @@ VGG = Body("mini-vgg", "features.", "features.", color_range.MEAN, color_range.S
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the networks differ in; `failures` are seen on photos, once it is trained."""
+    """What the networks differ in; `failures` come from photos, once it is trained."""
 
     title: str
     make: Callable[[int], nn.Module]

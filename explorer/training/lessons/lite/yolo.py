@@ -87,7 +87,7 @@ class LiteYoloTask(CanvasTask):
 
 
 def yolo_losses(model: Any, canvases: Sequence[Canvas], device: torch.device) -> dict[str, Tensor]:
-    """The losses of a `lite_yolo_v1` on canvases, which it sees as squares as it will see photos.
+    """The losses of a `lite_yolo_v1` on canvases, resized to squares as photos are.
 
     Args:
         model: With a frozen body.
@@ -149,7 +149,7 @@ def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
 
 
 def voc_first(model: nn.Module, names: Sequence[str], material: Material) -> dict[str, Any]:
-    """The figures of a detector on Pascal VOC's photos, and under "COCO photos" those on COCO's."""
+    """The metrics of a detector on Pascal VOC's photos, and under "COCO photos" those on COCO's."""
     found: dict[str, Any] = {}
     if material.voc is not None:
         found |= photo_figures(model, names, material.voc)
