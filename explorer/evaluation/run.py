@@ -236,8 +236,6 @@ def _blank(network: Network, source: Source, found: Match, cases: Sequence[Case]
     notes = [*info.notes, *source.notes]
     if source.kind in ("COCO", "VOC") and info.task in ("classification", "localization"):
         notes.insert(0, ONE_OBJECT.format(data=source.title))
-    if source.kind == "npz" and info.task == "detection":
-        notes.append("The scenes are composed of several photos each, with a fixed seed.")
     if found.left_out and info.task == "segmentation" and background_of(info) >= 0:
         notes.append("Pixels of classes that the network does not have count as background.")
     if info.task == "detection" and score_floor(network.module) > 0.05:

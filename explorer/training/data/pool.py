@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.annotations.files import read_voc
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.evaluation.matching import canonical
@@ -127,6 +128,29 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
         ("background", *(categories[number] for number in known)),
         tuple(name for number, name in categories.items() if number not in label),
     )
+
+
+def read_voc_pool(folder: Path) -> Pool:
+    """Photos with Pascal VOC's annotations, those of its photos without any left out.
+
+    Raises:
+        ExplorerError: The folder has no such annotations.
+    """
+    found = read_voc(folder)
+    names = ("background", *found.classes)
+    photos = tuple(
+        PoolPhoto(
+            photo.path,
+            photo.xyxy.astype(np.float32),
+            np.array([names.index(label) for label in photo.labels], np.int64),
+            np.zeros((0, 4), np.float32),
+            photo.size[0] / photo.size[1],
+            extent=photo.size,
+        )
+        for photo in found.photos
+        if photo.size is not None
+    )
+    return Pool(photos, names, ())
 
 
 def with_classes(pool: Pool, names: Sequence[str]) -> Pool:
