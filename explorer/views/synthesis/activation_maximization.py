@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from explorer.vision.synthesis.objectives import Objective
 
 EXPLANATION = r"""
-A picture is made from noise so that one part of the network answers as strongly as possible:
+A picture is made from noise so that the activation of one part of the network is as large as
+possible:
 
 $$ x^* = \arg\max_x \; a(x) - \lambda \, R(x) $$
 
@@ -267,7 +268,7 @@ VIEW = View(
     name="activation_maximization",
     title="Activation maximization",
     group=Group.SYNTHESIS,
-    summary="Pictures, made from noise, to which a channel, a neuron or a class answers most.",
+    summary="Pictures, made from noise, that maximize a channel, a neuron, a class or a layer.",
     explanation=EXPLANATION,
     reference="Olah, Mordvintsev and Schubert 2017, Feature Visualization",
     Params=Params,
