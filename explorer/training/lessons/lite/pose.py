@@ -19,11 +19,11 @@ from explorer.core.errors import ExplorerError
 from explorer.networks.embedded.lite import MEAN, STD
 from explorer.networks.embedded.lite_pose import JOINTS, MIRRORED, SIDE, lite_pose
 from explorer.training.cards import Share
+from explorer.training.checkpoints import part_of
 from explorer.training.data.canvases import pixels_of
 from explorer.training.data.crops import SHIFT, TURN, ZOOM, drawn_crop, persons
 from explorer.training.data.kept_maps import kept_maps
 from explorer.training.data.pool import people, read_lspet, read_pool, with_lspet_joints
-from explorer.training.checkpoints import part_of
 from explorer.training.lessons.lite import detector
 from explorer.training.lite_body import folded_maps
 from explorer.training.loop import Recipe, step_seed
