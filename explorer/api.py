@@ -142,7 +142,7 @@ def steps(
     found = find(view)
     params = in_todays_words(found.name, params)
     params, file = _without_truth_file(found, params)
-    params_of(found, params)  # what is wrong without a network is said before one is loaded
+    params_of(found, params)  # errors that need no network are raised before one is loaded
     image = _image(found, photo)
     if file is not None:
         params |= _truth_in(found, file, image)

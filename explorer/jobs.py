@@ -1,4 +1,4 @@
-"""The kinds of background jobs that there are: only these are run, and taken up after a restart."""
+"""The kinds of background jobs that there are: only these are run, and resumed after a restart."""
 
 from __future__ import annotations
 

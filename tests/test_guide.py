@@ -144,6 +144,38 @@ def test_the_window_shows_every_page_and_follows_links(qtbot: QtBot) -> None:
     window.close()
 
 
+def test_a_formula_of_a_page_is_mathematics(qtbot: QtBot, tmp_path: Path) -> None:
+    from PySide6.QtGui import QGuiApplication
+
+    from explorer.ui.dialogs.guide import Page
+
+    (tmp_path / "page.md").write_text(
+        "# A page\n\nThe $w_i$ here.\n\n$$ x = \\frac{a}{b} $$\n\n```\n$$ y $$\n```\n"
+    )
+    page = Page()
+    qtbot.addWidget(page)
+    page.resize(500, 400)
+    page.show()
+    page.open(QUrl.fromLocalFile(str(tmp_path / "page.md")))
+
+    def images() -> list[str]:
+        found, block = [], page.document().begin()
+        while block.isValid():
+            shape = block.begin().fragment().charFormat().toImageFormat()
+            if block.text() and shape.isValid() and shape.width() > 0:
+                found.append(shape.name())
+            block = block.next()
+        return found
+
+    qtbot.waitUntil(lambda: len(images()) == 1)
+    page.selectAll()
+    page.copy()
+    copied = QGuiApplication.clipboard().text()
+    assert "The wᵢ here." in copied
+    assert "\nx = a / b\n" in copied
+    assert "$$ y $$" in copied, "code stays as it is"
+
+
 def test_the_guide_needs_no_mouse(qtbot: QtBot) -> None:
     from PySide6.QtCore import Qt
     from PySide6.QtWidgets import QWidget

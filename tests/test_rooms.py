@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,6 @@ ORDER = (
     {"vision", "saving"},
     {"annotations", "live"},
     {"engine"},
-    {"batch"},
     {"evaluation"},
     {"training"},
     {"views"},
@@ -31,6 +31,8 @@ ORDER = (
 """Lowest first. A room imports lower ones; those in one line do not know each other."""
 
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
+
+GUIDE = ROOT.parent / "resources" / "guide" / "architecture.md"
 
 MOST_MODULES = 15
 FULL: dict[str, str] = {}
@@ -178,3 +180,17 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
     assert "core.layers" in imports("engine.view"), "under TYPE_CHECKING"
     assert "views" in {name for module in MODULES for name in imports(module)}, "in functions"
     assert not any(name.startswith("explorer") for module in MODULES for name in imports(module))
+
+
+def test_the_guide_lists_the_rooms_in_their_order() -> None:
+    rows = re.findall(r"(?m)^\| (\d+) \| ([^|]+) \|", GUIDE.read_text("utf-8"))
+    listed = {
+        name.removesuffix(".py"): int(number) - 1
+        for number, names in rows
+        for name in re.findall(r"`([^`]+)`", names)
+    }
+    assert listed == {room: rank for room, rank in RANK.items() if room != "__main__"}
+
+
+def test_every_room_is_there() -> None:
+    assert set(RANK) <= {name.partition(".")[0] for name in MODULES}

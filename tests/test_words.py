@@ -45,7 +45,7 @@ RETIRED = (
     "boxes that are really there", "the true boxes", "rows as shares", "takes long",
     "detects objects with boxes", "boxed badly",
     "by itself; or", "inference {", "displayed /s", "deep dream", "a dozen methods", "mind its",
-    "mind their",
+    "mind their", "right class", "p(answer)",
 )  # fmt: skip
 """Words and phrases with a better one in the glossary; lower case, looked for as whole words."""
 

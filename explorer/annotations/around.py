@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from explorer.core.params import Box
 
 MOST_FILES = 12
-"""JSON files that are looked into for one photo."""
+"""JSON files that are read for one photo."""
 _MOST_FOLDERS = 4
 """Of a photo that its annotations may lie in folders of the same names of."""
 MOST_BYTES = 64 * 1024**2

@@ -17,6 +17,7 @@ from explorer.annotations.dataset import (
     base_name,
     box_of,
     counted,
+    exchanged,
     first_line,
     is_outside,
     is_set,
@@ -48,7 +49,7 @@ def read_coco(
 
     Args:
         path: The file.
-        only: The file name of a photo: what is said about others is passed over.
+        only: The file name of a photo: entries about others are skipped.
         images: The folder of the photos, when it is not one of the usual ones.
 
     Raises:
@@ -105,12 +106,7 @@ def read_coco(
     notes = (
         *left_out(len(wrong), wrong),
         *reaching_out(outside),
-        *counted(
-            len(negative),
-            "box has a negative width or height: its corners were exchanged.",
-            "boxes have a negative width or height: their corners were exchanged.",
-            negative,
-        ),
+        *exchanged(len(negative), negative),
         *counted(
             len(lost),
             f"box was ignored: no image in {label} has its image_id.",
@@ -240,7 +236,7 @@ def _parts(text: str, only: str) -> _Parts:
 
 
 def _name_of(image: dict[str, Any]) -> str:
-    """The photo's file name; LVIS has none and says it at the end of coco_url."""
+    """The photo's file name; in LVIS it is the end of coco_url."""
     name = image.get("file_name")
     if name not in (None, ""):
         return str(name)
@@ -261,7 +257,7 @@ def _entry(item: dict[str, Any], categories: dict[Id, str]) -> Annotation | None
     if box is None:
         return None
     area = number_of(item.get("area"))
-    # "ignore" is not looked at: the reference evaluation sets it to "iscrowd" before it counts.
+    # "ignore" is not used: the reference evaluation sets it to "iscrowd" before it counts.
     return Annotation(
         box,
         crowd=is_set(item.get("iscrowd")),

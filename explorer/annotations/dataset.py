@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from math import isfinite, nan
 from pathlib import Path
@@ -25,9 +25,8 @@ class Annotation:
     """One box.
 
     Attributes:
-        box: With the class as its label.
+        box: With the class as its label, and VOC's flag "difficult".
         crowd: COCO's "iscrowd": a region with many objects, which no detection has to match.
-        difficult: VOC's "difficult": whether it is found does not count.
         area: In pixels: COCO's own (of the object's outline), else that of the box.
         segmentation: As the file has it: COCO's polygons or run lengths; None without one.
         keypoints: x, y and v in turn of each of the class's keypoints, as in COCO: v 0 = not
@@ -36,7 +35,6 @@ class Annotation:
 
     box: Box
     crowd: bool = False
-    difficult: bool = False
     area: float = 0.0
     segmentation: Any = None
     keypoints: tuple[float, ...] = ()
@@ -47,9 +45,9 @@ class Annotated:
     """One photo and its boxes.
 
     Attributes:
-        name: The photo's name as the file says it; it may have folders in it.
+        name: The photo's name as in the file; it may have folders in it.
         path: Where the photo is, or should be when it does not exist.
-        size: Width and height as the file says them; None when it does not.
+        size: Width and height as in the file; None when it has none.
         entries: The boxes, in the file's order.
         id: COCO's number of the photo; elsewhere its name.
     """
@@ -82,7 +80,7 @@ class Annotated:
     @property
     def difficult(self) -> NDArray[np.bool_]:
         """(N,) bool."""
-        return np.array([entry.difficult for entry in self.entries], np.bool_)
+        return np.array([box.difficult for box in self.boxes], np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ class Dataset:
         return len(self.photos)
 
     def of(self, path: str | os.PathLike[str]) -> Annotated | None:
-        """What is said about the photo at `path`; None when nothing is.
+        """The annotations of the photo at `path`; None when there are none.
 
         The very file goes before one of the same name, and that before one with another suffix. Of
         several of one name the one counts whose folders end like the photo's.
@@ -163,7 +161,7 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
         x0, x1 = (min(max(x * across, 0.0), float(width)) for x in (box.x0, box.x1))
         y0, y1 = (min(max(y * down, 0.0), float(height)) for y in (box.y0, box.y1))
         if x1 > x0 and y1 > y0:
-            boxes.append(Box(x0, y0, x1, y1, box.label))
+            boxes.append(replace(box, x0=x0, y0=y0, x1=x1, y1=y1))
         else:
             outside += 1
     notes += counted(crowds, "crowd region was ignored.", "crowd regions were ignored.")
@@ -269,6 +267,16 @@ def left_out(count: int, places: Sequence[str] = ()) -> tuple[str, ...]:
         count,
         "object was ignored: its box cannot be read.",
         "objects were ignored: their boxes cannot be read.",
+        places,
+    )
+
+
+def exchanged(count: int, places: Sequence[str] = ()) -> tuple[str, ...]:
+    """The sentence about boxes whose corners were in the wrong order; `places` as for `counted`."""
+    return counted(
+        count,
+        "box has a negative width or height: its corners were exchanged.",
+        "boxes have a negative width or height: their corners were exchanged.",
         places,
     )
 

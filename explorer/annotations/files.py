@@ -43,7 +43,7 @@ def read_for(
         size: Its width and height.
 
     Returns:
-        The boxes, and sentences about what was left out or done to them.
+        The boxes, and sentences about what was ignored or changed.
 
     Raises:
         ExplorerError: The file cannot be read, or does not name the photo.

@@ -72,13 +72,18 @@ def truth_of(params: Any) -> tuple[Box, ...]:
     return boxes
 
 
+def named(box: Box) -> str:
+    """The class of a ground-truth box as its label shows it, as in "dog (difficult)"."""
+    return f"{box.label} (difficult)".lstrip() if box.difficult else box.label
+
+
 def with_truth(board: Board, boxes: tuple[Box, ...]) -> Board:
     """The same board with `boxes` in white on its photos, as the window shows them."""
     if not boxes or board.boxes(LAYER) is not None:
         return board
     corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes], np.float32)
     white = np.full((len(boxes), 3), 255, np.uint8)
-    labels = tuple(box.label for box in boxes)
+    labels = tuple(named(box) for box in boxes)
     layer = Boxes(corners, white, labels, width=3.0, selectable=False, name=LAYER)
     panes = tuple(
         replace(pane, layers=(*pane.layers, layer)) if pane.frame == "image" else pane

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from math import cos, isfinite, sin
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
 from explorer.annotations.dataset import (
@@ -17,6 +18,7 @@ from explorer.annotations.dataset import (
     base_name,
     box_of,
     counted,
+    exchanged,
     first_line,
     is_outside,
     is_set,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 Corners = tuple[float, float, float, float]
 
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _AXIS_X = re.compile(r"x\d*")
 _AXIS_Y = re.compile(r"y\d*")
 
@@ -56,7 +59,7 @@ def read_voc(path: str | os.PathLike[str], images: Path | None = None) -> Datase
     folder = next(
         (f for f in (place / "Annotations", place / "annotations") if os.path.isdir(f)), place
     )
-    found: list[tuple[Annotated, int]] = []
+    found: list[_File] = []
     wrong = []
     places = Places(folder / "any.xml", images)
     for file in voc_files(folder):
@@ -80,28 +83,41 @@ def voc_files(folder: Path) -> list[Path]:
     return sorted(folder / path for path in shown)
 
 
-def _dataset(found: Sequence[tuple[Annotated, int]], notes: tuple[str, ...]) -> Dataset:
-    photos = tuple(photo for photo, _ in found)
+class _File(NamedTuple):
+    """The content of a file; objects without a readable box, and boxes of a negative size."""
+
+    photo: Annotated
+    unread: int
+    turned: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.photo.id}.xml"
+
+
+def _dataset(found: Sequence[_File], notes: tuple[str, ...]) -> Dataset:
+    photos = tuple(file.photo for file in found)
     classes = sorted({label for photo in photos for label in photo.labels})
-    wrong = left_out(
-        sum(count for _, count in found), [f"{photo.id}.xml" for photo, count in found if count]
+    wrong = left_out(sum(file.unread for file in found), [f.name for f in found if f.unread])
+    turned = exchanged(sum(file.turned for file in found), [f.name for f in found if f.turned])
+    outside = reaching_out(
+        [
+            file.name
+            for file in found
+            for box in file.photo.boxes
+            if is_outside(box, file.photo.size)
+        ]
     )
-    outside = [
-        f"{photo.id}.xml"
-        for photo in photos
-        for entry in photo.entries
-        if is_outside(entry.box, photo.size)
-    ]
-    return Dataset(photos, tuple(classes), notes=(*wrong, *reaching_out(outside), *notes))
+    return Dataset(photos, tuple(classes), notes=(*wrong, *outside, *turned, *notes))
 
 
-def _photo(path: Path, places: Places, within: str = "") -> tuple[Annotated, int]:
-    """What a file says, and how many of its objects have no box that can be read.
+def _photo(path: Path, places: Places, within: str = "") -> _File:
+    """The content of a file.
 
     Args:
         path: The XML file.
         places: Where photos are.
-        within: The folder of the file inside the data set's, which the photo's may be called too.
+        within: The folder of the file inside the data set's; the photo's may have the same name.
     """
     label = display_name(path)
     data = read_bytes(path)
@@ -122,7 +138,9 @@ def _photo(path: Path, places: Places, within: str = "") -> tuple[Annotated, int
         )
     name = (root.findtext("filename") or "").strip() or path.stem
     size = size_of(root.findtext("size/width"), root.findtext("size/height"))
-    objects = [_entry(item) for item in root.iterfind("object")]
+    items = root.findall("object")
+    objects = [_entry(item) for item in items]
+    turned = sum(_is_negative(item.find("bndbox")) for item in items)
     entries = tuple(entry for entry in objects if entry is not None)
     # Tools disagree on the name inside; the file's own name is what VOC goes by.
     inside = "" if within in ("", ".") else f"{within}/"
@@ -132,7 +150,7 @@ def _photo(path: Path, places: Places, within: str = "") -> tuple[Annotated, int
         found = other if os.path.isfile(other) else found
     name = found.name if os.path.isfile(found) else base_name(name)
     photo = Annotated(f"{inside}{name}", found, size, entries, path.stem)
-    return photo, len(objects) - len(entries)
+    return _File(photo, len(objects) - len(entries), turned)
 
 
 def _entry(item: ElementTree.Element) -> Annotation | None:
@@ -145,19 +163,25 @@ def _entry(item: ElementTree.Element) -> Annotation | None:
     if box is None:
         return None
     difficult = is_set((item.findtext("difficult") or "").strip())
-    return Annotation(box, difficult=difficult, area=area_of(box))
+    return Annotation(replace(box, difficult=difficult), area=area_of(box))
 
 
 def _upright(element: ElementTree.Element | None) -> Corners | None:
     """VOC's own box: whole pixels counted from 1, both ends included."""
     if element is None:
         return None
-    left, top, right, bottom = (
-        number_of(element.findtext(side)) for side in ("xmin", "ymin", "xmax", "ymax")
-    )
+    left, top, right, bottom = (number_of(element.findtext(side)) for side in _SIDES)
     (left, right), (top, bottom) = sorted((left, right)), sorted((top, bottom))
     found = left - 1, top - 1, right, bottom
     return found if all(map(isfinite, found)) else None
+
+
+def _is_negative(element: ElementTree.Element | None) -> bool:
+    """Whether VOC's own box has xmin > xmax or ymin > ymax."""
+    if element is None:
+        return False
+    left, top, right, bottom = (number_of(element.findtext(side)) for side in _SIDES)
+    return left > right or top > bottom
 
 
 def _around(element: ElementTree.Element | None) -> Corners | None:

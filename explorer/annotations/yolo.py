@@ -14,6 +14,7 @@ from explorer.annotations.dataset import (
     area_of,
     box_of,
     counted,
+    exchanged,
     left_out,
 )
 from explorer.annotations.places import Places, read_text
@@ -30,7 +31,7 @@ def read_yolo(path: str | os.PathLike[str], size: tuple[int, int]) -> Dataset:
     """Reads the YOLO label file of one photo; the classes' names stand beside or above it.
 
     Lines are "class cx cy w h" in parts of the photo's size. What Ultralytics writes behind these
-    (a score, the number of a track, the keypoints of a pose) is passed over; a line with the
+    (a score, the number of a track, the keypoints of a pose) is ignored; a line with the
     corners of a polygon gives the box around them.
 
     Args:
@@ -57,6 +58,7 @@ def read_yolo(path: str | os.PathLike[str], size: tuple[int, int]) -> Dataset:
     poses = sum(line.pose for line in known)
     notes = (
         *left_out(len(lines) - len(entries)),
+        *exchanged(sum(map(_is_negative, known))),
         *counted(
             nameless,
             f"object has a class index without a name in {classes.file}.",
@@ -69,6 +71,10 @@ def read_yolo(path: str | os.PathLike[str], size: tuple[int, int]) -> Dataset:
         ),
     )
     return Dataset((photo,), classes.names, notes=notes)
+
+
+def _is_negative(line: Line) -> bool:
+    return line.polygon is None and bool(line.values[2:4].min() < 0)
 
 
 def _name(number: int, classes: ClassList) -> str:

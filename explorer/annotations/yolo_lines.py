@@ -1,8 +1,8 @@
-"""What the numbers of a line in a YOLO label file are: nothing in the file says it.
+"""What the numbers of a line in a YOLO label file are: the file does not tell.
 
 Behind the class stand the center and size of a box (4 numbers), the corners of a polygon (two for
 each), or a box and the keypoints of a pose (two or three for each); a score and the number of a
-track may follow. How many numbers there are leaves several readings open, so each is looked at:
+track may follow. How many numbers there are leaves several readings open, so each is tried:
 keypoints lie in their box, a polygon does not cross itself, the number of a track is whole.
 """
 
@@ -89,7 +89,7 @@ def _is_box(line: Line) -> bool:
 
 
 def _is_pose(line: Line, each: int, more: int) -> bool:
-    """The rest divides into points that lie in the box; (0, 0) is one that cannot be seen."""
+    """The rest divides into points that lie in the box; (0, 0) is one that is not visible."""
     rest = line.values[4 : len(line.values) - more]
     if len(rest) < each or len(rest) % each or not _is_box(line):
         return False
@@ -102,7 +102,7 @@ def _is_pose(line: Line, each: int, more: int) -> bool:
 
 
 def _odd_shape(polygon: Float64) -> bool:
-    """True for corners that nobody draws.
+    """True for corners that no annotator draws.
 
     They lie outside of the photo, most of them are one point, the second (a size, if this is a
     pose) lies far off all others, or the outline crosses itself.

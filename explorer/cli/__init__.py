@@ -31,7 +31,7 @@ COMMANDS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence instead of printing the usage.
+    """Prints the error in one sentence instead of printing the usage.
 
     Options may stand between the words, also where there may be no word at all.
     """
@@ -70,7 +70,7 @@ def run(argv: Sequence[str]) -> int:
         complain("interrupted")
         return 130
     except BrokenPipeError:
-        _let_go_of_stdout()  # whoever read our output has seen enough
+        _let_go_of_stdout()  # the reader of our output has closed it
         return 1
     except SystemExit as end:  # argparse, after --help or --version
         return end.code if isinstance(end.code, int) else 0

@@ -89,7 +89,7 @@ def files_of_settings(texts: Mapping[str, str], view: View[Any, Any]) -> list[Pa
 
 
 def network_name(args: argparse.Namespace) -> str | None:
-    """What --network says; None without it."""
+    """The value of --network; None without it."""
     name: str | None = args.network
     if name == "":
         raise ExplorerError("--network is empty.", "`explorer list` names the networks.")

@@ -30,7 +30,7 @@ def say(text: str) -> None:
 
     Raises:
         OutputLost: It could not be written.
-        BrokenPipeError: Nobody reads it any more.
+        BrokenPipeError: The reader has closed it.
     """
     try:
         write(sys.stdout, text + "\n")

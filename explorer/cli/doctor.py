@@ -1,4 +1,4 @@
-"""`explorer doctor`: what is installed, found and missing, for whoever is in trouble."""
+"""`explorer doctor`: what is installed, found and missing, for reports of problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`explorer evaluate --network N --data D`: how good a network is, in figures."""
+"""`explorer evaluate --network N --data D`: the metrics of a network."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate; 0 = all photos were looked at, 130 = interrupted."""
+    """Evaluate; 0 = all photos were evaluated, 130 = interrupted."""
     _check(args)
     from explorer.engine.engine import Engine
     from explorer.evaluation.run import Wish, fulfill

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from explorer.saving.film_pieces import Pieces
 
 PIECE_FRAMES = 24
-"""So many answers an interruption costs at most."""
+"""At most this many results are lost by an interruption."""
 
 LINES = ".jsonl"
 _WRITTEN = frozenset({".mp4", ".gif"})
@@ -74,7 +74,7 @@ def wanted(args: argparse.Namespace) -> bool:
 def run(args: argparse.Namespace) -> int:
     """Render films; 0 = everything written, 2 = at least one failed, 130 = interrupted."""
     paths = _check(args)
-    from explorer import views  # torch comes with them: what can be said before has been said
+    from explorer import views  # torch comes with them: what can be checked before has been checked
     from explorer.engine.engine import Engine
     from explorer.engine.question import params_of
 
@@ -257,7 +257,7 @@ class _Job:
         return pieces
 
     def _request(self, path: Path) -> dict[str, Any]:
-        """What has to be equal for a film to be gone on with."""
+        """What has to be equal for a film to be resumed."""
         from explorer import __version__
         from explorer.core.param_forms import params_json
 

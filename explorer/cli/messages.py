@@ -1,4 +1,4 @@
-"""Every text of the program that somebody may read: `explorer list --messages`.
+"""Every text of the program that a user may read: `explorer list --messages`.
 
 Two sources are put together: the program's own code, read without running it, and what the views
 and networks that are installed declare. Who reviews the wording, or translates it, has one list.

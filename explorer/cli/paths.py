@@ -78,7 +78,7 @@ def is_folder(word: str) -> bool:
 def relative_names(paths: Sequence[Path]) -> list[Path]:
     """The photos' names with as many of their folders as tell them apart; no two are equal.
 
-    Photos in one folder are their names alone; of several folders what these share is left out.
+    Photos in one folder are their names alone; of several folders without what these share.
     """
     whole = [Path(os.path.abspath(path)) for path in paths]
     stems = [path.stem.casefold() for path in whole]

@@ -150,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
     if args.beside:
         raise ExplorerError("--beside applies to films only.", "Render the other view by itself.")
     _check_outputs(args)
-    from explorer import views  # torch comes with them: what can be said before has been said
+    from explorer import views  # torch comes with them: what can be checked before has been checked
     from explorer.engine.engine import Engine
     from explorer.engine.question import params_of, without_effect
 
@@ -216,7 +216,7 @@ def _check_script(args: argparse.Namespace) -> None:
 def _about(
     params: Any, image: Image | None, args: argparse.Namespace, title: str
 ) -> tuple[Image | None, Any]:
-    """The photo with the parameters that hold for it; what was changed is said."""
+    """The photo with its parameters; a message tells what was changed."""
     from explorer.engine.question import placed_inside
 
     if image is None:
@@ -376,8 +376,8 @@ class _Job:
                 yield last.frame(self._args.pane)
 
         if plan.film is not None:
-            count = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
-            self._tell(title, plan.film, quantity(count, "frame"))
+            saved = save_film(plan.film, frames(), self._args.fps or STEPS_FPS)
+            self._tell(title, plan.film, quantity(saved.frames, "frame"))
         else:
             for answer in self._answers(ask, title):
                 last = answer

@@ -29,7 +29,7 @@ def add_option(group: argparse._ArgumentGroup) -> None:
 
 
 def check(path: str | None, view: View[Any, Any]) -> None:
-    """Says what can be said before anything is computed.
+    """Checks what can be checked before anything is computed.
 
     Raises:
         ExplorerError: The view takes no ground truth, or there is no such file.

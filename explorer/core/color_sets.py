@@ -33,7 +33,7 @@ _chosen = "standard"
 
 
 def choose_color_set(name: str) -> None:
-    """The colors of classes from now on, in the whole process: the user's eyes, not a view's wish.
+    """The colors of classes from now on, in the whole process: chosen by the user, not by a view.
 
     Raises:
         KeyError: When there is no such set.

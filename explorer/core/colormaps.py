@@ -10,6 +10,8 @@ import numpy as np
 from explorer.core.color_sets import CLASS_SETS, Color, chosen_color_set
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 Colormap = Literal["viridis", "magma", "inferno", "gray", "turbo", "coolwarm"]
@@ -50,6 +52,12 @@ def lookup_table(colormap: Colormap) -> NDArray[np.uint8]:
     return table
 
 
+APART = 24.0
+"""Units of CIELAB between the colors of classes that are shown at once."""
+ROUNDS = 4
+"""Of the color set, lighter and darker: what a class may get in the place of its own color."""
+_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
 COLORMAPS: tuple[Colormap, ...] = tuple(_STOPS)
 
 
@@ -59,7 +67,7 @@ def class_colors(count: int, color_set: str | None = None) -> NDArray[np.uint8]:
     The array is shared and read-only. Without `color_set` the one that was chosen counts.
 
     The first 32 of "standard" were picked one after the other, each as far as can be from those
-    before it (CIELAB, middle lightness, no grays; at least 25 units apart). Later rounds are
+    before it (CIELAB, middle lightness, no grays; at least 24 units apart). Later rounds are
     lighter, darker, and so on.
     """
     return _class_colors(count, color_set or chosen_color_set())
@@ -76,3 +84,45 @@ def _class_colors(count: int, color_set: str) -> NDArray[np.uint8]:
     colors: NDArray[np.uint8] = (table * (1 - share) + toward * share).round().astype(np.uint8)
     colors.setflags(write=False)
     return colors
+
+
+def colors_apart(classes: Sequence[int], count: int) -> NDArray[np.uint8]:
+    """(n, 3) uint8: the colors of some of `count` classes, told apart where they are shown at once.
+
+    A class keeps its own color unless it is nearer than `APART` to that of a class before it in
+    `classes`: then it gets the first color of the set that is not, or the farthest if all are. More
+    classes behind them change nothing.
+    """
+    return _colors_apart(tuple(int(k) for k in classes), count, chosen_color_set())
+
+
+@functools.lru_cache(maxsize=64)
+def _colors_apart(classes: tuple[int, ...], count: int, color_set: str) -> NDArray[np.uint8]:
+    own = class_colors(count, color_set)[list(classes)]
+    offered = np.concatenate([own, class_colors(ROUNDS * len(CLASS_SETS[color_set]), color_set)])
+    lab = cielab(offered)
+    nearest = np.full(len(offered), np.inf)  # of each color, to those that are chosen
+    places = []
+    for row in range(len(own)):
+        good = len(own) + np.flatnonzero(nearest[len(own) :] >= APART)
+        if nearest[row] >= APART:
+            places.append(row)
+        else:
+            places.append(int(good[0] if len(good) else nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(lab - lab[places[-1]], axis=1))
+    chosen = offered[places]
+    chosen.setflags(write=False)
+    return chosen
+
+
+def cielab(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(n, 3) L, a, b of (n, 3) uint8 sRGB, white is D65.
+
+    Source: IEC 61966-2-1 (sRGB); CIE 15 (L*a*b*). A difference of 2 is just seen side by side.
+    """
+    share = rgb.astype(np.float64) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _XYZ.T / _XYZ.sum(axis=1)
+    root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    x, y, z = root.T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)

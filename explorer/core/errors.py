@@ -12,7 +12,7 @@ class ExplorerError(Exception):
         instead: Names of what would do in the place of what was asked for, the best first.
 
     Attributes:
-        about: What it is about, where whoever shows it can help: "network" = it cannot be had,
+        about: What it is about, where the window can help: "network" = it cannot be had,
             "incomplete" = the user has yet to choose something.
     """
 
@@ -38,4 +38,4 @@ class Incomplete(ExplorerError):
 
 
 class Cancelled(Exception):
-    """The user no longer wants the answer: unwinds a computation, is never shown."""
+    """The result is no longer needed: unwinds a computation, is never shown."""

@@ -1,4 +1,4 @@
-"""Background jobs: long work that goes on behind every question and survives a restart.
+"""Background jobs: long work that runs behind every question and survives a restart.
 
 A job is the name of a registered kind, plain parameters, and now and then a checkpoint. A kind is
 the importable name of a function, written in the program's own code and never read from a file:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 60.0
-"""A checkpoint is written when the last one is older than this; a kill costs no more."""
+"""A checkpoint is written when the last one is older than this; a killed program loses no more."""
 
 DESCRIPTION, STATE, LOCK = "job.json", "state.npz", "lock"
 
@@ -61,7 +61,7 @@ class Job:
         kind: The name of a registered kind.
         title: For people.
         params: What the kind's function needs, as JSON has it.
-        paused: It does not go on by itself.
+        paused: It does not continue by itself.
     """
 
     id: str
@@ -77,7 +77,7 @@ class Work:
 
     Attributes:
         host: What the runner's thread lends it (the engine with its networks).
-        token: Says whether the job is still wanted; asked inside long steps.
+        token: Whether the job is to continue; checked inside long steps.
         resumed: The last checkpoint of an earlier run; None = it starts at the beginning.
     """
 
@@ -153,8 +153,8 @@ class JobStore:
         return files.read(self._place(job.id) / STATE)
 
     def remove(self, job: Job) -> None:
-        """The job is finished or no longer wanted."""
-        # The description goes first: without it nobody takes what is left for a job.
+        """The job is finished or canceled."""
+        # The description goes first: without it the rest is no job.
         place = self._place(job.id)
         with contextlib.suppress(OSError):
             (place / DESCRIPTION).unlink(missing_ok=True)
@@ -215,7 +215,7 @@ class JobStore:
             self._quietly(self.save_state, job, state)
 
     def _quietly(self, write: Callable[..., None], *what: Any) -> None:
-        # A full disk must not end hours of work that only wanted to be safe.
+        # A full disk must not end hours of work for the sake of a checkpoint.
         try:
             write(*what)
         except ExplorerError as error:

@@ -19,6 +19,8 @@ masks and keypoints; `pose` gives the joints of the one person that a crop shows
 backbone without a head.
 """
 
+GIVEN = "given"
+"""The weights of a module that was given, instead of a name or a file."""
 SCORE_THRESHOLD = 0.5
 """Of detections, where a network's card names no other."""
 
@@ -71,7 +73,7 @@ def other_networks(file: str, parts: Sequence[str]) -> str:
 
 
 def unknown() -> str:
-    """The digest of a network whose weights nobody has asked about."""
+    """The digest of a network whose weights were not hashed."""
     return ""
 
 
@@ -81,7 +83,7 @@ class NetworkSpec:
 
     Attributes:
         name: The catalog's name.
-        weights: "" = the best that is at hand without a download; the name of one of the entry's
+        weights: "" = the best available without a download; the name of one of the entry's
             weights; "none" = random weights (drawn as UNTRAINED); or the path of a checkpoint.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …
         half: Half precision (bf16 on a CPU, fp16 elsewhere) where the network's operations have it.
@@ -108,12 +110,12 @@ class LayerInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkInfo:
-    """What the window may know about a loaded network without touching it: immutable plain data.
+    """What the window has of a loaded network without touching it: immutable plain data.
 
     Attributes:
         spec: What was asked for.
         title: For people.
-        task: What it answers.
+        task: Its task.
         classes: Names by index (a detector's index 0 is the background); empty when unknown.
         layers: All named modules in definition order, the root left out.
         state: Where the weights come from.
@@ -124,12 +126,13 @@ class NetworkInfo:
         input_title: For people: "RGB, short side 256, center 224 x 224, normalized".
         class_paths: For every class the words from the root of a class tree to it; else empty.
         notes: Sentences the user should see ("3 of 122 tensors of the file were not used: …").
-        default_layer: A layer worth looking at first.
+        default_layer: The layer shown first.
         keypoints: Names of the joints that a detector finds, in its order; else empty.
-        score_threshold: The score from which a detection counts where nobody says otherwise.
+        score_threshold: The score from which a detection counts by default.
         digester: What works out `digest`.
         others: What `spec.weights` would be for the other networks in the same file: FILE#PART.
-        unnamed: How many classes there are when nobody knows their names.
+        unnamed: How many classes there are when their names are not known.
+        renamed: The classes have the names of a list that was given, which is no file.
     """
 
     spec: NetworkSpec
@@ -151,6 +154,7 @@ class NetworkInfo:
     digester: Callable[[], str] = unknown
     others: tuple[str, ...] = ()
     unnamed: int = 0
+    renamed: bool = False
 
     @property
     def digest(self) -> str:
@@ -166,7 +170,7 @@ class NetworkInfo:
 
     @property
     def untrained_note(self) -> str:
-        """What has to be said of random weights."""
+        """The note on random weights."""
         return untrained_note(self.title)
 
     def layer_names(self, *kinds: str) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PNG_TEXT = "png:"
 """Before the base64 of a mask in text; anything else is the path of its file."""
 
+DIFFICULT = "difficult "
+"""Before the corners of a box in text; behind them it could be part of the label."""
+
 MOST_MASK_BYTES = 1 << 26
 
 WANTED: dict[Kind, str] = {
@@ -33,7 +36,7 @@ WANTED: dict[Kind, str] = {
     Kind.POINT: "x,y",
     Kind.POINTS: "points x,y separated by semicolons",
     Kind.BOX: "x0,y0,x1,y1",
-    Kind.BOXES: "boxes x0,y0,x1,y1[,label] separated by semicolons",
+    Kind.BOXES: "boxes [difficult ]x0,y0,x1,y1[,label] separated by semicolons",
     Kind.MASK: "the path of an indexed PNG",
     Kind.IMAGE: "the path of a photo or the name of a sample",
     Kind.NETWORK: "the name of a network: name[@weights]",
@@ -107,7 +110,8 @@ def text_of(parameter: Parameter, value: Any) -> str:
             return f"{x!r},{y!r}"
         case Box():
             sides = ",".join(repr(side) for side in (value.x0, value.y0, value.x1, value.y1))
-            return f"{sides},{value.label}" if value.label else sides
+            words = f"{sides},{value.label}" if value.label else sides
+            return f"{DIFFICULT}{words}" if value.difficult else words
         case Mask(png):
             return PNG_TEXT + base64.b64encode(png).decode("ascii")
         case ImageRef(source):
@@ -144,8 +148,11 @@ def _point(text: str) -> Point:
 
 
 def _box(text: str) -> Box:
-    x0, y0, x1, y1, *label = (part.strip() for part in text.split(",", 4))
-    return Box(float(x0), float(y0), float(x1), float(y1), *label)
+    plain = text.strip()
+    difficult = plain.startswith(DIFFICULT)
+    sides = plain.removeprefix(DIFFICULT).split(",", 4)
+    x0, y0, x1, y1, *label = (part.strip() for part in sides)
+    return Box(float(x0), float(y0), float(x1), float(y1), "".join(label), difficult)
 
 
 def _network(text: str) -> NetworkRef:
@@ -179,7 +186,7 @@ def _mask_of(words: str) -> Mask:
         mask = Mask(base64.b64decode(words, validate=True))
     except binascii.Error as error:
         raise ValueError("not base64") from error
-    mask.index()  # a damaged file is told here and not where it is drawn
+    mask.index()  # a damaged file fails here and not where it is drawn
     return mask
 
 
@@ -189,8 +196,11 @@ def _mask_of(words: str) -> Mask:
 def json_of(parameter: Parameter, value: Any) -> Any:
     """`value` in what JSON has; `value_of` takes it back."""
     match value:
-        case Point() | Box():
+        case Point():
             return asdict(value)
+        case Box():
+            plain = asdict(value)
+            return plain if value.difficult else {k: plain[k] for k in plain if k != "difficult"}
         case Mask(png):
             return {"png": base64.b64encode(png).decode("ascii")}
         case ImageRef(source):
@@ -260,7 +270,8 @@ def _single(kind: Kind, plain: Any) -> Any:
             return Point(float(plain["x"]), float(plain["y"]))
         case Kind.BOX:
             x0, y0, x1, y1 = (float(plain[side]) for side in ("x0", "y0", "x1", "y1"))
-            return Box(x0, y0, x1, y1, str(plain.get("label", "")))
+            label, difficult = str(plain.get("label", "")), bool(plain.get("difficult", False))
+            return Box(x0, y0, x1, y1, label, difficult)
         case Kind.MASK:
             return _mask_of(str(plain["png"]))
         case Kind.IMAGE:

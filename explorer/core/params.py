@@ -124,6 +124,7 @@ class Meta:
     tasks: frozenset[str] = frozenset()
     most: int | None = None
     suggested: Suggested | None = None
+    kept: bool = True
 
     def options(self, info: NetworkInfo | None) -> tuple[str, ...]:
         """The valid words for this parameter with this network; empty when any word will do."""
@@ -156,6 +157,7 @@ def param(
     tasks: frozenset[str] = frozenset(),
     most: int | None = None,
     suggested: Suggested | None = None,
+    kept: bool = True,
 ) -> T:
     """A field of a view's frozen `Params` dataclass, or of one of its rows.
 
@@ -166,7 +168,7 @@ def param(
     Args:
         default: The value at the start.
         title: A few words, the label in the form.
-        help: One or two sentences: what it means and what it does to the answer.
+        help: One or two sentences: what it means and how it changes the result.
         effect: What a change asks for.
         low: Smallest value (numbers).
         high: Largest value (numbers).
@@ -184,16 +186,19 @@ def param(
         section: The heading that it stands under in the form, with those before and after it that
             have the same one.
         when: ``(params, info) -> bool``: the form shows it only then. `info` is None as long as no
-            network is loaded. What is not shown must not matter to the answer.
+            network is loaded. What is not shown must have no effect on the result.
         tasks: What a chosen network must do; empty = anything.
-        most: So many entries of a tuple at most.
+        most: The largest number of entries of a tuple.
         suggested: Of an optional number: what None stands for with this network. The form shows
             that number, and the user replaces it.
+        kept: False = it is a place within one answer, such as a step of it: another photo and
+            another session begin with the default.
     """
     meta = Meta(
         title=title, help=help, effect=effect, low=low, high=high, step=step, unit=unit, log=log,
         choices=choices, pick=pick, pane=pane, layer=layer, advanced=advanced, play=play,
         section=section, when=when, tasks=tasks, most=most, suggested=suggested,
+        kept=kept,
     )  # fmt: skip
     # What the dataclass sees is a Field; what a reader and mypy see is the type of the default.
     return field(default=default, metadata={"meta": meta})
@@ -221,7 +226,7 @@ class Parameter:
 
 
 def parameters(params_type: type) -> tuple[Parameter, ...]:
-    """The fields of a view's Params class, in their order; read once, for live asks every frame.
+    """The fields of a view's Params class, in their order; read once: live needs them every frame.
 
     Raises:
         TypeError: When a field has a type that no form can show, or is not declared by `param`.
@@ -265,7 +270,7 @@ def _kind_of(hint: Any) -> tuple[Kind | None, type | None]:
     if rest != [...]:
         return None, None
     if is_dataclass(item) and item not in _SEVERAL and isinstance(item, type):
-        parameters(item)  # its own mistakes are told as its own
+        parameters(item)  # its own errors are raised as its own
         return Kind.ROWS, item
     return _SEVERAL.get(item), item
 
@@ -367,6 +372,16 @@ def inside(params: Any, width: int, height: int) -> Any:
     return replace(params, **changes) if changes else params
 
 
+def begun(params: Any) -> Any:
+    """`params` with every place within one answer at its default; see `kept` of `param`."""
+    changes = {
+        parameter.name: parameter.default
+        for parameter in parameters(type(params))
+        if not parameter.meta.kept and getattr(params, parameter.name) != parameter.default
+    }
+    return replace(params, **changes) if changes else params
+
+
 def _in(point: Point, width: int, height: int) -> Point:
     # The middle of the last pixel: the photo's own edge belongs to no pixel any more.
     x, y = min(max(point.x, 0.0), width - 0.5), min(max(point.y, 0.0), height - 0.5)
@@ -418,6 +433,7 @@ __all__ = [
     "Parameter",
     "Pick",
     "Point",
+    "begun",
     "effect_of",
     "inside",
     "param",

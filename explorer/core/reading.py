@@ -1,4 +1,4 @@
-"""Reading whole files that somebody else has made, without ever waiting for another process."""
+"""Reading whole files of other programs, without ever waiting for another process."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def read_file(
     Args:
         path: The file.
         limit: Larger files are refused.
-        kind: What is wanted instead of a pipe: "an image file".
+        kind: What is needed instead of a pipe: "an image file".
         smaller: What to do about a file that is too large, as a sentence.
         folder: What to do about a folder.
 

@@ -4,7 +4,7 @@ The runner knows nothing of torch, views or Qt: a job is a generator of steps. E
 the job that was submitted last, so a short question is answered while a dream waits. A job marked
 `live` (a camera that never ends) takes turns with that one instead: it neither starves nor is
 starved. Jobs marked `background` (an evaluation of a thousand photos) stand behind every question:
-they take turns with each other, and with live ones, while nobody asks anything.
+they take turns with each other, and with live ones, while there is no question.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Gate:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Around a step of a job: it begins when nobody measures."""
+        """Around a step of a job: it begins when nothing is measured."""
         me = threading.get_ident()
         with self._condition:
             self._condition.wait_for(lambda: self._alone in (None, me))
@@ -79,7 +79,7 @@ _gate = _Gate()
 def measuring() -> AbstractContextManager[None]:
     """Inside, no other runner begins a step, so that nothing else uses the processor.
 
-    Never `yield` inside: the others would wait for whoever comes back for the next step.
+    Never `yield` inside: the others would wait until the next step is taken.
     """
     return _gate.alone()
 
@@ -93,7 +93,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
-    """Why a job ended: a sentence and a hint for the user, a traceback for whoever helps them.
+    """Why a job ended: a sentence and a hint for the user, a traceback for a report.
 
     `about` and `instead` are those of the `ExplorerError`; empty for a defect.
     """
@@ -116,9 +116,9 @@ class Update:
     """The newest news of one job.
 
     `ticket` is the number `submit` gave: an update with an older ticket than the last submit of its
-    key is stale (the runner drops those it knows of, the receiver compares). `value` is the newest
+    key is stale (the runner drops its own, the receiver compares). `value` is the newest
     step's value, also on a failure or a cancel (the last good picture stays); None before the
-    first. `seconds` is the time the job has worked, waiting left out.
+    first. `seconds` is the time the job has worked, without waiting.
     """
 
     key: Hashable
@@ -134,7 +134,7 @@ class Update:
 
 
 class Token:
-    """Says whether the job is still wanted; asked between steps and inside long forwards."""
+    """Whether the job is to continue; checked between steps and inside long forwards."""
 
     __slots__ = ("_event",)
 
@@ -246,7 +246,7 @@ class Runner:
             return True
 
     def pause(self, key: Hashable, paused: bool) -> bool:
-        """Stops giving turns to the job of `key`, or goes on; False when there is none."""
+        """Stops giving turns to the job of `key`, or resumes; False when there is none."""
         with self._condition:
             job = self._jobs.get(key)
             if job is None:
@@ -317,7 +317,7 @@ class Runner:
         ]
         return min(
             candidates, key=lambda job: job.turn
-        )  # whoever waited longest; 0 = never had a turn
+        )  # the one that waited longest; 0 = never had a turn
 
     def _post(self, update: Update) -> None:
         was_empty = not self._inbox

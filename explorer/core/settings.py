@@ -78,13 +78,14 @@ class Session:
         images: Paths, in the filmstrip's order.
         current: Index into `images`; -1 = none.
         view: The view's name.
-        network: The network that was looking.
+        network: The network in use.
         params: By view name: parameter name to plain value.
         canvas: Zoom and pan as the board view gave them.
         geometry: Base64 of the window's geometry.
         docks: Base64 of toolbars and docks.
         truth: By photo: its ground truth, packed as plain values by the window.
         checkpoint_folder: Where the last file of weights was.
+        save_folder: Where something was saved last.
     """
 
     images: tuple[str, ...] = ()
@@ -97,6 +98,7 @@ class Session:
     docks: str = ""
     truth: dict[str, Any] = field(default_factory=dict)
     checkpoint_folder: str = ""
+    save_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def save(settings: Settings, path: Path | None = None) -> None:
     text = json.dumps(asdict(settings), indent=1, allow_nan=False)
     try:
         write_bytes(path, text.encode("ascii"))
-    except ExplorerError as error:  # nobody asked for this file: the log hears of it, not the user
+    except ExplorerError as error:  # an optional file: it is logged, not shown to the user
         raise OSError(error.message) from error
 
 

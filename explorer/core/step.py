@@ -10,7 +10,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step(Generic[R]):
-    """A partial result with its progress; `total` 0 means that nobody knows.
+    """A partial result with its progress; `total` 0 means that it is not known.
 
     `value` holds numpy arrays and plain values only: it crosses to the window's thread.
     """

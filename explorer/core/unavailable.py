@@ -21,7 +21,7 @@ class Unavailable:
 
 
 def sentence(error: BaseException) -> str:
-    """An exception of somebody else's code in one line, as in: `ImportError: no module 'x'.`"""
+    """An exception of a plug-in's code in one line, as in: `ImportError: no module 'x'.`"""
     lines = str(error).strip().splitlines()
     words = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return words if words.endswith((".", "!", "?")) else f"{words}."

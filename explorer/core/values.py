@@ -36,7 +36,8 @@ class Point:
 class Box:
     """A rectangle x0, y0, x1, y1 in image pixels with x0 <= x1 and y0 <= y1, written by a drag.
 
-    `label` is the class of a ground-truth box ("" = nobody said).
+    Of a ground-truth box, `label` is the class ("" = not known), and `difficult` is Pascal VOC's
+    flag: whether the object is found does not count (Everingham et al. 2010).
     """
 
     x0: float
@@ -44,6 +45,7 @@ class Box:
     x1: float
     y1: float
     label: str = ""
+    difficult: bool = False
 
     def __post_init__(self) -> None:
         finite = all(isfinite(side) for side in (self.x0, self.y0, self.x1, self.y1))
@@ -159,7 +161,7 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRef:
-    """Another network: its name in the catalog and, where not the best at hand, its weights.
+    """Another network: its name in the catalog and, where not the best available, its weights.
 
     `weights` as in `NetworkSpec`; it is used on the device and in the precision of the question.
     """

@@ -26,7 +26,7 @@ class Made:
 def joining(
     steps: Generator[Step[Any], Any, NewNetwork | Made | None], made: list[Made]
 ) -> Generator[Step[Any], Any, None]:
-    """The same steps; a network that they return is kept where it is new, and told in `made`.
+    """The same steps; a network that they return is kept where it is new, and listed in `made`.
 
     Raises:
         ExplorerError: The network cannot be written.

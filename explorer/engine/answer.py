@@ -19,8 +19,8 @@ class Ask:
     """One question: this view of this network on this photo with these parameters.
 
     `spec` is None for a view that needs no network, `image` for one that needs no photo. `beside`
-    are more views, with their parameters, that look at the same photo with the same network.
-    `fresh`: nothing that was worked out before is taken again; what was measured is measured anew.
+    are more views, with their parameters, of the same photo with the same network.
+    `fresh`: nothing computed before is reused; what was measured is measured again.
     `survey`: not the view's computation, but what there is before its background job is begun.
     """
 
@@ -55,9 +55,9 @@ class Answer:
 
     `info` is None until the network is loaded, and where the view needs none. `shot` is the frame
     that it is about when a film or a camera is followed, `seconds` how long the view took for it,
-    `share` the part of the network's own input size that it was looked at with. `steered`: the
-    parameters were changed while it was computed, so that the same ones asked anew give another
-    answer. `made` are the networks that came out of it and have joined the catalog.
+    `share` the part of the network's own input size that was used. `steered`: the
+    parameters were changed while it was computed, so that the same ones, run again, give another
+    answer. `made` are the networks that it made and that are in the catalog.
     """
 
     ask: Ask

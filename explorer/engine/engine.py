@@ -83,7 +83,7 @@ class Engine:
         return self._networks[spec]
 
     def keep(self, network: Network) -> None:
-        """Takes a network that somebody else has made: its `spec` asks for it from now on."""
+        """Takes a network that was made elsewhere: its `spec` names it from now on."""
         self._networks[network.info.spec] = network
 
     def scene(self, network: Network | None, image: Image | None, seed: int) -> Scene:
@@ -144,14 +144,14 @@ class Engine:
         for side in sides:
             answer = replace(answer, beside=(*answer.beside, self._side(side, scene, token)))
             news = yield Step(answer, 0, 0, side.view.title)
-            if news is not None:  # the main view has nobody to listen any more: it starts again
+            if news is not None:  # the main view's listener is gone: it starts again
                 yield from self.steps(replace(ask, params=resolved(news, info)), token)
                 return
 
     def act(self, ask: Ask, action: Action, token: Token) -> Generator[Step[Answer], Any, None]:
-        """A job for the runner: an action of the view, on what it looks at.
+        """A job for the runner: an action of the view, on the photo that it shows.
 
-        The steps carry no result; the last one tells the networks that were made.
+        The steps carry no result; the last one has the networks that were made.
 
         Raises:
             ExplorerError: As `steps`; what was made cannot be written.
@@ -183,7 +183,7 @@ class Engine:
             ask: The question; its `image` stands for the source: frames have its name and key.
             slot: Where the frames come from.
             token: Asked inside every forward pass.
-            pace: How large the network looks at frames.
+            pace: The network's input size for frames.
 
         Raises:
             ExplorerError: As `steps`; a view that cannot follow frames is one more reason.
@@ -246,7 +246,7 @@ class Engine:
                 moment = Moment(shot.number, shot.position, memory, layers)
                 scene = Scene(sized, image, ask.seed, moment)
                 began = time.perf_counter()
-                # Who follows the network step by step goes first: the others read its answer.
+                # A view that traces the network goes first: the others reuse its output.
                 for at in sorted(range(len(sides)), key=lambda at: at != tracer):
                     before = scene.traced
                     sides[at] = self._side(sides[at], scene, token, own=at > 0)
@@ -331,7 +331,7 @@ class Engine:
             loading.close()
 
     def _live(self, network: Network, ask: Ask) -> Network:
-        """The network for frames: a faster copy when no view looks inside."""
+        """The network for frames: a faster copy when no view needs the inside."""
         views = (ask.view, *(view for view, _ in ask.beside))
         if not all(view.answer_only for view in views if view.needs.network):
             return network

@@ -44,13 +44,13 @@ FRAME_SIDES = (320, 1280)
 
 
 class FinishedAnswer:
-    """What a view found out, as everybody shows and writes it. `look` and `steps` give these.
+    """The result of a view, as it is shown and written. `look` and `steps` give these.
 
     Nothing is drawn or painted before it is asked for, and then only once.
 
     Attributes:
         done: How many steps of the computation are behind it.
-        total: Of how many; 0 when nobody knows.
+        total: Of how many; 0 when not known.
         note: What the step is, in a few words; may be empty.
     """
 
@@ -359,14 +359,16 @@ class FinishedAnswer:
             outs: Files that its answer is saved to.
 
         Raises:
-            ExplorerError: The photo is neither a file nor one of the gallery.
+            ExplorerError: The photo is neither a file nor one of the gallery, or the network is a
+                module that was given.
         """
         from explorer.engine.script import script
 
-        ask = self.answer.ask
+        ask, info = self.answer.ask, self.answer.info
         return script(
             self.view, ask.spec, [(ask.image, self.params)], seed=ask.seed, outs=[outs],
             steered=self.answer.steered,
+            classes=info.classes if info is not None and info.renamed else (),
         )  # fmt: skip
 
     def _repr_png_(self) -> bytes:

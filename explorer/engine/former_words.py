@@ -32,11 +32,19 @@ NAMES = {
 }  # fmt: skip
 """By view: the old name of a parameter and today's."""
 
+_SELECTIVE_SEARCH = {
+    "SS quality": "selective search (quality)",
+    "SS single": "selective search (single)",
+}
+
 CHOICES = {
     ("nms", "source"): {"my boxes": "drawn boxes"},
     ("anchor_sandbox", "anchors"): {"made here": "generated"},
     ("anchor_sandbox", "ratios"): {"1:1, 1:r, r:1 and halfway": "1:1, 1:r, r:1 and in between"},
-    ("recall_lab", "of"): {"the best one": "the best method"},
+    ("pipeline_race", "proposer"): _SELECTIVE_SEARCH,
+    ("proposals", "method"): _SELECTIVE_SEARCH,
+    ("recall_lab", "methods"): _SELECTIVE_SEARCH,
+    ("recall_lab", "of"): {"the best one": "the best method", **_SELECTIVE_SEARCH},
     ("roi_microscope", "layer"): {"maps of the box head": "feature maps of the box head"},
     ("roi_microscope", "difference"): {
         "RoIAlign - the other RoIAlign": "RoIAlign - RoIAlign, other alignment"
@@ -71,8 +79,17 @@ def in_todays_words(view: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _choice(view: str, name: str, value: Any) -> Any:
+    """`value`, or each entry of a list (also one written with commas), in today's words."""
     choices = CHOICES.get((view, name), {})
-    if not isinstance(value, str) or value not in choices:
+    if not choices:
         return value
+    if isinstance(value, tuple | list):
+        return type(value)(_choice(view, name, entry) for entry in value)
+    if not isinstance(value, str):
+        return value
+    if value not in choices:
+        words = [word.strip() for word in value.split(",")]
+        known = any(word in choices for word in words)
+        return ",".join(_choice(view, name, word) for word in words) if known else value
     renamed(f"{name}={value}", {f"{name}={value}": f"{name}={choices[value]}"})
     return choices[value]

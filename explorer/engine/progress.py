@@ -1,6 +1,6 @@
-"""How far a job is, for whoever waits: a bar on a terminal or in a notebook, else nothing.
+"""How far a job is, shown while one waits: a bar on a terminal or in a notebook, else nothing.
 
-Where nobody watches, a log is better off with the lines of the answers alone.
+In a log file only the lines of the results are written.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ OFTEN = 0.1
 
 
 class Shows(Protocol):
-    """What a job tells how far it is."""
+    """The progress that a job reports."""
 
     def show(self, title: str, done: int, total: int, note: str = "") -> None:
-        """`total` 0 means that nobody knows."""
+        """`total` 0 means that it is not known."""
 
     def clear(self) -> None:
         """Takes the bar away, before something else is written."""
@@ -40,7 +40,7 @@ class Progress:
         self._shown = ""
 
     def show(self, title: str, done: int, total: int, note: str = "") -> None:
-        """Draws the bar; `total` 0 means that nobody knows."""
+        """Draws the bar; `total` 0 means that it is not known."""
         if not self._live:
             return
         share = min(max(done / total, 0.0), 1.0) if total > 0 else 0.0
@@ -68,7 +68,7 @@ class NotebookProgress:
         self._began = self._last = time.monotonic()
 
     def show(self, title: str, done: int, total: int, note: str = "") -> None:
-        """Draws the bar; `total` 0 means that nobody knows."""
+        """Draws the bar; `total` 0 means that it is not known."""
         now = time.monotonic()
         if now - self._began < PATIENCE or now - self._last < OFTEN:
             return

@@ -48,7 +48,7 @@ def params_of(
         info: The network; None leaves words that depend on it unchecked.
 
     Raises:
-        ExplorerError: A wrong name or value; the sentence says what is right.
+        ExplorerError: A wrong name or value; the sentence says what is valid.
     """
     values = in_todays_words(view.name, values)
     check_names(view, values)
@@ -114,8 +114,9 @@ def _single(kind: type, value: Any) -> Any:
         x, y = value
         return Point(float(x), float(y))
     if kind is Box:
-        x0, y0, x1, y1, *label = value
-        return Box(float(x0), float(y0), float(x1), float(y1), *map(str, label))
+        x0, y0, x1, y1, *named = value
+        label = str(named[0]) if named else ""
+        return Box(float(x0), float(y0), float(x1), float(y1), label, *map(bool, named[1:]))
     if kind is Mask:
         return Mask.of(np.asarray(value))
     if isinstance(value, str) and kind not in (bool, int, float):
@@ -192,7 +193,7 @@ def default_network(view: View[Any, Any]) -> str:
 
 
 def check_suits(view: View[Any, Any], info: NetworkInfo) -> None:
-    """Raises when the view cannot look at a network of that task."""
+    """Raises when the view does not support networks of that task."""
     if not view.suits(info.task):
         raise ExplorerError(
             f"{view.title} needs a network for {either(sorted(view.tasks))}; "

@@ -43,7 +43,7 @@ class Named:
 
 
 class Names(Protocol):
-    """What is read here of a view, which knows scenes, which know this module."""
+    """The part of a view that is used here, which avoids a circular import."""
 
     @property
     def title(self) -> str: ...

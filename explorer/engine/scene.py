@@ -1,4 +1,4 @@
-"""A scene: one network looking at one image, remembering what it already worked out.
+"""A scene: one network on one image, and what was computed for it.
 
 A view that needs no photo, or no network, is given a scene without one.
 """
@@ -35,12 +35,12 @@ class Moment:
     """Which frame of a film or a camera a scene is, and what came before.
 
     Attributes:
-        number: Counts the source's frames from 0; it jumps where frames were left out.
+        number: Counts the source's frames from 0; it jumps where frames were dropped.
         seconds: When the frame was taken, from the start of the film or of the watching; it goes
             back when a film starts again or is rewound.
         memory: What views carry from frame to frame, by the view's name; the same dictionary for
             all frames that one job follows, empty at its first.
-        layers: Whose answers were asked for at the frame before.
+        layers: Whose outputs were used at the previous frame.
     """
 
     number: int
@@ -56,7 +56,7 @@ class Scene:
         seed: For views that draw random numbers: `generator()` starts from it.
         moment: Where in a film or a camera's stream the image is; None = it is a still.
         opened: The networks and photos that the view's parameters name.
-        asked: Names of the layers whose answers were asked for.
+        asked: Names of the layers whose outputs were used.
     """
 
     def __init__(
@@ -159,25 +159,25 @@ class Scene:
         return values if self.network.preprocess.batched else [values[0]]
 
     def call(self, values: Tensor) -> Any:
-        """The module's own answer to (1, C, H, W) `values`."""
+        """The module's output for (1, C, H, W) `values`."""
         return self.network.module(self.shown(values))
 
     @torch.no_grad()
     def output(self) -> Any:
-        """The module's own answer to the photo, computed once.
+        """The module's output for the photo, computed once.
 
         Raises:
-            ExplorerError: When the answer is not finite (a detector would silently find nothing).
+            ExplorerError: When the output is not finite (a detector would silently find nothing).
         """
         return self.memo("output", self._answer)
 
     @torch.no_grad()
     def records(self, *layers: str) -> Mapping[str, list[Any]]:
-        """What those layers answered on the photo, as `hooks.captured` records it.
+        """The outputs of those layers for the photo, as `hooks.captured` records it.
 
         Only the records of the last forward pass are kept. The passes for `output`, for a trace and
         for the records of a followed frame are one and the same from the second frame on: what was
-        asked for at the frame before is recorded whoever asks first.
+        used at the previous frame is recorded with the first use.
 
         Raises:
             ExplorerError: When the network has no such layer.
@@ -192,7 +192,7 @@ class Scene:
 
     @contextmanager
     def recording(self, *layers: str) -> Iterator[None]:
-        """Keeps what `layers`, and those asked for at the frame before, answer in this context."""
+        """Keeps the outputs of `layers`, and of those of the previous frame, in this context."""
         before = self.moment.layers if self.moment is not None else frozenset()
         with captured(self.network.module, sorted(before | set(layers))) as records:
             yield

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import GIVEN
 from explorer.core.param_forms import text_of
 from explorer.core.params import Kind, parameters
 from explorer.core.values import Box, Point
@@ -30,6 +31,7 @@ def script(
     seed: int = 0,
     outs: Sequence[Sequence[str]] = (),
     steered: bool = False,
+    classes: Sequence[str] = (),
 ) -> str:
     """Runs without the window and gives the very same numbers on the same computer.
 
@@ -40,9 +42,11 @@ def script(
         seed: For random numbers.
         outs: For every photo the files that its answer is saved to.
         steered: Parameters were changed while it ran; a comment says what that means.
+        classes: The names that the network's classes were given by hand.
 
     Raises:
-        ExplorerError: A photo that is neither a file nor one of the gallery.
+        ExplorerError: A photo that is neither a file nor one of the gallery, or a module that no
+            script can load.
     """
     lines = ["import explorer", ""]
     if steered:
@@ -52,7 +56,9 @@ def script(
         ]
     about: list[str] = []
     if spec is not None and (spec.weights or spec.half or not spec.name):
-        lines.append(_call("network = explorer.load", _loading(spec)))  # once for all the photos
+        lines.append(
+            _call("network = explorer.load", _loading(spec, classes))
+        )  # once for all the photos
         about = ["network=network"]
     elif spec is not None:
         about = [f"network={_quoted(spec.name)}"]
@@ -87,10 +93,16 @@ def photo_words(image: Image) -> str:
     return path if image.frame == 0 else f"explorer.photo({path}, frame={image.frame})"
 
 
-def _loading(spec: NetworkSpec) -> list[str]:
+def _loading(spec: NetworkSpec, classes: Sequence[str]) -> list[str]:
+    if spec.weights == GIVEN:
+        raise ExplorerError(
+            f"{spec.name} was given as a module, so no script can load it.",
+            "Save its weights, and load that file as a checkpoint of a network.",
+        )
     words = [_quoted(spec.name)] if spec.name else []
     words += [f"weights={_quoted(spec.weights)}"] if spec.weights else []
     words += [f"classes={_quoted(spec.classes)}"] if spec.classes else []
+    words += [f"classes=[{', '.join(map(_quoted, classes))}]"] if classes else []
     words += [f"device={_quoted(spec.device)}"] if spec.device != "auto" else []
     return [*words, "half=True"] if spec.half else words
 
@@ -109,8 +121,9 @@ def _value(parameter: Parameter, value: Any) -> str:
     match value:
         case Point(x, y):
             return repr((x, y))
-        case Box(x0, y0, x1, y1, label):
-            return repr((x0, y0, x1, y1, label) if label else (x0, y0, x1, y1))
+        case Box(x0, y0, x1, y1, label, difficult):
+            named = (label, True) if difficult else (label,) if label else ()
+            return repr((x0, y0, x1, y1, *named))
         case str():
             return _quoted(value)
         case None | bool() | int() | float():

@@ -1,4 +1,4 @@
-"""What a scene remembers of the methods in `explorer.vision`: each is worked out once.
+"""Results of the methods in `explorer.vision` that a scene keeps: each is computed once.
 
 The methods take modules, tensors and a `Frame`; here they get those of a scene.
 """
@@ -29,7 +29,7 @@ def trace_of(scene: Scene) -> Trace:
     """The trace of the scene's network on its photo.
 
     Raises:
-        ExplorerError: When the network is not one of torchvision's detectors, or its answer is not
+        ExplorerError: When the network is not one of torchvision's detectors, or its output is not
             finite.
     """
     return scene.memo(TRACE, lambda: _trace(scene))
@@ -47,7 +47,7 @@ def _trace(scene: Scene) -> Trace:
 
 
 def anchor_answers_of(scene: Scene) -> AnchorAnswers:
-    """What every anchor of the scene's network says; `frame` is from the photo.
+    """The outputs for every anchor of the scene's network; `frame` is from the photo.
 
     Raises:
         ExplorerError: When the network has no anchors that can be followed.
@@ -63,7 +63,7 @@ def _anchor_answers(scene: Scene) -> AnchorAnswers:
 def own_suppression_of(scene: Scene) -> tuple[Frame, Nms] | None:
     """The suppression of a detector that is none of torchvision's, and the frame of its boxes.
 
-    The frame is from the photo. None when the network tells of none: its trace may.
+    The frame is from the photo. None when the network has none: its trace may.
     """
     return scene.memo(
         "suppression",
@@ -119,7 +119,7 @@ def pooled_maps_of(scene: Scene) -> RoiMaps:
 
 
 def layer_maps_of(scene: Scene, layer: str) -> RoiMaps:
-    """The answer of any layer, as one map.
+    """The output of any layer, as one map.
 
     Raises:
         ExplorerError: When the layer is unknown or its cells are no places of the photo.
@@ -130,7 +130,7 @@ def layer_maps_of(scene: Scene, layer: str) -> RoiMaps:
 
 
 def head_answer_of(scene: Scene, box: Float32) -> HeadAnswer:
-    """What the second stage of the scene's detector says about one box.
+    """The outputs of the detector's second stage for one box.
 
     Args:
         scene: Of a two-stage detector.

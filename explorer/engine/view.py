@@ -4,7 +4,7 @@ A view module in `explorer.views` defines one `VIEW = View(...)`. Its form, menu
 thread, progress, cancel button, export and command line come from here.
 
 The computation is a generator of steps: every step carries a result that can already be drawn, the
-last one is the answer. It is closed (its `finally` runs) when nobody wants the answer any more. It
+last one is the result. It is closed (its `finally` runs) when the result is no longer needed. It
 must never `yield` inside a `with` that touches torch's or a model's state.
 """
 
@@ -90,7 +90,7 @@ assert set(_TITLES) == set(Group)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Action:
-    """A button of a view: something that it does beside looking. Afterwards the view looks again.
+    """A button of a view: it does more than show. Afterwards the view is computed again.
 
     Attributes:
         name: The programs' word, a Python identifier.
@@ -133,14 +133,14 @@ class BackgroundJob:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View(Generic[P, R]):
-    """A way to look at what a network computes, with parameters `P` and results `R`.
+    """What is computed and drawn of a network, with parameters `P` and results `R`.
 
     Attributes:
         name: The command line's word, a Python identifier.
         title: The menu's words.
         group: The heading it is listed under.
         summary: One sentence for the picker.
-        explanation: Markdown beside the view: what is seen, how to read it, formulas in LaTeX
+        explanation: Markdown beside the view: what is shown, how to read it, formulas in LaTeX
             between dollar signs, and the sources.
         reference: The paper, as "Ren et al. 2015, Faster R-CNN, section 3.1".
         Params: A frozen dataclass whose fields are made by `param`.
@@ -148,15 +148,15 @@ class View(Generic[P, R]):
             thread. A yield gives back the newest params when a `STEER` parameter has changed, else
             None. A `NewNetwork` that it returns at its end joins the catalog as "made here".
         draw: ``(result, params) -> Board``: pure, cheap, numpy only, on the window's thread.
-        tasks: The network tasks it can look at; empty = any network with an image input.
+        tasks: The network tasks it supports; empty = any network with an image input.
         best: The one among them with which it shows most: whoever comes to it with another network
             gets one of these, and may choose another one again.
         data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by
             default the tables of the board.
         live: It may follow a camera.
         film: Its steps make a film worth exporting.
-        answer_only: It needs the network's answer and nothing from inside: live, the network may be
-            a faster copy that says the same up to rounding.
+        answer_only: It needs the network's output and nothing from inside: live, the network may be
+            a faster copy with equal outputs up to rounding.
         needs: What must be chosen first. A scene without a photo or a network refuses to give one.
         uses: Networks that it always takes beside the chosen one; `scene.network_of` gives them.
         actions: Its buttons.

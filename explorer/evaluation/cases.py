@@ -1,4 +1,4 @@
-"""A data set as evaluations see it: its classes, and photos whose right answers are known."""
+"""A data set as evaluations see it: its classes, and photos with ground truth."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What is right for one photo, in the network's classes.
+    """The ground truth of one photo, in the network's classes.
 
     Attributes:
-        label: Of the photo as a whole; -1 = nobody says.
-        objects: In pixels of the photo; None = nobody says.
-        mask: (H, W) int32, the class of every pixel, -1 = not to be counted; None = nobody says.
-        left_out: Objects of classes that the network does not know.
-        skeletons: The keypoints of `objects`; None = nobody asks or says.
+        label: Of the photo as a whole; -1 = not known.
+        objects: In pixels of the photo; None = not known.
+        mask: (H, W) int32, the class of every pixel, -1 = not to be counted; None = not known.
+        left_out: Objects of classes that the network does not have.
+        skeletons: The keypoints of `objects`; None = not asked for or not known.
     """
 
     label: int = -1
@@ -60,9 +60,9 @@ class Source:
         title: Its name for people.
         kind: "class folders", "COCO", "VOC", "YOLO", "masks" or "npz".
         classes: What has to be matched.
-        offers: What it says about its photos: "label", "objects", "mask", "keypoints".
+        offers: What is known of its photos: "label", "objects", "mask", "keypoints".
         make: From the task, the label of each class (-1 = unknown) and the network to the cases.
-        notes: Sentences about what was left out.
+        notes: Sentences about what was ignored.
     """
 
     title: str

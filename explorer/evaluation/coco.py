@@ -1,6 +1,6 @@
 """Average precision by the rules of COCO (Lin et al. 2014), of boxes, masks and keypoints.
 
-faster-coco-eval counts; here the photos are put into its form. All figures lie in [0, 1].
+faster-coco-eval counts; here the photos are put into its form. All metrics lie in [0, 1].
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _UNCOUNTED_AREA = 2e10
 
 
 class ClassAP(NamedTuple):
-    """COCO's figures of one class; see `CocoAP`."""
+    """COCO's metrics of one class; see `CocoAP`."""
 
     ap: float
     ap50: float
@@ -37,13 +37,13 @@ class ClassAP(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CocoAP:
-    """COCO's figures.
+    """COCO's metrics.
 
     Attributes:
         ap: Mean over IoU 0.5, 0.55 … 0.95 and over the classes with an object.
         ap50: At IoU 0.5.
         ap75: At IoU 0.75.
-        ar: Recall with the 100 most certain boxes of every photo, mean over the same.
+        ar: Recall with the 100 highest-scoring boxes of every photo, mean over the same.
         by_class: By label, for every class with an object that counts; the mean over these is what
             stands above.
     """
@@ -56,7 +56,7 @@ class CocoAP:
 
 
 def coco_ap(truth: Sequence[Objects], found: Sequence[Found]) -> CocoAP:
-    """COCO's figures of boxes.
+    """COCO's metrics of boxes.
 
     A difficult object takes part as one of a size that is not counted.
 
@@ -96,7 +96,7 @@ class Masks:
     """What is in one photo, or was found there.
 
     Attributes:
-        masks: (N, H, W) bool; an object of which nothing can be seen does not count.
+        masks: (N, H, W) bool; an object without visible pixels does not count.
         labels: (N,) int64.
         scores: (N,); None for what is there.
     """
@@ -226,7 +226,7 @@ def _package() -> Any:
 
 
 def _silent(*_words: object) -> None:
-    """The evaluator writes its figures to stdout."""
+    """The evaluator writes its metrics to stdout."""
 
 
 def _objects(truth: Sequence[Objects]) -> list[Row]:

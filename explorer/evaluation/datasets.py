@@ -1,8 +1,8 @@
-"""Photos with their right answers, from whatever somebody points at.
+"""Photos with ground truth, from whatever folder or file is given.
 
-`open_source` looks at what is there: a folder with a folder of photos for every class, a COCO JSON,
-Pascal VOC's XML files, YOLO's labels, a folder of class masks, or photos in an npz. What it gives
-knows its classes; `cases` then makes the photos for a network whose words for them were found.
+`open_source` recognizes a folder with a folder of photos for every class, a COCO JSON, Pascal VOC's
+XML files, YOLO's labels, a folder of class masks, or photos in an npz. Its result has the classes;
+`cases` then makes the photos for a network to whose classes they were matched.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _TABLES = ("classes.tsv", "words.txt", "LOC_synset_mapping.txt")
 _MOST_TABLE_BYTES = 64 * 1024**2
 _COCO_NAMES = ("instances.json", "annotations.json", "_annotations.coco.json")
 _MOST_FOLDERS = 50
-"""Folders inside one that are looked into for XML files."""
+"""Folders inside one that are searched for XML files."""
 _MASK_FOLDERS = ("semantic_masks", "SegmentationClass")
 
 
@@ -104,7 +104,7 @@ def likely_task(path: Path) -> Task:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a folder looks to be, from the names in it alone: its place and what it offers."""
+    """What a folder seems to be, from the names in it alone: its place and what it offers."""
 
     place: Path
     offers: frozenset[str]
@@ -330,7 +330,7 @@ def _scale(photo: Annotated, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 def _yolo(path: Path, images: Path | None) -> Source:
     """A data.yaml, whose "val" is taken, or a folder of photos with label files."""
     folder = path if os.path.isdir(path) else split_of(path)
-    pairs = yolo_pairs(folder, images)
+    pairs, bare = yolo_pairs(folder, images)
     photos = (images or folder).absolute()
     if not pairs:
         raise ExplorerError(
@@ -349,7 +349,7 @@ def _yolo(path: Path, images: Path | None) -> Source:
         ]
 
     return Source(
-        display_name(path), "YOLO", classes, frozenset({"objects"}), make, faults(photos, pairs)
+        display_name(path), "YOLO", classes, frozenset({"objects"}), make, faults(pairs, bare)
     )
 
 

@@ -1,4 +1,4 @@
-"""The right class of every pixel: folders of class masks, and outlines drawn as masks."""
+"""The true class of every pixel: folders of class masks, and outlines drawn as masks."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Plain arrays, one entry for a photo, an object or a detection. Detections are matched in the order
 of their scores, so that what a higher threshold leaves is the beginning of the same matches: every
-figure at a threshold is a count and nothing is matched anew.
+metric at a threshold is a count and nothing is matched again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MATCH_IOU = 0.5
-"""From this overlap on a detection has found an object (Everingham et al. 2010, section 4.2)."""
+"""From this IoU on a detection matches an object (Everingham et al. 2010, section 4.2)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,16 +121,16 @@ def box_measures(
     none = np.zeros(0, np.int64)
     parts: list[tuple[NDArray[Any], ...]] = [(none, none, np.zeros(0), none, none)]
     objects: list[tuple[Ints, Ints]] = [(none, none)]
-    for number, there, answer in zip(numbers, truth, found, strict=True):
-        order = np.argsort(-answer.scores, kind="stable")
-        labels = answer.labels[order]
-        boxes = answer.xyxy[order]
-        mark = outcomes(there, Found(boxes, labels, answer.scores[order]), MATCH_IOU).marks
+    for number, there, its in zip(numbers, truth, found, strict=True):
+        order = np.argsort(-its.scores, kind="stable")
+        labels = its.labels[order]
+        boxes = its.xyxy[order]
+        mark = outcomes(there, Found(boxes, labels, its.scores[order]), MATCH_IOU).marks
         cover = overlaps(boxes, there.xyxy, there.crowd)
         any_class = claimed(cover, there.passed, MATCH_IOU)
         lies_on = any_class.copy()
         lies_on[any_class >= 0] = there.labels[any_class[any_class >= 0]]
-        scores = answer.scores[order].astype(np.float64)
+        scores = its.scores[order].astype(np.float64)
         parts.append((np.full(len(order), number), labels, scores, mark, lies_on))
         counted = there.labels[~there.passed]
         objects.append((np.full(len(counted), number), counted))
@@ -148,20 +148,20 @@ class LabelMeasures:
     Attributes:
         photo: Its number.
         label: Its class.
-        answer: The class that the network gives the highest probability.
-        answer_p: That probability.
-        label_p: The probability of its own class.
+        predicted: The class with the highest probability.
+        predicted_p: That probability.
+        label_p: The probability of the photo's own class.
     """
 
     photo: Ints
     label: Ints
-    answer: Ints
-    answer_p: Floats
+    predicted: Ints
+    predicted_p: Floats
     label_p: Floats
 
     def confusion(self, classes: int) -> Ints:
-        """(C, C) photos: row = the photo's class, column = the network's answer."""
-        pairs = self.label * classes + self.answer
+        """(C, C) photos: row = the true class, column = the predicted one."""
+        pairs = self.label * classes + self.predicted
         return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
@@ -170,7 +170,7 @@ class PixelMeasures:
     """Of a network that names pixels.
 
     Attributes:
-        confusion: (C, C) pixels: row = the pixel's class, column = the network's answer.
+        confusion: (C, C) pixels: row = the true class, column = the predicted one.
         photo: (N,) the number of every photo.
         iou: (N,) the mean IoU of the classes that occur in the photo.
         accuracy: (N,) the share of its pixels that are named right.

@@ -1,7 +1,7 @@
-"""The figures that are counted here: top-k, VOC's average precision, mean IoU; `coco` has COCO's.
+"""The metrics that are computed here: top-k, VOC's average precision, mean IoU; `coco` has COCO's.
 
 Boxes are x0, y0, x1, y1 in pixels of the photo, pixel edges, y down. Classes are indices into the
-network's own classes. All figures lie in [0, 1].
+network's own classes. All metrics lie in [0, 1].
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Objects:
         xyxy: (N, 4) float64.
         labels: (N,) int64.
         crowd: (N,) bool: a region with many objects. A detection with enough of its own area in
-            it is neither right nor wrong, and any number of them may lie there.
+            it is ignored, and any number of them may lie there.
         difficult: (N,) bool: whether it is found does not count.
     """
 
@@ -44,7 +44,7 @@ class Objects:
 
     @property
     def passed(self) -> NDArray[np.bool_]:
-        """(N,) bool: neither a find nor a miss."""
+        """(N,) bool: neither found nor missed."""
         return self.difficult | self.crowd
 
     @classmethod
@@ -70,7 +70,7 @@ class Found:
 def overlaps(
     boxes: NDArray[Any], truth: NDArray[np.float64], crowd: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """(N, M) intersection over union; over the area of the box alone where the truth is a crowd."""
+    """(N, M) intersection over union; over the area of the box alone for a crowd."""
     first, second = np.asarray(boxes, np.float64)[:, None], np.asarray(truth, np.float64)[None]
     low, high = np.maximum(first, second)[..., :2], np.minimum(first, second)[..., 2:]
     shared = (high - low).clip(min=0).prod(-1)
@@ -93,10 +93,11 @@ class VocAP:
 def voc_ap(truth: Sequence[Objects], found: Sequence[Found], iou: float = 0.5) -> dict[int, VocAP]:
     """Average precision by the rules of Pascal VOC (Everingham et al. 2010, section 4.2).
 
-    The detections of a class, the most certain first, are right when the object that they overlap
-    most does so by at least `iou` and no earlier one has taken it. Difficult objects (and crowds)
-    are no misses, and what hits them is passed over. Since 2010 the figure is the whole area under
-    the precision that no larger recall exceeds; before, its mean at recalls 0, 0.1 … 1.
+    A detection, taken in the order of the scores, is a true positive when its IoU with the object
+    of its class that it overlaps most is at least `iou` and no earlier detection has matched that
+    object. Difficult objects (and crowds) are no false negatives, and detections on them are
+    ignored. Since 2010 the metric is the whole area under the precision made monotone; before, it
+    was the mean of that at recalls 0, 0.1 … 1.
 
     Args:
         truth: One for every photo.
@@ -114,13 +115,13 @@ def _voc_class(label: int, truth: Sequence[Objects], found: Sequence[Found], iou
     scores: list[NDArray[np.float64]] = [np.zeros(0)]
     marks: list[NDArray[np.int8]] = [np.zeros(0, np.int8)]
     wanted = 0
-    for objects, answer in zip(truth, found, strict=True):
-        mine, its = objects.labels == label, answer.labels == label
+    for objects, boxes in zip(truth, found, strict=True):
+        mine, its = objects.labels == label, boxes.labels == label
         passed = objects.passed[mine]
         wanted += int((~passed).sum())
-        order = np.argsort(-answer.scores[its], kind="stable")
-        cover = overlaps(answer.xyxy[its][order], objects.xyxy[mine], objects.crowd[mine])
-        scores.append(answer.scores[its][order].astype(np.float64))
+        order = np.argsort(-boxes.scores[its], kind="stable")
+        cover = overlaps(boxes.xyxy[its][order], objects.xyxy[mine], objects.crowd[mine])
+        scores.append(boxes.scores[its][order].astype(np.float64))
         marks.append(_claims(cover, passed, iou))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     mark = np.concatenate(marks)[order]
@@ -131,7 +132,7 @@ def _voc_class(label: int, truth: Sequence[Objects], found: Sequence[Found], iou
 
 
 RIGHT, WRONG, PASSED = 1, 0, -1
-"""What becomes of a detection: true positive, false positive, or passed over."""
+"""What becomes of a detection: true positive, false positive, or ignored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +173,7 @@ def outcomes(truth: Objects, found: Found, iou: float = 0.5) -> Outcomes:
 
 
 def _claims(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -> NDArray[np.int8]:
-    """What becomes of each detection of a photo, the most certain first."""
+    """What becomes of each detection of a photo, the highest score first."""
     taken = claimed(cover, passed, iou)
     return np.where(taken >= 0, RIGHT, np.where(taken == SHIELDED, PASSED, WRONG)).astype(np.int8)
 
@@ -189,7 +190,7 @@ def claimed(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -
 
     Args:
         cover: (N, M) intersections over union, the highest-scoring detection first.
-        passed: (M,) objects that are neither a find nor a miss.
+        passed: (M,) objects that count neither as found nor as missed.
         iou: Least overlap.
     """
     found = np.full(len(cover), NOTHING, np.int64)
@@ -216,7 +217,7 @@ def eleven_points(recall: NDArray[np.float64], precision: NDArray[np.float64]) -
     """The mean over r = 0, 0.1 … 1 of the largest precision at a recall of at least r.
 
     The steps are numpy's, of which 0.3, 0.6 and 0.7 are a hair above their names: a recall of
-    exactly 3/10 misses its step. Published figures are made so, and ours are to equal them.
+    exactly 3/10 misses its step. Published values are computed so, and these are to equal them.
     """
     points = [precision[recall >= r].max(initial=0.0) for r in np.linspace(0, 1, 11)]
     return float(np.mean(points))
@@ -226,7 +227,7 @@ def eleven_points(recall: NDArray[np.float64], precision: NDArray[np.float64]) -
 
 
 def ranks(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many classes have a higher score than the right one: (N,), 0 = the first guess is right.
+    """How many classes have a higher score than the true one: (N,), 0 = top-1 is correct.
 
     Among equal scores the one with the smaller index comes first.
 
@@ -241,29 +242,29 @@ def ranks(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.
 
 
 class Confusion:
-    """Counts pixels by right and answered class.
+    """Counts pixels by true and predicted class.
 
     Attributes:
-        counts: (C, C) int64: row = right, column = answered.
+        counts: (C, C) int64: row = true, column = predicted.
     """
 
     def __init__(self, classes: int) -> None:
         self.counts = np.zeros((classes, classes), np.int64)
 
-    def add(self, truth: NDArray[np.integer[Any]], answer: NDArray[np.integer[Any]]) -> None:
-        """Two arrays of one shape; pixels where either is negative are left out."""
-        if truth.shape != answer.shape:
-            raise ValueError(f"the answer must be {truth.shape}, got {answer.shape}")
+    def add(self, truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]]) -> None:
+        """Two arrays of one shape; pixels where either is negative are ignored."""
+        if truth.shape != predicted.shape:
+            raise ValueError(f"the prediction must be {truth.shape}, got {predicted.shape}")
         size = len(self.counts)
-        known = (truth >= 0) & (answer >= 0)
-        pairs = truth[known].astype(np.int64) * size + answer[known]
+        known = (truth >= 0) & (predicted >= 0)
+        pairs = truth[known].astype(np.int64) * size + predicted[known]
         self.counts += np.bincount(pairs, minlength=size * size).reshape(size, size)
 
     def iou(self) -> dict[int, float]:
-        """Intersection over union of every class that occurs in the truth (Long et al. 2015)."""
-        wanted, answered = self.counts.sum(1), self.counts.sum(0)
+        """Intersection over union of every class of the ground truth (Long et al. 2015)."""
+        wanted, predicted = self.counts.sum(1), self.counts.sum(0)
         right = np.diag(self.counts)
         return {
-            int(k): float(right[k] / (wanted[k] + answered[k] - right[k]))
+            int(k): float(right[k] / (wanted[k] + predicted[k] - right[k]))
             for k in np.flatnonzero(wanted)
         }

@@ -53,11 +53,11 @@ class Pass:
     """The photos of an evaluation on their way through the network.
 
     Batches depend on the photos alone, never on the time, and a state is kept between two of them:
-    a pass that is taken up again gives the same batches, and so the same numbers to the last bit.
+    a pass that is resumed gives the same batches, and so the same numbers to the last bit.
 
     Attributes:
         done: Photos that were read, or could not be.
-        left_out: Objects of classes that the network does not know.
+        left_out: Objects of classes that the network does not have.
         skipped: Photos that could not be read, each with the reason.
         seconds: Of work, those of earlier runs included.
     """
@@ -79,7 +79,7 @@ class Pass:
         self.seconds = 0.0
 
     def look_at_next(self) -> None:
-        """Reads the next photo; the network looks when enough of one size have come."""
+        """Reads the next photo; the network runs when enough of one size have come."""
         began = time.perf_counter()
         look = self._loaded(self.done)
         if look is not None:
@@ -114,7 +114,7 @@ class Pass:
         return Checkpoint(content, self._score.arrays())
 
     def resume(self, state: Checkpoint) -> bool:
-        """Goes on from a state of the same photos and weights; else stays at the beginning."""
+        """Resumes from a state of the same photos and weights; else stays at the beginning."""
         content = state.content
         mine = (FORMAT, self._photos(), self._network.info.digest)
         if (content.get("format"), content.get("photos"), content.get("network")) != mine:

@@ -33,35 +33,35 @@ FIGURES = {
     "mIoU": "intersection over union of the pixels, mean over the classes",
     "IoU": "intersection over union of the pixels",
 }
-"""Every figure with its meaning; all lie in [0, 1]."""
+"""Every metric with its meaning; all lie in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """The figures so far; plain values only.
+    """The metrics so far; plain values only.
 
     Attributes:
         network: The catalog's name.
         title: Of the network, for people.
         weights: Of the network, for people.
-        task: What the network answers.
+        task: Of the network.
         data: The name of the data.
         kind: Of the data, see `cases.Source`.
         figures: By the keys of `FIGURES`, those that make sense for network and data.
-        by_class: By the network's class: figures, and "objects" or "photos".
-        photos: How many were looked at.
-        wanted: How many there are to look at.
-        objects: In those photos, of the classes that are known (what is passed over left out).
+        by_class: By the network's class: metrics, and "objects" or "photos".
+        photos: How many were evaluated.
+        wanted: How many are to be evaluated.
+        objects: In those photos, of the classes that are known (without ignored ones).
         objects_left_out: Of other classes.
         matched: The data's class -> the network's.
-        left_out: The data's classes that the network does not know.
+        left_out: The data's classes that the network does not have.
         skipped: Photos that could not be read, with the reason.
         seconds: Of work.
         notes: Sentences for the user.
-        complete: All photos were looked at.
+        complete: All photos were evaluated.
         info: Of the network.
         cases: Of every photo its name and its file ("" = it has none), by its number.
-        measures: What is kept of every photo; it may be older than `figures` while it goes on.
+        measures: What is kept of every photo; it may be older than `figures` while it runs.
     """
 
     network: str
@@ -87,7 +87,7 @@ class Report:
     measures: Measures | None = None
 
     def content(self) -> dict[str, Any]:
-        """For programs: the figures stand at the top, under their own keys."""
+        """For programs: the metrics are at the top, under their own keys."""
         return {
             "network": self.network,
             "weights": self.weights,
@@ -111,7 +111,7 @@ class Report:
         return by_class_table(self)
 
     def headline(self) -> str:
-        """The figures in one line: "top1 49.9%, top5 76.7%"."""
+        """The metrics in one line: "top1 49.9%, top5 76.7%"."""
         return ", ".join(f"{key} {percent(value)}" for key, value in self.figures.items())
 
 
@@ -120,7 +120,7 @@ def percent(value: float) -> str:
 
 
 def by_class_table(report: Report) -> Table:
-    """The classes with their figures; what has none of a figure gets NaN."""
+    """The classes with their metrics; NaN where a class has none."""
     keys = list(dict.fromkeys(key for row in report.by_class.values() for key in row))
     counts = [key for key in keys if key in ("photos", "objects", "pixels")]
     ordered = [*(key for key in keys if key not in counts), *counts]
@@ -136,7 +136,7 @@ def json_of(report: Report) -> bytes:
 
 
 def csv_of(report: Report) -> bytes:
-    """Two tables: the figures, and the classes."""
+    """Two tables: the metrics, and the classes."""
     figures = Table(
         "metrics", ("metric", "value", "meaning"),
         tuple((key, value, FIGURES[key]) for key, value in report.figures.items()),

@@ -1,7 +1,7 @@
 """One photo after the other through a network, and what it was worth.
 
 `evaluate` is a generator of steps like every other long computation: it can be canceled between
-any two photos, and every step carries the figures so far.
+any two photos, and every step carries the metrics so far.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ _NOTHING = "These photos have no objects to evaluate: there is no metric."
 _FIRST_FIGURES = 8
 _FEW = 100
 _MOST_SECONDS = 0.25
-"""Figures in between that take longer are not worth making a question wait."""
+"""Metrics in between that take longer would make a question wait."""
 
 
 def fulfill(
@@ -90,7 +90,7 @@ def fulfill(
     The steps carry the `Report` so far, None before the first photo.
 
     Args:
-        wish: What is asked.
+        wish: What is to be evaluated.
         engine: Whose networks are used.
         cancelled: Asked inside long forwards.
         work: In the background: what an earlier run had, and where the state is kept.
@@ -125,7 +125,7 @@ def evaluate(
     cancelled: Callable[[], bool] = lambda: False,
     work: Work | None = None,
 ) -> Generator[Step[Report], Any, None]:
-    """Looks at the photos of `source` and compares with what is right.
+    """Runs the network on the photos of `source` and compares with the ground truth.
 
     Args:
         network: Any of the catalog with classes.
@@ -236,8 +236,6 @@ def _blank(network: Network, source: Source, found: Match, cases: Sequence[Case]
     notes = [*info.notes, *source.notes]
     if source.kind in ("COCO", "VOC") and info.task in ("classification", "localization"):
         notes.insert(0, ONE_OBJECT.format(data=source.title))
-    if source.kind == "npz" and info.task == "detection":
-        notes.append("The scenes are composed of several photos each, with a fixed seed.")
     if found.left_out and info.task == "segmentation" and background_of(info) >= 0:
         notes.append("Pixels of classes that the network does not have count as background.")
     if info.task == "detection" and score_floor(network.module) > 0.05:

@@ -1,4 +1,4 @@
-"""Keeps count while photos go by: one way for every kind of answer."""
+"""Counts for the metrics, photo by photo: a class for every task."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from explorer.networks.preprocess import Frame
 
 Figures = tuple[dict[str, float], dict[str, dict[str, float]]]
-"""The figures by their keys, and by class name."""
+"""The metrics by their keys, and by class name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """A photo that the network has looked at.
+    """A photo that the network has run on.
 
     Attributes:
         number: Its place among the photos of the evaluation.
-        truth: What is right.
+        truth: The ground truth.
         frame: From the photo to the network's input.
         size: (H, W) of the photo.
         input_size: (H, W) of the network's input.
@@ -55,24 +55,24 @@ class Look:
 
 
 class Score(Protocol):
-    """What all of them have: counts, and figures that may be asked for at any time."""
+    """What all of them have: counts, and metrics at any time."""
 
     cheap: bool
-    """Asking for the figures costs nothing."""
+    """The metrics cost nothing."""
 
     @property
     def photos(self) -> int:
-        """Looked at so far."""
+        """Evaluated so far."""
 
     @property
     def objects(self) -> int:
-        """Of the truth, those that count."""
+        """Of the ground truth, those that count."""
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
-        """Takes the network's own answer to a batch of photos."""
+        """Takes the network's output for a batch of photos."""
 
     def figures(self, classes: Sequence[str]) -> Figures:
-        """The figures so far."""
+        """The metrics so far."""
 
     def measures(self) -> Measures:
         """What is kept of every photo so far, for curves, confusions and the worst first."""
@@ -81,7 +81,7 @@ class Score(Protocol):
         """All counts so far, as `restore` takes them: they can be kept in a file."""
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Goes on from what `arrays` gave.
+        """Resumes from what `arrays` gave.
 
         Raises:
             KeyError, ValueError: They are from another kind of score.
@@ -103,10 +103,11 @@ class Names:
     cheap = True
 
     def __init__(self, classes: int) -> None:
-        # Photos, first right, one of five right, with a box, class and box right
+        # Photos, top-1 correct, top-5 correct, with a box, class and box correct
         self._counts = np.zeros((classes, 5), np.int64)
         self._localizes = False
-        # Of every photo: its number, class and answer; the probabilities of answer and class
+        # Of every photo: its number, true and predicted class, and the probabilities of the
+        # predicted and of the true class
         self._each: list[tuple[int, int, int]] = []
         self._p: list[tuple[float, float]] = []
 
@@ -142,10 +143,10 @@ class Names:
     ) -> None:
         p = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
         p /= p.sum(axis=1, keepdims=True)
-        rows, answers = np.arange(len(labels)), logits.argmax(axis=1)
+        rows, predicted = np.arange(len(labels)), logits.argmax(axis=1)
         numbers = (look.number for look in looks)
-        self._each += zip(numbers, labels.tolist(), answers.tolist(), strict=True)
-        self._p += zip(p[rows, answers].tolist(), p[rows, labels].tolist(), strict=True)
+        self._each += zip(numbers, labels.tolist(), predicted.tolist(), strict=True)
+        self._p += zip(p[rows, predicted].tolist(), p[rows, labels].tolist(), strict=True)
 
     def _locate(self, look: Look, box: NDArray[np.float32], *, first: bool) -> None:
         objects = look.truth.objects
@@ -216,7 +217,7 @@ class Boxes:
         return len(self._truth)
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
-        """See `Score`: the answer of one of torchvision's detectors to one photo."""
+        """See `Score`: the output of one of torchvision's detectors for one photo."""
         (look,) = looks
         assert look.truth.objects is not None
         height, width = look.input_size
@@ -235,7 +236,7 @@ class Boxes:
             if self._eleven_point:
                 row["voc_AP_11"] = area.eleven_point
             by_class[classes[label]] = {**row, "objects": area.objects}
-        if not voc:  # nothing that counts is there: the reference gives -1 for every figure
+        if not voc:  # nothing that counts is there: the reference gives -1 for every metric
             return {}, {}
         figures = _coco_figures(coco)
         figures["voc_AP"] = _mean([area.every_point for area in voc.values()])
@@ -283,7 +284,7 @@ class Boxes:
 
 
 class Pixels:
-    """Mean intersection over union, over the pixels of the photo that the network has seen."""
+    """Mean intersection over union, over the pixels of the photo inside the network's input."""
 
     cheap = True
 

@@ -2,7 +2,7 @@
 
 Pillow reads the files, by content and from an allow-list of formats. It raises nearly every
 exception there is when a file is broken, some of its decoders are written in Python and slow, and
-its limits are process-wide switches. All of that is dealt with here, so that a caller sees pixels
+its limits are process-wide switches. All of that is dealt with here, so that a caller gets pixels
 or an ExplorerError.
 """
 
@@ -74,8 +74,8 @@ _FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
 )
 
 # Fuzzing Pillow's decoders brings out nearly every kind of exception, so they are listed by their
-# bases and translated in one place. Not listed: MemoryError (said in its own words), ExplorerError,
-# Cancelled, and whatever asks the process to end.
+# bases and translated in one place. Not listed: MemoryError (it has its own sentence),
+# ExplorerError, Cancelled, and whatever asks the process to end.
 DECODER_ERRORS = (
     OSError,
     ValueError,
@@ -170,7 +170,7 @@ def decode(data: bytes, *, label: str, frame: int, max_pixels: int, draft: int =
 
 
 def decoded(picture: PIL.Image.Image, *, label: str, max_pixels: int) -> Decoded:
-    """As `decode`, for a picture that somebody has opened already; it stays open.
+    """As `decode`, for a picture that is open already; it stays open.
 
     Raises:
         ExplorerError: As `decode`.
@@ -212,7 +212,7 @@ def _translated(label: str, max_pixels: int) -> Iterator[None]:
     try:
         yield
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
-        size = re.search(r"\((\d+) pixels\)", str(error))  # Pillow says it nowhere else
+        size = re.search(r"\((\d+) pixels\)", str(error))  # Pillow gives it nowhere else
         raise _too_large(label, max_pixels, int(size[1]) if size else None) from error
     except MemoryError as error:
         raise ExplorerError(
@@ -240,7 +240,7 @@ def _formats() -> tuple[str, ...]:
 
 
 def _quiet_libtiff() -> None:
-    """Lets libtiff be quiet: it tells the terminal about every odd tag; errors become sentences.
+    """Silences libtiff, which reports every odd tag on the terminal; errors become sentences.
 
     The library is the one that came with Pillow; that of a Linux distribution is left as it is.
     """
@@ -337,7 +337,7 @@ def _load(picture: ImageFile, data: bytes, label: str) -> tuple[ImageFile, str]:
         if picture.tile:
             picture.tile = []
             if isinstance(picture, TiffImageFile):
-                picture.load_end()  # turns the picture, as its size already says
+                picture.load_end()  # turns the picture, as its size shows
         picture.load()
         box = picture.getbbox(alpha_only=False)
         if box is None and picture.format in ("JPEG", "MPO") and not data.endswith(b"\xff\xd9"):

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MAX_FRAMES = 10_000
-"""Nobody pages through more; the count stops here."""
+"""More pages are not useful; the count stops here."""
 
 _DECLARED = frozenset({"PNG", "WEBP", "AVIF", "HEIF"})
-"""Formats whose header says the number. Not PSD, whose frames are layers, nor MPO (gain maps)."""
+"""Formats whose header has the number. Not PSD, whose frames are layers, nor MPO (gain maps)."""
 
 
 def count_frames(picture: ImageFile, data: bytes) -> int:
@@ -53,7 +53,7 @@ def _gif_frames(data: bytes) -> int:
         elif kind == 0x3B:
             break
         else:
-            at += 1  # stray bytes between blocks are passed over, as decoders do
+            at += 1  # stray bytes between blocks are skipped, as decoders do
     return frames
 
 

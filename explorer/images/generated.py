@@ -199,6 +199,64 @@ def _edges() -> UInt8:
     return _shrunk(canvas)
 
 
+def _strokes() -> UInt8:
+    """Thick brush strokes along a swirling field: a style to paint photos in."""
+    rng = np.random.default_rng(5)
+    canvas = _backdrop((18, 42, 96), (236, 190, 84))
+    centers = rng.uniform((0, 0), (_WIDTH, _HEIGHT), (7, 2))
+    turns = rng.choice((-1.0, 1.0), 7)
+    for length, count, width in ((60, 1500, 9), (34, 3000, 5), (18, 2600, 3)):
+        places = [rng.uniform((0, 0), (_WIDTH, _HEIGHT), (count, 2))]
+        for _ in range(8):
+            field = _swirls(places[-1], centers, turns)
+            places.append(places[-1] + field * (length / 8))
+        colors = _dusk(places[0], centers) + rng.normal(0, 22, (count, 3))
+        paths = np.rint(np.stack(places, axis=1) * _FINE).astype(np.int32)
+        for path, color in zip(paths, colors.clip(0, 255).astype(int).tolist(), strict=True):
+            cv2.polylines(canvas, [path], isClosed=False, color=color, thickness=width * _FINE)
+    return _shrunk(canvas)
+
+
+def _swirls(places: Float, centers: Float, turns: Float) -> Float:
+    """(N, 2) unit vectors: around the centers, and to the right where they are far."""
+    away = places[:, None] - centers
+    pull = turns[:, None] / (np.square(away).sum(axis=2, keepdims=True) + 900.0)
+    field = (away[..., ::-1] * (1, -1) * pull).sum(axis=1)
+    field += np.stack([np.full(len(places), 0.012), 0.004 * np.sin(places[:, 0] / 60)], axis=1)
+    unit: Float = field / np.hypot(*field.T)[:, None]
+    return unit
+
+
+def _dusk(places: Float, centers: Float) -> Float:
+    """(N, 3) colors: blue above, gold below, bright around the centers."""
+    share = (places[:, 1] / _HEIGHT + 0.12 * np.sin(places[:, 0] / 70))[:, None]
+    shade = np.array((30, 70, 150)) * (1 - share) + np.array((240, 186, 70)) * share
+    near = np.sqrt(np.square(places[:, None] - centers).sum(axis=2).min(axis=1)) / 120
+    glow: Float = np.maximum(0.0, 0.8 - near)[:, None]
+    return shade + (np.array((250, 226, 120)) - shade) * glow
+
+
+def _glass() -> UInt8:
+    """Stained glass: cells of few colors between dark leads."""
+    rng = np.random.default_rng(9)
+    seeds = rng.uniform((0, 0), (_WIDTH, _HEIGHT), (340, 2)).astype(np.float32)
+    plane = cv2.Subdiv2D((-9, -9, _WIDTH + 18, _HEIGHT + 18))
+    plane.insert([(float(x), float(y)) for x, y in seeds])
+    canvas = _backdrop((20, 18, 24), (20, 18, 24))
+    for facet, (x, y) in zip(*plane.getVoronoiFacetList([]), strict=True):
+        cell = np.asarray(facet, np.float64)
+        bloom = np.hypot(x - 0.4 * _WIDTH, y - 0.45 * _HEIGHT) / 90
+        base = np.array(_PALETTE[int(bloom + rng.integers(2)) % len(_PALETTE)])
+        color = (base * rng.uniform(0.75, 1.25)).clip(0, 255)
+        middle = cell.mean(axis=0)
+        _polygon(canvas, middle + (cell - middle) * 0.9, tuple(int(value) for value in color))
+        _polygon(
+            canvas, middle + (cell - middle) * 0.45 - (1.5, 1.5),
+            tuple(int(value) for value in (color * 1.18).clip(0, 255)),
+        )  # fmt: skip
+    return _shrunk(canvas)
+
+
 def _backdrop(top: Color, bottom: Color) -> UInt8:
     """A vertical gradient at the fine size."""
     share = np.linspace(0, 1, _HEIGHT * _FINE)[:, None, None]
@@ -230,5 +288,7 @@ SCENES: dict[str, Callable[[], UInt8]] = {
     "page": _page,
     "colors": _colors,
     "edges": _edges,
+    "strokes": _strokes,
+    "glass": _glass,
 }
 """(480, 640, 3) uint8 RGB by the gallery's names."""

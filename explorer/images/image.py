@@ -1,4 +1,4 @@
-"""The one door for stills: every picture the program looks at comes through here.
+"""The one door for stills: every picture is opened here.
 
 Whatever the file was (gray, palette, CMYK, 16-bit, rotated by EXIF, half transparent, cut off),
 what comes out is upright (H, W, 3) uint8 RGB plus plain sentences about what had to be done to it.
@@ -179,7 +179,7 @@ def thumbnail(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
 
     Args:
         path: As for `open_image`.
-        size: The longer side of the answer in pixels; smaller pictures stay as they are.
+        size: The longer side of the result in pixels; smaller pictures stay as they are.
 
     Returns:
         (h, w, 3) uint8 sRGB, upright, h and w from 1 to `size`.

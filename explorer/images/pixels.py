@@ -207,7 +207,7 @@ def _profile(
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undoes an EXIF orientation 1..8; `pixels` is (H, W, C), the answer a view of it."""
+    """Undoes an EXIF orientation 1..8; `pixels` is (H, W, C), the result a view of it."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

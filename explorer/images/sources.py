@@ -100,14 +100,14 @@ def expand(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False) 
 
     A file that is named here is passed on whatever it is called, even when it does not exist:
     opening it gives the sentence. In folders, pictures are told by their suffix, sorted as people
-    count ("2" before "10"), hidden ones left out; links to folders are not followed.
+    count ("2" before "10"), without hidden ones; links to folders are not followed.
 
     Args:
         paths: Files and folders.
         recursive: Also the folders inside folders.
 
     Yields:
-        Absolute paths. Folders that cannot be read are passed over; `Listing.problems` names them.
+        Absolute paths. Folders that cannot be read are skipped; `Listing.problems` names them.
     """
     return map(Path, _walk(paths, recursive=recursive, problems=[]))
 
@@ -155,18 +155,18 @@ def fetch(
         cancelled: Asked before every piece.
 
     Returns:
-        The bytes, not looked at: `explorer.images.image.decode_image` judges them.
+        The bytes, unchecked: `explorer.images.image.decode_image` checks them.
 
     Raises:
         ExplorerError: No such address, no connection, too large, too slow, or not a file.
-        Cancelled: `cancelled` said so.
+        Cancelled: `cancelled` returned True.
     """
     kind = _sorted_url(address.strip())
     if isinstance(kind, (Path, _Refused)):
         raise ExplorerError(
             f"{_short(address)} cannot be fetched.", "Only http and https addresses are supported."
         )
-    # Slow to import, and wanted by few: the window is painted before.
+    # Slow to import, and rarely needed: the window is painted before.
     import http.client
     import urllib.error
     import urllib.request

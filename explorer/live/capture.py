@@ -1,4 +1,4 @@
-"""The thread that reads a source into a slot, at its pace, until it is told to stop."""
+"""The thread that reads a source into a slot, at its pace, until it is stopped."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Status:
 
     `message` and `hint` are sentences for the user; both may be empty. `duration` is that of a
     film in seconds, else 0. `position` is that of its newest frame. `rate` is what was measured
-    over the last second and `pace` what the source says, in frames a second.
+    over the last second and `pace` the source's own rate, in frames a second.
     """
 
     phase: Phase
@@ -156,7 +156,7 @@ class Capture:
             self._lock.notify_all()
 
     def step(self, frames: int) -> None:
-        """Shows the frame so many after (or before) the newest one; calls add up."""
+        """Shows the frame this many after (or before) the newest one; calls add up."""
         with self._lock:
             self._steps += frames
             self._lock.notify_all()
@@ -164,7 +164,7 @@ class Capture:
     def stop(self, timeout: float = 1.0) -> bool:
         """Ends the thread; False when a hung read keeps it: it is then left to itself.
 
-        Nobody is notified any more. With a timeout of 0 nothing is waited for.
+        Notifies no longer. With a timeout of 0 nothing is waited for.
         """
         with self._lock:
             self._stopping = True
@@ -243,7 +243,7 @@ class Capture:
                 step = position - before if source.duration else 1 / source.rate
                 due = max(due + max(0.0, step) / playback.speed, now - 0.1)  # no catching up
                 if not self._waited(due):
-                    continue  # an order came: this frame is not the one that is wanted
+                    continue  # an order came: this frame is not the requested one
             before = position
             self._put(pixels, position, source)
 
@@ -336,4 +336,4 @@ class Capture:
 
 
 def _nobody() -> None:
-    """Whoever was notified has gone."""
+    """The receiver is gone."""

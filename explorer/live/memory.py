@@ -1,4 +1,4 @@
-"""What views remember from frame to frame, as bytes and back, so that a film can be gone on with.
+"""What views remember from frame to frame, as bytes and back, so that a film can be resumed.
 
 Only plain values, arrays, tensors and the classes that were named to `brought_back` come back:
 bytes that name anything else are refused before it is built, and nothing is imported for them.

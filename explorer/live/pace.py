@@ -1,4 +1,4 @@
-"""How large the network looks at frames, so that it keeps up with them."""
+"""The network's input size for frames, so that it keeps up with them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ROOM = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What is wanted of a live job.
+    """The goals for a live job.
 
     Attributes:
         share: Of the network's own input size, at most; above 0 up to 1.
-        rate: Frames a second to hold by looking at smaller pictures; 0 = the size stays.
+        rate: Frames a second to hold with a smaller input; 0 = the size stays.
     """
 
     share: float = 1.0

@@ -1,7 +1,7 @@
 """Records what is followed: a film, and a line of data for every answered frame, beside the rest.
 
-A thread of its own paints and encodes. Whoever hands something over never waits: when the thread
-cannot keep up, frames are left out and counted. The film is written piece by piece
+A thread of its own paints and encodes. The caller never waits: when the thread
+cannot keep up, frames are dropped and counted. The film is written piece by piece
 (`explorer.saving.film_pieces`): a program that is killed loses the last seconds and no more.
 """
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 12
-"""What is handed over while so much waits is left out."""
+"""What is handed over while this much waits is dropped."""
 
 PIECE_SECONDS = 2.0
-"""So much a killed program loses at most."""
+"""A killed program loses at most this much."""
 
 LATE_SECONDS = 2.0
 """While nothing comes the last frame is repeated up to so long ago: an answer may still be due."""
@@ -50,7 +50,7 @@ class Look:
 
     Attributes:
         shot: The frame.
-        filmed: It is to be seen in the film.
+        filmed: It is part of the film.
         board: What is rendered; None = the frame as it is.
         view: The name of the view that has answered.
         network: The name of the network.
@@ -89,13 +89,13 @@ class RecordStatus:
 class FilmRecorder:
     """Writes `path` and the lines of `path` with the suffix .jsonl from now on until it is stopped.
 
-    The frames are at their real times, in steps of `rate`: each is seen until the next one.
+    The frames are at their real times, in steps of `rate`: each is shown until the next one.
 
     Args:
         path: Ends in .mp4. The names appear when the recording is over.
-        rate: Frames a second of the film at most; what comes faster is left out of it.
+        rate: Frames a second of the film at most; what comes faster is dropped.
         render: From a pane of a board to pixels; by default `explorer.render.board.render_pane`.
-        notify: Called on the recorder's thread when it is over; it must only wake somebody up.
+        notify: Called on the recorder's thread when it is over; it must return at once.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class FilmRecorder:
     # -- any thread -------------------------------------------------------------------------------
 
     def add(self, look: Look) -> bool:
-        """Takes it over at once; False when it is left out."""
+        """Takes it over at once; False when it is dropped."""
         with self._condition:
             if self._stopped_at is not None or self._status.over:
                 return False
@@ -134,7 +134,7 @@ class FilmRecorder:
 
     @property
     def room(self) -> int:
-        """So many more can be handed over now."""
+        """How many more can be handed over now."""
         with self._condition:
             return MOST_WAITING - len(self._waiting)
 
@@ -185,7 +185,7 @@ class FilmRecorder:
             self._commit(pieces)
         except ExplorerError as error:
             self._fail(error)
-        except Exception as error:  # a defect of a view's data: live goes on
+        except Exception as error:  # a defect of a view's data: live continues
             log.exception("the recording failed")
             self._fail(
                 ExplorerError(
@@ -239,7 +239,7 @@ class FilmRecorder:
         return 0 if self._first is None else max(0, round((at - self._first) * self._rate))
 
     def _fill(self, at: float, pieces: Pieces) -> None:
-        """The last frame is seen until that time."""
+        """The last frame is shown until that time."""
         pieces.hold(self._place(at) - pieces.written)
         self._commit_when_due(pieces)
 
@@ -277,7 +277,7 @@ class FilmRecorder:
 
 
 def _be_polite() -> None:
-    """Lets whatever is live go first; on Linux a thread can be nice."""
+    """Gives live threads priority; on Linux a thread has its own nice value."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
@@ -295,7 +295,7 @@ def rendered_whole(board: Board, width: int = 0) -> UInt8:
     """All panes of a board beside each other, as the window shows views beside the main one.
 
     Args:
-        board: What to paint; its plots, tables and words are left out.
+        board: What to paint; its plots, tables and words are not drawn.
         width: Of the frame in pixels; 0 = that of the panes, as far as a film is as large.
     """
     from explorer.render.board import render_board

@@ -32,7 +32,7 @@ LEAST = 16
 
 
 def region_of(where: str) -> Region | None:
-    """The rectangle that "left,top,width,height" says; None for "" = the whole first screen.
+    """The rectangle given as "left,top,width,height"; None for "" = the whole first screen.
 
     Raises:
         ExplorerError: It is no rectangle.

@@ -1,4 +1,4 @@
-"""Between who makes frames and who looks at them: the newest one, and the last few seconds."""
+"""Between the source of frames and their readers: the newest one, and the last few seconds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Shot:
 
     Attributes:
         pixels: (H, W, 3) uint8 RGB, upright, read-only.
-        number: Counts the frames of one source from 0, those that nobody saw included.
+        number: Counts the frames of one source from 0, unused ones included.
         at: `time.perf_counter()` when it was complete.
         position: Seconds from the start of a film; of a camera, since it was opened.
     """
@@ -42,7 +42,7 @@ class Shot:
 
 
 class Slot:
-    """Holds the newest frame; whoever is late gets that one and never a queue.
+    """Holds the newest frame; a late reader gets that one and never a queue.
 
     Any thread may call anything.
     """
@@ -58,7 +58,7 @@ class Slot:
         self._closed = False
 
     def put(self, shot: Shot) -> None:
-        """The newest frame from now on; the one before counts as dropped if nobody took it."""
+        """The newest frame from now on; the one before counts as dropped if it was not taken."""
         with self._condition:
             if self._closed:
                 return
@@ -110,7 +110,7 @@ class Slot:
             return tuple(self._past)
 
     def close(self) -> None:
-        """Wakes up whoever waits; frames that come later are ignored. What was seen stays."""
+        """Wakes up all that wait; frames that come later are ignored. Past frames stay."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()

@@ -71,7 +71,7 @@ class Source(Protocol):
         ...
 
     def step(self, position: float, frames: int) -> None:
-        """Goes to the frame so many after (below 0: before) the one at `position` seconds."""
+        """Goes to the frame this many after (below 0: before) the one at `position` seconds."""
         ...
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ def timed(
         film: It is read to its end.
         rate: Frames a second that are counted.
         start: The in point in seconds: the first frame is the one that is shown then.
-        end: Position of the out point, itself left out; 0 = the end.
+        end: Position of the out point, exclusive; 0 = the end.
 
     Raises:
         ExplorerError: No frame can be read.

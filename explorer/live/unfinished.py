@@ -1,4 +1,4 @@
-"""Recordings that were begun: what a killed program has left of them is found at the next start."""
+"""Recordings that were begun: what a killed program left of them is found at the next start."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Decoded = tuple[NDArray[Any], float]
     """A frame as OpenCV gives it, and its position in seconds."""
 
-# FFmpeg tells the terminal about every damaged frame; what matters is said in the window.
+# FFmpeg reports every damaged frame on the terminal; what matters is shown in the window.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 FILM_SUFFIXES = frozenset(
@@ -62,7 +62,7 @@ _SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "
 class Film:
     """A video file, or a GIF, at its own pace.
 
-    A frame is as long as the file says: where the rate varies the positions do too. Files that are
+    A frame is as long as in the file: where the rate varies the positions do too. Files that are
     marked as rotated come out upright.
 
     Args:
@@ -87,7 +87,7 @@ class Film:
         if not os.path.isfile(self.path):
             raise ExplorerError(f"{name} is not a file.", "Choose a video file.")
         try:
-            os.fsencode(self.path).decode("utf-8")  # OpenCV dies of other names
+            os.fsencode(self.path).decode("utf-8")  # OpenCV crashes on other names
         except UnicodeDecodeError:
             raise ExplorerError(
                 f"{name} has a name that cannot be read as text.", "Rename it and try again."
@@ -118,9 +118,9 @@ class Film:
         return _rgb(found[0]), found[1]
 
     def whole_until(self, position: float) -> bool:
-        """True when a film whose last frame begins at `position` ends about where its file says.
+        """Whether a film whose last frame begins at `position` is about as long as its file tells.
 
-        How many frames there are is worked out from the length where the file does not count them:
+        How many frames there are is computed from the length where the file does not count them:
         a varying rate or a picture that begins late gives another number.
         """
         return self._begin + position + 1 / self.rate >= MOSTLY * self.duration
@@ -148,7 +148,7 @@ class Film:
                 self._ready.popleft()
 
     def step(self, position: float, frames: int) -> None:
-        """Goes to the frame that is so many after (or before) the one at `position`."""
+        """Goes to the frame that is this many after (or before) the one at `position`."""
         if self._film is None:
             return
         if frames < 0:

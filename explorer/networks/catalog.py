@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _NEAR = 0.6
-"""Of the tensors: a file that fits no network is laid beside the one that agrees with so many."""
+"""A file that fits no network is compared with one that has this share of its tensors."""
 
 
 def entries() -> tuple[Entry, ...]:

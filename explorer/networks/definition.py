@@ -49,7 +49,7 @@ class Variant:
         renamed: From the tensors under the names of the file to those of the module.
         finish: A last touch to a module that carries these weights.
         notes: Sentences for the user.
-        default_layer: A layer worth looking at first; empty = found by rule.
+        default_layer: The layer shown first; empty = found by rule.
         score_threshold: See `NetworkInfo.score_threshold`.
         origin: The published weights whose finishing touches it carries, when it goes by another
             name.
@@ -75,7 +75,7 @@ class Definition:
     Attributes:
         entry: What is listed.
         make: Builds the module.
-        assumed: What holds for random weights and for a file that says nothing else.
+        assumed: What holds for random weights and for a file without its own.
         variants: By the name of the weights.
         arguments: What the tensors of a checkpoint (None = no checkpoint) say about the options of
             the architecture, as keyword arguments of `make` with hashable values.

@@ -31,7 +31,7 @@ def weights_digest(module: nn.Module) -> str:
 
 
 def lazily(module: nn.Module) -> Callable[[], str]:
-    """`weights_digest`, worked out when it is first asked for; "" once the module is gone.
+    """`weights_digest`, computed when it is first needed; "" once the module is gone.
 
     The weights must stay as they are: a network that has learned on is another network.
     """

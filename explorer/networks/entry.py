@@ -88,7 +88,7 @@ class Entry:
     Attributes:
         name: The command line's word.
         title: For people.
-        task: What it answers.
+        task: Its task.
         family: Where it comes from.
         summary: One sentence for the picker.
         weights: The best ones first.

@@ -1,4 +1,4 @@
-"""Any `nn.Module` as a network: what it does and what it wants to see is asked of the module."""
+"""Any `nn.Module` as a network: its task and its input size are found by trying the module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
-from explorer.core.network_info import NetworkInfo, NetworkSpec, task_of
+from explorer.core.network_info import GIVEN, NetworkInfo, NetworkSpec, task_of
 from explorer.networks.checkpoints.loading import default_layer, layers_of
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
@@ -35,18 +35,18 @@ def from_module(
 ) -> Network:
     """A network that uses `module` where it is: nothing is copied, moved or switched.
 
-    What is not told is found out by showing the module a gray picture: what kind of answer it gives
-    says the task, the first of `SIDES` that it takes its input size. The normalization cannot be
+    What is not given is found by running the module on a gray picture: the kind of its output
+    gives the task, the first of `SIDES` that it accepts its input size. The normalization cannot be
     found out: it is ImageNet's, and a note says so. Use it inside `at_rest`.
 
     Args:
         module: Takes (1, C, H, W), or a list of (C, H, W) as torchvision's detectors do.
-        task: What it answers.
+        task: Its task.
         classes: Names by index (a detector's index 0 is the background).
         preprocess: What is done to a photo before.
 
     Raises:
-        ExplorerError: It answers to no picture, or to one in a way that says no task.
+        ExplorerError: It accepts no picture, or its output fits no task.
     """
     if task is not None:
         task = task_of(task)
@@ -69,7 +69,7 @@ def from_module(
     layers = layers_of(module)
     name = type(module).__name__
     info = NetworkInfo(
-        spec=NetworkSpec(name, "given", str(device)),
+        spec=NetworkSpec(name, GIVEN, str(device)),
         title=name,
         task=task,
         classes=tuple(str(word) for word in classes),
@@ -90,7 +90,7 @@ def from_module(
 def at_rest(module: nn.Module) -> Iterator[None]:
     """Inside, the module is in eval mode with frozen weights; afterwards all is as it was before.
 
-    So somebody's network can be looked at between two steps of its training.
+    So a network can be inspected between two steps of its training.
     """
     modes = [(part, part.training) for part in module.modules()]
     grads = [(weight, weight.requires_grad) for weight in module.parameters()]
@@ -109,7 +109,7 @@ def at_rest(module: nn.Module) -> Iterator[None]:
 def _asked(
     module: nn.Module, device: torch.device, dtype: torch.dtype, preprocess: Preprocess | None
 ) -> tuple[int, Any]:
-    """The first input side that the module takes, and its answer to a gray square of that side."""
+    """The first input side that the module takes, and its output for a gray square of that side."""
     problem: Exception | None = None
     batched = preprocess.batched if preprocess is not None else True
     crop = preprocess.crop if preprocess is not None else None
@@ -117,7 +117,7 @@ def _asked(
         values = torch.full((1, _channels(module), side, side), 0.5, device=device, dtype=dtype)
         try:
             return side, module(values if batched else [values[0]])
-        except Exception as error:  # noqa: BLE001 - somebody else's code: any failure is an answer
+        except Exception as error:  # noqa: BLE001 - the user's code: any failure counts
             problem = problem or error
     raise ExplorerError(
         f"{type(module).__name__} accepts no square input: {problem}",
@@ -132,7 +132,7 @@ def _channels(module: nn.Module) -> int:
 
 
 def _task_of(answer: Any, side: int) -> Task:
-    """By the rules of torchvision's answers."""
+    """By the rules of torchvision's outputs."""
     if isinstance(answer, (list, tuple)) and answer and isinstance(answer[0], dict):
         if "boxes" in answer[0]:
             return "detection"

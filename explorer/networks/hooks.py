@@ -1,7 +1,7 @@
 """Looking into a forward pass: the only place where hooks are put on a module.
 
 Both helpers are context managers that remove what they added whatever happens inside, and both
-return None from every hook, so a network's answer is the same with and without them.
+return None from every hook, so a network's output is the same with and without them.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Reached(Exception):
 
 
 def output_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:
-    """What the named layer answers while `run()` runs the module, which stops right there.
+    """The named layer's output while `run()` runs the module, which stops right there.
 
     Nothing behind the layer is computed, so the output needs no clone and keeps its graph.
 

@@ -55,7 +55,7 @@ class NewNetwork:
     Attributes:
         title: For people.
         module: Its weights are kept as they are when it is returned.
-        task: What it answers.
+        task: Its task.
         base: The catalog's name of the network whose architecture it has.
         variant: The weights whose finishing touches it carries; "" = the architecture's own.
         classes: Names by index.
@@ -82,7 +82,7 @@ class NewNetwork:
     def of(
         cls, network: Network, title: str, *, module: nn.Module | None = None, **changed: Any
     ) -> Self:
-        """A relative of `network`: what is not said is as it is there.
+        """A relative of `network`: what is not given is as it is there.
 
         Args:
             network: Whose architecture it has.
@@ -162,7 +162,7 @@ def made_by(recipe_id: str) -> tuple[str, str] | None:
 
 
 def rename(name: str, title: str) -> None:
-    """Gives it another title. The name stays: sessions, scripts and jobs know the network by it.
+    """Gives it another title. The name stays: sessions, scripts and jobs refer to it.
 
     Raises:
         ExplorerError: It is not there, or cannot be written; an empty title.
@@ -332,7 +332,7 @@ def _text(card: Mapping[str, Any]) -> bytes:
 
 
 def _free(title: str, taken: Collection[str]) -> str:
-    """A name for the command line like the title, which nobody has."""
+    """A name for the command line like the title, which is free."""
     plain = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "network"
     there = {
         path.stem for path in listed(folder(), "*") if path.suffix in (".json", ".safetensors")

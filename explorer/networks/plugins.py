@@ -19,7 +19,7 @@ and in ``my_lab/explorer.py``::
             weights=Path(__file__).with_name("lab_net.safetensors"),
         )
 
-`build` must give a module that answers as torchvision's do: a classifier (N, classes) logits, a
+`build` must return a module with outputs as torchvision's: a classifier (N, classes) logits, a
 detector a list of dicts with ``boxes``, ``labels`` and ``scores`` for a list of (C, H, W), a
 segmentation network (N, classes, H, W) or ``{"out": …}``.
 """
@@ -57,7 +57,7 @@ class Plugin:
     Attributes:
         name: A word for the command line, not yet taken.
         title: For people.
-        task: What it answers.
+        task: Its task.
         classes: Names by index (a detector's index 0 is the background).
         build: From the class count to the module with random weights.
         preprocess: What is done to a photo before.
@@ -89,7 +89,7 @@ class Plugin:
 def survey(taken: Collection[str]) -> tuple[tuple[Definition, ...], tuple[Unavailable, ...]]:
     """The networks of all installed plug-ins, and what could not be taken among them.
 
-    One that fails, or has a name that is taken, is logged, left out and listed with its reason.
+    One that fails, or has a name that is taken, is logged, skipped and listed with its reason.
 
     Args:
         taken: Names that a plug-in may not use.

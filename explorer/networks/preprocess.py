@@ -71,7 +71,7 @@ def grid_frame(source: tuple[int, int], grid: tuple[int, int]) -> Frame:
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """What is done to a photo before the network sees it.
+    """The steps from a photo to the network's input.
 
     Attributes:
         resize: Short side in pixels, or (H, W), or None = the photo's own size.
@@ -118,6 +118,17 @@ class Preprocess:
             batch = tvf.resize(batch, list(size), interpolation=mode, antialias=True)
         if self.crop is not None:
             batch = tvf.center_crop(batch, [self.crop, self.crop])
+        return self._valued(batch)
+
+    def fed(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """A picture that has been resized and cropped before, as `picture` gives it.
+
+        As calling, without those two steps.
+        """
+        return self._valued(torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None])
+
+    def _valued(self, batch: Tensor) -> Tensor:
+        """(1, 3, H, W) uint8 -> (1, C, H, W) float32: gray and normalized where the weights ask."""
         values: Tensor = tvf.convert_image_dtype(batch, torch.float32)
         if self.channels == 1:
             values = tvf.rgb_to_grayscale(values)
@@ -126,7 +137,7 @@ class Preprocess:
         return values
 
     def picture(self, values: Tensor) -> NDArray[np.uint8]:
-        """(1, C, H, W) network input -> (H, W, 3) uint8: what the network really saw."""
+        """(1, C, H, W) network input -> (H, W, 3) uint8: the network's real input."""
         shown = values.detach().float().cpu()[0]
         if self.mean is not None and self.std is not None:
             mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (self.mean, self.std))

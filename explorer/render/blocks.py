@@ -1,4 +1,4 @@
-"""Blocks: rectangles that know their size and how to draw themselves, and can be stacked.
+"""Blocks: rectangles with a size and a function that draws them; they can be stacked.
 
 A board is laid out by measuring first and drawing afterwards, because the height of the picture is
 only known once everything has its place.

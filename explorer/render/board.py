@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from explorer.core.layers import Board, Color, Heat, Masks, Pane, UInt8
+from explorer.core.layers import Board, Color, Heat, Masks, Pane, Text, UInt8
 from explorer.render.blocks import (
     Block,
     Style,
@@ -246,6 +246,7 @@ def _scales(pane: Pane, width: int, style: Style) -> list[Block]:
     """One color bar for each different scale of the pane, one legend for each map of regions."""
     found: list[Block] = []
     seen: set[tuple[str, float, float, str]] = set()
+    keys = [layer for layer in pane.layers if isinstance(layer, Text) and layer.swatches]
     for layer in pane.layers:
         if isinstance(layer, Heat) and layer.opacity > 0:
             key = (layer.colormap, layer.low, layer.high, layer.unit)
@@ -253,7 +254,7 @@ def _scales(pane: Pane, width: int, style: Style) -> list[Block]:
                 seen.add(key)
                 found.append(scale_block(layer, width, style))
         elif isinstance(layer, Masks) and layer.opacity > 0:
-            legend = regions_block(layer, width, style)
+            legend = regions_block(layer, width, style, keys)
             if legend is not None:
                 found.append(legend)
     return found

@@ -67,7 +67,7 @@ def _bars(plot: Plot, width: int, style: Style) -> Block:
             surface.rounded(track, style.stripe, radius=style.px(3))
             x0, x1 = sorted((x + zero, x + end))
             if plain and x0 < x + right and x1 > x + left:
-                x1 = max(x1, x0 + style.px(2))  # something that is not nothing can be seen
+                x1 = max(x1, x0 + style.px(2))  # a value above zero is visible
                 surface.rounded((x0, track[1], x1, track[3]), color, radius=style.px(3))
             at = (x + width - face.width(text, size), y + drop)
             surface.write(text, at, size, style.muted)
@@ -85,7 +85,7 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
     line = line_height(size)
     named = [curve for curve in curves if curve.label]
     if [curve.label for curve in named] in ([plot.y_label], [plot.title]):
-        named = []  # the only curve is what the axis or the title says
+        named = []  # the axis or the title names the only curve
     names, colors = [curve.label for curve in named], [curve.color for curve in named]
     key = curves_block(names, colors, width, style) if named else None
     top = key.height + style.px(4) if key is not None else style.px(6)
@@ -94,8 +94,8 @@ def _curves(plot: Plot, width: int, style: Style) -> Block:
     if len(ys) == 0:
         return words("No values yet.", width, style, color=style.muted)
     across = _axis(xs if marker is None else np.append(xs, marker), plot.log_x, 0.0,
-                   max(3, width // style.px(70)), plot.x_names)  # fmt: skip
-    upward = _axis(ys, plot.log_y, 0.06, 5)
+                   max(3, width // style.px(70)), plot.x_names, whole=plot.whole_x)  # fmt: skip
+    upward = _axis(ys, plot.log_y, 0.06, 5, whole=plot.whole_y)
     left = max((face.width(mark, size) for mark in upward.marks), default=0) + style.px(8)
     plot_width = max(1, width - left - style.px(6))
     above = face.wrapped(plot.y_label, width, size) if plot.y_label else []
@@ -151,13 +151,14 @@ class _Axis:
 
 
 def _axis(
-    values: NDArray[np.float64], log: bool, margin: float, most: int, names: Sequence[str] = ()
-) -> _Axis:
+    values: NDArray[np.float64], log: bool, margin: float, most: int, names: Sequence[str] = (),
+    *, whole: bool = False,
+) -> _Axis:  # fmt: skip
     """An axis that holds all `values` and has at most about `most` marks, or these names."""
     low, high = _range(values, margin)
     if names:
         return _Axis(low, high, [float(n) for n in range(1, len(names) + 1)], list(names))
-    at = (log_ticks if log else ticks)(low, high, most)
+    at = log_ticks(low, high, most) if log else ticks(low, high, most, whole=whole)
     return _Axis(low, high, at, [number(10.0**tick if log else tick) for tick in at])
 
 
@@ -342,7 +343,7 @@ def _cells(column: Sequence[str | int | float]) -> list[str]:
 def shared_widths(
     wanted: list[int], numeric: list[bool], width: int, least_word: int = 40
 ) -> list[int]:
-    """Column widths that fit into `width`: the widest give way, words before numbers."""
+    """Column widths that fit into `width`: the widest shrink, words before numbers."""
     room = list(wanted)
     for kind, least in ((False, least_word), (True, 1)):
         while sum(room) > width:

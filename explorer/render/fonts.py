@@ -51,7 +51,7 @@ def write(
 ) -> None:
     """Draws `text` into `canvas` (H, W, 3), its first line's upper left corner at (x, y) `at`.
 
-    What lies outside the canvas is left out.
+    What lies outside the canvas is not drawn.
     """
     pixels = _pixels(size)
     x, y = round(at[0]), round(at[1])

@@ -76,12 +76,7 @@ def displayed(markdown: str) -> tuple[str, ...]:
     return tuple(latex.strip() for latex in found if latex is not None)
 
 
-def readable(markdown: str) -> str:
-    """The text with formulas in plain letters, for pages without mathematics; still Markdown."""
-    return _in_letters(markdown, unbroken)
-
-
-def _in_letters(markdown: str, in_line: Callable[[str], str]) -> str:
+def _in_letters(markdown: str) -> str:
     """Every formula in letters, with indices of one kind in the whole text."""
     found: list[str] = []
     replaced(markdown, lambda latex: _noted(found, latex), lambda latex: _noted(found, latex))
@@ -91,7 +86,7 @@ def _in_letters(markdown: str, in_line: Callable[[str], str]) -> str:
     text = replaced(
         markdown,
         lambda latex: _set_in(written(latex, script)),
-        lambda latex: in_line(written(latex, script)),
+        lambda latex: written(latex, script),
     )
     return re.sub(r"\n{3,}", "\n\n", text)
 
@@ -152,7 +147,7 @@ class Explained(str):
     __slots__ = ("markdown",)
 
     def __new__(cls, markdown: str) -> Explained:
-        text = super().__new__(cls, _in_letters(markdown, str))
+        text = super().__new__(cls, _in_letters(markdown))
         text.markdown = markdown
         return text
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Color, Extent, Layer, Points, Text
-from explorer.render.placing import MOST_LABELS, Plates, places_at
+from explorer.render.placing import (
+    MOST_LABELS,
+    Plates,
+    free_of_earlier,
+    label_within,
+    places_at,
+)
 from explorer.render.surface import Mapped, ordered
 from explorer.render.typeface import line_height
 
@@ -27,9 +33,10 @@ _DARK: Color = (20, 22, 26)
 def render_words(surface: Mapped, layers: Iterable[Layer]) -> None:
     """Draws the texts and labels of all `layers`; labels make room for texts and earlier labels."""
     layers = tuple(layers)
-    texts = _apart(surface, [layer for layer in layers if isinstance(layer, Text)])
+    texts, left_out = _apart(surface, [layer for layer in layers if isinstance(layer, Text)])
     plates = [_text_plate(surface, text) for text in texts if text.plate]
     taken = Plates(surface.height, plates)
+    taken.left_out = left_out
     for layer in layers:
         if isinstance(layer, Boxes) and layer.labels:
             _box_labels(surface, layer, taken)
@@ -72,6 +79,7 @@ def _box_labels(surface: Mapped, layer: Boxes, taken: Plates) -> None:
         if not (text and seen) or drawn == MOST_LABELS:
             continue
         drawn += 1
+        text = label_within(text, surface.width, lambda words: _plate_size(surface, words)[0])
         plates = places_at(box, _plate_size(surface, text), size)
         _label(surface, text, taken.choose(plates), _color(layer.colors[row]))
 
@@ -112,14 +120,21 @@ def _label(surface: Mapped, text: str, plate: Extent | None, color: Color) -> No
     surface.on.write(text, at, _LETTERS * surface.density, ink_on(color))
 
 
-def _apart(surface: Mapped, texts: list[Text]) -> list[Text]:
-    """The texts, but stamp and key in smaller letters where that keeps them off one another."""
-    found: list[Text] = []
-    free = [text for text in texts if text.name not in _PINNED]
-    for group in filter(None, (free, *([text] for text in texts if text.name in _PINNED))):
-        sizes = [[replace(text, size=scale * text.size) for text in group] for scale in _SCALES]
-        found += next((smaller for smaller in sizes if _clear(surface, smaller)), group)
-    return [_within(surface, text) for text in found]
+def _apart(surface: Mapped, texts: list[Text]) -> tuple[list[Text], int]:
+    """The texts in letters so small that they are off one another, and how many had no room.
+
+    Stamp and key keep their letters.
+    """
+    group = [text for text in texts if text.name not in _PINNED]
+    free: list[bool] = []
+    for scale in _SCALES:
+        smaller = [replace(text, size=scale * text.size) for text in group]
+        free = free_of_earlier([_text_plate(surface, text) for text in smaller])
+        if all(free):
+            break
+    found = [text for text, shown in zip(smaller, free, strict=True) if shown]
+    found += [text for text in texts if text.name in _PINNED]
+    return [_within(surface, text) for text in found], free.count(False)
 
 
 def _within(surface: Mapped, text: Text) -> Text:
@@ -129,22 +144,14 @@ def _within(surface: Mapped, text: Text) -> Text:
     return text if x1 - x0 <= room else replace(text, size=text.size * 0.97 * room / (x1 - x0))
 
 
-def _clear(surface: Mapped, texts: list[Text]) -> bool:
-    """Whether no two of the texts overlap."""
-    x0, y0, x1, y1 = np.array([_text_plate(surface, text) for text in texts], np.float64).T
-    across = (x0[:, None] < x1) & (x1[:, None] > x0)
-    down = (y0[:, None] < y1) & (y1[:, None] > y0)
-    return int((across & down).sum()) == len(texts)
-
-
 def _text_plate(surface: Mapped, layer: Text) -> Extent:
-    """Where the text goes: its corner at `xy`, moved as far as it takes to be on the surface."""
-    size = _letters(surface, layer)
-    pad = round(5 * surface.density) if layer.plate else 0
+    """Where the text goes: its anchor at `xy`, moved as far as it takes to be on the surface."""
+    size, pad = _letters(surface, layer), _pad(surface, layer)
     wide = surface.on.typeface.width(layer.text, size, bold=True) + 2 * pad
     wide += line_height(size) if layer.swatches else 0
     high = line_height(size) * (layer.text.count("\n") + 1) + pad
-    x, y = layer.xy[0] * surface.sx, layer.xy[1] * surface.sy
+    x = layer.xy[0] * surface.sx - layer.anchor[0] * wide
+    y = layer.xy[1] * surface.sy - layer.anchor[1] * high
     edge = 6 * surface.density if layer.plate else 0.0
     left = round(max(edge, min(x, surface.width - wide - edge)))
     top = round(max(edge, min(y, surface.height - high - edge)))
@@ -152,8 +159,7 @@ def _text_plate(surface: Mapped, layer: Text) -> Extent:
 
 
 def _text(surface: Mapped, layer: Text) -> None:
-    plate = _text_plate(surface, layer)
-    pad = round(5 * surface.density) if layer.plate else 0
+    plate, pad = _text_plate(surface, layer), _pad(surface, layer)
     if layer.plate:
         surface.on.rounded(plate, _DARK, radius=4 * surface.density, alpha=0.75)
     size = _letters(surface, layer)
@@ -165,6 +171,11 @@ def _text(surface: Mapped, layer: Text) -> None:
         surface.on.rounded(box, color, radius=2 * surface.density)
     at = (left + (high if layer.swatches else 0), top)
     surface.on.write(layer.text, at, size, layer.color, bold=True)
+
+
+def _pad(surface: Mapped, layer: Text) -> int:
+    """Around the words on their plate; less where the letters were made smaller."""
+    return round(min(5 * surface.density, 0.42 * _letters(surface, layer))) if layer.plate else 0
 
 
 def _letters(surface: Mapped, layer: Text) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Color, Heat, Masks, UInt8, lookup_table
+from explorer.core.layers import Color, Heat, Masks, Text, UInt8, lookup_table
 from explorer.render.blocks import Block, Style
 from explorer.render.numbers import number
 from explorer.render.typeface import line_height
@@ -48,16 +48,35 @@ def scale_block(heat: Heat, width: int, style: Style) -> Block:
     return Block(wide, first + line * len(lines), draw)
 
 
-def regions_block(masks: Masks, width: int, style: Style) -> Block | None:
-    """A legend of the named regions that the map holds, the largest first."""
+def regions_block(
+    masks: Masks, width: int, style: Style, keys: Sequence[Text] = ()
+) -> Block | None:
+    """A legend of the named regions that the map holds, the largest first.
+
+    Args:
+        masks: The map.
+        width: Of the legend, in pixels.
+        style: Of its letters.
+        keys: Color keys in the picture itself; what they explain is not listed again.
+    """
     if not masks.names:
         return None
     inside = masks.index[(masks.index >= 0) & (masks.index < len(masks.names))]
     areas = np.bincount(inside, minlength=len(masks.names))
     present = [int(n) for n in np.argsort(-areas, kind="stable") if areas[n] > 0]
+    present = [n for n in present if not _is_in(keys, masks.names[n], tuple(masks.colors[n]))]
     colors: list[Color] = [tuple(masks.colors[n].tolist()) for n in present[:MOST_REGIONS]]
     names = [masks.names[n] for n in present[:MOST_REGIONS]]
     return _keys(names, colors, width, style, strokes=False) if names else None
+
+
+def _is_in(keys: Sequence[Text], name: str, color: tuple[int, ...]) -> bool:
+    """Whether a line of one of the keys begins with the name, behind a square of the color."""
+    return any(
+        line.startswith(name) and swatch == color
+        for key in keys
+        for line, swatch in zip(key.text.split("\n"), key.swatches, strict=False)
+    )
 
 
 def curves_block(names: Sequence[str], colors: Sequence[Color], width: int, style: Style) -> Block:

@@ -52,14 +52,17 @@ def fixed(value: float, decimals: int) -> str:
     return text.removeprefix("-") if not text.strip("-0.") else text
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers between `low` and `high`, at most about `most` of them."""
+def ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
+    """Round numbers between `low` and `high`, at most about `most` of them; `whole` ones only."""
     span = high - low
     if not (isfinite(span) and span > 0):
         return [low] if isfinite(low) else []
-    rough = span / max(1, most)
+    rough = max(span / max(1, most), 1.0 if whole else 0.0)
     power = 10.0 ** floor(log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    steps = [factor * power for factor in (1, 2, 2.5, 5, 10)]
+    step = next(
+        each for each in steps if each >= rough * 0.999 and not (whole and each != round(each))
+    )
     first = np.ceil(low / step - 1e-9)
     last = np.floor(high / step + 1e-9)
     return [float(n * step) for n in np.arange(first, last + 1)]

@@ -6,15 +6,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explorer.render.typeface import shortened
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from explorer.core.layers import Extent
 
 MOST_LABELS = 300
-"""Labels of one layer that are drawn; nobody reads more, and each looks for a free place."""
+"""Labels of one layer that are drawn; more cannot be read, and each needs a free place."""
+
+
+def label_within(label: str, room: float, width: Callable[[str], float]) -> str:
+    """The label, shortened where it is wider than `room`: its name before the score behind it."""
+    if width(label) <= room:
+        return label
+    name, _, score = label.rpartition(" ")
+    if name and score.rstrip("%").replace(".", "", 1).isdecimal():
+        brief = shortened(name, room, width, f" {score}")
+        if brief:
+            return brief
+    return shortened(label, room, width) or "…"
 
 
 class Plates:
@@ -33,7 +47,7 @@ class Plates:
     def choose(self, plates: Sequence[Extent]) -> Extent | None:
         """The first of `plates` that is on the surface and free: now taken.
 
-        Where all are taken the label gives way: its box is seen, and a heap of words is not read.
+        Where all are taken the label is not drawn: overlapping words cannot be read.
         """
         inside = [p for p in plates if p[0] >= 0 and p[1] >= 0 and p[3] <= self._height]
         free = np.flatnonzero(self._free(np.array(inside, np.float64).reshape(-1, 4)))
@@ -51,6 +65,18 @@ class Plates:
         touching = np.logical_and.reduce(low < high, axis=2)
         taken: NDArray[np.bool_] = np.logical_or.reduce(touching, axis=1)
         return np.logical_not(taken)
+
+
+def free_of_earlier(plates: Sequence[Sequence[float]]) -> list[bool]:
+    """Which of (N, 4) plates overlap none before them that is free itself, by half a unit."""
+    corners = np.array(plates, np.float64).reshape(-1, 4)
+    low = np.maximum(corners[:, None, :2], corners[None, :, :2])
+    high = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+    touching = np.logical_and.reduce(low + 0.5 < high, axis=2)
+    free = np.ones(len(corners), bool)
+    for row in range(1, len(corners)):
+        free[row] = not np.logical_and(touching[row, :row], free[:row]).any()
+    return [bool(entry) for entry in free]
 
 
 def places_at(

@@ -233,7 +233,7 @@ class RasterSurface:
         if len(paths) == 0:
             return
         if smooth:
-            # OpenCV's thin smooth line is about 1.4 pixels wide, a thick one 1.4 more than it says.
+            # OpenCV's thin smooth line is about 1.4 pixels wide, a thick one 1.4 wider than asked.
             thickness, kind, shift = max(1, round(width - 0.6)), cv2.LINE_AA, _SHIFT
         else:
             thickness, kind, shift = max(1, round(width)), cv2.LINE_8, 0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Surface(Protocol):
-    """Colors are RGB; `alpha` and `opacity` lie in [0, 1]; what lies outside is left out."""
+    """Colors are RGB; `alpha` and `opacity` lie in [0, 1]; what lies outside is not drawn."""
 
     @property
     def width(self) -> int: ...

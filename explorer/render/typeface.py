@@ -1,4 +1,4 @@
-"""How wide words are, whoever draws them: the measuring that every layout rests on.
+"""How wide words are, on every surface: the measuring that every layout rests on.
 
 Sizes are those of the em, in the units of the surface; a line of text is `line_height(size)` high.
 """
@@ -6,10 +6,27 @@ Sizes are those of the em, in the units of the surface; a line of text is `line_
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def line_height(size: float) -> int:
     return round(size * 1.3)
+
+
+def shortened(text: str, room: float, width: Callable[[str], float], end: str = "") -> str:
+    """As much of `text` as fits into `room` with "…" and `end` behind it; "" when nothing does."""
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if width(f"{text[:middle].rstrip()}…{end}") <= room:
+            fits = middle
+        else:
+            too_long = middle
+    return f"{text[:fits].rstrip()}…{end}" if fits else ""
 
 
 class Typeface(ABC):
@@ -27,14 +44,7 @@ class Typeface(ABC):
         """`text`, or as much of it as fits into `room` with "…" behind it."""
         if self.width(text, size, bold=bold) <= room:
             return text
-        fits, too_long = 0, len(text)
-        while too_long - fits > 1:
-            middle = (fits + too_long) // 2
-            if self.width(text[:middle].rstrip() + "…", size, bold=bold) <= room:
-                fits = middle
-            else:
-                too_long = middle
-        return text[:fits].rstrip() + "…" if fits else ""
+        return shortened(text, room, partial(self.width, size=size, bold=bold))
 
     def wrapped(self, text: str, room: float, size: float, *, bold: bool = False) -> list[str]:
         """The lines of `text` broken at spaces so that each fits into `room`."""

@@ -59,18 +59,22 @@ class LabeledBoxes:
     Attributes:
         xyxy: (N, 4) float32, pixels of the photo.
         labels: N class names.
-        scores: (N,) numbers, or None for boxes that nobody scored.
+        scores: (N,) numbers, or None for boxes without scores.
         classes: Every class there is, in the order of its numbers, a detector's background and the
             gaps of its list ("N/A") included; by default those of `labels`, sorted.
+        difficult: Empty, or for each box VOC's flag; the other formats have no place for it.
     """
 
     xyxy: NDArray[np.float32]
     labels: tuple[str, ...]
     scores: NDArray[np.float32] | None = None
     classes: tuple[str, ...] = ()
+    difficult: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
+        if len(self.difficult) not in (0, n):
+            raise ValueError(f"{n} boxes need {n} flags difficult, got {len(self.difficult)}")
         if self.xyxy.shape != (n, 4) or len(self.labels) != n:
             raise ValueError(f"{self.xyxy.shape} boxes need {n} labels, got {len(self.labels)}")
         if self.scores is not None and self.scores.shape != (n,):
@@ -217,7 +221,7 @@ def as_voc(boxes: LabeledBoxes, image: ImageInfo) -> bytes:
         _add(entry, "name", boxes.labels[row])
         _add(entry, "pose", "Unspecified")
         _add(entry, "truncated", 0)
-        _add(entry, "difficult", 0)
+        _add(entry, "difficult", int(any(boxes.difficult[row : row + 1])))
         if boxes.scores is not None:
             _add(entry, "score", f"{float(boxes.scores[row]):.6g}")
         corners = ElementTree.SubElement(entry, "bndbox")

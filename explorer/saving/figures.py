@@ -1,4 +1,4 @@
-"""Figures with the story of how they were made inside: SVG and PDF.
+"""Figures with the metadata of how they were made inside: SVG and PDF.
 
 The metadata is one JSON object, in an SVG's <metadata> and in a PDF's XMP.
 """

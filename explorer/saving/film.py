@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import shutil
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,8 +36,27 @@ LEAST_ROOM = 256 * 1024
 LONGEST_SIDE = {".mp4": 3_840, ".gif": 800}
 
 
-def save_film(path: str | os.PathLike[str], frames: Iterable[UInt8], fps: float = 12.0) -> int:
-    """Writes frames, each (H, W, 3) uint8 RGB, and returns how many there were.
+@dataclass(frozen=True, slots=True)
+class SavedFilm:
+    """A film that was written, and what it was to be.
+
+    Attributes:
+        frames: How many it shows.
+        size: Its width and height in pixels.
+        given: Those of the first frame that was given.
+        fps: Frames in a second.
+    """
+
+    frames: int
+    size: tuple[int, int]
+    given: tuple[int, int]
+    fps: float
+
+
+def save_film(
+    path: str | os.PathLike[str], frames: Iterable[UInt8], fps: float = 12.0
+) -> SavedFilm:
+    """Writes frames, each (H, W, 3) uint8 RGB.
 
     The first frame gives the film its size, made even for MP4 and at most `LONGEST_SIDE`; frames of
     another size are fitted into it, their proportions kept.
@@ -44,13 +64,13 @@ def save_film(path: str | os.PathLike[str], frames: Iterable[UInt8], fps: float 
     Args:
         path: Ends in .mp4 or .gif.
         frames: Taken one by one while the film is written.
-        fps: Frames in a second, 0.1 to 120 (a GIF shows at most 50).
+        fps: Frames in a second; see `film_rate`.
 
     Raises:
         ExplorerError: When there is no frame, there are too many, or it cannot be written.
     """
     suffix = film_suffix(path)
-    fps = min(max(fps, 0.1), 120.0)
+    fps = film_rate(fps, suffix)
     coming = iter(frames)
     first = next(coming, None)
     if first is None:
@@ -59,8 +79,10 @@ def save_film(path: str | os.PathLike[str], frames: Iterable[UInt8], fps: float 
     fitted = _fitted(itertools.chain([first], coming), size, MOST_FRAMES[suffix])
     with replacing(path) as temporary:
         if suffix == ".gif":
-            return _write_gif(temporary, fitted, fps)
-        return _write_mp4(open_sink(temporary, size, fps), fitted, Path(path))
+            count = _write_gif(temporary, fitted, fps)
+        else:
+            count = _write_mp4(open_sink(temporary, size, fps), fitted, Path(path))
+    return SavedFilm(count, size, (first.shape[1], first.shape[0]), fps)
 
 
 def film_suffix(path: str | os.PathLike[str]) -> str:
@@ -76,6 +98,15 @@ def film_suffix(path: str | os.PathLike[str]) -> str:
             f"Choose among: {', '.join(FILM_SUFFIXES)}.",
         )
     return suffix
+
+
+def film_rate(fps: float, suffix: str) -> float:
+    """The frames in a second of a film that is to have `fps`: 0.1 to 120, of a GIF to 50.
+
+    A GIF shows every frame for whole hundredths of a second; browsers slow 0.01 s down.
+    """
+    fps = min(max(fps, 0.1), 120.0)
+    return 100 / max(2, round(100 / fps)) if suffix == ".gif" else fps
 
 
 def film_size(first: UInt8, suffix: str) -> tuple[int, int]:
@@ -130,7 +161,7 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
     def verify(self, count: int) -> bool:
-        """True when the closed film is whole and has so many frames."""
+        """True when the closed film is complete and has this many frames."""
         ...
 
 
@@ -165,7 +196,7 @@ def _write_mp4(sink: Sink, frames: Iterator[UInt8], shown: Path) -> int:
             count += 1
     finally:
         sink.close()
-    if not sink.verify(count):  # OpenCV tells nobody that the disk is full
+    if not sink.verify(count):  # OpenCV does not report a full disk
         raise ExplorerError(
             f"{shown} could not be written: the film is incomplete.",
             "Is the disk full? Free some space or save it elsewhere.",
@@ -174,7 +205,7 @@ def _write_mp4(sink: Sink, frames: Iterator[UInt8], shown: Path) -> int:
 
 
 def _check_room(path: Path) -> None:
-    """OpenCV tells nobody that the disk is full, and would go on for all of the film."""
+    """OpenCV reports no full disk, and would continue to the end of the film."""
     if shutil.disk_usage(path.parent).free < LEAST_ROOM:
         raise ExplorerError(
             "The disk is full: the film could not be written.",
@@ -185,7 +216,7 @@ def _check_room(path: Path) -> None:
 class _OpenCV:
     def __init__(self, path: Path, size: tuple[int, int], fps: float, code: str) -> None:
         self._path = path
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)  # its reader says it
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)  # its reader gives it
         _check_room(path)
         fourcc = cv2.VideoWriter.fourcc(*code)
         self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, fps, size)
@@ -259,10 +290,9 @@ def _write_gif(path: Path, frames: Iterator[UInt8], fps: float) -> int:
 
     pictures = palettes()
     first = next(pictures)
-    hundredths = max(2, round(100 / fps))  # the unit of the format; browsers slow 0.01 s down
     with path.open("wb") as file:  # opened here: Pillow leaves its own open when it is interrupted
         first.save(
-            file, "GIF", save_all=True, append_images=pictures, duration=10 * hundredths, loop=0,
+            file, "GIF", save_all=True, append_images=pictures, duration=round(1000 / fps), loop=0,
             optimize=False,
         )  # fmt: skip
     return count

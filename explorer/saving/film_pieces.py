@@ -2,13 +2,13 @@
 
 The pieces lie in a hidden folder beside the film. Each is a short film of its own, with a line of
 data for every frame, and counts once its record is there; whatever kills the program takes away no
-more than the piece that it was at. A later `Pieces` with the same request goes on behind the last
+more than the piece that it was at. A later `Pieces` with the same request continues behind the last
 record. At the end an MP4 is joined from the coded frames as they are (`explorer.saving.mp4`); the
 pieces of a GIF are kept without loss, for its colors are chosen from whole frames.
 
     .film.mp4.parts/
         lock             held by the program that writes
-        request.json     what is being made: whoever wants something else starts anew
+        request.json     what is being made: another request starts over
         000000.mp4       frames
         000000.jsonl     lines
         000000.json      the record: written last, atomically
@@ -76,7 +76,7 @@ class Pieces:
         film: Ends in .mp4 or .gif; None = lines only.
         lines: Gets one line of JSON for every answered frame; None = the film only.
         fps: Frames in a second of the film.
-        request: What is made, in plain values: unfinished pieces are gone on with when theirs is
+        request: What is made, in plain values: unfinished pieces are continued when theirs is
             equal; None = with whatever there is.
         again: Unfinished pieces are thrown away.
         hold: Of an MP4: what fills several frames is coded once and shown longer.
@@ -159,13 +159,13 @@ class Pieces:
 
     @property
     def weight(self) -> int:
-        """Bytes on the disk, the open piece left out."""
+        """Bytes on the disk, without the open piece."""
         return self._weight
 
     # -- writing ----------------------------------------------------------------------------------
 
     def add(self, frame: UInt8, times: int = 1) -> None:
-        """So many frames of the film that look like `frame`, (H, W, 3) uint8 RGB.
+        """Repeats `frame` this many times in the film, (H, W, 3) uint8 RGB.
 
         Raises:
             ExplorerError: When it cannot be written.
@@ -189,7 +189,7 @@ class Pieces:
         self._written += times
 
     def hold(self, times: int) -> None:
-        """The last frame fills so many more; nothing happens while there is none.
+        """Repeats the last frame this many times; nothing happens while there is none.
 
         Raises:
             ExplorerError: When it cannot be written.
@@ -211,7 +211,7 @@ class Pieces:
 
         Args:
             frames: Of the source that have been answered in all.
-            memory: What has to be known to go on from here.
+            memory: What is needed to resume from here.
 
         Raises:
             ExplorerError: When it cannot be written; the pieces before stay.
@@ -305,7 +305,7 @@ class Pieces:
             sink.close()
         except OSError as error:
             raise unwritable(self.film, error) from error
-        if not sink.verify(count):  # OpenCV tells nobody that the disk is full
+        if not sink.verify(count):  # OpenCV does not report a full disk
             raise ExplorerError(
                 f"{self.film} could not be written: a piece of it is incomplete.",
                 "Is the disk full? Free some space or save it elsewhere.",

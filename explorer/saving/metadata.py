@@ -42,7 +42,7 @@ def metadata(
         seed: For random numbers.
         notes: Sentences of the board.
         beside: The parameters of views shown beside it, by their names.
-        steered: Parameters were changed while it ran: asked anew, they give another answer.
+        steered: Parameters were changed while it ran: run again, they give another result.
     """
     answer: dict[str, Any] = {
         "program": f"Convnet Explorer {__version__}",

@@ -1,7 +1,7 @@
 """Joins MP4 films of one picture track without decoding them: every coded frame is copied as it is.
 
 The pieces must come from one encoder with the same settings (size, rate, codec), and each must
-start with a key frame, as every new film does. The index is written anew, before the frames, so
+start with a key frame, as every new film does. The index is rewritten, before the frames, so
 that the film starts to play while it is still being fetched.
 
 Source: ISO/IEC 14496-12 (ISO base media file format), sections 8.2 to 8.7.
@@ -30,7 +30,7 @@ _LARGE = _LAST_32_BITS - _MOST_INDEX
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """What the index of one film says.
+    """The index of one film.
 
     `sizes` are those of the coded frames in bytes, `delta` the ticks from one to the next, `keys`
     the numbers of the key frames from 1 (empty = all), `shifts` by how many ticks later than

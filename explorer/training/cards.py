@@ -71,7 +71,7 @@ def export(
 ) -> dict[str, Any]:
     """Write NAME.safetensors and NAME.json into `target` from the checkpoint in `source`.
 
-    The figures on the card are those of the rounded weights that are shipped, on photos that were
+    The metrics on the card are those of the rounded weights that are shipped, on photos that were
     not used for training.
 
     Args:

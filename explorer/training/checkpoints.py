@@ -1,4 +1,4 @@
-"""What a training writes to go on from, and what is read back from it."""
+"""What a training writes to resume from, and how it is read."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ CHECKPOINT = "checkpoint.pt"
 
 _KEYS = frozenset({"model", "average", "optimizer", "step", "dtype"})
 _OLD_KEYS = {"optimiser": "optimizer"}
+
+
+def part_of(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights of one part of a network, without the part's name."""
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""What can be said before a training begins: about its folders, and what would be overwritten."""
+"""Checks before a training begins: its folders, and what would be overwritten."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_arguments(args: argparse.Namespace) -> None:
         )
     from explorer.evaluation.datasets import open_source
 
-    for path in (args.coco, args.voc):  # wanted at the end, after hours
+    for path in (args.coco, args.voc):  # needed at the end, after hours
         if path is not None:
             open_source(path, "detection")
     if args.joints is not None:
@@ -57,7 +57,7 @@ def _check_folder(path: Path, option: str) -> None:
 def check_written(
     name: str, teaches: Any, material: Material, out: Path, args: argparse.Namespace
 ) -> list[Path]:
-    """Raises where a file of somebody else would be lost.
+    """Raises where a file of another program would be lost.
 
     A folder with a checkpoint that a training has written is a training's: all in it may change.
 

@@ -1,4 +1,4 @@
-"""`explorer train NAME --data DIR`: fine-tune a detector, or make an embedded network anew."""
+"""`explorer train NAME --data DIR`: fine-tune a detector, or train a network that ships."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def add_lesson(parser: argparse.ArgumentParser) -> None:
-    """What is given to make an embedded network anew."""
+    """What is given to train a network that ships."""
     from explorer.training.lessons.registry import LESSONS
 
     parser.add_argument(
@@ -152,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_lesson(args: argparse.Namespace) -> int:
-    """Train or export; 0 = finished, 130 = interrupted (give the same command again to go on)."""
+    """Train or export; 0 = finished, 130 = interrupted (give the same command again to resume)."""
     import torch
 
     from explorer.core.storage.written import remember

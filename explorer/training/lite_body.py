@@ -29,7 +29,7 @@ LARGE = 5
 
 
 def normalized(canvases: Sequence[Canvas], device: torch.device) -> Tensor:
-    """Canvases of one shape -> (N, 3, H, W) float32 as the body wants it, channels last."""
+    """Canvases of one shape -> (N, 3, H, W) float32 as the body needs it, channels last."""
     images = torch.from_numpy(np.stack([canvas.pixels for canvas in canvases])).to(device)
     mean, std = (torch.tensor(v, device=device).view(-1, 1, 1) for v in (MEAN, STD))
     return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std

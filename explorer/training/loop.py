@@ -1,7 +1,7 @@
 """The training loop that all embedded networks share.
 
 Every batch is a pure function of (seed, step): a training that was interrupted at any moment and
-goes on from its last checkpoint ends with the same weights as one that was not (bit for bit with
+resumes from its last checkpoint ends with the same weights as one that was not (bit for bit with
 the same number of threads, else up to the rounding of sums).
 """
 
@@ -162,12 +162,12 @@ def train(
         recipe: The numbers.
         out: Folder for `config.json`, `checkpoint.pt` and `losses.jsonl`.
         device: Where to compute.
-        resume: Go on from the checkpoint in `out`, if there is one; else begin afresh.
+        resume: Resume from the checkpoint in `out`, if there is one; else start over.
         save_every: Seconds between two checkpoints.
         pilot: Chooses the number of threads while the training runs; None = leave it as it is.
         dtype: Of the convolutions; None = what is fastest here. Going on keeps that of the start.
         stop_after: Leave after this step, as if interrupted (for tests).
-        first: Weights of some layers to begin with, where there is no checkpoint to go on from.
+        first: Weights of some layers to begin with, where there is no checkpoint to resume from.
 
     Raises:
         Interrupted: On Ctrl-C, SIGTERM or `stop_after`; the checkpoint is up to date.
@@ -304,7 +304,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _write_config(path: Path, config: dict[str, Any], state: State) -> None:
-    # A training may go on with other numbers (more epochs, say): the file says what changed when.
+    # A training may resume with other numbers (more epochs, say): the file records each change.
     config = json.loads(json.dumps(config))  # tuples become lists, as in the file
     if state.step and path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
@@ -321,7 +321,7 @@ def _write_config(path: Path, config: dict[str, Any], state: State) -> None:
 
 
 class Meter:
-    """Says how far the training is: smoothed losses, speed and the time that is left."""
+    """Logs how far the training is: smoothed losses, speed and the time that is left."""
 
     def __init__(self, name: str, total: int, batch: int, path: Path, every: float = 10.0) -> None:
         self._name, self._total, self._batch, self._path = name, total, batch, path
@@ -368,7 +368,7 @@ def _stop_requests() -> Iterator[list[int]]:
 
     try:
         before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: whoever called has their own way to stop
+    except ValueError:  # not the main thread: the caller has its own way to stop
         yield received
         return
     try:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from explorer.training.data.canvases import Canvas
 
 BACKGROUND, UNKNOWN = -1, -2
-"""What torchvision's `Matcher` says of an anchor without an object, and of one in between."""
+"""What torchvision's `Matcher` returns for an anchor without an object, and of one in between."""
 
 NEGATIVES = 3
 """Background boxes for every object's in SSD's loss (Liu et al. 2016, "Hard negative mining")."""
@@ -61,7 +61,7 @@ def ssd_losses(model: Any, canvases: Sequence[Canvas], device: torch.device) -> 
     """SSD's losses (Liu et al. 2016, equation 1) of a `lite_ssd`, whose body is frozen.
 
     Args:
-        model: In training mode; it sees the canvases as squares, as it will see photos.
+        model: In training mode; it resizes the canvases to squares, as photos later.
         canvases: Of one shape.
         device: Where the model is.
 
@@ -123,7 +123,7 @@ def _box_losses(
         wanted = model.box_coder.encode_single(target["boxes"][rows[own]], boxes[own])
         regression.append(functional.smooth_l1_loss(deltas[own], wanted, reduction="sum"))
         loss = functional.cross_entropy(logits, labels, reduction="none")
-        # What nobody knows comes last and never counts.
+        # Unknown classes come last and never count.
         hard = loss.detach().masked_fill(rows != BACKGROUND, -1.0)
         most = min(NEGATIVES * max(len(own), 1), int((rows == BACKGROUND).sum()))
         classes.append(loss[own].sum() + loss[hard.topk(most).indices].sum())

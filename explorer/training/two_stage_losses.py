@@ -151,7 +151,7 @@ def as_tensor(boxes: NDArray[np.float32], like: Tensor) -> Tensor:
 def boxes_about(objects: NDArray[np.float32], size: Sequence[int]) -> tuple[Tensor, Tensor]:
     """`COPIES` boxes about each object, as a detector would find them.
 
-    Those with an IoU of less than 0.5 with the object are left out.
+    Those with an IoU of less than 0.5 with the object are dropped.
 
     Args:
         objects: (N, 4) xyxy.

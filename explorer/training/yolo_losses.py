@@ -1,4 +1,4 @@
-"""The losses of YOLO v1 and v2: what each cell should have said."""
+"""The losses of YOLO v1 and v2: of each cell's predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COORDINATES, NO_OBJECT = 5.0, 0.5
 """Weights of the boxes, and of the confidence where nothing is (Redmon et al. 2016, section 2)."""
 
 IGNORED = 0.6
-"""A box that overlaps an object by more is not told that it found none (YOLO v2)."""
+"""A box with a larger IoU with an object gets no no-object loss (YOLO v2)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +30,8 @@ class Truth:
         picture: (M,) int64: in which one each is.
         boxes: (M, 4) float32 x0, y0, x1, y1 as parts of the picture's width and height.
         classes: (M,) int64: what it should be called, a label or a word.
-        unknown: For every picture (K, 4) regions, likewise in parts: nobody knows what is there.
-        shown: Pairs of a picture and a word that is somewhere in it; no box says where.
+        unknown: For every picture (K, 4) regions, likewise in parts: it is not known what is there.
+        shown: Pairs of a picture and a word that is somewhere in it; there is no box.
     """
 
     picture: Tensor
@@ -72,8 +72,8 @@ def v1_losses(model: YOLOv1, numbers: Tensor, truth: Truth) -> dict[str, Tensor]
     """The five sums of equation 3 of Redmon et al. 2016, per object, under three names.
 
     Of the boxes of the cell with an object's middle, the one that overlaps it most is responsible
-    for it: it should say where the object is, and be as sure as it overlaps. All other boxes
-    should be sure of nothing. The cell should say what the object is.
+    for it: it is trained on the object's place, with its IoU as the confidence. All other boxes
+    are trained on a confidence of 0. The cell is trained on the object's class.
 
     Args:
         model: For its formulas.

@@ -31,6 +31,8 @@ COURSE = (
     "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
     "lineage", "recall_lab", "pipeline_race",
     "kernels", "feature_maps", "receptive_field", "deep_dream", "feedback_dream",
+    "loss_composer", "activation_maximization", "feature_atlas", "inversion", "inversion_ladder",
+    "neural_style", "adversarial", "transfer_matrix", "fooling", "semantic_sliders",
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""
 
@@ -71,7 +73,7 @@ def discover() -> dict[str, View[Any, Any]]:
 def survey() -> Found:
     """Every view, by group and in each as they are taught, and what is unavailable.
 
-    A module or a plug-in that fails is left out, logged, and listed with its reason: one view must
+    A module or a plug-in that fails is skipped, logged, and listed with its reason: one view must
     not take the others down. Of two views with one name the first keeps it.
     """
     found = Found()
@@ -151,7 +153,7 @@ def _take_plugin(found: Found, entry: EntryPoint) -> None:
     origin = f"{entry.value}{package}"
     try:
         view = entry.load()
-    # Somebody else's code: whatever it does while it is imported must leave ours standing.
+    # A plug-in's code: a failure during its import must not break the program.
     except (Exception, SystemExit) as error:
         log.exception("the view plug-in %s could not be loaded", entry.name)
         found.refuse(entry.name, origin, sentence(error))

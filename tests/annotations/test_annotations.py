@@ -197,8 +197,10 @@ def test_voc_counts_from_one_and_includes_both_ends(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text(VOC.format(name="other.jpg"))
     (tmp_path / "a.jpg").write_bytes(b"")
     (photo,) = read_voc(tmp_path / "a.xml")
-    assert photo.boxes == (Box(10, 20, 40, 60, "cat"), Box(4.5, 1, 9, 6, "person"))
+    assert photo.boxes == (Box(10, 20, 40, 60, "cat", True), Box(4.5, 1, 9, 6, "person"))
     assert photo.difficult.tolist() == [True, False]
+    scaled, _ = fitted(photo, (200, 160))
+    assert scaled[0] == Box(20, 40, 80, 120, "cat", True)
     assert photo.size == (100, 80)
     assert photo.path == tmp_path / "a.jpg"  # what is there goes before the name inside
 
@@ -214,7 +216,8 @@ def test_a_folder_of_voc_files(tmp_path: Path) -> None:
     assert [photo.path.name for photo in found] == ["a.jpg", "b.jpg"]
     assert found.classes == ("cat", "person")
     assert "4 objects were ignored" in found.notes[0]
-    assert "1 file was ignored. c.xml" in found.notes[1]
+    assert "2 boxes have a negative width or height" in found.notes[1]
+    assert "1 file was ignored. c.xml" in found.notes[2]
 
 
 @pytest.mark.parametrize("text", ["", "no", "<html/>", "<annotation>", "<annotation/>\x01"])

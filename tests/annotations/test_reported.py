@@ -468,7 +468,7 @@ def test_faults_in_a_coco_file_say_where_they_are(tmp_path: Path) -> None:
 
 
 def test_faults_in_voc_files_say_where_they_are(tmp_path: Path) -> None:
-    for name, right in (("a", "50"), ("b", "900"), ("c", "nan")):
+    for name, right in (("a", "50"), ("b", "900"), ("c", "nan"), ("d", "1")):
         (tmp_path / f"{name}.xml").write_text(
             "<annotation><size><width>60</width><height>40</height></size><object><name>car</name>"
             f"<bndbox><xmin>2</xmin><ymin>2</ymin><xmax>{right}</xmax><ymax>9</ymax></bndbox>"
@@ -477,7 +477,15 @@ def test_faults_in_voc_files_say_where_they_are(tmp_path: Path) -> None:
     assert read_voc(tmp_path).notes == (
         "1 object was ignored: its box cannot be read (c.xml).",
         "1 box reaches out of its photo (b.xml).",
+        "1 box has a negative width or height: its corners were exchanged (d.xml).",
     )
+
+
+def test_a_negative_size_in_a_yolo_file_is_told(tmp_path: Path) -> None:
+    found = read_yolo(yolo(tmp_path, "0 .5 .5 .2 .2", "1 .5 .5 -.2 .4"), (100, 100))
+    assert found.photos[0].boxes[1] == Box(40, 30, 60, 70, "dog")
+    said = "1 box has a negative width or height: its corners were exchanged."
+    assert found.notes == (said,)
 
 
 @pytest.mark.parametrize("place", ["train.json", "../train.json"])

@@ -1,72 +1,90 @@
-"""A step of the dream against the bare forward and backward that it is made of."""
+"""A step of a synthesis against the loop that one would write by hand."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
 from torchvision.models import get_model
 
-from explorer.core.params import resolved
-from explorer.engine.scene import Scene
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
-from explorer.views.synthesis.deep_dream import VIEW, Params
-from tests.toys import make_network, toy_image
+from explorer.vision.synthesis import objectives
+from explorer.vision.synthesis.images import Pixels
+from explorer.vision.synthesis.octaves import preview
+from explorer.vision.synthesis.optimizers import NormalizedDescent
+from explorer.vision.synthesis.synthesis import Synthesis
+from explorer.vision.synthesis.target import Target
+from explorer.vision.synthesis.transforms import Transforms
+from tests.toys import make_network
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = 512
+EXTRA = {"googlenet": {"init_weights": False, "aux_logits": False}}
 ROUNDS = 9
 
 
 def network(name: str, layer: str) -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = get_model(name, weights=None, init_weights=False, aux_logits=False)
+        module = get_model(name, weights=None, **EXTRA.get(name, {}))
     preprocess = Preprocess(resize=256, crop=224, mean=MEAN, std=STD)
     return make_network(module, "classification", preprocess=preprocess, default_layer=layer)
 
 
-def truncated(module: torch.nn.Module, layer: str) -> Callable[[Tensor], Tensor]:
-    """GoogLeNet up to `layer`, as one would write it by hand: no hooks, nothing behind it."""
-    parts = []
-    for name, child in module.named_children():
-        parts.append(child)
-        if name == layer:
-            break
-    return torch.nn.Sequential(*parts)
+class ByHand:
+    """Gradient ascent as in a notebook: a hook, the whole network, `backward`, and a picture."""
+
+    def __init__(self, module: torch.nn.Module, layer: str) -> None:
+        self._module = module.requires_grad_(requires_grad=True)
+        self._kept: list[torch.Tensor] = []
+        module.get_submodule(layer).register_forward_hook(
+            lambda _module, _inputs, output: self._kept.append(output)
+        )
+        self.picture = torch.rand(1, 3, SIZE, SIZE, requires_grad=True)
+
+    def step(self) -> None:
+        self._kept.clear()
+        self._module((self.picture - 0.45) / 0.225)
+        self._kept[0].square().mean().backward()
+        gradient = self.picture.grad
+        assert gradient is not None
+        with torch.no_grad():
+            self.picture += 0.01 * gradient / gradient.abs().mean()
+            self.picture.clamp_(0, 1)
+        self.picture.grad = None
+        self._module.zero_grad()
+        (self.picture[0].detach().permute(1, 2, 0) * 255).byte().numpy()
 
 
-def bare_loop(run: Callable[[Tensor], Tensor]) -> None:
-    picture = torch.rand(1, 3, SIZE, SIZE, requires_grad=True)
-    height = run((picture - 0.45) / 0.225).square().mean()
-    torch.autograd.grad(height, picture)
+def ours(name: str, layer: str, *, half: bool) -> Synthesis:
+    return Synthesis(
+        Pixels(torch.rand(1, 3, SIZE, SIZE)), Target.of(network(name, layer), half=half),
+        -objectives.energy(layer), NormalizedDescent(0.01, 0.5, 0.02),
+        transforms=Transforms(jitter=16),
+    )  # fmt: skip
 
 
 @pytest.mark.benchmark
-@pytest.mark.timeout(600)
-def test_a_step_costs_what_its_forward_and_backward_cost() -> None:
-    """Goal: at most 1.05 x, preview and steering included; interleaved, median of the ratios."""
-    layer = "inception4c"
-    net = network("googlenet", layer)
-    run = truncated(net.module, layer)
-    scene = Scene(net, toy_image(SIZE, SIZE))
-    params = resolved(Params(size=SIZE, octaves=1, steps=200), net.info)
-    dream = VIEW.compute(scene, params)
-    next(dream)
-    bare_loop(run)
-    ratios = []
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("name", "layer"), [("googlenet", "inception4c"), ("resnet50", "layer3")])
+def test_a_step_against_the_loop_by_hand(name: str, layer: str) -> None:
+    """Goals: 0.75 of its time in float32, 0.45 in bfloat16, preview included, interleaved."""
+    by_hand = ByHand(network(name, layer).module, layer)
+    runs = {"float32": ours(name, layer, half=False), "bfloat16": ours(name, layer, half=True)}
+    ratios: dict[str, list[float]] = {word: [] for word in runs}
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        bare_loop(run)
-        between = time.perf_counter()
-        dream.send(params)
-        ratios.append((time.perf_counter() - between) / (between - began))
-    dream.close()
-    ratio = statistics.median(ratios)
-    print(f"dream step / bare forward + backward: {ratio:.3f} (of {sorted(ratios)})")
-    assert ratio <= 1.05
+        by_hand.step()
+        bare = time.perf_counter() - began
+        for word, synthesis in runs.items():
+            began = time.perf_counter()
+            synthesis.step()
+            preview(synthesis.picture())
+            ratios[word].append((time.perf_counter() - began) / bare)
+    found = {word: statistics.median(values[1:]) for word, values in ratios.items()}
+    print(f"{name} to {layer}: a step takes {found} of the loop by hand")
+    assert found["float32"] <= 0.75
+    assert found["bfloat16"] <= 0.45

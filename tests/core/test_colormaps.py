@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from explorer.core.color_sets import COLOR_SETS, choose_color_set, chosen_color_set
-from explorer.core.colormaps import COLORMAPS, class_colors, lookup_table
+from explorer.core.colormaps import (
+    APART,
+    COLORMAPS,
+    cielab,
+    class_colors,
+    colors_apart,
+    lookup_table,
+)
 
 
 @pytest.mark.parametrize("name", COLORMAPS)
@@ -48,3 +56,53 @@ def test_the_color_blind_set_differs_in_brightness_where_hue_may_not_be_seen() -
 def test_an_unknown_color_set() -> None:
     with pytest.raises(KeyError, match="pink"):
         choose_color_set("pink")
+
+
+def nearest(colors: np.ndarray) -> float:
+    """The distance of the two nearest in CIELAB, by OpenCV."""
+    lab = cv2.cvtColor(colors[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2)
+    return float(apart[~np.eye(len(lab), dtype=bool)].min())
+
+
+def test_cielab_is_that_of_an_independent_implementation() -> None:
+    colors = np.random.default_rng(0).integers(0, 256, (500, 3), np.uint8)
+    wanted = cv2.cvtColor(colors[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+    np.testing.assert_allclose(cielab(colors), wanted, atol=0.5)
+    np.testing.assert_allclose(cielab(np.full((1, 3), 255, np.uint8)), [[100, 0, 0]], atol=0.01)
+
+
+def test_classes_that_are_shown_at_once_have_colors_apart() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        classes = rng.choice(1000, 10, replace=False).tolist()
+        own, colors = class_colors(1000)[classes], colors_apart(classes, 1000)
+        assert nearest(colors) > APART - 1
+        assert np.array_equal(colors[:4], colors_apart(classes[:4], 1000)), "more change nothing"
+        kept = [bool((a == b).all()) for a, b in zip(own, colors, strict=True)]
+        for row, same in enumerate(kept):
+            before = np.concatenate([colors[:row], own[row : row + 1]])
+            assert same == (row == 0 or float(np.linalg.norm(
+                cielab(before)[:-1] - cielab(before)[-1], axis=1
+            ).min()) >= APART)  # fmt: skip
+
+
+def test_near_equal_oranges_are_told_apart() -> None:
+    twins = [0, 160]  # the same place in the set, five rounds later
+    assert nearest(class_colors(1000)[twins]) < APART
+    assert nearest(colors_apart(twins, 1000)) > APART
+
+
+def test_the_first_classes_keep_their_colors() -> None:
+    assert np.array_equal(colors_apart(range(32), 1000), class_colors(32))
+
+
+def test_more_classes_than_colors_are_as_far_apart_as_can_be() -> None:
+    assert colors_apart([], 9).shape == (0, 3)
+    choose_color_set("color_blind")
+    try:
+        colors = colors_apart(range(0, 200, 4), 200)
+    finally:
+        choose_color_set("standard")
+    assert colors.shape == (50, 3)
+    assert len(np.unique(colors, axis=0)) >= 28

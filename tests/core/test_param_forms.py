@@ -12,6 +12,7 @@ import pytest
 from explorer.core.errors import ExplorerError
 from explorer.core.param_forms import (
     WANTED,
+    json_of,
     params_json,
     params_text,
     parse,
@@ -20,6 +21,7 @@ from explorer.core.param_forms import (
     value_of,
 )
 from explorer.core.params import (
+    Box,
     Effect,
     FolderRef,
     ImageRef,
@@ -55,6 +57,8 @@ def mask(width: int = 4, height: int = 3) -> Mask:
         ("folder", "/some where", FolderRef("/some where")),
         ("joints", "1,2; 3.5,4", (Point(1, 2), Point(3.5, 4))),
         ("terms", "[]", ()),
+        ("truth", "1,2,3,4,a,difficult", (Box(1, 2, 3, 4, "a,difficult"),)),
+        ("truth", "difficult 1,2,3,4; 1,2,3,4", (Box(1, 2, 3, 4, "", True), Box(1, 2, 3, 4))),
         ("terms", '[{"kind": "TV", "weight": 2}, {}]', (Term("TV", 2.0), Term())),
         ("terms", '[{"photo": {"image": "cat"}}]', (Term(photo=ImageRef("cat")),)),
     ],
@@ -107,6 +111,17 @@ def test_all_that_differs_from_its_default_as_text() -> None:
         name, _, words = text.partition("=")
         again = replace(again, **{name: parse(BY_NAME[name], words)})
     assert again == params
+
+
+@pytest.mark.parametrize("label", ["", "cat", "cat, difficult", "difficult cat"])
+@pytest.mark.parametrize("difficult", [False, True])
+def test_a_difficult_box_stays_one_as_text_and_as_json(label: str, difficult: bool) -> None:
+    boxes = (Box(1.5, 2, 3, 4, label, difficult),)
+    parameter = BY_NAME["truth"]
+    assert parse(parameter, text_of(parameter, boxes)) == boxes
+    plain = json.loads(json.dumps(json_of(parameter, boxes)))
+    assert ("difficult" in plain[0]) is difficult, "files of ordinary boxes stay as they were"
+    assert value_of(parameter, plain) == boxes
 
 
 def test_all_parameters_as_json() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from explorer import views
+from explorer.cli.arguments import settings
 from explorer.core import listing
 from explorer.core.params import Parameter, parameters
 from explorer.core.values import NetworkRef, Point
@@ -26,12 +27,38 @@ def test_an_old_choice_is_todays(
 ) -> None:
     listing.tell_new_name.cache_clear()
     found = views.find(view)
-    assert getattr(params_of(found, {name: old}), name) == new
+    (parameter,) = (p for p in parameters(found.Params) if p.name == name)
+    many = parameter.type is tuple
+    value = getattr(params_of(found, {name: [old] if many else old}), name)
+    assert value == ((new,) if many else new)
     assert f"{name}={old} is now called {name}={new}" in capsys.readouterr().err
-    (meta,) = (p.meta for p in parameters(found.Params) if p.name == name)
-    if isinstance(meta.choices, tuple):
-        assert new in meta.choices
-        assert old not in meta.choices
+    if isinstance(parameter.meta.choices, tuple):
+        assert new in parameter.meta.choices
+        assert old not in parameter.meta.choices
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (("SS quality", "SLIC"), ("selective search (quality)", "SLIC")),
+        (["SLIC", "SS single"], ["SLIC", "selective search (single)"]),
+        ("SLIC, SS single,SS quality",
+         "SLIC,selective search (single),selective search (quality)"),
+        ("SLIC, uniform", "SLIC, uniform"),
+        ((), ()),
+    ],
+)  # fmt: skip
+def test_an_old_choice_among_several_is_todays(value: Any, wanted: Any) -> None:
+    """As Python, session files and the command line have them."""
+    assert former_words.in_todays_words("recall_lab", {"methods": value}) == {"methods": wanted}
+
+
+def test_a_command_line_of_the_last_release_still_works() -> None:
+    recall = views.find("recall_lab")
+    texts = settings(["methods=SS quality,SLIC", "of=SS single"], recall)
+    params = params_of(recall, texts)
+    assert params.methods == ("selective search (quality)", "SLIC")
+    assert params.of == "selective search (single)"
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("points", np.array([[1, 2], [3, 4]]), (Point(1, 2), Point(3, 4))),
     ("box", (1, 2, 3, 4), Box(1, 2, 3, 4)),
     ("truth", [(1, 2, 3, 4, "cat")], (Box(1, 2, 3, 4, "cat"),)),
+    ("truth", [(1, 2, 3, 4, "cat", True)], (Box(1, 2, 3, 4, "cat", True),)),
     ("mask", np.eye(4, dtype=np.uint8), Mask.of(np.eye(4, dtype=np.uint8))),
     ("style", "cat", ImageRef("cat")),
     ("other", "mini-vgg@none", NetworkRef("mini-vgg", "none")),

@@ -32,6 +32,7 @@ from explorer.core.layers import (
 from explorer.render import charts, fonts, numbers
 from explorer.render.board import LARGEST_SIDE, render_board, render_pane
 from explorer.render.fonts import PIXEL_TYPEFACE
+from explorer.render.placing import label_within
 from explorer.render.raster import RasterSurface
 from explorer.render.surface import clipped, dashed
 from explorer.render.typeface import line_height
@@ -298,6 +299,44 @@ def test_a_heap_of_labels_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 3 <= len(written) <= 20
 
 
+@pytest.mark.parametrize(
+    ("label", "room", "wanted"),
+    [
+        ("dog 0.87", 8, "dog 0.87"),
+        ("golden retriever 0.87", 14, "golden r… 0.87"),
+        ("golden retriever 0.87", 13, "golden… 0.87"),  # no space before the ellipsis
+        ("golden retriever 87.5%", 10, "gol… 87.5%"),
+        ("golden retriever 0.87", 6, "golde…"),
+        ("golden retriever", 10, "golden re…"),
+        ("dog", 1, "…"),
+    ],
+)
+def test_a_long_label_loses_letters_of_its_name_first(label: str, room: int, wanted: str) -> None:
+    assert label_within(label, room, len) == wanted
+
+
+@pytest.mark.parametrize("size", [(40, 30), (90, 60)])
+def test_a_label_wider_than_its_pane_is_not_cut(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    boxes = Boxes(np.array([[20, 20, 38, 28]], np.float32), _colors(RED),
+                  ("chocolate labrador retriever 0.87",))  # fmt: skip
+    plates: list[tuple[float, ...]] = []
+    real = RasterSurface.rounded
+
+    def rounded(self: RasterSurface, box: tuple[float, ...], *rest: object, **more: object) -> None:
+        plates.append(box)
+        real(self, box, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RasterSurface, "rounded", rounded)
+    written: list[str] = []
+    _listen(monkeypatch, written)
+    _render(boxes, size=size)
+    ((x0, _, x1, _),) = plates
+    assert 0 <= x0 < x1 <= size[0]
+    assert written[0].endswith("… 0.87" if size[0] > 60 else "…")
+
+
 # -- points, lines, grid, text --------------------------------------------------------------------
 
 
@@ -348,6 +387,26 @@ def test_grid_lines_lie_in_their_extent() -> None:
 def test_text_outside_is_moved_onto_the_pane() -> None:
     for xy in ((-500.0, -500.0), (500.0, 500.0)):
         assert (_render(Text("words", xy), size=(100, 60)) > 150).any()
+
+
+@pytest.mark.parametrize("anchor", [(0.0, 0.0), (0.5, 0.5), (1.0, 0.5)])
+def test_a_text_lies_with_its_anchor_on_its_place(anchor: tuple[float, float]) -> None:
+    ground = Picture(np.full((100, 200, 3), 255, np.uint8))
+    picture = _render(ground, Text("I", (100, 50), anchor=anchor), size=(200, 100))
+    ys, xs = np.nonzero(picture[..., 0] < 255)
+    assert xs.min() + anchor[0] * (xs.max() + 1 - xs.min()) == pytest.approx(100, abs=1)
+    assert ys.min() + anchor[1] * (ys.max() + 1 - ys.min()) == pytest.approx(50, abs=1)
+
+
+def test_texts_without_room_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [Text(f"text {n}", (2.0, 10.0 * n)) for n in range(4)]
+    written: list[str] = []
+    _listen(monkeypatch, written)
+    _render(*texts, size=(200, 100), scale=1.0)
+    assert written == ["text 0", "text 2", "2 labels not shown"]
+    written.clear()
+    _render(*texts, size=(200, 100), scale=4.0)
+    assert written == [text.text for text in texts], "with more room all are there"
 
 
 def test_a_stamp_is_on_every_pane() -> None:
@@ -441,6 +500,19 @@ def test_named_regions_have_a_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     assert written == ["wall", "cat"]
 
 
+def test_a_class_that_the_pictures_own_key_explains_is_listed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = np.arange(9, dtype=np.int32).reshape(3, 3) % 3
+    masks = Masks(index, _colors(RED, GREEN, BLUE), ("wall", "sky", "cat"))
+    # "cat" has another color in the key: that is another thing, and the legend still needs it.
+    key = Text("wall 33%\nsky 33%\ncat 5%", (0, 10), swatches=(RED, GREEN, RED), name="key")
+    written: list[str] = []
+    _listen(monkeypatch, written)
+    render_board(Board((Pane("a", (10, 10), (masks, key)),)))
+    assert sorted(written) == sorted([key.text, "cat"])
+
+
 def test_a_long_table_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table("t", ("n",), tuple((n,) for n in range(charts.MOST_ROWS + 7)))
     said: list[str] = []
@@ -497,6 +569,14 @@ def test_ticks_are_round_and_inside(span: tuple[float, float]) -> None:
     assert 2 <= len(marks) <= 11
     assert all(span[0] - 1e-9 <= mark <= span[1] + 1e-9 for mark in marks)
     assert np.allclose(np.diff(marks), marks[1] - marks[0])
+
+
+@pytest.mark.parametrize(
+    ("high", "wanted"),
+    [(1, [0, 1]), (2, [0, 1, 2]), (10, [0, 2, 4, 6, 8, 10]), (12, [0, 5, 10]), (0.7, [0])],
+)
+def test_an_axis_that_counts_has_whole_numbers(high: float, wanted: list[float]) -> None:
+    assert numbers.ticks(0, high, 5, whole=True) == wanted
 
 
 @pytest.mark.parametrize(
@@ -590,6 +670,20 @@ def test_a_marker_and_a_log_axis(monkeypatch: pytest.MonkeyPatch) -> None:
     places = [np.flatnonzero((marks[at] != without).any(axis=(0, 2))).mean() for at in x]
     steps = np.diff(places)
     np.testing.assert_allclose(steps, steps[0], atol=1.0)  # decades are equally far apart
+
+
+def test_only_whole_numbers_are_written_along_a_counting_axis(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = np.arange(3.0)
+    plot = Plot("p", curves=(Curve(x, x / 2),), whole_x=True)
+    written: dict[bool, list[str]] = {False: [], True: []}
+    for whole_y, words in written.items():
+        with monkeypatch.context() as patch:
+            _listen(patch, words)
+            render_board(Board((), plots=(replace(plot, whole_y=whole_y),)), width=800)
+    assert sorted(filter(None, written[True])) == ["0", "0", "1", "1", "2"]
+    assert "0.5" in written[False]
 
 
 @pytest.mark.parametrize("marker", [np.nan, np.inf, 0.0, -1.0])

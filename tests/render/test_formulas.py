@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from explorer.render.formulas import Explained, displayed, plain, readable, replaced, unbroken
+from explorer.render.formulas import Explained, displayed, plain, replaced, unbroken
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_slash_and_a_bar_are_no_places_to_break() -> None:
 
 def test_a_page_for_a_terminal_has_formulas_in_blocks() -> None:
     text = "One\n\n$$ \\begin{aligned} x &= a \\\\ y &= b \\end{aligned} $$\n\ntwo $x_i$."
-    assert readable(text) == "One\n\n    x = a\n    y = b\n\ntwo xᵢ."
+    assert Explained(text) == "One\n\n    x = a\n    y = b\n\ntwo xᵢ."
     assert displayed(text) == ("\\begin{aligned} x &= a \\\\ y &= b \\end{aligned}",)
 
 
@@ -62,7 +62,7 @@ def test_what_is_explained_reads_in_a_terminal_and_in_a_notebook() -> None:
 
 def test_dollars_of_code_and_of_prices_stay() -> None:
     text = "It costs $5 or $6.\n\n    echo $HOME $x$\n\n`$y$`\n\n```\n$$ a $$\n```\n"
-    assert readable(text) == text
+    assert Explained(text) == text
 
 
 def test_both_kinds_are_found_over_line_ends() -> None:

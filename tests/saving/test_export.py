@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.annotations.voc import read_voc
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.layers import Table
 from explorer.core.storage import atomic
@@ -424,6 +426,14 @@ def test_voc_counts_whole_pixels_from_one(tmp_path: Path) -> None:
     assert np.abs(back - BOXES.xyxy).max() <= 0.5
 
 
+def test_voc_keeps_the_flag_of_difficult_objects(tmp_path: Path) -> None:
+    hard = replace(BOXES, difficult=(False, True))
+    save_boxes(tmp_path / "a.xml", hard, PHOTO, "voc")
+    assert read_voc(tmp_path / "a.xml").photos[0].difficult.tolist() == [False, True]
+    with pytest.raises(ValueError, match="2 boxes need 2 flags"):
+        replace(BOXES, difficult=(True,))
+
+
 def test_yolo_divides_by_the_size_of_the_photo(tmp_path: Path) -> None:
     save_boxes(tmp_path / "a.txt", BOXES, PHOTO, "yolo")
     names = (tmp_path / "classes.txt").read_text("utf-8").splitlines()
@@ -519,7 +529,8 @@ def _read_mp4(path: Path) -> list[np.ndarray]:
 
 
 def test_an_mp4_has_its_frames(tmp_path: Path) -> None:
-    assert save_film(tmp_path / "a.mp4", _frames(), fps=10) == 6
+    saved = save_film(tmp_path / "a.mp4", _frames(), fps=10)
+    assert saved == film.SavedFilm(6, (32, 24), (32, 24), 10.0)
     found = _read_mp4(tmp_path / "a.mp4")
     assert len(found) == 6
     for frame, expected in zip(found, _frames(), strict=True):
@@ -528,7 +539,8 @@ def test_an_mp4_has_its_frames(tmp_path: Path) -> None:
 
 
 def test_a_gif_has_its_frames_and_their_time(tmp_path: Path) -> None:
-    assert save_film(tmp_path / "a.gif", _frames(), fps=10) == 6
+    saved = save_film(tmp_path / "a.gif", _frames(), fps=10)
+    assert saved == film.SavedFilm(6, (32, 24), (32, 24), 10.0)
     with Image.open(tmp_path / "a.gif") as picture:
         assert picture.n_frames == 6
         for number, expected in enumerate(_frames()):
@@ -557,9 +569,20 @@ def test_frames_of_another_size_are_fitted(tmp_path: Path) -> None:
 
 
 def test_a_large_film_is_made_smaller(tmp_path: Path) -> None:
-    save_film(tmp_path / "a.gif", _frames(2, 10, 1600))
+    saved = save_film(tmp_path / "a.gif", _frames(2, 10, 1600))
     with Image.open(tmp_path / "a.gif") as picture:
-        assert picture.size == (800, 5)
+        assert picture.size == saved.size == (800, 5)
+    assert saved.given == (1600, 10)
+
+
+@pytest.mark.parametrize(
+    ("fps", "written"), [(12, 12.5), (60, 50), (30, 100 / 3), (0.01, 0.1), (200, 50)]
+)
+def test_a_gif_has_the_rate_that_is_said(tmp_path: Path, fps: float, written: float) -> None:
+    assert save_film(tmp_path / "a.gif", _frames(2), fps=fps).fps == written
+    with Image.open(tmp_path / "a.gif") as picture:
+        assert picture.info["duration"] == round(1000 / written)
+    assert film.film_rate(fps, ".mp4") == min(max(fps, 0.1), 120)
 
 
 def test_frames_are_taken_one_by_one(tmp_path: Path) -> None:

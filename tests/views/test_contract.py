@@ -109,7 +109,7 @@ def written_plainly(latex: str) -> str:
 
 
 def refused_in_words(parameter: Parameter) -> AbstractContextManager[None]:
-    """A number must be taken; a layer that the network does not use, or a folder, may be refused."""
+    """A number must be taken; a layer that the network lacks, or a folder, may be refused."""
     rows = parameter.kind is Kind.ROWS
     refusable = rows or parameter.type in (str, FolderRef)
     return suppress(ExplorerError) if refusable else nullcontext()

@@ -2,19 +2,19 @@
 
 A layer is a frozen picture of some numbers: numpy only, no Qt, no torch. The window, an image file
 and a notebook paint the same board. Layers are compared by identity: a `draw` that returns the very
-same layer object again tells the painter that nothing has to be uploaded or built anew, so a view
+same layer object again tells the painter that nothing has to be uploaded or built again, so a view
 keeps its heavy layers in its result and only makes the cheap ones afresh.
 
 Frames. Every coordinate is in the frame of the pane it lies in: x to the right, y down, in units of
 that pane's pixels, where pixel ``(row i, column j)`` covers ``[j, j + 1) x [i, i + 1)``. A pane
-that shows the photo uses the photo's own pixels (``Pane.frame == "image"``), whatever size the
-network saw.
+that shows the photo uses the photo's own pixels (``Pane.frame == "image"``), whatever the
+size of the network's input.
 
 Its parts are `arrays`, `shapes`, `charts` and `board`; everybody imports from here.
 """
 
 from explorer.core.color_sets import Color
-from explorer.core.colormaps import COLORMAPS, Colormap, class_colors, lookup_table
+from explorer.core.colormaps import COLORMAPS, Colormap, class_colors, colors_apart, lookup_table
 from explorer.core.layers.arrays import Heat, Masks, Picture, cell_at, extent_of, heat_index
 from explorer.core.layers.board import UNTRAINED, Board, Layer, Pane, joined, stamped
 from explorer.core.layers.charts import Curve, Plot, Table
@@ -54,6 +54,7 @@ __all__ = [
     "boxes_at",
     "cell_at",
     "class_colors",
+    "colors_apart",
     "extent_of",
     "frame_widths",
     "heat_index",

@@ -37,7 +37,8 @@ class Plot:
 
     `marker` is a vertical line at that x; dragging it writes the number parameter `steers`. Playing
     that parameter ends at the x `stop`, and its slider, too; None = where the curves end.
-    `x_names` stand on the axis in the place of the numbers 1, 2, 3 …
+    `x_names` stand on the axis in the place of the numbers 1, 2, 3 … `whole_x` and `whole_y`: the
+    axis counts something, and only whole numbers are written along it.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Plot:
     steers: str = ""
     stop: float | None = None
     x_names: tuple[str, ...] = ()
+    whole_x: bool = False
+    whole_y: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from explorer.core.color_sets import Color
 
 FRAMED = 12.0
-"""A box's shorter side is so many times as long as its frame is wide, or the frame is 1 wide."""
+"""The ratio of a box's shorter side to the width of its frame, which is at least 1."""
 
 
 def _expect_rows(what: str, array: Float32, width: int) -> None:
@@ -119,10 +119,11 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
-    """Words with their upper left corner at `xy`; `size` is in screen points, on a dark plate.
+    """Words on a dark plate, of which the point `anchor` is at `xy`; `size` is in screen points.
 
-    It is moved as far as it takes to be on the pane. `swatches` put a colored square before each
-    line: a color key.
+    `anchor` is in parts of the plate: (0, 0) its upper left corner, (1, 0.5) the middle of its
+    right side. It is moved as far as it takes to be on the pane. `swatches` put a colored square
+    before each line: a color key.
     """
 
     text: str
@@ -130,6 +131,7 @@ class Text:
     color: Color = (255, 255, 255)
     size: float = 11.0
     plate: bool = True
+    anchor: tuple[float, float] = (0.0, 0.0)
     swatches: tuple[Color, ...] = ()
     name: str = "text"
 

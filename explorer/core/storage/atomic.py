@@ -47,7 +47,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives the path of an empty file to fill; it takes the place of `path` if all goes well.
 
-    The file keeps the permissions of the one it replaces, and a symbolic link goes on pointing to
+    The file keeps the permissions of the one it replaces, and a symbolic link still points to
     it. The temporary file has the same suffix, because encoders look at it.
 
     Raises:

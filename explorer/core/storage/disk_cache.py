@@ -1,12 +1,13 @@
-"""What was computed for long, kept on disk: indexes, features, the best patches of every channel.
+"""Expensive results, kept on disk: indexes, features, the best patches of every channel.
 
 An entry is a folder of files under a key: whatever the result depends on (a network's digest, a
-layer, the state of a folder, parameters). It is complete when its owner says so; a partial one is
-gone on with. Its files are npz or safetensors or JSON, each written atomically, and none is ever
-executed. What was not used for longest goes when there is too much.
+layer, the state of a folder, parameters). It is complete when its owner marks it as such; a partial
+one is resumed. Its files are npz or safetensors or JSON, each written atomically, and none is ever
+executed. Entries that were not used for longest are removed when there is too much.
 
-Several programs may use one cache: one at a time fills an entry (a lock in its folder, which a
-killed program lets go of), any number reads. What is taken away while it is read counts as missing.
+Several programs may use one cache: one at a time fills an entry (a lock in its folder, which is
+released when the program ends), any number reads. An entry removed while it is read counts as
+missing.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Entry:
 
     Attributes:
         path: Its folder, which may not be there yet.
-        key: What it depends on; written beside it for whoever looks.
+        key: What it depends on; written beside it for inspection.
     """
 
     path: Path
@@ -74,7 +75,7 @@ class Entry:
         """Makes the entry's folder, to put files into it.
 
         Gives False when another program is filling it just now: then leave it alone. What is there
-        of an earlier time can be gone on with.
+        of an earlier time can be resumed.
 
         Raises:
             ExplorerError: The folder cannot be made.
@@ -189,7 +190,7 @@ def _bytes(folder: Path) -> int:
 
 def _remove(path: Path) -> bool:
     """Takes an entry away, unless a program is filling it."""
-    if path.name.startswith(_GONE):  # somebody was killed while removing it
+    if path.name.startswith(_GONE):  # a program was killed while removing it
         shutil.rmtree(path, ignore_errors=True)
         return True
     gone = path.with_name(f"{_GONE}{secrets.token_hex(6)}")
@@ -198,7 +199,7 @@ def _remove(path: Path) -> bool:
         if handle is None:
             return False
         os.close(handle)  # a folder with an open file cannot be moved everywhere
-        os.replace(path, gone)  # in one step: nobody reads half an entry
+        os.replace(path, gone)  # in one step: half an entry is never read
     except OSError as error:
         log.warning("%s stays in the cache: %s", path, error)
         return False

@@ -1,4 +1,4 @@
-"""A file that one program at a time has for itself; whoever is killed lets go of it."""
+"""A file that one program at a time has for itself; it is released when the program ends."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Which files this program has written: those that it may replace without being told to.
+"""Which files this program has written: those that it may replace without --overwrite.
 
-A list beside the settings keeps the size and time of what was written; a file that somebody has
+A list beside the settings keeps the size and time of what was written; a file that the user has
 changed since is theirs. Pictures, films and data that carry the program's name are known by it,
 also on another computer.
 """
@@ -41,7 +41,7 @@ def remember(path: str | os.PathLike[str]) -> None:
 
 
 def is_ours(path: str | os.PathLike[str]) -> bool:
-    """True for an ordinary file that this program wrote and nobody has changed since."""
+    """True for an ordinary file that this program wrote and that is unchanged since."""
     try:
         with open(path, "rb") as file:
             ends = file.read(_LOOKED_AT)

@@ -31,10 +31,10 @@ COUNTERS = ("total_ops", "total_params", "n_averaged", "num_batches_tracked")
 """Of profilers and of averages: no weights."""
 
 _MOSTLY = 0.8
-"""Of the tensors of a file: so many stand in two networks of one kind, or it has only one."""
+"""Of the tensors of a file: this share is in two networks of one kind, or it has only one."""
 
 _ALIKE = 0.9
-"""Of the names: so much of the architecture makes another network of it."""
+"""Of the names: with this share of the architecture it is another network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

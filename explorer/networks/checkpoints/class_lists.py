@@ -27,7 +27,7 @@ TABLES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 """Ultralytics' description of a data set; any other .yaml with "names:" comes after these."""
 
 _LEVELS = 3
-"""Folders that are looked into, from that of the labels upwards, where none is called "labels"."""
+"""Folders that are searched, from that of the labels upwards, where none is called "labels"."""
 
 _MOST_TABLES = 8
 _MOST_BYTES = 1 << 28
@@ -43,7 +43,7 @@ class ClassList:
     Attributes:
         names: Without gaps; a number that the file does not name has "".
         keypoints: Ultralytics' kpt_shape: points, and values for each; None = the labels are no
-            poses, or nobody says.
+            poses, or it is not known.
         file: Where they stand, "" = nowhere.
     """
 
@@ -65,7 +65,7 @@ def class_list(folder: Path) -> ClassList:
 
 
 def names_in(path: Path) -> tuple[str, ...]:
-    """The names in a list that somebody chose, by number from 0; the background may be left out.
+    """The names in a list that the user chose, by number from 0; the background may be left out.
 
     Args:
         path: A name a line, a .yaml with "names", darknet's .data, or a .json: COCO's categories, a

@@ -1,7 +1,7 @@
 """What training programs keep in a checkpoint: where the weights are, and the names of the classes.
 
-A checkpoint is any nesting of mappings and lists. Nothing here knows a program: a state dict is a
-mapping of names to tensors, and a list of classes is one under a name that says so.
+A checkpoint is any nesting of mappings and lists. No program is special: a state dict is a
+mapping of names to tensors, and a list of classes is one under a name for it.
 """
 
 from __future__ import annotations

@@ -49,9 +49,9 @@ class Fit:
         module: In training mode, float32, on the CPU.
         num_classes: As found in the checkpoint.
         share: Part of the tensors, of the network or of the file, that found their place.
-        headless: The last layers were not in the file and are left out: it gives features.
+        headless: The last layers were not in the file and are removed: it gives features.
         channels: Of the input.
-        arguments: What the checkpoint told about the architecture.
+        arguments: What the checkpoint has about the architecture.
         scale: Mean and deviation by which the file's own normalization takes pixels from 0 to 1.
         notes: Sentences for the user.
         parts: As in `Checkpoint`, where the names tell the networks of the file apart.
@@ -211,7 +211,7 @@ def _renamed(definition: Definition, plan: Plan) -> bool:
 
 
 def _load(module: nn.Module, state: dict[str, Tensor], checkpoint: Checkpoint, title: str) -> Match:
-    """Copies what fits; tells what did not."""
+    """Copies what fits; returns what did not."""
     own = counted(module)
     match = compare(state, shapes_of(own), integers_of(own))
     wrong = {key for key in state if key in own and key not in match.good}

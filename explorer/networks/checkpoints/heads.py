@@ -1,7 +1,7 @@
 """Heads that a user has put in the place of an architecture's last layer.
 
-Only what the file tells without doubt is built: fully connected layers one after the other, batch
-norms, and a ReLU in a gap between two of them. Dropout changes nothing when photos are looked at.
+Only what the file defines without doubt is built: fully connected layers one after the other, batch
+norms, and a ReLU in a gap between two of them. Dropout changes nothing at inference.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def head_under(
     """The head that the tensors under a name make, one layer after the other.
 
     Args:
-        tensors: By name; only their shapes are looked at.
+        tensors: By name; only their shapes are used.
         prefix: The name, up to and with its last dot.
         place: Where the head goes in the architecture.
         width: Features that go into its first layer.

@@ -1,4 +1,4 @@
-"""From a definition and its weights to a network that is ready to look at photos."""
+"""From a definition and its weights to a network that is ready for photos."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ def fitting_names(names: Sequence[str], count: int, task: Task) -> tuple[str, ..
 
 
 def chosen_names(path: Path, count: int, task: Task) -> tuple[str, ...]:
-    """The names in a list that somebody chose.
+    """The names in a list that the user chose.
 
     Raises:
         ExplorerError: It cannot be read or has another number of names.
@@ -317,7 +317,7 @@ def renamed_classes(info: NetworkInfo, names: tuple[str, ...]) -> NetworkInfo:
     if not found:
         raise wrong_count("The list of classes", len(names), count, info.task)
     notes = tuple(note for note in info.notes if note != unnamed_note(info.unnamed))
-    return replace(info, classes=found, class_paths=(), notes=notes, unnamed=0)
+    return replace(info, classes=found, class_paths=(), notes=notes, unnamed=0, renamed=True)
 
 
 def wrong_count(what: str, names: int, count: int, task: Task) -> ExplorerError:

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from explorer.networks.definition import Definition
 
 MOST_CUT = 0.4
-"""Of the tensors: so many may be missing at the end of a network that gives features."""
+"""Of the tensors: this share may be missing at the end of a network that gives features."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
     """How the names and shapes of a state agree with a signature.
 
-    `shapes` are sentences about tensors that do not fit, `hint` says why they cannot be made to.
+    `shapes` are sentences about tensors that do not fit, `hint` tells why they cannot be made to.
     """
 
     good: frozenset[str]
@@ -55,7 +55,7 @@ class Plan:
         unused: Names of further tensors of the file that belong to none of its layers.
         classes: The class count.
         channels: Of the input.
-        arguments: What the file tells about the architecture.
+        arguments: What the file has about the architecture.
         head: Of the user, in the place of the architecture's last layer.
         scale: (mean, std) that the file's own normalization has.
         twins: Further networks in the file, by the beginnings of their names.

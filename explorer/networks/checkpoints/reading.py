@@ -284,7 +284,7 @@ def _read_zip(file: IO[bytes], size: int, name: str) -> Any:
 
 
 def _check_storages(program: bytes, sizes: Mapping[str, int], name: str) -> None:
-    # Older torch versions trust the size that the pickle claims and read beyond the record.
+    # Older torch versions believe the size in the pickle and read beyond the record.
     for storage in pickles.scan(program).storages:
         if storage.bytes > sizes.get(storage.key, -1):
             raise ExplorerError(
@@ -297,7 +297,7 @@ def _check_storages(program: bytes, sizes: Mapping[str, int], name: str) -> None
 def _load(file: IO[bytes], name: str) -> Any:
     try:
         with torch.serialization.safe_globals(allowed()), warnings.catch_warnings():
-            # What it says about the pickle's protocol is said below.
+            # Its words about the pickle's protocol are replaced below.
             warnings.simplefilter("ignore", UserWarning)
             return torch.load(file, map_location="cpu", weights_only=True, mmap=False)
     except pickles.UnpicklingError as error:
@@ -319,7 +319,7 @@ def _load(file: IO[bytes], name: str) -> Any:
 
 
 def _protocol(file: IO[bytes]) -> int:
-    """The protocol of the pickle, 0 where nothing says it."""
+    """The protocol of the pickle, 0 where it is not known."""
     file.seek(0)
     head = file.read(2)
     if head == b"PK":
@@ -411,7 +411,7 @@ def _plain(tensor: Tensor, key: str, name: str) -> Tensor:
 
 
 def _first_line(error: BaseException) -> str:
-    # torch tells how to switch its safety off before it comes to the point.
+    # torch explains first how to switch its safety off.
     text = str(error).rpartition("WeightsUnpickler error:")[2].strip()
     line = text.splitlines()[0] if text else type(error).__name__
     return _short(line.rstrip("."), 120)

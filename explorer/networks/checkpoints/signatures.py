@@ -2,7 +2,7 @@
 
 How many classes a network has is read from the checkpoint: the architecture is built twice without
 memory (on torch's meta device) with different class counts, which shows what tensors follow the
-count and how. So nothing here knows the name of any network's head.
+count and how. So no name of any network's head is needed.
 """
 
 from __future__ import annotations

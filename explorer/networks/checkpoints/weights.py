@@ -59,12 +59,12 @@ def download(
     """Fetches `url` into torch's folder; steps tell how far it is, the return value is the file.
 
     What has come so far is kept as ``NAME.part`` when the generator is closed or the network fails,
-    and the next download goes on from there where the server can. The checksum in the file's name
+    and the next download resumes there where the server can. The checksum in the file's name
     (``-abcdef12.pth``) is compared before the file gets its name.
 
     Args:
         url: http or https.
-        megabytes: Shown until the server has told the size.
+        megabytes: Shown until the server has sent the size.
         timeout: Seconds without a byte after which the server counts as silent.
 
     Raises:
@@ -101,7 +101,7 @@ def download(
 
 @dataclass(slots=True, eq=False)
 class _Answer:
-    """A server's answer: the file from byte `start` on, of `total` bytes (0 = it does not say)."""
+    """A server's response: the file from byte `start` on, of `total` bytes (0 = not known)."""
 
     name: str
     body: http.client.HTTPResponse | None

@@ -75,7 +75,7 @@ class SeparableBlock(nn.Module):
 class InvertedResidual(nn.Module):
     """More channels, a convolution of each on its own, fewer channels (Sandler et al. 2018).
 
-    The input is added where it has the shape of the answer. A stride of 2 pads below and to the
+    The input is added where it has the shape of the output. A stride of 2 pads below and to the
     right first, as TensorFlow does for sides that are even.
     """
 
@@ -108,7 +108,7 @@ class EfficientNetLite0(nn.Module):
     """The classifier; fully convolutional up to `global_pool`, so inputs of any size work.
 
     Args:
-        num_classes: Size of the answer.
+        num_classes: Number of outputs.
     """
 
     def __init__(self, num_classes: int = 1000) -> None:
@@ -139,10 +139,25 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalized RGB -> (N, num_classes) logits."""
-        x = self.blocks(self.act1(self.bn1(self.conv_stem(self.pad(images)))))
-        x = self.global_pool(self.act2(self.bn2(self.conv_head(x))))
-        logits: Tensor = self.classifier(x.flatten(1))
-        return logits
+        return self.taps(images)[2]
+
+    def taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `ends`, from (N, 3, H, W) normalized RGB."""
+        return self.ends(self.blocks(self.act1(self.bn1(self.conv_stem(self.pad(images))))))
+
+    def ends(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From the map of the last stage to what a head on the classifier may be attached to.
+
+        Args:
+            x: (N, 320, h, w), what `blocks` makes.
+
+        Returns:
+            The map of the last convolution (N, 1280, h, w), its mean over places (N, 1280), and
+            the logits (N, num_classes).
+        """
+        last = self.act2(self.bn2(self.conv_head(x)))
+        vector = self.global_pool(last).flatten(1)
+        return last, vector, self.classifier(vector)
 
 
 def efficientnet_lite0(num_classes: int = 1000) -> EfficientNetLite0:
@@ -185,7 +200,7 @@ def body_maps(body: nn.Sequential, images: Tensor, taps: Sequence[int] = TAPS) -
     Args:
         body: The stages.
         images: (N, 3, H, W) normalized RGB.
-        taps: The stages whose maps are wanted, if others.
+        taps: The stages whose maps are returned, if others.
     """
     found = []
     x = images

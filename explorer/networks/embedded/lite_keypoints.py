@@ -25,14 +25,14 @@ JOINTS = (
 
 
 class FewClassesPredictor(FastRCNNPredictor):  # type: ignore[misc]
-    """A box predictor that tells many classes apart and answers with the first few of them.
+    """A box predictor trained on many classes that outputs the first few of them.
 
     The others count as background: its probability is the sum of theirs.
 
     Args:
-        hidden: Channels of what it looks at.
-        num_classes: That it answers with, the background included.
-        fine: That it tells apart.
+        hidden: Channels of its input.
+        num_classes: Of the output, the background included.
+        fine: The classes it was trained on.
     """
 
     def __init__(self, hidden: int, num_classes: int, fine: int) -> None:
@@ -58,7 +58,7 @@ def lite_keypointrcnn(
     most: int = 20,
     **options: Any,
 ) -> FasterRCNN:
-    """`lite_fasterrcnn` that answers with people alone, and with a heat map for each of 17 joints.
+    """`lite_fasterrcnn` that outputs people alone, with a heat map for each of 17 joints.
 
     torchvision's `KeypointRCNN` is a `FasterRCNN` whose `roi_heads` got three more parts; they get
     them here.
@@ -67,7 +67,7 @@ def lite_keypointrcnn(
         num_classes: With the background; the first ones of the detector's.
         fine: The number of the detector's own classes, with the background.
         layers: Channels of the 3x3 convolutions on 14x14 places of a box.
-        score: Boxes that are less sure are no answer.
+        score: Boxes with a lower score are dropped.
         most: Boxes per photo, as each one costs as much as a small photo.
         options: Of `lite_fasterrcnn`.
     """

@@ -19,7 +19,7 @@ class OneMaskPredictor(MaskRCNNPredictor):  # type: ignore[misc]
     """One mask for a box, whatever its class (He et al. 2017, table 2b, "class-agnostic").
 
     Args:
-        inputs: Channels of what it looks at.
+        inputs: Channels of its input.
         between: Channels of the transposed convolution, which doubles height and width.
         num_classes: The mask is given to each of them, as torchvision picks that of a box's class.
     """

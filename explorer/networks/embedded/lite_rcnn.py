@@ -86,7 +86,7 @@ def lite_fasterrcnn(
         hidden: Width of the two fully connected layers of the box head.
         short_side: To which the network resizes the short side of a photo, in pixels.
         long_side: Which the long side may not exceed then.
-        score: Boxes that are less sure are no answer.
+        score: Boxes with a lower score are dropped.
     """
     anchors = AnchorGenerator(ANCHOR_SIZES, (ANCHOR_SHAPES,) * len(ANCHOR_SIZES))
     per_cell = anchors.num_anchors_per_location()[0]

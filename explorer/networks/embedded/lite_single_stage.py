@@ -35,7 +35,7 @@ GROUPS = 16
 """Of the normalizations in RetinaNet's heads."""
 
 SSD_SIDE = 320
-"""SSD sees every photo as a square of so many pixels."""
+"""SSD resizes every photo to a square of this side."""
 
 SSD_RATIOS = ((2, 3),) * 5
 """Width / height of the default boxes of every map, beside 1; each also upright."""
@@ -47,10 +47,10 @@ def lite_retinanet(
     """RetinaNet (Lin et al. 2017, "Focal Loss") on the pyramid of `lite_fasterrcnn`.
 
     Args:
-        num_classes: With the background, which is class 0 and never the answer.
+        num_classes: With the background, which is class 0 and never predicted.
         width: Channels of the pyramid and of the heads.
         depth: 3x3 convolutions before the last one of each head (4 in the paper).
-        score: Boxes with a lower score are no answer.
+        score: Boxes with a lower score are dropped.
     """
     anchors = AnchorGenerator(ANCHOR_SIZES, (ANCHOR_SHAPES,) * len(ANCHOR_SIZES))
     per_cell = anchors.num_anchors_per_location()[0]
@@ -77,7 +77,7 @@ class LiteSSDBody(nn.Module):
     """Five maps, of strides 16, 32, 64, 128 and 256: two of the body's, three smaller ones.
 
     Args:
-        width: Channels of every map that is looked at.
+        width: Channels of every map.
     """
 
     def __init__(self, width: int) -> None:
@@ -109,7 +109,7 @@ def lite_ssd(num_classes: int, *, width: int = 128, score: float = 0.01) -> SSD:
     Args:
         num_classes: With the background, which is class 0.
         width: Channels of the maps.
-        score: Boxes with a lower score are no answer.
+        score: Boxes with a lower score are dropped.
     """
     anchors = DefaultBoxGenerator([list(r) for r in SSD_RATIOS], min_ratio=0.12, max_ratio=0.95)
     per_cell = anchors.num_anchors_per_location()

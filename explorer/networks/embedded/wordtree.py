@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = -1
-"""The parent of the topmost words, and where a descent stops that is sure of none of them."""
+"""The parent of the topmost words, and where a descent stops when all are below the threshold."""
 
 
 class WordTree(nn.Module):
     """From one number per word to probabilities (Redmon & Farhadi 2017, "YOLO9000", section 4).
 
-    A word's number says how probable it is given its parent: a softmax over its siblings. How
-    probable it is at all is the product along its way from the root. So an answer can stop at
-    "dog" when it is not sure which one. There is nothing to learn in here.
+    A word's value is its probability given its parent: a softmax over its siblings. How
+    probable it is at all is the product along its way from the root. So a prediction can stop at
+    "dog" when no breed is probable enough. It has no parameters.
 
     Args:
         words: T names, parents before their children.
@@ -109,7 +109,7 @@ class WordTree(nn.Module):
             least: In [0, 1].
 
         Returns:
-            (N,) int64: where each row stops; `ROOT` where it is sure of nothing.
+            (N,) int64: where each row stops; `ROOT` where no word is above the threshold.
         """
         parents = torch.tensor(self.parents, device=probabilities.device)
         here = torch.full((len(probabilities),), ROOT, device=probabilities.device)

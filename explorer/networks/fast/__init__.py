@@ -1,1 +1,1 @@
-"""Faster forms of a network that give the same answers up to rounding: for live and dreams."""
+"""Faster forms of a network with the same outputs up to rounding: for live and dreams."""

@@ -2,8 +2,8 @@
 
 torchvision's SSD picks, sorts and joins the boxes of every class on their own: ninety classes are
 a thousand small operations, half of the time of a small network. Greedy non-maximum suppression
-only ever looks at better boxes, so the best candidates of all classes alone say which boxes
-survive among them; usually they are enough for the answer.
+only ever depends on better boxes, so the best candidates of all classes alone say which boxes
+survive among them; usually they are enough for the output.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def best_boxes(
         scores: (N, K + 1) of the classes, the background first.
         score_thresh: Candidates are above it.
         nms_thresh: Boxes of one class that overlap a better one by more are dropped.
-        per_class: So many candidates of every class are looked at.
-        most: So many survivors are wanted.
+        per_class: How many candidates of every class are used.
+        most: How many survivors are needed.
 
     Returns:
         `boxes` (M, 4), `scores` (M,) and `labels` (M,), the best first; None when the best

@@ -1,6 +1,6 @@
 """Convolutions whose weights are put in the processor's own order once.
 
-oneDNN, which convolves for torch on processors, wants blocks of channels and rearranges the weights
+oneDNN, which convolves for torch on processors, uses blocks of channels and rearranges the weights
 at every call; small networks lose a sixth of their time to that. The operators that torch's
 compiler uses take weights that were rearranged before.
 """
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-4
-"""Largest difference at which the operators are trusted: they add up in another order."""
+"""Largest difference at which the operators are used: they add up in another order."""
 
 MOST_BYTES = 12_000_000
 """Of one layer's rearranged weights; those of one size are always kept."""
@@ -26,7 +26,7 @@ MOST_BYTES = 12_000_000
 def pack(module: nn.Module) -> None:
     """Every plain convolution of `module` in single precision on a processor becomes a packed one.
 
-    Where torch has no such operators, or they answer wrongly, nothing is changed.
+    Where torch has no such operators, or they give wrong results, nothing is changed.
     """
     for layer in module.modules():
         if type(layer) is nn.Conv2d and _fits(layer) and available():
@@ -40,10 +40,10 @@ def _fits(layer: nn.Conv2d) -> bool:
 
 
 class PackedConv2d(nn.Conv2d):
-    """A convolution for answers only: no gradients, and its weights stay as they are.
+    """A convolution for inference only: no gradients, and its weights stay as they are.
 
-    The best order depends on the size of the input. A layer that sees several sizes (of a pyramid's
-    maps, say) keeps an order for each, up to `MOST_BYTES`.
+    The best order depends on the size of the input. A layer with inputs of several sizes (the maps
+    of a pyramid, say) keeps an order for each, up to `MOST_BYTES`.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name of the base class
@@ -69,8 +69,8 @@ class PackedConv2d(nn.Conv2d):
 
 @functools.cache
 def available() -> bool:
-    """Whether the operators are there and answer as a convolution does."""
-    with torch.random.fork_rng(devices=[]):  # nobody's random numbers change
+    """Whether the operators are there and compute what a convolution does."""
+    with torch.random.fork_rng(devices=[]):  # no random numbers change elsewhere
         layer = nn.Conv2d(8, 16, 3, padding=1)
         values = torch.randn(1, 8, 9, 11)
     packed = copy.deepcopy(layer)

@@ -1,4 +1,4 @@
-"""The same steps of torchvision's detectors in less time, for copies that only answer.
+"""The same steps of torchvision's detectors in less time, for copies used for inference only.
 
 Every part takes the place of torchvision's own and gives the same numbers: anchors exactly, the
 rest but for rounding.
@@ -83,7 +83,7 @@ class ProductRoIAlign(MultiScaleRoIAlign):  # type: ignore[misc]
 
     Bilinear interpolation at a grid of points is separable: with the weights of every column of
     bins (R, S, W) and of every row (R, S, H) the pooled map is rows . map . columns (He et al.
-    2017, section 3). `explorer.vision.detection.roi` does it place by place, to be looked at.
+    2017, section 3). `explorer.vision.detection.roi` does it place by place, to be shown.
     """
 
     aligned = False
@@ -99,7 +99,7 @@ class ProductRoIAlign(MultiScaleRoIAlign):  # type: ignore[misc]
         most = len(boxes[0]) * bins[0] * max(m.shape[1] * m.shape[3] for m in maps)
         kinds = {(values.device.type, values.dtype) for values in (*maps, *boxes)}
         plain = kinds == {("cpu", torch.float32)}  # a GPU pools in one kernel
-        # The scales of the maps are not known before torchvision's own has seen a picture.
+        # The scales of the maps are not known before torchvision's own has run on a picture.
         if len(boxes) > 1 or ratio < 1 or most > MOST_PRODUCTS or not plain or self.scales is None:
             as_it_was: Tensor = super().forward(x, boxes, image_shapes)
             return as_it_was

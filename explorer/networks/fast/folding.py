@@ -1,8 +1,8 @@
-"""A network for answers only: the same function with fewer and faster steps.
+"""A network for inference only: the same function with fewer and faster steps.
 
 A normalization with fixed statistics is a multiplication and an addition per channel, so the
 convolution before it can do both; and convolutions run faster when the channels of a pixel lie side
-by side. What opens a network (views of layers, of gradients) wants it as it is: these copies are
+by side. Views of layers and gradients need the network as it is: these copies are
 for live pictures and for many photos.
 """
 
@@ -41,14 +41,14 @@ _Pairs = dict[str, str]
 
 
 def fast(network: Network) -> Network:
-    """A copy of the network that gives the same answers sooner.
+    """A copy of the network that computes the same outputs faster.
 
     Every normalization that is fed by one convolution and nothing else is taken into it (an
     `nn.Identity` stays in its place, so no name changes), and the weights lie channels last. One
     picture of noise is run to see which layers follow each other, and a second time to compare; a
     network in which a layer then gives something else keeps its normalizations. Convolutions have
     their weights packed on a processor; for parts of torchvision's detectors see
-    `fast_detector.hasten`. The copy answers; it has no gradients.
+    `fast_detector.hasten`. The copy is for inference; it has no gradients.
     """
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     values = network.preprocess(noise).to(network.device, network.dtype)
@@ -164,7 +164,7 @@ def _fold(module: nn.Module, convolution: str, norm: str) -> None:
 
 
 def at_share(network: Network, share: float) -> Network:
-    """The same network that looks at pictures with sides of `share` times its own input size.
+    """The same network with an input whose sides are `share` times its own.
 
     The weights are shared. A network whose input has one size only (it crops, or its layers count
     on it) is given back as it is; so is any at a share of 1.

@@ -1,10 +1,10 @@
 """Boards as figures: shapes stay shapes and words stay words, in SVG and PDF."""
 
 WIDTH_MM = 86.0
-"""Of a figure, unless another is asked for: one column of a journal's two."""
+"""Of a figure, by default: one column of a journal's two."""
 
 FONT_SIZE = 8.0
-"""Of a figure's body text in points, unless another is asked for."""
+"""Of a figure's body text in points, by default."""
 
 WIDTHS_MM = (20.0, 1000.0)
 """The narrowest and the widest figure."""

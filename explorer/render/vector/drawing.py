@@ -76,7 +76,7 @@ class Circle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bitmap:
-    """(H, W, 3) or (H, W, 4) uint8 over `box`; `cells` are to be seen as such when enlarged."""
+    """(H, W, 3) or (H, W, 4) uint8 over `box`; `cells` are sharp when enlarged."""
 
     pixels: UInt8
     box: Extent
@@ -99,7 +99,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Marks that are seen within `box` only."""
+    """Marks that are visible within `box` only."""
 
     box: Extent
     name: str

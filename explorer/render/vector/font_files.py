@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FAMILIES = "Arimo, Arial, Helvetica, 'Liberation Sans', sans-serif"
 """For a drawing that names its fonts: all but the last have the same widths."""
 
-logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it names each table it leaves out
+logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it names each table it drops
 
 _UNREADABLE = (OSError, TTLibError, struct.error, KeyError, ValueError, AssertionError)
 _NONE: frozenset[int] = frozenset()

@@ -154,7 +154,7 @@ class _Painter:
             x += words.size * em_width(run, bold=words.bold)
 
     def _colors(self, fill: Color | None, pen: Pen | None) -> str:
-        """Sets the colors and the stroke; the letters by which fpdf2 is told what to draw."""
+        """Sets the colors and the stroke; returns fpdf2's letters for what to draw."""
         if fill is not None:
             self._page.set_fill_color(*fill)
         if pen is not None:

@@ -94,7 +94,7 @@ def _image(parent: ET.Element, mark: Bitmap) -> None:
     if mark.opacity < 1:
         how["opacity"] = _number(mark.opacity)
     if mark.cells:
-        how["image-rendering"] = "optimizeSpeed"  # the word of SVG 1.1, which few still know
+        how["image-rendering"] = "optimizeSpeed"  # the word of SVG 1.1, which is little known
         how["style"] = "image-rendering:pixelated"
     how["xlink:href"] = f"data:image/png;base64,{_base64(_png(mark.pixels))}"
     ET.SubElement(parent, "image", how)

@@ -42,7 +42,7 @@ MOSAICS = 0.3
 GRAY = 0.04
 
 LEAST_SIDE, LEAST_SHARE = 4.0, 0.35
-"""An object must show so many pixels each way, and so much of itself, else it is ignored."""
+"""An object with fewer visible pixels each way, or a smaller visible part, is ignored."""
 
 MIRRORED_JOINTS = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """COCO's 17 joints with left and right exchanged."""
@@ -51,14 +51,14 @@ UNSURE_PIXEL = 255
 """In masks: the class is not known."""
 
 MOST_OFTEN, COMMON = 3.0, 300
-"""Photos of categories with fewer photos than `COMMON` are drawn up to so much more often."""
+"""Photos of categories with fewer photos than `COMMON` are drawn up to this much more often."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canvas:
     """A picture to learn from: (H, W, 3) uint8 RGB with objects and ignored regions.
 
-    `mask` is the class of every pixel, (H, W) uint8, `UNSURE_PIXEL` where nobody knows; `joints`
+    `mask` is the class of every pixel, (H, W) uint8, `UNSURE_PIXEL` where it is not known; `joints`
     as in `PoolPhoto`.
     """
 
@@ -121,7 +121,7 @@ def repeats(
     Args:
         labels: Of every photo the classes that it shows, each below `classes`.
         classes: How many there are.
-        common: A class with so many photos or more is drawn as it comes.
+        common: A class with this many photos or more is drawn as it comes.
         most: The largest factor.
 
     Returns:
@@ -153,7 +153,7 @@ def placed(
 
     Args:
         photo: The photo.
-        kind: Index of the canvas's shape, which says how a squashed photo was held.
+        kind: Index of the canvas's shape, which tells how a squashed photo was oriented.
         shape: (H, W) of the canvas.
         zoom: Least and largest size; 1 = the photo just fits.
         rng: Draws all of it.
@@ -267,7 +267,7 @@ def mirrored(canvas: Canvas) -> Canvas:
 def joined(parts: list[tuple[Canvas, int, int]], shape: tuple[int, int]) -> Canvas:
     """Canvases side by side: each with its top and left on the new one of (H, W) `shape`.
 
-    Joints are left out.
+    Joints are dropped.
     """
     pixels, mask = np.empty((*shape, 3), np.uint8), np.full(shape, UNSURE_PIXEL, np.uint8)
     boxes, ignored = [], []

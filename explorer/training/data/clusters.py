@@ -65,7 +65,7 @@ def mean_iou(sides: Float32, found: Float32) -> float:
 def proposals(boxes: Float32, count: int, *, seed: int = 0) -> Float32:
     """The centers of a k-means over whole boxes, the largest cluster first.
 
-    Boxes that do not look at the picture (Lenc & Vedaldi 2015, "R-CNN minus R", section 3.2); they
+    Boxes independent of the picture (Lenc & Vedaldi 2015, "R-CNN minus R", section 3.2); they
     cluster center and size, as here.
 
     Args:

@@ -1,4 +1,4 @@
-"""ImageNet's class of the objects of a pool, as EfficientNet-Lite0 answers for what is in a box."""
+"""ImageNet's class of the objects of a pool, as EfficientNet-Lite0 predicts for their boxes."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ log = logging.getLogger(__name__)
 CLASSIFIER = "efficientnet-lite0"
 
 SURE = 0.7
-"""The least probability of an answer that is believed."""
+"""The least probability of a prediction that is used."""
 
 SIDE, MARGIN = 224, 256 / 224
-"""Of what the classifier sees, and how much more than the object it is."""
+"""Of the classifier's input, and how much larger than the object it is."""
 
 LEAST_SIDE = 64
-"""In pixels of the photo: of smaller objects the classifier sees too little."""
+"""In pixels of the photo: smaller objects are too small for the classifier."""
 
 BATCH = 32
 
@@ -52,12 +52,13 @@ def answers(
 ) -> list[NDArray[np.int64]]:
     """For every photo the ImageNet labels (N,) of its N objects; -1 = not known.
 
-    An answer counts when it is `SURE` and one of the classes under the object's category.
+    A prediction counts when its probability is at least `SURE` and its class is one of those
+    under the object's category.
 
     Args:
         pool: With COCO's categories.
         below: For each of them ImageNet's labels; categories with fewer than two are not asked.
-        cache: A folder in which the answers are kept.
+        cache: A folder in which the predictions are kept.
 
     Raises:
         ExplorerError: The classifier's package is not installed, or a photo cannot be read.

@@ -1,7 +1,7 @@
-"""Photos with COCO annotations, some of them unsure, that the lite networks learn from.
+"""Photos with COCO annotations, some with a score, that the lite networks are trained on.
 
-Every annotation may have a `score` (1 when it is missing): sure ones are objects, and where unsure
-ones lie nothing is learned, neither that there is an object nor that there is none.
+Every annotation may have a `score` (1 when it is missing): those with a high score are objects,
+those with a low one are ignored, neither objects nor background.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.annotations.files import read_voc
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.evaluation.matching import canonical
@@ -53,9 +54,9 @@ class PoolPhoto:
         mask: Of a palette PNG with the class of every pixel; None when it has none.
         joints: (N, J, 3) float32 x, y and v of the objects' joints (v 0 = not known); None when
             the photo has none.
-        pixels: (H, W, 3) uint8 RGB where it is in memory; None = it is read when it is wanted.
+        pixels: (H, W, 3) uint8 RGB where it is in memory; None = it is read when it is needed.
         extent: Width and height of the file in pixels; None = not known.
-        shows: Label of what is somewhere in the photo though no box says where; 0 = none is known.
+        shows: Label of what is somewhere in the photo though without a box; 0 = none is known.
     """
 
     path: Path
@@ -90,7 +91,7 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
 
     Args:
         folder: In COCO's format.
-        least: Categories with fewer sure objects are left out; their regions are ignored.
+        least: Categories with fewer high-scoring objects are dropped; their regions are ignored.
 
     Raises:
         ExplorerError: There is no such file, or it is none of COCO's format.
@@ -129,6 +130,29 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
     )
 
 
+def read_voc_pool(folder: Path) -> Pool:
+    """Photos with Pascal VOC's annotations, those of its photos without any left out.
+
+    Raises:
+        ExplorerError: The folder has no such annotations.
+    """
+    found = read_voc(folder)
+    names = ("background", *found.classes)
+    photos = tuple(
+        PoolPhoto(
+            photo.path,
+            photo.xyxy.astype(np.float32),
+            np.array([names.index(label) for label in photo.labels], np.int64),
+            np.zeros((0, 4), np.float32),
+            photo.size[0] / photo.size[1],
+            extent=photo.size,
+        )
+        for photo in found.photos
+        if photo.size is not None
+    )
+    return Pool(photos, names, ())
+
+
 def with_classes(pool: Pool, names: Sequence[str]) -> Pool:
     """The pool as a data set with other classes has it: all else is background.
 
@@ -160,7 +184,7 @@ def complete(pool: Pool) -> Pool:
     """`pool` itself when every photo is there.
 
     Raises:
-        ExplorerError: Photos are missing; better said now than after an hour.
+        ExplorerError: Photos are missing; better now than after an hour.
     """
     missing = [photo.path for photo in pool.photos if not os.path.isfile(photo.path)]
     if missing:

@@ -70,7 +70,7 @@ def deeplab_mobilenet() -> nn.Module:
 
 @torch.inference_mode()
 def drawn(teacher: nn.Module, pixels: NDArray[np.uint8], aspect: float) -> NDArray[np.uint8]:
-    """What the teacher draws on (H, W, 3) RGB: (H, W) classes, `UNSURE_PIXEL` where it is not sure.
+    """The teacher's mask of (H, W, 3) RGB: (H, W) classes, `UNSURE_PIXEL` at a low probability.
 
     Args:
         teacher: As `deeplab_mobilenet` makes it.

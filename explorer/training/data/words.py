@@ -153,7 +153,7 @@ def word_tree(
 ) -> Words:
     """The words above the categories that tell them apart, and those below with enough examples.
 
-    A word that is its parent's only child says nothing: above the categories the parent is left
+    A word that is its parent's only child adds nothing: above the categories the parent is left
     out, below them the child.
 
     Args:
@@ -161,7 +161,7 @@ def word_tree(
         categories: By the detector's label, from 1 on.
         examples: How many there are of ImageNet's labels; those that are under no category are
             left out.
-        least: Words below the categories need so many.
+        least: The least number of examples of words below the categories.
     """
     nodes, place = with_categories(nodes, categories)
     label_of = {place[name]: label for label, name in enumerate(categories, start=1)}

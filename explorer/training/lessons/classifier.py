@@ -53,7 +53,7 @@ PHASES = (
 
 @dataclass(slots=True, eq=False)
 class ClassifierTask:
-    """What the loop needs to know; see `loop.Task`.
+    """For the loop; see `loop.Task`.
 
     With a `teacher`, a trained classifier of the same classes, half of the loss asks for the
     teacher's shares of the very same views instead of the label (Hinton et al. 2015, "Distilling
@@ -112,7 +112,7 @@ class ClassifierTask:
 
 
 def distilled(logits: Tensor, teacher: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """T^2 times the divergence of two softened answers, (N, C) each; 0 where they agree."""
+    """T^2 times the divergence of two softened outputs, (N, C) each; 0 where they agree."""
     return temperature**2 * functional.kl_div(
         (logits / temperature).log_softmax(1),
         (teacher / temperature).log_softmax(1),
@@ -139,7 +139,7 @@ def _order(epoch: int, count: int, seed: int) -> NDArray[np.int64]:
 
 
 def normalize(pixels: Tensor) -> Tensor:
-    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in channels_last, as the networks want it."""
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in channels_last, as the networks need it."""
     mean, std = (torch.tensor(v, device=pixels.device) * 255 for v in (MEAN, STD))
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
 
@@ -239,7 +239,7 @@ def accuracy(
 
     Args:
         model: (N, 3, H, W) -> (N, classes).
-        data: PhotoSet it has not seen.
+        data: PhotoSet it was not trained on.
         side: Resize the photos to this side first; None = as they are.
         batch: How many at once.
     """
@@ -285,7 +285,7 @@ def classifier_facts(
 
 
 def preprocessing(side: int) -> dict[str, Any]:
-    """Of everything that sees one photo as a whole: short side and center crop of `side` pixels."""
+    """Of all networks for whole photos: short side and center crop of `side` pixels."""
     return {
         "resize": side,
         "crop": side,

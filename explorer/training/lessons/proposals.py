@@ -1,6 +1,6 @@
 """Fixed proposals: the boxes of the training photos, clustered.
 
-They do not look at the picture at all (Lenc & Vedaldi 2015, "R-CNN minus R").
+They are independent of the picture (Lenc & Vedaldi 2015, "R-CNN minus R").
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 COUNT = 2000
 APART = 10
-"""One photo in so many is kept apart for the figures."""
+"""One photo in this many is held out for the metrics."""
 
 FILE = "fixed-proposals.npz"
 
@@ -48,7 +48,10 @@ def fit(name: str, material: Material, folder: Path) -> None:
     boxes = [in_parts(photos[i]) for i in order]
     known = np.concatenate(boxes[apart:])
     if len(known) == 0:
-        raise ExplorerError("The photos have no sure objects.", "Give a folder with some.")
+        raise ExplorerError(
+            "No category of the photos has enough high-scoring objects.",
+            "Give a folder with more objects.",
+        )
     found = clusters.proposals(known, min(COUNT, len(known)), seed=material.seed)
     figures = recalls(found, boxes[:apart])
     log.info("%s: %d boxes of %d objects, %s", name, len(found), len(known), figures)

@@ -1,1 +1,1 @@
-"""Fine-tuning a detector that ships to the photos and classes of somebody's own folder."""
+"""Fine-tuning a detector that ships to the photos and classes of the user's own folder."""

@@ -1,4 +1,4 @@
-"""The annotated photos of somebody's own folder: COCO, Pascal VOC or YOLO, and its two parts."""
+"""The annotated photos of the user's own folder: COCO, Pascal VOC or YOLO, and its two parts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 from explorer.annotations.dataset import Dataset, words_of
 from explorer.annotations.files import read_coco, read_voc
 from explorer.annotations.places import read_text
+from explorer.annotations.yolo_folder import read_yolo_folder
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed
 from explorer.evaluation.datasets import coco_files, voc_folder
 from explorer.evaluation.matching import BACKGROUND, canonical
 from explorer.images.sources import expand
-from explorer.training.tuning.yolo_folder import read_yolo_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,14 +38,14 @@ _MASKS = ("SegmentationClass", "semantic_masks", "masks")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotations:
-    """What a folder says, before any photo is read.
+    """The annotations of a folder, before any photo is read.
 
     Attributes:
         title: The folder's name.
         kind: "COCO", "VOC" or "YOLO".
         train: The photos to learn from.
-        held_out: Those that the figures come from.
-        own_parts: The folder itself says which are which.
+        held_out: Those that the metrics come from.
+        own_parts: The folder itself has these parts.
         names: Of the classes with a box to learn from, without the background.
         notes: What was ignored.
     """
@@ -72,7 +72,7 @@ def read_folder(path: Path, share: float = 0.2, seed: int = 0) -> Annotations:
         seed: Of that choice.
 
     Raises:
-        ExplorerError: There is nothing to learn from; the sentence says why.
+        ExplorerError: There is nothing to train on; the sentence tells why.
     """
     path = path.expanduser()
     if not os.path.exists(path):
@@ -88,7 +88,7 @@ def read_folder(path: Path, share: float = 0.2, seed: int = 0) -> Annotations:
 
 
 Parts = tuple[str, "Sequence[Annotated]", "Sequence[Annotated] | None", tuple[str, ...]]
-"""The kind, the photos to learn from, those held out (None = nobody says), and notes."""
+"""The kind, the photos to train on, those held out (None = not known), and notes."""
 
 
 def _read(path: Path) -> Parts:
@@ -265,12 +265,12 @@ def parted(
 def _names(
     train: Iterable[Annotated], held_out: Iterable[Annotated], title: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The classes to learn, in the order of their first boxes, and what has to be said."""
+    """The classes to train, in the order of their first boxes, and notes."""
     counts: dict[str, int] = {}
     for photo in train:
         for entry in photo.entries:
             counts.setdefault(entry.box.label, 0)
-            counts[entry.box.label] += not (entry.crowd or entry.difficult)
+            counts[entry.box.label] += not (entry.crowd or entry.box.difficult)
     names = tuple(
         name for name, count in counts.items() if name and count and not _is_background(name)
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def detect(model: Any, photo: HeldOut) -> Found:
-    """What a detector in eval mode answers to the photo: its own forward pass after its transform.
+    """A detector's output in eval mode for the photo: its own forward pass after its transform.
 
     Raises:
         ExplorerError: The numbers are not finite.

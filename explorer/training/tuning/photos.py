@@ -103,8 +103,8 @@ def fit(photo: Annotated, size: tuple[int, int], labels: Mapping[str, int]) -> F
         size: As it is now; the boxes are scaled where the annotations are for another one.
         labels: By name; boxes of other classes are ignored regions.
     """
-    counts = [e for e in photo.entries if not (e.crowd or e.difficult)]
-    others = [e for e in photo.entries if e.crowd or e.difficult]
+    counts = [e for e in photo.entries if not (e.crowd or e.box.difficult)]
+    others = [e for e in photo.entries if e.crowd or e.box.difficult]
     objects, outside = _inside(photo, counts, size)
     unknown = [box for box in objects if box.label not in labels]
     known = [box for box in objects if box.label in labels]
@@ -133,7 +133,7 @@ def _corners(boxes: Sequence[Box]) -> NDArray[np.float32]:
 def to_learn_from(
     photo: Annotated, pixels: NDArray[np.uint8], labels: Mapping[str, int]
 ) -> tuple[PoolPhoto, int]:
-    """A photo as the canvases take it, and how many of its boxes were left out."""
+    """A photo as the canvases take it, and how many of its boxes were dropped."""
     found = fit(photo, (pixels.shape[0], pixels.shape[1]), labels)
     small, scale = shrunk(pixels, LONGEST)
     aspect = pixels.shape[1] / pixels.shape[0]

@@ -1,4 +1,4 @@
-"""What a fine-tuning has come to: plain values and arrays, for whoever shows or writes them."""
+"""The result of a fine-tuning: plain values and arrays, to be shown or written."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ShownPhoto:
         name: Of its file.
         picture: The photo, made smaller; all boxes are in its pixels.
         truth: Its objects.
-        before: Found before the training; None = not looked yet.
+        before: Detected before the training; None = not computed yet.
         now: Found at the last measurement, likewise.
     """
 
@@ -81,12 +81,12 @@ class Report:
         kind: "COCO", "VOC" or "YOLO".
         classes: In the order of the new network's rows.
         photos: To learn from.
-        held_out: That the figures come from.
-        own_parts: The folder says which photos are held out.
+        held_out: That the metrics come from.
+        own_parts: The folder itself has a held-out part.
         minutes: That it is to take.
         seconds: Of work so far.
         steps: Done so far.
-        seen: Photos that were learned from so far, each as often as it came.
+        seen: Photos that were trained on so far, each as often as it came.
         losses: (steps, 5) float64: seconds of work, then the four `trainer.LOSSES`.
         curve: (measurements, 2) float64: seconds of work and AP50; the first is before it began.
         shown: Some of the photos held out.
@@ -136,7 +136,7 @@ class Report:
         return {key: round(value, 4) for key, value in found.items() if value is not None}
 
     def content(self) -> dict[str, Any]:
-        """For programs: figures, classes and curves as plain values."""
+        """For programs: metrics, classes and curves as plain values."""
         return {
             "network": self.info.spec.name,
             "data": self.data,
@@ -160,7 +160,7 @@ class Report:
         }  # fmt: skip
 
     def headline(self) -> str:
-        """The figures in a few words: "AP50 12.0% → 45.1%"."""
+        """The metrics in a few words: "AP50 12.0% → 45.1%"."""
         words = [f"{100 * value:.1f}%" for value in (self.before, self.now) if value is not None]
         return f"AP50 {' → '.join(words)}" if words else ""
 

@@ -40,7 +40,7 @@ _SYNONYMS = {
     "kitten": "cat", "puppy": "dog", "pony": "horse", "lamb": "sheep", "cattle": "cow",
     "bag": "handbag", "rucksack": "backpack",
 }  # fmt: skip
-"""Other words for COCO's categories; only looked at where the network has no class of that name."""
+"""Other words for COCO's categories; only used where the network has no class of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def module_for(network: Network, rows: Rows, seed: int) -> nn.Module:
 
 
 def with_classes(network: Network, count: int) -> nn.Module:
-    """A copy of the network in float32 with so many classes; its last layer is any."""
+    """A copy of the network in float32 with this many classes; its last layer is arbitrary."""
     copied: Any = copy.deepcopy(network.module).float()
     features = copied.roi_heads.box_predictor.cls_score.in_features
     with torch.random.fork_rng([]):

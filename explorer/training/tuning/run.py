@@ -1,4 +1,4 @@
-"""A fine-tuning as a generator of steps, and a short look at what it would be about."""
+"""A fine-tuning as a generator of steps, and a preview of it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def tune(
     """The whole training; the generator's return value is the network.
 
     Args:
-        wish: What is asked.
+        wish: What is to be trained.
         network: That of `wish.spec`; it is left as it is.
         work: In the background: what an earlier run had, and where the state is kept.
 
@@ -143,7 +143,7 @@ class _Begun:
         self.report = replace(self.report, notes=self.notes())
 
     def notes(self) -> tuple[str, ...]:
-        """What has to be said, in the order of its weight."""
+        """The notes, the most important first."""
         found = []
         if self.rows.new:
             new = ", ".join(self.rows.new)
@@ -216,7 +216,7 @@ def _read(
 
 
 def _spread(entries: Sequence[Any], most: int) -> Sequence[Any]:
-    """At most so many of them, at even distances."""
+    """At most this many of them, at even distances."""
     if len(entries) <= most:
         return entries
     chosen = np.linspace(0, len(entries) - 1, most).round().astype(np.int64)
@@ -318,7 +318,7 @@ class _Training:
         return found
 
     def _show(self, chosen: Sequence[HeldOut], found: Sequence[Found]) -> None:
-        """The first answers are those before the training."""
+        """The first detections are those before the training."""
         if self._shown:
             self._shown = tuple(
                 replace(shown, now=_scaled(answer, photo))
@@ -396,7 +396,7 @@ class _Training:
         }
 
     def resume(self, state: Checkpoint) -> bool:
-        """Goes on from a state of the same photos, classes and network; else stays as it is."""
+        """Resumes from a state of the same photos, classes and network; else stays as it is."""
         content, mine = state.content, self._made_of()
         if any(content.get(key) != value for key, value in mine.items()):
             return False

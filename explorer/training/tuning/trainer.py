@@ -72,17 +72,17 @@ def freeze(model: nn.Module, frozen: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """When a training ends: after so many minutes of work or, where they are given, steps."""
+    """When a training ends: after this many minutes of work or, where they are given, steps."""
 
     minutes: float
     steps: int = 0
 
 
 class Trainer:
-    """A detector that learns; `look` is called for each photo of a step.
+    """A detector in training; `look` is called for each photo of a step.
 
     A step is a pure function of the weights before, the seed and its number, so that a training
-    that was broken off between any two photos goes on as if it had not been. With a length in
+    that was interrupted between any two photos continues as if it had not been. With a length in
     minutes the learning rate follows the clock, and the result depends on the computer's speed.
 
     Args:
@@ -201,7 +201,7 @@ class Trainer:
         return found
 
     def restore(self, arrays: Arrays, dtype: torch.dtype) -> None:
-        """Goes on from there, with convolutions of `dtype`.
+        """Resumes from there, with convolutions of `dtype`.
 
         Raises:
             KeyError: Something is missing.

@@ -31,9 +31,9 @@ class Wish:
         minutes: Of work.
         rate: The highest learning rate, that of the box head.
         frozen: One of `trainer.FROZEN`.
-        held_out: The part of the photos that the figures come from, where the folder has no parts.
+        held_out: The part of the photos that the metrics come from, where the folder has no parts.
         seed: Of the parts, the new rows and the training.
-        steps: Instead of the minutes: it then ends after so many, on every computer; 0 = by time.
+        steps: Instead of the minutes: it then ends after this many, on every computer; 0 = by time.
     """
 
     spec: NetworkSpec

@@ -95,7 +95,7 @@ class BoardView(QWidget):
     def set_board(self, board: Board | None, hint: str = "") -> None:
         """Show `board`; unchanged layers are not uploaded again, zoom and position stay.
 
-        Without one, `hint` says what is missing.
+        Without one, `hint` tells what is missing.
         """
         assert_gui_thread()
         self._board = board
@@ -199,7 +199,7 @@ class BoardView(QWidget):
         return next((name for name, cell in self._cells.items() if cell.canvas.hasFocus()), "")
 
     def _rearrange(self, keyboard: str = "") -> None:
-        """Lays the panes out anew where that is better; `keyboard` = who had it before."""
+        """Lays the panes out again where that is better; `keyboard` = who had it before."""
         keyboard = keyboard or self._keyboard()
         self._lay_out()
         if keyboard and self._names:
@@ -434,7 +434,7 @@ class BoardView(QWidget):
         return self._selection
 
     def set_selection(self, selection: Selection | None) -> None:
-        """Highlight a box in all panes; parameters picked by selection hear of it."""
+        """Highlight a box in all panes; parameters picked by selection are set."""
         if selection == self._selection:
             return
         about = selection or self._selection

@@ -48,7 +48,7 @@ class Brush:
         return 0 if self.erase else self.label
 
     def larger(self, steps: int) -> Brush:
-        """The same brush, so many steps larger (negative: smaller)."""
+        """The same brush, this many steps larger (negative: smaller)."""
         radius = self.radius * _STEP**steps
         return Brush(min(max(radius, SMALLEST), LARGEST), self.label, self.erase)
 

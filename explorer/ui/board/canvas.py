@@ -1,4 +1,4 @@
-"""The canvas: one pane, looked at, pointed at and drawn on.
+"""The canvas: one pane, shown, pointed at and drawn on.
 
 Everything the user does becomes a signal in the pane's own units; what it means is the board's.
 """
@@ -222,7 +222,7 @@ class Canvas(MarkedCanvas):
             self.shows_truth and self._truth.at(*self.at_pane(event.position()))
         )
         if event.button() == Qt.MouseButton.LeftButton and self._mode in (Mode.PAINT, Mode.POINTS):
-            self.mousePressEvent(event)  # two quick dabs or points, not a wish to see everything
+            self.mousePressEvent(event)  # two quick dabs or points, not a request to fit the pane
         elif event.button() == Qt.MouseButton.LeftButton and not on:
             self.fit()
 
@@ -271,7 +271,7 @@ class Canvas(MarkedCanvas):
             self.clicked.emit(Point(at.x(), at.y()))
 
     def _point_clicked(self, position: QPointF) -> None:
-        """Chooses the point there, or adds one where that is wanted."""
+        """Chooses the point there, or adds one where that is allowed."""
         corner = self._corner_at(position)
         if corner is None and not self._points.adding:
             return

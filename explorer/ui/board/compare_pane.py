@@ -179,7 +179,7 @@ class PaneCell(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._arrange)  # the badges hear of it after this
+            QTimer.singleShot(0, self, self._arrange)  # the badges get it after this
 
     def _arrange(self) -> None:
         whole = self.rect()

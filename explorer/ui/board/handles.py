@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from explorer.core.params import Box
 
 Handle = str
@@ -31,7 +33,7 @@ def handle_at(box: Box, x: float, y: float, reach: float) -> Handle | None:
 
 
 def moved(box: Box, handle: Handle, dx: float, dy: float, size: tuple[float, float]) -> Box:
-    """The box after dragging `handle` by (dx, dy), inside a pane of `size`.
+    """The box after dragging `handle` by (dx, dy), inside a pane of `size`; its class stays.
 
     A side dragged beyond its opposite turns the box over; moving keeps its width and height.
     """
@@ -39,10 +41,12 @@ def moved(box: Box, handle: Handle, dx: float, dy: float, size: tuple[float, flo
     if handle == "move":
         dx = min(max(dx, -box.x0), width - box.x1)
         dy = min(max(dy, -box.y0), height - box.y1)
-        return _written(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy)
+        at = _written(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy)
+        return replace(at, label=box.label, difficult=box.difficult)
     left, right = box.x0 + dx * ("l" in handle), box.x1 + dx * ("r" in handle)
     top, bottom = box.y0 + dy * ("t" in handle), box.y1 + dy * ("b" in handle)
-    return spanned((left, top), (right, bottom), size)
+    at = spanned((left, top), (right, bottom), size)
+    return replace(at, label=box.label, difficult=box.difficult)
 
 
 def spanned(
@@ -55,5 +59,5 @@ def spanned(
 
 
 def _written(x0: float, y0: float, x1: float, y1: float) -> Box:
-    """No hand is finer than a thousandth of a pixel; nobody wants to read 238.07500000000002."""
+    """No hand is finer than a thousandth of a pixel; it should not read 238.07500000000002."""
     return Box(round(x0, 3), round(y0, 3), round(x1, 3), round(y1, 3))

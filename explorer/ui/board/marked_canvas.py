@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from explorer.ui.items.item_images import Lens
 
 TELL_SECONDS = 0.1
-"""So often a stroke that goes on says what is painted so far."""
+"""So often an unfinished stroke tells what is painted so far."""
 
 
 class MarkedCanvas(TruthCanvas):
-    """Shows mask and points and hears their keys.
+    """Shows mask and points and handles their keys.
 
     Signals:
         points_edited: ``(points, done)``; `done` is False while one is dragged.
-        mask_painted: ``(mask, done)``: a Mask or None; `done` is False while a stroke goes on.
+        mask_painted: ``(mask, done)``: a Mask or None; `done` is False during a stroke.
         brush_changed: The `Brush`, by a key.
     """
 
@@ -50,7 +50,7 @@ class MarkedCanvas(TruthCanvas):
         most: int | None = None,
         adding: bool = True,
     ) -> None:
-        """The ordered points, None where they are not wanted. Silent."""
+        """The ordered points, None where they are not used. Silent."""
         self._points.set(points, closed=closed, most=most)
         self._points.adding = adding
         self.viewport().update()

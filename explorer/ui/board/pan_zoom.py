@@ -23,7 +23,7 @@ ZOOM_MS = 110
 
 @dataclass(frozen=True, slots=True)
 class Viewpoint:
-    """Where one looks: the pane's point in the window's middle, and window pixels per pane unit.
+    """The viewpoint: the pane's point in the window's middle, and window pixels per pane unit.
 
     A view that fits stays fitted when the window changes its size.
     """
@@ -78,7 +78,7 @@ class PanZoomView(QGraphicsView):
         self._show(self._fitting() if view.fit else view)
 
     def set_content_size(self, width: float, height: float, *, keep: bool) -> None:
-        """The frame to look at; `keep` leaves zoom and position alone."""
+        """The frame to show; `keep` leaves zoom and position alone."""
         before, self._content = self._content, (max(width, 1e-6), max(height, 1e-6))
         if not keep:
             self._zooming.stop()

@@ -26,7 +26,7 @@ class PaneOffer:
         box: The box with handles; None where there is none.
         step: How far an arrow key moves it.
         truth: The boxes of the ground truth; None where it cannot be edited.
-        truth_alone: Dragging beside them draws another one: nothing else wants a box.
+        truth_alone: Dragging beside them draws another one: nothing else takes a box.
         marker: The place that was clicked.
         mask: What is painted.
         painted: A mask can be painted.

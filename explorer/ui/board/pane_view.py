@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFocusEvent, QPainter, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -20,6 +20,7 @@ from explorer.ui.board.pan_zoom import PanZoomView
 from explorer.ui.items.box_item import BoxesItem, say_unlabeled
 from explorer.ui.items.item_images import Contained, Lens, assert_gui_thread, lens_of
 from explorer.ui.items.items import TextItem, keep_apart, make_item
+from explorer.ui.widgets.caption import LETTERS, SIZES, Caption
 from explorer.ui.widgets.fonts import set_own_font, text_scale
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ Selection = tuple[str, int]
 """The name of a Boxes layer and the key of one of its boxes."""
 
 BOX_SLACK = 2.0
+LEAST_DIGITS = 4
+"""Of the zoom: one that gets another digit does not move the title."""
+HEADS = (
+    (False, True, 1.0),
+    (True, True, 1.0),
+    (True, True, SIZES[-1]),
+    (True, False, SIZES[-1]),
+)
+"""The head of a pane, tried in this order until the title is whole: a color scale without its unit,
+the zoom beside it, and the smallest letters of the title."""
 
 
 class PaneView(PanZoomView):
@@ -46,12 +57,11 @@ class PaneView(PanZoomView):
         self._ground = Contained("the ground of the canvas")
         self._front = Contained("the foreground of the canvas")
         self._scale = ScaleBar(self)
-        self._caption = QLabel(self)
-        self._caption.setTextFormat(Qt.TextFormat.PlainText)
+        self._caption = Caption(self)
         self._zoom_words = QLabel(self)
         self._zoom_words.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._zoom_words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        for widget in (self._caption, self._zoom_words, self._scale):
+        for widget in (self._zoom_words, self._scale):
             widget.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setMinimumSize(120, 100)
         self._fit_caption()
@@ -68,7 +78,7 @@ class PaneView(PanZoomView):
         return tuple(self._items)
 
     def set_pane(self, pane: Pane | None) -> None:
-        """Show `pane`; only layers that are not the identical objects are built anew."""
+        """Show `pane`; only layers that are not the identical objects are built again."""
         assert_gui_thread()
         before, self._pane = self._pane, pane
         self._apart = None
@@ -220,11 +230,11 @@ class PaneView(PanZoomView):
 
     @property
     def caption_height(self) -> int:
-        return self._caption.fontMetrics().height() + 9
+        return self._zoom_words.fontMetrics().height() + 9
 
     def _fit_caption(self) -> None:
-        for widget in (self._caption, self._zoom_words, self._scale):
-            set_own_font(widget, 0.95)
+        for widget in (self._zoom_words, self._scale):
+            set_own_font(widget, LETTERS)
         self.setViewportMargins(0, self.caption_height, 0, 0)
         self._placed = None
         self._place_caption()
@@ -239,10 +249,10 @@ class PaneView(PanZoomView):
         self._place_caption()
 
     def _place_caption(self) -> None:
-        """The title, then the color scale where there is room, then the zoom."""
+        """The title, then the color scale and the zoom where there is room."""
         heats = [i.layer for i in self._items if i.isVisible() and isinstance(i.layer, Heat)]
         title = self._pane.title if self._pane is not None else ""
-        letters = len(self._zoom_words.text())
+        letters = max(len(self._zoom_words.text()), LEAST_DIGITS)
         placed = (self.width(), heats[-1] if heats else None, title, letters)
         if placed == self._placed:
             return  # as at every frame of a film
@@ -252,21 +262,20 @@ class PaneView(PanZoomView):
         high = self.caption_height
         zoom = self._zoom_words.fontMetrics().horizontalAdvance("0" * letters) + 8
         self._zoom_words.setGeometry(max(end - zoom, 0), 0, zoom, high)
-        metrics = self._caption.fontMetrics()
-        title_end = 10 + metrics.horizontalAdvance(title) + 20
-        for brief in (False, True):  # the title goes before the unit, the scale before the title
+        for brief, zoomed, letter in HEADS:
             self._scale.set_brief(brief)
+            right = end - zoom if zoomed else end
             width = self._scale.sizeHint().width()
-            left = end - zoom - 10 - width
-            if left >= title_end:
+            left = right - 10 - width
+            roomy = bool(heats) and left > 80
+            room = max((left if roomy else right) - 20, 0)
+            if self._caption.width_of(title, letter) <= room:
                 break
-        roomy = bool(heats) and left > 80
+        self._zoom_words.setVisible(zoomed)
         self._scale.setVisible(roomy)
         if roomy:
             self._scale.setGeometry(left, 0, width, high)
-        room = max((left if roomy else end - zoom) - 20, 0)
-        self._caption.setGeometry(10, 0, room, high)
-        self._caption.setText(metrics.elidedText(title, Qt.TextElideMode.ElideRight, room))
+        self._caption.show_in(QRect(10, 0, room, high), title)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

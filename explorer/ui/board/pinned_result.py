@@ -55,7 +55,7 @@ class PinnedResult(QObject):
         return self._mode
 
     def pin(self, board: Board | None, subject: Subject) -> None:
-        """Makes `board` the A of every comparison to come; `subject` says what it is."""
+        """Makes `board` the A of every later comparison; `subject` describes it."""
         self._pinned, self._subject = board, subject
         if board is None:
             self._view.set_reference(None)

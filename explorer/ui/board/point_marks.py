@@ -19,7 +19,7 @@ class PointMarks:
         points: In pixels of the photo; None where the pane takes none.
         chosen: The one that the keyboard moves.
         closed: They are the corners of a polygon.
-        most: So many at most; a further one takes the place of all.
+        most: The largest number; a further one takes the place of all.
         adding: A click where there is none adds one.
         dragging: One is in the hand of the user.
     """
@@ -49,7 +49,7 @@ class PointMarks:
         return None
 
     def add(self, point: Point) -> Several:
-        """One more; where there are enough, they begin anew."""
+        """One more; where there are enough, they start over."""
         before = self.points or ()
         if self.most is not None and len(before) >= self.most:
             before = ()

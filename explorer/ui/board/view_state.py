@@ -5,11 +5,11 @@ from __future__ import annotations
 from explorer.ui.board.pan_zoom import Viewpoint
 
 Views = dict[str, tuple[tuple[float, float], Viewpoint]]
-"""By pane name: the frame's size, and how it was looked at."""
+"""By pane name: the frame's size and viewpoint."""
 
 
 def readable(state: object) -> tuple[bool | None, float | None, Views]:
-    """Overlays, the wipe's divider and the viewpoints of a state; what is not valid is left out."""
+    """Overlays, the wipe's divider and the viewpoints of a state; what is not valid is ignored."""
     if not isinstance(state, dict):
         return None, None, {}
     overlays, wipe, views = state.get("overlays"), state.get("wipe"), state.get("views")

@@ -38,7 +38,7 @@ class ExportKind:
 
     Attributes:
         title: For the list.
-        suffixes: As a file dialog wants them: "*.png *.jpg"; the first is the usual one.
+        suffixes: As for a file dialog: "*.png *.jpg"; the first is the usual one.
         write: Writes it to a path.
         size: Its usual size and the largest one, in pixels; None = it has none to choose.
         rate: Its usual rate in frames a second and the highest one.

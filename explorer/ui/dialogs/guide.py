@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
     QKeySequence,
+    QResizeEvent,
     QShortcut,
     QTextBlockFormat,
     QTextCharFormat,
@@ -21,13 +22,13 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
-    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
 
 from explorer.core.resources import resource_path
-from explorer.render.formulas import readable
+from explorer.ui.formulas.browser import FormulaBrowser
+from explorer.ui.formulas.inline import set_marked
 from explorer.ui.widgets.fonts import fixed_font, scaled_font
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend
 
@@ -38,14 +39,15 @@ PAGES = (
     "first-steps", "train-a-detector", "python", "glossary", "architecture", "add-a-view",
     "add-a-network",
 )  # fmt: skip
-"""In the order of the list: for whoever uses it first, for whoever builds it last."""
+"""In the order of the list: pages for users first, for developers last."""
 
 
-class Page(QTextBrowser):
+class Page(FormulaBrowser):
     """One page at a time; links between pages work, web addresses open in the browser."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._markdown = ""
         self.setOpenLinks(False)
         self.setAccessibleName(self.tr("Page of the guide"))
         self.document().setDocumentMargin(UNIT * 2)
@@ -64,15 +66,18 @@ class Page(QTextBrowser):
         self.setSource(address, QTextDocument.ResourceType.MarkdownResource)
 
     def loadResource(self, kind: int, address: QUrl | str) -> object:
-        """A page's formulas are written in plain letters."""
+        """A page gets places for its formulas."""
         found = super().loadResource(kind, address)
         if kind == QTextDocument.ResourceType.MarkdownResource.value and found is not None:
-            return readable(bytes(found.data()).decode("utf-8"))
+            self._markdown = bytes(found.data()).decode("utf-8")
+            return self.with_places(self._markdown)
         return found
 
     def loaded(self, address: QUrl) -> None:
         """A page has been read, by a link, the list or the way back."""
+        set_marked(self.document())
         self._set_blocks()
+        self.ask(self._markdown)
         if address.hasFragment():
             self.scroll_to(address.fragment())
 
@@ -86,14 +91,25 @@ class Page(QTextBrowser):
                 return
             block = block.next()
 
+    def render_again(self) -> None:
+        place = self.verticalScrollBar().value()
+        self.reload()
+        self.verticalScrollBar().setValue(place)
+
+    def room(self) -> float:
+        return self.viewport().width() - 2 * self.document().documentMargin() - UNIT
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._set_blocks()  # formulas fit
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if self.source().isEmpty():
             return
         if event.type() == QEvent.Type.FontChange:
-            place = self.verticalScrollBar().value()
-            self.reload()  # code between words has its size from when the page was read
-            self.verticalScrollBar().setValue(place)
+            self.render_again()  # code between words has its size from when the page was read
         elif event.type() == QEvent.Type.PaletteChange:
             self._set_blocks()
 
@@ -107,7 +123,10 @@ class Page(QTextBrowser):
             layout = QTextBlockFormat(block.blockFormat())
             style = QTextCharFormat()
             fence = QTextFormat.Property.BlockCodeFence
-            if layout.hasProperty(fence):
+            if self.draw_formula(block):
+                layout.setLeftMargin(UNIT)
+                layout.setBottomMargin(UNIT * 1.5)
+            elif layout.hasProperty(fence):
                 layout.setBackground(shade)
                 layout.setLeftMargin(UNIT)
                 after = block.next().blockFormat()
@@ -175,7 +194,7 @@ class GuideWindow(QDialog):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fit_list)  # the list hears of it after this
+            QTimer.singleShot(0, self, self._fit_list)  # the list gets it after this
 
     def _fit_list(self) -> None:
         """As wide as the longest title."""

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.ui.widgets.fonts import set_own_font
-from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label
+from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label, take_enter
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ class NoteCard(Card):
         layout.addLayout(words)
         for text, act in ways:
             button = QPushButton(text)
-            button.setAutoDefault(True)
+            take_enter(button)
             button.clicked.connect(act)
             self.ways.append(button)
             layout.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 
 
 class ErrorCard(Card):
-    """What went wrong, what can be done, and the details for whoever helps.
+    """What went wrong, what can be done, and the details for a report.
 
     It may also say what is still missing: then it is no error, and looks it.
 
@@ -164,7 +164,7 @@ class ErrorCard(Card):
     def add_way(self, text: str, act: Callable[[], object], *, first: bool = False) -> None:
         """One more button; `first` puts it above the others."""
         button = QPushButton(text)
-        button.setAutoDefault(True)  # Enter presses the one that has the focus
+        take_enter(button)
         button.clicked.connect(self.hide)
         button.clicked.connect(act)
         place = 0 if first else len(self.ways)
@@ -201,7 +201,7 @@ class ErrorCard(Card):
 
 
 def _parted(message: str) -> tuple[str, str]:
-    """What is set in bold, and the rest: fifteen bold lines are read by nobody."""
+    """What is set in bold, and the rest: fifteen bold lines are not read."""
     head, colon, rest = message.partition(": ")
     if len(message) <= MOST_BOLD or not colon:
         return message, ""

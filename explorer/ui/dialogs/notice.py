@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 
 from explorer.ui.widgets import theme
 from explorer.ui.widgets.lifetime import discard
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, blend, tone
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, blend, take_enter, tone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class NoticeCard(QWidget):
             copy.clicked.connect(self._copy)
             self.buttons.append(copy)
         for button in self.buttons:
-            button.setAutoDefault(True)  # Enter presses the one that has the focus
+            take_enter(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT)
         layout.setSpacing(UNIT // 2)
@@ -142,8 +142,8 @@ class Notices(QWidget):
     def show_notice(self, notice: Notice) -> None:
         """Shows `notice`, once: the same sentence takes the place of the one that is there.
 
-        A defect (it has details) is said once in a while: it may come with every paint. All else
-        answers the user: who saves a file twice, or drops the same wrong one, is told twice.
+        A defect (it has details) is shown once in a while: it may come with every paint. All else
+        is a reply to the user: saving a file twice, or dropping the same wrong one, is told twice.
         """
         now = time.monotonic()
         defect = bool(notice.details) and not notice.actions

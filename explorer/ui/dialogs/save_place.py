@@ -25,7 +25,7 @@ def ask_place(
         parent: What the dialog is over.
         title: Of the dialog.
         start: The path that it proposes.
-        kinds: As Qt wants them: "Pictures (*.png *.jpg);;Data (*.json)".
+        kinds: As for Qt: "Pictures (*.png *.jpg);;Data (*.json)".
         strict: A name with a suffix of no kind gets one as well.
 
     Returns:

@@ -83,9 +83,9 @@ class Cover(QWidget):
     It is painted over a picture of the screen: a translucent window would need a compositor.
 
     Signals:
-        picked: The dragged rectangle, as `native` says it.
-        confirmed: The whole screen is wanted.
-        cancelled: Nothing is wanted.
+        picked: The dragged rectangle, as `native` gives it.
+        confirmed: The whole screen is chosen.
+        cancelled: Nothing is chosen.
     """
 
     picked = Signal(QRect)

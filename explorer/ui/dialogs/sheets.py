@@ -49,7 +49,7 @@ class Sheets(QObject):
         self.guide: GuideWindow | None = None
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {
             "guide": self.open_guide,
             "palette": self.open_palette,
@@ -106,7 +106,7 @@ class Sheets(QObject):
         self._desk.notices.say(words.format(version=__version__), seconds=0)
 
     def say_problem(self, sentence: str, details: str) -> None:
-        """A defect that a hook caught: everything goes on, and it can be copied."""
+        """A defect that a hook caught: the program continues, and it can be copied."""
         words = self.tr("Something went wrong: {what}").format(what=sentence)
         self._say_trouble(words, "error", details)
 

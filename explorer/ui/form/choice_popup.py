@@ -254,7 +254,7 @@ class ChoicePopup(PopupFrame):
         self.model.ticked.connect(self._tell)
 
     def open_below(self, anchor: QWidget, current: str) -> None:
-        """Opens under `anchor`, or above it where the screen ends, with `current` in sight."""
+        """Opens under `anchor`, or above it where the screen ends, with `current` visible."""
         self.search.clear()
         self._current = current
         rows = self.model.rowCount()

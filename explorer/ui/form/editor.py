@@ -64,7 +64,7 @@ class Editor(QObject):
         """An answer is computed, or no longer."""
 
     def ends_at(self, value: float | None) -> None:
-        """Beyond `value` nothing changes in what is shown; None where nobody knows of such."""
+        """Beyond `value` nothing changes in what is shown; None where there is no such limit."""
 
     def stops_at(self, value: float | None) -> None:
         """Beyond `value` there is nothing at all: the slider ends there; None = at its own end."""

@@ -57,7 +57,7 @@ class SwitchEditor(Editor):
 
 
 class OptionalSwitchEditor(Editor):
-    """On, off, or nothing said, where the view decides."""
+    """On, off, or not set, where the view decides."""
 
     def __init__(self, parameter: Parameter, parent: QObject) -> None:
         super().__init__(parameter, parent)
@@ -154,7 +154,7 @@ class NumberEditor(Editor):
         return value if value is None or self._whole else self._scale.rounded(value)
 
     def set_busy(self, busy: bool) -> None:
-        # A steered computation goes on while it is steered, and drawing alone is no computation.
+        # A steered computation continues while it is steered, and drawing alone is no computation.
         if self.player is not None and self.parameter.meta.effect is Effect.COMPUTE:
             self.player.set_busy(busy)
 

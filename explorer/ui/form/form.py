@@ -93,7 +93,7 @@ class Form(QWidget):
     def set_view(self, view: View[Any, Any], params: Any, info: NetworkInfo | None) -> None:
         """Shows `params` of `view`; choices that depend on the network come from `info`.
 
-        Choices that the network lacks are replaced by its first ones (`params` tells). No signal.
+        Choices that the network lacks are replaced by its first ones (see `params`). No signal.
         """
         if view is not self._view:
             self._build(view)
@@ -110,7 +110,7 @@ class Form(QWidget):
     def set_params(self, params: Any) -> None:
         """Shows `params` without a signal (undo, a session)."""
         self._params = params
-        # The truth is the photo's, not a setting: to reset the settings must not remove it.
+        # Ground truth belongs to the photo, not to the settings: a reset must not remove it.
         for name, row in self.rows.items():
             if row.parameter.meta.pick is Pick.TRUTH:
                 self._keep(name, getattr(params, name))
@@ -163,7 +163,7 @@ class Form(QWidget):
         self._edited(name, value)
 
     def steer(self, name: str, value: float) -> None:
-        """The marker of a plot was dragged: `set_value` with what the slider could have said."""
+        """The marker of a plot was dragged: `set_value` with a value that the slider has."""
         if name in self.rows and isfinite(value):
             self.set_value(name, self.rows[name].editor.snapped(value))
 

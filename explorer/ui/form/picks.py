@@ -1,4 +1,4 @@
-"""What the board has to know about a parameter that is picked on it."""
+"""What the board needs of a parameter that is picked on it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PickSpec(NamedTuple):
     step: float = 1.0
     """How far an arrow key moves a box."""
     most: int | None = None
-    """So many points at most."""
+    """The largest number of points."""
     by_button: bool = False
     """Points are placed after a button was pressed, not with any click."""
 

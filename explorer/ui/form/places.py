@@ -134,7 +134,7 @@ class MaskEditor(Editor):
         return value
 
     def read(self, path: str) -> None:
-        """Takes the mask of a file; what is wrong with it is said."""
+        """Takes the mask of a file; an error is shown."""
         try:
             mask = read_mask(path)
         except ExplorerError as error:

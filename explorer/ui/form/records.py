@@ -172,6 +172,6 @@ class RecordsEditor(Editor):
         if way:
             rows.insert(place + way, row)
         self._tell(tuple(rows))
-        if way:  # the keyboard goes on with the row that it has moved
+        if way:  # the focus stays on the row that it has moved
             record = self.records[place + way]
             (record.up if way < 0 else record.down).setFocus()

@@ -105,7 +105,7 @@ class ImageEditor(OneOf):
 
 
 class NetworkEditor(OneOf):
-    """A network of the catalog whose weights are at hand."""
+    """A network of the catalog whose weights are available."""
 
     def offered(self) -> list[Any]:
         return [NetworkRef(name) for name in titles(self.parameter, self.around)]
@@ -221,6 +221,6 @@ def titles(parameter: Parameter, around: Around) -> dict[str, str]:
 
 
 def title_of(ref: NetworkRef, around: Around) -> str:
-    """The catalog's title, with the weights where they are not the best at hand."""
+    """The catalog's title, with the weights where they are not the best available."""
     title = next((e.title for e in around.networks if e.name == ref.name), ref.name)
     return f"{title} ({Path(ref.weights).name})" if ref.weights else title

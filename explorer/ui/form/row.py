@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ResetDot(QToolButton):
-    """A dot that says "changed" and takes the change back."""
+    """A dot that marks a change and takes it back."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -24,7 +24,7 @@ def formula_image(latex: str, size: QSizeF, color: QColor, ratio: float) -> QIma
     """The formula as an image.
 
     Args:
-        latex: One that `formula_size` knows.
+        latex: One that has been set.
         size: In the window's pixels.
         color: Of its strokes.
         ratio: The screen's dots for each of these pixels.

@@ -20,10 +20,10 @@ from explorer.core.storage.disk_cache import DiskCache, Entry
 log = logging.getLogger(__name__)
 
 POINTS = 24.0
-"""What a formula is laid out with; it is scaled to what is wanted."""
+"""What a formula is laid out with; it is scaled to the size needed."""
 
 FORM = 1
-"""Of what is kept: another number when formulas are to be set anew."""
+"""Of what is kept: another number when formulas are to be set again."""
 
 FILE = "formulas.json"
 

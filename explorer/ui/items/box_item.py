@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
 from explorer.core.layers import Boxes, boxes_at, frame_widths
-from explorer.render.placing import MOST_LABELS, Plates, places_at
+from explorer.render.placing import MOST_LABELS, Plates, label_within, places_at
 from explorer.ui.items.item_images import (
+    PADDING,
     Lens,
     Raster,
     ViewCache,
@@ -198,16 +199,16 @@ class BoxesItem(LayerItem):
 
     def _label_all(self, painter: QPainter, lens: Lens, skip: list[int]) -> None:
         painter.resetTransform()
-        at = (lens.scale, lens.dpr, text_scale())
+        at = (lens.scale, lens.dpr, lens.width, text_scale())
         if self._placed is None or self._placed[0] != at:
             # Relative to the pane, so that labels neither jump nor change while it is moved.
-            self._placed = (at, self._place(lens.scale, lens.dpr))
+            self._placed = (at, self._place(lens))
         for row, x, y, plate in self._placed[1]:
             if row not in skip:
                 painter.drawImage(QPointF(round(x + lens.dx), round(y + lens.dy)), plate)
 
-    def _place(self, scale: float, ratio: float) -> list[tuple[int, float, float, QImage]]:
-        font = _font().toString()
+    def _place(self, lens: Lens) -> list[tuple[int, float, float, QImage]]:
+        scale, ratio = lens.scale, lens.dpr
         size = (self.frame[0] * scale or np.inf, self.frame[1] * scale or np.inf)
         taken = Plates(size[1], [plate for item in self._below for plate in item.plates])
         placed: list[tuple[int, float, float, QImage]] = []
@@ -225,7 +226,7 @@ class BoxesItem(LayerItem):
             if self.layer.labels[row]
         ]
         for row, box in named[:MOST_LABELS]:
-            plate = self._plate(row, font, ratio)
+            plate = self._plate(row, lens)
             wide, high = plate.width() / ratio, plate.height() / ratio
             place = taken.choose(places_at(box, (wide, high), size))
             if place is not None:
@@ -233,9 +234,13 @@ class BoxesItem(LayerItem):
         self.unlabeled = taken.left_out + max(0, len(named) - MOST_LABELS)
         return placed
 
-    def _plate(self, row: int, font: str, ratio: float) -> QImage:
-        paper = qcolor(self.layer.colors[row]).rgb()
-        return plate_picture(self.layer.labels[row], font, paper, ratio)
+    def _plate(self, row: int, lens: Lens) -> QImage:
+        font, paper = _font(), qcolor(self.layer.colors[row]).rgb()
+        # A label begins on the pane, which is in the middle of the window while it is smaller.
+        pane = self.frame[0] * lens.scale or lens.width
+        room = min(lens.width, (pane + lens.width) / 2) - 2 * PADDING
+        label = label_within(self.layer.labels[row], room, QFontMetricsF(font).horizontalAdvance)
+        return plate_picture(label, font.toString(), paper, lens.dpr)
 
     def _left(self, x0: float, width: float, scale: float) -> float:
         """At the box's corner, pulled back where it would reach beyond the pane."""
@@ -271,7 +276,7 @@ class BoxesItem(LayerItem):
         painter.resetTransform()
         rect = lens.rect(*(float(value) for value in self.layer.xyxy[row])).normalized()
         if self.layer.labels[row]:
-            plate = self._plate(row, _font().toString(), lens.dpr)
+            plate = self._plate(row, lens)
             width, height = plate.width() / lens.dpr, plate.height() / lens.dpr
             top = self._top(rect.top() - lens.dy, height) + lens.dy
             left = self._left(rect.left() - lens.dx, width, lens.scale) + lens.dx

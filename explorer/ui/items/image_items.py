@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_BORDERS = 60_000
-"""Border segments in sight above which regions are left without their outlines."""
+"""Visible border segments above which regions are left without their outlines."""
 
 
 class PictureItem(LayerItem):

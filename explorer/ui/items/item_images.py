@@ -111,7 +111,7 @@ def index_image(index: UInt8) -> tuple[QImage, UInt8]:
 class Pyramid:
     """An array's images at 1, 1/2, 1/4 …, made when first asked for.
 
-    Averaging table indices is averaging the numbers they stand for, so heat maps shrink honestly;
+    Averaging table indices is averaging the numbers they stand for, so heat maps shrink correctly;
     class indices must not be averaged, so they are thinned (`average=False`).
     """
 

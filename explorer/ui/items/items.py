@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QApplication
 
 from explorer.core.layers import Boxes, Grid, Heat, Layer, Lines, Masks, Picture, Points, Text
+from explorer.render.placing import free_of_earlier
 from explorer.ui.items.box_item import BoxesItem
 from explorer.ui.items.image_items import HeatItem, MasksItem, PictureItem
 from explorer.ui.items.item_images import (
@@ -188,11 +189,17 @@ class TextItem(LayerItem):
     def plate(self, painter: QPainter, lens: Lens, letters: float) -> QRectF:
         """What it covers with letters of that size; a pinned one before it is moved into sight."""
         painter.setFont(small_font(QApplication.font(), self.layer.size * letters))
-        corner = lens.at(*self.layer.xy)
-        plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
+        plate = self._anchored(painter, lens)
         if not self.pinned:
             plate.moveTopLeft(self._on_pane(plate, lens))
         return plate
+
+    def _anchored(self, painter: QPainter, lens: Lens) -> QRectF:
+        """What it covers in the painter's letters, before it is moved onto the pane."""
+        at = lens.at(*self.layer.xy)
+        plate = plate_rect(painter, at, self.layer.text, self.layer.swatches)
+        across, down = self.layer.anchor
+        return plate.translated(-across * plate.width(), -down * plate.height())
 
     def draw_words(self, painter: QPainter, lens: Lens) -> None:
         if not self.layer.text or not self.letters:
@@ -207,8 +214,7 @@ class TextItem(LayerItem):
             wide = self.plate(painter, lens, letters).width() / (self.frame[0] * lens.scale)
             letters *= 1.0 if wide <= 1 else max(0.95 / wide, LETTERS[-1])
         painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
-        corner = lens.at(*self.layer.xy)
-        plate = plate_rect(painter, corner, self.layer.text, self.layer.swatches)
+        plate = self._anchored(painter, lens)
         corner = self._seen(plate, lens) if self.pinned else self._on_pane(plate, lens)
         self.covered = plate.translated(corner - plate.topLeft()) if self.pinned else QRectF()
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
@@ -241,29 +247,18 @@ def keep_apart(texts: Sequence[TextItem], painter: QPainter, lens: Lens) -> int:
     """Texts of a pane get smaller letters until none lies on another.
 
     Returns:
-        How many had to be left out, because the smallest letters still overlap.
+        How many are not drawn, because the smallest letters still overlap.
     """
     painter.resetTransform()
     group = [text for text in texts if text.layer.text and not text.pinned]
     for letters in LETTERS:
-        free = _free([text.plate(painter, lens, letters) for text in group])
+        plates = [text.plate(painter, lens, letters) for text in group]
+        free = free_of_earlier([(p.left(), p.top(), p.right(), p.bottom()) for p in plates])
         if all(free):
             break
     for text, shown in zip(group, free, strict=True):
         text.letters = letters if shown else 0.0
     return free.count(False)
-
-
-def _free(plates: Sequence[QRectF]) -> list[bool]:
-    """Which of the plates lie on none before them that is free itself."""
-    corners = np.array([plate.getCoords() for plate in plates]).reshape(-1, 4)
-    low = np.maximum(corners[:, None, :2], corners[None, :, :2])
-    high = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
-    touching = (low + 0.5 < high).all(axis=2)
-    free = np.ones(len(corners), bool)
-    for row in range(1, len(corners)):
-        free[row] = not (touching[row, :row] & free[:row]).any()
-    return [bool(entry) for entry in free]
 
 
 def make_item(layer: Layer) -> LayerItem:

@@ -34,7 +34,7 @@ class LayerItem(QGraphicsItem):
 
     @property
     def failed(self) -> bool:
-        """Drawing it has raised: it is left out until there is another layer."""
+        """Drawing it has raised: it is not drawn until there is another layer."""
         return self._contained.failed
 
     def boundingRect(self) -> QRectF:

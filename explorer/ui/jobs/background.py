@@ -1,6 +1,6 @@
-"""The background jobs of the window: started, listed, paused, resumed, canceled, taken up again.
+"""The background jobs of the window: started, listed, paused, canceled, kept over a restart.
 
-They run on the runner behind every question, whatever is being looked at. Files are written on the
+They run on the runner behind every question, whatever is shown. Files are written on the
 runner's thread too: nothing here waits for a disk.
 """
 
@@ -52,9 +52,9 @@ class Background:
     Attributes:
         job: What is done.
         phase: Where it stands.
-        share: Of the work, in [0, 1]; -1 = nobody knows.
+        share: Of the work, in [0, 1]; -1 = not known.
         note: What it is at.
-        seconds: Of work since it was started or taken up again.
+        seconds: Of work since it was started or resumed.
         value: Of its newest step.
         failure: Why it ended.
         wanted: The user has not canceled it.
@@ -124,7 +124,7 @@ class BackgroundJobs(QObject):
         return job.id
 
     def pause(self, job_id: str, on: bool = True) -> None:
-        """Lets a job rest, also over a restart, or go on; one that has failed is tried again."""
+        """Pauses a job, also over a restart, or resumes it; one that has failed is tried again."""
         found = self._jobs[job_id]
         rests = found.phase in (Phase.PAUSED, Phase.FAILED)
         if found.phase is Phase.DONE or rests == on:
@@ -154,7 +154,7 @@ class BackgroundJobs(QObject):
     def close(self) -> None:
         """After the runners have ended: unfinished jobs are left to the next run."""
         for act in self._pending.values():
-            with contextlib.suppress(ExplorerError):  # nobody is left to hear of a full disk
+            with contextlib.suppress(ExplorerError):  # a full disk can no longer be told
                 act()
         self._pending.clear()
         self._store.close()

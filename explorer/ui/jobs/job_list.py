@@ -35,7 +35,7 @@ class JobRow(Card):
     """One job: what it is, how far it is, and its buttons.
 
     Signals:
-        pause_wanted: Its id, and True = rest, False = go on.
+        pause_wanted: Its id, and True = pause, False = resume.
         cancel_wanted: Its id.
         show_wanted: Its id.
     """
@@ -216,7 +216,7 @@ class JobList(PopupFrame):
 
 
 class JobButton(QToolButton):
-    """Says in the status bar how many jobs there are and how far they are; opens the list.
+    """Shows in the status bar how many jobs there are and how far they are; opens the list.
 
     It is there while there is a job.
     """

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class JobLook(QObject):
-    """Follows the job of what is looked at, and tells its news in the words of any other look.
+    """Follows the job of what is shown, and passes on its updates as for any other question.
 
     Signals:
         news: An `Update` whose value is an `engine.answer.Answer` or None.
-        paused: The job rests, or goes on.
+        paused: The job is paused, or resumed.
     """
 
     news = Signal(object)
@@ -45,16 +45,16 @@ class JobLook(QObject):
     def look(
         self, view: View[Any, Any], spec: NetworkSpec, params: Any, seed: int, *, start: bool
     ) -> bool:
-        """Follows the job that answers this; False when there is none and none was started.
+        """Follows the job for this question; False when there is none and none was started.
 
         A job of the same network that is replaced by one with other parameters ends, as a look
-        does; that of another network goes on.
+        does; that of another network continues.
 
         Args:
             view: It has a `job`.
             spec: The network.
             params: Of the view.
-            seed: For the answers.
+            seed: For the results.
             start: Where there is no such job, or it has failed, it is started.
         """
         assert view.job is not None
@@ -68,7 +68,7 @@ class JobLook(QObject):
             return True
         found = self._find(view.job.kind, wanted)
         if found is None and not start:
-            self._wanted, self._shown = wanted, ""  # it may yet be taken up from an earlier run
+            self._wanted, self._shown = wanted, ""  # an earlier run's job may still be resumed
             return False
         left, self._shown, self._wanted = self._jobs.find(self._shown), "", wanted
         same = before is not None and before[:2] == (view, spec)
@@ -84,7 +84,7 @@ class JobLook(QObject):
         return True
 
     def leave(self) -> None:
-        """Something else is looked at; the job goes on."""
+        """Something else is shown; the job continues."""
         self._asked, self._shown, self._wanted = None, "", {}
 
     def cancel(self) -> None:
@@ -99,7 +99,7 @@ class JobLook(QObject):
             self._jobs.pause(self._shown, on)
 
     def forget(self) -> None:
-        """What is shown is to be worked out anew."""
+        """What is shown is to be computed again."""
         found = self._jobs.find(self._shown)
         if found is not None and found.phase.over:
             self._shown = ""
@@ -120,7 +120,7 @@ class JobLook(QObject):
         if not self._shown and found is not None and self._wanted:
             view = self._asked[0]
             if view.job is not None and self._find(view.job.kind, self._wanted) is found:
-                self._shown = job_id  # it has been taken up from an earlier run
+                self._shown = job_id  # it was resumed from an earlier run
         if job_id != self._shown:
             return
         if found is None:  # canceled in the list

@@ -1,4 +1,4 @@
-"""What background jobs have found: shown by their views, told where those are not in sight."""
+"""Results of background jobs: shown by their views, or told in a notice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class JobResults(QObject):
         desk.jobs.ended.connect(self._ended)
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {"evaluate": self.open_evaluation}
 
     def view_of(self, kind: str) -> View[Any, Any] | None:
@@ -100,7 +100,7 @@ class JobResults(QObject):
         found = self._desk.jobs.find(job_id)
         made = found is not None and str(getattr(found.value, "made", ""))
         if found is None or made:
-            return  # of a network that it has made `Making` tells
+            return  # a network that it has made is told by `Making`
         if job_id != self._desk.study.job_id:
             self._tell(found)
 

@@ -1,4 +1,4 @@
-"""The cameras in the menu: listed anew each time it opens, each with its sizes."""
+"""The cameras in the menu: listed again each time it opens, each with its sizes."""
 
 from __future__ import annotations
 

@@ -23,12 +23,12 @@ class FilmBar(QWidget):
     """One line of controls.
 
     Attributes:
-        at: Position of the frame that is on the screen, in seconds; whoever shows it writes it.
+        at: Position of the frame that is on the screen, in seconds; set by what shows it.
 
     Signals:
         playback_changed: The new `Playback`.
         sought: A position in seconds.
-        stepped: So many frames on (or back) from the one that is shown.
+        stepped: This many frames on (or back) from the one that is shown.
         rewound: Share (0 oldest … 1 newest) of the last seconds, while frozen.
     """
 

@@ -43,13 +43,13 @@ class Live(QObject):
 
     Attributes:
         make: Opens the source of a spec.
-        photo_again: Goes back to the photo that was looked at before; False when there is none.
+        photo_again: Goes back to the photo that was shown before; False when there is none.
         capture: What is read, or None.
 
     Signals:
         followed: A source was begun (True) or left.
         film_shown: What is followed is a film that can be played, or no longer.
-        previewed: An `Image` of the newest frame, before anything was answered.
+        previewed: An `Image` of the newest frame, before there is a result.
         gave_up: The source was left before there was any frame.
     """
 
@@ -93,7 +93,7 @@ class Live(QObject):
         desk.study.news.connect(self._on_news)
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         film = self.bar.film
         return {
             "live_scene": self.scene,
@@ -116,7 +116,7 @@ class Live(QObject):
     def start(self, spec: SourceSpec) -> None:
         """Follows the source of `spec`; the one before is given back first."""
         if self._closed:
-            return  # the window has: nobody would give the device back
+            return  # the window has: nothing would release the device
         before = self.capture
         self._end(0.0)
         self._spec = spec
@@ -228,7 +228,7 @@ class Live(QObject):
 
     @property
     def shown(self) -> Shot | None:
-        """The frame whose answer was drawn last."""
+        """The frame whose result was drawn last."""
         return self._shown
 
     # -- freezing ---------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ class Live(QObject):
             self.freeze(not self.bar.frozen)
 
     def freeze(self, frozen: bool) -> None:
-        """Stands still on the frame that is shown, for every view; or goes on."""
+        """Freezes the frame that is shown, for every view; or continues."""
         if self.capture is None or self._source is None:
             return
         self.bar.set_frozen(frozen)
@@ -260,7 +260,7 @@ class Live(QObject):
         self.look()
 
     def _stand_still(self, wanted: bool) -> None:
-        """A view that cannot follow frames gets the one that is shown; the next one goes on."""
+        """A view that cannot follow frames gets the one that is shown; the next view continues."""
         capture, view = self.capture, self._desk.study.view
         if capture is None or view is None:
             return
@@ -301,7 +301,7 @@ class Live(QObject):
             self.capture.step(frames)
 
     def film_key(self, key: int) -> bool:
-        """A key that no part of the window wanted: True when the film took it."""
+        """A key that no part of the window used: True when the film took it."""
         act = {
             Qt.Key.Key_Space: self.bar.film.toggle_play,
             Qt.Key.Key_Home: self.bar.film.to_first,
@@ -323,14 +323,14 @@ class Live(QObject):
         self.bar.film.at = shot.position
 
     def painted(self) -> None:
-        """What was waiting to be painted has been: the newest answer is on the screen now."""
+        """What was waiting to be painted has been: the newest result is on the screen now."""
         shot, self._unpainted = self._unpainted, None
         if shot is not None:
             self._age = shot.age
             self._times.append(time.perf_counter())
 
     def look(self) -> None:
-        """Says how the source is now, and what comes of it; done a few times a second."""
+        """Shows the state of the source and the frame rates; called a few times a second."""
         capture = self.capture
         if capture is None:
             return
@@ -386,7 +386,7 @@ class Live(QObject):
                 self.leave()
 
     def _rest(self) -> None:
-        """Nobody follows: the device is given back; what was seen can still be frozen."""
+        """No view follows: the device is released; past frames can still be frozen."""
         if self.capture is not None and not self._resting:
             self._resting = True
             self.recording.stop()

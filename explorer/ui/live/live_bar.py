@@ -20,10 +20,10 @@ class Budget:
     Attributes:
         captured: Frames a second that the source gives.
         parts: Title of every view and the seconds that it took for the newest frame.
-        drawing: Seconds from the newest answer to what is painted.
-        shown: Frames a second that were painted with their answers.
+        drawing: Seconds from the newest result to the painted frame.
+        shown: Frames a second that were painted with their results.
         age: Seconds from when the frame was complete to when it was painted.
-        dropped: Frames that were left out, because a newer one was there.
+        dropped: Frames that were skipped, because a newer one was there.
         share: Of the network's own input size.
     """
 
@@ -87,10 +87,10 @@ class Budget:
 
 
 class LiveBar(QWidget):
-    """Says and asks; what is done about it is the `Live`'s.
+    """Shows the state and takes clicks; `Live` acts on them.
 
     Signals:
-        freeze_toggled: True = stand still on a frame, False = go on.
+        freeze_toggled: True = freeze a frame, False = continue.
         stop_requested: Enough of this source.
     """
 

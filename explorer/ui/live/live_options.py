@@ -1,4 +1,4 @@
-"""How large and how exactly the network looks at frames: the menu of a live source."""
+"""Input size and precision of the network for frames: the menu of a live source."""
 
 from __future__ import annotations
 

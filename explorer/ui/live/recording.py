@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from explorer.core.step import Step
 from explorer.live.capture import Phase
 from explorer.live.record import FilmRecorder, Look, RecordStatus, rendered, rendered_whole
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
-from explorer.ui.dialogs.save_place import ask_place
+from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label
 
 if TYPE_CHECKING:
@@ -103,11 +102,11 @@ class Handover:
         self._capture, self._last = capture, last
 
     def give(self, recorder: FilmRecorder, capture: Capture) -> None:
-        """What has come since the last time; what was missed meanwhile is counted as left out.
+        """What has come since the last time; what was missed meanwhile is counted as dropped.
 
         The slot keeps the last seconds: nothing is missed between two looks.
         """
-        if capture is not self._capture:  # the source was opened anew: its numbers begin again
+        if capture is not self._capture:  # the source was reopened: its numbers start over
             self._capture, self._last = capture, -1
         for shot in capture.slot.past:
             if shot.number <= self._last:
@@ -124,7 +123,7 @@ class Recording(QObject):
     """Begins, feeds and ends the recording of what is followed.
 
     Attributes:
-        capture: What is followed, or None; whoever follows it writes it.
+        capture: What is followed, or None; set from outside.
     """
 
     _woken = Signal()
@@ -138,7 +137,6 @@ class Recording(QObject):
         self._ending: list[FilmRecorder] = []
         self._raw = False
         self._handover = Handover()
-        self._folder = ""
         self.controls.toggled.connect(self.toggle)
         self._woken.connect(self._look_at_ends, Qt.ConnectionType.QueuedConnection)
 
@@ -180,9 +178,11 @@ class Recording(QObject):
 
     def _ask_place(self, kind: ExportKind, options: Options) -> None:
         films, title = f"{kind.title} ({FILMS})", self.tr("Record")
-        path, _ = ask_place(self._desk.main, title, str(self._place()), films, strict=True)
+        movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+        path, _ = ask_save_place(
+            self._desk, title, self._name(), films, at_first=movies, strict=True
+        )
         if path:
-            self._folder = str(Path(path).parent)
             kind.write(path, options)
         self.show()
 
@@ -238,7 +238,7 @@ class Recording(QObject):
     # -- what comes -------------------------------------------------------------------------------
 
     def take(self, answer: Any) -> None:
-        """A live answer has been drawn."""
+        """A live result has been drawn."""
         recorder, finished = self.recorder, self._desk.study.finished
         if recorder is None or finished is None:
             return
@@ -290,13 +290,11 @@ class Recording(QObject):
             words += " " + self.tr("{count:,} frames were dropped.").format(count=status.left_out)
         self._desk.notices.say(words)
 
-    def _place(self) -> Path:
-        movies = QStandardPaths.StandardLocation.MoviesLocation
-        folder = Path(self._folder or QStandardPaths.writableLocation(movies) or Path.home())
+    def _name(self) -> str:
         name = datetime.now().astimezone().strftime("%Y-%m-%d %H-%M-%S")  # no colon: Windows
         view = self._desk.study.view
         stem = f"{view.title} {name}" if view is not None else name
-        return (folder if os.path.isdir(folder) else Path.home()) / f"{stem}.mp4"
+        return f"{stem}.mp4"
 
     # -- what an earlier run has left -------------------------------------------------------------
 

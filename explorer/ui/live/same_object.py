@@ -1,4 +1,4 @@
-"""The selection stays with its object from frame to frame, whose boxes are counted anew in each."""
+"""The selection follows its object over frames, whose boxes are numbered anew in each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SameObject:
         self._told: Selection | None = None
 
     def forget(self) -> None:
-        """Something else is looked at."""
+        """Something else is shown."""
         self._box, self._missed, self._told = None, 0, None
 
     def find(

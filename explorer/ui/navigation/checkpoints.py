@@ -1,4 +1,4 @@
-"""Files of weights that are dropped or opened like photos: the network is found out, then used."""
+"""Files of weights that are dropped or opened like photos: the network is identified, then used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_checkpoint(path: str | Path) -> bool:
 
 
 class Checkpoints(QObject):
-    """Finds the network of a file and looks with it; where several fit, buttons ask which one."""
+    """Finds the network of a file and uses it; where several fit, buttons ask which one."""
 
     def __init__(self, panels: Panels) -> None:
         super().__init__(panels.main)

@@ -1,4 +1,4 @@
-"""The program has chosen another view or network by itself: that is said, with a way back."""
+"""The program has chosen another view or network by itself: a notice tells it, with a way back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOVED_SECONDS = 15.0
 
 
 class MoveNotice(QObject):
-    """Says it until the user has gone on from there, or it is no longer true."""
+    """Shows it until the user has made another choice, or it is no longer true."""
 
     def __init__(self, desk: Desk, trail: Trail) -> None:
         super().__init__(desk.main)
@@ -34,7 +34,7 @@ class MoveNotice(QObject):
         self._on_the_way = comes
 
     def withdraw(self) -> None:
-        """What was said of an earlier move is no longer true."""
+        """The notice of an earlier move is no longer true."""
         if self._said is not None:
             self._notices.withdraw(self._said)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class NetworkTrouble(QObject):
-    """Takes back the network that worked, says why the other one does not, and offers ways out.
+    """Takes back the network that worked, tells why the other one does not, and offers ways out.
 
     Args:
         panels: The window's services.
@@ -66,5 +66,5 @@ class NetworkTrouble(QObject):
 
 
 def _call(act: Callable[..., object], value: object, _checked: bool = False) -> None:
-    # A button says whether it is checked; nobody asks.
+    # The signal carries whether it is checked: not used.
     act(value)

@@ -42,7 +42,7 @@ def _to_others(study: Study, info: NetworkInfo) -> list[Way]:
 
 
 def _use(study: Study, spec: NetworkSpec, _checked: bool = False) -> None:
-    # A button says whether it is checked; nobody asks.
+    # The signal carries whether it is checked: not used.
     study.set_network(spec)
 
 

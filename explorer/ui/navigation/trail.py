@@ -52,7 +52,7 @@ class Trail(QObject):
         study.subject_changed.connect(self._came)
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {"go_back": self.back, "go_forward": self.forward}
 
     @property
@@ -75,7 +75,7 @@ class Trail(QObject):
         self._step(1)
 
     def go(self, place: Place) -> None:
-        """Looks at `place` again: what was shown there is shown, as far as it is kept."""
+        """Shows `place` again: with its result, as far as it is kept."""
         study = self._study
         there = place.item is None or (place.item == self._strip.current and not study.live)
         spec = place.spec
@@ -86,7 +86,7 @@ class Trail(QObject):
             self._strip.select_item(place.item)
 
     def open(self, item: object, view: str) -> None:
-        """Looks at a photo with `view`, as one step; it joins the strip where it is not there."""
+        """Shows a photo with `view`, as one step; it joins the strip where it is not there."""
         if view not in self._study.views:
             return
         self._strip.add([item], select=False)
@@ -98,7 +98,7 @@ class Trail(QObject):
         self._came()
 
     def return_to(self, place: Place) -> None:
-        """Looks at `place` again, as one step back where it is the place before this one."""
+        """Shows `place` again, as one step back where it is the place before this one."""
         if self._at > 0 and self._places[self._at - 1] == place:
             self.back()
         else:

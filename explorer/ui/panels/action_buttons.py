@@ -1,4 +1,4 @@
-"""The actions of a view: a button each, with the sentence that says what will happen."""
+"""The actions of a view: a button each, with a sentence about its effect."""
 
 from __future__ import annotations
 

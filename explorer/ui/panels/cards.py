@@ -91,7 +91,7 @@ def unavailable_cards(owner: QObject, unavailable: Sequence[Unavailable]) -> tup
 
 
 def rank(card: CardRow, search: str) -> int | None:
-    """How well a card answers a search, 0 the best; None = not at all.
+    """How well a card matches a search, 0 the best; None = not at all.
 
     Its title before the beginning of its title, before a word and a part of its title, before its
     words (name, group, reference), before its text.
@@ -389,7 +389,7 @@ class CardList(QWidget):
 
     def _search(self, text: str) -> None:
         self.model.search(text)
-        # The best answer to a search is the first one; without a search it is the one in use.
+        # The best match of a search is the first one; without a search it is the one in use.
         self._after("" if text.strip() else self.model.current)
 
     def _moved(self, index: QModelIndex, _before: QModelIndex) -> None:

@@ -1,39 +1,27 @@
-"""A view's explanation: Markdown set to be read, as high as its text, without a scroll bar.
-
-Formulas between dollar signs are mathematics: those that stand alone are images, set by a thread
-of their own (plain letters stand there meanwhile), those in a line never break. Copied, and for
-screen readers, all are plain letters.
-"""
+"""A view's explanation: Markdown set to be read, as high as its text, without a scroll bar."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QSize, QSizeF, Qt, QUrl
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import (
-    QContextMenuEvent,
     QFocusEvent,
     QFont,
     QFontDatabase,
     QFontMetricsF,
-    QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QPainter,
     QResizeEvent,
-    QTextBlock,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
-    QTextFormat,
-    QTextImageFormat,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QMenu, QSizePolicy, QTextBrowser
+from PySide6.QtWidgets import QFrame, QSizePolicy
 
-from explorer.render import formulas
-from explorer.ui.formulas.images import formula_image, formula_size
-from explorer.ui.formulas.inline import marked, set_marked, text_of
-from explorer.ui.formulas.setting import Setter
+from explorer.ui.formulas.browser import FormulaBrowser
+from explorer.ui.formulas.inline import set_marked
 from explorer.ui.widgets.fonts import scaled_font
 from explorer.ui.widgets.small_widgets import UNIT
 
@@ -49,18 +37,13 @@ LONGEST_LINE = 76
 LEAST_SCALE = 0.6
 """A line of code is made so much smaller at most to stand whole."""
 
-FORMULA = "formula:"
 
-
-class Explanation(QTextBrowser):
+class Explanation(FormulaBrowser):
     """Shows Markdown with formulas."""
 
     def __init__(self) -> None:
         super().__init__()
         self._markdown = ""
-        self._formulas: list[str] = []
-        self._setter = Setter()
-        self._setter.done.connect(self._render, Qt.ConnectionType.QueuedConnection)
         self.setObjectName("explanation")
         self.setStyleSheet("QTextBrowser { background: transparent; border: 0; padding: 0; }")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -77,8 +60,8 @@ class Explanation(QTextBrowser):
     def show_markdown(self, text: str) -> None:
         """Shows a text; formulas that have not been set yet follow."""
         self._markdown = text
-        self._render()
-        self._setter.ask(formulas.displayed(text))
+        self.render_again()
+        self.ask(text)
 
     def sizeHint(self) -> QSize:
         return QSize(240, max(1, round(self.document().size().height())))
@@ -86,99 +69,24 @@ class Explanation(QTextBrowser):
     def minimumSizeHint(self) -> QSize:
         return QSize(80, 1)
 
-    def written(self, start: int = 0, end: int = -1) -> str:
-        """The text from one position of the document to another, formulas in plain letters."""
-        document = self.document()
-        end = document.characterCount() if end < 0 else end
-        lines = []
-        block = document.findBlock(start)
-        while block.isValid() and block.position() < end:
-            lines.append(text_of(block, start, end))
-            block = block.next()
-        return "\n".join(lines)
-
-    def createMimeDataFromSelection(self) -> QMimeData:
-        cursor = self.textCursor()
-        data = QMimeData()
-        data.setText(self.written(cursor.selectionStart(), cursor.selectionEnd()))
-        return data
-
-    def formula_at(self, position: QPoint) -> str:
-        """The LaTeX of the formula that is drawn there; "" where there is none."""
-        name = self.document().documentLayout().imageAt(position.toPointF())
-        return self._formulas[int(name.removeprefix(FORMULA))] if name else ""
-
-    def menu_at(self, position: QPoint) -> QMenu:
-        """What the right button offers there."""
-        menu: QMenu = self.createStandardContextMenu(position)
-        latex = self.formula_at(position)
-        if latex:
-            action = menu.addAction(self.tr("Copy formula as LaTeX"))
-            action.triggered.connect(lambda: QGuiApplication.clipboard().setText(latex))
-        return menu
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        menu = self.menu_at(event.pos())
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(event.globalPos())
-
-    def _render(self) -> None:
+    def render_again(self) -> None:
         document = self.document()
         features = QTextDocument.MarkdownFeature
         document.clear()
-        self._formulas = []
-        text = formulas.replaced(self._markdown, self._placed, marked)
+        text = self.with_places(self._markdown)
         document.setMarkdown(text, features.MarkdownDialectGitHub | features.MarkdownNoHTML)
         set_marked(document)
         self._set_blocks()
         self._fit()
         self.setAccessibleDescription(self.written())
 
-    def _placed(self, latex: str) -> str:
-        """What holds a formula's place until it is drawn."""
-        if formula_size(latex, 1.0).isEmpty():
-            return formulas.block(latex)
-        self._formulas.append(latex)
-        # Qt repeats the image for every letter of its description: it gets one, the words later.
-        return f"\n\n![f]({FORMULA}{len(self._formulas) - 1})\n\n"
+    def room(self) -> float:
+        return self._measure() - INDENT - 2
 
     def _measure(self) -> int:
         """How wide the text is set."""
         longest = round(self.fontMetrics().averageCharWidth() * LONGEST_LINE)
         return min(self.viewport().width(), longest)
-
-    def _set_formula(self, cursor: QTextCursor, shape: QTextImageFormat) -> None:
-        """Draws a formula as large as the text, smaller where the column is narrow."""
-        latex = self._formulas[int(shape.name().removeprefix(FORMULA))]
-        pixels = QFontMetricsF(self.font()).height() * 0.95
-        size = formula_size(latex, pixels)
-        room = self._measure() - INDENT - 2
-        if room > 0 and size.width() > room:
-            size = QSizeF(room, size.height() * room / size.width())
-        color = self.palette().text().color()
-        image = formula_image(latex, size, color, self.devicePixelRatioF())
-        kind = QTextDocument.ResourceType.ImageResource
-        self.document().addResource(kind, QUrl(shape.name()), image)
-        shape.setProperty(QTextFormat.Property.ImageAltText, formulas.plain(latex))
-        shape.setWidth(size.width())
-        shape.setHeight(size.height())
-        cursor.mergeCharFormat(shape)
-
-    def _formula_in(self, block: QTextBlock) -> bool:
-        """Draws the formula that a block consists of; False where there is none."""
-        parts = block.begin()
-        while not parts.atEnd():
-            fragment = parts.fragment()
-            shape = fragment.charFormat().toImageFormat()
-            if shape.isValid() and shape.name().startswith(FORMULA):
-                cursor = QTextCursor(block)
-                cursor.setPosition(fragment.position())
-                keep = QTextCursor.MoveMode.KeepAnchor
-                cursor.setPosition(fragment.position() + fragment.length(), keep)
-                self._set_formula(cursor, shape)
-                return True
-            parts += 1
-        return False
 
     def _set_blocks(self) -> None:
         block = self.document().begin()
@@ -192,7 +100,7 @@ class Explanation(QTextBrowser):
             layout.setTopMargin(0)
             layout.setBottomMargin(UNIT)
             style = QTextCharFormat()
-            if self._formula_in(block):
+            if self.draw_formula(block):
                 layout.setLeftMargin(INDENT)
                 layout.setTopMargin(UNIT // 2)
                 layout.setBottomMargin(UNIT * 1.5)
@@ -219,7 +127,7 @@ class Explanation(QTextBrowser):
         """Fixed pitch, smaller where that keeps a line whole; and whether it does."""
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPointSizeF(self.font().pointSizeF() if self.font().pointSizeF() > 0 else 9.5)
-        room = self._measure() - INDENT - 2
+        room = self.room()
         wide = QFontMetricsF(font).horizontalAdvance(line)
         scale = room / wide if wide and room > 0 else 1.0
         fits = scale >= LEAST_SCALE
@@ -256,7 +164,7 @@ class Explanation(QTextBrowser):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and self._markdown:
-            self._render()
+            self.render_again()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         known = (QKeySequence.StandardKey.Copy, QKeySequence.StandardKey.SelectAll)

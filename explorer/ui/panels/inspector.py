@@ -29,8 +29,8 @@ class Inspector(QWidget):
     """Header, job strip, messages, notes, form, actions and explanation, in a column that scrolls.
 
     Signals:
-        cancel_requested: The user no longer wants the running answer.
-        pause_toggled: True = pause the job, False = go on.
+        cancel_requested: The running computation is to be canceled.
+        pause_toggled: True = pause the job, False = resume it.
     """
 
     cancel_requested = Signal()
@@ -113,7 +113,7 @@ class Inspector(QWidget):
             self.clear_message()
 
     def set_waiting(self, note: str, can_pause: bool = False) -> None:
-        """A job was submitted and has not said anything yet."""
+        """A job was submitted and has sent no update yet."""
         self.strip.show()
         self.strip.set_waiting(note, can_pause)
 
@@ -131,10 +131,10 @@ class Inspector(QWidget):
         Args:
             message: One sentence.
             hint: What can be done.
-            details: For whoever helps.
+            details: For a report.
             ways: Buttons that lead out of it.
-            stays: It is not about what is looked at (a photo or a network that cannot be had): a
-                good answer does not settle it, `settle` does.
+            stays: It is not about what is shown (a photo or a network that cannot be had): a
+                good result does not settle it, `settle` does.
         """
         self._stays = stays
         self.error.set_error(message, hint, details, ways)
@@ -144,12 +144,12 @@ class Inspector(QWidget):
         self._scroll.ensureWidgetVisible(self.error)
 
     def clear_message(self) -> None:
-        """What is looked at is another thing, or has been answered."""
+        """Something else is shown, or the result is there."""
         if not self._stays:
             self.error.hide()
 
     def settle(self) -> None:
-        """Another photo or network was chosen: whatever was said is no longer true."""
+        """Another photo or network was chosen: earlier messages are no longer true."""
         self._stays = False
         self.error.hide()
 

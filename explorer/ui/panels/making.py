@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QInputDialog, QMessageBox
 from explorer.core.runner import State
 from explorer.core.step import Step
 from explorer.ui.dialogs.notice import Notice
-from explorer.ui.dialogs.save_place import ask_place
+from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.jobs.background import Phase
 from explorer.ui.shell.bridge import is_over
 from explorer.ui.widgets.lifetime import discard
@@ -58,7 +58,7 @@ class Making(QObject):
         self.refresh()
 
     def act(self, name: str) -> None:
-        """Does what the button `name` of the view says, on what is shown."""
+        """Runs the action `name` of the view on what is shown."""
         study = self._panels.study
         if self.running or study.view is None:
             return
@@ -84,7 +84,7 @@ class Making(QObject):
             self._panels.study.look()  # it may have changed what the view shows
 
     def _job_ended(self, job_id: str) -> None:
-        """A background job may have made a network, wherever the user is looking."""
+        """A background job may have made a network, whatever is shown."""
         found = self._panels.jobs.find(job_id)
         name = getattr(found.value, "made", "") if found is not None else ""
         if found is not None and name and found.phase is Phase.DONE:
@@ -109,7 +109,7 @@ class Making(QObject):
     # -- the catalog ----------------------------------------------------------------------------
 
     def _list(self, then: Callable[[], None] | None = None) -> None:
-        """Reads the catalog anew, then does what is to be done with it."""
+        """Reads the catalog again, then does what is to be done with it."""
 
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.networks import catalog
@@ -156,7 +156,7 @@ class Making(QObject):
             self.dialog = None
 
     def ask_delete(self, name: str) -> None:
-        """Asks whether the network `name` is no longer wanted."""
+        """Asks whether the network `name` is to be deleted."""
         words = self.tr("Delete {title}? This cannot be undone.")
         box = QMessageBox(
             QMessageBox.Icon.Warning,
@@ -176,8 +176,7 @@ class Making(QObject):
         """Asks where the network `name` is to be written."""
         kinds = f"{self.tr('Weights')} (*.safetensors)"
         title = self.tr("Export a network")
-        start = str(Path.home() / f"{name}.safetensors")
-        path, _ = ask_place(self._panels.main, title, start, kinds)
+        path, _ = ask_save_place(self._panels, title, f"{name}.safetensors", kinds)
         if path:
             self.export(name, Path(path))
 

@@ -126,7 +126,7 @@ class NetworkPanel(QWidget):
         self._look_at(self.cards.current_key())
 
     def prepare(self) -> None:
-        """The panel is about to be seen: shows the present choice."""
+        """The panel is about to be shown: shows the present choice."""
         self.cards.search.clear()
         if self._spec is not None:
             self.cards.point_at(self._spec.name)
@@ -412,7 +412,7 @@ class NetworkPanel(QWidget):
             self.chosen.emit(self._asked(choice))
 
     def _enter(self, name: str) -> None:
-        """Enter or a double click takes a network that is at hand.
+        """Enter or a double click takes a network that is available.
 
         A download is asked for by its button, to which the keyboard goes: a second Enter.
         """

@@ -35,7 +35,7 @@ class Page(QWidget):
         self._column.addWidget(self.stack, 1)
 
     def add_board(self, board: BoardView) -> None:
-        """The other page: nobody sees it at first."""
+        """The other page: hidden at first."""
         from explorer.ui.photos.drop_frame import DropFrame
 
         self._board = board

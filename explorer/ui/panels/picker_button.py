@@ -70,7 +70,7 @@ class PickerButton(HoverButton):
         return QSize(bold.horizontalAdvance(self.text()) + badge + 68, bold.height() + 15)
 
     def minimumSizeHint(self) -> QSize:
-        """Room for the beginning and the end of a name; the badge gives way before that."""
+        """Room for the beginning and the end of a name; the badge is hidden before that."""
         wanted = self.sizeHint()
         least = 68 + self.fontMetrics().averageCharWidth() * LEAST_LETTERS
         return QSize(min(least, wanted.width()), wanted.height())

@@ -44,7 +44,7 @@ class ViewPicker(QWidget):
 
     @cached_property
     def panel(self) -> ViewPanel:
-        """The list in the pop-up; nobody sees it at first."""
+        """The list in the pop-up; hidden at first."""
         from explorer.ui.panels.view_panel import ViewPanel
 
         panel = ViewPanel()
@@ -105,7 +105,7 @@ class NetworkPicker(QWidget):
 
     @cached_property
     def panel(self) -> NetworkPanel:
-        """The catalog in the pop-up; nobody sees it at first."""
+        """The catalog in the pop-up; hidden at first."""
         from explorer.ui.panels.network_panel import NetworkPanel
 
         panel = NetworkPanel()
@@ -135,7 +135,7 @@ class NetworkPicker(QWidget):
         self.panel.set_devices(devices)
 
     def set_tasks(self, tasks: frozenset[str], view_title: str = "") -> None:
-        """Dims the networks that the present view cannot look at; empty dims none."""
+        """Dims the networks that the current view does not support; empty dims none."""
         self.panel.set_tasks(tasks, view_title)
 
     def set_spec(self, spec: NetworkSpec) -> None:

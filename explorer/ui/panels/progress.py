@@ -82,7 +82,7 @@ class JobStrip(QWidget):
         self.show_progress(update.note, share, update.seconds, can_pause)
 
     def show_progress(self, note: str, share: float, seconds: float, can_pause: bool) -> None:
-        """A job runs and is so far: `share` in [0, 1], or below 0 when nobody knows."""
+        """A job runs and is so far: `share` in [0, 1], or below 0 when not known."""
         self._note, self._done, self._seconds = note, share, seconds
         self._since = time.monotonic()
         if not self._running:

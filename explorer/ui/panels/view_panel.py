@@ -49,7 +49,7 @@ class ViewPanel(QWidget):
         self._fill()
 
     def set_companions(self, companions: Mapping[str, str]) -> None:
-        """By view: the title of the network that it would bring along, which its card says."""
+        """By view: the title of the network that it would choose, shown on its card."""
         if companions != self._companions:
             self._companions = dict(companions)
             self._fill()

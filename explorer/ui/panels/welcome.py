@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from explorer.ui.widgets.fonts import scaled_font, text_scale
 from explorer.ui.widgets.lifetime import discard
-from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color
+from explorer.ui.widgets.small_widgets import UNIT, Label, blend, line_color, take_enter
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Welcome(QWidget):
         buttons.addWidget(self.live)
         buttons.addStretch(1)
         for button in (self.open, self.folder, self.live):
-            button.setAutoDefault(True)  # Enter presses the one that has the focus
+            take_enter(button)
         self._gallery = QGridLayout()
         self._gallery.setSpacing(UNIT)
         centered = QHBoxLayout()
@@ -128,10 +128,10 @@ class Welcome(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fit)  # its parts hear of it after this
+            QTimer.singleShot(0, self, self._fit)  # its parts get it after this
 
     def _fit(self) -> None:
-        """In a small window, or with large text, what says least goes first: nothing is cut."""
+        """In a small window, or with large text, the least important part goes: nothing is cut."""
         self._inner.setMaximumWidth(round(760 * text_scale()))
         for rows, shown in ((2, 3), (1, 3), (1, 2), (1, 1), (1, 0)):
             self._arrange(rows, shown)
@@ -139,7 +139,7 @@ class Welcome(QWidget):
                 break
 
     def _arrange(self, rows: int, shown: int) -> None:
-        """The samples in so many rows, and so many of the parts that can be missed."""
+        """The samples in this many rows, and this many of the optional parts."""
         room = self.width() - UNIT * 12
         wide = (self.tiles[0].sizeHint().width() + UNIT) if self.tiles else 1
         across = max(1, min(3 if rows == 2 else MOST_SAMPLES, room // wide))
@@ -157,7 +157,7 @@ class Welcome(QWidget):
         return self._column.totalHeightForWidth(wide)
 
     def set_live_menu(self, menu: QMenu) -> None:
-        """What can be followed instead of looking at a photo."""
+        """What can be followed instead of a photo."""
         self.live.setMenu(menu)
 
     def set_drag_active(self, active: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,13 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication, QImage, QPixmap
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
 from explorer.render import PICTURE_WIDTH
+from explorer.render.numbers import number
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
-from explorer.ui.dialogs.save_place import ask_place
+from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.widgets import theme
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import UInt8
     from explorer.saving.boxes import BoxFormat, ImageInfo, LabeledBoxes
+    from explorer.saving.film import SavedFilm
     from explorer.ui.board.board import BoardView
     from explorer.ui.dialogs.figure import FigureOptions
     from explorer.ui.shell.desk import Desk
@@ -36,18 +40,26 @@ LONGEST_SIDE = 1280
 STEPS_RATE, MOST_RATE = 12, 60
 
 
+@dataclass(frozen=True, slots=True)
+class _Film:
+    """A film of steps that was written, out of so many, and the rate that was asked for."""
+
+    saved: SavedFilm
+    steps: int
+    rate: float
+
+
 class Exporter(QObject):
     """What leaves the window."""
 
     def __init__(self, desk: Desk, view: BoardView) -> None:
         super().__init__(desk.main)
         self._desk, self._view = desk, view
-        self._folder = ""
         self._figure: FigureOptions | None = None
         self._last: dict[str, Options] = {}  # by kind: what was chosen last, in that order
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {
             "save": self.save_picture,
             "save_as": self.export,
@@ -129,13 +141,14 @@ class Exporter(QObject):
         from explorer.saving.export import ImageInfo, LabeledBoxes
 
         corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in truth], np.float32)
-        boxes = LabeledBoxes(corners, tuple(box.label or "object" for box in truth))
+        labels = tuple(box.label or "object" for box in truth)
+        boxes = LabeledBoxes(corners, labels, difficult=tuple(box.difficult for box in truth))
         name = photo.path.name if photo.path else photo.name
         kinds = self._box_kinds(boxes, ImageInfo(name, photo.width, photo.height))
         self._offer(self.tr("Save ground truth"), *kinds)
 
     def copy(self) -> None:
-        """What is on the canvas, as it is seen."""
+        """What is on the canvas, as it is shown."""
         if not self._something():
             return
         QGuiApplication.clipboard().setImage(_image(self._view.grab_rgb()))
@@ -239,10 +252,12 @@ class Exporter(QObject):
         film = self._desk.bridge.step_film
         film.draw()
 
-        def job() -> None:
+        def job() -> _Film:
             from explorer.saving.export import save_film
 
-            save_film(path, (_within(frame, size) for frame in film.frames()), rate)
+            kept = film.frames()
+            saved = save_film(path, (_within(frame, size) for frame in kept), rate)
+            return _Film(saved, kept.steps, rate)
 
         self._start(path, job)
 
@@ -251,16 +266,34 @@ class Exporter(QObject):
     def _written(self, update: Update) -> None:
         notices = self._desk.notices
         if update.state is State.DONE and update.value:
-            notices.say(self.tr("Saved {path}").format(path=update.value))
+            path, film = update.value
+            words = self.tr("Saved {path}").format(path=path)
+            notices.say(words if film is None else f"{words}: {self._film_words(film)}")
         elif update.failure is not None:
             failure = update.failure
             words = f"{failure.message} {failure.hint}".strip()
             notices.say(words, "error", details=failure.details, seconds=12)
 
-    def _start(self, path: str, write: Callable[[], None]) -> None:
+    def _film_words(self, film: _Film) -> str:
+        """What was written, and what was asked for where that is more."""
+        saved = film.saved
+        count = quantity(saved.frames, self.tr("frame"), self.tr("frames"))
+        if saved.frames < film.steps:
+            words = self.tr("{frames:,} of {steps:,} steps")
+            count = words.format(frames=saved.frames, steps=film.steps)
+        size, given = (f"{width} x {height}" for width, height in (saved.size, saved.given))
+        rate, wanted = number(saved.fps), number(film.rate)
+        instead = self.tr("{there} instead of {wanted}")
+        if max(saved.size) < max(saved.given):
+            size = instead.format(there=size, wanted=given)
+        if rate != wanted:
+            rate = instead.format(there=rate, wanted=wanted)
+        words = self.tr("{count}, {size} pixels, {rate} frames per second.")
+        return words.format(count=count, size=size, rate=rate)
+
+    def _start(self, path: str, write: Callable[[], _Film | None]) -> None:
         def job() -> Generator[Step[Any], Any, None]:
-            write()
-            yield Step(path)
+            yield Step((path, write()))
 
         self._desk.bridge.fetch(SAVE, lambda _: job(), self._written)
 
@@ -268,11 +301,7 @@ class Exporter(QObject):
         image, view = self._desk.study.image, self._desk.study.view
         stem = Path(image.name).stem if image is not None else "convnet-explorer"
         name = f"{stem}-{view.name}{suffix}" if view is not None else f"{stem}{suffix}"
-        start = str(Path(self._folder or str(Path.home())) / name)
-        path, kind = ask_place(self._desk.main, title, start, ";;".join(kinds))
-        if path:
-            self._folder = str(Path(path).parent)
-        return path, kind
+        return ask_save_place(self._desk, title, name, ";;".join(kinds))
 
     def _something(self) -> bool:
         if self._desk.study.board is not None:

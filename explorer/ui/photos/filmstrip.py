@@ -1,4 +1,4 @@
-"""The filmstrip: the user's photos and the gallery; thumbnails are made when they come in sight."""
+"""The filmstrip: the user's photos and the samples; thumbnails are made when visible."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class StripModel(QStringListModel):
     """Items in order, without doubles; thumbnails are asked for when a row is painted.
 
     The string list only counts the rows (its strings stay empty): a view asks for their number once
-    per row, which takes 0.4 s for 100 000 when Python answers and 0.02 s when Qt does.
+    per row, which takes 0.4 s for 100 000 in Python and 0.02 s in Qt.
     """
 
     def __init__(self, thumbnails: Thumbnails, parent: QObject) -> None:
@@ -250,7 +250,7 @@ class Filmstrip(QWidget):
         self._show_source(self._tabs.checkedId())
 
     def select(self, index: int) -> None:
-        """Makes a row of the source in sight current; a row out of range does nothing."""
+        """Makes a row of the visible source current; a row out of range does nothing."""
         view = self.view
         view.setCurrentIndex(view.model().index(index, 0))
 
@@ -265,7 +265,7 @@ class Filmstrip(QWidget):
         return False
 
     def deselect(self) -> None:
-        """No item is current, without a signal: something else than a photo is looked at."""
+        """No item is current, without a signal: something else than a photo is shown."""
         self._current = None
         for view in self._views:
             view.setCurrentIndex(QModelIndex())
@@ -303,7 +303,7 @@ class Filmstrip(QWidget):
 
     @property
     def view(self) -> StripView:
-        """The source in sight."""
+        """The visible source."""
         return self._views[max(0, self._tabs.checkedId())]
 
     def _show_source(self, number: int) -> None:

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 OPEN, EXPAND, KEEP, FETCH = "open", "expand", "keep", "fetch"
 MOST_KEPT = 60
-"""An address is seen whole, as a rule."""
+"""An address is usually shown whole."""
 
 
 def kept_folder() -> Path:
@@ -89,7 +89,7 @@ class Intake(QObject):
         strip.current_changed.connect(self.choose)
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here."""
+        """The commands that are handled here."""
         return {
             "open": self.open_dialog,
             "open_folder": self.open_folder_dialog,
@@ -180,7 +180,7 @@ class Intake(QObject):
             self._desk.notices.say(words, "warning")
 
     def ask_address(self, address: str, *, beside: bool = False) -> None:
-        """Fetches nothing before the user has said yes."""
+        """Fetches nothing before the user has agreed."""
 
         def yes() -> None:
             self.fetch(address, beside=beside)
@@ -204,7 +204,7 @@ class Intake(QObject):
     # -- the current item -------------------------------------------------------------------------
 
     def choose(self, item: object) -> None:
-        """Reads `item` (a path or a sample), unless that is going on; None = nothing is wanted."""
+        """Reads `item` (a path or a sample), unless that is going on; None = nothing is pending."""
         self._wanted = item
         if item is None or item == self._coming:
             self._desk.bridge.cancel(OPEN)

@@ -1,6 +1,6 @@
 """Keeps the steps of a view that makes films while they stream: a film needs no second run.
 
-A step goes through three hands. The runner's thread puts its answer down and goes on; the window's
+A step goes through three hands. The runner's thread stores its answer and continues; the window's
 thread draws it, as it draws everything; the files runner paints the board and packs the picture.
 """
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 MOST_FRAMES = 600
 MOST_WAITING = 60
-"""So many steps wait to be drawn or painted; of more every second one is left out."""
+"""At most this many steps wait to be drawn or painted; of more every second one is dropped."""
 
 QUALITY = 92
 PAINT = "step film"
@@ -40,6 +40,26 @@ class _Frame:
 
     number: int
     jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptFrames:
+    """The frames of a moment: (H, W, 3) uint8 RGB, in their order.
+
+    `steps` are all that there were until then, those that were left out included.
+    """
+
+    steps: int
+    jpegs: tuple[bytes, ...]
+
+    def __iter__(self) -> Iterator[UInt8]:
+        import cv2
+        import numpy as np
+
+        for jpeg in self.jpegs:
+            frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+            if frame is not None:
+                yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 class StepFilm(QObject):
@@ -108,7 +128,7 @@ class StepFilm(QObject):
             steps.close()
 
     def keep(self, answer: Answer) -> None:
-        """Takes a step; the runner's thread goes on at once."""
+        """Takes a step; the runner's thread continues at once."""
         with self._lock:
             self._subject = _subject(answer)
             number, self._count = self._count, self._count + 1
@@ -146,19 +166,12 @@ class StepFilm(QObject):
 
     # -- the files runner -------------------------------------------------------------------------
 
-    def frames(self) -> Iterator[UInt8]:
-        """(H, W, 3) uint8 RGB, in their order; what is still to be painted comes first."""
-        import cv2
-        import numpy as np
-
+    def frames(self) -> KeptFrames:
+        """Those of this moment; what is still to be painted is painted now."""
         for _ in self._painted():
             pass
         with self._lock:
-            kept = list(self._frames)
-        for entry in kept:
-            frame = cv2.imdecode(np.frombuffer(entry.jpeg, np.uint8), cv2.IMREAD_COLOR)
-            if frame is not None:
-                yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
+            return KeptFrames(self._count, tuple(frame.jpeg for frame in self._frames))
 
     def _painted(self) -> JobSteps:
         while self._paint_next():

@@ -1,6 +1,6 @@
 """Thumbnails, made by one plain thread: what was asked for last comes first.
 
-Only what is in sight asks (a view's delegate, while painting), so the newest question is the one
+Only what is visible asks (a view's delegate, while painting), so the newest question is the one
 the user looks at; questions that scrolled away are forgotten.
 """
 

@@ -37,7 +37,7 @@ class Marker(QObject):
         plot_widget.addItem(self.line)
 
     def show(self, plot: Plot) -> None:
-        """Stands where `plot` says."""
+        """Moves to the marker of `plot`."""
         at = plot.marker
         self._log = plot.log_x
         there = at is not None and math.isfinite(at) and (at > 0 or not plot.log_x)

@@ -83,6 +83,12 @@ def log_words(
     ]
 
 
+def whole_levels(axis: Any, low: float, high: float, size: float) -> list[tuple[float, float]]:
+    """Spacing and offset of the marks of a pyqtgraph axis: its own that are whole numbers."""
+    levels = type(axis).tickSpacing(axis, low, high, size)
+    return [level for level in levels if level[0] >= 1.0] or [(1.0, 0.0)]
+
+
 class CurvesPlot(QWidget):
     """Curves over common axes, with a legend and the values under the mouse.
 
@@ -136,18 +142,14 @@ class CurvesPlot(QWidget):
         if before is None or (before.x_label, before.y_label) != (plot.x_label, plot.y_label):
             self.chart.setLabel("bottom", plot.x_label)
             self.chart.setLabel("left", plot.y_label)
-        if before is None or (before.log_x, before.log_y) != (plot.log_x, plot.log_y):
-            self.chart.setLogMode(x=plot.log_x, y=plot.log_y)
-            # A third level of grid lines makes a paint four times as slow, and a linear axis no
-            # clearer; on a log axis it has the words between the powers of ten.
-            for side, log in (("bottom", plot.log_x), ("left", plot.log_y)):
-                self.chart.getAxis(side).setStyle(maxTickLevel=2 if log else 1)
+        if before is None or _scales(before) != _scales(plot):
+            self._scale_axes(plot)
         labels = [curve.label for curve in plot.curves]
         if before is None or [curve.label for curve in before.curves] != labels:
             for item in self.curves:
                 self.chart.removeItem(item)
             self.curves = [self.chart.plot([], [], name=label or None) for label in labels]
-            named = any(labels) and labels != [plot.y_label]  # the axis says it already
+            named = any(labels) and labels != [plot.y_label]  # the axis has it already
             self.legend.setVisible(named)
         if before is None or before.x_names != plot.x_names:
             self._name_places()
@@ -160,6 +162,17 @@ class CurvesPlot(QWidget):
             item.setData(x, y, connect="finite")
         self.marker.show(plot)
         self.setAccessibleName(plot.title or plot.name)
+
+    def _scale_axes(self, plot: Plot) -> None:
+        self.chart.setLogMode(x=plot.log_x, y=plot.log_y)
+        for side, (log, whole) in zip(("bottom", "left"), _scales(plot), strict=True):
+            axis = self.chart.getAxis(side)
+            vars(axis).pop("tickSpacing", None)
+            if whole and not log:
+                axis.tickSpacing = partial(whole_levels, axis)
+            # A third level of grid lines makes a paint four times as slow, and a linear axis no
+            # clearer; on a log axis it has the words between the powers of ten.
+            axis.setStyle(maxTickLevel=2 if log else 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -281,6 +294,11 @@ class CurvesPlot(QWidget):
         self.words.setVisible(True)
 
 
+def _scales(plot: Plot) -> tuple[tuple[bool, bool], tuple[bool, bool]]:
+    """Of the x and the y axis: whether it is logarithmic, and whether it counts."""
+    return (plot.log_x, plot.whole_x), (plot.log_y, plot.whole_y)
+
+
 def _x_words(plot: Plot, x: float) -> str:
     """The name of a place on the axis, or its number."""
     place = round(x) - 1
@@ -336,7 +354,7 @@ class _Bars(QWidget):
 
     @property
     def failed(self) -> bool:
-        """Drawing them has raised: they are left out until there are others."""
+        """Drawing them has raised: they are not drawn until there are others."""
         return self._contained.failed
 
     def pitch(self) -> int:

@@ -182,7 +182,7 @@ class Actions(QObject):
                 self[command.name].setIcon(theme.icon(command.icon))
 
     def answer(self, *handlers: Mapping[str, Callable[..., object]]) -> None:
-        """Connects every command to the one part that answers it."""
+        """Connects every command to the one part that handles it."""
         known = [name for names in handlers for name in names]
         assert sorted(known) == sorted(command.name for command in COMMANDS), known
         for names in handlers:
@@ -213,6 +213,6 @@ class Actions(QObject):
 
 
 def parsed_keys(text: str) -> list[QKeySequence]:
-    """The sequences in "Ctrl+O; O"; what Qt does not understand is left out."""
+    """The sequences in "Ctrl+O; O"; what Qt does not understand is dropped."""
     sequences = [QKeySequence(part.strip()) for part in text.split("; ") if part.strip()]
     return [keys for keys in sequences if not keys.isEmpty() and keys.toString()]

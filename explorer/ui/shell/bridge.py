@@ -113,7 +113,7 @@ class Bridge(QObject):
         return self.compute(LOOK, begin, receiver, live=True)
 
     def act(self, ask: Ask, action: Action, receiver: Receiver) -> int:
-        """Does an action of the view on what it looks at: steps of `Answer` follow."""
+        """Runs an action of the view on what it shows: steps of `Answer` follow."""
 
         def begin(engine: Engine, token: Token) -> JobSteps:
             return engine.act(ask, action, token)
@@ -159,18 +159,18 @@ class Bridge(QObject):
         return self._submit(self._web, key, begin, receiver) if self._web is not None else 0
 
     def steer(self, params: Any) -> bool:
-        """Hands `params` to the running look; False when none is running."""
+        """Hands `params` to the running question; False when none is running."""
         return self._runner.steer(LOOK, params)
 
     def pause(self, paused: bool, key: Hashable = LOOK) -> bool:
-        """Stops giving turns to a job of the runner, or goes on; False when there is none."""
+        """Stops giving turns to a job of the runner, or resumes; False when there is none."""
         return self._runner.pause(key, paused)
 
     def cancel(self, key: Hashable = LOOK) -> bool:
         return any(runner.cancel(key) for runner in self._runners)
 
     def leave(self, key: Hashable = LOOK) -> None:
-        """Ends a job of which nobody wants to hear any more."""
+        """Ends a job whose updates are no longer needed."""
         self._expected.pop(key, None)
         self.cancel(key)
 
@@ -265,7 +265,7 @@ def start_up_steps() -> Generator[Step[Any], Any, None]:
 
 
 def _be_polite() -> None:
-    """Lets the window's thread go first; on Linux a thread and its offspring can be nice."""
+    """Gives the window's thread priority; on Linux a thread has its own nice value."""
     if sys.platform == "linux":
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

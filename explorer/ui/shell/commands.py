@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Commands(QObject):
-    """Acts on the study and the panels. What one part does by itself, that part answers."""
+    """Acts on the study and the panels. What one part does by itself is handled there."""
 
     def __init__(self, panels: Panels, pinned: PinnedResult, actions: Actions) -> None:
         super().__init__(panels.main)
@@ -31,7 +31,7 @@ class Commands(QObject):
         actions["overlays"].setChecked(True)
 
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """The commands that are answered here, or by a widget for them."""
+        """The commands that are handled here, or by a widget for them."""
         panels, board = self._panels, self._panels.board
         return {
             "gallery": self.gallery,
@@ -105,7 +105,7 @@ class Commands(QObject):
             study.use(name, path)
 
     def choose_classes(self) -> None:
-        """Asks for the class names of the checkpoint in use, and looks with them."""
+        """Asks for the class names of the checkpoint in use, and uses them."""
         study = self._panels.study
         if study.spec is None:
             return
@@ -135,7 +135,7 @@ class Commands(QObject):
         self._panels.inspector.strip.set_paused(paused)
 
     def show_paused(self, paused: bool) -> None:
-        """A job rests or goes on, whoever wanted it."""
+        """A job is paused or resumed, whoever asked."""
         self._panels.inspector.strip.set_paused(paused)
         self._actions["pause"].setChecked(paused)
 

@@ -122,7 +122,7 @@ def _running(path: Path) -> bool:
 
 
 class ErrorHooks(QObject):
-    """The hooks for whatever nobody caught.
+    """The hooks for uncaught exceptions.
 
     Signals:
         problem: ``(sentence, details)``; at most a few a minute, from any thread.

@@ -1,7 +1,7 @@
-"""What the parts of the window may ask of it. None of them knows the window itself.
+"""What the parts of the window may ask of it. None of them has the window itself.
 
 A part gets a `Desk` when it needs services (the study, workers, sentences for the user), and
-`Panels` when it also arranges what is on the window. Whatever a part has to say it says by
+`Panels` when it also arranges what is on the window. A part reports by
 signals, which the window connects.
 """
 
@@ -37,7 +37,7 @@ class Desk(Protocol):
 
     @property
     def study(self) -> Study:
-        """What is being looked at."""
+        """What is shown."""
 
     @property
     def bridge(self) -> Bridge:

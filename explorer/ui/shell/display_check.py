@@ -84,7 +84,7 @@ def _displays(environment: Mapping[str, str]) -> list[tuple[str, str]]:
 def answers(name: str, display: str) -> bool:
     """Whether a server answers at a display: an X server, or a compositor of Wayland.
 
-    True when the library that could tell is missing: Qt finds out then.
+    True when the library that could tell is missing: Qt checks then.
 
     Args:
         name: "DISPLAY" or "WAYLAND_DISPLAY".

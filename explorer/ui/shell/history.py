@@ -1,6 +1,6 @@
 """What the user changes, with undo: one entry per change of a parameter, a slider drag in one.
 
-Every photo has a history of its own in every view: undo never leaves what is looked at.
+Every photo has a history of its own in every view: undo never leaves what is shown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Edits(QObject):
     """Carries what is changed in the form or on the canvas into the study, and remembers it.
 
     Attributes:
-        group: Undo and redo of the photo and the view that are looked at.
+        group: Undo and redo of the photo and the view that are shown.
 
     Signals:
         edited: The user has changed a parameter.
@@ -50,7 +50,7 @@ class Edits(QObject):
         study.subject_changed.connect(self._turn_to)
 
     def _turn_to(self) -> None:
-        """The history of what is looked at now becomes the one that undo walks."""
+        """The history of what is shown now becomes the one that undo walks."""
         study = self._study
         if study.view is None:
             return
@@ -92,7 +92,7 @@ class Edits(QObject):
         self.edited.emit()
 
     def _painted(self, before: Any, after: Any) -> None:
-        """A stroke is one entry, however often it has said what is painted so far."""
+        """A stroke is one entry, however many updates it sends."""
         if self._stroke is None:
             self._stroke = before
         if not self._board.dragging:

@@ -1,4 +1,4 @@
-"""A slow timer: lets Python see signals, collects garbage between events, says it lives."""
+"""A slow timer: lets Python handle signals, collects garbage, shows that the window responds."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def scaled(window: QMainWindow, sizes: Mapping[str, int], factor: float) -> dict
 class DockSizes(QObject):
     """Gives panels back the size that they had before the window was made too small for it.
 
-    What a panel is given while the window keeps its size is the user's wish; what it loses while
+    What a panel is given while the window keeps its size is the user's choice; what it loses while
     the window shrinks is not.
     """
 
@@ -151,7 +151,7 @@ class DockSizes(QObject):
         super().__init__(window)
         self._window, self._docks = window, docks
         self._wanted: dict[str, int] = {}
-        self._plain: dict[str, int] = {}  # what was wanted before the text size changed
+        self._plain: dict[str, int] = {}  # the size before the text size changed
         self._scale = self._plain_scale = text_scale()
         self._moving, self._size = False, window.size()
         self._tries = 0
@@ -198,7 +198,7 @@ class DockSizes(QObject):
         return not self._moving and self._window.size() == self._size
 
     def _note(self, dock: QDockWidget) -> None:
-        # The layout hears of a new size of the window, and moves the panels, before this does.
+        # The layout gets a new size of the window, and moves the panels, before this does.
         # After a change of the text size the layout moves them, too: the user has a button down.
         dragged = not self._plain or QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton
         if dragged and self.steady and dock.isVisible() and not dock.isFloating():
@@ -270,7 +270,7 @@ def make_toolbar(
     bar.addSeparator()
     bar.addAction(actions["go_back"])
     bar.addAction(actions["go_forward"])
-    # In a narrow window the network's long name gives way first.
+    # In a narrow window the network's long name is shortened first.
     pickers[0].setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     for picker in pickers:
         bar.addWidget(picker)
@@ -336,7 +336,7 @@ class Menus(QObject):
         self.toolbar = make_toolbar(window, actions, pickers, self._themes, self._menus["Live"])
 
     def fill(self, panels: Panels) -> None:
-        """Adds what is not a command: it is not seen before a menu is opened."""
+        """Adds what is not a command: it is hidden until a menu is opened."""
         from explorer.ui.live.live_options import LiveOptions
         from explorer.ui.study.beside import BesideMenu
 

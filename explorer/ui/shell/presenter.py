@@ -1,4 +1,4 @@
-"""Shows what the study says: on the canvas, in the panels, in the status bar."""
+"""Shows the state of the study: on the canvas, in the panels, in the status bar."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STREAM_MILLISECONDS = 1000
 
 REST_SECONDS = 15.0
 RECENT_VIEWS = 4
-"""So many are offered above the list of all."""
+"""This many are offered above the list of all."""
 
 DRAG_MILLISECONDS = 150
 """So often they follow a box that is dragged; the picture follows every move."""
@@ -189,7 +189,7 @@ class Presenter(QObject):
         self.put(Board((pane,), notes=image.notes))
 
     def preview(self, frame: Image) -> None:
-        """A frame of a live source that no network has looked at yet."""
+        """A frame of a live source without a result yet."""
         self._panels.study.image = frame
         self.bare()
 
@@ -199,7 +199,7 @@ class Presenter(QObject):
             if self._waits:  # the frames after this one are no progress: nothing changes with them
                 self._waits = False
                 self._panels.inspector.strip.clear()
-                self._panels.status.time.setText("")  # the bar under the picture says it
+                self._panels.status.time.setText("")  # the bar under the picture shows it
                 self._panels.inspector.clear_message()
                 self._panels.inspector.form.set_busy(False)
                 self._panels.refresh()
@@ -227,7 +227,7 @@ class Presenter(QObject):
 
     def waiting(self) -> None:
         self._waits = True
-        if not self._panels.study.wants_photo:  # what was said of the settings may be mended
+        if not self._panels.study.wants_photo:  # an error about the settings may be fixed
             self._panels.inspector.clear_message()
             if self._panels.board.board is None:
                 self._panels.board.set_board(None)  # without the hint about what was missing

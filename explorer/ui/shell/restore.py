@@ -125,6 +125,7 @@ class Restore(QObject):
             study.restore(known)
             study.photo_truth.restore(last.truth)
             study.checkpoint_folder = last.checkpoint_folder
+            study.save_folder = last.save_folder
         names = {entry.name for entry in ready.entries}
         network = self._wishes.get("network") or (last.network.name if restore else "")
         if network and network in names:
@@ -186,6 +187,7 @@ class Restore(QObject):
             self._docks(),
             study.photo_truth.packed(),
             study.checkpoint_folder,
+            study.save_folder,
         )
 
     def _geometry(self) -> str:

@@ -14,6 +14,7 @@ from explorer.engine.former_words import in_todays_words
 
 if TYPE_CHECKING:
     from explorer.core.network_info import NetworkSpec
+    from explorer.core.params import Parameter
     from explorer.core.settings import NetworkChoice
     from explorer.engine.view import View
 
@@ -23,21 +24,24 @@ log = logging.getLogger(__name__)
 def packed(params: Any) -> dict[str, Any]:
     """The parameters that differ from their defaults, as JSON values.
 
-    Without the ground truth: it is the photo's, not the view's.
+    Without the ground truth, which is the photo's, and without places within one answer.
     """
     return {
         parameter.name: json_of(parameter, getattr(params, parameter.name))
         for parameter in parameters(type(params))
-        if getattr(params, parameter.name) != parameter.default
-        and parameter.meta.pick is not Pick.TRUTH
+        if getattr(params, parameter.name) != parameter.default and _kept(parameter)
     }
+
+
+def _kept(parameter: Parameter) -> bool:
+    return parameter.meta.kept and parameter.meta.pick is not Pick.TRUTH
 
 
 def unpacked(view: View[Any, Any], values: Mapping[str, Any]) -> Any:
     """Parameters of `view` from whatever in `values` fits; the rest keeps its default."""
     params, values = view.Params(), in_todays_words(view.name, values)
     for parameter in parameters(view.Params):
-        if parameter.name not in values or parameter.meta.pick is Pick.TRUTH:
+        if parameter.name not in values or not _kept(parameter):
             continue
         try:
             value = value_of(parameter, values[parameter.name])

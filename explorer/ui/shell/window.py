@@ -1,9 +1,9 @@
 """The window: makes the parts, gives each what it needs, and carries words between them.
 
-What is being looked at is the `Study`'s, photos come in through the `Intake`, results go out
-through the `Exporter`; the window shows what they say. The parts know it as a `Desk` only.
+What is shown is the `Study`'s, photos come in through the `Intake`, results go out
+through the `Exporter`; the window shows their state. To the parts it is a `Desk` only.
 
-It is painted with the few parts that are seen at first. `complete` makes the others right after
+It is painted with the few parts that are visible at first. `complete` makes the others right after
 that, so that a start waits for no more than Qt; what is imported before is listed in a test.
 """
 
@@ -91,7 +91,7 @@ class Window(QMainWindow):
         geometry.place(self, known.session.geometry)
 
     def complete(self) -> None:
-        """Makes the parts that nobody sees at first, gives each what it needs, and connects them.
+        """Makes the parts that are hidden at first, gives each what it needs, and connects them.
 
         Their modules are imported here, and with them numpy.
         """
@@ -356,7 +356,7 @@ class Window(QMainWindow):
             self.inspector.set_update(update, False)
 
     def set_ready(self, ready: Ready) -> None:
-        """Views and networks are known; what was looked at the last time is looked at again."""
+        """Views and networks are known; what was shown the last time is shown again."""
         self.complete()
         self.study.set_ready(ready)
         self.views.set_views(tuple(ready.views.values()), ready.unavailable)
@@ -428,7 +428,7 @@ class Window(QMainWindow):
         return tab_order.step(self, forward, parts)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        # Only what nobody with the focus wanted arrives here: sliders and fields keep their arrows.
+        # Only keys that the focused widget did not use come here: sliders and fields keep theirs.
         if not self._complete:
             super().keyPressEvent(event)
         elif event.key() == Qt.Key.Key_Right and not event.modifiers():
@@ -443,7 +443,7 @@ class Window(QMainWindow):
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         # The canvas pans while Space is held: a short press arrives when it ends. A field takes the
-        # press and lets the end pass, which is then nobody's.
+        # press and lets the end pass, which then has no owner.
         from explorer.ui.board.canvas import Canvas
 
         ends = event.key() == Qt.Key.Key_Space and not event.isAutoRepeat()
@@ -461,7 +461,7 @@ class Window(QMainWindow):
             self.sheets.say_problem(sentence, details)
 
     def offer_log(self, text: str) -> None:
-        """An earlier run has crashed: that is said as soon as there is a place for it."""
+        """An earlier run has crashed: a notice tells it as soon as there is a place for it."""
         self._crash = text
         if self._complete:
             self.sheets.say_crash(text)

@@ -1,1 +1,1 @@
-"""What is being looked at: chosen, asked for, and drawn."""
+"""What is shown: chosen, asked for, and drawn."""

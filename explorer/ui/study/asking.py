@@ -28,7 +28,7 @@ class Asking:
         self._job_look: JobLook | None = None
 
     def follow_jobs(self, job_look: JobLook) -> None:
-        """From now on views with a background job are looked at through it."""
+        """From now on views with a background job are shown through it."""
         self._job_look = job_look
         job_look.news.connect(self._receiver)
 
@@ -47,7 +47,7 @@ class Asking:
 
         Args:
             choice: It has a view, and what that needs.
-            fresh: Nothing of what was worked out or measured before is taken again.
+            fresh: Nothing that was computed or measured before is reused.
         """
         question = choice.question(fresh=fresh)
         if choice.slot is not None:
@@ -64,7 +64,7 @@ class Asking:
 
         Args:
             choice: Of `by_job`.
-            fresh: What the job has found is worked out again.
+            fresh: The job's results are computed again.
             start: The job is started where there is none, unless the view has a survey.
             begin: Such a job is started, too.
         """
@@ -83,7 +83,7 @@ class Asking:
         return surveys
 
     def act(self, action: Action, choice: Choice, receiver: Receiver) -> bool:
-        """Does an action of the view on what is looked at; False when nothing is."""
+        """Runs an action of the view on what is shown; False when nothing is."""
         view = choice.view
         if view is None or (choice.spec is None and view.needs.network):
             return False
@@ -109,11 +109,11 @@ class Asking:
             self._job_look.cancel()
 
     def end(self) -> None:
-        """Nothing is looked at any more; a background job goes on."""
+        """Nothing is shown any more; a background job continues."""
         self._bridge.cancel(LOOK)
 
     def leave(self) -> None:
-        """Nobody wants to hear of the question any more; a background job goes on."""
+        """The question is withdrawn; a background job continues."""
         self._bridge.leave()
         self.leave_job()
 

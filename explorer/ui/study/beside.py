@@ -1,4 +1,4 @@
-"""The menu of views that look at the same photo beside the main one."""
+"""The menu of views of the same photo beside the main one."""
 
 from __future__ import annotations
 

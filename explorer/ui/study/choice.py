@@ -1,4 +1,4 @@
-"""What is chosen to be looked at: photo, view, network, parameters, and what goes together."""
+"""What is chosen: photo, view, network, parameters, and what goes together."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Choice(QObject):
         info: What is known of it once it has been loaded.
         params: Of the view.
         beside: The names of the views that are shown beside it.
-        pace: How large the network looks at frames.
+        pace: The network's input size for frames.
 
     Signals:
         params_changed: Parameters were changed by something else than the form.
@@ -120,7 +120,7 @@ class Choice(QObject):
         """What is asked about it; there is a view, and what that needs.
 
         Args:
-            fresh: Nothing of what was worked out or measured before is taken again.
+            fresh: Nothing that was computed or measured before is reused.
         """
         assert self.view is not None
         asked = (self.view, self.spec, self.image, self.params, self.seed, self.sides)
@@ -134,14 +134,14 @@ class Choice(QObject):
     # -- which networks and views go together -----------------------------------------------------
 
     def start_with(self, spec: NetworkSpec) -> None:
-        """The network to begin with, before anything is looked at."""
+        """The network to begin with, before anything is shown."""
         self.spec = self._on_device(spec)
 
     def _on_device(self, spec: NetworkSpec) -> NetworkSpec:
         return replace(spec, device=self.device, half=self.half)
 
     def network_for(self, view: View[Any, Any]) -> NetworkSpec | None:
-        """The network that `view` will look at: the one in use where it suits, else another one."""
+        """The network that `view` will use: the one in use where it suits, else another one."""
         entry = self.entry()
         if not view.needs.network:
             return self.spec
@@ -151,9 +151,9 @@ class Choice(QObject):
         return best or self.spec
 
     def bring_network(self, view: View[Any, Any]) -> None:
-        """Before `view` is shown: the network in use becomes one that it can look at.
+        """Before `view` is shown: the network in use becomes one that it supports.
 
-        `moved` tells of another network; `said` that there is none, and nothing changes.
+        `moved` reports another network, `said` that there is none: then nothing changes.
         """
         old, spec = self.entry(), self.network_for(view)
         if spec == self.spec:
@@ -173,7 +173,7 @@ class Choice(QObject):
         self.info = None
 
     def _give_way(self, words: str) -> None:
-        """A view that cannot go on gives way to the natural one of the network, which is said."""
+        """A view that cannot use the network is replaced by its default one, with a message."""
         view, entry = self.view, self.entry()
         other = natural_view(self.views, entry.task if entry is not None else "", live=self.live)
         if view is None or other is None:

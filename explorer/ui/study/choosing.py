@@ -1,4 +1,4 @@
-"""Which view a network brings along when the one in use cannot look at it."""
+"""Which view a network brings along when the one in use does not support it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ NATURAL: Mapping[Task, str] = {
     "pose": "feature_maps",
     "features": "feature_maps",
 }
-"""By task: the view that shows what a network for it answers."""
+"""By task: the view that shows the output of a network for it."""
 
 
 def natural_view(
     views: Mapping[str, View[Any, Any]], task: str, *, live: bool = False
 ) -> View[Any, Any] | None:
-    """The view that shows what a network for `task` answers.
+    """The view that shows the output of a network for `task`.
 
-    Where its own is missing, the first in the order of the list that can look at such a network.
+    Where its own is missing, the first in the order of the list that supports such a network.
 
     Args:
         views: By name.
-        task: What the network answers; "" = not known.
+        task: Of the network; "" = not known.
         live: It has to follow frames.
     """
     own = views.get(NATURAL.get(task, ""))  # type: ignore[call-overload]  # any word is asked for

@@ -1,4 +1,4 @@
-"""The last answers that were looked at: going back shows them, nothing is computed again."""
+"""The last answers that were shown: going back shows them, nothing is computed again."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Shown:
         from explorer.engine.finish import FinishedAnswer  # not before the first paint
 
         self._sides.update((side.view.name, side) for side in self.answer.beside)
-        # One that is still being worked out keeps its place with what it said before.
+        # One that is still computed keeps its place with its earlier text.
         sides = [self._sides[name] for name in beside if name in self._sides]
         finished = FinishedAnswer(self.answer, drawn_params(self.answer, params), sides)
         self.board, self.finished = finished.bare, finished

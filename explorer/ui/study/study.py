@@ -1,6 +1,6 @@
-"""What is being looked at: photo, network, view and parameters, and the newest answer.
+"""What is shown: photo, network, view and parameters, and the newest answer.
 
-The window only shows what the study says and tells it what the user did. A change of a parameter
+The window only shows the study's state and passes on what the user did. A change of a parameter
 asks for no more than it must: `DRAW` draws the last answer again, `STEER` reaches a running
 computation, `COMPUTE` replaces it.
 """
@@ -44,22 +44,23 @@ class Study(Choice):
     What goes together is the `Choice`'s, where a question goes `Asking`'s, what is drawn `Shown`'s.
 
     Attributes:
-        running: A look is in progress.
+        running: A computation is in progress.
         seconds: How long it has taken.
-        submitted: How many looks there were.
+        submitted: How many computations there were.
         drawing: How many seconds the last board took, the window's part included.
         checkpoint_folder: Where the last file of weights was.
+        save_folder: Where something was saved last; "" = nothing was.
 
     Signals:
         subject_changed: The photo, the view or the network is another one.
         still_wanted: A view was chosen: True = it needs a picture that stands still.
         board_changed: The new `Board`.
-        news: The `Update` of the look in progress.
-        waiting: A look begins.
+        news: The `Update` of the computation in progress.
+        waiting: A computation begins.
         rested: What is shown is there without a computation: it was kept, or none was asked for.
         network_failed: A NetworkSpec and the `Failure`: it cannot be had.
-        paused: A look that is a background job rests, or goes on.
-        made: Networks that a look has made: `engine.actions.Made`s.
+        paused: A question that is a background job is paused, or resumed.
+        made: Networks that a computation has made: `engine.actions.Made`s.
     """
 
     subject_changed = Signal()
@@ -78,6 +79,7 @@ class Study(Choice):
         self._shown = Shown()
         self._photo_comes = False
         self.checkpoint_folder = ""
+        self.save_folder = ""
         self.running = False
         self.seconds = 0.0
         self.submitted = 0
@@ -101,11 +103,11 @@ class Study(Choice):
     # -- what the user chooses --------------------------------------------------------------------
 
     def follow(self, slot: Slot, source: Image) -> None:
-        """Looks at the newest frame of `slot`, again and again; `source` stands for all of them."""
+        """Shows the newest frame of `slot`, again and again; `source` stands for all of them."""
         self.set_image(source, slot)
 
     def set_image(self, image: Image, slot: Slot | None = None) -> None:
-        """Looks at `image` with the view and the network in use (the first time: defaults)."""
+        """Shows `image` with the view and the network in use (the first time: defaults)."""
         self._shown.forget()
         self.slot = slot
         self.image = image
@@ -120,7 +122,7 @@ class Study(Choice):
             self.look()
 
     def clear(self) -> None:
-        """No photo: nothing to look at."""
+        """No photo: nothing to show."""
         self._asking.end()
         self.image = self.slot = None
         self._photo_comes = False
@@ -130,7 +132,7 @@ class Study(Choice):
             self.look()
 
     def set_view(self, name: str, params: Any = None) -> None:
-        """Looks with the view `name`; a network that it cannot use is replaced, which is said."""
+        """Chooses the view `name`; a network that it cannot use is replaced, with a message."""
         view = self.views.get(name)
         if view is None or (view is self.view and params is None):
             return
@@ -141,12 +143,12 @@ class Study(Choice):
         self._recall(params)
         image = self.image
         self.still_wanted.emit(not view.live)
-        if self.image is image:  # else that frame, or the source again, is looked at by now
+        if self.image is image:  # else that frame, or the source again, is shown by now
             self.subject_changed.emit()
             self.look()
 
     def set_network(self, spec: NetworkSpec) -> None:
-        """Looks with another network; a view that cannot use it gives way, and that is said."""
+        """Chooses another network; a view that cannot use it is replaced, with a message."""
         self.device, self.half = spec.device, spec.half
         if spec == self.spec:
             return
@@ -164,14 +166,14 @@ class Study(Choice):
         self.look()
 
     def look_with(self, spec: NetworkSpec) -> None:
-        """As `set_network`; the network in use is looked with again."""
+        """As `set_network`; with the network in use, the result is computed again."""
         if spec == self.spec:
             self.look()
         else:
             self.set_network(spec)
 
     def stand(self, view: str, spec: NetworkSpec | None, *, photo_comes: bool = False) -> None:
-        """Goes back to a view and a network: what is kept is shown, else it is looked at.
+        """Goes back to a view and a network: what is kept is shown, else it is computed.
 
         Args:
             view: Its name.
@@ -206,7 +208,7 @@ class Study(Choice):
         self.stand(name, self._on_device(spec))
 
     def use(self, name: str, weights: str = "") -> None:
-        """Looks with the network `name` of the catalog, by default with its own weights."""
+        """Uses the network `name` of the catalog, by default with its own weights."""
         from explorer.core.network_info import NetworkSpec
 
         self.set_network(NetworkSpec(name, weights, self.device, self.half))
@@ -237,7 +239,7 @@ class Study(Choice):
         self.set_beside(name, name not in self.beside)
 
     def set_pace(self, pace: Pace) -> None:
-        """How large the network looks at frames."""
+        """The network's input size for frames."""
         if pace != self.pace:
             self.pace = pace
             if self.live:
@@ -250,9 +252,9 @@ class Study(Choice):
         if before is None or type(before) is not type(params):
             return
         effect = effect_of(before, params)
-        following = self.live and self.answer is not None  # before that nobody listens
+        following = self.live and self.answer is not None  # before that there is no listener
         steers = effect is Effect.STEER or (effect is Effect.COMPUTE and following)
-        # Another network may have to be loaded first, while nobody listens.
+        # Another network may have to be loaded first, while there is no listener.
         steered = steers and self._references(before) == self._references(params)
         steered = steered and self.running and self._asking.steer(params)
         if effect is Effect.DRAW or steered:
@@ -275,7 +277,7 @@ class Study(Choice):
     # -- looking ----------------------------------------------------------------------------------
 
     def follow_jobs(self, job_look: JobLook) -> None:
-        """From now on views with a background job are looked at through it."""
+        """From now on views with a background job are shown through it."""
         self._asking.follow_jobs(job_look)
         job_look.paused.connect(self.paused)
 
@@ -300,14 +302,14 @@ class Study(Choice):
         self.look()
 
     def look_again(self) -> None:
-        """As `look`, and nothing of what was worked out or measured before is taken again."""
+        """As `look`, and nothing that was computed or measured before is reused."""
         self.look(fresh=True)
 
     def look(self, *, fresh: bool = False, start: bool = True) -> None:
         """Asks for an answer when everything is there; whatever runs is replaced.
 
         Args:
-            fresh: Nothing of what was worked out or measured before is taken again.
+            fresh: Nothing that was computed or measured before is reused.
             start: A background job is started where there is none.
         """
         if self.view is not None and self.view.job is None:
@@ -346,7 +348,7 @@ class Study(Choice):
             self.rested.emit()
 
     def show_again(self) -> None:
-        """What is kept of this place; else it is looked at, but for a film, which is long."""
+        """What is kept of this place; else it is computed, but not for a film, which takes long."""
         answer = self._kept_answer()
         film = self.view is not None and self.view.film
         if answer is None and not film:
@@ -362,7 +364,7 @@ class Study(Choice):
         self.rested.emit()
 
     def act(self, action: Action, receiver: Receiver) -> bool:
-        """Does an action of the view on what is looked at; False when nothing is."""
+        """Runs an action of the view on what is shown; False when nothing is."""
         return self._asking.act(action, self, receiver)
 
     def cancel(self) -> None:

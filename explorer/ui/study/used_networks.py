@@ -26,7 +26,7 @@ class UsedNetworks:
         self._last: tuple[str, NetworkSpec] | None = None
 
     def worked(self, view: str, task: str, spec: NetworkSpec) -> None:
-        """A network for `task` was loaded, and `view` looks at it."""
+        """A network for `task` was loaded, and `view` uses it."""
         self._used[task] = spec
         self._last = view, spec
 
@@ -47,7 +47,7 @@ class UsedNetworks:
     def instead_of(self, spec: NetworkSpec, task: str) -> tuple[str, NetworkSpec] | None:
         """The view and the network to go back to when `spec`, which is for `task`, cannot be had.
 
-        The view is "" where none has looked with it yet; None when there is no such network.
+        The view is "" where none has used it yet; None when there is no such network.
         """
         self._used = {
             known: used for known, used in self._used.items() if not same_weights(used, spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from explorer.core.params import inside
+from explorer.core.params import begun, inside
 
 if TYPE_CHECKING:
     from explorer.engine.view import View
@@ -33,13 +33,13 @@ class UsedParams:
         Args:
             view: It gives the defaults.
             image: The photo; places on another one are moved onto it.
-            live: The photo stands for frames, and does not say where their edges are.
+            live: The photo stands for frames, whose edges are not known.
         """
         key, last = image.key if image is not None else "", self.last.get(view.name)
         params = self._known.get((key, view.name))
         if params is None and isinstance(last, view.Params):
             still = image if image is not None and not live else None
-            params = last if still is None else inside(last, still.width, still.height)
+            params = last if still is None else begun(inside(last, still.width, still.height))
         if not isinstance(params, view.Params):
             params = view.Params()
         return self._truth.into(params, key) if key else params

@@ -1,4 +1,4 @@
-"""The photos' ground truth: it belongs to a photo, whatever view or network looks at it."""
+"""The photos' ground truth: it belongs to a photo, whatever the view or network."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PhotoTruth:
         return dict(reversed(found.items()))
 
     def restore(self, values: Mapping[str, Any]) -> None:
-        """What `packed` gave; what is not valid is left out."""
+        """What `packed` gave; what is not valid is ignored."""
         for key, parts in values.items():
             try:
                 known = {p.name: value_of(p, parts[p.name]) for p in parameters(_Saved)}

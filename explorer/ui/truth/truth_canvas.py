@@ -27,7 +27,7 @@ ARROWS = {
 
 
 class TruthCanvas(PaneView):
-    """Shows the boxes and hears the keys for the chosen one; the mouse is the canvas's.
+    """Shows the boxes and handles the keys for the chosen one; the mouse is the canvas's.
 
     Signals:
         truth_edited: ``(boxes, done)``: the ground truth; `done` is False while it is dragged.
@@ -42,7 +42,7 @@ class TruthCanvas(PaneView):
         self._truth = TruthMarks()
 
     def set_truth(self, boxes: Truth | None, *, alone: bool = True) -> None:
-        """The photo's ground truth, None where it is not wanted; see `TruthMarks`. Silent."""
+        """The photo's ground truth, None where it is not used; see `TruthMarks`. Silent."""
         self._truth.set(boxes, alone=alone)
         self.viewport().update()
 

@@ -14,7 +14,7 @@ from explorer.ui.form.choices import Combo
 from explorer.ui.form.editor import Editor
 from explorer.ui.widgets.button_row import ButtonRow, TextButton
 from explorer.ui.widgets.field import Field
-from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
+from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label, Switch
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -108,6 +108,18 @@ class TruthEditor(Editor):
         self.remove = IconButton("close", self.tr("Remove this box (Delete)"))
         self.remove.clicked.connect(self._remove)
         line.addWidget(self.remove)
+        self.difficult = Switch()
+        self.difficult.setAccessibleName(self.tr("Difficult object"))
+        self.difficult.setToolTip(
+            self.tr("Pascal VOC's flag: the object counts neither as found nor as missed.")
+        )
+        self.difficult.clicked.connect(self._flagged)
+        self._flag = QWidget()
+        flag = QHBoxLayout(self._flag)
+        flag.setContentsMargins(0, 0, 0, 0)
+        flag.addWidget(Label(self.tr("Difficult object"), quiet=True))
+        flag.addStretch(1)
+        flag.addWidget(self.difficult)
         self.hint = Label(
             self.tr(
                 "Drag on the photo to draw a box (Shift+drag where dragging does something "
@@ -127,6 +139,7 @@ class TruthEditor(Editor):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
         layout.addWidget(self._line)
+        layout.addWidget(self._flag)
         layout.addWidget(self.hint)
         layout.addWidget(foot)
         self.show_value(())
@@ -151,6 +164,7 @@ class TruthEditor(Editor):
         self.boxes.blockSignals(blocked)
         self.count.setText(self.text(boxes))
         self._line.setVisible(bool(boxes))
+        self._flag.setVisible(bool(boxes))
         self.hint.setVisible(not boxes)
         self.save.setVisible(bool(boxes))
         self.clear.setVisible(bool(boxes))
@@ -164,7 +178,10 @@ class TruthEditor(Editor):
         there = self._chosen is not None
         self.label.setEnabled(there)
         self.remove.setEnabled(there)
-        self.label.show_label(self._boxes[self._chosen].label if self._chosen is not None else "")
+        box = self._boxes[self._chosen] if self._chosen is not None else None
+        self.label.show_label(box.label if box is not None else "")
+        self.difficult.setEnabled(there)
+        self.difficult.setChecked(box is not None and box.difficult)
 
     def text(self, value: Any) -> str:
         if not value:
@@ -184,9 +201,15 @@ class TruthEditor(Editor):
         self.chosen.emit(row)
 
     def _named(self, label: str) -> None:
+        self._change(label=label)
+
+    def _flagged(self, difficult: bool) -> None:
+        self._change(difficult=difficult)
+
+    def _change(self, **values: Any) -> None:
         if self._chosen is not None:
-            named = replace(self._boxes[self._chosen], label=label)
-            boxes = (*self._boxes[: self._chosen], named, *self._boxes[self._chosen + 1 :])
+            changed = replace(self._boxes[self._chosen], **values)
+            boxes = (*self._boxes[: self._chosen], changed, *self._boxes[self._chosen + 1 :])
             self._tell(boxes, self._chosen)
 
     def _remove(self) -> None:

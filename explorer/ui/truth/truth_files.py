@@ -108,7 +108,7 @@ class TruthFiles(QObject):
         return [view for view in self._desk.study.views.values() if truth_name(view.Params)]
 
     def _look_around(self) -> None:
-        """Looks for annotations beside a photo: offered once per folder, taken once accepted."""
+        """Searches for annotations beside a photo: offered once per folder, taken once accepted."""
         study = self._desk.study
         image, view = study.image, study.view
         self._withdraw()
@@ -137,7 +137,7 @@ class TruthFiles(QObject):
             self._take(*update.value[1:])
 
     def _looked_around(self, update: Update) -> None:
-        # Nobody has asked: what cannot be read here is not worth a word.
+        # It was only a guess: what cannot be read is skipped in silence.
         if update.state is not State.DONE or not self._is_shown(update.value[0]):
             return
         found, study = update.value[1], self._desk.study

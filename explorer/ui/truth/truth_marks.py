@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
-from explorer.annotations.truth import LAYER
+from explorer.annotations.truth import LAYER, named
 from explorer.core.layers import Boxes, frame_widths
 from explorer.ui.board.canvas_marks import draw_handles
 from explorer.ui.board.handles import Handle, handle_at, moved, spanned
@@ -74,7 +73,7 @@ class TruthMarks:
         return [index for _, index in sorted(found)]
 
     def grip(self, x: float, y: float, reach: float, *, shift: bool) -> Handle:
-        """What a drag from here would move: a handle, NEW, or "" for nothing of the truth."""
+        """What a drag from here would move: a handle, NEW, or "" for none of the boxes."""
         if self.boxes is None:
             return ""
         if shift:
@@ -106,7 +105,7 @@ class TruthMarks:
             way = here - start
             old = self._before[self.chosen]
             box = moved(old, self.dragging, way.x(), way.y(), size)
-            self.boxes = self._with(replace(box, label=old.label), self._before)
+            self.boxes = self._with(box, self._before)
         return self.boxes or ()
 
     def end(self, *, cancel: bool = False) -> Truth:
@@ -131,7 +130,7 @@ class TruthMarks:
         """The chosen box moved, or resized by a handle."""
         box = self.box
         if box is not None:
-            self.boxes = self._with(replace(moved(box, handle, dx, dy, size), label=box.label))
+            self.boxes = self._with(moved(box, handle, dx, dy, size))
         return self.boxes or ()
 
     def add(self, box: Box) -> Truth:
@@ -179,7 +178,7 @@ class TruthMarks:
             dashes.setDashPattern([4, 1.5])
             painter.setPen(dashes)
             painter.drawRect(rect)
-            words = box.label or (QApplication.translate("Truth", "no class") if chosen else "")
+            words = named(box) or (QApplication.translate("Truth", "no class") if chosen else "")
             if words:
                 plate = plate_rect(painter, rect.bottomLeft(), words)
                 # Below the box: a network's own labels are above it.

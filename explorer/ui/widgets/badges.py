@@ -18,7 +18,7 @@ def badge_size(text: str, font: QFont) -> QSize:
 def draw_badge(
     painter: QPainter, rect: QRectF, text: str, kind: str, font: QFont, palette: QPalette
 ) -> None:
-    """A pill with a word on it; the color only repeats what the word says."""
+    """A pill with a word on it; the color only repeats the word."""
     color = tone(kind, palette)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)

@@ -1,4 +1,4 @@
-"""When widgets end: never from inside their own handlers, and nobody asks one that is gone."""
+"""When widgets end: never from inside their own handlers, and one that is gone is not used."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def discard(widget: QWidget) -> None:
     """
     held = QApplication.focusWidget()
     if held is not None and not widget.isWindow() and (held is widget or widget.isAncestorOf(held)):
-        # Qt would hand it to some button far away, which Space then presses. That nobody has it
-        # would not do: a pop-up that closes gives it back to whoever had it before.
+        # Qt would hand it to some button far away, which Space then presses. That no widget has it
+        # would not do: a pop-up that closes gives it back to the widget that had it before.
         widget.window().setFocus()
     widget.hide()
     if id(widget) not in _ending:
@@ -44,7 +44,7 @@ def discard(widget: QWidget) -> None:
 
 
 def alive(thing: T | None) -> T | None:
-    """`thing` while its widget lives, None afterwards; for whoever remembers one."""
+    """`thing` while its widget lives, None afterwards; for references that outlive it."""
     return thing if thing is not None and isValid(thing) else None
 
 

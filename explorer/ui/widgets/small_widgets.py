@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
     QLabel,
+    QPushButton,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -109,6 +110,15 @@ class Label(QLabel):
             event.position().toPoint()
         ):
             self.clicked.emit()
+
+
+def take_enter(button: QPushButton) -> None:
+    """Enter presses `button` while it has the focus.
+
+    Qt takes it for the default button of a dialog then; the style sheet shows a focus instead.
+    """
+    button.setAutoDefault(True)
+    button.setProperty("takes_enter", True)
 
 
 class IconButton(QToolButton):

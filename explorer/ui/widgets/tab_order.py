@@ -20,7 +20,7 @@ def stops(root: QWidget, regions: Sequence[QWidget] = ()) -> list[QWidget]:
     """What Tab reaches under `root`, and what has the focus now, in reading order.
 
     Args:
-        root: A window, or what stands for one (a sheet, a pop-up).
+        root: A window, or what acts as one (a sheet, a pop-up).
         regions: Parts of `root` that are read one after the other; what stands in none of them
             comes last.
     """
@@ -92,7 +92,7 @@ def step(root: QWidget, forward: bool, regions: Sequence[QWidget] = ()) -> bool:
 
 
 def bring_into_sight(widget: QWidget) -> None:
-    """Scrolls whatever `widget` stands in so that it is seen."""
+    """Scrolls whatever `widget` stands in so that it is visible."""
     around = widget.parentWidget()
     while around is not None and not around.isWindow():
         if isinstance(around, QScrollArea):

@@ -43,6 +43,7 @@ LIGHT = {
     "faint": "#a3a9b5",
     "accent": "#2b5fd6",
     "link": "#2b5fd6",
+    "focus": "#2b5fd6",
     "soft": "#e3ebfd",
     "on_accent": "#ffffff",
     "canvas": "#e9ebef",
@@ -60,6 +61,7 @@ DARK = {
     "faint": "#646a76",
     "accent": "#3a6fe0",
     "link": "#7ea6ff",
+    "focus": "#7ea6ff",
     "soft": "#26365a",
     "on_accent": "#ffffff",
     "canvas": "#131519",
@@ -76,7 +78,7 @@ QToolButton { border: 0; border-radius: 6px; padding: 5px; }
 QToolButton:hover { background: $hover; }
 QToolButton:pressed { background: $pressed; }
 QToolButton:checked { background: $soft; }
-QToolButton:focus { border: 1px solid $accent; padding: 4px; }
+QToolButton:focus { border: 1px solid $focus; padding: 4px; }
 QToolButton::menu-indicator { image: none; }
 #qt_toolbar_ext_button { padding: 0; min-width: 18px; }
 QStatusBar { background: $window; border-top: 1px solid $line; }
@@ -111,16 +113,18 @@ QPushButton { background: $button; border: 1px solid $line; border-radius: 6px;
   padding: 5px 14px; }
 QPushButton:hover { background: $hover; }
 QPushButton:pressed { background: $pressed; }
-QPushButton:focus { border-color: $accent; }
+QPushButton:focus { border-color: $focus; }
 QPushButton:default { background: $accent; border-color: $accent; color: $on_accent; }
 QPushButton:default:focus { border-color: $text; }
+QPushButton[takes_enter="true"]:focus, QPushButton[takes_enter="true"]:default {
+  background: $soft; border: 2px solid $focus; padding: 4px 13px; color: $text; }
 QPushButton:disabled { color: $faint; }
-QCheckBox:focus, QScrollArea:focus { border: 1px solid $accent; border-radius: 4px; }
+QCheckBox:focus, QScrollArea:focus { border: 1px solid $focus; border-radius: 4px; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit {
   background: $base; border: 1px solid $line; border-radius: 6px; padding: 3px 6px;
   selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus {
-  border-color: $accent; }
+  border-color: $focus; }
 QAbstractSpinBox { padding-left: 0; padding-right: 0; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: 0; }
 QAbstractItemView { border: 0; }

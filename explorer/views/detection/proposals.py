@@ -65,8 +65,8 @@ with $|\cdot|$ for the area.
 **From the pixels**
 
 - *selective search* merges the most similar neighboring regions repeatedly; every region formed
-  gives a box (Uijlings et al. 2013). This is its fast mode; *SS single* has one color space and one
-  similarity measure, *SS quality* many more.
+  gives a box (Uijlings et al. 2013). This is its fast mode; *single* has one color space and one
+  similarity measure, *quality* has many more.
 - *Edge Boxes* counts the contours that lie wholly inside a box (Zitnick & Dollar 2014). The paper
   uses structured edges from a trained random forest, which does not ship with OpenCV; here they are
   thinned gradients, which separate texture from outlines less well. Expect a lower recall than the

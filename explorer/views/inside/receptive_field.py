@@ -69,7 +69,7 @@ CUT = 0.995
 
 
 def _layers(info: NetworkInfo) -> tuple[str, ...]:
-    # An empty parameter means the first choice, so the layer worth looking at first leads the list.
+    # An empty parameter means the first choice, so the default layer is first in the list.
     return tuple(dict.fromkeys((default_layer(info), *info.layer_names())))
 
 
@@ -164,7 +164,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         place=params.place or Point(columns / 2, rows / 2),
         extent=scene.frame.inverse().extent(float(width), float(height)),
     )
-    cell = result.cell(result.place)  # an unknown layer is told here
+    cell = result.cell(result.place)  # an unknown layer raises here
     if not params.effective or cell is None:
         yield Step(result)
         return
@@ -323,6 +323,7 @@ def _over_layers(
     return Plot(
         name, title, "layers where fields or cells change, in their order", label,
         curves=(Curve(x, values.astype(np.float64)),), marker=float(max(result.depth, 1)),
+        whole_x=True,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a classification network says the photo shows."""
+"""The class probabilities of a classification network for the photo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.layers import Board, Boxes, Pane, Picture, Plot, Table, Text, class_colors
+from explorer.core.layers import (
+    Board,
+    Boxes,
+    Pane,
+    Picture,
+    Plot,
+    Table,
+    Text,
+    class_colors,
+    colors_apart,
+)
 from explorer.core.listing import quantity
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
@@ -17,11 +27,11 @@ from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.classification import logits_of, softmax, tree_masses
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Extent, Float32
+    from explorer.core.layers import Color, Extent, Float32
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
@@ -104,7 +114,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 def draw(result: Result, params: Params) -> Board:
     shares = softmax(result.logits, params.temperature)
     order = np.argsort(-result.logits, kind="stable")[: params.top]
-    colors = class_colors(len(shares))
+    tints = [color(tint) for tint in colors_apart(order.tolist(), len(shares))]
     first = int(order[0])
     name = class_name(result.classes, first)
     plots = [
@@ -113,18 +123,21 @@ def draw(result: Result, params: Params) -> Board:
             f"Top {len(order)} of {quantity(len(shares), 'class', 'classes')}",
             x_label="probability",
             bars=tuple(
-                (class_name(result.classes, k), float(shares[k]), color(colors[k])) for k in order
+                (class_name(result.classes, k), float(shares[k]), tint)
+                for k, tint in zip(order, tints, strict=True)
             ),
             bar_range=(0.0, 1.0),
         )
     ]
     leaf = first if params.path_of == TOP else result.classes.index(params.path_of)
     if len(result.paths) == len(shares):
-        plots.append(_path_plot(result, shares, leaf))
+        own = dict(zip(order.tolist(), tints, strict=True))
+        tint = own.get(leaf) or color(class_colors(len(shares))[leaf])
+        plots.append(_path_plot(result, shares, leaf, tint))
     return Board(
-        panes=_panes(result, params, _key(result, shares, order)),
+        panes=_panes(result, params, _key(result, shares, order, tints)),
         plots=tuple(plots),
-        tables=(_table(result, shares, order),),
+        tables=(_table(result, shares, order, tints),),
         summary=f"{name}: {percent(float(shares[first]))}",
         notes=()
         if params.temperature == 1.0
@@ -156,13 +169,14 @@ def _classified(scene: Scene) -> Result:
     )
 
 
-def _key(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp]) -> Text:
-    """The answer in the corner: a recorded film has no bars beside the picture."""
-    first, colors = order[:KEYED], class_colors(len(shares))
+def _key(
+    result: Result, shares: NDArray[np.float32], order: NDArray[np.intp], tints: Sequence[Color]
+) -> Text:
+    """The top classes in the corner: a recorded film has no bars beside the picture."""
+    first = order[:KEYED]
     words = [f"{class_name(result.classes, int(k))} {percent(float(shares[k]))}" for k in first]
-    swatches = tuple(color(colors[k]) for k in first)
     below = (0.0, size_of(result.photo)[1])
-    return Text("\n".join(words), below, size=9.0, swatches=swatches, name="key")
+    return Text("\n".join(words), below, size=9.0, swatches=tuple(tints[:KEYED]), name="key")
 
 
 def _panes(result: Result, params: Params, key: Text) -> tuple[Pane, ...]:
@@ -193,8 +207,7 @@ def _crop_box(crop: Extent) -> Boxes:
     )
 
 
-def _path_plot(result: Result, shares: NDArray[np.float32], leaf: int) -> Plot:
-    tint = color(class_colors(len(shares))[leaf])
+def _path_plot(result: Result, shares: NDArray[np.float32], leaf: int, tint: Color) -> Plot:
     masses = tree_masses(result.paths, shares, leaf)
     return Plot(
         "path",
@@ -205,8 +218,9 @@ def _path_plot(result: Result, shares: NDArray[np.float32], leaf: int) -> Plot:
     )
 
 
-def _table(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp]) -> Table:
-    colors = class_colors(len(shares))
+def _table(
+    result: Result, shares: NDArray[np.float32], order: NDArray[np.intp], tints: Sequence[Color]
+) -> Table:
     rows = tuple(
         (
             rank + 1,
@@ -222,7 +236,7 @@ def _table(result: Result, shares: NDArray[np.float32], order: NDArray[np.intp])
         ("rank", "class", "probability", "logit", "index"),
         rows,
         title="Most probable classes",
-        swatches=tuple(color(colors[k]) for k in order),
+        swatches=tuple(tints),
     )
 
 

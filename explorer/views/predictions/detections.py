@@ -31,7 +31,9 @@ table or on the photo.
 are compared with the objects of their class, the highest score first. A detection is a **true
 positive** (TP) if its IoU with the object that it overlaps most reaches the threshold and no
 earlier detection has matched that object; every other detection is a **false positive** (FP), and
-an object without a match is a **false negative** (FN). The view *Evaluation* uses the same rule.
+an object without a match is a **false negative** (FN). An object that the annotations mark as
+*difficult* (Pascal VOC) is dashed and counts neither way, and a detection on it is ignored. The
+view *Evaluation* uses the same rule.
 
 $$ \mathrm{IoU}(A, B) = \frac{|A \, \cap \, B|}{|A \, \cup \, B|} $$
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.annotations.truth import LAYER
-from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, class_colors
+from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, colors_apart
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Extent, Float32
+    from explorer.core.layers import Extent, Float32, UInt8
     from explorer.engine.scene import Scene
 
 EXPLANATION = r"""
@@ -135,10 +135,12 @@ def draw(result: Result, params: Params) -> Board:
         tints = np.repeat(GREEN, len(truth), axis=0)
         names = tuple(box.label for box in params.truth)
         layers.append(Boxes(truth, tints, names, selectable=False, name=LAYER))
-    layers.append(_boxes(result, shares, drawn))
+    shown = order[: max(len(drawn), params.listed)]
+    tints = colors_apart(shown.tolist(), len(shares))
+    layers.append(_boxes(result, shares, drawn, tints[: len(drawn)]))
     return Board(
         panes=(Pane("image", size_of(result.photo), tuple(layers)),),
-        tables=(_table(result, shares, order[: params.listed], overlap),),
+        tables=(_table(result, shares, order[: params.listed], tints, overlap),),
         summary=_summary(result, shares, int(order[0]), params, overlap),
     )
 
@@ -164,11 +166,11 @@ def _truth(params: Params) -> Float32:
     return np.array(rows, np.float32).reshape(-1, 4)
 
 
-def _boxes(result: Result, shares: Float32, rows: NDArray[np.intp]) -> Boxes:
+def _boxes(result: Result, shares: Float32, rows: NDArray[np.intp], tints: UInt8) -> Boxes:
     last_on_top = rows[::-1]
     return Boxes(
         result.boxes[last_on_top],
-        class_colors(len(shares))[last_on_top],
+        tints[::-1],
         labels=tuple(f"{class_name(result.classes, int(k))} {shares[k]:.0%}" for k in last_on_top),
         keys=tuple(int(k) for k in last_on_top),
         width=2.5,
@@ -177,9 +179,8 @@ def _boxes(result: Result, shares: Float32, rows: NDArray[np.intp]) -> Boxes:
 
 
 def _table(
-    result: Result, shares: Float32, rows: NDArray[np.intp], overlap: Float32 | None
+    result: Result, shares: Float32, rows: NDArray[np.intp], tints: UInt8, overlap: Float32 | None
 ) -> Table:
-    colors = class_colors(len(shares))
     columns = ("class", "probability", "x0", "y0", "x1", "y1")
     lines: list[tuple[str | int | float, ...]] = [
         (
@@ -197,7 +198,7 @@ def _table(
         title="A box for every class" if result.per_class else "One box for all classes",
         layer="boxes",
         keys=tuple(int(k) for k in rows),
-        swatches=tuple(color(colors[k]) for k in rows),
+        swatches=tuple(color(tint) for tint in tints[: len(rows)]),
     )
 
 

@@ -1,1 +1,1 @@
-"""What the network says of every pixel."""
+"""The network's class of every pixel."""

@@ -1,4 +1,4 @@
-"""What a segmentation network says every pixel is."""
+"""The class of every pixel, by a segmentation network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.segmentation import Segmentation, coarser_answers, segmentation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
 
     from numpy.typing import NDArray
 
@@ -53,9 +53,9 @@ objects are the first.
 also where another class is more probable.
 
 **FCN stages.** A fully convolutional network (FCN) first predicts classes on a grid of stride 32,
-from its last feature map, then adds the scores of finer maps with stride 16 and 8. *FCN stages*
-shows FCN-32s, FCN-16s and FCN-8s side by side: the classes are mostly right at stride 32, the
-borders become sharper with finer strides.
+from its last feature map, then adds the scores of finer maps with stride 16 and 8. *FCN stages*, a
+switch of Lite FCN, shows FCN-32s, FCN-16s and FCN-8s side by side: the classes are mostly right at
+stride 32, the borders become sharper with finer strides.
 
 The scores are computed on a coarse grid (every 8th or 16th pixel) and enlarged bilinearly, as the
 network itself does: borders are smoother than those of the objects.
@@ -73,6 +73,15 @@ BACKGROUND = frozenset({"__background__", "background"})
 
 def _classes(info: NetworkInfo) -> tuple[str, ...]:
     return (NOTHING, *dict.fromkeys(info.classes))
+
+
+def _has_stages(info: NetworkInfo | None) -> bool:
+    """Whether scores of finer maps are added to coarser ones, by the paper's names of the layers.
+
+    Source: Long, Shelhamer and Darrell 2015, the layers `score_pool3` and `score_pool4`.
+    """
+    names = info.layer_names() if info is not None else ()
+    return any(name.rpartition(".")[2].startswith("score_pool") for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,7 @@ class Params:
     fcn_stages: bool = param(
         False, "FCN stages",
         "Shows an FCN's predictions before and after it adds finer feature maps.",
-        effect=Effect.DRAW,
+        effect=Effect.DRAW, when=lambda _, info: _has_stages(info),
     )  # fmt: skip
     at: Point | None = param(
         None, "Position", "The pixel under the mouse, whose probabilities are plotted.",
@@ -113,7 +122,7 @@ class Params:
 class Result:
     """`extent` is the network's input in the photo's pixels; `best` is (H, W) float16.
 
-    `coarser` are the classes at larger strides, see `coarser_answers`.
+    `coarser` are the classes at larger strides, see `coarser_answers`; empty without FCN stages.
     """
 
     photo: Picture
@@ -149,7 +158,7 @@ def draw(result: Result, params: Params) -> Board:
         plots=_plots(result, params, table),
         tables=(table,),
         summary=_summary(table),
-        notes=tuple(_notes(result, params)),
+        notes=_notes(params),
     )
 
 
@@ -189,11 +198,10 @@ def _coarser(result: Result, params: Params) -> list[Pane]:
     return panes
 
 
-def _notes(result: Result, params: Params) -> Iterator[str]:
-    if params.min_probability > 0:
-        yield f"Pixels with a probability below {params.min_probability:.0%} are not colored."
-    if params.fcn_stages and not result.coarser:
-        yield "This network has one output only; lite-fcn has three stages."
+def _notes(params: Params) -> tuple[str, ...]:
+    if params.min_probability <= 0:
+        return ()
+    return (f"Pixels with a probability below {params.min_probability:.0%} are not colored.",)
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
@@ -217,7 +225,9 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 def _segmented(scene: Scene) -> Result:
     height, width = scene.input().shape[-2:]
     found = scene.memo("segmentation", lambda: segmentation_of(scene.output(), (height, width)))
-    coarser = scene.memo("FCN stages", lambda: coarser_answers(scene.output(), (height, width)))
+    coarser: dict[str, NDArray[np.int32]] = {}
+    if _has_stages(scene.network.info):
+        coarser = scene.memo("FCN stages", lambda: coarser_answers(scene.output(), (height, width)))
     return Result(
         photo=photo_of(scene),
         found=found,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from explorer.annotations.truth import LAYER
+from explorer.annotations.truth import LAYER, named
 from explorer.core.layers import Boxes, Heat, lookup_table
 from explorer.engine.stages import anchor_answers_of
 from explorer.views.shared.draw_cache import DrawCache
@@ -34,7 +34,7 @@ GRAY: Color = (150, 150, 150)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnchorTable:
-    """N anchors and what the network says about each, in the photo's pixels.
+    """N anchors and the network's outputs for each, in the photo's pixels.
 
     Attributes:
         frame: From the photo's pixels to the network's transformed image, where levels count.
@@ -179,10 +179,11 @@ def truth_layer(truth: Sequence[Box]) -> list[Boxes]:
     """The ground truth as a layer for pictures; the window draws its handles over it."""
     if not truth:
         return []
-    labels = tuple(box.label for box in truth) if any(box.label for box in truth) else ()
+    labels = tuple(named(box) for box in truth)
     return [
         Boxes(
-            truth_boxes(truth), same(WHITE, len(truth)), labels, width=2.5, selectable=False,
+            truth_boxes(truth), same(WHITE, len(truth)), labels if any(labels) else (),
+            width=2.5, selectable=False,
             name=LAYER,
         )
     ]  # fmt: skip

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 CROP_COLOR: Color = (235, 235, 235)
-"""Of the dotted frame around what the network is shown: like no class and no answer."""
+"""Of the dotted frame around the network's input: a color of no class."""
 
 
 def photo_of(scene: Scene) -> Picture:
@@ -51,7 +51,7 @@ def counts_of(classes: Sequence[str], labels: Iterable[int], most: int = 6) -> s
 
 
 def score_threshold(info: NetworkInfo | None) -> float:
-    """From which score a detection of the network counts, where the user says no other."""
+    """From which score a detection of the network counts by default."""
     return SCORE_THRESHOLD if info is None else info.score_threshold
 
 

@@ -1,4 +1,4 @@
-"""The parameters of the views that show a detector's answer."""
+"""The parameters of the views that show a detector's output."""
 
 from __future__ import annotations
 

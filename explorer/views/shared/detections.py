@@ -1,4 +1,4 @@
-"""The answer of a detector as a board: which boxes are shown, and how."""
+"""The detections of a network as a board: which boxes are shown, and how."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ WORDS_SHOWN = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorAnswer:
-    """The network's answer.
+    """The network's detections.
 
     Attributes:
-        photo: What was looked at.
+        photo: The photo.
         found: All boxes of the network.
         info: The network.
         floor: The score under which the network itself drops boxes.
         words: For every box where it stopped in the network's tree of words; empty without a tree.
-        joints: The names of its keypoints; empty when nobody says them.
+        joints: The names of its keypoints; empty when they are not known.
     """
 
     photo: Picture
@@ -119,8 +119,8 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
     Keys: `boxes` (N, 4) float32 xyxy in the photo's pixels, `labels` (N,) int64, `scores` (N,)
     float32, `classes` the names by label, `size` (width, height) of the photo, and `keypoints`
     (N, K, 3) with their `keypoint_names` where the network gives them. With ground truth also
-    `match` ("TP" or "FP") and `iou` (N,) with the nearest object of the class, and `missed` (M, 4),
-    the objects without a box.
+    `match` ("TP", "FP", or "ignored" on a difficult object) and `iou` (N,) with the nearest object
+    of the class, and `missed` (M, 4), the false negatives.
     """
     rows = shown(result, params)
     found = result.found
@@ -141,7 +141,7 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
 
 
 def shown(result: DetectorAnswer, params: DetectionParams) -> NDArray[np.intp]:
-    """Indices of the boxes that pass the score and the class filter, the most certain first."""
+    """Indices of the boxes that pass the score and the class filter, the highest score first."""
     found = result.found
     keep = found.scores >= least_score(result, params)
     if params.classes:
@@ -152,7 +152,7 @@ def shown(result: DetectorAnswer, params: DetectionParams) -> NDArray[np.intp]:
 
 
 def detected(scene: Scene) -> DetectorAnswer:
-    """The network's answer to the scene, worked out once."""
+    """The network's output for the scene, computed once."""
     height, width = scene.input().shape[-2:]
     found = scene.memo(
         "detections", lambda: detections_of(scene.output(), scene.frame, (height, width))
@@ -245,7 +245,7 @@ def _masks(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.int
 def _skeletons(
     result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]
 ) -> list[Layer]:
-    """Limbs between the joints that are certain enough, and those; the selected box's by name."""
+    """Limbs between the joints above the threshold, and those; the selected box's by name."""
     found = result.found
     assert found.keypoints is not None
     joints = found.keypoints[rows]
@@ -262,7 +262,7 @@ def _skeletons(
             for owner, kind in zip(owners.tolist(), kinds.tolist(), strict=True)
         )
     points = Points(joints[sure][:, :2], tints[sure], 3.0, labels, "keypoints")
-    if count != 17:  # only COCO's order of joints says which of them belong together
+    if count != 17:  # the limbs are known for COCO's order of joints only
         return [points]
     start, end = np.array(COCO_SKELETON).T
     drawn = sure[:, start] & sure[:, end]

@@ -16,7 +16,7 @@ class DrawCache:
     """The last few things a `draw` made of one result, by the parameters they depend on.
 
     A slider that leaves a heavy layer alone then gets the very same object again, which tells the
-    painter that there is nothing to build anew. It belongs to a result and goes with it.
+    painter that there is nothing to build again. It belongs to a result and goes with it.
     """
 
     def __init__(self, most: int = 6) -> None:

@@ -42,6 +42,30 @@ def _sees(layer: LayerInfo) -> bool:
     return layer.kind not in BLIND and (layer.parameters > 0 or layer.leaf)
 
 
+def stage_layers(info: NetworkInfo, count: int) -> tuple[str, ...]:
+    """Layers from the first to the last, evenly over the depth: blocks, not what is inside them.
+
+    Args:
+        info: Of the network.
+        count: How many at most.
+    """
+    prefix = "backbone." if info.task == "detection" else ""
+    names = [
+        layer.name
+        for layer in info.layers
+        if layer.name.startswith(prefix)
+        and layer.parameters > 0
+        and layer.kind not in BLIND
+        and "Norm" not in layer.kind
+        and layer.name.removeprefix(prefix).count(".") <= 1
+    ]
+    outer = {name.rpartition(".")[0] for name in names}
+    fit = [name for name in names if name not in outer]
+    if len(fit) <= count:
+        return tuple(fit)
+    return tuple(fit[place] for place in np.linspace(0, len(fit) - 1, count).round().astype(int))
+
+
 def require_layer(layer: str) -> None:
     """Before anything is climbed.
 
@@ -138,7 +162,7 @@ def dream_board(
     note: str,
     problem: str,
 ) -> Board:
-    """The dream over the frame of its photo, and how the layer answered.
+    """The dream over the frame of its photo, and the activations of the layer.
 
     Args:
         photo: What it grows on.
@@ -156,7 +180,7 @@ def dream_board(
     curve = Curve(numbers, heights, label="L", color=(230, 120, 60))
     return Board(
         panes=(Pane("dream", size, (picture,), title=f"Dream of {layer}"),),
-        plots=(Plot("objective", "Activation of the layer", unit, "L", curves=(curve,)),),
+        plots=(Plot("objective", "Activation of the layer", unit, "L", (curve,), whole_x=True),),
         summary=" · ".join(words for words in (layer, note) if words),
         notes=(problem,) if problem else (),
     )

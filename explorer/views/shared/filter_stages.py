@@ -35,7 +35,7 @@ class StageBoxes:
         boxes: (n, 4) float32 in the photo's pixels; they may stick out before they are clipped.
         scores: (n,) float32 in [0, 1].
         levels: (n,) the level of each.
-        before: (n, 4), what they were one stage earlier where that is worth a look, else None.
+        before: (n, 4), what they were one stage earlier where that is worth showing, else None.
         dropped: (m, 4), and their scores and levels in `dropped_scores` and `dropped_levels`.
         lost: How many were dropped.
     """
@@ -75,7 +75,7 @@ def stages_of(scene: Scene) -> tuple[StageBoxes, ...]:
 
 
 def recalls(stages: tuple[StageBoxes, ...], truth: Float32) -> tuple[tuple[float, float], ...]:
-    """For every stage the share of the truth that is covered at IoU 0.5 and 0.7."""
+    """For every stage the fraction of the ground truth that is covered at IoU 0.5 and 0.7."""
     found = (recall(truth, stage.boxes, (0.5, 0.7)) for stage in stages)
     return tuple((half, more) for half, more in found)
 

@@ -12,7 +12,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Curve, Pane, Picture, Plot, Text, class_colors
 from explorer.core.params import Effect, param
 from explorer.views.shared.common import color
-from explorer.vision.features.mosaics import picture_sheet
+from explorer.vision.features.mosaics import Tiling, picture_sheet
 from explorer.vision.synthesis.octaves import preview
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from explorer.core.layers import UInt8
     from explorer.vision.synthesis.objectives import Objective
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 KEPT, KEPT_BYTES = 24, 256 * 2**20
 """Moments of a run that are remembered, and how much memory they may take; when they are more,
 every second one is forgotten."""
+
+GAP = 4
+"""Pixels between the pictures of a sheet."""
 
 NEWEST = 100
 """Percent of a run: its end."""
@@ -46,7 +50,7 @@ class Grown:
     """How far a run is; numpy and plain values only.
 
     Attributes:
-        rgb: The newest picture, (H, W, 3) uint8.
+        rgb: The newest picture, (H, W, 3) uint8; several side by side as `sheet_of` lays them.
         losses: The objective before every step, float64.
         parts: The values of its named parts, of the same length, NaN where a part was not there.
         kept: Moments, the oldest first, the last one the newest.
@@ -146,7 +150,7 @@ class Run:
 
     def grown(self) -> Grown:
         """What is to be shown now."""
-        rgb = preview(self.synthesis.picture())
+        rgb = sheet_of(self.synthesis.picture())
         kept = [entry for entry, _ in self._kept]
         if not kept or kept[-1].step != self.steps:
             kept.append(Kept(self.steps, rgb))
@@ -159,7 +163,7 @@ class Run:
     def _keep(self) -> None:
         image = self.synthesis.image
         values = [v.detach().clone() for v in image.parameters] if self.rewinds else []
-        rgb = preview(self.synthesis.picture())
+        rgb = sheet_of(self.synthesis.picture())
         self._kept.append((Kept(self.steps, rgb), values))
         bytes_each = rgb.nbytes + sum(value.nbytes for value in values)
         if len(self._kept) > max(3, min(KEPT, KEPT_BYTES // bytes_each)):
@@ -190,6 +194,27 @@ def rewind_param() -> Any:
 # -- what is shown --------------------------------------------------------------------------------
 
 
+def sheet_of(pictures: Tensor) -> UInt8:
+    """(N, C, H, W) in [0, 1] as one (h, w, 3) uint8: itself, or all of them in a near square."""
+    if len(pictures) == 1:
+        return preview(pictures)
+    found = [preview(pictures[row : row + 1]) for row in range(len(pictures))]
+    return picture_sheet(found, columns=columns_of(len(pictures)), gap=GAP)[0]
+
+
+def columns_of(count: int) -> int:
+    """Of a sheet of `count` pictures."""
+    return -int(-(count**0.5) // 1)
+
+
+def sheet_tiling(count: int, rgb: UInt8) -> Tiling:
+    """Where the pictures lie in what `sheet_of` gave."""
+    columns = columns_of(count)
+    rows = -(-count // columns)
+    height, width = rgb.shape[0] + GAP, rgb.shape[1] + GAP
+    return Tiling(count, height // rows, width // columns, columns)
+
+
 def history_pane(grown: Grown, most: int = 8) -> Pane:
     """A strip of moments from the start to the newest, each with its number of steps."""
     places = np.unique(np.linspace(0, len(grown.kept) - 1, most).round().astype(int))
@@ -208,7 +233,9 @@ def history_pane(grown: Grown, most: int = 8) -> Pane:
     )
 
 
-def loss_plot(grown: Grown, *, title: str, y_label: str, sign: float = 1.0) -> Plot:
+def loss_plot(
+    grown: Grown, *, title: str, y_label: str, sign: float = 1.0, log: bool = False
+) -> Plot:
     """The objective and its parts over the steps.
 
     Args:
@@ -216,6 +243,7 @@ def loss_plot(grown: Grown, *, title: str, y_label: str, sign: float = 1.0) -> P
         title: Of the plot.
         y_label: Of the whole objective.
         sign: -1 where the objective was maximized.
+        log: Of distances, which fall by orders of magnitude.
     """
     steps = np.arange(1, len(grown.losses) + 1, dtype=np.float64)
     shades = class_colors(len(grown.parts) + 1)
@@ -225,4 +253,4 @@ def loss_plot(grown: Grown, *, title: str, y_label: str, sign: float = 1.0) -> P
         for number, (name, values) in enumerate(grown.parts.items(), 1)
     )
     curves = (whole, *parts) if len(parts) > 1 else (whole,)
-    return Plot("objective", title, "step", y_label, curves=curves)
+    return Plot("objective", title, "step", y_label, curves=curves, log_y=log)

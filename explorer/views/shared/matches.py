@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.annotations.truth import LAYER
+from explorer.annotations.truth import LAYER, named
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Text
 from explorer.evaluation.matching import DataClass, match
-from explorer.evaluation.metrics import RIGHT, Found, Objects, outcomes
-from explorer.views.shared.anchors import GRAY, GREEN, RED, WHITE, same, truth_boxes
+from explorer.evaluation.metrics import PASSED, RIGHT, WRONG, Found, Objects, outcomes
+from explorer.views.shared.anchors import BLUE, GRAY, GREEN, RED, WHITE, same, truth_boxes
 from explorer.views.shared.plural import plural
 
 if TYPE_CHECKING:
@@ -28,17 +28,22 @@ if TYPE_CHECKING:
 YELLOW: Color = (255, 196, 0)
 COLORS: dict[str, Color] = {"TP": GREEN, "FP": RED, "FN": YELLOW}
 
+IGNORED = "ignored"
+"""The word for a detection on a difficult object."""
+
+_WORDS = {RIGHT: "TP", WRONG: "FP", PASSED: IGNORED}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:
     """What the shown boxes are against the objects that take part.
 
     Attributes:
-        words: For every shown box "TP" or "FP".
+        words: For every shown box "TP", "FP" or `IGNORED`.
         ious: (n,) float64: its IoU with the object of its class that it overlaps most; 0 = none.
         truth: The objects that take part.
-        missed: (M,) bool: which of them no box has found.
-        apart: Objects of no class, or of one that the network does not know.
+        missed: (M,) bool: which of them are false negatives; never a difficult one.
+        apart: Objects of no class, or of one that the network does not have.
     """
 
     words: tuple[str, ...]
@@ -50,8 +55,13 @@ class Matches:
     @property
     def counts(self) -> dict[str, int]:
         """How many of each, in the order of `COLORS`."""
-        right = self.words.count("TP")
-        return {"TP": right, "FP": len(self.words) - right, "FN": int(self.missed.sum())}
+        words = self.words
+        return {"TP": words.count("TP"), "FP": words.count("FP"), "FN": int(self.missed.sum())}
+
+    @property
+    def difficult(self) -> NDArray[np.bool_]:
+        """(M,) bool: which objects count neither as found nor as missed."""
+        return np.array([box.difficult for box in self.truth], np.bool_)
 
     @property
     def missed_boxes(self) -> Float32:
@@ -61,12 +71,15 @@ class Matches:
     @property
     def colors(self) -> UInt8:
         """(n, 3) of the shown boxes."""
-        return np.array([COLORS[word] for word in self.words], np.uint8).reshape(-1, 3)
+        colors = COLORS | {IGNORED: BLUE}
+        return np.array([colors[word] for word in self.words], np.uint8).reshape(-1, 3)
 
     @property
     def summary(self) -> str:
-        """As in "2 TP, 1 FP, 1 FN"."""
-        return ", ".join(f"{count} {word}" for word, count in self.counts.items())
+        """As in "2 TP, 1 FP, 1 FN, 1 difficult (not counted)"."""
+        words = [f"{count} {word}" for word, count in self.counts.items()]
+        passed = int(self.difficult.sum())
+        return ", ".join([*words, f"{passed} difficult (not counted)"] if passed else words)
 
     @property
     def note(self) -> str:
@@ -90,8 +103,9 @@ def matches(
 ) -> Matches:
     """Compares boxes and objects class by class, by the rule of the evaluation.
 
-    Objects of which nobody said the class are compared whatever the class, if none has one. Where
-    others have, they are left out, and so are those of classes that the network does not know.
+    A difficult object is neither found nor missed, and a detection on it is no false positive.
+    Objects without a class are compared whatever the class, if none has one. Where
+    others have, they are ignored, and so are those of classes that the network does not have.
 
     Args:
         found: The network's boxes.
@@ -112,8 +126,10 @@ def matches(
     if classes and any(box.label for box in truth):
         known &= np.isin(labels, [k for k, name in enumerate(info.classes) if name in classes])
     taking_part = tuple(box for box, part in zip(truth, known, strict=True) if part)
-    result = outcomes(Objects.plain(truth_boxes(taking_part), labels[known]), boxes, iou)
-    words = tuple("TP" if mark == RIGHT else "FP" for mark in result.marks.tolist())
+    objects = Objects.plain(truth_boxes(taking_part), labels[known])
+    objects = replace(objects, difficult=np.array([b.difficult for b in taking_part], np.bool_))
+    result = outcomes(objects, boxes, iou)
+    words = tuple(_WORDS[mark] for mark in result.marks.tolist())
     return Matches(words, result.ious, taking_part, result.missed, apart)
 
 
@@ -128,23 +144,33 @@ def _labels(truth: tuple[Box, ...], info: NetworkInfo) -> NDArray[np.int64]:
 
 
 def truth_of_matches(found: Matches) -> list[Boxes]:
-    """The objects: white where they are found, dotted and yellow where missed, else gray."""
-    boxes = truth_boxes(found.truth)
-    here, missed = boxes[~found.missed], found.missed_boxes
+    """The objects: white where found, dashed and yellow where missed, else gray.
+
+    Difficult ones are dashed and blue.
+    """
+    boxes, difficult = truth_boxes(found.truth), found.difficult
+    here = boxes[~(found.missed | difficult)]
     colors = np.concatenate([same(WHITE, len(here)), same(GRAY, len(found.apart))])
     # The class of an object that is found stands at the box that found it.
     words = ("",) * len(here) + tuple(box.label for box in found.apart)
     all_of = np.concatenate([here, truth_boxes(found.apart)])
     layers = [Boxes(all_of, colors, words, width=1.0, selectable=False, name=LAYER)]
-    if len(missed):
-        names = [box.label for box, miss in zip(found.truth, found.missed, strict=True) if miss]
-        layers.append(
-            Boxes(
-                missed, same(COLORS["FN"], len(missed)),
-                tuple(f"FN {name}".rstrip() for name in names), width=2.5, dotted=True,
-                selectable=False, name=f"{LAYER}, missed",
-            )
-        )  # fmt: skip
+    for part, rows, color, prefix in (
+        ("missed", found.missed, COLORS["FN"], "FN "),
+        ("difficult", difficult, BLUE, ""),
+    ):
+        if rows.any():
+            names = [
+                f"{prefix}{named(box)}".rstrip()
+                for box, mine in zip(found.truth, rows.tolist(), strict=True)
+                if mine
+            ]
+            layers.append(
+                Boxes(
+                    boxes[rows], same(color, len(names)), tuple(names), width=2.5, dotted=True,
+                    selectable=False, name=f"{LAYER}, {part}",
+                )
+            )  # fmt: skip
     return layers
 
 
@@ -152,6 +178,9 @@ def key_of_matches(found: Matches, height: float) -> Text:
     """What the colors mean and how many there are, in the lower left corner."""
     titles = {"TP": "true positive", "FP": "false positive", "FN": "false negative"}
     lines = [f"{count} {plural(titles[word], count)}" for word, count in found.counts.items()]
-    return Text(
-        "\n".join(lines), (0.0, height), size=9.0, swatches=tuple(COLORS.values()), name="key"
-    )
+    swatches = tuple(COLORS.values())
+    passed = int(found.difficult.sum())
+    if passed:
+        lines.append(f"{passed} difficult {plural('object', passed)} (dashed): not counted")
+        swatches += (BLUE,)
+    return Text("\n".join(lines), (0.0, height), size=9.0, swatches=swatches, name="key")

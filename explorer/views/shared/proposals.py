@@ -68,7 +68,7 @@ def order_of(name: str) -> str:
 
 
 def proposals_of(scene: Scene, name: str, most: int) -> Proposals:
-    """The proposals of a method on the scene's photo, in its pixels, worked out once.
+    """The proposals of a method on the scene's photo, in its pixels, computed once.
 
     Raises:
         ExplorerError: The scene's network has no proposals.

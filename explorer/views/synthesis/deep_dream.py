@@ -1,4 +1,4 @@
-"""A dream that grows on the photo: whatever a layer sees is amplified."""
+"""A dream that grows on the photo: the activations of a layer are amplified."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ layers parts of the classes. The curve is $L$ before every step; it drops when a
 **History.** *Moment shown* goes back through the run without stopping it. With *Zoom frames* the
 finished dream is enlarged and dreamed on again and again: a film that flies into the picture.
 
-Pictures larger than 704 pixels run through the network in tiles with a margin, so that a picture of
+Pictures larger than 768 pixels run through the network in tiles with a margin, so that a picture of
 several megapixels fits into memory.
 
 For a detector, only the backbone runs, on a picture normalized as in the detector. The same seed
@@ -99,7 +99,7 @@ GUIDE_SIDE = 224
 FRAME_STEPS = 4
 """Steps of a frame of the zoom."""
 
-TILES = Tiles(side=512, margin=96)
+TILES = Tiles(side=512, margin=128)
 """Of pictures that are larger."""
 
 
@@ -158,7 +158,7 @@ class Params:
     )  # fmt: skip
     frames: int = param(
         0, "Zoom frames",
-        "After the last octave: so many frames, each of which enlarges the one before and dreams "
+        "After the last octave: this many frames, each of which enlarges the one before and dreams "
         "on. Export them as a film.",
         low=0, high=1000,
     )  # fmt: skip

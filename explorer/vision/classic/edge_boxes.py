@@ -108,5 +108,5 @@ def edge_boxes(edges: Edges, most: int) -> tuple[Float32, Float32]:
     found[:, 2:] += found[:, :2]
     values = np.asarray(scores, np.float32).reshape(-1)
     order = np.argsort(-values, kind="stable")
-    order = order[values[order] > 0]  # without any edge OpenCV answers with a few boxes of 0
+    order = order[values[order] > 0]  # without any edge OpenCV returns a few boxes of 0
     return found[order], values[order]

@@ -1,4 +1,4 @@
-"""Ways to propose boxes from the pixels alone, or without looking at them, side by side.
+"""Methods that propose boxes from the pixels alone, or independently of them.
 
     found = propose("Edge Boxes", pixels, 2000, seed=0)
     found.boxes[:100], found.seconds
@@ -44,7 +44,7 @@ class Proposals:
     Attributes:
         boxes: (N, 4) float32 xyxy in the photo's pixels, within the photo.
         scores: (N,) float32, falling; None where the method only has an order.
-        seconds: How long it took, measured; NaN = nobody measured.
+        seconds: How long it took, measured; NaN = not measured.
         levels: (N,) int64, the pyramid level of each box, 0 the finest; None without a pyramid.
     """
 
@@ -82,7 +82,7 @@ def propose(name: str, pixels: UInt8, most: int, *, seed: int = 0) -> Proposals:
     Args:
         name: A key of `METHODS`.
         pixels: (H, W, 3) uint8 RGB.
-        most: At most so many.
+        most: The largest number.
         seed: For the methods that draw random numbers.
     """
     height, width = pixels.shape[:2]
@@ -163,7 +163,7 @@ def _once(parts: list[Float32]) -> Float32:
 
 
 CANDIDATES = 10_000
-"""Windows that the objectness looks at."""
+"""Windows that the objectness scores."""
 
 STRADDLING_SCALE = 100
 COARSE_SIDE = 160
@@ -305,7 +305,7 @@ def box_statistics() -> NDArray[np.float64]:
 
 def _uniform(pixels: UInt8, most: int, seed: int) -> Found:
     known = box_statistics()
-    low, high = np.quantile(known, (0.005, 0.995), axis=0)  # the outermost 0.5 % left out
+    low, high = np.quantile(known, (0.005, 0.995), axis=0)  # without the outermost 0.5 %
     drawn = np.random.default_rng(seed).uniform(low, high, (most, 4))
     return _from_statistics(drawn, pixels), None
 
@@ -334,10 +334,10 @@ METHODS: dict[str, Method] = {
     "selective search": Method(
         _selective_search("fast"), "position in the hierarchy times a random number"
     ),
-    "SS quality": Method(
+    "selective search (quality)": Method(
         _selective_search("quality"), "position in the hierarchy times a random number"
     ),
-    "SS single": Method(
+    "selective search (single)": Method(
         _selective_search("single"), "position in the hierarchy times a random number"
     ),
     "Edge Boxes": Method(_edge_boxes, "score: contours inside the box"),

@@ -132,7 +132,7 @@ class Tree:
         """(n,) int32: the region that each superpixel lies in when `count` regions are left."""
         merges = self.leaves - min(max(count, 1), self.leaves)
         held = np.arange(self.leaves + merges, dtype=np.int32)
-        for number in range(merges - 1, -1, -1):  # from the top: a parent already knows its own
+        for number in range(merges - 1, -1, -1):  # from the top: a parent already has its own
             held[self.children[number]] = held[self.leaves + number]
         return held[: self.leaves]
 
@@ -198,7 +198,7 @@ def grow(start: Start, terms: Sequence[str]) -> Tree:
     """Merges the two most similar neighbors until one region is left (algorithm 1).
 
     Of equally similar pairs the one with the lowest numbers goes first. The histograms of a merged
-    region are the mean of its two, weighted by their sizes; nothing looks at pixels again.
+    region are the mean of its two, weighted by their sizes; no pixel is read again.
 
     Args:
         start: The n superpixels.
@@ -265,7 +265,7 @@ def grow(start: Start, terms: Sequence[str]) -> Tree:
 def trees(
     pixels: UInt8, strategies: Sequence[Strategy]
 ) -> Generator[tuple[Strategy, Tree], None, None]:
-    """The tree of one strategy after the other; what they share is worked out once."""
+    """The tree of one strategy after the other; what they share is computed once."""
     space, scale = "", -1.0
     for strategy in strategies:
         if strategy.space != space:
@@ -289,7 +289,7 @@ def ranked(
     Args:
         hierarchies: (R, 4) float32 of each tree, in the order of its regions.
         seed: Of the random numbers; None = none.
-        most: At most so many boxes.
+        most: The largest number of boxes.
 
     Returns:
         (N, 4) float32.
@@ -314,7 +314,7 @@ def regions(
         pixels: (H, W, 3) uint8 RGB.
         mode: One of `MODES`: "single", "fast" or "quality".
         seed: See `ranked`.
-        most: At most so many.
+        most: The largest number of boxes.
 
     Returns:
         (N, 4) float32 x0, y0, x1, y1 in the photo's pixels, the best first; x1, y1 lie outside.

@@ -1,4 +1,4 @@
-"""Superpixels and what selective search knows of a region: color, texture, size, box."""
+"""Superpixels and the features of a region for selective search: color, texture, size, box."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLOR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
 SIGMA = 0.8
 """The blur before the segmentation, in pixels."""
 LEAST = 100
-"""Superpixels of so many pixels are large enough, however large k is."""
+"""Superpixels of this many pixels are large enough, however large k is."""
 
 
 def _opencv(code: str) -> Callable[[UInt8], UInt8]:

@@ -110,7 +110,7 @@ def decode(
 
 
 def recall(truth: Float32, boxes: Float32, thresholds: Sequence[float] = (0.5, 0.7)) -> list[float]:
-    """The share of the truth that some box covers with at least each IoU; NaN without truth."""
+    """The fraction of objects that some box covers with at least each IoU; NaN without any."""
     if len(truth) == 0:
         return [math.nan] * len(thresholds)
     best = iou_matrix(truth, boxes).max(axis=1, initial=0.0)

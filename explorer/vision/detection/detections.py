@@ -25,7 +25,7 @@ COCO_SKELETON: tuple[tuple[int, int], ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """N boxes, the most certain first as the network gives them.
+    """N boxes, the highest score first, as the network gives them.
 
     Attributes:
         xyxy: (N, 4) float32, pixels of the photo, y down.
@@ -69,7 +69,7 @@ class Detections:
 
 @torch.no_grad()
 def detections_of(output: Any, frame: Frame, size: tuple[int, int]) -> Detections:
-    """The answer of one of torchvision's detectors, moved into the photo's frame.
+    """The output of one of torchvision's detectors, moved into the photo's frame.
 
     Args:
         output: A list with one dict of `boxes` (N, 4), `labels` (N,), `scores` (N,), and where the
@@ -79,7 +79,7 @@ def detections_of(output: Any, frame: Frame, size: tuple[int, int]) -> Detection
         size: Height and width of the network's input.
 
     Raises:
-        ExplorerError: When the answer is not of that kind.
+        ExplorerError: When the output is not of that kind.
     """
     entry = output[0] if isinstance(output, (list, tuple)) and output else output
     if not isinstance(entry, dict) or not {"boxes", "labels", "scores"} <= entry.keys():
@@ -111,11 +111,11 @@ def score_floor(module: nn.Module) -> float:
 
 
 def instance_map(masks: NDArray[np.uint8], rows: NDArray[np.intp], level: int) -> NDArray[np.int32]:
-    """Where each instance lies: (h, w) int32, the position in `rows`, or -1 for nobody.
+    """Where each instance lies: (h, w) int32, the position in `rows`, or -1 for none.
 
     Args:
         masks: (N, h, w) as in `Detections`.
-        rows: Instances to draw, the most certain first: it lies on top.
+        rows: Instances to draw, the highest score first: it lies on top.
         level: A pixel belongs to an instance from this value of its mask on.
     """
     index = np.full(masks.shape[1:], -1, np.int32)

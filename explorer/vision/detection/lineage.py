@@ -66,7 +66,7 @@ class Lineage:
         proposal: Its number among the proposals, the best is 0; None when it did not become one.
         pooled_from: Which of the pooled maps the proposal was cut from.
         label: The class that is traced: the detection's, or the highest-scoring foreground class.
-        probabilities: (K,) of all classes; None when no second stage looked.
+        probabilities: (K,) of all classes; None without a second stage.
         box_deltas: (4,) of the second stage for `label`, or None.
         box: (4,) after those, clipped, or None.
         second: What the second filter did with it, or None.
@@ -95,7 +95,7 @@ def of_detection(trace: Trace, number: int) -> Lineage:
     """Everything that happened to detection `number` (the highest-scoring is 0).
 
     Raises:
-        IndexError: When there are not so many.
+        IndexError: When there are fewer.
     """
     rows, labels = trace.detected
     row, label = int(rows[number]), int(labels[number])
@@ -145,7 +145,7 @@ def _one_stage(trace: OneStage, index: int, label: int | None) -> Lineage:
     chances = trace.scores[index]
     label = int(chances[1:].argmax()) + 1 if label is None else label
     sure = trace.filter.after("min_score")
-    if trace.kind == "ssd":  # the best of each class go on
+    if trace.kind == "ssd":  # the best of each class are kept
         ids = sure[sure % trace.classes == label]
     else:  # the best of each level
         level = seen.levels[place.level]

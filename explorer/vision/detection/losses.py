@@ -56,11 +56,11 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Boxes that were compared with the truth, and those that took part in the losses.
+    """Boxes that were compared with the ground truth, and those that took part in the losses.
 
     Attributes:
         boxes: (N, 4) anchors, or RoIs, in pixels of the transformed image.
-        matches: (N,) int64: the truth that each is to become, `BACKGROUND` or `BETWEEN`.
+        matches: (N,) int64: the ground-truth box of each, `BACKGROUND` or `BETWEEN`.
         positives: (p,) int64 rows that learn a class and a box.
         negatives: (n,) int64 rows that learn to be background.
         terms: The losses over these boxes.
@@ -78,7 +78,7 @@ class Losses:
     """One training forward.
 
     Attributes:
-        values: The network's answer in training mode, by its own names.
+        values: The network's output in training mode, by its own names.
         frame: From the photo's pixels to the transformed image of this pass.
         truth: (G, 4) in pixels of the transformed image.
         anchors: How the anchors were judged.
@@ -105,7 +105,7 @@ def losses_of(
 ) -> Losses:
     """Runs a copy of `module` in training mode on one image.
 
-    Masks and keypoints are left out: the truth has boxes only.
+    Masks and keypoints have none: the ground truth has boxes only.
 
     Args:
         module: A torchvision detector in eval mode; it is not touched.
@@ -173,7 +173,7 @@ def _twin(module: nn.Module, stored_statistics: bool) -> Any:
 
 @contextmanager
 def _watched(twin: Any) -> Iterator[dict[str, Any]]:
-    """What goes through the steps of training that are not modules, and the answers of those."""
+    """What goes through the steps of training that are not modules, and their results."""
     seen: dict[str, Any] = {}
 
     def watch(part: Any, method: str, word: str) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Decay = Literal["greedy", "linear", "gaussian"]
 
 MOST_SHIFTED = 1000
-"""torchvision's batched_nms shifts the groups of up to so many boxes apart (on a CPU)."""
+"""torchvision's batched_nms shifts the groups of up to this many boxes apart (on a CPU)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class History:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merges:
-    """N boxes merged two by two, M times, until no two may be (`until` says where to stop).
+    """N boxes merged two by two, M times, until no two may be (`until` is where to stop).
 
     Rows 0 … N - 1 are the boxes themselves, row N + m is what merge m made.
 

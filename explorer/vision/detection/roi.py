@@ -106,7 +106,7 @@ def roi_pool(features: Float32, box: Float32, size: tuple[int, int] = (7, 7)) ->
     Args:
         features: (C, H, W) float32.
         box: (4,) in cells.
-        size: Rows and columns of the answer.
+        size: Rows and columns of the output.
 
     Returns:
         Empty bins (wholly outside of the map) are 0.
@@ -147,7 +147,7 @@ def roi_align(
     Args:
         features: (C, H, W) float32.
         box: (4,) in cells.
-        size: Rows and columns of the answer.
+        size: Rows and columns of the output.
         sampling: Places per bin along each axis; 0 = as many as a bin has cells, rounded up.
         aligned: Takes half a cell off, because the value of a cell stands at its center; without it
             (the first published form, and torchvision's detectors) a box lies half a cell too far
@@ -291,7 +291,7 @@ def when_shifted(
         channel: (H, W) float32.
         box: (4,) in cells.
         shifts: (k,) float32, in cells.
-        size: Rows and columns of the answers.
+        size: Rows and columns of the output.
         at: Row and column of the bin.
         sampling: See `roi_align`.
         aligned: See `roi_align`.

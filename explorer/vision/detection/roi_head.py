@@ -1,7 +1,7 @@
 """The maps that boxes are cut from, and a detector's second stage run on any box.
 
 ``trace = traced(fasterrcnn_resnet50_fpn().eval(), image)`` (`explorer.vision.trace`) once, then
-``pooled_maps(trace)`` are its maps and ``run_head(model, trace, box)`` is what the head says to a
+``pooled_maps(trace)`` are its maps and ``run_head(model, trace, box)`` is the head's output for a
 box of one's own.
 """
 
@@ -97,7 +97,7 @@ def pooled_maps(trace: Trace) -> RoiMaps:
 
 
 def layer_maps(answer: Activation, layer: str, frame: Frame) -> RoiMaps:
-    """The answer of any layer, as one map.
+    """The output of any layer, as one map.
 
     Args:
         answer: What it gave.
@@ -136,7 +136,7 @@ def _plain(values: Tensor) -> Float32:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadAnswer:
-    """What the second stage says about one box.
+    """The outputs of the second stage for one box.
 
     Attributes:
         probabilities: (K,) float32, class 0 is the background.

@@ -1,4 +1,4 @@
-"""One layer's answer to a photo, as maps that know where they lie on it.
+"""One layer's output for a photo, as maps with their place on it.
 
 ``activation(resnet18().eval(), batch, "layer3").values`` are the maps that ``layer3`` gives for the
 one picture of ``batch`` (1, 3, H, W); its ``frame`` leads from the picture's pixels to their cells.
@@ -40,7 +40,7 @@ class Activation:
             place of the photo (vectors, the RoI crops inside a detector's heads).
         shape: Of the layer's own tensor.
         calls: How often the layer was called; `call` is the one shown.
-        parts: Names of the tensors in its answer (one entry "" for a plain tensor); `part` is
+        parts: Names of the tensors in its output (one entry "" for a plain tensor); `part` is
         shown.
         items: Size of the tensor's batch (RoIs of a detector's head); `item` is shown.
     """
@@ -75,7 +75,7 @@ def activation(
         layer: The dotted name of one of its modules.
         frame: From the photo's pixels to those of the picture.
         call: Which call of a layer that is used several times; beyond the last = the last.
-        part: Which tensor of an answer that has several; as `call`.
+        part: Which tensor of an output that has several; as `call`.
         item: Which entry of the tensor's batch; as `call`.
 
     Raises:
@@ -143,7 +143,7 @@ def layer_input(
 
 
 def layers_read(module: nn.Module, layer: str) -> list[str]:
-    """The layers whose records `recorded_activation` needs for the answer of `layer`."""
+    """The layers whose records `recorded_activation` needs for the output of `layer`."""
     resizes = isinstance(getattr(module, RESIZE, None), GeneralizedRCNNTransform)
     return list(dict.fromkeys([layer, RESIZE] if resizes else [layer]))
 
@@ -211,7 +211,7 @@ def _is_batch(answer: Any) -> bool:
 
 
 def detector_frame(batch: Any, size: tuple[int, int]) -> tuple[Frame, tuple[int, int]]:
-    """What torchvision's detectors do to their input before the backbone sees it.
+    """What torchvision's detectors do to their input before the backbone.
 
     `GeneralizedRCNNTransform` resizes the picture and then pads the batch with zeros at the right
     and at the bottom up to a multiple of 32, so a feature map lies over more than the picture.
@@ -263,7 +263,7 @@ def as_maps(
 def laid_out(tensor: Tensor, source: tuple[int, int], item: int = 0) -> tuple[Tensor, bool]:
     """Entry `item` of a layer's tensor as (C, h, w) maps, and whether h x w are places.
 
-    (N, C, h, w) is taken as it is; (N, h, w, C) is told from it by which pair of sides has the
+    (N, C, h, w) is taken as it is; (N, h, w, C) is recognized by which pair of sides has the
     proportions of the `source` (H, W). The tokens of a transformer (N, L, C) are laid out in rows
     when L, or L without one class token in front, fills a grid of those proportions; otherwise
     they are one row. (N, C) is C maps of one cell.

@@ -81,7 +81,7 @@ def windows(
 ) -> Tensor:
     """Over sliding windows of the last two dimensions of (5, N, C, H, W)."""
     down, across = pair(padding)
-    if ceil:  # its last window may begin in the padding: PyTorch's own arithmetic knows,
+    if ceil:  # its last window may begin in the padding: by PyTorch's own arithmetic,
         # but it does not note the padding
         flat, inside = field.flatten(0, 1), (down, across)
     else:
@@ -172,7 +172,7 @@ def adaptive_pool(field: Tensor, args: Sequence[Any], out: Tensor) -> Tensor:
 
 
 def resample(field: Tensor, func: Any, args: Sequence[Any], kwargs: Any, out: Tensor) -> Tensor:
-    """Interpolation of any kind: which rows and columns it mixes is asked of itself."""
+    """Interpolation of any kind: which rows and columns it mixes is measured on itself."""
     for dim in (-2, -1):
         old = args[0].shape[dim]
         ones = torch.eye(old, device=field.device)

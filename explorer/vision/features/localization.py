@@ -1,4 +1,4 @@
-"""Where a localization network says its classes are, in the photo's own pixels."""
+"""The boxes of a localization network's classes, in the photo's own pixels."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def boxes_of(output: Any, frame: Frame, size: tuple[int, int]) -> NDArray[np.flo
         (C, 4) float32 xyxy in the photo's pixels; all alike where one box serves all classes.
 
     Raises:
-        ExplorerError: When the answer is not of that kind.
+        ExplorerError: When the output is not of that kind.
     """
     if not isinstance(output, dict) or not {"logits", "boxes"} <= output.keys():
         raise ExplorerError(
             "This network does not output classes and one box.",
-            "Choose a localization network, such as mini-boxes-resnet-conv.",
+            "Choose a localization network, such as lite-boxes-conv.",
         )
     classes = output["logits"].shape[1]
     boxes = output.get("boxes_per_class", output["boxes"][:, None])[0]

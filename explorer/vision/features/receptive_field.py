@@ -1,6 +1,6 @@
 """Which part of the input each cell of a network depends on, and how much.
 
-The **theoretical** field is worked out by a forward pass that also replays every operation on
+The **theoretical** field is computed by a forward pass that also replays every operation on
 rectangles (`field_rules`), so branches, functional calls and modules that are used twice are as
 they run. The **effective** field is the gradient of a cell with respect to the input (Luo et al.
 2016, Understanding the Effective Receptive Field).

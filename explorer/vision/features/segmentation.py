@@ -1,4 +1,4 @@
-"""From the answers of segmentation networks to classes and probabilities per pixel."""
+"""From the outputs of segmentation networks to classes and probabilities per pixel."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scores_of(output: Any, size: tuple[int, int]) -> Tensor:
     2015). A single channel is taken as the logit against a background of 0.
 
     Raises:
-        ExplorerError: When the answer is not one vector of scores per pixel.
+        ExplorerError: When the output is not one vector of scores per pixel.
     """
     found = [output["out"]] if isinstance(output, dict) and "out" in output else tensors_in(output)
     if not found or found[0].ndim != 4 or found[0].shape[0] != 1:
@@ -75,10 +75,10 @@ def segmentation_of(output: Any, size: tuple[int, int]) -> Segmentation:
 
 @torch.no_grad()
 def coarser_answers(output: Any, size: tuple[int, int]) -> dict[str, NDArray[np.int32]]:
-    """What the network says on its coarser grids, where it tells them apart.
+    """The network's outputs on its coarser grids, where it has them.
 
     FCN-8s adds the scores of finer maps to those of coarser ones (Long et al. 2015, section 4.2);
-    a network that answers with `out16` and `out32` beside `out` says what it was before.
+    a network with the outputs `out16` and `out32` beside `out` has earlier stages.
 
     Returns:
         The classes by stride, coarsest first, ``{"32": (H, W) int32, "16": …}``; often empty.

@@ -1,12 +1,12 @@
 """R-CNN step by step: regions, warped one by one, through a classifier, to linear SVMs.
 
 Girshick et al. 2014, "Rich feature hierarchies". Nothing is shared between regions: every region is
-cut out, stretched to a square and seen by the network alone. In the order of the paper:
+cut out, stretched to a square and passed through the network alone. In the order of the paper:
 
     rcnn = load(path, body)                          # body: EfficientNet-Lite0 with its weights
-    crops = warp(pixels, boxes, rcnn.side)           # (N, 3, side, side), what the network sees
+    crops = warp(pixels, boxes, rcnn.side)           # (N, 3, side, side), the network's input
     seen = features(rcnn.body, crops)                # .vector (N, D) for the SVMs, .map (N, R)
-    margins = scores(rcnn.heads, seen)               # (N, C), above 0 = the SVM says yes
+    margins = scores(rcnn.heads, seen)               # (N, C), above 0 = the SVM is positive
     better = refined(rcnn.heads, seen, boxes)        # (N, C, 4), every class moves the box its way
     found = detect(rcnn, pixels, boxes)              # all of it, and suppression per class
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     Float32 = NDArray[np.float32]
 
 CONTEXT = 16 / 227
-"""Of the warped square's side: what is seen around the region on every side (appendix A)."""
+"""Of the warped square's side: the context around the region on every side (appendix A)."""
 
 POOLED = 2
 """The map that the box regressors get is averaged to this many places each way."""
@@ -73,11 +73,11 @@ class Features:
 
 
 class RegionNetwork(nn.Module):
-    """What sees a region: a body and a last convolution that was fine-tuned on regions.
+    """The features of a region: a body and a last convolution that was fine-tuned on regions.
 
     Args:
         body: (N, 3, h, w) normalized RGB -> the last map (N, C, h', w'); SPP-net pools it.
-        head: A 1x1 convolution of it, followed by ReLU6; the average of its answer goes to the
+        head: A 1x1 convolution of it, followed by ReLU6; the average of its output goes to the
             SVMs of R-CNN.
     """
 
@@ -135,10 +135,10 @@ class Heads:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RCNN:
-    """A network and what tells classes apart by its features.
+    """A network and the classifiers of its features.
 
     Attributes:
-        body: Sees regions, in eval mode; crops go to its device.
+        body: In eval mode; crops go to its device.
         heads: For features of warped regions.
         pyramid: For features of `sppnet`.
         classes: C names.
@@ -218,7 +218,7 @@ class Prepared:
 
     Attributes:
         image: (1, 3, h + 2, w + 2) float32, normalized, with one pixel of the mean color around.
-        scale: h and w are so many times the photo's; 1 but for large photos.
+        scale: h and w are this many times the photo's; 1 but for large photos.
     """
 
     image: Tensor
@@ -243,7 +243,7 @@ def warp(
     side: int,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Every region with its context, stretched to a square as the network wants it.
+    """Every region with its context, stretched to a square as the network needs it.
 
     The region fills the square but for `CONTEXT` on every side; what lies outside the photo has the
     mean color. Every pixel is the mean of what it covers (RoIAlign with enough samples).
@@ -297,7 +297,7 @@ def features(body: RegionNetwork, crops: Tensor) -> Features:
 
 
 def scores(heads: Heads, seen: Features) -> Float32:
-    """(N, C) margins w[c] x + b[c]: above 0 the SVM says yes, above 1 with certainty."""
+    """(N, C) margins w[c] x + b[c]: above 0 the SVM is positive, above 1 with certainty."""
     margins: Float32 = seen.vector @ heads.svm_weight.T + heads.svm_bias
     return margins
 
@@ -320,7 +320,7 @@ def detect(
         pixels: (H, W, 3) uint8 RGB.
         boxes: (N, 4) regions, in the photo's pixels.
         score: Smallest margin.
-        most: At most so many boxes.
+        most: The largest number of boxes.
 
     Returns:
         Detections with labels from 1 on and margins as scores; boxes are clipped to the photo.

@@ -1,9 +1,9 @@
-"""SPP-net step by step: the network sees the photo once, regions are cut out of its last map.
+"""SPP-net step by step: the network runs once on the photo, regions are cut out of its last map.
 
 He et al. 2014, "Spatial Pyramid Pooling in Deep Convolutional Networks", section 4. Everything
 behind the features is as in `rcnn`:
 
-    image = resized(pixels, device)                  # (1, 3, h, w) as the network wants it
+    image = resized(pixels, device)                  # (1, 3, h, w) as the network needs it
     found = last_map(rcnn.body, image)               # (1, C, h / 32, w / 32)
     seen = pooled(found, boxes, pixels.shape[:2])    # the largest values in 1 x 1 and 2 x 2 bins
     better = detect(rcnn, pixels, boxes)             # all of it, by the SVMs of rcnn.pyramid
@@ -54,7 +54,7 @@ def resized(pixels: NDArray[np.uint8], device: torch.device | str = "cpu") -> Te
 
 @torch.no_grad()
 def last_map(body: RegionNetwork, image: Tensor) -> Tensor:
-    """What the body's last stage answers: (1, C, h, w)."""
+    """The output of the body's last stage: (1, C, h, w)."""
     found: Tensor = body.body(image.contiguous(memory_format=torch.channels_last))
     return found
 

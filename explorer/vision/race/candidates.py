@@ -21,14 +21,14 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """What a lane says about N regions.
+    """The outputs of a lane for N regions.
 
     Attributes:
         boxes: (N, K, 4) float32, every region as each of K classes moves it; in the photo's pixels.
         scores: (N, K) float32, probabilities or margins.
-        floor: A smaller score, or this one, is never an answer.
+        floor: A smaller score, or this one, is dropped.
         nms: Two boxes of a class whose IoU is larger do not both stay.
-        most: At most so many boxes stay.
+        most: At most this many boxes stay.
     """
 
     boxes: Float32

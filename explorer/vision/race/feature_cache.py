@@ -33,7 +33,7 @@ class FeatureCache:
         self._cache = cache or DiskCache()
 
     def entry(self, photo: str, body: nn.Module, side: int, boxes: Float32) -> Entry:
-        """Where the features belong that this network computes for these regions of a photo.
+        """The entry of the features that this network computes for these regions of a photo.
 
         Args:
             photo: A hash of its pixels.

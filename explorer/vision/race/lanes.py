@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 
 BATCH = 32
-"""Regions that R-CNN warps and looks at between two steps."""
+"""Regions that R-CNN warps and runs on between two steps."""
 
 LEAST_MARGIN = -1.0
 """Of the SVMs; a smaller one is a clear no."""
@@ -51,8 +51,8 @@ class Lane:
     Attributes:
         fixed: Seconds of the stages that do not depend on the number of proposals.
         each: Seconds of those that do, per proposal.
-        done: Proposals that were looked at; 0 = the way needs none from outside.
-        candidates: What it says about them; None where it needs none.
+        done: Proposals that were used; 0 = the pipeline needs none from outside.
+        candidates: Its outputs for them; None where it needs none.
         found: What it found without them.
         totals: Seconds of all stages in every measured run, ascending; empty where there was one
             pass over many regions.
@@ -66,14 +66,14 @@ class Lane:
     totals: tuple[float, ...] = ()
 
     def spread(self, count: int) -> tuple[float, ...]:
-        """The quickest and the slowest run, for so many proposals; empty where there was one."""
+        """The quickest and the slowest run, for this many proposals; empty where there was one."""
         if len(self.totals) < 2:
             return ()
         share = self.seconds(count) / self.totals[len(self.totals) // 2]
         return self.totals[0] * share, self.totals[-1] * share
 
     def stages(self, count: int) -> dict[str, float]:
-        """Seconds by stage for so many proposals."""
+        """Seconds by stage for this many proposals."""
         found = dict(self.fixed)
         for stage, seconds in self.each.items():
             found[stage] = found.get(stage, 0.0) + seconds * count
@@ -104,7 +104,7 @@ def _judged(
 
 @dataclass(slots=True, eq=False)
 class WarpedRegions:
-    """R-CNN's features of the first regions of a list, which go on growing.
+    """R-CNN's features of the first regions of a list, which keeps growing.
 
     Attributes:
         boxes: (N, 4) all of them, in the photo's pixels.
@@ -134,7 +134,7 @@ class WarpedRegions:
         )
 
     def go_on(self, own: RCNN, pixels: NDArray[np.uint8]) -> None:
-        """Warp and look at the next `BATCH` regions."""
+        """Warps the next `BATCH` regions and runs on them."""
         with measuring():
             self._next_batch(own, pixels)
 
@@ -158,7 +158,7 @@ class WarpedRegions:
 
 
 def rcnn_lane(own: RCNN, regions: WarpedRegions, size: tuple[int, ...]) -> Lane:
-    """What R-CNN says about the regions that it has looked at (Girshick et al. 2014)."""
+    """R-CNN's outputs for the regions computed so far (Girshick et al. 2014)."""
     clock = Clock(torch.device("cpu"))
     done = regions.done
     found = _judged(own.heads, regions.features(), regions.boxes[:done], size, clock)
@@ -293,10 +293,10 @@ def median_run(
 
     Args:
         once: Runs everything: the clocks of the stages that do not depend on the number of
-            proposals and of those that do, and the answer.
+            proposals and of those that do, and the result.
 
     Returns:
-        The clocks and the answer of the median run, and the seconds of every run, ascending.
+        The clocks and the result of the median run, and the seconds of every run, ascending.
     """
     runs: list[tuple[float, int, tuple[Clock, Clock, A]]] = []
     with measuring():

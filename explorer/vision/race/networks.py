@@ -1,4 +1,4 @@
-"""What a race takes beside the network that the scene looks with."""
+"""What a race needs besides the scene's network."""
 
 from __future__ import annotations
 

@@ -148,28 +148,47 @@ def channel_each(layer: str, numbers: Sequence[int]) -> Objective:
     """One channel for each picture of a batch: the sum over n of the mean of channel numbers[n]."""
 
     def measure(output: Tensor) -> Tensor:
-        _check_channels(output, numbers)
-        rows = torch.arange(len(numbers), device=output.device)
-        picked = output[rows, torch.tensor(list(numbers), device=output.device)]
+        picked = _one_each(output, numbers)
         return picked.flatten(1).mean(1).sum() if picked.ndim > 1 else picked.sum()
 
     return _of_layer(layer, measure)
 
 
 def neuron(layer: str, number: int, row: int | None = None, column: int | None = None) -> Objective:
-    """One cell of a channel of (N, C, h, w), by default the middle one; one value of (N, C)."""
+    """One cell of a channel of (N, C, h, w), by default the middle one; one value of (N, C).
+
+    The mean over the pictures of a batch.
+    """
 
     def measure(output: Tensor) -> Tensor:
         _check_channels(output, (number,))
-        picked = output[:, number]
-        if picked.ndim == 3:
-            height, width = picked.shape[1:]
-            y = height // 2 if row is None else min(row, height - 1)
-            x = width // 2 if column is None else min(column, width - 1)
-            picked = picked[:, y, x]
-        return picked.mean()
+        return _cell(output[:, number], row, column).mean()
 
     return _of_layer(layer, measure)
+
+
+def neuron_each(layer: str, numbers: Sequence[int]) -> Objective:
+    """The middle cell of one channel for each picture of a batch, summed; see `channel_each`."""
+
+    def measure(output: Tensor) -> Tensor:
+        return _cell(_one_each(output, numbers), None, None).sum()
+
+    return _of_layer(layer, measure)
+
+
+def _one_each(output: Tensor, numbers: Sequence[int]) -> Tensor:
+    _check_channels(output, numbers)
+    rows = torch.arange(len(numbers), device=output.device)
+    return output[rows, torch.tensor(list(numbers), device=output.device)]
+
+
+def _cell(maps: Tensor, row: int | None, column: int | None) -> Tensor:
+    if maps.ndim != 3:
+        return maps
+    height, width = maps.shape[1:]
+    y = height // 2 if row is None else min(row, height - 1)
+    x = width // 2 if column is None else min(column, width - 1)
+    return maps[:, y, x]
 
 
 def direction(layer: str, vector: Tensor) -> Objective:
@@ -235,8 +254,22 @@ def guided(layer: str, features: Tensor) -> Objective:
 
 
 def style_distance(layer: str, activations: Tensor) -> Objective:
-    """`terms.style_loss` to the activations of a style picture (Gatys et al. 2016, equation 4)."""
-    return _of_layer(layer, lambda output: terms.style_loss(output, activations.to(output)))
+    """`terms.style_loss` to a style picture, in parts of that of a black layer.
+
+    Gatys et al. 2016, equation 4; the division makes layers and networks comparable: 0 is the same
+    style, 1 is as far away as no activations at all.
+
+    Args:
+        layer: Of the network.
+        activations: (1, C, h, w) what the layer gives for the style picture, of any size.
+    """
+
+    def measure(output: Tensor) -> Tensor:
+        wanted = activations.to(output)
+        none = terms.style_loss(torch.zeros_like(wanted), wanted)
+        return terms.style_loss(output, wanted) / none.clamp_min(1e-12)
+
+    return _of_layer(layer, measure)
 
 
 def similarity(layer: str) -> Objective:

@@ -92,7 +92,7 @@ class Synthesis:
                     value = self.objective(answers)
                     found = torch.autograd.grad(value, parameters, allow_unused=True)
                     for values, gradient in zip(parameters, found, strict=True):
-                        values.grad = gradient
+                        values.grad = None if gradient is None else gradient.contiguous()
                     loss, parts = float(value.detach()), answers.noted
             if not noted:
                 noted.update({name: float(part) for name, part in parts.items()})

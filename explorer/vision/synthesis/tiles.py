@@ -97,5 +97,5 @@ class Tiles:
                 parts[name] = parts.get(name, torch.zeros_like(noted)) + noted * share
         found = torch.autograd.grad((seen, picture), parameters, (whole, own), allow_unused=True)
         for values, gradient in zip(parameters, found, strict=True):
-            values.grad = gradient
+            values.grad = None if gradient is None else gradient.contiguous()
         return loss, parts

@@ -2,11 +2,11 @@
 
 The parts of the network run themselves (transform, backbone, heads, anchor generator, box coder,
 pooling); only the bookkeeping between them is done again here, and what each step would throw away
-is kept. Run to its end, a trace's `output` is `torch.equal` to the module's own answer.
+is kept. Run to its end, a trace's `output` is `torch.equal` to the module's own output.
 
 ``traced(fasterrcnn_resnet50_fpn(weights="DEFAULT").eval(), image)``, with an image (3, H, W) in
 [0, 1], is a `TwoStage`: ``.rpn.proposals`` are the boxes between the stages, ``.roi.logits`` what
-the second one says to each.
+the second one's output for each.
 """
 
 from __future__ import annotations
@@ -64,6 +64,14 @@ def traced(module: nn.Module, image: Tensor, frame: Frame = SAME_FRAME) -> Trace
         ExplorerError: For any other module, and for a subclass that does these steps its own way:
             what would be shown is not what it computes.
     """
+    return differentiable(module, image, frame)
+
+
+def differentiable(module: nn.Module, image: Tensor, frame: Frame = SAME_FRAME) -> Trace:
+    """As `traced`, but logits keep their graph where gradients are on.
+
+    Pooled regions have no gradient with respect to the coordinates of their boxes.
+    """
     if isinstance(module, GeneralizedRCNN):
         _as_published(module, GeneralizedRCNN, "forward")
         _as_published(module.rpn, RegionProposalNetwork, "forward", "filter_proposals")
@@ -103,6 +111,7 @@ __all__ = [
     "Suppressors",
     "Trace",
     "TwoStage",
+    "differentiable",
     "level_of",
     "make_levels",
     "place_of",

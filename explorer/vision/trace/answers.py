@@ -1,4 +1,4 @@
-"""What every anchor of a detector answers, in one form for all networks that have anchors.
+"""The outputs for every anchor of a detector, in one form for all networks that have anchors.
 
 ``anchor_answers(ssd300_vgg16().eval(), [image])`` has all its anchors and the best class of each.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class HasAnchors(Protocol):
     """A module that is no torchvision detector but has anchors: one method makes it shown.
 
-    The answer's `frame` is from the module's input to the frame of the boxes; `Frame()` where the
+    The result's `frame` is from the module's input to the frame of the boxes; `Frame()` where the
     module does not resize.
     """
 
@@ -52,12 +52,12 @@ class HasSuppression(Protocol):
 def anchor_answers(
     module: nn.Module, images: Tensor | list[Tensor], frame: Frame = SAME_FRAME
 ) -> AnchorAnswers:
-    """What a detector in eval mode says of every anchor, on one image.
+    """The outputs of a detector in eval mode for every anchor, on one image.
 
     Args:
         module: One of torchvision's detectors, or one that has anchors of its own (`HasAnchors`).
         images: What it takes: a list with one (C, H, W), or (1, C, H, W), on its device.
-        frame: From the photo's pixels to those of the image; the answer's is from the photo too.
+        frame: From the photo's pixels to those of the image; the result's is from the photo too.
 
     Raises:
         ExplorerError: When the network has no anchors that can be followed.
@@ -82,7 +82,7 @@ def own_answers(
 
 @torch.no_grad()
 def answers_of(trace: Trace) -> AnchorAnswers:
-    """What a trace knows of every anchor."""
+    """The outputs that a trace has for every anchor."""
     seen = trace.pyramid
     if isinstance(trace, TwoStage):
         scores, refined, labels, meaning = trace.rpn.scores, trace.rpn.decoded, None, "objectness"
@@ -98,9 +98,9 @@ def answers_of(trace: Trace) -> AnchorAnswers:
 def own_suppression(
     module: nn.Module, images: Tensor | list[Tensor], frame: Frame = SAME_FRAME
 ) -> tuple[Frame, Nms] | None:
-    """The suppression of a detector that is none of torchvision's; None when it tells of none.
+    """The suppression of a detector that is none of torchvision's; None when it has none.
 
-    Arguments as in `anchor_answers`; the frame in the answer is from the photo to its boxes.
+    Arguments as in `anchor_answers`; the frame in the result is from the photo to its boxes.
     """
     if isinstance(module, HasSuppression):
         own, nms = module.suppression(images)

@@ -26,15 +26,15 @@ class OneStage:
 
     Attributes:
         kind: Which formulas hold.
-        pyramid: What was seen. A point of FCOS is the center of a square of the stride's width.
+        pyramid: The input and its maps. A point of FCOS is the center of a square, one stride wide.
         logits: (N, K).
         deltas: (N, 4): tx, ty, tw, th, or FCOS's distances left, top, right, bottom in strides.
         centerness: (N,) logits of FCOS, else None.
-        threshold: A pair needs a higher score to go on.
-        pre_nms: So many pairs of each level (SSD: of each class) go into the suppression.
+        threshold: A pair needs a higher score to be kept.
+        pre_nms: How many pairs of each level (SSD: of each class) go into the suppression.
         coder: torchvision's box coder.
         filter: Stages "min_score", "top_k", "nms", "top_n"; groups are classes.
-        output: What the module answers, bit for bit.
+        output: The module's output, bit for bit.
     """
 
     kind: Kind

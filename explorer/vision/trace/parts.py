@@ -1,7 +1,7 @@
 """What the traces of all detectors are made of: the pyramid, the filter, and who suppressed whom.
 
 Tensors stay on the network's device. Boxes are x0, y0, x1, y1 in pixels of the *transformed* image
-(what the backbone sees: resized, and padded at its right and lower border), y down.
+(the backbone's input: resized, and padded at its right and lower border), y down.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def make_levels(
 
 @dataclass(frozen=True, eq=False)
 class Pyramid:
-    """What both families have in common: the image as the backbone saw it, its maps, the anchors.
+    """What both families have in common: the backbone's input, its maps, the anchors.
 
     Attributes:
         image: (1, 3, H, W), resized, normalized and padded.
@@ -152,7 +152,7 @@ class Pyramid:
 
 @dataclass(frozen=True, eq=False)
 class AnchorAnswers:
-    """N anchors, cell by cell, and what the network says about each.
+    """N anchors, cell by cell, and the network's outputs for each.
 
     Boxes are x0, y0, x1, y1 in pixels of the network's own (transformed) image, y down.
 
@@ -207,7 +207,7 @@ class Nms:
         groups: (K,) int64; boxes of different groups (levels or classes) leave each other alone.
         threshold: Two boxes of a group whose IoU is larger do not both stay.
         kept: (n,) int64 rows that stay, the best first.
-        most: So many of `kept` go on.
+        most: How many of `kept` are passed on.
     """
 
     ids: Tensor
@@ -220,12 +220,12 @@ class Nms:
 
     @property
     def top(self) -> Tensor:
-        """(m,) int64 rows that go on, the best first."""
+        """(m,) int64 rows that are passed on, the best first."""
         return self.kept[: self.most]
 
     @cached_property
     def suppressors(self) -> Suppressors:
-        """Worked out when first asked for: the best kept box of the group that overlaps too much.
+        """Computed when first needed: the best kept box of the group that overlaps too much.
 
         The network compares boxes that are shifted apart by their group, whose rounding may lie on
         the other side of the threshold; then it is the largest overlap with a better box.

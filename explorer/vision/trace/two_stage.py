@@ -33,7 +33,7 @@ class Rpn:
         size: Height and width that boxes are clipped to.
         smallest: A box with a shorter side is dropped.
         threshold: A box with a lower sigmoid of its objectness is dropped.
-        pre_nms: So many of each level go into the suppression.
+        pre_nms: How many of each level go into the suppression.
         filter: Stages "top_k", "large", "min_score", "nms", "top_n"; groups are levels.
     """
 
@@ -59,7 +59,7 @@ class Rpn:
 
     @cached_property
     def proposals(self) -> Tensor:
-        """(P, 4), the best first: what the second stage looks at."""
+        """(P, 4), the best first: the input of the second stage."""
         return self.filter.nms.boxes[self.filter.nms.top]
 
     @property
@@ -83,7 +83,7 @@ class RoiStage:
         boxes: (P, K, 4), clipped.
         probabilities: (P, K), softmax of the logits.
         weights: Of the box coder, for tx, ty, tw, th.
-        threshold: A pair needs a higher probability to go on.
+        threshold: A pair needs a higher probability to be kept.
         smallest: A box with a shorter side is dropped.
         filter: Stages "min_score", "large", "nms", "top_n"; groups are classes.
         masks: (M, K, h, w) logits for the M detections, or None.
@@ -133,7 +133,7 @@ class RoiStage:
 
 @dataclass(frozen=True, eq=False)
 class TwoStage:
-    """Every stage of one forward pass; `output` is what the module answers, bit for bit."""
+    """Every stage of one forward pass; `output` is the module's output, bit for bit."""
 
     pyramid: Pyramid
     rpn: Rpn

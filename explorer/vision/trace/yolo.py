@@ -32,7 +32,7 @@ def suppression(module: YOLO, images: Tensor | list[Tensor]) -> tuple[Frame, Nms
 
 @torch.no_grad()
 def anchor_answers(module: YOLOv2, images: Tensor | list[Tensor]) -> AnchorAnswers:
-    """What every prior of every cell says; see `explorer.vision.trace.answers.HasAnchors`."""
+    """The outputs for every prior of every cell; see `explorer.vision.trace.answers.HasAnchors`."""
     batch, numbers = module.numbers(images)
     (one,), (size,) = numbers, batch.image_sizes
     anchors = module.stride * module.boxes_of(torch.zeros_like(one)).flatten(0, 2)

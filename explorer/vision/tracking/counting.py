@@ -27,7 +27,7 @@ def _no_keys() -> NDArray[np.int64]:
 class LineCount:
     """Crossings of the piece of a line from (x0, y0) to (x1, y1), in pixels, y down.
 
-    `into` counts those that come to the right-hand side of somebody who walks from the first end to
+    `into` counts those that come to the right-hand side of a person walking from the first end to
     the second, `out` those to the left. A path is the way of a track's center between two frames in
     which it was found, so what happened while it was lost is counted when it is found again.
     """
@@ -37,7 +37,7 @@ class LineCount:
     out: int = 0
     keys: NDArray[np.int64] = field(default_factory=_no_keys)
     anchors: Float64 = field(default_factory=lambda: np.zeros((0, 2)))
-    """Where each track was seen off the line the last time; NaN = never."""
+    """Where each track was off the line the last time; NaN = never."""
 
     def after(self, tracks: Tracks) -> LineCount:
         """The counts after one more frame."""
@@ -48,7 +48,7 @@ class LineCount:
         clear = np.abs(side) > _margin(tracks) * np.hypot(*way)
         anchors = _carried(self.keys, self.anchors, tracks.keys, np.full_like(here, np.nan))
         path = here - anchors
-        # NaN compares as False: who was never seen off the line crosses nothing.
+        # NaN compares as False: a track that was never off the line crosses nothing.
         passes = cross(path, start - anchors) * cross(path, end - anchors) <= 0
         known = tracks.seen & clear
         crossed = known & tracks.numbered & passes

@@ -1,7 +1,7 @@
 """Objects followed from frame to frame (Bewley et al. 2016, "SORT"), in seconds, not in frames.
 
-Live, frames are left out, and never in equal steps. So the motion model is one of continuous time:
-two predictions of 0.1 s say what one of 0.2 s says.
+Live, frames are dropped at unequal intervals. So the motion model is one of continuous time:
+two predictions of 0.1 s equal one of 0.2 s.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ less the prediction runs away from it, with more it follows every tremble of the
 """
 
 FIRST_SPEED = np.array([2.0, 2.0, 0.5, 0.5])
-"""Standard deviation of the speed of what was seen once, in widths or heights a second."""
+"""Standard deviation of the speed after one detection, in widths or heights a second."""
 
 SMALLEST = 1.0
 """A predicted side is never shorter, in pixels."""
 
 LONGEST_GAP = 2.0
-"""After so many seconds without a frame (and longer than a lost track is kept) all tracks end."""
+"""After this many seconds without a frame (and longer than a lost track is kept) all tracks end."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ class Motion:
 
     @classmethod
     def first(cls, place: Float64) -> Motion:
-        """What is known of (N, 4) boxes that were seen once."""
+        """The state of (N, 4) boxes after one detection."""
         scale = _scale(place)
         known, moving = (MEASURED * scale) ** 2, (FIRST_SPEED * scale) ** 2
         return cls(place, np.zeros_like(place), np.stack([known, np.zeros_like(known), moving]))
@@ -112,13 +112,13 @@ class Settings:
 
     Attributes:
         gate: Smallest IoU of a detection and a predicted box that may be one object.
-        hits: In so many frames one after the other an object is found before it gets a number.
-        keep: So many seconds a track waits for its object to be found again.
+        hits: Consecutive frames with a detection before a track gets its number.
+        keep: Seconds that a track waits for the next detection.
         agnostic: Boxes of different classes may be one object; it has the class of its
             highest-scoring detection.
-        trail: For so many seconds the centers are remembered.
-        first: Smallest score of a box that begins a track; a weaker one may only go on with a track
-            that no strong one goes on with (Zhang et al. 2022, "ByteTrack").
+        trail: Seconds for which the centers are kept.
+        first: Smallest score of a box that begins a track; a lower one may only continue a track
+            that no higher one continues (Zhang et al. 2022, "ByteTrack").
     """
 
     gate: float = 0.3
@@ -189,10 +189,10 @@ class Tracks:
         return self.numbers > 0
 
     def after(self, found: Detections, seconds: float, settings: Settings) -> Tracks:
-        """The tracks once `found` was seen at `seconds`.
+        """The tracks after the detections `found` at `seconds`.
 
         Raises:
-            ValueError: When `seconds` lies before this frame: a film that jumped back starts anew.
+            ValueError: When `seconds` lies before this frame: a film that jumped back starts over.
         """
         gap = seconds - self.seconds if self.births else 0.0
         if gap < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -122,3 +123,20 @@ def test_from_python(files: dict[str, Path], tmp_path: Path) -> None:
         explorer.load(SORTER, weights=files[SORTER], classes=["a", "b"])
     with pytest.raises(ExplorerError, match="classes with a checkpoint"):
         explorer.load(SORTER, weights="none", classes=NAMES)
+
+
+def test_a_script_names_the_classes_again(files: dict[str, Path]) -> None:
+    names = ["fire truck", 'a "big" bus', "car"]
+    network = explorer.load(SORTER, weights=files[SORTER], classes=names)
+    answer = explorer.look("classify", "cat", network=network)
+    again: dict[str, Any] = {}
+    exec(answer.as_python(), again)
+    assert again["network"].info.classes == tuple(names)
+    assert again["answer"].data["class"] == answer.data["class"]
+    assert set(answer.data["class"]) == set(names)
+
+
+def test_no_script_can_load_a_module_that_was_given() -> None:
+    answer = explorer.look("classify", "cat", network=tv.get_model(SORTER, weights=None))
+    with pytest.raises(ExplorerError, match="ShuffleNetV2 was given as a module"):
+        answer.as_python()

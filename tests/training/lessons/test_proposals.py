@@ -44,5 +44,5 @@ def test_the_lesson_writes_boxes_inside_the_picture(tmp_path, monkeypatch):
 
 def test_photos_without_objects_are_refused(tmp_path):
     folder = write_pool(tmp_path / "data", count=4)  # too few objects of each category
-    with pytest.raises(ExplorerError, match="no sure objects"):
+    with pytest.raises(ExplorerError, match="enough high-scoring objects"):
         proposals.fit("fixed-proposals", Material(folder, tmp_path), tmp_path / "out")

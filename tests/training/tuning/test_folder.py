@@ -9,6 +9,7 @@ import pytest
 from explorer.annotations.dataset import Annotated, Annotation
 from explorer.core.errors import ExplorerError
 from explorer.core.values import Box
+from explorer.evaluation.datasets import open_source
 from explorer.training.tuning.folder import parted, read_folder
 from tests.training.tuning.own_folders import coco, photo, three_photos, voc, yolo
 
@@ -134,3 +135,15 @@ def test_photos_of_classes_that_are_not_held_out_yet_come_first():
         assert len(held_out) == 2
         assert {name for p in held_out for name in p.labels} >= {"owl", "cat"}
         assert {name for p in train for name in p.labels} == {"dog", "owl", "cat", "fox"}
+
+
+def test_what_is_wrong_with_yolo_labels_is_told_as_for_an_evaluation(tmp_path):
+    """One walk over such folders: training and evaluation read the same files, and say the same."""
+    folder = yolo(tmp_path, three_photos())
+    (folder / "labels" / "0.txt").write_text("0 .5 .5 -.2 .2\n0 .5\n")
+    told = (
+        "0.txt: 1 object was ignored: its box cannot be read.",
+        "0.txt: 1 box has a negative width or height: its corners were exchanged.",
+    )
+    assert read_folder(folder).notes[:2] == told
+    assert open_source(folder, "detection").notes[:2] == told

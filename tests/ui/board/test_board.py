@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QFontMetrics, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -428,5 +428,26 @@ def test_a_long_title_of_a_pane_ends_in_an_ellipsis(qtbot: QtBot) -> None:
     caption = view.canvas("image")._caption
     qtbot.waitUntil(lambda: caption.text().endswith("…"))
     assert title.startswith(caption.text().rstrip("…"))
+    assert caption.toolTip() == title
     view.resize(1200, 200)
     qtbot.waitUntil(lambda: caption.text() == title)
+    assert caption.toolTip() == ""
+
+
+def test_the_zoom_gives_way_to_the_title(qtbot: QtBot) -> None:
+    view = BoardView()
+    qtbot.addWidget(view)
+    view.resize(600, 200)
+    view.show()
+    qtbot.waitExposed(view)
+    title = "Feature maps of layer4.2.conv3"
+    view.set_board(Board((Pane("image", (40, 30), (), title=title),)))
+    canvas = view.canvas("image")
+    caption, zoom = canvas._caption, canvas._zoom_words
+    qtbot.waitUntil(lambda: caption.width() > 400)
+    assert zoom.isVisible()
+    assert caption.geometry().right() < zoom.geometry().left()
+    view.resize(round(caption.width_of(title, 0.8)) + 36, 200)
+    qtbot.waitUntil(zoom.isHidden)
+    assert caption.text() == title
+    assert QFontMetrics(caption.letters).horizontalAdvance(title) <= caption.width()

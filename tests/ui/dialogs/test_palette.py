@@ -74,6 +74,7 @@ class Params:
     at: Point | None = param(None, "At", "Where.")
     area: Box | None = param(None, "Area", "Where.")
     key: int | None = param(None, "Key", "Which box.")
+    step: int = param(0, "Step", "Of one answer.", low=0, high=9, kept=False)
 
 
 def view() -> View[Any, Any]:
@@ -89,6 +90,12 @@ def test_parameters_come_back_from_their_plain_values() -> None:
     assert plain == session.json_safe(plain)
     assert session.unpacked(view(), plain) == params
     assert session.packed(Params()) == {}
+
+
+def test_a_place_within_one_answer_is_not_kept() -> None:
+    assert session.packed(Params(count=5, step=4)) == {"count": 5}
+    earlier = {"count": 5, "step": 4}  # written before the parameter was declared so
+    assert session.unpacked(view(), earlier) == Params(count=5)
 
 
 @pytest.mark.parametrize(

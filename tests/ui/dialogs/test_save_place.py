@@ -9,7 +9,9 @@ import pytest
 from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.dialogs.save_place import ask_place
+from tests.ui.toy_desk import ToyDesk
 
 KINDS = "Pictures (*.png *.jpg);;Film (*.mp4)"
 Typing = Callable[..., list[str]]
@@ -63,3 +65,25 @@ def test_nothing_is_replaced_by_a_suffix(qtbot: QtBot, typing: Typing, tmp_path:
     assert ask_place(parent, "Save", "x", KINDS)[0] == ""
     typing([str(tmp_path / "dream"), str(there)])  # the dialog has asked whether to replace it
     assert ask_place(parent, "Save", "x", KINDS)[0] == str(there)
+
+
+def test_the_folder_of_the_last_file_is_proposed_while_it_is_there(
+    desk: ToyDesk, typing: Typing, tmp_path: Path
+) -> None:
+    first, last = tmp_path / "first", tmp_path / "last"
+    for folder in (first, last):
+        folder.mkdir()
+
+    def proposed(answer: str, at_first: str = "") -> str:
+        starts = typing([answer])
+        ask_save_place(desk, "Save", "a.png", KINDS, at_first=at_first)
+        return starts[0]
+
+    assert proposed("") == str(Path.home() / "a.png")
+    assert proposed("", str(first)) == str(first / "a.png")
+    assert desk.study.save_folder == "", "the dialog was left"
+    assert proposed(str(last / "b.png"), str(first)) == str(first / "a.png")
+    assert desk.study.save_folder == str(last)
+    assert proposed("", str(first)) == str(last / "a.png")
+    last.rmdir()
+    assert proposed("", str(first)) == str(first / "a.png")

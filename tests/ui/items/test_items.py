@@ -359,6 +359,27 @@ def test_labels_of_several_layers_make_room_for_each_other(canvas: Canvas) -> No
     assert a[3] <= b[1] or b[3] <= a[1] or a[2] <= b[0] or b[2] <= a[0]
 
 
+@pytest.mark.parametrize(("width", "scale"), [(400, 3), (140, 3), (140, 30)])
+def test_a_label_is_never_wider_than_the_window(
+    qtbot: QtBot, canvas: Canvas, monkeypatch: pytest.MonkeyPatch, width: int, scale: float
+) -> None:
+    canvas.resize(width, 324)
+    qtbot.waitUntil(lambda: canvas.viewport().width() == width)
+    written = counted(monkeypatch, box_item, "plate_picture")
+    name = "chocolate labrador retriever 0.87"
+    show(canvas, plain(), boxes((10, 5, 20, 25), labels=(name,)), scale=scale)
+    shown = item(canvas, 1)
+    assert isinstance(shown, BoxesItem)
+    ((x0, _, x1, _),) = shown.plates
+    assert x1 - x0 <= width
+    if scale * 40 < width:  # it reaches beyond the pane, where there is room
+        left = canvas.from_pane(0, 0).x()
+        assert left + x0 >= 0
+        assert left + x1 <= width
+    ((label, *_),) = written
+    assert label == name if width == 400 else label.endswith("… 0.87")
+
+
 def test_a_tiny_box_has_a_label(canvas: Canvas) -> None:
     show(canvas, plain(), boxes((10, 12, 10.5, 12.5), labels=("tiny",)))
     shown = item(canvas, 1)
@@ -423,6 +444,21 @@ def test_counts(canvas: Canvas, count: int) -> None:
         Grid(xy[:, 0].copy(), xy[:, 1].copy(), (0, 0, 30, 30)),
     )
     assert not any(i.failed for i in canvas.items_of_layers)
+
+
+@pytest.mark.parametrize("anchor", [(0.0, 0.0), (0.5, 0.5), (1.0, 0.5)])
+def test_a_text_lies_with_its_anchor_on_its_place(
+    canvas: Canvas, anchor: tuple[float, float]
+) -> None:
+    image = show(canvas, plain(), Text("I", (20, 15), anchor=anchor))
+    dark = np.array([
+        [QColor(image.pixel(x, y)).red() < 60 for x in range(image.width())]
+        for y in range(image.height())
+    ])  # fmt: skip
+    ys, xs = np.nonzero(dark)
+    place = canvas.from_pane(20, 15)
+    assert place.x() == pytest.approx(xs.min() + anchor[0] * (xs.max() + 1 - xs.min()), abs=1.5)
+    assert place.y() == pytest.approx(ys.min() + anchor[1] * (ys.max() + 1 - ys.min()), abs=1.5)
 
 
 def test_stamp_stays_in_the_window(canvas: Canvas) -> None:

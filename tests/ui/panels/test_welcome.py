@@ -13,7 +13,7 @@ from explorer.images.sources import gallery
 from explorer.ui.panels.welcome import MOST_SAMPLES, Welcome
 from explorer.ui.photos.filmstrip import key_of
 from explorer.ui.photos.thumbnails import Thumbnails
-from explorer.ui.widgets import fonts
+from explorer.ui.widgets import fonts, theme
 from tests.ui.fitting import cut_words
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
@@ -108,3 +108,21 @@ def test_nothing_is_cut_in_a_small_window(
     finally:
         fonts.set_text_size(app, 100)
         app.setFont(font)
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_the_button_with_the_focus_is_framed_in_the_color_of_the_theme(
+    qapp: QApplication, qtbot: QtBot, welcome: Welcome, look: str
+) -> None:
+    theme.apply(qapp, look)
+    welcome.activateWindow()
+    for button in (welcome.open, welcome.folder):
+        button.setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.waitUntil(button.hasFocus)
+        for each in (welcome.open, welcome.folder):
+            image = each.grab().toImage()
+            edge = [image.pixelColor(x, image.height() // 2) for x in range(4)]
+            framed = [color.name() == theme.colors()["focus"] for color in edge]
+            assert framed == [each is button, each is button, False, False]
+            ground = "soft" if each is button else "button"
+            assert edge[3].name() == theme.colors()[ground], "the icon is drawn for this ground"

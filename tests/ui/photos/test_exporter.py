@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from explorer.core.params import Box
 from explorer.core.runner import State
+from explorer.saving import film as film_files
 from explorer.saving.export import ImageInfo, LabeledBoxes, read_metadata
 from explorer.ui.dialogs.figure import FigureOptions, FigureSheet
 from explorer.ui.photos.exporter import Exporter
@@ -265,10 +266,48 @@ def test_a_film_of_steps_has_a_size_and_a_rate(
     sheet.pixels.setValue(320)
     sheet.rate.setValue(5)
     sheet.go_on.click()
-    said(panels, qtbot)
+    words = said(panels, qtbot)
     with PIL.Image.open(place) as image:
         assert max(image.size) == 320
         assert image.info["duration"] == 4 * 200, "four equal frames, each shown for a fifth second"
+        wide, high = image.size
+    size = f"{wide} x {high} pixels"
+    assert words == f"Saved {place}: 4 frames, {size}, 5 frames per second."
+
+
+def test_the_last_word_on_a_film_is_what_was_reduced(
+    panels: ToyPanels,
+    exporter: Exporter,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("explorer.ui.photos.step_film.MOST_FRAMES", 3)
+    monkeypatch.setattr("explorer.ui.photos.step_film.MOST_WAITING", 3)
+    monkeypatch.setitem(film_files.LONGEST_SIDE, ".gif", 90)
+    study, film = panels.study, panels.bridge.step_film
+    study.set_view("dream")
+    study.set_image(photo())
+    for _ in range(10):
+        panels.bridge.answer(state=State.RUNNING)
+        film.keep(study.answer)
+    film.draw()
+    frame = next(iter(film.frames()))
+    place = tmp_path / "steps.gif"
+    exporter.write_film(str(place), size=180, rate=12)
+    words = said(panels, qtbot)
+    with PIL.Image.open(place) as image:
+        (wide, high), played = image.size, image.info["duration"]
+    shrunk = 180 / max(frame.shape[:2])
+    given = f"{round(frame.shape[1] * shrunk)} x {round(frame.shape[0] * shrunk)}"
+    kept = len(film)
+    assert kept < 10
+    assert played == kept * 80
+    assert max(wide, high) == 90
+    assert words == (
+        f"Saved {place}: {kept} of 10 steps, {wide} x {high} instead of {given} pixels, "
+        "12.5 instead of 12 frames per second."
+    )
 
 
 def test_what_is_seen_is_copied(answered: ToyPanels, exporter: Exporter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -365,6 +366,29 @@ def test_names_stand_on_the_axis(results: Results) -> None:
     box = tab.chart.plotItem.vb
     tab.chart.scene().sigMouseMoved.emit(box.mapViewToScene(QPointF(1.9, 3.5)))
     assert tab.legend.said == ("stage  NMS", ("4",))
+
+
+def test_only_whole_numbers_stand_on_an_axis_that_counts(results: Results) -> None:
+    x = np.arange(3.0)
+    plot = Plot("p", curves=(Curve(x, x / 2),), whole_x=True)
+
+    def words(plot: Plot) -> dict[str, set[str]]:
+        results.set_board(Board((), plots=(plot,)))
+        tab = results.tab("p")
+        assert isinstance(tab, CurvesPlot)
+        results.grab()
+        found = {}
+        for side, span in (("bottom", (0.0, 2.0)), ("left", (0.0, 1.0))):
+            axis = tab.chart.getAxis(side)
+            levels = axis.tickValues(*span, 600)[:1]
+            found[side] = {word for gap, at in levels for word in axis.tickStrings(at, 1.0, gap)}
+        return found
+
+    found = words(plot)
+    assert found["bottom"] == {"0", "1", "2"}
+    assert not found["left"] <= {"0", "1"}
+    assert words(replace(plot, whole_y=True))["left"] == {"0", "1"}
+    assert not words(replace(plot, whole_x=False))["bottom"] <= {"0", "1", "2"}
 
 
 def test_importing_the_plot_library_leaves_the_exception_hooks(results: Results) -> None:

@@ -231,6 +231,7 @@ def test_the_session_comes_back(qtbot: QtBot, window: Make, photo: Path, other: 
     choose(qtbot, w, "feature maps")
     qtbot.waitUntil(lambda: answered(w, "feature_maps"), timeout=ANSWER)
     w.inspector.form.set_value("opacity", 0.25)
+    w.study.save_folder = str(photo.parent)
     qtbot.keyClick(w, Qt.Key.Key_D)
     qtbot.waitUntil(lambda: w.study.image is not None and w.study.image.name == "other.png")
     qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
@@ -246,6 +247,7 @@ def test_the_session_comes_back(qtbot: QtBot, window: Make, photo: Path, other: 
     assert again.study.image is not None
     assert again.study.image.name == "other.png"
     assert again.study.params.opacity == 0.25
+    assert again.study.save_folder == str(photo.parent)
     assert any("not found" in text for text in again.notices.texts)
 
 

@@ -304,6 +304,11 @@ def test_a_box_is_chosen_and_named_in_the_form(toys: Toys, qtbot: QtBot) -> None
     assert "cat dog" in editor.boxes.itemText(0)
     toys.drag((20, 20), (22, 22))
     assert toys.truth[0].label == "cat dog", "a moved box keeps its name"
+    editor.difficult.click()
+    assert [box.difficult for box in toys.truth] == [True, False]
+    assert editor.difficult.isChecked()
+    toys.drag((20, 20), (22, 22))
+    assert toys.truth[0].difficult, "a moved box keeps its flag"
     editor.remove.click()
     assert len(toys.truth) == 1
     editor.clear.click()

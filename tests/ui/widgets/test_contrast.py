@@ -38,6 +38,12 @@ def test_words_on_every_ground(shades: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("shades", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
+def test_the_focus_is_seen_on_every_ground(shades: dict[str, str]) -> None:
+    for ground in (*GROUNDS, "line"):
+        assert contrast(QColor(shades["focus"]), QColor(shades[ground])) >= 3.0, ground  # 1.4.11
+
+
+@pytest.mark.parametrize("shades", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
 def test_badges_and_cards(shades: dict[str, str]) -> None:
     palette = theme.palette(shades)
     window, text = QColor(shades["window"]), QColor(shades["text"])

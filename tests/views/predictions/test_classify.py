@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from explorer.core.colormaps import APART, cielab
 from explorer.core.layers import Boxes, Text
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
@@ -116,3 +118,18 @@ def test_torchvisions_named_outputs(name: str) -> None:
     with torch.no_grad():
         own = module(scene.input())[0]
     assert torch.equal(torch.from_numpy(result_of(scene).logits), own)
+
+
+def test_no_two_classes_that_are_shown_look_alike() -> None:
+    twins = (0, 160, 320)  # of the same place in the color set
+    logits = np.zeros(400, np.float32)
+    logits[list(twins)] = (5.0, 4.0, 3.0)
+    scene = Scene(toy_network("classification"), toy_image())
+    classes = tuple(f"class {k}" for k in range(400))
+    result = replace(result_of(scene), logits=logits, classes=classes, paths=())
+    board = VIEW.draw(result, Params(top=3))
+    tints = [tint for _, _, tint in board.plots[0].bars]
+    lab = cielab(np.array(tints, np.uint8))
+    assert min(np.linalg.norm(lab[a] - lab[b]) for a, b in ((0, 1), (0, 2), (1, 2))) >= APART
+    key = next(layer for layer in board.pane("image").layers if isinstance(layer, Text))
+    assert list(key.swatches) == list(board.tables[0].swatches) == tints

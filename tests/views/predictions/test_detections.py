@@ -12,8 +12,10 @@ from explorer.core.layers import Boxes, Lines, Masks, Points, Text, class_colors
 from explorer.core.network_info import LayerInfo
 from explorer.core.params import Box, parameters
 from explorer.engine.scene import Scene
+from explorer.evaluation.metrics import RIGHT, WRONG, Found, Objects, outcomes
 from explorer.networks.preprocess import Preprocess
 from explorer.views.predictions.detections import VIEW
+from explorer.views.shared.anchors import BLUE, truth_boxes
 from explorer.views.shared.detection_params import DetectionParams
 from explorer.views.shared.detections import DetectorAnswer
 from explorer.views.shared.matches import COLORS
@@ -128,6 +130,44 @@ def test_true_and_false_positives_and_false_negatives_by_hand() -> None:
     found = VIEW.data(result, DetectionParams(score=0.0, truth=TRUTH))
     assert found["match"] == ("TP", "TP", "FP")
     assert found["missed"].tolist() == [[40, 40, 50, 50]]
+
+
+def test_a_difficult_object_counts_neither_way_by_hand() -> None:
+    # The cat is difficult and found: its detection is ignored. The dog is difficult and missed.
+    truth = (replace(TRUTH[0], difficult=True), TRUTH[1], replace(TRUTH[2], difficult=True))
+    result, params = fixed(), DetectionParams(score=0.0, truth=truth)
+    board = VIEW.draw(result, params)
+    layer = board.boxes("detections")
+    assert layer is not None
+    assert layer.labels == ("ignored cat 0.90", "TP car 0.60", "FP cat 0.20")
+    np.testing.assert_array_equal(layer.colors, [BLUE, COLORS["TP"], COLORS["FP"]])
+    assert "; 1 TP, 1 FP, 0 FN, 2 difficult (not counted) at IoU >= 0.50" in board.summary
+    dashed = board.boxes("ground truth, difficult")
+    assert dashed is not None
+    assert dashed.dotted
+    assert dashed.labels == ("cat (difficult)", "dog (difficult)")
+    assert dashed.xyxy.tolist() == [[10, 10, 20, 20], [40, 40, 50, 50]]
+    assert board.boxes("ground truth, missed") is None
+    key = next(x for x in board.panes[0].layers if isinstance(x, Text))
+    assert key.text.splitlines()[-1] == "2 difficult objects (dashed): not counted"
+    assert key.swatches == (*COLORS.values(), BLUE)
+    found = VIEW.data(result, params)
+    assert found["match"] == ("ignored", "TP", "FP")
+    assert len(found["missed"]) == 0
+
+
+def test_the_view_and_the_evaluation_agree_about_difficult_objects() -> None:
+    truth = (replace(TRUTH[0], difficult=True), *TRUTH[1:])
+    result = fixed()
+    found = Found(result.found.xyxy, result.found.labels, result.found.scores)
+    flags = np.array([True, False, False])
+    objects = Objects(
+        truth_boxes(truth).astype(np.float64), np.array([1, 5, 2]), np.zeros(3, bool), flags
+    )
+    counted = outcomes(objects, found, 0.5)
+    summary = VIEW.draw(result, DetectionParams(score=0.0, truth=truth)).summary
+    counts = ((counted.marks == RIGHT).sum(), (counted.marks == WRONG).sum(), counted.missed.sum())
+    assert "{} TP, {} FP, {} FN,".format(*counts) in summary
 
 
 def test_a_higher_iou_makes_a_loose_box_a_false_positive() -> None:

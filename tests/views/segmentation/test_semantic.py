@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from explorer.core.layers import Heat, Masks, Text
-from explorer.core.params import Point
+from explorer.core.params import Point, parameters
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
+from explorer.networks.embedded.segmentation.fcn import lite_fcn
 from explorer.networks.preprocess import Preprocess
 from explorer.views.segmentation.semantic import VIEW, Params, Result
 from tests.toys import FixedSegmenter, make_network, toy_image
@@ -99,6 +100,10 @@ def test_extent_of_a_cropped_input() -> None:
 class Stages(torch.nn.Module):
     """Red at stride 32, green at stride 16 on the left half, nothing at the end."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.score_pool4 = torch.nn.Identity()  # the paper's name tells that it has stages
+
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         scores = torch.zeros(3, 3, *x.shape[2:])
         scores[0, 1] = scores[2, 0] = 9.0
@@ -121,7 +126,18 @@ def test_coarser_answers_stand_beside_it_on_request() -> None:
     assert (last == -1).all()
 
 
-def test_a_network_with_one_answer_says_so() -> None:
+def test_fcn_stages_are_offered_where_the_network_has_some() -> None:
+    switch = next(entry for entry in parameters(Params) if entry.name == "fcn_stages")
+    staged = make_network(Stages(), "segmentation", classes=CLASSES).info
+    single = make_network(FixedSegmenter(), "segmentation", classes=CLASSES).info
+    assert switch.applies(Params(), staged)
+    assert not switch.applies(Params(), single)
+    assert not switch.applies(Params(), None)
     board = VIEW.draw(halves(), Params(fcn_stages=True))
-    assert len(board.panes) == 1
-    assert "one output only" in board.notes[0]
+    assert [pane.name for pane in board.panes] == ["image"]
+    assert board.notes == (), "what is not offered does not matter"
+
+
+def test_the_shipped_fcn_has_stages_by_the_names_of_its_layers() -> None:
+    info = make_network(lite_fcn(3), "segmentation", classes=CLASSES).info
+    assert next(p for p in parameters(Params) if p.name == "fcn_stages").applies(Params(), info)

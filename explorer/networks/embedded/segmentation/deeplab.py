@@ -17,13 +17,13 @@ RATES = (3, 6, 9)
 class LiteDeepLab(LiteSegmenter):
     """Parallel dilated convolutions on the last maps, sharpened by one of stride 8.
 
-    The maps of strides 16 and 32 are put side by side at stride 16 and looked at with several
-    dilations at once (Chen et al. 2017, section 3.3); the answer is enlarged, joined with the map
+    The maps of strides 16 and 32 are concatenated at stride 16 and convolved with several
+    dilations at once (Chen et al. 2017, section 3.3); the output is enlarged, joined with the map
     of stride 8 and refined by one convolution.
 
     Args:
         num_classes: With the background, which is class 0.
-        between: Channels that the dilated convolutions look at.
+        between: Input channels of the dilated convolutions.
         width: Channels that they and the refinement give.
         low: Channels of the map of stride 8 that take part.
     """

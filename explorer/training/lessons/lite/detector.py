@@ -47,7 +47,7 @@ CALIBRATION = 1.0
 
 Of the boxes that a training samples three in ten are objects, of those that are found in a photo
 far fewer, so its scores are too high. With this, chosen on the photos kept apart, boxes with a
-score of 0.5 and more are right more often than wrong.
+score of 0.5 and more are correct more often than not.
 """
 
 MEASURED_ON = "128 held-out COCO photos and 50 of Pascal VOC"
@@ -172,6 +172,11 @@ def classifier_weights(material: Material) -> dict[str, Tensor]:
     """Those of the package's classifier, or those in `material.backbone`."""
     if material.backbone is not None:
         return read_weights(material.backbone)
+    return package_weights()
+
+
+def package_weights() -> dict[str, Tensor]:
+    """Those of the ImageNet classifier."""
     path = packages.packaged("efficientnet-lite0").verified()
     return from_package(torch.load(path, map_location="cpu", weights_only=True))
 

@@ -1,7 +1,7 @@
 """Training of the joints of `lite-keypointrcnn`, on a detector that is ready and frozen.
 
 He et al. 2017, "Mask R-CNN", section 5: for each joint a cross-entropy over the 56 x 56 places of a
-box, of which one is right. The boxes lie about the people's own, as a detector's do.
+box, of which one is correct. The boxes lie about the people's own, as a detector's do.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 LEAST_JOINTS = 3
-"""People with fewer known ones are left out."""
+"""People with fewer known ones are dropped."""
 
 PCK = 0.2
-"""A joint is right within this share of the torso, from the left shoulder to the right hip."""
+"""A joint is correct within this share of the torso, from the left shoulder to the right hip."""
 
 LEFT_SHOULDER, RIGHT_HIP = 5, 12
 
@@ -210,7 +210,7 @@ def correct_joints(model: Any, photos: Sequence[PoolPhoto]) -> dict[str, Any]:
 
 
 def joints_in(model: Any, pixels: NDArray[np.uint8], boxes: NDArray[np.float32]) -> Any:
-    """What the network says about the joints in boxes that are given.
+    """The network's joints in given boxes.
 
     Args:
         model: As `lite_keypointrcnn` makes it, in eval mode, on the CPU.

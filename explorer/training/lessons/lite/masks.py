@@ -59,13 +59,13 @@ RECIPE = Recipe(
 MOSAICS = 0.15
 
 ALONE = 0.2
-"""An object of which another box of its class covers more is left out."""
+"""An object of which another box of its class covers more is dropped."""
 
 SEEN = 0.15
-"""So much of its box has an object's class at least; else the mask is about something else."""
+"""At least this part of its box has the object's class; else the mask is of something else."""
 
 LEAST_SIDE = 32
-"""Pixels of a photo: smaller objects do not count in the figure."""
+"""Pixels of a photo: smaller objects do not count in the metric."""
 
 DATA = (
     "3,985 of lite-fasterrcnn's training photos, with masks of the 20 Pascal VOC classes: 973 have"
@@ -226,7 +226,7 @@ def facts(_name: str, material: Material) -> Facts:
 
 
 def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
-    """See `lessons`: the figures of the boxes are the detector's own."""
+    """See `lessons`: the metrics of the boxes are the detector's own."""
     if material.coco is None:
         return {}
     names = detector.facts(DETECTOR, material).classes
@@ -320,7 +320,7 @@ def mask_figures(model: Any, photos: Sequence[OutlinedPhoto]) -> dict[str, float
 
 
 def masks_in(model: Any, image: Tensor, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the mask branch says in boxes that are given.
+    """The mask branch's output in given boxes.
 
     Args:
         model: As `lite_maskrcnn` makes it, in eval mode, on the CPU.

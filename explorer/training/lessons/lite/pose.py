@@ -23,7 +23,7 @@ from explorer.training.data.canvases import pixels_of
 from explorer.training.data.crops import SHIFT, TURN, ZOOM, drawn_crop, persons
 from explorer.training.data.kept_maps import kept_maps
 from explorer.training.data.pool import people, read_lspet, read_pool, with_lspet_joints
-from explorer.training.data.scene_task import part_of
+from explorer.training.checkpoints import part_of
 from explorer.training.lessons.lite import detector
 from explorer.training.lite_body import folded_maps
 from explorer.training.loop import Recipe, step_seed

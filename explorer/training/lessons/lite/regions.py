@@ -3,7 +3,7 @@
 Girshick et al. 2014, section 2.3 and appendix C; He et al. 2014, section 4. The stages of the
 classifier stay as ImageNet made them; what they compute for many regions is kept. On that the last
 convolution is fine-tuned with a new classification layer, and scikit-learn fits the linear SVMs and
-the box regressors. The classifier and not the detector's body: its features know no boxes yet, so
+the box regressors. The classifier, not the detector's body: its features never had boxes, so
 that fine-tuning on regions means what it does in the paper.
 """
 
@@ -69,7 +69,7 @@ OBJECTS = 4
 """Of a photo, at most."""
 
 MOST = 200
-"""Regions of a photo on which the figures are measured."""
+"""Regions of a photo on which the metrics are measured."""
 
 FLOOR = -1.5
 """The smallest margin that is measured: an average precision asks for the unsure ones too."""
@@ -78,7 +78,7 @@ POSITIVE = 0.5
 """A region with this IoU with an object is one of its class in the fine-tuning (section 2.3)."""
 
 UNSURE = 0.4
-"""A region that overlaps one about which nothing is known so much is left out."""
+"""A region with this overlap with an unknown region is dropped."""
 
 BACKGROUND, NEAR = 0.3, 0.6
 """A region is a negative of a class under the one IoU with all its objects; it teaches the
@@ -167,7 +167,7 @@ class Examples:
 def some_regions(
     pixels: NDArray[np.uint8], objects: Float32, rng: np.random.Generator, seed: int
 ) -> Float32:
-    """`PER_PHOTO` regions by selective search; half of them on objects where there are so many."""
+    """`PER_PHOTO` regions by selective search; half of them on objects where there are enough."""
     found = regions(pixels, seed=seed)
     found = found[rng.permutation(len(found))]
     hit = iou_matrix(found, objects).max(axis=1, initial=0.0) >= POSITIVE
@@ -212,7 +212,7 @@ def warped_maps(body: RegionNetwork, pixels: NDArray[np.uint8], boxes: Float32) 
 
 
 def spp_features(body: RegionNetwork, pixels: NDArray[np.uint8], boxes: Float32) -> Features:
-    """What SPP-net sees of regions."""
+    """The input of SPP-net for regions."""
     device = next(body.parameters()).device
     found = sppnet.last_map(body, sppnet.resized(pixels, device))
     return sppnet.pooled(found, boxes, pixels.shape[:2])
@@ -220,7 +220,7 @@ def spp_features(body: RegionNetwork, pixels: NDArray[np.uint8], boxes: Float32)
 
 @torch.no_grad()
 def features_of(body: RegionNetwork, maps: NDArray[Any]) -> Features:
-    """What R-CNN sees of regions whose maps are known; as `rcnn.features`."""
+    """R-CNN's features of regions whose maps are known; as `rcnn.features`."""
     vectors, pooled = [], []
     device = next(body.parameters()).device
     for part in np.array_split(maps, max(1, len(maps) // 256)):
@@ -231,7 +231,7 @@ def features_of(body: RegionNetwork, maps: NDArray[Any]) -> Features:
 
 
 def fine_tuned(body: RegionNetwork, examples: Examples, classes: int, seed: int) -> RegionNetwork:
-    """The network with a last convolution that tells objects from background.
+    """The network with a last convolution fine-tuned on objects and background.
 
     A new layer for the classes and the background is learned with it and then dropped. In a step
     there are three times as many regions of background, under an IoU of `POSITIVE` with every
@@ -289,7 +289,7 @@ def svms(examples: Examples, vectors: Float32, classes: int) -> tuple[Float32, F
         positive = examples.own & (examples.label == k)
         negative = examples.cover[:, k] < BACKGROUND
         if not positive.any() or not negative.any():
-            continue  # it never says yes
+            continue  # its score is never positive
         chosen = negative & (examples.photo % 3 == 0)
         if not chosen.any():
             chosen = negative.copy()
@@ -382,7 +382,7 @@ class RegionDetector(nn.Module):
     """R-CNN or SPP-net as a torchvision detector: selective search to detections.
 
     Args:
-        body: Sees the regions.
+        body: Computes the features.
         heads: Judge them.
         pyramid: As SPP-net does; else as R-CNN.
         known: Regions and their maps by photo, for networks with the same body to share.
@@ -421,7 +421,7 @@ class RegionDetector(nn.Module):
 def measure(
     shipped: RCNN, material: Material, before: RCNN | None = None, most: int = MOST
 ) -> dict[str, Any]:
-    """Figures on the photos of `material.voc`; nothing where there are none.
+    """Metrics on the photos of `material.voc`; nothing where there are none.
 
     Args:
         shipped: What is measured, as R-CNN and as SPP-net.

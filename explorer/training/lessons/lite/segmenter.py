@@ -26,10 +26,10 @@ from explorer.networks.embedded.segmentation.pspnet import lite_pspnet
 from explorer.networks.embedded.segmentation.segnet import MiniSegNet, mini_segnet
 from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import Facts, Share
+from explorer.training.checkpoints import part_of
 from explorer.training.data.canvas_task import CanvasTask
 from explorer.training.data.canvases import UNSURE_PIXEL, CanvasMaker, repeats
 from explorer.training.data.pool import complete, masked, read_pool
-from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
 from explorer.training.lessons.lite.detector import LICENSE
 from explorer.training.lite_body import folded_maps, normalized
@@ -53,7 +53,7 @@ RECIPE_TOGETHER = replace(RECIPE, batch=8)
 """Of six networks at once: more steps in the same time."""
 
 STRIDE = 4
-"""The loss looks at every fourth row and column, which says nearly as much."""
+"""The loss uses every fourth row and column, which is nearly as good."""
 
 SHORT_SIDE = 272
 """To which a photo is resized; about that of the canvases it learns from."""
@@ -61,7 +61,7 @@ SHORT_SIDE = 272
 MOSAICS = 0.15
 
 COMMON, MOST_OFTEN = 1000, 4.0
-"""Photos of classes that fewer photos show are drawn up to so much more often."""
+"""Photos of classes that fewer photos show are drawn up to this much more often."""
 
 BALANCE = 0.25
 """A pixel counts as its class's share of all pixels to the power of minus this."""
@@ -103,7 +103,7 @@ VGG = Body("mini-vgg", "features.", "features.", color_range.MEAN, color_range.S
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the networks differ in; `failures` are seen on photos, once it is trained."""
+    """What the networks differ in; `failures` come from photos, once it is trained."""
 
     title: str
     make: Callable[[int], nn.Module]

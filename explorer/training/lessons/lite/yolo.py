@@ -15,10 +15,10 @@ from torch.nn import functional
 from explorer.evaluation.masks import VOC_CLASSES
 from explorer.networks.embedded.yolo import lite_yolo_v1
 from explorer.training.cards import Share
+from explorer.training.checkpoints import part_of
 from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS
 from explorer.training.data.pool import complete, read_pool, with_classes
-from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
 from explorer.training.lessons.lite import detector
 from explorer.training.lite_body import folded_maps, normalized
@@ -87,7 +87,7 @@ class LiteYoloTask(CanvasTask):
 
 
 def yolo_losses(model: Any, canvases: Sequence[Canvas], device: torch.device) -> dict[str, Tensor]:
-    """The losses of a `lite_yolo_v1` on canvases, which it sees as squares as it will see photos.
+    """The losses of a `lite_yolo_v1` on canvases, resized to squares as photos are.
 
     Args:
         model: With a frozen body.
@@ -149,7 +149,7 @@ def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
 
 
 def voc_first(model: nn.Module, names: Sequence[str], material: Material) -> dict[str, Any]:
-    """The figures of a detector on Pascal VOC's photos, and under "COCO photos" those on COCO's."""
+    """The metrics of a detector on Pascal VOC's photos, and under "COCO photos" those on COCO's."""
     found: dict[str, Any] = {}
     if material.voc is not None:
         found |= photo_figures(model, names, material.voc)

@@ -1,7 +1,7 @@
 """Training of `lite-yolo-v2`: priors and a word tree on the frozen body of `lite-fasterrcnn`.
 
 Redmon & Farhadi 2017, "YOLO9000": COCO's categories from boxes, ImageNet's classes under them from
-a classifier's answers, and photos of which only the class is known.
+a classifier's predictions, and photos of which only the class is known.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from torch.nn import functional
 from explorer.core.resources import resource_path
 from explorer.networks.embedded.yolo import lite_yolo_v2
 from explorer.training.cards import Share
+from explorer.training.checkpoints import part_of
 from explorer.training.data import clusters
 from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS, placed
 from explorer.training.data.imagenet_answers import SURE, answers
 from explorer.training.data.pool import Pool, complete, read_pool
-from explorer.training.data.scene_task import part_of
 from explorer.training.data.words import (
     LEAST,
     Words,
@@ -57,7 +57,7 @@ RECIPE = Recipe(
 PRIORS = 5
 
 STRIDE, SIDE = 32, 416
-"""Pixels of a cell, and the long side of what the network sees."""
+"""Pixels of a cell, and the long side of the network's input."""
 
 LARGER, LARGER_FROM = 1.3, 0.5
 """From this progress on canvases are as large as photos will be, before as they are drawn.
@@ -169,7 +169,7 @@ def yolo_losses(
         canvases: Of one shape; a label is a word plus one.
         device: Where the model is.
         shown: See `Truth`.
-        times: How much larger the network sees them; rounded to whole cells.
+        times: How much larger they are in the network's input; rounded to whole cells.
     """
     pixels = normalized(canvases, device)
     size = [max(1, round(side * times / model.stride)) * model.stride for side in pixels.shape[2:]]
@@ -223,7 +223,7 @@ def learned(folder: Path, root: Path) -> tuple[Pool, Pool, Words]:
 
     Args:
         folder: Of the pool.
-        root: Above all trainings: the classifier's answers are kept there.
+        root: Above all trainings: the classifier's predictions are kept there.
     """
     pool = complete(read_pool(folder))
     nodes = read_nodes(resource_path("classes", "imagenet.json"))

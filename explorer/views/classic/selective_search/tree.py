@@ -137,7 +137,7 @@ class Chosen:
 
 
 def chosen_region(grown: Grown, at: Point | None, left: int) -> Chosen:
-    """The region at `at` when `left` are left; the next to be merged where nobody has clicked."""
+    """The region at `at` when `left` are left; the next to be merged without a click."""
     tree = grown.tree
     held = tree.level(left)
     label = None if at is None else grown.label_at(at.x, at.y)

@@ -197,7 +197,7 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`title` says where the anchors come from; `note` why they are not the ones asked for."""
+    """`title` tells where the anchors come from; `note` why they are not those that were chosen."""
 
     photo: Picture
     anchors: Anchors

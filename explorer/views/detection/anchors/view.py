@@ -1,4 +1,4 @@
-"""The anchors of any cell of any pyramid level, and what the network says about each."""
+"""The anchors of any cell of any pyramid level, and the network's outputs for each."""
 
 from __future__ import annotations
 

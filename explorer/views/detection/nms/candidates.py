@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from explorer.vision.trace import Nms
 
 MOST = 300
-"""The highest-scoring boxes of a detector that are kept at hand."""
+"""The highest-scoring boxes of a detector that are kept."""
 
 DETECTIONS, PROPOSALS, DRAWN = "detections", "proposals", "drawn boxes"
 
@@ -36,7 +36,7 @@ DETECTIONS, PROPOSALS, DRAWN = "detections", "proposals", "drawn boxes"
 class Candidates:
     """N boxes, highest score first.
 
-    Nobody below can suppress anybody above: the first n of them end as they do among all.
+    Lower-scoring boxes never suppress higher-scoring ones: the first n end as they do among all.
 
     Attributes:
         boxes: (N, 4) float32 in the photo's pixels.
@@ -49,7 +49,7 @@ class Candidates:
         total: How many boxes the network has there, of which these have the highest scores.
         threshold: The network's own one; None where there is none.
         kept: (N,) bool, what the network's own suppression leaves; None as above.
-        note: What has to be said about them.
+        note: A note about them.
     """
 
     boxes: Float32
@@ -66,7 +66,7 @@ class Candidates:
 
 
 def candidates_of(scene: Scene) -> dict[str, Candidates]:
-    """The detector's own boxes right before each suppression, by source; worked out once."""
+    """The detector's own boxes right before each suppression, by source; computed once."""
     return scene.memo("nms candidates", lambda: _sources(scene))
 
 
@@ -107,7 +107,7 @@ def _before(nms: Nms, back: Frame, names: Sequence[str], word: str) -> Candidate
 
 
 def _answered(scene: Scene, error: ExplorerError) -> Candidates:
-    """The answer of a detector whose stages are not known: its own suppression is over."""
+    """The output of a detector whose stages cannot be traced: after its own suppression."""
     height, width = scene.input().shape[-2:]
     found = detections_of(scene.output(), scene.frame, (height, width))
     rows = by_score(found.scores)[:MOST]

@@ -93,7 +93,7 @@ def _became(snapshot: Snapshot, row: int, merged: bool) -> str:
 def left_plot(history: History, snapshot: Snapshot) -> Plot:
     """How many boxes are waiting, kept and suppressed after every step; its line moves the step.
 
-    The place after the last step is where nobody takes a turn any more.
+    The place after the last step is after all steps.
     """
     steps = np.arange(history.steps + 2, dtype=np.float64)
     fell = np.bincount(history.ended[history.ended > 0], minlength=len(steps)).cumsum()
@@ -105,7 +105,7 @@ def left_plot(history: History, snapshot: Snapshot) -> Plot:
     )
     return Plot(
         "steps", "Boxes after each step", "step", "boxes", curves, marker=_at(snapshot),
-        steers="step", stop=steps[-1],
+        steers="step", stop=steps[-1], whole_x=True, whole_y=True,
     )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def merge_plot(merges: Merges, snapshot: Snapshot) -> Plot:
     )
     return Plot(
         "steps", "Distance of each merged pair", "step", "match score, 0 = equal", curves,
-        marker=_at(snapshot), steers="step", stop=float(snapshot.last + 1),
+        marker=_at(snapshot), steers="step", stop=float(snapshot.last + 1), whole_x=True,
     )  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def sweep_plot(
     """How many boxes stay at every value of the one number that decides."""
     return Plot(
         "sweep", "Boxes kept", words, "boxes",
-        (Curve(values, kept, "", ORANGE),), marker=marker, steers=steers,
+        (Curve(values, kept, "", ORANGE),), marker=marker, steers=steers, whole_y=True,
     )  # fmt: skip
 
 

@@ -95,7 +95,7 @@ METHODS = (GREEDY, LINEAR, GAUSSIAN, OVERFEAT)
 DECAYS: dict[str, Decay] = {GREEDY: "greedy", LINEAR: "linear", GAUSSIAN: "gaussian"}
 MOST_BOXES = 150
 END = MOST_BOXES + 1
-"""Beyond the last step of so many boxes: everything is over."""
+"""Beyond the last step of any number of boxes."""
 SWEPT = 21
 """Points of the curve over the threshold."""
 
@@ -118,7 +118,7 @@ class Params:
     )  # fmt: skip
     step: int = param(
         0, "Step", "How many steps are done; at the right end all of them.",
-        effect=Effect.DRAW, low=0, high=END, step=1, play=True,
+        effect=Effect.DRAW, low=0, high=END, step=1, play=True, kept=False,
     )  # fmt: skip
     threshold: float = param(
         0.5, "IoU threshold", "Boxes with a larger IoU are suppressed.",

@@ -29,7 +29,7 @@ COLORS: dict[str, Color] = {
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A paper's own figures: seconds per photo, mAP on VOC 2007 in per cent, where they stand."""
+    """A paper's own results: seconds per photo, mAP on VOC 2007 in per cent, where they stand."""
 
     seconds: float
     voc_map: float
@@ -59,7 +59,7 @@ def stages_of(lane: Lane, count: int, search: float) -> dict[str, float]:
 
 
 def state_of(lane: Lane, count: int) -> str:
-    """Whether the seconds for so many proposals were measured."""
+    """Whether the seconds for this many proposals were measured."""
     return "measured" if not needs_proposals(lane) or lane.done >= count else "predicted"
 
 
@@ -164,5 +164,5 @@ def paper_table(lanes: Mapping[str, Lane], count: int) -> Table:
 
 
 def _times(factor: float) -> float:
-    """Three digits, but whole numbers from 100 on: nobody reads 2.14e+03."""
+    """Three digits, but whole numbers from 100 on: not 2.14e+03."""
     return round(factor) if factor >= 100 else float(f"{factor:.3g}")

@@ -106,7 +106,7 @@ MOST = 2000
 """Proposals, as in the papers."""
 
 FIRST = 2 * BATCH
-"""Regions that R-CNN looks at without being asked to, to predict the rest."""
+"""Regions that R-CNN is always measured on, to predict the rest."""
 
 
 def _two_stage(info: NetworkInfo | None) -> bool:
@@ -311,11 +311,11 @@ def draw(result: Result, params: Params) -> Board:
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
-    """What every lane found with so many proposals (seconds are in the tables).
+    """What every pipeline found with this many proposals (seconds are in the tables).
 
     Keys: `proposals` (N, 4) float32, and for every lane that ran, under its name in lower case with
     underscores: `…_boxes` (M, 4) float32 in the photo's pixels, `…_labels` (M,), `…_scores` (M,),
-    `…_classes` the names by label, `…_proposals` how many it looked at.
+    `…_classes` the names by label, `…_proposals` how many it used.
     """
     answer: dict[str, Any] = {"proposals": result.proposals[: params.count]}
     for name, lane in result.lanes.items():

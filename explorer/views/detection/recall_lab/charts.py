@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from explorer.vision.classic.proposals import Proposals
 
 COUNTS = (100, 1000, 2000)
-"""Numbers of boxes at which the table says the average recall."""
+"""Numbers of boxes at which the table has the average recall."""
 
 IOUS = np.linspace(0.5, 1.0, 101)
 
 COLORS: dict[str, Color] = {
     "selective search": (245, 130, 20),
-    "SS quality": (170, 80, 30),
-    "SS single": (250, 190, 110),
+    "selective search (quality)": (170, 80, 30),
+    "selective search (single)": (250, 190, 110),
     "Edge Boxes": (0, 175, 205),
     "objectness": (225, 60, 130),
     "Felzenszwalb": (50, 150, 70),

@@ -104,7 +104,7 @@ def _again(scene: Scene, part: Changed, name: str, number: int, most: int) -> Ag
     count = min(most, MOST)
     first = proposals_of(scene, name, most).boxes[:count]
     first = first[part.visible(first)]
-    # Lots are drawn anew: a method that draws them is no more repeatable than that.
+    # New random boxes: a method that draws them is no more repeatable than that.
     other = Scene(scene.network, from_array(part.pixels, "changed"), scene.seed + 1 + number)
     boxes = part.back(proposals_of(other, name, most).boxes[:count])
     best = repeated(first, boxes)
@@ -146,7 +146,7 @@ def _looks(name: str) -> bool:
 
 
 def _merit(name: str, part: Again) -> tuple[bool, float]:
-    """Those that do not look repeat themselves by construction: nothing to see."""
+    """Methods independent of the photo repeat by construction: nothing to compare."""
     return _looks(name), part.score if np.isfinite(part.score) else -1.0
 
 
@@ -190,7 +190,7 @@ def _plots(result: RepeatResult, number: int) -> tuple[Plot, ...]:
     return (
         Plot(
             "strength", "Repeatability by strength", strengths, "repeatability",
-            tuple(along), marker=float(number + 1), steers="strength",
+            tuple(along), marker=float(number + 1), steers="strength", whole_x=True,
         ),
         Plot(
             "again", "By IoU", "IoU threshold",

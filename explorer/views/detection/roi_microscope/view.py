@@ -87,7 +87,7 @@ Lin et al. 2017, *Feature Pyramid Networks*, equation 1 (the level).
 """
 
 UNLIKELY = 0.05
-"""A class that is less probable is not worth a box."""
+"""A class that is less probable gets no box."""
 HEAD = "feature maps of the box head"
 MAP_LAYERS = ("Conv2d", "ReLU", "BatchNorm2d", "FrozenBatchNorm2d", "MaxPool2d", "Sequential")
 

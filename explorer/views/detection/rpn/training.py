@@ -1,4 +1,4 @@
-"""One network, four losses: what a training step on this photo would look at, as a board."""
+"""One network, four losses: what a training step on this photo would use, as a board."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ class Samples:
         boxes: (n, 4) float32.
         positive: (n,) bool.
         truth: (n,) which ground-truth box a positive is to become, -1 for background.
-        overlap: (n,) IoU with the truth that it overlaps most.
+        overlap: (n,) IoU with the ground-truth box that it overlaps most.
         loss: (n,) what it adds to the classification loss, before the division.
         total: How many were judged.
-        between: How many lie between both thresholds and are left out.
+        between: How many lie between both thresholds and are ignored.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
-    """What one training step on the photo would look at."""
+    """What one training step on the photo would use."""
 
     terms: tuple[TermRow, ...]
     samples: tuple[Samples, ...]
@@ -101,7 +101,7 @@ def lesson_of(scene: Scene, truth: Sequence[Box], *, stored: bool) -> Lesson:
     """Runs the training pass.
 
     Raises:
-        Incomplete: When no box of the truth lies on the photo.
+        Incomplete: When no ground-truth box lies on the photo.
     """
     height, width = photo_size(scene)
     boxes = clip(truth_boxes(truth), (height, width))

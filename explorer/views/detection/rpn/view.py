@@ -83,7 +83,7 @@ HINT = "Draw a box around an object and give it a class: it becomes ground truth
 
 
 def _forward(params: Params, _info: NetworkInfo | None) -> bool:
-    # Until there is ground truth, a training step has nothing to look at but the forward pass.
+    # Until there is ground truth, a training step has nothing but the forward pass.
     return params.show == FORWARD or not params.truth
 
 

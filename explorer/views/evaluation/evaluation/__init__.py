@@ -1,1 +1,1 @@
-"""A network on a folder of photos whose right answers are known."""
+"""A network on a folder of photos with ground truth."""

@@ -28,11 +28,14 @@ MOST_CURVES, MOST_BARS, MOST_CONFUSIONS = 8, 30, 100
 MOST_POINTS = 1000
 """Of a curve: more than a screen has columns."""
 
-CELL, NAMES, HEAD = 32.0, 180.0, 28.0
-"""Of the matrix, in units of its pane: a cell's side, the room for names at its left and above."""
+CELL, NAMES, HEAD, GAP = 32.0, 200.0, 32.0, 4.0
+"""Of the matrix, in units of its pane: a cell's side, the room for names at its left and for a line
+of numbers above, and between names and cells."""
 
 MOST_NAMED, MOST_NUMBERED = 24, 12
-"""Up to so many classes their names, and the numbers in the cells, can be read."""
+"""Up to this many classes their names, and the numbers in the cells, can be read."""
+
+_ORDINALS = {2: "second", 3: "third"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +44,7 @@ class Matrix:
 
     Attributes:
         names: (C,) of the rows and columns.
-        counts: (C, C): row = the right class, column = the answer.
+        counts: (C, C): row = the true class, column = the predicted one.
         unit: What is counted: "photos", "detections" or "pixels".
     """
 
@@ -68,7 +71,7 @@ def _matrix(measures: Measures | None, classes: tuple[str, ...], min_score: floa
         count = max(len(classes), int(most))
         counts, unit = measures.confusion(count, min_score), "detections"
     elif isinstance(measures, LabelMeasures):
-        count = max(len(classes), int(measures.answer.max(initial=0)) + 1)
+        count = max(len(classes), int(measures.predicted.max(initial=0)) + 1)
         counts, unit = measures.confusion(count), "photos"
     elif isinstance(measures, PixelMeasures):
         counts, unit = measures.confusion, "pixels"
@@ -82,27 +85,37 @@ def _matrix(measures: Measures | None, classes: tuple[str, ...], min_score: floa
 
 
 def confusion_pane(matrix: Matrix, *, shares: bool) -> Pane:
-    """The matrix as a picture, with names and numbers while they can be read.
+    """The matrix as a picture, with the classes at its sides and numbers while they can be read.
+
+    The rows have numbers and names, the columns the numbers, in two lines where they are many.
+    Of more than `MOST_NAMED` classes only every second, third … is named, which the corner says.
 
     Args:
         matrix: Of any size; an empty one gives an empty pane.
         shares: Every row is divided by its sum.
     """
-    size = max(len(matrix.names), 1)
-    named, numbered = size <= MOST_NAMED, size <= MOST_NUMBERED
-    left, top = (NAMES, HEAD) if named else (0.0, 0.0)
-    side = size * CELL
+    size = len(matrix.names)
+    every = max(-(-size // MOST_NAMED), 1)
+    large = max(size / MOST_NAMED, 1.0)  # letters have a size on the screen: they need more room
+    lines = 1 if size <= MOST_NUMBERED else 2
+    left, top = NAMES * large, HEAD * lines * large
+    side = max(size, 1) * CELL
     layers: list[Layer] = [_heat(matrix, left, top, shares=shares)] if matrix.names else []
-    if named:
-        for k, name in enumerate(matrix.names):
-            middle = (k + 0.5) * CELL
-            layers.append(_word(f"{k + 1} {_short(name)}", (4.0, top + middle - 9.0)))
-            layers.append(_word(str(k + 1), (left + middle - 8.0, 4.0)))
-    if numbered:
+    for nth, k in enumerate(range(0, size, every)):
+        middle = (k + 0.5) * CELL
+        name = f"{k + 1} {_short(matrix.names[k])}"
+        layers.append(_word(name, (left - GAP * large, top + middle), (1.0, 0.5)))
+        line = (nth % lines + 0.5) * HEAD * large
+        layers.append(_word(str(k + 1), (left + middle, line), (0.5, 0.5)))
+    if every > 1:
+        words = f"every {_ORDINALS.get(every, f'{every}th')} class named"
+        layers.append(_word(words, (GAP * large, top / 2), (0.0, 0.5)))
+    if size <= MOST_NUMBERED:
         layers += [
-            _word(_number(matrix.counts[i, j]), (left + j * CELL + 3.0, top + (i + 0.5) * CELL - 8))
+            _word(_number(matrix.counts[i, j]),
+                  (left + (j + 0.5) * CELL, top + (i + 0.5) * CELL), (0.5, 0.5))
             for i, j in np.argwhere(matrix.counts).tolist()
-        ]
+        ]  # fmt: skip
     return Pane(
         "confusion",
         (left + side, top + side),
@@ -129,8 +142,8 @@ def _heat(matrix: Matrix, left: float, top: float, *, shares: bool) -> Heat:
     )
 
 
-def _word(text: str, at: tuple[float, float]) -> Text:
-    return Text(text, at, size=9.0)
+def _word(text: str, at: tuple[float, float], anchor: tuple[float, float]) -> Text:
+    return Text(text, at, size=9.0, anchor=anchor)
 
 
 def _short(name: str) -> str:
@@ -159,7 +172,7 @@ def _readout(matrix: Matrix, left: float, top: float) -> Callable[[float, float]
 
 
 def confusions(matrix: Matrix) -> Table:
-    """What is taken for what, the most frequent first; the diagonal is left out."""
+    """Pairs of true and predicted class, the most frequent first, without the diagonal."""
     off = matrix.counts.copy()
     np.fill_diagonal(off, 0)
     sums = np.maximum(matrix.counts.sum(axis=1), 1)
@@ -169,7 +182,7 @@ def confusions(matrix: Matrix) -> Table:
         (matrix.names[i], matrix.names[j], int(off[i, j]), float(off[i, j] / sums[i]))
         for i, j in places[order].tolist()
     )
-    columns = ("class", "answer", matrix.unit or "count", "fraction of the class")
+    columns = ("true class", "predicted class", matrix.unit or "count", "fraction of the class")
     return Table("confusions", columns, rows, title="Confusions")
 
 
@@ -230,7 +243,7 @@ def _threshold(measures: BoxMeasures, min_score: float, label: int | None) -> Pl
 
 @lru_cache(maxsize=32)
 def _points(measures: BoxMeasures, label: int | None) -> tuple[Floats, Floats, Floats]:
-    """A curve with as many points as can be seen."""
+    """A curve with as many points as are visible."""
     curve = measures.curve(label)
     count = len(curve[0])
     if count <= MOST_POINTS:

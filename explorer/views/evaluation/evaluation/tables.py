@@ -1,4 +1,4 @@
-"""The tables of an evaluation: its figures, and the photos with the worst ones first."""
+"""The tables of an evaluation: its metrics, and the photos with the worst ones first."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     Row = tuple[str | int | float, ...]
 
 MOST_PHOTOS = 1000
-"""Of the worst: nobody reads further."""
+"""Rows of the table, the worst photos first."""
 
 OPENED_WITH = {
     "classification": "classify", "localization": "localize", "detection": "detections",
     "segmentation": "semantic",
 }  # fmt: skip
-"""By task: the view that shows a photo with the network's answer."""
+"""By task: the view that shows a photo with the network's prediction."""
 
 
 def figures_table(report: Report) -> Table:
-    """The figures with what they mean."""
+    """The metrics with their meanings."""
     rows = tuple((key, value, FIGURES[key]) for key, value in report.figures.items())
     return Table("figures", ("metric", "value", "meaning"), rows, title="Metrics")
 
@@ -59,25 +59,34 @@ def _of_boxes(report: Report, measures: BoxMeasures, min_score: float, label: in
 
 def _of_labels(report: Report, measures: LabelMeasures) -> Table:
     classes = report.info.classes if report.info is not None else ()
-    # Wrong ones first, and among them those where the network is highest-scoring of its answer.
-    wrong = measures.answer != measures.label
+    # Wrong ones first, those with the highest top-1 probability before the others.
+    wrong, top = measures.predicted != measures.label, measures.predicted_p
     order = sorted(
         range(len(wrong)),
-        key=lambda k: (not wrong[k], -measures.answer_p[k] if wrong[k] else measures.answer_p[k]),
+        key=lambda k: (
+            not wrong[k],
+            -measures.predicted_p[k] if wrong[k] else measures.predicted_p[k],
+        ),
     )
     rows = [
         (
             int(measures.photo[k]),
             (
                 class_name(classes, int(measures.label[k])),
-                class_name(classes, int(measures.answer[k])),
-                float(measures.answer_p[k]),
+                class_name(classes, int(measures.predicted[k])),
+                float(top[k]),
                 float(measures.label_p[k]),
             ),
         )
         for k in order[:MOST_PHOTOS]
     ]
-    return _table(report, ("class", "answer", "p(answer)", "p(class)"), rows)
+    columns = (
+        "true class",
+        "predicted class",
+        "top-1 probability",
+        "probability of the true class",
+    )
+    return _table(report, columns, rows)
 
 
 def _of_pixels(report: Report, measures: PixelMeasures) -> Table:

@@ -177,8 +177,8 @@ def _summary(report: Report) -> str:
 def data(report: Report, params: Params) -> dict[str, Any]:
     """What `explorer evaluate --json` gives but for the time, and the confusion matrix.
 
-    `confusion` is (C, C) int64: row = the right class, column = the answer, both in the order of
-    `confusion_classes`; of detections those at the chosen threshold.
+    `confusion` is (C, C) int64: row = the true class, column = the predicted one, both in the order
+    of `confusion_classes`; of detections those at the chosen threshold.
     """
     matrix = charts.confusion(report, params.min_score)
     content = report.content()

@@ -30,6 +30,7 @@ def histogram(maps: NDArray[np.float32], channel: int) -> Plot:
         x_label="activation",
         y_label="channels" if vector else "cells",
         curves=(curve,),
+        whole_y=True,
     )
 
 
@@ -45,6 +46,7 @@ def feature_vector(maps: NDArray[np.float32], cell: tuple[int, int] | None) -> P
         x_label="channel",
         y_label="activation",
         curves=(curve,),
+        whole_x=True,
     )
 
 

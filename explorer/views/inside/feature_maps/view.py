@@ -70,7 +70,7 @@ ORANGE = (255, 160, 40)
 
 
 def _layers(info: NetworkInfo) -> tuple[str, ...]:
-    # An empty parameter means the first choice, so the layer worth looking at first leads the list.
+    # An empty parameter means the first choice, so the default layer is first in the list.
     return tuple(dict.fromkeys((default_layer(info), *info.layer_names())))
 
 
@@ -138,7 +138,7 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`answer.values` is (C, h, w) float32; `second` is another photo with its answer."""
+    """`answer.values` is (C, h, w) float32; `second` is another photo with its maps."""
 
     photo: Picture
     layer: str
@@ -295,7 +295,7 @@ def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, i
     if answer.frame is None:
         title += f": {span}, without positions on the photo"
         return Pane("image", size_of(result.photo), (result.photo,), title=title)
-    if params.scale == "around zero":  # otherwise the color scale itself says the range
+    if params.scale == "around zero":  # otherwise the color scale itself shows the range
         title += f": {span}"
     layers: list[Layer] = [result.photo, _channel_heat(answer, params, channel, low, high)]
     if cell is not None:
@@ -345,7 +345,7 @@ def _span(result: Result, channel: int) -> tuple[float, float]:
 def _channel_heat(
     answer: Activation, params: Params, channel: int, low: float, high: float
 ) -> Heat:
-    """The channel over the photo whose answer it is; `answer.frame` is there."""
+    """The channel over its photo; `answer.frame` is there."""
     assert answer.frame is not None
     height, width = answer.values.shape[1:]
     if params.scale == "around zero":

@@ -211,7 +211,8 @@ def response(photo: Picture, answer: Response, look: Look) -> Pane:
 def norm_curve(layer: Layer) -> Plot:
     norms = np.sort(layer.kernels.norms)[::-1].astype(np.float64)
     curve = Curve(np.arange(1.0, len(norms) + 1), norms, "L2 norm")
-    return Plot("norms", "L2 norms", "kernels, the largest norm first", "L2 norm", curves=(curve,))
+    words = "kernels, the largest norm first"
+    return Plot("norms", "L2 norms", words, "L2 norm", curves=(curve,), whole_x=True)
 
 
 def table(layer: Layer, order: NDArray[np.intp]) -> Table:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32
 
 FINE_WEIGHTS = 2**19
-"""Up to so many are drawn with thin gaps between the slices: each weight is 4 x 4 cells."""
+"""Up to this many are drawn with thin gaps between the slices: each weight is 4 x 4 cells."""
 LONGEST = 8
-"""A matrix that is so many times as wide as high is broken into rows."""
+"""A matrix that is this many times as wide as high is broken into rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def _found(report: Report, found: Found, min_score: float) -> Boxes:
 
 
 def plots(report: Report) -> tuple[Plot, ...]:
-    """The loss and the figure over the minutes of work, as far as there are any."""
+    """The loss and the metric over the minutes of work, as far as there are any."""
     found = []
     if len(report.losses):
         found.append(_loss(report.losses))
@@ -123,7 +123,7 @@ def _loss(losses: Floats) -> Plot:
 
 
 def _smooth(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Running means that end at each step, thinned to what can be seen."""
+    """Running means that end at each step, thinned to what is visible."""
     sums = np.concatenate([[0.0], np.cumsum(y)])
     last = np.arange(1, len(y) + 1)
     first = np.maximum(last - SMOOTH, 0)
@@ -135,7 +135,7 @@ def _smooth(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def classes_table(report: Report) -> Table:
-    """The classes of the folder with their counts and figures."""
+    """The classes of the folder with their counts and metrics."""
     rows = tuple(
         (
             entry.name, f"kept: {entry.known_as}" if entry.known_as else "new", entry.photos,

@@ -1,4 +1,4 @@
-"""A detector that ships learns the classes of somebody's own folder."""
+"""A detector that ships is trained on the classes of the user's own folder."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _summary(report: Report) -> str:
 
 
 def data(report: Report, params: Params) -> dict[str, Any]:
-    """What the new network's card says of it, and the curves.
+    """The content of the new network's card, and the curves.
 
     `losses` is (steps, 5) float64: seconds of work, then objectness, RPN boxes, classes and boxes.
     `curve` is (measurements, 2) float64: seconds of work and AP50.

@@ -125,7 +125,8 @@ def count_plot(
         Curve(history[:, 0], history[:, column], label, tint)
         for column, (label, tint) in zip(columns, wanted, strict=True)
     )
-    return Plot("counts", "Objects over time", "time, s", "objects", curves=curves)
+    title = "Objects over time"
+    return Plot("counts", title, "time, s", "objects", curves=curves, whole_y=True)
 
 
 def track_table(tracks: Tracks, classes: tuple[str, ...]) -> Table:

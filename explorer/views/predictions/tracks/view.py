@@ -99,7 +99,7 @@ scores).
 
 STILL = "This is a single picture. Start Live with a film or a camera to track objects."
 ONE_PLACE = 0.5
-"""Boxes of different classes with a larger IoU are one object, when that is wanted."""
+"""Boxes of different classes with a larger IoU are one object, if that is set."""
 
 HISTORY_SECONDS = 60.0
 """Of the plot."""
@@ -181,7 +181,7 @@ class State:
         return cls(Tracks.none(), None, None, np.zeros((0, 5)))
 
     def after(self, found: Detections, seconds: float, params: Params) -> State:
-        """The state once `found` was seen at `seconds` of the film."""
+        """The state after the detections `found` at `seconds` of the film."""
         tracks = self.tracks.after(found, seconds, _settings(params))
         line, region = _line(params, self.line), _region(params, self.region)
         line, region = line and line.after(tracks), region and region.after(tracks)
@@ -199,7 +199,7 @@ for _part in (Tracks, Motion, LineCount, RegionCount, Settings):  # a state and 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`seen` is the detector's answer; `state` is None on a still."""
+    """`seen` is the detector's output; `state` is None on a still."""
 
     seen: DetectorAnswer
     state: State | None

@@ -1,0 +1,280 @@
+"""Pictures to which a channel, a neuron, a class or a layer answers most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Board, Pane, Picture, Text
+from explorer.core.params import Effect, param
+from explorer.core.step import Step
+from explorer.engine.view import Group, Needs, View
+from explorer.views.shared.common import class_name
+from explorer.views.shared.dreams import channels_of, layer_param, require_layer
+from explorer.views.shared.growth import (
+    NEWEST,
+    Grown,
+    Run,
+    history_pane,
+    loss_plot,
+    rewind_param,
+    sheet_tiling,
+    shown_param,
+)
+from explorer.vision.synthesis import objectives
+from explorer.vision.synthesis.maximization import (
+    CPPN,
+    FOURIER,
+    PIXELS,
+    Recipe,
+    image_of,
+    maximization,
+    maximization_objective,
+    transforms_of,
+)
+from explorer.vision.synthesis.objectives import LOGITS
+from explorer.vision.synthesis.optimizers import TorchOptimizer
+from explorer.vision.synthesis.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from explorer.core.network_info import NetworkInfo
+    from explorer.engine.scene import Scene
+    from explorer.vision.synthesis.objectives import Objective
+
+EXPLANATION = r"""
+A picture is made from noise so that one part of the network answers as strongly as possible:
+
+$$ x^* = \arg\max_x \; a(x) - \lambda \, R(x) $$
+
+Here $a$ is the mean of a **channel** over all places, one cell of it (a **neuron**, the one in the
+middle), the logit of a **class**, or the mean square of a whole **layer**. The weights of the
+network stay fixed.
+
+**Reading it.** The picture shows what the part responds to most, not everything that it responds
+to. *Variations* makes several pictures of the same part at once; the *diversity* term keeps them
+apart, which shows different sides of one channel (a dog's head and a dog's fur).
+
+**Parameterization.** *Fourier* optimizes the spectrum of decorrelated colors, so that large shapes
+grow as easily as fine grain. *CPPN* lets a small network paint from the coordinates: smooth
+pictures of any size. *Pixels* is the plain method, which ends in fine noise without priors.
+
+**Transforms.** Before every step the picture is padded, shifted, scaled and rotated at random: only
+what survives this is drawn, or else high frequencies win.
+
+**Sources.** Erhan, Bengio, Courville and Vincent 2009, *Visualizing Higher-Layer Features of a Deep
+Network*; Simonyan, Vedaldi and Zisserman 2014, *Deep Inside Convolutional Networks* (classes);
+Olah, Mordvintsev and Schubert 2017, *Feature Visualization*.
+"""
+
+CHANNEL, NEURON, CLASS, LAYER = "channel", "neuron", "class", "layer"
+MOST = 16
+"""Pictures at once."""
+
+
+def _kinds(info: NetworkInfo) -> tuple[str, ...]:
+    plain = (CHANNEL, NEURON, LAYER)
+    return (*plain, CLASS) if info.task == "classification" else plain
+
+
+def _classes(info: NetworkInfo) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(info.classes)) if info.task == "classification" else ()
+
+
+def _of_layer(params: Params, info: NetworkInfo | None) -> bool:
+    return params.kind != CLASS
+
+
+def _of_channels(params: Params, info: NetworkInfo | None) -> bool:
+    return params.kind in (CHANNEL, NEURON)
+
+
+def _of_class(params: Params, info: NetworkInfo | None) -> bool:
+    return params.kind == CLASS and (info is None or info.task == "classification")
+
+
+def _varies(params: Params, info: NetworkInfo | None) -> bool:
+    return params.image != CPPN
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """See the help of each."""
+
+    kind: str = param(CHANNEL, "Maximize", "Which part of the network.", choices=_kinds)
+    layer: str = layer_param(when=_of_layer)
+    channels: str = param(
+        "0, 1, 2, 3", "Channels", "Channel numbers, such as 3, 17: a picture for each.",
+        when=_of_channels,
+    )  # fmt: skip
+    label: str = param(
+        "", "Class", "The class whose logit grows.", choices=_classes, when=_of_class
+    )
+    variations: int = param(
+        1, "Variations", "Pictures of each channel, class or layer.", low=1, high=4, when=_varies
+    )
+    diversity: float = param(
+        0.0, "Diversity", "Weight of the term that keeps the pictures apart.",
+        effect=Effect.STEER, low=0.0, high=100.0, step=1.0, when=_varies,
+    )  # fmt: skip
+    steps: int = param(128, "Steps", "Steps of the optimizer.", low=1, high=2000, log=True)
+    size: int = param(
+        160, "Picture size", "Side of a picture.", low=32, high=1024, step=32, unit="px"
+    )
+    image: str = param(
+        FOURIER, "Parameterization", "What is optimized: a spectrum, pixels, or a small network.",
+        choices=(FOURIER, PIXELS, CPPN),
+    )  # fmt: skip
+    rate: float = param(
+        1.0, "Step size", "Factor of the optimizer's own step size.",
+        effect=Effect.STEER, low=0.1, high=10.0, log=True,
+    )  # fmt: skip
+    transforms: float = param(
+        1.0, "Transforms", "How much the picture is moved before each step; 0 is not at all.",
+        effect=Effect.STEER, low=0.0, high=3.0, step=0.1,
+    )  # fmt: skip
+    variation: float = param(
+        0.0, "TV weight", "Weight of the total variation per pixel.",
+        effect=Effect.STEER, low=0.0, high=50.0, step=0.5,
+    )  # fmt: skip
+    shown: int = shown_param()
+    rewind: int = rewind_param()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`titles` has one entry for each picture of the run's sheet."""
+
+    grown: Grown
+    titles: tuple[str, ...]
+    where: str
+    note: str
+
+
+def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
+    info, target = scene.network.info, Target.of(scene.network)
+    if not _of_class(params, info) and params.kind == CLASS:
+        raise ExplorerError("This network has no classes to maximize.", "Choose a channel.")
+    layer = LOGITS if params.kind == CLASS else params.layer
+    if params.kind != CLASS:
+        require_layer(layer)
+    numbers = _numbers(params, info)
+    repeats = 1 if params.image == CPPN else params.variations
+    titles = [title for title in _titles(params, numbers, info) for _ in range(repeats)]
+    if params.image == CPPN:
+        numbers, titles = numbers[:1], titles[:1]
+    if len(titles) > MOST:
+        raise ExplorerError(
+            f"{len(titles)} pictures are too many at once.", f"Choose at most {MOST}."
+        )
+    activation = _activation(params.kind, layer, numbers, repeats)
+    generator, device = scene.generator(), scene.network.device
+    image = image_of(
+        params.image, len(titles), (params.size, params.size), generator,
+        channels=scene.network.preprocess.channels, device=device,
+    )  # fmt: skip
+    objective = maximization_objective(activation, layer, _recipe(params), len(titles))
+    run = Run(maximization(target, objective, image, _recipe(params), generator), rewinds=True)
+    where = f"{params.kind} of {layer}" if layer else "class"
+    for number in range(1, params.steps + 1):
+        run.step()
+        note = f"step {number} of {params.steps}"
+        news = yield Step(
+            Result(run.grown(), tuple(titles), where, note), number, params.steps, note
+        )
+        if run.stopped:
+            return
+        if news is not None:
+            recipe = _recipe(news)
+            made = maximization_objective(activation, layer, recipe, len(titles))
+            run.synthesis.objective = made
+            run.synthesis.transforms = transforms_of(recipe, params.size)
+            optimizer = run.synthesis.optimizer
+            if isinstance(optimizer, TorchOptimizer):
+                optimizer.rate *= news.rate / params.rate
+            if news.rewind != NEWEST:
+                run.rewind(news.rewind)
+            params = news
+
+
+def draw(result: Result, params: Params) -> Board:
+    grown = result.grown
+    moment = grown.at(params.shown)
+    tiling = sheet_tiling(len(result.titles), moment.rgb)
+    words = tuple(
+        Text(title, tiling.corner(tile), size=9.0, name=f"title {tile}")
+        for tile, title in enumerate(result.titles)
+    )
+    height, width = moment.rgb.shape[:2]
+    picture = Picture(moment.rgb, smooth=True, name="maximization")
+    pane = Pane(
+        "maximization", (float(width), float(height)), (picture, *words),
+        title=f"What maximizes the {result.where}", frame="maximization",
+    )  # fmt: skip
+    note = result.note if params.shown == NEWEST else f"after {moment.step} steps"
+    return Board(
+        panes=(pane, history_pane(grown)) if len(result.titles) == 1 else (pane,),
+        plots=(loss_plot(grown, title="Objective", y_label="loss"),),
+        summary=f"{', '.join(dict.fromkeys(result.titles))} · {note}",
+        notes=(grown.problem,) if grown.problem else (),
+    )
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """Keys: `pictures`, one (h, w, 3) uint8 sheet, `titles`, `loss` (n,) float64."""
+    return {
+        "pictures": result.grown.rgb,
+        "titles": list(result.titles),
+        "loss": result.grown.losses,
+    }
+
+
+def _recipe(params: Params) -> Recipe:
+    return Recipe(params.image, params.rate, params.transforms, params.variation, params.diversity)
+
+
+def _numbers(params: Params, info: NetworkInfo) -> tuple[int, ...]:
+    if params.kind == CLASS:
+        return (info.classes.index(params.label),)
+    if params.kind == LAYER:
+        return (0,)
+    found = channels_of(params.channels)
+    if not found:
+        raise ExplorerError("No channel is given.", "Give channel numbers, such as 3, 17.")
+    return found
+
+
+def _titles(params: Params, numbers: tuple[int, ...], info: NetworkInfo) -> list[str]:
+    if params.kind == CLASS:
+        return [class_name(info.classes, number) for number in numbers]
+    if params.kind == LAYER:
+        return [params.layer]
+    return [f"{params.kind} {number}" for number in numbers]
+
+
+def _activation(kind: str, layer: str, numbers: tuple[int, ...], repeats: int) -> Objective:
+    if kind == LAYER:
+        return objectives.energy(layer)
+    several = [number for number in numbers for _ in range(repeats)]
+    if kind == NEURON:
+        return objectives.neuron_each(layer, several)
+    return objectives.channel_each(layer, several)
+
+
+VIEW = View(
+    name="activation_maximization",
+    title="Activation maximization",
+    group=Group.SYNTHESIS,
+    summary="Pictures, made from noise, to which a channel, a neuron or a class answers most.",
+    explanation=EXPLANATION,
+    reference="Olah, Mordvintsev and Schubert 2017, Feature Visualization",
+    Params=Params,
+    compute=compute,
+    draw=draw,
+    data=data,
+    live=False,
+    film=True,
+    needs=Needs.NETWORK,
+)

@@ -1,0 +1,1 @@
+"""Activation maximization of all channels of a layer."""

@@ -1,0 +1,1 @@
+"""Pictures that no one would recognize, with high probabilities."""

@@ -1,0 +1,1 @@
+"""Any objective on a picture, composed of terms."""

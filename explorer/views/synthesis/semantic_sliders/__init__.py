@@ -1,0 +1,1 @@
+"""Pictures changed along their principal components."""

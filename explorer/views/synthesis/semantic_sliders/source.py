@@ -1,0 +1,98 @@
+"""Where the principal components come from: a folder, a fitted basis, or scikit-image's faces."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
+from explorer.core.reading import display_name
+from explorer.core.resources import resource_path
+from explorer.images.samples import faces
+from explorer.images.sources import expand
+from explorer.vision.latent import pca
+from explorer.vision.latent.pictures import Aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from explorer.core.values import FolderRef
+    from explorer.vision.latent.pca import Basis
+
+MOST_PICTURES = 1000
+MOST_COMPONENTS = 64
+AT_ONCE = 20
+"""Pictures that are read between two reports."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A basis, what it is of ("100 faces"), and what has to be said of it."""
+
+    basis: Basis
+    title: str
+    notes: tuple[str, ...] = ()
+
+
+def source_key(folder: FolderRef | None, side: int) -> tuple[object, ...]:
+    """Equal as long as the pictures are the same: the folder has not changed."""
+    if folder is None:
+        return ("pca",)
+    return ("pca", folder.path, os.stat(folder.path).st_mtime_ns, side)
+
+
+def opened(folder: FolderRef | None, side: int) -> Generator[tuple[int, int], None, Source]:
+    """Reads what there is; yields how many of how many pictures were read.
+
+    Args:
+        folder: Of pictures, or one with a basis in `pca.FILE`. None = the basis that ships, or the
+            faces of scikit-image.
+        side: Of a picture, its longer one, in pixels.
+
+    Raises:
+        ExplorerError: There are no pictures, or fewer than two different ones.
+    """
+    if folder is None:
+        return _built_in()
+    place = Path(folder.path)
+    if os.path.isfile(place / pca.FILE):
+        return _fitted(place / pca.FILE)
+    paths = []
+    for path in expand([place]):
+        paths.append(path)
+        if len(paths) > MOST_PICTURES:
+            break
+    first, notes = paths[:MOST_PICTURES], []
+    if len(paths) > len(first):
+        notes.append(f"Only the first {MOST_PICTURES:,} pictures of the folder are used.")
+    pictures = Aligned(side)
+    for start in range(0, len(first), AT_ONCE):
+        yield start, len(first)
+        for path in first[start : start + AT_ONCE]:
+            pictures.add(path)
+    basis = pca.fit(pictures.array(), MOST_COMPONENTS)
+    title = f"{quantity(len(pictures), 'picture')} of {display_name(place)}"
+    return Source(basis, title, (*notes, *pictures.notes))
+
+
+def _fitted(path: Path) -> Source:
+    basis = pca.read_basis(path)
+    return Source(basis, quantity(basis.count, "picture"))
+
+
+def _built_in() -> Source:
+    shipped = resource_path("weights", pca.FILE)
+    if os.path.isfile(shipped):
+        return _fitted(shipped)
+    known = faces()
+    if known is None:
+        raise ExplorerError(
+            "scikit-image comes without its faces here.", "Choose a folder of aligned pictures."
+        )
+    basis = pca.fit((known[..., None] / 255.0).astype(np.float32), MOST_COMPONENTS)
+    return Source(basis, f"{len(known)} faces of scikit-image")

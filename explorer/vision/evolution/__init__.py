@@ -1,0 +1,1 @@
+"""Pictures evolved for high class probabilities, and their counterpart by gradient ascent."""

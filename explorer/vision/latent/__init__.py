@@ -1,0 +1,1 @@
+"""Pictures as a few numbers: principal components, and searches among them."""
