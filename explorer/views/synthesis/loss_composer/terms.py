@@ -9,7 +9,7 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Effect, param
-from explorer.views.shared.dreams import layer_param
+from explorer.views.shared.dreams import class_choices, layer_param
 from explorer.vision.adversarial.boxes import BoxGoal, require_attackable
 from explorer.vision.synthesis import objectives
 from explorer.vision.synthesis.objectives import Objective
@@ -41,15 +41,6 @@ def kinds(info: NetworkInfo) -> tuple[str, ...]:
     return (*_ANY, *classes, *boxes, *SMALL)
 
 
-def _labels(info: NetworkInfo) -> tuple[str, ...]:
-    match info.task:
-        case "classification":
-            return tuple(dict.fromkeys(info.classes))
-        case "detection":
-            return tuple(dict.fromkeys(name for name in info.classes[1:] if name != "N/A"))
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Term:
     """One row of the composer."""
@@ -64,7 +55,7 @@ class Term:
         "Class",
         "Of a class logit or probability, or of the box.",
         effect=Effect.STEER,
-        choices=_labels,
+        choices=class_choices,
     )
     weight: float = param(
         1.0, "Weight", "Factor of the term; a negative one turns it around.", effect=Effect.STEER,
