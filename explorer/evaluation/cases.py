@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.network_info import NetworkInfo, Task
-    from explorer.evaluation.keypoints import Skeletons
+    from explorer.evaluation.keypoints.skeletons import Skeletons
     from explorer.evaluation.matching import DataClass
     from explorer.evaluation.metrics import Objects
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.evaluation.keypoints import Points, Skeletons
+    from explorer.evaluation.keypoints.skeletons import Points, Skeletons
     from explorer.evaluation.metrics import Found, Objects
 
     Row = dict[str, Any]

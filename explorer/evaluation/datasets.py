@@ -28,7 +28,7 @@ from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed, read_file
 from explorer.evaluation import masks
 from explorer.evaluation.cases import Case, Source, Truth
-from explorer.evaluation.keypoints import Skeletons, places_of
+from explorer.evaluation.keypoints.skeletons import Skeletons, places_of
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
 from explorer.evaluation.metrics import Objects
 from explorer.evaluation.photos_npz import read_npz

@@ -17,7 +17,7 @@ from explorer.core.reading import display_name
 from explorer.core.step import Step
 from explorer.engine.engine import is_oom
 from explorer.evaluation.datasets import background_of, open_source
-from explorer.evaluation.keypoint_scores import KeypointBoxes
+from explorer.evaluation.keypoints.scores import KeypointBoxes
 from explorer.evaluation.matching import Match, match
 from explorer.evaluation.passing import Pass
 from explorer.evaluation.report import Report

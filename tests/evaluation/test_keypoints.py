@@ -18,8 +18,8 @@ from explorer.core.errors import ExplorerError
 from explorer.evaluation.cases import Source
 from explorer.evaluation.coco import coco_keypoint_ap
 from explorer.evaluation.datasets import open_source
-from explorer.evaluation.keypoint_scores import KeypointBoxes
-from explorer.evaluation.keypoints import (
+from explorer.evaluation.keypoints.scores import KeypointBoxes
+from explorer.evaluation.keypoints.skeletons import (
     SIGMAS,
     Skeletons,
     correct_keypoints,

@@ -8,7 +8,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.evaluation.coco import coco_keypoint_ap
-from explorer.evaluation.keypoints import PCK, Skeletons, correct_keypoints, sigmas_of
+from explorer.evaluation.keypoints.skeletons import PCK, Skeletons, correct_keypoints, sigmas_of
 from explorer.evaluation.scores import Boxes
 from explorer.vision.detection.detections import detections_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.evaluation.keypoints import Points
+    from explorer.evaluation.keypoints.skeletons import Points
     from explorer.evaluation.scores import Figures, Look
 
 
