@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = r"""
-Every stage of the network is inverted in turn: a picture is made from noise to which the stage
-answers as it does to the photo. Side by side the pictures show what is lost on the way to the
+Every stage of the network is inverted in turn: a picture is made from noise that has the same
+features in this stage as the photo. Side by side the pictures show what is lost on the way to the
 classes: first exact colors, then exact places, at last everything but the kinds of objects.
 
 Under each picture stands its **normalized feature distance** (0: the stage cannot tell the picture

@@ -94,7 +94,7 @@ assert set(VERDICTS) == set(Verdict)
 
 CELL_WIDTH, CELL_HEIGHT, LEFT, TOP = 190.0, 34.0, 110.0, 34.0
 """Of the matrix, in units of its pane."""
-GAP = 18.0
+GAP, KEY, LEGEND = 18.0, 40.0, 190.0
 PAPER, INK = (250, 250, 252), (24, 26, 32)
 LONGEST_NAME = 20
 
@@ -308,7 +308,7 @@ def _answer(column: Column, found: Cell) -> tuple[str, float]:
 def _matrix(result: Result, row: int, column: int) -> Pane:
     """The matrix, and at its right the two pictures of the selected row."""
     right, below = _matrix_size(result)
-    size = (right + GAP + _side(below), below)
+    size = (max(right + GAP + _side(below), LEGEND * len(Verdict)), below + KEY)
     base: list[Layer] = result.cache.get("matrix", lambda: _matrix_layers(result, size))
     box = np.array([_cell_box(row, column)], np.float32)
     mark = Boxes(box, np.array([INK], np.uint8), width=2.5, selectable=False, name="selected")
@@ -357,8 +357,7 @@ def _matrix_layers(result: Result, size: tuple[float, float]) -> list[Layer]:
     layers: list[Layer] = [
         Picture(paper, extent=whole, name="paper"),
         Masks(
-            index, colors, tuple(VERDICTS[v][0] for v in Verdict), inner, opacity=1.0,
-            outline=False, name="verdicts",
+            index, colors, extent=inner, opacity=1.0, outline=False, name="verdicts",
         ),
         Grid(
             (LEFT + CELL_WIDTH * np.arange(columns + 1)).astype(np.float32),
@@ -371,6 +370,12 @@ def _matrix_layers(result: Result, size: tuple[float, float]) -> list[Layer]:
         layers.append(_word(_short(network.title), (LEFT + j * CELL_WIDTH + 6, 8.0)))
     for i, title in enumerate(result.rows):
         layers.append(_word(title, (6.0, TOP + i * CELL_HEIGHT + 8)))
+    for v in Verdict:
+        words, shade = VERDICTS[v]
+        x, y = 6.0 + v * LEGEND, size[1] - KEY / 2
+        swatch = np.full((1, 1, 3), shade, np.uint8)
+        layers.append(Picture(swatch, extent=(x, y - 8, x + 16, y + 8), name="swatch"))
+        layers.append(_word(words, (x + 20, y - 9)))
     for (i, j), found in result.cells.items():
         name, share = _answer(result.columns[j], found)
         at = (LEFT + j * CELL_WIDTH + 6, TOP + i * CELL_HEIGHT + 8)

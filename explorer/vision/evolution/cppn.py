@@ -120,8 +120,8 @@ class CppnEncoding:
         flow = torch.from_numpy(weights).to(device)
         places = coordinates(size, device)
         parts = [
-            colors(_run(kinds, flow, part), self.channels)
-            for part in torch.split(places, CHUNK, dim=1)
+            colors(_run(kinds, flow, places[:, start : start + CHUNK]), self.channels)
+            for start in range(0, places.shape[1], CHUNK)
         ]
         return torch.cat(parts, 2).view(len(genomes), self.channels, *size)
 

@@ -55,6 +55,7 @@ class Classifier:
     @torch.no_grad()
     def logits(self, pictures: Tensor) -> NDArray[np.float32]:
         """The same without a graph, a few pictures at a time; a number that is not one is 0."""
-        parts = [self.scores(part).cpu() for part in torch.split(pictures, CHUNK)]
+        starts = range(0, len(pictures), CHUNK)
+        parts = [self.scores(pictures[start : start + CHUNK]).cpu() for start in starts]
         found: NDArray[np.float32] = torch.cat(parts).nan_to_num_(0.0).numpy()
         return found

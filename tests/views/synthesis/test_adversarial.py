@@ -85,7 +85,7 @@ def test_every_method_streams_its_steps(method: str) -> None:
     assert [bool(step.value.checks) for step in steps] == [False] * (len(steps) - 1) + [True]
     board = VIEW.draw(steps[-1].value, params)
     assert next(table for table in board.tables if table.name == "checks").rows[0][0] == (
-        "as computed"
+        "as computed, 32 x 32 pixels"
     )
     first = steps[0].value
     if method not in (PGD,):

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image as Pillow
 
-from explorer.core.layers import Masks
+from explorer.core.layers import Masks, Text
 from explorer.core.network_info import NetworkSpec
 from explorer.core.params import ImageRef, resolved
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.images.image import open_image
-from explorer.views.synthesis.transfer_matrix import OTHERS, VIEW, Params
+from explorer.views.synthesis.transfer_matrix import OTHERS, VERDICTS, VIEW, Params
 from explorer.vision.adversarial.transfer import Verdict, corruptions, probabilities
 from tests.toys import toy_image, toy_network
 
@@ -62,7 +62,9 @@ def test_progress_and_partial_boards() -> None:
     board = VIEW.draw(steps[-1].value, params)
     masks = [layer for layer in board.pane("matrix").layers if isinstance(layer, Masks)]
     assert masks[0].index.min() >= 0
-    assert len(masks[0].names) == len(Verdict)
+    assert len(masks[0].colors) == len(Verdict)
+    words = [layer.text for layer in board.pane("matrix").layers if isinstance(layer, Text)]
+    assert {name for name, _ in VERDICTS.values()} <= set(words), "the legend"
     boxes = board.boxes("cells")
     assert boxes is not None
     assert len(boxes.xyxy) == masks[0].index.size

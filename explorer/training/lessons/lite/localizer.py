@@ -87,8 +87,8 @@ FAILURES = (
 MORE_FAILURES = {
     "fc": " Pooled features hardly say where things are: boxes are larger than their objects and"
     " closer to the middle of the photo.",
-    "class": " Classes with few training examples (bicycle, aeroplane, boat) have less accurate"
-    " boxes than with one box for all classes.",
+    "class": " Every class learns its box from its own objects only: boxes are slightly less"
+    " accurate than those of the network with one box for all classes.",
 }
 """By what a network's name has in it."""
 

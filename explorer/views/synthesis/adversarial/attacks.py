@@ -274,8 +274,9 @@ class Attack:
     def _checks(self, picture: Tensor) -> tuple[Check, ...]:
         """The result as it is, as 8 bits, and as a photo that is opened anew."""
         file = rounded(picture)
+        height, width = picture.shape[-2:]
         found = [
-            self._check("as computed", picture),
+            self._check(f"as computed, {width} x {height} pixels", picture),
             self._check("as an 8-bit PNG, fed directly", file),
         ]
         again = fed_picture(self._scene.network, levels(picture))

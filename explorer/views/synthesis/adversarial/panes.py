@@ -208,12 +208,11 @@ def _check_table(result: Result) -> tuple[Table, ...]:
         (check.what, check.answer, round(check.score, 4), "yes" if check.reached else "no")
         for check in result.checks
     )
-    height, width = result.original.shape[:2]
     colors = tuple(GOOD if check.reached else BAD for check in result.checks)
     return (
         Table(
             "checks", ("result", "prediction", score, "succeeds"), rows,
-            title=f"Does it still succeed? ({width} x {height} pixels)", swatches=colors,
+            title="Does it still succeed?", swatches=colors,
         ),
     )  # fmt: skip
 

@@ -130,7 +130,6 @@ VIEW = View(
     compute=compute,
     draw=draw,
     tasks=frozenset({"classification", "localization", "detection"}),
-    best="classification",
     data=data,
     live=False,
     film=True,
