@@ -121,12 +121,18 @@ def text_of(parameter: Parameter, value: Any) -> str:
         case FolderRef(path):
             return path
         case tuple() if parameter.kind is Kind.ROWS:
-            return json.dumps(json_of(parameter, value), ensure_ascii=False)
+            return json.dumps([_changed(row) for row in value], ensure_ascii=False)
         case tuple():
             between = "," if parameter.kind is Kind.WORDS else ";"
             return between.join(text_of(parameter, entry) for entry in value)
         case _:
             return str(value)
+
+
+def _changed(row: Any) -> dict[str, Any]:
+    """The values of a row that are not its defaults."""
+    values = {p: getattr(row, p.name) for p in parameters(type(row))}
+    return {p.name: json_of(p, value) for p, value in values.items() if value != p.default}
 
 
 def params_text(params: Any) -> tuple[str, ...]:

@@ -269,11 +269,11 @@ def facts(name: str, material: Material) -> Facts:
         own = [f"body.{part}." for part in (*LAST, "classifier")]
         shares += [Share(first, part, part) for part in own]
     more = [words for kind, words in MORE_FAILURES.items() if kind in _head(name).split("-")]
-    boxes = "box per class" if per_class else "one box"
-    place = "last convolution" if attach == "conv" else "pooled features"
+    boxes = ", per class" if per_class else ""
+    place = "conv" if attach == "conv" else "pooled"
     return replace(
         found,
-        title=f"Lite localizer: {boxes}, {place}",
+        title=f"Lite localizer: {place}{boxes}",
         task="localization",
         function="lite_localizer",
         kwargs={"num_classes": len(CLASSES), "attach": attach, "per_class": per_class},

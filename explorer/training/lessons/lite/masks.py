@@ -30,6 +30,7 @@ from explorer.training.data.canvases import UNSURE_PIXEL
 from explorer.training.data.pool import complete, masked, read_pool
 from explorer.training.evaluate import inside
 from explorer.training.lessons.lite import detector
+from explorer.training.lessons.lite.segmenter import MASKS
 from explorer.training.lite_body import normalized, pyramid_maps
 from explorer.training.loop import Recipe
 from explorer.training.two_stage_losses import boxes_about
@@ -67,11 +68,7 @@ SEEN = 0.15
 LEAST_SIDE = 32
 """Pixels of a photo: smaller objects do not count in the metric."""
 
-DATA = (
-    "3,985 of lite-fasterrcnn's training photos, with masks of the 20 Pascal VOC classes: 973 have"
-    " the data sets' own masks, the others those of a teacher (DeepLabV3 with a MobileNetV2"
-    " backbone, trained on Pascal VOC). The detector is lite-fasterrcnn, with its data."
-)
+DATA = f"{MASKS} The detector is lite-fasterrcnn, with its data."
 FAILURES = (
     "Masks have 28 x 28 places: thin parts of large objects (legs, handlebars) are missed or"
     " too thick. In crowds a mask takes in parts of the neighbor. Where the box is wrong, so is the"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def name_of(layer: str) -> str:
 
 def tiles_in(path: Path, network: Network) -> UInt8 | None:
     """(K, SIZE, SIZE, 3) of the sheet at `path`, if it is there and of these weights."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
     with Image.open(path) as sheet:
         mark, _, count = sheet.info.get("comment", b"").partition(b" ")
