@@ -114,9 +114,9 @@ KINDS = {
         lite_deeplab,
         "aspp",
         "Segments people, cats, buses, motorbikes, birds and aeroplanes; parts of trains, dogs and"
-        " horses; tables, boats and sofas rarely; hardly ever chairs and cars. Small and thin objects"
-        " are missed or too thick. Everything that is none of the 20 classes is background, or taken"
-        " for the nearest of them, often for a bottle or a car.",
+        " horses; tables, boats and sofas rarely; hardly ever chairs and cars. Small and thin"
+        " objects are missed or too thick. Everything that is none of the 20 classes is background,"
+        " or taken for the nearest of them, often for a bottle or a car.",
     ),
     "lite-fcn": Kind(
         "Lite FCN",
