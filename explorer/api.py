@@ -266,8 +266,8 @@ def load(
             "none" for random weights, or the path of a checkpoint; "" = the best on disk.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …
         half: Half precision where the network has it.
-        task: Of a module: "classification", "detection", "segmentation", "localization" or
-            "features"; by default inferred from its output.
+        task: Of a module: "classification", "detection", "segmentation", "localization",
+            "pose" or "features"; by default inferred from its output.
         classes: Of a module or a checkpoint: names by index; a detector's index 0 is the
             background. For a checkpoint also the path of a list of them, as `--classes` takes it.
         preprocess: Of a module: the preprocessing of photos; by default ImageNet's.

@@ -15,7 +15,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
 from explorer.images.image import Image, from_array
 from explorer.networks.digest import lazily
-from explorer.networks.embedded import mini_localizer
+from explorer.networks.embedded.localizer import BoxHead
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 
@@ -109,6 +109,19 @@ class ToyBackbone(ToyConvNet):
         return self.relu(self.conv2(self.relu(self.conv1(x))))
 
 
+class ToyPose(ToyConvNet):
+    """The same as a cascade of two stages that locates two joints, the second near the first."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        first = super().forward(x).sigmoid().unflatten(1, (-1, 2))
+        parts = torch.cat([first - 0.1, first + 0.1], dim=2)
+        return {
+            "joints": first + 0.05,
+            "stages": torch.stack([first, first + 0.05]),
+            "parts": parts[None],
+        }
+
+
 class FixedDetector(nn.Module):
     """Always answers with the same boxes; `score_thresh` is its floor, as in torchvision."""
 
@@ -168,6 +181,27 @@ def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7)
     rpn.nms_thresh = overlap
 
 
+class ToyLocalizer(nn.Module):
+    """Four classes, each with a box of its own from the last map."""
+
+    attached_to = "body"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(inplace=True),
+        )  # fmt: skip
+        self.classifier = nn.Linear(16, 4)
+        self.head = BoxHead(16, "conv", 4, grid=2)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        found = self.body(x)
+        logits, boxes = self.classifier(found.mean((2, 3))), self.head(found).clamp(0, 1)
+        best = boxes[torch.arange(len(x), device=x.device), logits.argmax(1)]
+        return {"logits": logits, "boxes": best, "boxes_per_class": boxes}
+
+
 def toy_network(task: str) -> Network:
     """A network for any view of `task`, with names, a class tree where there can be one."""
     if task == "detection":
@@ -178,10 +212,15 @@ def toy_network(task: str) -> Network:
     if task == "localization":
         with torch.random.fork_rng():
             torch.manual_seed(2)
-            localizer = mini_localizer(4, body="mini_vgg", per_class=True, grid=2)
+            localizer = ToyLocalizer()
         return make_network(
             localizer, "localization",
-            classes=("cat", "dog", "car", "cup"), default_layer="body.features.3",
+            classes=("cat", "dog", "car", "cup"), default_layer="body.0",
+            preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        )  # fmt: skip
+    if task == "pose":
+        return make_network(
+            ToyPose(), "pose", classes=("__background__", "person"), default_layer="conv2",
             preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         )  # fmt: skip
     if task == "features":

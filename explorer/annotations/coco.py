@@ -121,7 +121,7 @@ def read_coco(
         ),
         *parts.notes,
     )
-    return Dataset(tuple(photos), tuple(ids), ids, notes)
+    return Dataset(tuple(photos), tuple(ids), ids, notes, parts.keypoints)
 
 
 def _is_negative(bbox: Any) -> bool:
@@ -159,6 +159,7 @@ class _Parts:
         known: The ids of all images.
         raw: The annotations that may be about one of `images`, or about no image at all.
         categories: Names by id.
+        keypoints: Names of the keypoints by the name of their category.
         notes: What was ignored.
     """
 
@@ -166,6 +167,7 @@ class _Parts:
     known: set[Id]
     raw: list[dict[str, Any]]
     categories: dict[Id, str]
+    keypoints: dict[str, tuple[str, ...]]
     notes: tuple[str, ...]
 
 
@@ -173,6 +175,7 @@ def _parts(text: str, only: str) -> _Parts:
     images: dict[Id, dict[str, Any]] = {}
     raw: list[dict[str, Any]] = []
     categories: dict[Id, str] = {}
+    keypoints: dict[str, tuple[str, ...]] = {}
     keys: set[str] = set()
     known: set[Id] = set()
     nameless = twice = odd = 0
@@ -197,7 +200,9 @@ def _parts(text: str, only: str) -> _Parts:
         elif key == "categories" and isinstance(item, dict):
             number = identity(item.get("id"))
             if number is not None and item.get("name") is not None:
-                categories[number] = str(item["name"])
+                name = categories[number] = str(item["name"])
+                if isinstance(item.get("keypoints"), list):
+                    keypoints.setdefault(name, tuple(map(str, item["keypoints"])))
         elif key == "annotations" and isinstance(item, dict):
             # Where the photos are listed first, the others' boxes need not be kept at all.
             number = identity(item.get("image_id"))
@@ -227,7 +232,7 @@ def _parts(text: str, only: str) -> _Parts:
             "entries were ignored: they have no id or are not objects.",
         ),
     )
-    return _Parts(images, known, raw, categories, notes)
+    return _Parts(images, known, raw, categories, keypoints, notes)
 
 
 def _name_of(image: dict[str, Any]) -> str:
@@ -258,7 +263,16 @@ def _entry(item: dict[str, Any], categories: dict[Id, str]) -> Annotation | None
         crowd=is_set(item.get("iscrowd")),
         area=area if isfinite(area) else area_of(box),
         segmentation=item.get("segmentation"),
+        keypoints=_points(item.get("keypoints")),
     )
+
+
+def _points(values: Any) -> tuple[float, ...]:
+    """Whole triples of finite numbers, else none."""
+    if not isinstance(values, list) or len(values) % 3:
+        return ()
+    numbers = tuple(map(number_of, values))
+    return numbers if all(map(isfinite, numbers)) else ()
 
 
 def _corners(item: dict[str, Any]) -> tuple[float, float, float, float] | None:

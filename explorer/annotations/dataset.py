@@ -29,12 +29,15 @@ class Annotation:
         crowd: COCO's "iscrowd": a region with many objects, which no detection has to match.
         area: In pixels: COCO's own (of the object's outline), else that of the box.
         segmentation: As the file has it: COCO's polygons or run lengths; None without one.
+        keypoints: x, y and v in turn of each of the class's keypoints, as in COCO: v 0 = not
+            labeled; empty without any.
     """
 
     box: Box
     crowd: bool = False
     area: float = 0.0
     segmentation: Any = None
+    keypoints: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +92,14 @@ class Dataset:
         classes: The names of the classes, in the order of their numbers.
         category_ids: COCO's numbers by class name; empty for the other formats.
         notes: Sentences about what was ignored.
+        keypoints: The names of a class's keypoints by class name, where the file says them.
     """
 
     photos: tuple[Annotated, ...]
     classes: tuple[str, ...]
     category_ids: dict[str, int | str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    keypoints: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Annotated]:
         return iter(self.photos)

@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "evaluate",
         help="evaluate a network on photos with ground truth",
         description="Evaluate a network on photos with ground truth: top-1 and top-5 accuracy, "
-        "localization error, COCO and Pascal VOC average precision, mean IoU.",
+        "localization error, COCO and Pascal VOC average precision, keypoint AP and PCK, mean IoU.",
         epilog="DATA is a folder with one subfolder of photos per class (named by class or WordNet "
         "id), a COCO .json file or its folder, a folder with Pascal VOC .xml files, a data.yaml or "
         "a folder with YOLO label files, a folder of class masks, or an .npz file of photos as for "

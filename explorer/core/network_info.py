@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-Task = Literal["classification", "localization", "detection", "segmentation", "features"]
+Task = Literal["classification", "localization", "detection", "segmentation", "pose", "features"]
 """`localization` names the photo and gives one box (as in ILSVRC); `detection` includes instance
-masks and keypoints; `features` is a backbone without a head.
+masks and keypoints; `pose` gives the joints of the one person that a crop shows; `features` is a
+backbone without a head.
 """
 
 GIVEN = "given"

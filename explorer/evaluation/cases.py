@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.network_info import NetworkInfo, Task
+    from explorer.evaluation.keypoints.skeletons import Skeletons
     from explorer.evaluation.matching import DataClass
     from explorer.evaluation.metrics import Objects
 
@@ -26,12 +27,14 @@ class Truth:
         objects: In pixels of the photo; None = not known.
         mask: (H, W) int32, the class of every pixel, -1 = not to be counted; None = not known.
         left_out: Objects of classes that the network does not have.
+        skeletons: The keypoints of `objects`; None = not asked for or not known.
     """
 
     label: int = -1
     objects: Objects | None = None
     mask: NDArray[np.int32] | None = None
     left_out: int = 0
+    skeletons: Skeletons | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +60,7 @@ class Source:
         title: Its name for people.
         kind: "class folders", "COCO", "VOC", "YOLO", "masks" or "npz".
         classes: What has to be matched.
-        offers: What is known of its photos: "label", "objects", "mask".
+        offers: What is known of its photos: "label", "objects", "mask", "keypoints".
         make: From the task, the label of each class (-1 = unknown) and the network to the cases.
         notes: Sentences about what was ignored.
     """

@@ -1,4 +1,4 @@
-"""Average precision by the rules of COCO (Lin et al. 2014), of boxes and of masks.
+"""Average precision by the rules of COCO (Lin et al. 2014), of boxes, masks and keypoints.
 
 faster-coco-eval counts; here the photos are put into its form. All metrics lie in [0, 1].
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from explorer.evaluation.keypoints.skeletons import Points, Skeletons
     from explorer.evaluation.metrics import Found, Objects
 
     Row = dict[str, Any]
@@ -124,8 +125,70 @@ def coco_mask_ap50(truth: Sequence[Masks], found: Sequence[Masks]) -> float:
     return 0.0 if evaluation is None else float(evaluation.stats[1])
 
 
+def coco_keypoint_ap(
+    truth: Sequence[Objects],
+    skeletons: Sequence[Skeletons],
+    found: Sequence[Found],
+    points: Sequence[Points],
+    sigmas: Sequence[float],
+) -> ClassAP | None:
+    """COCO's figures of keypoints: the object keypoint similarity stands for the IoU of boxes.
+
+    The similarity of one keypoint is exp(-d^2 / (2 area (2 sigma)^2)), d being the distance; that
+    of a person is the mean over the labeled ones. Objects without labeled keypoints, and what is
+    found there, do not count. AR is the recall with the 20 highest-scoring people of each photo.
+
+    Args:
+        truth: One for every photo.
+        skeletons: Of the same objects.
+        found: The same photos.
+        points: (N, K, 3) of the same detections.
+        sigmas: K, in square roots of an object's area.
+
+    Returns:
+        None where no object has keypoints.
+
+    Raises:
+        ExplorerError: faster-coco-eval is not installed.
+    """
+    photos = [{"id": number} for number in range(len(truth))]
+    objects = [
+        {
+            **row,
+            "area": float(area),
+            "keypoints": places.ravel().tolist(),
+            "num_keypoints": int((places[:, 2] > 0).sum()),
+        }
+        for row, area, places in zip(
+            _objects(truth),
+            np.concatenate([np.zeros(0), *(there.area for there in skeletons)]),
+            (places for there in skeletons for places in there.points),
+            strict=True,
+        )
+    ]
+    if not any(row["num_keypoints"] and not row["iscrowd"] for row in objects):
+        return None
+    answers = [
+        {**row, "keypoints": places.ravel().astype(float).tolist()}
+        for row, places in zip(
+            _detections(found), (places for own in points for places in own), strict=True
+        )
+    ]
+    for row in answers:
+        del row["bbox"]  # COCO's evaluation takes the box around the keypoints
+    evaluation = _evaluated("keypoints", photos, objects, answers, sigmas)
+    if evaluation is None:
+        return ClassAP(0.0, 0.0, 0.0, 0.0)
+    stats = [float(value) for value in evaluation.stats]
+    return ClassAP(stats[0], stats[1], stats[2], stats[5])
+
+
 def _evaluated(
-    kind: str, photos: Sequence[Row], truth: Sequence[Row], found: Sequence[Row]
+    kind: str,
+    photos: Sequence[Row],
+    truth: Sequence[Row],
+    found: Sequence[Row],
+    sigmas: Sequence[float] | None = None,
 ) -> Any | None:
     """A `COCOeval_faster` that has done its work; None where nothing is there or was found."""
     package = _package()
@@ -141,7 +204,10 @@ def _evaluated(
     }
     known.createIndex()
     answers = known.loadRes(list(found))
-    evaluation = package.COCOeval_faster(known, answers, kind, print_function=_silent)
+    evaluation = package.COCOeval_faster(
+        known, answers, kind, print_function=_silent,
+        kpt_oks_sigmas=None if sigmas is None else list(sigmas),
+    )  # fmt: skip
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.annotations.files import Annotated, Dataset, read_coco, read_voc, read_yolo
+from explorer.annotations.files import (
+    Annotated,
+    Annotation,
+    Dataset,
+    read_coco,
+    read_voc,
+    read_yolo,
+)
 from explorer.annotations.voc import voc_files
 from explorer.annotations.yolo_folder import faults, looks_like_yolo, split_of, yolo_pairs
 from explorer.core.errors import ExplorerError
@@ -21,6 +28,7 @@ from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed, read_file
 from explorer.evaluation import masks
 from explorer.evaluation.cases import Case, Source, Truth
+from explorer.evaluation.keypoints.skeletons import Skeletons, places_of
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
 from explorer.evaluation.metrics import Objects
 from explorer.evaluation.photos_npz import read_npz
@@ -234,6 +242,8 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
         offers.add("label")
     if masks.has_outlines(dataset):
         offers.add("mask")
+    if dataset.keypoints and any(entry.keypoints for photo in photos for entry in photo.entries):
+        offers.add("keypoints")
 
     def make(task: Task, labels: NDArray[np.int64], info: NetworkInfo) -> list[Case]:
         known = {c.name: int(label) for c, label in zip(classes, labels, strict=True)}
@@ -243,7 +253,13 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
         elif task == "segmentation":
             chosen = [p for p in photos if any(e.segmentation for e in p.entries)]
             return [Case(p.name, _boxed(p, known, background_of(info)), p.path) for p in chosen]
-        return [Case(p.name, _boxed(p, known), p.path) for p in chosen]
+        posed = task == "detection" and "keypoints" in offers and info.keypoints
+        places = {
+            name: places_of(info.keypoints, points) for name, points in dataset.keypoints.items()
+        }
+        return [
+            Case(p.name, _boxed(p, known, places=places if posed else None), p.path) for p in chosen
+        ]
 
     return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes)
 
@@ -254,7 +270,10 @@ def _single(photo: Annotated) -> bool:
 
 
 def _boxed(
-    photo: Annotated, known: dict[str, int], background: int | None = None
+    photo: Annotated,
+    known: dict[str, int],
+    background: int | None = None,
+    places: dict[str, list[int]] | None = None,
 ) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
     def load() -> tuple[NDArray[np.uint8], Truth]:
         pixels = open_image(photo.path).pixels
@@ -268,9 +287,29 @@ def _boxed(
         mask = None
         if background is not None:
             mask = masks.rasterized(photo, labels, background, pixels.shape[:2])
-        return pixels, Truth(label, objects, mask, int((~keep).sum()))
+        skeletons = None
+        if places is not None:
+            entries = [entry for entry, kept in zip(photo.entries, keep, strict=True) if kept]
+            skeletons = _skeletons(entries, places, scale)
+        return pixels, Truth(label, objects, mask, int((~keep).sum()), skeletons)
 
     return load
+
+
+def _skeletons(
+    entries: Sequence[Annotation], places: dict[str, list[int]], scale: NDArray[np.float64]
+) -> Skeletons:
+    """The keypoints of objects, in the order of `places`: a class's own by the network's."""
+    count = max(map(len, places.values()))
+    points = np.zeros((len(entries), count, 3))
+    for row, entry in enumerate(entries):
+        order = np.array(places.get(entry.box.label, []), np.int64)
+        own = np.array(entry.keypoints).reshape(-1, 3)
+        if len(own) > order.max(initial=-1) and len(own):
+            points[row, order >= 0] = own[order[order >= 0]]
+    points[..., :2] *= scale[:2]
+    points[points[..., 2] <= 0] = 0
+    return Skeletons(points, np.array([entry.area for entry in entries]) * scale[0] * scale[1])
 
 
 def _scale(photo: Annotated, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:

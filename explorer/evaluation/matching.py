@@ -1,7 +1,7 @@
 """The network's word for every class of the data.
 
-Names differ between data sets (COCO's airplane is VOC's aeroplane), WordNet ids do not, and the
-detectors that ship have groups of classes only. Classes that the network lacks are ignored.
+Names differ between data sets (COCO's airplane is VOC's aeroplane), WordNet ids do not. Classes
+that the network lacks are ignored.
 """
 
 from __future__ import annotations
@@ -17,13 +17,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.resources import resource_path
-from explorer.networks.class_names import (
-    COCO_GROUPS,
-    Category,
-    group_names,
-    group_of,
-    read_shipped_categories,
-)
+from explorer.networks.class_names import read_shipped_categories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.network_info import NetworkInfo
+    from explorer.networks.class_names import Category
 
 WNID = re.compile(r"n\d{8}")
 
@@ -57,13 +52,11 @@ class DataClass:
         name: As the data call it.
         wnid: Its WordNet id, when the data say it.
         words: All words of its synset.
-        ids: WordNet ids from the root of the tree to it, when they are known.
     """
 
     name: str
     wnid: str = ""
     words: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,8 +77,7 @@ class Match:
 def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
     """Finds the network's class of each class of the data.
 
-    In turn by its WordNet id (names occur twice), its name and the words of its synset; for a
-    network whose classes are the groups of `class_names`, by the group first.
+    In turn by its WordNet id (names occur twice), its name and the words of its synset.
 
     Raises:
         ExplorerError: The network has none of them, or no names.
@@ -97,8 +89,7 @@ def match(classes: Sequence[DataClass], info: NetworkInfo) -> Match:
         )
     names = _Names(info.classes)
     wnids = {wnid: index for index, wnid in reversed(list(enumerate(wnids_of(info))))}
-    grouped = is_grouped(info)
-    labels = [_label(known_class(c), names, wnids, grouped=grouped) for c in classes]
+    labels = [_label(known_class(c), names, wnids) for c in classes]
     matched = {
         c.name: info.classes[label] for c, label in zip(classes, labels, strict=True) if label >= 0
     }
@@ -120,13 +111,6 @@ def canonical(name: str) -> str:
     return _COCO_WORDS.get(plain, plain)
 
 
-def is_grouped(info: NetworkInfo) -> bool:
-    """True when the network's classes are the groups of `class_names`."""
-    return {name for name in info.classes if canonical(name) not in BACKGROUND} == set(
-        group_names()
-    )
-
-
 def wnids_of(info: NetworkInfo) -> tuple[str, ...]:
     """The WordNet ids of the network's classes from its card; () when there are none."""
     card = resource_path("weights", f"{info.spec.name}.json")
@@ -138,13 +122,12 @@ def wnids_of(info: NetworkInfo) -> tuple[str, ...]:
 
 
 def known_class(data_class: DataClass) -> DataClass:
-    """With the words and the tree of the classes that ship, where only the id is given."""
+    """With the words of the classes that ship, where only the id is given."""
     wnid = data_class.wnid or (data_class.name if WNID.fullmatch(data_class.name) else "")
     category = _shipped().get(wnid)
     if category is None:
-        return DataClass(data_class.name, wnid, data_class.words, data_class.ids)
-    words = data_class.words or (category.name,)
-    return DataClass(data_class.name, wnid, words, data_class.ids or category.ids)
+        return DataClass(data_class.name, wnid, data_class.words)
+    return DataClass(data_class.name, wnid, data_class.words or (category.name,))
 
 
 class _Names:
@@ -165,21 +148,14 @@ class _Names:
         return self._exact.get(name, self._like.get(canonical(name)))
 
 
-def _label(known: DataClass, names: _Names, wnids: dict[str, int], *, grouped: bool) -> int:
-    if grouped and (known.ids or canonical(known.name) in COCO_GROUPS):
-        if known.ids:
-            group = group_of(Category(known.wnid, known.name, (), known.ids))
-        else:
-            group = COCO_GROUPS[canonical(known.name)]
-        found = [names.get(group)] if group else []
-    else:
-        found = [wnids.get(known.wnid), *(names.get(w) for w in (known.name, *known.words))]
+def _label(known: DataClass, names: _Names, wnids: dict[str, int]) -> int:
+    found = [wnids.get(known.wnid), *(names.get(w) for w in (known.name, *known.words))]
     return next((index for index in found if index is not None), -1)
 
 
 def shipped_classes() -> tuple[DataClass, ...]:
     """The classes that the networks that ship were trained for, in the order of their labels."""
-    return tuple(DataClass(c.name, c.wnid, (c.name,), c.ids) for c in _shipped().values())
+    return tuple(DataClass(c.name, c.wnid, (c.name,)) for c in _shipped().values())
 
 
 @cache

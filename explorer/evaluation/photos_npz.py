@@ -11,7 +11,6 @@ import os
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from explorer.core.errors import ExplorerError
@@ -19,8 +18,6 @@ from explorer.core.reading import display_name, read_file
 from explorer.evaluation.cases import Case, Source, Truth
 from explorer.evaluation.matching import DataClass, known_class, shipped_classes
 from explorer.evaluation.metrics import Objects
-from explorer.evaluation.photo_set import PhotoSet
-from explorer.evaluation.scenes import SCENES, SceneMaker, held_out_scene
 from explorer.images.image import decode_image
 
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def read_npz(path: Path) -> Source:
-    """Photos by class; detectors get scenes that are put together from several of them.
+    """Photos with a class and a box each.
 
     Raises:
         ExplorerError: It is no such file, or classes.tsv is missing.
@@ -41,9 +38,7 @@ def read_npz(path: Path) -> Source:
     arrays = read_arrays(path)
     classes, notes = _classes(path.parent, int(arrays["label"].max(initial=-1)) + 1)
 
-    def make(task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
-        if task == "detection":
-            return _scenes(arrays, labels)
+    def make(_task: Task, labels: NDArray[np.int64], _info: NetworkInfo) -> list[Case]:
         known = np.flatnonzero(labels[arrays["label"]] >= 0)
         return [
             Case(f"photo {i}", _photo(arrays, i, int(labels[arrays["label"][i]])))
@@ -86,36 +81,18 @@ def _classes(folder: Path, most: int) -> tuple[tuple[DataClass, ...], tuple[str,
         note = "There is no classes.tsv: Tiny ImageNet's classes are assumed."
         return shipped_classes(), (note,)
     data = read_file(table, limit=2**26, kind="a table", smaller="Choose another file.")
-    tree = _tree(folder / "wordnet_tree.tsv")
     classes = []
     for line in data.decode("utf-8", "replace").splitlines():
         wnid, _, rest = line.partition("\t")
         if wnid.strip():
             words = tuple(word.strip() for word in rest.split(",") if word.strip()) or (wnid,)
-            classes.append(known_class(DataClass(words[0], wnid, words, _way(wnid, tree))))
+            classes.append(known_class(DataClass(words[0], wnid, words)))
     if len(classes) < most:
         raise ExplorerError(
             f"{display_name(table)} has {len(classes)} lines, but there are {most} classes.",
             "It must have one line per class.",
         )
     return tuple(classes), ()
-
-
-def _tree(path: Path) -> dict[str, str]:
-    """The parent of every WordNet id; empty without the file."""
-    if not os.path.isfile(path):
-        return {}
-    data = read_file(path, limit=2**26, kind="a table", smaller="Choose another file.")
-    rows = (line.split("\t") for line in data.decode("utf-8", "replace").splitlines()[1:])
-    return {row[0]: row[1] for row in rows if len(row) > 1}
-
-
-def _way(wnid: str, tree: dict[str, str]) -> tuple[str, ...]:
-    way: list[str] = []
-    while wnid in tree and wnid not in way:
-        way.insert(0, wnid)
-        wnid = tree[wnid]
-    return tuple(way)
 
 
 def _pixels(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
@@ -131,34 +108,3 @@ def _photo(
         return _pixels(arrays, i), Truth(label, Objects.plain(box, np.array([label])))
 
     return load
-
-
-def _quickly(arrays: dict[str, NDArray[Any]], i: int) -> NDArray[np.uint8]:
-    # All of them are needed at once: the door for single photos would take a quarter of a minute.
-    start, end = arrays["offset"][i : i + 2]
-    found = cv2.imdecode(arrays["jpeg"][start:end], cv2.IMREAD_COLOR) if end > start else None
-    if found is None:
-        raise ExplorerError(
-            f"Photo {i} cannot be decoded.", "Scenes are made from all of the photos."
-        )
-    return found[..., ::-1].astype(np.uint8, copy=False)
-
-
-def _scenes(arrays: dict[str, NDArray[Any]], labels: NDArray[np.int64]) -> list[Case]:
-    every = [_quickly(arrays, i) for i in range(len(arrays["label"]))]
-    if len({pixels.shape for pixels in every}) != 1 or every[0].shape[0] != every[0].shape[1]:
-        raise ExplorerError(
-            "Scenes can be made only from square photos of one size.", "Choose photos of one size."
-        )
-    boxes = arrays["box"].astype(np.float32) + np.array([0, 0, 1, 1], np.float32)
-    photos = PhotoSet(np.stack(every), arrays["label"].astype(np.int64), boxes)
-    maker = SceneMaker(photos, np.maximum(labels, 0).tolist())  # 0 = no object, to be background
-
-    def scene(i: int) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
-        def load() -> tuple[NDArray[np.uint8], Truth]:
-            made = held_out_scene(maker, i)
-            return made.pixels, Truth(objects=Objects.plain(made.boxes, made.labels))
-
-        return load
-
-    return [Case(f"scene {i}", scene(i), mixed=True) for i in range(SCENES)]

@@ -25,6 +25,11 @@ FIGURES = {
     "AR": "COCO's average recall with 100 boxes",
     "voc_AP": "Pascal VOC's average precision at IoU 0.5, every point",
     "voc_AP_11": "Pascal VOC's average precision at IoU 0.5, eleven points",
+    "keypoint_AP": "COCO's average precision of keypoints, mean over OKS 0.5 to 0.95",
+    "keypoint_AP50": "COCO's average precision of keypoints at OKS 0.5",
+    "keypoint_AP75": "COCO's average precision of keypoints at OKS 0.75",
+    "keypoint_AR": "COCO's average recall of keypoints with 20 people",
+    "PCK@0.2": "keypoints within 0.2 of the torso, in boxes found with IoU >= 0.5",
     "mIoU": "intersection over union of the pixels, mean over the classes",
     "IoU": "intersection over union of the pixels",
 }

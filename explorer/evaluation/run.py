@@ -17,6 +17,7 @@ from explorer.core.reading import display_name
 from explorer.core.step import Step
 from explorer.engine.engine import is_oom
 from explorer.evaluation.datasets import background_of, open_source
+from explorer.evaluation.keypoints.scores import KeypointBoxes
 from explorer.evaluation.matching import Match, match
 from explorer.evaluation.passing import Pass
 from explorer.evaluation.report import Report
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.engine import Engine
     from explorer.evaluation.cases import Case, Source
+    from explorer.evaluation.scores import Score
     from explorer.networks.network import Network
 
 
@@ -148,7 +150,7 @@ def evaluate(
             "Choose other photos or another network.",
         )
     report = _blank(network, source, found, cases)
-    score = score_for(info.task, len(info.classes), eleven_point=eleven_point)
+    score = _score(info, source, eleven_point=eleven_point)
     going = Pass(network, cases, score, cancelled)
     if work is not None:
         if work.resumed is not None and not going.resume(work.resumed):
@@ -185,7 +187,19 @@ def evaluate(
             return
 
 
+def _score(info: NetworkInfo, source: Source, *, eleven_point: bool) -> Score:
+    if info.task == "detection" and info.keypoints and "keypoints" in source.offers:
+        return KeypointBoxes(info.keypoints, eleven_point=eleven_point)
+    return score_for(info.task, len(info.classes), eleven_point=eleven_point)
+
+
 def _fitting(info: NetworkInfo, source: Source) -> Match:
+    if info.task == "pose":
+        raise ExplorerError(
+            f"{info.title} locates the joints of one person in a crop: it cannot be evaluated on"
+            " whole photos.",
+            "Choose a detector with keypoints.",
+        )
     if info.task not in NEEDS:
         raise ExplorerError(
             f"{info.title} has no predictions to evaluate: it outputs features.",
@@ -222,8 +236,6 @@ def _blank(network: Network, source: Source, found: Match, cases: Sequence[Case]
     notes = [*info.notes, *source.notes]
     if source.kind in ("COCO", "VOC") and info.task in ("classification", "localization"):
         notes.insert(0, ONE_OBJECT.format(data=source.title))
-    if source.kind == "npz" and info.task == "detection":
-        notes.append("The scenes are composed of several photos each, with a fixed seed.")
     if found.left_out and info.task == "segmentation" and background_of(info) >= 0:
         notes.append("Pixels of classes that the network does not have count as background.")
     if info.task == "detection" and score_floor(network.module) > 0.05:

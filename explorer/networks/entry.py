@@ -27,6 +27,7 @@ _TASKS: dict[str, str] = {
     "localization": "Classification and localization",
     "detection": "Object detection",
     "segmentation": "Semantic segmentation",
+    "pose": "Joints of one person",
     "features": "Feature extraction",
 }
 

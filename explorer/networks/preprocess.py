@@ -118,6 +118,17 @@ class Preprocess:
             batch = tvf.resize(batch, list(size), interpolation=mode, antialias=True)
         if self.crop is not None:
             batch = tvf.center_crop(batch, [self.crop, self.crop])
+        return self._valued(batch)
+
+    def fed(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """A picture that has been resized and cropped before, as `picture` gives it.
+
+        As calling, without those two steps.
+        """
+        return self._valued(torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None])
+
+    def _valued(self, batch: Tensor) -> Tensor:
+        """(1, 3, H, W) uint8 -> (1, C, H, W) float32: gray and normalized where the weights ask."""
         values: Tensor = tvf.convert_image_dtype(batch, torch.float32)
         if self.channels == 1:
             values = tvf.rgb_to_grayscale(values)

@@ -38,7 +38,7 @@ RENAMED = {"efficientnet_lite0": from_package}
 def definitions() -> tuple[Definition, ...]:
     """One for every card in resources/weights; a damaged card is logged and skipped."""
     found = []
-    for card in sorted(resource_path("weights").glob("*.json")):
+    for card in sorted(resource_path("weights").glob("*.json"), key=lambda path: path.stem):
         try:
             found.append(_definition(card))
         except (ExplorerError, OSError, ValueError, KeyError, TypeError):

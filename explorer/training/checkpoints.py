@@ -24,6 +24,11 @@ _KEYS = frozenset({"model", "average", "optimizer", "step", "dtype"})
 _OLD_KEYS = {"optimiser": "optimizer"}
 
 
+def part_of(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights of one part of a network, without the part's name."""
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+
+
 @dataclass(slots=True, eq=False)
 class State:
     """All that a checkpoint holds."""

@@ -31,7 +31,8 @@ COURSE = (
     "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
     "lineage", "recall_lab", "pipeline_race",
     "kernels", "feature_maps", "receptive_field", "deep_dream", "feedback_dream",
-    "fooling", "semantic_sliders",
+    "loss_composer", "activation_maximization", "feature_atlas", "inversion", "inversion_ladder",
+    "neural_style", "adversarial", "transfer_matrix", "fooling", "semantic_sliders",
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""
 

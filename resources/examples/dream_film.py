@@ -18,7 +18,7 @@ def frames(photo: str, steps: int) -> Iterator[np.ndarray]:
 
 def main(photo: str, steps: int = 10) -> None:
     """Writes dream.gif."""
-    print(f"dream.gif: {save_film('dream.gif', frames(photo, steps), 12.0)} frames")
+    print(f"dream.gif: {save_film('dream.gif', frames(photo, steps), 12.0).frames} frames")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torchvision.models import get_model
 
-from explorer.networks.embedded import mini_fasterrcnn
+from explorer.networks.embedded import lite_fasterrcnn
 from explorer.vision.trace import TwoStage, traced
 
 ROUNDS = 20
@@ -22,8 +22,8 @@ def detector(name: str) -> nn.Module:
     """Random weights; the score floor is lowered so that the filters have work to do."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        if name == "mini-fasterrcnn":
-            module = mini_fasterrcnn(33, side=192)
+        if name == "lite-fasterrcnn":
+            module = lite_fasterrcnn(81)
             module.roi_heads.score_thresh = 0.02
             return module.eval()
         small = {} if name.startswith("ssd") else {"min_size": 320, "max_size": 480}
@@ -51,7 +51,7 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.parametrize(
     "name",
     [
-        "mini-fasterrcnn", "fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_resnet50_fpn",
+        "lite-fasterrcnn", "fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_resnet50_fpn",
         "retinanet_resnet50_fpn", "fcos_resnet50_fpn", "ssdlite320_mobilenet_v3_large",
     ],
 )  # fmt: skip

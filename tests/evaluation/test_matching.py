@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from explorer.core.network_info import NetworkInfo, NetworkSpec
-from explorer.evaluation.matching import DataClass, canonical, is_grouped, match
-from explorer.networks.class_names import COCO_GROUPS, group_names
+from explorer.evaluation.matching import DataClass, canonical, match
 from tests.toys import toy_network
 
 
@@ -40,27 +39,6 @@ def test_wordnet_ids_go_before_names_and_synsets_come_last() -> None:
 def test_two_classes_of_one_name() -> None:
     assert labels(info("crane", "crane"), "crane") == [0]
     assert labels(info("Cardigan", "cardigan"), "cardigan", "Cardigan", "CARDIGAN") == [1, 0, 0]
-
-
-def test_classes_become_groups() -> None:
-    names = ("background", *group_names())
-    network = info(*names)
-    assert is_grouped(network)
-    assert not is_grouped(info(*names[:-1]))
-    word, group = next(iter(COCO_GROUPS.items()))
-    found = match([DataClass(word), DataClass("n01443537"), DataClass("person")], network)
-    assert found.labels[0] == names.index(group)
-    assert found.matched["n01443537"] in names
-    assert found.left_out == ("person",)
-    # A class that is no thing has no group, also when a group has its name.
-    lake = DataClass(names[1], "n09332890")
-    assert labels(network, lake, names[1]) == [-1, 1]
-
-
-def test_every_name_in_the_table_of_groups_is_found_there() -> None:
-    network = info("background", *group_names())
-    found = match([DataClass(word) for word in COCO_GROUPS], network)
-    assert found.matched == COCO_GROUPS
 
 
 def test_only_a_background_in_common_is_nothing_in_common() -> None:

@@ -3,48 +3,13 @@ import json
 import pytest
 
 from explorer.core.resources import resource_path
-from explorer.networks.class_names import (
-    Category,
-    group_labels,
-    group_names,
-    group_of,
-    read_class_paths,
-    read_shipped_categories,
-)
+from explorer.networks.class_names import read_class_paths, read_shipped_categories
 
 
-def test_the_nearest_rule_gives_the_group():
-    def category(*ids):
-        return Category(ids[-1], ids[-1], ids, ids)
-
-    categories = [
-        category("n0", "n00021939", "n1"),
-        category("n0", "n00021939", "n02958343", "n2"),
-        category("n0", "n00021939", "n02084071", "n3"),
-        category("n0", "n09287968"),
-    ]
-    assert [group_of(c) for c in categories] == ["device or toy", "car", "dog", None]
-    names = group_names()
-    labels = group_labels(categories)
-    assert [names[label - 1] for label in labels[:3]] == ["device or toy", "car", "dog"]
-    assert labels[3] == 0
-
-
-def test_every_group_has_members_and_few_classes_have_none():
+def test_the_two_hundred_classes_that_ship():
     categories = read_shipped_categories(resource_path("classes", "tiny-imagenet.json"))
     assert len({c.wnid for c in categories}) == len({c.name for c in categories}) == 200
-    by_name = {c.name: group_of(c) for c in categories}
-    assert set(by_name.values()) == {*group_names(), None}
-    assert by_name["Chihuahua"] == "dog"
-    assert by_name["lion"] == "cat"
-    assert by_name["school bus"] == "truck, bus or train"
-    assert by_name["espresso"] == "food"
-    assert by_name["punching bag"] == "device or toy"
-    without = sorted(name for name, group in by_name.items() if group is None)
-    assert without == [
-        *("alp", "barbershop", "butcher shop", "cliff", "comic book", "confectionery"),
-        *("coral reef", "lakeside", "seashore", "spider web"),
-    ]
+    assert all(c.path[0] == "entity" and len(c.path) == len(c.ids) for c in categories)
 
 
 def test_paths_through_a_tree_by_hand(tmp_path):

@@ -111,6 +111,17 @@ def test_picture_undoes_the_normalization() -> None:
     assert (steps.picture(steps(pixels)) == pixels).all()
 
 
+@pytest.mark.parametrize("channels", [3, 1])
+def test_what_was_fed_can_be_fed_again(channels: int) -> None:
+    """A photo that is resized and cropped in 8 bits gives the same input once more."""
+    mean, std = ((0.4, 0.5, 0.6), (0.2, 0.3, 0.4)) if channels == 3 else ((0.5,), (0.25,))
+    steps = Preprocess(resize=36, crop=32, mean=mean, std=std, channels=channels)
+    values = steps(photo(60, 50))
+    assert torch.allclose(steps.fed(steps.picture(values)), values, atol=1 / 255 / min(std))
+    if channels == 3:
+        assert torch.equal(steps.fed(steps.picture(values)), values)
+
+
 def test_grid_frame_and_boxes() -> None:
     frame = grid_frame((480, 640), (15, 20))
     assert frame == Frame(1 / 32, 1 / 32)

@@ -165,7 +165,7 @@ def test_a_checkpoint_that_is_read_is_not_written(data, tmp_path):
     (tmp_path / "resnet").mkdir()
     theirs = tmp_path / "resnet/checkpoint.pt"
     theirs.write_text("of another program")
-    argv = ("mini-fasterrcnn", "--data", data, "--backbone", theirs, "--out", theirs.parent)
+    argv = ("lite-retinanet", "--data", data, "--backbone", theirs, "--out", theirs.parent)
     assert "is one of the inputs" in refused(*argv, "--fresh", "--overwrite")
     assert theirs.read_text() == "of another program"
 

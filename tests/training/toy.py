@@ -22,14 +22,6 @@ def toy_photos(count: int = 24, classes: int = 4, seed: int = 0) -> PhotoSet:
     return PhotoSet(pixels, labels, boxes)
 
 
-def toy_masks(photos: PhotoSet) -> np.ndarray:
-    """Packed masks of the photos: each fills its box."""
-    masks = np.zeros((len(photos), 64, 64), bool)
-    for mask, (x0, y0, x1, y1) in zip(masks, photos.boxes.astype(int), strict=True):
-        mask[y0:y1, x0:x1] = True
-    return np.packbits(masks, axis=-1)
-
-
 def write_npz(path, photos: PhotoSet) -> None:
     """The format of the real data: JPEG bytes end to end, inclusive boxes."""
     streams = [cv2.imencode(".jpg", p[..., ::-1])[1].ravel() for p in photos.pixels]

@@ -24,7 +24,7 @@ from tests.training.tuning.own_folders import tunable_network
 
 NO_NETWORK = "none"
 """Stands for the task where a view needs no network."""
-TASKS = ("classification", "localization", "detection", "segmentation", "features")
+TASKS = ("classification", "localization", "detection", "segmentation", "pose", "features")
 TOY = NetworkRef("toy")
 """Opened as a toy of a task that the parameter takes; any other one is the catalog's."""
 
@@ -90,11 +90,13 @@ def info_of(scene: Scene) -> NetworkInfo | None:
         return None
 
 
+_PHOTOS = Photos()
+
+
 def opened_for(view: View[Any, Any], params: Any, info: NetworkInfo | None) -> Opened:
     wanted = named(view, params, info)
     networks = {ref: _network(ref, parameter) for ref, parameter in wanted.networks.items()}
-    photos = Photos()
-    images: dict[ImageRef, Image] = {ref: photos.get(ref) for ref in wanted.images}
+    images: dict[ImageRef, Image] = {ref: _PHOTOS.get(ref) for ref in wanted.images}
     return Opened(networks, images)
 
 

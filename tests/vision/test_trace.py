@@ -16,12 +16,7 @@ from torchvision.ops import boxes as box_ops
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
-from explorer.networks.embedded import (
-    lite_fasterrcnn,
-    lite_maskrcnn,
-    lite_retinanet,
-    mini_fasterrcnn,
-)
+from explorer.networks.embedded import lite_fasterrcnn, lite_maskrcnn, lite_retinanet
 from explorer.networks.hooks import captured, interruptible
 from explorer.networks.preprocess import Frame
 from explorer.vision.detection.roi_head import layer_maps, pooled_maps, run_head
@@ -49,7 +44,6 @@ from tests.views.test_all_detectors import NAMES, lower_thresholds, network
 
 EMBEDDED = {
     "lite-fasterrcnn": partial(lite_fasterrcnn, 6, short_side=64, long_side=96),
-    "mini-fasterrcnn": partial(mini_fasterrcnn, 6, side=64),
     "lite-maskrcnn": partial(lite_maskrcnn, 6, short_side=64, long_side=96),
     "lite-retinanet": partial(lite_retinanet, 6),
 }

@@ -13,10 +13,10 @@ from explorer.networks.embedded.color_range import MEAN, STD
 from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite0
 from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.lite_masks import lite_maskrcnn
+from explorer.networks.embedded.lite_pose import LitePose, lite_pose
 from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn
 from explorer.networks.embedded.lite_single_stage import lite_retinanet, lite_ssd
-from explorer.networks.embedded.localizer import MiniLocalizer, mini_localizer
-from explorer.networks.embedded.rcnn import MiniResNetFPN, mini_fasterrcnn
+from explorer.networks.embedded.localizer import LiteLocalizer, lite_localizer
 from explorer.networks.embedded.resnet import MiniResNet, mini_resnet
 from explorer.networks.embedded.segmentation.decoders import lite_deconvnet, lite_unet
 from explorer.networks.embedded.segmentation.deeplab import LiteDeepLab, lite_deeplab
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mini_resnet": mini_resnet,
     "mini_vgg": mini_vgg,
-    "mini_localizer": mini_localizer,
-    "mini_fasterrcnn": mini_fasterrcnn,
+    "lite_localizer": lite_localizer,
     "efficientnet_lite0": efficientnet_lite0,
     "lite_fasterrcnn": lite_fasterrcnn,
     "lite_retinanet": lite_retinanet,
@@ -52,6 +51,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "lite_frrn": lite_frrn,
     "lite_keypointrcnn": lite_keypointrcnn,
     "lite_maskrcnn": lite_maskrcnn,
+    "lite_pose": lite_pose,
 }
 """Functions by the name that a model card gives under `architecture`."""
 
@@ -62,9 +62,9 @@ __all__ = [
     "EfficientNetLite0",
     "LiteDeepLab",
     "LiteFCN",
-    "MiniLocalizer",
+    "LiteLocalizer",
+    "LitePose",
     "MiniResNet",
-    "MiniResNetFPN",
     "MiniSegNet",
     "MiniVGG",
     "YOLOv1",
@@ -76,15 +76,15 @@ __all__ = [
     "lite_fcn",
     "lite_frrn",
     "lite_keypointrcnn",
+    "lite_localizer",
     "lite_maskrcnn",
+    "lite_pose",
     "lite_pspnet",
     "lite_retinanet",
     "lite_ssd",
     "lite_unet",
     "lite_yolo_v1",
     "lite_yolo_v2",
-    "mini_fasterrcnn",
-    "mini_localizer",
     "mini_resnet",
     "mini_segnet",
     "mini_vgg",

@@ -139,10 +139,25 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalized RGB -> (N, num_classes) logits."""
-        x = self.blocks(self.act1(self.bn1(self.conv_stem(self.pad(images)))))
-        x = self.global_pool(self.act2(self.bn2(self.conv_head(x))))
-        logits: Tensor = self.classifier(x.flatten(1))
-        return logits
+        return self.taps(images)[2]
+
+    def taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `ends`, from (N, 3, H, W) normalized RGB."""
+        return self.ends(self.blocks(self.act1(self.bn1(self.conv_stem(self.pad(images))))))
+
+    def ends(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From the map of the last stage to what a head on the classifier may be attached to.
+
+        Args:
+            x: (N, 320, h, w), what `blocks` makes.
+
+        Returns:
+            The map of the last convolution (N, 1280, h, w), its mean over places (N, 1280), and
+            the logits (N, num_classes).
+        """
+        last = self.act2(self.bn2(self.conv_head(x)))
+        vector = self.global_pool(last).flatten(1)
+        return last, vector, self.classifier(vector)
 
 
 def efficientnet_lite0(num_classes: int = 1000) -> EfficientNetLite0:

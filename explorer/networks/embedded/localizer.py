@@ -1,24 +1,18 @@
-"""A classifier with a box: four numbers per image, from its last map or after its FC."""
+"""A classifier with a box: four numbers per image, from its last map or the mean of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from explorer.networks.embedded.resnet import MiniResNet
-from explorer.networks.embedded.vgg import MiniVGG
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from explorer.networks.embedded.lite import HEAD, EfficientNetLite0
 
 Attach = Literal["conv", "fc"]
 
-BODIES: dict[str, Callable[[int], MiniResNet | MiniVGG]] = {
-    "mini_resnet": MiniResNet,
-    "mini_vgg": MiniVGG,
-}
+GRID = 7
+"""Places along a side of the last map of an input of 224x224."""
 
 
 class BoxHead(nn.Module):
@@ -42,9 +36,9 @@ class BoxHead(nn.Module):
         attach: Attach,
         boxes: int,
         *,
-        grid: int = 5,
+        grid: int = GRID,
         bottleneck: int = 32,
-        hidden: int = 96,
+        hidden: int = 112,
     ) -> None:
         super().__init__()
         self.attach = attach
@@ -68,29 +62,25 @@ class BoxHead(nn.Module):
         return torch.cat([center - size / 2, center + size / 2], dim=2)
 
 
-class MiniLocalizer(nn.Module):
+class LiteLocalizer(nn.Module):
     """A classifier with a `BoxHead`: localization by regression.
 
     Simonyan & Zisserman 2014, appendix A (one box or one per class); Sermanet et al. 2014,
-    "OverFeat". `body` is the classifier with its own weights, and the logits are its own.
+    "OverFeat". `body` is the classifier, and the logits are its own.
 
     Args:
-        body: What names the image.
+        num_classes: Of the classifier; there is no background.
         attach: See `BoxHead`.
         per_class: One box for every class instead of one for all.
-        grid: See `BoxHead`.
     """
 
-    def __init__(
-        self, body: MiniResNet | MiniVGG, attach: Attach, *, per_class: bool, grid: int = 5
-    ) -> None:
+    def __init__(self, num_classes: int, attach: Attach, *, per_class: bool) -> None:
         super().__init__()
-        self.body = body
-        self.classes = body.num_classes
-        channels = body.channels[0 if attach == "conv" else 1]
-        self.attached_to = f"body.{body.tap_names[0 if attach == 'conv' else 1]}"
+        self.body = EfficientNetLite0(num_classes)
+        self.classes = num_classes
+        self.attached_to = "body.act2" if attach == "conv" else "body.global_pool"
         """The layer whose output the head gets."""
-        self.head = BoxHead(channels, attach, self.classes if per_class else 1, grid=grid)
+        self.head = BoxHead(HEAD, attach, num_classes if per_class else 1)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(N, 3, H, W) normalized RGB -> logits and boxes.
@@ -100,8 +90,8 @@ class MiniLocalizer(nn.Module):
             `boxes_per_class` (N, C, 4), all alike where one box serves all classes. Boxes are x0,
             y0, x1, y1 in [0, 1] as fractions of the input's width and height.
         """
-        found, vector, logits = self.body.taps(images)
-        boxes = self.head(found if self.head.attach == "conv" else vector).clamp(0, 1)
+        last, vector, logits = self.body.taps(images)
+        boxes = self.head(last if self.head.attach == "conv" else vector).clamp(0, 1)
         boxes = boxes.expand(-1, self.classes, -1)
         rows = torch.arange(len(boxes), device=boxes.device)
         return {
@@ -111,13 +101,8 @@ class MiniLocalizer(nn.Module):
         }
 
 
-def mini_localizer(
-    num_classes: int = 200,
-    *,
-    body: str = "mini_resnet",
-    attach: Attach = "conv",
-    per_class: bool = False,
-    grid: int = 5,
-) -> MiniLocalizer:
-    """`body` is a name of `BODIES`."""
-    return MiniLocalizer(BODIES[body](num_classes), attach, per_class=per_class, grid=grid)
+def lite_localizer(
+    num_classes: int = 20, *, attach: Attach = "conv", per_class: bool = False
+) -> LiteLocalizer:
+    """On the body of `lite_fasterrcnn`; see `LiteLocalizer`."""
+    return LiteLocalizer(num_classes, attach, per_class=per_class)

@@ -1,8 +1,7 @@
-"""The residual classifier, the body of everything else that is embedded."""
+"""The residual classifier."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -34,9 +33,6 @@ class MiniResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.widths = tuple(widths)
-        self.channels = (widths[3], widths[3])
-        """Of the first two `taps`."""
         self.conv1 = nn.Conv2d(3, widths[0], 5, stride=2, padding=2, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.relu = nn.ReLU(inplace=True)
@@ -48,30 +44,17 @@ class MiniResNet(nn.Module):
         self.fc = nn.Linear(widths[3], num_classes)
         _initialize(self)
 
-    tap_names = ("layer4", "avgpool")
-    """The layers that give the first two `taps`."""
-
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalized RGB -> (N, num_classes) logits."""
-        return self.taps(images)[2]
-
-    def taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The last map (N, C, H/16, W/16), the vector (N, C) before `fc`, and the logits."""
         x = self.relu(self.bn1(self.conv1(images)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        vector = self.avgpool(x).flatten(1)
-        return x, vector, self.fc(vector)
+        logits: Tensor = self.fc(self.avgpool(x).flatten(1))
+        return logits
 
 
 def mini_resnet(num_classes: int = 200) -> MiniResNet:
     """2.6 million parameters, 0.16 GMAC for a photo of 64x64."""
     return MiniResNet(num_classes)
-
-
-def stages(model: MiniResNet) -> nn.Sequential:
-    """Its layers from `conv1` to `layer4` under their names: the body of what detects."""
-    names = ("conv1", "bn1", "relu", "layer1", "layer2", "layer3", "layer4")
-    return nn.Sequential(OrderedDict((name, getattr(model, name)) for name in names))
 
 
 def _stage(inputs: int, outputs: int, blocks: int, *, stride: int) -> nn.Sequential:

@@ -41,8 +41,6 @@ class MiniVGG(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.channels = (blocks[-1][-1], hidden)
-        """Of the first two `taps`."""
         layers: list[nn.Module] = []
         inputs = 3
         for block in blocks:
@@ -63,18 +61,10 @@ class MiniVGG(nn.Module):
         )
         _initialize(self)
 
-    tap_names = ("features", "classifier.1")
-    """The layers that give the first two `taps`."""
-
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalized RGB, sides of at least 16 -> (N, num_classes) logits."""
-        return self.taps(images)[2]
-
-    def taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The last map (N, C, H/16, W/16), the hidden vector (N, hidden), and the logits."""
-        x = self.features(images)
-        vector = self.classifier[:3](self.avgpool(x).flatten(1))
-        return x, vector, self.classifier[3](vector)
+        logits: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
+        return logits
 
 
 def mini_vgg(num_classes: int = 200) -> MiniVGG:

@@ -1,9 +1,9 @@
-"""Single-stage detectors in the manner of YOLO v1 and v2, on the body of another detector."""
+"""Single-stage detectors in the manner of YOLO v1 and v2, on the body of `lite_fasterrcnn`."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from explorer.networks.embedded import lite
 from explorer.networks.embedded.wordtree import WordTree, flat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torchvision.models.detection.image_list import ImageList
 
@@ -30,36 +30,8 @@ Answer = dict[str, Tensor]
 _convolution = partial(Conv2dNormActivation, activation_layer=partial(nn.LeakyReLU, 0.1))
 
 
-class Body(NamedTuple):
-    """What the heads stand on.
-
-    Attributes:
-        layers: The layers, under the names they have in the detector whose body it is.
-        maps: From `layers` and (N, 3, H, W) normalized to a finer and a coarser map.
-        channels: Of the two maps.
-        stride: Pixels from one cell of the coarser map to the next; the finer one has half of it.
-        mean: Of the normalization, per channel, in [0, 1].
-        std: Likewise.
-    """
-
-    layers: nn.Sequential
-    maps: Callable[[nn.Sequential, Tensor], tuple[Tensor, Tensor]]
-    channels: tuple[int, int]
-    stride: int
-    mean: Sequence[float]
-    std: Sequence[float]
-
-
-def lite_body() -> Body:
-    """That of `lite_fasterrcnn`: the maps of strides 16 and 32."""
-    middle, coarse = (lite.STAGES[number].channels for number in lite.TAPS[1:])
-    layers = lite.stages(lite.EfficientNetLite0())
-    return Body(layers, _lite_maps, (middle, coarse), 32, lite.MEAN, lite.STD)
-
-
-def _lite_maps(layers: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
-    _, middle, coarse = lite.body_maps(layers, images)
-    return middle, coarse
+MIDDLE, COARSE = (lite.STAGES[number].channels for number in lite.TAPS[1:])
+"""Channels of the body's maps of strides 16 and 32."""
 
 
 class SmoothTransform(GeneralizedRCNNTransform):  # type: ignore[misc]
@@ -90,25 +62,27 @@ class YOLO(nn.Module):
     """What both have in common: a body, one map of cells, and few boxes of many at the end.
 
     Attributes:
+        stride: Pixels from one cell of the body's coarser map to the next.
         score_thresh: Boxes need a higher score.
         nms_thresh: A box that overlaps a higher-scoring one of its class by more goes.
         detections_per_img: At most this many are kept.
     """
 
-    def __init__(self, num_classes: int, transform: GeneralizedRCNNTransform, body: Body) -> None:
+    stride = 32
+
+    def __init__(self, num_classes: int, transform: GeneralizedRCNNTransform) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.transform = transform
-        self.body = body.layers
-        self.stride = body.stride
-        self._maps = body.maps
+        self.body = lite.stages(lite.EfficientNetLite0())
         self.score_thresh = 0.05
         self.nms_thresh = 0.5
         self.detections_per_img = 50
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, H, W) normalized -> the finer and the coarser map of the body."""
-        return self._maps(self.body, images)
+        """(N, 3, H, W) normalized -> the body's maps of strides 16 and 32."""
+        _, middle, coarse = lite.body_maps(self.body, images)
+        return middle, coarse
 
     def predict(self, features: tuple[Tensor, Tensor]) -> Tensor:
         """The numbers of every cell, float32; see the networks."""
@@ -182,24 +156,21 @@ class YOLOv1(YOLO):
 
     Args:
         num_classes: With the background, which is class 0.
-        body: What it stands on.
-        side: To which every picture is resized, whatever its shape; S = side / the body's stride.
+        side: To which every picture is resized, whatever its shape; S = side / `stride`.
         boxes: B.
         width: Channels of the two convolutions on the body.
     """
 
     def __init__(
-        self, num_classes: int, body: Body, *, side: int, boxes: int = 2, width: int = 192
+        self, num_classes: int, *, side: int = 224, boxes: int = 2, width: int = 256
     ) -> None:
         transform = SmoothTransform(
-            side, side, list(body.mean), list(body.std),
-            size_divisible=body.stride, fixed_size=(side, side),
+            side, side, list(lite.MEAN), list(lite.STD),
+            size_divisible=self.stride, fixed_size=(side, side),
         )  # fmt: skip
-        super().__init__(num_classes, transform, body)
+        super().__init__(num_classes, transform)
         self.boxes = boxes
-        self.head = nn.Sequential(
-            _convolution(body.channels[1], width, 3), _convolution(width, width, 3)
-        )
+        self.head = nn.Sequential(_convolution(COARSE, width, 3), _convolution(width, width, 3))
         self.predictor = nn.Conv2d(width, boxes * 5 + num_classes - 1, 1)
         # At first in the middle of the cell, a third of the picture wide and high, confidence low.
         classes = [1 / (num_classes - 1)] * (num_classes - 1)
@@ -241,7 +212,6 @@ class YOLOv2(YOLO):
 
     Args:
         num_classes: With the background, which is class 0; more if the tree has more labels.
-        body: What it stands on.
         priors: Width and height of each in cells.
         words: See `WordTree`; all three or none of them: then every class is a word.
         parents: See `WordTree`.
@@ -254,31 +224,29 @@ class YOLOv2(YOLO):
     def __init__(
         self,
         num_classes: int,
-        body: Body,
         *,
         priors: Sequence[Sequence[float]],
         words: Sequence[str] = (),
         parents: Sequence[int] = (),
         labels: Sequence[int] = (),
-        side: int,
-        width: int = 192,
+        side: int = 416,
+        width: int = 160,
         fine: int = 32,
     ) -> None:
         tree = WordTree(words, parents, labels) if words else flat(num_classes)
         super().__init__(
             max(num_classes, max(tree.labels) + 1),
-            SmoothTransform(side, side, list(body.mean), list(body.std)),
-            body,
+            SmoothTransform(side, side, list(lite.MEAN), list(lite.STD)),
         )
         self.tree = tree
         self.least = 0.5
         """A descent continues while a word has this probability, given that it is an object."""
         self.priors: Tensor
         self.register_buffer("priors", torch.tensor(priors, dtype=torch.float32))
-        self.passthrough = _convolution(body.channels[0], fine, 1)
+        self.passthrough = _convolution(MIDDLE, fine, 1)
         self.stack = nn.PixelUnshuffle(2)
         self.head = nn.Sequential(
-            _convolution(body.channels[1] + 4 * fine, width, 1),
+            _convolution(COARSE + 4 * fine, width, 1),
             _convolution(width, width, 3),
             _convolution(width, width, 3),
         )
@@ -339,11 +307,11 @@ def padded_size(batch: ImageList) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def lite_yolo_v1(num_classes: int, *, side: int = 224, width: int = 256, **options: Any) -> YOLOv1:
-    """S = 7 on the body of `lite_fasterrcnn`; 30 numbers a cell for 20 classes; see `YOLOv1`."""
-    return YOLOv1(num_classes, lite_body(), side=side, width=width, **options)
+def lite_yolo_v1(num_classes: int, **options: Any) -> YOLOv1:
+    """S = 7; 30 numbers a cell for 20 classes; see `YOLOv1`."""
+    return YOLOv1(num_classes, **options)
 
 
-def lite_yolo_v2(num_classes: int, *, side: int = 416, width: int = 160, **options: Any) -> YOLOv2:
-    """13 x 13 cells of a square picture on the body of `lite_fasterrcnn`; see `YOLOv2`."""
-    return YOLOv2(num_classes, lite_body(), side=side, width=width, **options)
+def lite_yolo_v2(num_classes: int, **options: Any) -> YOLOv2:
+    """13 x 13 cells of a square picture; see `YOLOv2`."""
+    return YOLOv2(num_classes, **options)

@@ -287,12 +287,17 @@ def joined(parts: list[tuple[Canvas, int, int]], shape: tuple[int, int]) -> Canv
 
 
 def recolored(canvas: Canvas, rng: np.random.Generator) -> Canvas:
-    """Brightness, contrast, a tint and saturation changed a little; sometimes gray."""
-    pixels = np.ascontiguousarray(canvas.pixels)
+    """See `recolored_pixels`."""
+    return replace(canvas, pixels=recolored_pixels(canvas.pixels, rng))
+
+
+def recolored_pixels(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB: brightness, contrast, tint, saturation changed a little; sometimes gray."""
+    pixels = np.ascontiguousarray(pixels)
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.94, 1.06, 3)
     table = (np.arange(256)[:, None] - 127) * gain + 127 + rng.uniform(-25, 25)
     tinted = cv2.LUT(pixels, table.clip(0, 255).astype(np.uint8)[None])
     share = 0.0 if rng.random() < GRAY else rng.uniform(0.6, 1.4)
     gray = cv2.cvtColor(cv2.cvtColor(tinted, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     mixed = cv2.addWeighted(tinted, share, gray, 1 - share, 0)
-    return replace(canvas, pixels=mixed.astype(np.uint8, copy=False))
+    return mixed.astype(np.uint8, copy=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.annotations.files import read_voc
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.evaluation.matching import canonical
@@ -35,6 +36,9 @@ JOINTS = 17
 
 LSPET = (16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9)
 """Which of COCO's joints the first twelve of Leeds Sports Pose are."""
+
+LSPET_JOINTS = 14
+"""Neck and head top come last."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +130,29 @@ def read_pool(folder: Path, least: int = 30) -> Pool:
     )
 
 
+def read_voc_pool(folder: Path) -> Pool:
+    """Photos with Pascal VOC's annotations, those of its photos without any left out.
+
+    Raises:
+        ExplorerError: The folder has no such annotations.
+    """
+    found = read_voc(folder)
+    names = ("background", *found.classes)
+    photos = tuple(
+        PoolPhoto(
+            photo.path,
+            photo.xyxy.astype(np.float32),
+            np.array([names.index(label) for label in photo.labels], np.int64),
+            np.zeros((0, 4), np.float32),
+            photo.size[0] / photo.size[1],
+            extent=photo.size,
+        )
+        for photo in found.photos
+        if photo.size is not None
+    )
+    return Pool(photos, names, ())
+
+
 def with_classes(pool: Pool, names: Sequence[str]) -> Pool:
     """The pool as a data set with other classes has it: all else is background.
 
@@ -194,14 +221,14 @@ def people(pool: Pool) -> Pool:
     return replace(pool, photos=tuple(p for p in pool.photos if p.joints is not None))
 
 
-def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
+def read_lspet(folder: Path, split: str, *, own: bool = False) -> tuple[PoolPhoto, ...]:
     """Leeds Sports Pose Extended: `folder`/joints.json, one person (label 1) a photo.
-
-    Neck and head top, which COCO's joints do not have, are dropped.
 
     Args:
         folder: In COCO's form, photos in images/.
         split: "train" or "validation".
+        own: The data set's own 14 joints in its order. Otherwise COCO's 17, of which it has 12;
+            neck and head top, which COCO's joints do not have, are left out.
 
     Raises:
         ExplorerError: There is no such file, or it has another form.
@@ -211,7 +238,7 @@ def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         notes = {int(note["image_id"]): note for note in content["annotations"]}
         found = tuple(
-            _person(folder / "images", image, notes[int(image["id"])])
+            _person(folder / "images", image, notes[int(image["id"])], own=own)
             for image in content["images"]
             if image["split"] == split
         )
@@ -227,10 +254,22 @@ def read_lspet(folder: Path, split: str) -> tuple[PoolPhoto, ...]:
     return found
 
 
-def _person(folder: Path, image: dict[str, Any], note: dict[str, Any]) -> PoolPhoto:
+def with_lspet_joints(photo: PoolPhoto) -> PoolPhoto:
+    """A photo with COCO's joints as `read_lspet` has its own: neck and head top are not known."""
+    if photo.joints is None:
+        return photo
+    joints = np.zeros((len(photo.joints), LSPET_JOINTS, 3), np.float32)
+    joints[:, : len(LSPET)] = photo.joints[:, list(LSPET)]
+    return replace(photo, joints=joints)
+
+
+def _person(folder: Path, image: dict[str, Any], note: dict[str, Any], *, own: bool) -> PoolPhoto:
     x, y, width, height = note["bbox"]
-    joints = np.zeros((1, JOINTS, 3), np.float32)
-    joints[0, list(LSPET)] = np.array(note["keypoints"], np.float32).reshape(-1, 3)[: len(LSPET)]
+    joints = np.array(note["keypoints"], np.float32).reshape(1, LSPET_JOINTS, 3)
+    if not own:
+        coco = np.zeros((1, JOINTS, 3), np.float32)
+        coco[:, list(LSPET)] = joints[:, : len(LSPET)]
+        joints = coco
     return PoolPhoto(
         folder / image["file_name"],
         np.array([[x, y, x + width, y + height]], np.float32),

@@ -13,8 +13,6 @@ where another form of the network is shipped than learns, ``shipped(name, weight
 and ``begun(weights) -> weights`` the other way where they have other shapes;
 where one training makes several networks, ``networks(name)`` gives their names.
 
-Learning from scenes is `scene_task.SceneTask`, which `detector` is made of.
-
 Networks that are fitted at once and not by gradient steps have ``fit(name, material, folder)``
 instead of ``task``: it writes what is shipped into a folder, NAME.safetensors or what is in `FILE`.
 """
@@ -29,7 +27,6 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.resources import resource_path
-from explorer.networks.class_names import group_labels
 from explorer.training.checkpoints import CHECKPOINT, read_weights
 from explorer.training.data.tiny_imagenet import read_categories, read_photos
 
@@ -45,11 +42,8 @@ if TYPE_CHECKING:
 LESSONS = {
     "mini-resnet": "explorer.training.lessons.classifier",
     "mini-vgg": "explorer.training.lessons.vgg",
-    "mini-boxes-resnet": "explorer.training.lessons.localizer",
-    "mini-boxes-vgg": "explorer.training.lessons.localizer",
     "fixed-proposals": "explorer.training.lessons.proposals",
     "picture-basis": "explorer.training.lessons.picture_basis",
-    "mini-fasterrcnn": "explorer.training.lessons.detector",
     "lite-fasterrcnn": "explorer.training.lessons.lite.detector",
     "lite-retinanet": "explorer.training.lessons.lite.single_stage",
     "lite-ssd": "explorer.training.lessons.lite.single_stage",
@@ -64,8 +58,10 @@ LESSONS = {
     "lite-deconvnet": "explorer.training.lessons.lite.segmenter",
     "mini-segnet": "explorer.training.lessons.lite.segmenter",
     "lite-frrn": "explorer.training.lessons.lite.segmenter",
+    "lite-boxes": "explorer.training.lessons.lite.localizer",
     "lite-rcnn": "explorer.training.lessons.lite.regions",
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
+    "lite-pose": "explorer.training.lessons.lite.pose",
 }
 """Network -> module."""
 
@@ -122,11 +118,6 @@ class Material:
     @cached_property
     def categories(self) -> list[Category]:
         return read_categories(self.folder)
-
-    @cached_property
-    def group_labels(self) -> list[int]:
-        """For every class the label of its group, 1..; 0 = none."""
-        return group_labels(self.categories)
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """`recipe` with the wishes."""

@@ -48,6 +48,7 @@ def tasks_in_words(owner: QObject) -> dict[str, str]:
         "localization": owner.tr("Localize"),
         "detection": owner.tr("Detect"),
         "segmentation": owner.tr("Segment"),
+        "pose": owner.tr("Pose"),
         "features": owner.tr("Features"),
     }
 

@@ -45,7 +45,7 @@ START = "start"
 LOOK = "look"
 ACT = "act"
 TASKS: tuple[Task, ...] = (
-    "classification", "localization", "detection", "segmentation", "features",
+    "classification", "localization", "detection", "segmentation", "pose", "features",
 )  # fmt: skip
 QUIT_SECONDS = 3.0
 

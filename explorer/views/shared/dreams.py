@@ -66,6 +66,20 @@ def stage_layers(info: NetworkInfo, count: int) -> tuple[str, ...]:
     return tuple(fit[place] for place in np.linspace(0, len(fit) - 1, count).round().astype(int))
 
 
+NO_CLASSES = "no classes"
+"""The choice of a class where a network has none."""
+
+
+def class_choices(info: NetworkInfo) -> tuple[str, ...]:
+    """The classes of a classifier or detector, each once; the background is none."""
+    names = dict.fromkeys(info.classes) if info.task in ("classification", "detection") else {}
+    if info.task == "detection":
+        names = {
+            name: None for name in names if name not in ("background", "__background__", "N/A")
+        }
+    return tuple(names) or (NO_CLASSES,)
+
+
 def require_layer(layer: str) -> None:
     """Before anything is climbed.
 

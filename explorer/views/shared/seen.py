@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from explorer.networks.hooks import tensors_in
+from explorer.core.errors import ExplorerError
 from explorer.views.shared.common import class_name, percent
-from explorer.vision.features.classification import softmax
+from explorer.vision.features.classification import logits_of, softmax
 from explorer.vision.synthesis.objectives import LOGITS
 from explorer.vision.synthesis.octaves import octave_sizes, pictured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from explorer.core.layers import Float32
@@ -45,13 +47,22 @@ def seen_picture(scene: Scene, longest: int) -> Tensor:
 
 
 @torch.no_grad()
+def answered(target: Target, picture: Tensor, layers: Sequence[str]) -> tuple[str, ...]:
+    """Those of some layers that the network uses on (1, C, H, W) pictures of this size."""
+    found = []
+    for layer in layers:
+        with suppress(ExplorerError):
+            target.answer(picture, layer)
+            found.append(layer)
+    return tuple(found)
+
+
+@torch.no_grad()
 def probabilities(target: Target, picture: Tensor, info: NetworkInfo) -> Float32 | None:
     """(K,) of the first of (N, C, H, W) pictures; None for a network without classes."""
     if info.task != "classification":
         return None
-    output = tensors_in(target.answer(picture, LOGITS))[0].float()
-    scores = output.mean((2, 3)) if output.ndim == 4 else output
-    return softmax(scores[0].cpu().numpy().astype(np.float32))
+    return softmax(logits_of(target.answer(picture[:1], LOGITS)))
 
 
 def says(shares: Float32 | None, classes: tuple[str, ...]) -> str:

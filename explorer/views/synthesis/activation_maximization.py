@@ -11,7 +11,7 @@ from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.views.shared.common import class_name
-from explorer.views.shared.dreams import channels_of, layer_param, require_layer
+from explorer.views.shared.dreams import channels_of, class_choices, layer_param, require_layer
 from explorer.views.shared.growth import (
     NEWEST,
     Grown,
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from explorer.vision.synthesis.objectives import Objective
 
 EXPLANATION = r"""
-A picture is made from noise so that one part of the network answers as strongly as possible:
+A picture is made from noise so that the activation of one part of the network is as large as
+possible:
 
 $$ x^* = \arg\max_x \; a(x) - \lambda \, R(x) $$
 
@@ -79,10 +80,6 @@ def _kinds(info: NetworkInfo) -> tuple[str, ...]:
     return (*plain, CLASS) if info.task == "classification" else plain
 
 
-def _classes(info: NetworkInfo) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(info.classes)) if info.task == "classification" else ()
-
-
 def _of_layer(params: Params, info: NetworkInfo | None) -> bool:
     return params.kind != CLASS
 
@@ -106,11 +103,11 @@ class Params:
     kind: str = param(CHANNEL, "Maximize", "Which part of the network.", choices=_kinds)
     layer: str = layer_param(when=_of_layer)
     channels: str = param(
-        "0, 1, 2, 3", "Channels", "Channel numbers, such as 3, 17: a picture for each.",
+        "0", "Channels", "Channel numbers, such as 3, 17: a picture for each.",
         when=_of_channels,
     )  # fmt: skip
     label: str = param(
-        "", "Class", "The class whose logit grows.", choices=_classes, when=_of_class
+        "", "Class", "The class whose logit grows.", choices=class_choices, when=_of_class
     )
     variations: int = param(
         1, "Variations", "Pictures of each channel, class or layer.", low=1, high=4, when=_varies
@@ -267,7 +264,7 @@ VIEW = View(
     name="activation_maximization",
     title="Activation maximization",
     group=Group.SYNTHESIS,
-    summary="Pictures, made from noise, to which a channel, a neuron or a class answers most.",
+    summary="Pictures, made from noise, that maximize a channel, a neuron, a class or a layer.",
     explanation=EXPLANATION,
     reference="Olah, Mordvintsev and Schubert 2017, Feature Visualization",
     Params=Params,

@@ -38,15 +38,15 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = r"""
-A layer answers to the photo $x_0$ with features $\Phi(x_0)$. **Inversion** searches for a picture
-$x$, starting from noise, to which the layer gives the same features:
+A layer computes the features $\Phi(x_0)$ of the photo $x_0$. **Inversion** searches for a picture
+$x$, starting from noise, that has the same features:
 
 $$ E(x) = d(x) + \lambda_{TV} \, TV(x) + \lambda_{\alpha} \, \| 2x - 1 \|_6^6 $$
 
 $$ d(x) = \frac{ \| \Phi(x) - \Phi(x_0) \|^2 }{ \| \Phi(x_0) \|^2 } $$
 
 The first term $d$ is the **normalized feature distance**: 0 means that the layer cannot tell the
-two pictures apart, 1 is the distance to a layer that answers with zeros. What the inverted picture
+two pictures apart, 1 is the distance to features that are all zero. What the inverted picture
 shows, the layer has kept; what is gone or changes from seed to seed, it has discarded.
 
 **Priors.** Many pictures fit equally well, most of them noise. The total variation $TV$ prefers
@@ -226,7 +226,7 @@ VIEW = View(
     name="inversion",
     title="Inversion",
     group=Group.SYNTHESIS,
-    summary="A picture, made from noise, to which a layer answers as it does to the photo.",
+    summary="A picture, made from noise, that has the same features in a layer as the photo.",
     explanation=EXPLANATION,
     reference="Mahendran and Vedaldi 2015, Understanding Deep Image Representations by Inverting "
     "Them",

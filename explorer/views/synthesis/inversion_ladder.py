@@ -14,7 +14,7 @@ from explorer.engine.view import Group, View
 from explorer.views.shared.common import percent
 from explorer.views.shared.dreams import require_layer, stage_layers
 from explorer.views.shared.growth import Run
-from explorer.views.shared.seen import probabilities, says, seen_picture
+from explorer.views.shared.seen import answered, probabilities, says, seen_picture
 from explorer.vision.features.mosaics import picture_sheet
 from explorer.vision.synthesis.inversion import FEATURES, Recipe, inversion
 from explorer.vision.synthesis.objectives import LOGITS
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
 
 EXPLANATION = r"""
-Every stage of the network is inverted in turn: a picture is made from noise to which the stage
-answers as it does to the photo. Side by side the pictures show what is lost on the way to the
+Every stage of the network is inverted in turn: a picture is made from noise that has the same
+features in this stage as the photo. Side by side the pictures show what is lost on the way to the
 classes: first exact colors, then exact places, at last everything but the kinds of objects.
 
 Under each picture stands its **normalized feature distance** (0: the stage cannot tell the picture
@@ -100,9 +100,10 @@ def title_of(layer: str) -> str:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     info, target = scene.network.info, Target.of(scene.network)
-    layers = layers_of(info, params.stages)
-    require_layer(layers[0] if layers else "")
     photo = seen_picture(scene, SIDE)
+    layers = answered(target, photo, layers_of(info, params.stages))
+    if not layers:
+        require_layer("")
     before = probabilities(target, photo, info)
     recipe = Recipe(variation=params.variation)
     rungs: list[Rung] = []

@@ -14,6 +14,7 @@ from explorer.engine.view import Group, View
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.dreams import dream_layers, require_layer, stage_layers
 from explorer.views.shared.growth import NEWEST, Grown, Run, loss_plot, shown_param
+from explorer.views.shared.seen import answered
 from explorer.vision.synthesis.images import Fourier, Image, Pixels
 from explorer.vision.synthesis.octaves import octave_sizes, pictured, preview, resized
 from explorer.vision.synthesis.optimizers import Optimizer, adam, lbfgs
@@ -73,6 +74,8 @@ def content_layers(info: NetworkInfo) -> tuple[str, ...]:
     if not stages:
         return ()
     first = stages[min(len(stages) - 1, STAGES // 2)]
+    if info.default_layer in stages:
+        first = info.default_layer
     return tuple(dict.fromkeys((first, *dream_layers(info))))
 
 
@@ -202,7 +205,6 @@ class _Painting:
     def __init__(self, scene: Scene, params: Params) -> None:
         network = scene.network
         self._scene, self._params = scene, params
-        self._stages = stage_layers(network.info, STAGES)[:-1] or (params.content,)
         require_layer(params.content)
         pixels = scene.image.pixels
         self.sizes = octave_sizes(
@@ -213,6 +215,9 @@ class _Painting:
         self._styles = [scene.image_of(ref).pixels for ref in refs]
         self._generator = scene.generator()
         self._target = Target.of(network)
+        small = resized(self._content, self.sizes[0])
+        stages = answered(self._target, small, stage_layers(network.info, STAGES)[:-1])
+        self._stages = stages or (params.content,)
         first = self._start(self.sizes[0], None)
         self.run = Run(
             Synthesis(

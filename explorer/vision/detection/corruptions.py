@@ -114,6 +114,23 @@ def rotated(pixels: UInt8, degrees: float) -> Changed:
     return Changed(np.asarray(found, np.uint8), motion)
 
 
+def rescaled(pixels: UInt8, percent: float) -> Changed:
+    """Made smaller to `percent` of its sides and enlarged again; areas down, bilinear up."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    small = tuple(max(1, round(side * percent / 100)) for side in (width, height))
+    less = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
+    again = cv2.resize(less, (width, height), interpolation=cv2.INTER_LINEAR)
+    return Changed(np.asarray(again, np.uint8))
+
+
+def noised(pixels: UInt8, sigma: float, seed: int = 0) -> Changed:
+    """Gaussian noise of `sigma` levels added to every value, cut at black and white."""
+    noise = np.random.default_rng(seed).normal(0.0, sigma, pixels.shape)
+    return Changed(np.clip(np.round(pixels + noise), 0, 255).astype(np.uint8))
+
+
 CHANGES: dict[str, Change] = {
     "blur": Change("sigma {:g} px", (0.5, 1, 2, 4, 8), blurred),
     "rotation": Change("{:g}°", (2.5, 5, 10, 15, 20), rotated),

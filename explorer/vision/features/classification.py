@@ -14,30 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
 
-@torch.no_grad()
-def logits_of(output: Any) -> NDArray[np.float32]:
-    """The class scores before the softmax: (C,) float32.
+def class_scores(output: Any) -> Tensor:
+    """The class scores before the softmax: (N, C) float32 with their graph.
 
     Takes a tensor, or the named tuples of Inception and GoogLeNet (the main head comes first), or a
-    dict. (1, C, h, w) scores of a fully convolutional classifier are averaged over the places.
+    dict. (N, C, h, w) scores of a fully convolutional classifier are averaged over the places.
 
     Raises:
-        ExplorerError: When the output is not one vector of scores.
-    """
-    scores = class_scores(output)
-    if scores.shape[0] != 1:
-        raise _no_scores(scores)
-    vector: NDArray[np.float32] = scores[0].cpu().numpy().copy()
-    return vector
-
-
-def class_scores(output: Any) -> torch.Tensor:
-    """The same for a batch, with its graph: (N, C) float32.
-
-    Raises:
-        ExplorerError: When the answer is not a vector of scores for each picture.
+        ExplorerError: When the output is not one vector of scores for each picture.
     """
     found = tensors_in(output)
     scores = found[0].float() if found else torch.empty(0)
@@ -48,7 +35,17 @@ def class_scores(output: Any) -> torch.Tensor:
     return scores
 
 
-def _no_scores(scores: torch.Tensor) -> ExplorerError:
+@torch.no_grad()
+def logits_of(output: Any) -> NDArray[np.float32]:
+    """`class_scores` of one picture, as an array: (C,) float32."""
+    scores = class_scores(output)
+    if scores.shape[0] != 1:
+        raise _no_scores(scores)
+    vector: NDArray[np.float32] = scores[0].cpu().numpy().copy()
+    return vector
+
+
+def _no_scores(scores: Tensor) -> ExplorerError:
     return ExplorerError(
         f"This network's output has shape {tuple(scores.shape)}, not one score per class.",
         "Choose a classification network.",

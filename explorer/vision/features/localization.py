@@ -34,7 +34,7 @@ def boxes_of(output: Any, frame: Frame, size: tuple[int, int]) -> NDArray[np.flo
     if not isinstance(output, dict) or not {"logits", "boxes"} <= output.keys():
         raise ExplorerError(
             "This network does not output classes and one box.",
-            "Choose a localization network, such as mini-boxes-resnet-conv.",
+            "Choose a localization network, such as lite-boxes-conv.",
         )
     classes = output["logits"].shape[1]
     boxes = output.get("boxes_per_class", output["boxes"][:, None])[0]

@@ -64,6 +64,14 @@ def traced(module: nn.Module, image: Tensor, frame: Frame = SAME_FRAME) -> Trace
         ExplorerError: For any other module, and for a subclass that does these steps its own way:
             what would be shown is not what it computes.
     """
+    return differentiable(module, image, frame)
+
+
+def differentiable(module: nn.Module, image: Tensor, frame: Frame = SAME_FRAME) -> Trace:
+    """As `traced`, but logits keep their graph where gradients are on.
+
+    Pooled regions have no gradient with respect to the coordinates of their boxes.
+    """
     if isinstance(module, GeneralizedRCNN):
         _as_published(module, GeneralizedRCNN, "forward")
         _as_published(module.rpn, RegionProposalNetwork, "forward", "filter_proposals")
@@ -103,6 +111,7 @@ __all__ = [
     "Suppressors",
     "Trace",
     "TwoStage",
+    "differentiable",
     "level_of",
     "make_levels",
     "place_of",

@@ -78,7 +78,7 @@ def test_equal_to_the_networks_own_output() -> None:
     assert np.array_equal(step.value.boxes, scene.frame.inverse().boxes(pixels))
     first = int(own["logits"].argmax())
     assert torch.equal(own["boxes"][0], own["boxes_per_class"][0, first])
-    assert step.value.layer == "body.features"
+    assert step.value.layer == "body"
 
 
 def test_a_classifier_is_refused_in_words() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from explorer.core.errors import ExplorerError
-from explorer.core.params import ImageRef, Mask, resolved
+from explorer.core.params import Box, ImageRef, Mask, resolved
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.views.synthesis import activation_maximization, neural_style
@@ -49,6 +49,19 @@ def test_every_term_goes_its_way(kind: str) -> None:
     assert (values[-1] < values[0]) == (kind in terms.SMALL)
     board = composer.VIEW.draw(steps[-1].value, params)
     assert [pane.name for pane in board.panes] == ["picture", "history"]
+
+
+def test_a_detector_is_made_to_see_a_class_in_a_box() -> None:
+    scene = a_scene("detection")
+    label = scene.network.info.classes[1]
+    steps, _ = run(
+        composer.VIEW, scene, terms=(Term(kind=terms.BOX, label=label),), box=Box(8, 8, 40, 40),
+        steps=6, size=64, optimizer="Adam",
+    )  # fmt: skip
+    losses = steps[-1].value.grown.losses
+    assert losses[-1] < losses[0]
+    with pytest.raises(ExplorerError, match="no box"):
+        run(composer.VIEW, a_scene("detection"), terms=(Term(kind=terms.BOX, label=label),))
 
 
 def test_the_loss_is_the_weighted_sum() -> None:

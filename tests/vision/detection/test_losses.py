@@ -46,7 +46,7 @@ def state(module: nn.Module) -> list[Any]:
 @pytest.mark.parametrize(
     ("name", "stored"),
     [
-        ("toy", False), ("mini-fasterrcnn", False), ("mini-fasterrcnn", True),
+        ("toy", False), ("lite-fasterrcnn", False), ("lite-fasterrcnn", True),
         ("fasterrcnn_mobilenet_v3_large_320_fpn", False), ("fasterrcnn_resnet50_fpn", False),
         ("fasterrcnn_resnet50_fpn_v2", False), ("maskrcnn_resnet50_fpn", False),
         ("keypointrcnn_resnet50_fpn", False), ("retinanet_resnet50_fpn", False),

@@ -172,6 +172,11 @@ def classifier_weights(material: Material) -> dict[str, Tensor]:
     """Those of the package's classifier, or those in `material.backbone`."""
     if material.backbone is not None:
         return read_weights(material.backbone)
+    return package_weights()
+
+
+def package_weights() -> dict[str, Tensor]:
+    """Those of the ImageNet classifier."""
     path = packages.packaged("efficientnet-lite0").verified()
     return from_package(torch.load(path, map_location="cpu", weights_only=True))
 

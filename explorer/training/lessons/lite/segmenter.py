@@ -26,10 +26,10 @@ from explorer.networks.embedded.segmentation.pspnet import lite_pspnet
 from explorer.networks.embedded.segmentation.segnet import MiniSegNet, mini_segnet
 from explorer.networks.preprocess import Preprocess
 from explorer.training.cards import Facts, Share
+from explorer.training.checkpoints import part_of
 from explorer.training.data.canvas_task import CanvasTask
 from explorer.training.data.canvases import UNSURE_PIXEL, CanvasMaker, repeats
 from explorer.training.data.pool import complete, masked, read_pool
-from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
 from explorer.training.lessons.lite.detector import LICENSE
 from explorer.training.lite_body import folded_maps, normalized

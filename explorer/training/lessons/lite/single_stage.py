@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.networks.embedded.lite_single_stage import lite_retinanet, lite_ssd
 from explorer.training.cards import Share
+from explorer.training.checkpoints import part_of
 from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS
 from explorer.training.data.pool import complete, read_pool
-from explorer.training.data.scene_task import part_of
 from explorer.training.lessons.lite import detector
 from explorer.training.loop import Recipe
 from explorer.training.single_stage_losses import retina_losses, ssd_losses

@@ -15,10 +15,10 @@ from torch.nn import functional
 from explorer.evaluation.masks import VOC_CLASSES
 from explorer.networks.embedded.yolo import lite_yolo_v1
 from explorer.training.cards import Share
+from explorer.training.checkpoints import part_of
 from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS
 from explorer.training.data.pool import complete, read_pool, with_classes
-from explorer.training.data.scene_task import part_of
 from explorer.training.evaluate import photo_figures
 from explorer.training.lessons.lite import detector
 from explorer.training.lite_body import folded_maps, normalized

@@ -17,12 +17,12 @@ from torch.nn import functional
 from explorer.core.resources import resource_path
 from explorer.networks.embedded.yolo import lite_yolo_v2
 from explorer.training.cards import Share
+from explorer.training.checkpoints import part_of
 from explorer.training.data import clusters
 from explorer.training.data.canvas_task import CanvasTask, mosaics_at
 from explorer.training.data.canvases import MOSAICS, placed
 from explorer.training.data.imagenet_answers import SURE, answers
 from explorer.training.data.pool import Pool, complete, read_pool
-from explorer.training.data.scene_task import part_of
 from explorer.training.data.words import (
     LEAST,
     Words,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from explorer.core.step import Step
 from explorer.core.storage.atomic import write_bytes
 from explorer.core.storage.disk_cache import DiskCache
 from explorer.engine.view import Group, Needs, View
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.dreams import layer_param, require_layer
 from explorer.views.synthesis.feature_atlas.shipped import SIZE, STEPS, shipped_tiles
 from explorer.views.synthesis.feature_atlas.tiles import BATCH, channels_in, made
@@ -78,6 +79,7 @@ class Result:
     count: int
     layer: str
     source: str
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
@@ -123,10 +125,7 @@ def draw(result: Result, params: Params) -> Board:
     side = result.tiles.shape[1]
     tiling = Tiling.of(result.count, side + 1, side + 1)
     width, height = tiling.size
-    sheet = np.full((height, width, 3), 32, np.uint8)
-    for tile, picture in enumerate(result.tiles):
-        x, y = tiling.corner(tile)
-        sheet[y : y + side, x : x + side] = picture
+    sheet = result.cache.get("sheet", lambda: _sheet(result.tiles, tiling))
     boxes = tiling.boxes()[: len(result.tiles)]
     tiles = Boxes(boxes, np.full((len(boxes), 3), 255, np.uint8), width=0.0, name="tiles")
 
@@ -136,7 +135,7 @@ def draw(result: Result, params: Params) -> Board:
 
     panes = [
         Pane(
-            "atlas", (float(width), float(height)), (Picture(sheet, name="atlas"), tiles),
+            "atlas", (float(width), float(height)), (sheet, tiles),
             title=f"What maximizes each channel of {result.layer}", frame="atlas", readout=readout,
         )
     ]  # fmt: skip
@@ -149,6 +148,15 @@ def draw(result: Result, params: Params) -> Board:
         panes=tuple(panes),
         summary=f"{result.layer}: {_note(result.tiles, result.count)} · {result.source}",
     )
+
+
+def _sheet(tiles: UInt8, tiling: Tiling) -> Picture:
+    side, (width, height) = tiles.shape[1], tiling.size
+    pixels = np.full((height, width, 3), 32, np.uint8)
+    for tile, picture in enumerate(tiles):
+        x, y = tiling.corner(tile)
+        pixels[y : y + side, x : x + side] = picture
+    return Picture(pixels, name="atlas")
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:

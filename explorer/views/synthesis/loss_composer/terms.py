@@ -9,18 +9,20 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Effect, param
-from explorer.views.shared.dreams import layer_param
+from explorer.views.shared.dreams import class_choices, layer_param
+from explorer.vision.adversarial.boxes import BoxGoal, require_attackable
 from explorer.vision.synthesis import objectives
+from explorer.vision.synthesis.objectives import Objective
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from explorer.core.network_info import NetworkInfo
-    from explorer.vision.synthesis.objectives import Objective
     from explorer.vision.synthesis.target import Target
 
 CHANNEL, NEURON, LAYER = "channel", "neuron", "layer"
 DIRECTION = "direction of the other photo"
+BOX = "class score of the box"
 LOGIT, PROBABILITY, SCORES = "class logit", "class probability", "all class scores"
 FEATURES, STYLE = "features of the other photo", "style of the style picture"
 VARIATION, NORM, ORIGINAL = "total variation", "alpha-norm", "distance to the photo"
@@ -35,11 +37,8 @@ _CLASSIFIER = (LOGIT, PROBABILITY, SCORES)
 def kinds(info: NetworkInfo) -> tuple[str, ...]:
     """Those that a network has."""
     classes = _CLASSIFIER if info.task == "classification" else ()
-    return (*_ANY, *classes, *SMALL)
-
-
-def _labels(info: NetworkInfo) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(info.classes)) if info.task == "classification" else ()
+    boxes = (BOX,) if info.task == "detection" else ()
+    return (*_ANY, *classes, *boxes, *SMALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,11 @@ class Term:
         0, "Channel", "Of a channel or neuron.", effect=Effect.STEER, low=0, high=10000
     )
     label: str = param(
-        "", "Class", "Of a class logit or probability.", effect=Effect.STEER, choices=_labels
+        "",
+        "Class",
+        "Of a class logit or probability, or of the box.",
+        effect=Effect.STEER,
+        choices=class_choices,
     )
     weight: float = param(
         1.0, "Weight", "Factor of the term; a negative one turns it around.", effect=Effect.STEER,
@@ -70,6 +73,8 @@ class Material:
         photo: (1, C, H, W) in [0, 1], as large as the picture.
         other: The same of the other photo; None = the photo.
         style: Of any size; None = there is none.
+        module: The whole network, for the term of a detector's box.
+        box: (4,) xyxy in pixels of the picture; None = there is none.
     """
 
     target: Target
@@ -77,6 +82,8 @@ class Material:
     photo: Tensor
     other: Tensor | None = None
     style: Tensor | None = None
+    module: nn.Module | None = None
+    box: Tensor | None = None
     _known: dict[tuple[str, str], Tensor] = field(default_factory=dict)
 
     def objective(self, terms: tuple[Term, ...]) -> Objective:
@@ -114,7 +121,17 @@ class Material:
                 return objectives.alpha_norm()
             case "distance to the photo":
                 return objectives.distance(self.photo)
+            case "class score of the box":
+                return self._boxed(term)
         return self._compared(term)
+
+    def _boxed(self, term: Term) -> Objective:
+        """Minus the detector's loss for the box and class, of the picture as it is."""
+        if self.box is None or self.module is None:
+            raise ExplorerError("There is no box.", "Drag one on the photo under Box.")
+        require_attackable(self.module)
+        goal = BoxGoal(self.module, self.box, "appear", label=self._class(term))
+        return Objective(frozenset(), lambda answers: -goal(answers.picture).loss)
 
     def _compared(self, term: Term) -> Objective:
         if term.kind == STYLE:
@@ -147,7 +164,7 @@ def words_of(term: Term) -> str:
     match term.kind:
         case "channel" | "neuron":
             return f"{term.layer} {term.kind} {term.channel}"
-        case "class logit" | "class probability":
+        case "class logit" | "class probability" | "class score of the box":
             return f"{term.kind} {term.label}"
         case "layer":
             return term.layer

@@ -11,7 +11,7 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Pane, Picture
-from explorer.core.params import Effect, ImageRef, Mask, Pick, param
+from explorer.core.params import Box, Effect, ImageRef, Mask, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.shared.common import photo_of, size_of
@@ -82,6 +82,10 @@ RATES = {
 DEFAULT = (Term(), replace(Term(), kind=VARIATION, weight=0.1))
 
 
+def _detects(params: Params, info: NetworkInfo | None) -> bool:
+    return info is not None and info.task == "detection"
+
+
 def _smooths(params: Params, info: NetworkInfo | None) -> bool:
     return params.image == PIXELS and params.optimizer == NORMALIZED
 
@@ -105,6 +109,10 @@ class Params:
         None, "Other photo", "For the terms that compare; without one the photo itself is used."
     )
     style: ImageRef | None = param(None, "Style picture", "For the style term.")
+    box: Box | None = param(
+        None, "Box", "For the term of a detector's box: drag it on the photo.",
+        pick=Pick.DRAG, when=_detects,
+    )  # fmt: skip
     inside: Mask | None = param(
         None, "Only inside", "Paint where the picture may change; nothing painted means all of it.",
         pick=Pick.BRUSH, when=_paints,
@@ -169,6 +177,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         target, network.info, _pictured(scene, None, size),
         _pictured(scene, params.other, size) if params.other else None,
         _styled(scene, params.style, params.size) if params.style else None,
+        network.module, _scaled(params.box, scene, size),
     )  # fmt: skip
     generator = scene.generator()
     image = _image(params, material, generator)
@@ -233,6 +242,16 @@ def _pictured(scene: Scene, ref: ImageRef | None, size: tuple[int, int]) -> Tens
     image = scene.image if ref is None else scene.image_of(ref)
     network = scene.network
     return pictured(image.pixels, size, network.preprocess.channels).to(network.device)
+
+
+def _scaled(box: Box | None, scene: Scene, size: tuple[int, int]) -> Tensor | None:
+    """(4,) in pixels of a picture of (H, W) `size`."""
+    if box is None:
+        return None
+    height, width = scene.image.pixels.shape[:2]
+    x, y = size[1] / width, size[0] / height
+    sides = (box.x0 * x, box.y0 * y, box.x1 * x, box.y1 * y)
+    return torch.tensor(sides, device=scene.network.device)
 
 
 def _styled(scene: Scene, ref: ImageRef, longest: int) -> Tensor:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN, RetinaNet
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.ops import MultiScaleRoIAlign, roi_align, roi_pool
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, roi_align, roi_pool
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Heat
@@ -17,8 +20,6 @@ from explorer.core.params import Box
 from explorer.engine.scene import Scene
 from explorer.engine.stages import head_answer_of, layer_maps_of, pooled_maps_of, trace_of
 from explorer.networks.embedded.lite_rcnn import AlignedRoIAlign
-from explorer.networks.embedded.rcnn import MiniResNetFPN
-from explorer.networks.embedded.resnet import MiniResNet
 from explorer.networks.network import Network
 from explorer.views.detection.roi_microscope.view import HEAD, VIEW, Params, Result
 from explorer.vision.trace import TwoStage
@@ -27,14 +28,32 @@ from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image, to
 MINE = Box(9.25, 7.5, 41.75, 38.0)
 
 
+class SmallFPN(nn.Module):
+    """Maps of strides 8 and 16 with a pyramid on them, and a pooled one of stride 32."""
+
+    out_channels = 16
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(nn.Conv2d(3, 16, 9, stride=8, padding=4), nn.ReLU())
+        self.coarse = nn.Sequential(nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU())
+        self.fpn = FeaturePyramidNetwork([16, 32], 16, extra_blocks=LastLevelMaxPool())
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        fine = self.fine(images)
+        maps: dict[str, Tensor] = self.fpn(OrderedDict([("0", fine), ("1", self.coarse(fine))]))
+        return maps
+
+
 def pyramid_network(pooling: type[MultiScaleRoIAlign] = MultiScaleRoIAlign) -> Network:
     """A small Faster R-CNN with two pooled levels."""
     with torch.random.fork_rng():
         torch.manual_seed(2)
         module = FasterRCNN(
-            MiniResNetFPN(16, MiniResNet()), num_classes=5, min_size=256, max_size=352,
+            SmallFPN(), num_classes=5, min_size=256, max_size=352,
             rpn_anchor_generator=AnchorGenerator(((24,), (64,), (256,)), ((0.5, 1.0, 2.0),) * 3),
             box_roi_pool=pooling(["0", "1"], 5, 2), box_score_thresh=0.0,
+            rpn_pre_nms_top_n_test=200,
         )  # fmt: skip
     return make_network(module, "detection", classes=("__background__", "a", "b", "c", "d"))
 

@@ -1,0 +1,1 @@
+"""How well the keypoints of people are found: OKS AP and PCK."""

@@ -1,0 +1,113 @@
+"""Keypoints of people: what an evaluation knows of them, and the share that is correct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.evaluation.matching import canonical
+from explorer.evaluation.metrics import RIGHT, outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from explorer.evaluation.metrics import Found, Objects
+
+    Points = NDArray[np.float64]
+
+_SIDED = {
+    "eye": 0.025, "ear": 0.035, "shoulder": 0.079, "elbow": 0.072, "wrist": 0.062, "hip": 0.107,
+    "knee": 0.087, "ankle": 0.089,
+}  # fmt: skip
+SIGMAS = {"nose": 0.026} | {
+    f"{side} {joint}": sigma for joint, sigma in _SIDED.items() for side in ("left", "right")
+}
+"""How far apart several people mark a keypoint, in square roots of the person's area.
+
+COCO's constants ("Keypoint evaluation", cocodataset.org, section 1.3).
+"""
+
+TORSO = ("left shoulder", "right hip")
+"""Between these two, if both are labeled, lies the length that PCK measures by."""
+
+PCK = 0.2
+"""Of the torso."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Skeletons:
+    """The keypoints of the objects of a photo, in the network's order.
+
+    Attributes:
+        points: (N, K, 3) float64 x, y in pixels of the photo, and v: 0 = not labeled.
+        area: (N,) float64 of each object in its pixels, as the data say it.
+    """
+
+    points: Points
+    area: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 3 or self.points.shape[::2] != (len(self.area), 3):
+            wanted = f"({len(self.area)}, K, 3)"
+            raise ValueError(f"Skeletons.points must be {wanted}, got {self.points.shape}")
+
+
+def places_of(names: Sequence[str], data: Sequence[str]) -> list[int]:
+    """For each of the network's keypoints its place among the data's; -1 = there is none.
+
+    Those that COCO has no constant for are left out as well.
+    """
+    there = {canonical(name): place for place, name in enumerate(data)}
+    return [there.get(canonical(name), -1) if canonical(name) in SIGMAS else -1 for name in names]
+
+
+def sigmas_of(names: Sequence[str]) -> list[float]:
+    """COCO's constants by name; 1 where there is none, for keypoints that are not labeled."""
+    return [SIGMAS.get(canonical(name), 1.0) for name in names]
+
+
+def correct_keypoints(
+    names: Sequence[str],
+    truth: Sequence[Objects],
+    skeletons: Sequence[Skeletons],
+    found: Sequence[Found],
+    points: Sequence[Points],
+) -> float | None:
+    """The percentage of correct keypoints (Yang & Ramanan 2013), of the torso.
+
+    Of people whose torso is labeled, the share of labeled keypoints within `PCK` of its length.
+    A person's keypoints are those of the detection that has found the person's box (an IoU of at
+    least 0.5, the highest score first); the keypoints of people whom none has found are wrong.
+
+    Args:
+        names: Of the keypoints.
+        truth: One for every photo.
+        skeletons: Of the same objects.
+        found: The same photos.
+        points: (N, K, 3) of the same detections.
+
+    Returns:
+        In [0, 1]; None where there is no such person.
+    """
+    words = [canonical(name) for name in names]
+    if any(end not in words for end in TORSO):
+        return None
+    ends = [words.index(end) for end in TORSO]
+    right = wanted = 0
+    for objects, there, answer, own in zip(truth, skeletons, found, points, strict=True):
+        known = there.points[..., 2] > 0
+        counts = known[:, ends].all(axis=1) & ~objects.passed
+        wanted += int(known[counts].sum())
+        matched = outcomes(objects, answer)
+        for row in np.flatnonzero(matched.marks == RIGHT):
+            person = int(matched.owners[row])
+            if counts[person]:
+                places = there.points[person, :, :2]
+                torso = np.linalg.norm(places[ends[0]] - places[ends[1]])
+                off = np.linalg.norm(own[row, :, :2] - places, axis=1)
+                right += int((known[person] & (off <= PCK * torso)).sum())
+    return right / wanted if wanted else None

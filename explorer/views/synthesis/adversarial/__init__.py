@@ -1,0 +1,1 @@
+"""A perturbation that changes what a network predicts."""
