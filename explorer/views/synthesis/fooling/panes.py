@@ -216,7 +216,7 @@ def _picture(rgb: UInt8, extent: tuple[float, float, float, float], name: str) -
 def _words(what: str, name: str, share: float, xy: tuple[float, float]) -> Text:
     words = f"{what}\n{_short(name)} {percent(share)}"
     tint = GREEN if share >= CLOSE else WHITE
-    return Text(words, xy, color=tint, size=9.0, plate=False, name="caption")
+    return Text(words, xy, color=tint, size=8.0, plate=False, name="caption")
 
 
 def _key(result: Result, chosen: Elite, below: float) -> Text:
