@@ -53,8 +53,17 @@ from tests.toys import hook_count, toy_image
 from tests.views.opening import TOY, asked_of, info_of, opened_for, scene_for, tasks_of
 
 VIEWS = {**discover(), **{view.name: view for view in every_toy()}}
+ALIKE = frozenset({"localization", "segmentation", "pose", "features"})
+"""Tasks that a synthesis sees no difference between: it climbs layers of a backbone."""
+
+
+def marks_of(view: View[Any, Any], task: str) -> tuple[pytest.MarkDecorator, ...]:
+    """Every view is tried with every task by hand, and here with those that differ."""
+    return (pytest.mark.slow,) if view.group is Group.SYNTHESIS and task in ALIKE else ()
+
+
 CASES = [
-    pytest.param(view, task, id=f"{name}-{task}")
+    pytest.param(view, task, id=f"{name}-{task}", marks=marks_of(view, task))
     for name, view in sorted(VIEWS.items())
     for task in tasks_of(view)
 ]
