@@ -24,7 +24,7 @@ from explorer.views.shared.growth import (
     rewind_param,
     shown_param,
 )
-from explorer.views.synthesis.loss_composer.terms import VARIATION, Material, Term
+from explorer.views.synthesis.loss_composer.terms import Material, Term
 from explorer.vision.synthesis.images import Cppn, Fourier, Image, Masked, Pixels
 from explorer.vision.synthesis.octaves import octave_sizes, pictured
 from explorer.vision.synthesis.optimizers import NormalizedDescent, Optimizer, adam, lbfgs, momentum
@@ -79,7 +79,8 @@ RATES = {
 }  # fmt: skip
 """Step sizes by parameterization and optimizer; those of L-BFGS are found by its line search."""
 
-DEFAULT = (Term(), replace(Term(), kind=VARIATION, weight=0.1))
+DEFAULT = (Term(),)
+"""What a layer sees is amplified, as in DeepDream."""
 
 
 def _detects(params: Params, info: NetworkInfo | None) -> bool:

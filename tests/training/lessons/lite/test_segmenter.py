@@ -11,6 +11,7 @@ from explorer.training.__main__ import main
 from explorer.training.data.canvases import Canvas
 from explorer.training.data.pool import masked, read_pool
 from explorer.training.lessons.lite.segmenter import (
+    BALANCE,
     KINDS,
     RECIPE,
     TOGETHER,
@@ -82,7 +83,8 @@ def test_the_small_photos_of_the_other_body():
 
 def test_rare_classes_count_more():
     weights = balanced(np.array([16, 1, 0]))
-    assert weights[1] / weights[0] == pytest.approx(2)  # the fourth root of 16
+    assert weights[1] / weights[0] == pytest.approx(16**BALANCE)
+    assert weights[1] > weights[0]
     assert weights[2] == weights[1]  # a class that never comes counts as one pixel
     assert (weights @ torch.tensor([16.0, 1, 1]) / 18).item() == pytest.approx(1)
 
