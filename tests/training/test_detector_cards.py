@@ -22,15 +22,21 @@ CARDS = [
 
 PHOTOS = [
     ("lite-fasterrcnn", "voc-mini", "VOC photos", "AP50"),
-    ("lite-retinanet", "voc-mini", "VOC photos", "AP50"),
     ("lite-yolo-v1", "voc-mini", "", "AP50"),
-    ("lite-yolo-v2", "voc-mini", "", "AP50"),
     ("lite-deeplab", "coco-mini", "", "mIoU"),
-    ("lite-fcn", "coco-mini", "", "mIoU"),
-    ("lite-pspnet", "coco-mini", "", "mIoU"),
-    ("lite-frrn", "coco-mini", "", "mIoU"),
+    *(
+        pytest.param(*row, marks=pytest.mark.slow)
+        for row in (
+            ("lite-retinanet", "voc-mini", "VOC photos", "AP50"),
+            ("lite-yolo-v2", "voc-mini", "", "AP50"),
+            ("lite-fcn", "coco-mini", "", "mIoU"),
+            ("lite-pspnet", "coco-mini", "", "mIoU"),
+            ("lite-frrn", "coco-mini", "", "mIoU"),
+        )
+    ),
 ]
-"""Networks of ordinary photos: a set, where its figures stand on the card, and which one."""
+"""Networks of ordinary photos: a set, where its figures stand on the card, and which one. One of
+each kind; the others when they are trained anew."""
 
 TOLERANCE = 0.01
 

@@ -30,7 +30,11 @@ def windows():
     return voc_windows(folder)
 
 
-@pytest.mark.parametrize("name", networks(TOGETHER))
+@pytest.mark.parametrize(
+    "name",
+    [networks(TOGETHER)[0]]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in networks(TOGETHER)[1:]],
+)
 def test_the_boxes_are_as_good_as_the_card_says(name, windows):
     model, card = network_and_card(name)
     found = localization(model, windows)

@@ -24,6 +24,7 @@ def network_and_card(name):
     return network, card
 
 
+@pytest.mark.slow
 def test_the_masks_are_as_good_as_the_card_says():
     pytest.importorskip("faster_coco_eval")
     folder = shared_data("coco-mini")
