@@ -68,7 +68,7 @@ def test_inner_layers_and_backbones_are_at_hand(name: str) -> None:
     assert step.value.answer.values.size > 0
     params = resolved(deep_dream.Params(size=64), scene.network.info)
     dream = deep_dream.VIEW.compute(scene, params)
-    assert next(dream).value.layer.startswith("backbone.")
+    assert next(dream).value.title.startswith("backbone.")
     dream.close()
 
 
