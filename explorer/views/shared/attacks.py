@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from explorer.core.layers import Plot, class_colors
 from explorer.views.shared.common import color
-from explorer.vision.adversarial.goals import Normalized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from torch import Tensor
-
-    from explorer.core.layers import Color, Float32, UInt8
-    from explorer.networks.network import Network
+    from explorer.core.layers import Color, Float32
 
 ANY = "any other class"
 PUBLISHED = "ostrich"
@@ -31,21 +26,6 @@ def targets(names: Sequence[str]) -> tuple[str, ...]:
     """The choices of a target class: the published one if there is such a class, any, then all."""
     first = (PUBLISHED, ANY) if PUBLISHED in names else (ANY,)
     return tuple(dict.fromkeys((*first, *names)))
-
-
-def fed_picture(network: Network, pixels: UInt8) -> Tensor:
-    """A photo as the network receives it: (1, C, H, W) float32 in [0, 1] on its device.
-
-    After resizing and cropping, before normalization.
-    """
-    plain = replace(network.preprocess, mean=None, std=None)
-    return plain(pixels).to(network.device)
-
-
-def class_logits(network: Network) -> Normalized:
-    """The network as a function of such pictures."""
-    steps = network.preprocess
-    return Normalized(network.module, steps.mean, steps.std, network.dtype)
 
 
 def paired_bars(

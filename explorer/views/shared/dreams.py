@@ -10,6 +10,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Curve, Pane, Picture, Plot
 from explorer.core.params import Effect, param
 from explorer.views.shared.common import size_of
+from explorer.views.shared.detection_params import class_choices
 from explorer.vision.synthesis import objectives
 
 if TYPE_CHECKING:
@@ -70,14 +71,10 @@ NO_CLASSES = "no classes"
 """The choice of a class where a network has none."""
 
 
-def class_choices(info: NetworkInfo) -> tuple[str, ...]:
-    """The classes of a classifier or detector, each once; the background is none."""
-    names = dict.fromkeys(info.classes) if info.task in ("classification", "detection") else {}
-    if info.task == "detection":
-        names = {
-            name: None for name in names if name not in ("background", "__background__", "N/A")
-        }
-    return tuple(names) or (NO_CLASSES,)
+def label_choices(info: NetworkInfo) -> tuple[str, ...]:
+    """The classes of a classifier or detector, each once."""
+    names = class_choices(info) if info.task in ("classification", "detection") else ()
+    return names or (NO_CLASSES,)
 
 
 def require_layer(layer: str) -> None:

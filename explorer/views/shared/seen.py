@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from explorer.core.layers import Float32
+    from explorer.core.layers import Float32, UInt8
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
+    from explorer.networks.network import Network
     from explorer.vision.synthesis.target import Target
+
+
+def fed_picture(network: Network, pixels: UInt8) -> Tensor:
+    """A photo as the network receives it: (1, C, H, W) float32 in [0, 1] on its device.
+
+    After resizing and cropping, before normalization.
+    """
+    plain = replace(network.preprocess, mean=None, std=None)
+    return plain(pixels).to(network.device)
 
 
 def seen_picture(scene: Scene, longest: int) -> Tensor:
@@ -33,14 +44,7 @@ def seen_picture(scene: Scene, longest: int) -> Tensor:
     network = scene.network
     preprocess = network.preprocess
     if preprocess.batched and preprocess.crop is not None:
-        values = scene.input().float()
-        if preprocess.mean is not None and preprocess.std is not None:
-            mean, std = (
-                torch.tensor(v, device=values.device).view(1, -1, 1, 1)
-                for v in (preprocess.mean, preprocess.std)
-            )
-            values = values * std + mean
-        return values.clamp(0.0, 1.0)
+        return fed_picture(network, scene.image.pixels)
     pixels = scene.image.pixels
     (size,) = octave_sizes(*pixels.shape[:2], longest=longest, octaves=1, scale=2.0)
     return pictured(pixels, size, preprocess.channels).to(network.device)

@@ -11,7 +11,7 @@ from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.views.shared.common import class_name
-from explorer.views.shared.dreams import channels_of, class_choices, layer_param, require_layer
+from explorer.views.shared.dreams import channels_of, label_choices, layer_param, require_layer
 from explorer.views.shared.growth import (
     NEWEST,
     Grown,
@@ -107,7 +107,7 @@ class Params:
         when=_of_channels,
     )  # fmt: skip
     label: str = param(
-        "", "Class", "The class whose logit grows.", choices=class_choices, when=_of_class
+        "", "Class", "The class whose logit grows.", choices=label_choices, when=_of_class
     )
     variations: int = param(
         1, "Variations", "Pictures of each channel, class or layer.", low=1, high=4, when=_varies

@@ -96,7 +96,7 @@ class Params:
         effect=Effect.STEER, low=0.0, high=1.0, step=0.05, when=_two,
     )  # fmt: skip
     weight: float = param(
-        10.0, "Style weight", "Weight of the style; the content has 1.",
+        2.0, "Style weight", "Weight of the style; the content has 1.",
         effect=Effect.STEER, low=0.01, high=10000.0, log=True,
     )  # fmt: skip
     content: str = param(

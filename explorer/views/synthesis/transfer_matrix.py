@@ -25,9 +25,10 @@ from explorer.core.listing import quantity
 from explorer.core.params import Effect, ImageRef, NetworkRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.attacks import class_logits, fed_picture, paired_bars, targets
+from explorer.views.shared.attacks import paired_bars, targets
 from explorer.views.shared.common import class_name, percent
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.seen import fed_picture
 from explorer.vision.adversarial.bounded import pgd
 from explorer.vision.adversarial.goals import ClassGoal
 from explorer.vision.adversarial.pictures import levels
@@ -39,6 +40,7 @@ from explorer.vision.adversarial.transfer import (
     corruptions,
     probabilities,
 )
+from explorer.vision.features.classifier import Classifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -247,7 +249,7 @@ def _start(scene: Scene, params: Params, networks: tuple[Network, ...]) -> Resul
 def _attacked(scene: Scene, params: Params) -> Generator[tuple[UInt8, str], None, None]:
     """The picture after every update of PGD, rounded to 8 bits, and why it stopped early."""
     network = scene.network
-    start, logits = fed_picture(network, scene.image.pixels), class_logits(network)
+    start, logits = fed_picture(network, scene.image.pixels), Classifier.of(network)
     classes = network.info.classes
     targeted = params.target in classes
     with torch.no_grad():

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from explorer.vision.features.classification import class_scores
-
-if TYPE_CHECKING:
-    from torch import nn
 
 Logits = Callable[[Tensor], Tensor]
 """(1, C, H, W) in [0, 1] -> (1, K) class scores before the softmax, with their graph."""
@@ -79,32 +74,3 @@ class ClassGoal:
         top = int(scores[0].argmax())
         reached = (top == self.label) == self.targeted
         return Evaluation(distance if self.targeted else -distance, reached, scores[0].detach())
-
-
-@dataclass(frozen=True, slots=True)
-class Normalized:
-    """A classifier as a function of pixels: normalizes, runs the module, takes its class scores.
-
-    Attributes:
-        module: In eval mode. Its weights and its BatchNorm statistics are read only.
-        mean: Per channel, for values in [0, 1]; None = the module normalizes by itself.
-        std: Per channel.
-        dtype: Of the module's weights.
-    """
-
-    module: nn.Module
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    dtype: torch.dtype = torch.float32
-
-    def __call__(self, picture: Tensor) -> Tensor:
-        """(1, C, H, W) in [0, 1] -> (1, K) float32.
-
-        Raises:
-            ExplorerError: The module has no score per class.
-        """
-        values = picture
-        if self.mean is not None and self.std is not None:
-            mean, std = (torch.tensor(v).view(-1, 1, 1).to(picture) for v in (self.mean, self.std))
-            values = (picture - mean) / std
-        return class_scores(self.module(values.to(self.dtype)))

@@ -51,15 +51,15 @@ class Ascent:
         noise: float = 0.05,
     ) -> Ascent:
         """From mid-gray with Gaussian noise of deviation `noise`; `generator` is on the CPU."""
-        channels = classifier.mean.shape[1]
-        start = torch.randn(1, channels, *size, generator=generator).mul_(noise).add_(0.5)
-        return cls(classifier, label, start.clamp_(0, 1).to(classifier.mean.device), step, decay)
+        shape = (1, classifier.channels, *size)
+        start = torch.randn(shape, generator=generator).mul_(noise).add_(0.5)
+        return cls(classifier, label, start.clamp_(0, 1).to(classifier.device), step, decay)
 
     def advance(self) -> float:
         """One step; returns the probability of the class before it."""
         with torch.enable_grad():
             shown = self.picture.detach().requires_grad_()
-            height = self.classifier.scores(shown).log_softmax(1)[0, self.label]
+            height = self.classifier(shown).log_softmax(1)[0, self.label]
             (gradient,) = torch.autograd.grad(height, shown)
         with torch.no_grad():
             gradient = gradient * (self.step / gradient.abs().mean().clamp_min(1e-12))

@@ -25,37 +25,45 @@ class Classifier:
     """A classification network with its normalization, on pictures of its input's size.
 
     Attributes:
-        module: (N, C, H, W) -> scores of classes.
-        mean: (1, C, 1, 1), subtracted from pictures in [0, 1].
-        std: (1, C, 1, 1).
-        dtype: Of the input of `module`.
+        module: In eval mode. Its weights and its BatchNorm statistics are read only.
+        mean: Per channel, for values in [0, 1]; None = the module normalizes by itself.
+        std: Per channel.
+        dtype: Of the module's weights.
+        channels: Of the pictures, 3 or 1.
+        device: Of the module.
     """
 
     module: nn.Module
-    mean: Tensor
-    std: Tensor
-    dtype: torch.dtype
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    dtype: torch.dtype = torch.float32
+    channels: int = 3
+    device: torch.device | str = "cpu"
 
     @classmethod
     def of(cls, network: Network) -> Classifier:
-        preprocess = network.preprocess
-        mean = torch.tensor(preprocess.mean or [0.0] * preprocess.channels).view(1, -1, 1, 1)
-        std = torch.tensor(preprocess.std or [1.0] * preprocess.channels).view(1, -1, 1, 1)
-        device = network.device
-        return cls(network.module, mean.to(device), std.to(device), network.dtype)
+        """The network without its resizing and cropping."""
+        steps = network.preprocess
+        return cls(
+            network.module, steps.mean, steps.std, network.dtype, steps.channels, network.device
+        )
 
-    def scores(self, pictures: Tensor) -> Tensor:
+    def __call__(self, pictures: Tensor) -> Tensor:
         """(N, classes) float32 before the softmax, for (N, C, H, W) float32 in [0, 1].
 
         Raises:
             ExplorerError: The network gives no vector of scores.
         """
-        return class_scores(self.module(((pictures - self.mean) / self.std).to(self.dtype)))
+        values = pictures
+        if self.mean is not None and self.std is not None:
+            mean, std = (torch.tensor(v).view(-1, 1, 1).to(pictures) for v in (self.mean, self.std))
+            values = (pictures - mean) / std
+        return class_scores(self.module(values.to(self.dtype)))
 
     @torch.no_grad()
     def logits(self, pictures: Tensor) -> NDArray[np.float32]:
         """The same without a graph, a few pictures at a time; a number that is not one is 0."""
         starts = range(0, len(pictures), CHUNK)
-        parts = [self.scores(pictures[start : start + CHUNK]).cpu() for start in starts]
+        parts = [self(pictures[start : start + CHUNK]).cpu() for start in starts]
         found: NDArray[np.float32] = torch.cat(parts).nan_to_num_(0.0).numpy()
         return found

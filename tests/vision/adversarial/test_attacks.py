@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from explorer.vision.adversarial.bounded import fgsm, pgd, projected, random_in_ball
 from explorer.vision.adversarial.deepfool import deepfool
-from explorer.vision.adversarial.goals import ClassGoal, Evaluation, Normalized
+from explorer.vision.adversarial.goals import ClassGoal, Evaluation
 from explorer.vision.adversarial.iterates import lasting, slope_at
 from explorer.vision.adversarial.penalized import gradient_descent, lbfgs, smallest
 from explorer.vision.adversarial.pictures import amplified, levels, rounded, sizes
+from explorer.vision.features.classifier import Classifier
 from tests.toys import MeanClassifier, ToyConvNet, hook_count
 
 
@@ -38,8 +39,8 @@ def top(module: nn.Module, picture: Tensor) -> int:
         return int(module(picture).argmax())
 
 
-def means() -> Normalized:
-    return Normalized(MeanClassifier((1.0, 2.0, 4.0)))
+def means() -> Classifier:
+    return Classifier(MeanClassifier((1.0, 2.0, 4.0)))
 
 
 GRAY = torch.tensor([0.5, 0.4, 0.6]).view(1, 3, 1, 1).expand(1, 3, 4, 4).contiguous()
@@ -72,7 +73,7 @@ def test_deepfool_finds_the_distance_to_a_plane() -> None:
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_pgd_stays_in_its_ball_and_lowers_the_loss(norm) -> None:
     module, start = toy(), photo()
-    goal = ClassGoal(Normalized(module), (top(module, start) + 1) % 6, targeted=True)
+    goal = ClassGoal(Classifier(module), (top(module, start) + 1) % 6, targeted=True)
     epsilon = 0.05 if norm == "linf" else 0.5
     seen = list(
         pgd(goal, start, norm=norm, epsilon=epsilon, step=epsilon / 5, steps=15,
@@ -92,7 +93,7 @@ def test_pgd_stays_in_its_ball_and_lowers_the_loss(norm) -> None:
 
 def test_the_same_seed_gives_the_same_picture_bit_for_bit() -> None:
     module, start = toy(), photo()
-    goal = ClassGoal(Normalized(module), top(module, start), targeted=False)
+    goal = ClassGoal(Classifier(module), top(module, start), targeted=False)
     found = [
         lasting(
             pgd(goal, start, norm="linf", epsilon=0.03, step=0.01, steps=5,
@@ -116,7 +117,7 @@ def test_the_ball_of_the_random_start() -> None:
 
 def test_stop_ends_with_the_first_success() -> None:
     module, start = toy(), photo()
-    goal = ClassGoal(Normalized(module), (top(module, start) + 1) % 6, targeted=True)
+    goal = ClassGoal(Classifier(module), (top(module, start) + 1) % 6, targeted=True)
     seen = list(pgd(goal, start, norm="linf", epsilon=0.9, step=0.05, steps=60, stop=True))
     assert [at.evaluation.reached for at in seen] == [False] * (len(seen) - 1) + [True]
     assert len(seen) < 61
@@ -125,7 +126,7 @@ def test_stop_ends_with_the_first_success() -> None:
 def test_gradient_descent_does_the_printed_update() -> None:
     """The rule r - gamma (dd/dr + 2 lambda r), worked out once more with plain autograd."""
     module, start = toy(), photo()
-    goal = ClassGoal(Normalized(module), 3, targeted=True, distance="squared")
+    goal = ClassGoal(Classifier(module), 3, targeted=True, distance="squared")
     seen = list(gradient_descent(goal, start, weight=0.02, rate=0.5, steps=4))
     change = torch.zeros_like(start)
     wanted = torch.zeros(6)
@@ -170,7 +171,7 @@ def test_lbfgs_reaches_the_minimum_of_l_bfgs_b(weight: float) -> None:
 
 def test_every_step_of_lbfgs_lowers_the_objective() -> None:
     module, start = toy(), photo()
-    goal = ClassGoal(Normalized(module), (top(module, start) + 1) % 6, targeted=True)
+    goal = ClassGoal(Classifier(module), (top(module, start) + 1) % 6, targeted=True)
     values = [at.objective for at in lbfgs(goal, start, weight=0.01, steps=30)]
     assert len(values) > 5
     assert all(after < before for before, after in pairwise(values))
@@ -178,7 +179,7 @@ def test_every_step_of_lbfgs_lowers_the_objective() -> None:
 
 def test_several_lambdas_keep_the_smallest_perturbation() -> None:
     module, start = toy(), photo()
-    goal = ClassGoal(Normalized(module), (top(module, start) + 1) % 6, targeted=True)
+    goal = ClassGoal(Classifier(module), (top(module, start) + 1) % 6, targeted=True)
     seen = list(smallest(goal, start, weight=0.001, steps=20, rounds=6))
     number, weight, last = seen[-1]
     sizes_reached = [
@@ -208,13 +209,13 @@ class Broken(nn.Module):
 def test_numbers_that_are_none_stop_with_the_last_good_picture(attack: str) -> None:
     start = photo()
     label = top(toy(), start)
-    goal = ClassGoal(Normalized(Broken()), label, targeted=False)
+    goal = ClassGoal(Classifier(Broken()), label, targeted=False)
     if attack == "pgd":
         seen = list(pgd(goal, start, norm="linf", epsilon=1e-4, step=1e-5, steps=9))
     elif attack == "descent":
         seen = list(gradient_descent(goal, start, weight=0.1, rate=1e-6, steps=9))
     else:
-        goal = ClassGoal(Normalized(Broken()), label, targeted=False)
+        goal = ClassGoal(Classifier(Broken()), label, targeted=False)
         seen = list(deepfool(goal, start, overshoot=-0.99, steps=9))
     assert len(seen) == 3
     assert [bool(at.problem) for at in seen] == [False, False, True]
@@ -247,7 +248,7 @@ def test_the_network_is_left_as_it_was() -> None:
     for weight in module.parameters():
         weight.requires_grad_()
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    goal = ClassGoal(Normalized(module), 0, targeted=True)
+    goal = ClassGoal(Classifier(module), 0, targeted=True)
     for attack in (
         pgd(goal, photo(), norm="l2", epsilon=1.0, step=0.2, steps=3),
         gradient_descent(goal, photo(), weight=0.1, rate=0.1, steps=3),
@@ -311,7 +312,7 @@ def test_fgsm_and_pgd_equal_foolbox(foolbox, kind: str, seed: int, targeted: boo
     module, start = toy(seed), photo(seed + 10)
     now = top(module, start)
     label = (now + 2) % 6 if targeted else now
-    goal = ClassGoal(Normalized(module), label, targeted)
+    goal = ClassGoal(Classifier(module), label, targeted)
     wanted = torch.tensor([label])
     criterion = foolbox.criteria.TargetedMisclassification(wanted)
     criterion = criterion if targeted else foolbox.criteria.Misclassification(wanted)
@@ -347,7 +348,7 @@ def test_deepfool_is_as_small_as_foolbox(foolbox, seed: int) -> None:
         foolbox_model(foolbox, module), start, torch.tensor([label]), epsilons=None
     )
     found = lasting(
-        deepfool(ClassGoal(Normalized(module), label, targeted=False), start, candidates=6)
+        deepfool(ClassGoal(Classifier(module), label, targeted=False), start, candidates=6)
     )
     assert bool(success[0])
     assert found.evaluation.reached
@@ -358,6 +359,6 @@ def test_deepfool_is_as_small_as_foolbox(foolbox, seed: int) -> None:
 
 def test_a_network_whose_relu_works_in_place() -> None:
     module = ToyConvNet().eval()
-    goal = ClassGoal(Normalized(module, (0.5,) * 3, (0.5,) * 3), 1, targeted=True)
+    goal = ClassGoal(Classifier(module, (0.5,) * 3, (0.5,) * 3), 1, targeted=True)
     seen = list(pgd(goal, photo(), norm="linf", epsilon=0.2, step=0.05, steps=5))
     assert seen[-1].objective < seen[0].objective

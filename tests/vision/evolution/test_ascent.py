@@ -73,6 +73,6 @@ def test_scores_over_positions_are_averaged_and_other_outputs_refused() -> None:
     segmenter = Classifier.of(make_network(FixedSegmenter(), "segmentation", preprocess=plain))
     red = torch.zeros(1, 3, 4, 4)
     red[:, 0, :2] = 1.0
-    np.testing.assert_allclose(segmenter.scores(red), [[0.0, 2.0, 0.0]])
+    np.testing.assert_allclose(segmenter(red), [[0.0, 2.0, 0.0]])
     with pytest.raises(ExplorerError, match="not one score per class"):
-        classifier(nn.Flatten(0)).scores(torch.zeros(1, 3, 4, 4))
+        classifier(nn.Flatten(0))(torch.zeros(1, 3, 4, 4))

@@ -10,8 +10,8 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.engine.scene import checked
-from explorer.views.shared.attacks import class_logits, fed_picture
 from explorer.views.shared.common import class_name, score_threshold
+from explorer.views.shared.seen import fed_picture
 from explorer.views.synthesis.adversarial.params import (
     APPEAR,
     CHANGE,
@@ -41,6 +41,7 @@ from explorer.vision.adversarial.penalized import gradient_descent, smallest
 from explorer.vision.adversarial.pictures import levels, rounded, sizes
 from explorer.vision.detection.detections import detections_of
 from explorer.vision.features.classification import softmax
+from explorer.vision.features.classifier import Classifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +97,7 @@ class Attack:
 
     def _class(self) -> tuple[Goal, Output]:
         network, params = self._scene.network, self._params
-        logits = class_logits(network)
+        logits = Classifier.of(network)
         with torch.no_grad():
             before = checked(logits(self._start))[0]
         label = int(before.argmax())

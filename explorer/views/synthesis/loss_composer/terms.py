@@ -9,7 +9,7 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Effect, param
-from explorer.views.shared.dreams import class_choices, layer_param
+from explorer.views.shared.dreams import label_choices, layer_param
 from explorer.vision.adversarial.boxes import BoxGoal, require_attackable
 from explorer.vision.synthesis import objectives
 from explorer.vision.synthesis.objectives import Objective
@@ -55,7 +55,7 @@ class Term:
         "Class",
         "Of a class logit or probability, or of the box.",
         effect=Effect.STEER,
-        choices=class_choices,
+        choices=label_choices,
     )
     weight: float = param(
         1.0, "Weight", "Factor of the term; a negative one turns it around.", effect=Effect.STEER,

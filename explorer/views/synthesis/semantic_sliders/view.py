@@ -261,7 +261,7 @@ class _Search:
         self._outputs: list[float] = []
 
     def _output(self, picture: Tensor) -> Tensor:
-        scores = self._classifier.scores(picture)[0]
+        scores = self._classifier(picture)[0]
         return log_odds(scores, self._label) if self._name else scores[0]
 
     def advance(self) -> Walk:
