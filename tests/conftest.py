@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ import pytest
 
 # Before Qt is imported anywhere. A second pass may set the variable to "xcb" under Xvfb.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores: torch's own threads beside another busy process only wait.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # `tests.toys`, `tests.data` from any folder
 
@@ -21,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # `tests.toys`, `tests.da
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Settings, logs and caches of a test live in a folder of its own."""
-    folder = tmp_path_factory.mktemp("home")
+    # Not `mktemp`: it looks through all earlier homes for the next number.
+    folder = Path(tempfile.mkdtemp(prefix="home-", dir=tmp_path_factory.getbasetemp()))
     monkeypatch.setenv("EXPLORER_HOME", str(folder))
     return folder
 
