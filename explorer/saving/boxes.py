@@ -1,9 +1,10 @@
-"""Boxes in the three formats that annotation tools read: COCO, Pascal VOC and YOLO.
+"""Boxes in the formats that annotation tools read: COCO, Pascal VOC and YOLO.
 
 Inside the program a box is x0, y0, x1, y1 in pixels of the photo, where pixel (row i, column j)
 covers [j, j + 1) x [i, i + 1). The formats say the same in their own ways:
 
-- COCO: x0, y0, width, height in the same frame, as real numbers; nothing is lost.
+- COCO: x0, y0, width, height in the same frame, as real numbers; nothing is lost. Masks go along
+  as run lengths, or as polygons.
 - VOC: whole pixels counted from 1, both ends included: [x0, x1) covers the columns x0 + 1 … x1. The
   corners are rounded to whole pixels, at least one wide, and kept inside the photo.
 - YOLO: center and size divided by the photo's, kept inside the photo, six digits; the class is the
@@ -13,7 +14,7 @@ covers [j, j + 1) x [i, i + 1). The formats say the same in their own ways:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from xml.etree import ElementTree
@@ -23,6 +24,7 @@ import numpy as np
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Table
 from explorer.core.storage.atomic import write_bytes
+from explorer.images.outlines import filled, polygons
 from explorer.saving.plain_values import plain
 
 if TYPE_CHECKING:
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BoxFormat = Literal["coco", "voc", "yolo"]
+BoxFormat = Literal["coco", "coco-polygons", "voc", "yolo"]
 BOX_FORMATS: tuple[BoxFormat, ...] = get_args(BoxFormat)
-BOX_SUFFIX: dict[BoxFormat, str] = {"coco": ".json", "voc": ".xml", "yolo": ".txt"}
+BOX_SUFFIX: dict[BoxFormat, str] = {
+    "coco": ".json", "coco-polygons": ".json", "voc": ".xml", "yolo": ".txt",
+}  # fmt: skip
 assert set(BOX_SUFFIX) == set(BOX_FORMATS)
 
 CLASSES_FILE = "classes.txt"
@@ -63,6 +67,8 @@ class LabeledBoxes:
         classes: Every class there is, in the order of its numbers, a detector's background and the
             gaps of its list ("N/A") included; by default those of `labels`, sorted.
         difficult: Empty, or for each box VOC's flag; the other formats have no place for it.
+        outlines: Empty, or for each box the mask of its object as COCO's run lengths; only COCO has
+            a place for it.
     """
 
     xyxy: NDArray[np.float32]
@@ -70,9 +76,12 @@ class LabeledBoxes:
     scores: NDArray[np.float32] | None = None
     classes: tuple[str, ...] = ()
     difficult: tuple[bool, ...] = ()
+    outlines: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
+        if len(self.outlines) not in (0, n):
+            raise ValueError(f"{n} boxes need {n} outlines, got {len(self.outlines)}")
         if len(self.difficult) not in (0, n):
             raise ValueError(f"{n} boxes need {n} flags difficult, got {len(self.difficult)}")
         if self.xyxy.shape != (n, 4) or len(self.labels) != n:
@@ -103,9 +112,9 @@ class LabeledBoxes:
 def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabeledBoxes | None:
     """The boxes among a view's data, None when it has none.
 
-    They are "boxes" (N, 4) x0, y0, x1, y1 with "labels" (N names, or N numbers of "classes") and
-    perhaps "scores"; or a table that has the columns x0, y0, x1, y1 and perhaps "class" and
-    "score".
+    They are "boxes" (N, 4) x0, y0, x1, y1 with "labels" (N names, or N numbers of "classes"), and
+    perhaps "scores" and "segmentations" (N run lengths); or a table that has the columns x0, y0,
+    x1, y1 and perhaps "class" and "score".
     """
     known = tuple(str(name) for name in data.get("classes", classes))
     xyxy = data.get("boxes")
@@ -113,7 +122,8 @@ def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabeledBox
         labels = data.get("labels")
         if labels is None or np.shape(labels) != (len(xyxy),):
             labels = ["object"] * len(xyxy)  # what a view calls labels may be a map of pixels
-        return _made(xyxy, labels, data.get("scores"), known)
+        found = _made(xyxy, labels, data.get("scores"), known)
+        return replace(found, outlines=tuple(data.get("segmentations", ())))
     for table in data.values():
         if isinstance(table, Table) and set(_CORNERS) <= set(table.columns):
             columns = {n: [row[k] for row in table.rows] for k, n in enumerate(table.columns)}
@@ -147,8 +157,8 @@ def save_boxes(
     Raises:
         ExplorerError: When it cannot be written, or the folder's `classes.txt` lists other classes.
     """
-    if format == "coco":
-        write_bytes(path, as_coco([(image, boxes)]))
+    if format in ("coco", "coco-polygons"):
+        save_coco(path, [(image, boxes)], as_polygons=format == "coco-polygons")
     elif format == "voc":
         write_bytes(path, as_voc(boxes, image))
     else:
@@ -158,17 +168,27 @@ def save_boxes(
 
 
 def save_coco(
-    path: str | os.PathLike[str], entries: Sequence[tuple[ImageInfo, LabeledBoxes]]
+    path: str | os.PathLike[str],
+    entries: Sequence[tuple[ImageInfo, LabeledBoxes]],
+    *,
+    as_polygons: bool = False,
 ) -> None:
     """Writes the boxes of several photos into one COCO file.
+
+    Args:
+        path: Of the file.
+        entries: Photos with their boxes.
+        as_polygons: Masks are written as polygons along their pixels instead of run lengths.
 
     Raises:
         ExplorerError: When it cannot be written.
     """
-    write_bytes(path, as_coco(entries))
+    write_bytes(path, as_coco(entries, as_polygons=as_polygons))
 
 
-def as_coco(entries: Sequence[tuple[ImageInfo, LabeledBoxes]]) -> bytes:
+def as_coco(
+    entries: Sequence[tuple[ImageInfo, LabeledBoxes]], *, as_polygons: bool = False
+) -> bytes:
     """The JSON of COCO's "instances": ids count from 1; scores go along as "score"."""
     ids: dict[str, int] = {}
     for _, boxes in entries:
@@ -192,6 +212,8 @@ def as_coco(entries: Sequence[tuple[ImageInfo, LabeledBoxes]]) -> bytes:
             }
             if boxes.scores is not None:
                 entry["score"] = float(boxes.scores[row])
+            if boxes.outlines:
+                entry |= _mask_of(boxes.outlines[row], (image.height, image.width), as_polygons)
             annotations.append(entry)
     content = {
         "info": {"description": "Boxes found by a network, written by Convnet Explorer"},
@@ -205,6 +227,15 @@ def as_coco(entries: Sequence[tuple[ImageInfo, LabeledBoxes]]) -> bytes:
     }
     text = json.dumps(plain(content).value, ensure_ascii=False, allow_nan=False, indent=1)
     return (text + "\n").encode("utf-8", "replace")
+
+
+def _mask_of(
+    outline: Mapping[str, Any], size: tuple[int, int], as_polygons: bool
+) -> dict[str, Any]:
+    """COCO's "segmentation", and the area that goes with it."""
+    mask = filled(outline, size)
+    there = polygons(mask) if as_polygons else dict(outline)
+    return {"segmentation": there, "area": float(mask.sum())}
 
 
 def as_voc(boxes: LabeledBoxes, image: ImageInfo) -> bytes:
