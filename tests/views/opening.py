@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from explorer.core.network_info import NetworkInfo
+from explorer.core.network_info import MASK_HEAD, NetworkInfo
 from explorer.core.params import FolderRef, ImageRef, NetworkRef, Parameter
 from explorer.engine.engine import Engine
 from explorer.engine.references import Opened, Photos, named, spec_of
@@ -19,7 +19,7 @@ from explorer.images.image import Image
 from explorer.networks.network import Network
 from tests.evaluation.sets import GREEN, RED, filled, mask_set, picture
 from tests.steps import finish
-from tests.toys import toy_image, toy_network
+from tests.toys import toy_image, toy_mask_network, toy_network
 from tests.training.tuning.own_folders import tunable_network
 
 NO_NETWORK = "none"
@@ -53,6 +53,8 @@ def scene_for(
 
 def _own(view: View[Any, Any], task: str) -> Network:
     """The toy of the task; for a view that takes some networks of a task only, one of those."""
+    if MASK_HEAD in view.parts:
+        return toy_mask_network()
     return tunable_network() if view.name == "fine_tune" else toy_network(task)
 
 
