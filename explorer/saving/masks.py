@@ -63,9 +63,7 @@ def save_mask(path: str | os.PathLike[str], mask: IndexedMask) -> None:
     """
     place, png = Path(path), mask.png()
     if place.suffix.lower() != ".png":
-        raise ExplorerError(
-            f"{place.name} does not end in .png.", "Choose another name."
-        )
+        raise ExplorerError(f"{place.name} does not end in .png.", "Choose another name.")
     _keep_classes(place.with_name(CLASSES_FILE), mask.names)
     write_bytes(place, png)
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import PIL.Image
 
+from explorer.annotations.masks import NOT_COUNTED, list_of, read_list, read_numbers
 from explorer.annotations.places import Places
 from explorer.core.errors import ExplorerError
-from explorer.core.reading import display_name, listed, read_file
-from explorer.images.image import MAX_BYTES, MAX_MEGAPIXELS
+from explorer.core.reading import display_name, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from explorer.annotations.files import Annotated, Dataset
+    from explorer.annotations.files import Dataset
 
 VOC_CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
@@ -30,18 +27,20 @@ VOC_CLASSES = (
 )  # fmt: skip
 """What the numbers of SegmentationClass mean; 255 is the edge between objects, never counted."""
 
-UNLABELED = frozenset({"unlabeled", "unlabelled", "void", "ignore"})
-
-_LINE = re.compile(r"""^\s+["']?(\d+)["']?\s*:\s*["']?(.*?)["']?\s*$""")
-_MOST_LIST_BYTES = 1024**2
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskFolder:
-    """Photos with their masks, and the names of the numbers in them (0..255)."""
+    """Photos with their masks.
+
+    Attributes:
+        pairs: Photo and mask.
+        classes: The names of the numbers in the masks.
+        known: All numbers that may occur; those without a name do not count.
+    """
 
     pairs: tuple[tuple[Path, Path], ...]
     classes: dict[int, str]
+    known: frozenset[int]
 
 
 def folder_near(folder: Path) -> Path | None:
@@ -54,7 +53,7 @@ def folder_near(folder: Path) -> Path | None:
 
 
 def is_mask_folder(folder: Path) -> bool:
-    return _list_of(folder) is not None or folder.name == "SegmentationClass"
+    return list_of(folder) is not None or folder.name == "SegmentationClass"
 
 
 def read_mask_folder(folder: Path, images: Path | None = None) -> MaskFolder:
@@ -66,9 +65,10 @@ def read_mask_folder(folder: Path, images: Path | None = None) -> MaskFolder:
     Raises:
         ExplorerError: There are no masks, no names or no photos.
     """
-    names = _list_of(folder)
+    unlabeled: set[int] = set()
+    names = list_of(folder)
     if names is not None:
-        classes = _read_list(names)
+        classes = read_list(names, unlabeled)
     elif folder.name == "SegmentationClass":
         classes = dict(enumerate(VOC_CLASSES))
     else:
@@ -84,103 +84,33 @@ def read_mask_folder(folder: Path, images: Path | None = None) -> MaskFolder:
             f"The photos of the masks in {display_name(folder)} were not found.",
             "Give their folder with --images.",
         )
-    return MaskFolder(there, classes)
+    return MaskFolder(there, classes, frozenset(classes) | frozenset(unlabeled) | {0})
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
-    """(H, W) uint8, the numbers as the file has them.
+def read_mask(
+    mask: Path, photo: Path, size: tuple[int, int], known: frozenset[int]
+) -> NDArray[np.uint8]:
+    """(H, W) uint8, the numbers of the mask of a photo of (H, W) `size`.
 
     Raises:
-        ExplorerError: It cannot be read or is no such mask.
+        ExplorerError: It cannot be read, has another size, or numbers without a name.
     """
-    data = read_file(path, limit=MAX_BYTES, kind="a mask", smaller="Choose another file.")
-    try:
-        with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            if picture.width * picture.height > MAX_MEGAPIXELS * 1e6:
-                raise ExplorerError(f"The mask {display_name(path)} is too large.")
-            if picture.mode not in ("L", "P"):
-                raise ExplorerError(
-                    f"The mask {display_name(path)} has colors instead of class indices."
-                )
-            return np.array(picture)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ExplorerError(f"The mask {display_name(path)} cannot be read.") from error
+    found = read_numbers(mask)
+    if found.shape != size:
+        raise ExplorerError(
+            f"The mask {display_name(mask)} has {found.shape[1]} x {found.shape[0]} pixels, but "
+            f"{display_name(photo)} has {size[1]} x {size[0]}.",
+            "Masks must have the size of their photos.",
+        )
+    unknown = set(np.unique(found).tolist()) - known - {NOT_COUNTED}
+    if unknown:
+        raise ExplorerError(
+            f"The mask {display_name(mask)} has the number {min(unknown)}, for which the list of "
+            "classes has no name.",
+            "Add it to the list, or use 255 for pixels that do not count.",
+        )
+    return found
 
 
 def has_outlines(dataset: Dataset) -> bool:
     return any(entry.segmentation for photo in dataset for entry in photo.entries)
-
-
-def rasterized(
-    photo: Annotated, labels: NDArray[np.int64], background: int, size: tuple[int, int]
-) -> NDArray[np.int32]:
-    """COCO's outlines as one mask: small objects lie over large ones.
-
-    Args:
-        photo: With a polygon list or run lengths for every object.
-        labels: (N,) class of each object; -1 = unknown, which becomes the background.
-        background: Of all other pixels; -1 = they do not count.
-        size: Height and width of the photo.
-
-    Returns:
-        (H, W) int32; -1 inside crowds.
-    """
-    mask = np.full(size, background, np.int32)
-    entries = sorted(zip(photo.entries, labels, strict=True), key=lambda pair: -pair[0].area)
-    for entry, label in entries:
-        inside = _inside(entry.segmentation, photo, size)
-        mask[inside] = -1 if entry.crowd else label if label >= 0 else background
-    return mask
-
-
-def _inside(outline: Any, photo: Annotated, size: tuple[int, int]) -> NDArray[np.bool_]:
-    if not outline:
-        return np.zeros(size, np.bool_)
-    from faster_coco_eval import mask as runs
-
-    height, width = size if photo.size is None else (photo.size[1], photo.size[0])
-    try:
-        if isinstance(outline, list):
-            found = runs.merge(runs.frPyObjects(outline, height, width))
-        elif isinstance(outline.get("counts"), list):
-            found = runs.frPyObjects(outline, height, width)
-        else:
-            found = outline
-        inside = np.asarray(runs.decode(found), np.bool_)
-    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
-        raise ExplorerError(f"A polygon of {photo.name} cannot be read.") from error
-    if inside.shape != size:
-        picture = PIL.Image.fromarray(inside.astype(np.uint8))
-        inside = np.array(picture.resize((size[1], size[0]), PIL.Image.Resampling.NEAREST)) > 0
-    return inside
-
-
-def _list_of(folder: Path) -> Path | None:
-    """The file with the names of the classes of a folder of masks."""
-    if not listed(folder, "*.png"):
-        return None
-    for place in (folder, folder.parent):
-        for pattern in ("*semantic*.yaml", "*classes*.yaml", "*classes*.yml"):
-            found = next(iter(listed(place, pattern)), None)
-            if found is not None and (place == folder or "mask" in folder.name.lower()):
-                return found
-    return None
-
-
-def _read_list(path: Path) -> dict[int, str]:
-    data = read_file(path, limit=_MOST_LIST_BYTES, kind="a list", smaller="Choose another file.")
-    classes: dict[int, str] = {}
-    inside = False
-    for line in data.decode("utf-8", "replace").splitlines():
-        if line and not line[0].isspace() and not line.startswith("#"):
-            inside = line.split(":")[0].strip() in ("classes", "names")
-            continue
-        found = _LINE.match(line) if inside else None
-        if found and int(found[1]) < 256 and found[2].casefold() not in UNLABELED:
-            classes[int(found[1])] = found[2]
-    if not classes:
-        raise ExplorerError(
-            f"{display_name(path)} has no class names.",
-            'It must have "classes:" and lines such as "1: person".',
-        )
-    return classes

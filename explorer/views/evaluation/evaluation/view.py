@@ -50,6 +50,10 @@ The maximum makes precision fall monotonically. `voc_AP` is this area at an IoU 
 COCO's: the mean over ten IoU thresholds from 0.5 to 0.95, each curve sampled at 101 recalls, where
 a detection may match any unmatched object. Both are means over the classes.
 
+**Instance masks.** For a network with masks and a data set with outlines (COCO's polygons or run
+lengths), `mask_AP` and its relatives are the same metrics with the IoU of the masks' pixels in the
+place of that of the boxes.
+
 **Classification.** `top1`: the class with the highest probability is correct; `top5`: the true
 class is among the five with the highest probabilities.
 
@@ -57,6 +61,11 @@ class is among the five with the highest probabilities.
 predicted as class $j$; `mIoU` is its mean over the classes of the data:
 
 $$ \mathrm{IoU}_i = \frac{n_{ii}}{\sum_j n_{ij} + \sum_j n_{ji} - n_{ii}} $$
+
+`pixel_accuracy` is the fraction of all pixels whose class is correct. `boundary_F` says how well
+the borders are met: precision is the fraction of the predicted border of a class within 0.75% of
+the photo's diagonal of the true one, recall the reverse, and $F = 2PR / (P + R)$; it is the mean
+over the photos with the class, and over the classes.
 
 **Confusion matrix.** The row is the true class, the column the predicted one; what lies off the
 diagonal is wrong. For detections the last row and column stand for the background: objects without
@@ -67,7 +76,8 @@ a detection, and detections without an object.
 **Sources.** Everingham et al. 2010, *The Pascal Visual Object Classes Challenge*, section 4.2 (the
 whole area since VOC 2010); Lin et al. 2014, *Microsoft COCO*; Russakovsky et al. 2015, *ImageNet
 Large Scale Visual Recognition Challenge*, section 4; Long, Shelhamer and Darrell 2015, *Fully
-Convolutional Networks*, section 5.
+Convolutional Networks*, section 5; Csurka et al. 2013, *What is a good evaluation measure for
+semantic segmentation?*, section 2.
 """
 
 ALL = "all"
