@@ -91,15 +91,15 @@ def truth_in(
     from explorer.annotations.masks import mask_for
 
     names, about = truth_names(type(params)), photo.path or Path(photo.name)
-    size, values, notes = (photo.width, photo.height), {}, []
+    size = photo.width, photo.height
     if "boxes" in names:
-        values[names["boxes"]], said = read_for(path, about, size)
-        notes += said
-    elif "mask" in names:
+        boxes, notes = read_for(path, about, size)
+        return {names["boxes"]: boxes}, notes
+    if "mask" in names:
         field = next(p for p in parameters(type(params)) if p.name == names["mask"])
-        values[field.name], said = mask_for(path, about, size, field.meta.options(info))
-        notes += said
-    return values, tuple(notes)
+        mask, notes = mask_for(path, about, size, field.meta.options(info))
+        return {field.name: mask}, notes
+    return {}, ()
 
 
 def truth_of(params: Any) -> tuple[Box, ...]:

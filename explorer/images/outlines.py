@@ -67,7 +67,7 @@ def polygons(mask: Mask) -> list[list[float]]:
     _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     outer: dict[int, Ring] = {}
     holes: defaultdict[int, list[Ring]] = defaultdict(list)
-    for part, ring in _rings(mask, parts):
+    for part, ring in _rings(mask, np.asarray(parts, np.int32)):
         if _signed_area(ring) > 0:
             outer[part] = ring
         else:

@@ -21,10 +21,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from explorer.core.errors import ExplorerError
 from explorer.core.layers import Table
 from explorer.core.storage.atomic import write_bytes
 from explorer.images.outlines import filled, polygons
+from explorer.saving.class_lists import keep_classes, one_line
 from explorer.saving.plain_values import plain
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def save_boxes(
         write_bytes(path, as_voc(boxes, image))
     else:
         listed = Path(path).with_name(CLASSES_FILE)
-        _keep_classes(listed, boxes.names)
+        keep_classes(listed, list(map(one_line, boxes.names)), "these boxes")
         write_bytes(path, as_yolo(boxes, image))
 
 
@@ -276,23 +276,6 @@ def as_yolo(boxes: LabeledBoxes, image: ImageInfo) -> bytes:
         for number, (x0, y0, x1, y1) in zip(numbers, corners, strict=True)
     ]
     return "".join(lines).encode()
-
-
-def _keep_classes(path: Path, classes: tuple[str, ...]) -> None:
-    """Writes the list of classes, unless another one is there: label files rely on it."""
-    lines = [" ".join(name.split()) for name in classes]  # one line each, whatever the name holds
-    try:
-        there = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        write_bytes(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-        return
-    except (OSError, ValueError) as error:
-        raise ExplorerError(f"{path} cannot be read.", "Choose another folder.") from error
-    if there != lines:
-        raise ExplorerError(
-            f"{path} lists classes other than those of these boxes.",
-            "Choose another folder: its label files would change their meaning.",
-        )
 
 
 def _whole(low: float, high: float, size: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ import numpy as np
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.atomic import write_bytes
 from explorer.core.values import Mask
+from explorer.saving.class_lists import keep_classes, one_line
 
 if TYPE_CHECKING:
     import os
@@ -64,23 +65,7 @@ def save_mask(path: str | os.PathLike[str], mask: IndexedMask) -> None:
     place, png = Path(path), mask.png()
     if place.suffix.lower() != ".png":
         raise ExplorerError(f"{place.name} does not end in .png.", "Choose another name.")
-    _keep_classes(place.with_name(CLASSES_FILE), mask.names)
+    names = sorted(mask.names.items())
+    lines = ["classes:", *(f"  {number}: {one_line(name)}" for number, name in names)]
+    keep_classes(place.with_name(CLASSES_FILE), lines, "this mask")
     write_bytes(place, png)
-
-
-def _keep_classes(path: Path, names: Mapping[int, str]) -> None:
-    """Writes the list, unless another one is there: the numbers would change their meaning."""
-    lines = [f"  {number}: {' '.join(name.split())}" for number, name in sorted(names.items())]
-    text = "\n".join(["classes:", *lines, ""])
-    try:
-        there = path.read_text("utf-8")
-    except FileNotFoundError:
-        write_bytes(path, text.encode("utf-8", "replace"))
-        return
-    except (OSError, ValueError) as error:
-        raise ExplorerError(f"{path} cannot be read.", "Choose another folder.") from error
-    if there != text:
-        raise ExplorerError(
-            f"{path} lists classes other than those of this mask.",
-            "Choose another folder: its masks would change their meaning.",
-        )

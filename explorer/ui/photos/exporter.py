@@ -274,10 +274,11 @@ class Exporter(QObject):
         film.draw()
 
         def job() -> _Film:
+            from explorer.images.pixels import shrunk
             from explorer.saving.export import save_film
 
             kept = film.frames()
-            saved = save_film(path, (_within(frame, size) for frame in kept), rate)
+            saved = save_film(path, (shrunk(frame, size) for frame in kept), rate)
             return _Film(saved, kept.steps, rate)
 
         self._start(path, job)
@@ -348,18 +349,6 @@ class Exporter(QObject):
             ExportKind(self.tr("Boxes as Pascal VOC"), "*.xml", writer("voc")),
             ExportKind(self.tr("Boxes as YOLO"), "*.txt", writer("yolo")),
         ]
-
-
-def _within(rgb: UInt8, size: int) -> UInt8:
-    """`rgb` with its longest side at most `size`."""
-    height, width = rgb.shape[:2]
-    share = size / max(height, width)
-    if share >= 1:
-        return rgb
-    import cv2
-
-    small = (max(1, round(width * share)), max(1, round(height * share)))
-    return np.asarray(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _save_picture(path: str, rgb: UInt8, metadata: dict[str, Any]) -> None:

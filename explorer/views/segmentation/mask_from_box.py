@@ -13,6 +13,7 @@ from explorer.core.params import Box, Effect, Mask, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.images.outlines import run_lengths
+from explorer.images.pixels import shrunk
 from explorer.saving.masks import IndexedMask
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, WHITE, same
 from explorer.views.shared.common import class_name, percent, photo_of, size_of
@@ -22,7 +23,6 @@ from explorer.vision.classic.box_masks import (
     BACKGROUND,
     OBJECT,
     enlarged,
-    fitted,
     grab_cut,
     watershed,
 )
@@ -166,11 +166,12 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
     hints = _hints(params, (height, width)) if params.guided else None
     key = ("box masks", box, params.rounds, params.core, params.size)
-    if hints is None and (known := scene.memo(key, dict)):
-        masks |= known
+    kept: dict[str, Pixels] = scene.memo(key, dict)
+    if hints is None and kept:
+        masks |= kept
         yield step(1, 1)
         return
-    small = fitted(photo.rgb, params.size)
+    small = shrunk(photo.rgb, params.size)
     share = small.shape[1] / width, small.shape[0] / height
     inside = (box[0] * share[0], box[1] * share[1], box[2] * share[0], box[3] * share[1])
     near = None if hints is None else _shrunk(hints, small.shape[:2])
@@ -181,7 +182,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         if done < total:
             yield step(done, total)
     if hints is None:
-        scene.memo(key, dict).update({name: masks[name] for name in (GRAB_CUT, WATERSHED)})
+        kept.update({name: masks[name] for name in (GRAB_CUT, WATERSHED)})
     yield step(total, total)
 
 
@@ -318,7 +319,7 @@ def mask_iou(one: Pixels, other: Pixels) -> float:
 
 
 def _table(every: dict[str, Pixels]) -> Table:
-    rows = tuple(
+    rows: tuple[tuple[str | float, ...], ...] = tuple(
         (name, int(mask.sum()), *(round(mask_iou(mask, other), 3) for other in every.values()))
         for name, mask in every.items()
     )

@@ -21,16 +21,6 @@ OBJECT, BACKGROUND = 1, 2
 """What a hint says of a pixel; 0 = nothing."""
 
 
-def fitted(rgb: UInt8, longest: int) -> UInt8:
-    """The photo made smaller so that its longer side has at most so many pixels."""
-    height, width = rgb.shape[:2]
-    share = longest / max(height, width)
-    if share >= 1:
-        return rgb
-    size = (max(1, round(width * share)), max(1, round(height * share)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def enlarged(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
     """A mask at (H, W) `size`, with borders interpolated."""
     if mask.shape == size:
@@ -72,10 +62,11 @@ def grab_cut(
         )
     colors = np.ascontiguousarray(rgb[..., ::-1])
     outside, within = np.zeros((1, 65)), np.zeros((1, 65))
+    # The mask says it all: the rectangle is not read.
     cv2.setRNGSeed(0)  # the mixtures begin with random centers
     for number in range(rounds):
         mode = cv2.GC_EVAL if number else cv2.GC_INIT_WITH_MASK
-        cv2.grabCut(colors, mask, None, outside, within, 1, mode)
+        cv2.grabCut(colors, mask, (0, 0, 1, 1), outside, within, 1, mode)
         yield np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 

@@ -53,7 +53,7 @@ class MaskBranch:
     @property
     def logits(self) -> Tensor:
         """(M, K, h, w)."""
-        return next(reversed(self.stages.values()))
+        return self.stages[PREDICTOR]
 
     @property
     def class_agnostic(self) -> bool:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from explorer.core.errors import ExplorerError
+from explorer.images.pixels import shrunk
 from explorer.vision.classic.box_masks import (
     BACKGROUND,
     OBJECT,
     enlarged,
-    fitted,
     grab_cut,
     watershed,
 )
@@ -63,7 +63,7 @@ def test_a_box_without_background_is_one_sentence() -> None:
 
 def test_smaller_and_back() -> None:
     rgb = np.zeros((60, 80, 3), np.uint8)
-    assert fitted(rgb, 40).shape == (30, 40, 3)
-    assert fitted(rgb, 400) is rgb
+    assert shrunk(rgb, 40).shape == (30, 40, 3)
+    assert shrunk(rgb, 400) is rgb
     assert iou(enlarged(SQUARE[::2, ::2], (60, 80)), SQUARE) > 0.9
     assert enlarged(SQUARE, (60, 80)) is SQUARE

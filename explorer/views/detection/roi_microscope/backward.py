@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Heat, Layer, Pane, Picture
-from explorer.views.detection.roi_microscope.panes import BACKDROP, BIN, ORANGE, PINK, crop_of
-from explorer.views.shared.anchors import BLUE, same
+from explorer.views.detection.roi_microscope.panes import BACKDROP, BIN, PINK, crop_of
+from explorer.views.shared.anchors import BLUE, ORANGE, same
 from explorer.views.shared.plural import plural
 from explorer.vision.detection.roi_gradient import roi_align_gradient, roi_pool_gradient
 

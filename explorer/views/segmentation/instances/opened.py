@@ -76,8 +76,7 @@ class Opened:
     @property
     def probabilities(self) -> Float32:
         """(h, w) sigmoid of `logits`."""
-        found: Float32 = 1 / (1 + np.exp(-self.logits))
-        return found
+        return (1 / (1 + np.exp(-self.logits))).astype(np.float32)
 
 
 def stage_names(info: NetworkInfo) -> tuple[str, ...]:

@@ -82,15 +82,15 @@ class Params:
     )  # fmt: skip
     paint: bool = param(
         False, "Edit ground truth",
-        "Paints a ground-truth mask on the photo, or loads one from a file, to compare with.",
+        "Shows a pane on which the brush paints the true classes.",
         effect=Effect.DRAW, section="Ground truth",
     )  # fmt: skip
     truth: Mask | None = param(
         None, "Ground-truth mask",
-        "The true class of every pixel: the brush paints the class that is chosen here. What is "
-        "not painted is background. Index 255 of a file is not counted.",
-        effect=Effect.DRAW, pick=Pick.TRUTH, choices=class_names, section="Ground truth",
-        when=lambda params, _: params.paint or params.truth is not None,
+        "The true class of every pixel, painted or from a file: the prediction is compared with "
+        "it. What is not painted is background; index 255 of a file is not counted.",
+        effect=Effect.DRAW, pick=Pick.TRUTH, pane="truth", choices=class_names,
+        section="Ground truth",
     )  # fmt: skip
     at: Point | None = param(
         None, "Position", "The pixel under the mouse, whose probabilities are plotted.",

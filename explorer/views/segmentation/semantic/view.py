@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.layers import Board
+from explorer.core.layers import Board, Pane
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.images.outlines import run_lengths
@@ -35,7 +35,7 @@ from explorer.views.segmentation.semantic.params import (
 )
 from explorer.views.segmentation.semantic.result import Result, entropy, indexed, margin
 from explorer.views.segmentation.semantic.tables import legend, share_plot, summary
-from explorer.views.shared.common import photo_of
+from explorer.views.shared.common import photo_of, size_of
 from explorer.vision.features.segmentation import coarser_answers, segmentation_of
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def draw(result: Result, params: Params) -> Board:
         panes.append(maps_pane(result, table))
     if params.uncertainty != NOTHING:
         panes.append(uncertainty_pane(result, params.uncertainty))
+    if params.paint:
+        panes.append(Pane("truth", size_of(result.photo), (result.photo,), title="Ground truth"))
     tables, words, notes = [table], summary(table), _notes(params)
     if params.truth is not None:
         found = _compared(result, params)

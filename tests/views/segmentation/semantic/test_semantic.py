@@ -238,10 +238,9 @@ def test_regions_are_exported_as_coco() -> None:
     assert filled(found["segmentations"][0], (8, 16)).sum() == 32
 
 
-def test_the_truth_is_offered_once_it_is_wanted_or_there() -> None:
+def test_ground_truth_is_painted_on_a_pane_of_its_own() -> None:
     truth = next(entry for entry in parameters(Params) if entry.name == "truth")
-    assert not truth.applies(Params(), None)
-    assert truth.applies(Params(paint=True), None)
-    assert truth.applies(Params(truth=truth_mask(1)), None)
     info = make_network(FixedSegmenter(), "segmentation", classes=CLASSES).info
     assert truth.meta.options(info) == ("red", "green")
+    names = [pane.name for pane in VIEW.draw(halves(), Params(paint=True)).panes]
+    assert names == ["image", truth.meta.pane]
