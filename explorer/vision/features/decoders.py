@@ -21,7 +21,7 @@ from explorer.networks.embedded.lite import body_maps
 from explorer.networks.embedded.segmentation.decoders import LiteUNet
 from explorer.networks.embedded.segmentation.deeplab import LiteDeepLab
 from explorer.networks.embedded.segmentation.fcn import LiteFCN
-from explorer.networks.embedded.segmentation.frrn import LiteFRRN
+from explorer.networks.embedded.segmentation.frrn import UNITS, LiteFRRN
 from explorer.networks.embedded.segmentation.parts import LiteSegmenter, enlarged, widened
 from explorer.networks.embedded.segmentation.pspnet import BINS, LitePSPNet
 from explorer.vision.features.segmentation import scores_of
@@ -205,7 +205,7 @@ def pyramid(module: nn.Module, images: Tensor) -> Decoder:
     adds = _split(module.fuse[0], levels)
     parts = [Part("the map itself", adds[0])]
     for bins, level in zip(BINS, adds[1:], strict=True):
-        parts.append(Part(f"{bins} x {bins} bins", level, bins=bins))
+        parts.append(Part(f"{bins} x {bins} bin{'s' * (bins > 1)}", level, bins=bins))
 
     @torch.no_grad()
     def scores(on: Collection[int]) -> Tensor:
@@ -280,8 +280,7 @@ def stream(module: nn.Module, images: Tensor) -> Decoder:
         reduce(values) for reduce, values in zip(module.reduce, maps, strict=True)
     )
     stem = module.stem(images)
-    names = ("stem", "down, stride 8", "down, stride 16", "stride 32", "up, stride 16",
-             "up, stride 8")  # fmt: skip
+    names = ("stem", *(f"unit {k}, stride {stride}" for k, (_, stride) in enumerate(UNITS, 1)))
 
     def run(on: Collection[int]) -> tuple[Tensor, list[Tensor]]:
         residual = stem if 0 in on else torch.zeros_like(stem)
