@@ -27,6 +27,7 @@ from explorer.views.segmentation.decoder_bench.arithmetic import (
     UNPOOLING,
     window_at,
 )
+from explorer.views.segmentation.decoder_bench.cells import CELL
 from explorer.views.segmentation.decoder_bench.structure import ATROUS, FCN, PYRAMID, UNET
 from explorer.views.segmentation.decoder_bench.view import VIEW, Params, methods_of
 from tests.toys import FixedSegmenter, make_network, toy_image, toy_network
@@ -84,7 +85,7 @@ def test_unpooling_marks_the_switches() -> None:
     marks = next(x for x in board.pane("before").layers if x.name == "switches")
     assert isinstance(marks, Boxes)
     rows, columns = np.divmod(found.switches.ravel(), found.before.shape[1])
-    assert np.array_equal(marks.xyxy[:, :2], np.stack([columns, rows], 1).astype(np.float32))
+    assert np.array_equal(marks.xyxy[:, :2] / CELL, np.stack([columns, rows], 1))
 
 
 def test_the_learned_kernel_is_the_networks_on_its_own_input() -> None:
@@ -113,7 +114,7 @@ def test_the_status_bar_has_the_sum_behind_a_number() -> None:
     _, result = shown(network(lite_fcn), Params(method=NEAREST))
     board = VIEW.draw(result, Params(method=NEAREST))
     value = result.found.given[1, 1]
-    words = board.pane("found").readout(3.5, 2.5)
+    words = board.pane("found").readout(3.5 * CELL, 2.5 * CELL)
     assert words == f"row 2, column 3: 1 x {value:.2f} = {value:.2f}"
 
 
@@ -122,7 +123,8 @@ def test_a_cell_is_followed_to_the_larger_map() -> None:
     board = VIEW.draw(result, Params(method=NAILS, cell=6))
     put = next(x for x in board.pane("found").layers if x.name.startswith("put"))
     row, column = divmod(6, result.found.given.shape[1])
-    assert put.xyxy.tolist() == [[2 * column, 2 * row, 2 * column + 1, 2 * row + 1]]
+    expected = np.array([2 * column, 2 * row, 2 * column + 1, 2 * row + 1]) * CELL
+    assert put.xyxy.tolist() == [expected.tolist()]
 
 
 def test_a_click_chooses_the_cells() -> None:

@@ -15,8 +15,9 @@ from torch.nn import functional
 from explorer.core.errors import ExplorerError
 from explorer.engine.stages import layer_input_of
 from explorer.networks.preprocess import grid_frame
-from explorer.views.segmentation.decoder_bench.maps import ClassMap, Place, array
+from explorer.views.segmentation.decoder_bench.maps import ClassMap, array
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.grids import Place
 from explorer.vision.features.decoders import coarse_scores
 from explorer.vision.features.resampling import (
     bed_of_nails,

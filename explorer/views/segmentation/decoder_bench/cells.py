@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Boxes, Heat, Pane, Text, lookup_table
+from explorer.core.layers import Boxes, Grid, Heat, Pane, Text, lookup_table
 from explorer.render.numbers import fixed
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from explorer.core.layers import Layer as Drawn
 
 DARK, LIGHT = (20, 22, 26), (255, 255, 255)
-EDGE = (120, 120, 126)
+EDGE = (110, 110, 116)
+CELL = 40.0
+"""Sides of a cell in units of its pane: the window writes values of its own into large units."""
 LARGE, SMALL = 12.0, 8.5
 """Letters of a few large cells and of many small ones."""
 
@@ -49,37 +51,47 @@ class Scale:
 
 
 def layers_of(values: Float32, scale: Scale) -> tuple[Drawn, ...]:
-    """(r, c) values as colored cells with numbers: one cell is one unit wide."""
+    """(r, c) values as colored cells with numbers."""
     rows, columns = values.shape
     size = LARGE if max(rows, columns) <= 5 else SMALL
     letters = tuple(
         Text(
-            scale.word(float(values[row, column])), (column + 0.5, row + 0.5),
+            scale.word(float(values[row, column])), (CELL * (column + 0.5), CELL * (row + 0.5)),
             color=scale.ink(float(values[row, column])), size=size, plate=False, anchor=(0.5, 0.5),
             name=f"number {row} {column}",
         )
         for row in range(rows)
         for column in range(columns)
     )  # fmt: skip
-    heat = Heat(values, scale.low, scale.high, scale.colormap, unit=scale.unit, name="cells")
-    return (heat, frames(every(rows, columns), EDGE, "edges", width=1.0), *letters)
+    extent = (0.0, 0.0, CELL * columns, CELL * rows)
+    heat = Heat(
+        values, scale.low, scale.high, scale.colormap, extent=extent, unit=scale.unit, name="cells"
+    )
+    return (heat, rules(rows, columns, 1), *letters)
 
 
-def every(rows: int, columns: int) -> Float32:
-    """(rows * columns, 4) xyxy of all cells."""
+def rules(rows: int, columns: int, every: int, width: float = 1.0) -> Grid:
+    """Lines between every so many rows and columns of cells."""
+    xs, ys = (CELL * np.arange(0, count + 1, every, dtype=np.float32) for count in (columns, rows))
+    extent = (0.0, 0.0, CELL * columns, CELL * rows)
+    return Grid(xs, ys, extent, color=EDGE, width=width, opacity=0.9, name=f"rules {every}")
+
+
+def of_all(rows: int, columns: int) -> Float32:
+    """(rows * columns, 4) xyxy of all cells, row by row."""
     row, column = np.mgrid[0:rows, 0:columns].reshape(2, -1)
     return np.stack([column, row, column + 1, row + 1], axis=1).astype(np.float32)
 
 
 def frames(boxes: Float32, color: Color, name: str, *, width: float = 3.0) -> Boxes:
-    """Frames around cells, (N, 4) xyxy."""
+    """Frames around (N, 4) xyxy of cells."""
     tints = np.full((len(boxes), 3), color, np.uint8)
-    return Boxes(boxes, tints, width=width, selectable=False, name=name)
+    return Boxes(np.float32(CELL) * boxes, tints, width=width, selectable=False, name=name)
 
 
 def clickable(rows: int, columns: int) -> Boxes:
     """Every cell can be chosen by a click; its key counts them row by row."""
-    boxes = every(rows, columns)
+    boxes = np.float32(CELL) * of_all(rows, columns)
     return Boxes(boxes, np.zeros((len(boxes), 3), np.uint8), width=0.0, name="cells")
 
 
@@ -94,9 +106,9 @@ def pane(
     rows, columns = size
 
     def words(x: float, y: float) -> str:
-        row, column = int(np.floor(y)), int(np.floor(x))
+        row, column = int(np.floor(y / CELL)), int(np.floor(x / CELL))
         return readout(row, column) if 0 <= row < rows and 0 <= column < columns else ""
 
     return Pane(
-        name, (float(columns), float(rows)), tuple(layers), title=title, frame=name, readout=words
+        name, (CELL * columns, CELL * rows), tuple(layers), title=title, frame=name, readout=words
     )

@@ -10,8 +10,8 @@ import numpy as np
 from explorer.core.layers import Heat, Masks, Text, class_colors
 from explorer.evaluation.metrics import Confusion
 from explorer.evaluation.scores import in_photo
-from explorer.networks.preprocess import Frame, grid_frame
 from explorer.views.shared.common import class_name, color, percent
+from explorer.views.shared.grids import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,43 +19,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from explorer.core.layers import Colormap, Extent, Float32
+    from explorer.core.layers import Colormap, Float32
     from explorer.core.values import Mask
+    from explorer.networks.preprocess import Frame
 
 BACKGROUND = frozenset({"__background__", "background"})
 KEYED = 6
 """Classes in the color key."""
 IGNORED = 255
 """In masks of Pascal VOC: borders, which do not count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a grid of `rows` x `columns` cells lies: `frame` leads from the photo to its cells."""
-
-    frame: Frame
-    rows: int
-    columns: int
-
-    @classmethod
-    def of(cls, to_input: Frame, source: tuple[int, int], grid: tuple[int, int]) -> Place:
-        """Cells over all of a network's input of (H, W) `source` pixels."""
-        return cls(to_input.then(grid_frame(source, grid)), *grid)
-
-    @property
-    def extent(self) -> Extent:
-        """The cells' rectangle in the photo's pixels."""
-        return self.frame.inverse().extent(float(self.columns), float(self.rows))
-
-    def cell(self, x: float, y: float) -> tuple[int, int] | None:
-        """Row and column of the cell at a place of the photo."""
-        across, down = self.frame.point(x, y)
-        row, column = int(np.floor(down)), int(np.floor(across))
-        return (row, column) if 0 <= row < self.rows and 0 <= column < self.columns else None
-
-    def boxes(self, cells: Float32) -> Float32:
-        """(N, 4) xyxy in cells -> the same in the photo's pixels."""
-        return self.frame.inverse().boxes(cells)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

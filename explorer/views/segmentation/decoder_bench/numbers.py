@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Pane
+from explorer.core.layers import Boxes, Pane
 from explorer.views.segmentation.decoder_bench import cells
 from explorer.views.segmentation.decoder_bench.arithmetic import (
     BILINEAR,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Boxes, Float32, Heat, Picture
+    from explorer.core.layers import Float32, Heat, Picture
     from explorer.views.segmentation.decoder_bench.maps import ClassMap
 
 ORANGE, BLUE = (255, 150, 30), (40, 130, 255)
@@ -51,7 +51,10 @@ def score_pane(result: Arithmetic, photo: Picture, opacity: float) -> Pane:
         words = f"{value:.4g}" if np.isfinite(value) else "0, nothing came to lie here"
         return f"row {cell[0]}, column {cell[1]}: {words}"
 
-    window = cells.frames(result.place.boxes(result.window), ORANGE, "window")
+    window = Boxes(
+        result.place.boxes(result.window), np.array([ORANGE], np.uint8), selectable=False,
+        name="window",
+    )  # fmt: skip
     title = f"{result.window_words} of {result.place.columns} x {result.place.rows}"
     layers = (photo, result.cache.get(("score", opacity), drawn), window)
     return Pane("image", size_of(photo), layers, title=title, readout=readout)
@@ -93,7 +96,7 @@ def _linear(result: Arithmetic, cell: int | None) -> list[Pane]:
             follows.append(((row, beside), BLUE))
     before, after = [], []
     for (at_row, at_column), tint in follows:
-        box = cells.every(rows, columns)[at_row * columns + at_column][None]
+        box = cells.of_all(rows, columns)[at_row * columns + at_column][None]
         before.append(cells.frames(box, tint, f"chosen {tint}"))
         after.append(
             cells.frames(_covered(spread_of[at_row * columns + at_column]), tint, f"put {tint}")
@@ -178,11 +181,11 @@ def _unpooling(
     rows, columns = given.shape
     row, column = chosen_cell(result, cell)
     wide = before.shape[1]
-    winners = cells.every(*before.shape)[switches.ravel()]
+    winners = cells.of_all(*before.shape)[switches.ravel()]
     winner = winners[row * columns + column][None]
     block = np.array([[2 * column, 2 * row, 2 * column + 2, 2 * row + 2]], np.float32)
     marks = cells.frames(winners, BLUE, "switches", width=2.0)
-    grid = cells.frames(2 * cells.every(rows, columns), cells.DARK, "blocks", width=1.5)
+    grid = cells.rules(*before.shape, 2, width=2.5)
     chosen: list[Boxes] = [cells.frames(block, ORANGE, "block")]
 
     def source(r: int, c: int) -> str:
@@ -198,7 +201,7 @@ def _unpooling(
         return f"{source(r, c)}, {given[r, c]:.4g}"
 
     shape = (before.shape[0], before.shape[1])
-    own = cells.every(rows, columns)[row * columns + column][None]
+    own = cells.of_all(rows, columns)[row * columns + column][None]
     return [
         cells.pane(
             "before", f"{wide} x {shape[0]} scores: {result.label}", shape,

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from explorer.core.layers import Boxes, Grid, Masks, Pane, Points, class_colors
-from explorer.views.segmentation.decoder_bench.maps import ClassMap, Place, array, heat
+from explorer.views.segmentation.decoder_bench.maps import ClassMap, array, heat
 from explorer.views.shared.common import class_name, color, percent, size_of
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.grids import Place
 from explorer.vision.features.decoders import atrous, fcn, pyramid, skips, stream
 
 if TYPE_CHECKING:

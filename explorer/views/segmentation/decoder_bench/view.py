@@ -90,8 +90,10 @@ SHIPPED = (FCN, ATROUS, PYRAMID, STREAM)
 
 
 def methods_of(info: NetworkInfo) -> tuple[str, ...]:
+    """What the network itself has comes first: its decoder, or else its scores."""
     own = structure.structure_of(info)
-    return tuple(dict.fromkeys((*([own] if own else []), *SHIPPED, *arithmetic.METHODS)))
+    first = (own,) if own else arithmetic.METHODS
+    return tuple(dict.fromkeys((*first, *SHIPPED, *arithmetic.METHODS)))
 
 
 def _classes(info: NetworkInfo) -> tuple[str, ...]:
@@ -245,6 +247,10 @@ def draw(result: Result, params: Params) -> Board:
     return _structure_board(result, result.found, params)
 
 
+def _titled(method: str) -> str:
+    return method[0].upper() + method[1:]
+
+
 def _arithmetic_board(result: Result, found: Arithmetic, params: Params) -> Board:
     panes = [numbers.score_pane(found, result.photo, params.opacity)]
     panes += numbers.panes_of(found, params.cell)
@@ -258,7 +264,7 @@ def _arithmetic_board(result: Result, found: Arithmetic, params: Params) -> Boar
     return Board(
         panes=tuple(panes),
         tables=(Table("ways", columns, tuple(rows), title="Whole photo, by enlargement"),),
-        summary=f"{result.method}: {numbers.summary_of(found)}",
+        summary=f"{_titled(result.method)}: {numbers.summary_of(found)}",
         notes=_notes(result, params),
     )
 
@@ -289,7 +295,7 @@ def _structure_board(result: Result, found: Structure, params: Params) -> Board:
         panes=tuple(panes),
         plots=plots,
         tables=(Table("parts", columns, tuple(rows), title=f"Parts of {found.network}"),),
-        summary=f"{result.method}: {structure.summary_of(found)}",
+        summary=f"{_titled(result.method)}: {structure.summary_of(found)}",
         notes=_notes(result, params),
     )
 
