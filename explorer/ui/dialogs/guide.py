@@ -92,6 +92,9 @@ class Page(FormulaBrowser):
             block = block.next()
 
     def render_again(self) -> None:
+        if self.source().isEmpty():
+            return
+        # Code between words has its size and color from when the page was read.
         place = self.verticalScrollBar().value()
         self.reload()
         self.verticalScrollBar().setValue(place)
@@ -103,15 +106,6 @@ class Page(FormulaBrowser):
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self._set_blocks()  # formulas fit
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if self.source().isEmpty():
-            return
-        if event.type() == QEvent.Type.FontChange:
-            self.render_again()  # code between words has its size from when the page was read
-        elif event.type() == QEvent.Type.PaletteChange:
-            self._set_blocks()
 
     def _set_blocks(self) -> None:
         palette = self.palette()

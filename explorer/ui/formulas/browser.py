@@ -7,7 +7,7 @@ readers, all are plain letters.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QSizeF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QSizeF, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontMetricsF,
@@ -40,9 +40,17 @@ class FormulaBrowser(QTextBrowser):
         self._formulas: list[str] = []
         self._setter = Setter()
         self._setter.done.connect(self.render_again, Qt.ConnectionType.QueuedConnection)
+        # A theme or a text size sends each widget several changes of palette and font.
+        self._changed = QTimer(self, singleShot=True, interval=0)
+        self._changed.timeout.connect(self.render_again)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
+            self._changed.start()
 
     def render_again(self) -> None:
-        """Shows the same text; called when its formulas have been set."""
+        """Shows the same text; its formulas, colors or font have changed."""
         raise NotImplementedError
 
     def room(self) -> float:

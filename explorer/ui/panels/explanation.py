@@ -161,11 +161,6 @@ class Explanation(FormulaBrowser):
             self._set_blocks()
             self._fit()
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and self._markdown:
-            self.render_again()
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         known = (QKeySequence.StandardKey.Copy, QKeySequence.StandardKey.SelectAll)
         if any(map(event.matches, known)):
