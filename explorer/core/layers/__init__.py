@@ -14,7 +14,14 @@ Its parts are `arrays`, `shapes`, `charts` and `board`; everybody imports from h
 """
 
 from explorer.core.color_sets import Color
-from explorer.core.colormaps import COLORMAPS, Colormap, class_colors, colors_apart, lookup_table
+from explorer.core.colormaps import (
+    COLORMAPS,
+    Colormap,
+    class_colors,
+    colors_apart,
+    label_colors,
+    lookup_table,
+)
 from explorer.core.layers.arrays import Heat, Masks, Picture, cell_at, extent_of, heat_index
 from explorer.core.layers.board import UNTRAINED, Board, Layer, Pane, joined, stamped
 from explorer.core.layers.charts import Curve, Plot, Table
@@ -59,6 +66,7 @@ __all__ = [
     "frame_widths",
     "heat_index",
     "joined",
+    "label_colors",
     "lookup_table",
     "stamped",
 ]
