@@ -109,10 +109,10 @@ def dream_objective(layer: str, numbers: tuple[int, ...]) -> Objective:
 # -- parameters -----------------------------------------------------------------------------------
 
 
-def layer_param(*, when: When | None = None) -> Any:
+def layer_param(*, when: When | None = None, effect: Effect = Effect.STEER) -> Any:
     """The layer to climb."""
     return param(
-        "", "Layer", "The layer whose activations are maximized.", effect=Effect.STEER,
+        "", "Layer", "The layer whose activations are maximized.", effect=effect,
         choices=dream_layers, when=when,
     )  # fmt: skip
 

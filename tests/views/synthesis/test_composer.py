@@ -13,7 +13,8 @@ from explorer.core.params import Box, ImageRef, Mask, resolved
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.views.inside.feature_maps import view as feature_maps
-from explorer.views.synthesis import activation_maximization, neural_style
+from explorer.views.synthesis import neural_style
+from explorer.views.synthesis.activation_maximization import view as activation_maximization
 from explorer.views.synthesis.feature_atlas import shipped
 from explorer.views.synthesis.feature_atlas import view as atlas
 from explorer.views.synthesis.loss_composer import terms

@@ -58,7 +58,7 @@ FORMAT = 1
 class Params:
     """See the help of each."""
 
-    layer: str = layer_param()
+    layer: str = layer_param(effect=Effect.COMPUTE)
     channel: int | None = param(
         None, "Channel", "The channel that is shown large: click a tile.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="tiles", low=0, high=65535,
