@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import keypointrcnn_inference
 
-from explorer.networks.embedded import lite_keypointrcnn
 from explorer.vision.detection.keypoints import located, maxima, resized, softmax_maps
 from explorer.vision.detection.limbs import COCO_KEYPOINTS, keypoint_names, limbs
 from explorer.vision.detection.roi_branch import (
@@ -18,23 +17,13 @@ from explorer.vision.detection.roi_branch import (
     region_of,
 )
 from explorer.vision.trace import TwoStage, traced
-from tests.toys import hook_count
+from tests.toys import hook_count, toy_keypoint_network
 from tests.views.test_all_detectors import network
-
-
-def _lite() -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = lite_keypointrcnn(
-            2, fine=5, layers=(8, 8), score=0.0, most=6, width=16, hidden=16,
-            short_side=64, long_side=96,
-        )  # fmt: skip
-    return module.eval().requires_grad_(requires_grad=False)
 
 
 @pytest.fixture(scope="module", params=["lite", "keypointrcnn_resnet50_fpn"])
 def case(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor, TwoStage]:
-    module = _lite() if request.param == "lite" else network(request.param).module
+    module = (toy_keypoint_network() if request.param == "lite" else network(request.param)).module
     image = torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(2))
     trace = traced(module, image)
     assert isinstance(trace, TwoStage)
