@@ -78,8 +78,7 @@ def region_of(module: nn.Module, trace: TwoStage, branch: Branch, row: int) -> R
         branch: Which one.
         row: The detection, highest score first.
     """
-    heads: Any = module.roi_heads
-    pool = getattr(heads, f"{branch}_roi_pool")
+    pool = _pool(module, branch)
     box = _boxes(trace)[row]
     names = [name for name in trace.pyramid.features if name in pool.featmap_names]
     number = int(pool.map_levels([box[None]])[0]) if len(names) > 1 else 0
@@ -94,8 +93,7 @@ def region_of(module: nn.Module, trace: TwoStage, branch: Branch, row: int) -> R
 @torch.no_grad()
 def pooled_regions(module: nn.Module, trace: TwoStage, branch: Branch) -> Tensor:
     """(M, C, h, w): what the branch cuts out for all M detections of the trace."""
-    heads: Any = module.roi_heads
-    pool = getattr(heads, f"{branch}_roi_pool")
+    pool = _pool(module, branch)
     crops: Tensor = pool(trace.pyramid.features, [_boxes(trace)], [trace.pyramid.size])
     return crops
 
@@ -122,12 +120,23 @@ def branch_maps(
     Raises:
         ExplorerError: The detector has no such layer.
     """
-    heads: Any = module.roi_heads
-    crops = pooled_regions(module, trace, branch)
     with captured(module, layers, convert=lambda maps: maps[row].detach().clone()) as records:
-        inside = getattr(heads, f"{branch}_head")(crops)
-        output: Tensor = getattr(heads, f"{branch}_predictor")(inside)
+        output = run_branch(module, trace, branch, _boxes(trace))
     return {name: found[0] for name, found in records.items()}, output
+
+
+@torch.no_grad()
+def run_branch(module: nn.Module, trace: TwoStage, branch: Branch, boxes: Tensor) -> Tensor:
+    """The branch on boxes of one's own: (M, 4) of the transformed image -> (M, K, h, w)."""
+    heads: Any = module.roi_heads
+    crops = _pool(module, branch)(trace.pyramid.features, [boxes], [trace.pyramid.size])
+    inside = getattr(heads, f"{branch}_head")(crops)
+    output: Tensor = getattr(heads, f"{branch}_predictor")(inside)
+    return output
+
+
+def _pool(module: nn.Module, branch: Branch) -> Any:
+    return getattr(module.roi_heads, f"{branch}_roi_pool")
 
 
 def _boxes(trace: TwoStage) -> Tensor:

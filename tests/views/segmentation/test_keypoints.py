@@ -81,7 +81,9 @@ def test_the_stages_of_the_chosen_person(toy: Network) -> None:
 
 def test_the_board_and_what_is_selected(toy: Network) -> None:
     result = result_of(scene_of(toy), person=1, joint=3)
-    board = VIEW.draw(result, Params(score=0.0, keypoint_score=-20.0, joint=3, person=1))
+    board = VIEW.draw(
+        result, Params(score=0.0, keypoint_score=-20.0, joint=3, person=1, names=True)
+    )
     assert [pane.name for pane in board.panes] == ["image", "grid", "maps", "heat", "joints"]
     people = board.boxes("people")
     assert people is not None

@@ -33,7 +33,7 @@ BACKDROP = np.full((1, 1, 3), 36, np.uint8)
 
 def image_pane(
     result: Result, rows: NDArray[np.intp], *, least: float, values: str, opacity: float,
-    labels: bool,
+    names: bool,
 ) -> Pane:  # fmt: skip
     """All people above the score, and the heat map of the chosen one's keypoint in its box."""
     layers: list[Layer] = [result.photo]
@@ -41,7 +41,7 @@ def image_pane(
     if person is not None and opacity > 0:
         x0, y0, x1, y1 = (float(side) for side in person.box)
         layers.append(_over(result, person, values, (x0, y0, x1, y1), opacity))
-    words = tuple(f"{result.found.scores[row]:.2f}" for row in rows) if labels else ()
+    words = tuple(f"{result.found.scores[row]:.2f}" for row in rows)
     colors = same(BLUE, len(rows))
     chosen = None
     if person is not None and person.row in rows:
@@ -55,10 +55,11 @@ def image_pane(
     )  # fmt: skip
     layers += skeletons(
         result.points[rows][..., :2], result.names, shown=result.scores[rows] >= least,
-        labeled=chosen if labels else None,
+        labeled=chosen if names else None,
     )  # fmt: skip
     if person is not None:
-        layers.append(_cross(result.points[person.row, person.joint, :2], "chosen keypoint"))
+        word = "" if names else result.names[person.joint].replace("_", " ")
+        layers.append(_mark(result.points[person.row, person.joint, :2], word))
     return Pane("image", size_of(result.photo), tuple(layers), title="On the photo")
 
 
@@ -115,7 +116,7 @@ def heat_pane(result: Result, person: Opened, values: str, opacity: float) -> Pa
     layers.append(Grid(lines[0], lines[1], (x0, y0, x1, y1), opacity=0.08, name="places"))
     layers.append(_frame(person, around))
     layers.append(Boxes(cell, same(PINK, 1), width=2.0, selectable=False, name="largest place"))
-    layers.append(_cross(result.points[person.row, joint, :2] - around.origin, "keypoint"))
+    layers.append(_mark(result.points[person.row, joint, :2] - around.origin, ""))
     name = result.names[joint].replace("_", " ")
     title = f"{name}: {columns} x {rows} places"
 
@@ -283,5 +284,6 @@ def _frame(person: Opened, around: Around) -> Boxes:
     return Boxes(box, same(ORANGE, 1), width=2.0, selectable=False, name="box")
 
 
-def _cross(xy: Float32, name: str) -> Points:
-    return Points(np.array([xy], np.float32), same(PINK, 1), radius=5.0, name=name)
+def _mark(xy: Float32, word: str) -> Points:
+    words = (word,) if word else ()
+    return Points(np.array([xy], np.float32), same(PINK, 1), 5.0, words, "chosen keypoint")

@@ -133,8 +133,8 @@ class Params:
         0.75, "Heat map opacity", "Opacity of the heat map over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0,
     )  # fmt: skip
-    labels: bool = param(
-        True, "Labels", "Shows scores of people and the selected person's keypoints by name.",
+    names: bool = param(
+        False, "All names", "Shows the names of all keypoints of the selected person.",
         effect=Effect.DRAW,
     )  # fmt: skip
 
@@ -170,7 +170,7 @@ def draw(result: Result, params: Params) -> Board:
     panes = [
         image_pane(
             result, rows, least=params.keypoint_score, values=params.values,
-            opacity=params.opacity, labels=params.labels,
+            opacity=params.opacity, names=params.names,
         )
     ]  # fmt: skip
     tables = [people_table(result, rows, params.keypoint_score)]
