@@ -317,4 +317,5 @@ def test_a_click_on_a_title_leads_to_its_editor(form: Form, qtbot: QtBot) -> Non
             continue
         qtbot.mouseClick(row.findChildren(Label)[0], LEFT)
         focus = form.focusWidget()
-        assert focus is not None and row.isAncestorOf(focus), name
+        assert focus is not None, name
+        assert row.isAncestorOf(focus), name
