@@ -99,6 +99,24 @@ class ToyConvNet(nn.Module):
         return self.fc(self.pool(x).flatten(1))
 
 
+class WindowClassifier(nn.Module):
+    """Two convolutions and poolings without padding, then two linear layers on 2 x 2 bins."""
+
+    def __init__(self, padding: int = 0) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=padding), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+            nn.Conv2d(8, 12, 3, padding=padding), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        )  # fmt: skip
+        self.avgpool = nn.AdaptiveAvgPool2d(2)
+        self.classifier = nn.Sequential(
+            nn.Linear(48, 10), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(10, 5)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.avgpool(self.features(x)).flatten(1))
+
+
 class ToyBackbone(ToyConvNet):
     """The same without its head: answers with the maps of `conv2`."""
 

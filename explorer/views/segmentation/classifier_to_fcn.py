@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Pane, Plot, Table
@@ -52,15 +53,16 @@ larger photo it can say where things are, in three ways:
   kernel of $n \times n$ cells. Written this way the network takes a picture of any size and gives a
   *map* of scores in one pass, a cell for every window of the sliding way:
 
-$$ z_k(i, j) = b_k + \sum_{c,u,v} W_{k,c,u,v} \, x_c(i + u, j + v) $$
+$$ z_{kij} = b_k + \sum_{c,u,v} W_{kcuv} \, x_{c,\,i+u,\,j+v} $$
 
 A network that averages its last map before the linear layer averages over $n \times n$ cells at
 every place instead, and its linear layer becomes a convolution of $1 \times 1$.
 
 **Reading it.** Move the mouse: the frame is the window of the cell there, and the status bar gives
 its scores in each way. The pane *Heat map* shows the coarse map enlarged bilinearly over the photo;
-a cell is drawn in the middle of its window, so the rim of half a window has none. *Class* chooses
-what is shown; the table lists the classes with the largest probability anywhere.
+a cell is drawn in the middle of its window, so the rim of half a window has none, unless *Windows
+over the edge* adds a border. *Class* chooses what is shown; the table lists the classes with the
+largest probability anywhere.
 
 **Are they equal?** Without padding, a window's score is the same number in both ways. But most
 networks pad with zeros: at the edges of a cropped window there are zeros, where the whole photo has
@@ -99,6 +101,11 @@ class Params:
         "Short side of the photo, in windows: larger photos show smaller objects and take longer.",
         low=1.0, high=8.0, step=0.25,
     )  # fmt: skip
+    border: bool = param(
+        False,
+        "Windows over the edge",
+        "Adds half a window of the mean color around the photo, so that the maps cover all of it.",
+    )
     crops: bool = param(
         True,
         "Crop every window",
@@ -187,7 +194,7 @@ class Result:
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     network = scene.network
     full = _form(scene)
-    values, steps = _resized(scene, full.window, params.scale)
+    values, to_input = _resized(scene, full, params.scale, border=params.border)
     start = perf_counter()
     scores = _array(full.scores(values)[0])
     seconds = perf_counter() - start
@@ -205,7 +212,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         window=full.window,
         stride=full.stride,
         size=(int(values.shape[-2]), int(values.shape[-1])),
-        to_input=steps.frame(*scene.image.pixels.shape[:2]),
+        to_input=to_input,
         scores=scores,
         cropped=np.full_like(scores, np.nan),
         every=every,
@@ -253,11 +260,22 @@ def _window(steps: Preprocess, values: Tensor) -> int:
 
 
 @torch.no_grad()
-def _resized(scene: Scene, window: int, scale: float) -> tuple[Tensor, Preprocess]:
-    """The whole photo with a short side of `scale` windows, as the network takes it."""
-    steps = replace(scene.network.preprocess, resize=round(scale * window), crop=None, longest=0)
-    values = steps(scene.image.pixels)
-    return values.to(scene.network.device, scene.network.dtype), steps
+def _resized(
+    scene: Scene, full: FullyConvolutional, scale: float, *, border: bool
+) -> tuple[Tensor, Frame]:
+    """The whole photo with a short side of `scale` windows, as the network takes it.
+
+    Returns:
+        (1, C, H, W), with a border of zeros, which are the mean color, on wish; and the map from
+        the photo's pixels to its.
+    """
+    pixels = scene.image.pixels
+    side = round(scale * full.window)
+    steps = replace(scene.network.preprocess, resize=side, crop=None, longest=0)
+    rim = (full.window - full.stride) // 2 if border else 0
+    values = functional.pad(steps(pixels), (rim, rim, rim, rim))
+    frame = steps.frame(*pixels.shape[:2]).then(Frame(tx=rim, ty=rim))
+    return values.to(scene.network.device, scene.network.dtype), frame
 
 
 @torch.no_grad()
@@ -297,11 +315,11 @@ def draw(result: Result, params: Params) -> Board:
     )
     readout = _readout(result, label, one, crops)
 
-    def heat(name: str, values: Float32, place: Place, *, smooth: bool = False) -> Heat:
+    def heat(name: str, values: Float32, place: Place, *, over: bool = False) -> Heat:
         def make() -> Heat:
             return Heat(
-                values, 0.0, 1.0, "viridis", extent=place.extent, opacity=opacity, smooth=smooth,
-                unit="probability", name=name,
+                values, 0.0, 1.0, "viridis", extent=place.extent, opacity=opacity, smooth=over,
+                alpha_by_value=over, unit="probability", name=name,
             )  # fmt: skip
 
         return result.cache.get((name, label, opacity), make)
@@ -312,8 +330,12 @@ def draw(result: Result, params: Params) -> Board:
     name = class_name(result.classes, label)
     rows, columns = one.shape
     panes = [
-        pane("image", f"Heat map: {name}", heat("heat map", one, cells, smooth=True)),
-        pane("convolutional", f"One pass: {columns} x {rows} cells", heat("one pass", one, cells)),
+        pane("image", f"Heat map: {name}", heat("heat map", one, cells, over=True)),
+        pane(
+            "convolutional",
+            f"Convolutional: {columns} x {rows} cells",
+            heat("one pass", one, cells),
+        ),
     ]
     if result.known:
         tiles = crops[:: result.every, :: result.every]
