@@ -56,7 +56,7 @@ def made(
     """(K, side, side, 3) uint8 after every step, of the K channels `numbers`."""
     generator = torch.Generator().manual_seed(seed + numbers.start)
     image = image_of(
-        RECIPE.image, len(numbers), (side, side), generator,
+        RECIPE, len(numbers), (side, side), generator,
         channels=network.preprocess.channels, device=network.device,
     )  # fmt: skip
     activation = channels_each(layer, numbers, 1)
