@@ -51,7 +51,7 @@ class Recipe:
     image: str = FOURIER
     rate: float = 1.0
     transforms: float = 1.5
-    limit: float = 1.0
+    limit: float = 1.5
     variation: float = 0.0
     diversity: float = 0.0
 

@@ -149,7 +149,7 @@ class Params:
         effect=Effect.STEER, low=0.0, high=3.0, step=0.1,
     )  # fmt: skip
     limit: float = param(
-        1.0, "Amplitude limit",
+        1.5, "Amplitude limit",
         "Largest amplitude of a frequency, in parts of the mean one of photos: less gives softer "
         "pictures, 0 is no limit.",
         low=0.0, high=10.0, step=0.1, when=_of_spectrum,

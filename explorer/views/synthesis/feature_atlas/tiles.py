@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 BATCH = 16
 """Channels at once."""
 
-RECIPE = Recipe()
+RECIPE = Recipe(limit=2.0)
+"""Small pictures end at lower frequencies than large ones, and are paler with the same limit."""
 
 
 def channels_in(target: Target, network: Network, layer: str, side: int) -> int:
