@@ -19,14 +19,14 @@ from explorer.engine.view import Group, View
 from explorer.networks.preprocess import Frame
 from explorer.views.shared.common import class_name, percent, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.grids import Place
-from explorer.vision.features.classification import class_scores
-from explorer.vision.features.classifier import CHUNK
-from explorer.vision.features.convolutional import (
+from explorer.vision.dense.convolutional import (
     convolutionalized,
     multiply_adds,
     padded_layers,
 )
+from explorer.vision.dense.grids import CellGrid
+from explorer.vision.features.classification import class_scores
+from explorer.vision.features.classifier import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.networks.network import Network
     from explorer.networks.preprocess import Preprocess
-    from explorer.vision.features.convolutional import FullyConvolutional
+    from explorer.vision.dense.convolutional import FullyConvolutional
 
 EXPLANATION = r"""
 A classifier takes a picture of one size, its **window**, and gives one vector of scores. On a
@@ -168,11 +168,11 @@ class Result:
     cache: DrawCache = field(default_factory=lambda: DrawCache(12))
 
     @property
-    def cells(self) -> Place:
+    def cells(self) -> CellGrid:
         """The cells of the maps, each in the middle of its window."""
         step, rim = 1 / self.stride, (self.window - self.stride) / 2
         frame = self.to_input.then(Frame(step, step, -rim * step, -rim * step))
-        return Place(frame, self.scores.shape[1], self.scores.shape[2])
+        return CellGrid(frame, self.scores.shape[1], self.scores.shape[2])
 
     @property
     def tiles(self) -> tuple[slice, slice]:
@@ -180,11 +180,11 @@ class Result:
         return _tiles(self.scores, self.every, self.rim)
 
     @property
-    def tiled(self) -> Place:
+    def tiled(self) -> CellGrid:
         """The tiles over the photo."""
         rows, columns = self.scores[0][self.tiles].shape
         step, rim = 1 / (self.every * self.stride), self.rim / self.every
-        return Place(self.to_input.then(Frame(step, step, -rim, -rim)), rows, columns)
+        return CellGrid(self.to_input.then(Frame(step, step, -rim, -rim)), rows, columns)
 
     @property
     def known(self) -> int:
@@ -338,7 +338,7 @@ def draw(result: Result, params: Params) -> Board:
     # One scale for all, in steps of a tenth: it must not change with every window that comes.
     high = np.ceil(10 * max(float(one.max()), float(np.nanmax(crops, initial=0.0)))) / 10 or 0.1
 
-    def heat(name: str, values: Float32, place: Place, *, over: bool = False) -> Heat:
+    def heat(name: str, values: Float32, place: CellGrid, *, over: bool = False) -> Heat:
         def make() -> Heat:
             return Heat(
                 values, 0.0, high, "viridis", extent=place.extent, opacity=opacity, smooth=over,
