@@ -261,7 +261,8 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
             Case(p.name, _boxed(p, known, places=places if posed else None), p.path) for p in chosen
         ]
 
-    return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes)
+    names = dataset.keypoints if "keypoints" in offers else {}
+    return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes, names)
 
 
 def _single(photo: Annotated) -> bool:

@@ -18,6 +18,7 @@ from explorer.core.step import Step
 from explorer.engine.engine import is_oom
 from explorer.evaluation.datasets import background_of, open_source
 from explorer.evaluation.keypoints.scores import KeypointBoxes
+from explorer.evaluation.keypoints.skeletons import places_of
 from explorer.evaluation.matching import Match, match
 from explorer.evaluation.passing import Pass
 from explorer.evaluation.report import Report
@@ -211,6 +212,22 @@ def _fitting(info: NetworkInfo, source: Source) -> Match:
     return match(source.classes, info)
 
 
+def _keypoint_note(info: NetworkInfo, source: Source) -> str:
+    """Why the keypoints of the network or some of them cannot be evaluated; "" if all can."""
+    if info.task != "detection" or not info.keypoints:
+        return ""
+    if "keypoints" not in source.offers:
+        return f"{source.title} has no keypoints with names: only boxes are evaluated."
+    places = np.array([places_of(info.keypoints, own) for own in source.keypoints.values()])
+    missing = [name for name, row in zip(info.keypoints, places.T, strict=True) if row.max() < 0]
+    if not missing:
+        return ""
+    words = ", ".join(name.replace("_", " ") for name in missing)
+    if len(missing) == len(info.keypoints):
+        return f"{source.title} has none of the network's keypoints ({words})."
+    return f"Not evaluated, because {source.title} does not have them: {words}."
+
+
 def _told_apart(names: Sequence[str]) -> list[str]:
     """Two of ImageNet's classes are called "crane": the second gets its number."""
     seen: set[str] = set()
@@ -241,6 +258,8 @@ def _blank(network: Network, source: Source, found: Match, cases: Sequence[Case]
     if info.task == "detection" and score_floor(network.module) > 0.05:
         floor = score_floor(network.module)
         notes.append(f"The network drops boxes with a score below {floor:g}, which lowers AP.")
+    if note := _keypoint_note(info, source):
+        notes.append(note)
     return Report(
         network=info.spec.name, title=info.title, weights=info.weights_title, task=info.task,
         data=source.title, kind=source.kind, wanted=len(cases), matched=found.matched,

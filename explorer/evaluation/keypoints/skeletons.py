@@ -37,6 +37,9 @@ TORSO = ("left shoulder", "right hip")
 PCK = 0.2
 """Of the torso."""
 
+LEAST_TORSO = 1e-6
+"""Pixels: a torso without a length has no other correct keypoints than exact ones."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Skeletons:
@@ -70,18 +73,37 @@ def sigmas_of(names: Sequence[str]) -> list[float]:
     return [SIGMAS.get(canonical(name), 1.0) for name in names]
 
 
-def correct_keypoints(
+@dataclass(frozen=True, slots=True, eq=False)
+class KeypointErrors:
+    """The labeled keypoints of people whose torso is labeled; n of them.
+
+    Attributes:
+        names: Of the network's keypoints.
+        kind: (n,) int64, which one each is.
+        off: (n,) float64, its distance in lengths of the torso; inf for people who were not found.
+    """
+
+    names: tuple[str, ...]
+    kind: NDArray[np.int64]
+    off: NDArray[np.float64]
+
+    def correct(self, limit: float = PCK, kind: int | None = None) -> float | None:
+        """The fraction within `limit`; of one keypoint or of all; None where none is labeled."""
+        off = self.off if kind is None else self.off[self.kind == kind]
+        return float((off <= limit).mean()) if len(off) else None
+
+
+def keypoint_errors(
     names: Sequence[str],
     truth: Sequence[Objects],
     skeletons: Sequence[Skeletons],
     found: Sequence[Found],
     points: Sequence[Points],
-) -> float | None:
-    """The percentage of correct keypoints (Yang & Ramanan 2013), of the torso.
+) -> KeypointErrors | None:
+    """How far keypoints lie from the labeled ones, for the percentage of correct keypoints.
 
-    Of people whose torso is labeled, the share of labeled keypoints within `PCK` of its length.
     A person's keypoints are those of the detection that has found the person's box (an IoU of at
-    least 0.5, the highest score first); the keypoints of people whom none has found are wrong.
+    least 0.5, the highest score first). PCK is Yang & Ramanan 2013's, with the torso as its length.
 
     Args:
         names: Of the keypoints.
@@ -91,23 +113,25 @@ def correct_keypoints(
         points: (N, K, 3) of the same detections.
 
     Returns:
-        In [0, 1]; None where there is no such person.
+        None where the keypoints have no torso.
     """
     words = [canonical(name) for name in names]
     if any(end not in words for end in TORSO):
         return None
     ends = [words.index(end) for end in TORSO]
-    right = wanted = 0
+    kinds, offs = [np.zeros(0, np.int64)], [np.zeros(0)]
     for objects, there, answer, own in zip(truth, skeletons, found, points, strict=True):
         known = there.points[..., 2] > 0
         counts = known[:, ends].all(axis=1) & ~objects.passed
-        wanted += int(known[counts].sum())
+        off = np.full(known.shape, np.inf)
         matched = outcomes(objects, answer)
         for row in np.flatnonzero(matched.marks == RIGHT):
             person = int(matched.owners[row])
-            if counts[person]:
-                places = there.points[person, :, :2]
-                torso = np.linalg.norm(places[ends[0]] - places[ends[1]])
-                off = np.linalg.norm(own[row, :, :2] - places, axis=1)
-                right += int((known[person] & (off <= PCK * torso)).sum())
-    return right / wanted if wanted else None
+            places = there.points[person, :, :2]
+            off[person] = np.linalg.norm(own[row, :, :2] - places, axis=1)
+        torso = there.points[:, ends[0], :2] - there.points[:, ends[1], :2]
+        length = np.maximum(np.linalg.norm(torso, axis=1), LEAST_TORSO)
+        people, kind = np.nonzero(known & counts[:, None])
+        kinds.append(kind)
+        offs.append(off[people, kind] / length[people])
+    return KeypointErrors(tuple(names), np.concatenate(kinds), np.concatenate(offs))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Curve, Heat, Pane, Plot, Table, Text, class_colors
+from explorer.evaluation.keypoints.skeletons import PCK
 from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures
 from explorer.views.shared.common import class_name, color
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Layer
+    from explorer.evaluation.keypoints.skeletons import KeypointErrors
     from explorer.evaluation.measures import Measures
     from explorer.evaluation.report import Report
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 BACKGROUND = "background"
 MOST_CURVES, MOST_BARS, MOST_CONFUSIONS = 8, 30, 100
+MOST_TORSO = 0.5
+"""Up to this distance the curve of correct keypoints is drawn."""
 MOST_POINTS = 1000
 """Of a curve: more than a screen has columns."""
 
@@ -199,7 +203,13 @@ def plots(report: Report, min_score: float, label: int | None) -> tuple[Plot, ..
     """
     measures = report.measures
     if isinstance(measures, BoxMeasures):
-        return _precision_recall(report, measures, label), _threshold(measures, min_score, label)
+        curves = (
+            _precision_recall(report, measures, label),
+            _threshold(measures, min_score, label),
+        )
+        errors = measures.keypoints
+        keypoints = (_correct(errors), _by_keypoint(errors)) if errors and len(errors.off) else ()
+        return *curves, *keypoints
     key = "IoU" if isinstance(measures, PixelMeasures) else "top1"
     rows = sorted((row[key], name) for name, row in report.by_class.items() if key in row)
     if not rows:
@@ -208,6 +218,26 @@ def plots(report: Report, min_score: float, label: int | None) -> tuple[Plot, ..
     bars = tuple((name, value, color(shade)) for value, name in rows[:MOST_BARS])
     title = f"{key} by class, worst first"
     return (Plot("by_class_bars", title, x_label=key, bars=bars, bar_range=(0.0, 1.0)),)
+
+
+def _correct(errors: KeypointErrors) -> Plot:
+    """PCK over its limit."""
+    limits = np.linspace(0, MOST_TORSO, 101)
+    shares = np.array([errors.correct(limit) or 0.0 for limit in limits])
+    title = "Correct keypoints (PCK) by distance"
+    curve = Curve(limits, shares, "all keypoints", color(class_colors(1)[0]))
+    return Plot("pck", title, "max. distance, in lengths of the torso", "PCK", (curve,), marker=PCK)
+
+
+def _by_keypoint(errors: KeypointErrors) -> Plot:
+    shares = {name: errors.correct(kind=kind) for kind, name in enumerate(errors.names)}
+    shades = class_colors(len(shares))
+    bars = tuple(
+        (name.replace("_", " "), share, color(shade))
+        for (name, share), shade in zip(shares.items(), shades, strict=True)
+        if share is not None
+    )
+    return Plot("by_keypoint", f"PCK@{PCK} by keypoint", bars=bars, bar_range=(0.0, 1.0))
 
 
 def _precision_recall(report: Report, measures: BoxMeasures, label: int | None) -> Plot:
