@@ -185,4 +185,11 @@ class PixelMeasures:
     accuracy: Floats
 
 
-Measures = BoxMeasures | LabelMeasures | PixelMeasures
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseMeasures:
+    """Of a network that locates the keypoints of one person."""
+
+    keypoints: KeypointErrors
+
+
+Measures = BoxMeasures | LabelMeasures | PixelMeasures | PoseMeasures

@@ -76,7 +76,7 @@ class KeypointBoxes(Boxes):
     def measures(self) -> BoxMeasures:
         """See `Boxes`."""
         errors = keypoint_errors(
-            self._names, self._truth, self._skeletons, self._found, self._points
+            self._names, self._truth, self._skeletons, self._found, self._points, self._numbers
         )
         return replace(super().measures(), keypoints=errors)
 

@@ -59,13 +59,18 @@ class Skeletons:
             raise ValueError(f"Skeletons.points must be {wanted}, got {self.points.shape}")
 
 
-def places_of(names: Sequence[str], data: Sequence[str]) -> list[int]:
+def places_of(
+    names: Sequence[str], data: Sequence[str], *, without_constant: bool = False
+) -> list[int]:
     """For each of the network's keypoints its place among the data's; -1 = there is none.
 
-    Those that COCO has no constant for are left out as well.
+    Those that COCO has no constant for are left out as well, unless `without_constant`.
     """
     there = {canonical(name): place for place, name in enumerate(data)}
-    return [there.get(canonical(name), -1) if canonical(name) in SIGMAS else -1 for name in names]
+    return [
+        there.get(canonical(name), -1) if without_constant or canonical(name) in SIGMAS else -1
+        for name in names
+    ]
 
 
 def sigmas_of(names: Sequence[str]) -> list[float]:
@@ -80,12 +85,20 @@ class KeypointErrors:
     Attributes:
         names: Of the network's keypoints.
         kind: (n,) int64, which one each is.
-        off: (n,) float64, its distance in lengths of the torso; inf for people who were not found.
+        shift: (n, 2) float64, from its labeled place in lengths of the torso, x to the right and y
+            down; inf for people who were not found.
+        photo: (n,) int64, the number of its photo.
     """
 
     names: tuple[str, ...]
     kind: NDArray[np.int64]
-    off: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    photo: NDArray[np.int64]
+
+    @property
+    def off(self) -> NDArray[np.float64]:
+        """(n,) distances in lengths of the torso."""
+        return np.hypot(self.shift[:, 0], self.shift[:, 1])
 
     def correct(self, limit: float = PCK, kind: int | None = None) -> float | None:
         """The fraction within `limit`; of one keypoint or of all; None where none is labeled."""
@@ -99,6 +112,7 @@ def keypoint_errors(
     skeletons: Sequence[Skeletons],
     found: Sequence[Found],
     points: Sequence[Points],
+    numbers: Sequence[int] = (),
 ) -> KeypointErrors | None:
     """How far keypoints lie from the labeled ones, for the percentage of correct keypoints.
 
@@ -111,6 +125,7 @@ def keypoint_errors(
         skeletons: Of the same objects.
         found: The same photos.
         points: (N, K, 3) of the same detections.
+        numbers: Of the photos; by default they are counted.
 
     Returns:
         None where the keypoints have no torso.
@@ -119,19 +134,24 @@ def keypoint_errors(
     if any(end not in words for end in TORSO):
         return None
     ends = [words.index(end) for end in TORSO]
-    kinds, offs = [np.zeros(0, np.int64)], [np.zeros(0)]
-    for objects, there, answer, own in zip(truth, skeletons, found, points, strict=True):
+    none = np.zeros(0, np.int64)
+    parts: list[tuple[NDArray[np.int64], Points, NDArray[np.int64]]] = [
+        (none, np.zeros((0, 2)), none)
+    ]
+    counted = numbers or range(len(truth))
+    rows = zip(counted, truth, skeletons, found, points, strict=True)
+    for number, objects, there, answer, own in rows:
         known = there.points[..., 2] > 0
         counts = known[:, ends].all(axis=1) & ~objects.passed
-        off = np.full(known.shape, np.inf)
+        shift = np.full((*known.shape, 2), np.inf)
         matched = outcomes(objects, answer)
         for row in np.flatnonzero(matched.marks == RIGHT):
             person = int(matched.owners[row])
-            places = there.points[person, :, :2]
-            off[person] = np.linalg.norm(own[row, :, :2] - places, axis=1)
+            shift[person] = own[row, :, :2] - there.points[person, :, :2]
         torso = there.points[:, ends[0], :2] - there.points[:, ends[1], :2]
         length = np.maximum(np.linalg.norm(torso, axis=1), LEAST_TORSO)
         people, kind = np.nonzero(known & counts[:, None])
-        kinds.append(kind)
-        offs.append(off[people, kind] / length[people])
-    return KeypointErrors(tuple(names), np.concatenate(kinds), np.concatenate(offs))
+        relative = shift[people, kind] / length[people, None]
+        parts.append((kind, relative, np.full(len(kind), number)))
+    kinds, shifts, photos = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return KeypointErrors(tuple(names), kinds, shifts, photos)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,10 @@ def pose() -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = lite_pose(widths=(4, 4), hidden=8, width=8, evidence=8)
-    network = make_network(
-        module, "pose", classes=("background", "person"),
+    return make_network(
+        module, "pose", classes=("background", "person"), keypoints=JOINTS,
         preprocess=Preprocess(resize=224, crop=224, mean=MEAN, std=STD),
     )  # fmt: skip
-    object.__setattr__(network.info, "keypoints", JOINTS)
-    return network
 
 
 def result_of(network: Network, second: Network, **params: Any) -> Result:
@@ -68,7 +67,7 @@ def test_every_stage_is_the_networks_own_output(pose: Network) -> None:
 def test_the_heat_maps_are_of_the_same_box(pose: Network) -> None:
     """A detected person's keypoints are those of the second network itself."""
     second = toy_keypoint_network()
-    object.__setattr__(second.info, "score_threshold", 0.0)
+    second.info = replace(second.info, score_threshold=0.0)
     result = result_of(pose, second, person=2)
     (own,) = second.module([second.preprocess(toy_image(60, 80).pixels)[0]])
     np.testing.assert_allclose(result.boxes, own["boxes"].numpy(), rtol=1e-6)

@@ -58,7 +58,8 @@ over the labeled ones:
 $$ \mathrm{OKS} = \mathrm{mean}_i \, \exp \left( - \frac{d_i^2}{8 \, A \, \sigma_i^2} \right) $$
 
 `PCK@0.2` is the percentage of correct keypoints: those within 0.2 of the torso's length, from the
-left shoulder to the right hip. Keypoints of people who were not detected are wrong.
+left shoulder to the right hip. Keypoints of people who were not detected are wrong. A pose network
+is given the people of the ground truth, each in its box.
 
 **Classification.** `top1`: the class with the highest probability is correct; `top5`: the true
 class is among the five with the highest probabilities.
@@ -171,8 +172,12 @@ def draw(report: Report, params: Params) -> Board:
     worst = photos_table(report, params.min_score, label)
     confusions = charts.confusions(matrix)
     tables = (worst, report.table(), confusions, figures_table(report))
+    cloud = charts.keypoint_pane(report.measures)
+    panes = [] if cloud is None else [cloud]
+    if cloud is None or matrix.names:
+        panes.insert(0, charts.confusion_pane(matrix, shares=params.normalize))
     return Board(
-        (charts.confusion_pane(matrix, shares=params.normalize),),
+        tuple(panes),
         plots=charts.plots(report, params.min_score, label),
         tables=tuple(table for table in tables if table.rows),
         summary=_summary(report),
@@ -211,7 +216,7 @@ VIEW = View(
     Params=Params,
     compute=compute,
     draw=draw,
-    tasks=frozenset({"classification", "localization", "detection", "segmentation"}),
+    tasks=frozenset({"classification", "localization", "detection", "segmentation", "pose"}),
     data=data,
     live=False,
     needs=Needs.NETWORK,
