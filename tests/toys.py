@@ -30,6 +30,7 @@ def make_network(
     default_layer: str = "",
     class_paths: tuple[tuple[str, ...], ...] = (),
     name: str = "toy",
+    keypoints: tuple[str, ...] = (),
 ) -> Network:
     """Any module as a network on the CPU: in eval mode, weights frozen."""
     module.eval().requires_grad_(requires_grad=False)
@@ -45,7 +46,8 @@ def make_network(
         spec=NetworkSpec(name), title=name, task=task, classes=classes, layers=layers,
         state="local", weights_title="by hand", device="cpu", dtype="float32",
         parameters=sum(p.numel() for p in module.parameters()), input_title=preprocess.title(),
-        class_paths=class_paths, default_layer=default_layer, digester=lazily(module),
+        class_paths=class_paths, default_layer=default_layer, keypoints=keypoints,
+        digester=lazily(module),
     )  # fmt: skip
     return Network(info, module, preprocess, torch.device("cpu"), torch.float32)
 
@@ -253,6 +255,7 @@ def toy_network(task: str) -> Network:
     if task == "pose":
         return make_network(
             ToyPose(), "pose", classes=("__background__", "person"), default_layer="conv2",
+            keypoints=("left_shoulder", "right_hip"),
             preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         )  # fmt: skip
     if task == "features":

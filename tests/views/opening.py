@@ -17,7 +17,7 @@ from explorer.engine.scene import Moment, Scene
 from explorer.engine.view import View
 from explorer.images.image import Image
 from explorer.networks.network import Network
-from tests.evaluation.sets import GREEN, RED, filled, mask_set, picture
+from tests.evaluation.sets import GREEN, RED, filled, mask_set, picture, pose_set
 from tests.steps import finish
 from tests.toys import toy_image, toy_keypoint_network, toy_network
 from tests.training.tuning.own_folders import tunable_network
@@ -78,6 +78,8 @@ def data_set(task: str) -> Path:
             "<annotation><filename>p.png</filename><object><name>cat</name><bndbox><xmin>6</xmin>"
             "<ymin>6</ymin><xmax>25</xmax><ymax>25</ymax></bndbox></object></annotation>"
         )
+    elif task == "pose":
+        pose_set(root)
     else:
         for name, color in (("cat", RED), ("dog", GREEN)):
             filled(root / name / "a.png", color)
