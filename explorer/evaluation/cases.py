@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Source:
         offers: What is known of its photos: "label", "objects", "mask", "keypoints".
         make: From the task, the label of each class (-1 = unknown) and the network to the cases.
         notes: Sentences about what was ignored.
+        keypoints: Names of the keypoints by the name of their class.
     """
 
     title: str
@@ -74,3 +75,4 @@ class Source:
     offers: frozenset[str]
     make: Callable[[Task, NDArray[np.int64], NetworkInfo], Sequence[Case]]
     notes: tuple[str, ...] = ()
+    keypoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

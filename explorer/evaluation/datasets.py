@@ -28,6 +28,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed, read_file
 from explorer.evaluation.cases import Case, Source, Truth
+from explorer.evaluation.keypoints.poses import pose_cases
 from explorer.evaluation.keypoints.skeletons import Skeletons, places_of
 from explorer.evaluation.masks import folders as masks
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
@@ -255,6 +256,8 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
         elif task == "segmentation":
             chosen = [p for p in photos if any(e.segmentation for e in p.entries)]
             return [Case(p.name, _boxed(p, known, background_of(info)), p.path) for p in chosen]
+        if task == "pose":
+            return pose_cases(photos, info.keypoints, known, dataset.keypoints)
         outlined = task == "detection" and "mask" in offers and info.has_masks
         posed = task == "detection" and "keypoints" in offers and info.keypoints
         places = {
@@ -265,12 +268,13 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
             Case(p.name, _boxed(p, known, places=joints, outlined=outlined), p.path) for p in chosen
         ]
 
-    return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes)
+    names = dataset.keypoints if "keypoints" in offers else {}
+    return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes, names)
 
 
 def _single(photo: Annotated) -> bool:
     """True when the photo shows one object, which then is what it is a photo of."""
-    return len(photo.entries) == 1 and not photo.entries[0].crowd
+    return len(photo.entries) == 1 and not photo.boxes[0].crowd
 
 
 def _boxed(

@@ -104,6 +104,10 @@ class MaskEditor(Editor):
     def widgets(self) -> tuple[QWidget, ...]:
         return ()
 
+    @property
+    def first(self) -> QWidget | None:
+        return self.paint
+
     def set_info(self, info: NetworkInfo | None) -> None:
         self._info = info
         words = self.parameter.meta.options(info)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.exceptions import TimeoutError as QtBotTimeout
 from pytestqt.qtbot import QtBot
 
 from explorer.annotations.truth import truth_name
@@ -95,6 +97,29 @@ def test_the_window_and_its_sheets(
     w.open_jobs()
     settled(qtbot, w.job_list)
     w.job_list.close()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_title_of_every_view_is_whole(
+    qtbot: QtBot, percent: int, toy_window: Window, size: tuple[int, int]
+) -> None:
+    w = toy_window
+    w.resize(*size)
+    look(w)
+    w.views.set_views(list(VIEWS.values()))
+    w.networks.button.show_choice("Lite Mask R-CNN with a long name", "DOWNLOADS")
+    button, cut = w.views.button, []
+
+    def whole() -> bool:
+        return button.isVisible() and button.width() >= button.sizeHint().width()
+
+    for view in VIEWS.values():
+        w.views.set_current(view.name)
+        with suppress(QtBotTimeout):
+            qtbot.waitUntil(whole, timeout=500)
+        if not whole():
+            cut.append(f"{view.title}: {button.width()} of {button.sizeHint().width()}")
+    assert cut == []
 
 
 def test_the_text_size_changes_while_it_is_open(qtbot: QtBot, toy_window: Window) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Masks, Pane, Table, Text, class_colors
+from explorer.core.layers import Masks, Pane, Table, Text
 from explorer.evaluation.masks.boundaries import boundary_scores
 from explorer.evaluation.metrics import Confusion
 from explorer.views.segmentation.semantic.result import true_classes
@@ -81,7 +81,7 @@ def comparison_table(result: Result, found: Comparison) -> Table:
     """A row for every class of the ground truth, the lowest IoU first."""
     order = sorted(found.iou, key=lambda k: found.iou[k])
     truth, predicted = found.counts.sum(axis=1), found.counts.sum(axis=0)
-    colors = class_colors(len(found.counts))
+    colors = result.colors()
     rows = tuple(
         (
             class_name(result.classes, k),

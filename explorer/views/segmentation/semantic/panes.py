@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Boxes, Heat, Layer, Masks, Pane, Text, class_colors
+from explorer.core.layers import Boxes, Heat, Layer, Masks, Pane, Text
 from explorer.views.segmentation.semantic.params import BACKGROUND, ENTROPY
 from explorer.views.segmentation.semantic.result import colored, entropy, margin
 from explorer.views.shared.common import percent, size_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from explorer.views.segmentation.semantic.result import Result
 
 KEYED = 8
-"""Classes in the color key."""
+"""Classes in the color key, which says how many more there are."""
 MAPS = 9
 """Classes whose probabilities are shown side by side."""
 
@@ -46,7 +46,7 @@ def _index(result: Result, params: Params) -> NDArray[np.int32]:
 def _masks(index: NDArray[np.int32], result: Result, params: Params, name: str) -> Masks:
     return Masks(
         index,
-        class_colors(len(result.found.probabilities)),
+        result.colors(),
         names=result.names,
         extent=result.extent,
         opacity=params.opacity,
@@ -61,10 +61,12 @@ def _key(result: Result, params: Params, legend: Table) -> list[Layer]:
         (f"{row[0]} {percent(float(row[1]) / 100)}", tint)
         for row, tint in zip(legend.rows, legend.swatches, strict=True)
         if (params.background if row[0] in BACKGROUND else _chosen(str(row[0]), params))
-    ][:KEYED]
+    ]
     if not painted:
         return []
-    words, tints = zip(*painted, strict=True)
+    words, tints = zip(*painted[:KEYED], strict=True)
+    if len(painted) > KEYED:
+        words += (f"and {len(painted) - KEYED} more",)
     below = (0.0, size_of(result.photo)[1])
     return [Text("\n".join(words), below, size=9.0, swatches=tints, name="key")]
 
@@ -108,7 +110,7 @@ def maps_pane(result: Result, legend: Table) -> Pane:
     height, width = result.found.classes.shape
     tiling = Tiling.of(max(len(found), 1), height, width)
     heat = result.cache.get(("maps", tuple(found)), lambda: _mosaic(result, found, tiling))
-    tints = class_colors(len(result.names))
+    tints = result.colors()
     boxes = tiling.boxes()[: len(found)]
     layers: list[Layer] = [heat]
     if found:

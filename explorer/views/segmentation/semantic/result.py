@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explorer.core.layers import class_colors, colors_apart
 from explorer.networks.preprocess import SAME_FRAME, Frame
 from explorer.views.segmentation.semantic.params import BACKGROUND, object_classes
 from explorer.views.shared.common import class_name
@@ -16,7 +17,7 @@ from explorer.vision.features.segmentation import in_photo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Extent, Float32, Picture
+    from explorer.core.layers import Extent, Float32, Picture, UInt8
     from explorer.core.params import Mask
     from explorer.views.segmentation.semantic.params import Params
     from explorer.vision.features.segmentation import Segmentation
@@ -59,6 +60,19 @@ class Result:
     def size(self) -> tuple[int, int]:
         """Height and width of the photo."""
         return self.photo.rgb.shape[0], self.photo.rgb.shape[1]
+
+    def colors(self) -> UInt8:
+        """(C, 3): the colors of all classes, those in the picture told apart."""
+
+        def found() -> list[int]:
+            maps = (self.found.classes, *self.coarser.values())
+            present: list[int] = np.unique(np.concatenate([m.ravel() for m in maps])).tolist()
+            return present
+
+        present = self.cache.get("present", found)
+        colors = class_colors(len(self.found.probabilities)).copy()
+        colors[present] = colors_apart(present, len(colors))
+        return colors
 
     def cell(self, x: float, y: float) -> tuple[int, int] | None:
         """Row and column of the network's pixel at (x, y) of the photo."""

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Plot, Table, class_colors
+from explorer.core.layers import Plot, Table
 from explorer.views.segmentation.semantic.params import BACKGROUND
 from explorer.views.shared.common import color, percent
 
 if TYPE_CHECKING:
     from explorer.views.segmentation.semantic.params import Params
     from explorer.views.segmentation.semantic.result import Result
+
+
+MOST_BARS = 12
+"""Classes in the plot, which says how many more there are."""
 
 
 def legend(result: Result, params: Params) -> Table:
@@ -25,7 +29,7 @@ def legend(result: Result, params: Params) -> Table:
     )
     present = np.flatnonzero(pixels)
     order = present[np.argsort(-pixels[present], kind="stable")]
-    colors = class_colors(count)
+    colors = result.colors()
     rows = tuple(
         (
             result.names[int(k)],
@@ -52,14 +56,17 @@ def share_plot(result: Result, params: Params, table: Table) -> Plot:
             (str(row[0]), float(row[1]) / 100.0, tint)
             for row, tint in zip(table.rows, table.swatches, strict=True)
         )
-        return Plot("shares", "Area of each class", bars=areas[:12], bar_range=(0.0, 1.0))
+        title = "Area of each class"
+        if len(areas) > MOST_BARS:
+            title = f"Area of the {MOST_BARS} largest of {len(areas)} classes"
+        return Plot("shares", title, bars=areas[:MOST_BARS], bar_range=(0.0, 1.0))
     shares = result.found.probabilities[:, cell[0], cell[1]]
-    colors = class_colors(len(shares))
+    colors = result.colors()
     bars = tuple(
         (result.names[int(k)], float(shares[k]), color(colors[k]))
         for k in np.argsort(-shares, kind="stable")[:5]
     )
-    return Plot("shares", "Probabilities at this pixel", bars=bars, bar_range=(0.0, 1.0))
+    return Plot("shares", "Highest probabilities at this pixel", bars=bars, bar_range=(0.0, 1.0))
 
 
 def summary(table: Table) -> str:
