@@ -15,6 +15,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
 from explorer.images.image import Image, from_array
 from explorer.networks.digest import lazily
+from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.localizer import BoxHead
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
@@ -29,6 +30,7 @@ def make_network(
     default_layer: str = "",
     class_paths: tuple[tuple[str, ...], ...] = (),
     name: str = "toy",
+    keypoints: tuple[str, ...] = (),
 ) -> Network:
     """Any module as a network on the CPU: in eval mode, weights frozen."""
     module.eval().requires_grad_(requires_grad=False)
@@ -44,7 +46,8 @@ def make_network(
         spec=NetworkSpec(name), title=name, task=task, classes=classes, layers=layers,
         state="local", weights_title="by hand", device="cpu", dtype="float32",
         parameters=sum(p.numel() for p in module.parameters()), input_title=preprocess.title(),
-        class_paths=class_paths, default_layer=default_layer, digester=lazily(module),
+        class_paths=class_paths, default_layer=default_layer, keypoints=keypoints,
+        digester=lazily(module),
     )  # fmt: skip
     return Network(info, module, preprocess, torch.device("cpu"), torch.float32)
 
@@ -96,6 +99,24 @@ class ToyConvNet(nn.Module):
         x = self.relu(self.conv1(x))
         x = self.relu(self.conv2(x))  # the same ReLU twice, as many real networks do
         return self.fc(self.pool(x).flatten(1))
+
+
+class WindowClassifier(nn.Module):
+    """Two convolutions and poolings without padding, then two linear layers on 2 x 2 bins."""
+
+    def __init__(self, padding: int = 0) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=padding), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+            nn.Conv2d(8, 12, 3, padding=padding), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        )  # fmt: skip
+        self.avgpool = nn.AdaptiveAvgPool2d(2)
+        self.classifier = nn.Sequential(
+            nn.Linear(48, 10), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(10, 5)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
 class ToyBackbone(ToyConvNet):
@@ -181,6 +202,19 @@ def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7)
     rpn.nms_thresh = overlap
 
 
+def toy_keypoint_network(*, score: float = 0.0) -> Network:
+    """A Keypoint R-CNN of the embedded kind for any view of keypoints; random weights."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = lite_keypointrcnn(
+            2, fine=5, layers=(8, 8), score=score, most=6, width=16, hidden=16,
+            short_side=64, long_side=96,
+        )  # fmt: skip
+    return make_network(
+        module, "detection", classes=("__background__", "person"), default_layer="backbone.fpn"
+    )
+
+
 class ToyLocalizer(nn.Module):
     """Four classes, each with a box of its own from the last map."""
 
@@ -221,6 +255,7 @@ def toy_network(task: str) -> Network:
     if task == "pose":
         return make_network(
             ToyPose(), "pose", classes=("__background__", "person"), default_layer="conv2",
+            keypoints=("left_shoulder", "right_hip"),
             preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         )  # fmt: skip
     if task == "features":

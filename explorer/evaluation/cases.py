@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -63,6 +63,7 @@ class Source:
         offers: What is known of its photos: "label", "objects", "mask", "keypoints".
         make: From the task, the label of each class (-1 = unknown) and the network to the cases.
         notes: Sentences about what was ignored.
+        keypoints: Names of the keypoints by the name of their class.
     """
 
     title: str
@@ -71,3 +72,4 @@ class Source:
     offers: frozenset[str]
     make: Callable[[Task, NDArray[np.int64], NetworkInfo], Sequence[Case]]
     notes: tuple[str, ...] = ()
+    keypoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

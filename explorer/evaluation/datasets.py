@@ -28,6 +28,7 @@ from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed, read_file
 from explorer.evaluation import masks
 from explorer.evaluation.cases import Case, Source, Truth
+from explorer.evaluation.keypoints.poses import pose_cases
 from explorer.evaluation.keypoints.skeletons import Skeletons, places_of
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
 from explorer.evaluation.metrics import Objects
@@ -253,6 +254,8 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
         elif task == "segmentation":
             chosen = [p for p in photos if any(e.segmentation for e in p.entries)]
             return [Case(p.name, _boxed(p, known, background_of(info)), p.path) for p in chosen]
+        if task == "pose":
+            return pose_cases(photos, info.keypoints, known, dataset.keypoints)
         posed = task == "detection" and "keypoints" in offers and info.keypoints
         places = {
             name: places_of(info.keypoints, points) for name, points in dataset.keypoints.items()
@@ -261,7 +264,8 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
             Case(p.name, _boxed(p, known, places=places if posed else None), p.path) for p in chosen
         ]
 
-    return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes)
+    names = dataset.keypoints if "keypoints" in offers else {}
+    return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes, names)
 
 
 def _single(photo: Annotated) -> bool:

@@ -29,7 +29,8 @@ FIGURES = {
     "keypoint_AP50": "COCO's average precision of keypoints at OKS 0.5",
     "keypoint_AP75": "COCO's average precision of keypoints at OKS 0.75",
     "keypoint_AR": "COCO's average recall of keypoints with 20 people",
-    "PCK@0.2": "keypoints within 0.2 of the torso, in boxes found with IoU >= 0.5",
+    "PCK@0.2": "keypoints within 0.2 of the torso; a detector's in boxes found with IoU >= 0.5",
+    "PCK@0.5": "keypoints within 0.5 of the torso",
     "mIoU": "intersection over union of the pixels, mean over the classes",
     "IoU": "intersection over union of the pixels",
 }
@@ -173,6 +174,8 @@ def counted(report: Report) -> str:
     """How much was evaluated, as in: 1,000 photos, 200 classes, 12.3 s."""
     unit = "scene" if report.kind == "npz" and report.task == "detection" else "photo"
     shown = quantity(report.photos, unit)
+    if report.task == "pose":
+        shown = quantity(report.photos, "person", "people")
     if not report.complete:
         shown += f" of {report.wanted:,}"
     objects = f", {quantity(report.objects, 'object')}" if report.task == "detection" else ""

@@ -23,7 +23,7 @@ from explorer.core.colormaps import (
     lookup_table,
 )
 from explorer.core.layers.arrays import Heat, Masks, Picture, cell_at, extent_of, heat_index
-from explorer.core.layers.board import UNTRAINED, Board, Layer, Pane, joined, stamped
+from explorer.core.layers.board import UNTRAINED, Board, Layer, Link, Pane, joined, stamped
 from explorer.core.layers.charts import Curve, Plot, Table
 from explorer.core.layers.checks import Extent, Float32, UInt8
 from explorer.core.layers.shapes import (
@@ -50,6 +50,7 @@ __all__ = [
     "Heat",
     "Layer",
     "Lines",
+    "Link",
     "Masks",
     "Pane",
     "Picture",

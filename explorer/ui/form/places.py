@@ -97,6 +97,10 @@ class MaskEditor(Editor):
     def widgets(self) -> tuple[QWidget, ...]:
         return ()
 
+    @property
+    def first(self) -> QWidget | None:
+        return self.paint
+
     def set_info(self, info: NetworkInfo | None) -> None:
         words = self.parameter.meta.options(info)
         if [self.labels.itemText(row) for row in range(self.labels.count())] != list(words):

@@ -11,11 +11,9 @@ from explorer.core.layers import (
     Board,
     Boxes,
     Layer,
-    Lines,
     Masks,
     Pane,
     Picture,
-    Points,
     Table,
     class_colors,
     label_colors,
@@ -26,13 +24,14 @@ from explorer.views.shared.detection_params import MATCH, OBJECT, DetectionParam
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.matches import Matches, key_of_matches, matches, truth_of_matches
 from explorer.views.shared.plural import plural
+from explorer.views.shared.skeletons import skeletons
 from explorer.vision.detection.detections import (
-    COCO_SKELETON,
     Detections,
     detections_of,
     instance_map,
     score_floor,
 )
+from explorer.vision.detection.limbs import keypoint_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -247,30 +246,20 @@ def _masks(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.int
 def _skeletons(
     result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]
 ) -> list[Layer]:
-    """Limbs between the joints above the threshold, and those; the selected box's by name."""
+    """Limbs between the keypoints above the threshold, and those; the selected box's by name."""
     found = result.found
     assert found.keypoints is not None
     joints = found.keypoints[rows]
-    n, count = joints.shape[:2]
-    sure = np.ones((n, count), bool)
+    sure = np.ones(joints.shape[:2], bool)
     if found.keypoint_scores is not None:
         sure = found.keypoint_scores[rows] >= params.keypoint_score
-    tints = np.broadcast_to(class_colors(count)[None], (n, count, 3))
-    labels: tuple[str, ...] = ()
-    if len(result.joints) == count and params.selected in rows:
-        owners, kinds = np.nonzero(sure)
-        labels = tuple(
-            result.joints[kind].replace("_", " ") if rows[owner] == params.selected else ""
-            for owner, kind in zip(owners.tolist(), kinds.tolist(), strict=True)
-        )
-    points = Points(joints[sure][:, :2], tints[sure], 3.0, labels, "keypoints")
-    if count != 17:  # the limbs are known for COCO's order of joints only
-        return [points]
-    start, end = np.array(COCO_SKELETON).T
-    drawn = sure[:, start] & sure[:, end]
-    segments = np.concatenate([joints[:, start, :2], joints[:, end, :2]], axis=2)[drawn]
-    limbs = np.broadcast_to(class_colors(len(start))[None], (n, len(start), 3))[drawn]
-    return [Lines(segments, limbs, width=2.5, name="limbs"), points]
+    named = len(result.joints) == joints.shape[1] and params.selected in rows
+    return skeletons(
+        joints[..., :2],
+        keypoint_names(result.joints, joints.shape[1]),
+        shown=sure,
+        labeled=int(np.flatnonzero(rows == params.selected)[0]) if named else None,
+    )
 
 
 def _table(

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 BATCH = 16
 """Channels at once."""
 
-RECIPE = Recipe()
+RECIPE = Recipe(limit=2.0)
+"""Small pictures end at lower frequencies than large ones, and are paler with the same limit."""
 
 
 def channels_in(target: Target, network: Network, layer: str, side: int) -> int:
@@ -56,7 +57,7 @@ def made(
     """(K, side, side, 3) uint8 after every step, of the K channels `numbers`."""
     generator = torch.Generator().manual_seed(seed + numbers.start)
     image = image_of(
-        RECIPE.image, len(numbers), (side, side), generator,
+        RECIPE, len(numbers), (side, side), generator,
         channels=network.preprocess.channels, device=network.device,
     )  # fmt: skip
     activation = channels_each(layer, numbers, 1)
