@@ -15,6 +15,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
 from explorer.images.image import Image, from_array
 from explorer.networks.digest import lazily
+from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.localizer import BoxHead
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
@@ -179,6 +180,19 @@ def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7)
     rpn._pre_nms_top_n["testing"] = before
     rpn._post_nms_top_n["testing"] = after
     rpn.nms_thresh = overlap
+
+
+def toy_keypoint_network(*, score: float = 0.0) -> Network:
+    """A Keypoint R-CNN of the embedded kind for any view of keypoints; random weights."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = lite_keypointrcnn(
+            2, fine=5, layers=(8, 8), score=score, most=6, width=16, hidden=16,
+            short_side=64, long_side=96,
+        )  # fmt: skip
+    return make_network(
+        module, "detection", classes=("__background__", "person"), default_layer="backbone.fpn"
+    )
 
 
 class ToyLocalizer(nn.Module):

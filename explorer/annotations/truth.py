@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Board, Boxes
+from explorer.core.listing import quantity
 from explorer.core.params import Kind, Pick, parameters
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from explorer.core.params import Box, Mask, Point
 
 LAYER = "ground truth"
@@ -74,7 +77,25 @@ def truth_of(params: Any) -> tuple[Box, ...]:
 
 def named(box: Box) -> str:
     """The class of a ground-truth box as its label shows it, as in "dog (difficult)"."""
-    return f"{box.label} (difficult)".lstrip() if box.difficult else box.label
+    flags = [word for word in ("difficult", "crowd") if getattr(box, word)]
+    return f"{box.label} ({', '.join(flags)})".lstrip() if flags else box.label
+
+
+def counting(boxes: Iterable[Box]) -> tuple[Box, ...]:
+    """The single objects that are found or missed: neither difficult ones nor crowds."""
+    return tuple(box for box in boxes if box.counts)
+
+
+def not_counted(boxes: Iterable[Box]) -> tuple[str, ...]:
+    """The others in words, as in ("2 difficult objects", "1 crowd region")."""
+    boxes = tuple(boxes)
+    crowds = sum(box.crowd for box in boxes)
+    difficult = sum(box.difficult and not box.crowd for box in boxes)
+    words = (
+        (difficult, "difficult object", "difficult objects"),
+        (crowds, "crowd region", "crowd regions"),
+    )
+    return tuple(quantity(count, one, many) for count, one, many in words if count)
 
 
 def with_truth(board: Board, boxes: tuple[Box, ...]) -> Board:

@@ -78,7 +78,7 @@ _TITLES = {
     Group.PREDICTIONS: "Predictions",
     Group.CLASSIC: "Classical methods",
     Group.DETECTION: "Detection",
-    Group.SEGMENTATION: "Segmentation",
+    Group.SEGMENTATION: "Masks and pose",
     Group.INSIDE: "Inside the network",
     Group.SYNTHESIS: "Synthesis",
     Group.LEARNING: "Learning",

@@ -266,7 +266,7 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
 
 def _single(photo: Annotated) -> bool:
     """True when the photo shows one object, which then is what it is a photo of."""
-    return len(photo.entries) == 1 and not photo.entries[0].crowd
+    return len(photo.entries) == 1 and not photo.boxes[0].crowd
 
 
 def _boxed(

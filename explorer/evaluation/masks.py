@@ -129,7 +129,7 @@ def rasterized(
     entries = sorted(zip(photo.entries, labels, strict=True), key=lambda pair: -pair[0].area)
     for entry, label in entries:
         inside = _inside(entry.segmentation, photo, size)
-        mask[inside] = -1 if entry.crowd else label if label >= 0 else background
+        mask[inside] = -1 if entry.box.crowd else label if label >= 0 else background
     return mask
 
 

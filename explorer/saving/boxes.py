@@ -22,6 +22,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Table
+from explorer.core.listing import quantity
 from explorer.core.storage.atomic import write_bytes
 from explorer.saving.plain_values import plain
 
@@ -62,7 +63,8 @@ class LabeledBoxes:
         scores: (N,) numbers, or None for boxes without scores.
         classes: Every class there is, in the order of its numbers, a detector's background and the
             gaps of its list ("N/A") included; by default those of `labels`, sorted.
-        difficult: Empty, or for each box VOC's flag; the other formats have no place for it.
+        difficult: Empty, or VOC's flag for each box.
+        crowd: Empty, or COCO's flag "iscrowd" for each box.
     """
 
     xyxy: NDArray[np.float32]
@@ -70,11 +72,13 @@ class LabeledBoxes:
     scores: NDArray[np.float32] | None = None
     classes: tuple[str, ...] = ()
     difficult: tuple[bool, ...] = ()
+    crowd: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
-        if len(self.difficult) not in (0, n):
-            raise ValueError(f"{n} boxes need {n} flags difficult, got {len(self.difficult)}")
+        for name, flags in (("difficult", self.difficult), ("crowd", self.crowd)):
+            if len(flags) not in (0, n):
+                raise ValueError(f"{n} boxes need {n} flags {name}, got {len(flags)}")
         if self.xyxy.shape != (n, 4) or len(self.labels) != n:
             raise ValueError(f"{self.xyxy.shape} boxes need {n} labels, got {len(self.labels)}")
         if self.scores is not None and self.scores.shape != (n,):
@@ -157,6 +161,24 @@ def save_boxes(
         write_bytes(path, as_yolo(boxes, image))
 
 
+def lost_flags(boxes: LabeledBoxes, format: BoxFormat) -> str:  # noqa: A002
+    """A sentence about the flags of `boxes` that a format has no place for; "" = it has for all."""
+    difficult = 0 if format == "voc" else sum(boxes.difficult)
+    crowds = 0 if format == "coco" else sum(boxes.crowd)
+    some = [
+        quantity(count, one)
+        for count, one in ((difficult, "difficult object"), (crowds, "crowd region"))
+        if count
+    ]
+    title = {"coco": "COCO", "voc": "Pascal VOC", "yolo": "YOLO"}[format]
+    there = (
+        "count as ordinary objects there"
+        if difficult + crowds > 1
+        else ("counts as an ordinary object there")
+    )
+    return f"{title} has no flag for {' and '.join(some)}, which {there}." if some else ""
+
+
 def save_coco(
     path: str | os.PathLike[str], entries: Sequence[tuple[ImageInfo, LabeledBoxes]]
 ) -> None:
@@ -188,7 +210,7 @@ def as_coco(entries: Sequence[tuple[ImageInfo, LabeledBoxes]]) -> bytes:
                 "category_id": ids[boxes.labels[row]],
                 "bbox": [x0, y0, x1 - x0, y1 - y0],
                 "area": (x1 - x0) * (y1 - y0),
-                "iscrowd": 0,
+                "iscrowd": int(any(boxes.crowd[row : row + 1])),
             }
             if boxes.scores is not None:
                 entry["score"] = float(boxes.scores[row])

@@ -14,6 +14,7 @@ from explorer.saving.boxes import (
     ImageInfo,
     LabeledBoxes,
     boxes_of,
+    lost_flags,
     save_boxes,
     save_coco,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "encoded",
     "film_suffix",
     "is_figure",
+    "lost_flags",
     "metadata",
     "picture_format",
     "read_metadata",

@@ -30,6 +30,7 @@ COURSE = (
     "classify", "localize", "detections", "tracks",
     "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
     "lineage", "recall_lab", "pipeline_race",
+    "semantic", "keypoints", "pose_regression", "classifier_to_fcn", "decoder_bench",
     "kernels", "feature_maps", "receptive_field", "deep_dream", "feedback_dream",
     "loss_composer", "activation_maximization", "feature_atlas", "inversion", "inversion_ladder",
     "neural_style", "adversarial", "transfer_matrix", "fooling", "semantic_sliders",

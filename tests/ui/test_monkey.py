@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -305,6 +306,9 @@ def window(qtbot: QtBot, alone: None, files: list[Path]) -> Iterator[Window]:
         if other is not made and other.isVisible():
             other.close()
     made.deleteLater()
+    for thread in threading.enumerate():
+        if thread.name == "runner":  # a large network is built in one piece, for seconds
+            thread.join(30)
 
 
 def check(monkey: Monkey, events: int, caplog: pytest.LogCaptureFixture) -> None:

@@ -19,7 +19,7 @@ from explorer.images.image import Image
 from explorer.networks.network import Network
 from tests.evaluation.sets import GREEN, RED, filled, mask_set, picture
 from tests.steps import finish
-from tests.toys import toy_image, toy_network
+from tests.toys import toy_image, toy_keypoint_network, toy_network
 from tests.training.tuning.own_folders import tunable_network
 
 NO_NETWORK = "none"
@@ -53,7 +53,8 @@ def scene_for(
 
 def _own(view: View[Any, Any], task: str) -> Network:
     """The toy of the task; for a view that takes some networks of a task only, one of those."""
-    return tunable_network() if view.name == "fine_tune" else toy_network(task)
+    some = {"fine_tune": tunable_network, "keypoints": toy_keypoint_network}
+    return some[view.name]() if view.name in some else toy_network(task)
 
 
 def asked_of(view: View[Any, Any], task: str) -> Any:

@@ -44,6 +44,7 @@ class BoardView(QWidget):
         truth_chosen: The index of the ground-truth box that the user has chosen, or None.
         brush_changed: The `Brush` that the user has changed by a key.
         placing_ended: The name of a parameter whose points are all placed.
+        link_followed: The `Link` of a pane that was clicked.
         status: Words for the status bar.
     """
 
@@ -52,6 +53,7 @@ class BoardView(QWidget):
     truth_chosen = Signal(object)
     brush_changed = Signal(object)
     placing_ended = Signal(str)
+    link_followed = Signal(object)
     status = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -338,8 +340,11 @@ class BoardView(QWidget):
         self._apply_picks()
 
     def _clicked(self, name: str, point: object) -> None:
-        for param in self._picks.clicked(self._cells[name].canvas.pane):
+        canvas = self._cells[name].canvas
+        for param in self._picks.clicked(canvas.pane):
             self._pick(param, point)
+        if canvas.leads_on and canvas.pane is not None:
+            self.link_followed.emit(canvas.pane.link)
 
     def _box_drawn(self, name: str, box: object) -> None:
         for param in self._params(name, Pick.DRAG):

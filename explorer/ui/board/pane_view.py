@@ -20,6 +20,7 @@ from explorer.ui.board.pan_zoom import PanZoomView
 from explorer.ui.items.box_item import BoxesItem, say_unlabeled
 from explorer.ui.items.item_images import Contained, Lens, assert_gui_thread, lens_of
 from explorer.ui.items.items import TextItem, keep_apart, make_item
+from explorer.ui.items.labeled_item import LabeledItem
 from explorer.ui.widgets.caption import LETTERS, SIZES, Caption
 from explorer.ui.widgets.fonts import set_own_font, text_scale
 
@@ -90,11 +91,11 @@ class PaneView(PanZoomView):
             item.setZValue(depth)
             if item.scene() is None:
                 self.scene().addItem(item)
-        below: tuple[BoxesItem, ...] = ()
-        for boxes in self._boxes():
-            if boxes.layer.labels:
-                boxes.make_room_for(below)
-                below = (*below, boxes)
+        below: tuple[LabeledItem, ...] = ()
+        for item in self._items:
+            if isinstance(item, LabeledItem) and item.layer.labels:
+                item.make_room_for(below)
+                below = (*below, item)
         if pane is not None:
             keep = before is not None and (before.name, before.size) == (pane.name, pane.size)
             for item in self._items:
@@ -216,7 +217,7 @@ class PaneView(PanZoomView):
         for item in shown:
             item.write(painter, lens)
         missing = self._apart[1]
-        missing += sum(item.unlabeled for item in shown if isinstance(item, BoxesItem))
+        missing += sum(item.unlabeled for item in shown if isinstance(item, LabeledItem))
         if missing:
             say_unlabeled(painter, lens, missing, [text.covered for text in texts])
 

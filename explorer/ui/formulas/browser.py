@@ -7,6 +7,9 @@ readers, all are plain letters.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QSizeF, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QContextMenuEvent,
@@ -25,7 +28,21 @@ from explorer.ui.formulas.images import formula_image, formula_size
 from explorer.ui.formulas.inline import marked, text_of
 from explorer.ui.formulas.setting import Setter
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 FORMULA = "formula:"
+
+
+@contextmanager
+def one_edit(document: QTextDocument) -> Iterator[None]:
+    """Many changes laid out once: a long table took seconds to be set cell by cell."""
+    cursor = QTextCursor(document)
+    cursor.beginEditBlock()
+    try:
+        yield
+    finally:
+        cursor.endEditBlock()
 
 
 class FormulaBrowser(QTextBrowser):

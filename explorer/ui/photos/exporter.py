@@ -142,7 +142,10 @@ class Exporter(QObject):
 
         corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in truth], np.float32)
         labels = tuple(box.label or "object" for box in truth)
-        boxes = LabeledBoxes(corners, labels, difficult=tuple(box.difficult for box in truth))
+        boxes = LabeledBoxes(
+            corners, labels, difficult=tuple(box.difficult for box in truth),
+            crowd=tuple(box.crowd for box in truth),
+        )  # fmt: skip
         name = photo.path.name if photo.path else photo.name
         kinds = self._box_kinds(boxes, ImageInfo(name, photo.width, photo.height))
         self._offer(self.tr("Save ground truth"), *kinds)
@@ -237,10 +240,11 @@ class Exporter(QObject):
     def write_boxes(
         self, path: str, boxes: LabeledBoxes, image: ImageInfo, kind: BoxFormat
     ) -> None:
-        def job() -> None:
-            from explorer.saving.export import save_boxes
+        def job() -> str:
+            from explorer.saving.export import lost_flags, save_boxes
 
             save_boxes(path, boxes, image, kind)
+            return lost_flags(boxes, kind)
 
         self._start(path, job)
 
@@ -266,9 +270,13 @@ class Exporter(QObject):
     def _written(self, update: Update) -> None:
         notices = self._desk.notices
         if update.state is State.DONE and update.value:
-            path, film = update.value
+            path, more = update.value
             words = self.tr("Saved {path}").format(path=path)
-            notices.say(words if film is None else f"{words}: {self._film_words(film)}")
+            if isinstance(more, _Film):
+                words = f"{words}: {self._film_words(more)}"
+            elif more:
+                words = f"{words}. {more}"
+            notices.say(words)
         elif update.failure is not None:
             failure = update.failure
             words = f"{failure.message} {failure.hint}".strip()
@@ -291,7 +299,7 @@ class Exporter(QObject):
         words = self.tr("{count}, {size} pixels, {rate} frames per second.")
         return words.format(count=count, size=size, rate=rate)
 
-    def _start(self, path: str, write: Callable[[], _Film | None]) -> None:
+    def _start(self, path: str, write: Callable[[], _Film | str | None]) -> None:
         def job() -> Generator[Step[Any], Any, None]:
             yield Step((path, write()))
 

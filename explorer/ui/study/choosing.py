@@ -15,7 +15,7 @@ NATURAL: Mapping[Task, str] = {
     "detection": "detections",
     "segmentation": "semantic",
     "localization": "localize",
-    "pose": "feature_maps",
+    "pose": "pose_regression",
     "features": "feature_maps",
 }
 """By task: the view that shows the output of a network for it."""

@@ -19,6 +19,7 @@ from explorer.core.layers import (
     Table,
     Text,
     class_colors,
+    colors_apart,
 )
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Extent
+    from explorer.core.layers import Extent, UInt8
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
@@ -66,8 +67,8 @@ stages); Chen et al. 2017, *Rethinking Atrous Convolution* (DeepLabV3); Howard e
 """
 
 NOTHING = "none"
-KEYED = 8
-"""Classes in the color key."""
+KEYED, MOST_BARS = 8, 12
+"""Classes in the color key and in the plot, which both say how many more there are."""
 BACKGROUND = frozenset({"__background__", "background"})
 
 
@@ -165,7 +166,7 @@ def draw(result: Result, params: Params) -> Board:
 def _masks(index: NDArray[np.int32], result: Result, params: Params, name: str) -> Masks:
     return Masks(
         index,
-        class_colors(len(result.found.probabilities)),
+        _colors(result),
         names=_names(result),
         extent=result.extent,
         opacity=params.opacity,
@@ -180,10 +181,12 @@ def _key(result: Result, params: Params, legend: Table) -> list[Layer]:
         (f"{row[0]} {percent(float(row[1]) / 100)}", tint)
         for row, tint in zip(legend.rows, legend.swatches, strict=True)
         if params.background or row[0] not in BACKGROUND
-    ][:KEYED]
+    ]
     if not painted:
         return []
-    words, tints = zip(*painted, strict=True)
+    words, tints = zip(*painted[:KEYED], strict=True)
+    if len(painted) > KEYED:
+        words += (f"and {len(painted) - KEYED} more",)
     below = (0.0, size_of(result.photo)[1])
     return [Text("\n".join(words), below, size=9.0, swatches=tints, name="key")]
 
@@ -238,6 +241,19 @@ def _segmented(scene: Scene) -> Result:
     )
 
 
+def _colors(result: Result) -> UInt8:
+    """(C, 3): the colors of all classes, those in the picture told apart."""
+
+    def found() -> list[int]:
+        maps = (result.found.classes, *result.coarser.values())
+        return np.unique(np.concatenate([each.ravel() for each in maps])).tolist()
+
+    present = result.cache.get("present", found)
+    colors = class_colors(len(result.found.probabilities)).copy()
+    colors[present] = colors_apart(present, len(colors))
+    return colors
+
+
 def _names(result: Result) -> tuple[str, ...]:
     return tuple(class_name(result.classes, k) for k in range(len(result.found.probabilities)))
 
@@ -280,7 +296,7 @@ def _legend(result: Result, params: Params) -> Table:
     )
     present = np.flatnonzero(pixels)
     order = present[np.argsort(-pixels[present], kind="stable")]
-    colors = class_colors(count)
+    colors = _colors(result)
     rows = tuple(
         (
             class_name(result.classes, int(k)),
@@ -306,14 +322,17 @@ def _plots(result: Result, params: Params, legend: Table) -> tuple[Plot, ...]:
             (str(row[0]), float(row[1]) / 100.0, tint)
             for row, tint in zip(legend.rows, legend.swatches, strict=True)
         )
-        return (Plot("shares", "Area of each class", bars=areas[:12], bar_range=(0.0, 1.0)),)
+        title = "Area of each class"
+        if len(areas) > MOST_BARS:
+            title = f"Area of the {MOST_BARS} largest of {len(areas)} classes"
+        return (Plot("shares", title, bars=areas[:MOST_BARS], bar_range=(0.0, 1.0)),)
     shares = result.found.probabilities[:, cell[0], cell[1]]
-    colors = class_colors(len(shares))
+    colors = _colors(result)
     bars = tuple(
         (class_name(result.classes, int(k)), float(shares[k]), color(colors[k]))
         for k in np.argsort(-shares, kind="stable")[:5]
     )
-    return (Plot("shares", "Probabilities at this pixel", bars=bars, bar_range=(0.0, 1.0)),)
+    return (Plot("shares", "Highest probabilities at this pixel", bars=bars, bar_range=(0.0, 1.0)),)
 
 
 def _cell(result: Result, x: float, y: float) -> tuple[int, int] | None:

@@ -11,13 +11,12 @@ from explorer.core.layers import (
     Board,
     Boxes,
     Layer,
-    Lines,
     Masks,
     Pane,
     Picture,
-    Points,
     Table,
     class_colors,
+    label_colors,
 )
 from explorer.networks.embedded.wordtree import ROOT, WordTree
 from explorer.views.shared.common import class_name, counts_of, photo_of, size_of
@@ -25,13 +24,14 @@ from explorer.views.shared.detection_params import MATCH, OBJECT, DetectionParam
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.matches import Matches, key_of_matches, matches, truth_of_matches
 from explorer.views.shared.plural import plural
+from explorer.views.shared.skeletons import skeletons
 from explorer.vision.detection.detections import (
-    COCO_SKELETON,
     Detections,
     detections_of,
     instance_map,
     score_floor,
 )
+from explorer.vision.detection.limbs import keypoint_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,8 +119,8 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
     Keys: `boxes` (N, 4) float32 xyxy in the photo's pixels, `labels` (N,) int64, `scores` (N,)
     float32, `classes` the names by label, `size` (width, height) of the photo, and `keypoints`
     (N, K, 3) with their `keypoint_names` where the network gives them. With ground truth also
-    `match` ("TP", "FP", or "ignored" on a difficult object) and `iou` (N,) with the nearest object
-    of the class, and `missed` (M, 4), the false negatives.
+    `match` ("TP", "FP", or "ignored" on an object that does not count) and `iou` (N,) with the
+    nearest object of the class, and `missed` (M, 4), the false negatives.
     """
     rows = shown(result, params)
     found = result.found
@@ -184,8 +184,9 @@ def _words(scene: Scene) -> tuple[str, ...]:
 
 
 def _colors(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> UInt8:
-    by = rows if params.color_by == OBJECT else result.found.labels[rows]
-    return class_colors(int(by.max(initial=0)) + 1)[by]
+    if params.color_by == OBJECT:
+        return class_colors(int(rows.max(initial=0)) + 1)[rows]
+    return label_colors(result.found.labels[rows])
 
 
 def _names(result: DetectorAnswer, rows: NDArray[np.intp]) -> tuple[str, ...]:
@@ -245,30 +246,20 @@ def _masks(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.int
 def _skeletons(
     result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]
 ) -> list[Layer]:
-    """Limbs between the joints above the threshold, and those; the selected box's by name."""
+    """Limbs between the keypoints above the threshold, and those; the selected box's by name."""
     found = result.found
     assert found.keypoints is not None
     joints = found.keypoints[rows]
-    n, count = joints.shape[:2]
-    sure = np.ones((n, count), bool)
+    sure = np.ones(joints.shape[:2], bool)
     if found.keypoint_scores is not None:
         sure = found.keypoint_scores[rows] >= params.keypoint_score
-    tints = np.broadcast_to(class_colors(count)[None], (n, count, 3))
-    labels: tuple[str, ...] = ()
-    if len(result.joints) == count and params.selected in rows:
-        owners, kinds = np.nonzero(sure)
-        labels = tuple(
-            result.joints[kind].replace("_", " ") if rows[owner] == params.selected else ""
-            for owner, kind in zip(owners.tolist(), kinds.tolist(), strict=True)
-        )
-    points = Points(joints[sure][:, :2], tints[sure], 3.0, labels, "keypoints")
-    if count != 17:  # the limbs are known for COCO's order of joints only
-        return [points]
-    start, end = np.array(COCO_SKELETON).T
-    drawn = sure[:, start] & sure[:, end]
-    segments = np.concatenate([joints[:, start, :2], joints[:, end, :2]], axis=2)[drawn]
-    limbs = np.broadcast_to(class_colors(len(start))[None], (n, len(start), 3))[drawn]
-    return [Lines(segments, limbs, width=2.5, name="limbs"), points]
+    named = len(result.joints) == joints.shape[1] and params.selected in rows
+    return skeletons(
+        joints[..., :2],
+        keypoint_names(result.joints, joints.shape[1]),
+        shown=sure,
+        labeled=int(np.flatnonzero(rows == params.selected)[0]) if named else None,
+    )
 
 
 def _table(

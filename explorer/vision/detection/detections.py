@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 
     from explorer.networks.preprocess import Frame
 
-COCO_SKELETON: tuple[tuple[int, int], ...] = (
-    (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8),
-    (7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
-)  # fmt: skip
-"""Limbs between COCO's 17 person keypoints (Lin et al. 2014), counted from 0."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 GRAY = 127
@@ -15,6 +17,10 @@ GRAY = 127
 
 LEAST_SIDE = 8.0
 """Pixels: a smaller box is taken to be so large."""
+
+
+EYES, NOSE = 0.42, 0.2
+"""Of the side of a face's box: from eye to eye, and from between them down to the nose."""
 
 
 def square_around(box: NDArray[np.float32]) -> tuple[float, float, float]:
@@ -69,3 +75,32 @@ def joints_back(joints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArra
     """(J, 2) in parts of the side of `person_crop`'s answer -> pixels of the photo."""
     left, top, size = square_around(box)
     return joints * np.float32(size) + np.array([left, top], np.float32)
+
+
+def face_boxes(
+    points: NDArray[np.float32], names: Sequence[str], shown: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Squares around the faces of people whose eyes and nose are located.
+
+    The proportions are those of an upright frontal face: the eyes are `EYES` of the side apart, and
+    the nose lies `NOSE` of it below them. The larger side counts, as one of the two is
+    foreshortened in a turned head.
+
+    Args:
+        points: (N, K, 2) x, y in the photo's pixels.
+        names: Of the K keypoints.
+        shown: (N, K): which of them are reliable.
+
+    Returns:
+        (M, 4) xyxy; people without these keypoints are left out.
+    """
+    words = [name.replace("_", " ") for name in names]
+    parts = ("left eye", "right eye", "nose")
+    if any(part not in words for part in parts):
+        return np.zeros((0, 4), np.float32)
+    rows = [words.index(part) for part in parts]
+    left, right, nose = points[shown[:, rows].all(axis=1)][:, rows].swapaxes(0, 1)
+    apart = np.linalg.norm(left - right, axis=1) / EYES
+    down = np.linalg.norm(nose - (left + right) / 2, axis=1) / NOSE
+    side = np.maximum(np.maximum(apart, down), LEAST_SIDE)[:, None]
+    return np.concatenate([nose - side / 2, nose + side / 2], axis=1).astype(np.float32)

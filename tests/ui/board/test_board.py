@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from explorer.core.layers import Board, Boxes, Pane, Picture
+from explorer.core.layers import Board, Boxes, Link, Pane, Picture
 from explorer.core.params import Box, Pick, Point
 from explorer.ui.board.arrange import arranged, rows_of
 from explorer.ui.board.board import BoardView
@@ -321,6 +322,25 @@ def test_values_are_shown_and_edited(qtbot: QtBot, view: BoardView) -> None:
     plain = view.canvas("image").viewport().grab().toImage()
     view.set_pick_values({"region": Box(40, 20, 100, 60), "unknown": Point(1, 1)})
     assert view.canvas("image").viewport().grab().toImage() != plain
+
+
+def test_a_click_follows_the_link_of_a_pane(qtbot: QtBot, view: BoardView) -> None:
+    link = Link("maps", {"channel": 3}, "Open channel 3")
+    view.set_board(Board((replace(pane("tile"), link=link), pane("image"))))
+    tile = view.canvas("tile")
+    with qtbot.waitSignal(view.link_followed) as told:
+        click(tile, 20, 20)
+    assert told.args == [link]
+    hover(tile, 20, 20)
+    assert tile.viewport().cursor().shape() is Qt.CursorShape.PointingHandCursor
+    assert tile.toolTip() == "Open channel 3"
+    with qtbot.waitSignal(view.link_followed):
+        QTest.keyClick(tile, Qt.Key.Key_Return)
+    with qtbot.assertNotEmitted(view.link_followed):
+        drag(tile, (20, 20), (60, 60))
+        click(view.canvas("image"), 20, 20)
+        view.set_mode(Mode.BOX)
+        click(tile, 20, 20)
 
 
 # -- selection -----------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from explorer.engine.scene import Scene
 from explorer.images.image import from_array
 from explorer.networks.embedded.segmentation.fcn import lite_fcn
 from explorer.networks.preprocess import Preprocess
-from explorer.views.segmentation.semantic import VIEW, Params, Result
+from explorer.views.segmentation.semantic import KEYED, MOST_BARS, VIEW, Params, Result
 from tests.toys import FixedSegmenter, make_network, toy_image
 
 CLASSES = ("__background__", "red", "green")
@@ -51,6 +53,26 @@ def test_by_hand() -> None:
     assert key.text == "red 25.0%"
     assert key.swatches == board.tables[0].swatches[1:]
     assert layer(result, Text, Params(background=True)).text == "background 75.0%\nred 25.0%"
+
+
+def test_key_and_bars_say_how_many_classes_they_leave_out() -> None:
+    count = MOST_BARS + 2
+    names = ("background", *(f"class {n}" for n in range(1, count)))
+    result = halves()
+    probabilities = np.eye(count, dtype=np.float32)[:, :, None].repeat(2, axis=2)
+    classes = probabilities.argmax(axis=0).astype(np.int32)
+    many = replace(
+        result,
+        classes=names,
+        found=replace(result.found, probabilities=probabilities, classes=classes),
+        best=probabilities.max(axis=0),
+    )
+    key = layer(many, Text, Params())
+    assert key.text.splitlines()[-1] == f"and {count - 1 - KEYED} more"
+    assert len(key.swatches) == KEYED
+    (plot,) = VIEW.draw(many, Params()).plots
+    assert plot.title == f"Area of the {MOST_BARS} largest of {count} classes"
+    assert len(plot.bars) == MOST_BARS
 
 
 def test_equal_to_the_networks_own_output() -> None:

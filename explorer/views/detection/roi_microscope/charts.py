@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Curve, Plot, Table, class_colors
+from explorer.core.layers import Curve, Plot, Table, colors_apart
 from explorer.views.detection.roi_microscope.panes import METHODS, PYRAMID, Cut
 from explorer.views.shared.common import class_name, color
 from explorer.vision.detection.roi import CANONICAL_LEVEL, CANONICAL_SIDE, when_shifted
@@ -51,14 +51,14 @@ def shift_plot(
 def class_bars(answer: HeadAnswer, classes: Sequence[str], most: int = 7) -> Plot:
     """The most probable classes of the box, the background among them."""
     best = np.argsort(-answer.probabilities, kind="stable")[:most]
-    tints = class_colors(len(answer.probabilities))
+    tints = colors_apart(best.tolist(), len(answer.probabilities))
     bars = tuple(
         (
             class_name(classes, int(row)) if row else "background",
             float(answer.probabilities[row]),
-            color(tints[row]) if row else (140, 144, 152),
+            color(tint) if row else (140, 144, 152),
         )
-        for row in best
+        for row, tint in zip(best, tints, strict=True)
     )
     return Plot("classes", "Class probabilities of this box", bars=bars, bar_range=(0.0, 1.0))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Pane, Picture, Text
-from explorer.core.params import Effect, param
+from explorer.core.params import Effect, FolderRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.views.shared.common import class_name
@@ -22,6 +22,8 @@ from explorer.views.shared.growth import (
     sheet_tiling,
     shown_param,
 )
+from explorer.views.synthesis.activation_maximization import photos
+from explorer.views.synthesis.activation_maximization.photos import Ranking, TopPhotos
 from explorer.vision.synthesis import objectives
 from explorer.vision.synthesis.maximization import (
     CPPN,
@@ -65,6 +67,11 @@ pictures of any size. *Pixels* is the plain method, which ends in fine noise wit
 **Transforms.** Before every step the picture is padded, shifted, scaled and rotated at random: only
 what survives this is drawn, or else high frequencies win.
 
+**Top photos.** Beside it are the photos to which the same part responds most: for a channel or
+neuron those with the largest activation at any place, which a dot marks, for a class those with the
+largest logit, for a layer those with the largest mean square. They are the samples, or those of
+your folder; a channel may respond to things of which there is no photo among them.
+
 **Sources.** Erhan, Bengio, Courville and Vincent 2009, *Visualizing Higher-Layer Features of a Deep
 Network*; Simonyan, Vedaldi and Zisserman 2014, *Deep Inside Convolutional Networks* (classes);
 Olah, Mordvintsev and Schubert 2017, *Feature Visualization*.
@@ -101,7 +108,7 @@ class Params:
     """See the help of each."""
 
     kind: str = param(CHANNEL, "Maximize", "Which part of the network.", choices=_kinds)
-    layer: str = layer_param(when=_of_layer)
+    layer: str = layer_param(when=_of_layer, effect=Effect.COMPUTE)
     channels: str = param(
         "0", "Channels", "Channel numbers, such as 3, 17: a picture for each.",
         when=_of_channels,
@@ -138,16 +145,22 @@ class Params:
     )  # fmt: skip
     shown: int = shown_param()
     rewind: int = rewind_param()
+    photos: FolderRef | None = param(
+        None, "Top photos from",
+        "A folder of photos, of which the first 300 are run through the network; those with the "
+        "largest responses are shown beside. Empty: the samples.",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`titles` has one entry for each picture of the run's sheet."""
+    """`titles` has one entry for each picture of the run's sheet, and `top` a row for each part."""
 
     grown: Grown
     titles: tuple[str, ...]
     where: str
     note: str
+    top: TopPhotos
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
@@ -167,6 +180,9 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
             f"{len(titles)} pictures are too many at once.", f"Choose at most {MOST}."
         )
     activation = _activation(params.kind, layer, numbers, repeats)
+    ranking = Ranking(
+        scene.network, layer, None if params.kind == LAYER else numbers, params.photos
+    )
     generator, device = scene.generator(), scene.network.device
     image = image_of(
         params.image, len(titles), (params.size, params.size), generator,
@@ -175,12 +191,14 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     objective = maximization_objective(activation, layer, _recipe(params), len(titles))
     run = Run(maximization(target, objective, image, _recipe(params), generator), rewinds=True)
     where = f"{params.kind} of {layer}" if layer else "class"
-    for number in range(1, params.steps + 1):
-        run.step()
-        note = f"step {number} of {params.steps}"
-        news = yield Step(
-            Result(run.grown(), tuple(titles), where, note), number, params.steps, note
-        )
+    total = max(params.steps, ranking.total)
+    for number in range(1, total + 1):
+        if number <= params.steps:
+            run.step()
+            note = f"step {number} of {params.steps}"
+        ranking.advance()
+        result = Result(run.grown(), tuple(titles), where, note, ranking.top())
+        news = yield Step(result, number, total, note)
         if run.stopped:
             return
         if news is not None:
@@ -211,8 +229,11 @@ def draw(result: Result, params: Params) -> Board:
         title=f"What maximizes the {result.where}", frame="maximization",
     )  # fmt: skip
     note = result.note if params.shown == NEWEST else f"after {moment.step} steps"
+    beside = [photos.pane(result.top, tuple(dict.fromkeys(result.titles)))]
+    if len(result.titles) == 1:
+        beside.append(history_pane(grown))
     return Board(
-        panes=(pane, history_pane(grown)) if len(result.titles) == 1 else (pane,),
+        panes=(pane, *beside),
         plots=(loss_plot(grown, title="Objective", y_label="loss"),),
         summary=f"{', '.join(dict.fromkeys(result.titles))} · {note}",
         notes=(grown.problem,) if grown.problem else (),
@@ -220,11 +241,17 @@ def draw(result: Result, params: Params) -> Board:
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
-    """Keys: `pictures`, one (h, w, 3) uint8 sheet, `titles`, `loss` (n,) float64."""
+    """What was made, and the top photos.
+
+    Keys: `pictures`, one (h, w, 3) uint8 sheet, `titles`, `loss` (n,) float64; `responses`, a list
+    of numbers for each part, and `photos`, how many were run through the network.
+    """
     return {
         "pictures": result.grown.rgb,
         "titles": list(result.titles),
         "loss": result.grown.losses,
+        "responses": [[value for _, value, _ in row] for row in result.top.rows],
+        "photos": result.top.known,
     }
 
 

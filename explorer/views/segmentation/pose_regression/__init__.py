@@ -1,0 +1,1 @@
+"""Joints by regression: DeepPose, its cascade, and heat maps beside it."""
