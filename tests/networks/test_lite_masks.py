@@ -3,7 +3,7 @@ from torchvision.models.detection.roi_heads import maskrcnn_inference
 
 from explorer.networks.embedded import lite_fasterrcnn, lite_maskrcnn
 from explorer.networks.embedded.lite import TAPS, LiteFPN, body_maps
-from explorer.networks.embedded.lite_masks import EDGES, MapsWithEdges
+from explorer.networks.embedded.lite_edges import EDGES, MapsWithEdges
 
 
 def test_the_detector_is_the_same_and_has_a_mask_for_every_box():

@@ -2,75 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
-from torchvision.ops import roi_align
 
-from explorer.networks.embedded.lite import STAGES, TAPS, LiteFPN, body_maps
-from explorer.networks.embedded.lite_rcnn import (
-    AlignedRoIAlign,
-    finer_pool,
-    lite_fasterrcnn,
-    region_convolutions,
-)
+from explorer.networks.embedded.lite_edges import EdgeLiteFPN, edge_channels, edge_pool
+from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn, region_convolutions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
     from torchvision.models.detection import FasterRCNN
-
-
-EDGES = 1
-"""The stage whose map, of stride 4, shows where an object ends."""
-
-EDGE_STRIDE = 4
-
-
-class MapsWithEdges(OrderedDict[str, Tensor]):
-    """The maps of a pyramid by name, and beside them one that only the masks look at.
-
-    Args:
-        maps: Of the pyramid.
-        edges: (N, C, H/4, W/4), of the stage `EDGES`.
-    """
-
-    def __init__(self, maps: dict[str, Tensor], edges: Tensor) -> None:
-        super().__init__(maps)
-        self.edges = edges
-
-
-class EdgeLiteFPN(LiteFPN):
-    """`LiteFPN` that also hands out the map of the stage `EDGES`."""
-
-    def forward(self, images: Tensor) -> MapsWithEdges:
-        """As `LiteFPN`'s."""
-        edges, *features = body_maps(self.body, images, (EDGES, *TAPS))
-        maps = self.fpn(OrderedDict((str(i), x) for i, x in enumerate(features)))
-        return MapsWithEdges(maps, edges)
-
-
-class EdgeRoIAlign(AlignedRoIAlign):
-    """RoIAlign on the pyramid, and twice as fine on the map of the stage `EDGES`.
-
-    The 2 x 2 finer places of each place follow as further channels: (R, C + 4 E, h, w).
-    """
-
-    def forward(
-        self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]
-    ) -> Tensor:
-        """As `AlignedRoIAlign`'s, for `MapsWithEdges`."""
-        assert isinstance(x, MapsWithEdges)
-        pooled = super().forward(x, boxes, image_shapes)
-        height, width = self.output_size
-        finer = roi_align(x.edges, boxes, (2 * height, 2 * width), 1 / EDGE_STRIDE, 1, aligned=True)
-        # `pixel_unshuffle`, which does nothing where there are no boxes.
-        parts = finer.unflatten(3, (width, 2)).unflatten(2, (height, 2))
-        parts = parts.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
-        return torch.cat([pooled, parts.to(pooled.dtype)], dim=1)
 
 
 class OneMaskPredictor(MaskRCNNPredictor):  # type: ignore[misc]
@@ -116,7 +59,7 @@ def lite_maskrcnn(
     heads: Any = model.roi_heads
     width: Any = model.backbone.out_channels
     heads.detections_per_img = most
-    heads.mask_roi_pool = finer_pool(kind=EdgeRoIAlign)
-    heads.mask_head = region_convolutions(width + 4 * STAGES[EDGES].channels, layers)
+    heads.mask_roi_pool = edge_pool()
+    heads.mask_head = region_convolutions(edge_channels(width), layers)
     heads.mask_predictor = OneMaskPredictor(layers[-1], between, num_classes)
     return model

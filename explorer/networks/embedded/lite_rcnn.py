@@ -30,10 +30,6 @@ BINS = 5
 CANONICAL = 72
 """Boxes of at least this side (the root of the area) go to stride 16, of twice as much to 32."""
 
-FINER = 4
-"""Where every pixel counts, boxes up to so many times as large as for their class are looked at on
-the finest map: on the one that tells what they are a joint or an edge has no place of its own."""
-
 GROUPS = 8
 """Of the normalizations in convolutions on boxes, which learn faster with them."""
 
@@ -115,12 +111,6 @@ def lite_fasterrcnn(
         box_nms_thresh=0.5,
         box_detections_per_img=100,
     )
-
-
-def finer_pool(bins: int = 14, kind: type[AlignedRoIAlign] = AlignedRoIAlign) -> AlignedRoIAlign:
-    """RoIAlign for heads that say something about every place of a box."""
-    scale = FINER * CANONICAL
-    return kind(["0", "1", "2"], bins, 2, canonical_scale=scale)
 
 
 def region_convolutions(inputs: int, layers: Sequence[int]) -> nn.Sequential:

@@ -23,8 +23,7 @@ from explorer.evaluation.coco import Masks, coco_mask_ap50
 from explorer.evaluation.masks import VOC_CLASSES
 from explorer.evaluation.matching import canonical
 from explorer.images.image import open_image
-from explorer.networks.embedded.lite import TAPS
-from explorer.networks.embedded.lite_masks import EDGES, MapsWithEdges, lite_maskrcnn
+from explorer.networks.embedded.lite_masks import lite_maskrcnn
 from explorer.training.cards import Share
 from explorer.training.data.canvas_task import CanvasTask
 from explorer.training.data.canvases import UNSURE_PIXEL
@@ -32,7 +31,7 @@ from explorer.training.data.pool import complete, masked, read_pool
 from explorer.training.evaluate import inside
 from explorer.training.lessons.lite import detector
 from explorer.training.lessons.lite.segmenter import MASKS
-from explorer.training.lite_body import folded_maps, normalized
+from explorer.training.lite_body import edge_maps, normalized
 from explorer.training.loop import Recipe
 from explorer.training.two_stage_losses import boxes_about
 
@@ -180,11 +179,7 @@ def mask_loss(
             known = canvas.mask != UNSURE_PIXEL
             wholes.append(np.stack([canvas.mask == values[canvas.labels[rows[row]]], known]))
     with torch.no_grad():
-        edges, *stages = folded_maps(
-            model.backbone.body, normalized(canvases, device), (EDGES, *TAPS)
-        )
-        pyramid = model.backbone.fpn({str(i): x for i, x in enumerate(stages)})
-        maps = MapsWithEdges({name: x.float() for name, x in pyramid.items()}, edges.float())
+        maps = edge_maps(model.backbone, normalized(canvases, device))
         pooled = heads.mask_roi_pool(maps, boxes, [tuple(size)] * len(canvases))
     logits: Tensor = heads.mask_predictor(heads.mask_head(pooled))[:, 0].float()
     if not len(logits):
