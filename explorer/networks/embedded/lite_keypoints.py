@@ -54,7 +54,7 @@ def lite_keypointrcnn(
     num_classes: int,
     *,
     fine: int,
-    layers: Sequence[int] = (96,) * 6,
+    layers: Sequence[int] = (96,) * 8,
     score: float = 0.1,
     most: int = 20,
     **options: Any,
