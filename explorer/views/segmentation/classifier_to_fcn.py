@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Pane, Plot, Table
@@ -18,14 +19,14 @@ from explorer.engine.view import Group, View
 from explorer.networks.preprocess import Frame
 from explorer.views.shared.common import class_name, percent, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.grids import Place
-from explorer.vision.features.classification import class_scores
-from explorer.vision.features.classifier import CHUNK
-from explorer.vision.features.convolutional import (
+from explorer.vision.dense.convolutional import (
     convolutionalized,
     multiply_adds,
     padded_layers,
 )
+from explorer.vision.dense.grids import CellGrid
+from explorer.vision.features.classification import class_scores
+from explorer.vision.features.classifier import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.networks.network import Network
     from explorer.networks.preprocess import Preprocess
-    from explorer.vision.features.convolutional import FullyConvolutional
+    from explorer.vision.dense.convolutional import FullyConvolutional
 
 EXPLANATION = r"""
 A classifier takes a picture of one size, its **window**, and gives one vector of scores. On a
@@ -52,15 +53,16 @@ larger photo it can say where things are, in three ways:
   kernel of $n \times n$ cells. Written this way the network takes a picture of any size and gives a
   *map* of scores in one pass, a cell for every window of the sliding way:
 
-$$ z_k(i, j) = b_k + \sum_{c,u,v} W_{k,c,u,v} \, x_c(i + u, j + v) $$
+$$ z_{kij} = b_k + \sum_{c,u,v} W_{kcuv} \, x_{c,\,i+u,\,j+v} $$
 
 A network that averages its last map before the linear layer averages over $n \times n$ cells at
 every place instead, and its linear layer becomes a convolution of $1 \times 1$.
 
 **Reading it.** Move the mouse: the frame is the window of the cell there, and the status bar gives
 its scores in each way. The pane *Heat map* shows the coarse map enlarged bilinearly over the photo;
-a cell is drawn in the middle of its window, so the rim of half a window has none. *Class* chooses
-what is shown; the table lists the classes with the largest probability anywhere.
+a cell is drawn in the middle of its window, so the rim of half a window has none, unless *Windows
+over the edge* adds a border. *Class* chooses what is shown; the table lists the classes with the
+largest probability anywhere.
 
 **Are they equal?** Without padding, a window's score is the same number in both ways. But most
 networks pad with zeros: at the edges of a cropped window there are zeros, where the whole photo has
@@ -99,6 +101,11 @@ class Params:
         "Short side of the photo, in windows: larger photos show smaller objects and take longer.",
         low=1.0, high=8.0, step=0.25,
     )  # fmt: skip
+    border: bool = param(
+        False,
+        "Windows over the edge",
+        "Adds half a window of the mean color around the photo, so that the maps cover all of it.",
+    )
     crops: bool = param(
         True,
         "Crop every window",
@@ -137,10 +144,11 @@ class Result:
         scores: (C, h, w) float32, logits of one pass.
         cropped: (C, h, w) float32, logits of the cropped windows; NaN where not computed.
         every: Cells between tiles that lie side by side.
+        rim: Cells before the first tile, over the edge.
         padded: How many layers pad with zeros.
-        tiles: What the three ways cost.
-        sliding: See `tiles`.
-        whole: See `tiles`.
+        cropwise: What the three ways cost.
+        sliding: See `cropwise`.
+        whole: See `cropwise`.
     """
 
     photo: Picture
@@ -152,25 +160,31 @@ class Result:
     scores: Float32
     cropped: Float32
     every: int
+    rim: int
     padded: int
-    tiles: Cost
+    cropwise: Cost
     sliding: Cost
     whole: Cost
     cache: DrawCache = field(default_factory=lambda: DrawCache(12))
 
     @property
-    def cells(self) -> Place:
+    def cells(self) -> CellGrid:
         """The cells of the maps, each in the middle of its window."""
         step, rim = 1 / self.stride, (self.window - self.stride) / 2
         frame = self.to_input.then(Frame(step, step, -rim * step, -rim * step))
-        return Place(frame, self.scores.shape[1], self.scores.shape[2])
+        return CellGrid(frame, self.scores.shape[1], self.scores.shape[2])
 
     @property
-    def tiled(self) -> Place:
-        """The tiles."""
-        rows, columns = self.scores[0, :: self.every, :: self.every].shape
-        step = 1 / (self.every * self.stride)
-        return Place(self.to_input.then(Frame(step, step)), rows, columns)
+    def tiles(self) -> tuple[slice, slice]:
+        """The rows and columns of the windows that lie side by side on the photo."""
+        return _tiles(self.scores, self.every, self.rim)
+
+    @property
+    def tiled(self) -> CellGrid:
+        """The tiles over the photo."""
+        rows, columns = self.scores[0][self.tiles].shape
+        step, rim = 1 / (self.every * self.stride), self.rim / self.every
+        return CellGrid(self.to_input.then(Frame(step, step, -rim, -rim)), rows, columns)
 
     @property
     def known(self) -> int:
@@ -187,7 +201,7 @@ class Result:
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     network = scene.network
     full = _form(scene)
-    values, steps = _resized(scene, full.window, params.scale)
+    values, to_input = _resized(scene, full, params.scale, border=params.border)
     start = perf_counter()
     scores = _array(full.scores(values)[0])
     seconds = perf_counter() - start
@@ -197,20 +211,23 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         ("multiply-adds", full.window),
         lambda: _count(lambda: network.module(values[..., : full.window, : full.window])),
     )
-    tiles = [(r, c) for r in range(0, rows, every) for c in range(0, columns, every)]
-    others = [(r, c) for r in range(rows) for c in range(columns) if r % every or c % every]
+    rim = _rim(full) if params.border else 0
+    every_cell = np.arange(rows * columns).reshape(rows, columns)
+    tiles = every_cell[_tiles(scores, every, rim)].ravel().tolist()
+    others = np.setdiff1d(every_cell, tiles).tolist()
     result = Result(
         photo=photo_of(scene),
         classes=network.info.classes,
         window=full.window,
         stride=full.stride,
         size=(int(values.shape[-2]), int(values.shape[-1])),
-        to_input=steps.frame(*scene.image.pixels.shape[:2]),
+        to_input=to_input,
         scores=scores,
         cropped=np.full_like(scores, np.nan),
         every=every,
+        rim=rim,
         padded=len(padded_layers(network.module)),
-        tiles=Cost(len(tiles), len(tiles) * macs, None),
+        cropwise=Cost(len(tiles), len(tiles) * macs, None),
         sliding=Cost(rows * columns, rows * columns * macs, None),
         whole=Cost(1, _count(lambda: full.scores(values)), seconds),
     )
@@ -222,7 +239,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     spent, done = 0.0, 1
     for cells, name in ((tiles, "tiles"), (others, "windows")):
         for first in range(0, len(cells), CHUNK):
-            some = cells[first : first + CHUNK]
+            some = [divmod(cell, columns) for cell in cells[first : first + CHUNK]]
             start = perf_counter()
             found = _cropped(network, values, full, some)
             spent += perf_counter() - start
@@ -232,7 +249,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
             result = replace(result, cropped=cropped, cache=DrawCache(12))
             done += len(some)
             if name == "tiles" and first + CHUNK >= len(cells):
-                result = replace(result, tiles=replace(result.tiles, seconds=spent))
+                result = replace(result, cropwise=replace(result.cropwise, seconds=spent))
             if done == total:
                 result = replace(result, sliding=replace(result.sliding, seconds=spent))
             yield Step(result, done, total, name)
@@ -252,12 +269,33 @@ def _window(steps: Preprocess, values: Tensor) -> int:
     return steps.crop or int(min(values.shape[-2:]))
 
 
+def _rim(full: FullyConvolutional) -> int:
+    """Cells of a border with which every pixel is in the middle of a window."""
+    return -(-(full.window - full.stride) // (2 * full.stride))
+
+
+def _tiles(scores: Float32, every: int, rim: int) -> tuple[slice, slice]:
+    rows, columns = scores.shape[1:]
+    return slice(rim, rows - rim, every), slice(rim, columns - rim, every)
+
+
 @torch.no_grad()
-def _resized(scene: Scene, window: int, scale: float) -> tuple[Tensor, Preprocess]:
-    """The whole photo with a short side of `scale` windows, as the network takes it."""
-    steps = replace(scene.network.preprocess, resize=round(scale * window), crop=None, longest=0)
-    values = steps(scene.image.pixels)
-    return values.to(scene.network.device, scene.network.dtype), steps
+def _resized(
+    scene: Scene, full: FullyConvolutional, scale: float, *, border: bool
+) -> tuple[Tensor, Frame]:
+    """The whole photo with a short side of `scale` windows, as the network takes it.
+
+    Returns:
+        (1, C, H, W), with a border of zeros, which are the mean color, on wish; and the map from
+        the photo's pixels to its.
+    """
+    pixels = scene.image.pixels
+    side = round(scale * full.window)
+    steps = replace(scene.network.preprocess, resize=side, crop=None, longest=0)
+    rim = _rim(full) * full.stride if border else 0
+    values = functional.pad(steps(pixels), (rim, rim, rim, rim))
+    frame = steps.frame(*pixels.shape[:2]).then(Frame(tx=rim, ty=rim))
+    return values.to(scene.network.device, scene.network.dtype), frame
 
 
 @torch.no_grad()
@@ -297,11 +335,14 @@ def draw(result: Result, params: Params) -> Board:
     )
     readout = _readout(result, label, one, crops)
 
-    def heat(name: str, values: Float32, place: Place, *, smooth: bool = False) -> Heat:
+    # One scale for all, in steps of a tenth: it must not change with every window that comes.
+    high = np.ceil(10 * max(float(one.max()), float(np.nanmax(crops, initial=0.0)))) / 10 or 0.1
+
+    def heat(name: str, values: Float32, place: CellGrid, *, over: bool = False) -> Heat:
         def make() -> Heat:
             return Heat(
-                values, 0.0, 1.0, "viridis", extent=place.extent, opacity=opacity, smooth=smooth,
-                unit="probability", name=name,
+                values, 0.0, high, "viridis", extent=place.extent, opacity=opacity, smooth=over,
+                alpha_by_value=over, unit="probability", name=name,
             )  # fmt: skip
 
         return result.cache.get((name, label, opacity), make)
@@ -312,11 +353,15 @@ def draw(result: Result, params: Params) -> Board:
     name = class_name(result.classes, label)
     rows, columns = one.shape
     panes = [
-        pane("image", f"Heat map: {name}", heat("heat map", one, cells, smooth=True)),
-        pane("convolutional", f"One pass: {columns} x {rows} cells", heat("one pass", one, cells)),
+        pane("image", f"Heat map: {name}", heat("heat map", one, cells, over=True)),
+        pane(
+            "convolutional",
+            f"Convolutional: {columns} x {rows} cells",
+            heat("one pass", one, cells),
+        ),
     ]
     if result.known:
-        tiles = crops[:: result.every, :: result.every]
+        tiles = crops[result.tiles]
         title = f"Crop-wise: {quantity(tiles.size, 'tile')}"
         panes.append(pane("tiles", title, heat("tiles", tiles, result.tiled)))
         title = f"Sliding: {result.known} of {quantity(one.size, 'window')}"
@@ -395,8 +440,10 @@ def _readout(
 
 def _ways(result: Result) -> tuple[tuple[str, Cost], ...]:
     return (
-        ("crop-wise", result.tiles), ("sliding", result.sliding), ("convolutional", result.whole),
-    )  # fmt: skip
+        ("crop-wise", result.cropwise),
+        ("sliding", result.sliding),
+        ("convolutional", result.whole),
+    )
 
 
 def _plot(result: Result) -> Plot:

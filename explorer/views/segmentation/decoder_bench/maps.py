@@ -9,9 +9,9 @@ import numpy as np
 
 from explorer.core.layers import Heat, Masks, Text, class_colors
 from explorer.evaluation.metrics import Confusion
-from explorer.evaluation.scores import in_photo
 from explorer.views.shared.common import class_name, color, percent
-from explorer.views.shared.grids import Place
+from explorer.vision.dense.grids import CellGrid
+from explorer.vision.features.segmentation import in_photo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ class ClassMap:
     """A class for every cell: `index` (h, w) int32, -1 = none; `names` of its network's classes."""
 
     index: NDArray[np.int32]
-    place: Place
+    place: CellGrid
     names: tuple[str, ...]
 
     @classmethod
@@ -44,7 +44,7 @@ class ClassMap:
     ) -> ClassMap:
         """The classes with the largest of (C, h, w) `scores`."""
         index = scores.argmax(dim=0).int().cpu().numpy()
-        place = Place.of(to_input, source, index.shape)
+        place = CellGrid.of(to_input, source, index.shape)
         return cls(index, place, tuple(class_name(names, k) for k in range(len(scores))))
 
     @property
@@ -107,7 +107,7 @@ class ClassMap:
 
 
 def heat(
-    values: Float32, place: Place, *, high: float, colormap: Colormap, unit: str, opacity: float
+    values: Float32, place: CellGrid, *, high: float, colormap: Colormap, unit: str, opacity: float
 ) -> Heat:
     """Numbers over the photo: from 0, or around it with the color map "coolwarm"."""
     low = -high if colormap == "coolwarm" else 0.0

@@ -25,7 +25,7 @@ from explorer.views.shared.common import class_name, color, percent, photo_of, s
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.core.layers import Picture
+    from explorer.core.layers import Layer, Picture
     from explorer.core.network_info import NetworkInfo
     from explorer.core.params import When
     from explorer.engine.scene import Scene
@@ -218,7 +218,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if structure.structure_of(info) != method:
         refs = {FCN: params.fcn, ATROUS: params.deeplab, PYRAMID: params.pspnet}
         network = scene.network_of(refs.get(method, params.frrn))
-    off = frozenset()
+    off: frozenset[int] = frozenset()
     if method == FCN:
         switches = ((1, params.skip16), (2, params.skip8))
         off = frozenset(place for place, on in switches if not on)
@@ -273,7 +273,7 @@ def _structure_board(result: Result, found: Structure, params: Params) -> Board:
     panes = structure.panes_of(found, result.photo, result.place, params.opacity)
     panes.append(_classes_pane(result, found.shown, params, found.shown_words))
     panes.append(structure.without_pane(found, result.photo, params.opacity))
-    rows = []
+    rows: list[tuple[str | int | float, ...]] = []
     for number, part in enumerate(found.parts, start=1):
         change = percent(part.changed) if part.without is not None else ""
         size = float(np.abs(part.adds).mean())
@@ -283,8 +283,10 @@ def _structure_board(result: Result, found: Structure, params: Params) -> Board:
              change, *without[: len(_iou_column(params))])
         )  # fmt: skip
     adds = f"mean score of {found.label}" if found.label else "mean norm"
-    columns = ("part", "name", "cells", adds, "pixels that change without it")
-    columns += tuple(f"{name} without it" for name in _iou_column(params))
+    columns = (
+        "part", "name", "cells", adds, "pixels that change without it",
+        *(f"{name} without it" for name in _iou_column(params)),
+    )  # fmt: skip
     known = [part for part in found.parts if part.without is not None]
     bars = tuple(
         (part.name, part.changed, color(structure.TINTS[k % len(structure.TINTS)]))
@@ -315,7 +317,7 @@ def _classes_pane(result: Result, classes: ClassMap, params: Params, words: str)
         index = int(classes.index[cell])
         return classes.names[index] if index >= 0 else "no score"
 
-    layers = (result.photo, masks, *classes.key(size[1]))
+    layers: tuple[Layer, ...] = (result.photo, masks, *classes.key(size[1]))
     return Pane("classes", size, layers, title=title, readout=readout)
 
 

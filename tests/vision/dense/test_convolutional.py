@@ -9,29 +9,12 @@ from torchvision import models
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.embedded import efficientnet_lite0, mini_resnet, mini_vgg
-from explorer.vision.features.convolutional import (
+from explorer.vision.dense.convolutional import (
     convolutionalized,
     multiply_adds,
     padded_layers,
 )
-
-
-class Plain(nn.Module):
-    """Two convolutions and poolings without padding, then two linear layers on 2 x 2 bins."""
-
-    def __init__(self, padding: int = 0) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=padding), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-            nn.Conv2d(8, 12, 3, padding=padding), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-        )  # fmt: skip
-        self.avgpool = nn.AdaptiveAvgPool2d(2)
-        self.classifier = nn.Sequential(
-            nn.Linear(48, 10), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(10, 5)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.avgpool(self.features(x)).flatten(1))
+from tests.toys import WindowClassifier
 
 
 def made(make) -> nn.Module:
@@ -53,7 +36,7 @@ def cropwise(module: nn.Module, whole: Tensor, window: int, stride: int) -> Tens
 
 
 def test_without_padding_every_window_has_its_own_score() -> None:
-    module, whole = made(Plain), picture(50, 63)
+    module, whole = made(WindowClassifier), picture(50, 63)
     full = convolutionalized(module, picture(30, 30))
     assert (full.side, full.bins, full.stride) == (6, 2, 4)
     scores = full.scores(whole)
@@ -63,7 +46,7 @@ def test_without_padding_every_window_has_its_own_score() -> None:
 
 
 def test_padding_makes_a_difference() -> None:
-    module, whole = made(lambda: Plain(1)), picture(48, 64)
+    module, whole = made(lambda: WindowClassifier(1)), picture(48, 64)
     full = convolutionalized(module, picture(32, 32))
     assert padded_layers(module) == ("features.0", "features.3")
     windows = cropwise(module, whole, 32, full.stride)
@@ -102,7 +85,7 @@ def test_other_networks_are_refused_in_a_sentence() -> None:
 
 
 def test_a_picture_smaller_than_a_window_is_refused() -> None:
-    full = convolutionalized(made(Plain), picture(30, 30))
+    full = convolutionalized(made(WindowClassifier), picture(30, 30))
     with pytest.raises(ExplorerError, match="smaller than a window of 30 pixels"):
         full.scores(picture(28, 64))
 
