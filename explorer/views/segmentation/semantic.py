@@ -246,7 +246,7 @@ def _colors(result: Result) -> UInt8:
 
     def found() -> list[int]:
         maps = (result.found.classes, *result.coarser.values())
-        return np.unique(np.concatenate([each.ravel() for each in maps])).tolist()
+        return [int(k) for k in np.unique(np.concatenate([each.ravel() for each in maps]))]
 
     present = result.cache.get("present", found)
     colors = class_colors(len(result.found.probabilities)).copy()
