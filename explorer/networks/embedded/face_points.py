@@ -62,7 +62,7 @@ class WholeFace(nn.Module):
         maps = self.pool(self.conv2(self.conv1(crops)))
         maps = self.conv4(self.pool(self.conv3(maps)))
         found: Tensor = self.fc2(self.drop(self.relu(self.fc1(maps.flatten(1)))))
-        return found.float().unflatten(1, (-1, 2))
+        return found.float().reshape(len(crops), -1, 2)
 
 
 class Windows(nn.Module):
@@ -76,13 +76,14 @@ class Windows(nn.Module):
         self.conv3 = _block(16 * points, 16 * points, stride=2, groups=points)
         self.place = nn.Conv2d(16 * points, 2 * points, 3, groups=points)
         nn.init.normal_(self.place.weight, std=0.01)
+        assert self.place.bias is not None
         nn.init.zeros_(self.place.bias)
 
     def forward(self, windows: Tensor) -> Tensor:
         """(N, K, 3, 20, 20) -> (N, K, 2), as fractions of the window's side."""
         maps = self.pool(self.conv1(windows.flatten(1, 2)))
         found: Tensor = self.place(self.conv3(self.conv2(maps)))
-        return found.float().flatten(1).unflatten(1, (-1, 2))
+        return found.float().reshape(len(windows), -1, 2)
 
 
 class FacePoints(nn.Module):
@@ -138,11 +139,11 @@ def cut_windows(crops: Tensor, parts: Tensor) -> Tensor:
     height, width = crops.shape[-2:]
     boxes = parts.flatten(0, 1) * parts.new_tensor([width, height, width, height])
     rows = torch.arange(count, device=crops.device, dtype=boxes.dtype).repeat_interleave(points)
-    found = roi_align(
+    found: Tensor = roi_align(
         crops.float(), torch.cat([rows[:, None], boxes], dim=1), WINDOW,
         spatial_scale=1.0, sampling_ratio=1, aligned=True,
     )  # fmt: skip
-    return found.unflatten(0, (count, points))
+    return found.reshape(count, points, *found.shape[1:])
 
 
 def lite_face_points(num_classes: int = 2, **options: int) -> FacePoints:

@@ -97,7 +97,7 @@ def read_faces(folder: Path, split: int) -> Faces:
         for row in np.flatnonzero(usable).tolist():
             face = decode_image(files[offset[row] : offset[row + 1]].tobytes(), name="face").pixels
             if face.shape[:2] != (SIDE, SIDE):
-                face = cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+                face = cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
             pixels.append(np.asarray(face, np.uint8))
             points.append(known[row])
     if not pixels:

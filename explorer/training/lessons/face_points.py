@@ -154,7 +154,7 @@ def point_errors(model: Any, faces: Faces, seed: int = 0) -> dict[str, Any]:
     """
     rng = np.random.default_rng(seed)
     crops, points = _batch(faces, np.arange(len(faces)), rng, plain=True)
-    stages = torch.cat([model(part)["stages"] for part in crops.split(128)], dim=1)
+    stages = torch.cat([model(part)["stages"] for part in torch.split(crops, 128)], dim=1)
     apart = (points[:, 0] - points[:, 1]).norm(dim=1)
     off = (stages - points).norm(dim=3) / apart[:, None]  # (S, N, K)
     last = off[-1]

@@ -209,7 +209,8 @@ def _cells(person: Opened) -> Frame:
 
 def _moved(points: Float32, frame: Frame) -> Float32:
     scale, shift = np.array([frame.sx, frame.sy]), np.array([frame.tx, frame.ty])
-    return (points * scale + shift).astype(np.float32)
+    moved: Float32 = (points * scale + shift).astype(np.float32)
+    return moved
 
 
 def _feature(person: Opened, around: Around, channel: int | None) -> list[Layer]:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 BATCH = 16
 """Channels at once."""
 
-RECIPE = Recipe(limit=2.0)
-"""Small pictures end at lower frequencies than large ones, and are paler with the same limit."""
+RECIPE = Recipe(transforms=1.0, limit=0.0)
+"""Small pictures end at low frequencies, among which there is no fine grain to keep out: a limit
+would only make them pale."""
 
 
 def channels_in(target: Target, network: Network, layer: str, side: int) -> int:

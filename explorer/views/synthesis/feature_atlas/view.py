@@ -50,7 +50,7 @@ layers of EfficientNet-Lite0 come with the program.
 Network*; Olah, Mordvintsev and Schubert 2017, *Feature Visualization*.
 """
 
-FORMAT = 2
+FORMAT = 1
 """Of what is kept on disk; another one when the pictures would become others."""
 
 
