@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import MultiScaleRoIAlign
 
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
@@ -191,6 +192,26 @@ def tiny_faster_rcnn(classes: int = 5, *, min_size: int = 64, max_size: int = 96
             box_roi_pool=MultiScaleRoIAlign(["0"], 3, 2), box_score_thresh=0.0,
             box_detections_per_img=20,
         )  # fmt: skip
+
+
+def tiny_mask_rcnn(classes: int = 5) -> FasterRCNN:
+    """The same with a mask branch of two convolutions on 6x6 bins, which gives masks of 12x12."""
+    module = tiny_faster_rcnn(classes)
+    heads: Any = module.roi_heads
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        heads.mask_roi_pool = MultiScaleRoIAlign(["0"], 6, 2)
+        heads.mask_head = MaskRCNNHeads(16, (8, 8), 1)
+        heads.mask_predictor = MaskRCNNPredictor(8, 8, classes)
+    return module
+
+
+def toy_mask_network() -> Network:
+    """A network for views of instances."""
+    names = ("__background__", "cat", "dog", "N/A", "car")
+    return make_network(
+        tiny_mask_rcnn(len(names)), "detection", classes=names, default_layer="backbone.conv2"
+    )
 
 
 def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7) -> None:

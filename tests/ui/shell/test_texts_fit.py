@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.exceptions import TimeoutError as QtBotTimeout
 from pytestqt.qtbot import QtBot
 
 from explorer.annotations.truth import truth_name
+from explorer.core.layers import Board, Heat, Pane
 from explorer.core.settings import Preferences
 from explorer.core.values import Box
 from explorer.engine.view import View
+from explorer.ui.board.board import BoardView
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.shell.window import Window
 from explorer.ui.widgets import fonts, theme
@@ -120,6 +123,20 @@ def test_the_title_of_every_view_is_whole(
         if not whole():
             cut.append(f"{view.title}: {button.width()} of {button.sizeHint().width()}")
     assert cut == []
+
+
+def test_the_title_of_a_narrow_mosaic_is_whole_beside_its_scale(qtbot: QtBot, percent: int) -> None:
+    title = "aspp: 80 channels of 25 x 17"
+    values = np.zeros((136, 260), np.float32)
+    view = BoardView()
+    qtbot.addWidget(view)
+    view.resize({100: 300, 150: 219}[percent], 250)  # two panes in a window of 1000 x 700
+    view.set_board(Board((Pane("maps", (260, 136), (Heat(values, 0.0, 1.0),), title=title),)))
+    view.show()
+    canvas = view.canvas("maps")
+    qtbot.waitUntil(lambda: canvas._caption.text().replace("\n", " ") == title)
+    assert canvas._scale.isVisible()
+    assert canvas._caption.geometry().right() < canvas._scale.geometry().left()
 
 
 def test_the_text_size_changes_while_it_is_open(qtbot: QtBot, toy_window: Window) -> None:
