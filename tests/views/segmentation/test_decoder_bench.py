@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from explorer.core.layers import Boxes, Masks, Text
@@ -215,4 +215,5 @@ def test_a_network_whose_enlargement_is_unknown_is_taken_as_it_is() -> None:
     net = toy_network("segmentation")
     _, result = shown(net, Params(method=NEAREST))
     assert result.found.stride == 1
-    assert isinstance(net.module, nn.Module)
+    summary = VIEW.draw(result, Params(method=NEAREST)).summary
+    assert "the scores have the size of the input already" in summary
