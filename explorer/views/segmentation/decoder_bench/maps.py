@@ -9,9 +9,9 @@ import numpy as np
 
 from explorer.core.layers import Heat, Masks, Text, class_colors
 from explorer.evaluation.metrics import Confusion
-from explorer.evaluation.scores import in_photo
 from explorer.views.shared.common import class_name, color, percent
 from explorer.vision.dense.grids import CellGrid
+from explorer.vision.features.segmentation import in_photo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

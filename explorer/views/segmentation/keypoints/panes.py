@@ -27,7 +27,8 @@ PINK: Color = (255, 60, 170)
 BIN: Color = (255, 214, 160)
 AROUND = 0.12
 """Of the longer side of the box, shown around it: the part is a square."""
-MOST_SAMPLES = 3000
+LEAST_APART = 0.012
+"""Of the pane's side: samples and lines that lie closer would hide what is below them."""
 BACKDROP = np.full((1, 1, 3), 36, np.uint8)
 
 
@@ -49,7 +50,7 @@ def image_pane(
         colors[chosen] = ORANGE
     layers.append(
         Boxes(
-            result.found.xyxy[rows], colors, words, keys=tuple(rows.tolist()), width=1.5,
+            result.found.xyxy[rows], colors, words, keys=tuple((rows + 1).tolist()), width=1.5,
             name="people",
         )
     )  # fmt: skip
@@ -72,7 +73,8 @@ def grid_pane(result: Result, person: Opened, channel: int | None) -> Pane:
     layers: list[Layer] = [*around.backdrop]
     layers += result.cache.get(("feature map", channel), lambda: _feature(person, around, channel))
     layers.append(_bins(around.boxes(step.boxes(pooled.bins)), region.size[1]))
-    if 0 < len(pooled.samples) <= MOST_SAMPLES:
+    apart = step.sx * np.diff(pooled.samples[:2, 0]).sum()
+    if len(pooled.samples) and apart >= LEAST_APART * around.size[0]:
         places = _moved(pooled.samples, step) - around.origin
         layers.append(Points(places, same(WHITE, len(places)), radius=1.2, name="samples"))
     layers.append(_frame(person, around))
@@ -109,11 +111,13 @@ def heat_pane(result: Result, person: Opened, values: str, opacity: float) -> Pa
     cell = np.array([[column, row, column + 1, row + 1]], np.float32)
     cell = cell * np.array([wide, tall] * 2, np.float32) + np.array([x0, y0] * 2, np.float32)
     layers: list[Layer] = [*around.backdrop, heat]
-    lines = [
-        np.linspace(low, high, count + 1, dtype=np.float32)
-        for low, high, count in ((x0, x1, columns), (y0, y1, rows))
-    ]
-    layers.append(Grid(lines[0], lines[1], (x0, y0, x1, y1), opacity=0.08, name="places"))
+    if min(wide, tall) >= LEAST_APART * around.size[0]:
+        lines = [
+            np.linspace(low, high, count + 1, dtype=np.float32)
+            for low, high, count in ((x0, x1, columns), (y0, y1, rows))
+        ]
+        grid = Grid(lines[0], lines[1], (x0, y0, x1, y1), opacity=0.08, name="places")
+        layers.append(grid)
     layers.append(_frame(person, around))
     layers.append(Boxes(cell, same(PINK, 1), width=2.0, selectable=False, name="largest place"))
     layers.append(_mark(result.points[person.row, joint, :2] - around.origin, ""))
@@ -205,7 +209,8 @@ def _cells(person: Opened) -> Frame:
 
 def _moved(points: Float32, frame: Frame) -> Float32:
     scale, shift = np.array([frame.sx, frame.sy]), np.array([frame.tx, frame.ty])
-    return (points * scale + shift).astype(np.float32)
+    moved: Float32 = (points * scale + shift).astype(np.float32)
+    return moved
 
 
 def _feature(person: Opened, around: Around, channel: int | None) -> list[Layer]:
@@ -253,7 +258,9 @@ def _joint_mosaic(person: Opened, values: str, tiling: Tiling) -> tuple[Layer, .
     low = 0.0 if values == SOFTMAX else float(shown.min())
     unit = "probability" if values == SOFTMAX else "logit"
     heat = Heat(tiling.mosaic(shown), low, float(shown.max()), "magma", unit=unit, name="joints")
-    tiles = Boxes(tiling.boxes(), same((90, 90, 90), tiling.count), width=1.0, name="joints")
+    keys = tuple(range(1, tiling.count + 1))
+    gray = same((90, 90, 90), tiling.count)
+    tiles = Boxes(tiling.boxes(), gray, keys=keys, width=1.0, name="joints")
     return heat, tiles
 
 

@@ -117,7 +117,7 @@ def opened(module: nn.Module, trace: TwoStage, row: int, joint: int | None, stag
         maps = layers[stage]
     found = located(heat[row], box)
     logits = _plain(heat[row])
-    chosen = int(found.scores.argmax()) if joint is None else min(joint, len(logits) - 1)
+    chosen = int(found.scores.argmax()) if joint is None else min(max(joint, 0), len(logits) - 1)
     values = resized(heat[row][chosen : chosen + 1], box)[0]
     assert tuple(values.shape) == box_pixels(box)
     return Opened(

@@ -107,13 +107,15 @@ class Params:
         effect=Effect.DRAW, low=-20.0, high=40.0, step=0.5,
     )  # fmt: skip
     person: int | None = param(
-        None, "Person", "Click one on the photo; by default the one with the highest score.",
-        pick=Pick.SELECT, layer="people",
+        None, "Person",
+        "Click one on the photo or in the table, where 1 is the one with the highest score, the "
+        "default.",
+        pick=Pick.SELECT, layer="people", kept=False,
     )  # fmt: skip
     joint: int | None = param(
         None, "Keypoint",
-        "Its number from 0: click a heat map or a row of the table. By default the one with the "
-        "highest score.",
+        "Click a heat map or a row of the table; 1 is the first of these. By default the one with "
+        "the highest score.",
         pick=Pick.SELECT, layer="joints",
     )  # fmt: skip
     stage: str = param(
@@ -154,11 +156,12 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     count = len(answer.found)
     person = None
     if count:
-        row = min(params.person or 0, count - 1)
+        row = min(max((params.person or 1) - 1, 0), count - 1)
+        joint = None if params.joint is None else params.joint - 1
         stage = params.stage or stages[0]
         person = scene.memo(
-            ("keypoint branch", row, params.joint, stage),
-            lambda: opened(scene.network.module, trace, row, params.joint, stage),
+            ("keypoint branch", row, joint, stage),
+            lambda: opened(scene.network.module, trace, row, joint, stage),
         )
     names = keypoint_names(info.keypoints, answer.found.keypoints.shape[1])
     yield Step(Result(answer.photo, answer.found, names, score_threshold(info), person))

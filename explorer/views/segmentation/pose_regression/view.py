@@ -104,8 +104,10 @@ class Params:
         pick=Pick.DRAG, pane="image", step=1.0,
     )  # fmt: skip
     person: int | None = param(
-        None, "Person", "One of the detected boxes: click it. Used when you have not drawn a box.",
-        pick=Pick.SELECT, layer="people",
+        None, "Person",
+        "Click one of the detected boxes; 1 is the one with the highest score. Used when you have "
+        "not drawn a box.",
+        pick=Pick.SELECT, layer="people", kept=False,
     )  # fmt: skip
     second: NetworkRef = param(
         SECOND, "Second network",
@@ -114,7 +116,7 @@ class Params:
     )  # fmt: skip
     joint: int | None = param(
         None, "Keypoint",
-        "Its number from 0: click it on the photo or in the table. By default the one that the "
+        "Click it on the photo or in the table; 1 is the first there. By default the one that the "
         "later stages move most.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="joints",
     )  # fmt: skip
@@ -178,7 +180,7 @@ def _subject(
         box = params.box
         return np.array([box.x0, box.y0, box.x1, box.y1], np.float32), "your box", None
     if len(people.boxes):
-        row = min(max(params.person or 0, 0), len(people.boxes) - 1)
+        row = min(max((params.person or 1) - 1, 0), len(people.boxes) - 1)
         return people.boxes[row], f"{subject} {people.scores[row]:.2f}", row
     height, width = scene.image.pixels.shape[:2]
     return np.array([0, 0, width, height], np.float32), "the whole photo", None
@@ -231,7 +233,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 def _joint(result: Result, params: Params) -> int:
     count = len(result.names)
     if params.joint is not None:
-        return min(max(params.joint, 0), count - 1)
+        return min(max(params.joint - 1, 0), count - 1)
     steps = moved(result)
     return int(steps.sum(axis=0).argmax()) if len(steps) else 0
 
