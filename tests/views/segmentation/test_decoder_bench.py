@@ -207,6 +207,9 @@ def test_mean_iou_with_a_mask() -> None:
     truth[:, :4] = 255  # ignored: what is left of red is missed
     board = VIEW.draw(step.value, Params(method=NEAREST, truth=Mask.of(truth)))
     assert board.tables[0].rows[0][-1] == f"{(0 + 8 / 12) / 2:.3f}"
+    assert "truth" not in [pane.name for pane in board.panes]
+    painting = VIEW.draw(step.value, Params(method=NEAREST, paint=True))
+    assert painting.pane("truth").title == "Ground truth"
     small = Mask.of(np.zeros((3, 3), np.uint8))
     assert "not used" in VIEW.draw(step.value, Params(method=NEAREST, truth=small)).notes[0]
 
