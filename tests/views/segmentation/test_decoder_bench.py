@@ -11,7 +11,7 @@ from torch.nn import functional
 from explorer.core.layers import Boxes, Masks, Text
 from explorer.core.params import Mask, Point, parameters, resolved
 from explorer.engine.references import Opened
-from explorer.engine.scene import Scene
+from explorer.engine.scene import Moment, Scene
 from explorer.images.image import from_array
 from explorer.networks.embedded.segmentation.decoders import lite_unet
 from explorer.networks.embedded.segmentation.fcn import lite_fcn
@@ -168,6 +168,14 @@ def test_pixels_that_change_without_a_part() -> None:
     masks = next(x for x in board.pane("without").layers if isinstance(x, Masks))
     assert ((masks.index >= 0) == (part.without.index != result.found.own.index)).all()
     assert next(row[1] for row in board.tables[0].rows) == "the map itself"
+
+
+def test_a_film_has_the_chosen_part_alone() -> None:
+    net = network(lite_fcn)
+    scene = Scene(net, toy_image(80, 112), moment=Moment(0, 0.0))
+    (step,) = VIEW.compute(scene, resolved(Params(part=3), net.info))
+    assert (step.done, step.total) == (1, 1)
+    assert [part.without is not None for part in step.value.found.parts] == [False, False, True]
 
 
 def test_a_u_net_is_offered_where_the_network_is_one() -> None:
