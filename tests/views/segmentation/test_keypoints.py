@@ -101,7 +101,9 @@ def test_the_board_and_what_is_selected(toy: Network) -> None:
     np.testing.assert_allclose(bins.extent, box.xyxy[0], atol=0.1)  # aligned: no shift
     (heat,) = (x for x in board.pane("heat").layers if isinstance(x, Heat))
     assert result.person is not None
-    np.testing.assert_array_equal(heat.values, result.person.shares[3])
+    np.testing.assert_array_equal(heat.values, result.person.logits[3])
+    (over,) = (x for x in image.layers if isinstance(x, Heat))
+    np.testing.assert_array_equal(over.values, result.person.shares[3])
     joints = board.boxes("joints")
     assert joints is not None
     assert len(joints.xyxy) == 17
