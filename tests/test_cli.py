@@ -470,7 +470,7 @@ def test_random_weights_are_stamped(
     ("argv", "says"),
     [
         (["clasify", "PHOTO", "-o", "a.png"], "classify, deep_dream, detections"),
-        (["classify", "PHOTO"], "-o, --data, --boxes or --film"),
+        (["classify", "PHOTO"], "-o, --data, --boxes, --masks or --film"),
         (["classify", "PHOTO", "-o", "a.bmp"], ".jpg"),
         (["classify", "PHOTO", "-o", "a.eps"], ".webp, .svg, .pdf"),
         (["classify", "PHOTO", "-o", "a.svg", "--width", "900"], "--width-mm"),

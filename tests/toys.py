@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import MultiScaleRoIAlign
 
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
@@ -101,6 +102,24 @@ class ToyConvNet(nn.Module):
         return self.fc(self.pool(x).flatten(1))
 
 
+class WindowClassifier(nn.Module):
+    """Two convolutions and poolings without padding, then two linear layers on 2 x 2 bins."""
+
+    def __init__(self, padding: int = 0) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=padding), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+            nn.Conv2d(8, 12, 3, padding=padding), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        )  # fmt: skip
+        self.avgpool = nn.AdaptiveAvgPool2d(2)
+        self.classifier = nn.Sequential(
+            nn.Linear(48, 10), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(10, 5)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.avgpool(self.features(x)).flatten(1))
+
+
 class ToyBackbone(ToyConvNet):
     """The same without its head: answers with the maps of `conv2`."""
 
@@ -173,6 +192,26 @@ def tiny_faster_rcnn(classes: int = 5, *, min_size: int = 64, max_size: int = 96
             box_roi_pool=MultiScaleRoIAlign(["0"], 3, 2), box_score_thresh=0.0,
             box_detections_per_img=20,
         )  # fmt: skip
+
+
+def tiny_mask_rcnn(classes: int = 5) -> FasterRCNN:
+    """The same with a mask branch of two convolutions on 6x6 bins, which gives masks of 12x12."""
+    module = tiny_faster_rcnn(classes)
+    heads: Any = module.roi_heads
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        heads.mask_roi_pool = MultiScaleRoIAlign(["0"], 6, 2)
+        heads.mask_head = MaskRCNNHeads(16, (8, 8), 1)
+        heads.mask_predictor = MaskRCNNPredictor(8, 8, classes)
+    return module
+
+
+def toy_mask_network() -> Network:
+    """A network for views of instances."""
+    names = ("__background__", "cat", "dog", "N/A", "car")
+    return make_network(
+        tiny_mask_rcnn(len(names)), "detection", classes=names, default_layer="backbone.conv2"
+    )
 
 
 def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -270,8 +270,7 @@ def _entry(
     area = number_of(item.get("area"))
     # "ignore" is not used: the reference evaluation sets it to "iscrowd" before it counts.
     return Annotation(
-        box,
-        crowd=is_set(item.get("iscrowd")),
+        replace(box, crowd=is_set(item.get("iscrowd"))),
         area=area if isfinite(area) else area_of(box),
         segmentation=item.get("segmentation"),
         keypoints=_points(item.get("keypoints"), len(names.get(label, ()))),

@@ -25,8 +25,7 @@ class Annotation:
     """One box.
 
     Attributes:
-        box: With the class as its label, and VOC's flag "difficult".
-        crowd: COCO's "iscrowd": a region with many objects, which no detection has to match.
+        box: With the class as its label, VOC's flag "difficult" and COCO's "iscrowd".
         area: In pixels: COCO's own (of the object's outline), else that of the box.
         segmentation: As the file has it: COCO's polygons or run lengths; None without one.
         keypoints: x, y and v in turn of each of the class's keypoints, as in COCO: v 0 = not
@@ -34,7 +33,6 @@ class Annotation:
     """
 
     box: Box
-    crowd: bool = False
     area: float = 0.0
     segmentation: Any = None
     keypoints: tuple[float, ...] = ()
@@ -75,7 +73,7 @@ class Annotated:
     @property
     def crowd(self) -> NDArray[np.bool_]:
         """(N,) bool."""
-        return np.array([entry.crowd for entry in self.entries], np.bool_)
+        return np.array([box.crowd for box in self.boxes], np.bool_)
 
     @property
     def difficult(self) -> NDArray[np.bool_]:
@@ -136,10 +134,10 @@ class Dataset:
 
 
 def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tuple[str, ...]]:
-    """The boxes of single objects inside a photo of `size`, with sentences about what was done.
+    """The boxes inside a photo of `size`, with sentences about what was done.
 
-    A photo that was made smaller or larger since takes its boxes with it. Crowd regions are no
-    single objects and are ignored, like boxes that lie outside of the photo.
+    A photo that was made smaller or larger since takes its boxes with it. Boxes that lie outside of
+    the photo are ignored.
     """
     width, height = size
     notes: list[str] = []
@@ -153,18 +151,13 @@ def fitted(photo: Annotated, size: tuple[int, int]) -> tuple[tuple[Box, ...], tu
             across = down = 1.0
             notes.append(f"The annotations are for {known} pixels: the boxes may be misplaced.")
     boxes, outside = [], 0
-    crowds = sum(entry.crowd for entry in photo.entries)
-    for entry in photo.entries:
-        if entry.crowd:
-            continue
-        box = entry.box
+    for box in photo.boxes:
         x0, x1 = (min(max(x * across, 0.0), float(width)) for x in (box.x0, box.x1))
         y0, y1 = (min(max(y * down, 0.0), float(height)) for y in (box.y0, box.y1))
         if x1 > x0 and y1 > y0:
             boxes.append(replace(box, x0=x0, y0=y0, x1=x1, y1=y1))
         else:
             outside += 1
-    notes += counted(crowds, "crowd region was ignored.", "crowd regions were ignored.")
     notes += counted(
         outside,
         "box without an area inside the photo was ignored.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -94,6 +94,21 @@ def colors_apart(classes: Sequence[int], count: int) -> NDArray[np.uint8]:
     classes behind them change nothing.
     """
     return _colors_apart(tuple(int(k) for k in classes), count, chosen_color_set())
+
+
+def label_colors(labels: NDArray[np.integer[Any]], among: Sequence[int] = ()) -> NDArray[np.uint8]:
+    """(n, 3) uint8 for the classes (n,) of n things in a picture: those of different classes apart.
+
+    The lower label keeps its own color, so that it does not depend on the scores.
+
+    Args:
+        labels: Of the things.
+        among: Further classes beside them, as in another pane.
+    """
+    shown = np.unique(np.concatenate([labels, np.asarray(among, np.int64)]).astype(np.int64))
+    colors = colors_apart(shown.tolist(), int(shown.max(initial=0)) + 1)
+    chosen: NDArray[np.uint8] = colors[np.searchsorted(shown, labels)]
+    return chosen
 
 
 @functools.lru_cache(maxsize=64)

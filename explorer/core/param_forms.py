@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PNG_TEXT = "png:"
 """Before the base64 of a mask in text; anything else is the path of its file."""
 
-DIFFICULT = "difficult "
-"""Before the corners of a box in text; behind them it could be part of the label."""
+FLAGS = ("difficult", "crowd")
+"""Before the corners of a box in text; behind them they could be part of the label."""
 
 MOST_MASK_BYTES = 1 << 26
 
@@ -36,7 +36,7 @@ WANTED: dict[Kind, str] = {
     Kind.POINT: "x,y",
     Kind.POINTS: "points x,y separated by semicolons",
     Kind.BOX: "x0,y0,x1,y1",
-    Kind.BOXES: "boxes [difficult ]x0,y0,x1,y1[,label] separated by semicolons",
+    Kind.BOXES: "boxes [difficult ][crowd ]x0,y0,x1,y1[,label] separated by semicolons",
     Kind.MASK: "the path of an indexed PNG",
     Kind.IMAGE: "the path of a photo or the name of a sample",
     Kind.NETWORK: "the name of a network: name[@weights]",
@@ -111,7 +111,7 @@ def text_of(parameter: Parameter, value: Any) -> str:
         case Box():
             sides = ",".join(repr(side) for side in (value.x0, value.y0, value.x1, value.y1))
             words = f"{sides},{value.label}" if value.label else sides
-            return f"{DIFFICULT}{words}" if value.difficult else words
+            return " ".join([*(flag for flag in FLAGS if getattr(value, flag)), words])
         case Mask(png):
             return PNG_TEXT + base64.b64encode(png).decode("ascii")
         case ImageRef(source):
@@ -154,11 +154,12 @@ def _point(text: str) -> Point:
 
 
 def _box(text: str) -> Box:
-    plain = text.strip()
-    difficult = plain.startswith(DIFFICULT)
-    sides = plain.removeprefix(DIFFICULT).split(",", 4)
-    x0, y0, x1, y1, *label = (part.strip() for part in sides)
-    return Box(float(x0), float(y0), float(x1), float(y1), "".join(label), difficult)
+    rest, flags = text.strip(), dict.fromkeys(FLAGS, False)
+    for flag in FLAGS:
+        flags[flag] = rest.startswith(f"{flag} ")
+        rest = rest.removeprefix(f"{flag} ").lstrip()
+    x0, y0, x1, y1, *label = (part.strip() for part in rest.split(",", 4))
+    return Box(float(x0), float(y0), float(x1), float(y1), "".join(label), **flags)
 
 
 def _network(text: str) -> NetworkRef:
@@ -205,8 +206,7 @@ def json_of(parameter: Parameter, value: Any) -> Any:
         case Point():
             return asdict(value)
         case Box():
-            plain = asdict(value)
-            return plain if value.difficult else {k: plain[k] for k in plain if k != "difficult"}
+            return {k: v for k, v in asdict(value).items() if v or k not in FLAGS}
         case Mask(png):
             return {"png": base64.b64encode(png).decode("ascii")}
         case ImageRef(source):
@@ -276,8 +276,8 @@ def _single(kind: Kind, plain: Any) -> Any:
             return Point(float(plain["x"]), float(plain["y"]))
         case Kind.BOX:
             x0, y0, x1, y1 = (float(plain[side]) for side in ("x0", "y0", "x1", "y1"))
-            label, difficult = str(plain.get("label", "")), bool(plain.get("difficult", False))
-            return Box(x0, y0, x1, y1, label, difficult)
+            flags = {flag: bool(plain.get(flag, False)) for flag in FLAGS}
+            return Box(x0, y0, x1, y1, str(plain.get("label", "")), **flags)
         case Kind.MASK:
             return _mask_of(str(plain["png"]))
         case Kind.IMAGE:

@@ -174,7 +174,7 @@ def param(
         high: Largest value (numbers).
         step: Slider step.
         unit: Shown behind the number.
-        log: The slider is logarithmic.
+        log: The slider is logarithmic, on both sides of zero where `low` is negative.
         choices: The valid words, or a function of the network that gives them; the labels of a
             mask: the k-th paints index k + 1.
         pick: How the canvas writes it; `pane` names the pane it is taken in ("" = panes of the

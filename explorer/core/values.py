@@ -36,8 +36,9 @@ class Point:
 class Box:
     """A rectangle x0, y0, x1, y1 in image pixels with x0 <= x1 and y0 <= y1, written by a drag.
 
-    Of a ground-truth box, `label` is the class ("" = not known), and `difficult` is Pascal VOC's
-    flag: whether the object is found does not count (Everingham et al. 2010).
+    Of a ground-truth box, `label` is the class ("" = not known), `difficult` is Pascal VOC's flag:
+    whether the object is found does not count (Everingham et al. 2010), and `crowd` is COCO's: a
+    region with many objects, which no detection has to match (Lin et al. 2014).
     """
 
     x0: float
@@ -46,6 +47,12 @@ class Box:
     y1: float
     label: str = ""
     difficult: bool = False
+    crowd: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a single object that is found or missed."""
+        return not (self.difficult or self.crowd)
 
     def __post_init__(self) -> None:
         finite = all(isfinite(side) for side in (self.x0, self.y0, self.x1, self.y1))
@@ -140,6 +147,8 @@ def _decoded(content: bytes) -> UInt8:
                 index = np.asarray(picture).astype(np.uint8)
             elif picture.mode in ("P", "L"):
                 index = np.asarray(picture)
+            elif picture.mode.startswith("I"):
+                raise ValueError("its pixels have room for more than 255 classes")
             else:
                 raise ValueError("it has colors; a mask is indexed, gray or black and white")
     except (OSError, SyntaxError, struct.error, UnidentifiedImageError) as error:

@@ -121,8 +121,9 @@ def _value(parameter: Parameter, value: Any) -> str:
     match value:
         case Point(x, y):
             return repr((x, y))
-        case Box(x0, y0, x1, y1, label, difficult):
-            named = (label, True) if difficult else (label,) if label else ()
+        case Box(x0, y0, x1, y1, label, difficult, crowd):
+            flags = (difficult, crowd) if crowd else (difficult,) if difficult else ()
+            named = (label, *flags) if flags or label else ()
             return repr((x0, y0, x1, y1, *named))
         case str():
             return _quoted(value)

@@ -130,7 +130,7 @@ def box_measures(
         boxes = its.xyxy[order]
         mark = outcomes(there, Found(boxes, labels, its.scores[order]), MATCH_IOU).marks
         cover = overlaps(boxes, there.xyxy, there.crowd)
-        any_class = claimed(cover, there.passed, MATCH_IOU)
+        any_class = claimed(cover, there.passed, there.crowd, MATCH_IOU)
         lies_on = any_class.copy()
         lies_on[any_class >= 0] = there.labels[any_class[any_class >= 0]]
         scores = its.scores[order].astype(np.float64)

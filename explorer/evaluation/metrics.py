@@ -122,7 +122,7 @@ def _voc_class(label: int, truth: Sequence[Objects], found: Sequence[Found], iou
         order = np.argsort(-boxes.scores[its], kind="stable")
         cover = overlaps(boxes.xyxy[its][order], objects.xyxy[mine], objects.crowd[mine])
         scores.append(boxes.scores[its][order].astype(np.float64))
-        marks.append(_claims(cover, passed, iou))
+        marks.append(_marks(claimed(cover, passed, objects.crowd[mine], iou)))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     mark = np.concatenate(marks)[order]
     mark = mark[mark != PASSED]
@@ -141,8 +141,9 @@ class Outcomes:
 
     Attributes:
         marks: (N,) int8: RIGHT, WRONG or PASSED for each detection, in the order given.
-        owners: (N,) int64: the object of its class that it overlaps most; -1 = there is none.
-        ious: (N,) float64: by how much.
+        owners: (N,) int64: the object of its class that it has found, else the one that it
+            overlaps most; -1 = there is none.
+        ious: (N,) float64: by how much, as `overlaps` has it.
         missed: (M,) bool: objects that count and that no detection has found.
     """
 
@@ -165,16 +166,16 @@ def outcomes(truth: Objects, found: Found, iou: float = 0.5) -> Outcomes:
         rows = np.flatnonzero(found.labels == label)
         rows = rows[np.argsort(-found.scores[rows], kind="stable")]
         cover = overlaps(found.xyxy[rows], truth.xyxy[mine], truth.crowd[mine])
-        best = cover.argmax(axis=1)
-        marks[rows] = _claims(cover, truth.passed[mine], iou)
+        taken = claimed(cover, truth.passed[mine], truth.crowd[mine], iou)
+        marks[rows] = _marks(taken)
+        best = np.where(taken >= 0, taken, cover.argmax(axis=1))
         owners[rows], ious[rows] = mine[best], cover[np.arange(len(rows)), best]
     missed[owners[marks == RIGHT]] = False
     return Outcomes(marks, owners, ious, missed)
 
 
-def _claims(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -> NDArray[np.int8]:
-    """What becomes of each detection of a photo, the highest score first."""
-    taken = claimed(cover, passed, iou)
+def _marks(taken: NDArray[np.int64]) -> NDArray[np.int8]:
+    """What becomes of the detections that `claimed` is about."""
     return np.where(taken >= 0, RIGHT, np.where(taken == SHIELDED, PASSED, WRONG)).astype(np.int8)
 
 
@@ -182,28 +183,35 @@ NOTHING, SHIELDED = -1, -2
 """What a detection takes that takes no object: nothing, or something that does not count."""
 
 
-def claimed(cover: NDArray[np.float64], passed: NDArray[np.bool_], iou: float) -> NDArray[np.int64]:
+def claimed(
+    cover: NDArray[np.float64], passed: NDArray[np.bool_], crowd: NDArray[np.bool_], iou: float
+) -> NDArray[np.int64]:
     """(N,) the object that each detection of a photo takes, or `NOTHING`, or `SHIELDED`.
 
     A detection asks for the object that it overlaps most, when by at least `iou`; the first one to
-    ask gets it.
+    ask gets it. A crowd shields what has taken nothing else (Lin et al. 2014): single objects may
+    lie in it.
 
     Args:
-        cover: (N, M) intersections over union, the highest-scoring detection first.
+        cover: (N, M) as `overlaps` has them, the highest-scoring detection first.
         passed: (M,) objects that count neither as found nor as missed.
+        crowd: (M,) which of these are crowds.
         iou: Least overlap.
     """
     found = np.full(len(cover), NOTHING, np.int64)
     if cover.shape[1] == 0:
         return found
     taken = np.zeros(cover.shape[1], np.bool_)
-    best = cover.argmax(axis=1)
-    for i in np.flatnonzero(cover[np.arange(len(cover)), best] >= iou):
+    single = np.where(crowd, -1.0, cover)
+    best = single.argmax(axis=1)
+    for i in np.flatnonzero(single[np.arange(len(cover)), best] >= iou):
         if passed[best[i]]:
             found[i] = SHIELDED
         elif not taken[best[i]]:
             taken[best[i]] = True
             found[i] = best[i]
+    in_crowd = (cover[:, crowd] >= iou).any(axis=1)
+    found[in_crowd & (found == NOTHING)] = SHIELDED
     return found
 
 

@@ -31,7 +31,13 @@ FIGURES = {
     "keypoint_AR": "COCO's average recall of keypoints with 20 people",
     "PCK@0.2": "keypoints within 0.2 of the torso; a detector's in boxes found with IoU >= 0.5",
     "PCK@0.5": "keypoints within 0.5 of the torso",
+    "mask_AP": "COCO's average precision of instance masks, mean over IoU 0.5 to 0.95",
+    "mask_AP50": "COCO's average precision of instance masks at IoU 0.5",
+    "mask_AP75": "COCO's average precision of instance masks at IoU 0.75",
+    "mask_AR": "COCO's average recall of instance masks with 100 boxes",
     "mIoU": "intersection over union of the pixels, mean over the classes",
+    "pixel_accuracy": "the class of the pixel is correct",
+    "boundary_F": "borders within 0.75% of the diagonal, mean over photos and classes",
     "IoU": "intersection over union of the pixels",
 }
 """Every metric with its meaning; all lie in [0, 1]."""

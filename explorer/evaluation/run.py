@@ -20,6 +20,7 @@ from explorer.evaluation.datasets import background_of, open_source
 from explorer.evaluation.keypoints.poses import Poses
 from explorer.evaluation.keypoints.scores import KeypointBoxes
 from explorer.evaluation.keypoints.skeletons import places_of
+from explorer.evaluation.masks.scores import MaskBoxes
 from explorer.evaluation.matching import Match, match
 from explorer.evaluation.passing import Pass
 from explorer.evaluation.report import Report
@@ -78,6 +79,7 @@ NEEDS: dict[str, tuple[str, str, str]] = {
 }  # fmt: skip
 
 _NOTHING = "These photos have no objects to evaluate: there is no metric."
+_NO_PIXELS = "The masks of these photos have no pixel that counts: there is no metric."
 
 _FIRST_FIGURES = 8
 _FEW = 100
@@ -182,7 +184,8 @@ def evaluate(
                 due = len(cases)  # questions would wait for it: from here on only at the end
             report = replace(report, figures=figures, by_class=by_class)
         if last and not report.figures:
-            report = replace(report, notes=(*report.notes, _NOTHING))
+            words = _NO_PIXELS if info.task == "segmentation" else _NOTHING
+            report = replace(report, notes=(*report.notes, words))
         report = replace(
             report, photos=score.photos, objects=score.objects, complete=last,
             objects_left_out=going.left_out, skipped=tuple(going.skipped), seconds=going.seconds,
@@ -196,6 +199,8 @@ def evaluate(
 def _score(info: NetworkInfo, source: Source, *, eleven_point: bool) -> Score:
     if info.task == "detection" and info.keypoints and "keypoints" in source.offers:
         return KeypointBoxes(info.keypoints, eleven_point=eleven_point)
+    if info.task == "detection" and "mask" in source.offers and info.has_masks:
+        return MaskBoxes(eleven_point=eleven_point)
     if info.task == "pose":
         return Poses(info.keypoints)
     return score_for(info.task, len(info.classes), eleven_point=eleven_point)

@@ -18,8 +18,6 @@ from explorer.images.image import Image, from_array, open_image
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
 
 _PHOTOS = (
     ("cat", "Cat", "chelsea.png", "Chelsea, by Stéfan van der Walt, CC0"),
@@ -39,8 +37,6 @@ _PHOTOS = (
     ("brick", "Brick wall", "brick.png", "CC0 Textures, CC0"),
     ("grass", "Grass", "grass.png", "CC0"),
 )
-
-_FACES, _FACE_COUNT = "lfw_subset.npy", 100
 
 _SCENES = (
     ("shapes", "Shapes of many sizes"),
@@ -84,27 +80,6 @@ def gallery() -> tuple[Sample, ...]:
         for name, title in _SCENES
     )
     return (*photos, *scenes)
-
-
-def faces() -> NDArray[np.uint8] | None:
-    """(100, 25, 25) uint8, gray: the faces that ship inside scikit-image; None without them.
-
-    They are a part of Labeled Faces in the Wild (Huang et al. 2007), aligned by a face detector.
-    """
-    folder = _photo_folder()
-    if folder is None or not os.path.isfile(folder / _FACES):
-        return None
-    import numpy as np
-
-    found = np.load(folder / _FACES, allow_pickle=False)
-    ok = found.ndim == 3 and len(found) >= _FACE_COUNT and found.dtype.kind in "fu"
-    if not ok:
-        return None
-    first = found[:_FACE_COUNT]  # behind them are pictures of other things
-    if first.dtype.kind == "f":
-        first = (first * 255.0).round().clip(0, 255)
-    faces_only: NDArray[np.uint8] = first.astype(np.uint8)
-    return faces_only
 
 
 def _photo_folder() -> Path | None:

@@ -8,12 +8,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     UInt8 = NDArray[np.uint8]
 
 SIZE = (640, 480)
 RATE = 30.0
+
+FASTEST = 60.0
+"""Pixels of a frame per second that a wide photo passes by with, so that objects can be tracked."""
+
+
+def side_by_side(photos: Sequence[UInt8], height: int = SIZE[1]) -> UInt8:
+    """The photos in one row, each resized to `height`: a scene to pan over.
+
+    Args:
+        photos: (H, W, 3) uint8 RGB each; at least one.
+        height: Of the row, in pixels.
+    """
+    import cv2
+
+    resized = [
+        cv2.resize(photo, (round(photo.shape[1] * height / photo.shape[0]), height))
+        for photo in photos
+    ]
+    return np.concatenate(resized, axis=1).astype(np.uint8, copy=False)
 
 
 class MovingScene:
@@ -67,7 +88,8 @@ class MovingScene:
         fit = min(wide / width, tall / height)  # photo pixels per frame pixel when all is seen
         scale = fit * (0.75 + 0.15 * math.sin(seconds * 0.5))
         room = np.array([wide - width * scale, tall - height * scale]) / 2
-        turn = np.array([math.cos(seconds * 0.7), math.sin(seconds * 0.9)])
+        across = min(0.7, FASTEST * fit / max(wide - width * fit, 1.0))
+        turn = np.array([-math.cos(seconds * across), math.sin(seconds * 0.9)])
         corner = room * (1 + 0.9 * turn)
         matrix = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

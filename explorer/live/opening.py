@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name, read_head
-from explorer.live.moving import SIZE, MovingScene
+from explorer.live.moving import SIZE, MovingScene, side_by_side
 from explorer.live.screen import Screen, region_of
 from explorer.live.source import SourceSpec
 from explorer.live.video import FILM_SUFFIXES, Address, Camera, Film
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PLAYED = FILM_SUFFIXES - {".gif"}
 """Files that are played when they are opened; a GIF is a picture with frames to step through."""
 
-SUBJECTS = ("motorcycle", "cat", "coffee")
-"""Of the gallery, for the built-in scene: the first one that is installed."""
+SUBJECTS = ("motorcycle", "astronaut", "cat", "coffee")
+"""Samples that the shipped detector knows, side by side in the built-in scene."""
 
 
 _UNCLEAR = (".dat", ".ts")
@@ -73,5 +73,6 @@ def _subject(name: str) -> NDArray[np.uint8] | None:
     from explorer.images.sources import gallery
 
     samples = {sample.name: sample for sample in gallery()}
-    wanted = next((word for word in (name, *SUBJECTS) if word in samples), None)
-    return None if wanted is None else samples[wanted].load().pixels
+    wanted = (name,) if name in samples else SUBJECTS
+    photos = [samples[word].load().pixels for word in wanted if word in samples]
+    return side_by_side(photos) if photos else None

@@ -19,7 +19,7 @@ class SourceSpec:
     Attributes:
         kind: `moving` is the built-in scene; `address` a network stream that the user typed.
         where: A camera's number or device, a path, an address, the rectangle of the screen as
-            "left,top,width,height", a picture of the gallery; "" = the first one.
+            "left,top,width,height", a sample; "" = a row of several.
         size: Wished width and height in pixels of a camera or the built-in scene; None = its own.
         title: For people.
         name: A camera's own, by which it is found again when it comes back as another device.

@@ -12,11 +12,13 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Color, Extent, Layer, Points, Text
 from explorer.render.placing import (
+    DARK,
     MOST_LABELS,
     Plates,
     free_of_earlier,
     label_within,
     places_at,
+    places_beside,
 )
 from explorer.render.surface import Mapped, ordered
 from explorer.render.typeface import line_height
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 _LETTERS = 12.0
 _SCALES = (1.0, 0.85, 0.7, 0.55)  # of the letters of texts that are in each other's way
 _PINNED = ("stamp", "key")
-_DARK: Color = (20, 22, 26)
 
 
 def render_words(surface: Mapped, layers: Iterable[Layer]) -> None:
@@ -53,7 +54,7 @@ def _say_left_out(surface: Mapped, count: int) -> None:
     text = f"{count} {'label' if count == 1 else 'labels'} not shown"
     wide, high = _plate_size(surface, text)
     right, bottom = surface.width - 6 * surface.density, surface.height - 6 * surface.density
-    _label(surface, text, (right - wide, bottom - high, right, bottom), _DARK)
+    _label(surface, text, (right - wide, bottom - high, right, bottom), DARK)
 
 
 def ink_on(color: Sequence[int]) -> Color:
@@ -85,25 +86,19 @@ def _box_labels(surface: Mapped, layer: Boxes, taken: Plates) -> None:
 
 
 def _point_labels(surface: Mapped, layer: Points, taken: Plates) -> None:
-    """A plate for each point: to its right, else below, above or to its left."""
+    """A plate for each point: to its right, else below, above or to its left, where free."""
     gap = (layer.radius + 3) * surface.density
     drawn = 0
+    size = (surface.width, surface.height)
     for row, (x, y) in enumerate(surface.scaled(layer.xy)):
         text = layer.labels[row]
         seen = 0 <= x <= surface.width and 0 <= y <= surface.height
         if not (text and seen) or drawn == MOST_LABELS:
             continue
         drawn += 1
-        wide, high = _plate_size(surface, text)
-        middle = y - high / 2
-        corners = [(x + gap, middle), (x - wide / 2, y + gap), (x - wide / 2, y - gap - high)]
-        corners.append((x - gap - wide, middle))
-        plates: list[Extent] = [
-            (left, top, left + wide, top + high)
-            for left, top in (_rounded(corner) for corner in corners)
-            if left + wide <= surface.width
-        ]
-        _label(surface, text, taken.choose(plates), _DARK)
+        text = label_within(text, surface.width, lambda words: _plate_size(surface, words)[0])
+        plates = places_beside((x, y), gap, _plate_size(surface, text), size)
+        _label(surface, text, taken.choose(plates), DARK)
 
 
 def _plate_size(surface: Mapped, text: str) -> tuple[int, int]:
@@ -161,7 +156,7 @@ def _text_plate(surface: Mapped, layer: Text) -> Extent:
 def _text(surface: Mapped, layer: Text) -> None:
     plate, pad = _text_plate(surface, layer), _pad(surface, layer)
     if layer.plate:
-        surface.on.rounded(plate, _DARK, radius=4 * surface.density, alpha=0.75)
+        surface.on.rounded(plate, DARK, radius=4 * surface.density, alpha=0.75)
     size = _letters(surface, layer)
     left, top, high = plate[0] + pad, plate[1] + pad // 2, line_height(size)
     side = 0.65 * size
@@ -180,10 +175,6 @@ def _pad(surface: Mapped, layer: Text) -> int:
 
 def _letters(surface: Mapped, layer: Text) -> float:
     return layer.size * 4 / 3 * surface.density  # points to screen units at 96 in an inch
-
-
-def _rounded(values: Sequence[float]) -> list[int]:
-    return [round(value) for value in values]
 
 
 def _color(row: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Color:

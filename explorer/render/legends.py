@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from explorer.render.surface import Surface
 
 MOST_REGIONS = 12
-"""Entries of a legend, the largest regions first."""
+"""Entries of a legend, the largest regions first; it says how many more there are."""
 
 
 def scale_block(heat: Heat, width: int, style: Style) -> Block:
@@ -67,7 +67,8 @@ def regions_block(
     present = [n for n in present if not _is_in(keys, masks.names[n], tuple(masks.colors[n]))]
     colors: list[Color] = [tuple(masks.colors[n].tolist()) for n in present[:MOST_REGIONS]]
     names = [masks.names[n] for n in present[:MOST_REGIONS]]
-    return _keys(names, colors, width, style, strokes=False) if names else None
+    more = len(present) - len(names)
+    return _keys(names, colors, width, style, more=more, strokes=False) if names else None
 
 
 def _is_in(keys: Sequence[Text], name: str, color: tuple[int, ...]) -> bool:
@@ -85,17 +86,24 @@ def curves_block(names: Sequence[str], colors: Sequence[Color], width: int, styl
 
 
 def _keys(
-    names: Sequence[str], colors: Sequence[Color], width: int, style: Style, *, strokes: bool
-) -> Block:
-    """Names behind squares or strokes of their colors, in as many lines as it takes."""
+    names: Sequence[str], colors: Sequence[Color], width: int, style: Style, *, strokes: bool,
+    more: int = 0,
+) -> Block:  # fmt: skip
+    """Names behind squares or strokes of their colors, in as many lines as it takes.
+
+    At the end stands how many `more` there are.
+    """
     face, size, gap = style.typeface, style.small, style.px(16)
     side = style.px(14) if strokes else style.px(11)
     before = side + (style.px(6) if strokes else style.px(5))
     high = line_height(size) if strokes else style.px(20)
-    places, x, line = [], 0, 0
-    for name, color in zip(names, colors, strict=True):
+    entries: list[tuple[str, Color | None]] = list(zip(names, colors, strict=True))
+    entries += [(f"and {more:,} more", None)] if more else []
+    places: list[tuple[int, int, str, Color | None]] = []
+    x, line = 0, 0
+    for name, color in entries:
         text = face.elided(name, width - before, size)
-        wide = before + face.width(text, size)
+        wide = (before if color is not None else 0) + face.width(text, size)
         if x and x + wide > width:
             x, line = 0, line + 1
         places.append((x, line * high, text, color))
@@ -104,6 +112,10 @@ def _keys(
     def draw(surface: Surface, left: int, top: int) -> None:
         for dx, dy, text, color in places:
             x, y = left + dx, top + dy
+            words = y + (high - line_height(size)) / 2
+            if color is None:
+                surface.write(text, (x, words), size, style.muted)
+                continue
             if strokes:
                 middle = y + high // 2
                 surface.fill((x, middle - 1, x + side, middle + max(1, style.px(1))), color)
@@ -111,7 +123,6 @@ def _keys(
                 edge = y + (high - side) / 2
                 box = (float(x), edge, float(x + side), edge + side)
                 surface.rounded(box, color, radius=style.px(3))
-            at = (x + before, y + (high - line_height(size)) / 2)
-            surface.write(text, at, size, style.ink)
+            surface.write(text, (x + before, words), size, style.ink)
 
     return Block(width, high * (line + 1), draw)

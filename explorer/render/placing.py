@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Extent
+    from explorer.core.layers import Color, Extent
 
+DARK: Color = (20, 22, 26)
+"""Under the labels of points: these have many colors, and the words are white."""
 MOST_LABELS = 300
 """Labels of one layer that are drawn; more cannot be read, and each needs a free place."""
 
@@ -95,3 +98,28 @@ def places_at(
     lefts = [max(0, min(round(left), most)) for left in (max(x0 - 1, 0), x1 + 1 - wide)]
     tops = [y0 - high, y0, y1 - high, y1, y0 + high, y0 - 2 * high, y0 + 2 * high, 0.0]
     return [(left, round(top), left + wide, round(top) + high) for left in lefts for top in tops]
+
+
+def places_beside(
+    point: Sequence[float], gap: float, plate: tuple[float, float], surface: tuple[float, float]
+) -> list[Extent]:
+    """Places for the plate of a point, the best first: to its right, below, above, to its left.
+
+    Args:
+        point: x and y, in the surface's units; off the surface it has no place.
+        gap: Between the point and its plate.
+        plate: Its width and height.
+        surface: Width and height.
+    """
+    (x, y), (wide, high) = point, plate
+    if not (0 <= x <= surface[0] and 0 <= y <= surface[1]):
+        return []
+    left = max(0.0, min(x - wide / 2, surface[0] - wide))
+    top = max(0.0, min(y - high / 2, surface[1] - high))
+    corners = [(left, y + gap), (left, y - gap - high)]
+    if x + gap + wide <= surface[0]:
+        corners.insert(0, (x + gap, top))
+    if x - gap - wide >= 0:
+        corners.append((x - gap - wide, top))
+    whole = [(math.floor(x0), math.floor(y0)) for x0, y0 in corners]
+    return [(x0, y0, x0 + wide, y0 + high) for x0, y0 in whole]

@@ -14,12 +14,14 @@ from explorer.saving.boxes import (
     ImageInfo,
     LabeledBoxes,
     boxes_of,
+    lost_flags,
     save_boxes,
     save_coco,
 )
 from explorer.saving.data import DATA_SUFFIXES, data_suffix, save_data
 from explorer.saving.figures import FIGURE_SUFFIXES, is_figure, save_figure
 from explorer.saving.film import FILM_SUFFIXES, film_suffix, save_film
+from explorer.saving.masks import IndexedMask, save_mask
 from explorer.saving.metadata import metadata, versions
 from explorer.saving.pictures import (
     FORMATS,
@@ -42,12 +44,14 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "BoxFormat",
     "ImageInfo",
+    "IndexedMask",
     "LabeledBoxes",
     "boxes_of",
     "data_suffix",
     "encoded",
     "film_suffix",
     "is_figure",
+    "lost_flags",
     "metadata",
     "picture_format",
     "read_metadata",
@@ -57,6 +61,7 @@ __all__ = [
     "save_data",
     "save_figure",
     "save_film",
+    "save_mask",
     "save_picture",
     "versions",
     "write_bytes",

@@ -53,7 +53,7 @@ def test_coco_boxes_come_as_corners_with_everything_the_file_says(tmp_path: Path
         ("six", "sub/b.jpg", None),
     ]
     first, second = found
-    assert first.boxes == (Box(10, 20, 40, 60, "cat"), Box(0, 0, 5, 6, "dog"))
+    assert first.boxes == (Box(10, 20, 40, 60, "cat"), Box(0, 0, 5, 6, "dog", crowd=True))
     assert first.xyxy.tolist() == [[10, 20, 40, 60], [0, 0, 5, 6]]
     assert [e.area for e in first.entries] == [7.5, 30]
     assert first.crowd.tolist() == [False, True]
@@ -285,8 +285,8 @@ def test_boxes_fit_a_photo_that_was_made_smaller(tmp_path: Path) -> None:
         [entry([10, 20, 200, 20]), entry([0, 0, 9, 9], iscrowd=1), entry([200, 0, 9, 9])],
     )
     boxes, notes = read_for(path, "somewhere/a.png", (50, 40))
-    assert boxes == (Box(5, 10, 50, 20, "cat"),)
-    assert [note.split(" ")[0] for note in notes] == ["2", "The", "1", "1"]
+    assert boxes == (Box(5, 10, 50, 20, "cat"), Box(0, 0, 4.5, 4.5, "cat", crowd=True))
+    assert [note.split(" ")[0] for note in notes] == ["2", "The", "1"]
     assert "100 x 80" in notes[1]
 
 

@@ -13,6 +13,7 @@ from explorer.core.colormaps import (
     cielab,
     class_colors,
     colors_apart,
+    label_colors,
     lookup_table,
 )
 
@@ -85,6 +86,18 @@ def test_classes_that_are_shown_at_once_have_colors_apart() -> None:
             assert same == (row == 0 or float(np.linalg.norm(
                 cielab(before)[:-1] - cielab(before)[-1], axis=1
             ).min()) >= APART)  # fmt: skip
+
+
+def test_things_of_different_classes_have_colors_apart_and_of_one_the_same() -> None:
+    labels = np.array([65, 1, 33, 1, 65, 2])  # 1, 33 and 65 have the same place in the set
+    colors = label_colors(labels)
+    assert np.array_equal(colors[0], colors[4])
+    assert np.array_equal(colors[[1, 3, 5]], class_colors(3)[[1, 1, 2]]), "the lowest keep theirs"
+    assert nearest(colors[[0, 1, 2, 5]]) > APART - 1
+    alone = label_colors(np.array([33]))
+    assert np.array_equal(alone, class_colors(34)[33:]), "alone it keeps its own"
+    assert np.array_equal(label_colors(np.array([33]), among=[1, 2, 65]), colors[2:3])
+    assert label_colors(np.zeros(0, np.int64)).shape == (0, 3)
 
 
 def test_near_equal_oranges_are_told_apart() -> None:

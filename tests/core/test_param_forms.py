@@ -115,12 +115,16 @@ def test_all_that_differs_from_its_default_as_text() -> None:
 
 @pytest.mark.parametrize("label", ["", "cat", "cat, difficult", "difficult cat"])
 @pytest.mark.parametrize("difficult", [False, True])
-def test_a_difficult_box_stays_one_as_text_and_as_json(label: str, difficult: bool) -> None:
-    boxes = (Box(1.5, 2, 3, 4, label, difficult),)
+@pytest.mark.parametrize("crowd", [False, True])
+def test_a_box_keeps_its_flags_as_text_and_as_json(
+    label: str, difficult: bool, crowd: bool
+) -> None:
+    boxes = (Box(1.5, 2, 3, 4, label, difficult, crowd),)
     parameter = BY_NAME["truth"]
     assert parse(parameter, text_of(parameter, boxes)) == boxes
     plain = json.loads(json.dumps(json_of(parameter, boxes)))
     assert ("difficult" in plain[0]) is difficult, "files of ordinary boxes stay as they were"
+    assert ("crowd" in plain[0]) is crowd
     assert value_of(parameter, plain) == boxes
 
 

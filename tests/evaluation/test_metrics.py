@@ -163,6 +163,20 @@ def test_outcomes_of_a_photo_by_hand() -> None:
     assert result.missed.tolist() == [False, True, False]
 
 
+def test_a_single_object_in_a_crowd_is_found_before_the_crowd_ignores() -> None:
+    # By COCO: the first detection takes the object, the next two lie in the crowd.
+    wide = (0, 0, 100, 20)
+    truth = objects(wide, A, crowd=[0])
+    answer = found((0.9, *A), (0.8, *A), (0.7, *B), (0.6, *FAR))
+    result = outcomes(truth, answer)
+    assert result.marks.tolist() == [RIGHT, PASSED, PASSED, WRONG]
+    assert result.owners.tolist()[:3] == [1, 0, 0]
+    assert result.ious[0] == pytest.approx(1.0)
+    assert result.missed.tolist() == [False, False]
+    assert voc_ap([truth], [answer])[CAT].every_point == pytest.approx(1.0)
+    assert coco_ap([truth], [answer]).ap50 == pytest.approx(1.0)
+
+
 def test_outcomes_without_objects_or_boxes() -> None:
     assert outcomes(objects(), found((0.9, *A))).marks.tolist() == [WRONG]
     assert outcomes(objects(A), found()).missed.tolist() == [True]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -26,12 +26,14 @@ from explorer.core.layers import (
     Points,
     Table,
     Text,
+    class_colors,
     lookup_table,
     stamped,
 )
-from explorer.render import charts, fonts, numbers
+from explorer.render import charts, fonts, labels, numbers
 from explorer.render.board import LARGEST_SIDE, render_board, render_pane
 from explorer.render.fonts import PIXEL_TYPEFACE
+from explorer.render.legends import MOST_REGIONS
 from explorer.render.placing import label_within
 from explorer.render.raster import RasterSurface
 from explorer.render.surface import clipped, dashed
@@ -352,6 +354,26 @@ def test_points_outside_or_not_finite_are_left_out() -> None:
     assert not _render(points).any()
 
 
+def test_labels_of_points_lie_inside_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = (300, 200)
+    xy = [[299, 60], [1, 1], [100, 199], [298, 199], [150, 100], [400, 5]]
+    names = ("right wrist", "left eye", "left ankle", "right ankle", "nose", "outside")
+    points = Points(np.array(xy, np.float32), _colors(*[RED] * 6), labels=names)
+    plates: list[Any] = []
+    monkeypatch.setattr(labels, "_label", lambda surface, text, plate, color: plates.append(
+        (text, plate)
+    ))  # fmt: skip
+    _render(points, size=size)
+    assert [text for text, _ in plates] == list(names[:5])
+    for text, plate in plates:
+        assert plate is not None, text
+        x0, y0, x1, y1 = plate
+        assert x0 >= 0, text
+        assert y0 >= 0, text
+        assert x1 <= size[0], text
+        assert y1 <= size[1], text
+
+
 def test_a_line_goes_from_end_to_end() -> None:
     lines = Lines(np.array([[5, 15, 35, 15]], np.float32), _colors(RED))
     picture = _render(lines)
@@ -500,6 +522,17 @@ def test_named_regions_have_a_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     assert written == ["wall", "cat"]
 
 
+def test_a_legend_says_how_many_regions_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = MOST_REGIONS + 3
+    index = np.repeat(np.arange(count, dtype=np.int32)[:, None], count, axis=1)
+    names = tuple(f"class {n}" for n in range(count))
+    masks = Masks(index, class_colors(count), names)
+    written: list[str] = []
+    _listen(monkeypatch, written)
+    render_board(Board((Pane("a", (count, count), (masks,)),)))
+    assert written == [*names[:MOST_REGIONS], "and 3 more"]
+
+
 def test_a_class_that_the_pictures_own_key_explains_is_listed_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -531,7 +564,8 @@ def test_a_long_table_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     ("value", "text"),
     [
         (0, "0"), (1, "1"), (0.5, "0.5"), (12345, "12,345"), (0.123456, "0.1235"), (1e-9, "1e-09"),
-        (1234567.0, "1.23e+06"), (-2.5, "-2.5"), (99.999, "100"), (float("nan"), "nan"),
+        (100000.0, "100,000"), (1234567.0, "1,234,567"), (12345678.0, "1.23e+07"),
+        (-2.5, "-2.5"), (99.999, "100"), (float("nan"), "nan"),
     ],
 )  # fmt: skip
 def test_numbers_are_written_with_four_digits(value: float, text: str) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.annotations.coco import read_coco
 from explorer.annotations.voc import read_voc
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.layers import Table
@@ -31,6 +32,7 @@ from explorer.saving.export import (
     ImageInfo,
     LabeledBoxes,
     boxes_of,
+    lost_flags,
     read_metadata,
     replacing,
     save_boxes,
@@ -432,6 +434,30 @@ def test_voc_keeps_the_flag_of_difficult_objects(tmp_path: Path) -> None:
     assert read_voc(tmp_path / "a.xml").photos[0].difficult.tolist() == [False, True]
     with pytest.raises(ValueError, match="2 boxes need 2 flags"):
         replace(BOXES, difficult=(True,))
+
+
+def test_coco_keeps_the_flag_of_crowds(tmp_path: Path) -> None:
+    save_boxes(tmp_path / "a.json", replace(BOXES, crowd=(True, False)), PHOTO, "coco")
+    assert read_coco(tmp_path / "a.json").photos[0].crowd.tolist() == [True, False]
+    with pytest.raises(ValueError, match="2 boxes need 2 flags crowd"):
+        replace(BOXES, crowd=(True,))
+
+
+def test_a_format_says_which_flags_it_has_no_place_for() -> None:
+    both = replace(BOXES, difficult=(True, False), crowd=(False, True))
+    assert lost_flags(BOXES, "yolo") == ""
+    assert lost_flags(replace(BOXES, difficult=(True, True)), "voc") == ""
+    assert lost_flags(replace(BOXES, crowd=(True, True)), "coco") == ""
+    assert lost_flags(both, "coco") == (
+        "COCO has no flag for 1 difficult object, which counts as an ordinary object there."
+    )
+    assert lost_flags(replace(BOXES, crowd=(True, True)), "voc") == (
+        "Pascal VOC has no flag for 2 crowd regions, which count as ordinary objects there."
+    )
+    assert lost_flags(both, "yolo") == (
+        "YOLO has no flag for 1 difficult object and 1 crowd region, which count as ordinary "
+        "objects there."
+    )
 
 
 def test_yolo_divides_by_the_size_of_the_photo(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from explorer.core.params import (
     ImageRef,
     Kind,
     Mask,
+    NetworkRef,
     Parameter,
     Point,
     parameters,
@@ -118,9 +119,9 @@ def written_plainly(latex: str) -> str:
 
 
 def refused_in_words(parameter: Parameter) -> AbstractContextManager[None]:
-    """A number must be taken; a layer that the network lacks, or a folder, may be refused."""
+    """A number must be taken; what the network lacks, another network, a folder may be refused."""
     rows = parameter.kind is Kind.ROWS
-    refusable = rows or parameter.type in (str, FolderRef)
+    refusable = rows or parameter.type in (str, FolderRef, NetworkRef)
     return suppress(ExplorerError) if refusable else nullcontext()
 
 

@@ -14,9 +14,16 @@ Its parts are `arrays`, `shapes`, `charts` and `board`; everybody imports from h
 """
 
 from explorer.core.color_sets import Color
-from explorer.core.colormaps import COLORMAPS, Colormap, class_colors, colors_apart, lookup_table
+from explorer.core.colormaps import (
+    COLORMAPS,
+    Colormap,
+    class_colors,
+    colors_apart,
+    label_colors,
+    lookup_table,
+)
 from explorer.core.layers.arrays import Heat, Masks, Picture, cell_at, extent_of, heat_index
-from explorer.core.layers.board import UNTRAINED, Board, Layer, Pane, joined, stamped
+from explorer.core.layers.board import UNTRAINED, Board, Layer, Link, Pane, joined, stamped
 from explorer.core.layers.charts import Curve, Plot, Table
 from explorer.core.layers.checks import Extent, Float32, UInt8
 from explorer.core.layers.shapes import (
@@ -43,6 +50,7 @@ __all__ = [
     "Heat",
     "Layer",
     "Lines",
+    "Link",
     "Masks",
     "Pane",
     "Picture",
@@ -59,6 +67,7 @@ __all__ = [
     "frame_widths",
     "heat_index",
     "joined",
+    "label_colors",
     "lookup_table",
     "stamped",
 ]

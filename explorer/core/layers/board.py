@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from explorer.core.layers.arrays import Heat, Masks, Picture
 from explorer.core.layers.shapes import Boxes, Grid, Lines, Points, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from explorer.core.layers.charts import Plot, Table
 
 Layer = Picture | Heat | Boxes | Masks | Points | Lines | Grid | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Another view, which a click on a pane opens in the window; files do not have it.
+
+    Attributes:
+        view: Its name.
+        params: Values of its parameters; the others stay as they were used last.
+        words: What the click does, in a few words.
+    """
+
+    view: str
+    params: Mapping[str, Any]
+    words: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +42,7 @@ class Pane:
             Panes with an equal frame pan and zoom together. Any other word is a frame of its own.
         readout: ``(x, y) -> str`` for the status bar under the mouse, in the pane's frame. Pure and
             cheap. Without it the values of the topmost Picture, Heat or Masks are shown.
+        link: Where a click on it leads.
     """
 
     name: str
@@ -35,6 +51,7 @@ class Pane:
     title: str = ""
     frame: str = "image"
     readout: Callable[[float, float], str] | None = None
+    link: Link | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

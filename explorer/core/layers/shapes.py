@@ -123,7 +123,7 @@ class Text:
 
     `anchor` is in parts of the plate: (0, 0) its upper left corner, (1, 0.5) the middle of its
     right side. It is moved as far as it takes to be on the pane. `swatches` put a colored square
-    before each line: a color key.
+    before each of the first lines: a color key, which may end in words about what it leaves out.
     """
 
     text: str
@@ -137,7 +137,7 @@ class Text:
 
     def __post_init__(self) -> None:
         lines = self.text.count("\n") + 1
-        if self.swatches and len(self.swatches) != lines:
+        if len(self.swatches) > lines:
             raise ValueError(f"Text has {len(self.swatches)} swatches for {lines} lines")
 
 

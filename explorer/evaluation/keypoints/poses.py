@@ -50,7 +50,7 @@ def pose_cases(
         people = [
             entry
             for entry in photo.entries
-            if entry.keypoints and not entry.crowd and known.get(entry.box.label, -1) >= 0
+            if entry.keypoints and not entry.box.crowd and known.get(entry.box.label, -1) >= 0
         ]
         for number, entry in enumerate(people, start=1):
             order = places_of(names, keypoints[entry.box.label], without_constant=True)

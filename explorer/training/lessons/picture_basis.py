@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 FILE = pca.FILE
 SIDE = 72
 """The longer side of a picture."""
-COMPONENTS = 96
 APART = 10
 """One picture in this many is kept apart for the figures, where no folder is called validation."""
 HELD_OUT = "validation"
@@ -45,7 +44,7 @@ def fit(name: str, material: Material, folder: Path) -> None:
     known, others = Aligned(SIDE), Aligned(SIDE)
     for path, held_out in zip(paths, apart, strict=True):
         (others if held_out else known).add(path)
-    basis = pca.fit(known.array(), COMPONENTS)
+    basis = pca.fit(known.array(), pca.MOST_COMPONENTS)
     figures: dict[str, float] = {}
     if len(others):
         held = others.array()

@@ -268,9 +268,9 @@ def _names(
     """The classes to train, in the order of their first boxes, and notes."""
     counts: dict[str, int] = {}
     for photo in train:
-        for entry in photo.entries:
-            counts.setdefault(entry.box.label, 0)
-            counts[entry.box.label] += not (entry.crowd or entry.box.difficult)
+        for box in photo.boxes:
+            counts.setdefault(box.label, 0)
+            counts[box.label] += box.counts
     names = tuple(
         name for name, count in counts.items() if name and count and not _is_background(name)
     )

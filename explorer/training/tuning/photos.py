@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.annotations.dataset import Annotated, Annotation
+    from explorer.annotations.dataset import Annotated
     from explorer.core.values import Box
 
 LONGEST = 560
@@ -103,27 +103,18 @@ def fit(photo: Annotated, size: tuple[int, int], labels: Mapping[str, int]) -> F
         size: As it is now; the boxes are scaled where the annotations are for another one.
         labels: By name; boxes of other classes are ignored regions.
     """
-    counts = [e for e in photo.entries if not (e.crowd or e.box.difficult)]
-    others = [e for e in photo.entries if e.crowd or e.box.difficult]
-    objects, outside = _inside(photo, counts, size)
+    inside, _ = fitted(photo, (size[1], size[0]))
+    objects = [box for box in inside if box.counts]
     unknown = [box for box in objects if box.label not in labels]
     known = [box for box in objects if box.label in labels]
-    crowds, _ = _inside(photo, [e for e in others if e.crowd], size)
-    difficult, _ = _inside(photo, [e for e in others if not e.crowd], size)
-    ignored = [*crowds, *difficult, *unknown]
+    crowds = [box for box in inside if box.crowd]
+    ignored = [*crowds, *(box for box in inside if box.difficult and not box.crowd), *unknown]
+    outside = sum(box.counts for box in photo.boxes) - len(objects)
     return Fitted(
         _corners(known), np.array([labels[box.label] for box in known], np.int64),
         _corners(ignored), np.array([labels.get(box.label, 0) for box in ignored], np.int64),
         np.arange(len(ignored)) < len(crowds), outside,
     )  # fmt: skip
-
-
-def _inside(
-    photo: Annotated, entries: Sequence[Annotation], size: tuple[int, int]
-) -> tuple[list[Box], int]:
-    plain = tuple(replace(entry, crowd=False) for entry in entries)
-    boxes, _ = fitted(replace(photo, entries=plain), (size[1], size[0]))
-    return list(boxes), len(plain) - len(boxes)
 
 
 def _corners(boxes: Sequence[Box]) -> NDArray[np.float32]:

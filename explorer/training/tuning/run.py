@@ -164,7 +164,7 @@ class _Begun:
         own = self.annotations
         classes = []
         for name, known_as in zip(self.rows.names, self.rows.known_as, strict=True):
-            with_it = [[e.box.label for e in p.entries if not e.crowd].count(name)
+            with_it = [[e.box.label for e in p.entries if not e.box.crowd].count(name)
                        for p in own.train]  # fmt: skip
             there = sum(p.labels.count(name) for p in own.held_out)
             photos_with = sum(count > 0 for count in with_it)

@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from explorer.core.params import Box, Pick, Point
-from explorer.ui.board.arrange import Rows, arranged
+from explorer.ui.board.arrange import Rows, alike, arranged, heights
 from explorer.ui.board.brush import Brush
 from explorer.ui.board.compare_pane import Compare, PaneCell
 from explorer.ui.board.pan_zoom import Viewpoint
@@ -32,6 +32,17 @@ if TYPE_CHECKING:
 FRAME_MS = 16
 
 
+class _Row(QSplitter):
+    """Panes beside each other; the rows of a board share its height as their hints say."""
+
+    def __init__(self, height: int) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self._height = height
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self._height)
+
+
 class BoardView(QWidget):
     """Shows a `Board` and turns what the user does on it into picks and selections.
 
@@ -44,6 +55,7 @@ class BoardView(QWidget):
         truth_chosen: The index of the ground-truth box that the user has chosen, or None.
         brush_changed: The `Brush` that the user has changed by a key.
         placing_ended: The name of a parameter whose points are all placed.
+        link_followed: The `Link` of a pane that was clicked.
         status: Words for the status bar.
     """
 
@@ -52,6 +64,7 @@ class BoardView(QWidget):
     truth_chosen = Signal(object)
     brush_changed = Signal(object)
     placing_ended = Signal(str)
+    link_followed = Signal(object)
     status = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -64,6 +77,8 @@ class BoardView(QWidget):
         self._names: tuple[str, ...] = ()
         self._rows: Rows = ()
         self._root: QSplitter | None = None
+        self._heights: tuple[float, ...] = ()  # of the rows, as they were laid out
+        self._dragged = False  # the user has given the rows other heights
         self._past: dict[str, tuple[tuple[float, float], Viewpoint]] = {}
         self._picks = PanePicks()
         self._mode: Mode | None = None
@@ -153,7 +168,7 @@ class BoardView(QWidget):
         for name in names:
             if name not in self._cells:
                 self._cells[name] = self._new_cell(name)
-        self._names, self._rows = names, ()
+        self._names, self._rows, self._heights = names, (), ()
 
     def _new_cell(self, name: str) -> PaneCell:
         cell = PaneCell(name, self)
@@ -214,21 +229,23 @@ class BoardView(QWidget):
             sizes.append((max(pane.size[0], 1.0) * twice, max(pane.size[1], 1.0)))
         room = (max(self.width(), 1.0), max(self.height(), 1.0))
         rows = arranged(sizes, room, self._rows or None)
-        if rows == self._rows and self._root is not None:
+        high = heights(rows, sizes, room)
+        there = rows == self._rows and self._root is not None
+        if there and (self._dragged or alike(high, self._heights)):  # the user's heights stay
             return
-        self._rows = rows
+        self._rows, self._heights, self._dragged = rows, high, False
         old, self._root = self._root, QSplitter(Qt.Orientation.Vertical)
+        self._root.splitterMoved.connect(self._note_drag)
         self._root.setChildrenCollapsible(False)
         self._root.setHandleWidth(3)
-        for row in rows:
-            line = QSplitter(Qt.Orientation.Horizontal)
+        for row, height in zip(rows, high, strict=True):
+            line = _Row(round(height))
             line.setChildrenCollapsible(False)
             line.setHandleWidth(3)
             for index in row:
                 line.addWidget(self._cells[self._names[index]])
             line.setSizes([10_000] * len(row))
             self._root.addWidget(line)
-        self._root.setSizes([10_000] * len(rows))
         layout = self.layout()
         if layout is not None:
             layout.addWidget(self._root)
@@ -240,6 +257,9 @@ class BoardView(QWidget):
         self._root.show()
         if layout is not None:
             layout.activate()
+
+    def _note_drag(self) -> None:
+        self._dragged = True
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -338,8 +358,11 @@ class BoardView(QWidget):
         self._apply_picks()
 
     def _clicked(self, name: str, point: object) -> None:
-        for param in self._picks.clicked(self._cells[name].canvas.pane):
+        canvas = self._cells[name].canvas
+        for param in self._picks.clicked(canvas.pane):
             self._pick(param, point)
+        if canvas.leads_on and canvas.pane is not None:
+            self.link_followed.emit(canvas.pane.link)
 
     def _box_drawn(self, name: str, box: object) -> None:
         for param in self._params(name, Pick.DRAG):

@@ -152,7 +152,14 @@ class Canvas(MarkedCanvas):
             self._linked = point
             self.viewport().update()
 
+    @property
+    def leads_on(self) -> bool:
+        """Whether a click opens another view: it does where nothing is placed by clicks."""
+        return self._mode is Mode.LOOK and self._pane is not None and self._pane.link is not None
+
     def pane_shown(self) -> None:
+        link = self._pane.link if self._pane is not None else None
+        self.setToolTip(link.words if link is not None else "")
         # Not `hovered`: a view that draws what is hovered would ask for itself for ever.
         self._look_at_mouse(tell=False)
 
@@ -350,6 +357,12 @@ class Canvas(MarkedCanvas):
         else:
             looking = self._mode is Mode.LOOK
             shape = Qt.CursorShape.ArrowCursor if looking else Qt.CursorShape.CrossCursor
+            if (
+                self.leads_on
+                and self._mouse is not None
+                and self._inside(self.to_pane(self._mouse))
+            ):
+                shape = Qt.CursorShape.PointingHandCursor
         if self.viewport().cursor().shape() != shape:
             self.viewport().setCursor(shape)
 
@@ -376,7 +389,7 @@ class Canvas(MarkedCanvas):
         elif self._drag is _Drag.NONE and self._marks_hear(key) and self.mark_key(event):
             pass
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (
-            self._mode is not Mode.LOOK or self.shows_truth
+            self._mode is not Mode.LOOK or self.shows_truth or self.leads_on
         ):
             self._place()
         elif self._drag is _Drag.NONE and self.truth_key(event):
@@ -417,6 +430,8 @@ class Canvas(MarkedCanvas):
                 self.box_drawn.emit(box)
         elif self.shows_truth:
             self.tell_truth(self._truth.add(box))
+        elif self.leads_on:
+            self.clicked.emit(middle)
         else:
             self._marker = middle
             self.clicked.emit(middle)

@@ -33,20 +33,19 @@ def handle_at(box: Box, x: float, y: float, reach: float) -> Handle | None:
 
 
 def moved(box: Box, handle: Handle, dx: float, dy: float, size: tuple[float, float]) -> Box:
-    """The box after dragging `handle` by (dx, dy), inside a pane of `size`; its class stays.
+    """The box after dragging `handle` by (dx, dy), inside a pane of `size`.
 
-    A side dragged beyond its opposite turns the box over; moving keeps its width and height.
+    Its class and flags stay. A side dragged beyond its opposite turns the box over; moving keeps
+    its width and height.
     """
     width, height = size
     if handle == "move":
         dx = min(max(dx, -box.x0), width - box.x1)
         dy = min(max(dy, -box.y0), height - box.y1)
-        at = _written(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy)
-        return replace(at, label=box.label, difficult=box.difficult)
+        return _put(box, _written(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy))
     left, right = box.x0 + dx * ("l" in handle), box.x1 + dx * ("r" in handle)
     top, bottom = box.y0 + dy * ("t" in handle), box.y1 + dy * ("b" in handle)
-    at = spanned((left, top), (right, bottom), size)
-    return replace(at, label=box.label, difficult=box.difficult)
+    return _put(box, spanned((left, top), (right, bottom), size))
 
 
 def spanned(
@@ -56,6 +55,11 @@ def spanned(
     xs = sorted(min(max(x, 0.0), size[0]) for x in (corner[0], opposite[0]))
     ys = sorted(min(max(y, 0.0), size[1]) for y in (corner[1], opposite[1]))
     return _written(xs[0], ys[0], xs[1], ys[1])
+
+
+def _put(box: Box, at: Box) -> Box:
+    """`box` with the corners of `at`."""
+    return replace(box, x0=at.x0, y0=at.y0, x1=at.x1, y1=at.y1)
 
 
 def _written(x0: float, y0: float, x1: float, y1: float) -> Box:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from explorer.core.layers import Heat, Layer, Pane, Picture
 from explorer.ui.board.canvas_marks import (
     NUMBERS_FROM,
+    Brief,
     ScaleBar,
     draw_ground,
     draw_pixel_numbers,
@@ -20,6 +21,7 @@ from explorer.ui.board.pan_zoom import PanZoomView
 from explorer.ui.items.box_item import BoxesItem, say_unlabeled
 from explorer.ui.items.item_images import Contained, Lens, assert_gui_thread, lens_of
 from explorer.ui.items.items import TextItem, keep_apart, make_item
+from explorer.ui.items.labeled_item import LabeledItem
 from explorer.ui.widgets.caption import LETTERS, SIZES, Caption
 from explorer.ui.widgets.fonts import set_own_font, text_scale
 
@@ -32,14 +34,15 @@ Selection = tuple[str, int]
 BOX_SLACK = 2.0
 LEAST_DIGITS = 4
 """Of the zoom: one that gets another digit does not move the title."""
-HEADS = (
-    (False, True, 1.0),
-    (True, True, 1.0),
-    (True, True, SIZES[-1]),
-    (True, False, SIZES[-1]),
+HEADS: tuple[tuple[Brief, bool, float], ...] = (
+    (0, True, 1.0),
+    (1, True, 1.0),
+    (1, True, SIZES[-1]),
+    (1, False, SIZES[-1]),
+    (2, False, SIZES[-1]),
 )
-"""The head of a pane, tried in this order until the title is whole: a color scale without its unit,
-the zoom beside it, and the smallest letters of the title."""
+"""The head of a pane, tried in this order until the title is whole: how brief the color scale is,
+the zoom beside it, and the letters of the title. The last one has two lines where it needs them."""
 
 
 class PaneView(PanZoomView):
@@ -90,11 +93,11 @@ class PaneView(PanZoomView):
             item.setZValue(depth)
             if item.scene() is None:
                 self.scene().addItem(item)
-        below: tuple[BoxesItem, ...] = ()
-        for boxes in self._boxes():
-            if boxes.layer.labels:
-                boxes.make_room_for(below)
-                below = (*below, boxes)
+        below: tuple[LabeledItem, ...] = ()
+        for item in self._items:
+            if isinstance(item, LabeledItem) and item.layer.labels:
+                item.make_room_for(below)
+                below = (*below, item)
         if pane is not None:
             keep = before is not None and (before.name, before.size) == (pane.name, pane.size)
             for item in self._items:
@@ -216,7 +219,7 @@ class PaneView(PanZoomView):
         for item in shown:
             item.write(painter, lens)
         missing = self._apart[1]
-        missing += sum(item.unlabeled for item in shown if isinstance(item, BoxesItem))
+        missing += sum(item.unlabeled for item in shown if isinstance(item, LabeledItem))
         if missing:
             say_unlabeled(painter, lens, missing, [text.covered for text in texts])
 

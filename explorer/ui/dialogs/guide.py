@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from explorer.core.resources import resource_path
-from explorer.ui.formulas.browser import FormulaBrowser
+from explorer.ui.formulas.browser import FormulaBrowser, one_edit
 from explorer.ui.formulas.inline import set_marked
 from explorer.ui.widgets.fonts import fixed_font, scaled_font
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, blend
@@ -75,7 +75,8 @@ class Page(FormulaBrowser):
 
     def loaded(self, address: QUrl) -> None:
         """A page has been read, by a link, the list or the way back."""
-        set_marked(self.document())
+        with one_edit(self.document()):
+            set_marked(self.document())
         self._set_blocks()
         self.ask(self._markdown)
         if address.hasFragment():
@@ -92,6 +93,9 @@ class Page(FormulaBrowser):
             block = block.next()
 
     def render_again(self) -> None:
+        if self.source().isEmpty():
+            return
+        # Code between words has its size and color from when the page was read.
         place = self.verticalScrollBar().value()
         self.reload()
         self.verticalScrollBar().setValue(place)
@@ -104,16 +108,11 @@ class Page(FormulaBrowser):
         if event.size().width() != event.oldSize().width():
             self._set_blocks()  # formulas fit
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if self.source().isEmpty():
-            return
-        if event.type() == QEvent.Type.FontChange:
-            self.render_again()  # code between words has its size from when the page was read
-        elif event.type() == QEvent.Type.PaletteChange:
-            self._set_blocks()
-
     def _set_blocks(self) -> None:
+        with one_edit(self.document()):
+            self._set_each_block()
+
+    def _set_each_block(self) -> None:
         palette = self.palette()
         shade = blend(palette.text().color(), palette.base().color(), 0.06)
         fixed = fixed_font(self.font())

@@ -75,3 +75,8 @@ class Editor(QObject):
     @property
     def widgets(self) -> tuple[QWidget, ...]:
         return tuple(widget for widget in (self.beside, self.below) if widget is not None)
+
+    @property
+    def first(self) -> QWidget | None:
+        """Gets the focus when the title is clicked."""
+        return next(iter(self.widgets), None)

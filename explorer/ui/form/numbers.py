@@ -30,7 +30,11 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How slider positions 0..`positions` stand for values from `low` to `high`."""
+    """How slider positions 0..`positions` stand for values from `low` to `high`.
+
+    With `log`, `step` is the least value above a `low` of zero. Where `low` is negative the scale
+    is logarithmic on both sides of zero, which is in the middle, and as long on either side.
+    """
 
     low: float
     high: float
@@ -56,10 +60,14 @@ class Scale:
         share = position / self.positions if self.positions else 0.0
         if not self.log:
             return self.rounded(self.low + share * (self.high - self.low))
+        floor, most = self._floor, self._most
+        if self.low < 0:
+            share = 2 * share - 1
+            size = floor * (most / floor) ** abs(share) if share else 0.0
+            return self.rounded(math.copysign(size, share))
         if position == 0:
             return self.low
-        floor = self._floor
-        return self.rounded(floor * (self.high / floor) ** share)
+        return self.rounded(floor * (most / floor) ** share)
 
     def position(self, value: float) -> int:
         if not self.positions:
@@ -67,10 +75,12 @@ class Scale:
         value = min(max(value, self.low), self.high)
         if not self.log:
             return round((value - self.low) / (self.high - self.low) * self.positions)
-        floor = self._floor
-        if value <= floor:
-            return 0
-        return round(math.log(value / floor) / math.log(self.high / floor) * self.positions)
+        floor, most = self._floor, self._most
+        size = abs(value)
+        share = math.log(size / floor) / math.log(most / floor) if size > floor else 0.0
+        if self.low < 0:
+            share = (1 + math.copysign(share, value)) / 2
+        return round(share * self.positions)
 
     @property
     def _least(self) -> float:
@@ -83,7 +93,11 @@ class Scale:
     @property
     def _floor(self) -> float:
         # A logarithm never reaches zero: the lowest position stands for `low` itself.
-        return self.low if self.low > 0 else self.step or (1.0 if self.whole else self.high / 1e4)
+        return self.low if self.low > 0 else self.step or (1.0 if self.whole else self._most / 1e4)
+
+    @property
+    def _most(self) -> float:
+        return max(self.high, -self.low)
 
     def rounded(self, value: float) -> float:
         """The value that the field can show: on the step, within the ends."""
@@ -98,7 +112,7 @@ class Scale:
         if self.whole:
             return str(round(value))
         if self.log:
-            return f"{value:.3g}"
+            return f"{float(f'{value:.3g}'):.12g}"  # the second one: 1000 and not 1e+03
         if self.endless:
             return f"{value:.6g}"
         least = self._least

@@ -114,7 +114,8 @@ class ParameterRow(QWidget):
         self.edited.emit(self.parameter.name, self.default)
 
     def _focus(self) -> None:
-        self.editor.widgets[0].setFocus(Qt.FocusReason.MouseFocusReason)
+        if self.editor.first is not None:
+            self.editor.first.setFocus(Qt.FocusReason.MouseFocusReason)
 
 
 class Column(QWidget):

@@ -7,7 +7,10 @@ readers, all are plain letters.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QSizeF, Qt, QUrl
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QSizeF, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontMetricsF,
@@ -25,7 +28,21 @@ from explorer.ui.formulas.images import formula_image, formula_size
 from explorer.ui.formulas.inline import marked, text_of
 from explorer.ui.formulas.setting import Setter
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 FORMULA = "formula:"
+
+
+@contextmanager
+def one_edit(document: QTextDocument) -> Iterator[None]:
+    """Many changes laid out once: a long table took seconds to be set cell by cell."""
+    cursor = QTextCursor(document)
+    cursor.beginEditBlock()
+    try:
+        yield
+    finally:
+        cursor.endEditBlock()
 
 
 class FormulaBrowser(QTextBrowser):
@@ -40,9 +57,17 @@ class FormulaBrowser(QTextBrowser):
         self._formulas: list[str] = []
         self._setter = Setter()
         self._setter.done.connect(self.render_again, Qt.ConnectionType.QueuedConnection)
+        # A theme or a text size sends each widget several changes of palette and font.
+        self._changed = QTimer(self, singleShot=True, interval=0)
+        self._changed.timeout.connect(self.render_again)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
+            self._changed.start()
 
     def render_again(self) -> None:
-        """Shows the same text; called when its formulas have been set."""
+        """Shows the same text; its formulas, colors or font have changed."""
         raise NotImplementedError
 
     def room(self) -> float:

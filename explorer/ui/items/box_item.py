@@ -6,32 +6,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
 from explorer.core.layers import Boxes, boxes_at, frame_widths
-from explorer.render.placing import MOST_LABELS, Plates, label_within, places_at
+from explorer.render.placing import places_at
 from explorer.ui.items.item_images import (
-    PADDING,
     Lens,
     Raster,
     ViewCache,
     draw_plate,
-    plate_picture,
     plate_rect,
     qcolor,
     saved,
-    small_font,
     stroke_polylines,
 )
+from explorer.ui.items.labeled_item import LabeledItem, label_font
 from explorer.ui.items.layer_item import FEW, MANY, LayerItem, color_groups, cosmetic
 from explorer.ui.items.outlines import blend_bars, edges_of, fill_bars, grown, to_device
-from explorer.ui.widgets.fonts import scaled_font, text_scale
+from explorer.ui.widgets.fonts import scaled_font
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from explorer.core.layers import Extent
+    from explorer.ui.items.labeled_item import Size
 
 CASED = 200
 """Boxes up to which every line has a dark casing."""
@@ -39,41 +40,23 @@ CASING = QColor(0, 0, 0, 90)
 DIMMED = 0.3
 
 
-class BoxesItem(LayerItem):
+class BoxesItem(LabeledItem):
     """Strokes up to some hundred boxes; more are rasterized once and moved while the user pans."""
 
     layer: Boxes
 
     def __init__(self, layer: Boxes) -> None:
-        super().__init__(layer)
         with np.errstate(invalid="ignore"):
             rows = np.flatnonzero(np.isfinite(layer.xyxy).all(axis=1))
-        self._rows = rows
+        super().__init__(layer, rows)
         self.selected: int | None = None  # a key
         self.hovered: int | None = None
-        self.unlabeled = 0  # labels that have found no room
-        self._below: tuple[BoxesItem, ...] = ()
         self._cache = ViewCache()
         self._groups = color_groups(layer.colors, rows) if len(rows) <= MANY else []
-        self._placed: tuple[object, list[tuple[int, float, float, QImage]]] | None = None
 
     def take_over(self, old: LayerItem) -> None:
         if isinstance(old, BoxesItem):
             self.selected = old.selected
-
-    def make_room_for(self, below: tuple[BoxesItem, ...]) -> None:
-        """The labels of other items of the pane, which are drawn before, are left alone."""
-        if below != self._below:
-            self._below, self._placed = below, None
-
-    @property
-    def plates(self) -> list[tuple[float, float, float, float]]:
-        """Where its labels lie, relative to the pane."""
-        found = []
-        for _, x, y, plate in self._placed[1] if self._placed is not None else ():
-            size = plate.deviceIndependentSize()
-            found.append((x, y, x + size.width(), y + size.height()))
-        return found
 
     def select(self, key: int | None) -> None:
         if key != self.selected:
@@ -130,7 +113,7 @@ class BoxesItem(LayerItem):
             return
         marked = self._marked()
         painter.setOpacity(DIMMED if self.selected is not None else 1.0)
-        self._label_all(painter, lens, marked)
+        self.label_all(painter, lens, marked)
         painter.setOpacity(1.0)
         for row in marked:
             self._label_marked(painter, lens, row)
@@ -197,50 +180,12 @@ class BoxesItem(LayerItem):
             dotted=self.layer.dotted,
         )
 
-    def _label_all(self, painter: QPainter, lens: Lens, skip: list[int]) -> None:
-        painter.resetTransform()
-        at = (lens.scale, lens.dpr, lens.width, text_scale())
-        if self._placed is None or self._placed[0] != at:
-            # Relative to the pane, so that labels neither jump nor change while it is moved.
-            self._placed = (at, self._place(lens))
-        for row, x, y, plate in self._placed[1]:
-            if row not in skip:
-                painter.drawImage(QPointF(round(x + lens.dx), round(y + lens.dy)), plate)
+    def places(self, row: int, scale: float, plate: Size, pane: Size) -> Sequence[Extent]:
+        x0, y0, x1, y1 = (self.layer.xyxy[row].astype(np.float64) * scale).tolist()
+        return places_at((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), plate, pane)
 
-    def _place(self, lens: Lens) -> list[tuple[int, float, float, QImage]]:
-        scale, ratio = lens.scale, lens.dpr
-        size = (self.frame[0] * scale or np.inf, self.frame[1] * scale or np.inf)
-        taken = Plates(size[1], [plate for item in self._below for plate in item.plates])
-        placed: list[tuple[int, float, float, QImage]] = []
-        corners = self.layer.xyxy[self._rows].astype(np.float64) * scale
-        boxes = np.concatenate(
-            [
-                np.minimum(corners[:, :2], corners[:, 2:]),
-                np.maximum(corners[:, :2], corners[:, 2:]),
-            ],
-            axis=1,
-        )
-        named = [
-            (row, box)
-            for row, box in zip(self._rows.tolist(), boxes.tolist(), strict=True)
-            if self.layer.labels[row]
-        ]
-        for row, box in named[:MOST_LABELS]:
-            plate = self._plate(row, lens)
-            wide, high = plate.width() / ratio, plate.height() / ratio
-            place = taken.choose(places_at(box, (wide, high), size))
-            if place is not None:
-                placed.append((row, place[0], place[1], plate))
-        self.unlabeled = taken.left_out + max(0, len(named) - MOST_LABELS)
-        return placed
-
-    def _plate(self, row: int, lens: Lens) -> QImage:
-        font, paper = _font(), qcolor(self.layer.colors[row]).rgb()
-        # A label begins on the pane, which is in the middle of the window while it is smaller.
-        pane = self.frame[0] * lens.scale or lens.width
-        room = min(lens.width, (pane + lens.width) / 2) - 2 * PADDING
-        label = label_within(self.layer.labels[row], room, QFontMetricsF(font).horizontalAdvance)
-        return plate_picture(label, font.toString(), paper, lens.dpr)
+    def paper(self, row: int) -> QColor:
+        return qcolor(self.layer.colors[row])
 
     def _left(self, x0: float, width: float, scale: float) -> float:
         """At the box's corner, pulled back where it would reach beyond the pane."""
@@ -276,7 +221,7 @@ class BoxesItem(LayerItem):
         painter.resetTransform()
         rect = lens.rect(*(float(value) for value in self.layer.xyxy[row])).normalized()
         if self.layer.labels[row]:
-            plate = self._plate(row, lens)
+            plate = self.label(row, lens)
             width, height = plate.width() / lens.dpr, plate.height() / lens.dpr
             top = self._top(rect.top() - lens.dy, height) + lens.dy
             left = self._left(rect.left() - lens.dx, width, lens.scale) + lens.dx
@@ -286,7 +231,7 @@ class BoxesItem(LayerItem):
 def say_unlabeled(painter: QPainter, lens: Lens, count: int, taken: Sequence[QRectF]) -> None:
     """In the lower right corner, in the upper one if that is `taken`: none is missed in silence."""
     painter.resetTransform()
-    painter.setFont(_font())
+    painter.setFont(label_font())
     words = QApplication.translate("Boxes", "{n} labels not shown: zoom in")
     if count == 1:
         words = QApplication.translate("Boxes", "{n} label not shown: zoom in")
@@ -304,7 +249,3 @@ def say_unlabeled(painter: QPainter, lens: Lens, count: int, taken: Sequence[QRe
 def _rect(xyxy: NDArray[np.float32]) -> QRectF:
     x0, y0, x1, y1 = (float(value) for value in xyxy)
     return QRectF(x0, y0, x1 - x0, y1 - y0)
-
-
-def _font() -> QFont:
-    return small_font(QApplication.font(), 8.5)

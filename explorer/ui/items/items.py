@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QApplication
 
 from explorer.core.layers import Boxes, Grid, Heat, Layer, Lines, Masks, Picture, Points, Text
-from explorer.render.placing import free_of_earlier
+from explorer.render.placing import DARK, free_of_earlier, places_beside
 from explorer.ui.items.box_item import BoxesItem
 from explorer.ui.items.image_items import HeatItem, MasksItem, PictureItem
 from explorer.ui.items.item_images import (
@@ -26,6 +26,7 @@ from explorer.ui.items.item_images import (
     qcolor,
     small_font,
 )
+from explorer.ui.items.labeled_item import LabeledItem
 from explorer.ui.items.layer_item import FEW, MANY, LayerItem, color_groups, cosmetic
 
 if TYPE_CHECKING:
@@ -33,19 +34,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from explorer.core.layers import Extent
+    from explorer.ui.items.labeled_item import Size
+
 
 LETTERS = (1.0, 0.85, 0.7, 0.55)
 """Sizes of texts that are in each other's way."""
 
 
-class PointsItem(LayerItem):
+class PointsItem(LabeledItem):
     """Discs of a screen size with a dark rim."""
 
     layer: Points
 
     def __init__(self, layer: Points) -> None:
-        super().__init__(layer)
         rows = np.flatnonzero(np.isfinite(layer.xy).all(axis=1))
+        super().__init__(layer, rows)
         self._groups = [
             (color, [QPointF(x, y) for x, y in layer.xy[part].tolist()])
             for color, part in color_groups(layer.colors, rows)
@@ -66,8 +70,8 @@ class PointsItem(LayerItem):
             self._dots(painter, lens.dpr)
 
     def draw_words(self, painter: QPainter, lens: Lens) -> None:
-        if 0 < self._count <= 100 and self.layer.labels:
-            self._labels(painter, lens)
+        if self.layer.labels:
+            self.label_all(painter, lens)
 
     def _dots(self, painter: QPainter, ratio: float) -> None:
         nice = self._count <= 4 * MANY
@@ -82,20 +86,12 @@ class PointsItem(LayerItem):
                 painter.setPen(pen)
                 painter.drawPoints(points)
 
-    def _labels(self, painter: QPainter, lens: Lens) -> None:
-        painter.resetTransform()
-        painter.setFont(small_font(QApplication.font()))
-        taken: list[QRectF] = []
-        for (x, y), label, color in zip(
-            self.layer.xy.tolist(), self.layer.labels, self.layer.colors, strict=False
-        ):
-            if label and np.isfinite(x + y):
-                corner = lens.at(x, y) + QPointF(self.layer.radius + 4, -9)
-                rect = plate_rect(painter, corner, label)
-                if not any(rect.intersects(other) for other in taken):
-                    taken.append(rect)
-                    paper = QColor(0, 0, 0, 150)
-                    draw_plate(painter, corner, label, ink=qcolor(color), paper=paper)
+    def places(self, row: int, scale: float, plate: Size, pane: Size) -> Sequence[Extent]:
+        x, y = (self.layer.xy[row].astype(np.float64) * scale).tolist()
+        return places_beside((x, y), self.layer.radius + 3, plate, pane)
+
+    def paper(self, row: int) -> QColor:
+        return qcolor(DARK)
 
 
 class LinesItem(LayerItem):

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy
 
-from explorer.ui.formulas.browser import FormulaBrowser
+from explorer.ui.formulas.browser import FormulaBrowser, one_edit
 from explorer.ui.formulas.inline import set_marked
 from explorer.ui.widgets.fonts import scaled_font
 from explorer.ui.widgets.small_widgets import UNIT
@@ -75,7 +75,8 @@ class Explanation(FormulaBrowser):
         document.clear()
         text = self.with_places(self._markdown)
         document.setMarkdown(text, features.MarkdownDialectGitHub | features.MarkdownNoHTML)
-        set_marked(document)
+        with one_edit(document):
+            set_marked(document)
         self._set_blocks()
         self._fit()
         self.setAccessibleDescription(self.written())
@@ -89,6 +90,10 @@ class Explanation(FormulaBrowser):
         return min(self.viewport().width(), longest)
 
     def _set_blocks(self) -> None:
+        with one_edit(self.document()):
+            self._set_each_block()
+
+    def _set_each_block(self) -> None:
         block = self.document().begin()
         while block.isValid():
             cursor = QTextCursor(block)
@@ -160,11 +165,6 @@ class Explanation(FormulaBrowser):
         if event.size().width() != event.oldSize().width():
             self._set_blocks()
             self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and self._markdown:
-            self.render_again()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         known = (QKeySequence.StandardKey.Copy, QKeySequence.StandardKey.SelectAll)

@@ -115,6 +115,8 @@ class Exporter(QObject):
         boxes = finished.boxes if finished is not None else None
         if finished is not None and boxes is not None:
             kinds += self._box_kinds(boxes, finished.photo_info)
+        if view is not None and view.mask is not None:
+            kinds.append(ExportKind(self.tr("Masks as indexed PNG"), "*.png", self._write_mask))
         self._offer(self.tr("Export"), *kinds)
 
     def _offer(self, title: str, *kinds: ExportKind) -> None:
@@ -142,7 +144,10 @@ class Exporter(QObject):
 
         corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in truth], np.float32)
         labels = tuple(box.label or "object" for box in truth)
-        boxes = LabeledBoxes(corners, labels, difficult=tuple(box.difficult for box in truth))
+        boxes = LabeledBoxes(
+            corners, labels, difficult=tuple(box.difficult for box in truth),
+            crowd=tuple(box.crowd for box in truth),
+        )  # fmt: skip
         name = photo.path.name if photo.path else photo.name
         kinds = self._box_kinds(boxes, ImageInfo(name, photo.width, photo.height))
         self._offer(self.tr("Save ground truth"), *kinds)
@@ -237,10 +242,30 @@ class Exporter(QObject):
     def write_boxes(
         self, path: str, boxes: LabeledBoxes, image: ImageInfo, kind: BoxFormat
     ) -> None:
-        def job() -> None:
-            from explorer.saving.export import save_boxes
+        def job() -> str:
+            from explorer.saving.export import lost_flags, save_boxes
 
             save_boxes(path, boxes, image, kind)
+            return lost_flags(boxes, kind)
+
+        self._start(path, job)
+
+    def _write_mask(self, path: str, _options: Options) -> None:
+        self.write_mask(path)
+
+    def write_mask(self, path: str) -> None:
+        """The masks of the result as an indexed PNG, with the list of its classes beside it."""
+        finished = self._desk.study.finished
+        assert finished is not None
+        mask = finished.mask
+        if mask is None:
+            self._desk.notices.say(self.tr("This result has no mask to save."))
+            return
+
+        def job() -> None:
+            from explorer.saving.export import save_mask
+
+            save_mask(path, mask)
 
         self._start(path, job)
 
@@ -253,10 +278,11 @@ class Exporter(QObject):
         film.draw()
 
         def job() -> _Film:
+            from explorer.images.pixels import shrunk
             from explorer.saving.export import save_film
 
             kept = film.frames()
-            saved = save_film(path, (_within(frame, size) for frame in kept), rate)
+            saved = save_film(path, (shrunk(frame, size) for frame in kept), rate)
             return _Film(saved, kept.steps, rate)
 
         self._start(path, job)
@@ -266,9 +292,13 @@ class Exporter(QObject):
     def _written(self, update: Update) -> None:
         notices = self._desk.notices
         if update.state is State.DONE and update.value:
-            path, film = update.value
+            path, more = update.value
             words = self.tr("Saved {path}").format(path=path)
-            notices.say(words if film is None else f"{words}: {self._film_words(film)}")
+            if isinstance(more, _Film):
+                words = f"{words}: {self._film_words(more)}"
+            elif more:
+                words = f"{words}. {more}"
+            notices.say(words)
         elif update.failure is not None:
             failure = update.failure
             words = f"{failure.message} {failure.hint}".strip()
@@ -291,7 +321,7 @@ class Exporter(QObject):
         words = self.tr("{count}, {size} pixels, {rate} frames per second.")
         return words.format(count=count, size=size, rate=rate)
 
-    def _start(self, path: str, write: Callable[[], _Film | None]) -> None:
+    def _start(self, path: str, write: Callable[[], _Film | str | None]) -> None:
         def job() -> Generator[Step[Any], Any, None]:
             yield Step((path, write()))
 
@@ -315,23 +345,18 @@ class Exporter(QObject):
         def writer(kind: BoxFormat) -> Callable[[str, Options], None]:
             return lambda path, _options: self.write_boxes(path, boxes, image, kind)
 
+        coco = [ExportKind(self.tr("Boxes as COCO"), "*.json", writer("coco"))]
+        if boxes.outlines:
+            polygons = writer("coco-polygons")
+            coco = [
+                ExportKind(self.tr("Masks as COCO run lengths"), "*.json", writer("coco")),
+                ExportKind(self.tr("Masks as COCO polygons"), "*.json", polygons),
+            ]
         return [
-            ExportKind(self.tr("Boxes as COCO"), "*.json", writer("coco")),
+            *coco,
             ExportKind(self.tr("Boxes as Pascal VOC"), "*.xml", writer("voc")),
             ExportKind(self.tr("Boxes as YOLO"), "*.txt", writer("yolo")),
         ]
-
-
-def _within(rgb: UInt8, size: int) -> UInt8:
-    """`rgb` with its longest side at most `size`."""
-    height, width = rgb.shape[:2]
-    share = size / max(height, width)
-    if share >= 1:
-        return rgb
-    import cv2
-
-    small = (max(1, round(width * share)), max(1, round(height * share)))
-    return np.asarray(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _save_picture(path: str, rgb: UInt8, metadata: dict[str, Any]) -> None:

@@ -217,6 +217,7 @@ class Window(QMainWindow):
         self.networks.classes_wanted.connect(self.commands.choose_classes)
         self.inspector.cancel_requested.connect(study.cancel)
         self.inspector.pause_toggled.connect(study.pause)
+        self.board.link_followed.connect(study.follow_link)
         self.board.status.connect(self.status.readout.setText)
         self.board.selection_changed.connect(self.results.set_selection)
         self.results.selection_changed.connect(self.board.set_selection)

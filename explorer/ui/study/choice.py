@@ -147,6 +147,8 @@ class Choice(QObject):
             return self.spec
         if entry is None or not view.suits(entry.task):
             return self._networks.suiting(view)
+        if self.info is not None and not view.takes(self.info):
+            return self._networks.suiting(view)
         best = None if view.best == entry.task else self._networks.used_for(view.best)
         return best or self.spec
 

@@ -23,7 +23,7 @@ from explorer.ui.study.shown import Shown
 if TYPE_CHECKING:
     from PySide6.QtCore import QObject
 
-    from explorer.core.layers import Board
+    from explorer.core.layers import Board, Link
     from explorer.core.network_info import NetworkSpec
     from explorer.core.runner import Failure
     from explorer.engine.answer import Answer
@@ -146,6 +146,13 @@ class Study(Choice):
         if self.image is image:  # else that frame, or the source again, is shown by now
             self.subject_changed.emit()
             self.look()
+
+    def follow_link(self, link: Link) -> None:
+        """Chooses the view that `link` leads to, with its values among the last ones."""
+        view = self.views.get(link.view)
+        if view is not None:
+            params = self._used.of(view, self.image, live=self.live)
+            self.set_view(link.view, replace(params, **link.params))
 
     def set_network(self, spec: NetworkSpec) -> None:
         """Chooses another network; a view that cannot use it is replaced, with a message."""

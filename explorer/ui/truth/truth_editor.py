@@ -108,18 +108,17 @@ class TruthEditor(Editor):
         self.remove = IconButton("close", self.tr("Remove this box (Delete)"))
         self.remove.clicked.connect(self._remove)
         line.addWidget(self.remove)
-        self.difficult = Switch()
-        self.difficult.setAccessibleName(self.tr("Difficult object"))
-        self.difficult.setToolTip(
-            self.tr("Pascal VOC's flag: the object counts neither as found nor as missed.")
+        self._flags = QVBoxLayout()
+        self.difficult = self._flag(
+            self.tr("Difficult object"),
+            self.tr("Pascal VOC's flag: the object counts neither as found nor as missed."),
         )
-        self.difficult.clicked.connect(self._flagged)
-        self._flag = QWidget()
-        flag = QHBoxLayout(self._flag)
-        flag.setContentsMargins(0, 0, 0, 0)
-        flag.addWidget(Label(self.tr("Difficult object"), quiet=True))
-        flag.addStretch(1)
-        flag.addWidget(self.difficult)
+        self.difficult.clicked.connect(self._set_difficult)
+        self.crowd = self._flag(
+            self.tr("Crowd region"),
+            self.tr("COCO's flag: detections inside the region count neither way."),
+        )
+        self.crowd.clicked.connect(self._set_crowd)
         self.hint = Label(
             self.tr(
                 "Drag on the photo to draw a box (Shift+drag where dragging does something "
@@ -139,10 +138,24 @@ class TruthEditor(Editor):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
         layout.addWidget(self._line)
-        layout.addWidget(self._flag)
+        layout.addLayout(self._flags)
         layout.addWidget(self.hint)
         layout.addWidget(foot)
         self.show_value(())
+
+    def _flag(self, title: str, help_text: str) -> Switch:
+        """A further line of the editor, for a flag of the chosen box."""
+        switch = Switch()
+        switch.setAccessibleName(title)
+        switch.setToolTip(help_text)
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(Label(title, quiet=True))
+        line.addStretch(1)
+        line.addWidget(switch)
+        self._flags.addWidget(row)
+        return switch
 
     def set_info(self, info: NetworkInfo | None) -> None:
         names = info.classes if info is not None else ()
@@ -164,7 +177,8 @@ class TruthEditor(Editor):
         self.boxes.blockSignals(blocked)
         self.count.setText(self.text(boxes))
         self._line.setVisible(bool(boxes))
-        self._flag.setVisible(bool(boxes))
+        for row in range(self._flags.count()):
+            self._flags.itemAt(row).widget().setVisible(bool(boxes))
         self.hint.setVisible(not boxes)
         self.save.setVisible(bool(boxes))
         self.clear.setVisible(bool(boxes))
@@ -182,6 +196,8 @@ class TruthEditor(Editor):
         self.label.show_label(box.label if box is not None else "")
         self.difficult.setEnabled(there)
         self.difficult.setChecked(box is not None and box.difficult)
+        self.crowd.setEnabled(there)
+        self.crowd.setChecked(box is not None and box.crowd)
 
     def text(self, value: Any) -> str:
         if not value:
@@ -203,8 +219,11 @@ class TruthEditor(Editor):
     def _named(self, label: str) -> None:
         self._change(label=label)
 
-    def _flagged(self, difficult: bool) -> None:
+    def _set_difficult(self, difficult: bool) -> None:
         self._change(difficult=difficult)
+
+    def _set_crowd(self, crowd: bool) -> None:
+        self._change(crowd=crowd)
 
     def _change(self, **values: Any) -> None:
         if self._chosen is not None:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.annotations.truth import counting
 from explorer.core.layers import Board, Boxes, Curve, Heat, Layer, Pane, Picture, Plot, Table
 from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, counted, same, truth_boxes
+from explorer.views.shared.anchors import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    counted,
+    passed_layer,
+    passed_words,
+    same,
+    truth_boxes,
+)
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import (
@@ -178,6 +188,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
 
 def draw(result: Result, params: Params) -> Board:
+    marked, params = params.truth, replace(params, truth=counting(params.truth))
     state = _state(result, params)
     found, shown = result.found, state.rows[: state.top]
     layers: list[Layer] = [result.photo]
@@ -187,7 +198,7 @@ def draw(result: Result, params: Params) -> Board:
         key = ("boxes", params.level, state.top)
         layers.append(result.cache.get(key, lambda: proposal_boxes(found, shown)))
     layers += truth_layers(params.truth, found.boxes[shown], state.best, state.owners, params.iou)
-    layers += _selected(result, params)
+    layers += [*passed_layer(marked), *_selected(result, params)]
     title = first_words(result.method, state.top, len(state.rows))
     pane = Pane(
         "image", size_of(result.photo), tuple(layers), title,
@@ -197,7 +208,7 @@ def draw(result: Result, params: Params) -> Board:
         panes=(pane,),
         plots=_plots(result, params, state),
         tables=_tables(result, params, state),
-        summary=_summary(result, params, state),
+        summary=_summary(result, params, state) + passed_words(marked),
     )
 
 
@@ -207,8 +218,9 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     Keys: `boxes` (N, 4) float32 xyxy in the photo's pixels, the best first; `scores` (N,) and
     `levels` (N,) where there are some; `method`, `order`; with ground truth `truth` (G, 4),
     `best_iou` (G,) with the top boxes, `rank` (G,) of the first box that finds each object (0 =
-    none) and `recall` (N + 1,) of the first 0 … N.
+    none) and `recall` (N + 1,) of the first 0 … N. Difficult objects and crowds are no part of it.
     """
+    params = replace(params, truth=counting(params.truth))
     state, found = _state(result, params), result.found
     answer: dict[str, Any] = {
         "method": result.method, "order": order_of(result.method), "boxes": found.boxes[state.rows],

@@ -32,8 +32,9 @@ are compared with the objects of their class, the highest score first. A detecti
 positive** (TP) if its IoU with the object that it overlaps most reaches the threshold and no
 earlier detection has matched that object; every other detection is a **false positive** (FP), and
 an object without a match is a **false negative** (FN). An object that the annotations mark as
-*difficult* (Pascal VOC) is dashed and counts neither way, and a detection on it is ignored. The
-view *Evaluation* uses the same rule.
+*difficult* (Pascal VOC) is dashed and counts neither way, and a detection on it is ignored. So is
+a *crowd* region (COCO): a detection that has found no single object is ignored if at least that
+fraction of its area lies in a crowd of its class. The view *Evaluation* uses the same rule.
 
 $$ \mathrm{IoU}(A, B) = \frac{|A \, \cap \, B|}{|A \, \cup \, B|} $$
 

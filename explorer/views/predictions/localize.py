@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.annotations.truth import LAYER
+from explorer.annotations.truth import LAYER, counting
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, Table, colors_apart
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
+from explorer.views.shared.anchors import passed_layer, passed_words, truth_boxes
 from explorer.views.shared.common import CROP_COLOR, class_name, color, percent, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.boxes import iou_matrix
@@ -121,10 +122,11 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
 
 def draw(result: Result, params: Params) -> Board:
+    marked, params = params.truth, replace(params, truth=counting(params.truth))
     shares = softmax(result.logits)
     order = np.argsort(-result.logits, kind="stable")
     drawn = order[: params.top if result.per_class else 1]
-    truth = _truth(params)
+    truth = truth_boxes(params.truth)
     overlap = iou_matrix(truth, result.boxes) if len(truth) else None
     layers: list[Layer] = [result.photo]
     if params.show_crop:
@@ -135,13 +137,14 @@ def draw(result: Result, params: Params) -> Board:
         tints = np.repeat(GREEN, len(truth), axis=0)
         names = tuple(box.label for box in params.truth)
         layers.append(Boxes(truth, tints, names, selectable=False, name=LAYER))
+    layers += passed_layer(marked)
     shown = order[: max(len(drawn), params.listed)]
     tints = colors_apart(shown.tolist(), len(shares))
     layers.append(_boxes(result, shares, drawn, tints[: len(drawn)]))
     return Board(
         panes=(Pane("image", size_of(result.photo), tuple(layers)),),
         tables=(_table(result, shares, order[: params.listed], tints, overlap),),
-        summary=_summary(result, shares, int(order[0]), params, overlap),
+        summary=_summary(result, shares, int(order[0]), params, overlap) + passed_words(marked),
     )
 
 
@@ -159,11 +162,6 @@ def data(result: Result, params: Params) -> dict[str, Any]:
         "classes": result.classes,
         "size": tuple(int(side) for side in size_of(result.photo)),
     }
-
-
-def _truth(params: Params) -> Float32:
-    rows = [(box.x0, box.y0, box.x1, box.y1) for box in params.truth]
-    return np.array(rows, np.float32).reshape(-1, 4)
 
 
 def _boxes(result: Result, shares: Float32, rows: NDArray[np.intp], tints: UInt8) -> Boxes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from explorer.annotations.truth import LAYER, named
+from explorer.annotations.truth import LAYER, counting, named, not_counted
 from explorer.core.layers import Boxes, Heat, lookup_table
 from explorer.engine.stages import anchor_answers_of
 from explorer.views.shared.draw_cache import DrawCache
@@ -176,17 +176,36 @@ def same(color: Color, count: int) -> UInt8:
 
 
 def truth_layer(truth: Sequence[Box]) -> list[Boxes]:
-    """The ground truth as a layer for pictures; the window draws its handles over it."""
-    if not truth:
-        return []
-    labels = tuple(named(box) for box in truth)
+    """The ground truth as layers for pictures; the window draws its handles over it."""
+    objects = counting(truth)
+    if not objects:
+        return passed_layer(truth)
+    labels = tuple(box.label for box in objects)
     return [
         Boxes(
-            truth_boxes(truth), same(WHITE, len(truth)), labels if any(labels) else (),
-            width=2.5, selectable=False,
-            name=LAYER,
+            truth_boxes(objects), same(WHITE, len(objects)), labels if any(labels) else (),
+            width=2.5, selectable=False, name=LAYER,
+        ),
+        *passed_layer(truth),
+    ]  # fmt: skip
+
+
+def passed_layer(truth: Sequence[Box]) -> list[Boxes]:
+    """The difficult objects and crowds among `truth`, which count neither way: blue, dashed."""
+    passed = [box for box in truth if not box.counts]
+    if not passed:
+        return []
+    return [
+        Boxes(
+            truth_boxes(passed), same(BLUE, len(passed)), tuple(map(named, passed)), width=2.5,
+            dotted=True, selectable=False, name=f"{LAYER}, not counted",
         )
     ]  # fmt: skip
+
+
+def passed_words(truth: Sequence[Box]) -> str:
+    """Behind a summary, as in " · 1 difficult object (not counted)"; "" where all count."""
+    return "".join(f" · {some} (not counted)" for some in not_counted(truth))
 
 
 def truth_boxes(truth: Sequence[Box]) -> Float32:

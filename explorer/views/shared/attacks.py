@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Plot, class_colors
+from explorer.core.layers import Plot, colors_apart
 from explorer.views.shared.common import color
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ def paired_bars(
     chosen = dict.fromkeys([*tops, *more])
     highest = np.maximum(first[1], second[1])
     order = sorted(chosen, key=lambda k: -float(highest[k]))
-    colors = class_colors(len(highest))
+    colors = colors_apart(order, len(highest))
     bars = [
-        (f"{class_name(k)}, {word}", float(shares[k]), color(colors[k]) if last else BEFORE)
-        for k in order
+        (f"{class_name(k)}, {word}", float(shares[k]), color(tint) if last else BEFORE)
+        for k, tint in zip(order, colors, strict=True)
         for last, (word, shares) in enumerate((first, second))
     ]
     return Plot(name, title, x_label="probability", bars=tuple(bars), bar_range=(0.0, 1.0))

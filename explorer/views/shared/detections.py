@@ -16,6 +16,7 @@ from explorer.core.layers import (
     Picture,
     Table,
     class_colors,
+    label_colors,
 )
 from explorer.networks.embedded.wordtree import ROOT, WordTree
 from explorer.views.shared.common import class_name, counts_of, photo_of, size_of
@@ -118,8 +119,8 @@ def answer_data(result: DetectorAnswer, params: DetectionParams) -> dict[str, An
     Keys: `boxes` (N, 4) float32 xyxy in the photo's pixels, `labels` (N,) int64, `scores` (N,)
     float32, `classes` the names by label, `size` (width, height) of the photo, and `keypoints`
     (N, K, 3) with their `keypoint_names` where the network gives them. With ground truth also
-    `match` ("TP", "FP", or "ignored" on a difficult object) and `iou` (N,) with the nearest object
-    of the class, and `missed` (M, 4), the false negatives.
+    `match` ("TP", "FP", or "ignored" on an object that does not count) and `iou` (N,) with the
+    nearest object of the class, and `missed` (M, 4), the false negatives.
     """
     rows = shown(result, params)
     found = result.found
@@ -183,8 +184,9 @@ def _words(scene: Scene) -> tuple[str, ...]:
 
 
 def _colors(result: DetectorAnswer, params: DetectionParams, rows: NDArray[np.intp]) -> UInt8:
-    by = rows if params.color_by == OBJECT else result.found.labels[rows]
-    return class_colors(int(by.max(initial=0)) + 1)[by]
+    if params.color_by == OBJECT:
+        return class_colors(int(rows.max(initial=0)) + 1)[rows]
+    return label_colors(result.found.labels[rows])
 
 
 def _names(result: DetectorAnswer, rows: NDArray[np.intp]) -> tuple[str, ...]:

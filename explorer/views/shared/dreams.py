@@ -109,10 +109,10 @@ def dream_objective(layer: str, numbers: tuple[int, ...]) -> Objective:
 # -- parameters -----------------------------------------------------------------------------------
 
 
-def layer_param(*, when: When | None = None) -> Any:
+def layer_param(*, when: When | None = None, effect: Effect = Effect.STEER) -> Any:
     """The layer to climb."""
     return param(
-        "", "Layer", "The layer whose activations are maximized.", effect=Effect.STEER,
+        "", "Layer", "The layer whose activations are maximized.", effect=effect,
         choices=dream_layers, when=when,
     )  # fmt: skip
 
@@ -159,7 +159,21 @@ def tv_param() -> Any:
     )  # fmt: skip
 
 
+def half_param() -> Any:
+    """`Target.half`."""
+    return param(
+        False, "bfloat16",
+        "Computes the network in bfloat16: faster on some processors, with two to three digits.",
+        advanced=True,
+    )  # fmt: skip
+
+
 # -- what is shown --------------------------------------------------------------------------------
+
+
+def titled(title: str, *, half: bool) -> str:
+    """The title of a picture that says when it was computed in bfloat16."""
+    return f"{title}, computed in bfloat16" if half else title
 
 
 def dream_board(
@@ -172,6 +186,7 @@ def dream_board(
     unit: str,
     note: str,
     problem: str,
+    half: bool = False,
 ) -> Board:
     """The dream over the frame of its photo, and the activations of the layer.
 
@@ -184,13 +199,14 @@ def dream_board(
         unit: What is counted: "step", "round".
         note: Where it is; may be empty.
         problem: Why it stopped; may be empty.
+        half: It was computed in bfloat16.
     """
     size = size_of(photo)
     picture = Picture(rgb, extent=(0.0, 0.0, *size), smooth=True, name="dream")
     numbers = np.arange(first, first + len(heights), dtype=np.float64)
     curve = Curve(numbers, heights, label="L", color=(230, 120, 60))
     return Board(
-        panes=(Pane("dream", size, (picture,), title=f"Dream of {layer}"),),
+        panes=(Pane("dream", size, (picture,), title=titled(f"Dream of {layer}", half=half)),),
         plots=(Plot("objective", "Activation of the layer", unit, "L", (curve,), whole_x=True),),
         summary=" · ".join(words for words in (layer, note) if words),
         notes=(problem,) if problem else (),

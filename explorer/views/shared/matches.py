@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.annotations.truth import LAYER, named
+from explorer.annotations.truth import LAYER, not_counted
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Text
 from explorer.evaluation.matching import DataClass, match
 from explorer.evaluation.metrics import PASSED, RIGHT, WRONG, Found, Objects, outcomes
-from explorer.views.shared.anchors import BLUE, GRAY, GREEN, RED, WHITE, same, truth_boxes
+from explorer.views.shared.anchors import (
+    BLUE,
+    GRAY,
+    GREEN,
+    RED,
+    WHITE,
+    passed_layer,
+    same,
+    truth_boxes,
+)
 from explorer.views.shared.plural import plural
 
 if TYPE_CHECKING:
@@ -29,7 +38,7 @@ YELLOW: Color = (255, 196, 0)
 COLORS: dict[str, Color] = {"TP": GREEN, "FP": RED, "FN": YELLOW}
 
 IGNORED = "ignored"
-"""The word for a detection on a difficult object."""
+"""The word for a detection on a difficult object or in a crowd."""
 
 _WORDS = {RIGHT: "TP", WRONG: "FP", PASSED: IGNORED}
 
@@ -40,9 +49,10 @@ class Matches:
 
     Attributes:
         words: For every shown box "TP", "FP" or `IGNORED`.
-        ious: (n,) float64: its IoU with the object of its class that it overlaps most; 0 = none.
+        ious: (n,) float64: its IoU with the object of its class that it has found, else with the
+            one that it overlaps most; 0 = none. In a crowd: the fraction of its area there.
         truth: The objects that take part.
-        missed: (M,) bool: which of them are false negatives; never a difficult one.
+        missed: (M,) bool: which of them are false negatives; never one that does not count.
         apart: Objects of no class, or of one that the network does not have.
     """
 
@@ -59,9 +69,9 @@ class Matches:
         return {"TP": words.count("TP"), "FP": words.count("FP"), "FN": int(self.missed.sum())}
 
     @property
-    def difficult(self) -> NDArray[np.bool_]:
+    def passed(self) -> NDArray[np.bool_]:
         """(M,) bool: which objects count neither as found nor as missed."""
-        return np.array([box.difficult for box in self.truth], np.bool_)
+        return np.array([not box.counts for box in self.truth], np.bool_)
 
     @property
     def missed_boxes(self) -> Float32:
@@ -76,10 +86,9 @@ class Matches:
 
     @property
     def summary(self) -> str:
-        """As in "2 TP, 1 FP, 1 FN, 1 difficult (not counted)"."""
+        """As in "2 TP, 1 FP, 1 FN, 1 difficult object (not counted)"."""
         words = [f"{count} {word}" for word, count in self.counts.items()]
-        passed = int(self.difficult.sum())
-        return ", ".join([*words, f"{passed} difficult (not counted)"] if passed else words)
+        return ", ".join([*words, *(f"{some} (not counted)" for some in not_counted(self.truth))])
 
     @property
     def note(self) -> str:
@@ -103,8 +112,8 @@ def matches(
 ) -> Matches:
     """Compares boxes and objects class by class, by the rule of the evaluation.
 
-    A difficult object is neither found nor missed, and a detection on it is no false positive.
-    Objects without a class are compared whatever the class, if none has one. Where
+    A difficult object and a crowd are neither found nor missed, and a detection on them is no false
+    positive. Objects without a class are compared whatever the class, if none has one. Where
     others have, they are ignored, and so are those of classes that the network does not have.
 
     Args:
@@ -126,8 +135,11 @@ def matches(
     if classes and any(box.label for box in truth):
         known &= np.isin(labels, [k for k, name in enumerate(info.classes) if name in classes])
     taking_part = tuple(box for box, part in zip(truth, known, strict=True) if part)
-    objects = Objects.plain(truth_boxes(taking_part), labels[known])
-    objects = replace(objects, difficult=np.array([b.difficult for b in taking_part], np.bool_))
+    objects = replace(
+        Objects.plain(truth_boxes(taking_part), labels[known]),
+        difficult=np.array([box.difficult for box in taking_part], np.bool_),
+        crowd=np.array([box.crowd for box in taking_part], np.bool_),
+    )
     result = outcomes(objects, boxes, iou)
     words = tuple(_WORDS[mark] for mark in result.marks.tolist())
     return Matches(words, result.ious, taking_part, result.missed, apart)
@@ -146,32 +158,28 @@ def _labels(truth: tuple[Box, ...], info: NetworkInfo) -> NDArray[np.int64]:
 def truth_of_matches(found: Matches) -> list[Boxes]:
     """The objects: white where found, dashed and yellow where missed, else gray.
 
-    Difficult ones are dashed and blue.
+    Those that do not count are dashed and blue.
     """
-    boxes, difficult = truth_boxes(found.truth), found.difficult
-    here = boxes[~(found.missed | difficult)]
+    boxes = truth_boxes(found.truth)
+    here = boxes[~(found.missed | found.passed)]
     colors = np.concatenate([same(WHITE, len(here)), same(GRAY, len(found.apart))])
     # The class of an object that is found stands at the box that found it.
     words = ("",) * len(here) + tuple(box.label for box in found.apart)
     all_of = np.concatenate([here, truth_boxes(found.apart)])
     layers = [Boxes(all_of, colors, words, width=1.0, selectable=False, name=LAYER)]
-    for part, rows, color, prefix in (
-        ("missed", found.missed, COLORS["FN"], "FN "),
-        ("difficult", difficult, BLUE, ""),
-    ):
-        if rows.any():
-            names = [
-                f"{prefix}{named(box)}".rstrip()
-                for box, mine in zip(found.truth, rows.tolist(), strict=True)
-                if mine
-            ]
-            layers.append(
-                Boxes(
-                    boxes[rows], same(color, len(names)), tuple(names), width=2.5, dotted=True,
-                    selectable=False, name=f"{LAYER}, {part}",
-                )
-            )  # fmt: skip
-    return layers
+    if found.missed.any():
+        names = [
+            f"FN {box.label}".rstrip()
+            for box, missed in zip(found.truth, found.missed.tolist(), strict=True)
+            if missed
+        ]
+        layers.append(
+            Boxes(
+                found.missed_boxes, same(COLORS["FN"], len(names)), tuple(names), width=2.5,
+                dotted=True, selectable=False, name=f"{LAYER}, missed",
+            )
+        )  # fmt: skip
+    return [*layers, *passed_layer(found.truth)]
 
 
 def key_of_matches(found: Matches, height: float) -> Text:
@@ -179,8 +187,7 @@ def key_of_matches(found: Matches, height: float) -> Text:
     titles = {"TP": "true positive", "FP": "false positive", "FN": "false negative"}
     lines = [f"{count} {plural(titles[word], count)}" for word, count in found.counts.items()]
     swatches = tuple(COLORS.values())
-    passed = int(found.difficult.sum())
-    if passed:
-        lines.append(f"{passed} difficult {plural('object', passed)} (dashed): not counted")
+    for some in not_counted(found.truth):
+        lines.append(f"{some} (dashed): not counted")
         swatches += (BLUE,)
     return Text("\n".join(lines), (0.0, height), size=9.0, swatches=swatches, name="key")

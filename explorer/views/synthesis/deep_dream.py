@@ -17,6 +17,7 @@ from explorer.views.shared.dreams import (
     channels_param,
     dream_board,
     dream_objective,
+    half_param,
     jitter_param,
     layer_param,
     require_layer,
@@ -170,6 +171,7 @@ class Params:
     jitter: int = jitter_param(16)
     smoothing: float = smoothing_param()
     tv: float = tv_param()
+    half: bool = half_param()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,6 +181,7 @@ class Result:
     photo: Picture
     grown: Grown
     title: str
+    half: bool
     note: str = ""
 
 
@@ -213,7 +216,7 @@ def draw(result: Result, params: Params) -> Board:
     note = result.note if params.shown == NEWEST else f"after {moment.step} steps"
     return dream_board(
         result.photo, moment.rgb, -grown.losses, result.title,
-        first=1, unit="step", note=note, problem=grown.problem,
+        first=1, unit="step", note=note, problem=grown.problem, half=result.half,
     )  # fmt: skip
 
 
@@ -235,7 +238,7 @@ class _Dream:
         self.sizes = octave_sizes(
             *pixels.shape[:2], longest=params.size, octaves=params.octaves, scale=params.scale
         )
-        target, generator = Target.of(network), scene.generator()
+        target, generator = Target.of(network, half=params.half), scene.generator()
         self._base = self._start(scene, self.sizes[-1], generator)
         if params.objective == LAYER:
             require_layer(params.layer)
@@ -285,7 +288,7 @@ class _Dream:
     def result(self, note: str) -> Result:
         scores = self._params.objective == SCORES
         title = SCORES if scores else self._params.layer
-        return Result(self._photo, self._run.grown(), title, note)
+        return Result(self._photo, self._run.grown(), title, self._run.synthesis.target.half, note)
 
     def _objective(self, target: Target, params: Params) -> Objective:
         if params.objective == SCORES:

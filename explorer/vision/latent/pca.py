@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FILE = "picture-basis.npz"
 """Of a basis in a folder."""
+MOST_COMPONENTS = 96
+"""Of a basis that is kept or shown."""
 NEGLIGIBLE = 1e-5
 """A singular value below this fraction of the largest is one of rounding."""
 MOST_BYTES = 64 * 2**20

@@ -22,7 +22,7 @@ RED = np.array([[255, 0, 0]], np.uint8)
     (lambda: Lines(np.zeros(4, np.float32), RED), r"Lines.segments .* got shape \(4,\)"),
     (lambda: Lines(np.zeros((2, 4), np.float32), RED), r"Lines.colors must be \(2, 3\)"),
     (lambda: Grid(np.zeros(2), np.zeros(2, np.float32), (0, 0, 1, 1)), "Grid.xs"),  # type: ignore[arg-type]
-    (lambda: Text("one\ntwo", (0, 0), swatches=((0, 0, 0),)), "1 swatches for 2 lines"),
+    (lambda: Text("one\ntwo", (0, 0), swatches=((0, 0, 0),) * 3), "3 swatches for 2 lines"),
 ])  # fmt: skip
 def test_wrong_arrays_are_named(wrong: Callable[[], object], words: str) -> None:
     with pytest.raises(ValueError, match=words):

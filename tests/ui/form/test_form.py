@@ -494,6 +494,7 @@ def test_hundreds_of_layers_open_at_once(qtbot: QtBot, form: Form) -> None:
         Scale(0, 1, 0.01), Scale(0, 1), Scale(1e-4, 1, log=True), Scale(0, 10, log=True),
         Scale(1, 8, whole=True), Scale(64, 2048, 32, whole=True), Scale(1, 100_000, whole=True),
         Scale(-3, 3, 0.25), Scale(0, 0), Scale(1, 4096, log=True, whole=True), Scale(0.5, 2, 0.125),
+        Scale(-1000, 1000, 0.001, log=True), Scale(-5, 5, log=True, whole=True),
     ],
 )  # fmt: skip
 def test_slider_and_value_agree(scale: Scale) -> None:
@@ -505,6 +506,21 @@ def test_slider_and_value_agree(scale: Scale) -> None:
         assert float(scale.text(value)) == pytest.approx(value)
         if not scale.whole:
             assert abs(scale.position(value) - position) <= 1
+
+
+def test_a_logarithm_on_both_sides_of_zero() -> None:
+    scale = Scale(-1000, 1000, 0.001, log=True)
+    assert [scale.value(p) for p in (0, 100, 200, 300, 400)] == [-1000, -1, 0, 1, 1000]
+    assert [scale.position(v) for v in (-1000, -1, -1e-5, 0, 1, 1000)] == [
+        0,
+        100,
+        200,
+        200,
+        300,
+        400,
+    ]
+    assert 0.1 < scale.value(scale.position(0.1) + 1) < 0.12
+    assert scale.text(1000) == "1000"
 
 
 def test_rows_of_a_tree() -> None:

@@ -309,3 +309,13 @@ def test_a_line_is_drawn_after_its_button(qtbot: QtBot) -> None:
     qtbot.mouseClick(line.place, LEFT)
     made.set_view(replace(view, name="other"), Counted(), None)
     assert heard == [("line", True), ("line", False)] * 2, "it ends with the view"
+
+
+def test_a_click_on_a_title_leads_to_its_editor(form: Form, qtbot: QtBot) -> None:
+    for name, row in form.rows.items():
+        if not row.isVisible():
+            continue
+        qtbot.mouseClick(row.findChildren(Label)[0], LEFT)
+        focus = form.focusWidget()
+        assert focus is not None, name
+        assert row.isAncestorOf(focus), name

@@ -29,11 +29,11 @@ from explorer.core.layers import (
 from explorer.core.values import Box
 from explorer.ui.board.canvas import Canvas
 from explorer.ui.board.pan_zoom import Viewpoint
-from explorer.ui.items import box_item, image_items
+from explorer.ui.items import image_items, labeled_item
 from explorer.ui.items.box_item import BoxesItem
 from explorer.ui.items.image_items import borders
 from explorer.ui.items.item_images import Pyramid
-from explorer.ui.items.items import TextItem
+from explorer.ui.items.items import PointsItem, TextItem
 from explorer.ui.items.layer_item import LayerItem
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -324,7 +324,7 @@ def test_dotted_boxes_have_gaps(canvas: Canvas) -> None:
 
 
 def test_labels_hold_still_while_panning(canvas: Canvas, monkeypatch: pytest.MonkeyPatch) -> None:
-    placings = counted(monkeypatch, box_item, "Plates")
+    placings = counted(monkeypatch, labeled_item, "Plates")
     layer = boxes((10, 12, 20, 20), (11, 12.5, 20, 20), labels=("first", "second"))
     show(canvas, plain(), layer)
     shown = item(canvas, 1)
@@ -359,13 +359,31 @@ def test_labels_of_several_layers_make_room_for_each_other(canvas: Canvas) -> No
     assert a[3] <= b[1] or b[3] <= a[1] or a[2] <= b[0] or b[2] <= a[0]
 
 
+def test_labels_of_points_lie_on_the_pane_and_off_one_another(canvas: Canvas) -> None:
+    xy = np.array([[39.5, 15], [0.5, 0.5], [20, 29.5], [39.5, 29.5], [20.5, 29], [80, 5]])
+    names = ("right wrist", "left eye", "left knee", "right ankle", "nose", "off the pane")
+    points = Points(xy.astype(np.float32), colors(*[RED] * 6), labels=names)
+    show(canvas, plain(), boxes((30, 20, 39, 29), labels=("person",)), points)
+    frame, shown = item(canvas, 1), item(canvas, 2)
+    assert isinstance(frame, BoxesItem)
+    assert isinstance(shown, PointsItem)
+    assert shown.unlabeled == 0
+    plates = [QRectF(QPointF(x0, y0), QPointF(x1, y1)) for x0, y0, x1, y1 in shown.plates]
+    assert len(plates) == 5
+    pane = QRectF(canvas.from_pane(0, 0), canvas.from_pane(40, 30))
+    others = [QRectF(QPointF(x0, y0), QPointF(x1, y1)) for x0, y0, x1, y1 in frame.plates]
+    for number, plate in enumerate(plates):
+        assert pane.contains(plate.translated(pane.topLeft())), names[number]
+        assert not any(plate.intersects(other) for other in (*others, *plates[:number]))
+
+
 @pytest.mark.parametrize(("width", "scale"), [(400, 3), (140, 3), (140, 30)])
 def test_a_label_is_never_wider_than_the_window(
     qtbot: QtBot, canvas: Canvas, monkeypatch: pytest.MonkeyPatch, width: int, scale: float
 ) -> None:
     canvas.resize(width, 324)
     qtbot.waitUntil(lambda: canvas.viewport().width() == width)
-    written = counted(monkeypatch, box_item, "plate_picture")
+    written = counted(monkeypatch, labeled_item, "plate_picture")
     name = "chocolate labrador retriever 0.87"
     show(canvas, plain(), boxes((10, 5, 20, 25), labels=(name,)), scale=scale)
     shown = item(canvas, 1)

@@ -349,12 +349,16 @@ def test_ground_truth_is_saved_when_there_is_some(
     exporter.save_truth()
     assert said(answered, qtbot) == "This photo has no ground truth to save."
     assert answered.study.image is not None
-    answered.study.photo_truth.put(answered.study.image.key, (Box(0, 0, 30, 20, "cat"),))
+    cat = Box(0, 0, 30, 20, "cat", difficult=True)
+    answered.study.photo_truth.put(answered.study.image.key, (cat,))
     exporter.save_truth()
     titles = [exporter.sheet.what.itemText(row) for row in range(exporter.sheet.what.count())]
     exporter.sheet.what.setCurrentIndex(titles.index("Boxes as YOLO"))
     exporter.sheet.go_on.click()
-    assert said(answered, qtbot) == f"Saved {place}"
+    assert said(answered, qtbot) == (
+        f"Saved {place}. YOLO has no flag for 1 difficult object, which counts as an ordinary "
+        "object there."
+    )
     assert place.read_text().split()[1:] == ["0.250000", "0.250000", "0.500000", "0.500000"]
 
 

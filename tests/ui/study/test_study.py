@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from explorer.core.layers import UNTRAINED, Text
+from explorer.core.layers import UNTRAINED, Link, Text
 from explorer.core.params import Point
 from explorer.core.runner import Failure, State
 from explorer.engine.answer import Side
@@ -161,6 +161,17 @@ def test_parameters_are_remembered_by_photo_and_view(study: Study) -> None:
     study.set_view("classify")
     assert study.params.depth == 4
     assert set(study.last_params) == {"classify", "bare"}
+
+
+def test_a_link_leads_to_another_view_with_its_values(study: Study, bridge: ToyBridge) -> None:
+    study.set_view("bare", Params(score=0.75, depth=2))
+    study.set_view("classify")
+    study.follow_link(Link("bare", {"depth": 7}, "Open"))
+    assert bridge.asked[-1].view.name == "bare"
+    assert study.params == Params(score=0.75, depth=7), "the others as they were used last"
+    study.follow_link(Link("no such view", {}, "Open"))
+    assert study.view is not None
+    assert study.view.name == "bare"
 
 
 def test_a_place_beside_a_smaller_photo_is_moved_onto_it(study: Study) -> None:

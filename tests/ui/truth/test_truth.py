@@ -308,7 +308,10 @@ def test_a_box_is_chosen_and_named_in_the_form(toys: Toys, qtbot: QtBot) -> None
     assert [box.difficult for box in toys.truth] == [True, False]
     assert editor.difficult.isChecked()
     toys.drag((20, 20), (22, 22))
-    assert toys.truth[0].difficult, "a moved box keeps its flag"
+    editor.crowd.click()
+    toys.drag((20, 20), (22, 22))
+    assert toys.truth[0].difficult, "a moved box keeps its flags"
+    assert toys.truth[0].crowd
     editor.remove.click()
     assert len(toys.truth) == 1
     editor.clear.click()
@@ -399,6 +402,9 @@ def test_a_session_file_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- files
 
 
+CROWD = Box(50, 20, 80, 60, "cat", crowd=True)
+
+
 def coco(folder: Path, name: str = "a.png") -> Path:
     path = folder / "instances.json"
     content = {
@@ -419,11 +425,12 @@ def test_annotations_beside_the_photo_are_offered_and_loaded(
     coco(tmp_path)
     toys = make(photo(tmp_path, "a.png", 90))
     notices = toys.w.notices
-    qtbot.waitUntil(lambda: any("1 annotated box" in text for text in notices.texts), timeout=9000)
+    qtbot.waitUntil(
+        lambda: any("2 annotated boxes" in text for text in notices.texts), timeout=9000
+    )
     card = next(card for card in notices.cards if "annotated" in card.notice.text)
     card.buttons[0].click()
-    assert toys.truth == (Box(10, 20, 40, 60, "cat"),)
-    assert any("crowd" in text for text in notices.texts)
+    assert toys.truth == (Box(10, 20, 40, 60, "cat"), CROWD)
     assert not any("annotated" in text for text in notices.texts)
     toys.open(photo(tmp_path, "b.png", 30))
     assert not any("annotated" in text for text in notices.texts)
@@ -476,7 +483,7 @@ def test_a_file_that_is_chosen_is_loaded_or_refused(
     path = coco(tmp_path)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(path), ""))
     toys.editor.load.click()
-    qtbot.waitUntil(lambda: len(toys.truth) == 1, timeout=9000)
+    qtbot.waitUntil(lambda: len(toys.truth) == 2, timeout=9000)
     toys.w.undo.undo()
     assert toys.truth == ()
     path.write_text("{}")
@@ -493,7 +500,7 @@ def test_a_view_without_truth_keeps_what_is_loaded(
     toys.w.truth_files.read(str(coco(tmp_path)))
     qtbot.waitUntil(lambda: any("Toy" in text for text in toys.w.notices.texts), timeout=9000)
     toys.show("toy")
-    assert toys.truth == (Box(10, 20, 40, 60, "cat"),)
+    assert toys.truth == (Box(10, 20, 40, 60, "cat"), CROWD)
 
 
 @pytest.mark.parametrize("kind", [("COCO", ".json"), ("VOC", ".xml"), ("YOLO", ".txt")])

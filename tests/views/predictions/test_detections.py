@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.core.colormaps import APART, cielab
 from explorer.core.layers import Boxes, Lines, Masks, Points, Text, class_colors
 from explorer.core.network_info import LayerInfo
 from explorer.core.params import Box, parameters
@@ -105,6 +106,22 @@ def test_the_threshold_is_the_networks_own_until_somebody_says_another() -> None
     assert boxes(careful, DetectionParams(score=0.1)).keys == (0, 1, 2)
 
 
+def test_classes_beyond_the_color_set_are_told_apart() -> None:
+    result = fixed()
+    labels = np.array([1, 33, 65])  # one place in the set of 32, in three rounds
+    many = replace(
+        result,
+        found=replace(result.found, labels=labels),
+        info=replace(result.info, classes=tuple(f"class {k}" for k in range(91))),
+    )
+    layer = boxes(many, DetectionParams(score=0.0))
+    lab = cielab(layer.colors)
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2)
+    assert apart[~np.eye(3, dtype=bool)].min() >= APART
+    table = VIEW.draw(many, DetectionParams(score=0.0)).tables[0]
+    assert table.swatches == tuple(map(tuple, layer.colors.tolist()))
+
+
 TRUTH = (Box(10, 10, 20, 20, "cat"), Box(15, 15, 25, 35, "car"), Box(40, 40, 50, 50, "dog"))
 """The cat as it was found; the car twice as tall, an IoU of 100 / 200; and a dog nobody found."""
 
@@ -141,8 +158,8 @@ def test_a_difficult_object_counts_neither_way_by_hand() -> None:
     assert layer is not None
     assert layer.labels == ("ignored cat 0.90", "TP car 0.60", "FP cat 0.20")
     np.testing.assert_array_equal(layer.colors, [BLUE, COLORS["TP"], COLORS["FP"]])
-    assert "; 1 TP, 1 FP, 0 FN, 2 difficult (not counted) at IoU >= 0.50" in board.summary
-    dashed = board.boxes("ground truth, difficult")
+    assert "; 1 TP, 1 FP, 0 FN, 2 difficult objects (not counted) at IoU >= 0.50" in board.summary
+    dashed = board.boxes("ground truth, not counted")
     assert dashed is not None
     assert dashed.dotted
     assert dashed.labels == ("cat (difficult)", "dog (difficult)")
@@ -154,6 +171,20 @@ def test_a_difficult_object_counts_neither_way_by_hand() -> None:
     found = VIEW.data(result, params)
     assert found["match"] == ("ignored", "TP", "FP")
     assert len(found["missed"]) == 0
+
+
+def test_a_detection_in_a_crowd_is_ignored_by_hand() -> None:
+    # Of the first cat's 10 x 10 pixels 6 x 10 lie in the crowd: 0.6 of its area, an IoU of 0.01.
+    # The dog is a single object inside a crowd of dogs.
+    wide = Box(5, 5, 16, 300, "cat", crowd=True)
+    truth = (wide, replace(wide, x1=300.0), Box(0, 0, 300, 300, "dog", crowd=True), TRUTH[2])
+    result, params = fixed(), DetectionParams(score=0.0, truth=truth[:1])
+    assert VIEW.data(result, params)["match"] == ("ignored", "FP", "FP")
+    assert VIEW.data(result, replace(params, iou=0.65))["match"] == ("FP", "FP", "FP")
+    board = VIEW.draw(result, replace(params, truth=truth))
+    assert "; 0 TP, 2 FP, 1 FN, 3 crowd regions (not counted) at IoU >= 0.50" in board.summary
+    key = next(x for x in board.panes[0].layers if isinstance(x, Text))
+    assert key.text.splitlines()[-1] == "3 crowd regions (dashed): not counted"
 
 
 def test_the_view_and_the_evaluation_agree_about_difficult_objects() -> None:

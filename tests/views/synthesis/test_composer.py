@@ -12,7 +12,9 @@ from explorer.core.errors import ExplorerError
 from explorer.core.params import Box, ImageRef, Mask, resolved
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
-from explorer.views.synthesis import activation_maximization, neural_style
+from explorer.views.inside.feature_maps import view as feature_maps
+from explorer.views.synthesis import neural_style
+from explorer.views.synthesis.activation_maximization import view as activation_maximization
 from explorer.views.synthesis.feature_atlas import shipped
 from explorer.views.synthesis.feature_atlas import view as atlas
 from explorer.views.synthesis.loss_composer import terms
@@ -172,6 +174,9 @@ def test_an_atlas_is_made_once(monkeypatch, tmp_path) -> None:
     board = atlas.VIEW.draw(result, params)
     assert [pane.name for pane in board.panes] == ["atlas", "tile"]
     assert board.panes[0].readout(1, 1) == "channel 0"
+    link = board.panes[1].link
+    there = feature_maps.VIEW.Params(**link.params)
+    assert (link.view, there.layer, there.channel) == (feature_maps.VIEW.name, "conv2", 5)
     again, _ = run(atlas.VIEW, a_scene(), layer="conv2", size=32, steps=3)
     assert len(again) < len(steps)
     np.testing.assert_array_equal(again[-1].value.tiles, result.tiles)

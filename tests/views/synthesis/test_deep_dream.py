@@ -70,6 +70,17 @@ def test_the_same_seed_dreams_the_same() -> None:
     assert (first != other).any()
 
 
+def test_bfloat16_is_said_on_the_picture() -> None:
+    pictures = []
+    for half, title in ((False, "Dream of conv2"), (True, "Dream of conv2, computed in bfloat16")):
+        steps = run(Scene(toy_network("classification"), toy_image()), octaves=1, half=half)
+        grown = steps[-1].value.grown
+        assert grown.losses[-1] < grown.losses[0]
+        assert VIEW.draw(steps[-1].value, Params()).panes[0].title == title
+        pictures.append(grown.rgb)
+    assert (pictures[0] != pictures[1]).any()
+
+
 def test_channels() -> None:
     assert channels_of("") == ()
     assert channels_of("3, 17;3") == (3, 17)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,8 @@ from torch import nn
 
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Box, FolderRef
+from explorer.core.resources import resource_path
 from explorer.engine.scene import Scene
-from explorer.views.synthesis.semantic_sliders import source
 from explorer.views.synthesis.semantic_sliders.panes import Result
 from explorer.views.synthesis.semantic_sliders.view import VIEW, Params
 from explorer.vision.latent import pca
@@ -43,7 +45,8 @@ def test_sliders_add_deviations_to_the_coefficients() -> None:
     (result,) = run(scene, components=12)
     assert result.source is not None
     basis = result.source.basis
-    assert basis.shape == (25, 25, 1), "the faces of scikit-image"
+    assert basis.shape == (72, 40, 3), "the people that ship"
+    assert "1,600 pictures of people" in VIEW.draw(result, Params()).summary
     params = Params(components=12, c1=1.5, c3=-2.0)
     expected = result.projected[:12].copy()
     expected[0] += 1.5
@@ -112,7 +115,7 @@ def test_the_region_is_the_box() -> None:
     assert result.box == (10, 5, 40, 35)
     assert VIEW.draw(result, Params()).boxes("region").xyxy.tolist() == [[10, 5, 40, 35]]
     (middle,) = run(toy())
-    assert middle.box == (8, 0, 56, 48)
+    assert middle.box == (19, 0, 45, 48)
     (tiny,) = run(Scene(toy_network("classification"), toy_image(1, 1)))
     assert tiny.box == (0, 0, 1, 1)
 
@@ -157,15 +160,14 @@ def test_a_network_of_one_output_is_led_to_a_number() -> None:
     assert "Output, target 55" in [plot.title for plot in VIEW.draw(results[-1], Params()).plots]
 
 
-def test_without_a_folder_the_basis_that_ships_or_the_faces(tmp_path, monkeypatch) -> None:
-    rng = np.random.default_rng(0)
-    basis = pca.fit(rng.random((9, 6, 4, 3), np.float32), 4)
-    (tmp_path / pca.FILE).write_bytes(pca.packed(basis, {}))
-    monkeypatch.setattr(source, "resource_path", lambda *parts: tmp_path / parts[-1])
-    (shipped,) = run(toy())
-    assert shipped.source is not None
-    assert shipped.source.title == "9 pictures"
-    (tmp_path / pca.FILE).unlink()
-    monkeypatch.setattr(source, "faces", lambda: None)
-    with pytest.raises(ExplorerError, match="without its faces"):
-        run(toy())
+def test_the_basis_that_ships_is_what_its_card_says() -> None:
+    path = resource_path("basis", pca.FILE)
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    basis = pca.read_basis(path)
+    assert path.stat().st_size == card["bytes"] <= 1_000_000
+    assert (basis.count, len(basis)) == (card["pictures"], card["components"])
+    with np.load(path, allow_pickle=False) as file:
+        assert json.loads(str(file["figures"])) == card["metrics"]
+    assert all(card[entry] for entry in ("data", "license", "date"))
+    products = basis.components @ basis.components.T
+    np.testing.assert_allclose(products, np.eye(len(basis)), atol=0.02)

@@ -20,7 +20,7 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.ops import roi_align
 
 from explorer.evaluation.coco import Masks, coco_mask_ap50
-from explorer.evaluation.masks import VOC_CLASSES
+from explorer.evaluation.masks.folders import VOC_CLASSES
 from explorer.evaluation.matching import canonical
 from explorer.images.image import open_image
 from explorer.networks.embedded.lite_masks import lite_maskrcnn

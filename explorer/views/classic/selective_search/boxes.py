@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explorer.annotations.truth import counting
 from explorer.core.layers import Board, Boxes, Curve, Layer, Pane, Plot, Table
 from explorer.core.listing import quantity
-from explorer.views.shared.anchors import BLUE, GREEN, RED, counted, same, truth_boxes
+from explorer.views.shared.anchors import BLUE, GREEN, RED, counted, passed_layer, same, truth_boxes
 from explorer.views.shared.common import size_of
 from explorer.vision.detection.boxes import iou_matrix
 
@@ -31,8 +32,10 @@ def proposal_board(
 ) -> Board:  # fmt: skip
     """The pane "proposals", their table, and recall where there is ground truth.
 
-    `proposals` is (N, 4) in the photo's pixels, the best first.
+    `proposals` is (N, 4) in the photo's pixels, the best first. Difficult objects and crowds among
+    `truth` do not count.
     """
+    marked, truth = truth, counting(truth)
     level = left if shown != SHOWN[0] else 0
     boxes, keys, title = cache.get(
         ("shown", shown, level, most), lambda: _taken(grown, proposals, left, shown, most)
@@ -56,6 +59,7 @@ def proposal_board(
     table = cache.get(
         ("table", shown, level, most, truth), lambda: _table(boxes, keys, overlaps, shown)
     )
+    layers += passed_layer(marked)
     pane = Pane("proposals", size_of(grown.photo), tuple(layers), title)
     return Board((pane,), tuple(plots), (table,), summary)
 

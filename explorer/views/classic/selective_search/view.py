@@ -20,6 +20,7 @@ from explorer.views.classic.selective_search.tree import (
     chosen_region,
     region_board,
 )
+from explorer.views.shared.anchors import passed_words
 from explorer.views.shared.common import photo_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.classic.selective_search import (
@@ -267,7 +268,7 @@ def draw(result: Result, params: Params) -> Board:
     source = ONE_TREE if one else f"{result.done} hierarchies"
     summary = (
         f"{regions.summary} · {quantity(len(result.proposals), 'box', 'boxes')} of {source} in "
-        f"{result.seconds:.1f} s{taken.summary}"
+        f"{result.seconds:.1f} s{taken.summary}{passed_words(params.truth)}"
     )
     notes = (
         ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.annotations.truth import counting
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Layer, Masks, Pane, Picture
 from explorer.core.listing import quantity
@@ -30,7 +31,7 @@ from explorer.views.detection.anchor_sandbox.labels import (
     target_table,
     truth_table,
 )
-from explorer.views.shared.anchors import counted, truth_boxes
+from explorer.views.shared.anchors import counted, passed_layer, passed_words, truth_boxes
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.detection.anchors import AnchorRule
@@ -230,6 +231,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
 
 def draw(result: Result, params: Params) -> Board:
+    marked, params = params.truth, replace(params, truth=counting(params.truth))
     anchors = result.anchors
     state = result.cache.get(
         ("state", params.truth, params.high, params.low, params.force, params.selected),
@@ -244,7 +246,7 @@ def draw(result: Result, params: Params) -> Board:
     )  # fmt: skip
     layers += [heat] if heat is not None else []
     layers.append(_boxes(anchors, params, state))
-    layers += badges(params.truth, state.found, params.high)
+    layers += [*badges(params.truth, state.found, params.high), *passed_layer(marked)]
     chosen = state.chosen
     tables = [level_table(anchors, counts), truth_table(anchors, params.truth, state.found)]
     if chosen is not None:
@@ -258,7 +260,7 @@ def draw(result: Result, params: Params) -> Board:
         panes=(pane,),
         plots=(curve(state.found, params.high),) if params.truth else (),
         tables=tuple(tables),
-        summary=_summary(anchors, params, state),
+        summary=_summary(anchors, params, state) + passed_words(marked),
         notes=_notes(result, params, state),
     )
 
@@ -269,8 +271,10 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     Keys: `anchors` (N, 4) float32 xyxy in pixels of the network's input; `truth` (G, 4) in the same
     frame; `matches` (N,) int64, the box of each anchor, -1 = negative, -2 = ignored; `iou` (N,)
     float32, the highest with any box; `positive` (P,) int64 and their `targets` (P, 4) float32 as
-    tx, ty, tw, th; `frame` as sx, sy, tx, ty from the photo's pixels to the input's.
+    tx, ty, tw, th; `frame` as sx, sy, tx, ty from the photo's pixels to the input's. Difficult
+    objects and crowds have no part in any of it.
     """
+    params = replace(params, truth=counting(params.truth))
     state = _state(result, params)
     found, anchors = state.found, result.anchors
     rows = found.positive

@@ -312,6 +312,7 @@ class _Cell:
             for row, tint in zip(self.rows[:MOST_BARS], self.colors(), strict=False)
         )
         title = f"Scores of this cell's anchors ({table.meaning})"
+        title += f", {MOST_BARS} of {len(self.rows)}" if len(self.rows) > MOST_BARS else ""
         return Plot("scores", title, bars=bars, bar_range=(0.0, 1.0))
 
     def words(self) -> str:

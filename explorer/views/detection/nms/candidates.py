@@ -131,8 +131,9 @@ def made(
 def drawn(truth: Sequence[Box]) -> Candidates:
     """Boxes of one's own: a number behind the name is the score, as in "cat 0.8".
 
-    Without one the first box has the highest score.
+    Without one the first box has the highest score. A crowd is no single box.
     """
+    truth = [box for box in truth if not box.crowd]
     told = [_told(box.label, number) for number, box in enumerate(truth)]
     scores = np.array([score for _, score in told], np.float32)
     rows = by_score(scores)

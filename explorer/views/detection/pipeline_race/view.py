@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.errors import ExplorerError
-from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, class_colors
+from explorer.core.layers import Board, Boxes, Layer, Pane, Picture, label_colors
 from explorer.core.listing import quantity
 from explorer.core.params import Effect, NetworkRef, param
 from explorer.core.step import Step
@@ -362,7 +362,9 @@ def _pane(result: Result, params: Params, name: str) -> Pane:
         )
     found = _found(result, params, name)
     classes = result.classes[name]
-    colors = class_colors(int(found.labels.max(initial=0)) + 1)[found.labels]
+    alike = [n for n in result.lanes if result.classes.get(n) == classes]  # one color in all panes
+    beside = np.concatenate([_found(result, params, n).labels for n in alike])
+    colors = label_colors(found.labels, beside.tolist())
     words = tuple(
         f"{class_name(classes, int(label))} {score:.2f}"
         for label, score in zip(found.labels, found.scores, strict=True)

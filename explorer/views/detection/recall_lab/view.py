@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.annotations.truth import counting
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Layer, Pane, Picture
 from explorer.core.listing import quantity
@@ -24,7 +25,7 @@ from explorer.views.detection.recall_lab.charts import (
     winner,
 )
 from explorer.views.detection.recall_lab.repeatability import RepeatResult, repeat, repeat_board
-from explorer.views.shared.anchors import truth_boxes
+from explorer.views.shared.anchors import passed_layer, passed_words, truth_boxes
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.proposals import (
@@ -74,7 +75,8 @@ $$ \begin{aligned} AR &= 2 \int_{0.5}^{1} \mathrm{recall}(t) \, dt \\
 That is the average recall (AR) of Hosang et al., exact; COCO's AR, the mean over ten thresholds
 from 0.5 to 0.95, differs from it by 0.05 at most. The third plot marks the seconds that each method
 took for all of its boxes and the recall that they reach. Few objects make coarse curves: one photo
-tells little about a method, so compare on several.
+tells little about a method, so compare on several. Objects marked as difficult or as a crowd do not
+count.
 
 **Repeatability.** A detector is easier to train with proposals that do not change when the photo
 changes slightly. The photo is blurred, rotated, compressed or brightened; every method proposes
@@ -223,25 +225,28 @@ def draw(result: Result, params: Params) -> Board:
     if isinstance(result, RepeatResult):
         return repeat_board(result, params.strength, params.top, params.of)
     notes = (result.missing,) if result.missing else ()
+    marked, params = params.truth, replace(params, truth=counting(params.truth))
     methods = _scored(result, params)
     asked = max((len(found.boxes) for _, found in result.runs), default=0)
     best = winner(methods, params.top, params.iou) if params.truth else methods[0]
     chosen = next((method for method in methods if method.name == params.of), best)
     rows = np.arange(min(params.top, len(chosen.found.boxes)))
     pane = Pane(
-        "image", size_of(result.photo), tuple(_layers(result, params, chosen, rows)),
+        "image", size_of(result.photo),
+        (*_layers(result, params, chosen, rows), *passed_layer(marked)),
         _title(chosen, params), readout=readout(chosen.found, rows, params.truth),
     )  # fmt: skip
     if not params.truth:
         return Board(
-            (pane,), tables=(time_table(result.runs),), summary=_without_truth(result), notes=notes
-        )
+            (pane,), tables=(time_table(result.runs),),
+            summary=_without_truth(result) + passed_words(marked), notes=notes,
+        )  # fmt: skip
     top = max(1, min(params.top, asked))
     return Board(
         panes=(pane,),
         plots=recall_plots(methods, top, params.iou, max(asked, 1)),
         tables=(method_table(methods, params.top, params.iou, params.most),),
-        summary=_summary(result, params, methods, best),
+        summary=_summary(result, params, methods, best) + passed_words(marked),
         notes=notes,
     )
 
@@ -249,7 +254,8 @@ def draw(result: Result, params: Params) -> Board:
 def data(result: Result, params: Params) -> dict[str, Any]:
     """The boxes of every method and what they are worth.
 
-    Keys, recall: `truth` (G, 4) and for every method by its name `boxes` (N, 4) float32 xyxy in the
+    Keys, recall: `truth` (G, 4), without difficult objects and crowds, and for every method by its
+    name `boxes` (N, 4) float32 xyxy in the
     photo's pixels, with truth also `best_iou` (G,) with the first `top` ones and `average_recall`
     (3,) at 100, 1000 and 2000 boxes. Repeatability: `change`, `strengths` (S,), for every method
     `repeatability` (S,), NaN where it is not known yet.
@@ -261,6 +267,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
             row[: len(parts)] = [part.score for part in parts]
             scores[f"repeatability {name}"] = row
         return {"change": result.change, "strengths": np.array(result.strengths), **scores}
+    params = replace(params, truth=counting(params.truth))
     answer: dict[str, Any] = {"truth": truth_boxes(params.truth)}
     for method in _scored(result, params):
         answer[f"boxes {method.name}"] = method.found.boxes

@@ -17,6 +17,7 @@ from explorer.views.shared.anchors import (
     RED,
     counted,
     numbers,
+    passed_words,
     photo_size,
     plain,
     same,
@@ -187,7 +188,7 @@ def lesson_board(lesson: Lesson, photo: Picture, truth: Sequence[Box], most: int
         panes=panes,
         plots=(Plot("losses", "Losses on this photo", bars=bars),),
         tables=(losses, *(_hardest(samples, lesson.classes) for samples in lesson.samples)),
-        summary=f"{count} losses: {words} = {total:.3f}",
+        summary=f"{count} losses: {words} = {total:.3f}{passed_words(truth)}",
         notes=lesson.notes,
     )
 

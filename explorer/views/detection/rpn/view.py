@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.annotations.truth import counting
 from explorer.core.layers import Board, Boxes, Curve, Layer, Pane, Picture, Plot, Table
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
@@ -21,6 +22,7 @@ from explorer.views.shared.anchors import (
     AnchorTable,
     anchor_table,
     counted,
+    passed_words,
     same,
     score_heat,
     shades,
@@ -131,7 +133,10 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`covered` is the recall at IoU 0.5 and 0.7 after every stage; empty without truth."""
+    """`covered` is the recall at IoU 0.5 and 0.7 after every stage; empty without truth.
+
+    Difficult objects and crowds take no part in it, nor in the training step.
+    """
 
     photo: Picture
     table: AnchorTable
@@ -144,15 +149,16 @@ class Result:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     stages = stages_of(scene)
-    wanted = truth_boxes(params.truth)
+    objects = counting(params.truth)
+    wanted = truth_boxes(objects)
     covered = recalls(stages, wanted) if len(wanted) else ()
     result = Result(photo_of(scene), anchor_table(scene), stages, params.truth, covered, None)
-    if params.show != TRAINING or not params.truth:
+    if params.show != TRAINING or not objects:
         yield Step(result)
         return
     yield Step(result, 1, 2, "training step")
-    key = ("lesson", params.truth, params.stored)
-    lesson = scene.memo(key, lambda: lesson_of(scene, params.truth, stored=params.stored))
+    key = ("lesson", objects, params.stored)
+    lesson = scene.memo(key, lambda: lesson_of(scene, objects, stored=params.stored))
     yield Step(
         Result(result.photo, result.table, stages, params.truth, covered, lesson), 2, 2, "losses"
     )
@@ -163,7 +169,7 @@ def draw(result: Result, params: Params) -> Board:
         return lesson_board(result.lesson, result.photo, result.truth, params.most)
     number = min(params.stage, len(result.stages)) - 1
     stage = result.stages[number]
-    notes = () if result.truth or params.show != TRAINING else (HINT,)
+    notes = () if counting(result.truth) or params.show != TRAINING else (HINT,)
     title = f"{number + 1}. {stage.title}"
     if number:
         title += f": {counted(len(stage.boxes))} boxes, top {_most(params, number)} drawn"
@@ -172,7 +178,7 @@ def draw(result: Result, params: Params) -> Board:
         panes=(Pane("image", size_of(result.photo), tuple(layers), title=title),),
         plots=_plots(result, number),
         tables=(_table(result, number),),
-        summary=_summary(result, number),
+        summary=_summary(result, number) + passed_words(result.truth),
         notes=notes,
     )
 

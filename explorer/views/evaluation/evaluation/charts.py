@@ -19,6 +19,7 @@ from explorer.core.layers import (
     Table,
     Text,
     class_colors,
+    label_colors,
 )
 from explorer.evaluation.keypoints.skeletons import PCK
 from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures, PoseMeasures
@@ -230,6 +231,7 @@ def plots(report: Report, min_score: float, label: int | None) -> tuple[Plot, ..
     (shade,) = class_colors(1)
     bars = tuple((name, value, color(shade)) for value, name in rows[:MOST_BARS])
     title = f"{key} by class, worst first"
+    title += f" ({MOST_BARS} of {len(rows)})" if len(rows) > MOST_BARS else ""
     return (Plot("by_class_bars", title, x_label=key, bars=bars, bar_range=(0.0, 1.0)),)
 
 
@@ -296,11 +298,11 @@ def _precision_recall(report: Report, measures: BoxMeasures, label: int | None) 
     labels, counts = np.unique(measures.object_label, return_counts=True)
     frequent = labels[np.argsort(-counts, kind="stable")][:MOST_CURVES]
     wanted = [int(k) for k in frequent] if label is None else [label]
-    shades = class_colors(max([*wanted, 0]) + 1)
+    shades = label_colors(np.array(wanted, np.int64))
     curves = []
-    for k in wanted:
+    for k, shade in zip(wanted, shades, strict=True):
         recall, precision, _ = _points(measures, k)
-        curves.append(Curve(recall, precision, class_name(classes, k), color(shades[k])))
+        curves.append(Curve(recall, precision, class_name(classes, k), color(shade)))
     more = f", the {MOST_CURVES} most frequent classes" if label is None else ""
     more = more if len(labels) > MOST_CURVES else ""
     return Plot("precision_recall", f"Precision and recall at IoU 0.5{more}", "recall", "precision",

@@ -50,6 +50,10 @@ The maximum makes precision fall monotonically. `voc_AP` is this area at an IoU 
 COCO's: the mean over ten IoU thresholds from 0.5 to 0.95, each curve sampled at 101 recalls, where
 a detection may match any unmatched object. Both are means over the classes.
 
+**Instance masks.** For a network with masks and a data set with outlines (COCO's polygons or run
+lengths), `mask_AP` and its relatives are the same metrics with the IoU of the masks' pixels in the
+place of that of the boxes.
+
 **Keypoints** of people, where network and data have them. The object keypoint similarity (OKS)
 takes the place of the IoU, with the distance $d_i$ of keypoint $i$ from the labeled one, the area
 $A$ of the person and a constant $\sigma_i$ for how far apart people mark that keypoint; the mean is
@@ -69,6 +73,11 @@ predicted as class $j$; `mIoU` is its mean over the classes of the data:
 
 $$ \mathrm{IoU}_i = \frac{n_{ii}}{\sum_j n_{ij} + \sum_j n_{ji} - n_{ii}} $$
 
+`pixel_accuracy` is the fraction of all pixels whose class is correct. `boundary_F` says how well
+the borders are met: precision is the fraction of the predicted border of a class within 0.75% of
+the photo's diagonal of the true one, recall the reverse, and $F = 2PR / (P + R)$; it is the mean
+over the photos with the class, and over the classes.
+
 **Confusion matrix.** The row is the true class, the column the predicted one; what lies off the
 diagonal is wrong. For detections the last row and column stand for the background: objects without
 a detection, and detections without an object.
@@ -79,7 +88,8 @@ a detection, and detections without an object.
 whole area since VOC 2010); Lin et al. 2014, *Microsoft COCO*; Yang and Ramanan 2013, *Articulated
 Human Detection with Flexible Mixtures of Parts*, section 8 (PCK); Russakovsky et al. 2015,
 *ImageNet Large Scale Visual Recognition Challenge*, section 4; Long, Shelhamer and Darrell 2015,
-*Fully Convolutional Networks*, section 5.
+*Fully Convolutional Networks*, section 5; Csurka et al. 2013, *What is a good evaluation measure
+for semantic segmentation?*, section 2.
 """
 
 ALL = "all"

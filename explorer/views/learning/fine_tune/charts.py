@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.annotations.truth import LAYER
-from explorer.core.layers import Boxes, Curve, Pane, Plot, Table, Text, class_colors
+from explorer.core.layers import Boxes, Curve, Pane, Plot, Table, Text, class_colors, colors_apart
 from explorer.training.tuning.trainer import LOSSES
 from explorer.views.shared.common import color
 
@@ -84,7 +84,8 @@ def _found(report: Report, found: Found, min_score: float) -> Boxes:
         f"{report.classes[label - 1].name} {score:.2f}"
         for label, score in zip(labels, found.scores[rows].tolist(), strict=True)
     )
-    shades = class_colors(len(report.classes) + 1)[labels].reshape(-1, 3)
+    every = range(len(report.classes) + 1)
+    shades = colors_apart(every, len(every))[labels].reshape(-1, 3)
     return Boxes(
         found.xyxy[rows].astype(np.float32), shades, words, selectable=False, name="detections"
     )
@@ -145,7 +146,8 @@ def classes_table(report: Report) -> Table:
     )  # fmt: skip
     figures = ("AP50 before", f"AP50 {_now(report)}") if len(report.curve) else ()
     columns = ("class", "row of the last layer", "photos", "boxes", "held-out boxes", *figures)
-    swatches = tuple(color(shade) for shade in class_colors(len(rows) + 1)[1:])
+    every = range(len(rows) + 1)
+    swatches = tuple(color(shade) for shade in colors_apart(every, len(every))[1:])
     return Table("classes", columns, rows, title="Classes of the folder", swatches=swatches)
 
 

@@ -15,7 +15,7 @@ from explorer.core.layers import (
     Picture,
     Plot,
     Table,
-    class_colors,
+    label_colors,
 )
 from explorer.views.shared.attacks import paired_bars
 from explorer.views.shared.common import class_name, percent
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from explorer.core.layers import Color
-    from explorer.vision.detection.detections import Detections
 
 MOST_ROWS = 60
 GOOD: Color = (34, 160, 80)
@@ -72,9 +71,9 @@ def _panes(result: Result, params: Params) -> tuple[Pane, ...]:
     first: list[Layer] = [original]
     last: list[Layer] = [picture]
     if isinstance(result.output, BoxOutput):
-        first += _boxes(result.output, result.output.before, selectable=True)
+        first += _boxes(result.output, before=True, selectable=True)
         if params.boxes:
-            last += _boxes(result.output, result.output.after, selectable=False)
+            last += _boxes(result.output, before=False, selectable=False)
     size, frame = result.size, result.frame
     return (
         Pane("original", size, tuple(first), _original_title(result), frame),
@@ -118,9 +117,12 @@ def _readout(result: Result) -> Callable[[float, float], str]:
     return words
 
 
-def _boxes(output: BoxOutput, found: Detections, *, selectable: bool) -> list[Layer]:
+def _boxes(output: BoxOutput, *, before: bool, selectable: bool) -> list[Layer]:
+    both = (output.before, output.after)
+    found = both[0] if before else both[1]
     rows = np.flatnonzero(found.scores >= output.score)
-    colors = class_colors(int(found.labels.max(initial=0)) + 1)[found.labels[rows]]
+    shown = [each.labels[each.scores >= output.score] for each in both]
+    colors = label_colors(found.labels[rows], np.concatenate(shown).tolist())
     labels = tuple(
         f"{class_name(output.classes, label)} {score:.2f}"
         for label, score in zip(

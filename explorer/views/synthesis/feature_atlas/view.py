@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.layers import Board, Boxes, Pane, Picture
+from explorer.core.layers import Board, Boxes, Link, Pane, Picture
 from explorer.core.params import Effect, Pick, param
 from explorer.core.step import Step
 from explorer.core.storage.atomic import write_bytes
@@ -39,9 +39,9 @@ $$ x_k^* = \arg\max_x \; \mathrm{mean}_{i,j} \; a_{kij}(x) $$
 to textures and parts such as eyes, fur or wheels; late ones to parts of objects in many
 arrangements. Black or gray tiles are channels that no picture could excite.
 
-**Click on a tile** to see it large. The channel's number is the one that *Feature maps* uses, where
-you can see how it responds to your photo, and that *Activation maximization* takes for a larger
-picture with all settings.
+**Click on a tile** to see it large; click on the large picture to open *Feature maps* at this
+channel, where you can see how it responds to your photo. *Activation maximization* takes the same
+number for a larger picture with all settings.
 
 The pictures are made 16 at a time and kept on disk: the next time they are there at once. Some
 layers of EfficientNet-Lite0 come with the program.
@@ -58,7 +58,7 @@ FORMAT = 1
 class Params:
     """See the help of each."""
 
-    layer: str = layer_param()
+    layer: str = layer_param(effect=Effect.COMPUTE)
     channel: int | None = param(
         None, "Channel", "The channel that is shown large: click a tile.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="tiles", low=0, high=65535,
@@ -143,7 +143,11 @@ def draw(result: Result, params: Params) -> Board:
         picture = Picture(result.tiles[params.channel], smooth=True, name="tile")
         title = f"Channel {params.channel}"
         size = (float(side), float(side))
-        panes.append(Pane("tile", size, (picture,), title=title, frame="tile"))
+        link = Link(
+            "feature_maps", {"layer": result.layer, "channel": params.channel},
+            f"Open channel {params.channel} in Feature maps",
+        )  # fmt: skip
+        panes.append(Pane("tile", size, (picture,), title=title, frame="tile", link=link))
     return Board(
         panes=tuple(panes),
         summary=f"{result.layer}: {_note(result.tiles, result.count)} · {result.source}",

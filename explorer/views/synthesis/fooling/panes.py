@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from explorer.core.layers import Boxes, Curve, Pane, Picture, Plot, Table, Text, class_colors
+from explorer.core.layers import Boxes, Curve, Pane, Picture, Plot, Table, Text, colors_apart
 from explorer.views.shared.common import color, percent
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.mosaics import Tiling
@@ -221,10 +221,15 @@ def _words(what: str, name: str, share: float, xy: tuple[float, float]) -> Text:
 
 def _key(result: Result, chosen: Elite, below: float) -> Text:
     """The most probable classes on the picture, as on a classified photo."""
-    colors = class_colors(len(result.names))
     lines = [f"{result.names[label]} {percent(share)}" for label, share in chosen.top]
-    swatches = tuple(color(colors[label]) for label, _ in chosen.top)
+    swatches = _tints(result, chosen)
     return Text("\n".join(lines), (0.0, below), size=9.0, swatches=swatches, name="top")
+
+
+def _tints(result: Result, chosen: Elite) -> tuple[Color, ...]:
+    """The colors of its most probable classes."""
+    apart = colors_apart([label for label, _ in chosen.top], len(result.names))
+    return tuple(color(tint) for tint in apart)
 
 
 def curves(result: Result) -> Plot:
@@ -245,8 +250,10 @@ def curves(result: Result) -> Plot:
 
 
 def top_classes(result: Result, chosen: Elite) -> Plot:
-    colors = class_colors(len(result.names))
-    bars = tuple((result.names[label], share, color(colors[label])) for label, share in chosen.top)
+    bars = tuple(
+        (result.names[label], share, tint)
+        for (label, share), tint in zip(chosen.top, _tints(result, chosen), strict=True)
+    )
     return Plot(
         "top", f"Top {len(bars)} of the large picture", "probability", bars=bars,
         bar_range=(0.0, 1.0),

@@ -59,7 +59,7 @@ class Term:
     )
     weight: float = param(
         1.0, "Weight", "Factor of the term; a negative one turns it around.", effect=Effect.STEER,
-        low=-1000.0, high=1000.0, step=0.1,
+        low=-1000.0, high=1000.0, step=0.001, log=True,
     )  # fmt: skip
 
 

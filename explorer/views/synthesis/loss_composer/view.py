@@ -15,6 +15,7 @@ from explorer.core.params import Box, Effect, ImageRef, Mask, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.shared.common import photo_of, size_of
+from explorer.views.shared.dreams import half_param, titled
 from explorer.views.shared.growth import (
     NEWEST,
     Grown,
@@ -153,11 +154,7 @@ class Params:
         effect=Effect.STEER, low=0.0, high=4.0, step=0.1, unit="px", section="Transforms",
         when=_smooths,
     )  # fmt: skip
-    half: bool = param(
-        False, "bfloat16",
-        "Computes the network in bfloat16: faster on some processors, with two to three digits.",
-        advanced=True,
-    )  # fmt: skip
+    half: bool = half_param()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,9 +220,11 @@ def draw(result: Result, params: Params) -> Board:
     size = size_of(result.photo)
     picture = Picture(moment.rgb, extent=(0.0, 0.0, *size), smooth=True, name="picture")
     note = result.note if params.shown == NEWEST else f"after {moment.step} steps"
-    words = "Picture, computed in bfloat16" if result.half else "Picture"
     return Board(
-        panes=(Pane("picture", size, (picture,), title=words), history_pane(grown)),
+        panes=(
+            Pane("picture", size, (picture,), title=titled("Picture", half=result.half)),
+            history_pane(grown),
+        ),
         plots=(loss_plot(grown, title="Loss and its terms", y_label="loss"),),
         summary=f"loss {grown.losses[-1]:.4g} · {note}" if len(grown.losses) else note,
         notes=(grown.problem,) if grown.problem else (),

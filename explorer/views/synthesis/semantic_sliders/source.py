@@ -1,4 +1,4 @@
-"""Where the principal components come from: a folder, a fitted basis, or scikit-image's faces."""
+"""Where the principal components come from: a folder, a fitted basis, or the one that ships."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.reading import display_name
 from explorer.core.resources import resource_path
-from explorer.images.samples import faces
 from explorer.images.sources import expand
 from explorer.vision.latent import pca
 from explorer.vision.latent.pictures import Aligned
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
     from explorer.vision.latent.pca import Basis
 
 MOST_PICTURES = 1000
-MOST_COMPONENTS = 64
 AT_ONCE = 20
 """Pictures that are read between two reports."""
 
@@ -50,18 +45,19 @@ def opened(folder: FolderRef | None, side: int) -> Generator[tuple[int, int], No
     """Reads what there is; yields how many of how many pictures were read.
 
     Args:
-        folder: Of pictures, or one with a basis in `pca.FILE`. None = the basis that ships, or the
-            faces of scikit-image.
+        folder: Of pictures, or one with a basis in `pca.FILE`. None = the basis that ships.
         side: Of a picture, its longer one, in pixels.
 
     Raises:
         ExplorerError: There are no pictures, or fewer than two different ones.
     """
     if folder is None:
-        return _built_in()
+        basis = pca.read_basis(resource_path("basis", pca.FILE))
+        return Source(basis, f"{quantity(basis.count, 'picture')} of people")
     place = Path(folder.path)
     if os.path.isfile(place / pca.FILE):
-        return _fitted(place / pca.FILE)
+        basis = pca.read_basis(place / pca.FILE)
+        return Source(basis, quantity(basis.count, "picture"))
     paths = []
     for path in expand([place]):
         paths.append(path)
@@ -75,24 +71,6 @@ def opened(folder: FolderRef | None, side: int) -> Generator[tuple[int, int], No
         yield start, len(first)
         for path in first[start : start + AT_ONCE]:
             pictures.add(path)
-    basis = pca.fit(pictures.array(), MOST_COMPONENTS)
+    basis = pca.fit(pictures.array(), pca.MOST_COMPONENTS)
     title = f"{quantity(len(pictures), 'picture')} of {display_name(place)}"
     return Source(basis, title, (*notes, *pictures.notes))
-
-
-def _fitted(path: Path) -> Source:
-    basis = pca.read_basis(path)
-    return Source(basis, quantity(basis.count, "picture"))
-
-
-def _built_in() -> Source:
-    shipped = resource_path("weights", pca.FILE)
-    if os.path.isfile(shipped):
-        return _fitted(shipped)
-    known = faces()
-    if known is None:
-        raise ExplorerError(
-            "scikit-image comes without its faces here.", "Choose a folder of aligned pictures."
-        )
-    basis = pca.fit((known[..., None] / 255.0).astype(np.float32), MOST_COMPONENTS)
-    return Source(basis, f"{len(known)} faces of scikit-image")

@@ -18,13 +18,13 @@ from explorer.views.shared.common import class_name, percent, photo_of
 from explorer.views.synthesis.semantic_sliders import panes
 from explorer.views.synthesis.semantic_sliders.panes import Result, Walk
 from explorer.views.synthesis.semantic_sliders.source import (
-    MOST_COMPONENTS,
     Source,
     opened,
     source_key,
 )
 from explorer.vision.features.classification import class_scores
 from explorer.vision.features.classifier import Classifier
+from explorer.vision.latent import pca
 from explorer.vision.latent.pictures import region
 from explorer.vision.latent.search import Decoder, Search, log_odds
 
@@ -51,11 +51,11 @@ and the coefficients of a picture $x$ are
 $$ p_i = \frac{(x - \mu) \cdot v_i}{\sigma_i} $$
 
 **Sliders.** Each one adds to a coefficient, in standard deviations. The first components are often
-the light, its direction, the size and the turn of the head, the hair: nobody has named them, they
-only vary most. Beside the large picture are the region of the photo and its reconstruction from
-the first *components*. Drag a box on the photo to choose the region: a face on which the eyes are
-where they are in the folder's pictures. What is no face is reconstructed as one as far as that
-goes.
+the light, its direction, bright or dark clothes before the background, the hair: nobody has named
+them, they only vary most. Beside the large picture are the region of the photo and its
+reconstruction from the first *components*. Drag a box on the photo to choose the region: a person
+on their feet with some room around, or a face on which the eyes are where they are in the folder's
+pictures. Anything else is reconstructed as one as far as that goes.
 
 **Explained variance.** The fraction of the variance along component $i$ is
 $\sigma_i^2 / \sum_j \sigma_j^2$. Drag the marker to change the number of components.
@@ -76,13 +76,14 @@ folder of faces, this is the aging of a face: its target is then a number. *Keep
 each picture what the photo has beyond its components.
 
 **The pictures** are those of the chosen folder, the first 1,000 of them, reduced to the picture
-size. Without a folder, the basis is that of the faces that come with scikit-image, or the one that
-ships with the program. `explorer train picture-basis` fits one to any number of pictures; a folder
-with its file is used like a folder of pictures.
+size. Without a folder, the basis is the one that ships with the program: 1,600 upright people of
+INRIA Person, 40 x 72 pixels. `explorer train picture-basis` fits one to any number of pictures; a
+folder with its file is used like a folder of pictures.
 
 **Sources.** Sirovich and Kirby 1987, *Low-dimensional Procedure for the Characterization of Human
 Faces*; Turk and Pentland 1991, *Eigenfaces for Recognition*; Kingma and Ba 2015, *Adam* (the
-descent); Huang et al. 2007, *Labeled Faces in the Wild* (the faces of scikit-image).
+descent); Dalal and Triggs 2005, *Histograms of Oriented Gradients for Human Detection* (INRIA
+Person).
 """
 
 PHOTO, MEAN = "the photo", "the mean picture"
@@ -117,8 +118,8 @@ class Params:
     folder: FolderRef | None = param(
         None, "Aligned pictures",
         "A folder of pictures of one kind, aligned, such as faces with the eyes at the same "
-        "places. Those of another size than the first are resized. Empty: the faces of "
-        "scikit-image.",
+        "places. Those of another size than the first are resized. Empty: the upright people that "
+        "ship with the program.",
     )  # fmt: skip
     box: Box | None = param(
         None, "Region",
@@ -137,7 +138,7 @@ class Params:
     )  # fmt: skip
     components: int = param(
         24, "Components", "This many are used: for the reconstruction, the sliders and the search.",
-        low=1, high=MOST_COMPONENTS, play=True,
+        low=1, high=pca.MOST_COMPONENTS, play=True,
     )  # fmt: skip
     c1: float = _slider(1)
     c2: float = _slider(2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Pane, Picture, Text
-from explorer.core.params import Effect, param
+from explorer.core.params import Effect, FolderRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.views.shared.common import class_name
@@ -22,6 +22,8 @@ from explorer.views.shared.growth import (
     sheet_tiling,
     shown_param,
 )
+from explorer.views.synthesis.activation_maximization import photos
+from explorer.views.synthesis.activation_maximization.photos import Ranking, TopPhotos
 from explorer.vision.synthesis import objectives
 from explorer.vision.synthesis.maximization import (
     CPPN,
@@ -62,12 +64,22 @@ apart, which shows different sides of one channel (a dog's head and a dog's fur)
 grow as easily as fine grain. *CPPN* lets a small network paint from the coordinates: smooth
 pictures of any size. *Pixels* is the plain method, which ends in fine noise without priors.
 
+**Amplitude limit.** Of the spectrum, no frequency becomes stronger than it is on average in photos.
+Without the limit (0) most channels end in hard colors and fine grain, to which the layers respond
+still more.
+
 **Transforms.** Before every step the picture is padded, shifted, scaled and rotated at random: only
 what survives this is drawn, or else high frequencies win.
 
+**Top photos.** Beside it are the photos to which the same part responds most: for a channel or
+neuron those with the largest activation at any place, which a dot marks, for a class those with the
+largest logit, for a layer those with the largest mean square. They are the samples, or those of
+your folder; a channel may respond to things of which there is no photo among them.
+
 **Sources.** Erhan, Bengio, Courville and Vincent 2009, *Visualizing Higher-Layer Features of a Deep
 Network*; Simonyan, Vedaldi and Zisserman 2014, *Deep Inside Convolutional Networks* (classes);
-Olah, Mordvintsev and Schubert 2017, *Feature Visualization*.
+Olah, Mordvintsev and Schubert 2017, *Feature Visualization*; Fel et al. 2023, *Unlocking Feature
+Visualization for Deeper Networks with MAgnitude Constrained Optimization* (which fixes amplitudes).
 """
 
 CHANNEL, NEURON, CLASS, LAYER = "channel", "neuron", "class", "layer"
@@ -92,6 +104,10 @@ def _of_class(params: Params, info: NetworkInfo | None) -> bool:
     return params.kind == CLASS and (info is None or info.task == "classification")
 
 
+def _of_spectrum(params: Params, info: NetworkInfo | None) -> bool:
+    return params.image == FOURIER
+
+
 def _varies(params: Params, info: NetworkInfo | None) -> bool:
     return params.image != CPPN
 
@@ -101,7 +117,7 @@ class Params:
     """See the help of each."""
 
     kind: str = param(CHANNEL, "Maximize", "Which part of the network.", choices=_kinds)
-    layer: str = layer_param(when=_of_layer)
+    layer: str = layer_param(when=_of_layer, effect=Effect.COMPUTE)
     channels: str = param(
         "0", "Channels", "Channel numbers, such as 3, 17: a picture for each.",
         when=_of_channels,
@@ -118,7 +134,7 @@ class Params:
     )  # fmt: skip
     steps: int = param(128, "Steps", "Steps of the optimizer.", low=1, high=2000, log=True)
     size: int = param(
-        160, "Picture size", "Side of a picture.", low=32, high=1024, step=32, unit="px"
+        224, "Picture size", "Side of a picture.", low=32, high=1024, step=32, unit="px"
     )
     image: str = param(
         FOURIER, "Parameterization", "What is optimized: a spectrum, pixels, or a small network.",
@@ -129,8 +145,14 @@ class Params:
         effect=Effect.STEER, low=0.1, high=10.0, log=True,
     )  # fmt: skip
     transforms: float = param(
-        1.0, "Transforms", "How much the picture is moved before each step; 0 is not at all.",
+        1.5, "Transforms", "How much the picture is moved before each step; 0 is not at all.",
         effect=Effect.STEER, low=0.0, high=3.0, step=0.1,
+    )  # fmt: skip
+    limit: float = param(
+        1.5, "Amplitude limit",
+        "Largest amplitude of a frequency, in parts of the mean one of photos: less gives softer "
+        "pictures, 0 is no limit.",
+        low=0.0, high=10.0, step=0.1, when=_of_spectrum,
     )  # fmt: skip
     variation: float = param(
         0.0, "TV weight", "Weight of the total variation per pixel.",
@@ -138,16 +160,22 @@ class Params:
     )  # fmt: skip
     shown: int = shown_param()
     rewind: int = rewind_param()
+    photos: FolderRef | None = param(
+        None, "Top photos from",
+        "A folder of photos, of which the first 300 are run through the network; those with the "
+        "largest responses are shown beside. Empty: the samples.",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`titles` has one entry for each picture of the run's sheet."""
+    """`titles` has one entry for each picture of the run's sheet, and `top` a row for each part."""
 
     grown: Grown
     titles: tuple[str, ...]
     where: str
     note: str
+    top: TopPhotos
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
@@ -166,21 +194,27 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         raise ExplorerError(
             f"{len(titles)} pictures are too many at once.", f"Choose at most {MOST}."
         )
+    recipe = _recipe(params)
     activation = _activation(params.kind, layer, numbers, repeats)
+    ranking = Ranking(
+        scene.network, layer, None if params.kind == LAYER else numbers, params.photos
+    )
     generator, device = scene.generator(), scene.network.device
     image = image_of(
-        params.image, len(titles), (params.size, params.size), generator,
+        recipe, len(titles), (params.size, params.size), generator,
         channels=scene.network.preprocess.channels, device=device,
     )  # fmt: skip
-    objective = maximization_objective(activation, layer, _recipe(params), len(titles))
-    run = Run(maximization(target, objective, image, _recipe(params), generator), rewinds=True)
+    objective = maximization_objective(activation, layer, recipe, len(titles))
+    run = Run(maximization(target, objective, image, recipe, generator), rewinds=True)
     where = f"{params.kind} of {layer}" if layer else "class"
-    for number in range(1, params.steps + 1):
-        run.step()
-        note = f"step {number} of {params.steps}"
-        news = yield Step(
-            Result(run.grown(), tuple(titles), where, note), number, params.steps, note
-        )
+    total = max(params.steps, ranking.total)
+    for number in range(1, total + 1):
+        if number <= params.steps:
+            run.step()
+            note = f"step {number} of {params.steps}"
+        ranking.advance()
+        result = Result(run.grown(), tuple(titles), where, note, ranking.top())
+        news = yield Step(result, number, total, note)
         if run.stopped:
             return
         if news is not None:
@@ -211,8 +245,11 @@ def draw(result: Result, params: Params) -> Board:
         title=f"What maximizes the {result.where}", frame="maximization",
     )  # fmt: skip
     note = result.note if params.shown == NEWEST else f"after {moment.step} steps"
+    beside = [photos.pane(result.top, tuple(dict.fromkeys(result.titles)))]
+    if len(result.titles) == 1:
+        beside.append(history_pane(grown))
     return Board(
-        panes=(pane, history_pane(grown)) if len(result.titles) == 1 else (pane,),
+        panes=(pane, *beside),
         plots=(loss_plot(grown, title="Objective", y_label="loss"),),
         summary=f"{', '.join(dict.fromkeys(result.titles))} · {note}",
         notes=(grown.problem,) if grown.problem else (),
@@ -220,16 +257,25 @@ def draw(result: Result, params: Params) -> Board:
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
-    """Keys: `pictures`, one (h, w, 3) uint8 sheet, `titles`, `loss` (n,) float64."""
+    """What was made, and the top photos.
+
+    Keys: `pictures`, one (h, w, 3) uint8 sheet, `titles`, `loss` (n,) float64; `responses`, a list
+    of numbers for each part, and `photos`, how many were run through the network.
+    """
     return {
         "pictures": result.grown.rgb,
         "titles": list(result.titles),
         "loss": result.grown.losses,
+        "responses": [[value for _, value, _ in row] for row in result.top.rows],
+        "photos": result.top.known,
     }
 
 
 def _recipe(params: Params) -> Recipe:
-    return Recipe(params.image, params.rate, params.transforms, params.variation, params.diversity)
+    return Recipe(
+        params.image, params.rate, params.transforms, params.limit, params.variation,
+        params.diversity,
+    )  # fmt: skip
 
 
 def _numbers(params: Params, info: NetworkInfo) -> tuple[int, ...]:

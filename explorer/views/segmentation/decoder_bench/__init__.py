@@ -1,0 +1,1 @@
+"""How decoders get from coarse scores to every pixel."""

@@ -1,0 +1,121 @@
+"""Maps over the photo: classes of cells, what a part adds, and how good classes are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.core.layers import Heat, Masks, Text, class_colors
+from explorer.evaluation.metrics import Confusion
+from explorer.views.shared.common import class_name, color, percent
+from explorer.vision.dense.grids import CellGrid
+from explorer.vision.features.segmentation import in_photo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from explorer.core.layers import Colormap, Float32
+    from explorer.core.values import Mask
+    from explorer.networks.preprocess import Frame
+
+BACKGROUND = frozenset({"__background__", "background"})
+KEYED = 6
+"""Classes in the color key."""
+IGNORED = 255
+"""In masks of Pascal VOC: borders, which do not count."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassMap:
+    """A class for every cell: `index` (h, w) int32, -1 = none; `names` of its network's classes."""
+
+    index: NDArray[np.int32]
+    place: CellGrid
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, scores: Tensor, to_input: Frame, source: tuple[int, int], names: Sequence[str]
+    ) -> ClassMap:
+        """The classes with the largest of (C, h, w) `scores`."""
+        index = scores.argmax(dim=0).int().cpu().numpy()
+        place = CellGrid.of(to_input, source, index.shape)
+        return cls(index, place, tuple(class_name(names, k) for k in range(len(scores))))
+
+    @property
+    def shown(self) -> NDArray[np.int32]:
+        """`index` without the background."""
+        if self.names and self.names[0] in BACKGROUND:
+            return np.where(self.index == 0, np.int32(-1), self.index)
+        return self.index
+
+    def differs(self, other: ClassMap) -> NDArray[np.int32]:
+        """The classes where they are others than in `other`, of the same size; elsewhere -1."""
+        return np.where(self.index == other.index, np.int32(-1), self.index)
+
+    def layer(self, opacity: float, index: NDArray[np.int32] | None = None) -> Masks:
+        """The classes over the photo; or some of them, in the place of `index`."""
+        return Masks(
+            self.shown if index is None else index,
+            class_colors(len(self.names)),
+            names=self.names,
+            extent=self.place.extent,
+            opacity=opacity,
+            outline=index is None,
+            name="classes",
+        )
+
+    def key(self, below: float) -> list[Text]:
+        """The colors of the largest classes, in the corner of the photo."""
+        found = self.shown[self.shown >= 0]
+        if not found.size:
+            return []
+        counts = np.bincount(found.ravel(), minlength=len(self.names))
+        order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k]][:KEYED]
+        colors = class_colors(len(self.names))
+        words = [f"{self.names[k]} {percent(counts[k] / self.index.size)}" for k in order]
+        tints = tuple(color(colors[k]) for k in order)
+        return [Text("\n".join(words), (0.0, below), size=9.0, swatches=tints, name="key")]
+
+    def mean_iou(self, truth: Mask, names: Sequence[str], size: tuple[int, int]) -> float | None:
+        """Mean intersection over union with a mask of the photo (Long et al. 2015, section 5).
+
+        Args:
+            truth: Its indices are places in `names`; pixels of other indices do not count.
+            names: Of another network's classes, perhaps.
+            size: (H, W) of the photo.
+
+        Returns:
+            None when the mask has another size, or no class of this network.
+        """
+        index = truth.index()
+        if index.shape != size:
+            return None
+        table = np.full(256, -1, np.int64)
+        for k in range(min(len(names), IGNORED)):
+            if class_name(names, k) in self.names:
+                table[k] = self.names.index(class_name(names, k))
+        counts = Confusion(len(self.names))
+        counts.add(table[index], in_photo(self.index, self.place.frame, size))
+        found = counts.iou()
+        return float(np.mean(list(found.values()))) if found else None
+
+
+def heat(
+    values: Float32, place: CellGrid, *, high: float, colormap: Colormap, unit: str, opacity: float
+) -> Heat:
+    """Numbers over the photo: from 0, or around it with the color map "coolwarm"."""
+    low = -high if colormap == "coolwarm" else 0.0
+    return Heat(
+        values, low, high, colormap, extent=place.extent, opacity=opacity, unit=unit, name=unit
+    )
+
+
+def array(values: Tensor) -> Any:
+    """The numbers of a tensor, float32."""
+    return values.detach().float().cpu().numpy()
