@@ -31,8 +31,8 @@ from explorer.views.segmentation.keypoints.tables import (
 )
 from explorer.views.shared.common import score_threshold
 from explorer.views.shared.detections import detected
+from explorer.vision.detection.keypoint_branch import layers_of
 from explorer.vision.detection.limbs import keypoint_names
-from explorer.vision.detection.roi_branch import layers_of
 from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ al. 2014, *Microsoft COCO* (the 17 keypoints).
 
 
 def _stages(info: NetworkInfo) -> tuple[str, ...]:
-    return (ROI_ALIGN, *layers_of([layer.name for layer in info.layers if layer.leaf], "keypoint"))
+    return (ROI_ALIGN, *layers_of([layer.name for layer in info.layers if layer.leaf]))
 
 
 @dataclass(frozen=True, slots=True)
