@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from explorer.vision.detection.detections import detections_of
+from explorer.vision.detection.keypoint_branch import run_branch
 from explorer.vision.detection.keypoints import located
 from explorer.vision.detection.limbs import keypoint_names
-from explorer.vision.detection.roi_branch import run_branch
 from explorer.vision.features.person_crops import face_boxes
 from explorer.vision.trace import TwoStage, traced
 
@@ -115,7 +115,7 @@ def heat_keypoints(people: People, box: Float32) -> HeatKeypoints | None:
         return None
     features = next(iter(trace.pyramid.features.values()))
     own = torch.from_numpy(inside).to(features.device, features.dtype)
-    maps = run_branch(network.module, trace, "keypoint", own[None])[0]
+    maps = run_branch(network.module, trace, own[None])[0]
     found = located(maps, own)
     back = frame.inverse()
     places = found.places.float().cpu().numpy()
