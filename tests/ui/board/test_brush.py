@@ -324,7 +324,7 @@ def test_the_mask_takes_the_chosen_set_of_colors(qtbot: QtBot) -> None:
             spot = canvas.viewport().mapTo(canvas, canvas.from_pane(100, 50).toPoint())
             pixel = canvas.grab().toImage().pixelColor(spot)
             seen.append((pixel.red(), pixel.green(), pixel.blue()))
-            wanted = class_colors(2)[1] * OPACITY
+            wanted = class_colors(3)[2] * OPACITY  # that of class 2
             assert np.abs(np.array(seen[-1]) - wanted).max() < 4
     finally:
         choose_color_set("standard")
