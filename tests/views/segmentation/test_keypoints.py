@@ -16,8 +16,8 @@ from explorer.engine.stages import trace_of
 from explorer.networks.network import Network
 from explorer.views.segmentation.keypoints.result import ROI_ALIGN, Result
 from explorer.views.segmentation.keypoints.view import VIEW, Params
+from explorer.vision.detection.keypoint_branch import pooled_regions
 from explorer.vision.detection.keypoints import resized
-from explorer.vision.detection.roi_branch import pooled_regions
 from explorer.vision.trace import TwoStage
 from tests.toys import toy_image, toy_keypoint_network, toy_network
 from tests.views.test_all_detectors import network
@@ -67,7 +67,7 @@ def test_the_stages_of_the_chosen_person(toy: Network) -> None:
     first = result_of(scene, person=3, joint=5).person
     assert first is not None
     assert first.stage == ROI_ALIGN
-    pooled = pooled_regions(toy.module, trace, "keypoint")[2]
+    pooled = pooled_regions(toy.module, trace)[2]
     np.testing.assert_array_equal(first.maps, pooled.numpy())
     np.testing.assert_array_equal(first.logits, heat[2].numpy())
     box = trace.roi.filter.nms.boxes[trace.roi.filter.nms.top][2]
@@ -101,7 +101,9 @@ def test_the_board_and_what_is_selected(toy: Network) -> None:
     np.testing.assert_allclose(bins.extent, box.xyxy[0], atol=0.1)  # aligned: no shift
     (heat,) = (x for x in board.pane("heat").layers if isinstance(x, Heat))
     assert result.person is not None
-    np.testing.assert_array_equal(heat.values, result.person.shares[3])
+    np.testing.assert_array_equal(heat.values, result.person.logits[3])
+    (over,) = (x for x in image.layers if isinstance(x, Heat))
+    np.testing.assert_array_equal(over.values, result.person.shares[3])
     joints = board.boxes("joints")
     assert joints is not None
     assert len(joints.xyxy) == 17

@@ -14,6 +14,7 @@ from explorer.core.layers import Boxes, Heat, Lines, Points
 from explorer.core.params import Box
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
+from explorer.networks.embedded.face_points import POINTS, lite_face_points
 from explorer.networks.embedded.lite import MEAN, STD
 from explorer.networks.embedded.lite_pose import JOINTS, lite_pose
 from explorer.networks.network import Network
@@ -23,6 +24,7 @@ from explorer.views.segmentation.pose_regression.panes import Result
 from explorer.views.segmentation.pose_regression.people import people_in
 from explorer.views.segmentation.pose_regression.tables import apart, moved
 from explorer.views.segmentation.pose_regression.view import SECOND, VIEW, Params, regressed
+from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.features.person_crops import face_boxes, person_crop
 from tests.toys import make_network, toy_image, toy_keypoint_network, toy_network
 
@@ -146,6 +148,36 @@ def test_faces_are_proposed_from_eyes_and_noses() -> None:
     names = ("nose", "left_eye", "right_eye")
     points = np.array([[[50, 60], [71, 40], [29, 40]], [[0, 0], [1, 1], [2, 2]]], np.float32)
     shown = np.array([[True, True, True], [True, False, True]])
-    found = face_boxes(points, names, shown)
+    found, whose = face_boxes(points, names, shown)
     np.testing.assert_allclose(found, [[0, 10, 100, 110]], rtol=1e-5)
-    assert face_boxes(points, ("a", "b", "c"), shown).shape == (0, 4)
+    assert whose.tolist() == [0]
+    assert face_boxes(points, ("a", "b", "c"), shown)[0].shape == (0, 4)
+
+
+def test_a_face_is_compared_with_the_keypoints_of_its_person() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        face = make_network(
+            lite_face_points(), "pose", classes=("background", "face"), keypoints=POINTS,
+            preprocess=Preprocess(resize=64, crop=64, mean=MEAN, std=STD),
+        )  # fmt: skip
+    second = toy_keypoint_network()
+    second.info = replace(second.info, score_threshold=0.0)
+    scene = Scene(face, toy_image(60, 80))
+    people = people_in(scene, second, "face")
+    assert people.trace is not None
+    (own,) = people.trace.output
+    assert len(people.boxes) == len(people.owners) > 1
+    rows = [own["boxes"].tolist().index(owner) for owner in people.owners.tolist()]
+    result = result_of(face, second, person=2)
+    assert result.origin.startswith("face")
+    assert result.crop.shape == (64, 64, 3)
+    assert result.other is not None
+    assert result.other.names == ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+    cover = iou_matrix(result.box[None], people.boxes)[0]
+    wanted = own["keypoints"][rows[int(cover.argmax())], :5, :2]
+    np.testing.assert_allclose(result.other.places, wanted, atol=1e-2)
+    assert set(apart(result)) == {0, 1, 2}
+    nowhere = result_of(face, second, box=Box(0, 0, 2, 2))
+    assert nowhere.other is None
+    assert [pane.name for pane in VIEW.draw(nowhere, Params()).panes][-1] == "stage 2"

@@ -227,6 +227,8 @@ def _unpooling(
 def summary_of(result: Arithmetic) -> str:
     rows, columns = result.place.rows, result.place.columns
     words = [f"{columns} x {rows} cells, output stride {result.stride}"]
+    if result.stride == 1:
+        words.append("the scores have the size of the input already")
     if result.stamps is not None:
         inner = result.stamps[2:-2, 2:-2] if min(result.stamps.shape) > 4 else result.stamps
         counts = sorted({int(count) for count in inner.ravel()})

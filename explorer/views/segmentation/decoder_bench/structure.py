@@ -148,15 +148,15 @@ def structures(
         class_name(names, index) if decoder.of_classes else "",
     )  # fmt: skip
     order = [part, *(place for place in range(count) if place != part)]
+    if scene.moment is not None:  # a film shows the chosen part only
+        order = order[:1]
     for done, place in enumerate(order, start=1):
         found = without(place)
         changed = float((found.index != own.index).mean())
         parts[place] = replace(parts[place], without=found, changed=changed)
         result = replace(result, parts=tuple(parts), cache=DrawCache(24))
-        if done in (1, count):
-            yield result, done, count
-        if scene.moment is not None:  # a film shows the chosen part only
-            return
+        if done in (1, len(order)):
+            yield result, done, len(order)
 
 
 def _label(own: ClassMap, label: str) -> int:

@@ -21,6 +21,7 @@ from explorer.views.segmentation.decoder_bench.structure import (
     Structure,
 )
 from explorer.views.shared.common import class_name, color, percent, photo_of, size_of
+from explorer.vision.dense.labels import object_classes
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -74,8 +75,8 @@ result is exactly the network's output.
 Where parts are concatenated, what one adds is the next convolution's output from its channels
 alone; its size is the L2 norm over the channels.
 
-**Ground truth.** Paint the classes in the pane *Classes*, or load a mask: the mean IoU of every
-result is computed.
+**Ground truth.** Paint the true classes with *Edit ground truth*, or load a mask: the mean IoU of
+every result is computed.
 
 **Sources.** Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*, sections 3.3, 4.2;
 Zeiler and Fergus 2014 (switches); Noh et al. 2015 (DeconvNet); Dumoulin and Visin 2016, *A Guide to
@@ -102,7 +103,7 @@ def _classes(info: NetworkInfo) -> tuple[str, ...]:
 
 
 def _painted(info: NetworkInfo) -> tuple[str, ...]:
-    return info.classes[1:]  # what is not painted has index 0: the background
+    return object_classes(info.classes)
 
 
 def _method(params: Params, info: NetworkInfo | None) -> str:
@@ -180,9 +181,16 @@ class Params:
         effect=Effect.DRAW, pick=Pick.SELECT, layer="cells", low=0, high=63,
         when=_of(*arithmetic.METHODS), advanced=True,
     )  # fmt: skip
+    paint: bool = param(
+        False, "Edit ground truth", "Shows a pane on which the brush paints the true classes.",
+        effect=Effect.DRAW, section="Ground truth",
+    )  # fmt: skip
     truth: Mask | None = param(
-        None, "Ground truth", "The true classes: paint them in the pane Classes, or open a mask.",
-        effect=Effect.DRAW, pick=Pick.TRUTH, pane="classes", choices=_painted,
+        None, "Ground-truth mask",
+        "The true class of every pixel, painted or from a file, for the mIoU. What is not painted "
+        "is background; index 255 of a file is not counted.",
+        effect=Effect.DRAW, pick=Pick.TRUTH, pane="truth", choices=_painted,
+        section="Ground truth",
     )  # fmt: skip
     opacity: float = param(
         0.55, "Opacity", "Opacity of the colors over the photo.",
@@ -262,7 +270,7 @@ def _arithmetic_board(result: Result, found: Arithmetic, params: Params) -> Boar
     ]
     columns = ("enlargement", "cells", "classes as the network's own", *_iou_column(params))
     return Board(
-        panes=tuple(panes),
+        panes=(*panes, *_truth_pane(result, params)),
         tables=(Table("ways", columns, tuple(rows), title="Whole photo, by enlargement"),),
         summary=f"{_titled(result.method)}: {numbers.summary_of(found)}",
         notes=_notes(result, params),
@@ -294,7 +302,7 @@ def _structure_board(result: Result, found: Structure, params: Params) -> Board:
     )
     plots = (Plot("changed", "Pixels that change without a part", bars=bars),) if bars else ()
     return Board(
-        panes=tuple(panes),
+        panes=(*panes, *_truth_pane(result, params)),
         plots=plots,
         tables=(Table("parts", columns, tuple(rows), title=f"Parts of {found.network}"),),
         summary=f"{_titled(result.method)}: {structure.summary_of(found)}",
@@ -319,6 +327,13 @@ def _classes_pane(result: Result, classes: ClassMap, params: Params, words: str)
 
     layers: tuple[Layer, ...] = (result.photo, masks, *classes.key(size[1]))
     return Pane("classes", size, layers, title=title, readout=readout)
+
+
+def _truth_pane(result: Result, params: Params) -> tuple[Pane, ...]:
+    """What the brush paints on; the window shows the mask there."""
+    if not params.paint:
+        return ()
+    return (Pane("truth", size_of(result.photo), (result.photo,), title="Ground truth"),)
 
 
 def _iou_column(params: Params) -> tuple[str, ...]:

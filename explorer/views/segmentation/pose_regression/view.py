@@ -22,7 +22,6 @@ from explorer.views.segmentation.pose_regression.panes import (
     stage_pane,
 )
 from explorer.views.segmentation.pose_regression.people import (
-    FACE,
     heat_keypoints,
     people_in,
     subject_of,
@@ -75,10 +74,10 @@ the keypoint is its **mean** position, which can be differentiated (*integral re
 
 $$ y_k = \sum_{p} \, p \; h_k(p) $$
 
-**Beside it** stands the answer of a second network for the same box, by heat maps (see *Keypoints
-by heat maps*). Typical differences: heat maps are more precise where a joint is visible, and can
-jump to another person or the other side; a regressed pose is always a plausible pose, but too
-close to the average one.
+**Beside it** stand the keypoints of a second network for the same person, by heat maps (see
+*Keypoints by heat maps*). Typical differences: heat maps are more precise where a joint is visible,
+and can jump to another person or the other side; a regressed pose is always a plausible pose, but
+too close to the average one.
 
 **Faces.** A face network has five keypoints: the eyes, the nose and the corners of the mouth. Its
 second stage takes small windows of the picture around each of them, as in Sun et al. 2013.
@@ -143,11 +142,11 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     crop, cascade = scene.memo(
         ("cascade", box.tobytes()), lambda: regressed(network, scene.image.pixels, box)
     )
-    other = heat_keypoints(people, box) if subject != FACE or people.trace else None
+    other = heat_keypoints(people, box)
     notes = []
     if second.info.untrained:
         notes.append(untrained_note(second.info.title))
-    if other is None:
+    if people.trace is None:
         notes.append(f"{second.info.title} has no keypoint branch to compare with.")
     yield Step(
         Result(
@@ -252,7 +251,8 @@ def _summary(result: Result) -> str:
     steps = moved(result)
     if len(steps):
         first = np.linalg.norm(result.cascade.stages[-1] - result.cascade.stages[0], axis=1).mean()
-        words.append(f"the later stages move them by {percent(float(first))} of the crop")
+        stages = "the later stages move" if len(steps) > 1 else "the second stage moves"
+        words.append(f"{stages} them by {percent(float(first))} of the crop")
     if far := apart(result):
         mean = percent(float(np.mean(list(far.values()))))
         words.append(f"{mean} from the heat maps of {result.other.title if result.other else ''}")

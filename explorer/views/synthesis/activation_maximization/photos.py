@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,10 +182,18 @@ def _photos(
     for path in expand([place]):
         if len(found) == MOST:
             break
-        found.append(((str(path), os.stat(path).st_mtime_ns), lambda path=path: open_image(path)))
+        found.append(((str(path), _changed(path)), partial(open_image, path)))
     if not found:
         raise ExplorerError("The folder has no photos.", "Choose one with photos, or none.")
     return found, f"in {display_name(place)}"
+
+
+def _changed(path: Path) -> int:
+    """When the file was changed; 0 for one that has gone meanwhile, which cannot be opened."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _response(network: Network, image: Image, layer: str) -> Response:
