@@ -469,7 +469,6 @@ class _Job:
         mask = answer.mask
         if mask is None:
             raise ExplorerError(f"{self._view.title} has no masks to write.", "Leave --masks out.")
-        path.parent.mkdir(parents=True, exist_ok=True)
         save_mask(path, mask)
         self._tell(title, path)
 

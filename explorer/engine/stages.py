@@ -8,22 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from explorer.engine.scene import TRACE, checked
-from explorer.vision.detection.mask_branch import branch_layers, branch_of
 from explorer.vision.detection.roi_head import layer_maps, pooled_maps, run_head
 from explorer.vision.features.activations import layer_input, layers_read, recorded_activation
 from explorer.vision.features.receptive_field import fields
 from explorer.vision.trace import TwoStage, traced
 from explorer.vision.trace.answers import answers_of, own_answers, own_suppression
+from explorer.vision.trace.mask_branch import branch_layers, branch_of
 
 if TYPE_CHECKING:
     from explorer.core.layers import Float32
     from explorer.engine.scene import Scene
     from explorer.networks.preprocess import Frame
-    from explorer.vision.detection.mask_branch import MaskBranch
     from explorer.vision.detection.roi_head import HeadAnswer, RoiMaps
     from explorer.vision.features.activations import Activation, LayerInput
     from explorer.vision.features.receptive_field import Fields
     from explorer.vision.trace import Nms, Trace
+    from explorer.vision.trace.mask_branch import MaskBranch
     from explorer.vision.trace.parts import AnchorAnswers
 
 

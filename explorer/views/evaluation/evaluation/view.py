@@ -63,7 +63,7 @@ $$ \mathrm{OKS} = \mathrm{mean}_i \, \exp \left( - \frac{d_i^2}{8 \, A \, \sigma
 
 `PCK@0.2` is the percentage of correct keypoints: those within 0.2 of the torso's length, from the
 left shoulder to the right hip. Keypoints of people who were not detected are wrong. A pose network
-is given every annotated person in the box of the ground truth.
+is given a crop around each annotated person.
 
 **Classification.** `top1`: the class with the highest probability is correct; `top5`: the true
 class is among the five with the highest probabilities.

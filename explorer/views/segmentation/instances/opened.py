@@ -10,8 +10,8 @@ import torch
 
 from explorer.engine.stages import mask_branch_of
 from explorer.networks.preprocess import Frame
-from explorer.vision.detection.mask_branch import HEAD, POOL, PREDICTOR, branch_layers, pasted
 from explorer.vision.detection.roi import roi_align
+from explorer.vision.trace.mask_branch import HEAD, POOL, PREDICTOR, branch_layers, pasted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Extent, Float32
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.vision.detection.mask_branch import MaskBranch
+    from explorer.vision.trace.mask_branch import MaskBranch
 
 OWN_CLASS, OWN_LEVEL = "its own class", "its own map"
 LOGITS = "logits of all classes"

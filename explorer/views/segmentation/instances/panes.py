@@ -133,13 +133,11 @@ def _mosaic(values: Float32, tiling: Tiling) -> Heat:
 
 
 def raw_pane(opened: Opened, shows: str, name: str, cache: DrawCache) -> Pane:
-    """The mask of one class as the branch gives it, before it is pasted."""
+    """The mask as the branch gives it, before it is pasted; `name` of its class, "" = of all."""
     heat = cache.get(("raw", shows), lambda: _raw(opened, shows))
     height, width = heat.values.shape
-    return Pane(
-        "mask", (float(width), float(height)), (heat,), f"{width} x {height}, {shows} of {name}",
-        frame="mask",
-    )  # fmt: skip
+    title = f"{width} x {height}, {shows} of {name}" if name else f"{width} x {height}, {shows}"
+    return Pane("mask", (float(width), float(height)), (heat,), title, frame="mask")
 
 
 def _raw(opened: Opened, shows: str) -> Heat:

@@ -212,7 +212,7 @@ def draw(result: Result, params: Params) -> Board:
     if one is not None:
         classes = result.answer.classes
         tint = _colors(np.array([one.row]))[0]
-        name = "any class" if one.agnostic else class_name(classes, one.of)
+        name = "" if one.agnostic else class_name(classes, one.of)
         stage = params.stage or next(iter(one.stages))
         panes += [
             level_pane(one, _channel(one, params), cache),

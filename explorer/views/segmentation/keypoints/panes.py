@@ -177,12 +177,12 @@ class Around:
         half = max(side * (0.5 + AROUND), 1.0)
         height, width = result.photo.rgb.shape[:2]
         # moved into the photo where it fits
-        center = [
+        moved = [
             float(np.clip(at, half, side - half)) if side > 2 * half else float(at)
             for at, side in zip(middle, (width, height), strict=True)
         ]
-        left, top = (int(np.floor(at - half)) for at in center)
-        right, bottom = (int(np.ceil(at + half)) for at in center)
+        left, top = (int(np.floor(at - half)) for at in moved)
+        right, bottom = (int(np.ceil(at + half)) for at in moved)
         self.origin = np.array([left, top], np.float32)
         self.size = (float(right - left), float(bottom - top))
         self.backdrop: list[Layer] = [Picture(BACKDROP, (0.0, 0.0, *self.size), name="ground")]

@@ -17,8 +17,8 @@ from explorer.images.outlines import filled
 from explorer.networks.preprocess import Frame
 from explorer.views.segmentation.instances.opened import LOGITS, OWN_CLASS, Window
 from explorer.views.segmentation.instances.view import VIEW, Params, Result
-from explorer.vision.detection.mask_branch import pasted
 from explorer.vision.detection.roi import roi_align
+from explorer.vision.trace.mask_branch import pasted
 from tests.toys import toy_image, toy_mask_network, toy_network
 
 ALL = Params(score=0.0)

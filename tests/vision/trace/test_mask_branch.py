@@ -13,8 +13,8 @@ from explorer.core.errors import ExplorerError
 from explorer.engine.scene import Scene
 from explorer.engine.stages import mask_branch_of, trace_of
 from explorer.networks.embedded.lite_masks import lite_maskrcnn
-from explorer.vision.detection.mask_branch import branch_layers, own_masks
 from explorer.vision.trace import TwoStage
+from explorer.vision.trace.mask_branch import branch_layers, own_masks
 from tests.toys import hook_count, make_network, tiny_mask_rcnn, toy_image, toy_network
 
 SMALL: dict[str, Any] = {
