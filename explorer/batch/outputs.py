@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+from itertools import chain, count
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -97,15 +98,13 @@ class Tree:
 
     def _free(self, path: PurePosixPath) -> PurePosixPath:
         stem = path.with_suffix(self._suffix)
-        choices = [stem, path.with_name(f"{path.name}{self._suffix}")]
-        number = 2
-        while True:
-            found = choices.pop(0) if choices else stem.with_name(f"{number}-{stem.name}")
-            number += not choices
+        more = (stem.with_name(f"{number}-{stem.name}") for number in count(2))
+        for found in chain((stem, path.with_name(f"{path.name}{self._suffix}")), more):
             key = _key(str(found).casefold())  # some file systems do not tell A from a
             if key not in self._taken:
                 self._taken.add(key)
                 return found
+        raise AssertionError("numbers do not end")
 
     def _write(self, inner: PurePosixPath, data: bytes) -> None:
         path = self._part / inner

@@ -297,9 +297,7 @@ def _manifest(place: Path) -> dict[str, Any] | None:
 
 def _foreign(out: Path) -> bool:
     """Whether there is anything that no job leaves behind before its manifest."""
-    return any(
-        entry.name != LOCK and not _TEMPORARY.fullmatch(entry.name) for entry in os.scandir(out)
-    )
+    return any(name != LOCK and not _TEMPORARY.fullmatch(name) for name in os.listdir(out))
 
 
 def _remove(place: Path) -> None:

@@ -29,17 +29,16 @@ JOBS = ("predict", "embed", "render")
 _SHOWN = 5
 """Failures that are printed; the file lists them all."""
 
+SOURCES = (
+    "SOURCE is a folder with its subfolders, a pattern in quotes, a list of paths (.txt), a COCO "
+    ".json, tar shards in the WebDataset layout (.tar, or 'train-{000..099}.tar'), or an address "
+    "that fsspec opens (s3://bucket/photos). OUT is a folder for this job alone. Give the same "
+    "command again to resume a job that was stopped: Ctrl+C finishes the chunk first, a second "
+    "Ctrl+C does not."
+)
+
 EPILOG = f"""\
-{
-    textwrap.fill(
-        "SOURCE is a folder with its subfolders, a pattern in quotes, a list of paths (.txt), a COCO "
-        ".json, tar shards in the WebDataset layout (.tar, or 'train-{000..099}.tar'), or an address "
-        "that fsspec opens (s3://bucket/photos). OUT is a folder for this job alone. Give the same "
-        "command again to resume a job that was stopped: Ctrl+C finishes the chunk first, a second "
-        "Ctrl+C does not.",
-        _WIDTH,
-    )
-}
+{textwrap.fill(SOURCES, _WIDTH)}
 
 predict writes coco, yolo, voc, png (masks), csv or parquet; embed npy or
 parquet; render png, jpg or webp.
