@@ -52,7 +52,7 @@ class Digests:
         time.sleep(self._params.get("seconds", 0.0))
         self.batches.append(list(items))
         mark = self._params.get("dies_once")
-        if mark and "p33." in items[0] and not Path(mark).exists():
+        if mark and any("p33." in item for item in items) and not Path(mark).exists():
             Path(mark).touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if any("fatal" in item for item in items):

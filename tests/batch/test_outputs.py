@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def row(
     xyxy = np.array(corners, np.float32).reshape(-1, 4)
     scores = np.linspace(0.9, 0.1, len(labels), dtype=np.float32)
     size = {"width": 64, "height": 48, "labels": list(labels)}
-    return Row(size, {"xyxy": xyxy, "scores": scores}, name, **more)  # type: ignore[arg-type]
+    return Row(size, {"xyxy": xyxy, "scores": scores}, name, **more)
 
 
 ROWS = [
@@ -173,7 +174,7 @@ def test_photos_that_differ_in_their_suffix_or_case_alone_get_their_own_files(
 
 def test_a_tree_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     place = tmp_path / "t"
-    with pytest.raises(KeyError), Tree(place, ".txt") as tree:
+    with suppress(KeyError), Tree(place, ".txt") as tree:
         tree.write("a.jpg", b"a")
         raise KeyError
     assert list(tmp_path.iterdir()) == []
@@ -183,6 +184,7 @@ def test_a_tree_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         tree.write("a.jpg", b"a")
         assert not place.exists()
     assert [path.name for path in place.iterdir()] == ["a.txt"]
-    with pytest.raises(ExplorerError, match="could not be written"), Tree(place, ".txt") as tree:
-        tree.write(f"{'x' * 300}.jpg", b"a")
+    too_long = [Row({}, {"file": np.zeros(1, np.uint8)}, f"{'x' * 300}.jpg")]
+    with pytest.raises(ExplorerError, match="could not be written"):
+        write_files(place, too_long, ".txt")
     assert [path.name for path in place.iterdir()] == ["a.txt"]
