@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -142,19 +142,27 @@ def write_npy(path: Path, rows: Callable[[], Iterator[Row]]) -> None:
         ExplorerError: They have different shapes, or it cannot be written.
     """
     count, shape = 0, (0,)
-    for row in rows():
-        if row.reason:
-            continue
-        own = row.arrays["feature"].shape
-        if count and own != shape:
-            raise ExplorerError(
-                f"The features of {row.name} have the shape {own}, others {shape}.",
-                "Leave --whole out, or write Parquet.",
-            )
-        count, shape = count + 1, own
-    header = {"descr": "<f4", "fortran_order": False, "shape": (count, *shape)}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+        begins = 0
         for row in rows():
-            if not row.reason:
-                file.write(np.ascontiguousarray(row.arrays["feature"], "<f4").tobytes())
+            if row.reason:
+                continue
+            own = row.arrays["feature"].shape
+            if not count:
+                shape, begins = own, _write_header(file, (0, *own))
+            elif own != shape:
+                raise ExplorerError(
+                    f"The features of {row.name} have the shape {own}, others {shape}.",
+                    "Leave --whole out, or write Parquet.",
+                )
+            file.write(np.ascontiguousarray(row.arrays["feature"], "<f4").tobytes())
+            count += 1
+        file.seek(0)  # the header has room for any count
+        ends = _write_header(file, (count, *shape))
+        assert ends == begins or not count
+
+
+def _write_header(file: IO[bytes], shape: tuple[int, ...]) -> int:
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.tell()

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -161,6 +162,6 @@ def unpacked(chunk: Checkpoint) -> Iterator[Row]:
         arrays = {}
         for key, shape in shapes.items():
             begin = begins.get(key, 0)
-            begins[key] = end = begin + int(np.prod(shape, dtype=np.int64))
+            begins[key] = end = begin + prod(shape)
             arrays[key] = chunk.arrays[f"row.{key}"][begin:end].reshape(shape)
         yield Row(content, arrays, name, number, reason)
