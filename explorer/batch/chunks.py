@@ -14,7 +14,7 @@ from explorer.batch.opening import stamp_of
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from explorer.batch.job import FolderJob
@@ -60,7 +60,7 @@ def cut(photos: Iterable[Photo], size: int) -> Iterator[Chunk]:
 
 def computed(
     job: FolderJob, chunks: Iterable[Chunk], *, batch: int, decoders: int
-) -> Iterator[Part]:
+) -> Generator[Part, None, None]:
     """The chunks one after the other, their photos loaded by threads ahead of the one network.
 
     A batch depends on the photos of its chunk alone, never on time: the same chunk gives the same

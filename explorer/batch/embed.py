@@ -22,7 +22,7 @@ from explorer.batch.ready import (
 )
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.atomic import replacing
-from explorer.networks.hooks import output_until
+from explorer.networks.hooks import input_until, output_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ class _Item:
 
 
 def embed(params: Mapping[str, Any]) -> Embed:
-    """The job; its parameters are `spec`, `layer` ("" = the one shown first), `whole`,
+    """The job; its parameters are `spec`, `layer` ("" = the input of the head), `whole`,
     `format` and `threads`.
 
     Raises:
@@ -59,14 +59,23 @@ def embed(params: Mapping[str, Any]) -> Embed:
     if kind == "parquet":
         check_parquet()
     network = loaded(spec_of(params))
-    layer = str(params.get("layer") or network.info.default_layer)
+    layer = str(params.get("layer") or "")
+    head = "" if layer else _head(network)
+    layer = layer or head or network.info.default_layer
     names = network.info.layer_names()
     if layer not in names:
         raise ExplorerError(
-            f"{network.info.title} has no layer {layer!r}." if layer else "No layer is chosen.",
+            f"{network.info.title} has no layer {layer!r}.",
             f"Its last ones are: {', '.join(names[-4:])}.",
         )
-    return Embed(network, layer, whole=bool(params.get("whole")), kind=kind)
+    return Embed(network, layer, whole=bool(params.get("whole")), kind=kind, before=bool(head))
+
+
+def _head(network: Network) -> str:
+    """The last linear layer of a network for whole photos; "" where there is none."""
+    if network.info.task not in ("classification", "localization"):
+        return ""
+    return next(reversed(network.info.layer_names("Linear")), "")
 
 
 class Embed:
@@ -74,10 +83,21 @@ class Embed:
 
     Pooled features are the mean over the positions of a feature map, (C,) float32; whole ones have
     the layer's own shape without the batch.
+
+    Args:
+        network: In eval mode.
+        layer: The name of one of its layers.
+        whole: No mean is taken.
+        kind: One of `FORMATS`.
+        before: The layer's input is taken instead of its output.
     """
 
-    def __init__(self, network: Network, layer: str, *, whole: bool, kind: str) -> None:
+    def __init__(
+        self, network: Network, layer: str, *, whole: bool, kind: str, before: bool = False
+    ) -> None:
         self._network, self._layer, self._whole, self._kind = network, layer, whole, kind
+        self._until = input_until if before else output_until
+        self._title = f"input of {layer}" if before else layer
 
     @property
     def chunk(self) -> int:
@@ -86,7 +106,7 @@ class Embed:
     def settings(self) -> Mapping[str, Any]:
         return {
             **network_settings(self._network),
-            "layer": self._layer,
+            "layer": self._title,
             "whole": self._whole,
             "format": self._kind,
         }
@@ -121,7 +141,7 @@ class Embed:
         network = self._network
         values = torch.cat([item.values for item in items]).to(network.device, network.dtype)
         given = values if network.preprocess.batched else [values[0]]
-        output = output_until(network.module, self._layer, lambda: network.module(given))
+        output = self._until(network.module, self._layer, lambda: network.module(given))
         if not isinstance(output, Tensor) or output.ndim < 2 or len(output) != len(items):
             raise EndsJob(
                 f"The output of the layer {self._layer!r} is not one tensor for each photo.",

@@ -235,7 +235,7 @@ def _members(word: str, file: IO[bytes]) -> Iterator[Photo]:
                 if member.isreg() and not member.issparse() and suffix in SUFFIXES:
                     name = "/".join(safe_parts(member.name))
                     yield Photo(name, address, member.offset_data, member.size)
-                archive.members.clear()  # it keeps every header otherwise
+                archive.members.clear()  # type: ignore[attr-defined] # it keeps every header
     except (tarfile.TarError, EOFError) as error:
         raise ExplorerError(
             f"{display_name(word)} is not an uncompressed tar file: {error}.", "Unpack it first."

@@ -20,7 +20,7 @@ from explorer.core.step import Step
 from explorer.core.storage.checkpoint import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from explorer.batch.chunks import Chunk, Part
     from explorer.batch.job import FolderJob, Recipe
@@ -158,7 +158,7 @@ def run(
     back_end: BackEnd,
     *,
     stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Step[Report]]:
+) -> Generator[Step[Report], None, None]:
     """Does a job, or what is left of it.
 
     Args:

@@ -81,7 +81,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
         help="a parameter of the view; may be repeated",
     )  # fmt: skip
-    what.add_argument("--layer", metavar="NAME", help="layer of embed (default: the first shown)")
+    what.add_argument(
+        "--layer", metavar="NAME", help="layer of embed (default: the input of the head)"
+    )
     what.add_argument("--whole", action="store_true", help="embed: no mean over the positions")
     what.add_argument("--width", type=int, metavar="PX", help="render: width of the pictures")
     what.add_argument("--theme", choices=("light", "dark"), default="light", help="render: colors")

@@ -121,7 +121,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("predict", "lite-fasterrcnn", {"view": "detections"}),
         ("predict", "efficientnet-lite0", {"view": "classify"}),
-        ("embed", "efficientnet-lite0", {"layer": "head"}),
+        ("embed", "efficientnet-lite0", {}),
     ],
 )
 def test_a_job_against_the_bare_loop(
@@ -136,8 +136,6 @@ def test_a_job_against_the_bare_loop(
 
     spec = NetworkSpec(network, device="cpu")
     own = loaded(spec)
-    if params.get("layer") == "head":
-        params = {"layer": own.info.layers[-1].name}
     recipe = Recipe(FOLDER_JOBS[job], {**params, "spec": {"name": network, "device": "cpu"}})
     made = recipe.make()
 

@@ -144,6 +144,20 @@ def test_features_are_the_output_of_the_layer(
     np.testing.assert_allclose(features, expected.numpy(), atol=1e-6)
 
 
+def test_features_are_by_default_the_input_of_the_head(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = make_network(ToyConvNet(), "classification")
+    job(network, "embed", photos, tmp_path / "out", monkeypatch, 3)
+    features = np.load(tmp_path / "out" / "features.npy")
+    assert features.shape == (4, 8)
+    for row, name in zip(features, ("0.png", "1.png", "2.png", "3.png"), strict=True):
+        with torch.no_grad():
+            logits = network.module(network.preprocess(open_image(photos / name).pixels))[0]
+            mine = network.module.fc(torch.from_numpy(row))
+        np.testing.assert_allclose(mine, logits, atol=1e-5)
+
+
 def test_pictures_are_those_of_render(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
