@@ -61,12 +61,13 @@ def no_cost(params: Mapping[str, Any]) -> NoCost:
 
 
 def megabytes() -> float:
-    """The most memory that this process had so far."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (1024.0**2 if sys.platform == "darwin" else 1024.0)
+    """The memory that this process has now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024.0**2
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_million_photos_of_a_list(tmp_path: Path) -> None:
     import explorer.batch.embed  # noqa: F401 - torch is not counted
 
@@ -80,24 +81,27 @@ def test_a_million_photos_of_a_list(tmp_path: Path) -> None:
     steps = run(wish, Local(2))
     first = next(steps)
     started = time.perf_counter() - began
+    most = before
     for step in itertools.chain([first], steps):
         last = step.value
+        most = max(most, megabytes())
     whole, processor = time.perf_counter() - began, time.process_time() - spent
-    memory = megabytes() - before
+    memory = max(most, megabytes()) - before
     assert last.complete
     assert last.done == MILLION
     assert np.load(tmp_path / "out" / "features.npy", mmap_mode="r").shape == (MILLION, 8)
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     (step,) = run(wish, Local(2))
-    resumed = time.perf_counter() - began
+    waited, resumed = time.perf_counter() - began, time.process_time() - spent
     assert step.value.complete
     print(
         f"a million photos: started after {started:.2f} s; per photo "
         f"{1000 * processor / MILLION:.3f} ms of the processor, {1000 * whole / MILLION:.3f} ms in "
-        f"all; {memory:.0f} MB; a finished job resumed in {resumed:.1f} s"
+        f"all; {memory:.0f} MB; a finished job resumed in {waited:.1f} s, {resumed:.1f} s of the "
+        "processor"
     )
     assert started <= MOST_SECONDS_TO_START
-    # On a machine that does other work, too, only the processor's time is the job's own.
+    # On a machine that does other work, only the processor's time is the job's own.
     assert 1000 * processor / MILLION <= MOST_MS_PER_PHOTO
     assert memory <= MOST_MEGABYTES
     assert resumed <= MOST_SECONDS_TO_RESUME
