@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL.Image
 
-from explorer.annotations.files import read_for
-from explorer.annotations.truth import truth_name
+from explorer.annotations.truth import truth_in, truth_names
 from explorer.core import params as declared
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import Listing
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from explorer.core.network_info import Task
+    from explorer.core.network_info import NetworkInfo, Task
     from explorer.core.params import Parameter
     from explorer.core.step import Step
     from explorer.engine.engine import Engine
@@ -144,10 +143,11 @@ def steps(
     params, file = _without_truth_file(found, params)
     params_of(found, params)  # errors that need no network are raised before one is loaded
     image = _image(found, photo)
-    if file is not None:
-        params |= _truth_in(found, file, image)
+    if file is not None and "boxes" in truth_names(found.Params):  # needs no network
+        params |= _truth_in(found, file, image, None)
+        file = None
     engine, chosen = _network(found, network, device)
-    return _stepping(engine, found, chosen, image, params, seed)
+    return _stepping(engine, found, chosen, image, params, seed, file)
 
 
 def _stepping(
@@ -155,8 +155,9 @@ def _stepping(
     view: View[Any, Any],
     chosen: NetworkSpec | Network | None,
     image: Image | None,
-    values: Mapping[str, Any],
+    values: dict[str, Any],
     seed: int,
+    truth: Path | None,
 ) -> Generator[FinishedAnswer, None, None]:
     from explorer.core.runner import Token
     from explorer.engine.answer import Ask
@@ -168,6 +169,8 @@ def _stepping(
         if isinstance(chosen, NetworkSpec):
             network = _driven(engine.network(chosen), bar)
         info = network.info if isinstance(network, Network) else None
+        if truth is not None:
+            values |= _truth_in(view, truth, image, info)
         params = params_of(view, values, info)
         said = without_effect(params, values, info)
         if image is not None:
@@ -369,8 +372,8 @@ def _driven(loading: Generator[Step[None], Any, Network], bar: Shows) -> Network
 def _without_truth_file(
     view: View[Any, Any], params: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Path | None]:
-    """The parameters, and the file that is given in the place of the boxes of the ground truth."""
-    name = truth_name(view.Params)
+    """The parameters, and the file that is given in the place of the ground truth."""
+    name = next(iter(truth_names(view.Params).values()), "")
     value = params.get(name)
     named = isinstance(value, os.PathLike) or (isinstance(value, str) and os.path.isfile(value))
     if value is None or not named:
@@ -378,14 +381,16 @@ def _without_truth_file(
     return {key: kept for key, kept in params.items() if key != name}, Path(value)
 
 
-def _truth_in(view: View[Any, Any], file: Path, image: Image | None) -> dict[str, Any]:
-    """The boxes of a photo in a file of annotations, as the view's parameter."""
+def _truth_in(
+    view: View[Any, Any], file: Path, image: Image | None, info: NetworkInfo | None
+) -> dict[str, Any]:
+    """What a file of annotations has for the photo, as the view's parameter."""
     if image is None:
         return {}
-    boxes, notes = read_for(file, image.path or image.name, (image.width, image.height))
+    values, notes = truth_in(view.Params(), file, image, info)
     for words in notes:
         warnings.warn(f"{image.name}: {words}", stacklevel=4)
-    return {truth_name(view.Params): boxes}
+    return values
 
 
 def _image(view: View[Any, Any], given: Any) -> Image | None:

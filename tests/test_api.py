@@ -23,6 +23,7 @@ from explorer.engine import progress
 from explorer.images.image import from_array
 from explorer.images.samples import sample
 from explorer.networks.preprocess import Preprocess
+from explorer.saving.masks import save_mask
 from tests.toys import FixedSegmenter, MeanClassifier, ToyConvNet, hook_count, tiny_faster_rcnn
 
 ROOT = Path(__file__).parents[1]
@@ -490,6 +491,17 @@ def test_equal_arrays_have_equal_metadata(photo: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         json.dumps(known)
+
+
+def test_a_mask_of_the_ground_truth_may_be_a_file(photo: Path, tmp_path: Path) -> None:
+    """What a view has exported is a perfect ground truth."""
+    first = explorer.look("semantic", photo, network="lite-fcn")
+    assert first.mask is not None
+    save_mask(tmp_path / "mask.png", first.mask)
+    again = explorer.look("semantic", photo, network="lite-fcn", truth=tmp_path / "mask.png")
+    assert "mIoU 1.00, pixel accuracy 100.0%" in again.summary
+    with pytest.raises(ExplorerError, match="is not a mask"):
+        explorer.look("semantic", photo, network="lite-fcn", truth=tmp_path / "classes.yaml")
 
 
 def test_the_ground_truth_may_be_a_file(photo: Path, tmp_path: Path) -> None:

@@ -330,6 +330,32 @@ def test_boxes_are_written(explorer: Run, photo: Path, tmp_path: Path, kind: str
 
 
 @pytest.mark.usefixtures("toys")
+def test_masks_are_written_and_read_again(explorer: Run, tmp_path: Path) -> None:
+    photos = [_photo(tmp_path / f"{name}.png", seed) for seed, name in enumerate("ab")]
+    masks = f"{tmp_path / 'masks'}/"
+    (tmp_path / "masks").mkdir()
+    status, out, err = explorer("render", "semantic", *photos, "--masks", masks)
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [f"{masks}a.png", f"{masks}b.png"]
+    assert "  1: red" in (tmp_path / "masks" / "classes.yaml").read_text()
+    picture = tmp_path / "x.png"
+    argv = ("render", "semantic", photos[0], "-o", picture, "--truth", f"{masks}a.png")
+    status, out, err = explorer(*argv)
+    assert (status, err) == (0, "")
+    assert "mIoU 1.00, pixel accuracy 100.0%" in out
+    coco = tmp_path / "all.json"
+    argv = ("render", "semantic", *photos, "--boxes", coco, "--format", "coco-polygons")
+    assert explorer(*argv)[0] == 0
+    found = json.loads(coco.read_text("utf-8"))
+    assert [image["file_name"] for image in found["images"]] == ["a.png", "b.png"]
+    assert all(isinstance(entry["segmentation"], list) for entry in found["annotations"])
+    argv = ("render", "semantic", photos[1], "-o", tmp_path / "y.png", "--truth", coco)
+    assert "mIoU 1.00" in explorer(*argv)[1]
+    err = explorer("render", "classify", photos[0], "--masks", tmp_path / "m.png")[2]
+    assert "has no masks to write" in err
+
+
+@pytest.mark.usefixtures("toys")
 def test_coco_boxes_of_several_photos_are_one_file(explorer: Run, tmp_path: Path) -> None:
     photos = [_photo(tmp_path / f"{name}.png", seed) for seed, name in enumerate("abc")]
     status, out, _ = explorer(
@@ -469,8 +495,8 @@ def test_random_weights_are_stamped(
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["clasify", "PHOTO", "-o", "a.png"], "classify, deep_dream, detections"),
-        (["classify", "PHOTO"], "-o, --data, --boxes or --film"),
+        (["clasify", "PHOTO", "-o", "a.png"], "classify, decoder_bench, deep_dream"),
+        (["classify", "PHOTO"], "-o, --data, --boxes, --masks or --film"),
         (["classify", "PHOTO", "-o", "a.bmp"], ".jpg"),
         (["classify", "PHOTO", "-o", "a.eps"], ".webp, .svg, .pdf"),
         (["classify", "PHOTO", "-o", "a.svg", "--width", "900"], "--width-mm"),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import MultiScaleRoIAlign
 
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
@@ -30,6 +31,7 @@ def make_network(
     default_layer: str = "",
     class_paths: tuple[tuple[str, ...], ...] = (),
     name: str = "toy",
+    keypoints: tuple[str, ...] = (),
 ) -> Network:
     """Any module as a network on the CPU: in eval mode, weights frozen."""
     module.eval().requires_grad_(requires_grad=False)
@@ -45,7 +47,8 @@ def make_network(
         spec=NetworkSpec(name), title=name, task=task, classes=classes, layers=layers,
         state="local", weights_title="by hand", device="cpu", dtype="float32",
         parameters=sum(p.numel() for p in module.parameters()), input_title=preprocess.title(),
-        class_paths=class_paths, default_layer=default_layer, digester=lazily(module),
+        class_paths=class_paths, default_layer=default_layer, keypoints=keypoints,
+        digester=lazily(module),
     )  # fmt: skip
     return Network(info, module, preprocess, torch.device("cpu"), torch.float32)
 
@@ -191,6 +194,26 @@ def tiny_faster_rcnn(classes: int = 5, *, min_size: int = 64, max_size: int = 96
         )  # fmt: skip
 
 
+def tiny_mask_rcnn(classes: int = 5) -> FasterRCNN:
+    """The same with a mask branch of two convolutions on 6x6 bins, which gives masks of 12x12."""
+    module = tiny_faster_rcnn(classes)
+    heads: Any = module.roi_heads
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        heads.mask_roi_pool = MultiScaleRoIAlign(["0"], 6, 2)
+        heads.mask_head = MaskRCNNHeads(16, (8, 8), 1)
+        heads.mask_predictor = MaskRCNNPredictor(8, 8, classes)
+    return module
+
+
+def toy_mask_network() -> Network:
+    """A network for views of instances."""
+    names = ("__background__", "cat", "dog", "N/A", "car")
+    return make_network(
+        tiny_mask_rcnn(len(names)), "detection", classes=names, default_layer="backbone.conv2"
+    )
+
+
 def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7) -> None:
     """A Faster R-CNN lets so many boxes of a level into its first suppression, and out of it."""
     rpn = module.rpn
@@ -253,6 +276,7 @@ def toy_network(task: str) -> Network:
     if task == "pose":
         return make_network(
             ToyPose(), "pose", classes=("__background__", "person"), default_layer="conv2",
+            keypoints=("left_shoulder", "right_hip"),
             preprocess=Preprocess(resize=32, crop=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         )  # fmt: skip
     if task == "features":

@@ -101,14 +101,15 @@ def file_for(folder: Path, photo: Path) -> Path | None:
     Photos of one name in several folders have files in folders of the same names (a/1.jpg,
     a/1.xml), photos that differ in their suffix alone have it in their file's name (1.png.xml).
     """
-    names = [f"{name}{suffix}" for name in (photo.name, photo.stem) for suffix in (".xml", ".txt")]
+    suffixes = (".xml", ".txt", ".png")
+    names = [f"{name}{suffix}" for name in (photo.name, photo.stem) for suffix in suffixes]
     names += [f"{photo.stem}.json"]
     parts = photo.absolute().parent.parts[1:]
     for start in range(max(0, len(parts) - _MOST_FOLDERS), len(parts) + 1):
         for below in ("", "labels", "Annotations", "annotations"):
             for name in names:
                 path = folder.joinpath(below, *parts[start:], name)
-                if os.path.isfile(path) and path.name not in PLAIN:
+                if os.path.isfile(path) and path.name not in PLAIN and path != photo:
                     return path
     files = [*listed(folder, "*.json"), *listed(folder, "annotations/*.json")]
     return next(_naming(photo, files), None)

@@ -71,6 +71,7 @@ def read_coco(
     unknown: list[str] = []
     outside: list[str] = []
     negative: list[str] = []
+    odd: list[str] = []
     sizes = {
         number: size_of(item.get("width"), item.get("height"))
         for number, item in parts.images.items()
@@ -82,11 +83,13 @@ def read_coco(
             if number not in parts.known:
                 lost.append(f"image_id {item.get('image_id')}")
             continue
-        found = _entry(item, parts.categories)
+        found = _entry(item, parts.categories, parts.keypoints)
         if found is None:
             wrong.append(_place(item))
             continue
         entries[number].append(found)
+        if item.get("keypoints") and not found.keypoints:
+            odd.append(_place(item))
         if identity(item.get("category_id")) not in parts.categories:
             unknown.append(f"category_id {item.get('category_id')}")
         if _is_negative(item.get("bbox")):
@@ -118,6 +121,12 @@ def read_coco(
             "box has a category_id that no category has.",
             "boxes have a category_id that no category has.",
             unknown,
+        ),
+        *counted(
+            len(odd),
+            "object has keypoints that were ignored: they are not x, y, v for each name.",
+            "objects have keypoints that were ignored: they are not x, y, v for each name.",
+            odd,
         ),
         *parts.notes,
     )
@@ -247,7 +256,9 @@ def name_of(image: dict[str, Any]) -> str:
     return ""
 
 
-def _entry(item: dict[str, Any], categories: dict[Id, str]) -> Annotation | None:
+def _entry(
+    item: dict[str, Any], categories: dict[Id, str], names: dict[str, tuple[str, ...]]
+) -> Annotation | None:
     corners = _corners(item)
     if corners is None:
         return None
@@ -262,13 +273,13 @@ def _entry(item: dict[str, Any], categories: dict[Id, str]) -> Annotation | None
         replace(box, crowd=is_set(item.get("iscrowd"))),
         area=area if isfinite(area) else area_of(box),
         segmentation=item.get("segmentation"),
-        keypoints=_points(item.get("keypoints")),
+        keypoints=_points(item.get("keypoints"), len(names.get(label, ()))),
     )
 
 
-def _points(values: Any) -> tuple[float, ...]:
-    """Whole triples of finite numbers, else none."""
-    if not isinstance(values, list) or len(values) % 3:
+def _points(values: Any, count: int) -> tuple[float, ...]:
+    """Finite x, y, v of each of `count` keypoints (0 = they have no names), else none."""
+    if not isinstance(values, list) or len(values) % 3 or (count and len(values) != 3 * count):
         return ()
     numbers = tuple(map(number_of, values))
     return numbers if all(map(isfinite, numbers)) else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, is_dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from explorer.core.listing import quantity
 from explorer.core.params import Kind, Pick, parameters
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
+    from explorer.core.network_info import NetworkInfo
     from explorer.core.params import Box, Mask, Point
+    from explorer.images.image import Image
 
 LAYER = "ground truth"
 """The name of the layer of boxes that `with_truth` adds."""
@@ -66,6 +70,38 @@ def taken_truth(params: Any, before: GroundTruth) -> GroundTruth:
     """`before` with the parts that `params` have."""
     names = truth_names(type(params))
     return replace(before, **{part: getattr(params, name) for part, name in names.items()})
+
+
+def truth_in(
+    params: Any, path: str | os.PathLike[str], photo: Image, info: NetworkInfo | None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The parameters that take ground truth, with what a file has for the photo.
+
+    Args:
+        params: Of the view.
+        path: COCO .json, Pascal VOC .xml or YOLO .txt for boxes; a .png or COCO .json for masks.
+        photo: The photo.
+        info: The network, whose classes a mask is about.
+
+    Returns:
+        Values by parameter, and sentences about what was ignored or changed.
+
+    Raises:
+        ExplorerError: The file cannot be read, or has nothing about the photo.
+    """
+    from explorer.annotations.files import read_for
+    from explorer.annotations.masks import mask_for
+
+    names, about = truth_names(type(params)), photo.path or Path(photo.name)
+    size = photo.width, photo.height
+    if "boxes" in names:
+        boxes, notes = read_for(path, about, size)
+        return {names["boxes"]: boxes}, notes
+    if "mask" in names:
+        field = next(p for p in parameters(type(params)) if p.name == names["mask"])
+        mask, notes = mask_for(path, about, size, field.meta.options(info))
+        return {field.name: mask}, notes
+    return {}, ()
 
 
 def truth_of(params: Any) -> tuple[Box, ...]:

@@ -1,7 +1,8 @@
 """The rows of a job as the files that other programs read, row by row, whatever their number.
 
 Rows of boxes hold ``width``, ``height`` and ``labels`` as plain values, and ``xyxy`` (N, 4) float32
-in pixels of the photo and perhaps ``scores`` (N,) float32 as arrays. Rows of tables hold
+in pixels of the photo and perhaps ``scores`` (N,) float32 as arrays, and perhaps ``outlines``, the
+masks as COCO's run lengths. Rows of tables hold
 ``columns`` and ``rows``. Rows of files hold the bytes of a file as the array ``file``, (N,) uint8.
 """
 
@@ -33,6 +34,9 @@ from explorer.saving.boxes import (
     coco_image,
     number_classes,
 )
+from explorer.saving.class_lists import one_line
+from explorer.saving.masks import CLASSES_FILE as MASK_CLASSES
+from explorer.saving.masks import class_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -134,6 +138,22 @@ def write_files(place: Path, rows: Iterable[Row], suffix: str) -> None:
                 tree.write(row.name, row.arrays["file"].tobytes())
 
 
+def write_masks(place: Path, rows: Rows) -> None:
+    """An indexed PNG for each photo from its row's `file`, and the list of its row's `names`.
+
+    Raises:
+        ExplorerError: It cannot be written.
+    """
+    with Tree(place, ".png") as tree:
+        listed: dict[int, str] = {}
+        for row in rows():
+            if not row.reason:
+                tree.write(row.name, row.arrays["file"].tobytes())
+                listed |= {int(number): name for number, name in row.content["names"].items()}
+        text = "".join(f"{line}\n" for line in class_lines(listed))
+        tree.write_beside(MASK_CLASSES, text.encode("utf-8", "replace"))
+
+
 # -- boxes ----------------------------------------------------------------------------------------
 
 
@@ -141,7 +161,8 @@ def boxes_in(row: Row, classes: tuple[str, ...]) -> tuple[ImageInfo, LabeledBoxe
     """The photo and the boxes of a row."""
     info = ImageInfo(row.name, int(row.content["width"]), int(row.content["height"]))
     labels = tuple(row.content["labels"])
-    return info, LabeledBoxes(row.arrays["xyxy"], labels, row.arrays.get("scores"), classes)
+    scores, outlines = row.arrays.get("scores"), tuple(row.content.get("outlines", ()))
+    return info, LabeledBoxes(row.arrays["xyxy"], labels, scores, classes, outlines=outlines)
 
 
 def write_labels(place: Path, rows: Iterable[Row], classes: tuple[str, ...], kind: str) -> None:
@@ -158,8 +179,7 @@ def write_labels(place: Path, rows: Iterable[Row], classes: tuple[str, ...], kin
     with Tree(place, BOX_SUFFIX["yolo" if kind == "yolo" else "voc"]) as tree:
         if kind == "yolo":
             names = LabeledBoxes(_no_boxes(), (), None, classes).names
-            lines = (" ".join(name.split()) for name in names)
-            text = "".join(f"{line}\n" for line in lines)
+            text = "".join(f"{one_line(name)}\n" for name in names)
             tree.write_beside(CLASSES_FILE, text.encode("utf-8", "replace"))
         for row in rows:
             if row.reason:
@@ -174,7 +194,9 @@ def _no_boxes() -> Any:
     return np.zeros((0, 4), np.float32)
 
 
-def write_coco(path: Path, rows: Rows, classes: tuple[str, ...]) -> None:
+def write_coco(
+    path: Path, rows: Rows, classes: tuple[str, ...], *, as_polygons: bool = False
+) -> None:
     """One COCO JSON of all photos; a photo of a COCO file keeps its id, others count from 1.
 
     Raises:
@@ -187,7 +209,7 @@ def write_coco(path: Path, rows: Rows, classes: tuple[str, ...]) -> None:
                    for number, row in _numbered(rows()))  # fmt: skip
         _write_entries(f, entries)
         f.write('],\n"annotations": [\n')
-        _write_entries(f, map(_json, _annotations(rows(), classes, ids)))
+        _write_entries(f, map(_json, _annotations(rows(), classes, ids, as_polygons)))
         f.write('],\n"categories": [\n')
         number_classes(ids, LabeledBoxes(_no_boxes(), (), None, classes))
         _write_entries(f, map(_json, coco_categories(ids)))
@@ -195,14 +217,14 @@ def write_coco(path: Path, rows: Rows, classes: tuple[str, ...]) -> None:
 
 
 def _annotations(
-    rows: Iterator[Row], classes: tuple[str, ...], ids: dict[str, int]
+    rows: Iterator[Row], classes: tuple[str, ...], ids: dict[str, int], as_polygons: bool
 ) -> Iterator[dict[str, Any]]:
     first = 1
     for number, row in _numbered(rows):
-        _, boxes = boxes_in(row, classes)
+        image, boxes = boxes_in(row, classes)
         if not set(boxes.labels) <= ids.keys():
             number_classes(ids, boxes)
-        yield from coco_annotations(boxes, number, first, ids)
+        yield from coco_annotations(image, boxes, number, first, ids, as_polygons=as_polygons)
         first += len(boxes.xyxy)
 
 

@@ -40,8 +40,8 @@ SOURCES = (
 EPILOG = f"""\
 {textwrap.fill(SOURCES, _WIDTH)}
 
-predict writes coco, yolo, voc, png (masks), csv or parquet; embed npy or
-parquet; render png, jpg or webp.
+predict writes coco, coco-polygons, yolo, voc, png (class masks), csv or
+parquet; embed npy or parquet; render png, jpg or webp.
 
 examples:
   explorer batch predict photos/ -o boxes/ --view detections --format yolo

@@ -137,9 +137,9 @@ def _check(args: argparse.Namespace) -> list[Path]:
                 "Films and photos cannot be rendered in one run.",
                 "Render them one after the other.",
             )
-    if args.boxes or args.film or args.truth:
+    if args.boxes or args.masks or args.film or args.truth:
         raise ExplorerError(
-            "--boxes, --film and --truth do not apply to films.",
+            "--boxes, --masks, --film and --truth do not apply to films.",
             "Use -o out.mp4 and --data out.jsonl.",
         )
     for option, word in (("-o", args.out), ("--data", args.data)):

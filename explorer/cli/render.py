@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from explorer.core.layers import UInt8
-    from explorer.core.network_info import NetworkSpec
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.answer import Ask
     from explorer.engine.engine import Engine
     from explorer.engine.finish import FinishedAnswer
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from explorer.saving.boxes import ImageInfo, LabeledBoxes
 
 _WIDTH = 78
+COCO = ("coco", "coco-polygons")
+"""Formats that put the boxes of all photos into one file."""
 
 EPILOG = f"""\
 {textwrap.fill(HELP, _WIDTH)}
@@ -54,6 +56,8 @@ EPILOG = f"""\
 examples:
   explorer render classify cat.jpg -o cat.png
   explorer render detections photos/ -o results/ --boxes results/boxes.json
+  explorer render instances photos/ --boxes masks.json --format coco-polygons
+  explorer render semantic photos/ --masks masks/
   explorer render deep_dream cat.jpg --set steps=20 --film dream.mp4
   explorer render tracks street.mp4 -o tracks.mp4 --data tracks.jsonl
 """
@@ -89,8 +93,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )  # fmt: skip
     out.add_argument("--boxes", metavar="OUT", help="boxes of the result, in the --format")
     out.add_argument(
-        "--format", choices=("coco", "voc", "yolo"), default="coco",
-        help="format of the boxes (default: coco, one file for all photos)",
+        "--format", choices=("coco", "coco-polygons", "voc", "yolo"), default="coco",
+        help="format of the boxes (default: coco, one file for all photos, with masks as run "
+             "lengths)",
+    )  # fmt: skip
+    out.add_argument(
+        "--masks", metavar="OUT",
+        help="masks of the result: indexed .png, with a list of the classes in classes.yaml",
     )  # fmt: skip
     out.add_argument("--film", metavar="OUT", help="film of all steps: .mp4 or .gif")
     out.add_argument(
@@ -166,7 +175,7 @@ def run(args: argparse.Namespace) -> int:
     params = params_of(view, texts, info)
     for note in without_effect(truth_option.with_some(params, args.truth), texts, info):
         complain(note)
-    job = _Job(args, engine, view, spec, params, progress)
+    job = _Job(args, engine, view, spec, params, progress, info)
     failed = False
     try:
         for number, (photo, plan) in enumerate(zip(photos, plans, strict=True), 1):
@@ -206,7 +215,7 @@ def _check_script(args: argparse.Namespace) -> None:
     """Raises for what a script has no words for."""
     if film.wanted(args):
         raise ExplorerError("A script is for photos, not for films.", "Leave --as-python out.")
-    for option in ("boxes", "film", "pane", "width", "width-mm", "font-size", "theme"):
+    for option in ("boxes", "masks", "film", "pane", "width", "width-mm", "font-size", "theme"):
         if getattr(args, option.replace("-", "_")) not in (None, "light"):
             raise ExplorerError(f"--{option} does not apply to a script.", "Use -o and --data.")
     if args.out or args.data:
@@ -214,7 +223,11 @@ def _check_script(args: argparse.Namespace) -> None:
 
 
 def _about(
-    params: Any, image: Image | None, args: argparse.Namespace, title: str
+    params: Any,
+    image: Image | None,
+    args: argparse.Namespace,
+    title: str,
+    info: NetworkInfo | None = None,
 ) -> tuple[Image | None, Any]:
     """The photo with its parameters; a message tells what was changed."""
     from explorer.engine.question import placed_inside
@@ -222,7 +235,7 @@ def _about(
     if image is None:
         return None, params
     placed, said = placed_inside(params, image.width, image.height)
-    params, notes = truth_option.with_file(placed, args.truth, image)
+    params, notes = truth_option.with_file(placed, args.truth, image, info)
     for note in (*said, *notes):
         complain(f"{title}: {note}")
     return image, params
@@ -247,6 +260,7 @@ class _Plan:
     data: Path | None
     boxes: Path | None
     film: Path | None
+    masks: Path | None = None
     name: str = ""
 
 
@@ -257,12 +271,15 @@ def _check_outputs(args: argparse.Namespace) -> None:
     checks = (
         ("-o", args.out, picture), ("--data", args.data, data_suffix),
         ("--film", args.film, film_suffix), ("--boxes", args.boxes, str),
+        ("--masks", args.masks, str),
     )  # fmt: skip
     for option, out, _ in checks:
         if out is not None:
             local(out, option)
-    if not (args.out or args.data or args.boxes or args.film):
-        raise ExplorerError("Nothing would be written.", "Give -o, --data, --boxes or --film.")
+    if not (args.out or args.data or args.boxes or args.masks or args.film):
+        raise ExplorerError(
+            "Nothing would be written.", "Give -o, --data, --boxes, --masks or --film."
+        )
     for _, out, check in checks:
         if out and not is_folder(out):
             check(out)
@@ -307,7 +324,7 @@ def _protect(
     """Raises where a file would be lost."""
     read = [photo.path for photo in photos]
     truths = [truth_option.file_of(args.truth, path) for path in read if path is not None]
-    outs = [out for plan in plans for out in (plan.picture, plan.data, plan.film)]
+    outs = [out for plan in plans for out in (plan.picture, plan.data, plan.film, plan.masks)]
     boxes = dict.fromkeys(plan.boxes for plan in plans)  # COCO puts all photos into one file
     check_outputs(
         [*outs, *boxes], [*read, *truths, *network_files(args), *named], overwrite=args.overwrite,
@@ -324,7 +341,7 @@ def _plans(args: argparse.Namespace, photos: Sequence[_Photo]) -> list[_Plan]:
 
     from explorer.saving.export import BOX_SUFFIX
 
-    one_file = args.format == "coco" and args.boxes and not is_folder(args.boxes)
+    one_file = args.format in COCO and args.boxes and not is_folder(args.boxes)
     together = one_file and "{" not in args.boxes
     boxes: Sequence[Path | None] = [None] * len(stems)
     if args.boxes:
@@ -332,10 +349,10 @@ def _plans(args: argparse.Namespace, photos: Sequence[_Photo]) -> list[_Plan]:
     if together:
         boxes = [Path(args.boxes)] * len(stems)
     return [
-        _Plan(picture, data, box, film, name.as_posix() if photo.path is not None else "")
-        for picture, data, box, film, name, photo in zip(
+        _Plan(picture, data, box, film, mask, name.as_posix() if photo.path is not None else "")
+        for picture, data, box, film, mask, name, photo in zip(
             places(args.out, ".png"), places(args.data, ".json"), boxes, places(args.film, ".mp4"),
-            names, photos, strict=True,
+            places(args.masks, ".png"), names, photos, strict=True,
         )
     ]  # fmt: skip
 
@@ -355,9 +372,10 @@ class _Job:
         spec: NetworkSpec | None,
         params: Any,
         progress: Progress,
+        info: NetworkInfo | None,
     ) -> None:
         self._args, self._engine, self._view, self._spec = args, engine, view, spec
-        self._params, self._progress = params, progress
+        self._params, self._progress, self._info = params, progress, info
         self._coco: dict[Path, list[tuple[ImageInfo, LabeledBoxes]]] = {}
 
     def render(self, image: Image | None, plan: _Plan, title: str) -> None:
@@ -366,7 +384,7 @@ class _Job:
         from explorer.saving.export import save_film
 
         self._progress.clear()
-        _, params = _about(self._params, image, self._args, title)
+        _, params = _about(self._params, image, self._args, title, self._info)
         ask = Ask(self._view, self._spec, image, params, self._args.seed)
         last: FinishedAnswer | None = None
 
@@ -394,7 +412,7 @@ class _Job:
 
         for path, entries in self._coco.items():
             self._make_folder(path)
-            save_coco(path, entries)
+            save_coco(path, entries, as_polygons=self._args.format == "coco-polygons")
             self._tell(
                 "", path, quantity(sum(len(boxes.xyxy) for _, boxes in entries), "box", "boxes")
             )
@@ -427,6 +445,8 @@ class _Job:
             self._tell(title, plan.data)
         if plan.boxes is not None:
             self._boxes(answer, plan.boxes, plan.name, title)
+        if plan.masks is not None:
+            self._mask(answer, plan.masks, title)
 
     def _boxes(self, answer: FinishedAnswer, path: Path, name: str, title: str) -> None:
         from explorer.saving.export import save_boxes
@@ -435,13 +455,22 @@ class _Job:
         if boxes is None:
             raise ExplorerError(f"{self._view.title} has no boxes to write.", "Leave --boxes out.")
         photo = answer.photo_info
-        if self._args.format == "coco":
+        if self._args.format in COCO:
             photo = replace(photo, name=name or photo.name)
             self._coco.setdefault(path, []).append((photo, boxes))
         else:
             self._make_folder(path)
             save_boxes(path, boxes, photo, self._args.format)
             self._tell(title, path, quantity(len(boxes.xyxy), "box", "boxes"))
+
+    def _mask(self, answer: FinishedAnswer, path: Path, title: str) -> None:
+        from explorer.saving.export import save_mask
+
+        mask = answer.mask
+        if mask is None:
+            raise ExplorerError(f"{self._view.title} has no masks to write.", "Leave --masks out.")
+        save_mask(path, mask)
+        self._tell(title, path)
 
     def _make_folder(self, path: Path) -> None:
         if is_folder(self._args.boxes):  # photos of one name keep their folders in it

@@ -97,6 +97,10 @@ class NetworkSpec:
     classes: str = ""
 
 
+MASK_HEAD = "roi_heads.mask_head"
+"""The layers of Mask R-CNN that make masks of the crops of boxes."""
+
+
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
     """One named module: `name` is its dotted path, `kind` its class, `leaf` = has no children."""
@@ -163,6 +167,11 @@ class NetworkInfo:
         The first call may read every weight: make it on the runner's thread.
         """
         return self.digester()
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether it has the mask branch of Mask R-CNN, by torchvision's name of the layer."""
+        return any(layer.name == MASK_HEAD for layer in self.layers)
 
     @property
     def untrained(self) -> bool:

@@ -147,6 +147,8 @@ def _decoded(content: bytes) -> UInt8:
                 index = np.asarray(picture).astype(np.uint8)
             elif picture.mode in ("P", "L"):
                 index = np.asarray(picture)
+            elif picture.mode.startswith("I"):
+                raise ValueError("its pixels have room for more than 255 classes")
             else:
                 raise ValueError("it has colors; a mask is indexed, gray or black and white")
     except (OSError, SyntaxError, struct.error, UnidentifiedImageError) as error:

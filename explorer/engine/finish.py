@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from explorer.render.blocks import Theme
     from explorer.render.vector.drawing import Drawing
     from explorer.saving.boxes import LabeledBoxes
+    from explorer.saving.masks import IndexedMask
 
 FRAME_SIDES = (320, 1280)
 """The longer side of the frames of a film of steps, at least and at most, in pixels."""
@@ -161,6 +162,12 @@ class FinishedAnswer:
         """The boxes among the data, in pixels of the photo; None for a view that finds none."""
         info = self.answer.info
         return boxes_of(self.data, info.classes if info is not None else ())
+
+    @property
+    def mask(self) -> IndexedMask | None:
+        """What is written as an indexed PNG; None for a view that has no masks."""
+        make = self.view.mask
+        return None if make is None else make(self.answer.result, self.params)
 
     @property
     def photo_info(self) -> ImageInfo:

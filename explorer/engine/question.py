@@ -181,6 +181,8 @@ def default_network(view: View[Any, Any]) -> str:
     """
     from explorer.networks import catalog
 
+    if view.begins_with and catalog.find(view.begins_with).at_hand is not None:
+        return view.begins_with
     tasks: list[Any] = [view.best] if view.best else sorted(view.tasks) or ["classification"]
     defaults = [catalog.default_for(task) for task in tasks]
     entry = next((entry for entry in defaults if entry is not None), None)

@@ -13,6 +13,7 @@ from explorer.vision.features.activations import layer_input, layers_read, recor
 from explorer.vision.features.receptive_field import fields
 from explorer.vision.trace import TwoStage, traced
 from explorer.vision.trace.answers import answers_of, own_answers, own_suppression
+from explorer.vision.trace.mask_branch import branch_layers, branch_of
 
 if TYPE_CHECKING:
     from explorer.core.layers import Float32
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from explorer.vision.features.activations import Activation, LayerInput
     from explorer.vision.features.receptive_field import Fields
     from explorer.vision.trace import Nms, Trace
+    from explorer.vision.trace.mask_branch import MaskBranch
     from explorer.vision.trace.parts import AnchorAnswers
 
 
@@ -140,3 +142,20 @@ def head_answer_of(scene: Scene, box: Float32) -> HeadAnswer:
         ExplorerError: When the network is no two-stage detector of torchvision's kind.
     """
     return run_head(scene.network.module, trace_of(scene), box)
+
+
+def mask_branch_of(scene: Scene) -> MaskBranch:
+    """What the mask branch of the scene's detector computed, in the forward pass of its trace.
+
+    Raises:
+        ExplorerError: When the network has no mask branch.
+    """
+    return scene.memo("mask branch", lambda: _mask_branch(scene))
+
+
+def _mask_branch(scene: Scene) -> MaskBranch:
+    layers = branch_layers(scene.network.info.layer_names())
+    with scene.recording(*layers):
+        trace = trace_of(scene)
+    records = scene.records(*layers)
+    return branch_of(scene.network.module, trace, {name: records[name] for name in layers})

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from explorer.core.layers import Board
-    from explorer.core.network_info import NetworkSpec
+    from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.core.step import Step
     from explorer.core.values import NetworkRef
     from explorer.engine.actions import Made
     from explorer.engine.scene import Scene
     from explorer.networks.made import NewNetwork
+    from explorer.saving.masks import IndexedMask
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -151,8 +152,12 @@ class View(Generic[P, R]):
         tasks: The network tasks it supports; empty = any network with an image input.
         best: The one among them with which it shows most: whoever comes to it with another network
             gets one of these, and may choose another one again.
+        begins_with: The catalog's network for whoever comes to it with one that it has nothing to
+            show of, where not every network for its tasks will do.
+        parts: Names of layers; it has something to show of networks with all of them only.
         data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by
             default the tables of the board.
+        mask: ``(result, params) -> IndexedMask | None``: what is written as an indexed PNG.
         live: It may follow a camera.
         film: Its steps make a film worth exporting.
         answer_only: It needs the network's output and nothing from inside: live, the network may be
@@ -174,7 +179,10 @@ class View(Generic[P, R]):
     draw: Callable[[R, P], Board]
     tasks: frozenset[str] = frozenset()
     best: str = ""
+    begins_with: str = ""
+    parts: tuple[str, ...] = ()
     data: Callable[[R, P], Mapping[str, Any]] | None = None
+    mask: Callable[[R, P], IndexedMask | None] | None = None
     live: bool = True
     film: bool = False
     answer_only: bool = False
@@ -202,3 +210,7 @@ class View(Generic[P, R]):
 
     def suits(self, task: str) -> bool:
         return not self.tasks or task in self.tasks
+
+    def takes(self, info: NetworkInfo) -> bool:
+        """Whether there is something to show of this very network."""
+        return self.suits(info.task) and set(self.parts) <= set(info.layer_names())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -28,6 +28,8 @@ class Truth:
         mask: (H, W) int32, the class of every pixel, -1 = not to be counted; None = not known.
         left_out: Objects of classes that the network does not have.
         skeletons: The keypoints of `objects`; None = not asked for or not known.
+        outlines: The masks of `objects` as COCO's run lengths, an empty one where it has none;
+            None = not asked for or not known.
     """
 
     label: int = -1
@@ -35,6 +37,7 @@ class Truth:
     mask: NDArray[np.int32] | None = None
     left_out: int = 0
     skeletons: Skeletons | None = None
+    outlines: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +66,7 @@ class Source:
         offers: What is known of its photos: "label", "objects", "mask", "keypoints".
         make: From the task, the label of each class (-1 = unknown) and the network to the cases.
         notes: Sentences about what was ignored.
+        keypoints: Names of the keypoints by the name of their class.
     """
 
     title: str
@@ -71,3 +75,4 @@ class Source:
     offers: frozenset[str]
     make: Callable[[Task, NDArray[np.int64], NetworkInfo], Sequence[Case]]
     notes: tuple[str, ...] = ()
+    keypoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

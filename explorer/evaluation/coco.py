@@ -13,7 +13,7 @@ import numpy as np
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from explorer.evaluation.metrics import Found, Objects
 
     Row = dict[str, Any]
+    Outlines = Sequence[Mapping[str, Any]]
 
 _UNCOUNTED_AREA = 2e10
 """Larger than the largest area that COCO's evaluation counts (1e10)."""
@@ -70,6 +71,61 @@ def coco_ap(truth: Sequence[Objects], found: Sequence[Found]) -> CocoAP:
     photos = [{"id": number} for number in range(len(truth))]
     counted = np.concatenate([np.zeros(0, np.int64), *(t.labels[~t.passed] for t in truth)])
     evaluation = _evaluated("bbox", photos, _objects(truth), _detections(found))
+    return _figures(evaluation, counted)
+
+
+def coco_instance_ap(
+    truth: Sequence[Objects],
+    outlines: Sequence[Outlines],
+    found: Sequence[Found],
+    masks: Sequence[Outlines],
+) -> CocoAP:
+    """COCO's metrics of instance masks: the IoU of their pixels stands for that of boxes.
+
+    Difficult objects, and those without a pixel in their mask, take part as ones of a size that is
+    not counted.
+
+    Args:
+        truth: One for every photo.
+        outlines: The masks of its objects, as run lengths.
+        found: The same photos.
+        masks: Those of the detections.
+
+    Raises:
+        ExplorerError: faster-coco-eval is not installed.
+    """
+    coding = _package().mask
+    photos = []
+    for number, both in enumerate(zip(outlines, masks, strict=True)):
+        one = next((outline for photo in both for outline in photo), {"size": (0, 0)})
+        photos.append({"id": number, "height": one["size"][0], "width": one["size"][1]})
+    objects = []
+    for row, outline in zip(_objects(truth), _flat(outlines), strict=True):
+        area = float(coding.area(dict(outline)))
+        counts = area > 0 and row["area"] != _UNCOUNTED_AREA
+        objects.append(
+            {**row, "segmentation": outline, "area": area if counts else _UNCOUNTED_AREA}
+        )
+    answers = [
+        {**row, "segmentation": outline}
+        for row, outline in zip(_detections(found), _flat(masks), strict=True)
+    ]
+    counted = np.unique(
+        [
+            row["category_id"]
+            for row in objects
+            if row["area"] != _UNCOUNTED_AREA and not row["iscrowd"]
+        ]
+    )
+    return _figures(_evaluated("segm", photos, objects, answers), counted)
+
+
+def _flat(photos: Sequence[Outlines]) -> list[Mapping[str, Any]]:
+    return [outline for photo in photos for outline in photo]
+
+
+def _figures(evaluation: Any | None, counted: NDArray[np.int64]) -> CocoAP:
+    """COCO's metrics, overall and by the class that is `counted`."""
     if evaluation is None or not len(counted):
         nothing = ClassAP(0.0, 0.0, 0.0, 0.0)
         return CocoAP(*nothing, {int(k): nothing for k in np.unique(counted)})

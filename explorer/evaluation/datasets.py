@@ -21,18 +21,21 @@ from explorer.annotations.files import (
     read_voc,
     read_yolo,
 )
+from explorer.annotations.masks import inside_of, rasterized
 from explorer.annotations.voc import voc_files
 from explorer.annotations.yolo_folder import faults, looks_like_yolo, split_of, yolo_pairs
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.reading import display_name, listed, read_file
-from explorer.evaluation import masks
 from explorer.evaluation.cases import Case, Source, Truth
+from explorer.evaluation.keypoints.poses import pose_cases
 from explorer.evaluation.keypoints.skeletons import Skeletons, places_of
+from explorer.evaluation.masks import folders as masks
 from explorer.evaluation.matching import BACKGROUND, WNID, DataClass, canonical
 from explorer.evaluation.metrics import Objects
 from explorer.evaluation.photos_npz import read_npz
 from explorer.images.image import open_image
+from explorer.images.outlines import run_lengths
 from explorer.images.sources import expand
 from explorer.networks.checkpoints.class_lists import class_list
 
@@ -253,15 +256,20 @@ def _annotated(dataset: Dataset, path: Path, kind: str) -> Source:
         elif task == "segmentation":
             chosen = [p for p in photos if any(e.segmentation for e in p.entries)]
             return [Case(p.name, _boxed(p, known, background_of(info)), p.path) for p in chosen]
+        if task == "pose":
+            return pose_cases(photos, info.keypoints, known, dataset.keypoints)
+        outlined = task == "detection" and "mask" in offers and info.has_masks
         posed = task == "detection" and "keypoints" in offers and info.keypoints
         places = {
             name: places_of(info.keypoints, points) for name, points in dataset.keypoints.items()
         }
+        joints = places if posed else None
         return [
-            Case(p.name, _boxed(p, known, places=places if posed else None), p.path) for p in chosen
+            Case(p.name, _boxed(p, known, places=joints, outlined=outlined), p.path) for p in chosen
         ]
 
-    return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes)
+    names = dataset.keypoints if "keypoints" in offers else {}
+    return Source(display_name(path), kind, classes, frozenset(offers), make, dataset.notes, names)
 
 
 def _single(photo: Annotated) -> bool:
@@ -274,6 +282,8 @@ def _boxed(
     known: dict[str, int],
     background: int | None = None,
     places: dict[str, list[int]] | None = None,
+    *,
+    outlined: bool = False,
 ) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
     def load() -> tuple[NDArray[np.uint8], Truth]:
         pixels = open_image(photo.path).pixels
@@ -286,12 +296,16 @@ def _boxed(
         label = int(labels[0]) if _single(photo) else -1
         mask = None
         if background is not None:
-            mask = masks.rasterized(photo, labels, background, pixels.shape[:2])
-        skeletons = None
-        if places is not None:
-            entries = [entry for entry, kept in zip(photo.entries, keep, strict=True) if kept]
-            skeletons = _skeletons(entries, places, scale)
-        return pixels, Truth(label, objects, mask, int((~keep).sum()), skeletons)
+            mask = rasterized(photo, labels, background, pixels.shape[:2])
+        entries = [entry for entry, kept in zip(photo.entries, keep, strict=True) if kept]
+        skeletons = None if places is None else _skeletons(entries, places, scale)
+        outlines = None
+        if outlined:
+            size = pixels.shape[:2]
+            outlines = tuple(
+                run_lengths(inside_of(entry.segmentation, photo, size)) for entry in entries
+            )
+        return pixels, Truth(label, objects, mask, int((~keep).sum()), skeletons, outlines)
 
     return load
 
@@ -378,15 +392,20 @@ def _masks(folder: Path, images: Path | None) -> Source:
     def make(_task: Task, labels: NDArray[np.int64], info: NetworkInfo) -> list[Case]:
         table = np.full(256, -1, np.int32)
         table[numbers] = np.where(labels >= 0, labels, background_of(info))
-        return [Case(p.name, _class_mask(p, m, table), p) for p, m in found.pairs]
+        return [Case(p.name, _class_mask(p, m, table, found.known), p) for p, m in found.pairs]
 
     return Source(display_name(folder), "masks", classes, frozenset({"mask"}), make)
 
 
 def _class_mask(
-    photo: Path, mask: Path, table: NDArray[np.int32]
+    photo: Path, mask: Path, table: NDArray[np.int32], known: frozenset[int]
 ) -> Callable[[], tuple[NDArray[np.uint8], Truth]]:
-    return lambda: (open_image(photo).pixels, Truth(mask=table[masks.read_mask(mask)]))
+    def load() -> tuple[NDArray[np.uint8], Truth]:
+        pixels = open_image(photo).pixels
+        height, width = pixels.shape[:2]
+        return pixels, Truth(mask=table[masks.read_mask(mask, photo, (height, width), known)])
+
+    return load
 
 
 def background_of(info: NetworkInfo) -> int:

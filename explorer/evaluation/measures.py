@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from explorer.evaluation.keypoints.skeletons import KeypointErrors
     from explorer.evaluation.metrics import Objects
 
     Ints = NDArray[np.int64]
@@ -50,6 +51,7 @@ class BoxMeasures:
             SHIELDED, see `metrics.claimed`.
         object_photo: (M,) the number of the photo of every object that counts.
         object_label: (M,) its class.
+        keypoints: Of people, where network and data have some.
     """
 
     photo: Ints
@@ -59,6 +61,7 @@ class BoxMeasures:
     lies_on: Ints
     object_photo: Ints
     object_label: Ints
+    keypoints: KeypointErrors | None = None
 
     def curve(self, label: int | None = None) -> tuple[Floats, Floats, Floats]:
         """Recall, precision and score after each detection that counts, the highest score first.
@@ -182,4 +185,11 @@ class PixelMeasures:
     accuracy: Floats
 
 
-Measures = BoxMeasures | LabelMeasures | PixelMeasures
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseMeasures:
+    """Of a network that locates the keypoints of one person."""
+
+    keypoints: KeypointErrors
+
+
+Measures = BoxMeasures | LabelMeasures | PixelMeasures | PoseMeasures

@@ -29,8 +29,15 @@ FIGURES = {
     "keypoint_AP50": "COCO's average precision of keypoints at OKS 0.5",
     "keypoint_AP75": "COCO's average precision of keypoints at OKS 0.75",
     "keypoint_AR": "COCO's average recall of keypoints with 20 people",
-    "PCK@0.2": "keypoints within 0.2 of the torso, in boxes found with IoU >= 0.5",
+    "PCK@0.2": "keypoints within 0.2 of the torso; a detector's in boxes found with IoU >= 0.5",
+    "PCK@0.5": "keypoints within 0.5 of the torso",
+    "mask_AP": "COCO's average precision of instance masks, mean over IoU 0.5 to 0.95",
+    "mask_AP50": "COCO's average precision of instance masks at IoU 0.5",
+    "mask_AP75": "COCO's average precision of instance masks at IoU 0.75",
+    "mask_AR": "COCO's average recall of instance masks with 100 boxes",
     "mIoU": "intersection over union of the pixels, mean over the classes",
+    "pixel_accuracy": "the class of the pixel is correct",
+    "boundary_F": "borders within 0.75% of the diagonal, mean over photos and classes",
     "IoU": "intersection over union of the pixels",
 }
 """Every metric with its meaning; all lie in [0, 1]."""
@@ -173,6 +180,8 @@ def counted(report: Report) -> str:
     """How much was evaluated, as in: 1,000 photos, 200 classes, 12.3 s."""
     unit = "scene" if report.kind == "npz" and report.task == "detection" else "photo"
     shown = quantity(report.photos, unit)
+    if report.task == "pose":
+        shown = quantity(report.photos, "person", "people")
     if not report.complete:
         shown += f" of {report.wanted:,}"
     objects = f", {quantity(report.objects, 'object')}" if report.task == "detection" else ""

@@ -17,7 +17,10 @@ from explorer.core.reading import display_name
 from explorer.core.step import Step
 from explorer.engine.engine import is_oom
 from explorer.evaluation.datasets import background_of, open_source
+from explorer.evaluation.keypoints.poses import Poses
 from explorer.evaluation.keypoints.scores import KeypointBoxes
+from explorer.evaluation.keypoints.skeletons import places_of
+from explorer.evaluation.masks.scores import MaskBoxes
 from explorer.evaluation.matching import Match, match
 from explorer.evaluation.passing import Pass
 from explorer.evaluation.report import Report
@@ -69,9 +72,14 @@ NEEDS: dict[str, tuple[str, str, str]] = {
         "mask", "classifies pixels, but {data} has no masks",
         "Use a folder of masks or COCO polygons, or choose a detector.",
     ),
+    "pose": (
+        "keypoints", "locates keypoints, but {data} has none with names",
+        "Use COCO annotations with keypoints, or choose another network.",
+    ),
 }  # fmt: skip
 
 _NOTHING = "These photos have no objects to evaluate: there is no metric."
+_NO_PIXELS = "The masks of these photos have no pixel that counts: there is no metric."
 
 _FIRST_FIGURES = 8
 _FEW = 100
@@ -176,7 +184,8 @@ def evaluate(
                 due = len(cases)  # questions would wait for it: from here on only at the end
             report = replace(report, figures=figures, by_class=by_class)
         if last and not report.figures:
-            report = replace(report, notes=(*report.notes, _NOTHING))
+            words = _NO_PIXELS if info.task == "segmentation" else _NOTHING
+            report = replace(report, notes=(*report.notes, words))
         report = replace(
             report, photos=score.photos, objects=score.objects, complete=last,
             objects_left_out=going.left_out, skipped=tuple(going.skipped), seconds=going.seconds,
@@ -190,16 +199,14 @@ def evaluate(
 def _score(info: NetworkInfo, source: Source, *, eleven_point: bool) -> Score:
     if info.task == "detection" and info.keypoints and "keypoints" in source.offers:
         return KeypointBoxes(info.keypoints, eleven_point=eleven_point)
+    if info.task == "detection" and "mask" in source.offers and info.has_masks:
+        return MaskBoxes(eleven_point=eleven_point)
+    if info.task == "pose":
+        return Poses(info.keypoints)
     return score_for(info.task, len(info.classes), eleven_point=eleven_point)
 
 
 def _fitting(info: NetworkInfo, source: Source) -> Match:
-    if info.task == "pose":
-        raise ExplorerError(
-            f"{info.title} locates the joints of one person in a crop: it cannot be evaluated on"
-            " whole photos.",
-            "Choose a detector with keypoints.",
-        )
     if info.task not in NEEDS:
         raise ExplorerError(
             f"{info.title} has no predictions to evaluate: it outputs features.",
@@ -209,6 +216,25 @@ def _fitting(info: NetworkInfo, source: Source) -> Match:
     if need not in source.offers:
         raise ExplorerError(f"{info.title} {words.format(data=source.title)}.", hint)
     return match(source.classes, info)
+
+
+def _keypoint_note(info: NetworkInfo, source: Source) -> str:
+    """Why the keypoints of the network or some of them cannot be evaluated; "" if all can."""
+    pose = info.task == "pose"
+    if not info.keypoints or not (pose or info.task == "detection"):
+        return ""
+    if "keypoints" not in source.offers:
+        return f"{source.title} has no keypoints with names: only boxes are evaluated."
+    places = np.array([
+        places_of(info.keypoints, own, without_constant=pose) for own in source.keypoints.values()
+    ])  # fmt: skip
+    missing = [name for name, row in zip(info.keypoints, places.T, strict=True) if row.max() < 0]
+    if not missing:
+        return ""
+    words = ", ".join(name.replace("_", " ") for name in missing)
+    if len(missing) == len(info.keypoints):
+        return f"{source.title} has none of the network's keypoints ({words})."
+    return f"Not evaluated, because {source.title} does not have them: {words}."
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:
@@ -241,6 +267,8 @@ def _blank(network: Network, source: Source, found: Match, cases: Sequence[Case]
     if info.task == "detection" and score_floor(network.module) > 0.05:
         floor = score_floor(network.module)
         notes.append(f"The network drops boxes with a score below {floor:g}, which lowers AP.")
+    if note := _keypoint_note(info, source):
+        notes.append(note)
     return Report(
         network=info.spec.name, title=info.title, weights=info.weights_title, task=info.task,
         data=source.title, kind=source.kind, wanted=len(cases), matched=found.matched,

@@ -10,6 +10,7 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.evaluation.coco import ClassAP, CocoAP, coco_ap
+from explorer.evaluation.masks.boundaries import boundary_scores
 from explorer.evaluation.measures import (
     BoxMeasures,
     LabelMeasures,
@@ -19,7 +20,7 @@ from explorer.evaluation.measures import (
 from explorer.evaluation.metrics import Confusion, Found, Objects, overlaps, ranks, voc_ap
 from explorer.networks.hooks import tensors_in
 from explorer.vision.detection.detections import detections_of
-from explorer.vision.features.segmentation import scores_of
+from explorer.vision.features.segmentation import in_photo, scores_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -292,6 +293,8 @@ class Pixels:
         self.photos = self.objects = 0
         self._confusion: Confusion | None = None
         self._each: list[tuple[int, float, float]] = []  # number, IoU and accuracy of a photo
+        # By class: the sum of its boundary F and the photos with a border of it
+        self._borders = np.zeros((0, 2))
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
         """See `Score`: (1, C, h, w) logits or torchvision's dict."""
@@ -301,9 +304,13 @@ class Pixels:
         scores = scores_of(output, (height, width))
         if self._confusion is None:
             self._confusion = Confusion(scores.shape[0])
+            self._borders = np.zeros((scores.shape[0], 2))
         answer = scores.argmax(dim=0).to(torch.int32).cpu().numpy()
         own = Confusion(len(self._confusion.counts))
-        own.add(look.truth.mask, in_photo(answer, look.frame, look.size))
+        predicted = in_photo(answer, look.frame, look.size)
+        own.add(look.truth.mask, predicted)
+        for label, score in boundary_scores(look.truth.mask, predicted).items():
+            self._borders[label] += score, 1
         self._confusion.counts += own.counts
         if found := own.iou():  # a photo without a pixel that counts is neither good nor bad
             share = float(np.trace(own.counts) / own.counts.sum())
@@ -316,10 +323,23 @@ class Pixels:
         if self._confusion is None or not found:
             return {}, {}
         pixels = self._confusion.counts.sum(1)
-        by_class: dict[str, dict[str, float]] = {
-            classes[k]: {"IoU": value, "pixels": int(pixels[k])} for k, value in found.items()
+        by_class: dict[str, dict[str, float]] = {}
+        borders: list[float] = []
+        for k, value in found.items():
+            by_class[classes[k]] = {"IoU": value}
+            total, photos = self._borders[k].tolist()
+            if photos:
+                borders.append(total / photos)
+                by_class[classes[k]]["boundary_F"] = borders[-1]
+            by_class[classes[k]]["pixels"] = int(pixels[k])
+        counts = self._confusion.counts
+        figures = {
+            "mIoU": _mean(list(found.values())),
+            "pixel_accuracy": float(np.trace(counts) / counts.sum()),
         }
-        return {"mIoU": _mean(list(found.values()))}, by_class
+        if borders:
+            figures["boundary_F"] = _mean(borders)
+        return figures, by_class
 
     def measures(self) -> PixelMeasures:
         """See `Score`."""
@@ -332,33 +352,25 @@ class Pixels:
         none = np.zeros((0, 0), np.int64)
         counts = none if self._confusion is None else self._confusion.counts.copy()
         each = np.array(self._each, np.float64).reshape(-1, 3)
-        return {"confusion": counts, "each": each, "photos": np.array(self.photos)}
+        return {
+            "confusion": counts,
+            "each": each,
+            "photos": np.array(self.photos),
+            "borders": self._borders.copy(),
+        }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
         counts, each, photos = arrays["confusion"], arrays["each"], int(arrays["photos"])
+        borders = arrays["borders"]
+        if borders.shape != (len(counts), 2):
+            raise ValueError(f"borders of shape {borders.shape} for {len(counts)} classes")
         if len(counts):
             confusion = Confusion(len(counts))
             _put(confusion.counts, counts)
             self._confusion = confusion
-        self.photos = photos
+        self.photos, self._borders = photos, borders.astype(np.float64)
         self._each = [(int(number), float(iou), float(share)) for number, iou, share in each]
-
-
-def in_photo(answer: NDArray[np.int32], frame: Frame, size: tuple[int, int]) -> NDArray[np.int32]:
-    """The classes of an input's pixels at the pixels of the photo; -1 outside of the input.
-
-    Args:
-        answer: (h, w).
-        frame: From the photo to the input.
-        size: (H, W) of the photo.
-    """
-    rows = np.floor((np.arange(size[0]) + 0.5) * frame.sy + frame.ty).astype(np.int64)
-    columns = np.floor((np.arange(size[1]) + 0.5) * frame.sx + frame.tx).astype(np.int64)
-    height, width = answer.shape
-    found = answer[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
-    seen = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
-    return np.where(seen, found, -1).astype(np.int32)
 
 
 def _put(place: NDArray[np.int64], values: NDArray[Any]) -> None:

@@ -206,6 +206,18 @@ def _profile(
     return through, [f"Colors were converted from {title or 'its profile'} to sRGB."]
 
 
+def shrunk(rgb: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 made smaller so that its longer side has at most so many pixels."""
+    height, width = rgb.shape[:2]
+    share = longest / max(height, width)
+    if share >= 1:
+        return rgb
+    import cv2  # most pictures stay as they are
+
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Undoes an EXIF orientation 1..8; `pixels` is (H, W, C), the result a view of it."""
     if orientation >= 5:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import PIL.Image
 import torch
 
 from explorer.batch.job import EndsJob, Row
 from explorer.batch.opening import open_photo
-from explorer.batch.outputs import write_coco, write_csv, write_files, write_labels
+from explorer.batch.outputs import write_coco, write_csv, write_files, write_labels, write_masks
 from explorer.batch.parquet import check_parquet, write_records
 from explorer.batch.ready import (
     loaded,
@@ -21,7 +19,6 @@ from explorer.batch.ready import (
     spec_of,
     threads_set,
 )
-from explorer.core.colormaps import class_colors
 from explorer.core.errors import ExplorerError
 from explorer.core.param_forms import params_json
 from explorer.core.params import resolved
@@ -31,6 +28,7 @@ from explorer.engine.question import check_suits, params_of, placed_inside
 from explorer.engine.references import Opened, named
 from explorer.engine.scene import Scene, checked
 from explorer.render import PICTURE_WIDTH
+from explorer.saving.boxes import BOX_FORMATS
 from explorer.saving.pictures import FORMATS, encoded
 from explorer.views import find
 
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from explorer.batch.photos import Photo
@@ -48,6 +45,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS = {
     "coco": "predictions.json",
+    "coco-polygons": "predictions.json",
     "yolo": "labels",
     "voc": "annotations",
     "png": "masks",
@@ -58,9 +56,6 @@ PREDICTIONS = {
 
 PICTURES = "pictures"
 _PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
-
-VOID = 255
-"""In masks: no class, as in Pascal VOC."""
 
 _CHUNK, _CHUNK_OF_FILES = 128, 16
 
@@ -231,12 +226,13 @@ class Predict:
     def merge(self, rows: Callable[[], Iterator[Row]], out: Path) -> Sequence[str]:
         name = PREDICTIONS[self._format]
         match self._format:
-            case "coco":
-                write_coco(out / name, rows, self._classes)
+            case "coco" | "coco-polygons":
+                polygons = self._format == "coco-polygons"
+                write_coco(out / name, rows, self._classes, as_polygons=polygons)
             case "yolo" | "voc":
                 write_labels(out / name, rows(), self._classes, self._format)
             case "png":
-                write_files(out / name, rows(), ".png")
+                write_masks(out / name, rows)
             case "csv":
                 write_csv(out / name, rows)
             case "parquet":
@@ -247,9 +243,15 @@ class Predict:
         image = answer.answer.ask.image
         assert image is not None
         if self._format == "png":
-            return Row({}, {"file": _mask_file(answer, image)})
+            mask = answer.mask
+            if mask is None:
+                raise EndsJob(
+                    f"{self._viewed.view.title} has no masks to write.", "Choose another --format."
+                )
+            names = {str(number): name for number, name in mask.names.items()}
+            return Row({"names": names}, {"file": np.frombuffer(mask.png(), np.uint8)})
         boxes = answer.boxes
-        if boxes is None and self._format in ("coco", "yolo", "voc"):
+        if boxes is None and self._format in BOX_FORMATS:
             raise EndsJob(
                 f"{self._viewed.view.title} has no boxes to write.", "Choose --format csv."
             )
@@ -263,55 +265,12 @@ class Predict:
         if boxes.scores is not None:
             arrays["scores"] = boxes.scores
         size = {"width": image.width, "height": image.height}
-        return Row({**size, "labels": list(boxes.labels)}, arrays)
+        masks = {"outlines": list(boxes.outlines)} if "coco" in self._format else {}
+        return Row({**size, "labels": list(boxes.labels), **masks}, arrays)
 
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _mask_file(answer: FinishedAnswer, image: Image) -> NDArray[np.uint8]:
-    """An indexed PNG of the photo's size: the class of each pixel, `VOID` where there is none."""
-    index, extent = answer.data.get("index"), answer.data.get("extent")
-    if not isinstance(index, np.ndarray) or index.ndim != 2 or extent is None:
-        raise EndsJob(
-            f"{answer.view.title} has no map of classes to write.", "Choose another --format."
-        )
-    if int(index.max(initial=0)) >= VOID:
-        raise EndsJob("The network has more classes than a PNG has indices.", "Use --format csv.")
-    picture = PIL.Image.fromarray(mask_of(index, extent, image.width, image.height))
-    picture.putpalette(_palette())
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return np.frombuffer(file.getvalue(), np.uint8)
-
-
-def mask_of(
-    index: NDArray[np.int32], extent: tuple[float, float, float, float], width: int, height: int
-) -> NDArray[np.uint8]:
-    """The map on the photo's pixels, (height, width) uint8, by the cell each pixel's center is in.
-
-    Args:
-        index: (h, w) classes from 0, below 0 = none.
-        extent: x0, y0, x1, y1 of the map in pixels of the photo.
-        width: Of the photo.
-        height: Of the photo.
-    """
-    x0, y0, x1, y1 = extent
-    rows = np.floor((np.arange(height) + 0.5 - y0) / (y1 - y0) * index.shape[0]).astype(np.int64)
-    columns = np.floor((np.arange(width) + 0.5 - x0) / (x1 - x0) * index.shape[1]).astype(np.int64)
-    inside = ((rows >= 0) & (rows < index.shape[0]))[:, None] & (
-        (columns >= 0) & (columns < index.shape[1])
-    )
-    found = index[rows.clip(0, index.shape[0] - 1)][:, columns.clip(0, index.shape[1] - 1)]
-    return np.where(inside & (found >= 0), found, VOID).astype(np.uint8)
-
-
-def _palette() -> bytes:
-    """The background is black, as in Pascal VOC."""
-    colors = class_colors(256, "standard").copy()
-    colors[0], colors[VOID] = 0, 255
-    return colors.tobytes()
 
 
 # -- render ---------------------------------------------------------------------------------------

@@ -71,11 +71,15 @@ def find(name: str) -> Entry:
     return _definition(name).entry.refreshed(weights.state_of)
 
 
+PREFERRED = ("lite-pose",)
+"""To begin with, although another embedded network of its task comes before it by name."""
+
+
 def default_for(task: Task) -> Entry | None:
     """The network to begin with: one whose weights are here, the embedded ones first."""
-    return next(
-        (entry for entry in entries() if entry.task == task and entry.at_hand is not None), None
-    )
+    here = [entry for entry in entries() if entry.task == task and entry.at_hand is not None]
+    here.sort(key=lambda entry: entry.name not in PREFERRED)
+    return here[0] if here else None
 
 
 def guess(path: Path) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ def number(value: float) -> str:
         return str(value)
     if value == 0:
         return "0"
-    if 1e-3 <= abs(value) < 1e5:
+    if 1e-3 <= abs(value) < 1e7:
         digits = max(0, 3 - floor(log10(abs(value))))
         text = f"{value:,.{digits}f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
@@ -38,7 +38,7 @@ def numbers(values: Sequence[float]) -> list[str]:
     """
     finite = [abs(value) for value in values if isfinite(value)]
     largest = max(finite, default=0.0)
-    if all(isinstance(value, int) for value in values) or not 1e-3 <= largest < 1e5:
+    if all(isinstance(value, int) for value in values) or not 1e-3 <= largest < 1e7:
         return [number(value) for value in values]
     decimals = min(4, max(0, 3 - floor(log10(largest))))
     while decimals and all(abs(value - round(value, decimals - 1)) < 1e-9 for value in finite):

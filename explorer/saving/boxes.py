@@ -1,9 +1,10 @@
-"""Boxes in the three formats that annotation tools read: COCO, Pascal VOC and YOLO.
+"""Boxes in the formats that annotation tools read: COCO, Pascal VOC and YOLO.
 
 Inside the program a box is x0, y0, x1, y1 in pixels of the photo, where pixel (row i, column j)
 covers [j, j + 1) x [i, i + 1). The formats say the same in their own ways:
 
-- COCO: x0, y0, width, height in the same frame, as real numbers; nothing is lost.
+- COCO: x0, y0, width, height in the same frame, as real numbers; nothing is lost. Masks go along
+  as run lengths, or as polygons.
 - VOC: whole pixels counted from 1, both ends included: [x0, x1) covers the columns x0 + 1 … x1. The
   corners are rounded to whole pixels, at least one wide, and kept inside the photo.
 - YOLO: center and size divided by the photo's, kept inside the photo, six digits; the class is the
@@ -13,17 +14,18 @@ covers [j, j + 1) x [i, i + 1). The formats say the same in their own ways:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from xml.etree import ElementTree
 
 import numpy as np
 
-from explorer.core.errors import ExplorerError
 from explorer.core.layers import Table
 from explorer.core.listing import quantity
 from explorer.core.storage.atomic import write_bytes
+from explorer.images.outlines import filled, polygons
+from explorer.saving.class_lists import keep_classes, one_line
 from explorer.saving.plain_values import plain
 
 if TYPE_CHECKING:
@@ -32,9 +34,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BoxFormat = Literal["coco", "voc", "yolo"]
+BoxFormat = Literal["coco", "coco-polygons", "voc", "yolo"]
 BOX_FORMATS: tuple[BoxFormat, ...] = get_args(BoxFormat)
-BOX_SUFFIX: dict[BoxFormat, str] = {"coco": ".json", "voc": ".xml", "yolo": ".txt"}
+BOX_SUFFIX: dict[BoxFormat, str] = {
+    "coco": ".json", "coco-polygons": ".json", "voc": ".xml", "yolo": ".txt",
+}  # fmt: skip
 assert set(BOX_SUFFIX) == set(BOX_FORMATS)
 
 CLASSES_FILE = "classes.txt"
@@ -67,6 +71,8 @@ class LabeledBoxes:
             gaps of its list ("N/A") included; by default those of `labels`, sorted.
         difficult: Empty, or VOC's flag for each box.
         crowd: Empty, or COCO's flag "iscrowd" for each box.
+        outlines: Empty, or for each box the mask of its object as COCO's run lengths; only COCO has
+            a place for it.
     """
 
     xyxy: NDArray[np.float32]
@@ -75,12 +81,17 @@ class LabeledBoxes:
     classes: tuple[str, ...] = ()
     difficult: tuple[bool, ...] = ()
     crowd: tuple[bool, ...] = ()
+    outlines: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
-        for name, flags in (("difficult", self.difficult), ("crowd", self.crowd)):
-            if len(flags) not in (0, n):
-                raise ValueError(f"{n} boxes need {n} flags {name}, got {len(flags)}")
+        for name, values in (
+            ("flags difficult", self.difficult),
+            ("flags crowd", self.crowd),
+            ("outlines", self.outlines),
+        ):
+            if len(values) not in (0, n):
+                raise ValueError(f"{n} boxes need {n} {name}, got {len(values)}")
         if self.xyxy.shape != (n, 4) or len(self.labels) != n:
             raise ValueError(f"{self.xyxy.shape} boxes need {n} labels, got {len(self.labels)}")
         if self.scores is not None and self.scores.shape != (n,):
@@ -109,9 +120,9 @@ class LabeledBoxes:
 def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabeledBoxes | None:
     """The boxes among a view's data, None when it has none.
 
-    They are "boxes" (N, 4) x0, y0, x1, y1 with "labels" (N names, or N numbers of "classes") and
-    perhaps "scores"; or a table that has the columns x0, y0, x1, y1 and perhaps "class" and
-    "score".
+    They are "boxes" (N, 4) x0, y0, x1, y1 with "labels" (N names, or N numbers of "classes"), and
+    perhaps "scores" and "segmentations" (N run lengths); or a table that has the columns x0, y0,
+    x1, y1 and perhaps "class" and "score".
     """
     known = tuple(str(name) for name in data.get("classes", classes))
     xyxy = data.get("boxes")
@@ -119,7 +130,8 @@ def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabeledBox
         labels = data.get("labels")
         if labels is None or np.shape(labels) != (len(xyxy),):
             labels = ["object"] * len(xyxy)  # what a view calls labels may be a map of pixels
-        return _made(xyxy, labels, data.get("scores"), known)
+        found = _made(xyxy, labels, data.get("scores"), known)
+        return replace(found, outlines=tuple(data.get("segmentations", ())))
     for table in data.values():
         if isinstance(table, Table) and set(_CORNERS) <= set(table.columns):
             columns = {n: [row[k] for row in table.rows] for k, n in enumerate(table.columns)}
@@ -153,13 +165,13 @@ def save_boxes(
     Raises:
         ExplorerError: When it cannot be written, or the folder's `classes.txt` lists other classes.
     """
-    if format == "coco":
-        write_bytes(path, as_coco([(image, boxes)]))
+    if format in ("coco", "coco-polygons"):
+        save_coco(path, [(image, boxes)], as_polygons=format == "coco-polygons")
     elif format == "voc":
         write_bytes(path, as_voc(boxes, image))
     else:
         listed = Path(path).with_name(CLASSES_FILE)
-        _keep_classes(listed, boxes.names)
+        keep_classes(listed, list(map(one_line, boxes.names)), "these boxes")
         write_bytes(path, as_yolo(boxes, image))
 
 
@@ -182,17 +194,27 @@ def lost_flags(boxes: LabeledBoxes, format: BoxFormat) -> str:  # noqa: A002
 
 
 def save_coco(
-    path: str | os.PathLike[str], entries: Sequence[tuple[ImageInfo, LabeledBoxes]]
+    path: str | os.PathLike[str],
+    entries: Sequence[tuple[ImageInfo, LabeledBoxes]],
+    *,
+    as_polygons: bool = False,
 ) -> None:
     """Writes the boxes of several photos into one COCO file.
+
+    Args:
+        path: Of the file.
+        entries: Photos with their boxes.
+        as_polygons: Masks are written as polygons along their pixels instead of run lengths.
 
     Raises:
         ExplorerError: When it cannot be written.
     """
-    write_bytes(path, as_coco(entries))
+    write_bytes(path, as_coco(entries, as_polygons=as_polygons))
 
 
-def as_coco(entries: Sequence[tuple[ImageInfo, LabeledBoxes]]) -> bytes:
+def as_coco(
+    entries: Sequence[tuple[ImageInfo, LabeledBoxes]], *, as_polygons: bool = False
+) -> bytes:
     """The JSON of COCO's "instances": ids count from 1; scores go along as "score"."""
     ids: dict[str, int] = {}
     images: list[dict[str, Any]] = []
@@ -200,7 +222,9 @@ def as_coco(entries: Sequence[tuple[ImageInfo, LabeledBoxes]]) -> bytes:
     for image_id, (image, boxes) in enumerate(entries, 1):
         number_classes(ids, boxes)
         images.append(coco_image(image, image_id))
-        annotations += coco_annotations(boxes, image_id, len(annotations) + 1, ids)
+        annotations += coco_annotations(
+            image, boxes, image_id, len(annotations) + 1, ids, as_polygons=as_polygons
+        )
     content = {
         "info": COCO_INFO,
         "licenses": [],
@@ -225,15 +249,23 @@ def coco_image(image: ImageInfo, image_id: int | str) -> dict[str, Any]:
 
 
 def coco_annotations(
-    boxes: LabeledBoxes, image_id: int | str, first: int, ids: Mapping[str, int]
+    image: ImageInfo,
+    boxes: LabeledBoxes,
+    image_id: int | str,
+    first: int,
+    ids: Mapping[str, int],
+    *,
+    as_polygons: bool = False,
 ) -> list[dict[str, Any]]:
     """The entries of COCO's "annotations" for one photo.
 
     Args:
+        image: The photo.
         boxes: Its boxes.
-        image_id: Of the photo.
+        image_id: Of the photo in the file.
         first: The id of the first entry.
         ids: The numbers of the classes.
+        as_polygons: Masks are polygons instead of run lengths.
     """
     found = []
     for row, (x0, y0, x1, y1) in enumerate(boxes.xyxy.astype(float).tolist()):
@@ -247,6 +279,8 @@ def coco_annotations(
         }
         if boxes.scores is not None:
             entry["score"] = float(boxes.scores[row])
+        if boxes.outlines:
+            entry |= _mask_of(boxes.outlines[row], (image.height, image.width), as_polygons)
         found.append(entry)
     return found
 
@@ -257,6 +291,15 @@ def coco_categories(ids: Mapping[str, int]) -> list[dict[str, Any]]:
         {"id": number, "name": name, "supercategory": "object"}
         for name, number in sorted(ids.items(), key=lambda entry: entry[1])
     ]
+
+
+def _mask_of(
+    outline: Mapping[str, Any], size: tuple[int, int], as_polygons: bool
+) -> dict[str, Any]:
+    """COCO's "segmentation", and the area that goes with it."""
+    mask = filled(outline, size)
+    there = polygons(mask) if as_polygons else dict(outline)
+    return {"segmentation": there, "area": float(mask.sum())}
 
 
 def as_voc(boxes: LabeledBoxes, image: ImageInfo) -> bytes:
@@ -297,23 +340,6 @@ def as_yolo(boxes: LabeledBoxes, image: ImageInfo) -> bytes:
         for number, (x0, y0, x1, y1) in zip(numbers, corners, strict=True)
     ]
     return "".join(lines).encode()
-
-
-def _keep_classes(path: Path, classes: tuple[str, ...]) -> None:
-    """Writes the list of classes, unless another one is there: label files rely on it."""
-    lines = [" ".join(name.split()) for name in classes]  # one line each, whatever the name holds
-    try:
-        there = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        write_bytes(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-        return
-    except (OSError, ValueError) as error:
-        raise ExplorerError(f"{path} cannot be read.", "Choose another folder.") from error
-    if there != lines:
-        raise ExplorerError(
-            f"{path} lists classes other than those of these boxes.",
-            "Choose another folder: its label files would change their meaning.",
-        )
 
 
 def _whole(low: float, high: float, size: int) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from explorer.saving.boxes import (
 from explorer.saving.data import DATA_SUFFIXES, data_suffix, save_data
 from explorer.saving.figures import FIGURE_SUFFIXES, is_figure, save_figure
 from explorer.saving.film import FILM_SUFFIXES, film_suffix, save_film
+from explorer.saving.masks import IndexedMask, save_mask
 from explorer.saving.metadata import metadata, versions
 from explorer.saving.pictures import (
     FORMATS,
@@ -43,6 +44,7 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "BoxFormat",
     "ImageInfo",
+    "IndexedMask",
     "LabeledBoxes",
     "boxes_of",
     "data_suffix",
@@ -59,6 +61,7 @@ __all__ = [
     "save_data",
     "save_figure",
     "save_film",
+    "save_mask",
     "save_picture",
     "versions",
     "write_bytes",

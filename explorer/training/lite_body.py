@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.networks.embedded.lite import MEAN, STD, TAPS, InvertedResidual, SeparableBlock
+from explorer.networks.embedded.lite_edges import EDGES, MapsWithEdges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,10 +55,11 @@ def folded_maps(body: Any, pixels: Tensor, taps: Sequence[int] = TAPS) -> list[T
 
 
 @torch.no_grad()
-def pyramid_maps(backbone: Any, pixels: Tensor) -> dict[str, Tensor]:
-    """The maps of a frozen `LiteFPN` by name, in float32, from `folded_maps` of its body."""
-    found = {str(number): x for number, x in enumerate(folded_maps(backbone.body, pixels))}
-    return {name: x.float() for name, x in backbone.fpn(found).items()}
+def edge_maps(backbone: Any, pixels: Tensor) -> MapsWithEdges:
+    """The maps of a frozen `EdgeLiteFPN`, in float32, from `folded_maps` of its body."""
+    edges, *stages = folded_maps(backbone.body, pixels, (EDGES, *TAPS))
+    maps = backbone.fpn({str(number): x for number, x in enumerate(stages)})
+    return MapsWithEdges({name: x.float() for name, x in maps.items()}, edges.float())
 
 
 def _block(block: SeparableBlock | InvertedResidual, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from explorer.batch.embed import write_npy
 from explorer.batch.job import Row, packed, unpacked
 from explorer.batch.outputs import Tree, write_coco, write_csv, write_files, write_labels
 from explorer.core.errors import ExplorerError
+from explorer.images.outlines import filled, run_lengths
 from explorer.saving.boxes import ImageInfo, LabeledBoxes, as_coco
 
 CLASSES = ("background", "cat", "N/A", "dog", "bird")
@@ -90,6 +92,19 @@ def test_photos_of_a_coco_file_keep_their_numbers(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "p.json").read_text())
     assert [image["id"] for image in content["images"]] == [77, "k"]
     assert [entry["image_id"] for entry in content["annotations"]] == [77]
+
+
+@pytest.mark.parametrize("as_polygons", [False, True])
+def test_masks_go_into_coco(as_polygons: bool, tmp_path: Path) -> None:
+    mask = np.zeros((48, 64), bool)
+    mask[10:20, 30:44] = True
+    found = row("a.jpg", ["cat"], [(30, 10, 44, 20)])
+    outlined = replace(found, content={**found.content, "outlines": [run_lengths(mask)]})
+    write_coco(tmp_path / "p.json", lambda: iter([outlined]), CLASSES, as_polygons=as_polygons)
+    (entry,) = json.loads((tmp_path / "p.json").read_text())["annotations"]
+    assert isinstance(entry["segmentation"], list) == as_polygons
+    np.testing.assert_array_equal(filled(entry["segmentation"], (48, 64)), mask)
+    assert entry["area"] == 140
 
 
 def test_yolo_and_voc_are_read_again(tmp_path: Path) -> None:

@@ -1,9 +1,17 @@
-"""A step of a synthesis against the loop that one would write by hand."""
+"""A step of a synthesis against the loop that one would write by hand, and against torch-lucent.
+
+The interpreter of an environment with torch-lucent is named by LUCENT_PYTHON; without it that part
+is skipped. Lucent runs on no recent kornia, so it is never one of our own dependencies.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import statistics
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +21,13 @@ from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 from explorer.vision.synthesis import objectives
 from explorer.vision.synthesis.images import Pixels
+from explorer.vision.synthesis.maximization import (
+    Recipe,
+    channels_each,
+    image_of,
+    maximization,
+    maximization_objective,
+)
 from explorer.vision.synthesis.octaves import preview
 from explorer.vision.synthesis.optimizers import NormalizedDescent
 from explorer.vision.synthesis.synthesis import Synthesis
@@ -88,3 +103,41 @@ def test_a_step_against_the_loop_by_hand(name: str, layer: str) -> None:
     print(f"{name} to {layer}: a step takes {found} of the loop by hand")
     assert found["float32"] <= 0.75
     assert found["bfloat16"] <= 0.45
+
+
+LUCENT = os.environ.get("LUCENT_PYTHON", "")
+CHANNEL, SIDE, STEPS = 7, 224, 5
+
+
+@pytest.mark.benchmark
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not LUCENT, reason="LUCENT_PYTHON names no interpreter with torch-lucent")
+@pytest.mark.parametrize(("name", "layer"), [("googlenet", "inception4c"), ("resnet50", "layer3")])
+def test_a_step_against_lucent(name: str, layer: str) -> None:
+    """Goal: 1.6 times as fast on the same objective (a channel, Fourier image), interleaved."""
+    target, recipe = Target.of(network(name, layer)), Recipe()
+    generator = torch.Generator().manual_seed(0)
+    image = image_of(recipe, 1, (SIDE, SIDE), generator, channels=3, device=torch.device("cpu"))
+    objective = maximization_objective(channels_each(layer, (CHANNEL,), 1), layer, recipe, 1)
+    synthesis = maximization(target, objective, image, recipe, generator)
+    script = Path(__file__).with_name("lucent_steps.py")
+    extra = json.dumps(EXTRA.get(name, {}))
+    words = (name, layer, str(CHANNEL), str(SIDE), str(torch.get_num_threads()), extra)
+    ratios = []
+    with subprocess.Popen(
+        [LUCENT, str(script), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as lucent:
+        assert lucent.stdin is not None
+        assert lucent.stdout is not None
+        for _ in range(ROUNDS):
+            lucent.stdin.write(f"{STEPS}\n")
+            lucent.stdin.flush()
+            theirs = float(lucent.stdout.readline())
+            began = time.perf_counter()
+            for _ in range(STEPS):
+                synthesis.step()
+                preview(synthesis.picture())
+            ratios.append(theirs / (time.perf_counter() - began))
+    found = statistics.median(ratios[1:])
+    print(f"{name} to {layer}: {found:.2f} times as fast as torch-lucent, {sorted(ratios)}")
+    assert found >= 1.6

@@ -69,6 +69,23 @@ def coco_set(root: Path, photos: str = "images") -> Path:
     return place
 
 
+def pose_set(root: Path) -> Path:
+    """Two people of two keypoints in one photo; the box of the first has sides of 32 pixels."""
+    picture(root / "images" / "p.png", (RED, (4, 4, 36, 36)))
+    notes = [
+        {"id": n, "image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": [x, 4, 32, 32],
+         "area": 1024, "keypoints": [x + 8, 12, 2, x + 24, 28, 2], "num_keypoints": 2}
+        for n, x in ((1, 4), (2, 20))
+    ]  # fmt: skip
+    place = root / "people.json"
+    place.write_text(json.dumps({
+        "images": [{"id": 1, "file_name": "p.png", "width": 60, "height": 40}],
+        "annotations": notes,
+        "categories": [{"id": 1, "name": "person", "keypoints": ["left_shoulder", "right_hip"]}],
+    }))  # fmt: skip
+    return place
+
+
 def voc_set(root: Path) -> Path:
     """One photo with a red object, and a difficult green one that is not in the picture."""
     picture(root / "JPEGImages" / "p.png", (RED, (5, 5, 25, 25)))

@@ -22,7 +22,7 @@ from explorer.evaluation.keypoints.scores import KeypointBoxes
 from explorer.evaluation.keypoints.skeletons import (
     SIGMAS,
     Skeletons,
-    correct_keypoints,
+    keypoint_errors,
     places_of,
     sigmas_of,
 )
@@ -32,6 +32,7 @@ from explorer.evaluation.run import evaluate
 from explorer.networks.embedded.lite_keypoints import JOINTS
 from explorer.networks.embedded.lite_pose import JOINTS as POSE_JOINTS
 from explorer.networks.network import Network
+from explorer.views.evaluation.evaluation.view import VIEW, Params
 from tests.data import shared_data
 from tests.evaluation.sets import RED, picture
 from tests.toys import make_network
@@ -133,7 +134,9 @@ def correct(skeleton: Skeletons, moved: float, box: tuple[float, ...]) -> float 
     found = Found(np.array([box], float), np.ones(1, np.int64), np.ones(1))
     points = skeleton.points.copy()
     points[:, 0, 0] += moved
-    return correct_keypoints(NAMES, [truth], [skeleton], [found], [points])
+    errors = keypoint_errors(NAMES, [truth], [skeleton], [found], [points])
+    assert errors is not None
+    return errors.correct()
 
 
 def test_correct_keypoints_by_hand() -> None:
@@ -238,6 +241,109 @@ def test_an_evaluation_goes_on_where_it_stopped() -> None:
     empty = KeypointBoxes(JOINTS)
     empty.restore(KeypointBoxes(JOINTS).arrays())
     assert empty.photos == 0
+
+
+class Replay(nn.Module):
+    """Outputs what it was given, photo after photo."""
+
+    def __init__(self, answers: list[dict[str, Tensor]]) -> None:
+        super().__init__()
+        self.identity = nn.Identity()
+        self.answers = iter(answers)
+
+    def forward(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
+        self.identity(images[0])
+        return [next(self.answers)]
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.08])
+def test_an_evaluation_of_cocos_own_people_equals_pycocotools(spread: float) -> None:
+    """From the annotation file to the figures, with keypoints that lie near the labeled ones."""
+    folder = shared_data("coco_person_keypoints")
+    if folder is None:
+        pytest.skip("the shared test data are not here")
+    tools = pytest.importorskip("pycocotools.coco")
+    from pycocotools.cocoeval import COCOeval
+
+    path = folder / "test_coco.json"
+    content = json.loads(path.read_text())
+    rng = np.random.default_rng(7)
+    answers, results = [], []
+    for image in content["images"]:
+        people = [note for note in content["annotations"] if note["image_id"] == image["id"]]
+        boxes, points, scores = [], [], []
+        for note in people:
+            x, y, wide, tall = note["bbox"]
+            near = np.array(note["keypoints"], float).reshape(-1, 3)
+            near[:, :2] += rng.normal(0, spread, (17, 2)) * max(wide, tall)
+            near[:, 2] = 1
+            near = near.astype(np.float32)
+            score = np.float32(rng.random())
+            boxes.append([x, y, x + wide, y + tall])
+            points.append(near)
+            scores.append(score)
+            results.append({
+                "image_id": image["id"], "category_id": 1, "score": float(score),
+                "keypoints": near.ravel().astype(float).tolist(),
+            })  # fmt: skip
+        answers.append({
+            "boxes": torch.tensor(boxes).float().reshape(-1, 4), "scores": torch.tensor(scores),
+            "labels": torch.ones(len(boxes), dtype=torch.int64),
+            "keypoints": torch.from_numpy(np.array(points, np.float32).reshape(-1, 17, 3)),
+            "keypoints_scores": torch.ones(len(boxes), 17),
+        })  # fmt: skip
+    with contextlib.redirect_stdout(io.StringIO()):
+        known = tools.COCO(str(path))
+        reference = COCOeval(known, known.loadRes(results), "keypoints")
+        reference.evaluate()
+        reference.accumulate()
+        reference.summarize()
+    network = make_network(Replay(answers), "detection", classes=("__background__", "person"))
+    network.info = replace(network.info, keypoints=JOINTS)
+    report = whole(network, open_source(path, "detection"))
+    keys = ("keypoint_AP", "keypoint_AP50", "keypoint_AP75", "keypoint_AR")
+    ours = [report.figures[key] for key in keys]
+    assert ours == pytest.approx([reference.stats[place] for place in (0, 1, 2, 5)], abs=1e-6)
+    assert 0.01 < ours[0] < 1
+
+
+def test_why_keypoints_are_not_evaluated_is_said(tmp_path: Path) -> None:
+    path = people_set(tmp_path)
+    content = json.loads(path.read_text())
+    content["annotations"][0]["keypoints"] = [1, 2, 2, 3]
+    content["annotations"][1]["keypoints"] += [1, 1, 2]
+    path.write_text(json.dumps(content))
+    (note,) = [n for n in open_source(path, "detection").notes if "keypoints" in n]
+    assert note == (
+        "2 objects have keypoints that were ignored: they are not x, y, v for each name "
+        "(annotation 1, …)."
+    )
+    report = whole(pointer(), open_source(path, "detection"))
+    assert any("no keypoints with names: only boxes are evaluated" in n for n in report.notes)
+
+
+def test_keypoints_that_only_one_of_both_has_are_named(tmp_path: Path) -> None:
+    path = people_set(tmp_path)
+    some = whole(pointer(("nose", "left_shoulder", "left_knee")), open_source(path, "detection"))
+    assert any(n.endswith("does not have them: left knee.") for n in some.notes)
+    none = whole(pointer(("tail", "paw", "left_knee")), open_source(path, "detection"))
+    assert any("none of the network's keypoints (tail, paw, left knee)" in n for n in none.notes)
+    assert "keypoint_AP" not in none.figures
+    assert not [
+        n for n in whole(pointer(), open_source(path, "detection")).notes if "keypoint" in n
+    ]
+
+
+def test_the_view_shows_correct_keypoints(tmp_path: Path) -> None:
+    report = whole(pointer(), open_source(people_set(tmp_path), "detection"))
+    board = VIEW.draw(report, Params())
+    (curve,) = [plot for plot in board.plots if plot.name == "pck"]
+    x, y = curve.curves[0].x, curve.curves[0].y
+    assert y[np.abs(x - 0.2).argmin()] == pytest.approx(5 / 6)
+    (bars,) = [plot for plot in board.plots if plot.name == "by_keypoint"]
+    assert [(name, value) for name, value, _ in bars.bars] == [
+        ("nose", 1.0), ("left shoulder", 1.0), ("right hip", 0.5),
+    ]  # fmt: skip
 
 
 def test_cocos_own_people() -> None:

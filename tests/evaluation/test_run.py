@@ -244,9 +244,15 @@ def test_masks(tmp_path: Path) -> None:
     report = whole(network, opened(folder, network))
     # Red is said on 30 columns and right on 20 of 39 rows; the rest is background (class 0 wins
     # ties), where the unknown violet counts as such.
-    assert report.by_class["red"] == {"IoU": pytest.approx(20 / 30), "pixels": 20 * 39}
-    assert report.by_class["background"] == {"IoU": pytest.approx(30 / 40), "pixels": 40 * 39}
-    assert report.figures == {"mIoU": pytest.approx((20 / 30 + 30 / 40) / 2)}
+    red, background = report.by_class["red"], report.by_class["background"]
+    # The border is predicted ten columns away from where it is.
+    assert red == {"IoU": pytest.approx(20 / 30), "boundary_F": 0.0, "pixels": 20 * 39}
+    assert background == {"IoU": pytest.approx(30 / 40), "boundary_F": 0.0, "pixels": 40 * 39}
+    assert report.figures == {
+        "mIoU": pytest.approx((20 / 30 + 30 / 40) / 2),
+        "pixel_accuracy": pytest.approx(50 / 60),
+        "boundary_F": 0.0,
+    }
     assert any("count as background" in words for words in sentences(report))
     assert open_source(tmp_path, "segmentation").kind == "masks"
 
@@ -259,7 +265,8 @@ def test_masks_in_the_frame_of_the_photo(tmp_path: Path) -> None:
     assert whole(half, opened(folder, half)).by_class["red"]["IoU"] == pytest.approx(20 / 32)
     crop = color_network("segmentation", preprocess=Preprocess(crop=40))
     report = whole(crop, opened(folder, crop))
-    assert report.by_class["red"] == {"IoU": pytest.approx(10 / 20), "pixels": 10 * 39}
+    red = report.by_class["red"]
+    assert red == {"IoU": pytest.approx(10 / 20), "boundary_F": 0.0, "pixels": 10 * 39}
 
 
 def test_voc_masks(tmp_path: Path) -> None:
@@ -277,7 +284,7 @@ def test_voc_masks(tmp_path: Path) -> None:
     picture_.save(tmp_path / "SegmentationClass" / "v.png")
     report = whole(network, opened(tmp_path, network))
     assert report.matched["aeroplane"] == "airplane"
-    assert report.figures == {"mIoU": 1.0}
+    assert report.figures == {"mIoU": 1.0, "pixel_accuracy": 1.0}, "borders to 255 do not count"
     assert report.by_class["__background__"]["pixels"] == 26 * 40
 
 
@@ -286,6 +293,33 @@ def test_outlines_of_coco_become_masks(tmp_path: Path) -> None:
     report = whole(network, opened(coco_set(tmp_path), network))
     assert report.figures["mIoU"] == pytest.approx(1.0)
     assert report.by_class["red"]["pixels"] == 20 * 20
+
+
+def test_masks_that_do_not_fit_are_skipped_with_a_sentence(tmp_path: Path) -> None:
+    network = color_network("segmentation")
+    folder = mask_set(tmp_path)
+    for name, mask in (
+        ("small", np.zeros((4, 6), np.uint8)),
+        ("colors", np.zeros((40, 60, 3), np.uint8)),
+        ("unknown", np.full((40, 60), 77, np.uint8)),
+    ):
+        picture(tmp_path / "images" / f"{name}.png", (RED, (0, 0, 30, 40)))
+        Image.fromarray(mask).save(folder / f"{name}.png")
+    report = whole(network, opened(folder, network))
+    assert report.photos == 1
+    reasons = dict(report.skipped)
+    assert "has 6 x 4 pixels, but small.png has 60 x 40" in reasons["small.png"]
+    assert "colors instead of class indices" in reasons["colors.png"]
+    assert "has the number 77" in reasons["unknown.png"]
+
+
+def test_masks_without_a_pixel_that_counts(tmp_path: Path) -> None:
+    network = color_network("segmentation")
+    folder = mask_set(tmp_path)
+    Image.fromarray(np.full((40, 60), 255, np.uint8)).save(folder / "m.png")
+    report = whole(network, opened(folder, network))
+    assert report.figures == {}
+    assert "The masks of these photos have no pixel that counts" in report.notes[-1]
 
 
 # -- what does not fit

@@ -95,32 +95,21 @@ def test_classes_go_into_a_table(
         assert float(line["logit"]) == pytest.approx(float(logits.max()), abs=1e-3)
 
 
-def test_masks_are_indexed_and_as_large_as_the_photos(
+def test_masks_are_those_of_the_view(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = torch.nn.Sequential(torch.nn.AvgPool2d(2), torch.nn.Conv2d(3, 3, 1, bias=False))
-    module[1].weight.data = torch.eye(3).view(3, 3, 1, 1)
-    classes = ("background", "green", "blue")
-    network = make_network(module, "segmentation", classes=classes)
+    network, view = toy_network("segmentation"), views.find("semantic")
     job(network, "predict", photos, tmp_path / "out", monkeypatch, view="semantic")
-    for name in ("0.png", "2.png"):
-        with PIL.Image.open(tmp_path / "out" / "masks" / name) as picture:
+    masks = tmp_path / "out" / "masks"
+    assert "1: red" in (masks / "classes.yaml").read_text()
+    for name in ("0.png", "1.png", "2.png", "3.png"):
+        with PIL.Image.open(masks / name) as picture:
             assert picture.mode == "P"
             mask = np.array(picture)
-        image = open_image(photos / name)
-        (step,) = views.find("semantic").compute(
-            Scene(network, image), views.find("semantic").Params()
-        )
-        assert mask.shape == image.pixels.shape[:2]
-        np.testing.assert_array_equal(mask, step.value.found.classes)
-
-
-def test_a_map_is_placed_by_the_centers_of_pixels() -> None:
-    index = np.array([[0, 1], [2, -1]], np.int32)
-    np.testing.assert_array_equal(
-        folder.mask_of(index, (1.0, 0.0, 5.0, 4.0), 6, 4),
-        [[255, 0, 0, 1, 1, 255]] * 2 + [[255, 2, 2, 255, 255, 255]] * 2,
-    )
+        params = view.Params()
+        (step,) = view.compute(Scene(network, open_image(photos / name)), params)
+        assert view.mask is not None
+        np.testing.assert_array_equal(mask, view.mask(step.value, params).index)
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -190,7 +179,7 @@ def test_the_weights_belong_to_the_settings(
     [
         ("predict", {"view": "classify", "format": "coco"}, "has no boxes to write"),
         ("predict", {"view": "classify", "format": "yolo"}, "need the classes of a detector"),
-        ("predict", {"view": "classify", "format": "png"}, "has no map of classes"),
+        ("predict", {"view": "classify", "format": "png"}, "has no masks to write"),
         ("predict", {"view": "classify", "format": "doc"}, "cannot be written as doc"),
         ("predict", {"view": "detections"}, "needs a network for detection"),
         ("predict", {"view": "evaluation"}, "needs no photo"),

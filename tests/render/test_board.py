@@ -564,7 +564,8 @@ def test_a_long_table_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     ("value", "text"),
     [
         (0, "0"), (1, "1"), (0.5, "0.5"), (12345, "12,345"), (0.123456, "0.1235"), (1e-9, "1e-09"),
-        (1234567.0, "1.23e+06"), (-2.5, "-2.5"), (99.999, "100"), (float("nan"), "nan"),
+        (100000.0, "100,000"), (1234567.0, "1,234,567"), (12345678.0, "1.23e+07"),
+        (-2.5, "-2.5"), (99.999, "100"), (float("nan"), "nan"),
     ],
 )  # fmt: skip
 def test_numbers_are_written_with_four_digits(value: float, text: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from explorer.core.network_info import NetworkSpec
 from explorer.core.resources import resource_path
-from explorer.evaluation.masks import VOC_CLASSES
+from explorer.evaluation.masks.folders import VOC_CLASSES
 from explorer.networks import catalog
 from explorer.training.lessons.lite import regions as lesson
 from explorer.training.lessons.registry import Material

@@ -17,9 +17,9 @@ from explorer.engine.scene import Moment, Scene
 from explorer.engine.view import View
 from explorer.images.image import Image
 from explorer.networks.network import Network
-from tests.evaluation.sets import GREEN, RED, filled, mask_set, picture
+from tests.evaluation.sets import GREEN, RED, filled, mask_set, picture, pose_set
 from tests.steps import finish
-from tests.toys import toy_image, toy_keypoint_network, toy_network
+from tests.toys import toy_image, toy_keypoint_network, toy_mask_network, toy_network
 from tests.training.tuning.own_folders import tunable_network
 
 NO_NETWORK = "none"
@@ -53,7 +53,11 @@ def scene_for(
 
 def _own(view: View[Any, Any], task: str) -> Network:
     """The toy of the task; for a view that takes some networks of a task only, one of those."""
-    some = {"fine_tune": tunable_network, "keypoints": toy_keypoint_network}
+    some = {
+        "fine_tune": tunable_network,
+        "keypoints": toy_keypoint_network,
+        "instances": toy_mask_network,
+    }
     return some[view.name]() if view.name in some else toy_network(task)
 
 
@@ -78,6 +82,8 @@ def data_set(task: str) -> Path:
             "<annotation><filename>p.png</filename><object><name>cat</name><bndbox><xmin>6</xmin>"
             "<ymin>6</ymin><xmax>25</xmax><ymax>25</ymax></bndbox></object></annotation>"
         )
+    elif task == "pose":
+        pose_set(root)
     else:
         for name, color in (("cat", RED), ("dog", GREEN)):
             filled(root / name / "a.png", color)

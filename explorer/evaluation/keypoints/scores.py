@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.evaluation.coco import coco_keypoint_ap
-from explorer.evaluation.keypoints.skeletons import PCK, Skeletons, correct_keypoints, sigmas_of
+from explorer.evaluation.keypoints.skeletons import (
+    PCK,
+    Skeletons,
+    keypoint_errors,
+    sigmas_of,
+)
 from explorer.evaluation.scores import Boxes
 from explorer.vision.detection.detections import detections_of
 
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.evaluation.keypoints.skeletons import Points
+    from explorer.evaluation.measures import BoxMeasures
     from explorer.evaluation.scores import Figures, Look
 
 
@@ -60,10 +67,18 @@ class KeypointBoxes(Boxes):
             figures["keypoint_AP50"] = similar.ap50
             figures["keypoint_AP75"] = similar.ap75
             figures["keypoint_AR"] = similar.ar
-        correct = correct_keypoints(self._names, *parts)
+        errors = keypoint_errors(self._names, *parts)
+        correct = None if errors is None else errors.correct()
         if correct is not None:
             figures[f"PCK@{PCK}"] = correct
         return figures, by_class
+
+    def measures(self) -> BoxMeasures:
+        """See `Boxes`."""
+        errors = keypoint_errors(
+            self._names, self._truth, self._skeletons, self._found, self._points, self._numbers
+        )
+        return replace(super().measures(), keypoints=errors)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """See `Boxes`."""

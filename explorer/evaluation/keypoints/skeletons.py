@@ -37,6 +37,9 @@ TORSO = ("left shoulder", "right hip")
 PCK = 0.2
 """Of the torso."""
 
+LEAST_TORSO = 1e-6
+"""Pixels: a torso without a length has no other correct keypoints than exact ones."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Skeletons:
@@ -56,13 +59,18 @@ class Skeletons:
             raise ValueError(f"Skeletons.points must be {wanted}, got {self.points.shape}")
 
 
-def places_of(names: Sequence[str], data: Sequence[str]) -> list[int]:
+def places_of(
+    names: Sequence[str], data: Sequence[str], *, without_constant: bool = False
+) -> list[int]:
     """For each of the network's keypoints its place among the data's; -1 = there is none.
 
-    Those that COCO has no constant for are left out as well.
+    Those that COCO has no constant for are left out as well, unless `without_constant`.
     """
     there = {canonical(name): place for place, name in enumerate(data)}
-    return [there.get(canonical(name), -1) if canonical(name) in SIGMAS else -1 for name in names]
+    return [
+        there.get(canonical(name), -1) if without_constant or canonical(name) in SIGMAS else -1
+        for name in names
+    ]
 
 
 def sigmas_of(names: Sequence[str]) -> list[float]:
@@ -70,18 +78,46 @@ def sigmas_of(names: Sequence[str]) -> list[float]:
     return [SIGMAS.get(canonical(name), 1.0) for name in names]
 
 
-def correct_keypoints(
+@dataclass(frozen=True, slots=True, eq=False)
+class KeypointErrors:
+    """The labeled keypoints of people whose torso is labeled; n of them.
+
+    Attributes:
+        names: Of the network's keypoints.
+        kind: (n,) int64, which one each is.
+        shift: (n, 2) float64, from its labeled place in lengths of the torso, x to the right and y
+            down; inf for people who were not found.
+        photo: (n,) int64, the number of its photo.
+    """
+
+    names: tuple[str, ...]
+    kind: NDArray[np.int64]
+    shift: NDArray[np.float64]
+    photo: NDArray[np.int64]
+
+    @property
+    def off(self) -> NDArray[np.float64]:
+        """(n,) distances in lengths of the torso."""
+        return np.hypot(self.shift[:, 0], self.shift[:, 1])
+
+    def correct(self, limit: float = PCK, kind: int | None = None) -> float | None:
+        """The fraction within `limit`; of one keypoint or of all; None where none is labeled."""
+        off = self.off if kind is None else self.off[self.kind == kind]
+        return float((off <= limit).mean()) if len(off) else None
+
+
+def keypoint_errors(
     names: Sequence[str],
     truth: Sequence[Objects],
     skeletons: Sequence[Skeletons],
     found: Sequence[Found],
     points: Sequence[Points],
-) -> float | None:
-    """The percentage of correct keypoints (Yang & Ramanan 2013), of the torso.
+    numbers: Sequence[int] = (),
+) -> KeypointErrors | None:
+    """How far keypoints lie from the labeled ones, for the percentage of correct keypoints.
 
-    Of people whose torso is labeled, the share of labeled keypoints within `PCK` of its length.
     A person's keypoints are those of the detection that has found the person's box (an IoU of at
-    least 0.5, the highest score first); the keypoints of people whom none has found are wrong.
+    least 0.5, the highest score first). PCK is Yang & Ramanan 2013's, with the torso as its length.
 
     Args:
         names: Of the keypoints.
@@ -89,25 +125,33 @@ def correct_keypoints(
         skeletons: Of the same objects.
         found: The same photos.
         points: (N, K, 3) of the same detections.
+        numbers: Of the photos; by default they are counted.
 
     Returns:
-        In [0, 1]; None where there is no such person.
+        None where the keypoints have no torso.
     """
     words = [canonical(name) for name in names]
     if any(end not in words for end in TORSO):
         return None
     ends = [words.index(end) for end in TORSO]
-    right = wanted = 0
-    for objects, there, answer, own in zip(truth, skeletons, found, points, strict=True):
+    none = np.zeros(0, np.int64)
+    parts: list[tuple[NDArray[np.int64], Points, NDArray[np.int64]]] = [
+        (none, np.zeros((0, 2)), none)
+    ]
+    counted = numbers or range(len(truth))
+    rows = zip(counted, truth, skeletons, found, points, strict=True)
+    for number, objects, there, answer, own in rows:
         known = there.points[..., 2] > 0
         counts = known[:, ends].all(axis=1) & ~objects.passed
-        wanted += int(known[counts].sum())
+        shift = np.full((*known.shape, 2), np.inf)
         matched = outcomes(objects, answer)
         for row in np.flatnonzero(matched.marks == RIGHT):
             person = int(matched.owners[row])
-            if counts[person]:
-                places = there.points[person, :, :2]
-                torso = np.linalg.norm(places[ends[0]] - places[ends[1]])
-                off = np.linalg.norm(own[row, :, :2] - places, axis=1)
-                right += int((known[person] & (off <= PCK * torso)).sum())
-    return right / wanted if wanted else None
+            shift[person] = own[row, :, :2] - there.points[person, :, :2]
+        torso = there.points[:, ends[0], :2] - there.points[:, ends[1], :2]
+        length = np.maximum(np.linalg.norm(torso, axis=1), LEAST_TORSO)
+        people, kind = np.nonzero(known & counts[:, None])
+        relative = shift[people, kind] / length[people, None]
+        parts.append((kind, relative, np.full(len(kind), number)))
+    kinds, shifts, photos = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return KeypointErrors(tuple(names), kinds, shifts, photos)

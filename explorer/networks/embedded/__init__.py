@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from explorer.networks.embedded.color_range import MEAN, STD
+from explorer.networks.embedded.face_points import FacePoints, lite_face_points
 from explorer.networks.embedded.lite import EfficientNetLite0, efficientnet_lite0
 from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.lite_masks import lite_maskrcnn
@@ -52,6 +53,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "lite_keypointrcnn": lite_keypointrcnn,
     "lite_maskrcnn": lite_maskrcnn,
     "lite_pose": lite_pose,
+    "lite_face_points": lite_face_points,
 }
 """Functions by the name that a model card gives under `architecture`."""
 
@@ -60,6 +62,7 @@ __all__ = [
     "MEAN",
     "STD",
     "EfficientNetLite0",
+    "FacePoints",
     "LiteDeepLab",
     "LiteFCN",
     "LiteLocalizer",
@@ -72,6 +75,7 @@ __all__ = [
     "efficientnet_lite0",
     "lite_deconvnet",
     "lite_deeplab",
+    "lite_face_points",
     "lite_fasterrcnn",
     "lite_fcn",
     "lite_frrn",

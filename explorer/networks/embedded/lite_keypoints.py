@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.keypoint_rcnn import KeypointRCNNPredictor
 
-from explorer.networks.embedded.lite_rcnn import finer_pool, lite_fasterrcnn, region_convolutions
+from explorer.networks.embedded.lite_edges import EdgeLiteFPN, edge_channels, edge_pool
+from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn, region_convolutions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def lite_keypointrcnn(
     num_classes: int,
     *,
     fine: int,
-    layers: Sequence[int] = (96,) * 6,
+    layers: Sequence[int] = (96,) * 8,
     score: float = 0.1,
     most: int = 20,
     **options: Any,
@@ -71,12 +72,12 @@ def lite_keypointrcnn(
         most: Boxes per photo, as each one costs as much as a small photo.
         options: Of `lite_fasterrcnn`.
     """
-    model = lite_fasterrcnn(num_classes, score=score, **options)
+    model = lite_fasterrcnn(num_classes, score=score, backbone=EdgeLiteFPN, **options)
     heads: Any = model.roi_heads
     hidden, width = heads.box_head.fc7.out_features, model.backbone.out_channels
     heads.detections_per_img = most
     heads.box_predictor = FewClassesPredictor(hidden, num_classes, fine)
-    heads.keypoint_roi_pool = finer_pool()
-    heads.keypoint_head = region_convolutions(width, layers)
+    heads.keypoint_roi_pool = edge_pool()
+    heads.keypoint_head = region_convolutions(edge_channels(width), layers)
     heads.keypoint_predictor = KeypointRCNNPredictor(layers[-1], len(JOINTS))
     return model

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 
-from explorer.networks.embedded.lite_rcnn import finer_pool, lite_fasterrcnn, region_convolutions
+from explorer.networks.embedded.lite_edges import EdgeLiteFPN, edge_channels, edge_pool
+from explorer.networks.embedded.lite_rcnn import lite_fasterrcnn, region_convolutions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,11 +55,11 @@ def lite_maskrcnn(
         most: Boxes per photo, as each mask takes its time.
         options: Of `lite_fasterrcnn`.
     """
-    model = lite_fasterrcnn(num_classes, **options)
+    model = lite_fasterrcnn(num_classes, backbone=EdgeLiteFPN, **options)
     heads: Any = model.roi_heads
     width: Any = model.backbone.out_channels
     heads.detections_per_img = most
-    heads.mask_roi_pool = finer_pool()
-    heads.mask_head = region_convolutions(width, layers)
+    heads.mask_roi_pool = edge_pool()
+    heads.mask_head = region_convolutions(edge_channels(width), layers)
     heads.mask_predictor = OneMaskPredictor(layers[-1], between, num_classes)
     return model

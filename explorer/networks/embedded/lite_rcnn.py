@@ -30,10 +30,6 @@ BINS = 5
 CANONICAL = 72
 """Boxes of at least this side (the root of the area) go to stride 16, of twice as much to 32."""
 
-FINER = 4
-"""Where every pixel counts, boxes up to so many times as large as for their class are looked at on
-the finest map: on the one that tells what they are a joint or an edge has no place of its own."""
-
 GROUPS = 8
 """Of the normalizations in convolutions on boxes, which learn faster with them."""
 
@@ -77,6 +73,7 @@ def lite_fasterrcnn(
     short_side: int = SHORT_SIDE,
     long_side: int = LONG_SIDE,
     score: float = 0.03,
+    backbone: type[LiteFPN] = LiteFPN,
 ) -> FasterRCNN:
     """A Faster R-CNN (Ren et al. 2015) of torchvision's own class on `LiteFPN`.
 
@@ -87,12 +84,13 @@ def lite_fasterrcnn(
         short_side: To which the network resizes the short side of a photo, in pixels.
         long_side: Which the long side may not exceed then.
         score: Boxes with a lower score are dropped.
+        backbone: The class of the backbone.
     """
     anchors = AnchorGenerator(ANCHOR_SIZES, (ANCHOR_SHAPES,) * len(ANCHOR_SIZES))
     per_cell = anchors.num_anchors_per_location()[0]
     pool: Any = AlignedRoIAlign(["0", "1", "2"], BINS, 1, canonical_scale=CANONICAL)
     return FasterRCNN(
-        LiteFPN(width),
+        backbone(width),
         rpn_anchor_generator=anchors,
         rpn_head=RPNHead(width, per_cell),
         box_roi_pool=pool,
@@ -113,12 +111,6 @@ def lite_fasterrcnn(
         box_nms_thresh=0.5,
         box_detections_per_img=100,
     )
-
-
-def finer_pool(bins: int = 14) -> AlignedRoIAlign:
-    """RoIAlign for heads that say something about every place of a box."""
-    scale = FINER * CANONICAL
-    return AlignedRoIAlign(["0", "1", "2"], bins, 2, canonical_scale=scale)
 
 
 def region_convolutions(inputs: int, layers: Sequence[int]) -> nn.Sequential:

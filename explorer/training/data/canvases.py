@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from explorer.annotations.masks import read_numbers
 from explorer.core.errors import ExplorerError
-from explorer.evaluation.masks import read_mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +182,7 @@ def placed(
     shift = np.array([left, top, left, top], np.float32)
     mask = None
     if photo.mask is not None:
-        whole = cv2.resize(read_mask(photo.mask), size, interpolation=cv2.INTER_NEAREST)
+        whole = cv2.resize(read_numbers(photo.mask), size, interpolation=cv2.INTER_NEAREST)
         mask = _shifted(whole, np.full(shape, UNSURE_PIXEL, np.uint8), top, left)
     found = visible(
         Canvas(

@@ -23,7 +23,7 @@ from torchvision.models import mobilenet_v2
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.segmentation.deeplabv3 import ASPP, DeepLabV3
 
-from explorer.evaluation.masks import VOC_CLASSES
+from explorer.evaluation.masks.folders import VOC_CLASSES
 from explorer.training.data.canvases import UNSURE_PIXEL, pixels_of
 from explorer.training.data.pool import Pool, masked, read_pool, with_classes
 

@@ -62,6 +62,7 @@ LESSONS = {
     "lite-rcnn": "explorer.training.lessons.lite.regions",
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
     "lite-pose": "explorer.training.lessons.lite.pose",
+    "lite-face-points": "explorer.training.lessons.face_points",
 }
 """Network -> module."""
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from explorer.core.params import Box, Pick, Point
-from explorer.ui.board.arrange import Rows, arranged
+from explorer.ui.board.arrange import Rows, alike, arranged, heights
 from explorer.ui.board.brush import Brush
 from explorer.ui.board.compare_pane import Compare, PaneCell
 from explorer.ui.board.pan_zoom import Viewpoint
@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     from explorer.ui.form.picks import PickSpec
 
 FRAME_MS = 16
+
+
+class _Row(QSplitter):
+    """Panes beside each other; the rows of a board share its height as their hints say."""
+
+    def __init__(self, height: int) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self._height = height
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self._height)
 
 
 class BoardView(QWidget):
@@ -66,6 +77,8 @@ class BoardView(QWidget):
         self._names: tuple[str, ...] = ()
         self._rows: Rows = ()
         self._root: QSplitter | None = None
+        self._heights: tuple[float, ...] = ()  # of the rows, as they were laid out
+        self._dragged = False  # the user has given the rows other heights
         self._past: dict[str, tuple[tuple[float, float], Viewpoint]] = {}
         self._picks = PanePicks()
         self._mode: Mode | None = None
@@ -155,7 +168,7 @@ class BoardView(QWidget):
         for name in names:
             if name not in self._cells:
                 self._cells[name] = self._new_cell(name)
-        self._names, self._rows = names, ()
+        self._names, self._rows, self._heights = names, (), ()
 
     def _new_cell(self, name: str) -> PaneCell:
         cell = PaneCell(name, self)
@@ -216,21 +229,23 @@ class BoardView(QWidget):
             sizes.append((max(pane.size[0], 1.0) * twice, max(pane.size[1], 1.0)))
         room = (max(self.width(), 1.0), max(self.height(), 1.0))
         rows = arranged(sizes, room, self._rows or None)
-        if rows == self._rows and self._root is not None:
+        high = heights(rows, sizes, room)
+        there = rows == self._rows and self._root is not None
+        if there and (self._dragged or alike(high, self._heights)):  # the user's heights stay
             return
-        self._rows = rows
+        self._rows, self._heights, self._dragged = rows, high, False
         old, self._root = self._root, QSplitter(Qt.Orientation.Vertical)
+        self._root.splitterMoved.connect(self._note_drag)
         self._root.setChildrenCollapsible(False)
         self._root.setHandleWidth(3)
-        for row in rows:
-            line = QSplitter(Qt.Orientation.Horizontal)
+        for row, height in zip(rows, high, strict=True):
+            line = _Row(round(height))
             line.setChildrenCollapsible(False)
             line.setHandleWidth(3)
             for index in row:
                 line.addWidget(self._cells[self._names[index]])
             line.setSizes([10_000] * len(row))
             self._root.addWidget(line)
-        self._root.setSizes([10_000] * len(rows))
         layout = self.layout()
         if layout is not None:
             layout.addWidget(self._root)
@@ -242,6 +257,9 @@ class BoardView(QWidget):
         self._root.show()
         if layout is not None:
             layout.activate()
+
+    def _note_drag(self) -> None:
+        self._dragged = True
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

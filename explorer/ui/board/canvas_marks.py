@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, QSize, Qt
@@ -151,13 +151,18 @@ def _span(low: float, high: float, start: float, step: float, count: int) -> tup
     return first, max(first, min(count, math.ceil((high - start) / step)))
 
 
+Brief = Literal[0, 1, 2]
+STRIPS = (100, 60, 36)
+"""Pixels of the colors of a scale, those beside them included, as `ScaleBar.set_brief` has it."""
+
+
 class ScaleBar(QWidget):
     """The colors of a heat map between its two ends."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._heat: Heat | None = None
-        self._brief = False
+        self._brief: Brief = 0
         self._contained = Contained("the color scale")
 
     def set_heat(self, heat: Heat | None) -> None:
@@ -166,8 +171,8 @@ class ScaleBar(QWidget):
             self._contained.retry()
             self.update()
 
-    def set_brief(self, brief: bool) -> None:
-        """Only the numbers, without what they are of."""
+    def set_brief(self, brief: Brief) -> None:
+        """Without the unit of its numbers (1), and with the shortest strip of colors (2)."""
         if brief != self._brief:
             self._brief = brief
             self.update()
@@ -181,7 +186,7 @@ class ScaleBar(QWidget):
     def sizeHint(self) -> QSize:
         metrics = QFontMetricsF(self.font())
         words = sum(metrics.horizontalAdvance(word) for word in self._words())
-        return QSize(round(words) + (60 if self._brief else 100), self.height())
+        return QSize(round(words) + STRIPS[self._brief], self.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:

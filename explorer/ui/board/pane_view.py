@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from explorer.core.layers import Heat, Layer, Pane, Picture
 from explorer.ui.board.canvas_marks import (
     NUMBERS_FROM,
+    Brief,
     ScaleBar,
     draw_ground,
     draw_pixel_numbers,
@@ -33,14 +34,15 @@ Selection = tuple[str, int]
 BOX_SLACK = 2.0
 LEAST_DIGITS = 4
 """Of the zoom: one that gets another digit does not move the title."""
-HEADS = (
-    (False, True, 1.0),
-    (True, True, 1.0),
-    (True, True, SIZES[-1]),
-    (True, False, SIZES[-1]),
+HEADS: tuple[tuple[Brief, bool, float], ...] = (
+    (0, True, 1.0),
+    (1, True, 1.0),
+    (1, True, SIZES[-1]),
+    (1, False, SIZES[-1]),
+    (2, False, SIZES[-1]),
 )
-"""The head of a pane, tried in this order until the title is whole: a color scale without its unit,
-the zoom beside it, and the smallest letters of the title."""
+"""The head of a pane, tried in this order until the title is whole: how brief the color scale is,
+the zoom beside it, and the letters of the title. The last one has two lines where it needs them."""
 
 
 class PaneView(PanZoomView):

@@ -17,8 +17,10 @@ class Around:
         photos: Of the filmstrip: what an `ImageRef` holds, and words for people.
         networks: The catalog.
         size: Width and height of the photo in pixels, None without one.
+        photo: Its path or its name.
     """
 
     photos: tuple[tuple[str, str], ...] = ()
     networks: tuple[Entry, ...] = ()
     size: tuple[int, int] | None = None
+    photo: str = ""

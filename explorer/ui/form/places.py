@@ -52,6 +52,7 @@ class MaskEditor(Editor):
         super().__init__(parameter, parent)
         self._mask: Mask | None = None
         self._around = Around()
+        self._info: NetworkInfo | None = None
         self.brush = Brush()
         self.share = Label(quiet=True)
         self.share.hug()
@@ -64,7 +65,9 @@ class MaskEditor(Editor):
         self.size.edited.connect(self._sized)
         self.size.field.setAccessibleName(self.tr("Brush radius ([ and ])"))
         self.size.field.setToolTip(self.size.field.accessibleName())
-        line = QHBoxLayout()
+        tools = QWidget()
+        line = QHBoxLayout(tools)
+        line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(UNIT // 2)
         line.addWidget(self.paint)
         line.addWidget(self.erase)
@@ -77,7 +80,9 @@ class MaskEditor(Editor):
         self.labels.activated.connect(self._labeled)
         self.clear = TextButton("reset", self.tr("Clear"), self.tr("Clear the mask"))
         self.clear.clicked.connect(self._clear)
-        self.load = TextButton("folder", self.tr("Load…"), self.tr("Load a mask (indexed PNG)"))
+        self.load = TextButton(
+            "folder", self.tr("Load…"), self.tr("Load a mask (indexed PNG or COCO)")
+        )
         self.load.clicked.connect(self._load)
         self.save = TextButton("save", self.tr("Save…"), self.tr("Save as an indexed PNG"))
         self.save.clicked.connect(self._save)
@@ -86,7 +91,9 @@ class MaskEditor(Editor):
         layout = QVBoxLayout(self.below)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
-        layout.addLayout(line)
+        layout.addWidget(tools)
+        if parameter.meta.pick is Pick.NONE:  # it can be loaded only
+            tools.hide()
         layout.addWidget(self.labels)
         layout.addWidget(foot)
         self.set_info(None)
@@ -102,6 +109,7 @@ class MaskEditor(Editor):
         return self.paint
 
     def set_info(self, info: NetworkInfo | None) -> None:
+        self._info = info
         words = self.parameter.meta.options(info)
         if [self.labels.itemText(row) for row in range(self.labels.count())] != list(words):
             self.labels.clear()
@@ -138,17 +146,20 @@ class MaskEditor(Editor):
         return value
 
     def read(self, path: str) -> None:
-        """Takes the mask of a file; an error is shown."""
+        """Takes the mask of a file; an error, or what was ignored, is shown."""
+        from explorer.annotations.masks import mask_for
+
+        around, classes = self._around, self.parameter.meta.options(self._info)
         try:
-            mask = read_mask(path)
+            if around.size is None:
+                mask, notes = read_mask(path), tuple[str, ...]()
+            else:
+                mask, notes = mask_for(path, around.photo, around.size, classes)
         except ExplorerError as error:
             self.said.emit(f"{error.message} {error.hint}".strip())
             return
-        size = self._around.size
-        if size is not None and size != (mask.width, mask.height):
-            words = self.tr("The mask has {w} x {h} pixels, but the photo has {pw} x {ph}.")
-            self.said.emit(words.format(w=mask.width, h=mask.height, pw=size[0], ph=size[1]))
-            return
+        for words in notes:
+            self.said.emit(words)
         self._tell(mask)
 
     def _tell(self, mask: Mask | None) -> None:
@@ -160,7 +171,9 @@ class MaskEditor(Editor):
 
     def _load(self) -> None:
         title = self.tr("Load a mask: {what}").format(what=self.parameter.meta.title)
-        path, _ = QFileDialog.getOpenFileName(self.below, title, "", "PNG (*.png)")
+        path, _ = QFileDialog.getOpenFileName(
+            self.below, title, "", self.tr("Masks (*.png *.json)")
+        )
         if path:
             self.read(path)
 

@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QFontMetricsF,
     QGuiApplication,
+    QShowEvent,
     QTextBlock,
     QTextCursor,
     QTextDocument,
@@ -59,12 +60,24 @@ class FormulaBrowser(QTextBrowser):
         self._setter.done.connect(self.render_again, Qt.ConnectionType.QueuedConnection)
         # A theme or a text size sends each widget several changes of palette and font.
         self._changed = QTimer(self, singleShot=True, interval=0)
-        self._changed.timeout.connect(self.render_again)
+        self._changed.timeout.connect(self._follow)
+        self._stale = False  # nobody sees it: it is set again when it is shown
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
+            self._stale = True
+            if self.isVisible():
+                self._changed.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
             self._changed.start()
+
+    def _follow(self) -> None:
+        self._stale = False
+        self.render_again()
 
     def render_again(self) -> None:
         """Shows the same text; its formulas, colors or font have changed."""

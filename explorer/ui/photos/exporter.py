@@ -115,6 +115,8 @@ class Exporter(QObject):
         boxes = finished.boxes if finished is not None else None
         if finished is not None and boxes is not None:
             kinds += self._box_kinds(boxes, finished.photo_info)
+        if view is not None and view.mask is not None:
+            kinds.append(ExportKind(self.tr("Masks as indexed PNG"), "*.png", self._write_mask))
         self._offer(self.tr("Export"), *kinds)
 
     def _offer(self, title: str, *kinds: ExportKind) -> None:
@@ -248,6 +250,25 @@ class Exporter(QObject):
 
         self._start(path, job)
 
+    def _write_mask(self, path: str, _options: Options) -> None:
+        self.write_mask(path)
+
+    def write_mask(self, path: str) -> None:
+        """The masks of the result as an indexed PNG, with the list of its classes beside it."""
+        finished = self._desk.study.finished
+        assert finished is not None
+        mask = finished.mask
+        if mask is None:
+            self._desk.notices.say(self.tr("This result has no mask to save."))
+            return
+
+        def job() -> None:
+            from explorer.saving.export import save_mask
+
+            save_mask(path, mask)
+
+        self._start(path, job)
+
     def _write_film(self, path: str, options: Options) -> None:
         self.write_film(path, size=options.size, rate=options.rate)
 
@@ -257,10 +278,11 @@ class Exporter(QObject):
         film.draw()
 
         def job() -> _Film:
+            from explorer.images.pixels import shrunk
             from explorer.saving.export import save_film
 
             kept = film.frames()
-            saved = save_film(path, (_within(frame, size) for frame in kept), rate)
+            saved = save_film(path, (shrunk(frame, size) for frame in kept), rate)
             return _Film(saved, kept.steps, rate)
 
         self._start(path, job)
@@ -323,23 +345,18 @@ class Exporter(QObject):
         def writer(kind: BoxFormat) -> Callable[[str, Options], None]:
             return lambda path, _options: self.write_boxes(path, boxes, image, kind)
 
+        coco = [ExportKind(self.tr("Boxes as COCO"), "*.json", writer("coco"))]
+        if boxes.outlines:
+            polygons = writer("coco-polygons")
+            coco = [
+                ExportKind(self.tr("Masks as COCO run lengths"), "*.json", writer("coco")),
+                ExportKind(self.tr("Masks as COCO polygons"), "*.json", polygons),
+            ]
         return [
-            ExportKind(self.tr("Boxes as COCO"), "*.json", writer("coco")),
+            *coco,
             ExportKind(self.tr("Boxes as Pascal VOC"), "*.xml", writer("voc")),
             ExportKind(self.tr("Boxes as YOLO"), "*.txt", writer("yolo")),
         ]
-
-
-def _within(rgb: UInt8, size: int) -> UInt8:
-    """`rgb` with its longest side at most `size`."""
-    height, width = rgb.shape[:2]
-    share = size / max(height, width)
-    if share >= 1:
-        return rgb
-    import cv2
-
-    small = (max(1, round(width * share)), max(1, round(height * share)))
-    return np.asarray(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _save_picture(path: str, rgb: UInt8, metadata: dict[str, Any]) -> None:

@@ -139,7 +139,8 @@ class Presenter(QObject):
         entries = study.ready.entries if study.ready is not None else ()
         image = None if study.live else study.image
         size = (image.width, image.height) if image is not None else None
-        return Around(tuple(photos), entries, size)
+        name = "" if image is None else str(image.path or image.name)
+        return Around(tuple(photos), entries, size, name)
 
     def picks(self) -> None:
         """What can be picked on the canvas: what applies to the other settings."""

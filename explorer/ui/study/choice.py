@@ -147,6 +147,8 @@ class Choice(QObject):
             return self.spec
         if entry is None or not view.suits(entry.task):
             return self._networks.suiting(view)
+        if self.info is not None and not view.takes(self.info):
+            return self._networks.suiting(view)
         best = None if view.best == entry.task else self._networks.used_for(view.best)
         return best or self.spec
 
@@ -166,7 +168,7 @@ class Choice(QObject):
         entry = self.entry(spec)
         if old is not None and entry is not None:
             words = self.tr("{view} needs a different network: using {network}.")
-            if view.suits(old.task):
+            if view.best and view.suits(old.task):
                 words = self.tr("{view} shows more with a network for {task}: using {network}.")
             self.moved.emit(words.format(view=view.title, network=entry.title, task=view.best))
         self.spec = self._on_device(spec)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from explorer.core.network_info import NetworkSpec
 from explorer.ui.shell.bridge import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from explorer.core.network_info import NetworkSpec
     from explorer.engine.view import View
 
 
@@ -32,6 +32,8 @@ class UsedNetworks:
 
     def suiting(self, view: View[Any, Any]) -> NetworkSpec | None:
         """The one that `view` would take: the last that was used for its task, else the usual."""
+        if view.begins_with:
+            return NetworkSpec(view.begins_with)
         suiting = (self.used_for(task) for task in (view.best, *TASKS) if view.suits(task))
         return next((spec for spec in suiting if spec is not None), None)
 

@@ -108,7 +108,7 @@ class TruthEditor(Editor):
         self.remove = IconButton("close", self.tr("Remove this box (Delete)"))
         self.remove.clicked.connect(self._remove)
         line.addWidget(self.remove)
-        self._flags = QVBoxLayout()
+        self._flags: list[QWidget] = []
         self.difficult = self._flag(
             self.tr("Difficult object"),
             self.tr("Pascal VOC's flag: the object counts neither as found nor as missed."),
@@ -138,7 +138,8 @@ class TruthEditor(Editor):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT // 2)
         layout.addWidget(self._line)
-        layout.addLayout(self._flags)
+        for row in self._flags:
+            layout.addWidget(row)
         layout.addWidget(self.hint)
         layout.addWidget(foot)
         self.show_value(())
@@ -154,7 +155,7 @@ class TruthEditor(Editor):
         line.addWidget(Label(title, quiet=True))
         line.addStretch(1)
         line.addWidget(switch)
-        self._flags.addWidget(row)
+        self._flags.append(row)
         return switch
 
     def set_info(self, info: NetworkInfo | None) -> None:
@@ -177,8 +178,8 @@ class TruthEditor(Editor):
         self.boxes.blockSignals(blocked)
         self.count.setText(self.text(boxes))
         self._line.setVisible(bool(boxes))
-        for row in range(self._flags.count()):
-            self._flags.itemAt(row).widget().setVisible(bool(boxes))
+        for line in self._flags:
+            line.setVisible(bool(boxes))
         self.hint.setVisible(not boxes)
         self.save.setVisible(bool(boxes))
         self.clear.setVisible(bool(boxes))

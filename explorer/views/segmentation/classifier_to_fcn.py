@@ -19,14 +19,14 @@ from explorer.engine.view import Group, View
 from explorer.networks.preprocess import Frame
 from explorer.views.shared.common import class_name, percent, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.grids import Place
-from explorer.vision.features.classification import class_scores
-from explorer.vision.features.classifier import CHUNK
-from explorer.vision.features.convolutional import (
+from explorer.vision.dense.convolutional import (
     convolutionalized,
     multiply_adds,
     padded_layers,
 )
+from explorer.vision.dense.grids import CellGrid
+from explorer.vision.features.classification import class_scores
+from explorer.vision.features.classifier import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.networks.network import Network
     from explorer.networks.preprocess import Preprocess
-    from explorer.vision.features.convolutional import FullyConvolutional
+    from explorer.vision.dense.convolutional import FullyConvolutional
 
 EXPLANATION = r"""
 A classifier takes a picture of one size, its **window**, and gives one vector of scores. On a
@@ -144,10 +144,11 @@ class Result:
         scores: (C, h, w) float32, logits of one pass.
         cropped: (C, h, w) float32, logits of the cropped windows; NaN where not computed.
         every: Cells between tiles that lie side by side.
+        rim: Cells before the first tile, over the edge.
         padded: How many layers pad with zeros.
-        tiles: What the three ways cost.
-        sliding: See `tiles`.
-        whole: See `tiles`.
+        cropwise: What the three ways cost.
+        sliding: See `cropwise`.
+        whole: See `cropwise`.
     """
 
     photo: Picture
@@ -159,25 +160,31 @@ class Result:
     scores: Float32
     cropped: Float32
     every: int
+    rim: int
     padded: int
-    tiles: Cost
+    cropwise: Cost
     sliding: Cost
     whole: Cost
     cache: DrawCache = field(default_factory=lambda: DrawCache(12))
 
     @property
-    def cells(self) -> Place:
+    def cells(self) -> CellGrid:
         """The cells of the maps, each in the middle of its window."""
         step, rim = 1 / self.stride, (self.window - self.stride) / 2
         frame = self.to_input.then(Frame(step, step, -rim * step, -rim * step))
-        return Place(frame, self.scores.shape[1], self.scores.shape[2])
+        return CellGrid(frame, self.scores.shape[1], self.scores.shape[2])
 
     @property
-    def tiled(self) -> Place:
-        """The tiles."""
-        rows, columns = self.scores[0, :: self.every, :: self.every].shape
-        step = 1 / (self.every * self.stride)
-        return Place(self.to_input.then(Frame(step, step)), rows, columns)
+    def tiles(self) -> tuple[slice, slice]:
+        """The rows and columns of the windows that lie side by side on the photo."""
+        return _tiles(self.scores, self.every, self.rim)
+
+    @property
+    def tiled(self) -> CellGrid:
+        """The tiles over the photo."""
+        rows, columns = self.scores[0][self.tiles].shape
+        step, rim = 1 / (self.every * self.stride), self.rim / self.every
+        return CellGrid(self.to_input.then(Frame(step, step, -rim, -rim)), rows, columns)
 
     @property
     def known(self) -> int:
@@ -204,8 +211,10 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         ("multiply-adds", full.window),
         lambda: _count(lambda: network.module(values[..., : full.window, : full.window])),
     )
-    tiles = [(r, c) for r in range(0, rows, every) for c in range(0, columns, every)]
-    others = [(r, c) for r in range(rows) for c in range(columns) if r % every or c % every]
+    rim = _rim(full) if params.border else 0
+    every_cell = np.arange(rows * columns).reshape(rows, columns)
+    tiles = every_cell[_tiles(scores, every, rim)].ravel().tolist()
+    others = np.setdiff1d(every_cell, tiles).tolist()
     result = Result(
         photo=photo_of(scene),
         classes=network.info.classes,
@@ -216,8 +225,9 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         scores=scores,
         cropped=np.full_like(scores, np.nan),
         every=every,
+        rim=rim,
         padded=len(padded_layers(network.module)),
-        tiles=Cost(len(tiles), len(tiles) * macs, None),
+        cropwise=Cost(len(tiles), len(tiles) * macs, None),
         sliding=Cost(rows * columns, rows * columns * macs, None),
         whole=Cost(1, _count(lambda: full.scores(values)), seconds),
     )
@@ -229,7 +239,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     spent, done = 0.0, 1
     for cells, name in ((tiles, "tiles"), (others, "windows")):
         for first in range(0, len(cells), CHUNK):
-            some = cells[first : first + CHUNK]
+            some = [divmod(cell, columns) for cell in cells[first : first + CHUNK]]
             start = perf_counter()
             found = _cropped(network, values, full, some)
             spent += perf_counter() - start
@@ -239,7 +249,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
             result = replace(result, cropped=cropped, cache=DrawCache(12))
             done += len(some)
             if name == "tiles" and first + CHUNK >= len(cells):
-                result = replace(result, tiles=replace(result.tiles, seconds=spent))
+                result = replace(result, cropwise=replace(result.cropwise, seconds=spent))
             if done == total:
                 result = replace(result, sliding=replace(result.sliding, seconds=spent))
             yield Step(result, done, total, name)
@@ -259,6 +269,16 @@ def _window(steps: Preprocess, values: Tensor) -> int:
     return steps.crop or int(min(values.shape[-2:]))
 
 
+def _rim(full: FullyConvolutional) -> int:
+    """Cells of a border with which every pixel is in the middle of a window."""
+    return -(-(full.window - full.stride) // (2 * full.stride))
+
+
+def _tiles(scores: Float32, every: int, rim: int) -> tuple[slice, slice]:
+    rows, columns = scores.shape[1:]
+    return slice(rim, rows - rim, every), slice(rim, columns - rim, every)
+
+
 @torch.no_grad()
 def _resized(
     scene: Scene, full: FullyConvolutional, scale: float, *, border: bool
@@ -272,7 +292,7 @@ def _resized(
     pixels = scene.image.pixels
     side = round(scale * full.window)
     steps = replace(scene.network.preprocess, resize=side, crop=None, longest=0)
-    rim = (full.window - full.stride) // 2 if border else 0
+    rim = _rim(full) * full.stride if border else 0
     values = functional.pad(steps(pixels), (rim, rim, rim, rim))
     frame = steps.frame(*pixels.shape[:2]).then(Frame(tx=rim, ty=rim))
     return values.to(scene.network.device, scene.network.dtype), frame
@@ -315,10 +335,13 @@ def draw(result: Result, params: Params) -> Board:
     )
     readout = _readout(result, label, one, crops)
 
-    def heat(name: str, values: Float32, place: Place, *, over: bool = False) -> Heat:
+    # One scale for all, in steps of a tenth: it must not change with every window that comes.
+    high = np.ceil(10 * max(float(one.max()), float(np.nanmax(crops, initial=0.0)))) / 10 or 0.1
+
+    def heat(name: str, values: Float32, place: CellGrid, *, over: bool = False) -> Heat:
         def make() -> Heat:
             return Heat(
-                values, 0.0, 1.0, "viridis", extent=place.extent, opacity=opacity, smooth=over,
+                values, 0.0, high, "viridis", extent=place.extent, opacity=opacity, smooth=over,
                 alpha_by_value=over, unit="probability", name=name,
             )  # fmt: skip
 
@@ -338,7 +361,7 @@ def draw(result: Result, params: Params) -> Board:
         ),
     ]
     if result.known:
-        tiles = crops[:: result.every, :: result.every]
+        tiles = crops[result.tiles]
         title = f"Crop-wise: {quantity(tiles.size, 'tile')}"
         panes.append(pane("tiles", title, heat("tiles", tiles, result.tiled)))
         title = f"Sliding: {result.known} of {quantity(one.size, 'window')}"
@@ -417,8 +440,10 @@ def _readout(
 
 def _ways(result: Result) -> tuple[tuple[str, Cost], ...]:
     return (
-        ("crop-wise", result.tiles), ("sliding", result.sliding), ("convolutional", result.whole),
-    )  # fmt: skip
+        ("crop-wise", result.cropwise),
+        ("sliding", result.sliding),
+        ("convolutional", result.whole),
+    )
 
 
 def _plot(result: Result) -> Plot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 KEPT, KEPT_BYTES = 24, 256 * 2**20
 """Moments of a run that are remembered, and how much memory they may take; when they are more,
 every second one is forgotten."""
+
+ZERO = 1e-6
+"""Normalized distances below are zero up to rounding."""
 
 GAP = 4
 """Pixels between the pictures of a sheet."""
@@ -243,7 +246,8 @@ def loss_plot(
         title: Of the plot.
         y_label: Of the whole objective.
         sign: -1 where the objective was maximized.
-        log: Of distances, which fall by orders of magnitude.
+        log: Of distances, which fall by orders of magnitude. What is zero up to rounding, as the
+            distance of a photo to itself, has no place on such an axis.
     """
     steps = np.arange(1, len(grown.losses) + 1, dtype=np.float64)
     shades = class_colors(len(grown.parts) + 1)
@@ -253,4 +257,6 @@ def loss_plot(
         for number, (name, values) in enumerate(grown.parts.items(), 1)
     )
     curves = (whole, *parts) if len(parts) > 1 else (whole,)
+    if log:
+        curves = tuple(replace(c, y=np.where(np.abs(c.y) < ZERO, np.nan, c.y)) for c in curves)
     return Plot("objective", title, "step", y_label, curves=curves, log_y=log)

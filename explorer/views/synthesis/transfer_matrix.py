@@ -463,7 +463,7 @@ def _summary(result: Result) -> str:
 
 VIEW = View(
     name="transfer_matrix",
-    title="Transfer of adversarial examples",
+    title="Adversarial transfer",
     group=Group.SYNTHESIS,
     summary="One adversarial picture, several networks, and after JPEG, resizing, blur and noise.",
     explanation=EXPLANATION,

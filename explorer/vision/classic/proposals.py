@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.resources import resource_path
+from explorer.images.pixels import shrunk
 from explorer.vision.classic.edge_boxes import edge_boxes, gradient_edges
 from explorer.vision.detection.boxes import areas, centers, clip
 
@@ -87,24 +88,13 @@ def propose(name: str, pixels: UInt8, most: int, *, seed: int = 0) -> Proposals:
     """
     height, width = pixels.shape[:2]
     start = perf_counter()
-    small = _small(pixels)
+    small = np.ascontiguousarray(shrunk(pixels, LARGEST_SIDE))
     boxes, scores = METHODS[name].make(small, most, seed)
     scale = np.array([width / small.shape[1], height / small.shape[0]] * 2, np.float32)
     boxes = clip(boxes[:most].astype(np.float32) * scale, (height, width))
     some = areas(boxes) > 0
     scores = None if scores is None else scores[:most][some]
     return Proposals(boxes[some], scores, perf_counter() - start)
-
-
-def _small(pixels: UInt8) -> UInt8:
-    import cv2
-
-    height, width = pixels.shape[:2]
-    shrink = LARGEST_SIDE / max(height, width)
-    if shrink >= 1:
-        return np.ascontiguousarray(pixels)
-    size = max(1, round(width * shrink)), max(1, round(height * shrink))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 # -- from the pixels ------------------------------------------------------------------------------

@@ -207,17 +207,28 @@ def sampled(start: np.float32, end: np.float32, bins: int, sampling: int, *, ali
     return Axis(first, side, first + index * side + within * side / np.float32(max(count, 1)))
 
 
-def fpn_level(box: Float32, lowest: int, highest: int) -> tuple[int, float]:
+def fpn_level(
+    box: Float32,
+    lowest: int,
+    highest: int,
+    canonical: tuple[float, float] = (CANONICAL_SIDE, CANONICAL_LEVEL),
+) -> tuple[int, float]:
     """The pyramid level that a box of the network's input is cut from, and its unrounded number.
 
-    k = floor(k0 + log2(sqrt(w h) / 224)) with k0 = 4, kept within `lowest` and `highest` (Lin et
-    al. 2017, equation 1); level k has a stride of 2^k. The unrounded number is -inf for a box
-    without an area, which goes to the lowest level.
+    k = floor(k0 + log2(sqrt(w h) / s0)), kept within `lowest` and `highest` (Lin et al. 2017,
+    equation 1); level k has a stride of 2^k. The unrounded number is -inf for a box without an
+    area, which goes to the lowest level.
+
+    Args:
+        box: (4,) in pixels of the input.
+        lowest: Level of the finest map.
+        highest: Level of the coarsest map.
+        canonical: s0 and k0: a box with this root of its area comes from this level.
     """
     area = max((box[2] - box[0]) * (box[3] - box[1]), 0)
     with np.errstate(divide="ignore"):
-        power = np.log2(np.sqrt(np.float32(area)) / np.float32(CANONICAL_SIDE))
-    exact = np.float32(CANONICAL_LEVEL) + power
+        power = np.log2(np.sqrt(np.float32(area)) / np.float32(canonical[0]))
+    exact = np.float32(canonical[1]) + power
     level = np.clip(np.floor(exact + np.float32(_EPS)), lowest, highest)
     return int(level), float(exact)
 

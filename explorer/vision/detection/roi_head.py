@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image
 
 from explorer.core.errors import ExplorerError
-from explorer.vision.detection.roi import fpn_level
+from explorer.vision.detection.roi import CANONICAL_LEVEL, CANONICAL_SIDE, fpn_level
 from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class RoiMaps:
         aligned: It takes half a cell off.
         proposals: (P, 4) float32 in the photo's pixels, the best first.
         scores: (P,) objectness in [0, 1].
+        canonical: The side of a box in pixels and the level that it comes from; the others follow
+            from it (Lin et al. 2017, equation 1).
     """
 
     frame: Frame
@@ -58,12 +60,13 @@ class RoiMaps:
     aligned: bool
     proposals: Float32
     scores: Float32
+    canonical: tuple[float, float] = (CANONICAL_SIDE, CANONICAL_LEVEL)
 
     def level(self, box: Float32) -> tuple[int, float]:
         """Which map a (4,) box of the input is cut from, and its unrounded pyramid level."""
         if self.levels is None:
             return 0, 0.0
-        level, exact = fpn_level(box, *self.levels)
+        level, exact = fpn_level(box, *self.levels, self.canonical)
         return level - self.levels[0], exact
 
     def cells(self, box: Float32, number: int) -> Float32:
@@ -74,25 +77,30 @@ class RoiMaps:
 
 
 @torch.no_grad()
-def pooled_maps(trace: Trace) -> RoiMaps:
+def pooled_maps(trace: Trace, pool: nn.Module | None = None) -> RoiMaps:
     """The maps that the second stage of a detector cuts its proposals from.
+
+    Args:
+        trace: Of the detector.
+        pool: Of another of its heads, such as that of the masks; by default of the box head.
 
     Raises:
         ExplorerError: When it is no two-stage detector of torchvision's kind.
     """
     trace = _two_stage(trace)
-    pool: Any = trace.roi.pool
+    pool_: Any = trace.roi.pool if pool is None else pool
     frame, features = trace.pyramid.frame, trace.pyramid.features
-    names = tuple(name for name in features if name in pool.featmap_names)
+    names = tuple(name for name in features if name in pool_.featmap_names)
     values = tuple(_plain(features[name][0]) for name in names)
-    scales = tuple((float(scale), float(scale)) for scale in pool.scales)
-    strides = [round(-log2(scale)) for scale in pool.scales]
-    size = (int(pool.output_size[0]), int(pool.output_size[1]))
+    scales = tuple((float(scale), float(scale)) for scale in pool_.scales)
+    strides = [round(-log2(scale)) for scale in pool_.scales]
+    size = (int(pool_.output_size[0]), int(pool_.output_size[1]))
     return RoiMaps(
         frame, names, values, scales, (strides[0], strides[-1]) if len(names) > 1 else None,
-        size, int(pool.sampling_ratio), bool(getattr(pool, "aligned", False)),
+        size, int(pool_.sampling_ratio), bool(getattr(pool_, "aligned", False)),
         frame.inverse().boxes(_plain(trace.rpn.proposals)),
         _plain(trace.rpn.scores[trace.rpn.proposal_anchors]),
+        (float(pool_.canonical_scale), float(pool_.canonical_level)),
     )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def joints_back(joints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArra
 
 def face_boxes(
     points: NDArray[np.float32], names: Sequence[str], shown: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Squares around the faces of people whose eyes and nose are located.
 
     The proportions are those of an upright frontal face: the eyes are `EYES` of the side apart, and
@@ -92,15 +92,17 @@ def face_boxes(
         shown: (N, K): which of them are reliable.
 
     Returns:
-        (M, 4) xyxy; people without these keypoints are left out.
+        (M, 4) xyxy and (M,) whose they are; people without these keypoints are left out.
     """
     words = [name.replace("_", " ") for name in names]
     parts = ("left eye", "right eye", "nose")
     if any(part not in words for part in parts):
-        return np.zeros((0, 4), np.float32)
-    rows = [words.index(part) for part in parts]
-    left, right, nose = points[shown[:, rows].all(axis=1)][:, rows].swapaxes(0, 1)
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.intp)
+    columns = [words.index(part) for part in parts]
+    people = np.flatnonzero(shown[:, columns].all(axis=1))
+    left, right, nose = points[people][:, columns].swapaxes(0, 1)
     apart = np.linalg.norm(left - right, axis=1) / EYES
     down = np.linalg.norm(nose - (left + right) / 2, axis=1) / NOSE
     side = np.maximum(np.maximum(apart, down), LEAST_SIDE)[:, None]
-    return np.concatenate([nose - side / 2, nose + side / 2], axis=1).astype(np.float32)
+    boxes = np.concatenate([nose - side / 2, nose + side / 2], axis=1).astype(np.float32)
+    return boxes, people

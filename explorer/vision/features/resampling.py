@@ -61,7 +61,7 @@ def max_pool(maps: Tensor, factor: int) -> Pooled:
     height, width = maps.shape[-2:]
     rows, columns = height // factor, width // factor
     blocks = maps[..., : rows * factor, : columns * factor]
-    blocks = blocks.unflatten(-1, (columns, factor)).unflatten(-3, (rows, factor))
+    blocks = blocks.reshape(*maps.shape[:2], rows, factor, columns, factor)
     values, inside = blocks.transpose(-3, -2).flatten(-2).max(dim=-1)
     down = torch.arange(rows, device=maps.device)[:, None] * factor + inside // factor
     across = torch.arange(columns, device=maps.device) * factor + inside % factor
@@ -76,7 +76,7 @@ def max_unpool(values: Tensor, switches: Tensor, size: tuple[int, int]) -> Tenso
     height, width = size
     found = values.new_zeros((*values.shape[:2], height * width))
     found.scatter_(-1, switches.flatten(-2), values.flatten(-2))
-    return found.unflatten(-1, (height, width))
+    return found.reshape(*values.shape[:2], height, width)
 
 
 def bilinear_kernel(factor: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -12,9 +13,10 @@ from explorer.core.errors import ExplorerError
 from explorer.networks.hooks import tensors_in
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from explorer.networks.preprocess import Frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,3 +92,19 @@ def coarser_answers(output: Any, size: tuple[int, int]) -> dict[str, NDArray[np.
         .argmax(dim=0).to(torch.int32).cpu().numpy()
         for stride in strides
     }  # fmt: skip
+
+
+def in_photo(answer: NDArray[np.int32], frame: Frame, size: tuple[int, int]) -> NDArray[np.int32]:
+    """The classes of an input's pixels at the pixels of the photo; -1 outside of the input.
+
+    Args:
+        answer: (h, w).
+        frame: From the photo to the input.
+        size: (H, W) of the photo.
+    """
+    rows = np.floor((np.arange(size[0]) + 0.5) * frame.sy + frame.ty).astype(np.int64)
+    columns = np.floor((np.arange(size[1]) + 0.5) * frame.sx + frame.tx).astype(np.int64)
+    height, width = answer.shape
+    found = answer[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
+    seen = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
+    return np.where(seen, found, -1).astype(np.int32)

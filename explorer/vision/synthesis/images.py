@@ -25,6 +25,11 @@ FALL = 1.0
 """Of the spectrum of photos: amplitudes fall as 1 / frequency^FALL (Field 1987)."""
 
 
+AMPLITUDE, DECAY = 0.177, 0.35
+"""Of photos in the parameters of `Fourier`: their root mean square is AMPLITUDE / k^DECAY at k
+cycles per picture, whatever its size, over 168 photos; so their spectra fall as 1 / k^1.35."""
+
+
 class Image(Protocol):
     """What is optimized."""
 
@@ -59,7 +64,10 @@ class Fourier:
 
     The picture is the sigmoid of the colors' mixture of inverse Fourier transforms, whose
     amplitudes are scaled as those of photos are (Olah et al. 2017, "Feature Visualization",
-    "Preconditioning and Parameterization").
+    "Preconditioning and Parameterization"). With a limit no frequency becomes stronger than in
+    photos, which keeps fine grain and hard colors out of the picture; Fel et al. 2023, "Unlocking
+    Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization", fix the
+    amplitudes altogether.
     """
 
     def __init__(
@@ -71,6 +79,7 @@ class Fourier:
         channels: int = 3,
         spread: float = 0.01,
         start: Tensor | None = None,
+        limit: float = 0.0,
         device: torch.device | None = None,
     ) -> None:
         """Noise around mid-gray, or `start`.
@@ -82,6 +91,7 @@ class Fourier:
             channels: 3, or 1 for gray.
             spread: Deviation of the noise's coefficients.
             start: (count, channels, H, W) in [0, 1] to begin with, without noise.
+            limit: Largest amplitude of a coefficient, in parts of the mean one of photos; 0 = none.
             device: Of the parameters.
         """
         self._size = size
@@ -89,6 +99,10 @@ class Fourier:
         columns = torch.fft.rfftfreq(size[1])[None]
         frequencies = torch.sqrt(rows**2 + columns**2).clamp_min(1.0 / max(size))
         self._scale = (frequencies**-FALL * (size[0] * size[1]) ** 0.5 / max(size)).to(device)
+        self._most: Tensor | None = None
+        if limit > 0:
+            cycles = frequencies * max(size)
+            self._most = (limit * AMPLITUDE * cycles**-DECAY)[..., None].to(device)
         self._colors = None
         if channels == 3:
             colors = torch.tensor(COLORS, device=device)
@@ -107,8 +121,13 @@ class Fourier:
             values = torch.einsum("nchw,dc->ndhw", values, self._colors)
         return torch.sigmoid(4.0 * values)
 
+    @torch.no_grad()
     def project(self) -> None:
-        """Every spectrum gives a picture."""
+        """Every spectrum gives a picture; amplitudes above the limit are brought back to it."""
+        if self._most is not None:
+            (spectrum,) = self.parameters
+            amplitudes = spectrum.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+            spectrum *= (self._most / amplitudes).clamp_max_(1.0)
 
     @torch.no_grad()
     def _spectrum(self, start: Tensor) -> Tensor:

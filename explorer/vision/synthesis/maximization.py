@@ -42,14 +42,16 @@ class Recipe:
     Attributes:
         image: `FOURIER`, `PIXELS` or `CPPN`.
         rate: Factor of the optimizer's rate.
-        transforms: From 0 (none) to 1 (padding 12, jitter 8, scale 10 %, rotation 10 degrees).
+        transforms: 1 is padding 12, jitter 8, scale 10 %, rotation 10 degrees; 0 is none.
+        limit: Of `Fourier`.
         variation: Weight of the total variation per pixel.
         diversity: Weight of the similarity of the pictures of a batch, in parts of the activation.
     """
 
     image: str = FOURIER
     rate: float = 1.0
-    transforms: float = 1.0
+    transforms: float = 1.5
+    limit: float = 1.5
     variation: float = 0.0
     diversity: float = 0.0
 
@@ -83,7 +85,7 @@ def maximization_objective(
 
 
 def image_of(
-    kind: str,
+    recipe: Recipe,
     count: int,
     size: tuple[int, int],
     generator: torch.Generator,
@@ -92,10 +94,10 @@ def image_of(
     device: torch.device,
 ) -> Image:
     """`count` pictures of noise; a CPPN makes one only."""
-    if kind == CPPN:
+    if recipe.image == CPPN:
         return Cppn(size, generator, channels=channels, device=device)
-    if kind == FOURIER:
-        return Fourier(count, size, generator, channels=channels, device=device)
+    if recipe.image == FOURIER:
+        return Fourier(count, size, generator, channels=channels, limit=recipe.limit, device=device)
     noise = 0.5 + 0.02 * torch.randn(count, channels, *size, generator=generator)
     return Pixels(noise.clamp(0.0, 1.0).to(device))
 

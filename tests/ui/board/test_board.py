@@ -12,12 +12,12 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QFontMetrics, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QSplitter
 from pytestqt.qtbot import QtBot
 
 from explorer.core.layers import Board, Boxes, Link, Pane, Picture
 from explorer.core.params import Box, Pick, Point
-from explorer.ui.board.arrange import arranged, rows_of
+from explorer.ui.board.arrange import BORDERS, LEAST, alike, arranged, heights, rows_of
 from explorer.ui.board.board import BoardView
 from explorer.ui.board.canvas import Canvas, Mode
 from explorer.ui.board.pan_zoom import Viewpoint
@@ -97,6 +97,69 @@ def test_the_present_arrangement_stays_for_a_small_gain() -> None:
     present = ((0,), (1,))
     assert arranged([(4, 3)] * 2, (1000, 1000), present) == present
     assert arranged([(4, 3)] * 2, (3000, 500), present) == ((0, 1),)
+
+
+def test_a_strip_takes_the_height_that_it_needs() -> None:
+    rows = ((0,), (1,))
+    room = (1000.0 + BORDERS[0], 900.0)
+    assert heights(rows, [(4, 3)] * 2, room) == (450, 450)
+    # 1000 pixels wide and 8 times wider than high, under a caption
+    assert heights(rows, [(4, 3), (8, 1)], room) == (900 - 125 - BORDERS[1], 125 + BORDERS[1])
+    assert heights(rows, [(4, 3), (100, 1)], room) == (900 - LEAST, LEAST)
+    assert heights(rows, [(100, 1)] * 2, room) == (450, 450), "both need less than there is"
+    assert sum(heights(((0,), (1, 2), (3,)), [(4, 3), (9, 1), (1, 1), (9, 1)], room)) == 900
+    assert alike((450, 450), (420, 480))
+    assert not alike((450, 450), (700, 200))
+
+
+def strip(width: int, height: int) -> Board:
+    rgb = np.zeros((height, width, 3), np.uint8)
+    wide = Pane("history", (width, height), (Picture(rgb),), frame="history")
+    return Board((pane("image"), wide))
+
+
+def rows_on(view: BoardView) -> tuple[int, ...]:
+    """The heights of the two rows."""
+    return view.cell("image").height(), view.cell("history").height()
+
+
+def test_a_wide_strip_leaves_the_window_to_the_picture(view: BoardView, qtbot: QtBot) -> None:
+    view.resize(800, 700)
+    view.set_board(strip(800, 100))
+    qtbot.waitUntil(lambda: rows_on(view)[1] < 200)
+    first, second = rows_on(view)
+    assert second == pytest.approx(770 / 8 + BORDERS[1], abs=6)
+    assert first + second == pytest.approx(700, abs=8)
+
+
+def test_heights_that_the_user_has_dragged_survive_steps_and_sizes(
+    view: BoardView, qtbot: QtBot
+) -> None:
+    view.resize(800, 700)
+    view.set_board(strip(800, 100))
+    qtbot.waitUntil(lambda: rows_on(view)[1] < 200)
+    before = rows_on(view)
+    (root,) = (s for s in view.findChildren(QSplitter) if s.isVisible() and s.parent() is view)
+    handle = root.handle(1)
+    middle = QPointF(handle.rect().center())
+    kinds = QEvent.Type.MouseButtonPress, QEvent.Type.MouseMove, QEvent.Type.MouseButtonRelease
+    for kind, down in zip(kinds, (0, -80, -80), strict=True):
+        there = QPointF(handle.mapToGlobal(middle.toPoint())) + QPointF(0, down)
+        if kind is QEvent.Type.MouseButtonRelease:
+            there = QPointF(handle.mapToGlobal(middle.toPoint()))
+        held = Qt.MouseButton.NoButton if kind is QEvent.Type.MouseButtonRelease else LEFT
+        QApplication.sendEvent(
+            handle,
+            QMouseEvent(kind, middle, there, LEFT, held, Qt.KeyboardModifier.NoModifier),
+        )
+    dragged = rows_on(view)
+    assert dragged[1] > before[1] + 40
+    for width in (800, 700, 600):
+        view.set_board(strip(width, 100))
+        assert rows_on(view) == dragged
+    view.resize(800, 760)
+    share = rows_on(view)[1] / sum(rows_on(view))
+    assert share == pytest.approx(dragged[1] / sum(dragged), abs=0.03)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 9])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ AROUND = Around(
         entry("one"), entry("two"), entry("boxes", "detection"), entry("far", state="download"),
     ),
     size=(8, 6),
+    photo="photo.png",
 )  # fmt: skip
 
 
@@ -232,6 +234,19 @@ def test_the_brush_is_chosen_by_size_label_and_eraser(form: Form, qtbot: QtBot) 
     assert len(brushes) == 3, "what the canvas says is not said again"
 
 
+COCO = {
+    "images": [{"id": 1, "file_name": "photo.png", "width": 8, "height": 6}],
+    "annotations": [
+        {
+            "id": number, "image_id": 1, "category_id": number, "bbox": [0, 0, 4, 2],
+            "segmentation": [[0, 0, 4, 0, 4, 2, 0, 2]], "area": 8 - number,
+        }
+        for number in (1, 2)
+    ],
+    "categories": [{"id": 1, "name": "zebra"}, {"id": 2, "name": "remove"}],
+}  # fmt: skip
+
+
 def test_a_mask_is_shown_cleared_saved_and_loaded(
     form: Form, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +269,14 @@ def test_a_mask_is_shown_cleared_saved_and_loaded(
     mask.load.click()
     assert form.params.mask == painted()
     assert "5 x 5 pixels, but the photo has 8 x 6" in said[-1]
+    coco = tmp_path / "masks.json"
+    coco.write_text(json.dumps(COCO))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(coco), ""))
+    mask.load.click()
+    assert form.params.mask.index().tolist() == [[2] * 4 + [0] * 4] * 2 + [[0] * 8] * 4
+    assert "zebra" in said[-1]
+    form.set_value("mask", painted())
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     path.write_bytes(b"no mask")
     mask.load.click()
     assert "is not a mask" in said[-1]

@@ -163,7 +163,7 @@ def test_a_frozen_frame_is_an_ordinary_picture(window: Window, qtbot: Any) -> No
     window.live.toggle_freeze()
     study, shown = window.study, number(window)
     assert not study.live
-    assert study.image.name == f"Toy, frame {shown}"
+    assert study.image.name == f"Toy, frame {shown:,}"
     qtbot.waitUntil(lambda: not study.running and study.answer is not None, timeout=SECONDS)
     assert study.answer.shot is None
     window.live.bar.film.place.setValue(0)  # back to the oldest one

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.exceptions import TimeoutError as QtBotTimeout
 from pytestqt.qtbot import QtBot
 
 from explorer.annotations.truth import truth_name
+from explorer.core.layers import Board, Heat, Pane
 from explorer.core.settings import Preferences
 from explorer.core.values import Box
 from explorer.engine.view import View
+from explorer.ui.board.board import BoardView
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.shell.window import Window
 from explorer.ui.widgets import fonts, theme
@@ -95,6 +100,43 @@ def test_the_window_and_its_sheets(
     w.open_jobs()
     settled(qtbot, w.job_list)
     w.job_list.close()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_title_of_every_view_is_whole(
+    qtbot: QtBot, percent: int, toy_window: Window, size: tuple[int, int]
+) -> None:
+    w = toy_window
+    w.resize(*size)
+    look(w)
+    w.views.set_views(list(VIEWS.values()))
+    w.networks.button.show_choice("Lite Mask R-CNN with a long name", "DOWNLOADS")
+    button, cut = w.views.button, []
+
+    def whole() -> bool:
+        return button.isVisible() and button.width() >= button.sizeHint().width()
+
+    for view in VIEWS.values():
+        w.views.set_current(view.name)
+        with suppress(QtBotTimeout):
+            qtbot.waitUntil(whole, timeout=500)
+        if not whole():
+            cut.append(f"{view.title}: {button.width()} of {button.sizeHint().width()}")
+    assert cut == []
+
+
+def test_the_title_of_a_narrow_mosaic_is_whole_beside_its_scale(qtbot: QtBot, percent: int) -> None:
+    title = "aspp: 80 channels of 25 x 17"
+    values = np.zeros((136, 260), np.float32)
+    view = BoardView()
+    qtbot.addWidget(view)
+    view.resize({100: 300, 150: 219}[percent], 250)  # two panes in a window of 1000 x 700
+    view.set_board(Board((Pane("maps", (260, 136), (Heat(values, 0.0, 1.0),), title=title),)))
+    view.show()
+    canvas = view.canvas("maps")
+    qtbot.waitUntil(lambda: canvas._caption.text().replace("\n", " ") == title)
+    assert canvas._scale.isVisible()
+    assert canvas._caption.geometry().right() < canvas._scale.geometry().left()
 
 
 def test_the_text_size_changes_while_it_is_open(qtbot: QtBot, toy_window: Window) -> None:

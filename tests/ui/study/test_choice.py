@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from pytestqt.qtbot import QtBot
 
+from explorer.core.network_info import LayerInfo
 from explorer.core.params import Box
 from explorer.live.slot import Slot
 from explorer.ui.study.choice import Choice
@@ -54,6 +55,21 @@ def test_a_view_that_shows_most_with_a_task_brings_its_network(choice: Choice) -
     choice.view = suppress
     choice.bring_network(suppress)
     assert len(said) == 1
+
+
+def test_a_view_that_needs_a_part_brings_a_network_that_has_it(choice: Choice) -> None:
+    said: list[str] = []
+    choice.moved.connect(said.append)
+    masks = replace(SORT, name="masks", title="Masks", parts=("mask",), begins_with=FINDER.name)
+    assert choice.network_for(masks) == SORTER, "nothing is known of it yet"
+    choice.take_info(replace(INFO, spec=SORTER))
+    assert choice.network_for(masks) == FINDER
+    choice.bring_network(masks)
+    assert said == ["Masks needs a different network: using Finder."]
+    layer = LayerInfo("mask", "Conv2d", 0, leaf=True, parameters=1)
+    choice.spec = SORTER
+    choice.take_info(replace(INFO, spec=SORTER, layers=(layer,)))
+    assert choice.network_for(masks) == SORTER
 
 
 def test_the_network_that_was_used_last_for_a_task_is_taken_again(choice: Choice) -> None:

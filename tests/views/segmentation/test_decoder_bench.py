@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from explorer.core.layers import Boxes, Masks, Text
 from explorer.core.params import Mask, Point, parameters, resolved
 from explorer.engine.references import Opened
-from explorer.engine.scene import Scene
+from explorer.engine.scene import Moment, Scene
 from explorer.images.image import from_array
 from explorer.networks.embedded.segmentation.decoders import lite_unet
 from explorer.networks.embedded.segmentation.fcn import lite_fcn
@@ -170,6 +170,14 @@ def test_pixels_that_change_without_a_part() -> None:
     assert next(row[1] for row in board.tables[0].rows) == "the map itself"
 
 
+def test_a_film_has_the_chosen_part_alone() -> None:
+    net = network(lite_fcn)
+    scene = Scene(net, toy_image(80, 112), moment=Moment(0, 0.0))
+    (step,) = VIEW.compute(scene, resolved(Params(part=3), net.info))
+    assert (step.done, step.total) == (1, 1)
+    assert [part.without is not None for part in step.value.found.parts] == [False, False, True]
+
+
 def test_a_u_net_is_offered_where_the_network_is_one() -> None:
     assert methods_of(network(lite_unet).info)[0] == UNET
     assert UNET not in methods_of(network(lite_fcn).info)
@@ -207,6 +215,9 @@ def test_mean_iou_with_a_mask() -> None:
     truth[:, :4] = 255  # ignored: what is left of red is missed
     board = VIEW.draw(step.value, Params(method=NEAREST, truth=Mask.of(truth)))
     assert board.tables[0].rows[0][-1] == f"{(0 + 8 / 12) / 2:.3f}"
+    assert "truth" not in [pane.name for pane in board.panes]
+    painting = VIEW.draw(step.value, Params(method=NEAREST, paint=True))
+    assert painting.pane("truth").title == "Ground truth"
     small = Mask.of(np.zeros((3, 3), np.uint8))
     assert "not used" in VIEW.draw(step.value, Params(method=NEAREST, truth=small)).notes[0]
 
@@ -215,4 +226,5 @@ def test_a_network_whose_enlargement_is_unknown_is_taken_as_it_is() -> None:
     net = toy_network("segmentation")
     _, result = shown(net, Params(method=NEAREST))
     assert result.found.stride == 1
-    assert isinstance(net.module, nn.Module)
+    summary = VIEW.draw(result, Params(method=NEAREST)).summary
+    assert "the scores have the size of the input already" in summary

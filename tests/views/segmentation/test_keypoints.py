@@ -16,8 +16,8 @@ from explorer.engine.stages import trace_of
 from explorer.networks.network import Network
 from explorer.views.segmentation.keypoints.result import ROI_ALIGN, Result
 from explorer.views.segmentation.keypoints.view import VIEW, Params
+from explorer.vision.detection.keypoint_branch import pooled_regions
 from explorer.vision.detection.keypoints import resized
-from explorer.vision.detection.roi_branch import pooled_regions
 from explorer.vision.trace import TwoStage
 from tests.toys import toy_image, toy_keypoint_network, toy_network
 from tests.views.test_all_detectors import network
@@ -43,7 +43,7 @@ def result_of(scene: Scene, **params: Any) -> Result:
 @pytest.mark.parametrize("name", ["lite", "keypointrcnn_resnet50_fpn"])
 def test_the_keypoints_are_the_networks_own(name: str, toy: Network) -> None:
     scene = scene_of(toy if name == "lite" else network(name))
-    result = result_of(scene, person=1)
+    result = result_of(scene, person=2)
     with torch.no_grad():
         (own,) = scene.call(scene.input())
     assert len(own["keypoints"]) > 1
@@ -64,30 +64,30 @@ def test_the_stages_of_the_chosen_person(toy: Network) -> None:
     assert isinstance(trace, TwoStage)
     heat = trace.roi.keypoints
     assert heat is not None
-    first = result_of(scene, person=2, joint=4).person
+    first = result_of(scene, person=3, joint=5).person
     assert first is not None
     assert first.stage == ROI_ALIGN
-    pooled = pooled_regions(toy.module, trace, "keypoint")[2]
+    pooled = pooled_regions(toy.module, trace)[2]
     np.testing.assert_array_equal(first.maps, pooled.numpy())
     np.testing.assert_array_equal(first.logits, heat[2].numpy())
     box = trace.roi.filter.nms.boxes[trace.roi.filter.nms.top][2]
     np.testing.assert_array_equal(first.values, resized(heat[2], box)[4].numpy())
     row, column = first.peaks[4]
     assert first.logits[4, row, column] == first.logits[4].max()
-    low = result_of(scene, person=2, joint=4, stage=PREDICTOR).person
+    low = result_of(scene, person=3, joint=5, stage=PREDICTOR).person
     assert low is not None
     assert low.maps.shape == (17, 28, 28)
 
 
 def test_the_board_and_what_is_selected(toy: Network) -> None:
-    result = result_of(scene_of(toy), person=1, joint=3)
+    result = result_of(scene_of(toy), person=2, joint=4)
     board = VIEW.draw(
-        result, Params(score=0.0, keypoint_score=-20.0, joint=3, person=1, names=True)
+        result, Params(score=0.0, keypoint_score=-20.0, joint=4, person=2, names=True)
     )
     assert [pane.name for pane in board.panes] == ["image", "grid", "maps", "heat", "joints"]
     people = board.boxes("people")
     assert people is not None
-    assert people.keys == tuple(range(len(result.found)))
+    assert people.keys == tuple(range(1, len(result.found) + 1))
     image = board.pane("image")
     (points,) = (x for x in image.layers if isinstance(x, Points) and x.name == "keypoints")
     assert len(points.xy) == 17 * len(result.found)
@@ -101,7 +101,9 @@ def test_the_board_and_what_is_selected(toy: Network) -> None:
     np.testing.assert_allclose(bins.extent, box.xyxy[0], atol=0.1)  # aligned: no shift
     (heat,) = (x for x in board.pane("heat").layers if isinstance(x, Heat))
     assert result.person is not None
-    np.testing.assert_array_equal(heat.values, result.person.shares[3])
+    np.testing.assert_array_equal(heat.values, result.person.logits[3])
+    (over,) = (x for x in image.layers if isinstance(x, Heat))
+    np.testing.assert_array_equal(over.values, result.person.shares[3])
     joints = board.boxes("joints")
     assert joints is not None
     assert len(joints.xyxy) == 17

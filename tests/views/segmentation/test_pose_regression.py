@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from explorer.core.layers import Boxes, Heat, Lines, Points
 from explorer.core.params import Box
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
+from explorer.networks.embedded.face_points import POINTS, lite_face_points
 from explorer.networks.embedded.lite import MEAN, STD
 from explorer.networks.embedded.lite_pose import JOINTS, lite_pose
 from explorer.networks.network import Network
@@ -22,6 +24,7 @@ from explorer.views.segmentation.pose_regression.panes import Result
 from explorer.views.segmentation.pose_regression.people import people_in
 from explorer.views.segmentation.pose_regression.tables import apart, moved
 from explorer.views.segmentation.pose_regression.view import SECOND, VIEW, Params, regressed
+from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.features.person_crops import face_boxes, person_crop
 from tests.toys import make_network, toy_image, toy_keypoint_network, toy_network
 
@@ -33,12 +36,10 @@ def pose() -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = lite_pose(widths=(4, 4), hidden=8, width=8, evidence=8)
-    network = make_network(
-        module, "pose", classes=("background", "person"),
+    return make_network(
+        module, "pose", classes=("background", "person"), keypoints=JOINTS,
         preprocess=Preprocess(resize=224, crop=224, mean=MEAN, std=STD),
     )  # fmt: skip
-    object.__setattr__(network.info, "keypoints", JOINTS)
-    return network
 
 
 def result_of(network: Network, second: Network, **params: Any) -> Result:
@@ -68,8 +69,8 @@ def test_every_stage_is_the_networks_own_output(pose: Network) -> None:
 def test_the_heat_maps_are_of_the_same_box(pose: Network) -> None:
     """A detected person's keypoints are those of the second network itself."""
     second = toy_keypoint_network()
-    object.__setattr__(second.info, "score_threshold", 0.0)
-    result = result_of(pose, second, person=1)
+    second.info = replace(second.info, score_threshold=0.0)
+    result = result_of(pose, second, person=2)
     (own,) = second.module([second.preprocess(toy_image(60, 80).pixels)[0]])
     np.testing.assert_allclose(result.boxes, own["boxes"].numpy(), rtol=1e-6)
     assert result.person == 1
@@ -97,7 +98,7 @@ def test_the_heat_maps_are_of_the_same_box(pose: Network) -> None:
 
 def test_the_board(pose: Network) -> None:
     result = result_of(pose, toy_keypoint_network(), box=MINE)
-    board = VIEW.draw(result, Params(box=MINE, joint=3))
+    board = VIEW.draw(result, Params(box=MINE, joint=4))
     names = [pane.name for pane in board.panes]
     assert names == ["image", "stage 1", "stage 2", "stage 3", "stage 4", "heat maps"]
     assert len({pane.frame for pane in board.panes[1:]}) == 1
@@ -107,7 +108,8 @@ def test_the_board(pose: Network) -> None:
     (heat,) = (x for x in third.layers if isinstance(x, Heat))
     assert heat.extent == pytest.approx(part.xyxy[0])
     (arrows,) = (x for x in third.layers if isinstance(x, Lines) and x.arrow)
-    np.testing.assert_allclose(arrows.segments[:, 2:], result.cascade.stages[2] * 224, rtol=1e-6)
+    ends = {tuple(end) for end in (result.cascade.stages[2] * np.float32(224)).tolist()}
+    assert {tuple(end) for end in arrows.segments[:, 2:].tolist()} <= ends
     every = VIEW.draw(result, Params(parts="all keypoints")).pane("stage 2")
     assert [len(x.xyxy) for x in every.layers if isinstance(x, Boxes)] == [14]
     hidden = VIEW.draw(result, Params(parts="none")).pane("stage 2")
@@ -146,6 +148,36 @@ def test_faces_are_proposed_from_eyes_and_noses() -> None:
     names = ("nose", "left_eye", "right_eye")
     points = np.array([[[50, 60], [71, 40], [29, 40]], [[0, 0], [1, 1], [2, 2]]], np.float32)
     shown = np.array([[True, True, True], [True, False, True]])
-    found = face_boxes(points, names, shown)
+    found, whose = face_boxes(points, names, shown)
     np.testing.assert_allclose(found, [[0, 10, 100, 110]], rtol=1e-5)
-    assert face_boxes(points, ("a", "b", "c"), shown).shape == (0, 4)
+    assert whose.tolist() == [0]
+    assert face_boxes(points, ("a", "b", "c"), shown)[0].shape == (0, 4)
+
+
+def test_a_face_is_compared_with_the_keypoints_of_its_person() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        face = make_network(
+            lite_face_points(), "pose", classes=("background", "face"), keypoints=POINTS,
+            preprocess=Preprocess(resize=64, crop=64, mean=MEAN, std=STD),
+        )  # fmt: skip
+    second = toy_keypoint_network()
+    second.info = replace(second.info, score_threshold=0.0)
+    scene = Scene(face, toy_image(60, 80))
+    people = people_in(scene, second, "face")
+    assert people.trace is not None
+    (own,) = people.trace.output
+    assert len(people.boxes) == len(people.owners) > 1
+    rows = [own["boxes"].tolist().index(owner) for owner in people.owners.tolist()]
+    result = result_of(face, second, person=2)
+    assert result.origin.startswith("face")
+    assert result.crop.shape == (64, 64, 3)
+    assert result.other is not None
+    assert result.other.names == ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+    cover = iou_matrix(result.box[None], people.boxes)[0]
+    wanted = own["keypoints"][rows[int(cover.argmax())], :5, :2]
+    np.testing.assert_allclose(result.other.places, wanted, atol=1e-2)
+    assert set(apart(result)) == {0, 1, 2}
+    nowhere = result_of(face, second, box=Box(0, 0, 2, 2))
+    assert nowhere.other is None
+    assert [pane.name for pane in VIEW.draw(nowhere, Params()).panes][-1] == "stage 2"

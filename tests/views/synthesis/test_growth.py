@@ -9,6 +9,8 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.views.shared.growth import (
     KEPT,
+    Grown,
+    Kept,
     Run,
     columns_of,
     history_pane,
@@ -110,3 +112,17 @@ def test_what_is_drawn() -> None:
     plot = loss_plot(run.grown(), title="Loss", y_label="loss", sign=-1.0)
     (curve,) = plot.curves
     np.testing.assert_allclose(curve.y, run.grown().parts["red"])
+
+
+def test_zero_has_no_place_on_a_logarithmic_axis() -> None:
+    """The first content distance of a painting that begins with its photo is one of rounding."""
+    losses = np.array([2e-13, 0.5])
+    parts = {"content": np.array([1e-12, 0.25]), "style": np.array([1.0, 0.5])}
+    rgb = np.zeros((4, 4, 3), np.uint8)
+    grown = Grown(rgb, losses, parts, (Kept(2, rgb),))
+    plot = loss_plot(grown, title="Loss", y_label="loss", log=True)
+    rows = [curve.y.tolist() for curve in plot.curves]
+    assert np.isnan([rows[0][0], rows[1][0]]).all()
+    assert [rows[0][1], rows[1][1], *rows[2]] == [0.5, 0.25, 1.0, 0.5]
+    plain = loss_plot(grown, title="Loss", y_label="loss")
+    assert plain.curves[1].y[0] == 1e-12

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import keypointrcnn_inference
 
-from explorer.vision.detection.keypoints import located, maxima, resized, softmax_maps
-from explorer.vision.detection.limbs import COCO_KEYPOINTS, keypoint_names, limbs
-from explorer.vision.detection.roi_branch import (
+from explorer.vision.detection.keypoint_branch import (
     branch_maps,
     layers_of,
     pooled_regions,
     region_of,
 )
+from explorer.vision.detection.keypoints import located, maxima, resized, softmax_maps
+from explorer.vision.detection.limbs import COCO_KEYPOINTS, keypoint_names, limbs
 from explorer.vision.trace import TwoStage, traced
 from tests.toys import hook_count, toy_keypoint_network
 from tests.views.test_all_detectors import network
@@ -39,8 +39,8 @@ def test_stages_run_to_the_end_are_the_networks_own_output(
     nms = trace.roi.filter.nms
     boxes = nms.boxes[nms.top]
     assert len(boxes) == len(own["keypoints"]) > 1
-    names = layers_of([name for name, _ in module.named_modules()], "keypoint")
-    layers, output = branch_maps(module, trace, "keypoint", 1, names)
+    names = layers_of([name for name, _ in module.named_modules()])
+    layers, output = branch_maps(module, trace, 1, names)
     assert tuple(layers) == names
     assert layers["roi_heads.keypoint_predictor.kps_score_lowres"].shape == (17, 28, 28)
     assert trace.roi.keypoints is not None
@@ -60,9 +60,9 @@ def test_stages_run_to_the_end_are_the_networks_own_output(
 @torch.no_grad()
 def test_the_grid_is_what_the_branch_pools(case: tuple[nn.Module, Tensor, TwoStage]) -> None:
     module, _, trace = case
-    own = pooled_regions(module, trace, "keypoint")
+    own = pooled_regions(module, trace)
     for row in (0, len(own) - 1):
-        region = region_of(module, trace, "keypoint", row)
+        region = region_of(module, trace, row)
         assert region.size == tuple(own.shape[-2:]) == (14, 14)
         for channel in (0, 3):
             ours = region.pooled(channel).values[0]

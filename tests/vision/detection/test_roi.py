@@ -128,9 +128,14 @@ def test_levels_are_torchvisions() -> None:
     sides[:6] = [[112, 112], [224, 224], [448, 448], [56, 224], [111.99, 112], [0, 20]]
     boxes = np.concatenate([corner, corner + sides], axis=1).astype(np.float32)
     boxes[:5] = np.concatenate([np.zeros((5, 2)), sides[:5]], axis=1)
-    for lowest, highest in ((2, 5), (3, 4), (4, 4)):
-        own = LevelMapper(lowest, highest)([torch.from_numpy(boxes)])
-        ours = [roi.fpn_level(box, lowest, highest)[0] - lowest for box in boxes]
+    for lowest, highest, side, level in (
+        (2, 5, 224, 4),
+        (3, 4, 224, 4),
+        (4, 4, 72, 4),
+        (3, 5, 72, 5),
+    ):
+        own = LevelMapper(lowest, highest, side, level)([torch.from_numpy(boxes)])
+        ours = [roi.fpn_level(box, lowest, highest, (side, level))[0] - lowest for box in boxes]
         assert ours == own.tolist()
     assert roi.fpn_level(boxes[1], 2, 5) == (4, 4.0)
     assert roi.fpn_level(boxes[5], 2, 5) == (2, -np.inf)

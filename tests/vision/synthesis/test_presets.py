@@ -81,9 +81,7 @@ def test_a_dream_climbs(name: str) -> None:
 def test_a_channel_is_maximized(name: str) -> None:
     target, layer, recipe = Target.of(network(name)), middle(name), Maximization(transforms=0.0)
     generator = torch.Generator().manual_seed(0)
-    image = image_of(
-        recipe.image, 1, (SIDE, SIDE), generator, channels=3, device=torch.device("cpu")
-    )
+    image = image_of(recipe, 1, (SIDE, SIDE), generator, channels=3, device=torch.device("cpu"))
     # One that is not off: behind a ReLU that gives only zeros there is no gradient.
     channel = int(target.answer(photo(), layer).mean((0, 2, 3)).argmax())
     objective = maximization_objective(channels_each(layer, (channel,), 1), layer, recipe, 1)

@@ -136,6 +136,25 @@ def test_a_spectrum_begins_with_a_photo() -> None:
     torch.testing.assert_close(image.picture(), picture, atol=1e-4, rtol=0)
 
 
+def test_no_frequency_of_a_spectrum_exceeds_its_limit() -> None:
+    """Brought back to 0.5 * 0.177 / k^0.35 at k cycles per picture, with its phase."""
+    image = Fourier(2, (12, 16), torch.Generator().manual_seed(0), spread=0.2, limit=0.5)
+    (spectrum,) = image.parameters
+    before = torch.view_as_complex(spectrum.detach().clone())
+    image.project()
+    after = torch.view_as_complex(spectrum.detach())
+    for row, column in ((0, 1), (3, 0), (2, 5), (6, 8)):
+        cycles = 16 * (torch.fft.fftfreq(12)[row].item() ** 2 + (column / 16) ** 2) ** 0.5
+        most = 0.5 * 0.177 / cycles**0.35
+        size = before[0, 1, row, column].abs().item()
+        assert after[0, 1, row, column].abs().item() == pytest.approx(min(size, most), rel=1e-4)
+    torch.testing.assert_close(after.angle(), before.angle(), atol=1e-4, rtol=0.0)
+    assert (after.abs() < before.abs() - 1e-4).any()
+    free = Fourier(2, (12, 16), torch.Generator().manual_seed(0), spread=0.2)
+    free.project()
+    assert torch.equal(torch.view_as_complex(free.parameters[0].detach()), before)
+
+
 @pytest.mark.parametrize("name", ["conv1", "features.3"])
 def test_the_swift_copy_gives_what_the_network_gives(name: str) -> None:
     """A convolution whose normalization was folded into it is asked of the network itself."""

@@ -21,7 +21,7 @@ from explorer.training.cards import Facts, Share
 from explorer.training.data.canvas_task import CanvasTask
 from explorer.training.data.pool import complete, people, read_lspet, read_pool
 from explorer.training.lessons.lite import detector
-from explorer.training.lite_body import normalized, pyramid_maps
+from explorer.training.lite_body import edge_maps, normalized
 from explorer.training.loop import Recipe
 from explorer.training.two_stage_losses import boxes_about
 
@@ -120,7 +120,7 @@ def joint_loss(model: Any, canvases: Sequence[Canvas], device: torch.device) -> 
     boxes, rows = [box.to(device) for box, _ in about], [row.to(device) for _, row in about]
     joints = [torch.from_numpy(canvas.joints).to(device) for canvas in posed]
     with torch.no_grad():
-        maps = pyramid_maps(model.backbone, normalized(canvases, device))
+        maps = edge_maps(model.backbone, normalized(canvases, device))
         sizes = [tuple(canvases[0].pixels.shape[:2])] * len(canvases)
         pooled = heads.keypoint_roi_pool(maps, boxes, sizes)
     logits: Tensor = heads.keypoint_predictor(heads.keypoint_head(pooled)).float().contiguous()

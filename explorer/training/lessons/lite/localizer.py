@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import box_iou, generalized_box_iou_loss
 
-from explorer.evaluation.masks import VOC_CLASSES
+from explorer.evaluation.masks.folders import VOC_CLASSES
 from explorer.networks.embedded.lite import HEAD, MEAN, STAGES, STD, EfficientNetLite0
 from explorer.networks.embedded.localizer import BoxHead
 from explorer.networks.preprocess import Preprocess

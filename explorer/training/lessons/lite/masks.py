@@ -20,7 +20,7 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.ops import roi_align
 
 from explorer.evaluation.coco import Masks, coco_mask_ap50
-from explorer.evaluation.masks import VOC_CLASSES
+from explorer.evaluation.masks.folders import VOC_CLASSES
 from explorer.evaluation.matching import canonical
 from explorer.images.image import open_image
 from explorer.networks.embedded.lite_masks import lite_maskrcnn
@@ -31,7 +31,7 @@ from explorer.training.data.pool import complete, masked, read_pool
 from explorer.training.evaluate import inside
 from explorer.training.lessons.lite import detector
 from explorer.training.lessons.lite.segmenter import MASKS
-from explorer.training.lite_body import normalized, pyramid_maps
+from explorer.training.lite_body import edge_maps, normalized
 from explorer.training.loop import Recipe
 from explorer.training.two_stage_losses import boxes_about
 
@@ -179,7 +179,7 @@ def mask_loss(
             known = canvas.mask != UNSURE_PIXEL
             wholes.append(np.stack([canvas.mask == values[canvas.labels[rows[row]]], known]))
     with torch.no_grad():
-        maps = pyramid_maps(model.backbone, normalized(canvases, device))
+        maps = edge_maps(model.backbone, normalized(canvases, device))
         pooled = heads.mask_roi_pool(maps, boxes, [tuple(size)] * len(canvases))
     logits: Tensor = heads.mask_predictor(heads.mask_head(pooled))[:, 0].float()
     if not len(logits):

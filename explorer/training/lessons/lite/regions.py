@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.core.errors import ExplorerError
-from explorer.evaluation.masks import VOC_CLASSES
+from explorer.evaluation.masks.folders import VOC_CLASSES
 from explorer.networks.embedded.lite import efficientnet_lite0
 from explorer.training.data.canvases import pixels_of
 from explorer.training.data.pool import read_pool, with_classes

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.evaluation.masks import VOC_CLASSES, read_mask
+from explorer.annotations.masks import read_numbers
+from explorer.evaluation.masks.folders import VOC_CLASSES
 from explorer.networks.embedded import color_range, lite
 from explorer.networks.embedded.segmentation.decoders import lite_deconvnet, lite_unet
 from explorer.networks.embedded.segmentation.deeplab import lite_deeplab
@@ -229,7 +230,7 @@ def pixel_counts(pool: Pool) -> NDArray[np.int64]:
     rows = []
     for photo in pool.photos:
         assert photo.mask is not None
-        rows.append(np.bincount(read_mask(photo.mask).ravel(), minlength=256))
+        rows.append(np.bincount(read_numbers(photo.mask).ravel(), minlength=256))
     return np.stack(rows)[:, : len(VOC_CLASSES)]
 
 

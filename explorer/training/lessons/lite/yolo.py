@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from explorer.evaluation.masks import VOC_CLASSES
+from explorer.evaluation.masks.folders import VOC_CLASSES
 from explorer.networks.embedded.yolo import lite_yolo_v1
 from explorer.training.cards import Share
 from explorer.training.checkpoints import part_of

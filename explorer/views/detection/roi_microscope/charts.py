@@ -9,7 +9,7 @@ import numpy as np
 from explorer.core.layers import Curve, Plot, Table, colors_apart
 from explorer.views.detection.roi_microscope.panes import METHODS, PYRAMID, Cut
 from explorer.views.shared.common import class_name, color
-from explorer.vision.detection.roi import CANONICAL_LEVEL, CANONICAL_SIDE, when_shifted
+from explorer.vision.detection.roi import when_shifted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,10 +92,11 @@ def level_table(maps: RoiMaps, box: Float32, number: int, exact: float) -> Table
         return Table("level", ("", "this box"), tuple(rows), title="Pyramid level")
     side = max(wide * tall, 0.0) ** 0.5
     low, high = maps.levels
+    base, middle = maps.canonical
     floor = f"{np.floor(exact + 1e-6):.0f}" if np.isfinite(exact) else "-inf"
     rows += [
         ("sqrt(w·h)", f"{side:.2f} px"),
-        (f"{CANONICAL_LEVEL} + log2(… / {CANONICAL_SIDE})", f"{exact:.3f}"),
+        (f"{middle:g} + log2(… / {base:g})", f"{exact:.3f}"),
         ("k = floor", floor),
         (f"within {low} … {high}", f"{number + low}"),
         ("map", f"{maps.names[number]}, stride {stride:.3g}"),

@@ -88,7 +88,7 @@ class Cut:
 
 def map_pane(cut: Cut, method: str, zoom: bool, chosen: int, title: str, cache: DrawCache) -> Pane:
     """The channel around the box, with window, bins and places of one method."""
-    left, top, side_x, side_y = _crop(cut, zoom)
+    left, top, side_x, side_y = crop_of(cut, zoom)
     origin = np.array([left, top, left, top], np.float32)
     heat = cache.get(
         ("map", id(cut), left, top, side_x), lambda: _channel(cut, left, top, side_x, side_y)
@@ -148,7 +148,7 @@ def _cell_words(cut: Cut, left: int, top: int) -> Callable[[float, float], str]:
     return words
 
 
-def _crop(cut: Cut, zoom: bool) -> tuple[int, int, int, int]:
+def crop_of(cut: Cut, zoom: bool) -> tuple[int, int, int, int]:
     """First column and row that are shown, and how many: whole cells, so that a nudge is seen."""
     height, width = cut.feature.shape
     if not zoom:

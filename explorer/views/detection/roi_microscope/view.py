@@ -9,10 +9,17 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Layer, Pane, Picture
-from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import head_answer_of, layer_maps_of, pooled_maps_of
 from explorer.engine.view import Group, View
+from explorer.views.detection.roi_microscope.backward import (
+    BACKWARD,
+    NO_GRADIENT,
+    ONE_BIN,
+    backward_pane,
+    gradient_of,
+    other_rois,
+)
 from explorer.views.detection.roi_microscope.charts import (
     class_bars,
     geometry_table,
@@ -21,13 +28,14 @@ from explorer.views.detection.roi_microscope.charts import (
     shift_plot,
 )
 from explorer.views.detection.roi_microscope.panes import (
-    DIFFERENCES,
+    KEYS,
     METHODS,
     Cut,
     map_pane,
     pool_all,
     pooled_pane,
 )
+from explorer.views.detection.roi_microscope.params import HEAD, Params, layer_choices
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, same
 from explorer.views.shared.common import class_name, default_layer, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
@@ -36,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from explorer.core.layers import Float32
-    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
     from explorer.vision.detection.roi_head import HeadAnswer, RoiMaps
 
@@ -74,9 +81,20 @@ trained that way.
 **Which map?** With a feature pyramid, a box of $w \times h$ pixels of the network's input is pooled
 from level $k$ with stride $2^k$:
 
-$$ k = \left\lfloor 4 + \log_2 \left( \sqrt{wh} \, / \, 224 \right) \right\rfloor $$
+$$ k = \left\lfloor 4 + \log_2 \left( \sqrt{wh} \, / \, s_0 \right) \right\rfloor $$
 
-clamped to the existing levels; the table shows the values for this box.
+clamped to the existing levels, with $s_0 = 224$ in the paper; the table shows the values of this
+network and box.
+
+**Backward.** In training, the gradient of an output goes back to the cells that it was made from.
+RoIPool passes that of a bin to the one cell that held the maximum; RoIAlign spreads it over the
+four cells around each sampling point, with the weights of the interpolation $w$. With the gradient
+$g_{rk}$ of bin $k$ of RoI $r$, a cell $f_{ij}$ gets
+
+$$ \frac{\partial L}{\partial f_{ij}} = \sum_r \sum_k w_{rk}(i, j) \; g_{rk} $$
+
+where $w$ is 0 or 1 for RoIPool. Overlapping RoIs add up: cells under many proposals learn most.
+*RoIs added* shows it.
 
 **The head** of the network runs on your box: class probabilities as bars, the refined box in green.
 Any layer of any network can be chosen instead of the head's feature maps.
@@ -88,85 +106,6 @@ Lin et al. 2017, *Feature Pyramid Networks*, equation 1 (the level).
 
 UNLIKELY = 0.05
 """A class that is less probable gets no box."""
-HEAD = "feature maps of the box head"
-MAP_LAYERS = ("Conv2d", "ReLU", "BatchNorm2d", "FrozenBatchNorm2d", "MaxPool2d", "Sequential")
-
-
-def _layers(info: NetworkInfo) -> tuple[str, ...]:
-    layers = dict.fromkeys((default_layer(info), *info.layer_names(*MAP_LAYERS)))
-    return (HEAD, *layers) if info.task == "detection" else tuple(layers)
-
-
-@dataclass(frozen=True, slots=True)
-class Params:
-    """See the help of each."""
-
-    box: Box | None = param(
-        None, "Drawn box",
-        "Draw it on the photo; arrow keys move it by a quarter of a pixel, with Ctrl they resize "
-        "it.",
-        pick=Pick.DRAG, pane="image", step=0.25,
-    )  # fmt: skip
-    proposal: int | None = param(
-        None, "Proposal", "Its rank; used when you have not drawn a box.",
-        pick=Pick.SELECT, layer="proposals",
-    )  # fmt: skip
-    shift: float = param(
-        0.0, "Shift to the right",
-        "Moves the box, in pixels of the network's input; drag the line in the plot to change it.",
-        low=-32.0, high=32.0, step=0.05, unit="px", play=True,
-    )  # fmt: skip
-    method: str = param(
-        "RoIAlign", "Method on the map",
-        "The method whose window, bins and sampling points are drawn on the map.",
-        effect=Effect.DRAW, choices=METHODS,
-    )  # fmt: skip
-    size: int = param(
-        7, "Output size", "Rows and columns of the pooled grid.",
-        effect=Effect.DRAW, low=1, high=14, step=1,
-    )  # fmt: skip
-    sampling: int = param(
-        2, "Samples per bin", "Along each axis; 0 = as many as the bin has cells (RoIAlign only).",
-        effect=Effect.DRAW, low=0, high=4, step=1,
-    )  # fmt: skip
-    aligned: bool | None = param(
-        None, "Aligned",
-        "RoIAlign subtracts half a cell. Automatic: as the network's own does; torchvision's "
-        "detectors do not.",
-        effect=Effect.DRAW,
-    )  # fmt: skip
-    layer: str = param(
-        "", "Feature map", "The feature maps that the network's head uses, or any layer.",
-        choices=_layers,
-    )  # fmt: skip
-    channel: int | None = param(
-        None, "Channel", "Channel of the feature map; off: the mean of all channels.",
-        effect=Effect.DRAW, low=0, high=4095, step=1,
-    )  # fmt: skip
-    cell: int | None = param(
-        None, "Bin", "The bin that is plotted: click one in the pooled outputs.",
-        effect=Effect.DRAW, pick=Pick.SELECT, layer="cells",
-    )  # fmt: skip
-    difference: str = param(
-        next(iter(DIFFERENCES)), "Difference", "The two methods whose outputs are subtracted.",
-        effect=Effect.DRAW, choices=tuple(DIFFERENCES),
-    )  # fmt: skip
-    plot_range: float = param(
-        16.0, "Plot range", "The box is shifted up to this far to both sides, in steps of 0.05.",
-        effect=Effect.DRAW, low=2.0, high=32.0, step=1.0, unit="px", advanced=True,
-    )  # fmt: skip
-    zoom: bool = param(
-        True, "Zoom to the box", "Shows the cells around the box instead of the whole map.",
-        effect=Effect.DRAW, advanced=True,
-    )  # fmt: skip
-    head: bool = param(
-        True, "Run the head", "Runs the network's own box head on the box.", advanced=True,
-        when=lambda _, info: info is not None and bool(info.layer_names("RoIHeads")),
-    )  # fmt: skip
-    most: int = param(
-        10, "Max. proposals drawn", "How many proposals are drawn, highest score first.",
-        effect=Effect.DRAW, low=0, high=1000, step=5, advanced=True,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +132,7 @@ class Result:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     info = scene.network.info
-    layer, note = params.layer or _layers(info)[0], ""
+    layer, note = params.layer or layer_choices(info)[0], ""
     try:
         maps = pooled_maps_of(scene) if layer == HEAD else layer_maps_of(scene, layer)
     except ExplorerError as error:
@@ -232,9 +171,7 @@ def draw(result: Result, params: Params) -> Board:
     channel = _channel(result, params)
     key = (channel, params.size, params.sampling, _aligned(result, params))
     cut = cache.get(("cut", key), lambda: _cut(result, params, channel))
-    bin_number = (params.cell or 0) % 1000 if params.cell is not None else None
-    if bin_number is None or bin_number >= params.size**2:
-        bin_number = (params.size // 2) * params.size + params.size // 2
+    bin_number = _bin(params)
     plot = cache.get(
         ("shift", key, bin_number, params.plot_range),
         lambda: shift_plot(cut, maps, result.base, result.number, bin_number, params.plot_range),
@@ -243,11 +180,17 @@ def draw(result: Result, params: Params) -> Board:
     which = f"mean of all {len(maps.values[result.number])} channels"
     which = which if channel is None else f"channel {channel}"
     title = f"{'Map ' if maps.size else ''}{name}, {which}"
-    panes = (
+    panes = [
         _image_pane(result, params),
         map_pane(cut, params.method, params.zoom, bin_number, title, cache),
-        pooled_pane(cut, params.difference, bin_number, cache),
-    )  # fmt: skip
+    ]
+    if _goes_back(params):
+        others = _others(result, params)
+        shown = bin_number if params.backward == ONE_BIN else None
+        panes.append(
+            backward_pane(cut, params.method, others, shown, bin_number, params.zoom, cache)
+        )
+    panes.append(pooled_pane(cut, params.difference, bin_number, cache))
     tables = [geometry_table(cut), level_table(maps, result.box, result.number, result.exact)]
     plots = [replace(plot, marker=params.shift)]
     if result.answer is not None:
@@ -255,9 +198,21 @@ def draw(result: Result, params: Params) -> Board:
     if len(maps.proposals):
         tables.append(proposal_table(maps, params.most))
     return Board(
-        panes=panes, plots=tuple(plots), tables=tuple(tables), summary=_summary(result, cut),
+        panes=tuple(panes), plots=tuple(plots), tables=tuple(tables), summary=_summary(result, cut),
         notes=_notes(result, params),
     )  # fmt: skip
+
+
+def _goes_back(params: Params) -> bool:
+    return params.method in BACKWARD and params.backward != NO_GRADIENT
+
+
+def _others(result: Result, params: Params) -> Float32:
+    """The RoIs whose gradients are added, in cells."""
+    return result.cache.get(
+        ("others", params.added),
+        lambda: other_rois(result.maps, result.number, params.added, result.chosen),
+    )
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
@@ -267,7 +222,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     `map` its name; `scale` cells per pixel of the network's input in x and y; `roi_pool`,
     `roi_warp`, `roi_align` (C, n, n) and `spp` (C, 1, 21) float32; `windows` (4, 4), the part of
     the map that each of these methods divides; with a head `probabilities` (K,) and `refined` (K,
-    4) in the photo's pixels.
+    4) in the photo's pixels; where it is shown, `gradient` (H, W) float32 of the bins with respect
+    to the channel.
     """
     maps, number = result.maps, result.number
     cells = maps.cells(result.box, number)
@@ -284,9 +240,23 @@ def data(result: Result, params: Params) -> dict[str, Any]:
         "spp": pooled["SPP"].values,
         "windows": np.array([pooled[name].window for name in METHODS], np.float32),
     }
+    if _goes_back(params):
+        found["gradient"] = _gradient(result, params)
     if result.answer is not None:
         found |= {"probabilities": result.answer.probabilities, "refined": result.answer.boxes}
     return found
+
+
+def _gradient(result: Result, params: Params) -> Float32:
+    cut = _cut(result, params, _channel(result, params))
+    shown = _bin(params) if params.backward == ONE_BIN else None
+    return gradient_of(cut, params.method, _others(result, params), shown)
+
+
+def _bin(params: Params) -> int:
+    """The bin that was clicked; the one in the middle before."""
+    number = params.cell % KEYS if params.cell is not None else params.size**2
+    return number if number < params.size**2 else (params.size // 2) * (params.size + 1)
 
 
 def _channel(result: Result, params: Params) -> int | None:

@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Curve, Heat, Pane, Plot, Table, Text, class_colors, label_colors
-from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures
+from explorer.core.layers import (
+    Curve,
+    Heat,
+    Lines,
+    Pane,
+    Picture,
+    Plot,
+    Points,
+    Table,
+    Text,
+    class_colors,
+    label_colors,
+)
+from explorer.evaluation.keypoints.skeletons import PCK
+from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures, PoseMeasures
 from explorer.views.shared.common import class_name, color
 
 if TYPE_CHECKING:
@@ -18,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Layer
+    from explorer.evaluation.keypoints.skeletons import KeypointErrors
     from explorer.evaluation.measures import Measures
     from explorer.evaluation.report import Report
 
@@ -25,6 +39,10 @@ if TYPE_CHECKING:
 
 BACKGROUND = "background"
 MOST_CURVES, MOST_BARS, MOST_CONFUSIONS = 8, 30, 100
+MOST_TORSO = 0.5
+"""Up to this distance the curve of correct keypoints is drawn."""
+MOST_SHIFTS, CLOUD = 6000, 400.0
+"""Points drawn at most, and the side of their pane."""
 MOST_POINTS = 1000
 """Of a curve: more than a screen has columns."""
 
@@ -199,7 +217,13 @@ def plots(report: Report, min_score: float, label: int | None) -> tuple[Plot, ..
     """
     measures = report.measures
     if isinstance(measures, BoxMeasures):
-        return _precision_recall(report, measures, label), _threshold(measures, min_score, label)
+        curves = (
+            _precision_recall(report, measures, label),
+            _threshold(measures, min_score, label),
+        )
+        return *curves, *_of_keypoints(measures.keypoints)
+    if isinstance(measures, PoseMeasures):
+        return _of_keypoints(measures.keypoints)
     key = "IoU" if isinstance(measures, PixelMeasures) else "top1"
     rows = sorted((row[key], name) for name, row in report.by_class.items() if key in row)
     if not rows:
@@ -209,6 +233,64 @@ def plots(report: Report, min_score: float, label: int | None) -> tuple[Plot, ..
     title = f"{key} by class, worst first"
     title += f" ({MOST_BARS} of {len(rows)})" if len(rows) > MOST_BARS else ""
     return (Plot("by_class_bars", title, x_label=key, bars=bars, bar_range=(0.0, 1.0)),)
+
+
+def _of_keypoints(errors: KeypointErrors | None) -> tuple[Plot, ...]:
+    return (_correct(errors), _by_keypoint(errors)) if errors and len(errors.kind) else ()
+
+
+def keypoint_pane(measures: Measures | None) -> Pane | None:
+    """Where keypoints lie relative to the labeled ones, all torsos of one length; None without any.
+
+    Those farther than `MOST_TORSO`, and of people who were not found, lie outside.
+    """
+    errors = getattr(measures, "keypoints", None)
+    if errors is None or not len(errors.kind):
+        return None
+    near = np.flatnonzero(np.abs(errors.shift).max(axis=1) < MOST_TORSO)
+    if len(near) > MOST_SHIFTS:
+        near = near[np.linspace(0, len(near) - 1, MOST_SHIFTS).astype(np.intp)]
+    scale = CLOUD / (2 * MOST_TORSO)
+    xy = ((errors.shift[near] + MOST_TORSO) * scale).astype(np.float32)
+    tints = class_colors(len(errors.names))[errors.kind[near]]
+    turn = np.linspace(0, 2 * np.pi, 65)
+    ring = (np.stack([np.cos(turn), np.sin(turn)], axis=1) * PCK + MOST_TORSO) * scale
+    segments = np.concatenate([ring[:-1], ring[1:]], axis=1).astype(np.float32)
+    gray = np.full((len(segments), 3), 200, np.uint8)
+    ground = Picture(np.full((1, 1, 3), 36, np.uint8), (0.0, 0.0, CLOUD, CLOUD), name="ground")
+    layers: tuple[Layer, ...] = (
+        ground,
+        Points(xy, tints, radius=2.0, name="keypoints"),
+        Lines(segments, gray, width=2.0, name="limit"),
+        Text(f"{PCK} of the torso", (CLOUD / 2, CLOUD / 2 + PCK * scale), size=9.0,
+             anchor=(0.5, 0.0), name="limit"),
+    )  # fmt: skip
+
+    def words(x: float, y: float) -> str:
+        return f"{np.hypot(x / scale - MOST_TORSO, y / scale - MOST_TORSO):.2f} of the torso away"
+
+    title = "Keypoints around their labeled places"
+    return Pane("keypoints", (CLOUD, CLOUD), layers, title, frame="keypoints", readout=words)
+
+
+def _correct(errors: KeypointErrors) -> Plot:
+    """PCK over its limit."""
+    limits = np.linspace(0, MOST_TORSO, 101)
+    shares = np.array([errors.correct(limit) or 0.0 for limit in limits])
+    title = "Correct keypoints (PCK) by distance"
+    curve = Curve(limits, shares, "all keypoints", color(class_colors(1)[0]))
+    return Plot("pck", title, "max. distance, in lengths of the torso", "PCK", (curve,), marker=PCK)
+
+
+def _by_keypoint(errors: KeypointErrors) -> Plot:
+    shares = {name: errors.correct(kind=kind) for kind, name in enumerate(errors.names)}
+    shades = class_colors(len(shares))
+    bars = tuple(
+        (name.replace("_", " "), share, color(shade))
+        for (name, share), shade in zip(shares.items(), shades, strict=True)
+        if share is not None
+    )
+    return Plot("by_keypoint", f"PCK@{PCK} by keypoint", bars=bars, bar_range=(0.0, 1.0))
 
 
 def _precision_recall(report: Report, measures: BoxMeasures, label: int | None) -> Plot:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from explorer.core.layers import Table
-from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures
+from explorer.evaluation.keypoints.skeletons import PCK
+from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures, PoseMeasures
 from explorer.evaluation.report import FIGURES
 from explorer.views.shared.common import class_name
 
@@ -21,7 +24,7 @@ MOST_PHOTOS = 1000
 
 OPENED_WITH = {
     "classification": "classify", "localization": "localize", "detection": "detections",
-    "segmentation": "semantic",
+    "segmentation": "semantic", "pose": "pose_regression",
 }  # fmt: skip
 """By task: the view that shows a photo with the network's prediction."""
 
@@ -47,7 +50,20 @@ def photos_table(report: Report, min_score: float, label: int | None) -> Table:
         return _of_labels(report, measures)
     if isinstance(measures, PixelMeasures):
         return _of_pixels(report, measures)
+    if isinstance(measures, PoseMeasures):
+        return _of_poses(report, measures)
     return _table(report, (), [])
+
+
+def _of_poses(report: Report, measures: PoseMeasures) -> Table:
+    errors = measures.keypoints
+    count = np.bincount(errors.photo)
+    right = np.bincount(errors.photo, errors.off <= PCK)
+    far = np.bincount(errors.photo, errors.off) / np.maximum(count, 1)
+    there = np.flatnonzero(count)
+    order = there[np.argsort(-far[there], kind="stable")].tolist()
+    rows = [(k, (float(far[k]), f"{int(right[k])} of {int(count[k])}")) for k in order]
+    return _table(report, ("mean error in torsos", f"within {PCK}"), rows)
 
 
 def _of_boxes(report: Report, measures: BoxMeasures, min_score: float, label: int | None) -> Table:

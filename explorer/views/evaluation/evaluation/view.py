@@ -50,6 +50,21 @@ The maximum makes precision fall monotonically. `voc_AP` is this area at an IoU 
 COCO's: the mean over ten IoU thresholds from 0.5 to 0.95, each curve sampled at 101 recalls, where
 a detection may match any unmatched object. Both are means over the classes.
 
+**Instance masks.** For a network with masks and a data set with outlines (COCO's polygons or run
+lengths), `mask_AP` and its relatives are the same metrics with the IoU of the masks' pixels in the
+place of that of the boxes.
+
+**Keypoints** of people, where network and data have them. The object keypoint similarity (OKS)
+takes the place of the IoU, with the distance $d_i$ of keypoint $i$ from the labeled one, the area
+$A$ of the person and a constant $\sigma_i$ for how far apart people mark that keypoint; the mean is
+over the labeled ones:
+
+$$ \mathrm{OKS} = \mathrm{mean}_i \, \exp \left( - \frac{d_i^2}{8 \, A \, \sigma_i^2} \right) $$
+
+`PCK@0.2` is the percentage of correct keypoints: those within 0.2 of the torso's length, from the
+left shoulder to the right hip. Keypoints of people who were not detected are wrong. A pose network
+is given a crop around each annotated person.
+
 **Classification.** `top1`: the class with the highest probability is correct; `top5`: the true
 class is among the five with the highest probabilities.
 
@@ -58,6 +73,11 @@ predicted as class $j$; `mIoU` is its mean over the classes of the data:
 
 $$ \mathrm{IoU}_i = \frac{n_{ii}}{\sum_j n_{ij} + \sum_j n_{ji} - n_{ii}} $$
 
+`pixel_accuracy` is the fraction of all pixels whose class is correct. `boundary_F` says how well
+the borders are met: precision is the fraction of the predicted border of a class within 0.75% of
+the photo's diagonal of the true one, recall the reverse, and $F = 2PR / (P + R)$; it is the mean
+over the photos with the class, and over the classes.
+
 **Confusion matrix.** The row is the true class, the column the predicted one; what lies off the
 diagonal is wrong. For detections the last row and column stand for the background: objects without
 a detection, and detections without an object.
@@ -65,9 +85,11 @@ a detection, and detections without an object.
 **Worst photos first.** Click a row to see the photo with the network's prediction.
 
 **Sources.** Everingham et al. 2010, *The Pascal Visual Object Classes Challenge*, section 4.2 (the
-whole area since VOC 2010); Lin et al. 2014, *Microsoft COCO*; Russakovsky et al. 2015, *ImageNet
-Large Scale Visual Recognition Challenge*, section 4; Long, Shelhamer and Darrell 2015, *Fully
-Convolutional Networks*, section 5.
+whole area since VOC 2010); Lin et al. 2014, *Microsoft COCO*; Yang and Ramanan 2013, *Articulated
+Human Detection with Flexible Mixtures of Parts*, section 8 (PCK); Russakovsky et al. 2015,
+*ImageNet Large Scale Visual Recognition Challenge*, section 4; Long, Shelhamer and Darrell 2015,
+*Fully Convolutional Networks*, section 5; Csurka et al. 2013, *What is a good evaluation measure
+for semantic segmentation?*, section 2.
 """
 
 ALL = "all"
@@ -160,8 +182,12 @@ def draw(report: Report, params: Params) -> Board:
     worst = photos_table(report, params.min_score, label)
     confusions = charts.confusions(matrix)
     tables = (worst, report.table(), confusions, figures_table(report))
+    cloud = charts.keypoint_pane(report.measures)
+    panes = [] if cloud is None else [cloud]
+    if cloud is None or matrix.names:
+        panes.insert(0, charts.confusion_pane(matrix, shares=params.normalize))
     return Board(
-        (charts.confusion_pane(matrix, shares=params.normalize),),
+        tuple(panes),
         plots=charts.plots(report, params.min_score, label),
         tables=tuple(table for table in tables if table.rows),
         summary=_summary(report),
@@ -200,7 +226,7 @@ VIEW = View(
     Params=Params,
     compute=compute,
     draw=draw,
-    tasks=frozenset({"classification", "localization", "detection", "segmentation"}),
+    tasks=frozenset({"classification", "localization", "detection", "segmentation", "pose"}),
     data=data,
     live=False,
     needs=Needs.NETWORK,

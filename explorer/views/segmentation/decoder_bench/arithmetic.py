@@ -17,8 +17,8 @@ from explorer.engine.stages import layer_input_of
 from explorer.networks.preprocess import grid_frame
 from explorer.views.segmentation.decoder_bench.maps import ClassMap, array
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.grids import Place
-from explorer.vision.features.decoders import coarse_scores
+from explorer.vision.dense.decoders import coarse_scores
+from explorer.vision.dense.grids import CellGrid
 from explorer.vision.features.resampling import (
     bed_of_nails,
     bilinear,
@@ -78,7 +78,7 @@ class Arithmetic:
     label: str
     given: Float32
     found: Float32
-    place: Place
+    place: CellGrid
     window: Float32
     stride: int
     score: Float32
@@ -91,15 +91,15 @@ class Arithmetic:
     switches: NDArray[np.int64] | None = None
     kernel: Float32 | None = None
     stamps: NDArray[np.int64] | None = None
-    cache: DrawCache = field(default_factory=lambda: DrawCache(12))
+    cache: DrawCache = field(default_factory=lambda: DrawCache(24))
 
     @property
-    def score_place(self) -> Place:
+    def score_place(self) -> CellGrid:
         """Where `score` lies: on what the coarse cells cover."""
         frame = self.place.frame.then(
             grid_frame((self.place.rows, self.place.columns), self.score.shape)
         )
-        return Place(frame, *self.score.shape)
+        return CellGrid(frame, *self.score.shape)
 
     @property
     def window_words(self) -> str:

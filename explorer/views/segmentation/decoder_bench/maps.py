@@ -9,9 +9,10 @@ import numpy as np
 
 from explorer.core.layers import Heat, Masks, Text, class_colors
 from explorer.evaluation.metrics import Confusion
-from explorer.evaluation.scores import in_photo
 from explorer.views.shared.common import class_name, color, percent
-from explorer.views.shared.grids import Place
+from explorer.vision.dense.grids import CellGrid
+from explorer.vision.dense.labels import BACKGROUND, true_classes
+from explorer.vision.features.segmentation import in_photo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
     from explorer.core.values import Mask
     from explorer.networks.preprocess import Frame
 
-BACKGROUND = frozenset({"__background__", "background"})
 KEYED = 6
 """Classes in the color key."""
-IGNORED = 255
-"""In masks of Pascal VOC: borders, which do not count."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +33,7 @@ class ClassMap:
     """A class for every cell: `index` (h, w) int32, -1 = none; `names` of its network's classes."""
 
     index: NDArray[np.int32]
-    place: Place
+    place: CellGrid
     names: tuple[str, ...]
 
     @classmethod
@@ -44,7 +42,7 @@ class ClassMap:
     ) -> ClassMap:
         """The classes with the largest of (C, h, w) `scores`."""
         index = scores.argmax(dim=0).int().cpu().numpy()
-        place = Place.of(to_input, source, index.shape)
+        place = CellGrid.of(to_input, source, index.shape)
         return cls(index, place, tuple(class_name(names, k) for k in range(len(scores))))
 
     @property
@@ -86,8 +84,8 @@ class ClassMap:
         """Mean intersection over union with a mask of the photo (Long et al. 2015, section 5).
 
         Args:
-            truth: Its indices are places in `names`; pixels of other indices do not count.
-            names: Of another network's classes, perhaps.
+            truth: Its indices are those of `object_classes`.
+            names: The classes that it was painted with, perhaps of another network.
             size: (H, W) of the photo.
 
         Returns:
@@ -96,18 +94,17 @@ class ClassMap:
         index = truth.index()
         if index.shape != size:
             return None
-        table = np.full(256, -1, np.int64)
-        for k in range(min(len(names), IGNORED)):
-            if class_name(names, k) in self.names:
-                table[k] = self.names.index(class_name(names, k))
+        painted = [class_name(names, k) for k in range(len(names))]
         counts = Confusion(len(self.names))
-        counts.add(table[index], in_photo(self.index, self.place.frame, size))
+        counts.add(
+            true_classes(index, painted, self.names), in_photo(self.index, self.place.frame, size)
+        )
         found = counts.iou()
         return float(np.mean(list(found.values()))) if found else None
 
 
 def heat(
-    values: Float32, place: Place, *, high: float, colormap: Colormap, unit: str, opacity: float
+    values: Float32, place: CellGrid, *, high: float, colormap: Colormap, unit: str, opacity: float
 ) -> Heat:
     """Numbers over the photo: from 0, or around it with the color map "coolwarm"."""
     low = -high if colormap == "coolwarm" else 0.0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Float32, Heat, Picture
+    from explorer.core.layers import Float32, Heat, Layer, Picture
     from explorer.views.segmentation.decoder_bench.maps import ClassMap
 
 ORANGE, BLUE = (255, 150, 30), (40, 130, 255)
@@ -72,7 +72,7 @@ def chosen_cell(result: Arithmetic, cell: int | None) -> tuple[int, int]:
     rows, columns = result.given.shape
     if cell is None or cell >= rows * columns:
         return min(1, rows - 1), min(1, columns - 1)
-    return divmod(cell, columns)
+    return cell // columns, cell % columns
 
 
 def _scale(result: Arithmetic) -> Scale:
@@ -80,7 +80,7 @@ def _scale(result: Arithmetic) -> Scale:
     return Scale.of(*shown) if result.before is None else Scale.of(*shown, result.before)
 
 
-def _drawn(result: Arithmetic, name: str, values: Float32) -> tuple[cells.Drawn, ...]:
+def _drawn(result: Arithmetic, name: str, values: Float32) -> tuple[Layer, ...]:
     return result.cache.get(name, lambda: cells.layers_of(values, _scale(result)))
 
 
@@ -181,11 +181,12 @@ def _unpooling(
     rows, columns = given.shape
     row, column = chosen_cell(result, cell)
     wide = before.shape[1]
-    winners = cells.of_all(*before.shape)[switches.ravel()]
+    shape = (before.shape[0], wide)
+    winners = cells.of_all(*shape)[switches.ravel()]
     winner = winners[row * columns + column][None]
     block = np.array([[2 * column, 2 * row, 2 * column + 2, 2 * row + 2]], np.float32)
     marks = cells.frames(winners, BLUE, "switches", width=2.0)
-    grid = cells.rules(*before.shape, 2, width=2.5)
+    grid = cells.rules(*shape, 2, width=2.5)
     chosen: list[Boxes] = [cells.frames(block, ORANGE, "block")]
 
     def source(r: int, c: int) -> str:
@@ -200,7 +201,6 @@ def _unpooling(
     def given_words(r: int, c: int) -> str:
         return f"{source(r, c)}, {given[r, c]:.4g}"
 
-    shape = (before.shape[0], before.shape[1])
     own = cells.of_all(rows, columns)[row * columns + column][None]
     return [
         cells.pane(
@@ -227,6 +227,8 @@ def _unpooling(
 def summary_of(result: Arithmetic) -> str:
     rows, columns = result.place.rows, result.place.columns
     words = [f"{columns} x {rows} cells, output stride {result.stride}"]
+    if result.stride == 1:
+        words.append("the scores have the size of the input already")
     if result.stamps is not None:
         inner = result.stamps[2:-2, 2:-2] if min(result.stamps.shape) > 4 else result.stamps
         counts = sorted({int(count) for count in inner.ravel()})

@@ -12,8 +12,8 @@ from explorer.core.layers import Boxes, Grid, Masks, Pane, Points, class_colors
 from explorer.views.segmentation.decoder_bench.maps import ClassMap, array, heat
 from explorer.views.shared.common import class_name, color, percent, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.grids import Place
-from explorer.vision.features.decoders import atrous, fcn, pyramid, skips, stream
+from explorer.vision.dense.decoders import atrous, fcn, pyramid, skips, stream
+from explorer.vision.dense.grids import CellGrid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
     from explorer.networks.network import Network
-    from explorer.vision.features.decoders import Decoder
+    from explorer.vision.dense.decoders import Decoder
 
 METHODS = FCN, ATROUS, PYRAMID, STREAM, UNET = (
     "FCN: skips", "DeepLab: atrous rates", "PSPNet: pyramid pooling", "FRRN: residual stream",
@@ -72,7 +72,7 @@ class PartMap:
 
     name: str
     adds: Float32
-    place: Place
+    place: CellGrid
     rate: int
     bins: int
     without: ClassMap | None = None
@@ -94,7 +94,7 @@ class Structure:
     shown: ClassMap
     shown_words: str
     label: str
-    cache: DrawCache = field(default_factory=DrawCache)
+    cache: DrawCache = field(default_factory=lambda: DrawCache(24))
 
 
 @torch.no_grad()
@@ -140,7 +140,7 @@ def structures(
     for each in decoder.parts:
         adds = array(each.adds[index] if decoder.of_classes else each.adds.norm(dim=0))
         parts.append(
-            PartMap(each.name, adds, Place.of(frame, source, adds.shape), each.rate, each.bins)
+            PartMap(each.name, adds, CellGrid.of(frame, source, adds.shape), each.rate, each.bins)
         )
     result = Structure(
         network.info.title, tuple(parts), part, own, shown,
@@ -148,15 +148,15 @@ def structures(
         class_name(names, index) if decoder.of_classes else "",
     )  # fmt: skip
     order = [part, *(place for place in range(count) if place != part)]
+    if scene.moment is not None:  # a film shows the chosen part only
+        order = order[:1]
     for done, place in enumerate(order, start=1):
         found = without(place)
         changed = float((found.index != own.index).mean())
         parts[place] = replace(parts[place], without=found, changed=changed)
-        result = replace(result, parts=tuple(parts), cache=DrawCache())
-        if done in (1, count):
-            yield result, done, count
-        if scene.moment is not None:  # a film shows the chosen part only
-            return
+        result = replace(result, parts=tuple(parts), cache=DrawCache(24))
+        if done in (1, len(order)):
+            yield result, done, len(order)
 
 
 def _label(own: ClassMap, label: str) -> int:
@@ -282,5 +282,5 @@ def summary_of(result: Structure) -> str:
         words.append(f"only {result.shown_words}")
     part = result.parts[result.part]
     if part.without is not None:
-        words.append(f"without {part.name} {percent(part.changed)} of the pixels change")
+        words.append(f"without {part.name}, {percent(part.changed)} of the pixels change")
     return " · ".join(words)

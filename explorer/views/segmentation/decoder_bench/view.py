@@ -21,11 +21,12 @@ from explorer.views.segmentation.decoder_bench.structure import (
     Structure,
 )
 from explorer.views.shared.common import class_name, color, percent, photo_of, size_of
+from explorer.vision.dense.labels import object_classes
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.core.layers import Picture
+    from explorer.core.layers import Layer, Picture
     from explorer.core.network_info import NetworkInfo
     from explorer.core.params import When
     from explorer.engine.scene import Scene
@@ -74,8 +75,8 @@ result is exactly the network's output.
 Where parts are concatenated, what one adds is the next convolution's output from its channels
 alone; its size is the L2 norm over the channels.
 
-**Ground truth.** Paint the classes in the pane *Classes*, or load a mask: the mean IoU of every
-result is computed.
+**Ground truth.** Paint the true classes with *Edit ground truth*, or load a mask: the mean IoU of
+every result is computed.
 
 **Sources.** Long, Shelhamer and Darrell 2015, *Fully Convolutional Networks*, sections 3.3, 4.2;
 Zeiler and Fergus 2014 (switches); Noh et al. 2015 (DeconvNet); Dumoulin and Visin 2016, *A Guide to
@@ -102,7 +103,7 @@ def _classes(info: NetworkInfo) -> tuple[str, ...]:
 
 
 def _painted(info: NetworkInfo) -> tuple[str, ...]:
-    return info.classes[1:]  # what is not painted has index 0: the background
+    return object_classes(info.classes)
 
 
 def _method(params: Params, info: NetworkInfo | None) -> str:
@@ -180,9 +181,16 @@ class Params:
         effect=Effect.DRAW, pick=Pick.SELECT, layer="cells", low=0, high=63,
         when=_of(*arithmetic.METHODS), advanced=True,
     )  # fmt: skip
+    paint: bool = param(
+        False, "Edit ground truth", "Shows a pane on which the brush paints the true classes.",
+        effect=Effect.DRAW, section="Ground truth",
+    )  # fmt: skip
     truth: Mask | None = param(
-        None, "Ground truth", "The true classes: paint them in the pane Classes, or open a mask.",
-        effect=Effect.DRAW, pick=Pick.TRUTH, pane="classes", choices=_painted,
+        None, "Ground-truth mask",
+        "The true class of every pixel, painted or from a file, for the mIoU. What is not painted "
+        "is background; index 255 of a file is not counted.",
+        effect=Effect.DRAW, pick=Pick.TRUTH, pane="truth", choices=_painted,
+        section="Ground truth",
     )  # fmt: skip
     opacity: float = param(
         0.55, "Opacity", "Opacity of the colors over the photo.",
@@ -218,7 +226,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if structure.structure_of(info) != method:
         refs = {FCN: params.fcn, ATROUS: params.deeplab, PYRAMID: params.pspnet}
         network = scene.network_of(refs.get(method, params.frrn))
-    off = frozenset()
+    off: frozenset[int] = frozenset()
     if method == FCN:
         switches = ((1, params.skip16), (2, params.skip8))
         off = frozenset(place for place, on in switches if not on)
@@ -262,7 +270,7 @@ def _arithmetic_board(result: Result, found: Arithmetic, params: Params) -> Boar
     ]
     columns = ("enlargement", "cells", "classes as the network's own", *_iou_column(params))
     return Board(
-        panes=tuple(panes),
+        panes=(*panes, *_truth_pane(result, params)),
         tables=(Table("ways", columns, tuple(rows), title="Whole photo, by enlargement"),),
         summary=f"{_titled(result.method)}: {numbers.summary_of(found)}",
         notes=_notes(result, params),
@@ -273,7 +281,7 @@ def _structure_board(result: Result, found: Structure, params: Params) -> Board:
     panes = structure.panes_of(found, result.photo, result.place, params.opacity)
     panes.append(_classes_pane(result, found.shown, params, found.shown_words))
     panes.append(structure.without_pane(found, result.photo, params.opacity))
-    rows = []
+    rows: list[tuple[str | int | float, ...]] = []
     for number, part in enumerate(found.parts, start=1):
         change = percent(part.changed) if part.without is not None else ""
         size = float(np.abs(part.adds).mean())
@@ -283,8 +291,10 @@ def _structure_board(result: Result, found: Structure, params: Params) -> Board:
              change, *without[: len(_iou_column(params))])
         )  # fmt: skip
     adds = f"mean score of {found.label}" if found.label else "mean norm"
-    columns = ("part", "name", "cells", adds, "pixels that change without it")
-    columns += tuple(f"{name} without it" for name in _iou_column(params))
+    columns = (
+        "part", "name", "cells", adds, "pixels that change without it",
+        *(f"{name} without it" for name in _iou_column(params)),
+    )  # fmt: skip
     known = [part for part in found.parts if part.without is not None]
     bars = tuple(
         (part.name, part.changed, color(structure.TINTS[k % len(structure.TINTS)]))
@@ -292,7 +302,7 @@ def _structure_board(result: Result, found: Structure, params: Params) -> Board:
     )
     plots = (Plot("changed", "Pixels that change without a part", bars=bars),) if bars else ()
     return Board(
-        panes=tuple(panes),
+        panes=(*panes, *_truth_pane(result, params)),
         plots=plots,
         tables=(Table("parts", columns, tuple(rows), title=f"Parts of {found.network}"),),
         summary=f"{_titled(result.method)}: {structure.summary_of(found)}",
@@ -315,8 +325,15 @@ def _classes_pane(result: Result, classes: ClassMap, params: Params, words: str)
         index = int(classes.index[cell])
         return classes.names[index] if index >= 0 else "no score"
 
-    layers = (result.photo, masks, *classes.key(size[1]))
+    layers: tuple[Layer, ...] = (result.photo, masks, *classes.key(size[1]))
     return Pane("classes", size, layers, title=title, readout=readout)
+
+
+def _truth_pane(result: Result, params: Params) -> tuple[Pane, ...]:
+    """What the brush paints on; the window shows the mask there."""
+    if not params.paint:
+        return ()
+    return (Pane("truth", size_of(result.photo), (result.photo,), title="Ground truth"),)
 
 
 def _iou_column(params: Params) -> tuple[str, ...]:

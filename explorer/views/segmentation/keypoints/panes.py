@@ -22,17 +22,21 @@ if TYPE_CHECKING:
     from explorer.core.layers import Color, Extent, Float32
     from explorer.views.segmentation.keypoints.result import Opened, Result
 
-SOFTMAX, LOGITS = VALUES = ("softmax", "logits")
+LOGITS, SOFTMAX = VALUES = ("logits", "softmax")
 PINK: Color = (255, 60, 170)
 BIN: Color = (255, 214, 160)
 AROUND = 0.12
 """Of the longer side of the box, shown around it: the part is a square."""
-MOST_SAMPLES = 3000
+LEAST_APART = 0.015
+"""Of the pane's side: samples and lines that lie closer would hide what is below them."""
+OPAQUE = 0.9
+RING = 4.0
+"""Cells from a maximum to the frame around it."""
 BACKDROP = np.full((1, 1, 3), 36, np.uint8)
 
 
 def image_pane(
-    result: Result, rows: NDArray[np.intp], *, least: float, values: str, opacity: float,
+    result: Result, rows: NDArray[np.intp], *, least: float, opacity: float,
     names: bool,
 ) -> Pane:  # fmt: skip
     """All people above the score, and the heat map of the chosen one's keypoint in its box."""
@@ -40,7 +44,7 @@ def image_pane(
     person = result.person
     if person is not None and opacity > 0:
         x0, y0, x1, y1 = (float(side) for side in person.box)
-        layers.append(_over(result, person, values, (x0, y0, x1, y1), opacity))
+        layers.append(_heat(result, person, SOFTMAX, (x0, y0, x1, y1), opacity, fades=True))
     words = tuple(f"{result.found.scores[row]:.2f}" for row in rows)
     colors = same(BLUE, len(rows))
     chosen = None
@@ -49,7 +53,7 @@ def image_pane(
         colors[chosen] = ORANGE
     layers.append(
         Boxes(
-            result.found.xyxy[rows], colors, words, keys=tuple(rows.tolist()), width=1.5,
+            result.found.xyxy[rows], colors, words, keys=tuple((rows + 1).tolist()), width=1.5,
             name="people",
         )
     )  # fmt: skip
@@ -72,9 +76,10 @@ def grid_pane(result: Result, person: Opened, channel: int | None) -> Pane:
     layers: list[Layer] = [*around.backdrop]
     layers += result.cache.get(("feature map", channel), lambda: _feature(person, around, channel))
     layers.append(_bins(around.boxes(step.boxes(pooled.bins)), region.size[1]))
-    if 0 < len(pooled.samples) <= MOST_SAMPLES:
+    apart = step.sx * np.diff(pooled.samples[:2, 0]).sum()
+    if len(pooled.samples) and apart >= LEAST_APART * around.size[0]:
         places = _moved(pooled.samples, step) - around.origin
-        layers.append(Points(places, same(WHITE, len(places)), radius=1.2, name="samples"))
+        layers.append(Points(places, same(WHITE, len(places)), radius=0.8, name="samples"))
     layers.append(_frame(person, around))
     rows, columns = region.size
     which = "mean" if channel is None else f"channel {channel}"
@@ -97,26 +102,27 @@ def maps_pane(result: Result, person: Opened, channel: int | None) -> Pane:
     return Pane("maps", size, tuple(layers), title, frame="maps", readout=readout)
 
 
-def heat_pane(result: Result, person: Opened, values: str, opacity: float) -> Pane:
+def heat_pane(result: Result, person: Opened, values: str) -> Pane:
     """The heat map of the chosen keypoint over the person, and where its maximum lies."""
     around = Around.of(result, person)
     joint = person.joint
     x0, y0, x1, y1 = (float(side) for side in around.boxes(person.box[None])[0])
-    heat = _over(result, person, values, (x0, y0, x1, y1), max(opacity, 0.35))
+    heat = _heat(result, person, values, (x0, y0, x1, y1), OPAQUE, fades=False)
     rows, columns = person.logits.shape[1:]
-    row, column = person.peaks[joint]
     wide, tall = (x1 - x0) / columns, (y1 - y0) / rows
-    cell = np.array([[column, row, column + 1, row + 1]], np.float32)
-    cell = cell * np.array([wide, tall] * 2, np.float32) + np.array([x0, y0] * 2, np.float32)
+    corner, cell = np.array([x0, y0], np.float32), np.array([wide, tall], np.float32)
+    peak = corner + (person.peaks[joint, ::-1] + 0.5).astype(np.float32) * cell
     layers: list[Layer] = [*around.backdrop, heat]
-    lines = [
-        np.linspace(low, high, count + 1, dtype=np.float32)
-        for low, high, count in ((x0, x1, columns), (y0, y1, rows))
-    ]
-    layers.append(Grid(lines[0], lines[1], (x0, y0, x1, y1), opacity=0.08, name="places"))
+    if min(wide, tall) >= LEAST_APART * around.size[0]:
+        lines = [
+            np.linspace(low, high, count + 1, dtype=np.float32)
+            for low, high, count in ((x0, x1, columns), (y0, y1, rows))
+        ]
+        grid = Grid(lines[0], lines[1], (x0, y0, x1, y1), opacity=0.08, name="places")
+        layers.append(grid)
     layers.append(_frame(person, around))
-    layers.append(Boxes(cell, same(PINK, 1), width=2.0, selectable=False, name="largest place"))
-    layers.append(_mark(result.points[person.row, joint, :2] - around.origin, ""))
+    ring = _ring(peak[None], cell)
+    layers.append(Boxes(ring, same(WHITE, 1), width=1.5, selectable=False, name="maximum"))
     name = result.names[joint].replace("_", " ")
     title = f"{name}: {columns} x {rows} places"
 
@@ -139,15 +145,10 @@ def joints_pane(result: Result, person: Opened, values: str) -> Pane:
         result.cache.get(("joints", values), lambda: _joint_mosaic(person, values, tiling))
     )
     corners = tiling.boxes()[:, :2]
-    tints = same(WHITE, count)
-    layers.append(
-        Points(
-            corners + (person.peaks[:, ::-1] + 0.5).astype(np.float32),
-            tints,
-            radius=2.2,
-            name="maxima",
-        )
+    rings = _ring(
+        corners + (person.peaks[:, ::-1] + 0.5).astype(np.float32), np.ones(2, np.float32)
     )
+    layers.append(Boxes(rings, same(WHITE, count), width=1.2, selectable=False, name="maxima"))
     words = (name.replace("_", " ") for name in result.names)
     for tile, name in enumerate(words):
         x, y = corners[tile]
@@ -174,12 +175,17 @@ class Around:
     def __init__(self, result: Result, box: Float32) -> None:
         middle, side = (box[:2] + box[2:]) / 2, float(max(box[2] - box[0], box[3] - box[1]))
         half = max(side * (0.5 + AROUND), 1.0)
-        left, top = (int(np.floor(at - half)) for at in middle)
-        right, bottom = (int(np.ceil(at + half)) for at in middle)
+        height, width = result.photo.rgb.shape[:2]
+        # moved into the photo where it fits
+        moved = [
+            float(np.clip(at, half, side - half)) if side > 2 * half else float(at)
+            for at, side in zip(middle, (width, height), strict=True)
+        ]
+        left, top = (int(np.floor(at - half)) for at in moved)
+        right, bottom = (int(np.ceil(at + half)) for at in moved)
         self.origin = np.array([left, top], np.float32)
         self.size = (float(right - left), float(bottom - top))
         self.backdrop: list[Layer] = [Picture(BACKDROP, (0.0, 0.0, *self.size), name="ground")]
-        height, width = result.photo.rgb.shape[:2]
         x0, y0 = max(left, 0), max(top, 0)
         x1, y1 = min(right, width), min(bottom, height)
         if x0 < x1 and y0 < y1:
@@ -205,7 +211,8 @@ def _cells(person: Opened) -> Frame:
 
 def _moved(points: Float32, frame: Frame) -> Float32:
     scale, shift = np.array([frame.sx, frame.sy]), np.array([frame.tx, frame.ty])
-    return (points * scale + shift).astype(np.float32)
+    moved: Float32 = (points * scale + shift).astype(np.float32)
+    return moved
 
 
 def _feature(person: Opened, around: Around, channel: int | None) -> list[Layer]:
@@ -227,7 +234,10 @@ def _feature(person: Opened, around: Around, channel: int | None) -> list[Layer]
     ]
 
 
-def _over(result: Result, person: Opened, values: str, extent: Extent, opacity: float) -> Heat:
+def _heat(
+    result: Result, person: Opened, values: str, extent: Extent, opacity: float, *, fades: bool
+) -> Heat:
+    """The heat map of the chosen keypoint over the box."""
     shown = person.shares if values == SOFTMAX else person.logits
     plane = shown[person.joint]
     low = 0.0 if values == SOFTMAX else float(plane.min())
@@ -235,8 +245,8 @@ def _over(result: Result, person: Opened, values: str, extent: Extent, opacity: 
     return result.cache.get(
         ("heat", values, extent, opacity),
         lambda: Heat(
-            plane, low, float(plane.max()), "magma", extent, opacity, smooth=False,
-            alpha_by_value=True, unit=unit, name="heat map",
+            plane, low, float(plane.max()), "magma", extent, opacity, alpha_by_value=fades,
+            unit=unit, name="heat map",
         ),
     )  # fmt: skip
 
@@ -253,7 +263,9 @@ def _joint_mosaic(person: Opened, values: str, tiling: Tiling) -> tuple[Layer, .
     low = 0.0 if values == SOFTMAX else float(shown.min())
     unit = "probability" if values == SOFTMAX else "logit"
     heat = Heat(tiling.mosaic(shown), low, float(shown.max()), "magma", unit=unit, name="joints")
-    tiles = Boxes(tiling.boxes(), same((90, 90, 90), tiling.count), width=1.0, name="joints")
+    keys = tuple(range(1, tiling.count + 1))
+    gray = same((90, 90, 90), tiling.count)
+    tiles = Boxes(tiling.boxes(), gray, keys=keys, width=1.0, name="joints")
     return heat, tiles
 
 
@@ -282,6 +294,12 @@ def _bins(boxes: Float32, columns: int) -> Grid:
 def _frame(person: Opened, around: Around) -> Boxes:
     box = around.boxes(person.box[None])
     return Boxes(box, same(ORANGE, 1), width=2.0, selectable=False, name="box")
+
+
+def _ring(centers: Float32, cell: Float32) -> Float32:
+    """(N, 4) a frame around each place that leaves the values in it visible."""
+    reach = RING * cell
+    return np.concatenate([centers - reach, centers + reach], axis=1).astype(np.float32)
 
 
 def _mark(xy: Float32, word: str) -> Points:

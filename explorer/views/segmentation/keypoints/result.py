@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.vision.detection.keypoint_branch import branch_maps, pooled_regions, region_of
 from explorer.vision.detection.keypoints import (
     box_pixels,
     located,
@@ -13,7 +14,6 @@ from explorer.vision.detection.keypoints import (
     resized,
     softmax_maps,
 )
-from explorer.vision.detection.roi_branch import branch_maps, pooled_regions, region_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32, Picture
     from explorer.networks.preprocess import Frame
     from explorer.vision.detection.detections import Detections
-    from explorer.vision.detection.roi_branch import Region
+    from explorer.vision.detection.keypoint_branch import Region
     from explorer.vision.trace import TwoStage
 
 ROI_ALIGN = "RoIAlign"
@@ -107,17 +107,17 @@ def opened(module: nn.Module, trace: TwoStage, row: int, joint: int | None, stag
     """
     heat = trace.roi.keypoints
     assert heat is not None
-    region = region_of(module, trace, "keypoint", row)
+    region = region_of(module, trace, row)
     nms = trace.roi.filter.nms
     box = nms.boxes[nms.top][row]
     if stage == ROI_ALIGN:
-        maps = pooled_regions(module, trace, "keypoint")[row]
+        maps = pooled_regions(module, trace)[row]
     else:
-        layers, _ = branch_maps(module, trace, "keypoint", row, [stage])
+        layers, _ = branch_maps(module, trace, row, [stage])
         maps = layers[stage]
     found = located(heat[row], box)
     logits = _plain(heat[row])
-    chosen = int(found.scores.argmax()) if joint is None else min(joint, len(logits) - 1)
+    chosen = int(found.scores.argmax()) if joint is None else min(max(joint, 0), len(logits) - 1)
     values = resized(heat[row][chosen : chosen + 1], box)[0]
     assert tuple(values.shape) == box_pixels(box)
     return Opened(

@@ -18,17 +18,17 @@ def people_table(result: Result, rows: NDArray[np.intp], least: float) -> Table:
     """The people that are shown; a row selects one."""
     lines = tuple(
         (
-            number,
+            int(row) + 1,
             round(float(result.found.scores[row]), 3),
             f"{int((result.scores[row] >= least).sum())} of {len(result.names)}",
             round(float(result.scores[row].mean()), 2),
             f"{box[2] - box[0]:.0f} x {box[3] - box[1]:.0f}",
         )
-        for number, (row, box) in enumerate(zip(rows, result.found.xyxy[rows], strict=True), 1)
+        for row, box in zip(rows, result.found.xyxy[rows], strict=True)
     )
     return Table(
         "people", ("person", "score", "keypoints", "mean keypoint score", "box"), lines,
-        title="People", layer="people", keys=tuple(rows.tolist()),
+        title="People", layer="people", keys=tuple((rows + 1).tolist()),
     )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def joints_table(result: Result, person: Opened) -> Table:
     return Table(
         "joints", ("keypoint", "score (logit)", "max. probability", "row, column", "x", "y"),
         lines, title="Keypoints of the chosen person", layer="joints",
-        keys=tuple(range(len(lines))), swatches=tuple(color(tint) for tint in tints),
+        keys=tuple(range(1, len(lines) + 1)), swatches=tuple(color(tint) for tint in tints),
     )  # fmt: skip
 
 

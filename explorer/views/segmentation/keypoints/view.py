@@ -31,8 +31,8 @@ from explorer.views.segmentation.keypoints.tables import (
 )
 from explorer.views.shared.common import score_threshold
 from explorer.views.shared.detections import detected
+from explorer.vision.detection.keypoint_branch import layers_of
 from explorer.vision.detection.limbs import keypoint_names
-from explorer.vision.detection.roi_branch import layers_of
 from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ The table shows these numbers for the selected keypoint. A score is a logit, not
 every keypoint gets a location, also an occluded one or one outside the photo: *Min. keypoint score*
 hides those with low scores.
 
-**Try it.** Click a person, then a heat map. Compare *softmax* and *logits*: the softmax shows the
-peak, the logits also the weaker alternatives.
+**Try it.** Click a person, then a heat map. Compare *logits* and *softmax*: the softmax shows the
+peak, the logits also the weaker alternatives. Over the photo the softmax is drawn.
 
 **Sources.** He et al. 2017, *Mask R-CNN*, section 5 (keypoints) and section 3 (RoIAlign); Lin et
 al. 2014, *Microsoft COCO* (the 17 keypoints).
@@ -87,7 +87,7 @@ al. 2014, *Microsoft COCO* (the 17 keypoints).
 
 
 def _stages(info: NetworkInfo) -> tuple[str, ...]:
-    return (ROI_ALIGN, *layers_of([layer.name for layer in info.layers if layer.leaf], "keypoint"))
+    return (ROI_ALIGN, *layers_of([layer.name for layer in info.layers if layer.leaf]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,15 @@ class Params:
         effect=Effect.DRAW, low=-20.0, high=40.0, step=0.5,
     )  # fmt: skip
     person: int | None = param(
-        None, "Person", "Click one on the photo; by default the one with the highest score.",
-        pick=Pick.SELECT, layer="people",
+        None, "Person",
+        "Click one on the photo or in the table, where 1 is the one with the highest score, the "
+        "default.",
+        pick=Pick.SELECT, layer="people", kept=False,
     )  # fmt: skip
     joint: int | None = param(
         None, "Keypoint",
-        "Its number from 0: click a heat map or a row of the table. By default the one with the "
-        "highest score.",
+        "Click a heat map or a row of the table; 1 is the first of these. By default the one with "
+        "the highest score.",
         pick=Pick.SELECT, layer="joints",
     )  # fmt: skip
     stage: str = param(
@@ -126,11 +128,11 @@ class Params:
         effect=Effect.DRAW, pick=Pick.SELECT, layer="channels",
     )  # fmt: skip
     values: str = param(
-        VALUES[0], "Heat map shows", "Probabilities of the places, or the logits.",
+        VALUES[0], "Heat maps show", "The logits, or the probabilities of the places.",
         effect=Effect.DRAW, choices=VALUES,
     )  # fmt: skip
     opacity: float = param(
-        0.75, "Heat map opacity", "Opacity of the heat map over the photo.",
+        0.75, "Opacity", "Opacity of the keypoint's probabilities over the photo.",
         effect=Effect.DRAW, low=0.0, high=1.0,
     )  # fmt: skip
     names: bool = param(
@@ -154,11 +156,12 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     count = len(answer.found)
     person = None
     if count:
-        row = min(params.person or 0, count - 1)
+        row = min(max((params.person or 1) - 1, 0), count - 1)
+        joint = None if params.joint is None else params.joint - 1
         stage = params.stage or stages[0]
         person = scene.memo(
-            ("keypoint branch", row, params.joint, stage),
-            lambda: opened(scene.network.module, trace, row, params.joint, stage),
+            ("keypoint branch", row, joint, stage),
+            lambda: opened(scene.network.module, trace, row, joint, stage),
         )
     names = keypoint_names(info.keypoints, answer.found.keypoints.shape[1])
     yield Step(Result(answer.photo, answer.found, names, score_threshold(info), person))
@@ -169,8 +172,7 @@ def draw(result: Result, params: Params) -> Board:
     rows = _shown(result, params)
     panes = [
         image_pane(
-            result, rows, least=params.keypoint_score, values=params.values,
-            opacity=params.opacity, names=params.names,
+            result, rows, least=params.keypoint_score, opacity=params.opacity, names=params.names,
         )
     ]  # fmt: skip
     tables = [people_table(result, rows, params.keypoint_score)]
@@ -182,7 +184,7 @@ def draw(result: Result, params: Params) -> Board:
     panes += [
         grid_pane(result, person, of_map if person.stage == ROI_ALIGN else None),
         maps_pane(result, person, of_stage),
-        heat_pane(result, person, params.values, params.opacity),
+        heat_pane(result, person, params.values),
         joints_pane(result, person, params.values),
     ]
     tables += [joints_table(result, person), way_table(result, person)]

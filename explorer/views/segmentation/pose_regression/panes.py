@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CHOSEN, ALL, NONE = PARTS = ("selected keypoint", "all keypoints", "none")
 PINK: Color = (255, 60, 170)
+LEAST_MOVE = 0.02
+"""Of the crop: a shorter arrow would be all head."""
 TOUCH = 0.03
 """Half the side of the area around a keypoint that can be clicked, of the crop."""
 
@@ -82,7 +84,9 @@ def image_pane(result: Result, joint: int, *, names: bool) -> Pane:
     areas = np.concatenate([places - touch, places + touch], axis=1)
     layers: list[Layer] = [result.photo]
     if len(result.boxes):
-        layers.append(Boxes(result.boxes, same(BLUE, len(result.boxes)), width=1.0, name="people"))
+        count = len(result.boxes)
+        keys = tuple(range(1, count + 1))
+        layers.append(Boxes(result.boxes, same(BLUE, count), keys=keys, width=1.0, name="people"))
     layers.append(
         Boxes(
             result.square[None], same(CROP_COLOR, 1), width=1.5, dotted=True, selectable=False,
@@ -96,7 +100,8 @@ def image_pane(result: Result, joint: int, *, names: bool) -> Pane:
     layers += skeletons(places[None], result.names, labeled=0 if names else None)
     words = () if names else (result.names[joint].replace("_", " "),)
     layers.append(Points(places[joint : joint + 1], same(PINK, 1), 5.0, words, "chosen"))
-    layers.append(Boxes(areas, same(WHITE, len(areas)), width=0.0, name="joints"))
+    keys = tuple(range(1, len(areas) + 1))
+    layers.append(Boxes(areas, same(WHITE, len(areas)), keys=keys, width=0.0, name="joints"))
     return Pane("image", size_of(result.photo), tuple(layers), title="On the photo")
 
 
@@ -115,6 +120,7 @@ def stage_pane(result: Result, stage: int, joint: int, *, parts: str, opacity: f
     if stage:
         before = result.cascade.stages[stage - 1] * np.float32(side)
         arrows = np.concatenate([before, joints], axis=1)
+        arrows = arrows[np.linalg.norm(joints - before, axis=1) >= LEAST_MOVE * side]
         layers.append(Lines(arrows, same(WHITE, len(arrows)), width=2.0, arrow=True, name="moved"))
     layers += skeletons(joints[None], result.names, radius=3.5)
     words = "the whole crop" if stage == 0 else "parts"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.detections import detections_of
+from explorer.vision.detection.keypoint_branch import run_branch
 from explorer.vision.detection.keypoints import located
 from explorer.vision.detection.limbs import keypoint_names
-from explorer.vision.detection.roi_branch import run_branch
 from explorer.vision.features.person_crops import face_boxes
 from explorer.vision.trace import TwoStage, traced
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 PERSON, FACE = "person", "face"
 LEAST_EYES = 0.0
 """The score of eyes and nose from which a face is proposed."""
+SAME_FACE = 0.2
+"""The IoU of a drawn box and a proposed face that count as one."""
+FACE_PARTS = ("nose", "eye", "ear")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,13 +36,17 @@ class People:
     """Boxes on the photo that a pose network can be shown, the highest score first.
 
     Attributes:
-        boxes: (N, 4) float32 in the photo's pixels.
+        subject: `PERSON` or `FACE`.
+        boxes: (N, 4) float32 in the photo's pixels, of people or their faces.
+        owners: (N, 4) float32, the person of each; the same as `boxes` where these are people.
         scores: (N,) float32 of the people.
         network: That found them.
         trace: Of the network on the photo; None where it has no keypoint branch.
     """
 
+    subject: str
     boxes: Float32
+    owners: Float32
     scores: Float32
     network: Network
     trace: TwoStage | None
@@ -89,24 +97,33 @@ def people_in(scene: Scene, network: Network, subject: str) -> People:
     rows = np.flatnonzero(
         np.isin(answer.labels, own) & (answer.scores >= network.info.score_threshold)
     )
-    boxes, scores = answer.xyxy[rows], answer.scores[rows]
+    owners, scores = answer.xyxy[rows], answer.scores[rows]
+    boxes = owners
     if subject == FACE:
-        if answer.keypoints is None or answer.keypoint_scores is None:
-            boxes = boxes[:0]
-        else:
+        boxes, whose = owners[:0], np.zeros(0, np.intp)
+        if answer.keypoints is not None and answer.keypoint_scores is not None:
             names = keypoint_names(network.info.keypoints, answer.keypoints.shape[1])
             shown = answer.keypoint_scores[rows] >= LEAST_EYES
-            boxes = face_boxes(answer.keypoints[rows][..., :2], names, shown)
-        scores = scores[: len(boxes)]
-    return People(boxes, scores, network, trace)
+            boxes, whose = face_boxes(answer.keypoints[rows][..., :2], names, shown)
+        owners, scores = owners[whose], scores[whose]
+    return People(subject, boxes, owners, scores, network, trace)
 
 
 @torch.no_grad()
 def heat_keypoints(people: People, box: Float32) -> HeatKeypoints | None:
-    """The keypoint branch on a (4,) box of the photo; None for a detector without one."""
+    """The keypoint branch on a (4,) box of the photo; None for a detector without one.
+
+    Of a face: on the box of its person, and the keypoints of the face alone; None where it is that
+    of nobody who was detected.
+    """
     trace, network = people.trace, people.network
     if trace is None:
         return None
+    if people.subject == FACE:
+        cover = iou_matrix(box[None], people.boxes)[0]
+        if cover.max(initial=0.0) < SAME_FACE:
+            return None
+        box = people.owners[int(cover.argmax())]
     frame = trace.pyramid.frame
     height, width = trace.pyramid.size
     limits = np.array([width, height] * 2, np.float32)
@@ -115,14 +132,17 @@ def heat_keypoints(people: People, box: Float32) -> HeatKeypoints | None:
         return None
     features = next(iter(trace.pyramid.features.values()))
     own = torch.from_numpy(inside).to(features.device, features.dtype)
-    maps = run_branch(network.module, trace, "keypoint", own[None])[0]
+    maps = run_branch(network.module, trace, own[None])[0]
     found = located(maps, own)
     back = frame.inverse()
     places = found.places.float().cpu().numpy()
     scale, shift = np.array([back.sx, back.sy]), np.array([back.tx, back.ty])
+    names = keypoint_names(network.info.keypoints, len(places))
+    whole = people.subject != FACE
+    kept = [k for k, name in enumerate(names) if whole or name.endswith(FACE_PARTS)]
     return HeatKeypoints(
         network.info.title,
-        keypoint_names(network.info.keypoints, len(places)),
-        (places * scale + shift).astype(np.float32),
-        found.scores.float().cpu().numpy(),
+        tuple(names[k] for k in kept),
+        (places * scale + shift).astype(np.float32)[kept],
+        found.scores.float().cpu().numpy()[kept],
     )

@@ -54,8 +54,8 @@ def joints_table(result: Result) -> Table:
     tints = class_colors(len(result.names))
     return Table(
         "joints", ("keypoint", "x", "y", *stages, *beside), rows,
-        title="Keypoints on the photo; distances as a fraction of the crop", layer="joints",
-        keys=tuple(range(len(rows))), swatches=tuple(color(tint) for tint in tints),
+        title="Keypoints", layer="joints",
+        keys=tuple(range(1, len(rows) + 1)), swatches=tuple(color(tint) for tint in tints),
     )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def stage_bars(result: Result) -> Plot | None:
     bars = tuple(
         (f"stage {number}", float(step.mean()), BLUE) for number, step in enumerate(steps, start=2)
     )
-    return Plot("moved", "Mean movement of the keypoints, fraction of the crop", bars=bars)
+    return Plot("moved", "Mean movement by stage (fraction of the crop)", bars=bars)
 
 
 def apart_bars(result: Result) -> Plot | None:
@@ -79,4 +79,4 @@ def apart_bars(result: Result) -> Plot | None:
     bars = tuple(
         (result.names[k].replace("_", " "), value, color(tints[k])) for k, value in far.items()
     )
-    return Plot("apart", "From regression to heat maps, fraction of the crop", bars=bars)
+    return Plot("apart", "Distance to the heat maps (fraction of the crop)", bars=bars)

@@ -22,7 +22,6 @@ from explorer.views.segmentation.pose_regression.panes import (
     stage_pane,
 )
 from explorer.views.segmentation.pose_regression.people import (
-    FACE,
     heat_keypoints,
     people_in,
     subject_of,
@@ -75,10 +74,10 @@ the keypoint is its **mean** position, which can be differentiated (*integral re
 
 $$ y_k = \sum_{p} \, p \; h_k(p) $$
 
-**Beside it** stands the answer of a second network for the same box, by heat maps (see *Keypoints
-by heat maps*). Typical differences: heat maps are more precise where a joint is visible, and can
-jump to another person or the other side; a regressed pose is always a plausible pose, but too
-close to the average one.
+**Beside it** stand the keypoints of a second network for the same person, by heat maps (see
+*Keypoints by heat maps*). Typical differences: heat maps are more precise where a joint is visible,
+and can jump to another person or the other side; a regressed pose is always a plausible pose, but
+too close to the average one.
 
 **Faces.** A face network has five keypoints: the eyes, the nose and the corners of the mouth. Its
 second stage takes small windows of the picture around each of them, as in Sun et al. 2013.
@@ -104,8 +103,10 @@ class Params:
         pick=Pick.DRAG, pane="image", step=1.0,
     )  # fmt: skip
     person: int | None = param(
-        None, "Person", "One of the detected boxes: click it. Used when you have not drawn a box.",
-        pick=Pick.SELECT, layer="people",
+        None, "Person",
+        "Click one of the detected boxes; 1 is the one with the highest score. Used when you have "
+        "not drawn a box.",
+        pick=Pick.SELECT, layer="people", kept=False,
     )  # fmt: skip
     second: NetworkRef = param(
         SECOND, "Second network",
@@ -114,7 +115,7 @@ class Params:
     )  # fmt: skip
     joint: int | None = param(
         None, "Keypoint",
-        "Its number from 0: click it on the photo or in the table. By default the one that the "
+        "Click it on the photo or in the table; 1 is the first there. By default the one that the "
         "later stages move most.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="joints",
     )  # fmt: skip
@@ -141,11 +142,11 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     crop, cascade = scene.memo(
         ("cascade", box.tobytes()), lambda: regressed(network, scene.image.pixels, box)
     )
-    other = heat_keypoints(people, box) if subject != FACE or people.trace else None
+    other = heat_keypoints(people, box)
     notes = []
     if second.info.untrained:
         notes.append(untrained_note(second.info.title))
-    if other is None:
+    if people.trace is None:
         notes.append(f"{second.info.title} has no keypoint branch to compare with.")
     yield Step(
         Result(
@@ -178,7 +179,7 @@ def _subject(
         box = params.box
         return np.array([box.x0, box.y0, box.x1, box.y1], np.float32), "your box", None
     if len(people.boxes):
-        row = min(max(params.person or 0, 0), len(people.boxes) - 1)
+        row = min(max((params.person or 1) - 1, 0), len(people.boxes) - 1)
         return people.boxes[row], f"{subject} {people.scores[row]:.2f}", row
     height, width = scene.image.pixels.shape[:2]
     return np.array([0, 0, width, height], np.float32), "the whole photo", None
@@ -231,7 +232,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 def _joint(result: Result, params: Params) -> int:
     count = len(result.names)
     if params.joint is not None:
-        return min(max(params.joint, 0), count - 1)
+        return min(max(params.joint - 1, 0), count - 1)
     steps = moved(result)
     return int(steps.sum(axis=0).argmax()) if len(steps) else 0
 
@@ -250,7 +251,8 @@ def _summary(result: Result) -> str:
     steps = moved(result)
     if len(steps):
         first = np.linalg.norm(result.cascade.stages[-1] - result.cascade.stages[0], axis=1).mean()
-        words.append(f"the later stages move them by {percent(float(first))} of the crop")
+        stages = "the later stages move" if len(steps) > 1 else "the second stage moves"
+        words.append(f"{stages} them by {percent(float(first))} of the crop")
     if far := apart(result):
         mean = percent(float(np.mean(list(far.values()))))
         words.append(f"{mean} from the heat maps of {result.other.title if result.other else ''}")

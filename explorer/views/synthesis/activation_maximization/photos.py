@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from explorer.images.image import Image
     from explorer.networks.network import Network
 
-SHOWN, MOST = 5, 300
-"""Photos in a row, and photos of a folder that are run through the network."""
+SHOWN, MOST = 4, 300
+"""Photos of each part, and photos of a folder that are run through the network."""
 SIDE, GAP = 128, 4
 """Of a thumbnail in pixels, and between two."""
 ORANGE = (255, 160, 40)
@@ -140,23 +140,24 @@ class Ranking:
 
 
 def pane(top: TopPhotos, titles: Sequence[str]) -> Pane:
-    """A row of photos for each of `titles`; the same one for the same `top`."""
+    """A row of photos for each of `titles`, a square for one; the same one for the same `top`."""
     return top.cache.get("pane", lambda: _pane(top, titles))
 
 
 def _pane(top: TopPhotos, titles: Sequence[str]) -> Pane:
     empty = np.full((SIDE, SIDE, 3), 32, np.uint8)
     tiles, words, marks = list[np.ndarray](), list[Text](), list[tuple[float, float]]()
-    for line, (title, row) in enumerate(zip(titles, top.rows, strict=True)):
+    columns = SHOWN // 2 if len(titles) == 1 else SHOWN
+    for title, row in zip(titles, top.rows, strict=True):
+        first = len(tiles)
         tiles += [thumbnail for thumbnail, _, _ in row] + [empty] * (SHOWN - len(row))
-        for column, (_, value, place) in enumerate(row):
-            x, y = float(column * (SIDE + GAP)), float(line * (SIDE + GAP))
-            start = f"{title}: " if column == 0 and len(titles) > 1 else ""
-            name = f"value {line} {column}"
-            words.append(Text(f"{start}{value:.3g}", (x, y), size=9.0, name=name))
+        for tile, (_, value, place) in enumerate(row, first):
+            x, y = (float(step * (SIDE + GAP)) for step in (tile % columns, tile // columns))
+            start = f"{title}: " if tile == first and len(titles) > 1 else ""
+            words.append(Text(f"{start}{value:.3g}", (x, y), size=9.0, name=f"value {tile}"))
             if place is not None:
                 marks.append((x + place[0], y + place[1]))
-    sheet, _ = picture_sheet(tiles, columns=SHOWN, gap=GAP)
+    sheet, _ = picture_sheet(tiles, columns=columns, gap=GAP)
     height, width = sheet.shape[:2]
     shown = Points(
         np.array(marks, np.float32).reshape(-1, 2),
@@ -181,10 +182,18 @@ def _photos(
     for path in expand([place]):
         if len(found) == MOST:
             break
-        found.append(((str(path), os.stat(path).st_mtime_ns), lambda path=path: open_image(path)))
+        found.append(((str(path), _changed(path)), partial(open_image, path)))
     if not found:
         raise ExplorerError("The folder has no photos.", "Choose one with photos, or none.")
     return found, f"in {display_name(place)}"
+
+
+def _changed(path: Path) -> int:
+    """When the file was changed; 0 for one that has gone meanwhile, which cannot be opened."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _response(network: Network, image: Image, layer: str) -> Response:

@@ -64,6 +64,10 @@ apart, which shows different sides of one channel (a dog's head and a dog's fur)
 grow as easily as fine grain. *CPPN* lets a small network paint from the coordinates: smooth
 pictures of any size. *Pixels* is the plain method, which ends in fine noise without priors.
 
+**Amplitude limit.** Of the spectrum, no frequency becomes stronger than it is on average in photos.
+Without the limit (0) most channels end in hard colors and fine grain, to which the layers respond
+still more.
+
 **Transforms.** Before every step the picture is padded, shifted, scaled and rotated at random: only
 what survives this is drawn, or else high frequencies win.
 
@@ -74,7 +78,8 @@ your folder; a channel may respond to things of which there is no photo among th
 
 **Sources.** Erhan, Bengio, Courville and Vincent 2009, *Visualizing Higher-Layer Features of a Deep
 Network*; Simonyan, Vedaldi and Zisserman 2014, *Deep Inside Convolutional Networks* (classes);
-Olah, Mordvintsev and Schubert 2017, *Feature Visualization*.
+Olah, Mordvintsev and Schubert 2017, *Feature Visualization*; Fel et al. 2023, *Unlocking Feature
+Visualization for Deeper Networks with MAgnitude Constrained Optimization* (which fixes amplitudes).
 """
 
 CHANNEL, NEURON, CLASS, LAYER = "channel", "neuron", "class", "layer"
@@ -97,6 +102,10 @@ def _of_channels(params: Params, info: NetworkInfo | None) -> bool:
 
 def _of_class(params: Params, info: NetworkInfo | None) -> bool:
     return params.kind == CLASS and (info is None or info.task == "classification")
+
+
+def _of_spectrum(params: Params, info: NetworkInfo | None) -> bool:
+    return params.image == FOURIER
 
 
 def _varies(params: Params, info: NetworkInfo | None) -> bool:
@@ -125,7 +134,7 @@ class Params:
     )  # fmt: skip
     steps: int = param(128, "Steps", "Steps of the optimizer.", low=1, high=2000, log=True)
     size: int = param(
-        160, "Picture size", "Side of a picture.", low=32, high=1024, step=32, unit="px"
+        224, "Picture size", "Side of a picture.", low=32, high=1024, step=32, unit="px"
     )
     image: str = param(
         FOURIER, "Parameterization", "What is optimized: a spectrum, pixels, or a small network.",
@@ -136,8 +145,14 @@ class Params:
         effect=Effect.STEER, low=0.1, high=10.0, log=True,
     )  # fmt: skip
     transforms: float = param(
-        1.0, "Transforms", "How much the picture is moved before each step; 0 is not at all.",
+        1.5, "Transforms", "How much the picture is moved before each step; 0 is not at all.",
         effect=Effect.STEER, low=0.0, high=3.0, step=0.1,
+    )  # fmt: skip
+    limit: float = param(
+        1.5, "Amplitude limit",
+        "Largest amplitude of a frequency, in parts of the mean one of photos: less gives softer "
+        "pictures, 0 is no limit.",
+        low=0.0, high=10.0, step=0.1, when=_of_spectrum,
     )  # fmt: skip
     variation: float = param(
         0.0, "TV weight", "Weight of the total variation per pixel.",
@@ -179,17 +194,18 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         raise ExplorerError(
             f"{len(titles)} pictures are too many at once.", f"Choose at most {MOST}."
         )
+    recipe = _recipe(params)
     activation = _activation(params.kind, layer, numbers, repeats)
     ranking = Ranking(
         scene.network, layer, None if params.kind == LAYER else numbers, params.photos
     )
     generator, device = scene.generator(), scene.network.device
     image = image_of(
-        params.image, len(titles), (params.size, params.size), generator,
+        recipe, len(titles), (params.size, params.size), generator,
         channels=scene.network.preprocess.channels, device=device,
     )  # fmt: skip
-    objective = maximization_objective(activation, layer, _recipe(params), len(titles))
-    run = Run(maximization(target, objective, image, _recipe(params), generator), rewinds=True)
+    objective = maximization_objective(activation, layer, recipe, len(titles))
+    run = Run(maximization(target, objective, image, recipe, generator), rewinds=True)
     where = f"{params.kind} of {layer}" if layer else "class"
     total = max(params.steps, ranking.total)
     for number in range(1, total + 1):
@@ -256,7 +272,10 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 
 
 def _recipe(params: Params) -> Recipe:
-    return Recipe(params.image, params.rate, params.transforms, params.variation, params.diversity)
+    return Recipe(
+        params.image, params.rate, params.transforms, params.limit, params.variation,
+        params.diversity,
+    )  # fmt: skip
 
 
 def _numbers(params: Params, info: NetworkInfo) -> tuple[int, ...]:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 BATCH = 16
 """Channels at once."""
 
-RECIPE = Recipe()
+RECIPE = Recipe(transforms=1.0, limit=0.0)
+"""Small pictures end at low frequencies, among which there is no fine grain to keep out: a limit
+would only make them pale."""
 
 
 def channels_in(target: Target, network: Network, layer: str, side: int) -> int:
@@ -56,7 +58,7 @@ def made(
     """(K, side, side, 3) uint8 after every step, of the K channels `numbers`."""
     generator = torch.Generator().manual_seed(seed + numbers.start)
     image = image_of(
-        RECIPE.image, len(numbers), (side, side), generator,
+        RECIPE, len(numbers), (side, side), generator,
         channels=network.preprocess.channels, device=network.device,
     )  # fmt: skip
     activation = channels_each(layer, numbers, 1)

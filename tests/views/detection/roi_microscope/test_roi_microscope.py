@@ -21,7 +21,8 @@ from explorer.engine.scene import Scene
 from explorer.engine.stages import head_answer_of, layer_maps_of, pooled_maps_of, trace_of
 from explorer.networks.embedded.lite_rcnn import AlignedRoIAlign
 from explorer.networks.network import Network
-from explorer.views.detection.roi_microscope.view import HEAD, VIEW, Params, Result
+from explorer.views.detection.roi_microscope.params import HEAD, Params
+from explorer.views.detection.roi_microscope.view import VIEW, Result
 from explorer.vision.trace import TwoStage
 from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image, toy_network
 
@@ -93,10 +94,16 @@ def test_outputs_are_torchvisions_on_the_networks_own_map(scene: Scene) -> None:
         np.testing.assert_array_equal(found["spp"][:, 0], torch.cat(grids, dim=1))
 
 
-@pytest.mark.parametrize("pooling", [MultiScaleRoIAlign, AlignedRoIAlign])
-def test_the_default_is_what_the_network_pools(pooling: type[MultiScaleRoIAlign]) -> None:
+@pytest.mark.parametrize(
+    ("pooling", "side"), [(MultiScaleRoIAlign, 224), (AlignedRoIAlign, 224), (AlignedRoIAlign, 150)]
+)
+def test_the_default_is_what_the_network_pools(
+    pooling: type[MultiScaleRoIAlign], side: int
+) -> None:
     """RoIAlign of the proposals at the network's own size and sampling, levels included."""
-    scene = Scene(pyramid_network(pooling), toy_image(96, 128))
+    network = pyramid_network(pooling)
+    network.module.roi_heads.box_roi_pool.canonical_scale = side
+    scene = Scene(network, toy_image(96, 128))
     trace = trace_of(scene)
     assert isinstance(trace, TwoStage)
     maps = pooled_maps_of(scene)
@@ -264,3 +271,40 @@ def test_networks_without_a_second_stage_fall_back_to_a_layer() -> None:
         head_answer_of(scene, np.zeros(4, np.float32))
     with pytest.raises(ExplorerError, match="no layer"):
         result_of(scene, Params(layer="nowhere"))
+
+
+@pytest.mark.parametrize("method", ["RoIPool", "RoIAlign"])
+@pytest.mark.parametrize("backward", ["chosen bin", "all bins"])
+def test_the_gradient_is_autograds(scene: Scene, method: str, backward: str) -> None:
+    """Of the same bins of the box and of the proposals on its map, added up."""
+    params = Params(
+        box=MINE, method=method, backward=backward, added=4, size=5, cell=7, channel=2, aligned=True
+    )
+    result = result_of(scene, params)
+    maps, number = result.maps, result.number
+    feature = torch.from_numpy(maps.values[number][2].copy())[None, None].requires_grad_()
+    inside = maps.frame.boxes(maps.proposals)
+    same = [box for box in inside if maps.level(box)[0] == number][:4]
+    rois = torch.from_numpy(np.stack([result.box, *same]))
+    rows = torch.cat([torch.zeros(len(rois), 1), rois], dim=1)
+    scale = maps.scales[number][0]
+    if method == "RoIPool":
+        pooled = roi_pool(feature, rows, 5, scale)
+    else:
+        pooled = roi_align(feature, rows, 5, scale, 2, True)
+    total = pooled[:, 0, 1, 2].sum() if backward == "chosen bin" else pooled.sum()
+    (own,) = torch.autograd.grad(total, feature)
+    found = VIEW.data(result, params)["gradient"]
+    np.testing.assert_allclose(found, own[0, 0], atol=1e-4)
+    board = VIEW.draw(result, params)
+    heat = next(x for x in board.pane("backward").layers if isinstance(x, Heat))
+    assert heat.high == pytest.approx(float(own.max()), abs=1e-4)
+    assert method in board.pane("backward").title
+
+
+def test_the_gradient_is_shown_on_request_only(scene: Scene) -> None:
+    result = result_of(scene, Params(box=MINE))
+    assert "backward" not in [pane.name for pane in VIEW.draw(result, Params(box=MINE)).panes]
+    spp = Params(box=MINE, method="SPP", backward="all bins")
+    assert "backward" not in [pane.name for pane in VIEW.draw(result, spp).panes]
+    assert "gradient" not in VIEW.data(result, spp)

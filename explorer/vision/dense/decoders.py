@@ -21,7 +21,7 @@ from explorer.networks.embedded.lite import body_maps
 from explorer.networks.embedded.segmentation.decoders import LiteUNet
 from explorer.networks.embedded.segmentation.deeplab import LiteDeepLab
 from explorer.networks.embedded.segmentation.fcn import LiteFCN
-from explorer.networks.embedded.segmentation.frrn import UNITS, LiteFRRN
+from explorer.networks.embedded.segmentation.frrn import UNITS, FullResolutionUnit, LiteFRRN
 from explorer.networks.embedded.segmentation.parts import LiteSegmenter, enlarged, widened
 from explorer.networks.embedded.segmentation.pspnet import BINS, LitePSPNet
 from explorer.vision.features.segmentation import scores_of
@@ -242,7 +242,8 @@ def skips(module: nn.Module, images: Tensor) -> Decoder:
             skip = normalize(encoded)
             below = widened(up(x), skip)
             skip = skip if number in on else torch.zeros_like(skip)
-            seen(below, skip, join[0])
+            first = next(layer for layer in join.modules() if isinstance(layer, nn.Conv2d))
+            seen(below, skip, first)
             x = join(torch.cat([below, skip], dim=1))
         return enlarged(module.classifier(x), images)[0]
 
@@ -286,7 +287,7 @@ def stream(module: nn.Module, images: Tensor) -> Decoder:
         residual = stem if 0 in on else torch.zeros_like(stem)
         added = [stem]
         pooled = fine
-        joins = (
+        joins: tuple[Callable[[Tensor], Tensor], ...] = (
             lambda x: x,
             lambda x: torch.cat([module.pool(x), middle], dim=1),
             lambda x: torch.cat([module.pool(x), coarse], dim=1),
@@ -294,6 +295,7 @@ def stream(module: nn.Module, images: Tensor) -> Decoder:
             lambda x: enlarged(x, fine),
         )
         for number, (unit, join) in enumerate(zip(module.units, joins, strict=True), start=1):
+            assert isinstance(unit, FullResolutionUnit)
             pooled, after = unit(join(pooled), residual)
             added.append(unit.to_stream(pooled))
             residual = after if number in on else residual

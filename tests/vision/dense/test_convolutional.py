@@ -9,7 +9,7 @@ from torchvision import models
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.embedded import efficientnet_lite0, mini_resnet, mini_vgg
-from explorer.vision.features.convolutional import (
+from explorer.vision.dense.convolutional import (
     convolutionalized,
     multiply_adds,
     padded_layers,

@@ -1,21 +1,21 @@
-"""A branch of a detector's second stage opened: the masks' or keypoints' own pooling and layers.
+"""The keypoint branch of a detector's second stage: its pooling and its layers, one by one.
 
 ``trace = traced(keypointrcnn_resnet50_fpn().eval(), image)`` (`explorer.vision.trace`) once, then
-``region_of(model, trace, "keypoint", 0)`` is where the branch cuts its first detection out, and
-``branch_maps(model, trace, "keypoint", 0, ["roi_heads.keypoint_head.0"])`` what a layer of it made
-of that cut.
+``region_of(model, trace, 0)`` is where the branch cuts its first detection out, and
+``branch_maps(model, trace, 0, ["roi_heads.keypoint_head.0"])`` what a layer of it made of that cut.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from explorer.networks.hooks import captured
 from explorer.vision.detection.roi import roi_align
+from explorer.vision.detection.roi_head import pooled_maps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     Float32 = NDArray[np.float32]
 
-Branch = Literal["mask", "keypoint"]
+PARTS = ("roi_heads.keypoint_head.", "roi_heads.keypoint_predictor.")
+"""How the names of the branch's layers begin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,45 +63,39 @@ class Region:
         )  # fmt: skip
 
 
-def layers_of(names: Sequence[str], branch: Branch) -> tuple[str, ...]:
+def layers_of(names: Sequence[str]) -> tuple[str, ...]:
     """Those of a detector's layers that belong to the branch, in the order of `names`."""
-    parts = tuple(f"roi_heads.{branch}_{part}." for part in ("head", "predictor"))
-    return tuple(name for name in names if name.startswith(parts))
+    return tuple(name for name in names if name.startswith(PARTS))
 
 
-@torch.no_grad()
-def region_of(module: nn.Module, trace: TwoStage, branch: Branch, row: int) -> Region:
+def region_of(module: nn.Module, trace: TwoStage, row: int) -> Region:
     """Where the branch cuts detection `row` of the trace out.
 
     Args:
-        module: The detector of the trace, with that branch.
+        module: The detector of the trace, with a keypoint branch.
         trace: Its own, with at least `row` + 1 detections.
-        branch: Which one.
         row: The detection, highest score first.
     """
-    pool = _pool(module, branch)
-    box = _boxes(trace)[row]
-    names = [name for name in trace.pyramid.features if name in pool.featmap_names]
-    number = int(pool.map_levels([box[None]])[0]) if len(names) > 1 else 0
-    values = trace.pyramid.features[names[number]][0]
+    heads: Any = module.roi_heads
+    maps = pooled_maps(trace, heads.keypoint_roi_pool)
+    box: Float32 = _boxes(trace)[row].float().cpu().numpy()
+    number, _ = maps.level(box)
+    assert maps.size is not None
     return Region(
-        names[number], _plain(values), float(pool.scales[number]), _plain(box),
-        (int(pool.output_size[0]), int(pool.output_size[1])), int(pool.sampling_ratio),
-        bool(getattr(pool, "aligned", False)),
+        maps.names[number], maps.values[number], maps.scales[number][0], box, maps.size,
+        maps.sampling, maps.aligned,
     )  # fmt: skip
 
 
 @torch.no_grad()
-def pooled_regions(module: nn.Module, trace: TwoStage, branch: Branch) -> Tensor:
+def pooled_regions(module: nn.Module, trace: TwoStage) -> Tensor:
     """(M, C, h, w): what the branch cuts out for all M detections of the trace."""
-    pool = _pool(module, branch)
-    crops: Tensor = pool(trace.pyramid.features, [_boxes(trace)], [trace.pyramid.size])
-    return crops
+    return _pooled(module, trace, _boxes(trace))
 
 
 @torch.no_grad()
 def branch_maps(
-    module: nn.Module, trace: TwoStage, branch: Branch, row: int, layers: Sequence[str]
+    module: nn.Module, trace: TwoStage, row: int, layers: Sequence[str]
 ) -> tuple[dict[str, Tensor], Tensor]:
     """What layers of the branch made of detection `row`, and the branch's output.
 
@@ -110,7 +105,6 @@ def branch_maps(
     Args:
         module: The detector of the trace.
         trace: Its own.
-        branch: Which one.
         row: The detection.
         layers: Dotted names within the detector.
 
@@ -121,30 +115,25 @@ def branch_maps(
         ExplorerError: The detector has no such layer.
     """
     with captured(module, layers, convert=lambda maps: maps[row].detach().clone()) as records:
-        output = run_branch(module, trace, branch, _boxes(trace))
+        output = run_branch(module, trace, _boxes(trace))
     return {name: found[0] for name, found in records.items()}, output
 
 
 @torch.no_grad()
-def run_branch(module: nn.Module, trace: TwoStage, branch: Branch, boxes: Tensor) -> Tensor:
-    """The branch on boxes of one's own: (M, 4) of the transformed image -> (M, K, h, w)."""
+def run_branch(module: nn.Module, trace: TwoStage, boxes: Tensor) -> Tensor:
+    """The heat maps for boxes of one's own: (M, 4) of the transformed image -> (M, K, h, w)."""
     heads: Any = module.roi_heads
-    crops = _pool(module, branch)(trace.pyramid.features, [boxes], [trace.pyramid.size])
-    inside = getattr(heads, f"{branch}_head")(crops)
-    output: Tensor = getattr(heads, f"{branch}_predictor")(inside)
+    output: Tensor = heads.keypoint_predictor(heads.keypoint_head(_pooled(module, trace, boxes)))
     return output
 
 
-def _pool(module: nn.Module, branch: Branch) -> Any:
-    return getattr(module.roi_heads, f"{branch}_roi_pool")
+def _pooled(module: nn.Module, trace: TwoStage, boxes: Tensor) -> Tensor:
+    heads: Any = module.roi_heads
+    crops: Tensor = heads.keypoint_roi_pool(trace.pyramid.features, [boxes], [trace.pyramid.size])
+    return crops
 
 
 def _boxes(trace: TwoStage) -> Tensor:
     """(M, 4) of the detections in pixels of the transformed image, before they are moved back."""
     nms = trace.roi.filter.nms
     return nms.boxes[nms.top]
-
-
-def _plain(values: Tensor) -> Float32:
-    array: Float32 = values.detach().float().cpu().numpy()
-    return array

@@ -18,7 +18,7 @@ from explorer.networks.embedded.segmentation.fcn import lite_fcn
 from explorer.networks.embedded.segmentation.frrn import lite_frrn
 from explorer.networks.embedded.segmentation.parts import enlarged
 from explorer.networks.embedded.segmentation.pspnet import lite_pspnet
-from explorer.vision.features import decoders
+from explorer.vision.dense import decoders
 from tests.toys import FixedSegmenter
 
 SIZE = (72, 104)

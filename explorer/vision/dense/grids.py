@@ -1,4 +1,4 @@
-"""Where a grid of cells lies on the photo."""
+"""Where the cells of a map lie on the photo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CellGrid:
     """Where a grid of `rows` x `columns` cells lies: `frame` leads from the photo to its cells."""
 
     frame: Frame
@@ -22,7 +22,7 @@ class Place:
     columns: int
 
     @classmethod
-    def of(cls, to_input: Frame, source: tuple[int, int], grid: tuple[int, int]) -> Place:
+    def of(cls, to_input: Frame, source: tuple[int, int], grid: tuple[int, int]) -> CellGrid:
         """Cells over all of a network's input of (H, W) `source` pixels."""
         return cls(to_input.then(grid_frame(source, grid)), *grid)
 

@@ -153,7 +153,8 @@ def multiply_adds(run: Callable[[], object]) -> int:
     """The multiply-adds of the convolutions and matrix products that `run()` computes."""
     with FlopCounterMode(display=False) as counter:
         run()
-    return counter.get_total_flops() // 2
+    total: int = counter.get_total_flops()
+    return total // 2
 
 
 def _head(module: nn.Module) -> tuple[tuple[nn.Module, ...], str]:

@@ -1,0 +1,1 @@
+"""Metrics of masks: folders of class masks, instances, borders."""

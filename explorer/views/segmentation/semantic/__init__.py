@@ -1,0 +1,1 @@
+"""The network's class of every pixel, how certain it is, and how it compares with ground truth."""
