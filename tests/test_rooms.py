@@ -20,6 +20,7 @@ ORDER = (
     {"vision", "saving"},
     {"annotations", "live"},
     {"engine"},
+    {"batch"},
     {"evaluation"},
     {"training"},
     {"views"},

@@ -99,7 +99,7 @@ def read_coco(
     places = Places(Path(path), images)
     photos = []
     for number, item in parts.images.items():
-        name = _name_of(item)
+        name = name_of(item)
         photos.append(
             Annotated(name, places.find(name), sizes[number], tuple(entries[number]), number)
         )
@@ -197,14 +197,14 @@ def _parts(text: str, only: str) -> _Parts:
             number = identity(item.get("id")) if isinstance(item, dict) else None
             if number is None:
                 odd += 1
-            elif not _name_of(item):
+            elif not name_of(item):
                 nameless += 1
                 known.add(number)
             elif number in known:
                 twice += 1
             else:
                 known.add(number)
-                if not only or Path(base_name(_name_of(item))).stem == Path(only).stem:
+                if not only or Path(base_name(name_of(item))).stem == Path(only).stem:
                     images[number] = item
         elif key == "categories" and isinstance(item, dict):
             number = identity(item.get("id"))
@@ -244,7 +244,7 @@ def _parts(text: str, only: str) -> _Parts:
     return _Parts(images, known, raw, categories, keypoints, notes)
 
 
-def _name_of(image: dict[str, Any]) -> str:
+def name_of(image: dict[str, Any]) -> str:
     """The photo's file name; in LVIS it is the end of coco_url."""
     name = image.get("file_name")
     if name not in (None, ""):

@@ -24,6 +24,7 @@ COMMANDS = {
     "list": ("explorer.cli.listing", "list the views with their parameters, and the networks"),
     "render": ("explorer.cli.render", "run a view on photos and write pictures, data or a film"),
     "doctor": ("explorer.cli.doctor", "check what is installed, found and missing"),
+    "batch": ("explorer.cli.batch", "run a view or compute features on whole folders"),
     "evaluate": ("explorer.cli.evaluate", "evaluate a network on photos with ground truth"),
     "train": ("explorer.training.cli", "train one of the networks that ship with the program"),
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import urllib.request
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Dropped", "Listing", "Sample", "dropped_urls", "expand", "fetch", "gallery"]
+__all__ = ["Dropped", "Listing", "Sample", "dropped_urls", "expand", "fetch", "gallery", "natural"]
 
 _DIGITS = re.compile(r"(\d+)")
 _HIDDEN_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f]")
@@ -95,7 +95,12 @@ class Listing:
         return len(self._paths) - before
 
 
-def expand(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False) -> Iterator[Path]:
+def expand(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    recursive: bool = False,
+    problems: list[str] | None = None,
+) -> Iterator[Path]:
     """Goes through files as they are and through the pictures of folders.
 
     A file that is named here is passed on whatever it is called, even when it does not exist:
@@ -105,11 +110,13 @@ def expand(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False) 
     Args:
         paths: Files and folders.
         recursive: Also the folders inside folders.
+        problems: Gets a sentence about every folder that cannot be read.
 
     Yields:
-        Absolute paths. Folders that cannot be read are skipped; `Listing.problems` names them.
+        Absolute paths. Folders that cannot be read are skipped.
     """
-    return map(Path, _walk(paths, recursive=recursive, problems=[]))
+    told = [] if problems is None else problems
+    return map(Path, _walk(paths, recursive=recursive, problems=told))
 
 
 def dropped_urls(urls: Sequence[str]) -> Dropped:
@@ -346,10 +353,11 @@ def _entries(folder: str) -> tuple[list[str], list[str]]:
                     folders.append(entry.name)
             except OSError:
                 continue  # a link to itself, or gone meanwhile: one entry, not the whole folder
-    return sorted(files, key=_natural), sorted(folders, key=_natural)
+    return sorted(files, key=natural), sorted(folders, key=natural)
 
 
-def _natural(name: str) -> tuple[list[str | int], str]:
+def natural(name: str) -> tuple[list[str | int], str]:
+    """The key by which people sort names: "2" before "10"."""
     parts = _DIGITS.split(name.casefold())
     # Text and numbers alternate, so that like is always compared with like.
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name

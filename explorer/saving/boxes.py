@@ -44,6 +44,8 @@ assert set(BOX_SUFFIX) == set(BOX_FORMATS)
 CLASSES_FILE = "classes.txt"
 """Beside the label files of YOLO: one class a line."""
 
+COCO_INFO = {"description": "Boxes found by a network, written by Convnet Explorer"}
+
 _NO_CLASS = frozenset({"__background__", "background", "N/A", ""})
 _CORNERS = ("x0", "y0", "x1", "y1")
 
@@ -215,42 +217,80 @@ def as_coco(
 ) -> bytes:
     """The JSON of COCO's "instances": ids count from 1; scores go along as "score"."""
     ids: dict[str, int] = {}
-    for _, boxes in entries:
-        for name, number in boxes.category_ids.items():
-            free = number if number not in ids.values() else max(ids.values()) + 1
-            ids.setdefault(name, free)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for image_id, (image, boxes) in enumerate(entries, 1):
-        images.append(
-            {"id": image_id, "file_name": image.name, "width": image.width, "height": image.height}
+        number_classes(ids, boxes)
+        images.append(coco_image(image, image_id))
+        annotations += coco_annotations(
+            image, boxes, image_id, len(annotations) + 1, ids, as_polygons=as_polygons
         )
-        for row, (x0, y0, x1, y1) in enumerate(boxes.xyxy.astype(float)):
-            entry = {
-                "id": len(annotations) + 1,
-                "image_id": image_id,
-                "category_id": ids[boxes.labels[row]],
-                "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": (x1 - x0) * (y1 - y0),
-                "iscrowd": int(any(boxes.crowd[row : row + 1])),
-            }
-            if boxes.scores is not None:
-                entry["score"] = float(boxes.scores[row])
-            if boxes.outlines:
-                entry |= _mask_of(boxes.outlines[row], (image.height, image.width), as_polygons)
-            annotations.append(entry)
     content = {
-        "info": {"description": "Boxes found by a network, written by Convnet Explorer"},
+        "info": COCO_INFO,
         "licenses": [],
         "images": images,
         "annotations": annotations,
-        "categories": [
-            {"id": number, "name": name, "supercategory": "object"}
-            for name, number in sorted(ids.items(), key=lambda entry: entry[1])
-        ],
+        "categories": coco_categories(ids),
     }
     text = json.dumps(plain(content).value, ensure_ascii=False, allow_nan=False, indent=1)
     return (text + "\n").encode("utf-8", "replace")
+
+
+def number_classes(ids: dict[str, int], boxes: LabeledBoxes) -> None:
+    """Gives every class of `boxes` that has none yet a number in a COCO file."""
+    for name, number in boxes.category_ids.items():
+        free = number if number not in ids.values() else max(ids.values()) + 1
+        ids.setdefault(name, free)
+
+
+def coco_image(image: ImageInfo, image_id: int | str) -> dict[str, Any]:
+    """An entry of COCO's "images"."""
+    return {"id": image_id, "file_name": image.name, "width": image.width, "height": image.height}
+
+
+def coco_annotations(
+    image: ImageInfo,
+    boxes: LabeledBoxes,
+    image_id: int | str,
+    first: int,
+    ids: Mapping[str, int],
+    *,
+    as_polygons: bool = False,
+) -> list[dict[str, Any]]:
+    """The entries of COCO's "annotations" for one photo.
+
+    Args:
+        image: The photo.
+        boxes: Its boxes.
+        image_id: Of the photo in the file.
+        first: The id of the first entry.
+        ids: The numbers of the classes.
+        as_polygons: Masks are polygons instead of run lengths.
+    """
+    found = []
+    for row, (x0, y0, x1, y1) in enumerate(boxes.xyxy.astype(float).tolist()):
+        entry: dict[str, Any] = {
+            "id": first + row,
+            "image_id": image_id,
+            "category_id": ids[boxes.labels[row]],
+            "bbox": [x0, y0, x1 - x0, y1 - y0],
+            "area": (x1 - x0) * (y1 - y0),
+            "iscrowd": int(any(boxes.crowd[row : row + 1])),
+        }
+        if boxes.scores is not None:
+            entry["score"] = float(boxes.scores[row])
+        if boxes.outlines:
+            entry |= _mask_of(boxes.outlines[row], (image.height, image.width), as_polygons)
+        found.append(entry)
+    return found
+
+
+def coco_categories(ids: Mapping[str, int]) -> list[dict[str, Any]]:
+    """COCO's "categories", by number."""
+    return [
+        {"id": number, "name": name, "supercategory": "object"}
+        for name, number in sorted(ids.items(), key=lambda entry: entry[1])
+    ]
 
 
 def _mask_of(

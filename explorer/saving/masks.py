@@ -65,7 +65,11 @@ def save_mask(path: str | os.PathLike[str], mask: IndexedMask) -> None:
     place, png = Path(path), mask.png()
     if place.suffix.lower() != ".png":
         raise ExplorerError(f"{place.name} does not end in .png.", "Choose another name.")
-    names = sorted(mask.names.items())
-    lines = ["classes:", *(f"  {number}: {one_line(name)}" for number, name in names)]
-    keep_classes(place.with_name(CLASSES_FILE), lines, "this mask")
+    keep_classes(place.with_name(CLASSES_FILE), class_lines(mask.names), "this mask")
     write_bytes(place, png)
+
+
+def class_lines(names: Mapping[int, str]) -> list[str]:
+    """The lines of `classes.yaml`."""
+    entries = sorted(names.items())
+    return ["classes:", *(f"  {number}: {one_line(name)}" for number, name in entries)]

@@ -45,13 +45,19 @@ def write(path: Path, checkpoint: Checkpoint) -> int:
     Raises:
         ExplorerError: With the system's own words, when it cannot be written.
     """
+    data = encoded(checkpoint)
+    write_bytes(path, data)
+    return len(data)
+
+
+def encoded(checkpoint: Checkpoint) -> bytes:
+    """The bytes of its file; equal checkpoints have equal ones."""
     if CONTENT in checkpoint.arrays:
         raise ValueError(f"no array may be called {CONTENT!r}")
     file = io.BytesIO()
     text = np.array(json.dumps(checkpoint.content))
     np.savez(file, allow_pickle=False, **{CONTENT: text, **checkpoint.arrays})
-    write_bytes(path, file.getvalue())
-    return len(file.getvalue())
+    return file.getvalue()
 
 
 def read(path: Path) -> Checkpoint | None:

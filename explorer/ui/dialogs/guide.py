@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGES = (
-    "first-steps", "train-a-detector", "python", "glossary", "architecture", "add-a-view",
-    "add-a-network",
+    "first-steps", "folders", "train-a-detector", "python", "glossary", "architecture",
+    "add-a-view", "add-a-network",
 )  # fmt: skip
 """In the order of the list: pages for users first, for developers last."""
 
