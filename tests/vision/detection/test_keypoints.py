@@ -68,7 +68,8 @@ def test_the_grid_is_what_the_branch_pools(case: tuple[nn.Module, Tensor, TwoSta
             ours = region.pooled(channel).values[0]
             np.testing.assert_allclose(ours, own[row, channel].numpy(), atol=1e-5)
         mean = region.pooled().values[0]
-        np.testing.assert_allclose(mean, own[row].mean(dim=0).numpy(), atol=1e-5)
+        pyramid = own[row, : len(region.values)]  # channels of a finer map may follow
+        np.testing.assert_allclose(mean, pyramid.mean(dim=0).numpy(), atol=1e-5)
 
 
 def test_keypoints_of_a_map_by_hand() -> None:

@@ -52,7 +52,8 @@ each.
 
 1. **RoIAlign** pools the box from a feature map into $14 \times 14$ bins, each the mean of a few
    bilinear samples (white dots). Rounding, as RoIPool does it, would shift keypoints by up to half
-   a cell of 8 or more pixels.
+   a cell of 8 or more pixels. Lite Keypoint R-CNN appends bins of a finer map, of stride 4, as
+   further channels.
 2. A row of $3 \times 3$ **convolutions** keeps the size. *Stage* selects the layer whose maps are
    shown.
 3. A **transposed convolution** doubles height and width to 28, and bilinear interpolation doubles
@@ -178,12 +179,12 @@ def draw(result: Result, params: Params) -> Board:
     tables = [people_table(result, rows, params.keypoint_score)]
     if person is None:
         return Board(tuple(panes), tables=tuple(tables), summary="No person was detected.")
-    of_map, of_stage = (_channel(params, count) for count in (
-        len(person.region.values), len(person.maps)
-    ))  # fmt: skip
+    channel = _channel(params, len(person.maps))
+    # Further channels of the pooled grid come from another map, see `EdgeRoIAlign`.
+    pooled = person.stage == ROI_ALIGN and (channel or 0) < len(person.region.values)
     panes += [
-        grid_pane(result, person, of_map if person.stage == ROI_ALIGN else None),
-        maps_pane(result, person, of_stage),
+        grid_pane(result, person, channel if pooled else None),
+        maps_pane(result, person, channel),
         heat_pane(result, person, params.values),
         joints_pane(result, person, params.values),
     ]
