@@ -62,7 +62,9 @@ class Box:
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_PIXELS = 1 << 28
-_PALETTE = np.concatenate([np.zeros((1, 3), np.uint8), class_colors(255, "standard")]).tobytes()
+_PALETTE = np.concatenate(
+    [np.zeros((1, 3), np.uint8), class_colors(256, "standard")[1:]]  # the color of class k at k
+).tobytes()
 
 
 @dataclass(frozen=True, slots=True)

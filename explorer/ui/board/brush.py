@@ -205,14 +205,14 @@ class BrushMarks:
 
 
 def _color(label: int) -> QColor:
-    """Of a label in the chosen set of class colors; 0 has none."""
-    return QColor(*(int(part) for part in class_colors(255)[label - 1]))
+    """Of a label: that of the class with its number, as class 0 is the background."""
+    return QColor(*(int(part) for part in class_colors(256)[label]))
 
 
 @functools.cache
 def _table(chosen: str) -> NDArray[np.uint8]:
     """(256, 4) uint8: premultiplied blue, green, red, alpha of every index; 0 is clear."""
-    colors = np.concatenate([np.zeros((1, 3)), class_colors(255, chosen)]) * OPACITY
+    colors = class_colors(256, chosen).astype(np.float64) * OPACITY
     table = np.concatenate([colors[:, ::-1], np.full((256, 1), 255 * OPACITY)], 1)
     table[0] = 0
     return table.round().astype(np.uint8)

@@ -42,6 +42,10 @@ LETTERS = (1.0, 0.85, 0.7, 0.55)
 """Sizes of texts that are in each other's way."""
 
 
+KEY_SHARE, KEY_LETTERS = 0.5, 0.7
+"""A color key that would be higher than this share of its picture gets letters of down to that."""
+
+
 class PointsItem(LabeledItem):
     """Discs of a screen size with a dark rim."""
 
@@ -204,6 +208,10 @@ class TextItem(LayerItem):
         letters = self.letters
         if self.pinned:  # all of it is seen, however small the window
             plate = self.plate(painter, lens, letters)
+            if self.layer.name == "key" and self.frame[1]:
+                share = KEY_SHARE * self.frame[1] * lens.scale / plate.height()
+                letters *= min(1.0, max(share, KEY_LETTERS))
+                plate = self.plate(painter, lens, letters)
             fits = min((lens.width - 12) / plate.width(), (lens.height - 12) / plate.height())
             letters *= 1.0 if fits >= 1 else 0.95 * fits
         elif self.layer.plate and self.frame[0]:

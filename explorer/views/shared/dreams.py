@@ -141,10 +141,10 @@ def jitter_param(default: int) -> Any:
     )  # fmt: skip
 
 
-def smoothing_param() -> Any:
+def smoothing_param(default: float = 0.5) -> Any:
     """`NormalizedDescent.smoothing`."""
     return param(
-        0.5, "Smoothing", "Standard deviation of the Gaussian blur of the gradient.",
+        default, "Smoothing", "Standard deviation of the Gaussian blur of the gradient.",
         effect=Effect.STEER,
         low=0.0, high=4.0, step=0.1, unit="px", advanced=True,
     )  # fmt: skip

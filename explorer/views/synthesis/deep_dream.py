@@ -169,7 +169,7 @@ class Params:
     )  # fmt: skip
     shown: int = shown_param()
     jitter: int = jitter_param(16)
-    smoothing: float = smoothing_param()
+    smoothing: float = smoothing_param(1.2)
     tv: float = tv_param()
     half: bool = half_param()
 

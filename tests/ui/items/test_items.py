@@ -33,7 +33,7 @@ from explorer.ui.items import image_items, labeled_item
 from explorer.ui.items.box_item import BoxesItem
 from explorer.ui.items.image_items import borders
 from explorer.ui.items.item_images import Pyramid
-from explorer.ui.items.items import PointsItem, TextItem
+from explorer.ui.items.items import KEY_LETTERS, KEY_SHARE, PointsItem, TextItem
 from explorer.ui.items.layer_item import LayerItem
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -426,6 +426,20 @@ def test_a_color_key_stays_in_the_corner_of_the_photo(canvas: Canvas) -> None:
     part = image.copy(round(low.x()), round(low.y()) - 60, 60, 60)
     seen = {QColor(part.pixel(x, y)).getRgb()[:3] for x in range(60) for y in range(60)}
     assert {RED, GREEN} <= seen
+
+
+def test_a_color_key_leaves_half_of_a_small_photo_to_be_seen(canvas: Canvas) -> None:
+    key = Text("\n".join(f"class {n}" for n in range(5)), (0, 30), size=9.0, name="key")
+
+    def covered(scale: float) -> float:
+        show(canvas, plain(), key, scale=scale)
+        text = item(canvas, 1)
+        assert isinstance(text, TextItem)
+        return text.covered.height()
+
+    usual = covered(10.0)
+    assert covered(0.85 * usual / (KEY_SHARE * 30)) == pytest.approx(0.85 * usual, rel=0.05)
+    assert covered(1.0) == pytest.approx(KEY_LETTERS * usual, rel=0.08), "it stays readable"
 
 
 def test_points_lines_grid_and_text(canvas: Canvas) -> None:

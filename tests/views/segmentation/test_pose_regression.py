@@ -173,9 +173,9 @@ def test_a_face_is_compared_with_the_keypoints_of_its_person() -> None:
     assert result.origin.startswith("face")
     assert result.crop.shape == (64, 64, 3)
     assert result.other is not None
-    assert result.other.names == ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+    assert result.other.names == ("nose", "left_eye", "right_eye")
     cover = iou_matrix(result.box[None], people.boxes)[0]
-    wanted = own["keypoints"][rows[int(cover.argmax())], :5, :2]
+    wanted = own["keypoints"][rows[int(cover.argmax())], :3, :2]
     np.testing.assert_allclose(result.other.places, wanted, atol=1e-2)
     assert set(apart(result)) == {0, 1, 2}
     nowhere = result_of(face, second, box=Box(0, 0, 2, 2))

@@ -28,7 +28,7 @@ LEAST_EYES = 0.0
 """The score of eyes and nose from which a face is proposed."""
 SAME_FACE = 0.2
 """The IoU of a drawn box and a proposed face that count as one."""
-FACE_PARTS = ("nose", "eye", "ear")
+FACE_PARTS = ("nose", "eye")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
