@@ -264,20 +264,23 @@ def test_a_chunk_is_known_by_its_photos() -> None:
     assert [len(chunk.photos) for chunk in cut(photos, 2)] == [2, 1]
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("kills", "seconds", "most"),
+    [(4, 0.02, 0.25), pytest.param(20, 0.1, 0.7, marks=pytest.mark.slow)],
+)
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_killed_at_random_moments_and_resumed(
-    kills: int, listed: Path, tmp_path: Path, whole: dict[str, bytes]
+    kills: int, seconds: float, most: float, listed: Path, tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
     out, rng = tmp_path / "out", random.Random(kills)
     argv = [sys.executable, "-m", "tests.batch.standin", str(listed), str(out)]
-    argv.append(json.dumps({"gain": 1, "seconds": 0.02}))
+    argv.append(json.dumps({"gain": 1, "seconds": seconds}))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     for _ in range(kills):
         with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, cwd=tmp_path) as program:
             assert program.stdout is not None
             assert program.stdout.readline() == b"begun\n"
-            time.sleep(rng.uniform(0.0, 0.25))  # the moment itself is what is tried out
+            time.sleep(rng.uniform(0.0, most))  # the moment itself is what is tried out
             program.kill()
     subprocess.run(argv, env=env, check=True, capture_output=True, cwd=tmp_path, timeout=120)
     assert content(out) == whole
