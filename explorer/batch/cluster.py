@@ -6,6 +6,10 @@ chunks come back, and this process alone writes them. Dask does the chunks of a 
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import signal
+import threading
 import time
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
@@ -207,10 +211,11 @@ def _connected(address: str) -> tuple[Any, Any]:
             raise ExplorerError(
                 f"{address} is no cluster.", "local:N takes a number of processes, 1 to 1024."
             )
-        here = LocalCluster(
-            n_workers=int(number), threads_per_worker=1, processes=True, host="127.0.0.1",
-            dashboard_address=None, silence_logs=50,
-        )  # fmt: skip
+        with _unheard_ctrl_c():
+            here = LocalCluster(
+                n_workers=int(number), threads_per_worker=1, processes=True, host="127.0.0.1",
+                dashboard_address=None, silence_logs=logging.CRITICAL,
+            )  # fmt: skip
         return Client(here), here
     try:
         return Client(address, timeout=10), None
@@ -219,3 +224,16 @@ def _connected(address: str) -> tuple[Any, Any]:
             f"The scheduler {address} cannot be reached: {error}.",
             "Check the address, and that `dask scheduler` runs there.",
         ) from error
+
+
+@contextlib.contextmanager
+def _unheard_ctrl_c() -> Iterator[None]:
+    """Processes that are started meanwhile ignore Ctrl+C: they are to finish their chunks."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -172,8 +172,8 @@ def run(
     Raises:
         ExplorerError: For whatever the user can mend. What was computed is kept.
     """
-    check_places(wish)
     with contextlib.closing(back_end):
+        check_places(wish)
         job, found = back_end.begin(wish)
         sources = [_settled(word) for word in wish.sources]
         settings = {**found, "sources": sources, "limit": wish.limit}
