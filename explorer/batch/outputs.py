@@ -81,7 +81,7 @@ class Tree:
             shutil.rmtree(self._part, ignore_errors=True)
             return
         try:
-            if self._place.is_dir():
+            if os.path.isdir(self._place):
                 shutil.rmtree(self._place)  # a result that was not complete
             os.replace(self._part, self._place)
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ def check_places(wish: Wish) -> None:
     out = Path(wish.out).resolve()
     for word in wish.sources:
         place = Path(word).resolve() if "://" not in word else None
-        if place is not None and place.is_dir() and out.is_relative_to(place):
+        if place is not None and os.path.isdir(place) and out.is_relative_to(place):
             raise ExplorerError(
                 f"{wish.out} lies in {word}, whose photos are read.", "Choose a folder beside it."
             )

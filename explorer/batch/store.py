@@ -301,7 +301,7 @@ def _foreign(out: Path) -> bool:
 
 
 def _remove(place: Path) -> None:
-    if place.is_dir() and not place.is_symlink():
+    if os.path.isdir(place) and not os.path.islink(place):
         shutil.rmtree(place, ignore_errors=True)
     else:
         place.unlink(missing_ok=True)
