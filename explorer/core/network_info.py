@@ -100,6 +100,9 @@ class NetworkSpec:
 MASK_HEAD = "roi_heads.mask_head"
 """The layers of Mask R-CNN that make masks of the crops of boxes."""
 
+KEYPOINT_HEAD = "roi_heads.keypoint_head"
+"""The layers of Keypoint R-CNN that make heat maps of the crops of boxes."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:

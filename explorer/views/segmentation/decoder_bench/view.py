@@ -186,7 +186,7 @@ class Params:
         effect=Effect.DRAW, section="Ground truth",
     )  # fmt: skip
     truth: Mask | None = param(
-        None, "Ground-truth mask",
+        None, "Mask",
         "The true class of every pixel, painted or from a file, for the mIoU. What is not painted "
         "is background; index 255 of a file is not counted.",
         effect=Effect.DRAW, pick=Pick.TRUTH, pane="truth", choices=_painted,

@@ -10,6 +10,7 @@ import numpy as np
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board
 from explorer.core.listing import quantity
+from explorer.core.network_info import KEYPOINT_HEAD
 from explorer.core.params import Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.stages import trace_of
@@ -257,4 +258,6 @@ VIEW = View(
     draw=draw,
     tasks=frozenset({"detection"}),
     data=data,
+    begins_with="lite-keypointrcnn",
+    parts=(KEYPOINT_HEAD,),
 )

@@ -86,7 +86,7 @@ class Params:
         effect=Effect.DRAW, section="Ground truth",
     )  # fmt: skip
     truth: Mask | None = param(
-        None, "Ground-truth mask",
+        None, "Mask",
         "The true class of every pixel, painted or from a file: the prediction is compared with "
         "it. What is not painted is background; index 255 of a file is not counted.",
         effect=Effect.DRAW, pick=Pick.TRUTH, pane="truth", choices=class_names,
