@@ -1,10 +1,8 @@
 """Records what is followed: a film, and a line of data for every answered frame, beside the rest.
 
-One thread paints, another encodes. The caller never waits: when they cannot keep up, frames are
-dropped and counted. Only the encoder has a low priority, for it computes without Python's lock: a
-thread that waits for a processor while it holds the lock would stop all others, live ones too. The
-film is written piece by piece (`explorer.saving.film_pieces`): a program that is killed loses the
-last seconds and no more.
+A thread of its own paints and encodes. The caller never waits: when the thread
+cannot keep up, frames are dropped and counted. The film is written piece by piece
+(`explorer.saving.film_pieces`): a program that is killed loses the last seconds and no more.
 """
 
 from __future__ import annotations
@@ -34,9 +32,6 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 12
 """What is handed over while this much waits is dropped."""
-
-MOST_PAINTED = 4
-"""Frames that wait for the encoder; while there are so many no more are painted."""
 
 PIECE_SECONDS = 2.0
 """A killed program loses at most this much."""
@@ -91,21 +86,6 @@ class RecordStatus:
     problem: ExplorerError | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Painted:
-    """What is written about one frame.
-
-    Attributes:
-        at: `Shot.at` of the frame.
-        pixels: For the film; None = nothing.
-        line: Of data; "" = none.
-    """
-
-    at: float
-    pixels: UInt8 | None = None
-    line: str = ""
-
-
 class FilmRecorder:
     """Writes `path` and the lines of `path` with the suffix .jsonl from now on until it is stopped.
 
@@ -115,7 +95,7 @@ class FilmRecorder:
         path: Ends in .mp4. The names appear when the recording is over.
         rate: Frames a second of the film at most; what comes faster is dropped.
         render: From a pane of a board to pixels; by default `explorer.render.board.render_pane`.
-        notify: Called on a thread of the recorder when it is over; it must return at once.
+        notify: Called on the recorder's thread when it is over; it must return at once.
     """
 
     def __init__(
@@ -131,18 +111,12 @@ class FilmRecorder:
         self._render, self._notify = render or rendered, notify
         self._condition = threading.Condition()
         self._waiting: deque[Look] = deque()
-        self._painted: deque[_Painted | ExplorerError] = deque()
-        self._painting = True  # more may be painted
-        self._underway = False  # something is being painted
         self._status = RecordStatus()
         self._stopped_at: float | None = None
         self._first: float | None = None  # `Shot.at` of the first frame
-        self._next_place = 0  # of a frame of the film that is not painted yet
         # Joined at the end of the program: what was recorded gets its name.
-        self._writer = threading.Thread(target=self._write_all, name="film writer", daemon=False)
-        self._painter = threading.Thread(target=self._paint_all, name="recorder", daemon=False)
-        self._painter.start()
-        self._writer.start()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=False)
+        self._thread.start()
 
     # -- any thread -------------------------------------------------------------------------------
 
@@ -191,92 +165,39 @@ class FilmRecorder:
 
     def wait(self, timeout: float) -> bool:
         """True when everything is written."""
-        self._writer.join(timeout)
-        return not self._writer.is_alive()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
-    # -- the painting thread ----------------------------------------------------------------------
+    # -- the thread -------------------------------------------------------------------------------
 
-    def _paint_all(self) -> None:
-        try:
-            while (look := self._next()) is not None:
-                self._hand_on(self._paint(look))
-        except ExplorerError as error:
-            self._hand_on(error)
-        except Exception as error:  # a defect of a view's data: live continues
-            log.exception("the recording failed")
-            self._hand_on(_failed(error))
-        with self._condition:
-            self._painting = False
-            self._condition.notify_all()
-
-    def _next(self) -> Look | None:
-        """The next frame; None when no more will come."""
-        with self._condition:
-            self._condition.wait_for(
-                lambda: self._waiting or self._stopped_at is not None or self._status.over
-            )
-            self._underway = bool(self._waiting) and not self._status.over
-            return self._waiting.popleft() if self._underway else None
-
-    def _paint(self, look: Look) -> _Painted:
-        if self._first is None:
-            with self._condition:
-                self._first = look.shot.at
-        pixels: UInt8 | None = None
-        place = self._place(look.shot.at)
-        if look.filmed and place >= self._next_place:
-            self._next_place = place + 1
-            pixels = look.shot.pixels if look.board is None else self._render(look.board)
-        line = ""
-        if look.data is not None:
-            shot, at = look.shot, round(look.shot.at - self._first, 4)
-            line = frame_line(
-                shot.number, shot.position, look.view, look.network, look.data(), recorded=at
-            )
-        return _Painted(look.shot.at, pixels, line)
-
-    def _hand_on(self, painted: _Painted | ExplorerError) -> None:
-        with self._condition:
-            self._condition.wait_for(lambda: len(self._painted) < MOST_PAINTED or self._status.over)
-            self._painted.append(painted)
-            self._underway = False
-            self._condition.notify_all()
-
-    # -- the writing thread -----------------------------------------------------------------------
-
-    def _write_all(self) -> None:
+    def _run(self) -> None:
         _be_polite()
-        try:
-            self._write_film()
-        finally:
-            with self._condition:
-                self._waiting.clear()
-                self._painted.clear()
-                self._status = replace(self._status, over=True)
-                self._condition.notify_all()
-            self._painter.join()
-        self._notify()
-
-    def _write_film(self) -> None:
         pieces: Pieces | None = None
         try:
             pieces = self._open()
-            while not self._all_written():
-                painted = self._next_painted()
-                if painted is not None:
-                    self._write(painted, pieces)
-                elif self._at_rest():  # else what is being painted would come too late
+            while (look := self._next()) is not None or self._stopped_at is None:
+                if look is not None:
+                    self._take(look, pieces)
+                else:
                     self._fill(time.perf_counter() - LATE_SECONDS, pieces)
             assert self._stopped_at is not None
             self._fill(self._stopped_at, pieces)
             self._commit(pieces)
         except ExplorerError as error:
             self._fail(error)
-        except Exception as error:  # a defect here: live continues
+        except Exception as error:  # a defect of a view's data: live continues
             log.exception("the recording failed")
-            self._fail(_failed(error))
+            self._fail(
+                ExplorerError(
+                    f"The recording failed: {error}", "Try again, or choose another folder."
+                )
+            )
         if pieces is not None:
             self._finish(pieces)
+        with self._condition:
+            self._waiting.clear()
+            self._status = replace(self._status, over=True)
+        self._notify()
 
     def _open(self) -> Pieces:
         from explorer.live import unfinished
@@ -287,37 +208,28 @@ class FilmRecorder:
         unfinished.remember(self.path)
         return pieces
 
-    def _all_written(self) -> bool:
+    def _next(self) -> Look | None:
         with self._condition:
-            return not (self._painting or self._painted)
+            self._condition.wait_for(
+                lambda: self._waiting or self._stopped_at is not None, TICK_SECONDS
+            )
+            return self._waiting.popleft() if self._waiting else None
 
-    def _at_rest(self) -> bool:
-        with self._condition:
-            return not (self._waiting or self._underway or self._painted)
-
-    def _next_painted(self) -> _Painted | None:
-        """What was painted; None when nothing came for a while, or nothing more will come.
-
-        Raises:
-            ExplorerError: The painting thread has ended with it.
-        """
-        with self._condition:
-            self._condition.wait_for(lambda: self._painted or not self._painting, TICK_SECONDS)
-            if not self._painted:
-                return None
-            painted = self._painted.popleft()
-            self._condition.notify_all()
-        if isinstance(painted, ExplorerError):
-            raise painted
-        return painted
-
-    def _write(self, painted: _Painted, pieces: Pieces) -> None:
-        if painted.pixels is not None:
-            self._fill(painted.at, pieces)
-            if pieces.written <= self._place(painted.at):
-                pieces.add(painted.pixels)
-        if painted.line:
-            pieces.line(painted.line)
+    def _take(self, look: Look, pieces: Pieces) -> None:
+        if self._first is None:
+            with self._condition:
+                self._first = look.shot.at
+        if look.filmed:
+            self._fill(look.shot.at, pieces)
+            if pieces.written <= self._place(look.shot.at):
+                board = look.board
+                pieces.add(look.shot.pixels if board is None else self._render(board))
+        if look.data is not None:
+            shot, at = look.shot, round(look.shot.at - self._first, 4)
+            data = look.data()
+            pieces.line(
+                frame_line(shot.number, shot.position, look.view, look.network, data, recorded=at)
+            )
             with self._condition:
                 self._status = replace(self._status, lines=self._status.lines + 1)
         self._commit_when_due(pieces)
@@ -362,10 +274,6 @@ class FilmRecorder:
         log.info("the recording ended: %s", problem)
         with self._condition:
             self._status = replace(self._status, problem=problem)
-
-
-def _failed(error: Exception) -> ExplorerError:
-    return ExplorerError(f"The recording failed: {error}", "Try again, or choose another folder.")
 
 
 def _be_polite() -> None:
