@@ -104,7 +104,7 @@ class Names:
     cheap = True
 
     def __init__(self, classes: int) -> None:
-        # Photos, top-1 correct, top-5 correct, with a box, class and box correct, one of five correct
+        # Photos, top-1 correct, top-5 correct; with a box, class and box correct, one of five so
         self._counts = np.zeros((classes, 6), np.int64)
         self._localizes = False
         # Of every photo: its number, true and predicted class, and the probabilities of the
