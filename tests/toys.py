@@ -234,6 +234,15 @@ def toy_yolo_network(version: int = 1) -> Network:
     return make_network(module, "detection", classes=names, default_layer="head")
 
 
+def toy_single_stage_network() -> Network:
+    """An SSD of the embedded kind with random weights."""
+    names = ("__background__", "cat", "dog", "cup")
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        module = ARCHITECTURES["lite_ssd"](4, width=16, score=0.0)
+    return make_network(module, "detection", classes=names, default_layer="backbone.extra")
+
+
 def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7) -> None:
     """A Faster R-CNN lets so many boxes of a level into its first suppression, and out of it."""
     rpn = module.rpn

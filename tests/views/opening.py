@@ -24,6 +24,7 @@ from tests.toys import (
     toy_keypoint_network,
     toy_mask_network,
     toy_network,
+    toy_single_stage_network,
     toy_yolo_network,
 )
 from tests.training.tuning.own_folders import tunable_network
@@ -64,6 +65,7 @@ def _own(view: View[Any, Any], task: str) -> Network:
         "keypoints": toy_keypoint_network,
         "instances": toy_mask_network,
         "yolo_desk": toy_yolo_network,
+        "ssd_desk": toy_single_stage_network,
     }
     return some[view.name]() if view.name in some else toy_network(task)
 
